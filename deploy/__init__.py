@@ -1,0 +1,1 @@
+"""What runs it: the command line, the local stack, images and provisioning."""

@@ -1,0 +1,1 @@
+"""What people look at: dashboards, recording rules and alerts, all generated from the catalogue."""

@@ -1,0 +1,1 @@
+"""What goes out: the catalogue of every number, and the exporter that shows them."""
