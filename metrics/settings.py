@@ -1,0 +1,78 @@
+"""Settings that say how the business is measured; every process that computes or shows numbers reads the same ones."""
+
+from pathlib import Path
+from typing import Annotated
+from zoneinfo import ZoneInfo, available_timezones
+
+from pydantic import Field, RedisDsn, SecretStr, TypeAdapter, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from metrics.calendar import Calendar, load
+
+ENV_FILES = (".local/stack.env", ".env")
+"""Later ones win; the environment wins over both."""
+
+
+class BusinessSettings(BaseSettings):
+    """What a number means here: zone, currency, calendar, targets; and where the view is."""
+
+    model_config = SettingsConfigDict(env_prefix="SALES_", env_file=ENV_FILES, extra="ignore", frozen=True)
+
+    app_id: str = Field(default="sales-pulse", pattern=r"^[A-Za-z0-9._-]{1,100}$")
+    """Consumer group, changelogs and Redis prefix: two ids never meet."""
+    redis_url: SecretStr = SecretStr("redis://127.0.0.1:6379/0")
+    """As in redis-py: redis://, rediss:// or unix://, with user and password."""
+    timezone: str = "UTC"
+    """IANA name of the zone in which minutes, hours and days are counted."""
+    currency: str = Field(default="RUB", pattern=r"^[A-Z]{3}$")
+    """ISO 4217 code of the base currency, in which money is shown."""
+    calendar: Path | None = None
+    """YAML file of working hours (see metrics/calendar.py); Mon-Fri 09:00-18:00 without one."""
+    call_target_seconds: float = Field(default=20, gt=0)
+    """An inbound call answered within this time is in time."""
+    chat_target_seconds: float = Field(default=60, gt=0)
+    """A chat message answered within this time is in time."""
+    ready_stages: Annotated[tuple[str, ...], NoDecode] = ()
+    """Deal stages that make a client ready to close, comma separated."""
+    ready_probability: float = Field(default=0.7, ge=0, le=1)
+    """A deal at least this probable makes its client ready to close."""
+
+    @field_validator("timezone")
+    @classmethod
+    def _zone_exists(cls, value: str) -> str:
+        if value not in available_timezones():
+            raise ValueError(f"{value!r} is no IANA time zone; write one like Europe/Moscow")
+        return value
+
+    @field_validator("ready_stages", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(stage.strip() for stage in value.split(",") if stage.strip())
+        return value
+
+    @field_validator("redis_url")
+    @classmethod
+    def _redis(cls, value: SecretStr) -> SecretStr:
+        url = value.get_secret_value()
+        if not url.startswith("unix://"):
+            TypeAdapter(RedisDsn).validate_python(url)
+        return value
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The time zone as an object."""
+        return ZoneInfo(self.timezone)
+
+    def working_calendar(self) -> Calendar:
+        """Read the calendar file. Raises CalendarError, naming the place."""
+        return load(self.calendar, self.zone)
+
+
+class ExporterSettings(BusinessSettings):
+    """Settings of `sales-pulse exporter`."""
+
+    exporter_listen: str = Field(default="127.0.0.1:9808", pattern=r"^\S+:\d{1,5}$")
+    """Host and port of /metrics, the JSON API and the wall."""
+    view_max_age: float = Field(default=60, gt=0)
+    """Seconds without a heartbeat from a partition's owner after which sales numbers are withheld."""

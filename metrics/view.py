@@ -1,0 +1,148 @@
+"""The Redis view: how its keys are named and its values written, for the worker that writes and the exporter that reads."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import msgspec
+
+from metrics.errors import ViewError
+
+VERSION = 1
+"""Of the layout below. A reader that meets another version says so and waits for a rewrite."""
+
+_FENCE_DIGITS = 16
+_INT64 = range(-(1 << 63), 1 << 63)
+_encode = msgspec.msgpack.Encoder().encode
+_decode_field = msgspec.msgpack.Decoder(tuple[int, str, str]).decode
+_decode_part = msgspec.msgpack.Decoder(dict[str, int | str]).decode
+_decode_any = msgspec.msgpack.Decoder().decode
+
+
+class Field(NamedTuple):
+    """Which part of a cell: one partition's share of (manager, team as stated, "" when not stated)."""
+
+    partition: int
+    manager: str
+    team: str
+
+
+class Waiting(NamedTuple):
+    """One client who waits now. `start` in microseconds since the epoch; team "" when not stated."""
+
+    channel: str
+    manager: str
+    team: str
+    start: int
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """Names of all Redis keys of one application id; the braces keep them in one cluster slot."""
+
+    app_id: str
+
+    def _key(self, name: str) -> str:
+        return f"{{{self.app_id}}}:{name}"
+
+    def cells(self, kind: str, bucket: int) -> str:
+        """Hash of one bucket. `kind`: m, h (bucket = UTC second of its start), d (day ordinal), o (0)."""
+        return self._key(f"cells:{kind}:{bucket}")
+
+    def bucket(self, key: str) -> tuple[str, int] | None:
+        """(kind, bucket) of a cells key, or None for any other key."""
+        head, _, rest = key.partition("}:cells:")
+        if head != f"{{{self.app_id}" or not rest:
+            return None
+        kind, _, bucket = rest.partition(":")
+        return kind, int(bucket)
+
+    @property
+    def waiting(self) -> str:
+        """Hash: partition → who waits now."""
+        return self._key("waiting")
+
+    @property
+    def partitions(self) -> str:
+        """Hash: partition → heartbeat of its owner."""
+        return self._key("partitions")
+
+    @property
+    def reference(self) -> str:
+        """Hash: record key → the winning reference record."""
+        return self._key("reference")
+
+    @property
+    def changes(self) -> str:
+        """Stream of what changed: entry field `b` = msgpack [[hash key, [fields…]], …]."""
+        return self._key("changes")
+
+    @property
+    def generation(self) -> str:
+        """String; another value, or none, means that Redis lost what it held."""
+        return self._key("generation")
+
+
+def field(partition: int, manager: str, team: str) -> bytes:
+    """Name of a part inside a cells hash."""
+    return _encode((partition, manager, team))
+
+
+def parse_field(raw: bytes) -> Field:
+    """Reverse of `field`. Raises ViewError."""
+    try:
+        return Field(*_decode_field(raw))
+    except msgspec.MsgspecError as error:
+        raise ViewError(f"a field of the view cannot be read ({error}): {raw[:64]!r}") from error
+
+
+def fenced(fence: int, payload: bytes) -> bytes:
+    """Put the fence (offset of the last record folded; -1 before any) before a payload, so that text order is its order."""
+    return b"%0*x%b" % (_FENCE_DIGITS, fence + 1, payload)
+
+
+def split(value: bytes) -> tuple[int, bytes]:
+    """(fence, payload) of a stored value. Raises ViewError."""
+    try:
+        return int(value[:_FENCE_DIGITS], 16) - 1, value[_FENCE_DIGITS:]
+    except ValueError as error:
+        raise ViewError(f"a value of the view has no fence: {value[:64]!r}") from error
+
+
+def encode_part(part: Mapping[str, int]) -> bytes:
+    """Payload of a part: {measure key: integer}; integers beyond 64 bits travel as text."""
+    try:
+        return _encode(part)
+    except OverflowError:
+        return _encode({name: n if n in _INT64 else str(n) for name, n in part.items()})
+
+
+def decode_part(payload: bytes) -> dict[str, int]:
+    """Reverse of `encode_part`. Raises ViewError."""
+    try:
+        return {name: int(n) for name, n in _decode_part(payload).items()}
+    except (msgspec.MsgspecError, ValueError) as error:
+        raise ViewError(f"a part of the view cannot be read ({error})") from error
+
+
+def encode_waiting(waiting: list[Waiting]) -> bytes:
+    """Payload of the waiting hash: all who wait in one partition."""
+    return _encode(waiting)
+
+
+def decode_waiting(payload: bytes) -> list[Waiting]:
+    """Reverse of `encode_waiting`. Raises ViewError."""
+    return [Waiting(*row) for row in decode_any(payload)]
+
+
+def encode_any(value: object) -> bytes:
+    """Payload of heartbeats, reference records and change lists."""
+    return _encode(value)
+
+
+def decode_any(payload: bytes) -> Any:
+    """Reverse of `encode_any`. Raises ViewError."""
+    try:
+        return _decode_any(payload)
+    except msgspec.MsgspecError as error:
+        raise ViewError(f"a value of the view cannot be read ({error})") from error
