@@ -231,7 +231,8 @@ def parse(text: str, name: str = "calendar") -> CalendarFile:
         return CalendarFile.model_validate(content)
     except ValidationError as error:
         problems = "; ".join(
-            f"{'.'.join(map(str, e['loc'])) or 'file'}: {e['msg'].removeprefix('Value error, ')}" for e in error.errors()
+            f"{'.'.join(map(str, e['loc'])) or 'file'}: {e['msg'].removeprefix('Value error, ')}"
+            for e in error.errors()
         )
         raise CalendarError(f"{name}: {problems}") from error
 

@@ -1,4 +1,4 @@
-"""The Redis view: how its keys are named and its values written, for the worker that writes and the exporter that reads."""
+"""The Redis view: names of its keys and form of its values, for the worker that writes and the exporter that reads."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -97,7 +97,7 @@ def parse_field(raw: bytes) -> Field:
 
 
 def fenced(fence: int, payload: bytes) -> bytes:
-    """Put the fence (offset of the last record folded; -1 before any) before a payload, so that text order is its order."""
+    """Put the fence (offset of the last record folded; -1 before any) before a payload; text order is its order."""
     return b"%0*x%b" % (_FENCE_DIGITS, fence + 1, payload)
 
 

@@ -1,0 +1,26 @@
+"""Every number there is, each declared once: the families that are exposed and the KPIs made of them."""
+
+from metrics.catalogue import activities, deals, money, now, plan, service
+from metrics.catalogue.kpis import KPIS
+from metrics.family import Family, Source
+
+FAMILIES: tuple[Family, ...] = (
+    *activities.FAMILIES,
+    *deals.FAMILIES,
+    *money.FAMILIES,
+    *now.FAMILIES,
+    *plan.FAMILIES,
+)
+"""The families of the sales department, in the order in which they are exposed."""
+
+SERVICE_FAMILIES: tuple[Family, ...] = (*service.EXPORTER_FAMILIES, *service.WORKER_FAMILIES)
+"""What the service says of itself."""
+
+BY_CODE: dict[str, Family] = {family.code: family for family in FAMILIES if family.code}
+"""Code of a measure → its family."""
+
+BY_NAME: dict[str, Family] = {family.name: family for family in (*FAMILIES, *SERVICE_FAMILIES)}
+
+CELL_FAMILIES: tuple[Family, ...] = tuple(f for f in FAMILIES if f.source is Source.CELLS)
+
+__all__ = ["BY_CODE", "BY_NAME", "CELL_FAMILIES", "FAMILIES", "KPIS", "SERVICE_FAMILIES"]

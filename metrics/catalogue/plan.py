@@ -1,0 +1,32 @@
+"""What was planned: targets and working days of the running month, quarter and year."""
+
+from metrics.family import PLAN_WINDOWS, Family, Source
+
+PLAN_MEASURES = ("won_amount", "revenue_amount", "deals_won", "calls", "meetings")
+MONEY_MEASURES = frozenset({"won_amount", "revenue_amount"})
+LEVELS = ("manager", "team", "company")
+
+TARGET = Family(
+    "sales_plan_target",
+    "Plan of the running period; money in the base currency.",
+    labels=("level", "measure", "window"),
+    source=Source.PLAN,
+    windows=PLAN_WINDOWS,
+)
+TO_DATE = Family(
+    "sales_plan_to_date",
+    "Plan times the share of the period's working time that has passed.",
+    labels=("level", "measure", "window"),
+    source=Source.PLAN,
+    windows=PLAN_WINDOWS,
+)
+WORKING_DAYS = Family(
+    "sales_working_days",
+    "Working days of the running period, passed (before today) and left (from today on).",
+    labels=("window", "state"),
+    source=Source.PLAN,
+    windows=PLAN_WINDOWS,
+    credited=False,
+)
+
+FAMILIES = (TARGET, TO_DATE, WORKING_DAYS)

@@ -1,0 +1,97 @@
+"""What the service says of itself: the exporter's and the worker's own series, each declared once."""
+
+from metrics.family import Family, Source
+
+
+def _own(name: str, text: str, *labels: str, unit: str = "short", counter: bool = False) -> Family:
+    return Family(
+        name,
+        text,
+        labels=labels,
+        source=Source.SERVICE,
+        windows=(),
+        unit=unit,
+        counter=counter,
+        credited=False,
+    )
+
+
+UNCONVERTED = _own(
+    "sales_unconverted_events_total",
+    "Events with money in a currency that no rate converts; they are counted, their money is left out.",
+    "currency",
+    counter=True,
+)
+VIEW_AGE = _own(
+    "sales_view_age_seconds",
+    "Time since the owner of the most silent partition last reported to the view.",
+    unit="s",
+)
+VIEW_UP = _own("sales_view_up", "1 while Redis answers and the view is loaded.", unit="bool")
+VIEW_PARTITIONS = _own("sales_view_partitions", "Partitions whose owners report to the view.")
+VIEW_PARTS = _own("sales_view_parts", "Parts of cells that the exporter holds.")
+SCRAPE_SECONDS = _own(
+    "sales_exporter_collect_seconds",
+    "Time that the last collection of sales numbers took.",
+    unit="s",
+)
+SCRAPE_OK = _own(
+    "sales_exporter_collect_success", "1 when the last collection of sales numbers succeeded.", unit="bool"
+)
+
+EXPORTER_FAMILIES = (
+    UNCONVERTED,
+    VIEW_AGE,
+    VIEW_UP,
+    VIEW_PARTITIONS,
+    VIEW_PARTS,
+    SCRAPE_SECONDS,
+    SCRAPE_OK,
+)
+
+EVENTS = _own("sales_worker_events_total", "Events folded.", "type", counter=True)
+DUPLICATES = _own("sales_worker_duplicates_total", "Events seen before.", counter=True)
+STALE = _own("sales_worker_stale_total", "Events with a version not greater than the one held.", counter=True)
+DEAD_LETTERS = _own("sales_worker_dead_letters_total", "Records that could not be used.", "reason", counter=True)
+BATCHES = _own("sales_worker_batches_total", "Batches folded.", counter=True)
+LAG = _own("sales_worker_lag_records", "Records of a partition that wait to be folded.", "partition")
+COMMIT_AGE = _own(
+    "sales_worker_commit_age_seconds", "Time since a partition was last committed.", "partition", unit="s"
+)
+LATENCY = _own(
+    "sales_worker_latency_seconds",
+    "Time from a record's timestamp to its being in the view (histogram).",
+    unit="s",
+)
+FLUSH_SECONDS = _own("sales_worker_flush_seconds", "Time that a flush took (histogram).", unit="s")
+VIEW_SECONDS = _own("sales_worker_view_seconds", "Time that a write to the view took (histogram).", unit="s")
+RESTORE_RECORDS = _own("sales_worker_restore_records_total", "Changelog records restored.", counter=True)
+RESTORE_REMAINING = _own("sales_worker_restore_remaining_records", "Changelog records still to restore.", "partition")
+ASSIGNED = _own("sales_worker_assigned_partitions", "Partitions that this worker folds.")
+REDIS_UP = _own("sales_worker_redis_up", "1 while Redis takes what the worker writes.", unit="bool")
+PARTITION_TIME = _own(
+    "sales_worker_partition_time_seconds",
+    "Greatest business time folded of a partition, Unix seconds.",
+    "partition",
+    unit="dateTimeAsIso",
+)
+STATE_KEYS = _own("sales_worker_state_keys", "Keys held in state.", "table")
+
+WORKER_FAMILIES = (
+    EVENTS,
+    DUPLICATES,
+    STALE,
+    DEAD_LETTERS,
+    BATCHES,
+    LAG,
+    COMMIT_AGE,
+    LATENCY,
+    FLUSH_SECONDS,
+    VIEW_SECONDS,
+    RESTORE_RECORDS,
+    RESTORE_REMAINING,
+    ASSIGNED,
+    REDIS_UP,
+    PARTITION_TIME,
+    STATE_KEYS,
+)

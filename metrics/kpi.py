@@ -1,0 +1,158 @@
+"""The record behind one KPI: a formula over families, from which come recording rule, JSON, panel and reference row.
+
+A formula is a small tree. Every leaf is summed over all series of a level (manager, team, company) first, and
+divided last; an empty denominator gives nothing.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from metrics.family import Family
+
+
+class Level(StrEnum):
+    """Whom a number is about, and by which labels it is summed."""
+
+    MANAGER = "manager"
+    TEAM = "team"
+    COMPANY = "company"
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Labels that stay when summing up to this level."""
+        return {"manager": ("manager", "team"), "team": ("team",), "company": ()}[self.value]
+
+
+@dataclass(frozen=True, slots=True)
+class Sum:
+    """Sum of a family over a level. part: "" or, of a histogram, "sum" or "count".
+
+    where: label → values (any of them) that count. window: fixed, when it is not that of the KPI (`90d`).
+    """
+
+    family: Family
+    where: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    part: str = ""
+    window: str = ""
+
+    @property
+    def name(self) -> str:
+        """The series that is summed."""
+        return f"{self.family.name}_{self.part}" if self.part else self.family.name
+
+
+@dataclass(frozen=True, slots=True)
+class Oldest:
+    """The greatest value of a family over a level."""
+
+    family: Family
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A plan of the level itself (never summed from lower levels): `sales_plan_target` or `sales_plan_to_date`."""
+
+    family: Family
+    measure: str
+
+
+@dataclass(frozen=True, slots=True)
+class WorkingDays:
+    """`sales_working_days` of a state, the same for everybody."""
+
+    family: Family
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class Quantile:
+    """A percentile from the buckets of a histogram, interpolated as Prometheus does. Seconds."""
+
+    q: float
+    family: Family
+
+
+@dataclass(frozen=True, slots=True)
+class PerManager:
+    """Mean over the managers of a level who have any: at manager level the number itself."""
+
+    of: Sum
+
+
+@dataclass(frozen=True, slots=True)
+class Ratio:
+    """Numerator ÷ denominator; nothing when the denominator is 0 or absent. An absent numerator is `empty`.
+
+    empty: 0 where "none of them" is an answer (no deal won of ten closed), None where it is not.
+    """
+
+    over: "Formula"
+    under: "Formula"
+    empty: float | None = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Minus:
+    """Left − right; an absent right is 0, and so is an absent left when `zero_left`."""
+
+    left: "Formula"
+    right: "Formula"
+    zero_left: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Scaled:
+    """A formula times a constant, plus a constant."""
+
+    of: "Formula"
+    times: float = 1
+    plus: float = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """Left × right."""
+
+    left: "Formula"
+    right: "Formula"
+
+
+Formula = Sum | Oldest | Plan | WorkingDays | Quantile | PerManager | Ratio | Minus | Scaled | Product
+
+
+@dataclass(frozen=True, slots=True)
+class Kpi:
+    """One number that people look at.
+
+    number: of the KPI in `spec/kpis.md`, 1 to 15. metric, operation: the recording rule is `level:metric:operation`.
+    by: labels kept besides those of the level. windows: that it is given for; () for what is so now.
+    periods: whether a previous period, and so a trend, exists. better: "up", "down" or "" when neither is.
+    """
+
+    number: int
+    metric: str
+    operation: str
+    title: str
+    title_ru: str
+    help: str
+    formula: Formula
+    unit: str
+    windows: tuple[str, ...]
+    by: tuple[str, ...] = ()
+    trend: bool = True
+    better: str = "up"
+    levels: tuple[Level, ...] = (Level.MANAGER, Level.TEAM, Level.COMPANY)
+
+    @property
+    def id(self) -> str:
+        """Stable name within the catalogue: metric:operation."""
+        return f"{self.metric}:{self.operation}"
+
+    def record(self, level: Level) -> str:
+        """Name of the recording rule at a level."""
+        return f"{level}:{self.metric}:{self.operation}"
+
+    def trend_record(self, level: Level) -> str:
+        """Name of the recording rule of its trend: current ÷ previous − 1."""
+        return f"{self.record(level)}_trend"
