@@ -41,7 +41,8 @@ RESPONSE_BUSINESS = Family(
 )
 DUE = Family(
     "sales_responses_due",
-    "Responses given, plus inbound calls missed or abandoned after more than 5 s, plus chats closed while the client waited.",
+    "Responses given, plus inbound calls missed or abandoned after more than 5 s, "
+    "plus chats closed while the client waited.",
     code="d",
     labels=("channel",),
     windows=_LIVE,
