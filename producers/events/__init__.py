@@ -1,0 +1,1 @@
+"""The event contract: what every producer may send and every consumer may rely on."""

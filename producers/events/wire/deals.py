@@ -1,0 +1,113 @@
+"""Leads, deals and invoices on the wire: snapshots of entities that change."""
+
+from typing import Annotated, ClassVar, Literal
+
+from msgspec import Meta
+
+from producers.events.rules import is_money
+from producers.events.wire.envelope import Data, Envelope, Id, Moment, dated, in_range, known_currency
+
+Temperature = Literal["cold", "warm", "hot"]
+DealStatus = Literal["open", "won", "lost"]
+InvoiceStatus = Literal["issued", "cancelled", "written_off"]
+
+
+class LeadChangedData(Data, frozen=True, gc=False):
+    """A lead's whole state."""
+
+    lead_id: Id
+    client_id: Id
+    manager_id: Id
+    temperature: Temperature
+    created_at: Moment
+    team_id: Id | None = None
+
+
+class LeadChanged(Envelope, frozen=True, gc=False, tag="sales.lead.changed.v1"):
+    """A lead was made or changed."""
+
+    type: ClassVar[str] = "sales.lead.changed.v1"
+    data: LeadChangedData
+
+    def sound(self) -> bool:
+        return dated(self.data.created_at, self.time)
+
+
+class DealChangedData(Data, frozen=True, gc=False):
+    """A deal's whole state; `cost` is in the deal's currency."""
+
+    deal_id: Id
+    client_id: Id
+    manager_id: Id
+    pipeline: Id
+    stage: Id
+    status: DealStatus
+    amount: str
+    currency: str
+    created_at: Moment
+    team_id: Id | None = None
+    cost: str | None = None
+    probability: Annotated[float, Meta(ge=0, le=1)] | None = None
+    closed_at: Moment | None = None
+
+
+class DealChanged(Envelope, frozen=True, gc=False, tag="sales.deal.changed.v1"):
+    """A deal was made or changed."""
+
+    type: ClassVar[str] = "sales.deal.changed.v1"
+    data: DealChangedData
+
+    def sound(self) -> bool:
+        data, time = self.data, self.time
+        closed, cost = data.closed_at, data.cost
+        return (
+            is_money(data.amount) is not None
+            and known_currency(data.currency)
+            and (cost is None or is_money(cost) is not None)
+            and dated(data.created_at, time)
+            and (data.status == "open" if closed is None else dated(closed, time))
+        )
+
+
+class DealDeletedData(Data, frozen=True, gc=False):
+    """A deal, named."""
+
+    deal_id: Id
+    client_id: Id
+
+
+class DealDeleted(Envelope, frozen=True, gc=False, tag="sales.deal.deleted.v1"):
+    """A deal was deleted."""
+
+    type: ClassVar[str] = "sales.deal.deleted.v1"
+    data: DealDeletedData
+
+
+class InvoiceChangedData(Data, frozen=True, gc=False):
+    """An invoice's whole state."""
+
+    invoice_id: Id
+    client_id: Id
+    manager_id: Id
+    amount: str
+    currency: str
+    status: InvoiceStatus
+    issued_at: Moment
+    due_at: Moment
+    team_id: Id | None = None
+
+
+class InvoiceChanged(Envelope, frozen=True, gc=False, tag="sales.invoice.changed.v1"):
+    """An invoice was issued or changed."""
+
+    type: ClassVar[str] = "sales.invoice.changed.v1"
+    data: InvoiceChangedData
+
+    def sound(self) -> bool:
+        data = self.data
+        return (
+            is_money(data.amount) is not None
+            and known_currency(data.currency)
+            and dated(data.issued_at, self.time)
+            and in_range(data.due_at)
+        )

@@ -1,0 +1,98 @@
+"""From a record's value to an event: one msgspec decode and the checks that it cannot express.
+
+What this fast path refuses goes to the pydantic models, which say why; should they accept it, that counts.
+"""
+
+import re
+from typing import TypeVar
+
+import msgspec
+
+from producers.errors import Refused
+from producers.events import json_text
+from producers.events.wire.calls import CallAnswered, CallEnded, CallStarted
+from producers.events.wire.chats import ChatClosed, ChatHandedOff, ChatMessage
+from producers.events.wire.deals import DealChanged, DealDeleted, InvoiceChanged, LeadChanged
+from producers.events.wire.envelope import Envelope, in_range, known_source
+from producers.events.wire.payments import CostBooked, PaymentReceived, PaymentRefunded
+from producers.events.wire.reference import ManagerChanged, PlanSet, RateSet
+from producers.events.wire.service import MeetingHeld, RatingGiven
+
+Event = (
+    CallStarted
+    | CallAnswered
+    | CallEnded
+    | ChatMessage
+    | ChatHandedOff
+    | ChatClosed
+    | LeadChanged
+    | DealChanged
+    | DealDeleted
+    | InvoiceChanged
+    | PaymentReceived
+    | PaymentRefunded
+    | MeetingHeld
+    | RatingGiven
+    | CostBooked
+)
+ReferenceEvent = ManagerChanged | PlanSet | RateSet
+
+E_ = TypeVar("E_", Event, ReferenceEvent)
+
+_events: msgspec.json.Decoder[Event] = msgspec.json.Decoder(Event)
+_references: msgspec.json.Decoder[ReferenceEvent] = msgspec.json.Decoder(ReferenceEvent)
+_encoder = msgspec.json.Encoder()
+
+# msgspec rounds fractions beyond microseconds, the contract cuts them (a moment stays on its day).
+_rounded = re.compile(rb"\.[0-9]{6}[5-9]").search
+_cut = re.compile(
+    rb'("(?:time|(?:started|answered|created|closed|issued|due)_at)"[ \t\r\n]*:[ \t\r\n]*"[^"]{19}\.[0-9]{6})[0-9]+'
+).sub
+
+
+def decode(value: bytes | None) -> Event:
+    """The event of a record on the events topic. Raises `Refused`, naming the reason and the field.
+
+    The reasons are `not_json`, `not_cloudevents`, `unknown_type` (also for reference types), `invalid_data`
+    and `time_out_of_range` (before 2000); key, partition, size and the broker's clock are `intake`'s.
+    """
+    return _decode(value, _events, reference=False)
+
+
+def decode_reference(value: bytes | None) -> ReferenceEvent:
+    """The same for the reference topic, where event types are the unknown ones."""
+    return _decode(value, _references, reference=True)
+
+
+def encode(event: Envelope) -> bytes:
+    """The event as structured JSON, the inverse of decoding; absent fields are left out."""
+    return _encoder.encode(event)
+
+
+def _decode(value: bytes | None, decoder: "msgspec.json.Decoder[E_]", *, reference: bool) -> E_:
+    if value is None:
+        raise Refused("not_json", "the record has no value; send one JSON object as UTF-8")
+    if json_text.readable(value):
+        text = value
+        if b"." in text and _rounded(text):
+            text = _cut(rb"\1", text)
+        try:
+            event = decoder.decode(text)
+        except (msgspec.DecodeError, RecursionError):
+            pass
+        else:
+            if (
+                event.sound()
+                and known_source(event.source)
+                and in_range(event.time)
+                and not (b"." in text and _rounded(text))
+            ):
+                return event
+    return _judge(value, reference=reference)  # type: ignore[return-value]
+
+
+def _judge(value: bytes, *, reference: bool) -> Envelope:
+    # Bad input is rare; a worker that never sees any never loads the models.
+    from producers.events.wire.judging import judge  # noqa: PLC0415
+
+    return judge(value, reference=reference)

@@ -1,0 +1,80 @@
+"""Plans, managers and rates on the wire."""
+
+from typing import ClassVar, Literal
+
+from producers.events.rules import is_date, is_money, is_period, is_rate, is_scope
+from producers.events.wire.envelope import Data, Envelope, Id, known_currency
+
+PlanMeasure = Literal["won_amount", "revenue_amount", "deals_won", "calls", "meetings"]
+
+
+class ManagerChangedData(Data, frozen=True, gc=False):
+    """A manager's whole state."""
+
+    manager_id: Id
+    name: Id
+    team_id: Id
+    active: bool
+
+
+class ManagerChanged(Envelope, frozen=True, gc=False, tag="sales.manager.changed.v1"):
+    """A manager came, changed team or left."""
+
+    type: ClassVar[str] = "sales.manager.changed.v1"
+    data: ManagerChangedData
+
+    @property
+    def key(self) -> str:
+        return f"manager:{self.data.manager_id}"
+
+
+class PlanSetData(Data, frozen=True, gc=False):
+    """A target of a manager, a team or the company for a month, quarter or year."""
+
+    scope: str
+    measure: PlanMeasure
+    period: str
+    target: str
+    currency: str | None = None
+
+
+class PlanSet(Envelope, frozen=True, gc=False, tag="sales.plan.set.v1"):
+    """A plan was set."""
+
+    type: ClassVar[str] = "sales.plan.set.v1"
+    data: PlanSetData
+
+    @property
+    def key(self) -> str:
+        return f"plan:{self.data.scope}:{self.data.measure}:{self.data.period}"
+
+    def sound(self) -> bool:
+        data = self.data
+        return (
+            is_scope(data.scope) is not None
+            and is_period(data.period)
+            and is_money(data.target) is not None
+            and (data.currency is None or known_currency(data.currency))
+        )
+
+
+class RateSetData(Data, frozen=True, gc=False):
+    """Units of the base currency for one unit of `currency`, from `date` on."""
+
+    currency: str
+    date: str
+    rate: str
+
+
+class RateSet(Envelope, frozen=True, gc=False, tag="sales.rate.set.v1"):
+    """An exchange rate was set."""
+
+    type: ClassVar[str] = "sales.rate.set.v1"
+    data: RateSetData
+
+    @property
+    def key(self) -> str:
+        return f"rate:{self.data.currency}:{self.data.date}"
+
+    def sound(self) -> bool:
+        return known_currency(self.data.currency) and is_date(self.data.date) and is_rate(self.data.rate)

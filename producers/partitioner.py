@@ -1,0 +1,33 @@
+"""Kafka's default partitioner, because a record on another partition than its key's would be counted apart.
+
+Java clients and aiokafka use murmur2 of the key; librdkafka must be told to (`partitioner=murmur2_random`).
+"""
+
+from struct import unpack_from
+
+_SEED = 0x9747B28C
+_MULTIPLIER = 0x5BD1E995
+_MASK = 0xFFFFFFFF
+
+
+def murmur2(key: bytes) -> int:
+    """The unsigned 32-bit murmur2 hash with Kafka's seed."""
+    length = len(key)
+    words = length >> 2
+    h = _SEED ^ length
+    for k in unpack_from(f"<{words}I", key):
+        k = (k * _MULTIPLIER) & _MASK  # noqa: PLW2901 - the names of the published algorithm
+        k ^= k >> 24  # noqa: PLW2901
+        h = ((h * _MULTIPLIER) & _MASK) ^ ((k * _MULTIPLIER) & _MASK)
+    tail = key[words << 2 :]
+    if tail:
+        h ^= int.from_bytes(tail, "little")
+        h = (h * _MULTIPLIER) & _MASK
+    h ^= h >> 13
+    h = (h * _MULTIPLIER) & _MASK
+    return h ^ (h >> 15)
+
+
+def partition_for(key: bytes, partitions: int) -> int:
+    """The partition of `partitions` that Kafka's default partitioner picks for `key`."""
+    return (murmur2(key) & 0x7FFFFFFF) % partitions
