@@ -21,9 +21,7 @@ __all__ = [
 ]
 
 
-def check(
-    key: bytes | None, value: bytes | None, timestamp_ms: int, partition: int, partitions: int
-) -> Event:
+def check(key: bytes | None, value: bytes | None, timestamp_ms: int, partition: int, partitions: int) -> Event:
     """The event of a record on the events topic, or `Refused` with the first reason that holds.
 
     In order: too_large, what `decode` refuses, wrong_key, wrong_partition, time_out_of_range.

@@ -1,0 +1,104 @@
+"""CloudEvents 1.0 as the contract uses it: the attributes, and the builder that producers call."""
+
+from datetime import datetime
+from hashlib import sha256
+from typing import Any, ClassVar, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from producers.events.fields import EventTime, Source
+from producers.events.rules import AHEAD, EARLIEST, LATEST
+
+
+class ContractModel(BaseModel):
+    """Strict about types, silent about unknown fields, never changed once made."""
+
+    model_config = ConfigDict(strict=True, extra="ignore", frozen=True)
+
+
+class Data(ContractModel):
+    """What an event says. `times` names the fields that may not lie after the event."""
+
+    times: ClassVar[tuple[str, ...]] = ()
+
+
+class ClientData(Data):
+    """Data about a client, whose id is the Kafka key."""
+
+    client_id: str
+
+    @property
+    def key(self) -> str:
+        """The Kafka key."""
+        return self.client_id
+
+
+class Attributes(ContractModel):
+    """The CloudEvents attributes, whatever the type."""
+
+    specversion: Literal["1.0"]
+    id: str = Field(min_length=1, description="with source, unique: the same pair is the same event")
+    source: Source
+    type: str = Field(min_length=1)
+    time: EventTime = Field(description="when it happened in the business; it alone decides the window")
+    subject: str | None = None
+    partitionkey: str | None = Field(None, description="equals the Kafka key")
+    sequence: str | None = Field(None, description="version of the entity, of equal width within a source")
+
+
+class Event(Attributes):
+    """One event of the contract; subclasses fix `type` and `data`."""
+
+    specversion: Literal["1.0"] = "1.0"
+    data: Any
+
+    @property
+    def key(self) -> str:
+        """The Kafka key."""
+        key: str = self.data.key
+        return key
+
+    @classmethod
+    def of(
+        cls,
+        *,
+        source: str,
+        time: datetime | str,
+        id: str | None = None,  # noqa: A002 - the contract's name
+        sequence: str | None = None,
+        subject: str | None = None,
+        **data: Any,
+    ) -> Self:
+        """The event with `data` given flat. Raises pydantic's `ValidationError` that names the field.
+
+        Without an `id` one is derived from everything else, so that publishing it again is the same event.
+        """
+        envelope = {"source": source, "time": time, "sequence": sequence, "subject": subject, "data": data}
+        event = cls.model_validate({**envelope, "id": id if id is not None else "derived"})
+        if id is not None:
+            return event
+        return event.model_copy(update={"id": sha256(event.to_json()).hexdigest()[:32]})
+
+    def to_json(self) -> bytes:
+        """The value of the Kafka record: structured JSON, absent fields left out."""
+        return self.__pydantic_serializer__.to_json(self, exclude_none=True)
+
+    @model_validator(mode="after")
+    def _times_in_data(self) -> Self:
+        for name in self.data.times:
+            moment = getattr(self.data, name)
+            if moment is not None and (moment < EARLIEST or moment - self.time > AHEAD):
+                raise PydanticCustomError(
+                    "time_in_data",
+                    "is before the year 2000 or more than 10 minutes after the event's time; send when it happened",
+                    {"field": f"data.{name}"},
+                )
+        due = getattr(self.data, "due_at", None)
+        if due is not None and not EARLIEST <= due < LATEST:
+            raise PydanticCustomError(
+                "time_in_data",
+                "is before the year 2000 or after 9998; send the day it is due",
+                {"field": "data.due_at"},
+            )
+        return self
