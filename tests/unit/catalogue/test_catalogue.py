@@ -1,0 +1,82 @@
+"""The catalogue says what the specification says: families, labels, windows, and all fifteen KPIs."""
+
+import re
+
+from metrics.catalogue import FAMILIES, KPIS, SERVICE_FAMILIES
+from metrics.family import CALENDAR_WINDOWS, Kind, Source
+from metrics.kpi import Level
+
+SPECIFIED = [
+    "sales_calls",
+    "sales_meetings",
+    "sales_response_seconds",
+    "sales_response_business_seconds",
+    "sales_responses_due",
+    "sales_responses_in_time",
+    "sales_leads_opened",
+    "sales_leads_warmed",
+    "sales_deals_created",
+    "sales_deals_closed",
+    "sales_won_amount",
+    "sales_repeat_deals",
+    "sales_repeat_amount",
+    "sales_profit_amount",
+    "sales_costed_amount",
+    "sales_deal_duration_seconds",
+    "sales_revenue_amount",
+    "sales_rating_score_sum",
+    "sales_rating_score_count",
+    "sales_cost_amount",
+    "sales_waiting_clients",
+    "sales_waiting_overdue_clients",
+    "sales_waiting_oldest_seconds",
+    "sales_open_deals",
+    "sales_pipeline_amount",
+    "sales_weighted_amount",
+    "sales_clients_ready",
+    "sales_receivable_amount",
+    "sales_plan_target",
+    "sales_plan_to_date",
+    "sales_working_days",
+]
+
+
+def test_families_are_those_of_the_specification():
+    """Nothing is missing, nothing is named otherwise, nothing is declared twice."""
+    assert sorted(f.name for f in FAMILIES) == sorted(SPECIFIED)
+    codes = [f.code for f in FAMILIES if f.code]
+    assert len(codes) == len(set(codes))
+
+
+def test_every_windowed_family_carries_the_calendar_windows():
+    """The five calendar windows belong to every family of the first table; 90 days only to won amounts."""
+    for family in FAMILIES:
+        if family.source is Source.CELLS:
+            assert set(CALENDAR_WINDOWS) <= set(family.windows)
+            assert ("90d" in family.windows) == (family.name == "sales_won_amount")
+
+
+def test_histograms_write_their_bounds_as_prometheus_does():
+    """`le` is a float as text, the last one +Inf, in rising order."""
+    for family in (f for f in FAMILIES if f.kind is Kind.HISTOGRAM):
+        assert family.le[-1] == "+Inf"
+        assert all(re.fullmatch(r"\d+\.0", le) for le in family.le[:-1])
+        assert sorted(family.bounds) == list(family.bounds)
+    (response,) = (f for f in FAMILIES if f.name == "sales_response_seconds")
+    assert response.le[0] == "5.0"
+    assert len(response.bounds) == 19
+
+
+def test_all_fifteen_kpis_are_there_once():
+    """Each number from 1 to 15 has a KPI, every rule name is unique and valid."""
+    assert {kpi.number for kpi in KPIS} == set(range(1, 16))
+    records = [kpi.record(level) for kpi in KPIS for level in kpi.levels]
+    assert len(records) == len(set(records))
+    assert all(re.fullmatch(r"(manager|team|company):[a-z_]+:[a-z0-9_]+", record) for record in records)
+    assert Level.TEAM.labels == ("team",)
+
+
+def test_counters_and_only_counters_end_in_total():
+    """Prometheus's naming rule holds for what the service says of itself."""
+    for family in SERVICE_FAMILIES:
+        assert family.name.endswith("_total") == family.counter
