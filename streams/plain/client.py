@@ -1,0 +1,178 @@
+"""Everything about one client: the latest version of each entity, the chats, and what all of it adds."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from producers.events import wire
+from streams.plain import calls, deals, money
+from streams.plain.chats import PlainChat
+from streams.plain.contribution import Contribution, OpenThing
+from streams.plain.exact import moment, version
+from streams.plain.leads import PlainLead
+from streams.plain.rules import KEPT_DAYS, Rules
+
+Entity = (
+    wire.CallEnded
+    | wire.MeetingHeld
+    | wire.RatingGiven
+    | wire.CostBooked
+    | wire.PaymentReceived
+    | wire.PaymentRefunded
+    | wire.DealChanged
+    | wire.DealDeleted
+    | wire.InvoiceChanged
+)
+"""Events of which only the one with the greatest version counts."""
+
+Name = TypeVar("Name")
+Kept = TypeVar("Kept", bound=wire.Envelope)
+
+_CENTURY = 1 << 62
+_YOUNG = (KEPT_DAYS - 2) * 86_400 * 10**6
+"""Where nothing is older than this (us), nothing can be forgotten yet."""
+
+
+_NAMES = {
+    wire.CallEnded: ("call", "call_id"),
+    wire.MeetingHeld: ("meeting", "meeting_id"),
+    wire.RatingGiven: ("rating", "rating_id"),
+    wire.CostBooked: ("cost", "cost_id"),
+    wire.PaymentReceived: ("payment", "payment_id"),
+    wire.PaymentRefunded: ("refund", "payment_id"),
+    wire.DealChanged: ("deal", "deal_id"),
+    wire.DealDeleted: ("deal", "deal_id"),
+    wire.InvoiceChanged: ("invoice", "invoice_id"),
+}
+
+
+def name_of(event: Entity) -> tuple[str, str]:
+    """Kind and id of the entity that an event is a version of."""
+    kind, field_name = _NAMES[type(event)]
+    return kind, getattr(event.data, field_name)
+
+
+@dataclass
+class PlainClient:
+    """One client (or one cost, which is a log key of its own)."""
+
+    client: str
+    rules: Rules
+    latest: dict[tuple[str, str], Entity] = field(default_factory=dict)
+    leads: dict[str, PlainLead] = field(default_factory=dict)
+    chats: dict[str, PlainChat] = field(default_factory=dict)
+    ringing: dict[str, wire.CallStarted] = field(default_factory=dict)
+    answered: dict[str, wire.CallAnswered] = field(default_factory=dict)
+    oldest: int = _CENTURY
+
+    def take(self, event: wire.Event, time: int) -> str:
+        """Fold one event; `time` is the log's time (us), this event's included.
+
+        Says "folded", "stale" or "duplicate".
+        """
+        if time - self.oldest > _YOUNG:
+            self._forget(time)
+        self.oldest = min(self.oldest, moment(event.time), moment(getattr(event.data, "created_at", event.time)))
+        match event:
+            case wire.ChatMessage() | wire.ChatHandedOff() | wire.ChatClosed():
+                chat = self.chats.setdefault(event.data.chat_id, PlainChat(event.data.chat_id, self.client, self.rules))
+                return chat.take(event)
+            case wire.LeadChanged():
+                if event.data.lead_id in self.leads:
+                    return self.leads[event.data.lead_id].take(event)
+                self.leads[event.data.lead_id] = PlainLead(first=event, latest=event)
+                return "folded"
+            case wire.CallStarted():
+                return _keep_greater(self.ringing, event.data.call_id, event)
+            case wire.CallAnswered():
+                return _keep_greater(self.answered, event.data.call_id, event)
+            case _:
+                return _keep_greater(self.latest, name_of(event), event)
+
+    def _forget(self, time: int) -> None:
+        today = self.rules.day(time)
+        for name in [name for name, event in self.latest.items() if not self._is_known(event, today)]:
+            del self.latest[name]
+        for lead in [lead for lead, held in self.leads.items() if not held.is_known(today, self.rules)]:
+            del self.leads[lead]
+        for chat in [chat for chat, held in self.chats.items() if not held.is_known(today)]:
+            del self.chats[chat]
+        oldest = today - KEPT_DAYS
+        for call in [call for call, held in self.answered.items() if self.rules.day(moment(held.time)) < oldest]:
+            del self.answered[call]
+
+    def _is_known(self, event: Entity, today: int) -> bool:
+        """Whether an entity is kept for ever, or what it counts in is within 800 days."""
+        return self._is_kept_for_ever(event) or self.rules.day(_last(event)) >= today - KEPT_DAYS
+
+    def _is_kept_for_ever(self, event: Entity) -> bool:
+        match event:
+            case wire.DealChanged(data=deal):
+                return deal.status in ("open", "won")
+            case wire.InvoiceChanged(data=invoice):
+                return invoice.status == "issued"
+            case wire.PaymentReceived(data=paid) | wire.PaymentRefunded(data=paid):
+                named = self.latest.get(("invoice", paid.invoice_id or ""))
+                return isinstance(named, wire.InvoiceChanged) and named.data.status == "issued"
+            case _:
+                return False
+
+    def contributions(self) -> Iterator[Contribution]:
+        """All that this client's entities add to families with a window."""
+        for event in self.latest.values():
+            match event:
+                case wire.CallEnded():
+                    yield from calls.contributions(event, self.rules)
+                case (
+                    wire.PaymentReceived()
+                    | wire.PaymentRefunded()
+                    | wire.MeetingHeld()
+                    | wire.RatingGiven()
+                    | wire.CostBooked()
+                ):
+                    yield from money.contributions(event)
+        yield from deals.contributions(self._deals())
+        for lead in self.leads.values():
+            yield from lead.contributions()
+        for chat in self.chats.values():
+            yield from chat.added
+
+    def open_things(self, time: int) -> Iterator[OpenThing]:
+        """All that is so now; `time` is the log's time (us)."""
+        yield from deals.open_things(self._deals(), self.rules)
+        invoices = [event for event in self.latest.values() if isinstance(event, wire.InvoiceChanged)]
+        payments = [
+            event for event in self.latest.values() if isinstance(event, wire.PaymentReceived | wire.PaymentRefunded)
+        ]
+        yield from money.open_things(invoices, payments, self.rules)
+        for chat in self.chats.values():
+            yield from chat.open_things()
+        for call_id, call in self.ringing.items():
+            start = moment(call.time)
+            over = call_id in self.answered or ("call", call_id) in self.latest or start + calls.HOUR <= time
+            if call.data.direction == "inbound" and not over:
+                who = (call.data.manager_id or "unknown", call.data.team_id or "")
+                yield OpenThing("waiting", ("call",), *who, 1, "call", call_id, self.client, since=start)
+
+    def _deals(self) -> list[wire.DealChanged]:
+        return [event for event in self.latest.values() if isinstance(event, wire.DealChanged)]
+
+
+def _last(event: Entity) -> int:
+    """The last moment (us) that an entity counts at; its own time when it counts nowhere."""
+    match event:
+        case wire.CallEnded():
+            return max(moment(event.time), calls.response_at(event) or 0)
+        case wire.DealChanged(data=deal):
+            return moment(max(deal.created_at, deal.closed_at or deal.created_at))
+        case _:
+            return moment(event.time)
+
+
+def _keep_greater(held: dict[Name, Kept], name: Name, event: Kept) -> str:
+    """Keep an event when its version is greater than the one held."""
+    other = held.get(name)
+    if other is not None and version(event) <= version(other):
+        return "duplicate" if version(event) == version(other) else "stale"
+    held[name] = event
+    return "folded"

@@ -1,0 +1,74 @@
+"""What a client's deals add: created, closed, money, repeat sales, and what is open."""
+
+from collections.abc import Iterable, Iterator
+
+from producers.events import wire
+from producers.events.wire.deals import DealChangedData
+from streams.plain.contribution import Contribution, OpenThing
+from streams.plain.exact import moment, ten_thousandths, trillionths, version
+from streams.plain.rules import Rules
+
+
+def _closed_at(deal: wire.DealChanged) -> int:
+    """When a won or lost deal was closed, us; the contract requires it."""
+    return moment(deal.data.closed_at or deal.time)
+
+
+def contributions(deals: Iterable[wire.DealChanged]) -> Iterator[Contribution]:
+    """Everything with a window that the latest versions of one client's deals add."""
+    deals = list(deals)
+    wins = sorted((_closed_at(deal), deal.data.deal_id) for deal in deals if deal.data.status == "won")
+    for deal in deals:
+        data = deal.data
+        who = (data.manager_id, data.team_id or "")
+        what = ("deal", data.deal_id, data.client_id)
+        created = moment(data.created_at)
+        yield Contribution("dc", (data.pipeline,), *who, created, 1, *what)
+        if data.status == "open":
+            continue
+        closed = _closed_at(deal)
+        yield Contribution("dx", (data.pipeline, data.status), *who, closed, 1, *what)
+        if data.status != "won":
+            continue
+        amount = ten_thousandths(data.amount)
+        labels, money = (data.pipeline,), (*what, data.currency)
+        yield Contribution("wa", labels, *who, closed, amount, *money)
+        yield Contribution("me", (), *who, closed, 1, *money)
+        yield Contribution("dd", labels, *who, closed, closed - created, *what)
+        if (closed, data.deal_id) != wins[0]:
+            yield Contribution("rd", labels, *who, closed, 1, *what)
+            yield Contribution("ra", labels, *who, closed, amount, *money)
+        if data.cost is not None:
+            yield Contribution("pa", labels, *who, closed, amount - ten_thousandths(data.cost), *money)
+            yield Contribution("ka", labels, *who, closed, amount, *money)
+
+
+def open_things(deals: Iterable[wire.DealChanged], rules: Rules) -> Iterator[OpenThing]:
+    """What the open ones among the latest versions of one client's deals are now."""
+    ready: dict[str, wire.DealChanged] = {}
+    for deal in deals:
+        data = deal.data
+        if data.status != "open":
+            continue
+        who = (data.manager_id, data.team_id or "")
+        what = ("deal", data.deal_id, data.client_id)
+        labels, amount = (data.pipeline, data.stage), ten_thousandths(data.amount)
+        yield OpenThing("od", labels, *who, 1, *what)
+        yield OpenThing("pl", labels, *who, amount, *what, data.currency)
+        yield OpenThing("mo", (), *who, 1, *what, data.currency)
+        if data.probability is not None:
+            weighted = amount * trillionths(data.probability)
+            yield OpenThing("wt", labels, *who, weighted, *what, data.currency)
+        if _is_ready(data, rules):
+            other = ready.get(data.manager_id)
+            if other is None or version(deal) > version(other):
+                ready[data.manager_id] = deal
+    for manager, deal in ready.items():
+        client = deal.data.client_id
+        yield OpenThing("cr", (), manager, deal.data.team_id or "", 1, "client", client, client)
+
+
+def _is_ready(data: DealChangedData, rules: Rules) -> bool:
+    if data.stage in rules.ready_stages:
+        return True
+    return data.probability is not None and trillionths(data.probability) >= trillionths(rules.ready_probability)

@@ -1,0 +1,56 @@
+"""One partition's log, told client by client."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from producers.events import wire
+from streams.plain.client import PlainClient
+from streams.plain.contribution import Contribution, OpenThing
+from streams.plain.exact import moment
+from streams.plain.rules import Rules
+
+
+@dataclass
+class PlainPartition:
+    """What the accepted events of one partition amount to, taken in log order.
+
+    only: when given, the log keys whose clients are recomputed; the time of the log is that of all events.
+    outcomes: how many events were "folded", "stale" and "duplicate".
+    """
+
+    rules: Rules
+    only: frozenset[str] | None = None
+    time: int = 0
+    clients: dict[str, PlainClient] = field(default_factory=dict)
+    outcomes: Counter[str] = field(default_factory=Counter)
+
+    def take(self, event: wire.Event) -> str:
+        """Fold the next event; says "folded", "stale", "duplicate", or "" for a client left out."""
+        self.time = max(self.time, moment(event.time))
+        if self.only is not None and event.key not in self.only:
+            return ""
+        client = self.clients.get(event.key)
+        if client is None:
+            client = self.clients[event.key] = PlainClient(event.key, self.rules)
+        outcome = client.take(event, self.time)
+        self.outcomes[outcome] += 1
+        return outcome
+
+    def contributions(self) -> Iterator[Contribution]:
+        """All that the entities of this partition add to families with a window."""
+        for client in self.clients.values():
+            yield from client.contributions()
+
+    def open_things(self) -> Iterator[OpenThing]:
+        """All that is so now."""
+        for client in self.clients.values():
+            yield from client.open_things(self.time)
+
+
+def recompute(events: Iterable[wire.Event], rules: Rules) -> PlainPartition:
+    """The plain definition over one partition's accepted events, in log order."""
+    partition = PlainPartition(rules)
+    for event in events:
+        partition.take(event)
+    return partition

@@ -1,0 +1,56 @@
+"""What payments, refunds, costs, ratings and meetings add, and what invoices still ask for."""
+
+from collections.abc import Iterable, Iterator
+
+from producers.events import wire
+from streams.plain.contribution import Contribution, OpenThing
+from streams.plain.exact import moment, ten_thousandths
+from streams.plain.rules import Rules
+
+Payment = wire.PaymentReceived | wire.PaymentRefunded
+Record = Payment | wire.MeetingHeld | wire.RatingGiven | wire.CostBooked
+
+
+def contributions(record: Record) -> Iterator[Contribution]:
+    """Everything that the latest version of one record adds, at its time."""
+    data = record.data
+    at = moment(record.time)
+    who = (data.manager_id or "unknown", data.team_id or "")
+    match record:
+        case wire.PaymentReceived(data=paid) | wire.PaymentRefunded(data=paid):
+            refund = isinstance(record, wire.PaymentRefunded)
+            what = ("refund" if refund else "payment", paid.payment_id, paid.client_id, paid.currency)
+            yield Contribution("rv", (), *who, at, signed(record), *what)
+            yield Contribution("me", (), *who, at, 1, *what)
+        case wire.CostBooked(data=cost):
+            what = ("cost", cost.cost_id, "", cost.currency)
+            yield Contribution("co", (cost.category,), *who, at, ten_thousandths(cost.amount), *what)
+            yield Contribution("me", (), *who, at, 1, *what)
+        case wire.RatingGiven(data=rating):
+            yield Contribution("gs", (), *who, at, rating.score, "rating", rating.rating_id, rating.client_id)
+            yield Contribution("gc", (), *who, at, 1, "rating", rating.rating_id, rating.client_id)
+        case wire.MeetingHeld(data=meeting):
+            yield Contribution("m", (), *who, at, 1, "meeting", meeting.meeting_id, meeting.client_id)
+
+
+def signed(payment: Payment) -> int:
+    """What a payment adds to revenue, in ten-thousandths: a refund takes away."""
+    amount = ten_thousandths(payment.data.amount)
+    return -amount if isinstance(payment, wire.PaymentRefunded) else amount
+
+
+def open_things(
+    invoices: Iterable[wire.InvoiceChanged], payments: Iterable[Payment], rules: Rules
+) -> Iterator[OpenThing]:
+    """The issued invoices of one client, each with the payments and refunds that name it."""
+    payments = list(payments)
+    for invoice in invoices:
+        data = invoice.data
+        if data.status != "issued":
+            continue
+        who = (data.manager_id, data.team_id or "")
+        what = ("invoice", data.invoice_id, data.client_id, data.currency)
+        against = tuple(sorted((p.data.currency, signed(p)) for p in payments if p.data.invoice_id == data.invoice_id))
+        due = rules.day(moment(data.due_at))
+        yield OpenThing("rc", (), *who, ten_thousandths(data.amount), *what, due_day=due, against=against)
+        yield OpenThing("mo", (), *who, 1, *what)

@@ -1,0 +1,77 @@
+"""What the cells of one partition must hold, summed up from contributions."""
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+
+from metrics.catalogue import BY_CODE
+from metrics.family import SECOND, Kind
+from metrics.measure import key
+from streams.plain.contribution import Contribution, OpenThing
+from streams.plain.log import PlainPartition
+from streams.plain.rules import KEPT_DAYS, Rules
+
+Cell = tuple[str, int, str, str]
+"""Kind of bucket (m, h, d, o), bucket, manager, team as stated."""
+
+Parts = dict[Cell, dict[str, int]]
+"""Cell → measure key → sum; sums of 0 are left out."""
+
+_MINUTES_KEPT = 3 * 3600 * SECOND
+_HOURS_KEPT = 15 * 86_400 * SECOND
+
+
+def measures(one: Contribution) -> list[tuple[str, int]]:
+    """The measures of a cell that a contribution goes into, with what it adds to each."""
+    family = BY_CODE.get(one.code)
+    if family is not None and family.kind is Kind.HISTOGRAM:
+        bins = [index for index, bound in enumerate(family.bounds) if one.value <= bound * SECOND]
+        index = bins[0] if bins else len(family.bounds)
+        return [(key(one.code, *one.labels, str(index)), 1), (key(one.code, *one.labels, "s"), one.value)]
+    currency = (one.currency,) if one.currency else ()
+    return [(key(one.code, *one.labels, *currency), one.value)]
+
+
+def open_measures(one: OpenThing) -> list[tuple[str, int]]:
+    """The same for what is open now; waiting clients lie in no cell."""
+    if one.code == "waiting":
+        return []
+    if one.code != "rc":
+        currency = (one.currency,) if one.currency else ()
+        return [(key(one.code, *one.labels, *currency), one.value)]
+    owed = Counter({one.currency: one.value})
+    for paid_in, paid in one.against:
+        owed[paid_in] -= paid
+    if all(paid_in == one.currency for paid_in, _ in one.against):
+        return [(key("rc", str(one.due_day), one.currency), max(0, owed[one.currency]))]
+    mixed = json.dumps({c: n for c, n in owed.items() if n}, sort_keys=True, separators=(",", ":"))
+    return [(key("rm", str(one.due_day), mixed), 1)]
+
+
+def parts(partition: PlainPartition) -> Parts:
+    """Every part that a partition must hold at the end of its log."""
+    return _sum(partition.contributions(), partition.open_things(), partition.time, partition.rules)
+
+
+def _sum(contributions: Iterable[Contribution], things: Iterable[OpenThing], time: int, rules: Rules) -> Parts:
+    sums: defaultdict[Cell, Counter[str]] = defaultdict(Counter)
+    oldest_day = rules.day(time) - KEPT_DAYS
+    for one in contributions:
+        who = (one.manager, one.team)
+        cells: list[Cell] = []
+        if rules.day(one.time) >= oldest_day:
+            cells.append(("d", rules.day(one.time), *who))
+        if one.time > time - _HOURS_KEPT - 2 * 3600 * SECOND:
+            hour, minute = rules.hour(one.time), one.time // (60 * SECOND) * 60
+            if hour * SECOND + _HOURS_KEPT > time:
+                cells.append(("h", hour, *who))
+            if minute * SECOND + _MINUTES_KEPT > time:
+                cells.append(("m", minute, *who))
+        for measure, value in measures(one):
+            for cell in cells:
+                sums[cell][measure] += value
+    for thing in things:
+        for measure, value in open_measures(thing):
+            sums["o", 0, thing.manager, thing.team][measure] += value
+    left = ((cell, {m: n for m, n in counted.items() if n}) for cell, counted in sums.items())
+    return {cell: part for cell, part in left if part}

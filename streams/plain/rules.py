@@ -1,0 +1,58 @@
+"""What the business settings mean to the plain definition."""
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Self
+from zoneinfo import ZoneInfo
+
+from metrics.settings import BusinessSettings
+from streams.plain.calendar import PlainCalendar, read
+
+KEPT_DAYS = 800
+"""Local days that anything is known for after the last one that it counts in."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """Zone, targets (us), what makes a client ready, and working hours."""
+
+    zone: ZoneInfo
+    calendar: PlainCalendar
+    currency: str = "RUB"
+    call_target: int = 20 * 10**6
+    chat_target: int = 60 * 10**6
+    ready_stages: frozenset[str] = frozenset()
+    ready_probability: Decimal = Decimal("0.7")
+
+    @classmethod
+    def of(cls, settings: BusinessSettings) -> Self:
+        """Take them from the settings. Raises OSError or ValueError when the calendar cannot be read."""
+        return cls(
+            zone=settings.zone,
+            calendar=read(settings.calendar, settings.zone),
+            currency=settings.currency,
+            call_target=int(Decimal(str(settings.call_target_seconds)) * 10**6),
+            chat_target=int(Decimal(str(settings.chat_target_seconds)) * 10**6),
+            ready_stages=frozenset(settings.ready_stages),
+            ready_probability=Decimal(str(settings.ready_probability)),
+        )
+
+    def local(self, moment: int) -> datetime:
+        """A moment (us) on the clock of the business."""
+        return (_EPOCH + timedelta(microseconds=moment)).astimezone(self.zone)
+
+    def day(self, moment: int) -> int:
+        """The local day of a moment, as an ordinal."""
+        return self.local(moment).toordinal()
+
+    def hour(self, moment: int) -> int:
+        """The start of the local hour of a moment, in UTC seconds."""
+        start = self.local(moment).replace(minute=0, second=0, microsecond=0)
+        return int(start.timestamp())
+
+    def start(self, day: date) -> int:
+        """The moment (us) at which a local day begins."""
+        return int(datetime(day.year, day.month, day.day, tzinfo=self.zone).timestamp()) * 10**6
