@@ -1,0 +1,68 @@
+"""Plans of the running month, quarter and year, and how much of their working time has passed."""
+
+from datetime import date, timedelta
+from fractions import Fraction
+
+from metrics.catalogue.plan import MONEY_MEASURES
+from producers.events import wire
+from streams.plain.reference import PlainReference
+from streams.plain.rules import Rules
+from streams.plain.series import Series, series
+from streams.plain.windows import first_day, next_first_day
+
+
+def plan_series(now: int, rules: Rules, reference: PlainReference) -> dict[Series, Fraction]:
+    """`sales_plan_target`, `sales_plan_to_date` and `sales_working_days` at a moment (us)."""
+    today = rules.local(now).date()
+    found: dict[Series, Fraction] = {}
+    for window in ("month", "quarter", "year"):
+        first, after = first_day(window, today), next_first_day(window, today)
+        days = [first + timedelta(days=n) for n in range((after - first).days)]
+        working = [day for day in days if rules.calendar.is_working_day(day)]
+        for state, counted in (
+            ("passed", [d for d in working if d < today]),
+            ("left", [d for d in working if d >= today]),
+        ):
+            found[series("sales_working_days", {"window": window, "state": state})] = Fraction(len(counted))
+        for plan in reference.plans():
+            target = _target(plan, first, reference)
+            if plan.data.period != _period(window, first) or target is None:
+                continue
+            labels, team = _whose(plan, reference)
+            labels |= {"measure": plan.data.measure, "window": window}
+            found[series("sales_plan_target", labels)] = target
+            whole = rules.calendar.working_us(rules.start(first), rules.start(after), team)
+            if whole:
+                passed = rules.calendar.working_us(rules.start(first), now, team)
+                found[series("sales_plan_to_date", labels)] = target * Fraction(passed, whole)
+    return found
+
+
+def _period(window: str, first: date) -> str:
+    match window:
+        case "month":
+            return f"{first.year}-{first.month:02}"
+        case "quarter":
+            return f"{first.year}-Q{(first.month + 2) // 3}"
+        case _:
+            return f"{first.year}"
+
+
+def _whose(plan: wire.PlanSet, reference: PlainReference) -> tuple[dict[str, str], str]:
+    """Labels of the level that a plan is for, and the team whose calendar counts."""
+    level, _, name = plan.data.scope.partition(":")
+    if level == "manager":
+        team = reference.team(name, "")
+        return {"level": level, "manager": name, "team": team}, team
+    if level == "team":
+        return {"level": level, "manager": "", "team": name}, name
+    return {"level": "company", "manager": "", "team": ""}, ""
+
+
+def _target(plan: wire.PlanSet, first: date, reference: PlainReference) -> Fraction | None:
+    """The target; money in the base currency at the rate of the period's first day, None without a rate."""
+    target = Fraction(plan.data.target)
+    if plan.data.measure not in MONEY_MEASURES or plan.data.currency is None:
+        return target
+    rate = reference.rate(plan.data.currency, first.toordinal())
+    return None if rate is None else target * rate

@@ -1,0 +1,63 @@
+"""Roster, plans and rates: of each record the version that counts."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import date
+from fractions import Fraction
+
+from producers.events import wire
+from streams.plain.exact import Version, version
+
+
+@dataclass
+class PlainReference:
+    """What the reference topic says, whatever the order of its records."""
+
+    currency: str
+    held: dict[str, wire.ReferenceEvent] = field(default_factory=dict)
+    _rates: dict[str, list[tuple[str, Fraction]]] | None = None
+
+    @classmethod
+    def of(cls, events: Iterable[wire.ReferenceEvent], currency: str) -> "PlainReference":
+        """Take events; `currency` is the base currency."""
+        reference = cls(currency)
+        for event in events:
+            reference.take(event)
+        return reference
+
+    def take(self, event: wire.ReferenceEvent) -> None:
+        """Keep an event when its version is greater than the one held for its key."""
+        other: Version | None = version(self.held[event.key]) if event.key in self.held else None
+        if other is None or version(event) > other:
+            self.held[event.key] = event
+            self._rates = None
+
+    def forget(self, key: str) -> None:
+        """Take out what a tombstone names."""
+        self.held.pop(key, None)
+        self._rates = None
+
+    def team(self, manager: str, stated: str) -> str:
+        """The team of a record: as stated, else by the roster, else unknown."""
+        if stated:
+            return stated
+        held = self.held.get(f"manager:{manager}")
+        return held.data.team_id if isinstance(held, wire.ManagerChanged) else "unknown"
+
+    def rate(self, currency: str, day: int) -> Fraction | None:
+        """Base units for one unit: the latest rate dated on or before a local day (ordinal); None without one."""
+        if currency == self.currency:
+            return Fraction(1)
+        if self._rates is None:
+            self._rates = {}
+            for event in self.held.values():
+                if isinstance(event, wire.RateSet):
+                    dated = (event.data.date, Fraction(event.data.rate))
+                    self._rates.setdefault(event.data.currency, []).append(dated)
+        text = date.fromordinal(day).isoformat()
+        past = [dated for dated in self._rates.get(currency, []) if dated[0] <= text]
+        return max(past)[1] if past else None
+
+    def plans(self) -> list[wire.PlanSet]:
+        """The plans that count."""
+        return [event for event in self.held.values() if isinstance(event, wire.PlanSet)]

@@ -1,0 +1,148 @@
+"""Every series of spec/kpis.md as exact fractions, from contributions alone: what the exporter must show."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+from metrics.catalogue import BY_CODE
+from metrics.family import SECOND, Family, Kind
+from streams.plain.calls import HOUR
+from streams.plain.contribution import Contribution, OpenThing
+from streams.plain.plans import plan_series
+from streams.plain.reference import PlainReference
+from streams.plain.rules import Rules
+from streams.plain.series import Series, series
+from streams.plain.windows import windows
+
+_Group = tuple[str, tuple[str, ...], str, str, str, str]
+"""Code, labels, manager, team, window, period."""
+
+
+@dataclass
+class Shown:
+    """Numbers at a moment `now` (us), summed up from contributions that are handed in one after another.
+
+    at: the calendar windows as they stood then, cut after the running local hour or day.
+    """
+
+    now: int
+    rules: Rules
+    reference: PlainReference
+    at: bool = False
+    sums: defaultdict[_Group, Counter[tuple[str, int]]] = field(default_factory=lambda: defaultdict(Counter))
+    bins: defaultdict[_Group, Counter[int]] = field(default_factory=lambda: defaultdict(Counter))
+
+    def __post_init__(self) -> None:
+        self.windows = windows(self.now, self.rules, at=self.at)
+        self.today = self.rules.day(self.now)
+
+    def add(self, contributions: Iterable[Contribution]) -> None:
+        """Count contributions in every window that holds them."""
+        for one in contributions:
+            family = BY_CODE.get(one.code)
+            if family is None:
+                continue
+            day = self.rules.day(one.time)
+            team = self.reference.team(one.manager, one.team)
+            for window in self.windows:
+                if window.window in family.windows and window.holds(one.time, day):
+                    group = (one.code, one.labels, one.manager, team, window.window, window.period)
+                    self.sums[group][one.currency, day] += one.value
+                    if family.kind is Kind.HISTOGRAM:
+                        self.bins[group][_bin(family, one.value)] += 1
+
+    def windowed(self) -> dict[Series, Fraction]:
+        """The families with a window."""
+        found: dict[Series, Fraction] = {}
+        for group, sums in self.sums.items():
+            code, values, manager, team, window, period = group
+            family = BY_CODE[code]
+            labels = dict(zip(family.labels, values, strict=True))
+            labels |= {"manager": manager, "team": team, "window": window, "period": period}
+            if family.kind is Kind.MONEY:
+                amount = sum((self._converted(*at, value) for at, value in sums.items()), Fraction())
+                found[series(family.name, labels)] = amount / family.scale
+                continue
+            total = Fraction(sums.total(), family.scale)
+            if family.kind is Kind.COUNT:
+                found[series(family.name, labels)] = total
+                continue
+            found[series(family.sum, labels)] = total
+            found[series(family.count, labels)] = Fraction(self.bins[group].total())
+            for index, le in enumerate(family.le):
+                below = sum(n for at, n in self.bins[group].items() if at <= index)
+                found[series(family.bucket, labels | {"le": le})] = Fraction(below)
+        return found
+
+    def open_now(self, things: Iterable[OpenThing]) -> dict[Series, Fraction]:
+        """The families without a window, but for plans."""
+        found: defaultdict[Series, Fraction] = defaultdict(Fraction)
+        for one in things:
+            who = {"manager": one.manager, "team": self.reference.team(one.manager, one.team)}
+            if one.code == "waiting":
+                self._waits(one, who, found)
+            elif one.code == "rc":
+                found[series("sales_receivable_amount", who | {"age": self._age(one)})] += self._owed(one)
+            elif (family := BY_CODE.get(one.code)) is not None:
+                labels = who | dict(zip(family.labels, one.labels, strict=True))
+                value = self._converted(one.currency, self.today, one.value)
+                found[series(family.name, labels)] += value / family.scale
+        return dict(found)
+
+    def plan(self) -> dict[Series, Fraction]:
+        """Targets, what of them should be reached by now, and working days."""
+        return plan_series(self.now, self.rules, self.reference)
+
+    def _converted(self, currency: str, day: int, value: int) -> Fraction:
+        """Money in the base currency, 0 when no rate converts it; what has no currency as it is."""
+        rate = self.reference.rate(currency, day) if currency else 1
+        return Fraction(0) if rate is None else value * Fraction(rate)
+
+    def _owed(self, invoice: OpenThing) -> Fraction:
+        if self.reference.rate(invoice.currency, self.today) is None:
+            return Fraction(0)
+        owed = self._converted(invoice.currency, self.today, invoice.value)
+        paid = sum((self._converted(currency, self.today, n) for currency, n in invoice.against), Fraction())
+        return max(Fraction(0), owed - paid) / 10**4
+
+    def _age(self, invoice: OpenThing) -> str:
+        late = self.today - invoice.due_day
+        if late <= 0:
+            return "not_due"
+        return "1-30" if late <= 30 else "31-60" if late <= 60 else "61-90" if late <= 90 else "over_90"
+
+    def _waits(self, one: OpenThing, who: dict[str, str], found: defaultdict[Series, Fraction]) -> None:
+        (channel,) = one.labels
+        waited = max(0, self.now - one.since)
+        if channel == "call" and waited >= HOUR:
+            return
+        target = self.rules.call_target if channel == "call" else self.rules.chat_target
+        labels = who | {"channel": channel}
+        found[series("sales_waiting_clients", labels)] += 1
+        if waited > target:
+            found[series("sales_waiting_overdue_clients", labels)] += 1
+        oldest = series("sales_waiting_oldest_seconds", labels)
+        found[oldest] = max(found[oldest], Fraction(waited, SECOND))
+
+
+def _bin(family: Family, value: int) -> int:
+    for index, bound in enumerate(family.bounds):
+        if value <= bound * SECOND:
+            return index
+    return len(family.bounds)
+
+
+def shown(
+    contributions: Iterable[Contribution],
+    things: Iterable[OpenThing],
+    reference: PlainReference,
+    rules: Rules,
+    now: int,
+    *,
+    at: bool = False,
+) -> dict[Series, Fraction]:
+    """Every series and its exact value at a moment (us); what would be 0 may be absent."""
+    numbers = Shown(now, rules, reference, at)
+    numbers.add(contributions)
+    return numbers.windowed() if at else numbers.windowed() | numbers.open_now(things) | numbers.plan()
