@@ -1,15 +1,17 @@
 """Every error that producers/ raises on purpose, so that callers can tell what may be tried again.
 
-    ProducersError
-    ├── Refused                 an event breaks the contract; sending it again never helps
-    ├── PublisherError          an event did not reach Kafka
-    │   ├── EventRefused        … because it breaks the contract (carries the Refused)
-    │   ├── EventTooLarge       … because it is over the size that consumers take
-    │   ├── KafkaUnavailable    … because no broker answered in time; trying again later helps
-    │   ├── KafkaRejected       … because the broker said no (rights, missing topic); an operator must act
-    │   └── PublisherClosed     … because the publisher is not started, or already closed
-    └── TopicsError             topics cannot be created or looked at
+ProducersError
+├── Refused                 an event breaks the contract; sending it again never helps
+├── PublisherError          an event did not reach Kafka
+│   ├── EventRefused        … because it breaks the contract (carries the Refused)
+│   ├── EventTooLarge       … because it is over the size that consumers take
+│   ├── KafkaUnavailable    … because no broker answered in time; trying again later helps
+│   ├── KafkaRejected       … because the broker said no (rights, missing topic); an operator must act
+│   └── PublisherClosed     … because the publisher is not started, or already closed
+└── TopicsError             topics cannot be created or looked at
 """
+
+# ruff: noqa: N818 - the names say what happened, and people read them in `except` lines
 
 
 class ProducersError(Exception):

@@ -14,7 +14,7 @@ from producers.events import rules
 def _must(holds: Callable[[str], object], kind: str, advice: str) -> AfterValidator:
     def check(text: str) -> str:
         if not holds(text):
-            raise PydanticCustomError(kind, advice)  # type: ignore[arg-type]
+            raise PydanticCustomError(kind, advice)
         return text
 
     return AfterValidator(check)

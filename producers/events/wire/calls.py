@@ -2,6 +2,8 @@
 
 from typing import ClassVar, Literal
 
+from typing_extensions import override
+
 from producers.events.wire.envelope import Data, Envelope, Id, Moment, dated
 
 Direction = Literal["inbound", "outbound"]
@@ -62,6 +64,7 @@ class CallEnded(Envelope, frozen=True, gc=False, tag="sales.call.ended.v1"):
     type: ClassVar[str] = "sales.call.ended.v1"
     data: CallEndedData
 
+    @override
     def sound(self) -> bool:
         data, time = self.data, self.time
         answered = data.answered_at

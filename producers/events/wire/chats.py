@@ -2,6 +2,8 @@
 
 from typing import ClassVar, Literal
 
+from typing_extensions import override
+
 from producers.events.wire.envelope import Data, Envelope, Id
 
 Author = Literal["client", "manager", "bot", "system"]
@@ -24,6 +26,7 @@ class ChatMessage(Envelope, frozen=True, gc=False, tag="sales.chat.message.v1"):
     type: ClassVar[str] = "sales.chat.message.v1"
     data: ChatMessageData
 
+    @override
     def sound(self) -> bool:
         return self.data.author != "manager" or self.data.manager_id is not None
 

@@ -3,6 +3,7 @@
 from typing import Annotated, ClassVar, Literal
 
 from msgspec import Meta
+from typing_extensions import override
 
 from producers.events.rules import is_money
 from producers.events.wire.envelope import Data, Envelope, Id, Moment, dated, in_range, known_currency
@@ -29,6 +30,7 @@ class LeadChanged(Envelope, frozen=True, gc=False, tag="sales.lead.changed.v1"):
     type: ClassVar[str] = "sales.lead.changed.v1"
     data: LeadChangedData
 
+    @override
     def sound(self) -> bool:
         return dated(self.data.created_at, self.time)
 
@@ -57,6 +59,7 @@ class DealChanged(Envelope, frozen=True, gc=False, tag="sales.deal.changed.v1"):
     type: ClassVar[str] = "sales.deal.changed.v1"
     data: DealChangedData
 
+    @override
     def sound(self) -> bool:
         data, time = self.data, self.time
         closed, cost = data.closed_at, data.cost
@@ -103,6 +106,7 @@ class InvoiceChanged(Envelope, frozen=True, gc=False, tag="sales.invoice.changed
     type: ClassVar[str] = "sales.invoice.changed.v1"
     data: InvoiceChangedData
 
+    @override
     def sound(self) -> bool:
         data = self.data
         return (

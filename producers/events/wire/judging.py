@@ -1,12 +1,12 @@
 """What the fast path does not take, judged by the models: their reason, or their event in the wire's form."""
 
-from typing import get_type_hints
+from typing import Any, get_type_hints
 
 from producers.events.parsing import parse
 from producers.events.wire import decoding
 from producers.events.wire.envelope import Envelope
 
-_STRUCTS: dict[str, type[Envelope]] = {
+_STRUCTS: dict[str, Any] = {
     struct.type: struct for struct in (*decoding.Event.__args__, *decoding.ReferenceEvent.__args__)
 }
 _ATTRIBUTES = ("specversion", "id", "source", "time", "subject", "partitionkey", "sequence")
@@ -18,4 +18,5 @@ def judge(value: bytes, *, reference: bool) -> Envelope:
     struct = _STRUCTS[model.type]
     data = get_type_hints(struct)["data"]
     fields = {name: getattr(model.data, name) for name in data.__struct_fields__}
-    return struct(data=data(**fields), **{name: getattr(model, name) for name in _ATTRIBUTES})
+    event: Envelope = struct(data=data(**fields), **{name: getattr(model, name) for name in _ATTRIBUTES})
+    return event

@@ -2,6 +2,8 @@
 
 from typing import ClassVar
 
+from typing_extensions import override
+
 from producers.events.rules import is_money
 from producers.events.wire.envelope import Data, Envelope, Id, known_currency
 
@@ -25,6 +27,7 @@ class PaymentReceived(Envelope, frozen=True, gc=False, tag="sales.payment.receiv
     type: ClassVar[str] = "sales.payment.received.v1"
     data: PaymentData
 
+    @override
     def sound(self) -> bool:
         return is_money(self.data.amount) is not None and known_currency(self.data.currency)
 
@@ -35,6 +38,7 @@ class PaymentRefunded(Envelope, frozen=True, gc=False, tag="sales.payment.refund
     type: ClassVar[str] = "sales.payment.refunded.v1"
     data: PaymentData
 
+    @override
     def sound(self) -> bool:
         return is_money(self.data.amount) is not None and known_currency(self.data.currency)
 
@@ -57,8 +61,10 @@ class CostBooked(Envelope, frozen=True, gc=False, tag="sales.cost.booked.v1"):
     data: CostBookedData
 
     @property
+    @override
     def key(self) -> str:
         return self.data.cost_id
 
+    @override
     def sound(self) -> bool:
         return is_money(self.data.amount) is not None and known_currency(self.data.currency)

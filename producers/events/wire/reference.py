@@ -2,6 +2,8 @@
 
 from typing import ClassVar, Literal
 
+from typing_extensions import override
+
 from producers.events.rules import is_date, is_money, is_period, is_rate, is_scope
 from producers.events.wire.envelope import Data, Envelope, Id, known_currency
 
@@ -24,6 +26,7 @@ class ManagerChanged(Envelope, frozen=True, gc=False, tag="sales.manager.changed
     data: ManagerChangedData
 
     @property
+    @override
     def key(self) -> str:
         return f"manager:{self.data.manager_id}"
 
@@ -45,9 +48,11 @@ class PlanSet(Envelope, frozen=True, gc=False, tag="sales.plan.set.v1"):
     data: PlanSetData
 
     @property
+    @override
     def key(self) -> str:
         return f"plan:{self.data.scope}:{self.data.measure}:{self.data.period}"
 
+    @override
     def sound(self) -> bool:
         data = self.data
         return (
@@ -73,8 +78,10 @@ class RateSet(Envelope, frozen=True, gc=False, tag="sales.rate.set.v1"):
     data: RateSetData
 
     @property
+    @override
     def key(self) -> str:
         return f"rate:{self.data.currency}:{self.data.date}"
 
+    @override
     def sound(self) -> bool:
         return known_currency(self.data.currency) and is_date(self.data.date) and is_rate(self.data.rate)

@@ -1,0 +1,260 @@
+"""The SDK: events go to Kafka in order, once, and are acknowledged before `publish` returns.
+
+async with SalesPublisher(servers="127.0.0.1:9092") as publisher:
+    await publisher.publish(CallEnded.of(source="pbx://spb", time=…, call_id=…, …))
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterable, Iterable
+from functools import lru_cache
+from types import TracebackType
+from typing import Final, NamedTuple, Self
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError, TopicAuthorizationFailedError, UnknownTopicOrPartitionError
+
+from producers.errors import EventRefused, EventTooLarge, KafkaRejected, KafkaUnavailable, PublisherClosed, Refused
+from producers.events import REFERENCE_TYPES, Event
+from producers.events.rules import MAX_BYTES
+from producers.events.wire import Envelope, decode, decode_reference, encode
+from producers.lanes import RECORD_OVERHEAD, Batch, Budget, Lane
+from producers.partitioner import partition_for
+from producers.settings import KafkaSettings
+
+CONTENT_TYPE: Final = [("content-type", b"application/cloudevents+json")]
+_BATCH_BYTES = 256 * 1024
+_RECOUNT_SECONDS = 5.0
+
+Raw = tuple[bytes, bytes]
+_partition = lru_cache(maxsize=65_536)(partition_for)
+
+
+class Receipt(NamedTuple):
+    """Where a record lies. `offset` is -1 when the broker only said that it had it already."""
+
+    topic: str
+    partition: int
+    offset: int
+
+
+class SalesPublisher:
+    """Publishes events: idempotent, acks=all, compressed, keyed and partitioned as the contract says.
+
+    At most `in_flight_bytes` are held; who publishes more waits. Safe for many tasks of one event loop.
+    """
+
+    def __init__(
+        self,
+        settings: KafkaSettings | None = None,
+        *,
+        servers: str | None = None,
+        in_flight_bytes: int = 32 * 1024 * 1024,
+        linger_seconds: float = 0.002,
+        timeout_seconds: float = 30.0,
+        compression: str | None = "lz4",
+    ) -> None:
+        settings = settings or KafkaSettings()
+        self._settings = settings.model_copy(update={"kafka_servers": servers}) if servers else settings
+        self._linger = linger_seconds
+        self._timeout = timeout_seconds
+        self._compression = compression
+        self._budget = Budget(in_flight_bytes)
+        self._lanes: dict[tuple[str, int], Lane] = {}
+        self._counts: dict[str, tuple[int, float]] = {}
+        self._producer: AIOKafkaProducer | None = None
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def start(self) -> None:
+        """Connect. Raises `KafkaUnavailable`, or `KafkaRejected` when the login is refused."""
+        producer = AIOKafkaProducer(
+            **self._settings.client_options(),
+            acks="all",
+            enable_idempotence=True,
+            compression_type=self._compression,
+            max_batch_size=_BATCH_BYTES,
+            max_request_size=4 * _BATCH_BYTES,
+            request_timeout_ms=int(self._timeout * 1000),
+        )
+        try:
+            await asyncio.wait_for(producer.start(), self._timeout)
+        except (KafkaError, OSError, TimeoutError) as error:
+            await producer.stop()
+            raise self._problem(error) from error
+        self._producer = producer
+
+    async def close(self) -> None:
+        """Wait until everything is acknowledged (or failed), then disconnect. Twice does no harm."""
+        producer, self._producer = self._producer, None
+        if producer is None:
+            return
+        try:
+            await self.flush()
+        finally:
+            for lane in self._lanes.values():
+                lane.stop()
+            self._lanes.clear()
+            await producer.stop()
+
+    async def flush(self) -> None:
+        """Wait until all that was handed over is acknowledged or failed; failures go to who published."""
+        while waiting := [batch.done for lane in self._lanes.values() for batch in lane.outstanding]:
+            await asyncio.wait(waiting)
+
+    async def publish(self, event: Event | Envelope) -> Receipt:
+        """Send one event and wait for the brokers. Raises `PublisherError` (see producers/errors.py)."""
+        key, value = encoded(event)
+        return await self.publish_raw(key, value, reference=event.type in REFERENCE_TYPES)
+
+    async def publish_raw(self, key: bytes, value: bytes, *, reference: bool = False) -> Receipt:
+        """Send bytes that are known to be a valid event with its right key, and wait for the brokers."""
+        topic = self._topic(reference)
+        batch, place = await self._add(topic, await self._count(topic), key, value)
+        offset = await self._arrival(batch)
+        return Receipt(topic, batch.partition, offset + place if offset >= 0 else -1)
+
+    async def publish_many(self, events: Iterable[Event | Envelope] | AsyncIterable[Event | Envelope]) -> int:
+        """Send all, keep their order per key, wait for the brokers; return how many.
+
+        On the first failure it stops taking events and raises; what was taken before may have arrived, so
+        publish the same events again (they have the same ids and count once).
+        """
+        many = _Many(self)
+        if isinstance(events, AsyncIterable):
+            async for event in events:
+                await many.add(*encoded(event), reference=event.type in REFERENCE_TYPES)
+        else:
+            for event in events:
+                await many.add(*encoded(event), reference=event.type in REFERENCE_TYPES)
+        return await many.arrival()
+
+    async def publish_many_raw(self, records: Iterable[Raw] | AsyncIterable[Raw], *, reference: bool = False) -> int:
+        """The same for (key, value) pairs that are known to be valid events with their right keys."""
+        many = _Many(self)
+        if isinstance(records, AsyncIterable):
+            async for key, value in records:
+                await many.add(key, value, reference=reference)
+        else:
+            for key, value in records:
+                await many.add(key, value, reference=reference)
+        return await many.arrival()
+
+    async def _add(self, topic: str, partitions: int, key: bytes, value: bytes) -> tuple[Batch, int]:
+        if len(value) > MAX_BYTES:
+            raise EventTooLarge(f"the event has {len(value)} bytes; at most {MAX_BYTES} are taken")
+        size = len(key) + len(value) + RECORD_OVERHEAD
+        if not self._budget.try_take(size):
+            await self._budget.take(size)
+        try:
+            lane = self._lane(topic, _partition(key, partitions))
+        except PublisherClosed:
+            self._budget.give(size)
+            raise
+        return lane.append(key, value, int(time.time() * 1000), CONTENT_TYPE, size)
+
+    async def _arrival(self, batch: Batch) -> int:
+        try:
+            # Who gives up waiting does not take the batch from the others in it.
+            return await asyncio.shield(batch.done)
+        except (KafkaError, OSError, TimeoutError) as error:
+            raise self._problem(error) from error
+
+    def _lane(self, topic: str, partition: int) -> Lane:
+        if self._producer is None:
+            raise PublisherClosed("the publisher is closed; use it inside `async with`")
+        lane = self._lanes.get((topic, partition))
+        if lane is None:
+            lane = Lane(self._producer, topic, partition, self._budget, self._linger)
+            self._lanes[topic, partition] = lane
+        return lane
+
+    async def _count(self, topic: str) -> int:
+        count, until = self._counts.get(topic, (0, 0.0))
+        now = asyncio.get_running_loop().time()
+        if now < until:
+            return count
+        if self._producer is None:
+            raise PublisherClosed("the publisher is not started; use it inside `async with`")
+        try:
+            count = len(await self._producer.partitions_for(topic))
+        except (KafkaError, OSError, TimeoutError) as error:
+            raise self._problem(error, topic) from error
+        self._counts[topic] = (count, now + _RECOUNT_SECONDS)
+        return count
+
+    def _topic(self, reference: bool) -> str:
+        return self._settings.reference_topic if reference else self._settings.events_topic
+
+    def _problem(self, error: BaseException, topic: str = "") -> KafkaUnavailable | KafkaRejected:
+        servers = self._settings.kafka_servers
+        if isinstance(error, UnknownTopicOrPartitionError):
+            return KafkaRejected(
+                f"topic {topic or self._settings.topic_prefix} is missing; run sales-pulse topics create"
+            )
+        if isinstance(error, TopicAuthorizationFailedError):
+            return KafkaRejected(f"this user may not write to {topic or self._settings.topic_prefix}; grant the right")
+        if isinstance(error, KafkaError) and not error.retriable:
+            name = type(error).__name__
+            if name not in {"KafkaConnectionError", "KafkaTimeoutError"}:
+                return KafkaRejected(f"Kafka at {servers} refuses: {name} {error}".strip())
+        return KafkaUnavailable(f"Kafka at {servers} cannot be reached: {type(error).__name__} {error}".strip())
+
+
+class _Many:
+    """One `publish_many`: remembers its batches and the first failure."""
+
+    def __init__(self, publisher: SalesPublisher) -> None:
+        self._publisher = publisher
+        self._batches: set[Batch] = set()
+        self._failed: Batch | None = None
+        self._taken = 0
+
+    async def add(self, key: bytes, value: bytes, *, reference: bool) -> None:
+        if self._failed is not None:
+            await self._publisher._arrival(self._failed)  # noqa: SLF001 - the publisher's own helper
+        publisher = self._publisher
+        topic = publisher._topic(reference)  # noqa: SLF001
+        batch, _ = await publisher._add(topic, await publisher._count(topic), key, value)  # noqa: SLF001
+        self._taken += 1
+        if batch not in self._batches:
+            self._batches.add(batch)
+            batch.done.add_done_callback(lambda done: self._settled(batch, done))
+        if self._taken % 256 == 0:
+            # Others run too, and this batch's sender among them.
+            await asyncio.sleep(0)
+
+    def _settled(self, batch: Batch, done: "asyncio.Future[int]") -> None:
+        self._batches.discard(batch)
+        if self._failed is None and (done.cancelled() or done.exception() is not None):
+            self._failed = batch
+
+    async def arrival(self) -> int:
+        while self._batches:
+            await asyncio.wait([batch.done for batch in self._batches])
+        if self._failed is not None:
+            await self._publisher._arrival(self._failed)  # noqa: SLF001
+        return self._taken
+
+
+def encoded(event: Event | Envelope) -> Raw:
+    """Key and value of the Kafka record. Raises `EventRefused` for what consumers would refuse."""
+    if isinstance(event, Event):
+        value = event.to_json()
+    else:
+        value = encode(event)
+        # Structs are not checked when they are made, models are.
+        try:
+            (decode_reference if event.type in REFERENCE_TYPES else decode)(value)
+        except Refused as refused:
+            raise EventRefused(refused) from refused
+    if event.partitionkey is not None and event.partitionkey != event.key:
+        raise EventRefused(Refused("wrong_key", "partitionkey differs from the key; leave it out"))
+    return event.key.encode(), value

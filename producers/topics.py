@@ -1,0 +1,156 @@
+"""The topics that the contract needs: made with the right settings, compared with what is there.
+
+A topic that a broker made by itself has none of them, and a wrong one (deleted history, a clock that
+producers set, compaction of the log) would be noticed only when numbers cannot be rebuilt.
+"""
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.errors import KafkaError, for_code
+
+from producers.errors import TopicsError
+from producers.settings import KafkaSettings
+
+# Room over the contract's 256 KiB: what is too large shall arrive, to be dead-lettered with its reason.
+MAX_MESSAGE_BYTES = 1024 * 1024
+FOREVER = "-1"
+_VISIBLE_SECONDS = 30.0
+_ALREADY_EXISTS = 36
+
+
+@dataclass(frozen=True)
+class TopicSpec:
+    """A topic as it must be. `config` holds Kafka's topic settings, as text."""
+
+    name: str
+    partitions: int
+    replication: int
+    config: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Topics:
+    """What `ensure` did: names it `created`, names it `found`, and `differences` in plain words."""
+
+    created: tuple[str, ...]
+    found: tuple[str, ...]
+    differences: tuple[str, ...]
+
+
+def specs(settings: KafkaSettings) -> tuple[TopicSpec, TopicSpec, TopicSpec]:
+    """The three topics of the contract: events, reference, dead letters."""
+    shared = {
+        "max.message.bytes": str(MAX_MESSAGE_BYTES),
+        # A majority of the copies has a record before it is acknowledged; one copy is its own majority.
+        "min.insync.replicas": str(max(1, settings.replication - 1)),
+    }
+    keep = {"retention.ms": FOREVER, "retention.bytes": FOREVER}
+    return (
+        TopicSpec(
+            settings.events_topic,
+            settings.partitions,
+            settings.replication,
+            {"cleanup.policy": "delete", **keep, "message.timestamp.type": "LogAppendTime", **shared},
+        ),
+        TopicSpec(settings.reference_topic, 1, settings.replication, {"cleanup.policy": "compact", **shared}),
+        TopicSpec(
+            settings.dead_letters_topic,
+            settings.partitions,
+            settings.replication,
+            {"cleanup.policy": "delete", **keep, **shared},
+        ),
+    )
+
+
+async def ensure(settings: KafkaSettings, extra: Iterable[TopicSpec] = ()) -> Topics:
+    """Create what is missing, wait until it can be used, and say what differs on the rest.
+
+    Nothing that exists is changed. Raises `TopicsError` when Kafka cannot be reached or refuses.
+    """
+    wanted = {spec.name: spec for spec in (*specs(settings), *extra)}
+    try:
+        admin = AIOKafkaAdminClient(**settings.client_options())
+        await admin.start()
+    except (KafkaError, OSError) as error:
+        raise TopicsError(f"Kafka at {settings.kafka_servers} cannot be reached: {error}") from error
+    try:
+        there = set(await admin.list_topics())
+        missing = [spec for name, spec in wanted.items() if name not in there]
+        await _create(admin, missing)
+        await _visible(admin, [spec.name for spec in missing])
+        found = [spec for name, spec in wanted.items() if name in there]
+        differences = await _compare(admin, found)
+    except KafkaError as error:
+        raise TopicsError(f"Kafka at {settings.kafka_servers} refuses: {type(error).__name__} {error}") from error
+    finally:
+        await admin.close()
+    return Topics(tuple(s.name for s in missing), tuple(s.name for s in found), tuple(differences))
+
+
+async def _create(admin: AIOKafkaAdminClient, missing: list[TopicSpec]) -> None:
+    if not missing:
+        return
+    answer = await admin.create_topics(
+        [NewTopic(s.name, s.partitions, s.replication, topic_configs=s.config) for s in missing]
+    )
+    for name, code, *message in answer.topic_errors:
+        # Two processes that start at once both find it missing; one makes it.
+        if code not in (0, _ALREADY_EXISTS):
+            text = message[0] if message and message[0] else for_code(code).__name__
+            raise TopicsError(f"topic {name} cannot be created: {text}")
+
+
+async def _visible(admin: AIOKafkaAdminClient, names: list[str]) -> None:
+    deadline = asyncio.get_running_loop().time() + _VISIBLE_SECONDS
+    while names:
+        described = await admin.describe_topics(names)
+        ready = {
+            topic["topic"]
+            for topic in described
+            if topic["error_code"] == 0 and topic["partitions"] and all(p["leader"] >= 0 for p in topic["partitions"])
+        }
+        names = [name for name in names if name not in ready]
+        if names and asyncio.get_running_loop().time() > deadline:
+            raise TopicsError(
+                f"topics {', '.join(names)} have no leader after {_VISIBLE_SECONDS:.0f} s; look at the brokers"
+            )
+        if names:
+            await asyncio.sleep(0.1)
+
+
+async def _compare(admin: AIOKafkaAdminClient, found: list[TopicSpec]) -> list[str]:
+    if not found:
+        return []
+    described = {topic["topic"]: topic for topic in await admin.describe_topics([s.name for s in found])}
+    configs = await _configs(admin, [s.name for s in found])
+    differences = []
+    for spec in found:
+        partitions = described[spec.name]["partitions"]
+        if len(partitions) != spec.partitions:
+            differences.append(
+                f"{spec.name} has {len(partitions)} partitions, the settings say {spec.partitions}: "
+                "never change it on a topic that holds events, set SALES_PARTITIONS to what is there"
+            )
+        copies = min((len(p["replicas"]) for p in partitions), default=0)
+        if copies != spec.replication:
+            differences.append(f"{spec.name} has {copies} copies, the settings say {spec.replication}")
+        differences += [
+            f"{spec.name} has {name}={configs[spec.name].get(name)}, the contract needs {value}"
+            for name, value in spec.config.items()
+            if configs[spec.name].get(name) != value
+        ]
+    return differences
+
+
+async def _configs(admin: AIOKafkaAdminClient, names: list[str]) -> dict[str, dict[str, Any]]:
+    answers = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, name) for name in names])
+    configs: dict[str, dict[str, Any]] = {}
+    for answer in answers:
+        for _code, _message, _kind, name, entries, *_rest in answer.resources:
+            configs[name] = {entry[0]: entry[1] for entry in entries}
+    return configs
