@@ -1,0 +1,57 @@
+"""Fixtures of all tests: real servers once per session, and names that no two tests share."""
+
+import os
+import uuid
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from tests.support.servers import Service, kafka_service, redis_service
+
+settings.register_profile("dev", max_examples=50, deadline=None)
+settings.register_profile(
+    "ci", max_examples=100, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.register_profile("slow", max_examples=5_000, deadline=None, suppress_health_check=list(HealthCheck))
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "dev"))
+
+_USED = pytest.StashKey[dict[str, Service]]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[_USED] = {}
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Say which servers the tests talked to."""
+    for name, service in config.stash[_USED].items():
+        terminalreporter.write_line(f"{name}: {service.address} ({service.origin})")
+
+
+@pytest.fixture(scope="session")
+def kafka(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Bootstrap servers of a real Kafka that all tests share: use `topic_prefix` and `app_id` in it."""
+    with kafka_service(tmp_path_factory.mktemp("kafka")) as service:
+        request.config.stash[_USED]["kafka"] = service
+        yield service.address
+
+
+@pytest.fixture(scope="session")
+def redis_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """URL of a real Redis that all tests share: use `app_id` in it, never flush it."""
+    with redis_service(tmp_path_factory.mktemp("redis")) as service:
+        request.config.stash[_USED]["redis"] = service
+        yield service.address
+
+
+@pytest.fixture
+def topic_prefix() -> str:
+    """A topic prefix (SALES_TOPIC_PREFIX) that no other test has."""
+    return f"test-{uuid.uuid4().hex[:12]}"
+
+
+@pytest.fixture
+def app_id() -> str:
+    """An application id (SALES_APP_ID) that no other test has: its own group, changelogs and Redis keys."""
+    return f"test-{uuid.uuid4().hex[:12]}"
