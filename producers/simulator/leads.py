@@ -1,0 +1,35 @@
+"""Stories of leads that come to nothing, and of those that warm until a deal begins."""
+
+from producers.simulator.rhythm import DAY, HOUR, rfc3339
+from producers.simulator.script import Script
+from producers.simulator.staff import Manager
+
+_LEAD = "sales.lead.changed.v1"
+
+
+def tell_lead(script: Script, at_us: int, manager: Manager, client: str, *, sells: bool) -> int:
+    """Tell a lead that begins at `at_us`; return when it is over (when its deal may begin)."""
+    rng = script.rng
+    lead = script.name("l")
+    luck = rng.random()
+    first = "cold" if luck < 0.74 else "warm" if luck < 0.92 else "hot"
+    states = [first]
+    if sells:
+        states += {"cold": ["warm", "hot"], "warm": ["hot"], "hot": []}[first]
+        if first == "cold" and rng.random() < 0.25:
+            states.remove("warm")
+    elif first == "cold" and rng.random() < 0.2:
+        states.append("warm")
+    now = at_us
+    for number, temperature in enumerate(states, 1):
+        data = {
+            "lead_id": lead,
+            "client_id": client,
+            "manager_id": manager.id,
+            "team_id": manager.team,
+            "temperature": temperature,
+            "created_at": rfc3339(at_us),
+        }
+        script.say(now, _LEAD, f"{lead}-v{number}", data, sequence=f"{number:012d}")
+        now = script.later(now, DAY if number == 1 else 8 * HOUR)
+    return now

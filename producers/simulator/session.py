@@ -1,0 +1,105 @@
+"""One run of the simulator: reference data first, then the stream; remembers how far it came."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, replace
+from heapq import merge
+from pathlib import Path
+from time import monotonic
+from typing import Literal
+
+import msgspec
+
+from producers.simulator.floor import Event, Floor, Setup
+from producers.simulator.live import LiveFloor, load_floor
+from producers.simulator.plans import reference
+from producers.simulator.rhythm import HOUR
+from producers.simulator.run import Pace, run
+from producers.simulator.sinks import Sink
+from producers.simulator.state import State, load, save
+
+Profile = Literal["wall", "load"]
+_SAVE_EVERY = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to send: moments in us; `end_us` None goes on for ever; `live_us` is when `rate` begins to hold."""
+
+    setup: Setup
+    start_us: int
+    end_us: int | None
+    live_us: int
+    rate: float
+    profile: Profile = "wall"
+    with_reference: bool = True
+
+
+def resumed(plan: Plan, state_file: Path | None, receiver: str) -> tuple[Plan, State]:
+    """Return the plan from where an earlier run of the same floor to the same receiver stopped, and its state."""
+    identity = msgspec.json.encode([asdict(plan.setup), receiver]).decode()
+    state = load(state_file, identity)
+    if state is None:
+        return plan, State(identity, plan.start_us, plan.live_us, plan.start_us)
+    return replace(plan, start_us=max(plan.start_us, state.until_us)), state
+
+
+def stream(plan: Plan) -> Iterator[tuple[int, Event]]:
+    """Yield (moment of publishing in us, event) of a plan.
+
+    `wall` adds to a natural floor what keeps its totals believable; `load` adds the full mix, for measuring.
+    """
+    if plan.profile == "wall":
+        return LiveFloor(plan.setup, plan.rate, plan.live_us).events(plan.start_us, plan.end_us)
+    begin = max(plan.start_us, plan.live_us)
+    busy = load_floor(plan.setup, plan.rate).events(begin, plan.end_us)
+    if begin >= (plan.end_us or begin + 1) or plan.start_us >= begin:
+        return busy
+    calm = Floor(plan.setup).events(plan.start_us, plan.end_us)
+    return merge(calm, busy, key=lambda pair: pair[0])
+
+
+async def simulate(
+    plan: Plan,
+    state: State,
+    sink: Sink,
+    pace: Pace,
+    stop: asyncio.Event,
+    *,
+    state_file: Path | None = None,
+    sent: Callable[[int, int], None],
+) -> None:
+    """Send a plan until its end or `stop`. The state file is written as batches are acknowledged."""
+    floor = Floor(plan.setup)
+    known: set[str] = set()
+    saved = monotonic()
+
+    async def refresh(now_us: int) -> None:
+        if not plan.with_reference:
+            return
+        records = list(reference(floor, state.began_us, now_us, state.anchor_us))
+        fresh = [(key, event) for key, event in records if event["id"] not in known]
+        if fresh:
+            await sink.send(fresh)
+            known.update(event["id"] for _, event in fresh)
+
+    def note(count: int, moment: int) -> None:
+        nonlocal state, saved
+        state = msgspec.structs.replace(state, until_us=moment)
+        if monotonic() - saved > _SAVE_EVERY:
+            save(state_file, state)
+            saved = monotonic()
+        sent(count, moment)
+
+    async def keep_reference() -> None:
+        while True:
+            await asyncio.sleep(HOUR / 4 / 1_000_000)
+            await refresh(pace.now())
+
+    await refresh(plan.live_us if plan.end_us is None else plan.end_us)
+    keeper = asyncio.create_task(keep_reference())
+    try:
+        await run(stream(plan), sink, pace, stop, note)
+    finally:
+        keeper.cancel()
+        save(state_file, state)

@@ -1,0 +1,35 @@
+"""What a simulator keeps between runs, so that a restart goes on instead of sending the backlog again."""
+
+from pathlib import Path
+
+import msgspec
+
+
+class State(msgspec.Struct, frozen=True):
+    """`setup` says whose state it is. Times in us: floor's begin, when plans were made, sent up to."""
+
+    setup: str
+    began_us: int
+    anchor_us: int
+    until_us: int
+
+
+def load(path: Path | None, setup: str) -> State | None:
+    """Return the state of the same setup; None when there is none, or it cannot be read (then all is sent again)."""
+    if path is None or not path.exists():
+        return None
+    try:
+        state = msgspec.json.decode(path.read_bytes(), type=State)
+    except msgspec.DecodeError:
+        return None
+    return state if state.setup == setup else None
+
+
+def save(path: Path | None, state: State) -> None:
+    """Write the state in one step, so that a crash leaves the old or the new one."""
+    if path is None:
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_suffix(".new")
+    fresh.write_bytes(msgspec.json.encode(state))
+    fresh.replace(path)
