@@ -52,7 +52,7 @@ class SalesPublisher:
         in_flight_bytes: int = 32 * 1024 * 1024,
         linger_seconds: float = 0.002,
         timeout_seconds: float = 30.0,
-        compression: str | None = "lz4",
+        compression: str | None = "zstd",
     ) -> None:
         settings = settings or KafkaSettings()
         self._settings = settings.model_copy(update={"kafka_servers": servers}) if servers else settings

@@ -1,0 +1,146 @@
+"""The fast path and the models are one contract: same verdicts, same values."""
+
+import json
+from datetime import datetime
+from typing import Any, get_type_hints
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from producers.errors import Refused
+from producers.events import REFERENCE_TYPES, parse, wire
+from producers.events.wire import decoding, judging
+from tests.support.strategies import Json, any_events, encode
+
+
+def fast_alone(value: bytes, *, reference: bool) -> Any:
+    """The fast path's own event, or None where it hands over to the models."""
+    return decoding.fast(value, decoding._references if reference else decoding._events)
+
+
+def agree(value: bytes, *, reference: bool) -> bool:
+    """Check that both paths say the same; return whether they accept."""
+    fast = fast_alone(value, reference=reference)
+    try:
+        model = parse(value, reference=reference)
+    except Refused:
+        assert fast is None
+        return False
+    judged = judging.judge(value, reference=reference)
+    decoded = (wire.decode_reference if reference else wire.decode)(value)
+    assert judged == decoded
+    if fast is not None:
+        assert fast == judged
+    data = get_type_hints(type(decoded))["data"]
+    for name in data.__struct_fields__:
+        ours, theirs = getattr(decoded.data, name), getattr(model.data, name)
+        assert ours == theirs
+        assert type(ours) is type(theirs) or isinstance(ours, datetime)
+    assert decoded.key == model.key
+    return True
+
+
+@given(any_events())
+def test_valid_events_take_the_fast_path(event: Json):
+    """Every valid event is accepted by both, with equal values, and never needs the slow path."""
+    reference = event["type"] in REFERENCE_TYPES
+    assert agree(encode(event), reference=reference)
+    assert fast_alone(encode(event), reference=reference) is not None
+    assert not agree(encode(event), reference=not reference)
+
+
+ODD = st.sampled_from(
+    [
+        None, True, False, 0, 1, 5, 5.0, 5.5, -1, 10**30, 1e300, "", " ", "a" * 128, "a" * 129, "я" * 128, "\x00",
+        "1250", "1250.", ".5", "1e3", "-1", "+1", "01", "0", "0.00000", "1.23456", "1" * 18, "1" * 19, "١٢", "1\n",
+        "RUB", "rub", "RUBL", "РУБ", "open", "won", "lost", "manager", "client", "answered", "hot", "inbound",
+        "2026-11-23T09:15:02Z", "2026-11-23t09:15:02.9999999z", "2026-11-23 09:15:02+03:00", "2026-11-23",
+        "2026-11-23T09:15:02", "2026-02-30T00:00:00Z", "1999-12-31T23:59:59Z", "1999-12-31T23:59:59-01:00",
+        "2026-11-23T09:15:02.0000005Z", "2026-11-23T23:59:59.99999999999Z", "2026-11-23T09:15:60Z",
+        "2026-11-23T24:00:00Z", "9999-12-31T23:59:59-23:59", "0001-01-01T00:00:00+23:59", "2026-11-23T09:15:02+0300",
+        "2026-11-23T09:15:02+24:00", "9998-12-31T23:59:59-23:59", "2026-11-23T09:15:02,5Z", "２026-11-23T09:15:02Z",
+        "company", "team:", "team:x", "manager:m:1", "2026-13", "2026-00", "2026-Q5", "2026-Q1", "1999", "2026-11-31",
+        "pbx://spb", "a b", "%zz", "1a:b", "портал://x", "1.0", "1.1", "sales.deal.changed.v1", "sales.plan.set.v1",
+        [], {}, [1], {"a": 1}, [[[]]],
+    ]
+)  # fmt: skip
+SCALARS = st.one_of(ODD, st.text(max_size=6), st.floats(allow_nan=False), st.integers())
+
+
+@st.composite
+def mutated(draw: st.DrawFn) -> tuple[bytes, bool]:
+    """A valid event with some members changed, removed or added, in the envelope or in data."""
+    event = draw(any_events())
+    reference = event["type"] in REFERENCE_TYPES
+    for _ in range(draw(st.integers(1, 3))):
+        target = event["data"] if draw(st.integers(0, 3)) and isinstance(event.get("data"), dict) else event
+        names = [*target, "subject", "partitionkey", "sequence", "team_id", "cost", "probability", "unknown"]
+        name = draw(st.sampled_from(names))
+        if draw(st.integers(0, 3)):
+            target[name] = draw(SCALARS)
+        else:
+            target.pop(name, None)
+    return json.dumps(event, ensure_ascii=draw(st.booleans())).encode(), reference
+
+
+@given(mutated())
+def test_mutated_events_get_one_verdict(case: tuple[bytes, bool]):
+    """A wrong member is wrong for both paths, an odd but right one right for both."""
+    agree(case[0], reference=case[1])
+
+
+@st.composite
+def torn(draw: st.DrawFn) -> tuple[bytes, bool]:
+    """A valid event whose bytes are cut, doubled or overwritten somewhere."""
+    event = draw(any_events())
+    event["extra"] = draw(st.sampled_from(["x", {"a": [1, {"b": "ю"}]}, 1.5, "\u2028"]))
+    value = bytearray(json.dumps(event, ensure_ascii=draw(st.booleans())).encode())
+    for _ in range(draw(st.integers(1, 2))):
+        start = draw(st.integers(0, len(value)))
+        end = draw(st.integers(start, min(len(value), start + 4)))
+        value[start:end] = draw(
+            st.one_of(
+                st.binary(max_size=3),
+                st.sampled_from(
+                    [
+                        b"\\ud800",
+                        b"\\u00e9",
+                        b"\\x",
+                        b"NaN",
+                        b"1e999",
+                        b"01",
+                        b"\xff",
+                        b"\xed\xa0\x80",
+                        b'"',
+                        b"}",
+                        b",",
+                    ]
+                ),
+            )
+        )
+    return bytes(value), event["type"] in REFERENCE_TYPES
+
+
+@given(torn())
+def test_torn_events_get_one_verdict(case: tuple[bytes, bool]):
+    """Broken bytes are broken for both paths, also inside members that nobody reads."""
+    agree(case[0], reference=case[1])
+
+
+@given(st.lists(st.tuples(st.sampled_from(["type", "id", "time", "data", "x"]), ODD), max_size=4), any_events())
+def test_doubled_members_get_one_verdict(doubles: list[tuple[str, Any]], event: Json):
+    """Of a name that stands twice the last counts, for both paths."""
+    reference = event["type"] in REFERENCE_TYPES
+    members = [*doubles[:2], *event.items(), *doubles[2:]]
+    value = "{" + ",".join(f"{json.dumps(k)}:{json.dumps(v)}" for k, v in members) + "}"
+    agree(value.encode(), reference=reference)
+
+
+@given(any_events())
+def test_encoding_is_the_inverse_of_decoding(event: Json):
+    """Decode, encode, decode: the same event; the model's JSON too."""
+    reference = event["type"] in REFERENCE_TYPES
+    decode = wire.decode_reference if reference else wire.decode
+    decoded = decode(encode(event))
+    assert decode(wire.encode(decoded)) == decoded
+    assert decode(parse(encode(event)).to_json()) == decoded
