@@ -1,0 +1,1 @@
+"""The HTTP way in: upstream systems publish CloudEvents without knowing Kafka."""

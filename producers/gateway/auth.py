@@ -1,0 +1,96 @@
+"""Who may send what: bearer tokens kept as hashes, or Standard Webhooks signatures, each for one source."""
+
+import base64
+import binascii
+import hashlib
+import hmac
+import ipaddress
+import re
+from collections import defaultdict
+from collections.abc import Mapping
+
+from standardwebhooks.webhooks import Webhook, WebhookVerificationError
+
+from producers.errors import ProducersError
+from producers.gateway.settings import GatewaySettings
+
+_HASHED = re.compile(r"sha256:([0-9a-f]{64})")
+ANYBODY = ""
+"""The sender when nobody is configured and the request comes from this machine: any source."""
+
+
+class Unauthorized(ProducersError):  # noqa: N818 - named as HTTP names it
+    """The request does not prove who sends it (401)."""
+
+
+class Forbidden(ProducersError):  # noqa: N818 - named as HTTP names it
+    """The sender is known, and may not send for this source (403)."""
+
+
+class Gatekeeper:
+    """Answers one question: for which source may this request send? Holds hashes, never tokens."""
+
+    def __init__(self, settings: GatewaySettings) -> None:
+        self._tokens = [(source, _digest(token.get_secret_value())) for source, token in settings.gateway_tokens]
+        self._webhooks: dict[str, list[Webhook]] = defaultdict(list)
+        for source, secret in settings.gateway_secrets:
+            try:
+                self._webhooks[source].append(Webhook(secret.get_secret_value()))
+            except (binascii.Error, ValueError, RuntimeError) as error:
+                raise ProducersError(
+                    f"SALES_GATEWAY_SECRETS: the secret of {source} is not base64; write whsec_ and base64"
+                ) from error
+
+    @property
+    def closed(self) -> bool:
+        """Whether any sender is configured; without one only loopback may send."""
+        return bool(self._tokens or self._webhooks)
+
+    def by_token(self, headers: Mapping[str, str], host: str | None) -> str | None:
+        """The source that the bearer token belongs to; None when the request is signed instead.
+
+        Raises Unauthorized. Every token is compared, in constant time each, so that time tells nothing.
+        """
+        if not self.closed:
+            if _is_loopback(host):
+                return ANYBODY
+            raise Unauthorized("no sender is configured, so only this machine may send; set SALES_GATEWAY_TOKENS")
+        kind, _, token = headers.get("authorization", "").partition(" ")
+        if not token:
+            if "webhook-signature" in headers and self._webhooks:
+                return None
+            raise Unauthorized("send the header Authorization: Bearer <token>, or a Standard Webhooks signature")
+        given = hashlib.sha256(token.strip().encode()).digest()
+        matching = [source for source, known in self._tokens if hmac.compare_digest(known, given)]
+        if kind.lower() != "bearer" or not matching:
+            raise Unauthorized("the token is not known here")
+        return matching[0]
+
+    def by_signature(self, headers: Mapping[str, str], body: bytes, source: str) -> None:
+        """Check a Standard Webhooks signature over id, timestamp and body. Raises Unauthorized."""
+        for webhook in self._webhooks.get(source, ()):
+            try:
+                webhook.verify(body, dict(headers), json_parse=False)
+            except (WebhookVerificationError, ValueError):
+                continue
+            return
+        raise Unauthorized("the signature does not fit body, time and secret of the source")
+
+
+def _digest(token: str) -> bytes:
+    hashed = _HASHED.fullmatch(token)
+    return bytes.fromhex(hashed[1]) if hashed else hashlib.sha256(token.encode()).digest()
+
+
+def _is_loopback(host: str | None) -> bool:
+    try:
+        return host is not None and ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def sign(secret: str, message_id: str, timestamp: int, body: bytes) -> str:
+    """The `webhook-signature` header that a sender makes; for tests and for the examples in the documentation."""
+    key = base64.b64decode(secret.removeprefix("whsec_"))
+    mac = hmac.new(key, f"{message_id}.{timestamp}.".encode() + body, hashlib.sha256).digest()
+    return f"v1,{base64.b64encode(mac).decode()}"
