@@ -15,21 +15,18 @@ from streams.plain.rules import Rules
 class PlainPartition:
     """What the accepted events of one partition amount to, taken in log order.
 
-    only: when given, the log keys whose clients are recomputed; the time of the log is that of all events.
+    time: greatest time of the events so far, us; who leaves out other clients' events sets it before `take`.
     outcomes: how many events were "folded", "stale" and "duplicate".
     """
 
     rules: Rules
-    only: frozenset[str] | None = None
     time: int = 0
     clients: dict[str, PlainClient] = field(default_factory=dict)
     outcomes: Counter[str] = field(default_factory=Counter)
 
     def take(self, event: wire.Event) -> str:
-        """Fold the next event; says "folded", "stale", "duplicate", or "" for a client left out."""
+        """Fold the next event; says "folded", "stale" or "duplicate"."""
         self.time = max(self.time, moment(event.time))
-        if self.only is not None and event.key not in self.only:
-            return ""
         client = self.clients.get(event.key)
         if client is None:
             client = self.clients[event.key] = PlainClient(event.key, self.rules)

@@ -17,6 +17,7 @@ Cell = tuple[str, int, str, str]
 Parts = dict[Cell, dict[str, int]]
 """Cell → measure key → sum; sums of 0 are left out."""
 
+_MINUTE = 60 * SECOND
 _MINUTES_KEPT = 3 * 3600 * SECOND
 _HOURS_KEPT = 15 * 86_400 * SECOND
 
@@ -53,20 +54,26 @@ def parts(partition: PlainPartition) -> Parts:
     return _sum(partition.contributions(), partition.open_things(), partition.time, partition.rules)
 
 
+def is_kept(kind: str, bucket: int, time: int, rules: Rules) -> bool:
+    """Whether a bucket is still kept at a partition's time (us)."""
+    match kind:
+        case "m":
+            return bucket * SECOND + _MINUTES_KEPT > time
+        case "h":
+            return bucket * SECOND + _HOURS_KEPT > time
+        case "d":
+            return bucket >= rules.day(time) - KEPT_DAYS
+        case _:
+            return True
+
+
 def _sum(contributions: Iterable[Contribution], things: Iterable[OpenThing], time: int, rules: Rules) -> Parts:
     sums: defaultdict[Cell, Counter[str]] = defaultdict(Counter)
-    oldest_day = rules.day(time) - KEPT_DAYS
     for one in contributions:
-        who = (one.manager, one.team)
-        cells: list[Cell] = []
-        if rules.day(one.time) >= oldest_day:
-            cells.append(("d", rules.day(one.time), *who))
-        if one.time > time - _HOURS_KEPT - 2 * 3600 * SECOND:
-            hour, minute = rules.hour(one.time), one.time // (60 * SECOND) * 60
-            if hour * SECOND + _HOURS_KEPT > time:
-                cells.append(("h", hour, *who))
-            if minute * SECOND + _MINUTES_KEPT > time:
-                cells.append(("m", minute, *who))
+        buckets = [("d", rules.day(one.time))]
+        if one.time > time - 2 * _HOURS_KEPT:
+            buckets += [("h", rules.hour(one.time)), ("m", one.time // _MINUTE * 60)]
+        cells = [(*bucket, one.manager, one.team) for bucket in buckets if is_kept(*bucket, time, rules)]
         for measure, value in measures(one):
             for cell in cells:
                 sums[cell][measure] += value

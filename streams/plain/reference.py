@@ -6,6 +6,7 @@ from datetime import date
 from fractions import Fraction
 
 from producers.events import wire
+from producers.events.intake import Refused, check_reference
 from streams.plain.exact import Version, version
 
 
@@ -32,10 +33,16 @@ class PlainReference:
             self.held[event.key] = event
             self._rates = None
 
-    def forget(self, key: str) -> None:
-        """Take out what a tombstone names."""
-        self.held.pop(key, None)
-        self._rates = None
+    def take_record(self, key: bytes | None, value: bytes | None, timestamp_ms: int) -> None:
+        """Take a record of the topic as it lies there: a tombstone takes out its key, bad input nothing."""
+        try:
+            if value is None:
+                self.held.pop((key or b"").decode(errors="replace"), None)
+                self._rates = None
+            else:
+                self.take(check_reference(key, value, timestamp_ms))
+        except Refused:
+            return
 
     def team(self, manager: str, stated: str) -> str:
         """The team of a record: as stated, else by the roster, else unknown."""

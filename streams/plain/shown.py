@@ -50,7 +50,7 @@ class Shown:
                     group = (one.code, one.labels, one.manager, team, window.window, window.period)
                     self.sums[group][one.currency, day] += one.value
                     if family.kind is Kind.HISTOGRAM:
-                        self.bins[group][_bin(family, one.value)] += 1
+                        self.bins[group][bin_of(family, one.value)] += 1
 
     def windowed(self) -> dict[Series, Fraction]:
         """The families with a window."""
@@ -61,7 +61,7 @@ class Shown:
             labels = dict(zip(family.labels, values, strict=True))
             labels |= {"manager": manager, "team": team, "window": window, "period": period}
             if family.kind is Kind.MONEY:
-                amount = sum((self._converted(*at, value) for at, value in sums.items()), Fraction())
+                amount = sum((self.converted(*at, value) for at, value in sums.items()), Fraction())
                 found[series(family.name, labels)] = amount / family.scale
                 continue
             total = Fraction(sums.total(), family.scale)
@@ -83,10 +83,10 @@ class Shown:
             if one.code == "waiting":
                 self._waits(one, who, found)
             elif one.code == "rc":
-                found[series("sales_receivable_amount", who | {"age": self._age(one)})] += self._owed(one)
+                found[series("sales_receivable_amount", who | {"age": self.age(one)})] += self.owed(one)
             elif (family := BY_CODE.get(one.code)) is not None:
                 labels = who | dict(zip(family.labels, one.labels, strict=True))
-                value = self._converted(one.currency, self.today, one.value)
+                value = self.converted(one.currency, self.today, one.value)
                 found[series(family.name, labels)] += value / family.scale
         return dict(found)
 
@@ -94,39 +94,50 @@ class Shown:
         """Targets, what of them should be reached by now, and working days."""
         return plan_series(self.now, self.rules, self.reference)
 
-    def _converted(self, currency: str, day: int, value: int) -> Fraction:
+    def converted(self, currency: str, day: int, value: int) -> Fraction:
         """Money in the base currency, 0 when no rate converts it; what has no currency as it is."""
         rate = self.reference.rate(currency, day) if currency else 1
         return Fraction(0) if rate is None else value * Fraction(rate)
 
-    def _owed(self, invoice: OpenThing) -> Fraction:
+    def owed(self, invoice: OpenThing) -> Fraction:
+        """What is still to pay of an invoice, in the base currency at today's rates."""
         if self.reference.rate(invoice.currency, self.today) is None:
             return Fraction(0)
-        owed = self._converted(invoice.currency, self.today, invoice.value)
-        paid = sum((self._converted(currency, self.today, n) for currency, n in invoice.against), Fraction())
+        owed = self.converted(invoice.currency, self.today, invoice.value)
+        paid = sum((self.converted(currency, self.today, n) for currency, n in invoice.against), Fraction())
         return max(Fraction(0), owed - paid) / 10**4
 
-    def _age(self, invoice: OpenThing) -> str:
+    def age(self, invoice: OpenThing) -> str:
+        """How long an invoice is past due, as the label says it."""
         late = self.today - invoice.due_day
         if late <= 0:
             return "not_due"
         return "1-30" if late <= 30 else "31-60" if late <= 60 else "61-90" if late <= 90 else "over_90"
 
-    def _waits(self, one: OpenThing, who: dict[str, str], found: defaultdict[Series, Fraction]) -> None:
-        (channel,) = one.labels
+    def waited(self, one: OpenThing) -> int | None:
+        """How long a client has waited, us; None for a call that must have ended unseen."""
         waited = max(0, self.now - one.since)
-        if channel == "call" and waited >= HOUR:
+        return None if one.labels == ("call",) and waited >= HOUR else waited
+
+    def is_overdue(self, one: OpenThing) -> bool:
+        """Whether a client has waited for longer than the target."""
+        target = self.rules.call_target if one.labels == ("call",) else self.rules.chat_target
+        return (self.waited(one) or 0) > target
+
+    def _waits(self, one: OpenThing, who: dict[str, str], found: defaultdict[Series, Fraction]) -> None:
+        waited = self.waited(one)
+        if waited is None:
             return
-        target = self.rules.call_target if channel == "call" else self.rules.chat_target
-        labels = who | {"channel": channel}
+        labels = who | {"channel": one.labels[0]}
         found[series("sales_waiting_clients", labels)] += 1
-        if waited > target:
+        if self.is_overdue(one):
             found[series("sales_waiting_overdue_clients", labels)] += 1
         oldest = series("sales_waiting_oldest_seconds", labels)
         found[oldest] = max(found[oldest], Fraction(waited, SECOND))
 
 
-def _bin(family: Family, value: int) -> int:
+def bin_of(family: Family, value: int) -> int:
+    """Index of the histogram's bin that a duration (us) falls in; the last is +Inf."""
     for index, bound in enumerate(family.bounds):
         if value <= bound * SECOND:
             return index

@@ -1,0 +1,81 @@
+"""Two accounts of the same thing, compared number by number."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from datetime import UTC, date, datetime
+from fractions import Fraction
+
+from metrics.measure import parts as measure_parts
+from metrics.view import Waiting
+from streams.audit.report import Difference
+from streams.audit.shown_parts import PartName
+from streams.audit.truth import Letters
+from streams.plain.calls import HOUR
+from streams.plain.parts import Cell, Parts, is_kept
+from streams.plain.rules import Rules
+from streams.plain.series import Series
+
+
+def parts(
+    partition: int, time: int, rules: Rules, log: Parts, shown: Mapping[PartName, Mapping[str, int]]
+) -> tuple[int, list[Difference]]:
+    """How many numbers of one partition's parts were compared, and those that differ.
+
+    Only what is kept at the partition's time (us) is compared.
+    """
+    held: dict[Cell, Mapping[str, int]] = {
+        (kind, bucket, manager, team): part
+        for (kind, bucket, of, manager, team), part in shown.items()
+        if of == partition and is_kept(kind, bucket, time, rules)
+    }
+    compared, found_out = 0, []
+    for cell in sorted(log.keys() | held.keys()):
+        expected, found = log.get(cell, {}), held.get(cell, {})
+        for measure in sorted(expected.keys() | found.keys()):
+            compared += 1
+            if expected.get(measure, 0) != found.get(measure, 0):
+                where = f"partition {partition}, {_cell(cell)}, {' '.join(measure_parts(measure))}"
+                found_out.append(Difference(where, str(found.get(measure, "")), str(expected.get(measure, ""))))
+    return compared, found_out
+
+
+def _cell(cell: Cell) -> str:
+    kind, bucket, manager, team = cell
+    when = "open now"
+    if kind == "d":
+        when = f"day {date.fromordinal(bucket)}"
+    elif kind in ("h", "m"):
+        when = f"{'hour' if kind == 'h' else 'minute'} {datetime.fromtimestamp(bucket, UTC):%Y-%m-%dT%H:%MZ}"
+    return f"{when}, manager {manager}, team {team or '(not stated)'}"
+
+
+def waiting(partition: int, time: int, log: list[Waiting], shown: list[Waiting]) -> Iterator[Difference]:
+    """Differences in who waits; calls that must have ended unseen are left out on both sides."""
+    expected = Counter(one for one in log if not _is_over(one, time))
+    found = Counter(one for one in shown if not _is_over(one, time))
+    for one in sorted((expected - found) + (found - expected)):
+        yield Difference(
+            f"partition {partition}, waiting {' '.join(map(str, one))}", str(found[one]), str(expected[one])
+        )
+
+
+def _is_over(one: Waiting, time: int) -> bool:
+    return one.channel == "call" and one.start + HOUR <= time
+
+
+def letters(log: Letters, shown: Letters, fences: Mapping[int, int]) -> Iterator[Difference]:
+    """Records that should be dead letters and are not, or the other way round, up to the fences."""
+    for source in sorted(log.keys() | shown.keys()):
+        partition, offset = source
+        if offset <= fences.get(partition, -1) and log.get(source) != shown.get(source):
+            where = f"dead letter of partition {partition}, offset {offset}"
+            yield Difference(where, shown.get(source, ""), log.get(source, ""))
+
+
+def series(log: Mapping[Series, Fraction], shown: Mapping[Series, float]) -> Iterator[Difference]:
+    """Differences in exposed series; what is absent counts as 0."""
+    for one in sorted(log.keys() | shown.keys()):
+        exact, found = log.get(one, Fraction()), shown.get(one, 0.0)
+        if float(exact) != found:
+            labels = ",".join(f'{name}="{value}"' for name, value in one.labels)
+            yield Difference(f"{one.name}{{{labels}}}", repr(found), str(exact))

@@ -1,0 +1,183 @@
+"""The audit itself: read what is shown, recompute it from the log, compare."""
+
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any, Protocol
+
+from redis.asyncio import Redis
+
+from metrics.settings import BusinessSettings
+from metrics.view import Keys
+from producers.events import wire
+from producers.settings import KafkaSettings
+from streams.audit import compare
+from streams.audit.exposition import scrape
+from streams.audit.report import AuditError, Difference, Report
+from streams.audit.shown_parts import ShownParts, fences, settled
+from streams.audit.truth import Letters, dead_letters, references, tell
+from streams.plain.kafka import Log, kafka_log
+from streams.plain.parts import is_kept
+from streams.plain.reference import PlainReference
+from streams.plain.rules import Rules
+from streams.plain.series import Series
+from streams.plain.shown import Shown
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_TRIES = 5
+
+
+class Progress(Protocol):
+    """Who is told how far an audit is."""
+
+    def start(self, total: int) -> None:
+        """There are `total` records to read."""
+
+    def advance(self, records: int) -> None:
+        """So many more were read."""
+
+
+class _Silent:
+    def start(self, total: int) -> None:
+        pass
+
+    def advance(self, records: int) -> None:
+        pass
+
+
+async def audit(
+    kafka: KafkaSettings,
+    business: BusinessSettings,
+    *,
+    exporter: str | None = None,
+    patience: float = 60.0,
+    progress: Progress | None = None,
+) -> Report:
+    """Compare what is shown with what the log says, as of the fences of the view.
+
+    exporter: its address, when what it shows should be compared too. patience: seconds to wait for a moment in
+    which the view stands still. Raises AuditError (the view is missing, moves on, or belongs to other settings),
+    aiokafka's KafkaError and redis-py's RedisError when a server does not answer.
+    """
+    began = time.monotonic()
+    rules, report, keys = Rules.of(business), Report(), Keys(business.app_id)
+    redis = Redis.from_url(business.redis_url.get_secret_value())
+    try:
+        async with kafka_log(kafka) as log:
+            view = await settled(redis, keys, patience)
+            ends = await log.ends(kafka.events_topic)
+            _check(view, ends, business)
+            report.fences = view.fences
+            reference = await references(log, kafka, rules)
+            at, exposed = await _exposed(redis, view, exporter, rules, report)
+            shown = [Shown(at, rules, reference, at=True)] if exposed is not None else []
+            letters = await _partitions(log, kafka, rules, view, shown, report, progress or _Silent())
+            _compare_letters(letters, await dead_letters(log, kafka), report)
+            _compare_reference(view, reference, report)
+            if exposed is not None:
+                numbers = shown[0].windowed()
+                report.compared["series of the exporter"] += len(numbers.keys() | exposed.keys())
+                report.differs("series of the exporter", compare.series(numbers, exposed))
+    finally:
+        await redis.aclose()
+    report.seconds = time.monotonic() - began
+    return report
+
+
+def _check(view: ShownParts, ends: Mapping[int, int], business: BusinessSettings) -> None:
+    if not ends:
+        raise AuditError("there is no events topic yet; `sales-pulse topics create` makes it")
+    missing = [partition for partition, end in ends.items() if end and partition not in view.fences]
+    if missing:
+        raise AuditError(
+            f"no worker of {business.app_id} has reported on partition {missing[0]}; start one, or set SALES_APP_ID"
+        )
+    for partition, beat in view.beats.items():
+        zone = beat.get("zone", business.timezone)
+        if zone != business.timezone:
+            raise AuditError(
+                f"partition {partition} is counted in {zone}, this audit in {business.timezone}; set SALES_TIMEZONE"
+            )
+
+
+async def _exposed(
+    redis: Redis, view: ShownParts, exporter: str | None, rules: Rules, report: Report
+) -> tuple[int, dict[Series, float] | None]:
+    """The moment (us) at which the exporter was asked, and what it showed, if it shows the view that is audited."""
+    newest = max((beat.get("time", 0) for beat in view.beats.values()), default=0)
+    if exporter is None or newest <= 0:
+        return 0, None
+    at = rules.hour(newest) * 10**6 - 1
+    for _ in range(_TRIES):
+        exposed = await scrape(exporter, (_EPOCH + timedelta(microseconds=at)).isoformat())
+        if exposed is None:
+            report.notes.append(f"no exporter answers at {exporter}; what it shows was not compared")
+            return at, None
+        now, _ = await fences(redis, view.keys)
+        if now == view.fences:
+            return at, exposed
+        moved = await settled(redis, view.keys, 10)
+        view.fences, view.beats, view.parts, view.waiting = moved.fences, moved.beats, moved.parts, moved.waiting
+    report.notes.append("the view kept moving while the exporter answered; what it shows was not compared")
+    return at, None
+
+
+async def _partitions(
+    log: Log,
+    kafka: KafkaSettings,
+    rules: Rules,
+    view: ShownParts,
+    shown: list[Shown],
+    report: Report,
+    progress: Progress,
+) -> Letters:
+    """Recompute and compare one partition after another; says what must be in the dead letters."""
+    letters: Letters = {}
+    report.fences = view.fences
+    progress.start(sum(fence + 1 for fence in view.fences.values()))
+    count = len(view.fences)
+    for partition, fence in sorted(view.fences.items()):
+        truth = await tell(log, kafka, rules, partition, count, fence, shown, progress.advance)
+        report.records += truth.records
+        report.outcomes += truth.outcomes
+        letters |= truth.letters
+        compared, different = compare.parts(partition, truth.time, rules, truth.parts, view.parts)
+        report.compared["numbers of parts"] += compared
+        report.differs("parts", different)
+        held = view.waiting.get(partition, [])
+        report.compared["waiting clients"] += len(truth.waiting)
+        report.differs("waiting", compare.waiting(partition, truth.time, truth.waiting, held))
+        report.past += sum(
+            not is_kept(kind, bucket, truth.time, rules) for kind, bucket, of, *_ in view.parts if of == partition
+        )
+    return letters
+
+
+def _compare_letters(expected: Letters, found: Letters, report: Report) -> None:
+    report.refused.update(expected.values())
+    report.compared["dead letters"] += len(expected)
+    report.differs("dead letters", compare.letters(expected, found, report.fences))
+
+
+def _compare_reference(view: ShownParts, reference: PlainReference, report: Report) -> None:
+    log = {key: _plain(event) for key, event in reference.held.items()}
+    report.compared["reference records"] += len(log)
+    report.differs(
+        "reference records",
+        (
+            Difference(f"reference {key}", str(view.reference.get(key, {}).get("data", "")), str(log.get(key, "")))
+            for key in sorted(log.keys() | view.reference.keys())
+            if log.get(key) != _stated(view.reference.get(key))
+        ),
+    )
+
+
+def _plain(event: wire.ReferenceEvent) -> dict[str, Any]:
+    data = event.data
+    return {name: getattr(data, name) for name in data.__struct_fields__ if getattr(data, name) is not None}
+
+
+def _stated(record: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    if record is None:
+        return None
+    return {name: value for name, value in record["data"].items() if value is not None}

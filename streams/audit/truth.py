@@ -1,0 +1,87 @@
+"""What the log says: every record of a partition accounted for, and the parts it must have made."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from metrics.view import Waiting
+from producers.events.intake import Refused, check
+from producers.settings import KafkaSettings
+from streams.plain.kafka import Log
+from streams.plain.log import PlainPartition
+from streams.plain.parts import Parts, parts
+from streams.plain.reference import PlainReference
+from streams.plain.rules import Rules
+from streams.plain.shown import Shown
+
+Letters = dict[tuple[int, int], str]
+"""(partition, offset) of the source → reason."""
+
+
+@dataclass
+class Truth:
+    """One partition up to a fence. `time`: of the partition, us. `letters`: what must be dead-lettered."""
+
+    partition: int
+    records: int = 0
+    outcomes: Counter[str] = field(default_factory=Counter)
+    letters: Letters = field(default_factory=dict)
+    time: int = 0
+    parts: Parts = field(default_factory=dict)
+    waiting: list[Waiting] = field(default_factory=list)
+
+
+async def tell(
+    log: Log,
+    kafka: KafkaSettings,
+    rules: Rules,
+    partition: int,
+    partitions: int,
+    fence: int,
+    shown: Sequence[Shown],
+    advance: Callable[[int], None],
+) -> Truth:
+    """Recompute one partition up to and including the offset `fence`, and add its contributions to `shown`."""
+    truth = Truth(partition)
+    plain = PlainPartition(rules)
+    async for chunk in log.read(kafka.events_topic, partition, 0, fence + 1):
+        for record in chunk:
+            try:
+                event = check(record.key, record.value, record.timestamp, partition, partitions)
+            except Refused as refused:
+                truth.letters[partition, record.offset] = refused.reason
+                continue
+            plain.take(event)
+        truth.records += len(chunk)
+        advance(len(chunk))
+    truth.outcomes, truth.time = plain.outcomes, plain.time
+    truth.parts = parts(plain)
+    truth.waiting = sorted(
+        Waiting(one.labels[0], one.manager, one.team, one.since) for one in plain.open_things() if one.code == "waiting"
+    )
+    for numbers in shown:
+        numbers.add(plain.contributions())
+    return truth
+
+
+async def dead_letters(log: Log, kafka: KafkaSettings) -> Letters:
+    """What lies in the dead letters for the events topic."""
+    found: Letters = {}
+    for partition, end in (await log.ends(kafka.dead_letters_topic)).items():
+        async for chunk in log.read(kafka.dead_letters_topic, partition, 0, end):
+            for record in chunk:
+                headers = {name: (value or b"").decode(errors="replace") for name, value in record.headers}
+                if headers.get("source_topic") == kafka.events_topic:
+                    source = int(headers["source_partition"]), int(headers["source_offset"])
+                    found[source] = headers.get("reason", "")
+    return found
+
+
+async def references(log: Log, kafka: KafkaSettings, rules: Rules) -> PlainReference:
+    """The reference records that count."""
+    reference = PlainReference(rules.currency)
+    for partition, end in (await log.ends(kafka.reference_topic)).items():
+        async for chunk in log.read(kafka.reference_topic, partition, 0, end):
+            for record in chunk:
+                reference.take_record(record.key, record.value, record.timestamp)
+    return reference

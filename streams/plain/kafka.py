@@ -1,0 +1,88 @@
+"""Reading topics from their start to a fixed end, without a consumer group: for audit and explain."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, Protocol
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+
+from producers.settings import KafkaSettings
+
+_FETCH_BYTES = 4 << 20
+_RECORDS = 5_000
+
+
+class Record(Protocol):
+    """What is read of a Kafka record; `timestamp` in milliseconds, by the broker."""
+
+    @property
+    def offset(self) -> int: ...  # noqa: D102 - named by Kafka
+    @property
+    def key(self) -> bytes | None: ...  # noqa: D102
+    @property
+    def value(self) -> bytes | None: ...  # noqa: D102
+    @property
+    def timestamp(self) -> int: ...  # noqa: D102
+    @property
+    def headers(self) -> Sequence[tuple[str, bytes]]: ...  # noqa: D102
+
+
+class Log(Protocol):
+    """Topics that can be read again and again."""
+
+    async def ends(self, topic: str) -> dict[int, int]:
+        """Partition → offset after the last record. Empty when there is no such topic."""
+        ...
+
+    def read(self, topic: str, partition: int, start: int, end: int) -> AsyncIterator[Sequence[Record]]:
+        """Chunks of the records with start ≤ offset < end that the partition still has, in order."""
+        ...
+
+
+class KafkaLog:
+    """The real topics. Made for the loop in which it was opened."""
+
+    def __init__(self, consumer: AIOKafkaConsumer, admin: AIOKafkaAdminClient) -> None:
+        self._consumer = consumer
+        self._admin = admin
+
+    async def ends(self, topic: str) -> dict[int, int]:
+        """Partition → offset after the last record. Empty when there is no such topic."""
+        (described,) = await self._admin.describe_topics([topic])
+        found = [TopicPartition(topic, partition["partition"]) for partition in described["partitions"]]
+        if not found:
+            return {}
+        self._consumer.assign(found)
+        ends = await self._consumer.end_offsets(found)
+        return {tp.partition: end for tp, end in sorted(ends.items())}
+
+    async def read(self, topic: str, partition: int, start: int, end: int) -> AsyncIterator[Sequence[Record]]:
+        """Chunks of the records with start ≤ offset < end that the partition still has, in order."""
+        tp = TopicPartition(topic, partition)
+        self._consumer.assign([tp])
+        first = (await self._consumer.beginning_offsets([tp]))[tp]
+        self._consumer.seek(tp, max(start, first))
+        while await self._consumer.position(tp) < end:
+            chunk: list[Any] = (await self._consumer.getmany(tp, timeout_ms=1000, max_records=_RECORDS)).get(tp, [])
+            if chunk and chunk[-1].offset >= end:
+                chunk = [record for record in chunk if record.offset < end]
+            if chunk:
+                yield chunk
+
+
+@asynccontextmanager
+async def kafka_log(settings: KafkaSettings) -> AsyncIterator[KafkaLog]:
+    """Open the topics of a cluster. Raises aiokafka's KafkaError when it cannot be reached."""
+    options = settings.client_options()
+    consumer = AIOKafkaConsumer(
+        **options, group_id=None, enable_auto_commit=False, max_partition_fetch_bytes=_FETCH_BYTES
+    )
+    admin = AIOKafkaAdminClient(**options)
+    try:
+        await consumer.start()
+        await admin.start()
+        yield KafkaLog(consumer, admin)
+    finally:
+        await asyncio.gather(consumer.stop(), admin.close(), return_exceptions=True)

@@ -1,0 +1,140 @@
+"""The entities behind one number: the same contributions that make it up, one by one."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import NamedTuple
+
+from metrics.catalogue import FAMILIES
+from metrics.family import SECOND, Family, Kind, Source
+from streams.plain.contribution import Contribution, OpenThing
+from streams.plain.plans import plan_series
+from streams.plain.shown import Shown, bin_of
+
+_PARTS = {name: (family, name.removeprefix(family.name)) for family in FAMILIES for name in family.names}
+_PARTS |= {family.name: (family, "_sum" if family.kind is Kind.HISTOGRAM else "") for family in FAMILIES}
+
+
+class Row(NamedTuple):
+    """One entity's share. `time` in us, None for what is open now; `value` in the unit of the family.
+
+    converted: False when no rate converts its money, which is then left out (value 0).
+    """
+
+    kind: str
+    entity: str
+    client: str
+    manager: str
+    team: str
+    time: int | None
+    value: Fraction
+    converted: bool = True
+
+
+@dataclass(frozen=True)
+class Query:
+    """Which number is asked for. What is None or left out of `labels` is summed over.
+
+    family: a name as exposed; a histogram without ending means its sum. `labels`: without manager, team,
+    window, period. Raises ValueError for a family or label that does not exist.
+    """
+
+    family: str
+    labels: Mapping[str, str] = field(default_factory=dict)
+    manager: str | None = None
+    team: str | None = None
+    window: str = ""
+    period: str = "current"
+
+    def __post_init__(self) -> None:
+        if self.family not in _PARTS:
+            raise ValueError(f"{self.family!r} is no family of sales numbers; GET /metrics shows all")
+        allowed = {*self.declared.labels, "le"} if self.part == "_bucket" else {*self.declared.labels}
+        if unknown := sorted({*self.labels} - allowed):
+            raise ValueError(
+                f"{self.family} has no label {unknown[0]!r}; it has {', '.join(sorted(allowed)) or 'none'}"
+            )
+        if self.declared.source is Source.CELLS and self.window not in self.declared.windows:
+            raise ValueError(f"{self.family} has no window {self.window!r}; use {', '.join(self.declared.windows)}")
+        if self.period not in ("current", "previous"):
+            raise ValueError(f"{self.period!r} is no period; use current or previous")
+
+    @property
+    def declared(self) -> Family:
+        """The family's record in the catalogue."""
+        return _PARTS[self.family][0]
+
+    @property
+    def part(self) -> str:
+        """Of a histogram: `_bucket`, `_sum` or `_count`; else empty."""
+        return _PARTS[self.family][1]
+
+    def asks_for(self, names: tuple[str, ...], values: tuple[str, ...], manager: str, team: str) -> bool:
+        """Whether an entity with these label values, manager and team belongs to the number."""
+        own = dict(zip(names, values, strict=True))
+        return (
+            self.manager in (None, manager)
+            and self.team in (None, team)
+            and all(own.get(name, value) == value for name, value in self.labels.items())
+        )
+
+
+def windowed_rows(query: Query, contributions: Iterable[Contribution], shown: Shown) -> Iterator[Row]:
+    """The rows of a family with a window; `shown` says for which moment."""
+    family = query.declared
+    found = [w for w in shown.windows if (w.window, w.period) == (query.window, query.period)]
+    for one in contributions:
+        if one.code != family.code or not any(w.holds(one.time, shown.rules.day(one.time)) for w in found):
+            continue
+        team = shown.reference.team(one.manager, one.team)
+        if not query.asks_for(family.labels, one.labels, one.manager, team):
+            continue
+        who = (one.kind, one.entity, one.client, one.manager, team, one.time)
+        if family.kind is Kind.MONEY:
+            day = shown.rules.day(one.time)
+            known = shown.reference.rate(one.currency, day) is not None
+            yield Row(*who, shown.converted(one.currency, day, one.value) / family.scale, known)
+        elif query.part == "_count":
+            yield Row(*who, Fraction(1))
+        elif query.part == "_bucket":
+            if bin_of(family, one.value) <= family.le.index(query.labels.get("le", "+Inf")):
+                yield Row(*who, Fraction(1))
+        else:
+            yield Row(*who, Fraction(one.value, family.scale))
+
+
+def open_rows(query: Query, things: Iterable[OpenThing], shown: Shown) -> Iterator[Row]:
+    """The rows of a family without a window."""
+    for one in things:
+        team = shown.reference.team(one.manager, one.team)
+        who = (one.kind, one.entity, one.client, one.manager, team, one.since or None)
+        for name, values, value in _open_values(one, shown):
+            if name == query.family and query.asks_for(query.declared.labels, values, one.manager, team):
+                known = not one.currency or shown.reference.rate(one.currency, shown.today) is not None
+                yield Row(*who, value, known)
+
+
+def _open_values(one: OpenThing, shown: Shown) -> Iterator[tuple[str, tuple[str, ...], Fraction]]:
+    """Names, label values and values that an open thing is shown under."""
+    if one.code == "rc":
+        yield "sales_receivable_amount", (shown.age(one),), shown.owed(one)
+    elif one.code != "waiting":
+        for family in FAMILIES:
+            if family.code == one.code:
+                value = shown.converted(one.currency, shown.today, one.value)
+                yield family.name, one.labels, value / family.scale
+    elif (waited := shown.waited(one)) is not None:
+        yield "sales_waiting_clients", one.labels, Fraction(1)
+        yield "sales_waiting_oldest_seconds", one.labels, Fraction(waited, SECOND)
+        if shown.is_overdue(one):
+            yield "sales_waiting_overdue_clients", one.labels, Fraction(1)
+
+
+def plan_rows(query: Query, shown: Shown) -> Iterator[Row]:
+    """Plans and working days: each series is a row of its own."""
+    for series, value in plan_series(shown.now, shown.rules, shown.reference).items():
+        labels = dict(series.labels)
+        manager, team = labels.pop("manager", ""), labels.pop("team", "")
+        if series.name == query.family and query.asks_for(tuple(labels), tuple(labels.values()), manager, team):
+            name = " ".join(labels.values())
+            yield Row("plan" if "level" in labels else "calendar", name, "", manager, team, None, value)
