@@ -2,7 +2,7 @@
 
 from typing import Literal, Self
 
-from pydantic import model_validator
+from pydantic import ConfigDict, model_validator
 from pydantic_core import PydanticCustomError
 
 from producers.events.envelope import ClientData, Event
@@ -13,6 +13,13 @@ Author = Literal["client", "manager", "bot", "system"]
 
 class ChatMessageData(ClientData):
     """One message; a manager's names the manager."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "if": {"properties": {"author": {"const": "manager"}}},
+            "then": {"required": ["manager_id"], "properties": {"manager_id": {"type": "string"}}},
+        }
+    )
 
     chat_id: Id
     client_id: Id

@@ -2,7 +2,7 @@
 
 from typing import ClassVar, Literal, Self
 
-from pydantic import model_validator
+from pydantic import ConfigDict, model_validator
 from pydantic_core import PydanticCustomError
 
 from producers.events.envelope import ClientData, Event
@@ -35,6 +35,13 @@ class LeadChanged(Event):
 
 class DealChangedData(ClientData):
     """A deal's whole state; `cost` is its direct cost in the deal's currency."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "if": {"properties": {"status": {"enum": ["won", "lost"]}}},
+            "then": {"required": ["closed_at"], "properties": {"closed_at": {"type": "string"}}},
+        }
+    )
 
     times: ClassVar[tuple[str, ...]] = ("created_at", "closed_at")
 

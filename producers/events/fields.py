@@ -86,7 +86,7 @@ Rate = Annotated[
     str,
     BeforeValidator(_text_of_decimal),
     _must(rules.is_rate, "rate", 'is no rate; send a decimal string above zero like "92.5"'),
-    _schema(rules.RATE, "units of the base currency for one unit, above zero", "92.5"),
+    _schema(rf"(?=[0.]*[1-9]){rules.RATE}", "units of the base currency for one unit, above zero", "92.5"),
 ]
 Scope = Annotated[
     str,
@@ -103,5 +103,5 @@ Day = Annotated[
     _must(rules.is_date, "date", "is no day; send one like 2026-11-23"),
     Field(json_schema_extra={"pattern": f"^{rules.DATE}$", "format": "date", "examples": ["2026-11-23"]}),
 ]
-Score = Annotated[int, BeforeValidator(_whole), Field(ge=1, le=5)]
+Score = Annotated[int, Field(ge=1, le=5), BeforeValidator(_whole)]
 Probability = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]

@@ -11,6 +11,7 @@ from producers.events.envelope import Attributes, Event
 from producers.events.registry import ALL_TYPES, EVENT_TYPES, REFERENCE_TYPES
 
 _MOST_NAMED = 3
+_BOUNDS = {"less_than_equal": ("le", "at most"), "greater_than_equal": ("ge", "at least")}
 _SAY = {
     "missing": "is missing; send it",
     "string_type": "is no string; send a JSON string",
@@ -52,6 +53,9 @@ def problems(error: ValidationError) -> list[tuple[str, str]]:
         path = context.get("field") or ".".join(str(part) for part in problem["loc"])
         if problem["type"] == "literal_error":
             say = f"is none of the values of the contract; send {context['expected']}"
+        elif problem["type"] in _BOUNDS:
+            name, words = _BOUNDS[problem["type"]]
+            say = f"is out of range; send {words} {context[name]:g}"
         else:
             say = _SAY.get(problem["type"]) or _lower(problem["msg"])
         found.append((path, say))

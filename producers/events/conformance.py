@@ -1,0 +1,161 @@
+"""Good and bad records with the verdict of the contract, so that any producer can test itself in any language."""
+
+import json
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+Json = dict[str, Any]
+
+_ENVELOPE: Json = {"specversion": "1.0", "source": "crm://example", "time": "2026-11-23T09:15:02Z"}
+_STAFF: Json = {"client_id": "cl-1", "manager_id": "m-1"}
+_MONEY: Json = {"amount": "1250.00", "currency": "RUB"}
+_AT = "2026-11-23T09:00:00Z"
+_GOOD: dict[str, Json] = {
+    "sales.call.started.v1": {"call_id": "c-1", "client_id": "cl-1", "direction": "inbound"},
+    "sales.call.answered.v1": {"call_id": "c-1", **_STAFF},
+    "sales.call.ended.v1": {
+        "call_id": "c-1", **_STAFF, "direction": "inbound", "outcome": "answered", "started_at": _AT,
+        "answered_at": "2026-11-23T09:00:12Z", "team_id": "north",
+    },
+    "sales.chat.message.v1": {"chat_id": "ch-1", **_STAFF, "author": "manager"},
+    "sales.chat.handed_off.v1": {"chat_id": "ch-1", "client_id": "cl-1"},
+    "sales.chat.closed.v1": {"chat_id": "ch-1", "client_id": "cl-1"},
+    "sales.lead.changed.v1": {"lead_id": "l-1", **_STAFF, "temperature": "warm", "created_at": _AT},
+    "sales.deal.changed.v1": {
+        "deal_id": "d-1", **_STAFF, "pipeline": "retail", "stage": "WON", "status": "won", **_MONEY,
+        "cost": "800.0000", "probability": 1, "created_at": _AT, "closed_at": _AT,
+    },
+    "sales.deal.deleted.v1": {"deal_id": "d-1", "client_id": "cl-1"},
+    "sales.invoice.changed.v1": {
+        "invoice_id": "i-1", **_STAFF, **_MONEY, "status": "issued", "issued_at": _AT,
+        "due_at": "2027-01-15T00:00:00+03:00",
+    },
+    "sales.payment.received.v1": {"payment_id": "p-1", **_STAFF, **_MONEY, "invoice_id": "i-1"},
+    "sales.payment.refunded.v1": {"payment_id": "r-1", **_STAFF, **_MONEY},
+    "sales.meeting.held.v1": {"meeting_id": "mt-1", **_STAFF},
+    "sales.rating.given.v1": {"rating_id": "rt-1", **_STAFF, "score": 5},
+    "sales.cost.booked.v1": {"cost_id": "k-1", **_MONEY, "category": "advertising"},
+    "sales.manager.changed.v1": {"manager_id": "m-1", "name": "Anna", "team_id": "north", "active": True},
+    "sales.plan.set.v1": {
+        "scope": "manager:m-1", "measure": "won_amount", "period": "2026-11", "target": "900000.00", "currency": "RUB",
+    },
+    "sales.rate.set.v1": {"currency": "USD", "date": "2026-11-23", "rate": "92.5"},
+}  # fmt: skip
+_KEYS = {
+    "sales.manager.changed.v1": "manager:m-1",
+    "sales.plan.set.v1": "plan:manager:m-1:won_amount:2026-11",
+    "sales.rate.set.v1": "rate:USD:2026-11-23",
+    "sales.cost.booked.v1": "k-1",
+}
+_CALL, _DEAL = "sales.call.ended.v1", "sales.deal.changed.v1"
+_MESSAGE, _RATING = "sales.chat.message.v1", "sales.rating.given.v1"
+_PLAN, _RATE = "sales.plan.set.v1", "sales.rate.set.v1"
+# name, type, changes of data (None here: member taken out), the field that is wrong; None when all is well
+_DATA: list[tuple[str, str, Json, str | None]] = [
+    ("optional field null", _CALL, {"team_id": "null"}, None),
+    ("unknown field", _CALL, {"mood": {"good": True}}, None),
+    ("id of 128 characters", _CALL, {"call_id": "я" * 128}, None),
+    ("id of 129 characters", _CALL, {"call_id": "x" * 129}, "call_id"),
+    ("empty id", _CALL, {"call_id": ""}, "call_id"),
+    ("id as number", _CALL, {"call_id": 7}, "call_id"),
+    ("field missing", _CALL, {"started_at": None}, "started_at"),
+    ("value not in the list", _CALL, {"outcome": "talked"}, "outcome"),
+    ("time without zone", _CALL, {"started_at": "2026-11-23T09:00:00"}, "started_at"),
+    ("time of day that is none", _CALL, {"started_at": "2026-11-23T25:00:00Z"}, "started_at"),
+    ("nanoseconds and offset", _CALL, {"started_at": "2026-11-23T12:00:00.123456789+03:00"}, None),
+    ("time before 2000", _CALL, {"started_at": "1999-12-31T23:59:59Z"}, "started_at"),
+    ("time 10 minutes after the event", _CALL, {"answered_at": "2026-11-23T09:25:02Z"}, None),
+    ("time later than that", _CALL, {"answered_at": "2026-11-23T09:25:03Z"}, "answered_at"),
+    ("money as number", _DEAL, {"amount": 1250}, "amount"),
+    ("money of five places", _DEAL, {"amount": "1.00001"}, "amount"),
+    ("money below zero", _DEAL, {"amount": "-1"}, "amount"),
+    ("money with a comma", _DEAL, {"cost": "1,50"}, "cost"),
+    ("money without places", _DEAL, {"amount": "0"}, None),
+    ("currency in small letters", _DEAL, {"currency": "rub"}, "currency"),
+    ("probability above one", _DEAL, {"probability": 1.5}, "probability"),
+    ("won without closing time", _DEAL, {"closed_at": None}, "closed_at"),
+    ("open without closing time", _DEAL, {"closed_at": None, "status": "open"}, None),
+    ("manager's message without manager", _MESSAGE, {"manager_id": None}, "manager_id"),
+    ("client's message without manager", _MESSAGE, {"manager_id": None, "author": "client"}, None),
+    ("score of six", _RATING, {"score": 6}, "score"),
+    ("score of a half", _RATING, {"score": 4.5}, "score"),
+    ("score as truth value", _RATING, {"score": True}, "score"),
+    ("thirteenth month", _PLAN, {"period": "2026-13"}, "period"),
+    ("measure not in the list", _PLAN, {"measure": "luck"}, "measure"),
+    ("rate of zero", _RATE, {"rate": "0"}, "rate"),
+    ("day that is none", _RATE, {"date": "2026-02-30"}, "date"),
+]
+# name, changes of the envelope (None: taken out), reason
+_ATTRIBUTES: list[tuple[str, Json, str | None]] = [
+    ("unknown attribute", {"traceparent": "00-1"}, None),
+    ("lower-case time", {"time": "2026-11-23t09:15:02z"}, None),
+    ("partitionkey that is the key", {"partitionkey": "cl-1"}, None),
+    ("partitionkey that is not", {"partitionkey": "cl-2"}, "wrong_key"),
+    ("another specversion", {"specversion": "0.3"}, "not_cloudevents"),
+    ("no id", {"id": None}, "not_cloudevents"),
+    ("empty id attribute", {"id": ""}, "not_cloudevents"),
+    ("source that is no URI-reference", {"source": "my crm"}, "not_cloudevents"),
+    ("no time", {"time": None}, "not_cloudevents"),
+    ("day for time", {"time": "2026-11-23"}, "not_cloudevents"),
+    ("sequence as number", {"sequence": 7}, "not_cloudevents"),
+    ("type that is none", {"type": "sales.call.ended.v9"}, "unknown_type"),
+    ("type of the other topic", {"type": _PLAN}, "unknown_type"),
+    ("data missing", {"data": None}, "invalid_data"),
+    ("data as list", {"data": []}, "invalid_data"),
+    ("eleven minutes ahead", {"time": "2026-11-23T09:31:00Z"}, "time_out_of_range"),
+]
+_TEXTS = [
+    ("no text", "", "not_json"),
+    ("half an object", '{"specversion":"1.0"', "not_json"),
+    ("NaN", '{"specversion":"1.0","x":NaN}', "not_json"),
+    ("a list", "[]", "not_cloudevents"),
+]
+
+
+class Case(NamedTuple):
+    """A record (`timestamp` is the broker's, ms) and its verdict: `accepted`, or a reason with the `field`."""
+
+    name: str
+    topic: str
+    key: str
+    value: str
+    verdict: str
+    field: str | None = None
+    timestamp: int = 1_795_425_600_000
+
+
+def cases() -> Iterator[Case]:
+    """Every case; partitions are not part of them."""
+    for kind in _GOOD:
+        yield _case(f"{kind} as it should be", kind, _event(kind), "accepted")
+    for name, kind, changes, wrong in _DATA:
+        data = _changed(_GOOD[kind], changes)
+        event = {**_event(kind), "data": data}
+        yield _case(f"{kind}: {name}", kind, event, "invalid_data" if wrong else "accepted", wrong and f"data.{wrong}")
+    for name, changes, reason in _ATTRIBUTES:
+        field = next(iter(changes)) if reason not in {None, "wrong_key"} else None
+        yield _case(f"envelope: {name}", _CALL, _changed(_event(_CALL), changes), reason or "accepted", field)
+    for name, text, reason in _TEXTS:
+        yield Case(f"text: {name}", "events", "cl-1", text, reason)
+    yield _case("key of another client", _CALL, _event(_CALL), "wrong_key")._replace(key="cl-2")
+    yield _case("before 2000", _CALL, _old(), "time_out_of_range", "time")
+
+
+def _old() -> Json:
+    event = {**_event("sales.call.started.v1"), "time": "1999-12-31T23:59:59Z"}
+    return event
+
+
+def _event(kind: str) -> Json:
+    return {**_ENVELOPE, "id": f"example-{kind}", "type": kind, "data": _GOOD[kind]}
+
+
+def _case(name: str, kind: str, event: Json, verdict: str, field: str | None = None) -> Case:
+    topic = "reference" if _KEYS.get(kind, "k-1") != "k-1" else "events"
+    value = json.dumps(event, ensure_ascii=False)
+    return Case(name, topic, _KEYS.get(kind, "cl-1"), value, verdict, field)
+
+
+def _changed(members: Json, changes: Json) -> Json:
+    merged = {**members, **changes}
+    return {name: None if item == "null" else item for name, item in merged.items() if item is not None}
