@@ -38,6 +38,14 @@ SCRAPE_SECONDS = _own(
 SCRAPE_OK = _own(
     "sales_exporter_collect_success", "1 when the last collection of sales numbers succeeded.", unit="bool"
 )
+WORKING_NOW = _own(
+    "sales_working_now",
+    "1 in working time by the calendar, else 0: of each team shown (unknown among them), and with team empty of the "
+    "company. Alerts about sales are silent outside it.",
+    "team",
+    unit="bool",
+)
+BUILD = _own("sales_build_info", "Always 1; the version of Sales Pulse that shows these numbers.", "version")
 
 EXPORTER_FAMILIES = (
     UNCONVERTED,
@@ -47,9 +55,12 @@ EXPORTER_FAMILIES = (
     VIEW_PARTS,
     SCRAPE_SECONDS,
     SCRAPE_OK,
+    WORKING_NOW,
+    BUILD,
 )
 
 EVENTS = _own("sales_worker_events_total", "Events folded.", "type", counter=True)
+SOURCE_EVENTS = _own("sales_worker_source_events_total", "Events folded, by source.", "source", counter=True)
 DUPLICATES = _own("sales_worker_duplicates_total", "Events seen before.", counter=True)
 STALE = _own("sales_worker_stale_total", "Events with a version not greater than the one held.", counter=True)
 DEAD_LETTERS = _own("sales_worker_dead_letters_total", "Records that could not be used.", "reason", counter=True)
@@ -79,6 +90,7 @@ STATE_KEYS = _own("sales_worker_state_keys", "Keys held in state.", "table")
 
 WORKER_FAMILIES = (
     EVENTS,
+    SOURCE_EVENTS,
     DUPLICATES,
     STALE,
     DEAD_LETTERS,

@@ -1,0 +1,81 @@
+"""What all dashboards share: variables, marks for releases and plan changes, and links from wall to wall."""
+
+from typing import Any
+
+import grafana.panels as p
+from grafana.look import Look
+from grafana.promql import by, select
+from grafana.shown import kpi
+from metrics.catalogue import plan, service
+from metrics.family import CALENDAR_WINDOWS, PLAN_WINDOWS, SHORT_WINDOWS
+from metrics.kpi import Level
+
+FLOOR, RESPONSE, TEAM, MANAGER, PLAN = "sales-floor", "sales-response", "sales-team", "sales-manager", "sales-plan"
+MONEY, LEADERBOARD, SERVICE = "sales-money", "sales-leaderboard", "sales-service"
+RUNBOOK, REFERENCE = "sales-runbook", "sales-reference"
+"""Fixed uids: alerts, links and the home dashboard point at them."""
+
+_TIME = "${__url_time_range}"
+
+
+def to_team(name: str = "${__field.labels.team}") -> p.Link:
+    """Drill down from a team's bar or row."""
+    return p.Link("Team", f"/d/{TEAM}?var-team={name}&var-window=${{window}}&{_TIME}")
+
+
+def to_manager(name: str = "${__field.labels.manager}") -> p.Link:
+    """Drill down from a manager's bar or row."""
+    return p.Link("Manager", f"/d/{MANAGER}?var-manager={name}&var-window=${{window}}&{_TIME}")
+
+
+def window(*, short: bool = False, default: str = "day") -> Any:
+    """The window that numbers are for. short: the running minutes too, where families carry them."""
+    return p.choice("window", "Window", (*(SHORT_WINDOWS if short else ()), *CALENDAR_WINDOWS), default)
+
+
+def plan_window() -> Any:
+    """The window of plans."""
+    return p.choice("plan", "Plan of the", PLAN_WINDOWS, PLAN_WINDOWS[0])
+
+
+def team(*, everything: bool = True) -> Any:
+    """Teams that there are."""
+    return p.values_of("team", "Team", kpi("Calls").record(Level.TEAM), everything=everything)
+
+
+def manager() -> Any:
+    """Managers of the chosen teams."""
+    series = select(kpi("Calls").record(Level.MANAGER), team="$team")
+    return p.values_of("manager", "Manager", series, everything=False)
+
+
+def marks() -> list[dict[str, Any]]:
+    """Releases, and plans that were set or changed."""
+    version = f"count by (version) ({service.BUILD.name})"
+    target = f"sum{by(('level', 'team', 'manager', 'measure', 'window'))}({plan.TARGET.name})"
+    return [
+        p.annotation("Releases", f"{version} unless {version} offset 2m", "Release {{version}}", "purple"),
+        p.annotation(
+            "Plan changes",
+            f"{target} != {target} offset 2m",
+            "Plan: {{level}} {{team}} {{manager}} {{measure}}, {{window}}",
+            "orange",
+        ),
+    ]
+
+
+def board(
+    uid: str, title: str, description: str, placed: list[p.Panel], look: Look, *variables: Any, **more: Any
+) -> dict[str, Any]:
+    """A dashboard with what all share. variables: besides currency and exporter, which are always there."""
+    shared = (
+        p.constant("currency", "Currency", look.currency, hidden=False),
+        p.constant("exporter", "Exporter", look.exporter),
+    )
+    others = {
+        "type": "dashboards", "title": "Sales Pulse", "tags": ["sales-pulse"], "asDropdown": True, "includeVars": True,
+        "keepTime": True, "targetBlank": False, "icon": "external link", "tooltip": "", "url": "",
+    }  # fmt: skip
+    return p.document(
+        uid, title, description, placed, variables=(*variables, *shared), annotations=marks(), links=[others], **more
+    )

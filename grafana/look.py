@@ -1,0 +1,51 @@
+"""What the generated walls and alerts take from settings: currency, targets, and where things are served."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from metrics.family import Family
+from metrics.kpi import Kpi
+from metrics.settings import BusinessSettings
+
+DATA_SOURCE = "sales-prometheus"
+"""Fixed uid of the provisioned Prometheus data source."""
+
+
+def _default(name: str) -> Any:
+    return BusinessSettings.model_fields[name].default
+
+
+@dataclass(frozen=True)
+class Look:
+    """Settings of what is generated; the defaults are those of the business settings, so committed files are stable.
+
+    currency: ISO 4217 code of the base currency. call_target, chat_target: seconds. timezone: IANA name.
+    exporter: address from which a browser reaches the exporter, for links to `/api/v1/explain`.
+    grafana: address from which a person who reads an alert reaches Grafana.
+    """
+
+    currency: str = _default("currency")
+    call_target: float = _default("call_target_seconds")
+    chat_target: float = _default("chat_target_seconds")
+    timezone: str = _default("timezone")
+    exporter: str = "http://127.0.0.1:9808"
+    grafana: str = "http://127.0.0.1:3000"
+
+    @classmethod
+    def of(cls, settings: BusinessSettings) -> "Look":
+        """The look of one installation."""
+        return cls(
+            currency=settings.currency,
+            call_target=settings.call_target_seconds,
+            chat_target=settings.chat_target_seconds,
+            timezone=settings.timezone,
+        )
+
+    @property
+    def targets(self) -> dict[str, float]:
+        """Channel → seconds within which an answer is in time."""
+        return {"call": self.call_target, "chat": self.chat_target}
+
+    def unit(self, shown: Kpi | Family) -> str:
+        """Grafana's name of a unit; money is shown in the base currency."""
+        return f"currency{self.currency}" if shown.unit == "currency" else shown.unit

@@ -1,0 +1,238 @@
+"""The one module that knows grafanalib: builds panels and dashboards, and adds what its old schema lacks.
+
+grafanalib 0.7.1 is no longer developed. It leaves out `refId`, panel ids, the data source's type, `calculate` of heat
+maps and data links, and states a schema of 2016; `document` mends all that in one pass over the JSON.
+"""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from string import ascii_uppercase
+from typing import Any
+
+import grafanalib.core as g
+from grafanalib._gen import DashboardEncoder
+
+from grafana.look import DATA_SOURCE
+
+SCHEMA_VERSION = 39
+PLUGIN_VERSION = "11.0.0"
+SOURCE = {"type": "prometheus", "uid": DATA_SOURCE}
+OURS = "sales_pulse"
+"""Key under which a panel carries what replaces grafanalib's own; grafanalib would merge it into its defaults."""
+LEGACY = frozenset({
+    "cacheTimeout", "editable", "error", "height", "hideTimeOverride", "minSpan", "span", "renderer", "isNew",
+    "gnetId", "hideControls", "rows", "sharedCrosshair", "style", "inputs", "__inputs", "step", "metric", "target",
+    "intervalFactor", "cards", "color", "dataFormat", "heatmap", "hideZeroBuckets", "highlightCards", "legend",
+    "xAxis", "yAxis", "xBucketNumber", "xBucketSize", "yBucketBound", "yBucketNumber", "yBucketSize",
+    "reverseYBuckets", "columns", "fontSize", "styles", "showHeader", "tooltip", "thresholds",
+})  # fmt: skip
+"""Keys of older Grafanas that the pass drops from panels, targets and the dashboard."""
+
+Step = tuple[float | None, str]
+"""From this value on, this colour; the first from None."""
+Panel = Any
+Override = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Query:
+    """One PromQL query of a panel. instant: asks only for the last moment (tables, tiles without a line)."""
+
+    expr: str
+    legend: str = "__auto"
+    instant: bool = False
+    format: str = "time_series"
+
+
+@dataclass(frozen=True)
+class Link:
+    """Where a number comes from, or leads to."""
+
+    title: str
+    url: str
+
+    def json(self, *, blank: bool = True) -> dict[str, Any]:
+        """As Grafana stores it."""
+        return {"title": self.title, "url": self.url, "targetBlank": blank}
+
+
+def override(name: str, **properties: Any) -> Override:
+    """Other field settings for the series called `name` (a legend, or /expression/)."""
+    kind = "byRegexp" if name.startswith("/") else "byName"
+    return {
+        "matcher": {"id": kind, "options": name},
+        "properties": [{"id": key.replace("__", "."), "value": value} for key, value in properties.items()],
+    }
+
+
+def steps(*steps: Step) -> dict[str, Any]:
+    """Thresholds by value."""
+    return {"mode": "absolute", "steps": [{"value": value, "color": color} for value, color in steps]}
+
+
+PLAIN: tuple[Step, ...] = ((None, "blue"),)
+
+
+def panel(
+    kind: str,
+    title: str,
+    queries: Sequence[Query],
+    *,
+    about: str,
+    unit: str = "short",
+    links: Iterable[Link] = (),
+    thresholds: Sequence[Step] = PLAIN,
+    decimals: int | None = None,
+    overrides: Sequence[Override] = (),
+    custom: dict[str, Any] | None = None,
+    options: dict[str, Any] | None = None,
+    defaults: dict[str, Any] | None = None,
+    transformations: Sequence[dict[str, Any]] = (),
+) -> Panel:
+    """A panel of any type over Prometheus. about: Markdown shown on hover; it says what the number means."""
+    field: dict[str, Any] = {"unit": unit, "thresholds": steps(*thresholds), "mappings": [], "noValue": "–"}
+    field |= defaults or {}
+    if decimals is not None:
+        field["decimals"] = decimals
+    if custom:
+        field["custom"] = custom
+    made = {"stat": g.Stat, "timeseries": g.TimeSeries, "table": g.Table, "heatmap": g.Heatmap}.get(kind, g.BarGauge)
+    return made(
+        title=title,
+        description=about,
+        dataSource=SOURCE,
+        targets=[
+            g.Target(expr=q.expr, legendFormat=q.legend, instant=q.instant, format=q.format, refId=letter)
+            for q, letter in zip(queries, ascii_uppercase, strict=False)
+        ],
+        transformations=list(transformations),
+        links=[link.json() for link in links],
+        extraJson={
+            OURS: {
+                "type": kind,
+                "fieldConfig": {"defaults": field, "overrides": list(overrides)},
+                "options": options or {},
+                "pluginVersion": PLUGIN_VERSION,
+            }
+        },
+    )
+
+
+def text(title: str, markdown: str, *, about: str = "") -> Panel:
+    """A panel of words."""
+    return g.Text(
+        title=title,
+        description=about or None,
+        extraJson={
+            OURS: {
+                "options": {"mode": "markdown", "content": markdown},
+                "fieldConfig": {"defaults": {}, "overrides": []},
+                "pluginVersion": PLUGIN_VERSION,
+            }
+        },
+    )
+
+
+def row(title: str) -> Panel:
+    """A heading across the whole width."""
+    return g.RowPanel(title=title)
+
+
+def choice(name: str, label: str, values: Sequence[str], default: str) -> Any:
+    """A variable with fixed values."""
+    options = [{"text": value, "value": value, "selected": value == default} for value in values]
+    extra = {"options": options, "current": {"text": default, "value": default}, "query": ",".join(values)}
+    return {"type": "custom", "name": name, "label": label, "multi": False, "includeAll": False, "hide": 0, **extra}
+
+
+def constant(name: str, label: str, value: str, *, hidden: bool = True) -> Any:
+    """A variable with one value; shown, it only tells."""
+    one = {"text": value, "value": value, "selected": True}
+    kind, hide = ("constant", 2) if hidden else ("custom", 0)
+    return {
+        "type": kind, "name": name, "label": label, "query": value, "current": one, "options": [one], "hide": hide,
+        "skipUrlSync": hidden, "multi": False, "includeAll": False,
+    }  # fmt: skip
+
+
+def values_of(name: str, label: str, series: str, *, everything: bool = True) -> Any:
+    """A variable with the values of the label of the same name; everything: offers "All"."""
+    query = f"label_values({series}, {name})"
+    return {
+        "type": "query", "name": name, "label": label, "datasource": SOURCE, "definition": query, "hide": 0,
+        "query": {"query": query, "refId": f"variable-{name}", "qryType": 1}, "refresh": 2, "sort": 1, "regex": "",
+        "includeAll": everything, "multi": everything, "allValue": ".*" if everything else None, "options": [],
+        "current": {"text": ["All"], "value": ["$__all"]} if everything else {},
+    }  # fmt: skip
+
+
+def annotation(name: str, expr: str, title: str, color: str) -> dict[str, Any]:
+    """Marks on the time axis where an expression has samples."""
+    return {
+        "name": name, "datasource": SOURCE, "enable": True, "hide": False, "iconColor": color, "expr": expr,
+        "step": "60s", "titleFormat": title, "useValueForTime": False,
+    }  # fmt: skip
+
+
+def document(
+    uid: str,
+    title: str,
+    description: str,
+    placed: Sequence[Panel],
+    *,
+    variables: Sequence[Any] = (),
+    annotations: Sequence[dict[str, Any]] = (),
+    links: Sequence[dict[str, Any]] = (),
+    tags: Sequence[str] = (),
+    time_from: str = "now-12h",
+    refresh: str = "10s",
+) -> dict[str, Any]:
+    """The JSON of a dashboard, complete for the schema that it states. placed: panels with their `gridPos`."""
+    dashboard = g.Dashboard(
+        title=title,
+        description=description,
+        uid=uid,
+        panels=list(placed),
+        tags=["sales-pulse", *tags],
+        timezone="browser",
+        refresh=refresh,
+        editable=False,
+        graphTooltip=1,
+        schemaVersion=SCHEMA_VERSION,
+        time=g.Time(time_from, "now"),
+    )
+    raw = json.loads(json.dumps(dashboard.to_json_data(), cls=DashboardEncoder))
+    result = {key: value for key, value in raw.items() if key not in LEGACY and value is not None}
+    result.update(
+        editable=False,
+        fiscalYearStartMonth=0,
+        liveNow=False,
+        weekStart="monday",
+        links=list(links),
+        templating={"list": [{k: v for k, v in one.items() if v is not None} for one in variables]},
+        annotations={"list": list(annotations)},
+        panels=[_mended(one, number) for number, one in enumerate(raw["panels"], 1)],
+    )
+    return result
+
+
+def _mended(raw: dict[str, Any], number: int) -> dict[str, Any]:
+    result = {key: value for key, value in raw.items() if key not in LEGACY and value not in (None, [])}
+    result.update(result.pop(OURS, {}), id=number)
+    if raw["type"] == "row":
+        return {key: result[key] for key in ("id", "type", "title", "gridPos")} | {"collapsed": False, "panels": []}
+    if raw["type"] == "text":
+        for key in ("datasource", "maxDataPoints", "targets"):
+            result.pop(key, None)
+        return result
+    result["datasource"] = SOURCE
+    result["targets"] = [_target(target) for target in raw["targets"]]
+    if raw["type"] == "heatmap":
+        result["options"]["calculate"] = False
+    return result
+
+
+def _target(raw: dict[str, Any]) -> dict[str, Any]:
+    kept = {key: raw[key] for key in ("expr", "format", "legendFormat", "refId", "instant")}
+    return {**kept, "range": not raw["instant"], "editorMode": "code", "datasource": SOURCE}

@@ -1,0 +1,204 @@
+"""Renders a KPI's formula as PromQL: the only place where the two languages meet.
+
+Every leaf is summed up to the labels of its level before anything is divided, so both sides of an operator carry the
+same labels and match one to one. The only exception is the working days, which are the same for everybody.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from metrics.family import PERIODS, Family, Source
+from metrics.kpi import (
+    Formula,
+    Kpi,
+    Level,
+    Minus,
+    Oldest,
+    PerManager,
+    Plan,
+    Product,
+    Quantile,
+    Ratio,
+    Scaled,
+    Sum,
+    WorkingDays,
+)
+
+Leaf = Sum | Oldest | Plan | WorkingDays | Quantile | PerManager
+"""Formulas that read series; the others combine formulas."""
+Matchers = Mapping[str, str | tuple[str, ...]]
+"""Label → the value, or the values of which any will do."""
+
+
+def select(name: str, matchers: Matchers | None = None, **more: str | tuple[str, ...]) -> str:
+    """A selector of series; a value with a Grafana variable matches as an expression, so "All" works."""
+    parts = [_matcher(label, value) for label, value in {**(matchers or {}), **more}.items()]
+    return f"{name}{{{','.join(parts)}}}" if parts else name
+
+
+def _matcher(label: str, value: str | tuple[str, ...]) -> str:
+    if isinstance(value, str) and "$" not in value:
+        return f'{label}="{value}"'
+    values = (value,) if isinstance(value, str) else value
+    return f'{label}="{values[0]}"' if len(values) == 1 and "$" not in values[0] else f'{label}=~"{"|".join(values)}"'
+
+
+def by(labels: Iterable[str]) -> str:
+    """The grouping clause of an aggregation; none when everything is summed."""
+    names = ", ".join(labels)
+    return f" by ({names}) " if names else ""
+
+
+@dataclass(frozen=True)
+class _Scope:
+    """What a rule keeps: the level's labels, the KPI's own, window and period."""
+
+    kpi: Kpi
+    level: Level
+
+    @property
+    def planned(self) -> bool:
+        """Whether a plan is in the formula: then only the running period counts, and there is no `period`."""
+        return bool(self.kpi.windows) and not has_period(self.kpi)
+
+    def labels(self, *extra: str) -> tuple[str, ...]:
+        time = ("window",) if self.planned else ("window", "period") if self.kpi.windows else ()
+        return (*self.level.labels, *self.kpi.by, *time, *extra)
+
+    def matchers(self, family: Family, where: Matchers, window: str = "") -> Matchers:
+        result = dict(where)
+        if family.source is not Source.CELLS:
+            return result
+        if window:
+            return {**result, "window": window, "period": PERIODS[0]}
+        if set(self.kpi.windows) != set(family.windows):
+            result["window"] = self.kpi.windows
+        if self.planned:
+            result["period"] = PERIODS[0]
+        return result
+
+
+def has_plan(formula: Formula) -> bool:
+    """Whether a plan takes part in a formula."""
+    match formula:
+        case Plan() | WorkingDays():
+            return True
+        case Ratio(over, under):
+            return has_plan(over) or has_plan(under)
+        case Minus(left, right) | Product(left, right):
+            return has_plan(left) or has_plan(right)
+        case Scaled(of):
+            return has_plan(of)
+        case _:
+            return False
+
+
+def has_period(kpi: Kpi) -> bool:
+    """Whether a KPI's series carry `period`: windowed, and not measured against a plan of the running period."""
+    return bool(kpi.windows) and not has_plan(kpi.formula)
+
+
+def families(formula: Formula) -> tuple[Family, ...]:
+    """The families that a formula reads, each once, in order."""
+    match formula:
+        case Sum(family) | Oldest(family) | Plan(family) | WorkingDays(family) | Quantile(_, family):
+            found: tuple[Family, ...] = (family,)
+        case PerManager(of) | Scaled(of):
+            found = families(of)
+        case Ratio(left, right) | Minus(left, right) | Product(left, right):
+            found = (*families(left), *families(right))
+    return tuple(dict.fromkeys(found))
+
+
+def rank(kpi: Kpi, level: Level, matchers: Matchers) -> str:
+    """Place among all of a level, 1 for the best; nothing for whom there is no number.
+
+    matchers: pick the one who is ranked (labels of the level), and window and period.
+    """
+    name = kpi.record(level)
+    everybody = select(name, {label: value for label, value in matchers.items() if label not in level.labels})
+    own = f"max{by(kpi.by)}({select(name, matchers)})"
+    better = "<" if kpi.better == "down" else ">"
+    ahead = f"count{by(kpi.by)}({everybody} {better} on ({', '.join(kpi.by)}) group_left () {own})"
+    return f"({ahead} or {own} * 0) + 1"
+
+
+def expression(kpi: Kpi, level: Level) -> str:
+    """The PromQL of a KPI at a level, labelled by the level, the KPI's own labels, and window and period if any."""
+    return _render(kpi.formula, _Scope(kpi, level))
+
+
+def trend(kpi: Kpi, level: Level) -> str:
+    """Current ÷ previous − 1 over the recorded series; nothing where the previous is 0 or absent."""
+    name = kpi.record(level)
+    current, previous = (select(name, period=period) for period in PERIODS)
+    return f"{current} / ignoring (period) ({previous} != 0) - 1"
+
+
+def _render(formula: Formula, scope: _Scope) -> str:
+    match formula:
+        case Ratio():
+            return _ratio(formula, scope)
+        case Minus(left, right, zero_left):
+            return _minus(_inner(left, scope), _inner(right, scope), zero_left=zero_left)
+        case Scaled(of, times, plus):
+            return _scaled(_inner(of, scope), times, plus)
+        case Product(left, right):
+            return f"{_inner(left, scope)} * {_inner(right, scope)}"
+        case _:
+            return _leaf(formula, scope)
+
+
+def _leaf(formula: Leaf, scope: _Scope) -> str:
+    match formula:
+        case PerManager(of) if scope.level is not Level.MANAGER:
+            return _mean_of_managers(of, scope)
+        case Sum() as of | PerManager(of):
+            text = f"sum{by(scope.labels())}({_series(of, scope)})"
+        case Oldest(family):
+            text = f"max{by(scope.labels())}({select(family.name, scope.matchers(family, {}))})"
+        case Plan(family, measure):
+            text = f"sum{by(scope.labels())}({select(family.name, level=scope.level.value, measure=measure)})"
+        case WorkingDays(family, state):
+            text = f"sum by (window) ({select(family.name, state=state)})"
+        case Quantile(q, family):
+            buckets = select(family.bucket, scope.matchers(family, {}))
+            text = f"histogram_quantile({q}, sum{by(scope.labels('le'))}({buckets})) >= 0"
+    return text
+
+
+def _series(of: Sum, scope: _Scope) -> str:
+    return select(of.name, scope.matchers(of.family, of.where, of.window))
+
+
+def _inner(formula: Formula, scope: _Scope) -> str:
+    """An operand: in brackets unless it is one aggregation."""
+    text = _render(formula, scope)
+    return text if isinstance(formula, Leaf) and not isinstance(formula, Quantile) else f"({text})"
+
+
+def _mean_of_managers(of: Sum, scope: _Scope) -> str:
+    each = ("manager", *scope.labels())
+    return f"avg{by(scope.labels())}(sum{by(each)}({_series(of, scope)}))"
+
+
+def _ratio(ratio: Ratio, scope: _Scope) -> str:
+    over, under = _inner(ratio.over, scope), _inner(ratio.under, scope)
+    if isinstance(ratio.under, WorkingDays):
+        return f"{over} / on (window) group_left () ({under} != 0)"
+    if ratio.empty is None:
+        return f"{over} / ({under} != 0)"
+    filler = f"{under} * 0" if ratio.empty == 0 else f"{under} * 0 + {ratio.empty:g}"
+    return f"({over} or {filler}) / ({under} != 0)"
+
+
+def _minus(left: str, right: str, *, zero_left: bool) -> str:
+    first = f"({left} or {right} * 0)" if zero_left else left
+    return f"{first} - ({right} or {left} * 0)"
+
+
+def _scaled(of: str, times: float, plus: float) -> str:
+    text = of if times == 1 else f"{of} * {times:g}"
+    if plus:
+        text += f" {'+' if plus > 0 else '-'} {abs(plus):g}"
+    return text
