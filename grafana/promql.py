@@ -153,7 +153,7 @@ def _leaf(formula: Leaf, scope: _Scope) -> str:
     match formula:
         case PerManager(of) if scope.level is not Level.MANAGER:
             return _mean_of_managers(of, scope)
-        case Sum() as of | PerManager(of):
+        case (Sum() as of) | PerManager(of):
             text = f"sum{by(scope.labels())}({_series(of, scope)})"
         case Oldest(family):
             text = f"max{by(scope.labels())}({select(family.name, scope.matchers(family, {}))})"
