@@ -1,0 +1,180 @@
+"""The `sales-pulse` command: knows every command, imports only the one that is asked for, and explains failures."""
+
+import functools
+import inspect
+import os
+import sys
+from collections.abc import Callable, Sequence
+from importlib import import_module, metadata
+from importlib.util import find_spec
+from typing import Annotated, Any, Literal
+
+import typer
+
+COMMANDS = {
+    "up": "Run everything on this machine: Kafka, Redis, worker, exporter, gateway, simulator.",
+    "topics": "Make the topics that the contract needs, or say what differs.",
+    "worker": "Run one Faust worker; more of them share the partitions.",
+    "exporter": "Serve the numbers to Prometheus, and the wall to people.",
+    "gateway": "Take events by HTTP, and the Bitrix24 webhook.",
+    "simulate": "Simulate a believable sales floor.",
+    "import": "Import events from JSON Lines or CSV files.",
+    "bitrix24": "Fetch history from a Bitrix24 portal, or repair what the webhook missed.",
+    "reference": "Apply plans, managers and rates from a YAML file.",
+    "dead-letters": "See what was refused and why; send it again after a fix.",
+    "audit": "Recompute every number from the log and compare with what is shown.",
+    "generate": "Rewrite everything generated, or check that it is up to date.",
+    "bench": "Measure how fast this machine folds events.",
+}
+"""Every command and its line in `--help`; the module is deploy/commands/<name>.py."""
+
+LogFormat = Literal["text", "json"]
+_LOG_FORMAT = typer.Option("--log-format", envvar="SALES_LOG_FORMAT", help="How log lines look.")
+
+
+def find(name: str) -> str | None:
+    """Name of the module that holds a command, or None where it does not exist."""
+    module = f"deploy.commands.{name.replace('-', '_')}"
+    return module if find_spec(module) else None
+
+
+def _logging(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the option --log-format, and set logging up before it runs."""
+    signature = inspect.signature(function, eval_str=True)
+    option = inspect.Parameter(
+        "log_format", inspect.Parameter.KEYWORD_ONLY, default="text", annotation=Annotated[LogFormat, _LOG_FORMAT]
+    )
+
+    @functools.wraps(function)
+    def run(*args: Any, log_format: LogFormat, **kwargs: Any) -> Any:
+        from deploy.logs import configure
+
+        configure(log_format)
+        return function(*args, **kwargs)
+
+    parameters = [*signature.parameters.values(), option]
+    run.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    del run.__wrapped__  # typer would read the options of the function inside
+    return run
+
+
+def _with_logging(app: typer.Typer) -> None:
+    """Give every command of a group the option --log-format."""
+    for command in app.registered_commands:
+        if command.callback is not None:
+            command.callback = _logging(command.callback)
+    for group in app.registered_groups:
+        if group.typer_instance is not None:
+            _with_logging(group.typer_instance)
+
+
+def build(arguments: Sequence[str]) -> typer.Typer:
+    """Make the application: commands named among the arguments for real, the others by name and help only."""
+    root = typer.Typer(
+        name="sales-pulse",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        add_completion=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    root.callback()(_root)
+    for name, line in COMMANDS.items():
+        if (module_name := find(name)) is None:
+            continue
+        if name not in arguments:
+            root.command(name, help=line)(_nothing)
+            continue
+        module = import_module(module_name)
+        if isinstance(app := getattr(module, "app", None), typer.Typer):
+            _with_logging(app)
+            root.add_typer(app, name=name)
+        else:
+            root.command(name)(_logging(module.command))
+    return root
+
+
+def _nothing() -> None:
+    """Stand for a command that this run does not call."""
+
+
+def _say_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"sales-pulse {metadata.version('sales-pulse')}")
+        raise typer.Exit
+
+
+def _root(
+    *,
+    log_format: Annotated[LogFormat | None, typer.Option("--log-format", help="How log lines look.")] = None,
+    _version: Annotated[
+        bool, typer.Option("--version", help="Say the version.", callback=_say_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Real-time metrics for sales departments: exact to the digit, live on the wall.
+
+    Example: sales-pulse up --managers 40
+    """
+    if log_format:
+        os.environ["SALES_LOG_FORMAT"] = log_format
+
+
+def explain(error: BaseException) -> tuple[str, int] | None:
+    """Return the line and the exit status for an error that a person can act on; None for a fault of ours."""
+    for (module, name), (tell, status) in _EXPLAINED.items():
+        # A module that was never imported cannot have raised; so none is imported here.
+        if (loaded := sys.modules.get(module)) and isinstance(error, getattr(loaded, name)):
+            return tell(error), status
+    return None
+
+
+def _os_line(error: Any) -> str:
+    return f"{error.filename}: {error.strerror}" if error.filename else str(error)
+
+
+def _settings_line(error: Any) -> str:
+    """One line for a refused setting, naming it as it is written in the environment."""
+    parts = []
+    for fault in error.errors(include_url=False, include_context=False):
+        place = ".".join(str(step) for step in fault["loc"])
+        name = f"SALES_{place.upper()}" if error.title.endswith("Settings") and place else place or error.title
+        parts.append(f"{name}: {fault['msg'].removeprefix('Value error, ')}")
+    return "; ".join(parts)
+
+
+_EXPLAINED: dict[tuple[str, str], tuple[Callable[[Any], str], int]] = {
+    ("deploy.errors", "MisuseError"): (str, 2),
+    ("deploy.errors", "DeployError"): (str, 1),
+    ("producers.errors", "ProducersError"): (str, 1),
+    ("metrics.errors", "MetricsError"): (str, 1),
+    ("streams.errors", "StreamsError"): (str, 1),
+    ("pydantic", "ValidationError"): (_settings_line, 2),
+    ("pydantic_settings", "SettingsError"): (str, 2),
+    ("aiokafka.errors", "KafkaError"): (lambda error: f"Kafka: {error}", 1),
+    ("redis.exceptions", "RedisError"): (lambda error: f"Redis: {error}", 1),
+    ("builtins", "OSError"): (_os_line, 1),
+}
+"""Errors that people can act on, by module and name → how to say it, and the exit status; the first match counts."""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line; always ends with SystemExit (0 done, 1 failed, 2 misuse, 130 interrupted)."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        build(arguments)(arguments, prog_name="sales-pulse")
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except BrokenPipeError:
+        # The reader (head, less) has had enough; Python would complain again at exit without this.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except Exception as error:
+        if (told := explain(error)) is None:
+            raise
+        line, status = told
+        typer.echo(f"sales-pulse: {line}", err=True)
+        sys.exit(status)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,76 @@
+"""`sales-pulse generate`: rewrites everything generated, so that what is committed never drifts from its source."""
+
+import shutil
+from collections.abc import Mapping
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from deploy.errors import GenerateError
+
+ROOT = Path(__file__).resolve().parents[2]
+PROVIDERS = ("producers.events.generate", "grafana.generate")
+"""Modules with `files() -> {path from the root: bytes}` and FOLDERS, the folders that they own entirely (or FOLDER)."""
+PAGES = {"metrics/REFERENCE.md": "metrics.reference_page"}
+"""Single pages → the module whose `render() -> str` makes them."""
+
+
+def command(
+    check: Annotated[bool, typer.Option("--check", help="Change nothing; exit 1 and name what differs.")] = False,
+) -> None:
+    """Rewrite schemas, reference page, dashboards, rules and alerts from their source.
+
+    Example: sales-pulse generate --check
+    """
+    wanted, folders = collect()
+    if check:
+        if differing := differences(ROOT, wanted, folders):
+            raise GenerateError(f"not up to date (run `sales-pulse generate`): {', '.join(differing)}")
+        typer.echo(f"{len(wanted)} generated files are up to date")
+        return
+    write(ROOT, wanted, folders)
+    typer.echo(f"{len(wanted)} files written")
+
+
+def collect() -> tuple[dict[str, bytes], list[str]]:
+    """Ask every provider. Returns files by path from the root (bytes) and the folders to be emptied first."""
+    wanted: dict[str, bytes] = {}
+    folders: list[str] = []
+    for name in filter(find_spec, PROVIDERS):
+        module = import_module(name)
+        wanted |= {str(path): content for path, content in module.files().items()}
+        folders += [str(folder) for folder in getattr(module, "FOLDERS", None) or (module.FOLDER,)]
+    for path, name in PAGES.items():
+        if find_spec(name):
+            wanted[path] = import_module(name).render().encode()
+    return wanted, folders
+
+
+def differences(root: Path, wanted: Mapping[str, bytes], folders: list[str]) -> list[str]:
+    """Paths that are missing, changed, or lie in an owned folder without being generated; sorted."""
+    found = {
+        str(path.relative_to(root))
+        for folder in folders
+        for path in (root / folder).rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+    stale = found - set(wanted)
+    changed = {path for path, content in wanted.items() if not _same(root / path, content)}
+    return sorted(stale | changed)
+
+
+def _same(path: Path, content: bytes) -> bool:
+    return path.is_file() and path.read_bytes() == content
+
+
+def write(root: Path, wanted: Mapping[str, bytes], folders: list[str]) -> None:
+    """Empty the owned folders, then write every file."""
+    for folder in folders:
+        shutil.rmtree(root / folder, ignore_errors=True)
+    for path, content in wanted.items():
+        target = root / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(content)

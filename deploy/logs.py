@@ -1,0 +1,54 @@
+"""How every process logs: one line per event on standard error, for people (text) or machines (json).
+
+Libraries that use the standard logging module (Faust, aiokafka, uvicorn) go through the same formatter.
+"""
+
+import logging
+import os
+import sys
+from typing import Literal
+
+import structlog
+from structlog.typing import Processor
+
+LogFormat = Literal["text", "json"]
+
+_QUIET = {"aiokafka": logging.WARNING, "httpx": logging.WARNING, "uvicorn.access": logging.WARNING}
+"""Libraries that narrate each step; what they warn of is still heard."""
+
+
+def configure(log_format: LogFormat, level: str | None = None) -> None:
+    """Set up structlog and standard logging. `level` defaults to SALES_LOG_LEVEL, else `info`."""
+    name = (level or os.environ.get("SALES_LOG_LEVEL") or "info").upper()
+    shared: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.PositionalArgumentsFormatter(),
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.StackInfoRenderer(),
+    ]
+    last: list[Processor]
+    if log_format == "json":
+        last = [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer(default=str)]
+    else:
+        plain = structlog.dev.plain_traceback
+        last = [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain, pad_event_to=0)]
+    handler = logging.StreamHandler(sys.stderr)
+    remove = structlog.stdlib.ProcessorFormatter.remove_processors_meta
+    handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=[remove, *last]))
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(name if name in logging.getLevelNamesMapping() else "INFO")
+    for logger, minimum in _QUIET.items():
+        logging.getLogger(logger).setLevel(minimum)
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *shared,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )
