@@ -98,8 +98,8 @@ def _plans(floor: Floor, period: Period, began: date, anchor: date, at_us: int) 
     totals: dict[tuple[str, str], float] = {}
     for manager in floor.staff.managers:
         rng = Random(f"{setup.seed}:plan:{manager.id}:{period.name}")  # noqa: S311  # a seed, not a secret
-        ambition = 0.86 + 0.34 * rng.random()
-        deals, roubles = expected_won(0.5 + 0.5 * manager.skill, manager.check, manager.zeal)
+        ambition = 0.9 + 0.32 * rng.random()
+        deals, roubles = expected_won(0.25 + 0.75 * manager.skill, manager.check, manager.zeal)
         money = roubles * unit(setup.currency)
         expected = {
             "won_amount": money,

@@ -1,0 +1,45 @@
+"""How far an import has come, kept between runs: the position after the last batch that Kafka acknowledged."""
+
+from pathlib import Path
+
+import msgspec
+
+
+class State(msgspec.Struct, frozen=True):
+    """`end` is a position in the unpacked bytes, `line` the number of lines before it, the rest are counts."""
+
+    end: int = 0
+    line: int = 0
+    sent: int = 0
+    refused: int = 0
+    rejects: tuple[int, int] = (0, 0)
+
+
+class StateFile:
+    """The state of one file in one folder; nowhere when the folder or the file's identity is None."""
+
+    def __init__(self, folder: Path | None, identity: str | None) -> None:
+        self._path = folder / f"{identity[:32]}.json" if folder and identity else None
+
+    def load(self) -> State:
+        """Return the state, a fresh one when there is none or it cannot be read (then all is sent again)."""
+        if self._path is None or not self._path.exists():
+            return State()
+        try:
+            return msgspec.json.decode(self._path.read_bytes(), type=State)
+        except msgspec.DecodeError:
+            return State()
+
+    def save(self, state: State) -> None:
+        """Write the state in one step."""
+        if self._path is None:
+            return
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        fresh = self._path.with_suffix(".new")
+        fresh.write_bytes(msgspec.json.encode(state))
+        fresh.replace(self._path)
+
+    def forget(self) -> None:
+        """Remove it: the file is done, and importing it again begins at its beginning."""
+        if self._path is not None:
+            self._path.unlink(missing_ok=True)
