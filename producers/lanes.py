@@ -85,8 +85,10 @@ class Batch:
 
     def settle(self, outcome: "asyncio.Future[Any]") -> None:
         """Take over what became of the batch at the broker."""
+        if self.done.done():
+            return
         if outcome.cancelled():
-            self.done.cancel()
+            self.fail(ConnectionError("the publisher was stopped before the batch arrived"))
         elif (error := outcome.exception()) is not None:
             self.fail(error)
         else:
@@ -103,12 +105,15 @@ class Batch:
 class Lane:
     """The way to one partition. `append` is quick and keeps order; a task of its own sends."""
 
-    def __init__(self, sender: Sender, topic: str, partition: int, budget: Budget, linger: float) -> None:
+    def __init__(
+        self, sender: Sender, topic: str, partition: int, budget: Budget, *, linger: float, timeout: float
+    ) -> None:
         self._sender = sender
         self._topic = topic
         self._partition = partition
         self._budget = budget
         self._linger = linger
+        self._timeout = timeout
         self._batches: deque[Batch] = deque()
         self._task: asyncio.Task[None] | None = None
         self.outstanding: set[Batch] = set()
@@ -130,11 +135,19 @@ class Lane:
         batch = Batch(self._sender.create_batch(), self._partition)
         self._batches.append(batch)
         self.outstanding.add(batch)
-        batch.done.add_done_callback(self._release(batch))
+        # aiokafka retries idempotent batches for ever; who waits for one needs an end.
+        timer = asyncio.get_running_loop().call_later(self._timeout, self._expire, batch)
+        batch.done.add_done_callback(self._release(batch, timer))
         return batch
 
-    def _release(self, batch: Batch) -> Callable[["asyncio.Future[int]"], None]:
+    def _expire(self, batch: Batch) -> None:
+        if batch in self._batches:
+            self._batches.remove(batch)
+        batch.fail(TimeoutError(f"no acknowledgement within {self._timeout:g} s"))
+
+    def _release(self, batch: Batch, timer: asyncio.TimerHandle) -> Callable[["asyncio.Future[int]"], None]:
         def release(_: "asyncio.Future[int]") -> None:
+            timer.cancel()
             self.outstanding.discard(batch)
             self._budget.give(batch.size)
 
@@ -145,12 +158,17 @@ class Lane:
             while self._batches:
                 if len(self._batches) == 1:
                     await asyncio.sleep(self._linger)
+                if not self._batches:
+                    break
                 batch = self._batches.popleft()
                 batch.builder.close()
                 try:
                     outcome = await self._sender.send_batch(batch.builder, self._topic, partition=self._partition)
                 except Exception as error:  # noqa: BLE001 - whatever went wrong belongs to those who wait
                     batch.fail(error)
+                except asyncio.CancelledError:
+                    batch.fail(ConnectionError("the publisher was stopped before the batch left"))
+                    raise
                 else:
                     outcome.add_done_callback(batch.settle)
         finally:

@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Final, NamedTuple, Self
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError, TopicAuthorizationFailedError, UnknownTopicOrPartitionError
+from aiokafka.errors import KafkaError, KafkaTimeoutError, TopicAuthorizationFailedError, UnknownTopicOrPartitionError
 
 from producers.errors import EventRefused, EventTooLarge, KafkaRejected, KafkaUnavailable, PublisherClosed, Refused
 from producers.events import REFERENCE_TYPES, Event
@@ -25,6 +25,7 @@ from producers.settings import KafkaSettings
 CONTENT_TYPE: Final = [("content-type", b"application/cloudevents+json")]
 _BATCH_BYTES = 256 * 1024
 _RECOUNT_SECONDS = 5.0
+_GRACE_SECONDS = 2.0
 
 Raw = tuple[bytes, bytes]
 _partition = lru_cache(maxsize=65_536)(partition_for)
@@ -87,12 +88,12 @@ class SalesPublisher:
         try:
             await asyncio.wait_for(producer.start(), self._timeout)
         except (KafkaError, OSError, TimeoutError) as error:
-            await producer.stop()
+            await _stop(producer)
             raise self._problem(error) from error
         self._producer = producer
 
     async def close(self) -> None:
-        """Wait until everything is acknowledged (or failed), then disconnect. Twice does no harm."""
+        """Wait until everything is acknowledged (or failed, or out of time), then disconnect; twice does no harm."""
         producer, self._producer = self._producer, None
         if producer is None:
             return
@@ -102,7 +103,7 @@ class SalesPublisher:
             for lane in self._lanes.values():
                 lane.stop()
             self._lanes.clear()
-            await producer.stop()
+            await _stop(producer)
 
     async def flush(self) -> None:
         """Wait until all that was handed over is acknowledged or failed; failures go to who published."""
@@ -172,7 +173,7 @@ class SalesPublisher:
             raise PublisherClosed("the publisher is closed; use it inside `async with`")
         lane = self._lanes.get((topic, partition))
         if lane is None:
-            lane = Lane(self._producer, topic, partition, self._budget, self._linger)
+            lane = Lane(self._producer, topic, partition, self._budget, linger=self._linger, timeout=self._timeout)
             self._lanes[topic, partition] = lane
         return lane
 
@@ -242,6 +243,15 @@ class _Many:
         if self._failed is not None:
             await self._publisher._arrival(self._failed)  # noqa: SLF001
         return self._taken
+
+
+async def _stop(producer: AIOKafkaProducer) -> None:
+    stopping = asyncio.ensure_future(producer.stop())
+    await asyncio.wait([stopping], timeout=_GRACE_SECONDS)
+    if not stopping.done():
+        # It waits for batches that it retries for ever, and whose publishers were told of the failure.
+        producer._message_accumulator.fail_all(KafkaTimeoutError())  # noqa: SLF001
+    await stopping
 
 
 def encoded(event: Event | Envelope) -> Raw:

@@ -1,7 +1,7 @@
 """`sales-pulse topics`: make the topics that the contract needs, and say what differs on existing ones."""
 
 import asyncio
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -30,7 +30,7 @@ def create(
     from producers.settings import KafkaSettings
     from producers.topics import ensure
 
-    flags = {
+    flags: dict[str, Any] = {
         "kafka_servers": servers,
         "topic_prefix": prefix,
         "partitions": partitions,

@@ -142,8 +142,7 @@ def cases() -> Iterator[Case]:
 
 
 def _old() -> Json:
-    event = {**_event("sales.call.started.v1"), "time": "1999-12-31T23:59:59Z"}
-    return event
+    return {**_event("sales.call.started.v1"), "time": "1999-12-31T23:59:59Z"}
 
 
 def _event(kind: str) -> Json:

@@ -13,6 +13,8 @@ from producers.events.rules import MAX_DEPTH
 
 # An unclosed string ends with the text, so that the scan stays linear.
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)', re.DOTALL)
+# What is this small cannot nest too deep: every level takes two bytes.
+SHALLOW_BYTES = 2 * MAX_DEPTH
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _any = msgspec.json.Decoder()
 
@@ -24,8 +26,7 @@ def readable(value: bytes) -> bool:
             value.decode()
         except UnicodeDecodeError:
             return False
-    # An event of the contract nests twice: what cannot nest deeper is told apart by its size.
-    return len(value) <= 2 * MAX_DEPTH or value.count(b"[") + value.count(b"{") <= MAX_DEPTH or not _deep(value)
+    return len(value) <= SHALLOW_BYTES or value.count(b"[") + value.count(b"{") <= MAX_DEPTH or not _deep(value)
 
 
 def members(value: bytes | msgspec.Raw) -> dict[str, msgspec.Raw]:

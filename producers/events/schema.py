@@ -21,7 +21,8 @@ def schema(model: type[Event]) -> Json:
     required = ["specversion", "id", "source", "type", "time", "data"]
     kind = properties["type"]["const"]
     head = {"$schema": DIALECT, "$id": f"urn:sales-pulse:{kind}", "title": kind, "description": made.pop("description")}
-    return head | _tidy({**made, "required": required, "title": kind})
+    rest: Json = _tidy({**made, "required": required})
+    return head | rest
 
 
 def asyncapi(prefix: str = "sales") -> Json:

@@ -1,5 +1,7 @@
 """Every reason of the contract, on the corpus of bad input, with the field named."""
 
+# ruff: noqa: E501 - a table reads best with one case a line
+
 import json
 from pathlib import Path
 from typing import Any

@@ -55,7 +55,7 @@ currencies = st.sampled_from(["RUB", "USD", "EUR"])
 
 
 @st.composite
-def _fields(draw: st.DrawFn, kind: str, time: datetime) -> Json:
+def _fields(draw: st.DrawFn, kind: str, time: datetime) -> Json:  # noqa: C901, PLR0911, PLR0912, PLR0915 - one case a type
     def before(most: timedelta = timedelta(days=40)) -> str:
         seconds = draw(st.integers(-600, int(most.total_seconds())))
         return draw(text_of(time - timedelta(seconds=seconds)))

@@ -8,8 +8,7 @@ from typing import TypeVar
 
 import msgspec
 
-from producers.errors import Refused
-from producers.events import json_text
+from producers.events.json_text import SHALLOW_BYTES, readable
 from producers.events.wire.calls import CallAnswered, CallEnded, CallStarted
 from producers.events.wire.chats import ChatClosed, ChatHandedOff, ChatMessage
 from producers.events.wire.deals import DealChanged, DealDeleted, InvoiceChanged, LeadChanged
@@ -56,12 +55,14 @@ def decode(value: bytes | None) -> Event:
     The reasons are `not_json`, `not_cloudevents`, `unknown_type` (also for reference types), `invalid_data`
     and `time_out_of_range` (before 2000); key, partition, size and the broker's clock are `intake`'s.
     """
-    return _decode(value, _events, reference=False)
+    event = fast(value, _events)
+    return event if event is not None else _judge(value, reference=False)  # type: ignore[return-value]
 
 
 def decode_reference(value: bytes | None) -> ReferenceEvent:
     """The same for the reference topic, where event types are the unknown ones."""
-    return _decode(value, _references, reference=True)
+    event = fast(value, _references)
+    return event if event is not None else _judge(value, reference=True)  # type: ignore[return-value]
 
 
 def encode(event: Envelope) -> bytes:
@@ -69,16 +70,10 @@ def encode(event: Envelope) -> bytes:
     return _encoder.encode(event)
 
 
-def _decode(value: bytes | None, decoder: "msgspec.json.Decoder[E_]", *, reference: bool) -> E_:
-    if value is None:
-        raise Refused("not_json", "the record has no value; send one JSON object as UTF-8")
-    event = fast(value, decoder)
-    return event if event is not None else _judge(value, reference=reference)  # type: ignore[return-value]
-
-
-def fast(value: bytes, decoder: "msgspec.json.Decoder[E_]") -> E_ | None:
+def fast(value: bytes | None, decoder: "msgspec.json.Decoder[E_]") -> E_ | None:
     """The event when the fast path is sure of it, else None."""
-    if not json_text.readable(value):
+    # Most events are small and ASCII, and need no closer look.
+    if not value or not ((len(value) <= SHALLOW_BYTES and value.isascii()) or readable(value)):
         return None
     if b"." in value and _rounded(value):
         value = _cut(rb"\1", value)
@@ -93,7 +88,7 @@ def fast(value: bytes, decoder: "msgspec.json.Decoder[E_]") -> E_ | None:
     return None
 
 
-def _judge(value: bytes, *, reference: bool) -> Envelope:
+def _judge(value: bytes | None, *, reference: bool) -> Envelope:
     # Bad input is rare; a worker that never sees any never loads the models.
     from producers.events.wire.judging import judge  # noqa: PLC0415
 

@@ -72,4 +72,4 @@ def in_range(moment: datetime) -> bool:
 
 def dated(moment: datetime, time: datetime) -> bool:
     """Whether a time in `data` is in range and at most 10 minutes after the event's `time`."""
-    return (moment <= time or moment - time <= AHEAD) and in_range(moment)
+    return (moment <= time or moment - time <= AHEAD) and (2000 < moment.year < 9998 or in_range(moment))

@@ -12,7 +12,7 @@ _STRUCTS: dict[str, Any] = {
 _ATTRIBUTES = ("specversion", "id", "source", "time", "subject", "partitionkey", "sequence")
 
 
-def judge(value: bytes, *, reference: bool) -> Envelope:
+def judge(value: bytes | None, *, reference: bool) -> Envelope:
     """The event as the models read it. Raises `Refused` with their reason."""
     model = parse(value, reference=reference)
     struct = _STRUCTS[model.type]

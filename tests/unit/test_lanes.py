@@ -1,0 +1,114 @@
+"""Batches per partition: order kept, memory bounded, failures told."""
+
+import asyncio
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from producers.lanes import Budget, Lane
+
+
+class InMemoryBatch:
+    """Holds three records."""
+
+    def __init__(self) -> None:
+        self.values: list[bytes] = []
+        self.closed = False
+
+    def append(self, *, timestamp: int, key: bytes, value: bytes, headers: Any) -> object | None:
+        if self.closed or len(self.values) == 3:
+            return None
+        self.values.append(value)
+        return object()
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class InMemorySender:
+    """Acknowledges at once, fails, or stays silent."""
+
+    def __init__(self, error: Exception | None = None, *, silent: bool = False) -> None:
+        self.log: list[bytes] = []
+        self.batches = 0
+        self._error = error
+        self._silent = silent
+
+    def create_batch(self) -> InMemoryBatch:
+        return InMemoryBatch()
+
+    async def send_batch(self, batch: InMemoryBatch, topic: str, *, partition: int) -> "asyncio.Future[Any]":
+        outcome: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self.batches += 1
+        if self._error:
+            outcome.set_exception(self._error)
+        elif not self._silent:
+            outcome.set_result(SimpleNamespace(offset=len(self.log)))
+            self.log += batch.values
+        return outcome
+
+
+def lane(sender: InMemorySender, budget: Budget, timeout: float = 5.0) -> Lane:
+    return Lane(sender, "t", 0, budget, linger=0.001, timeout=timeout)
+
+
+async def test_order_and_places():
+    """Records arrive in the order of `append`, and each knows its offset."""
+    sender, budget = InMemorySender(), Budget(1000)
+    way = lane(sender, budget)
+    added = []
+    for n in range(10):
+        assert budget.try_take(10)
+        added.append(way.append(b"k", b"%d" % n, 0, [], 10))
+    offsets = [await batch.done + place for batch, place in added]
+    assert offsets == list(range(10))
+    assert sender.log == [b"%d" % n for n in range(10)]
+    assert sender.batches == 4
+    await asyncio.sleep(0)
+    assert budget.used == 0
+    assert not way.outstanding
+
+
+@pytest.mark.parametrize(
+    ("sender", "error"), [(InMemorySender(OSError("gone")), OSError), (InMemorySender(silent=True), TimeoutError)]
+)
+async def test_failures_are_told_and_give_back(sender: InMemorySender, error: type[Exception]):
+    """A batch that fails or gets no answer tells who waits, and its bytes are free again."""
+    budget = Budget(1000)
+    assert budget.try_take(10)
+    batch, _ = lane(sender, budget, timeout=0.05).append(b"k", b"v", 0, [], 10)
+    with pytest.raises(error):
+        await batch.done
+    await asyncio.sleep(0)
+    assert budget.used == 0
+
+
+async def test_stopping_fails_what_has_not_left():
+    """Nobody waits for ever for a batch of a stopped lane."""
+    budget = Budget(1000)
+    assert budget.try_take(10)
+    way = Lane(InMemorySender(), "t", 0, budget, linger=60, timeout=60)
+    batch, _ = way.append(b"k", b"v", 0, [], 10)
+    await asyncio.sleep(0)
+    way.stop()
+    with pytest.raises(ConnectionError):
+        await batch.done
+
+
+async def test_budget_is_a_bound_and_fair():
+    """No more than the limit is out, those who wait are served in turn, who gives up leaves the queue."""
+    budget = Budget(100)
+    await budget.take(80)
+    big, quitter, small = (asyncio.ensure_future(budget.take(size)) for size in (60, 10, 10))
+    await asyncio.sleep(0)
+    assert not budget.try_take(1)
+    quitter.cancel()
+    await asyncio.sleep(0)
+    assert (big.done(), small.done(), budget.used) == (False, False, 80)
+    budget.give(80)
+    await asyncio.gather(big, small)
+    assert budget.used == 70
+    budget.give(70)
+    await budget.take(500)
+    assert budget.used == 500
