@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from producers.errors import EventRefused, EventTooLarge, KafkaRejected, KafkaUn
 from producers.events import ChatMessage, CostBooked, ManagerChanged, intake, wire
 from producers.publisher import SalesPublisher
 from producers.settings import KafkaSettings
+from tests.support.servers import kafka_cluster
 
 
 @pytest.fixture
@@ -148,3 +150,24 @@ async def test_no_kafka_is_told():
     with pytest.raises(KafkaUnavailable, match=address):
         async with SalesPublisher(servers=address, timeout_seconds=2):
             pass
+
+
+@pytest.mark.integration
+async def test_a_broker_that_falls_silent_is_told_in_time(tmp_path: Path):
+    """When the broker stops answering, publishers hear it within their time, memory stays bounded, closing ends."""
+    with kafka_cluster(tmp_path, 1) as cluster:
+        settings = KafkaSettings(kafka_servers=cluster.servers, topic_prefix="silent")
+        await topics.ensure(settings)
+        publisher = SalesPublisher(settings, timeout_seconds=1.5, in_flight_bytes=50_000)
+        await publisher.start()
+        await publisher.publish(message(0))
+        cluster.nodes[0].pause()
+        try:
+            with pytest.raises(KafkaUnavailable, match="no acknowledgement"):
+                await publisher.publish_many(message(n) for n in range(1, 100_000))
+            async with asyncio.timeout(15):
+                await publisher.close()
+        finally:
+            cluster.nodes[0].resume()
+        async with SalesPublisher(settings) as again:
+            assert (await again.publish(message(0))).partition == (await again.publish(message(7))).partition
