@@ -25,15 +25,25 @@ _STARTED = "Kafka Server started"
 _CLUSTER_ID = urlsafe_b64encode(uuid.uuid5(uuid.NAMESPACE_DNS, "sales-pulse").bytes).decode().rstrip("=")
 
 
-def classpath(*, cache: Path | None = None) -> str:
+def _note() -> Path:
+    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return home / "sales-pulse" / f"kafka-{VERSION}.classpath"
+
+
+def downloaded() -> bool:
+    """Whether the jars lie on this machine already."""
+    note = _note()
+    return note.exists() and all(Path(jar).exists() for jar in note.read_text().split(os.pathsep))
+
+
+def classpath() -> str:
     """Return the Java class path of Kafka; the jars are downloaded once per machine. Raises StartError.
 
     What jgo resolved is remembered in the user's cache folder, so that a second start asks nobody.
     """
-    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    note = (cache or home / "sales-pulse") / f"kafka-{VERSION}.classpath"
-    if note.exists() and (text := note.read_text()) and all(Path(jar).exists() for jar in text.split(os.pathsep)):
-        return text
+    note = _note()
+    if downloaded():
+        return note.read_text()
     try:
         import jgo
 
@@ -107,7 +117,7 @@ class KafkaNode(Program):
             *arguments,
         ]
 
-    def configure(self) -> None:
+    def prepare(self) -> None:
         """Write the configuration; format the storage on first use. Raises StartError."""
         self.folder.mkdir(parents=True, exist_ok=True)
         self._config.write_text("".join(f"{name}={value}\n" for name, value in self._properties().items()))
@@ -165,9 +175,7 @@ class KafkaNode(Program):
 
     def start(self, *, wait: bool = True, timeout: float = 60.0) -> None:
         """Start (formatting on first use); by default wait until it serves. Raises StartError."""
-        if not self.running:
-            self.configure()
-        super().start()
+        self.start_process()
         if wait:
             self.wait_until(lambda: self.ready, timeout=timeout)
 
@@ -176,7 +184,7 @@ class KafkaCluster:
     """A cluster of n nodes on free ports; replicated three times where there are three.
 
     Use it as a context manager, or call `start` and `stop`. Nodes are found by position: `cluster.nodes[0]`.
-    `preferred_port` is tried for the first node; `controller_port` likewise for its controller.
+    `preferred_port` is tried for the first node; `taken` are ports to leave alone, and gets ours added.
     """
 
     def __init__(
@@ -187,8 +195,9 @@ class KafkaCluster:
         heap: str = "384m",
         preferred_port: int | None = None,
         logs: Path | None = None,
+        taken: set[int] | None = None,
     ) -> None:
-        taken: set[int] = set()
+        taken = set() if taken is None else taken
 
         def port(preferred: int | None = None) -> int:
             taken.add(found := ports.free_port(preferred, taken))

@@ -18,6 +18,8 @@ from pathlib import Path
 from deploy.errors import StartError
 
 _PR_SET_PDEATHSIG = 1
+_LOG_LIMIT = 20 << 20
+"""A log that is longer (bytes) when a program starts is set aside."""
 _LIBC = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 
 
@@ -68,12 +70,18 @@ class Program:
         """Exit status of the last run; negative for a signal; None while it runs or before."""
         return None if self._process is None else self._process.poll()
 
-    def start(self) -> None:
+    def prepare(self) -> None:
+        """Make ready what the program needs in order to start; called before each start. Raises StartError."""
+
+    def start_process(self) -> None:
         """Start the process without waiting for readiness; harmless when it runs. Raises StartError."""
         if self.running:
             return
+        self.prepare()
         self.log.parent.mkdir(parents=True, exist_ok=True)
         mortal = _die_with_parent if threading.current_thread() is threading.main_thread() else None
+        if self.log.exists() and self.log.stat().st_size > _LOG_LIMIT:
+            self.log.replace(self.log.with_suffix(".old.log"))
         with self.log.open("ab") as out:
             self._log_start = out.tell()
             try:
@@ -90,12 +98,12 @@ class Program:
             except OSError as error:
                 raise StartError(f"{self.name} cannot be started: {error}") from error
 
-    def output(self) -> str:
-        """What the current or last run has written so far."""
+    def output(self, last: int | None = None) -> str:
+        """What the current or last run has written so far; only the `last` bytes where given."""
         if not self.log.exists():
             return ""
         with self.log.open("rb") as file:
-            file.seek(self._log_start)
+            file.seek(self._log_start if last is None else max(self._log_start, file.seek(0, os.SEEK_END) - last))
             return file.read().decode(errors="replace")
 
     def wait_until(self, ready: Callable[[], bool], *, timeout: float, interval: float = 0.05) -> None:
@@ -110,7 +118,7 @@ class Program:
 
     def last_words(self) -> str:
         """The last line of output, for error messages."""
-        lines = [line for line in self.output().splitlines() if line.strip()]
+        lines = [line for line in self.output(last=8192).splitlines() if line.strip()]
         return lines[-1].strip() if lines else "it wrote nothing"
 
     def signal(self, number: int) -> None:

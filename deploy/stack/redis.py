@@ -61,10 +61,13 @@ class RedisServer(Program):
         finally:
             client.close()
 
+    def prepare(self) -> None:
+        """Make the folder."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+
     def start(self, *, wait: bool = True, timeout: float = 20.0) -> None:
         """Start it; by default wait until it answers. Raises StartError."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        super().start()
+        self.start_process()
         if wait:
             time.sleep(0.05)
             self.wait_until(lambda: self.ready, timeout=timeout)

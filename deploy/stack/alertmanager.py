@@ -1,0 +1,49 @@
+"""Alertmanager as a child process, where its binary is installed: collects the alerts; tells nobody by default."""
+
+import shutil
+from pathlib import Path
+
+import yaml
+
+from deploy.stack.http import answers_ok
+from deploy.stack.program import Program
+
+SILENT = {"route": {"receiver": "wall", "group_by": ["alertname"]}, "receivers": [{"name": "wall"}]}
+"""Alerts are shown and reach nobody: a simulated floor must not wake anyone."""
+
+
+def binary() -> str | None:
+    """Path of the installed server, or None."""
+    return shutil.which("alertmanager") or shutil.which("prometheus-alertmanager")
+
+
+class Alertmanager(Program):
+    """A server on loopback with its data in `folder`, without a cluster."""
+
+    def __init__(self, folder: Path, *, port: int, log: Path | None = None) -> None:
+        self.folder = folder
+        self.address = f"127.0.0.1:{port}"
+        argv = [
+            binary() or "alertmanager",
+            f"--config.file={folder / 'alertmanager.yml'}",
+            f"--storage.path={folder / 'data'}",
+            f"--web.listen-address={self.address}",
+            "--cluster.listen-address=",
+            "--log.level=warn",
+        ]
+        super().__init__("alertmanager", argv, log=log or folder / "alertmanager.log")
+
+    @property
+    def url(self) -> str:
+        """Address of its page and its API."""
+        return f"http://{self.address}"
+
+    @property
+    def ready(self) -> bool:
+        """Whether it takes alerts."""
+        return answers_ok(f"{self.url}/-/ready")
+
+    def prepare(self) -> None:
+        """Write the configuration."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        (self.folder / "alertmanager.yml").write_text(yaml.safe_dump(SILENT, sort_keys=False))

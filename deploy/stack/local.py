@@ -1,0 +1,152 @@
+"""What `sales-pulse up` consists of: which programs, in which stages, on which addresses, with which settings."""
+
+import os
+import sys
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+
+from deploy.stack import alertmanager, kafka, prometheus
+from deploy.stack.http import answers_ok
+from deploy.stack.ports import free_port
+from deploy.stack.program import Program
+from deploy.stack.redis import RedisServer
+from deploy.stack.supervisor import Service
+
+PARTS = ("kafka", "redis", "worker", "exporter", "gateway", "simulator", "prometheus", "alertmanager")
+"""Everything that can be started, in the order of their start."""
+ROOT = Path(__file__).resolve().parents[2]
+"""Where the repository (or the installed package) lies."""
+_PORTS = {"exporter": 9808, "worker": 9809, "gateway": 8080, "prometheus": 9090, "alertmanager": 9093, "redis": 6379}
+_KAFKA_PORT = 9092
+_LISTEN = {
+    "exporter": "SALES_EXPORTER_LISTEN",
+    "worker": "SALES_WORKER_METRICS_LISTEN",
+    "gateway": "SALES_GATEWAY_LISTEN",
+}
+_HEALTH = {"worker": "/healthz", "exporter": "/healthz", "gateway": "/healthz"}
+
+
+@dataclass(frozen=True)
+class Floor:
+    """The simulated floor: people, events per second in real time, and days of the past to begin with."""
+
+    managers: int = 40
+    events_per_second: float = 20
+    backlog_days: int = 60
+
+
+class LocalStack:
+    """The chosen parts in one folder; makes services and the settings that lead to them, starts nothing."""
+
+    def __init__(self, folder: Path, parts: Collection[str], floor: Floor) -> None:
+        self.folder = folder.absolute()
+        self.parts = [part for part in PARTS if part in parts]
+        self.floor = floor
+        self.settings: dict[str, str] = {}
+        self._taken: set[int] = set()
+        self._addresses = {name: self._address(name) for name in (*_LISTEN, "prometheus", "alertmanager")}
+        self.settings |= {setting: self._addresses[name] for name, setting in _LISTEN.items() if name in self.parts}
+
+    def _address(self, name: str) -> str:
+        port = free_port(_PORTS[name], self._taken)
+        self._taken.add(port)
+        return f"127.0.0.1:{port}"
+
+    @property
+    def logs(self) -> Path:
+        """Folder with one log file per program."""
+        return self.folder / "logs"
+
+    @property
+    def wall(self) -> str:
+        """Address of the wall."""
+        return f"http://{self._addresses['exporter']}/"
+
+    def url(self, part: str, path: str = "/") -> str:
+        """Address of a page of one of our own processes."""
+        return f"http://{self._addresses[part]}{path}"
+
+    def servers(self) -> list[Service]:
+        """First stage: Kafka and Redis, and the settings that lead to them."""
+        services = []
+        if "kafka" in self.parts:
+            cluster = kafka.KafkaCluster(
+                self.folder / "kafka", heap="640m", preferred_port=_KAFKA_PORT, logs=self.logs, taken=self._taken
+            )
+            node = cluster.nodes[0]
+            self.settings["SALES_KAFKA_SERVERS"] = cluster.servers
+            services.append(Service("kafka", node, lambda: node.ready, timeout=90, address=cluster.servers))
+        if "redis" in self.parts:
+            server = RedisServer(
+                self.folder / "redis", log=self.logs / "redis.log", preferred_port=_PORTS["redis"], persist=True
+            )
+            self.settings["SALES_REDIS_URL"] = server.url
+            services.append(Service("redis", server, lambda: server.ready, address=server.url))
+        return services
+
+    def processes(self) -> list[Service]:
+        """Second stage: our own servers, and what watches them."""
+        services = [self._own(name) for name in ("worker", "exporter", "gateway") if name in self.parts]
+        warden = None
+        if "alertmanager" in self.parts and alertmanager.binary():
+            port = int(self._addresses["alertmanager"].rpartition(":")[2])
+            warden = alertmanager.Alertmanager(
+                self.folder / "alertmanager", port=port, log=self.logs / "alertmanager.log"
+            )
+            services.append(Service("alertmanager", warden, lambda: warden.ready, address=warden.url))
+        if "prometheus" in self.parts and prometheus.binary():
+            targets = {name: self._addresses[name] for name in _LISTEN if name in self.parts}
+            config = prometheus.configuration(ROOT, targets, warden.address if warden else None)
+            port = int(self._addresses["prometheus"].rpartition(":")[2])
+            server = prometheus.Prometheus(
+                self.folder / "prometheus", port=port, config=config, log=self.logs / "prometheus.log"
+            )
+            services.append(Service("prometheus", server, lambda: server.ready, address=server.url))
+        return services
+
+    def simulator(self) -> list[Service]:
+        """Last stage: the floor itself. It remembers how far it came, so a second start goes on."""
+        if "simulator" not in self.parts:
+            return []
+        floor = self.floor
+        program = self._program(
+            "simulate",
+            f"--managers={floor.managers}",
+            f"--events-per-second={floor.events_per_second:g}",
+            f"--backlog-days={floor.backlog_days}",
+            f"--state={self.simulator_state}",
+            log="simulator",
+        )
+        people = f"{floor.managers} managers, {floor.events_per_second:g} events/s"
+        return [Service("simulator", program, lambda: program.running, address=people, finite=True)]
+
+    @property
+    def simulator_state(self) -> Path:
+        """File in which the simulator notes how far it came."""
+        return self.folder / "simulator.json"
+
+    def missing(self) -> list[str]:
+        """Wanted parts whose binaries are not installed; the stack does without them."""
+        binaries = {"prometheus": prometheus.binary, "alertmanager": alertmanager.binary}
+        return [name for name, find in binaries.items() if name in self.parts and not find()]
+
+    def _own(self, name: str) -> Service:
+        url = self.url(name, _HEALTH[name])
+        program = self._program(name)
+        return Service(name, program, lambda: answers_ok(url), timeout=90, address=self.url(name))
+
+    def _program(self, command: str, *arguments: str, log: str | None = None) -> Program:
+        """One of our own commands. The addresses of this stack win over what the environment says."""
+        argv = [sys.executable, "-m", "deploy.cli", command, *arguments]
+        environment = {**os.environ, **self.settings}
+        name = log or command
+        return Program(name, argv, log=self.logs / f"{name}.log", env=environment, cwd=self.folder.parent)
+
+    def write_settings(self) -> Path:
+        """Write `stack.env`, which every command run in the folder above reads. Returns its path."""
+        file = self.folder / "stack.env"
+        lines = [f"{name}={value}" for name, value in sorted(self.settings.items())]
+        note = "# Addresses of the running local stack; written by `sales-pulse up`, removed when it ends."
+        file.write_text("\n".join([note, *lines, ""]))
+        return file
