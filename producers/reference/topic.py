@@ -1,0 +1,65 @@
+"""What the compacted reference topic says now: the greatest version of each record."""
+
+import asyncio
+from collections.abc import Mapping
+
+from aiokafka import AIOKafkaConsumer
+from aiokafka.errors import KafkaError
+
+from producers.errors import KafkaRejected, KafkaUnavailable, Refused
+from producers.events.wire import ReferenceEvent, decode_reference
+from producers.settings import KafkaSettings
+
+_TIMEOUT = 30.0
+
+
+def version(event: ReferenceEvent) -> tuple[str, float, str]:
+    """Return what the contract compares two versions of a record by."""
+    return event.sequence or "", event.time.timestamp(), event.id
+
+
+async def current(settings: KafkaSettings) -> Mapping[str, ReferenceEvent]:
+    """Read the topic to its present end: Kafka key → event. What consumers would refuse is left out.
+
+    Raises KafkaUnavailable, or KafkaRejected when the topic is missing.
+    """
+    consumer = AIOKafkaConsumer(**settings.client_options(), isolation_level="read_committed")
+    try:
+        async with asyncio.timeout(_TIMEOUT):
+            await consumer.start()
+            return await _read(consumer, settings.reference_topic)
+    except (KafkaError, OSError, TimeoutError) as error:
+        where = f"Kafka at {settings.kafka_servers}"
+        raise KafkaUnavailable(f"{where} cannot be read: {type(error).__name__} {error}".strip()) from error
+    finally:
+        await consumer.stop()
+
+
+async def _read(consumer: AIOKafkaConsumer, topic: str) -> dict[str, ReferenceEvent]:
+    if topic not in await consumer.topics():
+        raise KafkaRejected(f"topic {topic} is missing; run sales-pulse topics create")
+    consumer.subscribe([topic])
+    while not (partitions := consumer.assignment()):  # noqa: ASYNC110  # soon all, as there is no group
+        await asyncio.sleep(0.02)
+    await consumer.seek_to_beginning(*partitions)
+    ends = await consumer.end_offsets(partitions)
+    found: dict[str, ReferenceEvent] = {}
+    while any([await consumer.position(partition) < ends[partition] for partition in partitions]):
+        for records in (await consumer.getmany(timeout_ms=500)).values():
+            for record in records:
+                _take(found, record.key, record.value)
+    return found
+
+
+def _take(found: dict[str, ReferenceEvent], key: bytes | None, value: bytes | None) -> None:
+    name = (key or b"").decode(errors="replace")
+    if value is None:
+        found.pop(name, None)
+        return
+    try:
+        event = decode_reference(value)
+    except Refused:
+        return
+    held = found.get(name)
+    if event.key == name and (held is None or version(event) > version(held)):
+        found[name] = event
