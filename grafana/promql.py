@@ -29,10 +29,17 @@ Leaf = Sum | Oldest | Plan | WorkingDays | Quantile | PerManager
 Matchers = Mapping[str, str | tuple[str, ...]]
 """Label → the value, or the values of which any will do."""
 
+ANY = ""
+"""As the value of a matcher: whatever the label says."""
+
 
 def select(name: str, matchers: Matchers | None = None, **more: str | tuple[str, ...]) -> str:
-    """A selector of series; a value with a Grafana variable matches as an expression, so "All" works."""
-    parts = [_matcher(label, value) for label, value in {**(matchers or {}), **more}.items()]
+    """A selector of series; a value with a Grafana variable matches as an expression, so "All" works.
+
+    A matcher of ANY is left out, so that it takes away one of the matchers given.
+    """
+    chosen = {**(matchers or {}), **more}
+    parts = [_matcher(label, value) for label, value in chosen.items() if value != ANY]
     return f"{name}{{{','.join(parts)}}}" if parts else name
 
 

@@ -148,7 +148,7 @@ def kpi_bars(
     function = "bottomk" if kpi.better == "down" else "topk"
     ordered = f"{'sort' if kpi.better == 'down' else 'sort_desc'}({series})"
     expr = f"{function}({top}, {series})" if top else ordered
-    name = f"{{{{{level.labels[0]}}}}}" + "".join(f" {{{{{label}}}}}" for label in kpi.by)
+    name = " ".join(f"{{{{{label}}}}}" for label in (*level.labels[:1], *kpi.by))
     return bars(
         title or kpi.title, [p.Query(expr, name, instant=True)], about=about(kpi), unit=look.unit(kpi),
         links=links(kpi, level, window), thresholds=thresholds, drill=drill,

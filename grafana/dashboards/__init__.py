@@ -1,14 +1,27 @@
-"""The dashboards: each module makes one from the catalogue."""
+"""The dashboards: each is a function of the look, made from the catalogue."""
 
 from typing import Any
 
-from grafana.dashboards import floor
+from grafana.dashboards import floor, leaderboard, money, pages, people, plan, response, service
 from grafana.look import Look
 
-MODULES = (floor,)
+MAKERS = (
+    floor.dashboard,
+    response.dashboard,
+    people.team,
+    people.manager,
+    plan.dashboard,
+    money.dashboard,
+    leaderboard.dashboard,
+    service.dashboard,
+    pages.runbook,
+    pages.reference,
+)
+PLAYLIST = (floor.dashboard, response.dashboard, leaderboard.dashboard, plan.dashboard)
+"""What a wall shows in turn."""
 
 
 def dashboards(look: Look) -> dict[str, dict[str, Any]]:
-    """File name without ending (the uid) → the dashboard's JSON."""
-    made = [module.dashboard(look) for module in MODULES]
+    """Uid, which is the file's name too → the dashboard's JSON."""
+    made = [make(look) for make in MAKERS]
     return {board["uid"]: board for board in made}

@@ -5,6 +5,7 @@ from typing import Any
 from grafana.dashboards import base
 from grafana.layout import place
 from grafana.look import Look
+from grafana.promql import ANY
 from grafana.shown import kpi, kpi_bars, lines, tile
 from metrics.kpi import Level
 
@@ -31,9 +32,9 @@ def dashboard(look: Look) -> dict[str, Any]:
     )
     leaders = kpi_bars(
         kpi("Booked sales"), Level.MANAGER, look, title="Leaders by booked sales", top=7, drill=base.to_manager(),
-        manager=".+", team=".*",
+        manager=ANY, team=ANY,
     )  # fmt: skip
-    teams = kpi_bars(kpi("Booked sales"), Level.TEAM, look, title="Teams", drill=base.to_team(), team=".*")
+    teams = kpi_bars(kpi("Booked sales"), Level.TEAM, look, title="Teams", drill=base.to_team(), team=ANY)
     placed = place(
         (6, tiles(_TOP)),
         (6, tiles(_MIDDLE)),

@@ -1,0 +1,65 @@
+"""The record behind one alert: rule, words for the one who is woken, and its heading in the runbook."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from grafana.look import Look
+
+SALES, SERVICE = "sales", "service"
+WARNING, CRITICAL = "warning", "critical"
+
+
+@dataclass(frozen=True)
+class Alert:
+    """One alert.
+
+    expr: PromQL; fires where it has samples for as long as `wait`. scope: whom it concerns. breaks: sales numbers
+    cannot be trusted while it fires, so it silences sales alerts. summary, description: templates over labels and
+    value. dashboard: uid and variables of the wall to look at. means, look, do: the runbook.
+    """
+
+    name: str
+    expr: str
+    wait: str
+    severity: str
+    scope: str
+    summary: str
+    description: str
+    dashboard: str
+    means: str
+    look: str
+    do: str
+    breaks: bool = False
+    labels: dict[str, str] = field(default_factory=dict)
+
+    def rule(self, look: Look, number: int) -> dict[str, Any]:
+        """The alerting rule. number: id of its panel in the runbook dashboard, counted from 1."""
+        return {
+            "alert": self.name,
+            "expr": self.expr,
+            "for": self.wait,
+            "labels": {
+                "severity": self.severity,
+                "scope": self.scope,
+                **({"breaks": SALES} if self.breaks else {}),
+                **self.labels,
+            },
+            "annotations": {
+                "summary": self.summary,
+                "description": self.description,
+                "dashboard": f"{look.grafana}/d/{self.dashboard}",
+                "runbook_url": f"{look.grafana}/d/sales-runbook?viewPanel={number}",
+            },
+        }
+
+    @property
+    def markdown(self) -> str:
+        """Its text in the runbook, without the heading."""
+        silences = " While it fires, sales alerts are silent." if self.breaks else ""
+        return (
+            f"*{self.scope} · {self.severity} · after {self.wait}*\n\n"
+            f"**What it means.** {self.means}{silences}\n\n"
+            f"**What to look at.** {self.look}\n\n"
+            f"**What to do.** {self.do}\n\n"
+            f"```promql\n{self.expr}\n```\n"
+        )

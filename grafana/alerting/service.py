@@ -1,0 +1,157 @@
+"""Alerts about the service itself: what makes its numbers late, wrong or absent."""
+
+from grafana.alerting.alert import CRITICAL, SERVICE, WARNING, Alert
+from grafana.promql import select
+from metrics.catalogue import service as s
+
+EXPORTER_JOB, WORKER_JOB = "sales-exporter", "sales-worker"
+"""Names of the scrape jobs in deploy/prometheus/prometheus.yml."""
+_WALL = "sales-service"
+
+
+def _down(name: str, job: str, what: str, effect: str) -> Alert:
+    up = select("up", job=job)
+    return Alert(
+        name,
+        f"{up} == 0 or absent({up})",
+        "30s",
+        CRITICAL,
+        SERVICE,
+        f"{what} {{{{ $labels.instance }}}} cannot be reached",
+        f"Prometheus has not reached it for half a minute. {effect}",
+        _WALL,
+        f"The {what.lower()} is down, or Prometheus cannot reach it. {effect}",
+        "Whether the process runs; its `/healthz` and `/readyz`; the last lines of its log.",
+        "Start it again. It exits with one clear line when Kafka or Redis cannot be reached: mend that first.",
+        breaks=True,
+    )
+
+
+def _silent_source() -> Alert:
+    def sent(span: str, more: str = "") -> str:
+        return f"sum by (source) (increase({s.SOURCE_EVENTS.name}[{span}]{more}))"
+
+    usual = f"({sent('6h')} > 30 or {sent('30m', ' offset 1w')} > 5)"
+    open_now = f'{s.WORKING_NOW.name}{{team=""}} == 1'
+    return Alert(
+        "SourceSilent",
+        f"({usual}\nunless on (source) {sent('30m')} > 0)\nand on () ({open_now})",
+        "5m",
+        WARNING,
+        SERVICE,
+        "No events from {{ $labels.source }} for half an hour",
+        "The source usually sends at this time: more than 30 events in six hours, or at this time a week ago.",
+        _WALL,
+        "A CRM, telephone exchange or chat has stopped sending. What it reports is missing from every number.",
+        "Events by source on the wall Service health; the gateway's log for refused requests of that source.",
+        "Mend the source's webhook or token. Then let it send what was missed (`sales-pulse import`, or "
+        "`bitrix24 reconcile`): late events correct the past.",
+    )
+
+
+def _view() -> tuple[Alert, ...]:
+    return (
+        Alert(
+            "ViewStale", f"{s.VIEW_AGE.name} > 30 or {s.VIEW_UP.name} == 0", "30s", CRITICAL, SERVICE,
+            "The exporter's view is stale",
+            "A partition's owner has not reported for over 30 s, or Redis does not answer the exporter.",
+            _WALL,
+            "Some numbers stand still; after a while the exporter withholds what it cannot vouch for.",
+            "View age and partitions reporting; whether all workers run; whether Redis answers.",
+            "Start the missing worker; mend Redis. Workers write the whole view again by themselves.",
+            breaks=True,
+        ),
+        Alert(
+            "RedisNotWritable", f"{s.REDIS_UP.name} == 0", "30s", CRITICAL, SERVICE,
+            "Worker {{ $labels.instance }} cannot write to Redis",
+            "Redis has refused or not answered a worker's writes for half a minute.",
+            _WALL,
+            "Events are folded and kept, but nobody sees them.",
+            "Redis: memory, disk, network; the worker's log for the exact error.",
+            "Mend Redis. Nothing is lost: workers write what they hold again.",
+            breaks=True,
+        ),
+        Alert(
+            "CollectionFailing", f"{s.SCRAPE_OK.name} == 0", "1m", CRITICAL, SERVICE,
+            "The exporter fails to collect sales numbers", "The last collections have failed for a minute.", _WALL,
+            "The exporter answers, but without sales numbers.",
+            "The exporter's log: it names what failed.",
+            "Restart the exporter; if it stays, report the error with the log.",
+            breaks=True,
+        ),
+        Alert(
+            "MoneyWithoutRate", f"max by (currency) ({s.UNCONVERTED.name}) > 0", "10m", WARNING, SERVICE,
+            "No rate converts {{ $labels.currency }}",
+            "{{ $value }} events carry money in a currency without a rate; they are counted, their money is left out.",
+            _WALL,
+            "Sums of money are too small by what is in that currency.",
+            "Which currency: the alert's label. Which rates there are: `sales-pulse reference`.",
+            "Set the rate (`sales-pulse reference apply`). It mends the past from its date on.",
+        ),
+    )  # fmt: skip
+
+
+def _worker() -> tuple[Alert, ...]:
+    lag = f"sum by (partition) ({s.LAG.name})"
+    buckets = f"sum by (le) (rate({s.LATENCY.bucket}[5m]))"
+    return (
+        Alert(
+            "LagGrowing", f"{lag} > 1000 and sum by (partition) (deriv({s.LAG.name}[5m])) > 0", "5m", WARNING, SERVICE,
+            "Lag of partition {{ $labels.partition }} grows: {{ $value | humanize }} records",
+            "More events arrive than are folded, for five minutes.", _WALL,
+            "Numbers fall behind events. They will be right, but late.",
+            "Throughput by type, lag by partition: all partitions, or those of one worker?",
+            "Start another worker. One hot partition: find the client that is sent too often.",
+        ),
+        Alert(
+            "SlowToView", f"histogram_quantile(0.99, {buckets}) > 5", "5m", WARNING, SERVICE,
+            "Events take {{ $value | humanizeDuration }} to be seen",
+            "p99 of the time from a record's timestamp to the view is over 5 s.", _WALL,
+            "The wall is not live.",
+            "Flush and write times on the wall Service health; load of Kafka and Redis.",
+            "As for LagGrowing; slow flushes point at Kafka, slow writes at Redis.",
+        ),
+        Alert(
+            "DeadLetters", f"sum by (reason) (increase({s.DEAD_LETTERS.name}[10m])) > 0", "0s", WARNING, SERVICE,
+            "Records could not be used: {{ $labels.reason }}",
+            "{{ $value | humanize }} records went to the dead letters in ten minutes.", _WALL,
+            "A source sends what the contract does not allow. Those events are missing from the numbers.",
+            "`sales-pulse dead-letters list`: reason, source, and the record itself.",
+            "Mend the source, then `sales-pulse dead-letters replay`.",
+        ),
+        Alert(
+            "RestoreStuck",
+            f"sum by (instance) ({s.RESTORE_REMAINING.name}) > 0\n"
+            f"and sum by (instance) (rate({s.RESTORE_RECORDS.name}[2m])) == 0",
+            "2m", CRITICAL, SERVICE,
+            "Worker {{ $labels.instance }} does not get on with restoring",
+            "{{ $value | humanize }} changelog records are left, and none was restored for minutes.", _WALL,
+            "The worker has partitions but cannot serve them.",
+            "The worker's log; whether the changelog topics can be read; disk space of `SALES_DATA_DIR`.",
+            "Restart the worker. If its local store is broken, remove its data directory: it restores from Kafka.",
+            breaks=True,
+        ),
+        Alert(
+            "WorkerNotProgressing",
+            f"sum by (instance) ({s.LAG.name}) > 0\nand sum by (instance) (rate({s.BATCHES.name}[2m])) == 0\n"
+            f"unless sum by (instance) ({s.RESTORE_REMAINING.name}) > 0",
+            "2m", CRITICAL, SERVICE,
+            "Worker {{ $labels.instance }} folds nothing while events wait",
+            "{{ $value | humanize }} records wait in its partitions, and it has folded none for minutes.", _WALL,
+            "One worker hangs. Its partitions stand still; the others go on.",
+            "Its log and `/healthz`; time since the last commit, by partition.",
+            "Restart that worker: it comes back to its committed offsets, nothing is lost or counted twice.",
+            breaks=True,
+        ),
+    )  # fmt: skip
+
+
+def alerts() -> tuple[Alert, ...]:
+    """All alerts about the service."""
+    return (
+        _down("ExporterDown", EXPORTER_JOB, "Exporter", "Walls and alerts see no sales numbers."),
+        _down("WorkerDown", WORKER_JOB, "Worker", "Its partitions stand still until it or another worker is back."),
+        *_view(),
+        *_worker(),
+        _silent_source(),
+    )

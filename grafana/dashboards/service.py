@@ -1,0 +1,126 @@
+"""Service health: whether the numbers can be trusted: lag, latency, throughput, dead letters, restore, view, Redis."""
+
+from typing import Any
+
+import grafana.panels as p
+from grafana.dashboards import base
+from grafana.layout import heading, place
+from grafana.look import Look
+from grafana.promql import by, select
+from metrics.catalogue import service as s
+from metrics.family import Family
+
+_RATE = "$__rate_interval"
+DEFINITIONS = [p.Link("Definition", f"/d/{base.REFERENCE}"), p.Link("Runbook", f"/d/{base.RUNBOOK}")]
+BROKEN = ((None, "red"), (1.0, "green"))
+
+
+def dashboard(look: Look) -> dict[str, Any]:
+    """From what is seen (exporter, view) to what makes it (worker, Kafka, Redis)."""
+    up = [
+        _stat("Scraped", "up", "min by (job) (up)", "{{job}}", about="1 while Prometheus reaches the process."),
+        _gauge("View loaded", s.VIEW_UP, BROKEN),
+        _gauge("Redis takes writes", s.REDIS_UP, BROKEN),
+        _gauge("Collection succeeds", s.SCRAPE_OK, BROKEN),
+        _gauge("View age", s.VIEW_AGE, ((None, "green"), (10, "orange"), (60, "red"))),
+        _gauge("Working time now", s.WORKING_NOW, ((None, "text"), (1.0, "green")), "{{team}}", by_=("team",)),
+    ]
+    placed = place(
+        heading("Seen"),
+        (5, up),
+        (8, [
+            _line("Collection of sales numbers", s.SCRAPE_SECONDS, f"max({s.SCRAPE_SECONDS.name})"),
+            _line("Parts of cells held", s.VIEW_PARTS, f"max({s.VIEW_PARTS.name})"),
+            _line("Partitions reporting", s.VIEW_PARTITIONS, f"min({s.VIEW_PARTITIONS.name})"),
+            _rate("Money that no rate converts", s.UNCONVERTED, "currency"),
+        ]),
+        heading("Kafka to worker"),
+        (9, [
+            _rate("Events by type", s.EVENTS, "type"),
+            _rate("Events by source", s.SOURCE_EVENTS, "source"),
+            _line("Lag by partition", s.LAG, f"sum by (partition) ({s.LAG.name})", "partition {{partition}}"),
+        ]),
+        (8, [
+            _rate("Dead letters by reason", s.DEAD_LETTERS, "reason"),
+            _rate("Duplicates", s.DUPLICATES),
+            _rate("Stale versions", s.STALE),
+            _rate("Batches", s.BATCHES),
+        ]),
+        heading("Worker to view"),
+        (9, [_latency(s.LATENCY, "Event to view"), _latency(s.FLUSH_SECONDS, "Flush"),
+             _latency(s.VIEW_SECONDS, "Write to Redis")]),
+        (8, [
+            _line(
+                "Since the last commit", s.COMMIT_AGE, f"max by (partition) ({s.COMMIT_AGE.name})",
+                "partition {{partition}}",
+            ),
+            _line(
+                "Partition time", s.PARTITION_TIME, f"max by (partition) ({s.PARTITION_TIME.name}) * 1000",
+                "partition {{partition}}",
+            ),
+            _line("Partitions by worker", s.ASSIGNED, f"sum by (instance) ({s.ASSIGNED.name})", "{{instance}}"),
+        ]),
+        (8, [
+            _line(
+                "Still to restore", s.RESTORE_REMAINING, f"sum by (partition) ({s.RESTORE_REMAINING.name})",
+                "partition {{partition}}",
+            ),
+            _rate("Restored", s.RESTORE_RECORDS),
+            _line("Keys held in state", s.STATE_KEYS, f"sum by (table) ({s.STATE_KEYS.name})", "{{table}}"),
+        ]),
+    )  # fmt: skip
+    return base.board(
+        base.SERVICE, "Service health", "Whether the numbers can be trusted.", placed, look, tags=("service",),
+        time_from="now-1h",
+    )  # fmt: skip
+
+
+def _stat(title: str, unit: str, expr: str, legend: str, *, about: str, steps: Any = BROKEN) -> p.Panel:
+    return p.panel(
+        "stat", title, [p.Query(expr, legend)], about=about, unit="bool" if unit == "up" else unit,
+        links=DEFINITIONS, thresholds=steps,
+        options={
+            "reduceOptions": {"calcs": ["lastNotNull"], "fields": "", "values": False}, "colorMode": "background",
+            "graphMode": "none", "textMode": "auto", "justifyMode": "center", "orientation": "auto",
+        },
+    )  # fmt: skip
+
+
+def _gauge(title: str, family: Family, steps: Any, legend: str = "", by_: tuple[str, ...] = ()) -> p.Panel:
+    function = "max" if family.unit == "s" else "min"
+    expr = f"{function}{by(by_)}({family.name})"
+    return _stat(title, family.unit, expr, legend or title, about=_about(family), steps=steps)
+
+
+def _about(family: Family) -> str:
+    return f"`{family.name}`: {family.help}"
+
+
+def _line(title: str, family: Family, expr: str, legend: str = "", unit: str = "") -> p.Panel:
+    return _lines(title, [p.Query(expr, legend or title)], _about(family), unit or family.unit)
+
+
+def _lines(title: str, queries: list[p.Query], about: str, unit: str) -> p.Panel:
+    return p.panel(
+        "timeseries", title, queries, about=about, unit=unit, links=DEFINITIONS,
+        custom={"drawStyle": "line", "lineWidth": 1, "fillOpacity": 10, "showPoints": "never"},
+        defaults={"color": {"mode": "palette-classic"}, "min": 0} if unit != "dateTimeAsIso" else {},
+        options={
+            "legend": {"displayMode": "list", "placement": "bottom", "showLegend": True, "calcs": ["lastNotNull"]},
+            "tooltip": {"mode": "multi", "sort": "desc"},
+        },
+    )  # fmt: skip
+
+
+def _rate(title: str, family: Family, label: str = "") -> p.Panel:
+    labels = (label,) if label else ()
+    if family is s.UNCONVERTED:
+        return _line(title, family, f"max{by(labels)}({family.name})", f"{{{{{label}}}}}")
+    expr = f"sum{by(labels)}(rate({family.name}[{_RATE}]))"
+    return _line(title, family, expr, f"{{{{{label}}}}}" if label else title, "cps")
+
+
+def _latency(family: Family, title: str) -> p.Panel:
+    buckets = f"sum by (le) (rate({select(family.bucket)}[{_RATE}]))"
+    queries = [p.Query(f"histogram_quantile({q}, {buckets})", f"p{q * 100:g}") for q in (0.5, 0.9, 0.99)]
+    return _lines(title, queries, _about(family), "s")

@@ -1,0 +1,75 @@
+"""Provisioning of Grafana and Prometheus: data source, folders, dashboards, scraping; and the playlist of the wall.
+
+Targets are not in prometheus.yml: it reads them from targets/*.json beside it, so that compose and the local stack use
+the same file, each with its own addresses.
+"""
+
+import json
+from typing import Any
+
+from grafana.alerting.service import EXPORTER_JOB, WORKER_JOB
+from grafana.dashboards import PLAYLIST
+from grafana.look import DATA_SOURCE, Look
+
+PROVISIONING = "deploy/grafana/provisioning"
+DASHBOARDS_AT = "/var/lib/grafana/dashboards"
+"""Where a container finds grafana/out/dashboards."""
+JOBS = {EXPORTER_JOB: "exporter:9808", WORKER_JOB: "worker:9809"}
+"""Scrape job → its address under compose."""
+
+
+def grafana_files() -> dict[str, dict[str, Any]]:
+    """Path from the repository's root → YAML content."""
+    source = {
+        "name": "Sales Pulse", "uid": DATA_SOURCE, "type": "prometheus", "access": "proxy",
+        "url": "${SALES_PROMETHEUS_URL}", "isDefault": True, "editable": False,
+        "jsonData": {"httpMethod": "POST", "timeInterval": "5s", "prometheusType": "Prometheus"},
+    }  # fmt: skip
+    provider = {
+        "name": "sales-pulse", "orgId": 1, "folder": "Sales Pulse", "folderUid": "sales-pulse", "type": "file",
+        "disableDeletion": True, "allowUiUpdates": False, "updateIntervalSeconds": 10,
+        "options": {"path": DASHBOARDS_AT, "foldersFromFilesStructure": False},
+    }  # fmt: skip
+    return {
+        f"{PROVISIONING}/datasources/sales-pulse.yml": {
+            "apiVersion": 1,
+            "prune": True,
+            "datasources": [source],
+        },
+        f"{PROVISIONING}/dashboards/sales-pulse.yml": {"apiVersion": 1, "providers": [provider]},
+    }
+
+
+def prometheus_config() -> dict[str, Any]:
+    """prometheus.yml; all paths in it are beside it."""
+
+    def found(job: str) -> list[dict[str, Any]]:
+        return [{"files": [f"targets/{job}.json"], "refresh_interval": "5s"}]
+
+    return {
+        "global": {"scrape_interval": "5s", "scrape_timeout": "4s", "evaluation_interval": "15s"},
+        "rule_files": ["rules/*.yml"],
+        "alerting": {"alertmanagers": [{"file_sd_configs": found("alertmanager")}]},
+        "scrape_configs": [
+            *({"job_name": job, "file_sd_configs": found(job)} for job in JOBS),
+            {"job_name": "prometheus", "file_sd_configs": found("prometheus")},
+        ],
+    }
+
+
+def targets() -> dict[str, list[dict[str, Any]]]:
+    """Target file → its content, for compose."""
+    addresses = {**JOBS, "alertmanager": "alertmanager:9093", "prometheus": "localhost:9090"}
+    return {
+        f"deploy/prometheus/targets/{job}.json": [{"targets": [address], "labels": {}}]
+        for job, address in addresses.items()
+    }
+
+
+def playlist(look: Look) -> str:
+    """What the playlist job puts into Grafana: the walls in turn, half a minute each."""
+    uids = [make(look)["uid"] for make in PLAYLIST]
+    items = [
+        {"type": "dashboard_by_uid", "value": uid, "order": order, "title": uid} for order, uid in enumerate(uids, 1)
+    ]
+    return json.dumps({"uid": "sales-wall", "name": "Sales Pulse wall", "interval": "30s", "items": items}, indent=2)
