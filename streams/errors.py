@@ -1,0 +1,50 @@
+"""Every error that streams/ raises on purpose; any of them stops the worker loudly.
+
+StreamsError
+├── StateError          what was restored cannot be used
+│   └── RulesChanged    … because it was counted by other rules (zone, calendar, targets); replay under a new application id
+└── WorkerError         the worker cannot start or go on
+    ├── ChangelogError  what was folded could not be made durable
+    └── OwnershipLost   another worker owns the partition
+"""
+
+# ruff: noqa: N818 - the names say what happened
+
+
+class StreamsError(Exception):
+    """The root: one line of text for a person."""
+
+
+class StateError(StreamsError):
+    """A record of a changelog or of the local store cannot be read."""
+
+
+class RulesChanged(StateError):
+    """The state was counted by other rules; numbers of both kinds must not be mixed."""
+
+    def __init__(self, stored: str, current: str) -> None:
+        super().__init__(
+            "the stored numbers were counted by other rules (time zone, calendar, targets or ready stages): "
+            "set them back, or choose a new SALES_APP_ID so that everything is counted again"
+        )
+        self.stored = stored
+        self.current = current
+
+
+class WorkerError(StreamsError):
+    """The worker cannot start or go on; what to do is in the text."""
+
+
+class ChangelogError(WorkerError):
+    """What was folded could not be made durable."""
+
+
+class OwnershipLost(WorkerError):
+    """Another worker owns the partition now; nothing of ours was written since."""
+
+    def __init__(self, partition: int) -> None:
+        super().__init__(
+            f"partition {partition} has another owner now, so this worker was shut out and must start again "
+            "(it was silent for longer than the session, or another one runs with the same SALES_WORKER_ID)"
+        )
+        self.partition = partition

@@ -1,0 +1,61 @@
+"""Meetings and ratings: entities that count once, as their latest version says."""
+
+from metrics import measure
+from metrics.catalogue.activities import MEETINGS, RATING_COUNT, RATING_SUM
+from producers.events.wire import MeetingHeld, RatingGiven
+from streams.fold.context import Client, Context, known
+from streams.fold.state import DUPLICATE, FOLDED, STALE, Meeting, Outcome, Rating, decoder, encode
+
+MEETING, RATING = "m", "g"
+
+decode_meeting = decoder(Meeting)
+decode_rating = decoder(Rating)
+
+
+def met(client: Client, event: MeetingHeld, at: int, out: Context) -> Outcome:
+    """A meeting took place."""
+    data = event.data
+    name = MEETING + data.meeting_id
+    new = Meeting(event.sequence or "", at, event.id, data.manager_id, data.team_id or "")
+    old = known(client.get(name), decode_meeting, out.horizon)
+    if old is not None:
+        mine, held = (new.sequence, at, new.id), (old.sequence, old.time, old.id)
+        if mine <= held:
+            return DUPLICATE if mine == held else STALE
+        out.add(old.time, old.manager, old.team, (_meeting,), -1)
+    out.add(at, new.manager, new.team, (_meeting,), 1)
+    client.put(name, encode(new))
+    return FOLDED
+
+
+def rated(client: Client, event: RatingGiven, at: int, out: Context) -> Outcome:
+    """A client rated a manager."""
+    data = event.data
+    name = RATING + data.rating_id
+    new = Rating(event.sequence or "", at, event.id, data.manager_id, data.team_id or "", data.score)
+    old = known(client.get(name), decode_rating, out.horizon)
+    if old is not None:
+        mine, held = (new.sequence, at, new.id), (old.sequence, old.time, old.id)
+        if mine <= held:
+            return DUPLICATE if mine == held else STALE
+        _count(old, out, -1)
+    _count(new, out, 1)
+    client.put(name, encode(new))
+    return FOLDED
+
+
+def _count(rating: Rating, out: Context, n: int) -> None:
+    out.add(rating.time, rating.manager, rating.team, (_rating,), n)
+    out.add(rating.time, rating.manager, rating.team, (_score,), n * rating.score)
+
+
+def _meeting() -> tuple[str, ...]:
+    return (measure.key(MEETINGS.code),)
+
+
+def _rating() -> tuple[str, ...]:
+    return (measure.key(RATING_COUNT.code),)
+
+
+def _score() -> tuple[str, ...]:
+    return (measure.key(RATING_SUM.code),)

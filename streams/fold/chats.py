@@ -1,0 +1,93 @@
+"""Chats, in log order: who waits for a word, and every response that a manager gives."""
+
+from xxhash import xxh64_digest
+
+from producers.events.wire import ChatClosed, ChatHandedOff, ChatMessage
+from streams.fold.context import Client, Context, known
+from streams.fold.responses import due, respond
+from streams.fold.state import DUPLICATE, FOLDED, Chat, Outcome, decoder, encode
+
+CHAT = "h"
+CHANNEL = "chat"
+REMEMBERED = 256
+"""Events of a chat that are recognised when they come again."""
+
+_WIDTH = 8
+_BYTES = REMEMBERED * _WIDTH
+
+decode_chat = decoder(Chat)
+
+
+def message(client: Client, event: ChatMessage, at: int, out: Context) -> Outcome:
+    """Somebody wrote."""
+    chat = _enter(client, event, at, out)
+    if chat is None:
+        return DUPLICATE
+    data = event.data
+    match data.author:
+        case "client":
+            if chat.waiting is None:
+                chat.waiting = chat.last
+                client.wait(CHAT + data.chat_id, (CHANNEL, chat.manager, chat.team, chat.last))
+        case "manager":
+            manager, team = data.manager_id or "", data.team_id or ""
+            if chat.waiting is not None:
+                kind = "next" if chat.responded else "first"
+                target = out.rules.chat_target
+                respond(out, chat.waiting, chat.last, manager, team, CHANNEL, kind, target, 1)
+                chat.waiting = None
+                chat.responded = True
+                client.wait(CHAT + data.chat_id, None)
+            chat.manager, chat.team, chat.bot = manager, team, False
+        case "bot":
+            chat.bot = True
+        case _:
+            pass
+    client.put(CHAT + data.chat_id, encode(chat))
+    return FOLDED
+
+
+def handed_off(client: Client, event: ChatHandedOff, at: int, out: Context) -> Outcome:
+    """A bot passed the chat to people: a running wait starts anew if the bot had written."""
+    chat = _enter(client, event, at, out)
+    if chat is None:
+        return DUPLICATE
+    name = CHAT + event.data.chat_id
+    if chat.bot and chat.waiting is not None:
+        chat.waiting = chat.last
+        client.wait(name, (CHANNEL, chat.manager, chat.team, chat.last))
+    chat.bot = False
+    client.put(name, encode(chat))
+    return FOLDED
+
+
+def closed(client: Client, event: ChatClosed, at: int, out: Context) -> Outcome:
+    """The chat ended: a client who waited was owed a response."""
+    chat = _enter(client, event, at, out)
+    if chat is None:
+        return DUPLICATE
+    name = CHAT + event.data.chat_id
+    if chat.waiting is not None:
+        out.add(chat.last, chat.manager, chat.team, (due, CHANNEL), 1)
+        chat.waiting = None
+        client.wait(name, None)
+    chat.responded = chat.bot = False
+    client.put(name, encode(chat))
+    return FOLDED
+
+
+def _enter(client: Client, event: ChatMessage | ChatHandedOff | ChatClosed, at: int, out: Context) -> Chat | None:
+    """The chat with the event's time taken and the event remembered; None when it came before."""
+    mark = xxh64_digest(f"{event.source}\0{event.id}".encode())
+    chat = known(client.get(CHAT + event.data.chat_id), decode_chat, out.horizon)
+    if chat is None:
+        return Chat(at, mark)
+    seen = chat.seen
+    found = seen.find(mark)
+    while found >= 0:
+        if found % _WIDTH == 0:
+            return None
+        found = seen.find(mark, found + 1)
+    chat.seen = (seen + mark)[-_BYTES:]
+    chat.last = max(chat.last, at)
+    return chat

@@ -1,0 +1,76 @@
+"""What a fold function is given besides its event: the client's state, the rules, the time, and where sums go."""
+
+from collections.abc import Callable, Iterator
+from typing import Protocol, TypeVar
+
+from streams.fold.deltas import Deltas
+from streams.fold.rules import Rules
+from streams.fold.state import Ready
+
+Wait = tuple[str, str, str, int]
+"""Who waits: (channel, manager, team, since when, us)."""
+
+
+class Client(Protocol):
+    """The state of one client: encoded entities by name (a letter for the kind, then the id), and what spans them."""
+
+    first: tuple[int, str] | None
+    """The earliest won deal: (closing time, deal id)."""
+    ready: dict[str, Ready]
+    """Owner → the deal that the client's readiness is credited by."""
+
+    def get(self, name: str) -> bytes | None:
+        """An entity as encoded."""
+
+    def put(self, name: str, entity: bytes) -> None:
+        """Remember an entity."""
+
+    def drop(self, name: str) -> None:
+        """Forget an entity, if it is there."""
+
+    def touch(self) -> None:
+        """Say that `first` or `ready` changed."""
+
+    def named(self, letter: str) -> Iterator[tuple[str, bytes]]:
+        """All entities of a kind, as (id, entity)."""
+
+    def wait(self, name: str, wait: Wait | None) -> None:
+        """Say that an entity waits, or no longer does."""
+
+
+class Context:
+    """The same for all events of a partition.
+
+    time: partition time, us.
+    horizon, horizon_day: what counts last before is forgotten (us; local day).
+    """
+
+    __slots__ = ("add", "deltas", "horizon", "horizon_day", "rules", "time")
+
+    def __init__(self, rules: Rules) -> None:
+        self.rules = rules
+        self.deltas = Deltas()
+        self.add = self.deltas.add
+        self.time = 0
+        self.horizon = 0
+        self.horizon_day = 0
+
+
+class Forgettable(Protocol):
+    """A record that is known until what it counts in is past, or as long as it is pinned."""
+
+    @property
+    def last(self) -> int: ...  # noqa: D102
+    @property
+    def pinned(self) -> bool: ...  # noqa: D102
+
+
+F_ = TypeVar("F_", bound=Forgettable)
+
+
+def known(raw: bytes | None, decode: Callable[[bytes], F_], horizon: int) -> F_ | None:
+    """The record that `raw` holds, unless it is logically forgotten."""
+    if raw is None:
+        return None
+    record = decode(raw)
+    return record if record.last >= horizon or record.pinned else None

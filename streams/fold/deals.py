@@ -1,0 +1,160 @@
+"""Deals: what the latest snapshot contributes, which wins are repeat sales, and which clients are ready to close."""
+
+from producers.events.units import money, us
+from producers.events.wire import DealChanged, DealDeleted
+from streams.fold import deal_measures as measures
+from streams.fold.context import Client, Context, known
+from streams.fold.deltas import OPEN
+from streams.fold.rules import Rules, duration_bin
+from streams.fold.state import DUPLICATE, FOLDED, STALE, Deal, Outcome, Ready, decoder, encode
+
+DEAL = "d"
+PROBABILITY = 10**12
+
+decode_deal = decoder(Deal)
+
+
+def changed(client: Client, event: DealChanged, at: int, out: Context) -> Outcome:
+    """A snapshot of a deal."""
+    data = event.data
+    new = Deal(
+        event.sequence or "",
+        at,
+        event.id,
+        data.status,
+        data.manager_id,
+        data.team_id or "",
+        data.pipeline,
+        data.stage,
+        money(data.amount),
+        data.currency,
+        us(data.created_at),
+        None if data.closed_at is None or data.status == "open" else us(data.closed_at),
+        None if data.cost is None else money(data.cost),
+        None if data.probability is None else round(data.probability * PROBABILITY),
+    )
+    return _replace(client, data.deal_id, new, out)
+
+
+def deleted(client: Client, event: DealDeleted, at: int, out: Context) -> Outcome:
+    """A deal is gone; its version stays, so that what is older does not bring it back."""
+    return _replace(client, event.data.deal_id, Deal(event.sequence or "", at, event.id, "deleted"), out)
+
+
+def _replace(client: Client, deal_id: str, new: Deal, out: Context) -> Outcome:
+    name = DEAL + deal_id
+    old = known(client.get(name), decode_deal, out.horizon)
+    if old is not None:
+        mine, held = (new.sequence, new.time, new.id), (old.sequence, old.time, old.id)
+        if mine <= held:
+            return DUPLICATE if mine == held else STALE
+    client.put(name, encode(new))
+    before = client.first
+    if old is not None:
+        _count(old, before != (old.closed, deal_id), out, -1)
+    if new.status == "won" or (old is not None and old.status == "won"):
+        _settle_first(client, deal_id, old, new)
+        if client.first != before:
+            _mark_repeat(client, before, deal_id, out, 1)
+            _mark_repeat(client, client.first, deal_id, out, -1)
+            client.touch()
+    _count(new, client.first != (new.closed, deal_id), out, 1)
+    _settle_ready(client, deal_id, old, new, out)
+    return FOLDED
+
+
+def _count(deal: Deal, repeat: bool, out: Context, n: int) -> None:
+    manager, team, pipeline, amount = deal.manager, deal.team, deal.pipeline, deal.amount
+    status = deal.status
+    if status == "deleted":
+        return
+    out.add(deal.created, manager, team, (measures.created, pipeline), n)
+    currency = deal.currency
+    if status == "open":
+        out.add(OPEN, manager, team, (measures.is_open, pipeline, deal.stage, currency), n)
+        out.add(OPEN, manager, team, (measures.open_amount, pipeline, deal.stage, currency), n * amount)
+        if deal.probability:
+            weighted = n * amount * deal.probability
+            out.add(OPEN, manager, team, (measures.weighted_amount, pipeline, deal.stage, currency), weighted)
+        return
+    closed = deal.closed or 0
+    if status == "lost":
+        out.add(closed, manager, team, (measures.lost, pipeline), n)
+        return
+    duration = closed - deal.created
+    out.add(closed, manager, team, (measures.won, pipeline, duration_bin(duration), currency, repeat), n)
+    out.add(closed, manager, team, (measures.duration, pipeline), n * duration)
+    out.add(closed, manager, team, (measures.won_amount, pipeline, currency, repeat), n * amount)
+    if deal.cost is not None:
+        out.add(closed, manager, team, (measures.profit, pipeline, currency), n * (amount - deal.cost))
+        out.add(closed, manager, team, (measures.costed, pipeline, currency), n * amount)
+
+
+def _settle_first(client: Client, deal_id: str, old: Deal | None, new: Deal) -> None:
+    """Find the client's earliest won deal anew; all of them are looked at only when that one changed."""
+    mine = (new.closed or 0, deal_id) if new.status == "won" else None
+    first = client.first
+    if old is not None and old.status == "won" and first == (old.closed, deal_id) and (mine is None or mine > first):
+        wins = ((decode_deal(raw), other) for other, raw in client.named(DEAL))
+        client.first = min(((deal.closed or 0, other) for deal, other in wins if deal.status == "won"), default=None)
+    elif mine is not None and (first is None or mine < first):
+        client.first = mine
+
+
+def _mark_repeat(client: Client, win: tuple[int, str] | None, changed_id: str, out: Context, n: int) -> None:
+    """Another win of the client became (n = 1) a repeat sale, or ceased to be one (-1)."""
+    if win is None or win[1] == changed_id:
+        return
+    raw = client.get(DEAL + win[1])
+    if raw is None:
+        return
+    deal = decode_deal(raw)
+    who = deal.closed or 0, deal.manager, deal.team
+    out.add(*who, (measures.repeat, deal.pipeline), n)
+    out.add(*who, (measures.repeat_amount, deal.pipeline, deal.currency), n * deal.amount)
+
+
+def _is_ready(deal: Deal | None, rules: Rules) -> bool:
+    if deal is None or deal.status != "open":
+        return False
+    probability = deal.probability
+    return deal.stage in rules.ready_stages or (probability is not None and probability >= rules.ready_probability)
+
+
+def _settle_ready(client: Client, deal_id: str, old: Deal | None, new: Deal, out: Context) -> None:
+    """Keep the client counted once per owner, credited as that owner's latest ready deal says."""
+    rules = out.rules
+    stays = _is_ready(new, rules)
+    if old is not None and (not stays or old.manager != new.manager):
+        held = client.ready.get(old.manager)
+        if held is not None and held.deal == deal_id:
+            _credit(client, old.manager, _best(client, old.manager, rules), out)
+    if stays:
+        best = client.ready.get(new.manager)
+        mine = (new.sequence, new.time, new.id)
+        if best is None or best.deal == deal_id or mine > (best.sequence, best.time, best.id):
+            _credit(client, new.manager, Ready(*mine, deal_id, new.team), out)
+
+
+def _best(client: Client, manager: str, rules: Rules) -> Ready | None:
+    best: Ready | None = None
+    for other, raw in client.named(DEAL):
+        deal = decode_deal(raw)
+        if deal.manager == manager and _is_ready(deal, rules):
+            mine = (deal.sequence, deal.time, deal.id)
+            if best is None or mine > (best.sequence, best.time, best.id):
+                best = Ready(*mine, other, deal.team)
+    return best
+
+
+def _credit(client: Client, manager: str, best: Ready | None, out: Context) -> None:
+    held = client.ready.get(manager)
+    if held is not None and (best is None or best.team != held.team):
+        out.add(OPEN, manager, held.team, (measures.ready,), -1)
+    if best is not None and (held is None or best.team != held.team):
+        out.add(OPEN, manager, best.team, (measures.ready,), 1)
+    if best is not None:
+        client.ready[manager] = best
+    else:
+        client.ready.pop(manager, None)
+    client.touch()

@@ -1,0 +1,91 @@
+"""Invoices: what is still owed of each, whichever of invoice and payments comes first."""
+
+import json
+
+from metrics import measure
+from metrics.catalogue.money import OPEN_MONEY_EVENTS
+from metrics.catalogue.now import RECEIVABLE, RECEIVABLE_MIXED
+from producers.events.units import money, us
+from producers.events.wire import InvoiceChanged
+from streams.fold.context import Client, Context, known
+from streams.fold.deltas import OPEN
+from streams.fold.state import DUPLICATE, FOLDED, STALE, Invoice, Outcome, decoder, encode
+
+INVOICE = "i"
+ISSUED = "issued"
+
+decode_invoice = decoder(Invoice)
+
+
+def changed(client: Client, event: InvoiceChanged, at: int, out: Context) -> Outcome:
+    """A snapshot of an invoice."""
+    data = event.data
+    name = INVOICE + data.invoice_id
+    held = held_invoice(client, data.invoice_id, out)
+    version = (event.sequence or "", at, event.id)
+    old = (held.sequence, held.time, held.id)
+    if held.id and version <= old:
+        return DUPLICATE if version == old else STALE
+    count(held, out, -1)
+    if data.status == ISSUED and held.status != ISSUED:
+        # Payments that name it are kept from now on, except those that are forgotten already.
+        held.issue += 1
+        held.horizon = out.horizon
+        held.paid = [one for one in held.paid if one[0] >= out.horizon_day]
+    held.sequence, held.time, held.id = version
+    held.status = data.status
+    held.manager, held.team = data.manager_id, data.team_id or ""
+    held.amount, held.currency, held.due = money(data.amount), data.currency, us(data.due_at)
+    count(held, out, 1)
+    client.put(name, encode(held))
+    return FOLDED
+
+
+def held_invoice(client: Client, invoice_id: str, out: Context) -> Invoice:
+    """The invoice as it is known, or an empty one."""
+    return known(client.get(INVOICE + invoice_id), decode_invoice, out.horizon) or Invoice("", 0, "")
+
+
+def pay(client: Client, invoice_id: str, at: int, currency: str, amount: int, out: Context) -> int:
+    """Add a payment (or take it back, with the opposite sign) to its invoice; gives the invoice's `issue`."""
+    held = held_invoice(client, invoice_id, out)
+    count(held, out, -1)
+    day = out.rules.local.day(at)
+    for i, (other, other_currency, paid) in enumerate(held.paid):
+        if other == day and other_currency == currency:
+            held.paid[i] = (day, currency, paid + amount)
+            break
+    else:
+        held.paid = [*held.paid, (day, currency, amount)]
+    held.latest = max(held.latest, at)
+    count(held, out, 1)
+    client.put(INVOICE + invoice_id, encode(held))
+    return held.issue if held.status == ISSUED else 0
+
+
+def count(invoice: Invoice, out: Context, n: int) -> None:
+    """Add (n = 1) or take back (-1) what is owed."""
+    if invoice.status != ISSUED:
+        return
+    owed = {invoice.currency: invoice.amount}
+    for _, currency, paid in invoice.paid:
+        owed[currency] = owed.get(currency, 0) - paid
+    due = out.rules.local.day(invoice.due)
+    who = OPEN, invoice.manager, invoice.team
+    out.add(*who, (_is_open, invoice.currency), n)
+    if any(amount for currency, amount in owed.items() if currency != invoice.currency):
+        out.add(*who, (_mixed, due, tuple(sorted(item for item in owed.items() if item[1]))), n)
+    elif owed[invoice.currency] > 0:
+        out.add(*who, (_receivable, due, invoice.currency), n * owed[invoice.currency])
+
+
+def _is_open(currency: str) -> tuple[str, ...]:
+    return (measure.key(OPEN_MONEY_EVENTS, currency),)
+
+
+def _receivable(due: int, currency: str) -> tuple[str, ...]:
+    return (measure.key(RECEIVABLE.code, str(due), currency),)
+
+
+def _mixed(due: int, owed: tuple[tuple[str, int], ...]) -> tuple[str, ...]:
+    return (measure.key(RECEIVABLE_MIXED, str(due), json.dumps(dict(owed), separators=(",", ":"))),)

@@ -1,0 +1,71 @@
+"""Local days and hours of moments as integers, because datetime arithmetic per event costs more than the fold."""
+
+from datetime import UTC, datetime, timedelta, tzinfo
+
+SECOND = 1_000_000
+MINUTE = 60 * SECOND
+HOUR = 60 * MINUTE
+DAY = 24 * HOUR
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_EPOCH_ORDINAL = _EPOCH.toordinal()
+_REMEMBERED_HOURS = 50_000
+_VARIES = 1 << 40
+"""Stands for an offset that changes within the hour."""
+
+
+class LocalTime:
+    """Days (date ordinals) and hours of one zone. Moments are microseconds since the epoch (us)."""
+
+    __slots__ = ("_offsets", "zone")
+
+    def __init__(self, zone: tzinfo) -> None:
+        self.zone = zone
+        self._offsets: dict[int, int] = {}
+
+    def day(self, moment: int) -> int:
+        """Ordinal of the local day."""
+        second = moment // SECOND
+        return (second + self.offset(second)) // 86_400 + _EPOCH_ORDINAL
+
+    def hour(self, second: int) -> int:
+        """UTC epoch second at which the local hour of an epoch second starts."""
+        return second - (second + self.offset(second)) % 3600
+
+    def offset(self, second: int) -> int:
+        """Seconds that the zone is ahead of UTC at an epoch second."""
+        hour = second // 3600
+        found = self._offsets.get(hour)
+        if found is None:
+            found = self._learn(hour)
+        return found if found != _VARIES else self._exact(second)
+
+    def _learn(self, hour: int) -> int:
+        if len(self._offsets) >= _REMEMBERED_HOURS:
+            self._offsets.clear()
+        first, last = self._exact(hour * 3600), self._exact(hour * 3600 + 3599)
+        found = first if first == last else _VARIES
+        self._offsets[hour] = found
+        return found
+
+    def _exact(self, second: int) -> int:
+        offset = (_EPOCH + timedelta(seconds=second)).astimezone(self.zone).utcoffset()
+        return 0 if offset is None else offset.days * 86_400 + offset.seconds
+
+    def reached(self, moment: int) -> int:
+        """The latest local day seen by `moment`: where clocks go back over midnight, a day does not return."""
+        if self.offset(moment // SECOND) == self.offset((moment - 3 * HOUR) // SECOND):
+            return self.day(moment)
+        return max(self.day(moment - back) for back in range(0, 3 * HOUR, MINUTE))
+
+    def start(self, day: int) -> int:
+        """The first moment by which a local day is reached, to the minute."""
+        low = (day - _EPOCH_ORDINAL - 2) * 1440
+        high = low + 4 * 1440
+        while low < high:
+            middle = (low + high) // 2
+            if self.reached(middle * MINUTE) >= day:
+                high = middle
+            else:
+                low = middle + 1
+        return low * MINUTE

@@ -1,0 +1,120 @@
+"""Payments, refunds and costs: money that moved, and the invoices it pays."""
+
+from metrics import measure
+from metrics.catalogue.money import COST, MONEY_EVENTS, REVENUE
+from producers.events.units import money
+from producers.events.wire import CostBooked, PaymentReceived, PaymentRefunded
+from streams.fold.context import Client, Context, known
+from streams.fold.invoices import ISSUED, held_invoice, pay
+from streams.fold.state import DUPLICATE, FOLDED, STALE, UNKNOWN, Cost, Outcome, Payment, decoder, encode
+
+PAYMENT, REFUND, COST_NAME = "p", "f", "k"
+
+decode_payment = decoder(Payment)
+decode_cost = decoder(Cost)
+
+
+def received(client: Client, event: PaymentReceived, at: int, out: Context) -> Outcome:
+    """A client paid."""
+    return _replace(client, event, PAYMENT, 1, at, out)
+
+
+def refunded(client: Client, event: PaymentRefunded, at: int, out: Context) -> Outcome:
+    """A client got money back."""
+    return _replace(client, event, REFUND, -1, at, out)
+
+
+def _replace(
+    client: Client, event: PaymentReceived | PaymentRefunded, letter: str, sign: int, at: int, out: Context
+) -> Outcome:
+    data = event.data
+    name = letter + data.payment_id
+    new = Payment(
+        event.sequence or "",
+        at,
+        event.id,
+        data.manager_id,
+        data.team_id or "",
+        sign * money(data.amount),
+        data.currency,
+        data.invoice_id,
+    )
+    raw = client.get(name)
+    if raw is not None:
+        old = decode_payment(raw)
+        if is_known(client, old, out):
+            mine, held = (new.sequence, at, new.id), (old.sequence, old.time, old.id)
+            if mine <= held:
+                return DUPLICATE if mine == held else STALE
+            _count(old, out, -1)
+            if old.invoice is not None:
+                pay(client, old.invoice, old.time, old.currency, -old.amount, out)
+    _count(new, out, 1)
+    if new.invoice is not None:
+        new.issue = _name_invoice(client, new, out)
+    client.put(name, encode(new))
+    return FOLDED
+
+
+def _name_invoice(client: Client, payment: Payment, out: Context) -> int:
+    """Pay the invoice, unless neither it nor the day of payment is kept."""
+    if payment.time < out.horizon and held_invoice(client, payment.invoice or "", out).status != ISSUED:
+        return 0
+    return pay(client, payment.invoice or "", payment.time, payment.currency, payment.amount, out)
+
+
+def is_known(client: Client, payment: Payment, out: Context) -> bool:
+    """Whether it still counts: its day is kept, or an issued invoice has counted it ever since it was issued."""
+    if payment.time >= out.horizon:
+        return True
+    if payment.invoice is None:
+        return False
+    invoice = held_invoice(client, payment.invoice, out)
+    return invoice.status == ISSUED and (payment.issue == invoice.issue or payment.time >= invoice.horizon)
+
+
+def _count(payment: Payment, out: Context, n: int) -> None:
+    out.add(payment.time, payment.manager, payment.team, (_revenue, payment.currency), n * payment.amount)
+    out.add(payment.time, payment.manager, payment.team, (_money_event, payment.currency), n)
+
+
+def booked(client: Client, event: CostBooked, at: int, out: Context) -> Outcome:
+    """A cost was booked; without a manager it is its team's."""
+    data = event.data
+    new = Cost(
+        event.sequence or "",
+        at,
+        event.id,
+        data.manager_id or UNKNOWN,
+        data.team_id or "",
+        data.category,
+        money(data.amount),
+        data.currency,
+    )
+    name = COST_NAME + data.cost_id
+    old = known(client.get(name), decode_cost, out.horizon)
+    if old is not None:
+        mine, held = (new.sequence, at, new.id), (old.sequence, old.time, old.id)
+        if mine <= held:
+            return DUPLICATE if mine == held else STALE
+        _count_cost(old, out, -1)
+    _count_cost(new, out, 1)
+    client.put(name, encode(new))
+    return FOLDED
+
+
+def _count_cost(cost: Cost, out: Context, n: int) -> None:
+    out.add(cost.time, cost.manager, cost.team, (_cost, cost.category, cost.currency), n * cost.amount)
+    out.add(cost.time, cost.manager, cost.team, (_money_event, cost.currency), n)
+
+
+def _revenue(currency: str) -> tuple[str, ...]:
+    return (measure.key(REVENUE.code, currency),)
+
+
+def _money_event(currency: str) -> tuple[str, ...]:
+    return (measure.key(MONEY_EVENTS, currency),)
+
+
+def _cost(category: str, currency: str) -> tuple[str, ...]:
+    return (measure.key(COST.code, category, currency),)

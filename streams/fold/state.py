@@ -1,0 +1,210 @@
+"""What is remembered of each entity, as small records that are encoded where they stand in a client's page.
+
+Every versioned record begins with its version: `sequence` ("" when none), `time` (us), `id`. `last` says until
+when a record counts in something, so that it can be forgotten 800 days later. Moments are us, money is 10^-4.
+"""
+
+from collections.abc import Callable
+from typing import Any, Literal, TypeVar
+
+import msgspec
+
+_encode = msgspec.msgpack.Encoder().encode
+
+Outcome = Literal[0, 1, 2]
+FOLDED: Outcome = 0
+DUPLICATE: Outcome = 1
+STALE: Outcome = 2
+
+UNKNOWN = "unknown"
+
+
+class Record(msgspec.Struct, array_like=True, omit_defaults=True, gc=False):
+    """The version of an entity."""
+
+    sequence: str
+    time: int
+    id: str
+
+    @property
+    def last(self) -> int:
+        """The latest moment at which the entity counts in anything."""
+        return self.time
+
+    @property
+    def pinned(self) -> bool:
+        """Whether it is kept however old it is."""
+        return False
+
+
+class Call(Record, gc=False):
+    """A call that ended. `kind`: its place in `calls.KINDS`; `answered`: None when nobody did."""
+
+    manager: str
+    team: str
+    kind: int
+    started: int
+    answered: int | None = None
+
+
+class Ringing(msgspec.Struct, array_like=True, omit_defaults=True, gc=False):
+    """A call whose end is not known: the version of its start (time < 0 when only the answer came), or its answer."""
+
+    sequence: str
+    time: int
+    id: str
+    last: int
+    answered: bool = False
+    inbound: bool = False
+    manager: str = UNKNOWN
+    team: str = ""
+
+    @property
+    def pinned(self) -> bool:
+        """Never: waiting ends after an hour."""
+        return False
+
+
+class Chat(msgspec.Struct, array_like=True, omit_defaults=True, gc=False):
+    """A chat. `waiting`: since when the client waits; `writer`: the last manager who wrote; `seen`: hashes, 8 bytes each."""
+
+    last: int
+    seen: bytes = b""
+    waiting: int | None = None
+    bot: bool = False
+    responded: bool = False
+    manager: str = UNKNOWN
+    team: str = ""
+
+    @property
+    def pinned(self) -> bool:
+        """As long as the client waits."""
+        return self.waiting is not None
+
+
+class Lead(Record, gc=False):
+    """A lead: its version, until when it counts, and whether it was cold and has warmed."""
+
+    last: int = 0  # type: ignore[assignment, misc] - a stored moment instead of a computed one
+    cold: bool = False
+    warmed: bool = False
+
+
+class Deal(Record, gc=False):
+    """A deal's latest snapshot; status "deleted" is a tombstone. `probability` in 10^-12."""
+
+    status: str
+    manager: str = ""
+    team: str = ""
+    pipeline: str = ""
+    stage: str = ""
+    amount: int = 0
+    currency: str = ""
+    created: int = 0
+    closed: int | None = None
+    cost: int | None = None
+    probability: int | None = None
+
+    @property
+    def last(self) -> int:
+        return max(self.time, self.created, self.closed or 0)
+
+    @property
+    def pinned(self) -> bool:
+        return self.status in {"open", "won"}
+
+
+class Invoice(Record, gc=False):
+    """An invoice (status "" while only payments name it) and what was paid: (local day, currency) → signed sum.
+
+    `issue` counts how often it became issued; `horizon` is what was forgotten then.
+    """
+
+    status: str = ""
+    manager: str = ""
+    team: str = ""
+    amount: int = 0
+    currency: str = ""
+    due: int = 0
+    latest: int = 0
+    issue: int = 0
+    horizon: int = 0
+    paid: list[tuple[int, str, int]] = []
+
+    @property
+    def last(self) -> int:
+        return max(self.time, self.latest)
+
+    @property
+    def pinned(self) -> bool:
+        return self.status == "issued"
+
+
+class Payment(Record, gc=False):
+    """A payment, or a refund with a negative amount. `issue`: that of its invoice when it was folded."""
+
+    manager: str
+    team: str
+    amount: int
+    currency: str
+    invoice: str | None = None
+    issue: int = 0
+
+
+class Meeting(Record, gc=False):
+    """A meeting."""
+
+    manager: str
+    team: str
+
+
+class Rating(Record, gc=False):
+    """A rating, 1 to 5."""
+
+    manager: str
+    team: str
+    score: int
+
+
+class Cost(Record, gc=False):
+    """A cost of selling."""
+
+    manager: str
+    team: str
+    category: str
+    amount: int
+    currency: str
+
+
+class Ready(msgspec.Struct, array_like=True, omit_defaults=True, gc=False):
+    """The ready deal with the greatest version of one owner in one client."""
+
+    sequence: str
+    time: int
+    id: str
+    deal: str
+    team: str
+
+
+R_ = TypeVar("R_")
+
+
+def encode(record: msgspec.Struct) -> bytes:
+    """A record as bytes; integers beyond 64 bits travel as text."""
+    try:
+        return _encode(record)
+    except OverflowError:
+        return _encode([_wide(getattr(record, name)) for name in record.__struct_fields__])
+
+
+def decoder(kind: type[R_]) -> Callable[[bytes], R_]:
+    """The inverse of `encode` for one kind of record."""
+    return msgspec.msgpack.Decoder(kind, strict=False).decode
+
+
+def _wide(value: Any) -> Any:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value if -(1 << 63) <= value < 1 << 63 else str(value)
+    if isinstance(value, list | tuple):
+        return [_wide(item) for item in value]
+    return value

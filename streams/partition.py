@@ -1,0 +1,279 @@
+"""The state machine over one partition's log: records in, changed cells and clients out. No clock, no I/O.
+
+    partition = Partition(number, partitions, rules, store)
+    partition.restore_clients(pairs); partition.restore_cells(pairs)    # from changelog or disk, before any fold
+    refused = partition.fold(records)                                   # in log order; never raises on input
+    update = partition.view()                                           # what changed, for Redis; as often as wanted
+    cut = partition.cut()                                               # what changed, for the changelogs
+
+The cells, the clients and the partition's own record of one cut must be stored together or not at all: one fence
+for all of them decides which records are skipped after a restart.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Protocol
+
+import msgspec
+
+from metrics.view import Waiting
+from producers.errors import Refused
+from producers.events import intake, wire
+from producers.events.units import us
+from streams.cells import DAYS_KEPT, Cells
+from streams.clients import Clients, ClientStore, InMemoryClientStore, Page
+from streams.errors import RulesChanged, StateError
+from streams.fold.calls import CHANNEL as CALLS
+from streams.fold.calls import LONGEST
+from streams.fold.context import Context
+from streams.fold.handlers import HANDLERS, keep
+from streams.fold.rules import Rules
+from streams.fold.state import DUPLICATE, FOLDED
+
+VERSION = 1
+"""Of the encoded state. A worker that restores another version says so and stops."""
+PARTITION_KEY = b"p"
+"""Key of the partition's own record among the clients: fence, time, version, rules."""
+SWEEP_DAYS = 30
+"""Days of partition time between two sweeps of what is forgotten."""
+SWEEP_PAGES = 1000
+"""Pages looked at per cut while a sweep is under way."""
+
+_CLIENT, _COST = b"c", b"k"
+_LOOKAHEAD_MS = intake.AHEAD_MS
+_encode = msgspec.msgpack.Encoder().encode
+_decode_own = msgspec.msgpack.Decoder(tuple[int, str, int, int]).decode
+
+
+class Record(Protocol):
+    """What is read of a Kafka record (aiokafka's ConsumerRecord has it). `timestamp`: ms, negative when unknown."""
+
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
+
+
+class RefusedRecord(NamedTuple):
+    """A record that could not be used, as it came, with the contract's reason and one line of detail."""
+
+    record: Any
+    reason: str
+    detail: str
+
+
+@dataclass(slots=True)
+class Counts:
+    """What happened since the worker last looked; it takes the numbers and puts a new one in place."""
+
+    folded: dict[str, int] = field(default_factory=dict)
+    """By event type."""
+    refused: dict[str, int] = field(default_factory=dict)
+    """By reason."""
+    duplicates: int = 0
+    stale: int = 0
+    skipped: int = 0
+    """At or below the fence: folded before a restart."""
+
+
+class Cut(NamedTuple):
+    """All that changed since the cut before, encoded, as of `fence`. A value of None removes its key."""
+
+    fence: int
+    time: int
+    cells: list[tuple[bytes, bytes | None]]
+    clients: list[tuple[bytes, bytes | None]]
+    """Pages of clients, and last the partition's own record."""
+
+
+class ViewUpdate(NamedTuple):
+    """Parts for Redis as of `fence`. Payloads are encoded by `metrics.view.encode_part`; None: remove the field."""
+
+    fence: int
+    time: int
+    cells: dict[tuple[str, int], dict[bytes, bytes | None]]
+    """(kind, bucket) → field (`metrics.view.field`) → payload."""
+    waiting: list[Waiting] | None
+    """All who wait in this partition; None when that did not change."""
+
+
+class Partition:
+    """One partition's clients and cells, a function of its log alone.
+
+    fence: offset of the last record folded or refused, -1 before any.
+    time: partition time, us: the greatest envelope time folded, 0 before any.
+    """
+
+    def __init__(self, number: int, partitions: int, rules: Rules, store: ClientStore | None = None) -> None:
+        self.number = number
+        self.partitions = partitions
+        self.fence = -1
+        self.counts = Counts()
+        self._rules = rules
+        self._out = Context(rules)
+        self._cells = Cells(number, self._out.deltas, rules.local)
+        self._clients = Clients(InMemoryClientStore() if store is None else store)
+        self._next_day = 0
+        self._next_leave = 0
+        self._swept_day = 0
+        self._sweep: Iterator[bytes] | None = None
+
+    @property
+    def time(self) -> int:
+        """Partition time, us."""
+        return self._out.time
+
+    # -- folding
+
+    def fold(self, records: Sequence[Record]) -> list[RefusedRecord]:
+        """Fold records in log order; gives those that the contract does not allow."""
+        refused: list[RefusedRecord] = []
+        counts = self.counts
+        folded = counts.folded
+        out = self._out
+        decode, handlers = wire.decode, HANDLERS
+        for record in records:
+            offset = record.offset
+            if offset <= self.fence:
+                counts.skipped += 1
+                continue
+            self.fence = offset
+            try:
+                value, key, timestamp = record.value, record.key, record.timestamp
+                if value is not None and len(value) > intake.MAX_BYTES:
+                    intake.check_size(value)
+                event = decode(value)
+                page = self._page(event, key)
+                at = us(event.time)
+                if at > (timestamp + _LOOKAHEAD_MS) * 1000 and timestamp >= 0:
+                    intake.check_clock(event, timestamp)
+            except Refused as error:
+                refused.append(RefusedRecord(record, error.reason, error.detail))
+                counts.refused[error.reason] = counts.refused.get(error.reason, 0) + 1
+                continue
+            if at > out.time:
+                out.time = at
+                if at >= self._next_day:
+                    self._turn_day()
+            outcome = handlers[type(event)](page, event, at, out)
+            if outcome == FOLDED:
+                kind = event.type
+                folded[kind] = folded.get(kind, 0) + 1
+            elif outcome == DUPLICATE:
+                counts.duplicates += 1
+            else:
+                counts.stale += 1
+        return refused
+
+    def _page(self, event: wire.Event, key: bytes | None) -> Page:
+        """The client's page, after the checks of the record's key; those of its partition once per client."""
+        key = intake.check_key(event, key)
+        name = (_COST if type(event) is wire.CostBooked else _CLIENT) + key
+        page = self._clients.find(name)
+        if page is None:
+            intake.check_partition(key, self.number, self.partitions)
+            page = self._clients.create(name)
+        return page
+
+    def _turn_day(self) -> None:
+        out, local = self._out, self._rules.local
+        day = local.reached(out.time)
+        out.horizon_day = day - DAYS_KEPT
+        out.horizon = local.start(out.horizon_day)
+        self._next_day = local.start(day + 1)
+
+    # -- what changed
+
+    def cut(self) -> Cut:
+        """Everything that changed since the last cut, encoded."""
+        out = self._out
+        self._cells.roll_up(out.time, out.horizon_day)
+        self._forget()
+        clients = self._clients.cut()
+        own = (VERSION, self._rules.signature, self.fence, out.time)
+        clients.append((PARTITION_KEY, _encode(own)))
+        return Cut(self.fence, out.time, self._cells.cut(), clients)
+
+    def view(self) -> ViewUpdate:
+        """What changed since the last call, for Redis."""
+        out = self._out
+        self._cells.roll_up(out.time, out.horizon_day)
+        waiting = None
+        if self._clients.waits_changed or out.time >= self._next_leave:
+            self._clients.waits_changed = False
+            waiting = self._waiting()
+        return ViewUpdate(self.fence, out.time, self._cells.changes(), waiting)
+
+    def everything(self) -> Iterator[ViewUpdate]:
+        """All that is held, a bucket at a time; the first carries who waits.
+
+        What is folded before the last was taken comes with `view` as well; the fence stays that of the start.
+        """
+        out = self._out
+        self._cells.roll_up(out.time, out.horizon_day)
+        fence, time = self.fence, out.time
+        yield ViewUpdate(fence, time, {}, self._waiting())
+        for where, parts in self._cells.everything():
+            yield ViewUpdate(fence, time, {where: parts}, None)
+
+    def _waiting(self) -> list[Waiting]:
+        """Who waits at partition time; calls that rang for an hour have left."""
+        waits = self._clients.waiting
+        gone = [key for key, (channel, *_, since) in waits.items() if channel == CALLS and since + LONGEST <= self.time]
+        for key in gone:
+            del waits[key]
+        calls = [since for channel, *_, since in waits.values() if channel == CALLS]
+        self._next_leave = min(calls) + LONGEST if calls else 1 << 62
+        return sorted(Waiting(*wait) for wait in waits.values())
+
+    # -- forgetting
+
+    def _forget(self) -> None:
+        """Free what is forgotten, some pages per cut, when a month of partition time has passed."""
+        if self._sweep is None:
+            if self._out.horizon_day < self._swept_day + SWEEP_DAYS:
+                return
+            self._swept_day = self._out.horizon_day
+            self._sweep = self._clients.store.keys()
+        for _ in range(SWEEP_PAGES):
+            key = next(self._sweep, None)
+            if key is None:
+                self._sweep = None
+                return
+            self._clients.sweep(key, lambda root, name, raw: keep(root, name, raw, self._out))
+
+    # -- restoring
+
+    def restore_clients(self, pairs: Iterable[tuple[bytes, bytes | None]], *, stored: bool = False) -> None:
+        """Take over clients as cuts gave them, later ones win; `stored`: the store holds them already.
+
+        Raises StateError for what cannot be read, RulesChanged for what was counted by other rules.
+        """
+        try:
+            self._clients.restore(self._without_own(pairs), stored=stored)
+        except msgspec.MsgspecError as error:
+            raise StateError(f"a client cannot be read: {error}") from error
+
+    def _without_own(self, pairs: Iterable[tuple[bytes, bytes | None]]) -> Iterator[tuple[bytes, bytes | None]]:
+        for key, value in pairs:
+            if key != PARTITION_KEY:
+                yield key, value
+            elif value is not None:
+                self._restore_own(value)
+
+    def _restore_own(self, value: bytes) -> None:
+        version, signature, fence, time = _decode_own(value)
+        if version != VERSION:
+            raise StateError(f"the state has version {version}, this worker reads {VERSION}; choose a new SALES_APP_ID")
+        if signature != self._rules.signature:
+            raise RulesChanged(signature, self._rules.signature)
+        if fence > self.fence:
+            self.fence = fence
+            self._out.time = time
+            if time:
+                self._turn_day()
+                self._swept_day = self._out.horizon_day
+
+    def restore_cells(self, pairs: Iterable[tuple[bytes, bytes | None]]) -> None:
+        """Take over cells as cuts gave them; later ones win. Raises StateError."""
+        self._cells.restore(pairs)
