@@ -36,7 +36,7 @@ def tell_chat(script: Script, at_us: int) -> tuple[str, str]:
 
     now = _greeting(script, at_us, line)
     if rng.random() < 0.04:  # nobody found the time
-        line(now + int((4 + rng.random() * 16) * MINUTE), None, _CLOSED)
+        line(now + int((2 + rng.random() * 5) * MINUTE), None, _CLOSED)
         return chat, client
     rounds = 1 + min(3, int(rng.expovariate(0.9)))
     for turn in range(rounds):

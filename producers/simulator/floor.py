@@ -7,6 +7,7 @@ restart needs no memory, and what is sent twice has the same ids.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from operator import itemgetter
 from random import Random
 from typing import Any
 
@@ -95,7 +96,7 @@ class Floor:
         number = min(early, short)
         while end_us is None or number * self.slice < end_us:
             self._tell(number, short=number >= short)
-            lines = sorted(self._pending.pop(number, ()))
+            lines = sorted(self._pending.pop(number, ()), key=_place)
             for line in lines:
                 if self._watch:
                     self._watch(line)
@@ -146,6 +147,9 @@ class Floor:
                     pending[slot].append(line)
                 else:
                     pending[slot] = [line]
+
+
+_place = itemgetter(0, 1)
 
 
 def key_of(event: Event) -> str:

@@ -18,7 +18,7 @@ from producers.simulator.floor import EVENTS_PER_DAY, Event, Floor, Setup, momen
 from producers.simulator.rhythm import DAY, MINUTE, SECOND
 from producers.simulator.script import HORIZON, Line, Script
 
-_CALLS, _CHATS = 0.0018, 0.004
+_CALLS, _CHATS = 0.0018, 0.002
 """Additional ones begun a second for each manager, at an average hour."""
 _EVENTS_A_CALL, _EVENTS_A_CHAT = 2.8, 6.5
 _EDIT_EVERY = 300.0
@@ -64,7 +64,7 @@ class LiveFloor:
         while end_us is None or minute * MINUTE < end_us:
             begin = minute * MINUTE
             pending += [line for line in self._minute(begin) if line.publish_us >= start_us]
-            pending.sort()
+            pending.sort(key=lambda line: line[:2])
             due = [line for line in pending if line.publish_us < begin + MINUTE]
             del pending[: len(due)]
             for line in due:
@@ -101,13 +101,16 @@ class LiveFloor:
         """Change the amount of open deals a little, as people do while they negotiate."""
         deals = list(self._open)
         for at in sorted(moments_) if deals else []:
-            line, version = self._open[deals[int(script.rng.random() * len(deals))]]
-            version += 1 + (at - line.at_us) // SECOND
-            if at <= line.at_us or version % STEP < version - int(line.sequence or 0):
-                continue  # so long after the stage began that the next version of the story is near
+            deal = deals[int(script.rng.random() * len(deals))]
+            line, latest = self._open[deal]
+            base = int(line.sequence or 0)
+            version = base + 1 + (at - line.at_us) // SECOND
+            if at <= line.at_us or version <= latest or version - base >= STEP:
+                continue  # edited this second, or so long in its stage that the next version's number is near
+            self._open[deal] = (line, version)
             amount = float(line.data["amount"]) * (0.98 + 0.04 * script.rng.random())
             data = line.data | {"amount": f"{round(amount)}.00"}
-            id_ = f"{data['deal_id']}-e{version}"
+            id_ = f"{deal}-e{version}"
             script.say(at, line.type, id_, data, sequence=f"{version:012d}", steady=True)
 
     def _notice(self, script: Script, moments_: list[int]) -> None:

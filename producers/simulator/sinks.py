@@ -9,6 +9,7 @@ from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait
 
 from producers.events import REFERENCE_TYPES
 from producers.publisher import SalesPublisher
+from producers.simulator.errors import GatewayRefused
 from producers.simulator.floor import Event
 
 _encode = msgspec.json.Encoder()
@@ -59,17 +60,26 @@ class GatewaySink:
         self._url = url
 
     async def send(self, batch: Sequence[tuple[str, Event]]) -> None:
-        """Post the events, some hundred a request."""
+        """Post the events, some hundred a request. Raises GatewayRefused."""
         for begin in range(0, len(batch), _GATEWAY_BATCH):
             body = _encode.encode([event for _, event in batch[begin : begin + _GATEWAY_BATCH]])
-            async for attempt in AsyncRetrying(
-                retry=retry_if_exception(_passing),
-                wait=wait_exponential_jitter(initial=0.2, max=10),
-                stop=stop_after_attempt(20),
-                reraise=True,
-            ):
-                with attempt:
-                    await self._post(body)
+            try:
+                await self._patiently(body)
+            except httpx.HTTPStatusError as error:
+                words = error.response.text[:300]
+                raise GatewayRefused(f"{self._url} answers {error.response.status_code}: {words}") from error
+            except httpx.TransportError as error:
+                raise GatewayRefused(f"{self._url} cannot be reached: {error}") from error
+
+    async def _patiently(self, body: bytes) -> None:
+        async for attempt in AsyncRetrying(
+            retry=retry_if_exception(_passing),
+            wait=wait_exponential_jitter(initial=0.2, max=5),
+            stop=stop_after_attempt(8),
+            reraise=True,
+        ):
+            with attempt:
+                await self._post(body)
 
     async def _post(self, body: bytes) -> None:
         headers = {"content-type": "application/cloudevents-batch+json"}

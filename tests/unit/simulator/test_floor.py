@@ -1,0 +1,121 @@
+"""The floor follows from its seed alone, whoever asks for which part of it."""
+
+from itertools import islice, pairwise
+
+import msgspec
+import pytest
+
+from producers.events.intake import check_clock, check_key
+from producers.events.wire import decode, decode_reference
+from producers.simulator.floor import Floor, Setup, key_of
+from producers.simulator.live import LiveFloor, load_floor
+from producers.simulator.plans import reference
+from producers.simulator.rhythm import DAY, HOUR, MINUTE, SECOND
+
+NOON = 1_795_435_200_000_000  # Monday 2026-11-23 12:00 UTC
+SETUP = Setup(seed=5, managers=12, zone="Europe/Moscow")
+
+encode = msgspec.json.encode
+
+
+def test_same_seed_same_bytes():
+    """Two floors of one seed are the same to the byte; another seed is another floor."""
+    one = [encode(pair) for pair in Floor(SETUP).events(NOON - 2 * DAY, NOON)]
+    two = [encode(pair) for pair in Floor(SETUP).events(NOON - 2 * DAY, NOON)]
+    other = [encode(pair) for pair in Floor(Setup(seed=6, managers=12)).events(NOON - 2 * DAY, NOON)]
+    assert one == two
+    assert one != other
+
+
+@pytest.mark.parametrize("cut", [NOON - DAY, NOON - 7 * HOUR - 1234, NOON - 1])
+def test_any_split_is_the_same_stream(cut):
+    """A stream cut in two at any moment, by two floors that know nothing of each other, is the whole one."""
+    whole = list(Floor(SETUP).events(NOON - 2 * DAY, NOON))
+    parts = [*Floor(SETUP).events(NOON - 2 * DAY, cut), *Floor(SETUP).events(cut, NOON)]
+    assert parts == whole
+
+
+def test_in_order_of_publishing_and_nothing_early():
+    """Events come in the order of publishing, and none is published before it happened."""
+    events = list(Floor(SETUP).events(NOON - 3 * DAY, NOON))
+    assert all(a[0] <= b[0] for a, b in pairwise(events))
+    for moment, event in events:
+        check_clock(decode(encode(event)), moment // 1000 - 600_000)  # would pass ten minutes earlier still
+
+
+def test_every_event_keeps_the_contract():
+    """Intake takes every event of every layer, under the key that the simulator gives it."""
+    streams = [
+        Floor(SETUP).events(NOON - 20 * DAY, NOON),
+        Floor(Setup(seed=2, managers=7, currency="USD", always_open=False)).events(NOON - 9 * DAY, NOON),
+        islice(LiveFloor(SETUP, 20, NOON).events(NOON), 3000),
+        islice(load_floor(SETUP, 100).events(NOON), 3000),
+    ]
+    types = set()
+    for stream in streams:
+        for _, event in stream:
+            decoded = decode(encode(event))
+            check_key(decoded, key_of(event).encode())
+            types.add(event["type"])
+    assert len(types) == 15
+
+
+def test_reference_keeps_the_contract_and_repeats_itself():
+    """People, plans and rates are valid under their keys, and the same again have the same ids."""
+    floor = Floor(SETUP)
+    records = list(reference(floor, NOON - 60 * DAY, NOON, NOON))
+    assert records == list(reference(Floor(SETUP), NOON - 60 * DAY, NOON, NOON))
+    assert len({key for key, _ in records}) == len(records)
+    for key, event in records:
+        assert decode_reference(encode(event)).key == key
+    tomorrow = list(reference(floor, NOON - 60 * DAY, NOON + DAY, NOON))
+    ids = {event["id"] for _, event in records}
+    assert {key.split(":")[0] for key, event in tomorrow if event["id"] not in ids} == {"rate"}
+
+
+def test_live_rate_holds():
+    """While somebody watches, the floor makes the rate that was asked for, and clients wait."""
+    stream = LiveFloor(Setup(seed=1, managers=40), 20, NOON).events(NOON, NOON + 10 * MINUTE)
+    events = list(stream)
+    assert len(events) == pytest.approx(20 * 600, rel=0.15)
+    waiting: set[str] = set()
+    seen = []
+    for _, event in events:
+        data = event["data"]
+        if event["type"] == "sales.chat.message.v1" and data["author"] == "client":
+            waiting.add(data["chat_id"])
+        elif event["type"] == "sales.chat.closed.v1" or data.get("author") == "manager":
+            waiting.discard(data["chat_id"])
+        seen.append(len(waiting))
+    assert 1 <= sum(seen[2000:]) / len(seen[2000:]) <= 20
+
+
+def test_live_adds_nothing_to_totals_of_money():
+    """What is added live creates no deal, closes none and moves no money."""
+    base = {e["id"] for _, e in Floor(SETUP).events(NOON, NOON + HOUR)}
+    for _, event in LiveFloor(SETUP, 20, NOON).events(NOON, NOON + HOUR):
+        if event["id"] not in base:
+            assert event["type"].split(".")[1] in ("call", "chat", "deal", "rating")
+            assert event["data"].get("status", "open") == "open"
+
+
+def test_live_edits_stand_between_versions():
+    """An edited deal stays the deal it was, and the next version of its story still counts after it."""
+    versions: dict[str, str] = {}
+    edits = 0
+    seen = set()
+    for _, event in LiveFloor(SETUP, 30, NOON - DAY).events(NOON - DAY, NOON - DAY + 2 * HOUR):
+        if event["type"] == "sales.deal.changed.v1":
+            if "-e" in event["id"] and event["id"] not in seen:
+                edits += 1
+                assert event["sequence"] > versions.get(event["data"]["deal_id"], "")
+            seen.add(event["id"])
+            versions[event["data"]["deal_id"]] = max(event["sequence"], versions.get(event["data"]["deal_id"], ""))
+    assert edits > 100
+
+
+def test_load_has_its_rate_at_once():
+    """A floor for measuring makes its rate from the first minute."""
+    events = list(load_floor(SETUP, 200).events(NOON, NOON + 2 * MINUTE))
+    assert len(events) / 120 == pytest.approx(200, rel=0.2)
+    assert max(moment for moment, _ in events) < NOON + 2 * MINUTE + SECOND
