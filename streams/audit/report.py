@@ -92,6 +92,5 @@ class Report:
 
 
 def _line(difference: Difference) -> str:
-    return (
-        f"different       {difference.where}: shown {difference.shown or 'nothing'}, log {difference.log or 'nothing'}"
-    )
+    where, shown, log = difference
+    return f"different       {where}: shown {shown or 'nothing'}, log {log or 'nothing'}"

@@ -90,7 +90,7 @@ class PlainClient:
                 return _keep_greater(self.latest, name_of(event), event)
 
     def _forget(self, time: int) -> None:
-        today = self.rules.day(time)
+        today = self.rules.reached(time)
         for name in [name for name, event in self.latest.items() if not self._is_known(event, today)]:
             del self.latest[name]
         for lead in [lead for lead, held in self.leads.items() if not held.is_known(today, self.rules)]:
@@ -159,14 +159,10 @@ class PlainClient:
 
 
 def _last(event: Entity) -> int:
-    """The last moment (us) that an entity counts at; its own time when it counts nowhere."""
-    match event:
-        case wire.CallEnded():
-            return max(moment(event.time), calls.response_at(event) or 0)
-        case wire.DealChanged(data=deal):
-            return moment(max(deal.created_at, deal.closed_at or deal.created_at))
-        case _:
-            return moment(event.time)
+    """The last moment (us) that an entity's latest version speaks of."""
+    data = event.data
+    moments = (event.time, *(getattr(data, name, None) for name in ("answered_at", "created_at", "closed_at")))
+    return max(moment(at) for at in moments if at is not None)
 
 
 def _keep_greater(held: dict[Name, Kept], name: Name, event: Kept) -> str:

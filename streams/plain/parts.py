@@ -62,7 +62,7 @@ def is_kept(kind: str, bucket: int, time: int, rules: Rules) -> bool:
         case "h":
             return bucket * SECOND + _HOURS_KEPT > time
         case "d":
-            return bucket >= rules.day(time) - KEPT_DAYS
+            return bucket >= rules.reached(time) - KEPT_DAYS
         case _:
             return True
 

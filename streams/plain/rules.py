@@ -48,6 +48,12 @@ class Rules:
         """The local day of a moment, as an ordinal."""
         return self.local(moment).toordinal()
 
+    def reached(self, moment: int) -> int:
+        """The latest local day seen by a moment: where clocks go back over midnight, it does not go back."""
+        if not self.local(moment).fold:
+            return self.day(moment)
+        return max(self.day(moment - minutes * 60 * 10**6) for minutes in range(180))
+
     def hour(self, moment: int) -> int:
         """The start of the local hour of a moment, in UTC seconds."""
         start = self.local(moment).replace(minute=0, second=0, microsecond=0)

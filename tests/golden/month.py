@@ -1,0 +1,73 @@
+"""The hand-written month: its events, its settings, and the numbers worked out by hand."""
+
+import re
+from collections import defaultdict
+from datetime import datetime
+from decimal import Decimal
+from fractions import Fraction
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from producers.events import wire
+from streams.plain.calendar import read
+from streams.plain.exact import moment
+from streams.plain.rules import Rules
+from streams.plain.series import Series, series
+
+FOLDER = Path(__file__).parent
+ZONE = ZoneInfo("Europe/Moscow")
+CALENDAR = FOLDER / "calendar.yaml"
+NOW = moment(datetime(2026, 11, 30, 11, tzinfo=ZONE))
+RULES = Rules(ZONE, read(CALENDAR, ZONE), ready_stages=frozenset({"CONTRACT"}), ready_probability=Decimal("0.7"))
+_LINE = re.compile(r"(\w+)\{(.*)\} (\S+)")
+_LABEL = re.compile(r'(\w+)="([^"]*)"')
+
+
+def event_lines() -> list[bytes]:
+    """The values of the records, in log order."""
+    return (FOLDER / "month.jsonl").read_bytes().splitlines()
+
+
+def reference_lines() -> list[bytes]:
+    """The values of the reference records."""
+    return (FOLDER / "reference.jsonl").read_bytes().splitlines()
+
+
+def events() -> list[wire.Event]:
+    """The events, in log order."""
+    return [wire.decode(line) for line in event_lines()]
+
+
+def expected() -> dict[Series, Fraction]:
+    """The numbers worked out by hand."""
+    found: dict[Series, Fraction] = {}
+    for line in (FOLDER / "month.txt").read_text().splitlines():
+        if line and not line.startswith("#"):
+            matched = _LINE.fullmatch(line)
+            assert matched is not None, line
+            name, labels, value = matched.groups()
+            found[series(name, dict(_LABEL.findall(labels)))] = Fraction(value)
+    return found
+
+
+def is_told(one: Series) -> bool:
+    """Whether month.txt tells all of this series: month, 90 days and now, without buckets."""
+    labels = dict(one.labels)
+    return not one.name.endswith("_bucket") and labels.get("window") in {None, "month", "90d"} | (
+        {"quarter", "year"} if one.name.startswith(("sales_plan", "sales_working")) else set()
+    )
+
+
+def totals(shown: dict[Series, Fraction]) -> dict[str, Fraction]:
+    """Sums over all managers of the month (or of now) by family and, where it matters, one label."""
+    found: defaultdict[str, Fraction] = defaultdict(Fraction)
+    for one, value in shown.items():
+        labels = dict(one.labels)
+        if labels.get("window") in (None, "month") and labels.get("period") in (None, "current"):
+            found[one.name] += value
+            for name in ("outcome", "temperature", "age"):
+                if name in labels:
+                    found[f"{one.name} {labels[name]}"] += value
+        elif labels.get("window") == "90d":
+            found[f"{one.name} 90d"] += value
+    return found
