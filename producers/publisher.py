@@ -75,9 +75,13 @@ class SalesPublisher:
         await self.close()
 
     async def start(self) -> None:
-        """Connect. Raises `KafkaUnavailable`, or `KafkaRejected` when the login is refused."""
+        """Connect. Raises `KafkaUnavailable`, or `KafkaRejected` when the login cannot work."""
+        try:
+            options = self._settings.client_options()
+        except OSError as error:
+            raise KafkaRejected(f"a certificate file of SALES_KAFKA_SSL_* cannot be used: {error}") from error
         producer = AIOKafkaProducer(
-            **self._settings.client_options(),
+            **options,
             acks="all",
             enable_idempotence=True,
             compression_type=self._compression,

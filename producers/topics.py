@@ -74,7 +74,11 @@ async def ensure(settings: KafkaSettings, extra: Iterable[TopicSpec] = ()) -> To
     """
     wanted = {spec.name: spec for spec in (*specs(settings), *extra)}
     try:
-        admin = AIOKafkaAdminClient(**settings.client_options())
+        options = settings.client_options()
+    except OSError as error:
+        raise TopicsError(f"a certificate file of SALES_KAFKA_SSL_* cannot be used: {error}") from error
+    try:
+        admin = AIOKafkaAdminClient(**options)
         await admin.start()
     except (KafkaError, OSError) as error:
         raise TopicsError(f"Kafka at {settings.kafka_servers} cannot be reached: {error}") from error

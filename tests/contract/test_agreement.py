@@ -144,3 +144,17 @@ def test_encoding_is_the_inverse_of_decoding(event: Json):
     decoded = decode(encode(event))
     assert decode(wire.encode(decoded)) == decoded
     assert decode(parse(encode(event)).to_json()) == decoded
+
+
+@given(any_events(), st.integers(0, 10**12 - 1), st.integers(6, 12))
+def test_finer_fractions_are_cut_on_the_fast_path(event: Json, fraction: int, digits: int):
+    """Nanoseconds (Go and Java write them) neither round up nor cost the slow path, unless the name is disguised."""
+    reference = event["type"] in REFERENCE_TYPES
+    event["time"] = f"2026-12-31T23:59:59.{fraction:012}"[: 20 + digits] + "Z"
+    event["id"] = f"at-2026-12-31T23:59:59.{fraction:012}Z"
+    value = encode(event)
+    if agree(value, reference=reference):
+        decoded = (wire.decode_reference if reference else wire.decode)(value)
+        assert decoded.id == event["id"]
+        assert decoded.time.microsecond == fraction // 10**6
+    agree(value.replace(b'"time"', b'"\\u0074ime"'), reference=reference)

@@ -12,7 +12,7 @@ from producers.events.json_text import SHALLOW_BYTES, readable
 from producers.events.wire.calls import CallAnswered, CallEnded, CallStarted
 from producers.events.wire.chats import ChatClosed, ChatHandedOff, ChatMessage
 from producers.events.wire.deals import DealChanged, DealDeleted, InvoiceChanged, LeadChanged
-from producers.events.wire.envelope import Envelope, in_range, known_source
+from producers.events.wire.envelope import SOURCES, Envelope, in_range, known_source
 from producers.events.wire.payments import CostBooked, PaymentReceived, PaymentRefunded
 from producers.events.wire.reference import ManagerChanged, PlanSet, RateSet
 from producers.events.wire.service import MeetingHeld, RatingGiven
@@ -83,7 +83,11 @@ def fast(value: bytes | None, decoder: "msgspec.json.Decoder[E_]") -> E_ | None:
         event = decoder.decode(value)
     except (msgspec.DecodeError, RecursionError):
         return None
-    if event.sound() and known_source(event.source) and in_range(event.time):
+    if (
+        event.sound()
+        and (event.source in SOURCES or known_source(event.source))
+        and (2000 < event.time.year < 9998 or in_range(event.time))
+    ):
         return event
     return None
 

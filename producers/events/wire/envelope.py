@@ -11,7 +11,9 @@ Id = Annotated[str, Meta(min_length=1, max_length=ID_LENGTH)]
 Moment = Annotated[datetime, Meta(tz=True)]
 
 _MOST_REMEMBERED = 10_000
-_sources: set[str] = set()
+_LONGEST_REMEMBERED = 256
+SOURCES: set[str] = set()
+"""Sources known to be URI-references."""
 _currencies: set[str] = set()
 
 
@@ -45,13 +47,14 @@ class Envelope(Struct, frozen=True, gc=False, omit_defaults=True, kw_only=True, 
 
 def known_source(source: str) -> bool:
     """Whether `source` is a URI-reference. Few systems send many events, so verdicts are remembered."""
-    if source in _sources:
+    if source in SOURCES:
         return True
     if not is_source(source):
         return False
-    if len(_sources) >= _MOST_REMEMBERED:
-        _sources.clear()
-    _sources.add(source)
+    if len(source) <= _LONGEST_REMEMBERED:
+        if len(SOURCES) >= _MOST_REMEMBERED:
+            SOURCES.clear()
+        SOURCES.add(source)
     return True
 
 
