@@ -1,4 +1,4 @@
-"""The cells of one partition: sums rolled up into local minutes, hours and days, kept by partition time, encoded when cold.
+"""The cells of one partition: sums rolled up into local minutes, hours and days, and kept by partition time.
 
 What a kept cell holds depends on the log alone, not on when sums were rolled up: partition time never falls, so a
 bucket that is kept now was kept at every roll-up before, and one that is past its time goes as a whole.

@@ -126,7 +126,7 @@ class Page:
         page.touch()
 
     def _leaf(self, name: str) -> "Page":
-        hashed = xxh3_64_intdigest(name)
+        hashed = _hash(name)
         page = self
         while page.split:
             page = self.pool.below(page, hashed & 3)
@@ -144,7 +144,7 @@ class Page:
         self.split = True
         depth = 2 * len(self.path)
         for name, entity in self.entities.items():
-            page = self.pool.below(self, xxh3_64_intdigest(name) >> depth & 3)
+            page = self.pool.below(self, _hash(name) >> depth & 3)
             page.entities[name] = entity
             if name in self.waits:
                 page.waits[name] = self.waits[name]
@@ -154,7 +154,11 @@ class Page:
 
 
 class Clients:
-    """All pages of a partition. `waiting`: (root key, entity) → who waits; `waits_changed` since it was last looked at."""
+    """All pages of a partition.
+
+    waiting: (root key, entity) → who waits.
+    waits_changed: whether that is new; who reads it sets it back.
+    """
 
     def __init__(self, store: ClientStore, hot: int = HOT_PAGES) -> None:
         self.store = store
@@ -251,6 +255,10 @@ class Clients:
             root = _root_of(key)
             for name, wait in _decode(raw)[0].items():
                 self.wait(root, name, wait)
+
+
+def _hash(name: str) -> int:
+    return xxh3_64_intdigest(name.encode())
 
 
 def _root_of(key: bytes) -> bytes:

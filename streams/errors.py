@@ -2,7 +2,7 @@
 
 StreamsError
 ├── StateError          what was restored cannot be used
-│   └── RulesChanged    … because it was counted by other rules (zone, calendar, targets); replay under a new application id
+│   └── RulesChanged    … because it was counted by other rules; replay under a new application id
 └── WorkerError         the worker cannot start or go on
     ├── ChangelogError  what was folded could not be made durable
     └── OwnershipLost   another worker owns the partition

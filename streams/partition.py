@@ -19,6 +19,7 @@ import msgspec
 from metrics.view import Waiting
 from producers.errors import Refused
 from producers.events import intake, wire
+from producers.events.rules import AHEAD_MS, MAX_BYTES
 from producers.events.units import us
 from streams.cells import DAYS_KEPT, Cells
 from streams.clients import Clients, ClientStore, InMemoryClientStore, Page
@@ -40,7 +41,6 @@ SWEEP_PAGES = 1000
 """Pages looked at per cut while a sweep is under way."""
 
 _CLIENT, _COST = b"c", b"k"
-_LOOKAHEAD_MS = intake.AHEAD_MS
 _encode = msgspec.msgpack.Encoder().encode
 _decode_own = msgspec.msgpack.Decoder(tuple[int, str, int, int]).decode
 
@@ -140,12 +140,12 @@ class Partition:
             self.fence = offset
             try:
                 value, key, timestamp = record.value, record.key, record.timestamp
-                if value is not None and len(value) > intake.MAX_BYTES:
+                if value is not None and len(value) > MAX_BYTES:
                     intake.check_size(value)
                 event = decode(value)
                 page = self._page(event, key)
                 at = us(event.time)
-                if at > (timestamp + _LOOKAHEAD_MS) * 1000 and timestamp >= 0:
+                if at > (timestamp + AHEAD_MS) * 1000 and timestamp >= 0:
                     intake.check_clock(event, timestamp)
             except Refused as error:
                 refused.append(RefusedRecord(record, error.reason, error.detail))

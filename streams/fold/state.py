@@ -66,7 +66,15 @@ class Ringing(msgspec.Struct, array_like=True, omit_defaults=True, gc=False):
 
 
 class Chat(msgspec.Struct, array_like=True, omit_defaults=True, gc=False):
-    """A chat. `waiting`: since when the client waits; `writer`: the last manager who wrote; `seen`: hashes, 8 bytes each."""
+    """A chat.
+
+    last: when something last happened in it.
+    seen: hashes of its latest events, 8 bytes each.
+    waiting: since when the client waits.
+    bot: whether a bot wrote since the last manager's message, hand-off or closing.
+    responded: whether a response was given since it began or was closed.
+    manager, team: who last wrote.
+    """
 
     last: int
     seen: bytes = b""
@@ -82,12 +90,20 @@ class Chat(msgspec.Struct, array_like=True, omit_defaults=True, gc=False):
         return self.waiting is not None
 
 
-class Lead(Record, gc=False):
+class Lead(msgspec.Struct, array_like=True, omit_defaults=True, gc=False):
     """A lead: its version, until when it counts, and whether it was cold and has warmed."""
 
-    last: int = 0  # type: ignore[assignment, misc] - a stored moment instead of a computed one
-    cold: bool = False
-    warmed: bool = False
+    sequence: str
+    time: int
+    id: str
+    last: int
+    cold: bool
+    warmed: bool
+
+    @property
+    def pinned(self) -> bool:
+        """Never."""
+        return False
 
 
 class Deal(Record, gc=False):
@@ -107,10 +123,12 @@ class Deal(Record, gc=False):
 
     @property
     def last(self) -> int:
+        """The latest of change, creation and closing."""
         return max(self.time, self.created, self.closed or 0)
 
     @property
     def pinned(self) -> bool:
+        """Open and won deals are kept for ever."""
         return self.status in {"open", "won"}
 
 
@@ -133,10 +151,12 @@ class Invoice(Record, gc=False):
 
     @property
     def last(self) -> int:
+        """The latest of change and payments."""
         return max(self.time, self.latest)
 
     @property
     def pinned(self) -> bool:
+        """As long as it is issued."""
         return self.status == "issued"
 
 

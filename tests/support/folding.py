@@ -28,8 +28,15 @@ class Log:
     records: list["LogRecord"] = field(default_factory=list)
 
     def add(
-        self, kind: str, time: str, *, id: str | None = None, sequence: str | None = None, source: str = SOURCE, **data: Any
-    ) -> "LogRecord":  # fmt: skip
+        self,
+        kind: str,
+        time: str,
+        *,
+        id: str | None = None,  # noqa: A002 - the attribute's name
+        sequence: str | None = None,
+        source: str = SOURCE,
+        **data: Any,
+    ) -> "LogRecord":
         """Append an event of type `sales.<kind>.v1`; `client_id` is cl-1 unless given."""
         if not kind.startswith("cost."):
             data.setdefault("client_id", "cl-1")
