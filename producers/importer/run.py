@@ -90,7 +90,9 @@ class Import:
         now_ms: Callable[[], int],
         wanted: Callable[[], bool],
         advance: Callable[[int], None],
+        batch: int = BATCH,
     ) -> None:
+        self._batch = batch
         self._source = source
         self._format = format_
         self._publisher = publisher
@@ -108,7 +110,7 @@ class Import:
         if begin.end and not self._format.whole:
             self._format.begin(self._source)
         with self._rejects, self._opened(begin) as lines:
-            for batch in _batches(self._records(lines, begin)):
+            for batch in _batches(self._records(lines, begin), self._batch):
                 await self._send(batch)
                 if not self._wanted():
                     return False
@@ -154,11 +156,11 @@ class Import:
         self._advance(len(batch))
 
 
-def _batches(records: Iterator[Record]) -> Iterator[list[Record]]:
+def _batches(records: Iterator[Record], size: int) -> Iterator[list[Record]]:
     batch: list[Record] = []
     for record in records:
         batch.append(record)
-        if len(batch) >= BATCH:
+        if len(batch) >= size:
             yield batch
             batch = []
     if batch:
