@@ -41,6 +41,8 @@ def find(name: str) -> str | None:
 def _logging(function: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command the option --log-format, and set logging up before it runs."""
     signature = inspect.signature(function, eval_str=True)
+    if "log_format" in signature.parameters:
+        return function
     option = inspect.Parameter(
         "log_format", inspect.Parameter.KEYWORD_ONLY, default="text", annotation=Annotated[LogFormat, _LOG_FORMAT]
     )

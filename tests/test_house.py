@@ -1,0 +1,181 @@
+"""The house keeps its plan: who may import whom, what lies where, and what no committed file may say."""
+
+import ast
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from deploy.cli import COMMANDS, find
+
+ROOT = Path(__file__).resolve().parents[1]
+ROOMS = {
+    "producers": set(),
+    "metrics": set(),
+    "streams": {"producers", "metrics"},
+    "grafana": {"metrics"},
+    "deploy": {"producers", "metrics", "streams", "grafana"},
+}
+"""Room → other rooms that it may import."""
+CLOSED = {"streams": ("metrics.exporter",), "grafana": ("metrics.exporter",)}
+"""Room → parts of allowed rooms that are closed to it all the same."""
+TOP_LEVEL = {*ROOMS, "tests", "pyproject.toml", "docker-compose.yml", "README.md"}
+TEXT = {
+    ".py",
+    ".md",
+    ".toml",
+    ".yml",
+    ".yaml",
+    ".json",
+    ".txt",
+    ".in",
+    ".html",
+    ".css",
+    ".js",
+    ".lua",
+    ".sh",
+    ".env",
+    "",
+}
+REGISTRIES = re.compile(
+    r"(pypi\.org|pythonhosted\.org|repo1?\.maven\.org|registry\.npmjs|proxy\.golang|static\.crates)"
+)
+MACHINE = re.compile(r"(?<![\w.])/(work|root|home/(?!user\b|sales\b)\w+)/(?!\$)")
+
+
+def tracked() -> list[Path]:
+    """Files that are committed, or would be."""
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    return [path for name in listed.stdout.splitlines() if (path := ROOT / name).is_file()]
+
+
+def sources() -> list[Path]:
+    return [path for path in tracked() if path.suffix == ".py" and path.relative_to(ROOT).parts[0] in ROOMS]
+
+
+def imports(path: Path) -> Iterator[tuple[int, str]]:
+    """Line and full name of everything that a file imports, also inside functions."""
+    package = path.relative_to(ROOT).parent.parts
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = ".".join(package[: len(package) - node.level + 1]) if node.level else ""
+            module = ".".join(part for part in (base, node.module or "") if part)
+            yield from ((node.lineno, f"{module}.{alias.name}") for alias in node.names)
+
+
+def test_rooms_import_only_what_the_plan_allows() -> None:
+    """Data flows one way through the house; so do imports."""
+    wrong = []
+    for path in sources():
+        room = path.relative_to(ROOT).parts[0]
+        for line, name in imports(path):
+            target = name.split(".")[0]
+            closed = any(name == part or name.startswith(f"{part}.") for part in CLOSED.get(room, ()))
+            if (target in {*ROOMS, "tests"} and target != room and target not in ROOMS[room]) or closed:
+                wrong.append(f"{path.relative_to(ROOT)}:{line} imports {name}")
+    assert not wrong
+
+
+def test_third_party_imports_are_declared() -> None:
+    """What a room imports at run time is pinned under its own name, not by luck of another package's needs."""
+    import tomllib
+    from importlib.metadata import packages_distributions
+
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    lists = [project["dependencies"], *project["optional-dependencies"].values()]
+    declared = {re.split(r"[\[<>=!~; ]", entry)[0].lower().replace("_", "-") for entries in lists for entry in entries}
+    owners = packages_distributions()
+    missing = set()
+    for path in sources():
+        for _, name in imports(path):
+            top = name.split(".")[0]
+            if top in sys.stdlib_module_names or top in ROOMS:
+                continue
+            names = {owner.lower().replace("_", "-") for owner in owners.get(top, [top])}
+            if not names & declared:
+                missing.add(f"{top} ({path.relative_to(ROOT)})")
+    assert not missing
+
+
+def test_top_level_holds_only_what_was_agreed() -> None:
+    """A newcomer sees the way of the data, and nothing else."""
+    names = {path.relative_to(ROOT).parts[0] for path in tracked()}
+    assert {name for name in names if not name.startswith(".")} <= TOP_LEVEL
+
+
+def test_every_module_says_why_it_exists() -> None:
+    """The first statement of each module is its docstring."""
+    silent = [str(path.relative_to(ROOT)) for path in sources() if not ast.get_docstring(ast.parse(path.read_text()))]
+    assert not silent
+
+
+def test_modules_stay_small() -> None:
+    """Nobody has to scroll for long."""
+    long = {str(path.relative_to(ROOT)): count for path in sources() if (count := path.read_text().count("\n")) > 350}
+    assert not long
+
+
+@pytest.mark.parametrize(("what", "pattern"), [("a registry's host", REGISTRIES), ("a path of a machine", MACHINE)])
+def test_no_committed_file_names(what: str, pattern: re.Pattern[str]) -> None:
+    """A clone works anywhere, with any mirror."""
+    found = []
+    for path in tracked():
+        if path == Path(__file__) or path.suffix not in TEXT:
+            continue
+        for number, line in enumerate(path.read_text(errors="replace").splitlines(), 1):
+            if pattern.search(line):
+                found.append(f"{path.relative_to(ROOT)}:{number}: {line.strip()[:120]}")
+    assert not found, what
+
+
+def test_lock_files_are_pinned_and_hashed() -> None:
+    """Every requirement of a lock has one version and at least one hash, and nothing says where from."""
+    locks = sorted((ROOT / "deploy" / "requirements").glob("*.txt"))
+    assert locks
+    for lock in locks:
+        text = lock.read_text()
+        assert "://" not in text
+        assert "--index" not in text
+        assert "--find-links" not in text
+        for entry in re.split(r"\n(?=\S)", text.strip()):
+            assert re.match(r"[a-z0-9_.\-]+(\[[a-z,]+\])?==\S+", entry, re.IGNORECASE), entry[:80]
+            assert "--hash=sha256:" in entry, entry[:80]
+
+
+def test_locks_agree() -> None:
+    """The same version of a package in the image, in the stack and in the tests."""
+    versions: dict[str, set[str]] = {}
+    for lock in (ROOT / "deploy" / "requirements").glob("*.txt"):
+        for name, version, marker in re.findall(r"^([\w.\-]+)(?:\[.*?\])?==(\S+)(.*)", lock.read_text(), re.MULTILINE):
+            versions.setdefault(name + marker, set()).add(version)
+    assert not {name: found for name, found in versions.items() if len(found) > 1}
+
+
+@pytest.mark.parametrize("name", [name for name in COMMANDS if find(name)])
+def test_every_command_has_help_with_an_example(name: str) -> None:
+    """`--help` ends well, shows how the command is used, and knows --log-format."""
+    shown = help_of(name)
+    groups = (
+        re.findall(r"^│ ([a-z][\w-]*) ", shown.split("Commands", 1)[1], re.MULTILINE) if "Commands" in shown else []
+    )
+    for page in [help_of(name, group) for group in groups] or [shown]:
+        assert "Example: sales-pulse" in page
+        assert "--log-format" in page
+
+
+def help_of(*command: str) -> str:
+    from typer.testing import CliRunner
+
+    from deploy.cli import build
+
+    result = CliRunner().invoke(build(command), [*command, "--help"], env={"COLUMNS": "200", "TERM": "dumb"})
+    assert result.exit_code == 0, result.output
+    return result.output
