@@ -46,17 +46,20 @@ def held_invoice(client: Client, invoice_id: str, out: Context) -> Invoice:
     return known(client.get(INVOICE + invoice_id), decode_invoice, out.horizon) or Invoice("", 0, "")
 
 
-def pay(client: Client, invoice_id: str, at: int, currency: str, amount: int, out: Context) -> int:
-    """Add a payment (or take it back, with the opposite sign) to its invoice; gives the invoice's `issue`."""
+def pay(client: Client, invoice_id: str, at: int, currency: str, amount: int, n: int, out: Context) -> int:
+    """Add a payment to its invoice (n = 1) or take it back (-1); gives the invoice's `issue`, 0 when not issued."""
     held = held_invoice(client, invoice_id, out)
     count(held, out, -1)
     day = out.rules.local.day(at)
-    for i, (other, other_currency, paid) in enumerate(held.paid):
-        if other == day and other_currency == currency:
-            held.paid[i] = (day, currency, paid + amount)
-            break
-    else:
-        held.paid = [*held.paid, (day, currency, amount)]
+    paid, payments = n * amount, n
+    others = []
+    for one in held.paid:
+        if one[0] == day and one[1] == currency:
+            paid += one[2]
+            payments += one[3]
+        else:
+            others.append(one)
+    held.paid = [*others, (day, currency, paid, payments)] if payments else others
     held.latest = max(held.latest, at)
     count(held, out, 1)
     client.put(INVOICE + invoice_id, encode(held))
@@ -68,12 +71,12 @@ def count(invoice: Invoice, out: Context, n: int) -> None:
     if invoice.status != ISSUED:
         return
     owed = {invoice.currency: invoice.amount}
-    for _, currency, paid in invoice.paid:
+    for _, currency, paid, _ in invoice.paid:
         owed[currency] = owed.get(currency, 0) - paid
     due = out.rules.local.day(invoice.due)
     who = OPEN, invoice.manager, invoice.team
     out.add(*who, (_is_open, invoice.currency), n)
-    if any(amount for currency, amount in owed.items() if currency != invoice.currency):
+    if len(owed) > 1:
         out.add(*who, (_mixed, due, tuple(sorted(item for item in owed.items() if item[1]))), n)
     elif owed[invoice.currency] > 0:
         out.add(*who, (_receivable, due, invoice.currency), n * owed[invoice.currency])

@@ -20,20 +20,21 @@ def changed(client: Client, event: LeadChanged, at: int, out: Context) -> Outcom
     old = known(client.get(name), decode_lead, out.horizon)
     created = us(data.created_at)
     cold = warmed = False
-    last = max(at, created)
+    counted = created
     if old is None:
         out.add(created, data.manager_id, data.team_id or "", (_opened, data.temperature), 1)
     else:
         held = (old.sequence, old.time, old.id)
         if version <= held:
             return DUPLICATE if version == held else STALE
-        cold, warmed, last = old.cold, old.warmed, max(last, old.last)
+        cold, warmed, counted = old.cold, old.warmed, old.counted
     if data.temperature == "cold":
         cold = True
     elif cold and not warmed:
         out.add(at, data.manager_id, data.team_id or "", (_warmed,), 1)
         warmed = True
-    client.put(name, encode(Lead(*version, last, cold, warmed)))
+        counted = max(counted, at)
+    client.put(name, encode(Lead(*version, counted, cold, warmed)))
     return FOLDED
 
 

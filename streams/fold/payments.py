@@ -48,7 +48,7 @@ def _replace(
                 return DUPLICATE if mine == held else STALE
             _count(old, out, -1)
             if old.invoice is not None:
-                pay(client, old.invoice, old.time, old.currency, -old.amount, out)
+                pay(client, old.invoice, old.time, old.currency, old.amount, -1, out)
     _count(new, out, 1)
     if new.invoice is not None:
         new.issue = _name_invoice(client, new, out)
@@ -60,7 +60,7 @@ def _name_invoice(client: Client, payment: Payment, out: Context) -> int:
     """Pay the invoice, unless neither it nor the day of payment is kept."""
     if payment.time < out.horizon and held_invoice(client, payment.invoice or "", out).status != ISSUED:
         return 0
-    return pay(client, payment.invoice or "", payment.time, payment.currency, payment.amount, out)
+    return pay(client, payment.invoice or "", payment.time, payment.currency, payment.amount, 1, out)
 
 
 def is_known(client: Client, payment: Payment, out: Context) -> bool:

@@ -46,6 +46,11 @@ class Call(Record, gc=False):
     started: int
     answered: int | None = None
 
+    @property
+    def last(self) -> int:
+        """The later of end and answer."""
+        return max(self.time, self.answered or 0)
+
 
 class Ringing(msgspec.Struct, array_like=True, omit_defaults=True, gc=False):
     """A call whose end is not known: the version of its start (time < 0 when only the answer came), or its answer."""
@@ -90,20 +95,17 @@ class Chat(msgspec.Struct, array_like=True, omit_defaults=True, gc=False):
         return self.waiting is not None
 
 
-class Lead(msgspec.Struct, array_like=True, omit_defaults=True, gc=False):
-    """A lead: its version, until when it counts, and whether it was cold and has warmed."""
+class Lead(Record, gc=False):
+    """A lead. `counted`: the latest moment that it was counted at; whether it was cold and has warmed."""
 
-    sequence: str
-    time: int
-    id: str
-    last: int
+    counted: int
     cold: bool
     warmed: bool
 
     @property
-    def pinned(self) -> bool:
-        """Never."""
-        return False
+    def last(self) -> int:
+        """The latest of change, opening and warming."""
+        return max(self.time, self.counted)
 
 
 class Deal(Record, gc=False):
@@ -133,7 +135,7 @@ class Deal(Record, gc=False):
 
 
 class Invoice(Record, gc=False):
-    """An invoice (status "" while only payments name it) and what was paid: (local day, currency) → signed sum.
+    """An invoice (status "" while only payments name it) and what was paid: local day, currency, sum, payments.
 
     `issue` counts how often it became issued; `horizon` is what was forgotten then.
     """
@@ -147,7 +149,7 @@ class Invoice(Record, gc=False):
     latest: int = 0
     issue: int = 0
     horizon: int = 0
-    paid: list[tuple[int, str, int]] = []
+    paid: list[tuple[int, str, int, int]] = []
 
     @property
     def last(self) -> int:

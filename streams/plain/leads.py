@@ -18,8 +18,8 @@ class PlainLead:
     warmed: wire.LeadChanged | None = None
 
     def is_known(self, today: int, rules: Rules) -> bool:
-        """Whether anything that it counts in is within 800 days of `today` (ordinal of the log's local day)."""
-        days = [rules.day(moment(self.first.data.created_at))]
+        """Whether anything that it counts in, or its latest snapshot, is within 800 days of `today` (log's local day)."""
+        days = [rules.day(moment(self.first.data.created_at)), rules.day(moment(self.latest.time))]
         if self.warmed is not None:
             days.append(rules.day(moment(self.warmed.time)))
         return max(days) >= today - KEPT_DAYS
