@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module, metadata
 from importlib.util import find_spec
+from keyword import iskeyword
 from typing import Annotated, Any, Literal
 
 import typer
@@ -26,7 +27,7 @@ COMMANDS = {
     "generate": "Rewrite everything generated, or check that it is up to date.",
     "bench": "Measure how fast this machine folds events.",
 }
-"""Every command and its line in `--help`; the module is deploy/commands/<name>.py."""
+"""Every command and its line in `--help`; the module is deploy/commands/<name>.py (import_.py, since import is a keyword)."""
 
 LogFormat = Literal["text", "json"]
 _LOG_FORMAT = typer.Option("--log-format", envvar="SALES_LOG_FORMAT", help="How log lines look.")
@@ -34,7 +35,8 @@ _LOG_FORMAT = typer.Option("--log-format", envvar="SALES_LOG_FORMAT", help="How 
 
 def find(name: str) -> str | None:
     """Name of the module that holds a command, or None where it does not exist."""
-    module = f"deploy.commands.{name.replace('-', '_')}"
+    stem = name.replace("-", "_")
+    module = f"deploy.commands.{stem}_" if iskeyword(stem) else f"deploy.commands.{stem}"
     return module if find_spec(module) else None
 
 

@@ -40,7 +40,7 @@ stamp_of() {
 
 # install LOCK: .venv with what LOCK pins, and the project itself; at once when that was done before.
 install() {
-  local lock="deploy/requirements/$1.txt" venv=.venv have python
+  local lock="deploy/requirements/$1.txt" venv=.venv have python output
   have="$(cat $venv/.installed 2>/dev/null || true)"
   if $venv/bin/python -m pip --version >/dev/null 2>&1; then
     # An environment for tests has everything that the stack needs.
@@ -59,7 +59,8 @@ install() {
     say "uv cannot install here; going on with pip, which takes longer."
     pip_install --require-hashes -r "$lock" || die "The packages could not be installed (see above)."
   fi
-  pip_install --no-deps --no-build-isolation --editable . || die "The project itself could not be installed (see above)."
+  # setuptools has much to say, and none of it matters unless the installation fails.
+  output="$(pip_install --no-deps --no-build-isolation --editable . 2>&1)" || die "$output"
   stamp_of "$1" >$venv/.installed
 }
 
