@@ -155,11 +155,11 @@ class Cells:
     def cut(self) -> list[tuple[bytes, bytes | None]]:
         """Parts changed since the last cut, for the changelog; None takes a part away."""
         uncut, self._uncut = self._uncut, set()
-        encoded = self._encoded
+        encoded, unseen = self._encoded, self._unseen
         result: list[tuple[bytes, bytes | None]] = []
         hot = self._hot
         for key in uncut:
-            payload = encoded[key] if key in encoded else self._encode(key)
+            payload = encoded[key] if key in encoded and key not in unseen else self._encode(key)
             bucket, pair = key >> BITS, key & MASK
             result.append((_head.pack(_KINDS[bucket & 3].encode(), bucket >> 2) + self._pair_key(pair), payload))
             if payload is None:
