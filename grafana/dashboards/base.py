@@ -51,13 +51,14 @@ def manager() -> Any:
 
 def marks() -> list[dict[str, Any]]:
     """Releases, and plans that were set or changed."""
-    version = f"count by (version) ({service.BUILD.name})"
-    target = f"sum{by(('level', 'team', 'manager', 'measure', 'window'))}({plan.TARGET.name})"
+    grouped = by(("level", "team", "manager", "measure", "window"))
+    version, version_before = (f"count by (version) ({service.BUILD.name}{at})" for at in ("", " offset 2m"))
+    target, target_before = (f"sum{grouped}({plan.TARGET.name}{at})" for at in ("", " offset 2m"))
     return [
-        p.annotation("Releases", f"{version} unless {version} offset 2m", "Release {{version}}", "purple"),
+        p.annotation("Releases", f"{version} unless {version_before}", "Release {{version}}", "purple"),
         p.annotation(
             "Plan changes",
-            f"{target} != {target} offset 2m",
+            f"{target} != {target_before}",
             "Plan: {{level}} {{team}} {{manager}} {{measure}}, {{window}}",
             "orange",
         ),

@@ -1,0 +1,145 @@
+"""A synthetic exposition of every family of the catalogue: what an exporter and a worker of a busy floor would show."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import product
+
+from metrics.catalogue import FAMILIES, SERVICE_FAMILIES, service
+from metrics.catalogue.now import AGES
+from metrics.catalogue.plan import LEVELS, PLAN_MEASURES
+from metrics.family import NINETY_DAYS, PERIODS, Family, Kind, Source
+
+VALUES: dict[str, tuple[str, ...]] = {
+    "channel": ("call", "chat"),
+    "kind": ("first",),
+    "direction": ("inbound",),
+    "outcome": ("answered", "missed", "abandoned"),
+    "temperature": ("cold", "warm"),
+    "pipeline": ("retail",),
+    "stage": ("new", "offer"),
+    "category": ("salary", "adverts"),
+    "age": AGES,
+    "state": ("passed", "left"),
+    "currency": ("USD",),
+    "version": ("0.1.0",),
+    "type": ("sales.call.ended.v1",),
+    "source": ("pbx", "crm"),
+    "reason": ("invalid-json",),
+    "partition": ("0", "1"),
+    "table": ("cells", "clients"),
+}
+DEALS = ("won", "lost")
+HISTOGRAMS = (service.LATENCY, service.FLUSH_SECONDS, service.VIEW_SECONDS)
+WORKER_BOUNDS = ("0.1", "1.0", "+Inf")
+
+
+@dataclass(frozen=True)
+class Floor:
+    """How many people there are, spread evenly over teams."""
+
+    managers: int = 6
+    teams: int = 2
+
+    @property
+    def people(self) -> tuple[tuple[str, str], ...]:
+        """(manager, team) of everybody, and one who is not known."""
+        known = tuple((f"m-{n}", f"team-{n % self.teams}") for n in range(self.managers))
+        return (*known, ("unknown", "unknown"))
+
+    @property
+    def team_names(self) -> tuple[str, ...]:
+        return (*(f"team-{n}" for n in range(self.teams)), "unknown")
+
+
+Series = tuple[str, dict[str, str], float]
+
+
+def sales(floor: Floor) -> Iterator[Series]:
+    """Name, labels, value of every series of the sales department."""
+    for family in FAMILIES:
+        if family.source is Source.PLAN:
+            yield from _plan(family, floor)
+            continue
+        for number, (manager, team) in enumerate(floor.people, 1):
+            for values in product(*(_values(family, label) for label in family.labels)):
+                who = {"manager": manager, "team": team, **dict(zip(family.labels, values, strict=True))}
+                yield from _one(family, who, number)
+
+
+def _values(family: Family, label: str) -> tuple[str, ...]:
+    return DEALS if label == "outcome" and "direction" not in family.labels else VALUES[label]
+
+
+def _one(family: Family, who: dict[str, str], number: int) -> Iterator[Series]:
+    if family.source is not Source.CELLS:
+        yield family.name, who, float(10 * number)
+        return
+    for window, period in product(family.windows, PERIODS):
+        if window == NINETY_DAYS and period != PERIODS[0]:
+            continue
+        labels = {**who, "window": window, "period": period}
+        value = float(10 * number + (3 if period == PERIODS[0] else 1))
+        if family.kind is not Kind.HISTOGRAM:
+            yield family.name, labels, value
+            continue
+        count = len(family.le)
+        for index, le in enumerate(family.le, 1):
+            yield family.bucket, {**labels, "le": le}, round(value * index / count, 3)
+        yield family.sum, labels, value * 30
+        yield family.count, labels, value
+
+
+def _plan(family: Family, floor: Floor) -> Iterator[Series]:
+    if not family.credited:
+        for window, state in product(family.windows, VALUES["state"]):
+            yield family.name, {"window": window, "state": state}, 10.0
+        return
+    share = 0.5 if family.name.endswith("to_date") else 1.0
+    everybody = {
+        "manager": [{"manager": m, "team": t} for m, t in floor.people],
+        "team": [{"manager": "", "team": t} for t in floor.team_names],
+        "company": [{"manager": "", "team": ""}],
+    }
+    for level, measure, window in product(LEVELS, PLAN_MEASURES, family.windows):
+        for who in everybody[level]:
+            yield family.name, {"level": level, "measure": measure, "window": window, **who}, 500.0 * share
+
+
+def own(families: tuple[Family, ...], floor: Floor, elapsed: float) -> Iterator[Series]:
+    """Series of the service itself; counters grow by two each second."""
+    for family in families:
+        if family in HISTOGRAMS:
+            for index, le in enumerate(WORKER_BOUNDS, 1):
+                yield family.bucket, {"le": le}, 100 + round(elapsed) * index
+            yield family.sum, {}, 100 + elapsed
+            yield family.count, {}, 100 + round(elapsed) * len(WORKER_BOUNDS)
+            continue
+        known = {**VALUES, "team": ("", *floor.team_names)}
+        for values in product(*(known[label] for label in family.labels)):
+            labels = dict(zip(family.labels, values, strict=True))
+            yield family.name, labels, 100 + 2 * elapsed if family.counter else 1.0
+
+
+def text(series: Iterator[Series]) -> bytes:
+    """As Prometheus scrapes it."""
+    lines = []
+    for name, labels, value in series:
+        inside = ",".join(f'{label}="{one}"' for label, one in labels.items())
+        lines.append(f"{name}{{{inside}}} {value:g}\n")
+    return "".join(lines).encode()
+
+
+@dataclass
+class Synthetic:
+    """Text of `/metrics` at each moment: the sales part is made once, the service's counters move."""
+
+    floor: Floor = Floor()
+
+    def __post_init__(self) -> None:
+        self._sales = text(sales(self.floor))
+        self._start = time.monotonic()
+
+    def __call__(self) -> bytes:
+        elapsed = time.monotonic() - self._start
+        return self._sales + text(own(SERVICE_FAMILIES, self.floor, elapsed))

@@ -1,0 +1,109 @@
+"""Real Prometheus and Alertmanager with the generated configuration unchanged, and a page that they scrape."""
+
+import json
+import shutil
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from deploy.stack.http import answers_ok
+from deploy.stack.ports import free_port
+from deploy.stack.program import Program
+
+ROOT = Path(__file__).resolve().parents[2]
+RULES = ROOT / "grafana" / "out" / "rules"
+
+
+def binary(*names: str) -> str:
+    """Path of an installed program, whichever name it has here; the test fails where there is none."""
+    for name in names:
+        if found := shutil.which(name):
+            return found
+    pytest.fail(f"{names[0]} is not installed; deploy/check installs it (Debian: prometheus, prometheus-alertmanager)")
+
+
+@contextmanager
+def serving(page: Callable[[], bytes], received: list[dict[str, object]] | None = None) -> Iterator[str]:
+    """host:port of a page at any path; what is posted to it, as JSON, goes into `received`."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            body = page()
+            self.send_response(200)
+            self.send_header("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            if received is not None:
+                received.append(json.loads(body))
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Tests say what went wrong themselves."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"127.0.0.1:{server.server_address[1]}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+@contextmanager
+def running(program: Program, url: str, seconds: float = 30) -> Iterator[str]:
+    """Start a program, wait until it is ready, stop it at the end."""
+    program.start_process()
+    try:
+        program.wait_until(lambda: answers_ok(f"{url}/-/ready"), timeout=seconds)
+        yield url
+    finally:
+        program.stop()
+
+
+@contextmanager
+def prometheus(folder: Path, targets: Mapping[str, str]) -> Iterator[str]:
+    """URL of a Prometheus with the generated prometheus.yml and rules. targets: scrape job → host:port."""
+    (folder / "targets").mkdir(parents=True)
+    shutil.copy(ROOT / "deploy" / "prometheus" / "prometheus.yml", folder)
+    shutil.copytree(RULES, folder / "rules")
+    for job, address in targets.items():
+        (folder / "targets" / f"{job}.json").write_text(json.dumps([{"targets": [address], "labels": {}}]))
+    port = free_port()
+    argv = [
+        binary("prometheus"),
+        f"--config.file={folder / 'prometheus.yml'}",
+        f"--storage.tsdb.path={folder / 'data'}",
+        f"--web.listen-address=127.0.0.1:{port}",
+        "--log.level=warn",
+    ]
+    with running(Program("prometheus", argv, log=folder / "log"), f"http://127.0.0.1:{port}") as url:
+        yield url
+
+
+@contextmanager
+def alertmanager(folder: Path, config: Path) -> Iterator[str]:
+    """URL of an Alertmanager with a configuration file."""
+    folder.mkdir(parents=True, exist_ok=True)
+    port = free_port()
+    argv = [
+        binary("alertmanager", "prometheus-alertmanager"),
+        f"--config.file={config}",
+        f"--storage.path={folder / 'data'}",
+        f"--web.listen-address=127.0.0.1:{port}",
+        "--cluster.listen-address=",
+        "--log.level=warn",
+    ]
+    with running(Program("alertmanager", argv, log=folder / "log"), f"http://127.0.0.1:{port}") as url:
+        yield url
