@@ -27,7 +27,7 @@ COMMANDS = {
     "generate": "Rewrite everything generated, or check that it is up to date.",
     "bench": "Measure how fast this machine folds events.",
 }
-"""Every command and its line in `--help`; the module is deploy/commands/<name>.py (import_.py, as import is a keyword)."""
+"""Every command and its line in `--help`; the module is deploy/commands/<name>.py (for the keyword import_.py)."""
 
 LogFormat = Literal["text", "json"]
 _LOG_FORMAT = typer.Option("--log-format", envvar="SALES_LOG_FORMAT", help="How log lines look.")

@@ -1,0 +1,64 @@
+import socket
+from pathlib import Path
+
+import pytest
+
+from deploy.commands.up import choose
+from deploy.errors import MisuseError
+from deploy.stack import ports, prometheus
+from deploy.stack.local import PARTS, Floor, LocalStack
+
+
+@pytest.mark.parametrize(
+    ("only", "without", "parts"),
+    [
+        (None, None, list(PARTS)),
+        (["redis,kafka"], None, ["kafka", "redis"]),
+        (["kafka", "redis"], None, ["kafka", "redis"]),
+        (None, ["prometheus, alertmanager"], [p for p in PARTS if p not in ("prometheus", "alertmanager")]),
+    ],
+)
+def test_choose(only: list[str] | None, without: list[str] | None, parts: list[str]) -> None:
+    """Lists may be given in one flag or several; the order is that of the start."""
+    assert choose(only, without) == parts
+
+
+@pytest.mark.parametrize(
+    ("only", "without"), [(["kafka"], ["redis"]), (["x"], None), (None, ["x"]), (None, [",".join(PARTS)])]
+)
+def test_choose_refuses(only: list[str] | None, without: list[str] | None) -> None:
+    with pytest.raises(MisuseError):
+        choose(only, without)
+
+
+def test_free_port_prefers_the_usual_one() -> None:
+    """The usual port where it is free, else another one that is."""
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        taken = other.getsockname()[1]
+        assert ports.answers(taken)
+        assert not ports.is_free(taken)
+        found = ports.free_port(taken)
+        assert found != taken
+        assert ports.free_port(found) == found
+        assert ports.free_port(found, {found}) != found
+
+
+def test_settings_lead_to_the_stack(tmp_path: Path) -> None:
+    """The file holds the address of everything that runs, and of nothing else."""
+    stack = LocalStack(tmp_path, ["exporter", "redis"], Floor())
+    stack.servers()
+    lines = dict(line.split("=", 1) for line in stack.write_settings().read_text().splitlines() if line[0] != "#")
+    assert set(lines) == {"SALES_EXPORTER_LISTEN", "SALES_REDIS_URL"}
+    assert lines["SALES_REDIS_URL"].startswith("redis://127.0.0.1:")
+    assert stack.wall == f"http://{lines['SALES_EXPORTER_LISTEN']}/"
+
+
+def test_prometheus_configuration(tmp_path: Path) -> None:
+    """Every running part is scraped, the generated rules are loaded, alerts go to the stack's Alertmanager."""
+    made = prometheus.configuration(tmp_path, {"exporter": "127.0.0.1:1"}, "127.0.0.1:2")
+    assert made["scrape_configs"] == [{"job_name": "exporter", "static_configs": [{"targets": ["127.0.0.1:1"]}]}]
+    assert all(pattern.startswith(str(tmp_path)) for pattern in made["rule_files"])
+    assert made["alerting"]["alertmanagers"][0]["static_configs"] == [{"targets": ["127.0.0.1:2"]}]
+    assert "alerting" not in prometheus.configuration(tmp_path, {}, None)
