@@ -53,6 +53,9 @@ class LocalStack:
         self._taken.add(port)
         return f"127.0.0.1:{port}"
 
+    def _port(self, name: str) -> int:
+        return int(self._addresses[name].rpartition(":")[2])
+
     @property
     def logs(self) -> Path:
         """Folder with one log file per program."""
@@ -88,19 +91,23 @@ class LocalStack:
     def processes(self) -> list[Service]:
         """Second stage: our own servers, and what watches them."""
         services = [self._own(name) for name in ("worker", "exporter", "gateway") if name in self.parts]
-        warden = None
+        running: dict[str, str] = {name: self._addresses[name] for name in ("worker", "exporter") if name in self.parts}
         if "alertmanager" in self.parts and alertmanager.binary():
-            port = int(self._addresses["alertmanager"].rpartition(":")[2])
             warden = alertmanager.Alertmanager(
-                self.folder / "alertmanager", port=port, log=self.logs / "alertmanager.log"
+                self.folder / "alertmanager",
+                port=self._port("alertmanager"),
+                root=ROOT,
+                log=self.logs / "alertmanager.log",
             )
             services.append(Service("alertmanager", warden, lambda: warden.ready, address=warden.url))
+            running["alertmanager"] = warden.address
         if "prometheus" in self.parts and prometheus.binary():
-            targets = {name: self._addresses[name] for name in _LISTEN if name in self.parts}
-            config = prometheus.configuration(ROOT, targets, warden.address if warden else None)
-            port = int(self._addresses["prometheus"].rpartition(":")[2])
             server = prometheus.Prometheus(
-                self.folder / "prometheus", port=port, config=config, log=self.logs / "prometheus.log"
+                self.folder / "prometheus",
+                port=self._port("prometheus"),
+                root=ROOT,
+                targets=running,
+                log=self.logs / "prometheus.log",
             )
             services.append(Service("prometheus", server, lambda: server.ready, address=server.url))
         return services

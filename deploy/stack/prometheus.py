@@ -1,17 +1,20 @@
-"""Prometheus as a child process, where its binary is installed: scrapes our processes, runs our generated rules."""
+"""Prometheus as a child process, where its binary is installed: with the generated configuration and rules."""
 
+import json
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
-
-import yaml
 
 from deploy.stack.http import answers_ok
 from deploy.stack.program import Program
 
-RULES = ("grafana/out/rules/*.yml", "grafana/out/alerts/*.yml")
-"""Generated rule files, from the root of the repository."""
+JOBS = {
+    "exporter": "sales-exporter",
+    "worker": "sales-worker",
+    "prometheus": "prometheus",
+    "alertmanager": "alertmanager",
+}
+"""Part of the stack → the file of targets that the generated configuration reads for it."""
 
 
 def binary() -> str | None:
@@ -19,31 +22,23 @@ def binary() -> str | None:
     return shutil.which("prometheus")
 
 
-def configuration(root: Path, targets: Mapping[str, str], alertmanager: str | None) -> dict[str, Any]:
-    """Return the configuration: `targets` are job → host:port, `alertmanager` is host:port or None."""
-    made: dict[str, Any] = {
-        "global": {"scrape_interval": "5s", "evaluation_interval": "15s"},
-        "rule_files": [str(root / pattern) for pattern in RULES],
-        "scrape_configs": [
-            {"job_name": job, "static_configs": [{"targets": [address]}]} for job, address in targets.items()
-        ],
-    }
-    if alertmanager:
-        made["alerting"] = {"alertmanagers": [{"static_configs": [{"targets": [alertmanager]}]}]}
-    return made
-
-
 class Prometheus(Program):
-    """A server on loopback with its data in `folder`; raises nothing until it is started."""
+    """A server on loopback with configuration and data in `folder`.
 
-    def __init__(self, folder: Path, *, port: int, config: Mapping[str, Any], log: Path | None = None) -> None:
+    `root` is where deploy/prometheus and grafana/out lie; `targets` are part → host:port of what runs (itself is
+    added).
+    """
+
+    def __init__(
+        self, folder: Path, *, port: int, root: Path, targets: Mapping[str, str], log: Path | None = None
+    ) -> None:
         self.folder = folder
-        self.config = dict(config)
+        self.root = root
         self.address = f"127.0.0.1:{port}"
-        file = folder / "prometheus.yml"
+        self.targets = {**targets, "prometheus": self.address}
         argv = [
             binary() or "prometheus",
-            f"--config.file={file}",
+            f"--config.file={folder / 'prometheus.yml'}",
             f"--storage.tsdb.path={folder / 'data'}",
             "--storage.tsdb.retention.time=35d",
             f"--web.listen-address={self.address}",
@@ -62,6 +57,11 @@ class Prometheus(Program):
         return answers_ok(f"{self.url}/-/ready")
 
     def prepare(self) -> None:
-        """Write the configuration."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        (self.folder / "prometheus.yml").write_text(yaml.safe_dump(self.config, sort_keys=False))
+        """Lay configuration, rules and targets out as the configuration expects them beside itself."""
+        (self.folder / "targets").mkdir(parents=True, exist_ok=True)
+        shutil.copy(self.root / "deploy" / "prometheus" / "prometheus.yml", self.folder)
+        shutil.rmtree(self.folder / "rules", ignore_errors=True)
+        shutil.copytree(self.root / "grafana" / "out" / "rules", self.folder / "rules")
+        for part, job in JOBS.items():
+            groups = [{"targets": [self.targets[part]]}] if part in self.targets else []
+            (self.folder / "targets" / f"{job}.json").write_text(json.dumps(groups))

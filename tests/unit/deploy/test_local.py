@@ -1,3 +1,5 @@
+import json
+import re
 import socket
 from pathlib import Path
 
@@ -6,7 +8,7 @@ import pytest
 from deploy.commands.up import choose
 from deploy.errors import MisuseError
 from deploy.stack import ports, prometheus
-from deploy.stack.local import PARTS, Floor, LocalStack
+from deploy.stack.local import PARTS, ROOT, Floor, LocalStack
 
 
 @pytest.mark.parametrize(
@@ -55,10 +57,15 @@ def test_settings_lead_to_the_stack(tmp_path: Path) -> None:
     assert stack.wall == f"http://{lines['SALES_EXPORTER_LISTEN']}/"
 
 
-def test_prometheus_configuration(tmp_path: Path) -> None:
-    """Every running part is scraped, the generated rules are loaded, alerts go to the stack's Alertmanager."""
-    made = prometheus.configuration(tmp_path, {"exporter": "127.0.0.1:1"}, "127.0.0.1:2")
-    assert made["scrape_configs"] == [{"job_name": "exporter", "static_configs": [{"targets": ["127.0.0.1:1"]}]}]
-    assert all(pattern.startswith(str(tmp_path)) for pattern in made["rule_files"])
-    assert made["alerting"]["alertmanagers"][0]["static_configs"] == [{"targets": ["127.0.0.1:2"]}]
-    assert "alerting" not in prometheus.configuration(tmp_path, {}, None)
+def test_prometheus_finds_what_it_is_told_of(tmp_path: Path) -> None:
+    """Every running part is a target of its job, others are none; the generated rules lie beside the configuration."""
+    server = prometheus.Prometheus(tmp_path / "p", port=1, root=ROOT, targets={"exporter": "127.0.0.1:2"})
+    server.prepare()
+    server.prepare()
+    targets = {file.stem: json.loads(file.read_text()) for file in (tmp_path / "p" / "targets").iterdir()}
+    assert targets["sales-exporter"] == [{"targets": ["127.0.0.1:2"]}]
+    assert targets["prometheus"] == [{"targets": ["127.0.0.1:1"]}]
+    assert targets["sales-worker"] == targets["alertmanager"] == []
+    assert list((tmp_path / "p" / "rules").glob("*.yml"))
+    asked = re.findall(r"targets/([\w-]+)\.json", (tmp_path / "p" / "prometheus.yml").read_text())
+    assert set(asked) == set(targets)
