@@ -98,16 +98,11 @@ class ViewUpdate(NamedTuple):
 
 
 class Partition:
-    """One partition's clients and cells, a function of its log alone.
-
-    fence: offset of the last record folded or refused, -1 before any.
-    time: partition time, us: the greatest envelope time folded, 0 before any.
-    """
+    """One partition's clients and cells, a function of its log alone."""
 
     def __init__(self, number: int, partitions: int, rules: Rules, store: ClientStore | None = None) -> None:
         self.number = number
         self.partitions = partitions
-        self.fence = -1
         self.counts = Counts()
         self._rules = rules
         self._out = Context(rules)
@@ -119,8 +114,13 @@ class Partition:
         self._sweep: Iterator[bytes] | None = None
 
     @property
+    def fence(self) -> int:
+        """Offset of the last record folded or refused, -1 before any."""
+        return self._out.fence
+
+    @property
     def time(self) -> int:
-        """Partition time, us."""
+        """Partition time, us: the greatest envelope time folded, 0 before any."""
         return self._out.time
 
     # -- folding
@@ -134,10 +134,10 @@ class Partition:
         decode, handlers = wire.decode, HANDLERS
         for record in records:
             offset = record.offset
-            if offset <= self.fence:
+            if offset <= out.fence:
                 counts.skipped += 1
                 continue
-            self.fence = offset
+            out.fence = offset
             try:
                 value, key, timestamp = record.value, record.key, record.timestamp
                 if value is not None and len(value) > MAX_BYTES:
@@ -268,7 +268,7 @@ class Partition:
         if signature != self._rules.signature:
             raise RulesChanged(signature, self._rules.signature)
         if fence > self.fence:
-            self.fence = fence
+            self._out.fence = fence
             self._out.time = time
             if time:
                 self._turn_day()

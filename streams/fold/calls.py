@@ -77,7 +77,7 @@ def started(client: Client, event: CallStarted, at: int, out: Context) -> Outcom
     """A call began: an inbound one waits, unless its answer or its end is known already."""
     data = event.data
     if known(client.get(CALL + data.call_id), decode_call, out.horizon) is not None:
-        return STALE
+        return FOLDED
     name = RINGING + data.call_id
     old = known(client.get(name), decode_ringing, out.horizon)
     new = Ringing(
@@ -105,7 +105,7 @@ def answered(client: Client, event: CallAnswered, at: int, out: Context) -> Outc
     """Somebody took the call: it no longer waits."""
     data = event.data
     if known(client.get(CALL + data.call_id), decode_call, out.horizon) is not None:
-        return STALE
+        return FOLDED
     name = RINGING + data.call_id
     held = known(client.get(name), decode_ringing, out.horizon) or Ringing("", 0, "", at)
     if held.answered and held.last >= at:

@@ -41,16 +41,18 @@ class Client(Protocol):
 class Context:
     """The same for all events of a partition.
 
+    fence: offset of the last record folded or refused.
     time: partition time, us.
     horizon, horizon_day: what counts last before is forgotten (us; local day).
     """
 
-    __slots__ = ("add", "deltas", "horizon", "horizon_day", "rules", "time")
+    __slots__ = ("add", "deltas", "fence", "horizon", "horizon_day", "rules", "time")
 
     def __init__(self, rules: Rules) -> None:
         self.rules = rules
         self.deltas = Deltas()
         self.add = self.deltas.add
+        self.fence = -1
         self.time = 0
         self.horizon = 0
         self.horizon_day = 0

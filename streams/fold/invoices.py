@@ -29,7 +29,7 @@ def changed(client: Client, event: InvoiceChanged, at: int, out: Context) -> Out
     count(held, out, -1)
     if data.status == ISSUED and held.status != ISSUED:
         # Payments that name it are kept from now on, except those that are forgotten already.
-        held.issue += 1
+        held.issue = out.fence + 1
         held.horizon = out.horizon
         held.paid = [one for one in held.paid if one[0] >= out.horizon_day]
     held.sequence, held.time, held.id = version
@@ -42,8 +42,13 @@ def changed(client: Client, event: InvoiceChanged, at: int, out: Context) -> Out
 
 
 def held_invoice(client: Client, invoice_id: str, out: Context) -> Invoice:
-    """The invoice as it is known, or an empty one."""
-    return known(client.get(INVOICE + invoice_id), decode_invoice, out.horizon) or Invoice("", 0, "")
+    """The invoice as it is known; one of which only payments are known has no status."""
+    held = known(client.get(INVOICE + invoice_id), decode_invoice, out.horizon)
+    if held is None:
+        return Invoice("", 0, "")
+    if held.status != ISSUED and held.time < out.horizon:
+        return Invoice("", 0, "", latest=held.latest, paid=[one for one in held.paid if one[0] >= out.horizon_day])
+    return held
 
 
 def pay(client: Client, invoice_id: str, at: int, currency: str, amount: int, n: int, out: Context) -> int:

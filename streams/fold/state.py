@@ -137,7 +137,7 @@ class Deal(Record, gc=False):
 class Invoice(Record, gc=False):
     """An invoice (status "" while only payments name it) and what was paid: local day, currency, sum, payments.
 
-    `issue` counts how often it became issued; `horizon` is what was forgotten then.
+    issue: which event made it issued; horizon: what was forgotten then.
     """
 
     status: str = ""
