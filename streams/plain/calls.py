@@ -1,17 +1,50 @@
 """What the end of a call adds, and who waits on the line."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from producers.events import wire
-from streams.plain.contribution import Contribution
-from streams.plain.exact import moment
-from streams.plain.rules import Rules
+from streams.plain.contribution import Contribution, OpenThing
+from streams.plain.exact import keep_greater, moment
+from streams.plain.rules import KEPT_DAYS, Rules
 
 HOUR = 3600 * 10**6
 """A call that never ends waits no longer than this, us."""
 
 FORGIVEN = 5 * 10**6
 """A missed or abandoned call is due a response when it lasted longer than this, us."""
+
+
+@dataclass
+class PlainRing:
+    """A call whose end is not known: the version of its start that counts, and the last answer."""
+
+    start: wire.CallStarted | None = None
+    answer: wire.CallAnswered | None = None
+
+    def take(self, event: wire.CallStarted | wire.CallAnswered) -> str:
+        """Fold a start or an answer; says "folded", "stale" or "duplicate"."""
+        if isinstance(event, wire.CallStarted):
+            held = {} if self.start is None else {"start": self.start}
+            outcome = keep_greater(held, "start", event)
+            self.start = held["start"]
+            return outcome
+        self.answer = event if self.answer is None or event.time > self.answer.time else self.answer
+        return "folded"
+
+    def is_known(self, today: int, rules: Rules) -> bool:
+        """Whether it is within 800 days of `today` (ordinal of the log's local day)."""
+        last = max(moment(event.time) for event in (self.start, self.answer) if event is not None)
+        return rules.day(last) >= today - KEPT_DAYS
+
+    def open_things(self, time: int) -> Iterator[OpenThing]:
+        """The client, when an inbound call rings, for an hour at most; `time` is the log's time (us)."""
+        if self.start is None or self.answer is not None or self.start.data.direction != "inbound":
+            return
+        data, since = self.start.data, moment(self.start.time)
+        if since + HOUR > time:
+            who = (data.manager_id or "unknown", data.team_id or "")
+            yield OpenThing("waiting", ("call",), *who, 1, "call", data.call_id, data.client_id, since=since)
 
 
 def response_at(call: wire.CallEnded) -> int | None:

@@ -2,13 +2,12 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TypeVar
 
 from producers.events import wire
 from streams.plain import calls, deals, money
 from streams.plain.chats import PlainChat
 from streams.plain.contribution import Contribution, OpenThing
-from streams.plain.exact import moment, version
+from streams.plain.exact import keep_greater, moment
 from streams.plain.leads import PlainLead
 from streams.plain.rules import KEPT_DAYS, Rules
 
@@ -24,9 +23,6 @@ Entity = (
     | wire.InvoiceChanged
 )
 """Events of which only the one with the greatest version counts."""
-
-Name = TypeVar("Name")
-Kept = TypeVar("Kept", bound=wire.Envelope)
 
 _CENTURY = 1 << 62
 _YOUNG = (KEPT_DAYS - 2) * 86_400 * 10**6
@@ -61,8 +57,7 @@ class PlainClient:
     latest: dict[tuple[str, str], Entity] = field(default_factory=dict)
     leads: dict[str, PlainLead] = field(default_factory=dict)
     chats: dict[str, PlainChat] = field(default_factory=dict)
-    ringing: dict[str, wire.CallStarted] = field(default_factory=dict)
-    answered: dict[str, wire.CallAnswered] = field(default_factory=dict)
+    ringing: dict[str, calls.PlainRing] = field(default_factory=dict)
     oldest: int = _CENTURY
 
     def take(self, event: wire.Event, time: int) -> str:
@@ -82,12 +77,14 @@ class PlainClient:
                     return self.leads[event.data.lead_id].take(event)
                 self.leads[event.data.lead_id] = PlainLead(first=event, latest=event)
                 return "folded"
-            case wire.CallStarted():
-                return _keep_greater(self.ringing, event.data.call_id, event)
-            case wire.CallAnswered():
-                return _keep_greater(self.answered, event.data.call_id, event)
+            case wire.CallStarted() | wire.CallAnswered():
+                if ("call", event.data.call_id) in self.latest:
+                    return "stale"
+                return self.ringing.setdefault(event.data.call_id, calls.PlainRing()).take(event)
             case _:
-                return _keep_greater(self.latest, name_of(event), event)
+                if isinstance(event, wire.CallEnded):
+                    self.ringing.pop(event.data.call_id, None)
+                return keep_greater(self.latest, name_of(event), event)
 
     def _forget(self, time: int) -> None:
         today = self.rules.reached(time)
@@ -97,9 +94,8 @@ class PlainClient:
             del self.leads[lead]
         for chat in [chat for chat, held in self.chats.items() if not held.is_known(today)]:
             del self.chats[chat]
-        oldest = today - KEPT_DAYS
-        for call in [call for call, held in self.answered.items() if self.rules.day(moment(held.time)) < oldest]:
-            del self.answered[call]
+        for call in [call for call, ring in self.ringing.items() if not ring.is_known(today, self.rules)]:
+            del self.ringing[call]
 
     def _is_known(self, event: Entity, today: int) -> bool:
         """Whether an entity is kept for ever, or what it counts in is within 800 days."""
@@ -147,12 +143,8 @@ class PlainClient:
         yield from money.open_things(invoices, payments, self.rules)
         for chat in self.chats.values():
             yield from chat.open_things()
-        for call_id, call in self.ringing.items():
-            start = moment(call.time)
-            over = call_id in self.answered or ("call", call_id) in self.latest or start + calls.HOUR <= time
-            if call.data.direction == "inbound" and not over:
-                who = (call.data.manager_id or "unknown", call.data.team_id or "")
-                yield OpenThing("waiting", ("call",), *who, 1, "call", call_id, self.client, since=start)
+        for ring in self.ringing.values():
+            yield from ring.open_things(time)
 
     def _deals(self) -> list[wire.DealChanged]:
         return [event for event in self.latest.values() if isinstance(event, wire.DealChanged)]
@@ -163,12 +155,3 @@ def _last(event: Entity) -> int:
     data = event.data
     moments = (event.time, *(getattr(data, name, None) for name in ("answered_at", "created_at", "closed_at")))
     return max(moment(at) for at in moments if at is not None)
-
-
-def _keep_greater(held: dict[Name, Kept], name: Name, event: Kept) -> str:
-    """Keep an event when its version is greater than the one held."""
-    other = held.get(name)
-    if other is not None and version(event) <= version(other):
-        return "duplicate" if version(event) == version(other) else "stale"
-    held[name] = event
-    return "folded"

@@ -2,8 +2,12 @@
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import TypeVar
 
 from producers.events import wire
+
+Name = TypeVar("Name")
+Kept = TypeVar("Kept", bound=wire.Envelope)
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -31,3 +35,12 @@ def trillionths(probability: float | Decimal) -> int:
 def version(event: wire.Envelope) -> Version:
     """The version of an entity that an event states."""
     return (event.sequence or "", moment(event.time), event.id)
+
+
+def keep_greater(held: dict[Name, Kept], name: Name, event: Kept) -> str:
+    """Keep an event when its version is greater than the one held; says "folded", "stale" or "duplicate"."""
+    other = held.get(name)
+    if other is not None and version(event) <= version(other):
+        return "duplicate" if version(event) == version(other) else "stale"
+    held[name] = event
+    return "folded"

@@ -18,7 +18,7 @@ class PlainLead:
     warmed: wire.LeadChanged | None = None
 
     def is_known(self, today: int, rules: Rules) -> bool:
-        """Whether anything that it counts in, or its latest snapshot, is within 800 days of `today` (log's local day)."""
+        """Whether what it counts in, or its latest snapshot, is within 800 days of `today` (of the log)."""
         days = [rules.day(moment(self.first.data.created_at)), rules.day(moment(self.latest.time))]
         if self.warmed is not None:
             days.append(rules.day(moment(self.warmed.time)))

@@ -66,9 +66,9 @@ def drawn() -> st.SearchStrategy[Drawn]:
     )
 
 
-def mixtures(size: int = 30) -> st.SearchStrategy[list[Json]]:
-    """Up to `size` events in log order."""
-    return st.lists(drawn(), min_size=1, max_size=size).map(lambda all_drawn: [event(*one) for one in all_drawn])
+def mixtures(size: int = 30, least: int = 1) -> st.SearchStrategy[list[Json]]:
+    """From `least` up to `size` events in log order."""
+    return st.lists(drawn(), min_size=least, max_size=size).map(lambda rows: [event(*row) for row in rows])
 
 
 def event(kind: int, entity: int, anchor: int, minutes: int, seed: int) -> Json:
