@@ -3,6 +3,7 @@
 import os
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -20,6 +21,9 @@ _USED = pytest.StashKey[dict[str, Service]]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # Settings of the person who runs the tests are not settings of the tests.
+    for name in [name for name in os.environ if name.startswith("SALES_")]:
+        del os.environ[name]
     config.stash[_USED] = {}
 
 
@@ -43,6 +47,12 @@ def redis_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
     with redis_service(tmp_path_factory.mktemp("redis")) as service:
         request.config.stash[_USED]["redis"] = service
         yield service.address
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run in an empty folder: `.env` and `.local/stack.env` of the repository are no settings of the tests either."""
+    monkeypatch.chdir(tmp_path)
 
 
 @pytest.fixture
