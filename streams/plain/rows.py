@@ -135,6 +135,8 @@ def plan_rows(query: Query, shown: Shown) -> Iterator[Row]:
     for series, value in plan_series(shown.now, shown.rules, shown.reference).items():
         labels = dict(series.labels)
         manager, team = labels.pop("manager", ""), labels.pop("team", "")
+        if query.window not in ("", labels.get("window")):
+            continue
         if series.name == query.family and query.asks_for(tuple(labels), tuple(labels.values()), manager, team):
             name = " ".join(labels.values())
             yield Row("plan" if "level" in labels else "calendar", name, "", manager, team, None, value)

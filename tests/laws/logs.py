@@ -1,0 +1,54 @@
+"""Topics in memory, for whatever reads logs again and again."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+from producers.partitioner import partition_for
+from producers.settings import KafkaSettings
+from tests.laws.mixtures import Json, encode, key_of
+from tests.laws.replay import Rec
+
+
+class InMemoryLog:
+    """Events of a mixture spread over partitions as Kafka would, in small chunks."""
+
+    def __init__(self, mixture: Sequence[Json], partitions: int, references: Sequence[Json] = ()) -> None:
+        self.topics: dict[str, dict[int, list[Any]]] = {
+            "sales.events": {number: [] for number in range(partitions)},
+            "sales.reference": {0: []},
+        }
+        for one in mixture:
+            self.add(one)
+        held = self.topics["sales.reference"][0]
+        held.extend(Rec(n, _reference_key(one), encode(one)) for n, one in enumerate(references))
+
+    def add(self, one: Json) -> None:
+        """Append an event."""
+        key = key_of(one).encode()
+        events = self.topics["sales.events"]
+        held = events[partition_for(key, len(events))]
+        held.append(Rec(len(held), key, encode(one)))
+
+    async def ends(self, topic: str) -> dict[int, int]:
+        return {number: len(records) for number, records in self.topics.get(topic, {}).items()}
+
+    async def read(self, topic: str, partition: int, start: int, end: int) -> AsyncIterator[Sequence[Any]]:
+        for first in range(start, end, 7):
+            yield self.topics[topic][partition][first : min(first + 7, end)]
+
+    @asynccontextmanager
+    async def opened(self, _settings: KafkaSettings) -> AsyncIterator["InMemoryLog"]:
+        """As `kafka_log` opens the real one."""
+        yield self
+
+
+def _reference_key(one: Json) -> bytes:
+    data = one["data"]
+    match one["type"]:
+        case "sales.manager.changed.v1":
+            return f"manager:{data['manager_id']}".encode()
+        case "sales.rate.set.v1":
+            return f"rate:{data['currency']}:{data['date']}".encode()
+        case _:
+            return f"plan:{data['scope']}:{data['measure']}:{data['period']}".encode()
