@@ -16,7 +16,7 @@ def command(
     """
     from producers.gateway.settings import GatewaySettings
 
-    settings = GatewaySettings(**({"gateway_listen": listen} if listen else {}))
+    settings = GatewaySettings(gateway_listen=listen) if listen else GatewaySettings()
     asyncio.run(_serve(settings))
 
 

@@ -26,9 +26,9 @@ async function load(dialog, record, view, family, mine) {
     const found = await answer.json();
     if (mine !== asked) return;
     if (!answer.ok) throw new Error(found.detail ?? found.error ?? answer.statusText);
-    facts.lastElementChild.innerHTML = `${word("sum")} <b>${escape(found.total)}</b> · ${found.count ?? found.rows.length} ${word("rows")}${found.truncated ? " …" : ""}`;
+    facts.lastElementChild.innerHTML = `${word("sum")} <b>${escape(found.total)}</b> · ${found.count} ${word("rows")}${found.truncated ? " …" : ""}`;
     head.innerHTML = `<tr><th>${word("entity")}</th><th>${word("client")}</th><th>${word("manager")}</th><th>${word("time")}</th><th>${word("contribution")}</th></tr>`;
-    body.innerHTML = found.rows.map((r) => `<tr><td>${escape(r.kind)} ${escape(r.id)}</td><td>${escape(r.client)}</td><td>${escape(r.manager)}</td><td>${escape(r.time)}</td><td>${escape(r.value)}</td></tr>`).join("");
+    body.innerHTML = found.entities.map((r) => `<tr><td>${escape(r.kind)} ${escape(r.id)}</td><td>${escape(r.client)}</td><td>${escape(r.manager)}</td><td>${escape(r.time?.slice(0, 19).replace("T", " "))}</td><td>${escape(r.contribution)}</td></tr>`).join("");
   } catch (error) {
     if (mine === asked) facts.lastElementChild.textContent = `${word("failed")}: ${error.message}`;
   }

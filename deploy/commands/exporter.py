@@ -1,0 +1,59 @@
+"""`sales-pulse exporter`: the numbers for Prometheus, and the wall for people."""
+
+import asyncio
+import signal
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from metrics.settings import ExporterSettings
+
+
+def command(
+    listen: Annotated[str | None, typer.Option(help="host:port (SALES_EXPORTER_LISTEN).")] = None,
+) -> None:
+    """Serve /metrics, the JSON API and the live wall.
+
+    Example: sales-pulse exporter --listen 127.0.0.1:9808
+    """
+    import uvloop
+
+    from metrics.settings import ExporterSettings
+
+    settings = ExporterSettings(exporter_listen=listen) if listen else ExporterSettings()
+    uvloop.run(_serve(settings))
+
+
+async def _serve(settings: "ExporterSettings") -> None:
+    import uvicorn
+    from redis.asyncio import Redis
+
+    from metrics.exporter.board import Board
+    from metrics.exporter.follow import Follower
+    from metrics.exporter.server import Exporter, create_app
+    from producers.settings import KafkaSettings
+    from streams.explain import Explainer
+    from streams.plain.rules import Rules
+
+    client = Redis.from_url(settings.redis_url.get_secret_value(), socket_timeout=5, socket_connect_timeout=5)
+    board = Board(settings)
+    exporter = Exporter(settings, board, Follower(board, client, settings.app_id))
+    explainer = Explainer(KafkaSettings(), Rules.of(settings))
+    host, _, port = settings.exporter_listen.rpartition(":")
+    config = uvicorn.Config(
+        create_app(exporter, explainer),
+        host=host.strip("[]"),
+        port=int(port),
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=2,
+    )
+    server = uvicorn.Server(config)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, server.handle_exit)
+    try:
+        await server.serve()
+    finally:
+        await client.aclose()
+        await asyncio.sleep(0)

@@ -1,0 +1,1 @@
+"""The exporter: the Redis view in, Prometheus text, JSON and the wall out."""

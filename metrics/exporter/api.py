@@ -1,0 +1,220 @@
+"""The same numbers as JSON: KPIs at a level, and everything that the wall shows in one answer."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from metrics.catalogue import KPIS
+from metrics.catalogue.plan import MONEY_MEASURES
+from metrics.exporter.board import Board, Row
+from metrics.exporter.kpis import Evaluation, Key, Values
+from metrics.family import CALENDAR_WINDOWS, NINETY_DAYS, PLAN_WINDOWS, SHORT_WINDOWS
+from metrics.kpi import Formula, Kpi, Level, Minus, Oldest, PerManager, Product, Quantile, Ratio, Scaled, Sum
+
+WINDOWS = (*SHORT_WINDOWS, *CALENDAR_WINDOWS)
+_MOST_LEADERS = 50
+
+
+class Numbers:
+    """All rows of one moment, so that one request works each window out once."""
+
+    def __init__(self, board: Board, now: float, at: float | None = None) -> None:
+        self._board = board
+        self._now = now
+        self._at = at
+        self._plans = [] if at is not None else board.plan_samples(now)
+        self._open = [] if at is not None else [*board.open_rows(now), *board.waiting_rows(now)]
+        self._cut: list[Row] = [] if at is None else list(board.rows_at(at, now))
+        self._rows: dict[tuple[str, str], list[Row]] = {}
+
+    def evaluation(self, level: Level, window: str, period: str, only: tuple[str, str] | None = None) -> Evaluation:
+        """KPIs of a window; `only`: (label, value) of one team or manager."""
+        rows = [*self._window(window, period), *self._open]
+        ninety = self._window(NINETY_DAYS, "current") if self._at is None else []
+        return Evaluation(level, window, _only(rows, only), _only(ninety, only), self._plans)
+
+    def _window(self, window: str, period: str) -> list[Row]:
+        if self._at is not None:
+            return [row for row in self._cut if row.slot == (window, period)]
+        slot = (window, period)
+        if slot not in self._rows:
+            self._rows[slot] = list(self._board.rows(self._now, [slot]))
+        return self._rows[slot]
+
+
+def _only(rows: list[Row], only: tuple[str, str] | None) -> list[Row]:
+    if only is None:
+        return rows
+    index = 0 if only[0] == Level.MANAGER else 1
+    return [row for row in rows if row.shown[index] == only[1]]
+
+
+def kpis(numbers: Numbers, level: Level, window: str, period: str) -> list[dict[str, Any]]:
+    """Every KPI of a level in a window, with its trend when the period is the current one."""
+    current = numbers.evaluation(level, window, period)
+    before = numbers.evaluation(level, window, "previous") if period == "current" else None
+    return [
+        {
+            "id": kpi.id,
+            "number": kpi.number,
+            "record": kpi.record(level),
+            "title": kpi.title,
+            "unit": kpi.unit,
+            "values": [
+                {"labels": _labels(level, kpi, key), "value": value, "previous": previous, "trend": trend}
+                for key, value, previous, trend in _compared(kpi, current, before)
+            ],
+        }
+        for kpi in KPIS
+        if not kpi.windows or window in kpi.windows
+    ]
+
+
+def _labels(level: Level, kpi: Kpi, key: Key) -> dict[str, str]:
+    return dict(zip((*level.labels, *kpi.by), key, strict=True))
+
+
+def _compared(
+    kpi: Kpi, current: Evaluation, before: Evaluation | None
+) -> Iterable[tuple[Key, float, float | None, float | None]]:
+    values = current.of(kpi)
+    old: Values = before.of(kpi) if before is not None and kpi.trend else {}
+    for key, value in sorted(values.items()):
+        previous = old.get(key)
+        yield key, value, previous, value / previous - 1 if previous else None
+
+
+def live(board: Board, now: float, level: Level, name: str, window: str) -> dict[str, Any]:
+    """What one wall shows: the KPIs of its scope, who waits, the plan, the leaders."""
+    numbers = Numbers(board, now)
+    only = None if level is Level.COMPANY else (str(level), name)
+    reference = board.reference
+    return {
+        "at": board.local(now).isoformat(),
+        "now": now,
+        "zone": board.settings.timezone,
+        "currency": board.settings.currency,
+        "targets": board.targets,
+        "scopes": _scopes(board),
+        "waiting": [
+            {
+                "channel": w.channel,
+                "manager": w.manager,
+                "name": reference.name_of(w.manager),
+                "team": team,
+                "since": w.start / 1_000_000,
+            }
+            for w in board.waiting(now)
+            for team in (reference.team_of(w.manager, w.team),)
+            if only is None or only[1] == (w.manager if level is Level.MANAGER else team)
+        ],
+        "kpis": _wall_kpis(numbers, level, window, only),
+        "plan": _plan(numbers, board, now, level, only),
+        "leaders": _leaders(numbers, board, window, Level.MANAGER, only),
+        "teams": _leaders(numbers, board, window, Level.TEAM, only) if level is Level.COMPANY else [],
+    }
+
+
+def _scopes(board: Board) -> dict[str, Any]:
+    people = [m for m in board.reference.managers.values() if m.active]
+    return {
+        "teams": sorted({m.team for m in people}),
+        "managers": [
+            {"id": m.id, "name": m.name, "team": m.team} for m in sorted(people, key=lambda m: (m.name, m.id))
+        ],
+    }
+
+
+def _wall_kpis(numbers: Numbers, level: Level, window: str, only: tuple[str, str] | None) -> list[dict[str, Any]]:
+    current = {window: numbers.evaluation(level, window, "current", only)}
+    before = {window: numbers.evaluation(level, window, "previous", only)}
+    found = []
+    for kpi in KPIS:
+        planned = kpi.metric.startswith("sales_plan_")
+        values = []
+        for name in PLAN_WINDOWS if planned else (window,):
+            if kpi.windows and name not in kpi.windows:
+                continue
+            if name not in current:
+                current[name] = numbers.evaluation(level, name, "current", only)
+            old = None if planned else before[window]
+            for key, value, previous, trend in _compared(kpi, current[name], old):
+                if only is not None and only[1] not in key[: len(level.labels)]:
+                    continue
+                labels = dict(zip(kpi.by, key[len(level.labels) :], strict=True)) | (
+                    {"window": name} if planned else {}
+                )
+                values.append({"labels": labels, "current": value, "previous": previous, "trend": trend})
+        found.append(
+            {
+                "id": kpi.id,
+                "number": kpi.number,
+                "title": kpi.title,
+                "title_ru": kpi.title_ru,
+                "help": kpi.help,
+                "unit": kpi.unit,
+                "better": kpi.better,
+                "families": families(kpi.formula),
+                "values": values,
+            }
+        )
+    return found
+
+
+def families(formula: Formula) -> list[str]:
+    """Names of the explainable families that a formula adds up, each once."""
+    match formula:
+        case Sum() | Quantile() | Oldest():
+            names = [formula.family.name]
+        case PerManager() | Scaled():
+            names = families(formula.of)
+        case Ratio():
+            names = families(formula.over) + families(formula.under)
+        case Minus() | Product():
+            names = families(formula.left) + families(formula.right)
+        case _:
+            names = []
+    return list(dict.fromkeys(names))
+
+
+_PLANS = {
+    kpi.metric.removeprefix("sales_plan_"): kpi.formula
+    for kpi in KPIS
+    if kpi.metric.startswith("sales_plan_") and kpi.operation == "ratio"
+}
+"""Measure of a plan → actual ÷ target."""
+
+
+def _plan(
+    numbers: Numbers, board: Board, now: float, level: Level, only: tuple[str, str] | None
+) -> list[dict[str, Any]]:
+    found: dict[tuple[str, str], dict[str, Any]] = {}
+    for family, labels, value in board.plan_samples(now):
+        if len(labels) != len(family.labels) + 2:
+            continue
+        manager, team, of, measure, window = labels
+        if of != level or (only is not None and only[1] != (manager if level is Level.MANAGER else team)):
+            continue
+        row = found.setdefault((window, measure), {"window": window, "measure": measure, "actual": 0.0})
+        row["money"] = measure in MONEY_MEASURES
+        row["target" if family.name.endswith("target") else "to_date"] = value
+    for (window, measure), row in found.items():
+        formula = _PLANS.get(measure)
+        if isinstance(formula, Ratio):
+            actual = Kpi(15, "", "", "", "", "", formula.over, "", (window,))
+            values = numbers.evaluation(level, window, "current", only).of(actual)
+            row["actual"] = sum(values.values())
+    return sorted(found.values(), key=lambda row: (PLAN_WINDOWS.index(row["window"]), row["measure"]))
+
+
+def _leaders(
+    numbers: Numbers, board: Board, window: str, level: Level, only: tuple[str, str] | None
+) -> list[dict[str, Any]]:
+    current = numbers.evaluation(level, window, "current", only)
+    before = numbers.evaluation(level, window, "previous", only)
+    won = next(kpi for kpi in KPIS if kpi.id == "sales_won_amount:sum")
+    rows: list[dict[str, Any]] = []
+    for key, value, _, trend in _compared(won, current, before):
+        name = board.reference.name_of(key[0]) if level is Level.MANAGER else key[0]
+        team = key[1] if level is Level.MANAGER else key[0]
+        rows.append({"id": key[0], "name": name, "team": team, "won": value, "trend": trend})
+    return sorted(rows, key=lambda row: (-row["won"], row["name"]))[:_MOST_LEADERS]

@@ -1,0 +1,176 @@
+"""KPIs worked out in Python from the same formulas that become recording rules: for the JSON API and the wall."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from itertools import accumulate
+
+from metrics.exporter.board import Row
+from metrics.exporter.numbers import Histogram, Number
+from metrics.exporter.plans import Sample
+from metrics.family import Family
+from metrics.kpi import (
+    Formula,
+    Kpi,
+    Level,
+    Minus,
+    Oldest,
+    PerManager,
+    Plan,
+    Product,
+    Quantile,
+    Ratio,
+    Scaled,
+    Sum,
+    WorkingDays,
+)
+
+Key = tuple[str, ...]
+"""Values of the level's labels, then of the KPI's own."""
+Values = dict[Key, float]
+
+
+@dataclass(slots=True)
+class Evaluation:
+    """One window and period at one level. `rows`: of the window and of what is so now; `ninety`: of 90 days."""
+
+    level: Level
+    window: str
+    rows: list[Row]
+    ninety: list[Row] = field(default_factory=list)
+    plans: list[Sample] = field(default_factory=list)
+
+    def of(self, kpi: Kpi) -> Values:
+        """The KPI's values by label values; empty where there is nothing to divide by."""
+        return self._value(kpi.formula, kpi.by)
+
+    def _value(self, formula: Formula, by: Key) -> Values:  # noqa: C901, PLR0911 - one case per kind of node
+        match formula:
+            case Sum():
+                return self._sum(formula, by)
+            case PerManager():
+                return self._per_manager(formula, by)
+            case Ratio():
+                return self._ratio(formula, by)
+            case Minus():
+                left, right = self._value(formula.left, by), self._value(formula.right, by)
+                keys = set(left) | set(right) if formula.zero_left else set(left)
+                return {key: left.get(key, 0.0) - right.get(key, 0.0) for key in keys}
+            case Scaled():
+                return {k: v * formula.times + formula.plus for k, v in self._value(formula.of, by).items()}
+            case Product():
+                left, right = self._value(formula.left, by), self._value(formula.right, by)
+                return {key: value * right[key] for key, value in left.items() if key in right}
+            case Quantile():
+                return self._quantile(formula, by)
+            case Oldest():
+                return self._fold(formula.family, "", {}, by, max)
+            case Plan():
+                return self._plan(formula)
+            case WorkingDays():
+                return self._working_days(formula)
+
+    def _ratio(self, formula: Ratio, by: Key) -> Values:
+        over, under = self._value(formula.over, by), self._value(formula.under, by)
+        # Working days are the same for everybody: one value without labels serves all.
+        if isinstance(formula.under, WorkingDays):
+            days = under.get((), 0.0)
+            return {key: value / days for key, value in over.items()} if days else {}
+        found: Values = {}
+        for key, divisor in under.items():
+            value = over.get(key, formula.empty)
+            if divisor and value is not None:
+                found[key] = value / divisor
+        return found
+
+    def _sum(self, leaf: Sum, by: Key) -> Values:
+        return self._fold(leaf.family, leaf.part, leaf.where, by, _plus, ninety=bool(leaf.window))
+
+    def _fold(
+        self,
+        family: Family,
+        part: str,
+        where: Mapping[str, tuple[str, ...]],
+        by: Key,
+        join: Callable[[float, float], float],
+        *,
+        ninety: bool = False,
+    ) -> Values:
+        found: Values = {}
+        for shown, labels, number in self._numbers(family, ninety=ninety):
+            if all(labels[name] in wanted for name, wanted in where.items()):
+                key = (*self._of_level(shown), *(labels[name] for name in by))
+                value = _part(number, part)
+                found[key] = join(found[key], value) if key in found else value
+        return found
+
+    def _per_manager(self, formula: PerManager, by: Key) -> Values:
+        totals = self._sum(formula.of, by)
+        people: dict[Key, set[str]] = defaultdict(set)
+        for shown, labels, _ in self._numbers(formula.of.family):
+            people[(*self._of_level(shown), *(labels[name] for name in by))].add(shown[0])
+        return {key: value / len(people[key]) for key, value in totals.items()}
+
+    def _quantile(self, formula: Quantile, by: Key) -> Values:
+        sums: dict[Key, list[int]] = {}
+        for shown, labels, number in self._numbers(formula.family):
+            if isinstance(number, Histogram):
+                key = (*self._of_level(shown), *(labels[name] for name in by))
+                held = sums.setdefault(key, [0] * len(number.bins))
+                for i, n in enumerate(number.bins):
+                    held[i] += n
+        return {key: quantile(formula.q, bins, formula.family.bounds) for key, bins in sums.items() if sum(bins)}
+
+    def _plan(self, formula: Plan) -> Values:
+        found: Values = {}
+        for family, labels, value in self.plans:
+            if family is formula.family:
+                manager, team, level, measure, window = labels
+                if level == self.level and measure == formula.measure and window == self.window:
+                    found[self._of_level((manager, team))] = value
+        return found
+
+    def _working_days(self, formula: WorkingDays) -> Values:
+        wanted = (self.window, formula.state)
+        found = [value for family, labels, value in self.plans if family is formula.family and labels == wanted]
+        return {(): found[0]} if found else {}
+
+    def _of_level(self, shown: tuple[str, str]) -> Key:
+        match self.level:
+            case Level.MANAGER:
+                return shown
+            case Level.TEAM:
+                return (shown[1],)
+            case _:
+                return ()
+
+    def _numbers(
+        self, family: Family, *, ninety: bool = False
+    ) -> Iterable[tuple[tuple[str, str], dict[str, str], Number]]:
+        for row in self.ninety if ninety else self.rows:
+            for labels, number in row.block.get(family, {}).items():
+                yield row.shown, dict(zip(family.labels, labels, strict=True)), number
+
+
+def _plus(one: float, other: float) -> float:
+    return one + other
+
+
+def _part(number: Number, part: str) -> float:
+    if isinstance(number, Histogram):
+        return number.sum if part == "sum" else float(number.count)
+    return number
+
+
+def quantile(q: float, bins: list[int], bounds: tuple[int, ...]) -> float:
+    """A percentile from counts per bin, interpolated within a bin as Prometheus does. Seconds."""
+    rank = q * sum(bins)
+    before = 0
+    for i, seen in enumerate(accumulate(bins)):
+        if seen >= rank and bins[i]:
+            if i == len(bounds):
+                return float(bounds[-1])
+            low = float(bounds[i - 1]) if i else 0.0
+            return low + (bounds[i] - low) * (rank - before) / bins[i]
+        before = seen
+    return float(bounds[-1])

@@ -1,0 +1,103 @@
+"""From integers in sums to numbers with a name: families by label values, converted, divided by their scale."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import lru_cache
+
+from metrics import measure
+from metrics.catalogue import BY_CODE
+from metrics.exporter.parts import BASE, Credit, Item
+from metrics.family import Family, Kind
+from metrics.money import Rates
+from metrics.reference import Reference
+
+Labels = tuple[str, ...]
+Shown = tuple[str, str]
+"""Manager and team as shown: a team that was not stated is looked up in the roster."""
+
+
+@dataclass(frozen=True, slots=True)
+class Histogram:
+    """Counts per bin (not cumulative, the last one above all bounds) and the sum in seconds."""
+
+    bins: tuple[int, ...]
+    sum: float
+
+    @property
+    def count(self) -> int:
+        """How many values there are."""
+        return sum(self.bins)
+
+
+Number = float | Histogram
+Block = dict[Family, dict[Labels, Number]]
+"""Everything that one credit has: family → values of the family's own labels → number."""
+
+
+@lru_cache(maxsize=1 << 16)
+def address(name: str) -> tuple[Family, Labels, str] | None:
+    """(family, own labels, rest) of a measure; rest is the bin of a histogram or the currency of money."""
+    code, *labels = measure.parts(name)
+    family = BY_CODE.get(code)
+    if family is None or len(labels) < len(family.labels):
+        return None
+    own = len(family.labels)
+    return family, tuple(labels[:own]), labels[own] if len(labels) > own else ""
+
+
+def block(items: Mapping[Item, int], rates: Rates) -> Block:
+    """Numbers of one credit in one window. Money that no rate converts is left out."""
+    found: Block = {}
+    exact: dict[tuple[Family, Labels], int | Fraction] = {}
+    bins: dict[tuple[Family, Labels], list[int]] = {}
+    seconds: dict[tuple[Family, Labels], int] = {}
+    for (name, day), value in items.items():
+        place = address(name)
+        if place is None:
+            continue
+        family, labels, rest = place
+        key = (family, labels)
+        if family.kind is Kind.HISTOGRAM:
+            if rest == "s":
+                seconds[key] = seconds.get(key, 0) + value
+            else:
+                bins.setdefault(key, [0] * (len(family.bounds) + 1))[int(rest)] += value
+            continue
+        if day == BASE:
+            exact[key] = exact.get(key, 0) + value
+        elif (rate := rates.on(rest, day)) is not None:
+            exact[key] = exact.get(key, 0) + value * rate
+    for (family, labels), amount in exact.items():
+        found.setdefault(family, {})[labels] = to_float(amount, family.scale)
+    for (family, labels), counts in bins.items():
+        total = seconds.get((family, labels), 0)
+        found.setdefault(family, {})[labels] = Histogram(tuple(counts), to_float(total, family.scale))
+    return found
+
+
+def to_float(amount: int | Fraction, scale: int) -> float:
+    """The nearest float to an exact number of scaled units."""
+    if isinstance(amount, int):
+        return amount / scale
+    return float(amount / scale)
+
+
+def resolve(sums: Mapping[Credit, Mapping[Item, int]], reference: Reference) -> dict[Shown, list[Credit]]:
+    """Credits by how they are shown: a manager's stated and unstated shares of one team become one."""
+    shown: dict[Shown, list[Credit]] = {}
+    for credit in sums:
+        shown.setdefault((credit[0], reference.team_of(*credit)), []).append(credit)
+    return shown
+
+
+def merged(sums: Mapping[Credit, Mapping[Item, int]], of: Iterable[Credit]) -> Mapping[Item, int]:
+    """Items of several credits added up."""
+    held = [credit for credit in of if credit in sums]
+    if len(held) == 1:
+        return sums[held[0]]
+    found: dict[Item, int] = {}
+    for credit in held:
+        for item, value in sums[credit].items():
+            found[item] = found.get(item, 0) + value
+    return found

@@ -1,0 +1,93 @@
+"""Plans of the running month, quarter and year: their targets, their share to date, and working days."""
+
+from collections.abc import Iterator
+from datetime import date, datetime
+from fractions import Fraction
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from metrics.calendar import Calendar, Hours
+from metrics.catalogue.plan import MONEY_MEASURES, TARGET, TO_DATE, WORKING_DAYS
+from metrics.family import PLAN_WINDOWS, Family
+from metrics.reference import PlanRecord, Reference
+from metrics.windows import period_end, period_start
+
+_MICRO = 1_000_000
+
+
+class Sample(NamedTuple):
+    """One number with the values of all its labels, in the family's order."""
+
+    family: Family
+    labels: tuple[str, ...]
+    value: float
+
+
+def period_name(window: str, day: date) -> str:
+    """How plans name the month, quarter or year of a day: 2026-11, 2026-Q4, 2026."""
+    match window:
+        case "month":
+            return f"{day:%Y-%m}"
+        case "quarter":
+            return f"{day.year}-Q{(day.month + 2) // 3}"
+    return f"{day.year}"
+
+
+def samples(reference: Reference, calendar: Calendar, zone: ZoneInfo, now: float) -> Iterator[Sample]:
+    """All plan families at a moment (Unix seconds)."""
+    today = datetime.fromtimestamp(now, zone).date()
+    for window in PLAN_WINDOWS:
+        first, end = period_start(window, today), period_end(window, today)
+        yield from _working_days(calendar.company, window, first, end, today)
+        name = period_name(window, today)
+        shares: dict[int, Fraction] = {}
+        for plan in reference.plans.values():
+            if plan.period == name:
+                manager, team = _credit(plan, reference)
+                hours = calendar.of(team)
+                share = shares.get(id(hours))
+                if share is None:
+                    share = shares[id(hours)] = share_passed(hours, first, end, now)
+                target = _target(plan, reference, first)
+                if target is not None:
+                    labels = (manager, team, plan.scope[0], plan.measure, window)
+                    yield Sample(TARGET, labels, float(target))
+                    yield Sample(TO_DATE, labels, float(target * share))
+
+
+def share_passed(hours: Hours, first: date, end: date, now: float) -> Fraction:
+    """Share of a period's working time that has passed, 0 to 1; by whole time when nothing is worked in it."""
+    passed = total = 0
+    moment = int(now * _MICRO)
+    for day in range(first.toordinal(), end.toordinal()):
+        for start, finish in hours.spans(day):
+            total += finish - start
+            passed += max(0, min(finish, moment) - start)
+    return Fraction(passed, total) if total else Fraction(0)
+
+
+def _credit(plan: PlanRecord, reference: Reference) -> tuple[str, str]:
+    """Values of `manager` and `team`; what does not apply is empty."""
+    level, name = plan.scope
+    match level:
+        case "manager":
+            return name, reference.team_of(name, "")
+        case "team":
+            return "", name
+    return "", ""
+
+
+def _target(plan: PlanRecord, reference: Reference, first: date) -> Fraction | None:
+    """The plan in the base currency, by the rate of the period's first day; None without a rate."""
+    target = Fraction(plan.target)
+    if plan.measure in MONEY_MEASURES and plan.currency:
+        rate = reference.rates.on(plan.currency, first.toordinal())
+        return None if rate is None else target * rate
+    return target
+
+
+def _working_days(hours: Hours, window: str, first: date, end: date, today: date) -> Iterator[Sample]:
+    days = [day for day in range(first.toordinal(), end.toordinal()) if hours.day_us(day)]
+    passed = sum(day < today.toordinal() for day in days)
+    yield Sample(WORKING_DAYS, (window, "passed"), float(passed))
+    yield Sample(WORKING_DAYS, (window, "left"), float(len(days) - passed))

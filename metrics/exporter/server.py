@@ -1,0 +1,265 @@
+"""The exporter's HTTP face: /metrics for Prometheus, JSON and the wall for people, health for supervisors."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from datetime import datetime
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated, Any, Protocol
+
+import structlog
+from fastapi import FastAPI, Query, Request
+from fastapi.responses import FileResponse, JSONResponse, Response, StreamingResponse
+from fastapi.staticfiles import StaticFiles
+from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector, generate_latest
+
+from metrics.catalogue import service
+from metrics.errors import MetricsError, WindowError
+from metrics.exporter import api, text
+from metrics.exporter.board import Board
+from metrics.exporter.follow import Follower
+from metrics.exporter.service import own_numbers, own_text
+from metrics.family import CALENDAR_WINDOWS, PERIODS
+from metrics.kpi import Level
+from metrics.settings import ExporterSettings
+
+log = structlog.get_logger(__name__)
+TEXT = "text/plain; version=0.0.4; charset=utf-8"
+OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
+_PUSH_SECONDS = 0.25
+_PING_SECONDS = 15
+_WALL = Path(str(files("metrics.exporter") / "wall"))
+
+
+class Explanation(Protocol):
+    """The entities behind a number."""
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain JSON values."""
+
+
+class Explainer(Protocol):
+    """Who can say which entities make up a number; given from outside, as it needs the log."""
+
+    async def explain(
+        self,
+        family: str,
+        labels: Mapping[str, str] | None = None,
+        manager: str | None = None,
+        team: str | None = None,
+        window: str = "",
+        period: str = "current",
+        at: datetime | None = None,
+        *,
+        limit: int = 1000,
+    ) -> Explanation:
+        """Raises ValueError for what does not exist."""
+
+
+class Exporter:
+    """Board and follower together, with the clock: what every endpoint asks."""
+
+    def __init__(
+        self, settings: ExporterSettings, board: Board, follower: Follower, clock: Callable[[], float] = time.time
+    ) -> None:
+        self.settings = settings
+        self.board = board
+        self.follower = follower
+        self.clock = clock
+        self._registry = CollectorRegistry()
+        for collector in (ProcessCollector, PlatformCollector, GCCollector):
+            collector(registry=self._registry)
+        self._seconds = 0.0
+
+    def problem(self) -> str:
+        """Why the numbers cannot be vouched for; "" when they can."""
+        if not self.follower.loaded:
+            return "the view is not loaded yet: no answer from Redis"
+        age = self.follower.age()
+        if age is None:
+            return "no worker has reported yet"
+        if missing := self.follower.missing():
+            return f"no worker has reported for partitions {missing}"
+        if age > self.settings.view_max_age:
+            return f"the owner of a partition has been silent for {age:.0f} s"
+        return ""
+
+    def metrics(self, openmetrics: bool) -> bytes:
+        """The whole exposition; sales numbers only while they can be vouched for."""
+        now, began = self.clock(), time.perf_counter()
+        follower = self.follower
+        chunks = [] if self.problem() else self.board.exposition(now)
+        self._seconds = time.perf_counter() - began
+        own = own_numbers(self.board, now, follower.age(), follower.connected, len(follower.heartbeats))
+        own |= {service.SCRAPE_SECONDS: [((), self._seconds)], service.SCRAPE_OK: [((), 1.0)]}
+        chunks.append(own_text(own))
+        chunks.append(generate_latest(self._registry).decode())
+        return _finish(chunks, openmetrics)
+
+    def metrics_at(self, at: float, openmetrics: bool) -> bytes:
+        """The calendar windows as they stood. Raises WindowError."""
+        return _finish(self.board.exposition_at(at, self.clock()), openmetrics)
+
+
+def _finish(chunks: list[str], openmetrics: bool) -> bytes:
+    if not openmetrics:
+        return "".join(chunks).encode()
+    # In OpenMetrics a counter's family is named without _total, and the text has an end.
+    found = "".join(chunks).replace(_COUNTER_HEAD, _COUNTER_FAMILY)
+    return (_openmetrics_heads(found) + "# EOF\n").encode()
+
+
+_UNCONVERTED = service.UNCONVERTED
+_COUNTER_HEAD = text.header(_UNCONVERTED.name, _UNCONVERTED.help, "counter")
+_COUNTER_FAMILY = text.header(_UNCONVERTED.name.removesuffix("_total"), _UNCONVERTED.help, "counter")
+
+
+def _openmetrics_heads(found: str) -> str:
+    lines = []
+    for line in found.splitlines():
+        if line.startswith("# ") and line.split(" ")[2].endswith("_total"):
+            head, kind, name, rest = line.split(" ", 3)
+            lines.append(f"{head} {kind} {name.removesuffix('_total')} {rest}")
+        else:
+            lines.append(line)
+    return "\n".join(lines) + "\n"
+
+
+def moment(value: str | None) -> float | None:
+    """Unix seconds of an RFC 3339 time. Raises WindowError."""
+    if value is None:
+        return None
+    try:
+        # A plus in a query string that was not escaped arrives as a space.
+        parsed = datetime.fromisoformat(value.strip().replace(" ", "+") if "T" in value else value)
+    except ValueError as error:
+        raise WindowError(f"at={value!r} is no RFC 3339 time; write it like 2026-11-23T09:00:00Z") from error
+    if parsed.tzinfo is None:
+        raise WindowError(f"at={value!r} has no zone; write it like 2026-11-23T09:00:00Z")
+    return parsed.timestamp()
+
+
+At = Annotated[str | None, Query(description="RFC 3339 moment; without it, now")]
+
+
+def create_app(exporter: Exporter, explainer: Explainer | None = None) -> FastAPI:
+    """The application; the follower runs as long as it does."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        task = asyncio.create_task(exporter.follower.run())
+        yield
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    app = FastAPI(title="Sales Pulse", version="1", lifespan=lifespan)
+
+    @app.exception_handler(MetricsError)
+    async def refuse(_: Request, error: MetricsError) -> JSONResponse:
+        return JSONResponse({"detail": str(error)}, 400)
+
+    _prometheus(app, exporter)
+    _json(app, exporter, explainer)
+    _wall(app, exporter)
+    return app
+
+
+def _prometheus(app: FastAPI, exporter: Exporter) -> None:
+    @app.get("/metrics", summary="Prometheus and OpenMetrics text")
+    async def metrics(request: Request, at: At = None) -> Response:
+        openmetrics = "application/openmetrics-text" in request.headers.get("accept", "")
+        then = moment(at)
+        content = exporter.metrics(openmetrics) if then is None else exporter.metrics_at(then, openmetrics)
+        return Response(content, media_type=OPENMETRICS if openmetrics else TEXT)
+
+    @app.get("/healthz", summary="Alive")
+    async def alive() -> dict[str, str]:
+        return {"status": "ok"}
+
+    @app.get("/readyz", summary="View loaded and fresh", responses={503: {"description": "It is not; says why."}})
+    async def ready() -> JSONResponse:
+        problem = exporter.problem()
+        if not problem and not exporter.follower.connected:
+            problem = "Redis does not answer"
+        content = {"status": problem or "ok", "view_age_seconds": exporter.follower.age()}
+        return JSONResponse(content, 503 if problem else 200)
+
+
+def _json(app: FastAPI, exporter: Exporter, explainer: Explainer | None) -> None:
+    @app.get("/api/v1/kpis", summary="The KPIs as JSON")
+    async def kpis(
+        level: Level = Level.COMPANY, window: str = "day", period: str = "current", at: At = None
+    ) -> JSONResponse:
+        if window not in api.WINDOWS:
+            raise WindowError(f"window={window!r} does not exist; use one of {', '.join(api.WINDOWS)}")
+        if period not in PERIODS:
+            raise WindowError(f"period={period!r} does not exist; use current or previous")
+        then, now = moment(at), exporter.clock()
+        if then is not None and window not in CALENDAR_WINDOWS:
+            raise WindowError("at= gives calendar windows only: day, week, month, quarter or year")
+        if problem := exporter.problem():
+            return JSONResponse({"detail": problem}, 503)
+        numbers = api.Numbers(exporter.board, now, then)
+        found = api.kpis(numbers, level, window, period)
+        shown_at = exporter.board.local(now if then is None else then).isoformat()
+        return JSONResponse({"level": level, "window": window, "period": period, "at": shown_at, "kpis": found})
+
+    @app.get("/api/v1/explain", summary="The entities behind one number")
+    async def explain(
+        request: Request, family: str, manager: str | None = None, team: str | None = None,
+        window: str = "day", period: str = "current", at: At = None,
+        limit: Annotated[int, Query(ge=1, le=100_000)] = 1000,
+    ) -> JSONResponse:  # fmt: skip
+        if explainer is None:
+            return JSONResponse({"detail": "this exporter has no way to the log"}, 501)
+        known = {"family", "manager", "team", "window", "period", "at", "limit"}
+        labels = {name: value for name, value in request.query_params.items() if name not in known}
+        then = moment(at)
+        try:
+            found = await explainer.explain(
+                family, labels, manager, team, window, period,
+                None if then is None else exporter.board.local(then), limit=limit,
+            )  # fmt: skip
+        except ValueError as error:
+            return JSONResponse({"detail": str(error)}, 400)
+        return JSONResponse(found.as_json())
+
+
+def _wall(app: FastAPI, exporter: Exporter) -> None:
+    @app.get("/api/v1/live", summary="What one wall shows")
+    async def live(level: Level = Level.COMPANY, id: str = "", window: str = "day") -> JSONResponse:  # noqa: A002 - the query's name
+        if window not in CALENDAR_WINDOWS:
+            raise WindowError(f"window={window!r} is not on the wall; use one of {', '.join(CALENDAR_WINDOWS)}")
+        found = api.live(exporter.board, exporter.clock(), level, id, window)
+        problem = exporter.problem()
+        fresh = not problem and exporter.follower.connected
+        if problem:
+            found |= {"kpis": [], "waiting": [], "plan": [], "leaders": [], "teams": []}
+        return JSONResponse(found | {"fresh": fresh, "problem": problem, "age": exporter.follower.age()})
+
+    @app.get("/api/v1/stream", summary="Server-sent events: says when numbers changed")
+    async def stream() -> StreamingResponse:
+        return StreamingResponse(
+            _events(exporter.follower), media_type="text/event-stream", headers={"Cache-Control": "no-store"}
+        )
+
+    @app.get("/", include_in_schema=False)
+    async def wall() -> FileResponse:
+        return FileResponse(_WALL / "index.html", headers={"Cache-Control": "no-cache"})
+
+    app.mount("/wall", StaticFiles(directory=_WALL), name="wall")
+
+
+async def _events(follower: Follower) -> AsyncIterator[str]:
+    seen, quiet = -1, 0.0
+    while True:
+        if follower.version != seen:
+            seen, quiet = follower.version, 0.0
+            yield f"event: changed\ndata: {seen}\n\n"
+        elif quiet >= _PING_SECONDS:
+            quiet = 0.0
+            yield ": ping\n\n"
+        await asyncio.sleep(_PUSH_SECONDS)
+        quiet += _PUSH_SECONDS

@@ -1,0 +1,87 @@
+"""What the exporter says of itself, and the same numbers as prometheus_client's metrics."""
+
+from collections.abc import Iterator
+from importlib import metadata
+
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from metrics.catalogue import FAMILIES, service
+from metrics.exporter import text
+from metrics.exporter.board import Board, Row
+from metrics.exporter.numbers import Histogram
+from metrics.family import Family
+
+Rows = list[tuple[tuple[str, ...], float]]
+
+
+def own_numbers(board: Board, now: float, age: float | None, up: bool, partitions: int) -> dict[Family, Rows]:
+    """The exporter's own series: family → (label values, number)."""
+    hours = {"": board.calendar.company}
+    hours |= {team: board.calendar.of(team) for team in {m.team for m in board.reference.managers.values()}}
+    hours.setdefault("unknown", board.calendar.company)
+    moment = int(now * 1_000_000)
+    return {
+        service.UNCONVERTED: [((currency,), float(n)) for currency, n in sorted(board.unconverted(now).items())],
+        service.VIEW_AGE: [] if age is None else [((), age)],
+        service.VIEW_UP: [((), float(up))],
+        service.VIEW_PARTITIONS: [((), float(partitions))],
+        service.VIEW_PARTS: [((), float(board.parts.count))],
+        service.WORKING_NOW: [((team,), float(of.is_open(moment))) for team, of in sorted(hours.items())],
+        service.BUILD: [((metadata.version("sales-pulse"),), 1.0)],
+    }
+
+
+def own_text(numbers: dict[Family, Rows]) -> str:
+    """Prometheus text of the exporter's own series."""
+    chunks = []
+    for family, rows in numbers.items():
+        if rows:
+            chunks.append(text.header(family.name, family.help, "counter" if family.counter else "gauge"))
+            chunks.append(text.plain_lines(family, rows))
+    return "".join(chunks)
+
+
+class SalesCollector(Collector):
+    """All families as prometheus_client's metrics: slower than the text, and what the text is tested against."""
+
+    def __init__(self, board: Board, now: float) -> None:
+        self._board = board
+        self._now = now
+
+    def describe(self) -> Iterator[Metric]:
+        """Names, help and labels, from the catalogue alone."""
+        return iter(_empty().values())
+
+    def collect(self) -> Iterator[Metric]:
+        """Every family that has a sample."""
+        metrics = _empty()
+        board, now = self._board, self._now
+        for row in [*board.rows(now), *board.open_rows(now), *board.waiting_rows(now)]:
+            _add(metrics, row)
+        for family, labels, value in board.plan_samples(now):
+            metrics[family.name].add_metric(labels, value)
+        return (metric for metric in metrics.values() if metric.samples)
+
+
+def _empty() -> dict[str, GaugeMetricFamily]:
+    found = {}
+    for family, name in text.exposed(FAMILIES):
+        labels = (*family.all_labels, *(("le",) if name == family.bucket else ()))
+        found[name] = GaugeMetricFamily(name, family.help, labels=labels)
+    return found
+
+
+def _add(metrics: dict[str, GaugeMetricFamily], row: Row) -> None:
+    for family, numbers in row.block.items():
+        for own, number in numbers.items():
+            labels = (*row.shown, *own, *(row.slot or ()))
+            if isinstance(number, Histogram):
+                running = 0
+                for le, count in zip(family.le, number.bins, strict=True):
+                    running += count
+                    metrics[family.bucket].add_metric((*labels, le), running)
+                metrics[family.sum].add_metric(labels, number.sum)
+                metrics[family.count].add_metric(labels, number.count)
+            else:
+                metrics[family.name].add_metric(labels, number)

@@ -1,0 +1,129 @@
+"""Which buckets of which cells each window holds at a moment, by the table in the specification."""
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from metrics.errors import WindowError
+
+MINUTES = {"5m": 5, "15m": 15, "1h": 60}
+DAYS_HELD = 800
+"""Local days that day cells reach back."""
+DAYS_WITH_HOURS = 8
+"""Days back within which the windows that need hour cells (day, week) can be cut."""
+
+_MINUTE = 60
+_NOTHING = range(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The buckets of one window and period. minutes, hours: Unix seconds of their starts; days: ordinals of local days.
+
+    A bucket is in when its number lies in the range of its kind: the ranges say bounds, steps are those of the cells.
+    """
+
+    name: str
+    period: str
+    minutes: range = _NOTHING
+    hours: range = _NOTHING
+    days: range = _NOTHING
+
+    def holds(self, kind: str, bucket: int) -> bool:
+        """Whether a bucket of kind m, h or d is part of it."""
+        span = self.minutes if kind == "m" else self.hours if kind == "h" else self.days if kind == "d" else _NOTHING
+        return span.start <= bucket < span.stop
+
+
+def local_day(moment: int, zone: ZoneInfo) -> int:
+    """Ordinal of the local day of a moment (Unix seconds)."""
+    return datetime.fromtimestamp(moment, zone).toordinal()
+
+
+def _instant(day: date, zone: ZoneInfo, hour: int = 0) -> int:
+    """Unix second at which a local day's wall clock reaches a full hour (24: the day's end)."""
+    wall = datetime(day.year, day.month, day.day, tzinfo=zone) + timedelta(hours=hour)
+    return int(wall.astimezone(UTC).timestamp())
+
+
+def period_start(window: str, day: date) -> date:
+    """First local day of the day, week, month, quarter or year that a day lies in."""
+    match window:
+        case "day":
+            return day
+        case "week":
+            return day - timedelta(days=day.weekday())
+        case "month":
+            return day.replace(day=1)
+        case "quarter":
+            return day.replace(month=(day.month - 1) // 3 * 3 + 1, day=1)
+        case "year":
+            return day.replace(month=1, day=1)
+    raise WindowError(f"{window!r} is no calendar window; use day, week, month, quarter or year")
+
+
+def period_end(window: str, day: date) -> date:
+    """First local day after the period that a day lies in."""
+    start = period_start(window, day)
+    reach = {"day": 1, "week": 7, "month": 31, "quarter": 92, "year": 366}[window]
+    return period_start(window, start + timedelta(days=reach))
+
+
+def _days(first: date, last: date) -> range:
+    """Days from first to last, both in."""
+    return range(first.toordinal(), last.toordinal() + 1)
+
+
+def _until_hour(name: str, period: str, first: date, last: date, zone: ZoneInfo, hour: int) -> Window:
+    """Whole days before `last`, and of that day the hours up to and including a wall-clock hour."""
+    hours = range(_instant(last, zone), max(_instant(last, zone), _instant(last, zone, hour + 1)))
+    return Window(name, period, hours=hours, days=range(first.toordinal(), last.toordinal()))
+
+
+def _calendar(now: int, zone: ZoneInfo, *, cut: bool) -> list[Window]:
+    local = datetime.fromtimestamp(now, zone)
+    today, found = local.date(), []
+    for name in ("day", "week"):
+        first, end = period_start(name, today), period_end(name, today)
+        length = end - first
+        if cut:
+            found.append(_until_hour(name, "current", first, today, zone, local.hour))
+        else:
+            found.append(Window(name, "current", days=_days(first, end - timedelta(days=1))))
+        found.append(_until_hour(name, "previous", first - length, today - length, zone, local.hour))
+    for name in ("month", "quarter", "year"):
+        first = period_start(name, today)
+        last = today if cut else period_end(name, today) - timedelta(days=1)
+        found.append(Window(name, "current", days=_days(first, last)))
+        before = period_start(name, first - timedelta(days=1))
+        same = min(before + (today - first), first - timedelta(days=1))
+        found.append(Window(name, "previous", days=_days(before, same)))
+    return found
+
+
+def windows(now: int, zone: ZoneInfo) -> tuple[Window, ...]:
+    """Every window and period as it stands now (Unix seconds)."""
+    found = []
+    running = now - now % _MINUTE
+    for name, minutes in MINUTES.items():
+        start = running - (minutes - 1) * _MINUTE
+        found.append(Window(name, "current", minutes=range(start, running + _MINUTE)))
+        found.append(Window(name, "previous", minutes=range(start - minutes * _MINUTE, start)))
+    found += _calendar(now, zone, cut=False)
+    today = local_day(now, zone)
+    found.append(Window("90d", "current", days=range(today - 90, today)))
+    return tuple(found)
+
+
+def windows_at(at: int, now: int, zone: ZoneInfo) -> tuple[Window, ...]:
+    """The calendar windows as they stood at a moment: `current` is cut as `previous` is.
+
+    More than 8 days back there is no day and week. Raises WindowError before the day cells.
+    """
+    back = local_day(now, zone) - local_day(at, zone)
+    if back > DAYS_HELD:
+        raise WindowError(f"at lies {back} days back; the days are held for {DAYS_HELD}")
+    found = _calendar(at, zone, cut=True)
+    if now - at > DAYS_WITH_HOURS * 86400:
+        found = [window for window in found if window.name not in {"day", "week"}]
+    return tuple(found)
