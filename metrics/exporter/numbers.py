@@ -64,7 +64,7 @@ def block(items: Mapping[Item, int], rates: Rates) -> Block:
             else:
                 bins.setdefault(key, [0] * (len(family.bounds) + 1))[int(rest)] += value
             continue
-        if day == BASE:
+        if day == BASE or family.kind is not Kind.MONEY:
             exact[key] = exact.get(key, 0) + value
         elif (rate := rates.on(rest, day)) is not None:
             exact[key] = exact.get(key, 0) + value * rate
