@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from grafana import rules
+from grafana.alerting.service import EXPORTER_JOB, WORKER_JOB
 from tests.support.exposition import Synthetic
 from tests.support.grafana_queries import check_all_queries, missing_records, unexplained
 from tests.support.monitoring import prometheus, serving
@@ -23,10 +24,11 @@ MAY_BE_EMPTY = {
 @pytest.fixture(scope="module")
 def prometheus_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("prometheus") / "etc"
-    # One page stands for exporter and worker: it has the series of both.
-    with serving(Synthetic()) as page, prometheus(folder, {"sales-exporter": page}) as url:
-        _wait(url)
-        yield url
+    floor = Synthetic()
+    with serving(floor.exporter) as exporter, serving(floor.worker) as worker:
+        with prometheus(folder, {EXPORTER_JOB: exporter, WORKER_JOB: worker}) as url:
+            _wait(url)
+            yield url
 
 
 def _wait(url: str) -> None:

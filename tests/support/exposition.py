@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
 
-from metrics.catalogue import FAMILIES, SERVICE_FAMILIES, service
+from metrics.catalogue import FAMILIES, service
 from metrics.catalogue.now import AGES
 from metrics.catalogue.plan import LEVELS, PLAN_MEASURES
 from metrics.family import NINETY_DAYS, PERIODS, Family, Kind, Source
@@ -132,7 +132,7 @@ def text(series: Iterator[Series]) -> bytes:
 
 @dataclass
 class Synthetic:
-    """Text of `/metrics` at each moment: the sales part is made once, the service's counters move."""
+    """Pages of `/metrics` at each moment: the sales part is made once, the service's counters move."""
 
     floor: Floor = Floor()
 
@@ -140,6 +140,13 @@ class Synthetic:
         self._sales = text(sales(self.floor))
         self._start = time.monotonic()
 
-    def __call__(self) -> bytes:
-        elapsed = time.monotonic() - self._start
-        return self._sales + text(own(SERVICE_FAMILIES, self.floor, elapsed))
+    def exporter(self) -> bytes:
+        """What the exporter shows: sales, and itself."""
+        return self._sales + self._own(service.EXPORTER_FAMILIES)
+
+    def worker(self) -> bytes:
+        """What a worker shows."""
+        return self._own(service.WORKER_FAMILIES)
+
+    def _own(self, families: tuple[Family, ...]) -> bytes:
+        return text(own(families, self.floor, time.monotonic() - self._start))
