@@ -3,6 +3,7 @@
 StreamsError
 ├── StateError          what was restored cannot be used
 │   └── RulesChanged    … because it was counted by other rules; replay under a new application id
+├── SinkError           the view cannot be written now; folding goes on
 └── WorkerError         the worker cannot start or go on
     ├── ChangelogError  what was folded could not be made durable
     └── OwnershipLost   another worker owns the partition
@@ -48,3 +49,7 @@ class OwnershipLost(WorkerError):
             "(it was silent for longer than the session, or another one runs with the same SALES_WORKER_ID)"
         )
         self.partition = partition
+
+
+class SinkError(StreamsError):
+    """The view cannot be written now; folding goes on, and it is written again later."""

@@ -1,0 +1,35 @@
+"""`sales-pulse worker`: one Faust worker; more of them share the partitions."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def command(
+    worker_id: Annotated[str | None, typer.Option(help="name of this worker, unique (SALES_WORKER_ID)")] = None,
+    data_dir: Annotated[Path | None, typer.Option(help="folder of this worker alone (SALES_DATA_DIR)")] = None,
+    listen: Annotated[
+        str | None, typer.Option(help="host:port of /metrics and /healthz (SALES_WORKER_METRICS_LISTEN)")
+    ] = None,
+    store: Annotated[str | None, typer.Option(help="memory or rocksdb (SALES_STORE)")] = None,
+) -> None:
+    """Fold events into numbers, until SIGTERM or Ctrl-C; start more of them to share the partitions.
+
+    Example: sales-pulse worker --worker-id worker-1 --data-dir .local/worker-1
+    """
+    from streams.errors import StreamsError
+    from streams.settings import WorkerSettings
+    from streams.worker import run
+
+    given = {"worker_id": worker_id, "data_dir": data_dir, "worker_metrics_listen": listen, "store": store}
+    settings = WorkerSettings(**{name: value for name, value in given.items() if value is not None})
+    try:
+        run(settings)
+    except StreamsError as error:
+        typer.echo(f"sales-pulse worker: {error}", err=True)
+        sys.stderr.flush()
+        # Threads of Kafka clients must not hold up a worker that its supervisor shall start again.
+        os._exit(1)

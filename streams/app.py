@@ -1,0 +1,113 @@
+"""The topology: two agents, two tables, and the settings that make Faust hand over batches. Nothing is built at import."""
+
+import ssl
+from collections.abc import Callable
+from typing import Any
+
+import faust
+from faust.types import TP
+from yarl import URL
+
+from streams.batches import BatchScheduler, BatchSchema
+from streams.owner import Owner
+from streams.reference import ReferenceLetters
+from streams.settings import WorkerSettings
+from streams.tables import BatchTableManager, StateTable
+
+_BUFFERED_BATCHES = 4
+"""Batches waiting for the agent; each is a fetch of one partition, so this is what bounds memory."""
+_FETCH_BYTES = 4 << 20
+
+
+class SalesApp(faust.App):  # type: ignore[misc]
+    """A Faust app that knows who owns the state."""
+
+    owner: Owner
+    reference: ReferenceLetters
+    on_failure: Callable[[BaseException], None]
+
+
+def build(
+    settings: WorkerSettings, owner: Owner, reference: ReferenceLetters, on_failure: Callable[[BaseException], None]
+) -> SalesApp:
+    """Make the app. `on_failure` is told of what must end the process."""
+    app = SalesApp(
+        settings.app_id,
+        broker=[URL(f"aiokafka://{server.strip()}") for server in settings.kafka_servers.split(",")],
+        broker_credentials=_credentials(settings),
+        broker_client_id=f"sales-pulse-{settings.worker_id}",
+        broker_session_timeout=settings.session_timeout,
+        broker_heartbeat_interval=settings.session_timeout / 3,
+        broker_max_poll_records=settings.batch_records,
+        broker_commit_interval=60.0,
+        broker_check_crcs=False,
+        consumer_group_instance_id=settings.worker_id,
+        consumer_max_fetch_size=_FETCH_BYTES,
+        consumer_auto_offset_reset="earliest",
+        canonical_url=f"http://{settings.worker_id}",
+        stream_buffer_maxsize=_BUFFERED_BATCHES,
+        stream_wait_empty=False,
+        stream_recovery_delay=0.0,
+        topic_disable_leader=True,
+        topic_allow_declare=False,
+        table_standby_replicas=settings.standby_replicas,
+        store="memory://",
+        datadir=str(settings.data_dir / "faust"),
+        web_enabled=False,
+        worker_redirect_stdouts=False,
+        autodiscover=False,
+        ConsumerScheduler=BatchScheduler,
+        TableManager=BatchTableManager,
+        Table=StateTable,
+    )
+    app.owner, app.reference, app.on_failure = owner, reference, on_failure
+    for name, changelog in (("cells", settings.cells_topic), ("clients", settings.clients_topic)):
+        app.Table(name, changelog_topic=app.topic(changelog, internal=False), key_type=bytes, value_type=bytes)
+    _agents(app, settings)
+
+    @app.on_partitions_revoked.connect  # type: ignore[untyped-decorator]
+    async def revoked(sender: Any, partitions: set[TP], **_: Any) -> None:
+        """Flush and forget what is taken away: Faust asks for all of it at each change of the group."""
+        try:
+            await owner.close([tp.partition for tp in partitions if tp.topic == settings.events_topic])
+            await reference.close([tp.partition for tp in partitions if tp.topic == settings.reference_topic])
+        except Exception as error:  # noqa: BLE001 - it must end the process, not only Faust's rebalance
+            on_failure(error)
+
+    return app
+
+
+def _agents(app: SalesApp, settings: WorkerSettings) -> None:
+    """Both agents take batches without acking: a transaction commits the offset with what was made of it."""
+    schema = BatchSchema(key_type=bytes, value_type=bytes)
+
+    async def consume(stream: Any, use: Callable[[Any], Any]) -> None:
+        async for records in stream.noack():
+            try:
+                await use(records)
+            except Exception as error:  # noqa: BLE001 - Faust would ack and lose the batch
+                app.on_failure(error)
+                return
+
+    @app.agent(app.topic(settings.events_topic, schema=schema, acks=False), name="fold")  # type: ignore[untyped-decorator]
+    async def fold(stream: Any) -> None:
+        """Fold events into the state of their partition."""
+        await consume(stream, app.owner.fold)
+
+    @app.agent(app.topic(settings.reference_topic, schema=schema, acks=False), name="reference")  # type: ignore[untyped-decorator]
+    async def reference(stream: Any) -> None:
+        """Dead-letter what cannot be used of the reference topic."""
+        await consume(stream, app.reference.check)
+
+
+def _credentials(settings: WorkerSettings) -> Any:
+    options = settings.client_options()
+    context: ssl.SSLContext | None = options.get("ssl_context")
+    if settings.kafka_security_protocol.startswith("SASL"):
+        return faust.SASLCredentials(
+            mechanism=options["sasl_mechanism"],
+            username=options["sasl_plain_username"],
+            password=options["sasl_plain_password"],
+            ssl_context=context,
+        )
+    return faust.SSLCredentials(context) if context else None

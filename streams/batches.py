@@ -1,0 +1,67 @@
+"""Batches for Faust: what was fetched from one partition travels as one stream element, which is what makes it fast.
+
+Faust handles a stream element in about 140 µs whatever it holds. A scheduler hands it the list of records of one
+partition and fetch as one element (its offset is the last one's), and a schema passes the list through undecoded.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Protocol
+
+from faust import Schema
+from faust.transport.utils import DefaultSchedulingStrategy
+from faust.types import TP
+
+
+class Record(Protocol):
+    """What the worker reads of a fetched Kafka record (aiokafka's ConsumerRecord has it)."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
+    headers: Sequence[tuple[str, bytes]]
+
+
+class Batch:
+    """A record as far as Faust is concerned, whose value is the list of records fetched from one partition."""
+
+    __slots__ = ("offset", "partition", "timestamp", "timestamp_type", "topic", "value")
+
+    headers: tuple[()] = ()
+    key = None
+    checksum = None
+    serialized_key_size = 0
+    serialized_value_size = 0
+
+    def __init__(self, records: list[Any]) -> None:
+        last = records[-1]
+        self.topic: str = last.topic
+        self.partition: int = last.partition
+        self.offset: int = last.offset
+        self.timestamp: int = last.timestamp
+        self.timestamp_type: int = last.timestamp_type
+        self.value = records
+
+
+class BatchScheduler(DefaultSchedulingStrategy):
+    """One element per partition and fetch, partitions in turn."""
+
+    def iterate(self, records: Mapping[TP, list[Any]]) -> Iterator[tuple[TP, Any]]:
+        """Yield (partition, Batch) for each partition that has records."""
+        for tp, batch in records.items():
+            if batch:
+                yield tp, Batch(batch)
+
+
+class BatchSchema(Schema):
+    """Hands the list of records through as the event's value; decoding is the fold's."""
+
+    def loads_key(self, app: Any, message: Any, **_: Any) -> Any:  # noqa: ARG002 - Faust's signature
+        """No key: a batch has many."""
+        return None
+
+    def loads_value(self, app: Any, message: Any, **_: Any) -> Any:  # noqa: ARG002 - Faust's signature
+        """The list of records, as fetched."""
+        return message.value

@@ -1,0 +1,184 @@
+"""The changelog of one partition: what a flush writes for good, in one transaction with the source offset.
+
+The transactional id is application and partition, so whoever opens the changelog shuts its former owner out at
+the broker: that one's next commit is refused, and nothing of it is ever seen by a reader of committed records.
+"""
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+import structlog
+from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka.errors import InvalidProducerEpoch, KafkaError, KafkaTimeoutError, ProducerFenced
+from aiokafka.producer.message_accumulator import BatchBuilder
+
+from streams.errors import ChangelogError, OwnershipLost
+from streams.settings import WorkerSettings
+
+log = structlog.get_logger(__name__)
+
+BATCH_BYTES = 900_000
+"""Of a producer batch before compression; below the topic's max.message.bytes."""
+TRANSACTION_SECONDS = 300
+_REQUEST_SECONDS = 20
+
+Pair = tuple[bytes, bytes | None]
+"""Key and value of a changelog record; no value takes the key away."""
+
+
+class Letter(NamedTuple):
+    """A dead letter: key and value byte for byte as they came, and headers that say why and where from."""
+
+    key: bytes | None
+    value: bytes | None
+    headers: Sequence[tuple[str, bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """All that one flush writes. `offset`: where reading the source goes on after it."""
+
+    offset: int
+    cells: Sequence[Pair] = ()
+    clients: Sequence[Pair] = ()
+    letters: Sequence[Letter] = ()
+
+
+class Changelog(Protocol):
+    """What a partition's owner needs; the real one is Kafka, tests have one in memory."""
+
+    async def open(self) -> None:
+        """Shut the former owner out. From here on nobody else can write."""
+
+    async def write(self, commit: Commit) -> Mapping[str, int]:
+        """Write everything or nothing; returns when it is durable: offset after the last record, by changelog topic.
+
+        Raises ChangelogError, OwnershipLost.
+        """
+
+    async def close(self) -> None:
+        """Let go; an open transaction is left for the next owner to abort."""
+
+
+class KafkaChangelog:
+    """The changelog topics of one partition of one source topic, through a transactional producer."""
+
+    def __init__(self, settings: WorkerSettings, topic: str, partition: int, name: str = "") -> None:
+        self._settings = settings
+        self._source = TopicPartition(topic, partition)
+        self._id = f"{settings.app_id}-{name}{partition}"
+        self._letters_partitions = 1
+        self._producer: AIOKafkaProducer | None = None
+
+    async def open(self) -> None:
+        """Start the producer: the broker aborts what a former owner left open, and refuses it from now on."""
+        producer = AIOKafkaProducer(
+            **self._settings.client_options(),
+            client_id=f"sales-pulse-{self._id}",
+            transactional_id=self._id,
+            transaction_timeout_ms=TRANSACTION_SECONDS * 1000,
+            request_timeout_ms=_REQUEST_SECONDS * 1000,
+            max_batch_size=BATCH_BYTES,
+            max_request_size=2 * BATCH_BYTES,
+            compression_type="lz4",
+        )
+        try:
+            await producer.start()
+            for topic in (self._settings.cells_topic, self._settings.clients_topic):
+                await producer.partitions_for(topic)
+            self._letters_partitions = len(await producer.partitions_for(self._settings.dead_letters_topic))
+        except BaseException:
+            await producer.stop()
+            raise
+        self._producer = producer
+
+    async def write(self, commit: Commit) -> Mapping[str, int]:
+        """One transaction: both changelogs, the dead letters, and the source offset."""
+        producer = self._producer
+        if producer is None:
+            raise ChangelogError(f"the changelog of partition {self._source.partition} is not open")
+        partition, settings = self._source.partition, self._settings
+        try:
+            await producer.begin_transaction()
+            cells, clients, *_ = await asyncio.gather(
+                _send(producer, settings.cells_topic, partition, _pack(producer, commit.cells)),
+                _send(producer, settings.clients_topic, partition, _pack(producer, commit.clients)),
+                _send(
+                    producer,
+                    settings.dead_letters_topic,
+                    partition % self._letters_partitions,
+                    _pack_letters(producer, commit.letters),
+                ),
+                producer.send_offsets_to_transaction({self._source: commit.offset}, settings.app_id),
+            )
+            await producer.commit_transaction()
+        except (ProducerFenced, InvalidProducerEpoch) as error:
+            raise OwnershipLost(partition) from error
+        except KafkaError as error:
+            raise ChangelogError(
+                f"the changelog of partition {partition} could not be written: {type(error).__name__} {error}"
+            ) from error
+        return {
+            topic: after
+            for topic, after in ((settings.cells_topic, cells), (settings.clients_topic, clients))
+            if after is not None
+        }
+
+    async def close(self) -> None:
+        """Close the connections, without waiting for what is still unsent."""
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            await producer.stop()
+
+
+async def _send(producer: AIOKafkaProducer, topic: str, partition: int, batches: Iterable[BatchBuilder]) -> int | None:
+    """Send batches and wait until the broker has them all; the offset after the last one, None without any."""
+    sent, count = [], 0
+    for batch in batches:
+        count = batch.record_count()
+        while True:
+            try:
+                sent.append(await producer.send_batch(batch, topic, partition=partition))
+                break
+            except KafkaTimeoutError:
+                # The one before is still under way: brokers restart, or too few replicas are there. It is retried.
+                log.warning("waiting for Kafka", topic=topic, partition=partition)
+    # aiokafka would commit a transaction whose batches failed: only their own futures tell.
+    done = await asyncio.gather(*sent)
+    return done[-1].offset + count if done else None
+
+
+def _pack(producer: AIOKafkaProducer, pairs: Sequence[Pair]) -> Iterable[BatchBuilder]:
+    """Whole producer batches of changelog records."""
+    if not pairs:
+        return
+    batch = producer.create_batch()
+    append = batch.append
+    for key, value in pairs:
+        if append(key=key, value=value, timestamp=None) is None:
+            batch.close()
+            yield batch
+            batch = producer.create_batch()
+            append = batch.append
+            append(key=key, value=value, timestamp=None)
+    batch.close()
+    yield batch
+
+
+def _pack_letters(producer: AIOKafkaProducer, letters: Sequence[Letter]) -> Iterable[BatchBuilder]:
+    """Whole producer batches of dead letters; one that fills a batch by itself has it for itself."""
+    batch = None
+    for letter in letters:
+        for _ in range(2):
+            batch = batch or producer.create_batch()
+            written = batch.append(key=letter.key, value=letter.value, timestamp=None, headers=list(letter.headers))
+            if written is not None:
+                break
+            batch.close()
+            yield batch
+            batch = None
+    if batch is not None:
+        batch.close()
+        yield batch

@@ -1,0 +1,175 @@
+"""One partition that this worker owns: folding now, and flushing what was folded behind it, one cut at a time.
+
+A flush takes a cut (a copy, without an await in between), writes it in one transaction, and only then lets go of it;
+folding goes on meanwhile. So what a crash loses is folded again from the log, and fences drop what was counted.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
+from time import monotonic
+from typing import Any
+
+import structlog
+
+from streams.batches import Record
+from streams.changelog import Changelog, Commit, Letter
+from streams.local_store import LocalStore
+from streams.partition import Partition, RefusedRecord
+from streams.sensors import WorkerSensors
+
+log = structlog.get_logger(__name__)
+
+_ROOM = 4
+"""Times `flush_records` that may be folded while a flush does not get through; then folding waits."""
+
+_TIMESTAMPS = 1_000
+
+
+class Owned:
+    """Folds and flushes one partition. Made after the former owner was shut out and the state restored."""
+
+    def __init__(
+        self,
+        partition: Partition,
+        changelog: Changelog,
+        store: LocalStore,
+        sensors: WorkerSensors,
+        *,
+        topic: str,
+        interval: float,
+        records: int,
+        on_failure: Callable[[BaseException], None],
+    ) -> None:
+        self.partition = partition
+        self._timestamps: list[int] = []
+        self._changelog = changelog
+        self._store = store
+        self._sensors = sensors
+        self._topic = topic
+        self._interval = interval
+        self._records = records
+        self._on_failure = on_failure
+        self._letters: list[Letter] = []
+        self._unflushed = 0
+        self._changed = asyncio.Event()
+        self._due = asyncio.Event()
+        self._room = asyncio.Event()
+        self._room.set()
+        self._lock = asyncio.Lock()
+        self._flushing: asyncio.Task[None] | None = None
+        self.closed = False
+        self.is_rebuilt = False
+
+    def start(self) -> None:
+        """Begin to flush in the background."""
+        self._flushing = asyncio.create_task(self._run(), name=f"flush-{self.partition.number}")
+
+    async def room(self) -> None:
+        """Wait while too much is folded and not durable."""
+        if not self._room.is_set():
+            await self._room.wait()
+
+    def fold(self, records: Sequence[Record]) -> None:
+        """Fold what was fetched. Records at or below the fence are skipped."""
+        self._letters += [
+            letter(refused, self._topic, self.partition.number) for refused in self.partition.fold(records)
+        ]
+        if len(self._timestamps) < _TIMESTAMPS:
+            self._timestamps.append(records[0].timestamp)
+        self._unflushed += len(records)
+        self._changed.set()
+        if self._unflushed >= self._records:
+            self._due.set()
+            if self._unflushed >= _ROOM * self._records:
+                self._room.clear()
+
+    def take_timestamps(self) -> list[int]:
+        """Timestamps (ms) of the batches folded since the last call: of the first record of each."""
+        timestamps, self._timestamps = self._timestamps, []
+        return timestamps
+
+    def read(self, table: str, key: Any) -> Any:
+        """A value of one of the tables: a client's page by its key, or the parts of a cell by (kind, bucket)."""
+        if table == "clients":
+            return self._store.get(key)
+        return next((update.cells[key] for update in self.partition.everything() if key in update.cells), None)
+
+    def keys(self, table: str) -> Iterator[Any]:
+        """The keys of one of the tables."""
+        if table == "clients":
+            yield from self._store.keys()
+        else:
+            for update in self.partition.everything():
+                yield from update.cells
+
+    @property
+    def is_dirty(self) -> bool:
+        """Whether something folded is not durable yet."""
+        return self._unflushed > 0
+
+    async def flush(self) -> None:
+        """Make everything folded so far durable. Raises ChangelogError, OwnershipLost."""
+        async with self._lock:
+            if not self._unflushed:
+                return
+            began = monotonic()
+            self._changed.clear()
+            self._due.clear()
+            self._unflushed = 0
+            self._room.set()
+            letters, self._letters = self._letters, []
+            cut = self.partition.cut()
+            cut_seconds = monotonic() - began
+            positions = await self._changelog.write(Commit(cut.fence + 1, cut.cells, cut.clients, letters))
+            self._store.commit(cut.cells, cut.clients[-1], positions)
+            self._sensors.flushed(
+                self.partition.number,
+                seconds=monotonic() - began,
+                cut_seconds=cut_seconds,
+                written=len(cut.cells) + len(cut.clients),
+                time_us=cut.time,
+            )
+
+    async def _run(self) -> None:
+        try:
+            while True:
+                await self._changed.wait()
+                try:
+                    await asyncio.wait_for(self._due.wait(), self._interval)
+                except TimeoutError:
+                    pass
+                await self.flush()
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:  # noqa: BLE001 - whatever it is, the process must not go on
+            self._on_failure(error)
+
+    async def close(self, *, flush: bool) -> None:
+        """Stop folding for good; flush what is left if that is still allowed."""
+        self.closed = True
+        if self._flushing is not None:
+            # A transaction under way is let through: cancelled in the middle it would have to be written again.
+            async with self._lock:
+                self._flushing.cancel()
+            await asyncio.gather(self._flushing, return_exceptions=True)
+        try:
+            if flush:
+                await self.flush()
+        finally:
+            await self._changelog.close()
+            self._store.close()
+
+
+def letter(refused: RefusedRecord, topic: str, partition: int) -> Letter:
+    """A refused record as a dead letter: as it came, with reason and origin added to its headers."""
+    record: Any = refused.record
+    added = (
+        ("reason", refused.reason),
+        ("detail", refused.detail),
+        ("source_topic", topic),
+        ("source_partition", str(partition)),
+        ("source_offset", str(record.offset)),
+    )
+    names = {name for name, _ in added}
+    kept = [(name, value) for name, value in record.headers if name not in names]
+    return Letter(record.key, record.value, [*kept, *((name, text.encode(errors="replace")) for name, text in added)])

@@ -1,0 +1,169 @@
+"""Where an owned partition's clients lie between folds: in memory, or in RocksDB so that a restart reads little."""
+
+import shutil
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+import msgspec
+import structlog
+from rocksdict import AccessType, Options, Rdict, WriteBatch
+from xxhash import xxh3_64_digest
+
+from streams.changelog import Pair
+from streams.clients import ClientStore, InMemoryClientStore
+from streams.errors import StateError
+
+log = structlog.get_logger(__name__)
+
+_FORMAT = 1
+_META, _CELL, _CLIENT = b"m", b"z", b"a"
+_MAX_AGE_SECONDS = 20 * 3600
+"""Younger than the tombstones that compaction may have taken out of the changelog since (24 h)."""
+_CACHE_BYTES, _WRITE_BYTES = 8 << 20, 4 << 20
+
+
+class LocalStore(ClientStore, Protocol):
+    """A client store that is told when what it holds became durable in the changelog."""
+
+    def saved(self) -> "Saved | None":
+        """What an earlier process left here, or None. Raises StateError when it cannot be trusted."""
+
+    def commit(self, cells: Iterable[Pair], own: Pair, positions: Mapping[str, int]) -> None:
+        """Everything put so far, these cells and the partition's own record are in the changelog up to `positions` (topic → offset)."""
+
+    def close(self) -> None:
+        """Let go of files."""
+
+
+class Saved(Protocol):
+    """State on disk: what restoring from the changelog can skip."""
+
+    positions: Mapping[str, int]
+
+    def cells(self) -> Iterator[Pair]:
+        """All cells."""
+
+    def clients(self) -> Iterator[Pair]:
+        """All pages of clients, and the partition's own record."""
+
+
+class InMemoryStore(InMemoryClientStore):
+    """Nothing survives the process: restored from the changelog."""
+
+    def saved(self) -> Saved | None:
+        """Nothing, ever."""
+        return None
+
+    def commit(self, cells: Iterable[Pair], own: Pair, positions: Mapping[str, int]) -> None:
+        """Nothing to do."""
+
+    def close(self) -> None:
+        """Forget everything."""
+        self.pages = {}
+
+
+class RocksStore:
+    """One partition's state in one RocksDB. What is put becomes durable at `commit`, after the changelog has it."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._pending: dict[bytes, bytes | None] = {}
+        self._db = _open(folder)
+
+    def get(self, key: bytes) -> bytes | None:
+        """A page, or None. Raises StateError when what is on disk is damaged."""
+        if key in self._pending:
+            return self._pending[key]
+        found = self._db.get(_CLIENT + key)
+        return None if found is None else _checked(found)
+
+    def put_many(self, pairs: Iterable[Pair]) -> None:
+        """Replace pages; None removes one. Seen at once, on disk at the next commit."""
+        self._pending.update(pairs)
+
+    def keys(self) -> Iterator[bytes]:
+        """All keys on disk."""
+        for key in list(_range(self._db, _CLIENT, values=False)):
+            yield key
+
+    def commit(self, cells: Iterable[Pair], own: Pair, positions: Mapping[str, int]) -> None:
+        """Write all that is pending and these cells with the changelog's positions, as one batch."""
+        batch = WriteBatch(raw_mode=True)
+        for prefix, pairs in ((_CLIENT, [*self._pending.items(), own]), (_CELL, cells)):
+            for key, value in pairs:
+                if value is None:
+                    batch.delete(prefix + key)
+                else:
+                    batch.put(prefix + key, value + xxh3_64_digest(value))
+        batch.put(_META, msgspec.msgpack.encode((_FORMAT, time.time(), dict(positions))))
+        self._db.write(batch)
+        self._pending = {}
+
+    def saved(self) -> Saved | None:
+        """What is on disk; None when nothing is, or when it is older than what compaction keeps to compare with."""
+        raw = self._db.get(_META)
+        if raw is None:
+            return None
+        try:
+            version, written, positions = msgspec.msgpack.decode(raw, type=tuple[int, float, dict[str, int]])
+        except msgspec.MsgspecError as error:
+            raise StateError(f"{self._folder} cannot be read: {error}") from error
+        if version != _FORMAT:
+            raise StateError(f"{self._folder} has format {version}, this worker reads {_FORMAT}")
+        if time.time() - written > _MAX_AGE_SECONDS:
+            raise StateError(f"{self._folder} is older than {_MAX_AGE_SECONDS // 3600} h")
+        return _RocksSaved(self._db, positions)
+
+    def close(self) -> None:
+        """Close the database."""
+        self._db.close()
+
+
+class _RocksSaved:
+    def __init__(self, db: Any, positions: Mapping[str, int]) -> None:
+        self._db = db
+        self.positions = positions
+
+    def cells(self) -> Iterator[Pair]:
+        return _range(self._db, _CELL)
+
+    def clients(self) -> Iterator[Pair]:
+        return _range(self._db, _CLIENT)
+
+
+def _open(folder: Path) -> Any:
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    options = Options(raw_mode=True)
+    options.create_if_missing(True)
+    options.set_write_buffer_size(_WRITE_BYTES)
+    options.set_max_write_buffer_number(2)
+    return Rdict(str(folder), options, access_type=AccessType.read_write())
+
+
+def _checked(stored: bytes) -> bytes:
+    value, digest = stored[:-8], stored[-8:]
+    if xxh3_64_digest(value) != digest:
+        raise StateError("a value in the local store is damaged")
+    return value
+
+
+def _range(db: Any, prefix: bytes, *, values: bool = True) -> Iterator[Any]:
+    for key, value in db.items(from_key=prefix):
+        if key[:1] != prefix:
+            return
+        yield (key[1:], _checked(value)) if values else key[1:]
+
+
+def set_aside(folder: Path) -> Path | None:
+    """Rename what is there, so that it can be looked at and is not used; only the latest is kept."""
+    if not folder.exists():
+        return None
+    aside = folder.with_name(folder.name + ".broken")
+    shutil.rmtree(aside, ignore_errors=True)
+    folder.rename(aside)
+    return aside
+
+
+__all__ = ["InMemoryStore", "LocalStore", "RocksStore", "Saved", "set_aside"]

@@ -1,0 +1,260 @@
+"""Which partitions this worker owns: opened when Faust assigns them, closed and forgotten when it takes them away.
+
+A partition that comes back is opened anew: its changelog is shut to others first, then read, then the stream goes on
+after the fence that was found. Nothing of the time before is used again.
+"""
+
+import asyncio
+from collections.abc import Callable, Collection, Iterable, Sequence
+from time import monotonic, perf_counter
+from typing import Any
+
+import structlog
+
+from streams.changelog import Changelog, Commit, Pair
+from streams.errors import StateError, WorkerError
+from streams.flush import Owned
+from streams.fold.rules import Rules
+from streams.local_store import LocalStore
+from streams.partition import Counts, Partition
+from streams.restore import Bounds, Progress, Restored, Restorer
+from streams.sensors import PartitionState, WorkerSensors
+from streams.settings import WorkerSettings
+
+log = structlog.get_logger(__name__)
+
+
+class Owner:
+    """Opens, folds, flushes and closes partitions. `on_failure` is told of what must end the process."""
+
+    def __init__(
+        self,
+        settings: WorkerSettings,
+        rules: Rules,
+        sensors: WorkerSensors,
+        *,
+        partitions: int,
+        changelogs: Callable[[int], Changelog],
+        stores: Callable[[int], LocalStore],
+        set_aside: Callable[[int], None],
+        restorer: Restorer,
+        on_failure: Callable[[BaseException], None],
+    ) -> None:
+        self.settings = settings
+        self.sensors = sensors
+        self.partitions = partitions
+        self.owned: dict[int, Owned] = {}
+        self._rules = rules
+        self._changelogs = changelogs
+        self._stores = stores
+        self._set_aside = set_aside
+        self._restorer = restorer
+        self._on_failure = on_failure
+        self._opening: dict[int, asyncio.Task[int]] = {}
+
+    # -- assignment
+
+    async def open(self, numbers: Collection[int]) -> dict[int, int]:
+        """Restore partitions; returns the offset at which reading each goes on. Raises WorkerError, StateError."""
+        self.sensors.rebalanced()
+        for number in numbers:
+            if number not in self._opening:
+                self._opening[number] = asyncio.create_task(self._open(number), name=f"open-{number}")
+        try:
+            positions = await asyncio.gather(*(self._opening[number] for number in numbers))
+        except BaseException:
+            await self._cancel(numbers)
+            raise
+        for number in numbers:
+            self._opening.pop(number, None)
+        return dict(zip(numbers, positions, strict=True))
+
+    async def _cancel(self, numbers: Iterable[int]) -> None:
+        tasks = [task for number in numbers if (task := self._opening.pop(number, None))]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _open(self, number: int) -> int:
+        began = monotonic()
+        state = self.sensors.partitions[number] = PartitionState()
+        changelog = self._changelogs(number)
+        store: LocalStore | None = None
+        try:
+            await changelog.open()
+            partition, store, source, bounds = await self._restore(number, changelog, state)
+            position = _position(number, self.settings.events_topic, partition.fence, bounds)
+        except BaseException:
+            self.sensors.partitions.pop(number, None)
+            await changelog.close()
+            if store is not None:
+                store.close()
+            raise
+        seconds = monotonic() - began
+        self.sensors.restored(source, seconds)
+        state.fence, state.time_us, state.ready = partition.fence, partition.time, True
+        state.lag = max(0, bounds.end - position)
+        owned = Owned(
+            partition,
+            changelog,
+            store,
+            self.sensors,
+            topic=self.settings.events_topic,
+            interval=self.settings.flush_interval,
+            records=self.settings.flush_records,
+            on_failure=self._on_failure,
+        )
+        owned.is_rebuilt = source == "nothing" and partition.fence < 0
+        self.owned[number] = owned
+        owned.start()
+        log.info(
+            "partition ready", partition=number, source=source, records=state.restored, seconds=round(seconds, 2),
+            position=position, lag=state.lag,
+        )  # fmt: skip
+        return position
+
+    async def close(self, numbers: Iterable[int], *, flush: bool = True) -> None:
+        """Stop folding, flush if still allowed, forget. Raises ChangelogError, OwnershipLost."""
+        numbers = list(numbers)
+        await self._cancel(numbers)
+        closing = [owned for number in numbers if (owned := self.owned.pop(number, None))]
+        for number in numbers:
+            self.sensors.partitions.pop(number, None)
+        results = await asyncio.gather(*(one.close(flush=flush) for one in closing), return_exceptions=True)
+        for result in results:
+            if isinstance(result, BaseException):
+                raise result
+
+    # -- restoring
+
+    async def _restore(
+        self, number: int, changelog: Changelog, state: PartitionState
+    ) -> tuple[Partition, LocalStore, str, Bounds]:
+        for attempt in ("disk", "changelog"):
+            store = self._stores(number)
+            try:
+                partition, source, restored = await self._read(number, store, state)
+            except StateError as error:
+                store.close()
+                self._set_aside(number)
+                if attempt == "disk" and getattr(store, "is_persistent", False):
+                    log.warning(
+                        "local state cannot be used; reading the changelog", partition=number, problem=str(error)
+                    )
+                    continue
+                bounds = await self._wipe(number, changelog, error)
+                store = self._stores(number)
+                return Partition(number, self.partitions, self._rules, store), store, "nothing", bounds
+            except BaseException:
+                store.close()
+                raise
+            return partition, store, source, restored.source
+        raise AssertionError  # the second attempt returns or raises
+
+    async def _read(self, number: int, store: LocalStore, state: PartitionState) -> tuple[Partition, str, Restored]:
+        partition = Partition(number, self.partitions, self._rules, store)
+        cells, clients = self.settings.cells_topic, self.settings.clients_topic
+        starts: dict[str, int] = {}
+        if (saved := store.saved()) is not None:
+            partition.restore_clients(saved.clients(), stored=True)
+            partition.restore_cells(saved.cells())
+            starts = dict(saved.positions)
+        progress = Progress(number)
+        watching = asyncio.create_task(_watch(progress, state))
+        try:
+            restored = await self._restorer.restore(
+                number, starts, {cells: partition.restore_cells, clients: partition.restore_clients}, progress
+            )
+        finally:
+            watching.cancel()
+            state.restored, state.restore_total = progress.read, progress.total
+        for topic, position in starts.items():
+            if position > restored.positions[topic]:
+                raise StateError(f"{topic} ends at {restored.positions[topic]}, before what is on disk ({position})")
+        source = "disk" if saved is not None else "changelog" if progress.read else "nothing"
+        return partition, source, restored
+
+    async def _wipe(self, number: int, changelog: Changelog, error: StateError) -> Bounds:
+        """Empty the changelog of a partition whose state cannot be used, so that the log is folded again from its start."""
+        log.warning(
+            "the stored state cannot be used; folding the log again from its start",
+            partition=number,
+            problem=str(error),
+        )
+        held: dict[str, set[bytes]] = {self.settings.cells_topic: set(), self.settings.clients_topic: set()}
+
+        def note(keys: set[bytes]) -> Callable[[Iterable[Pair]], None]:
+            def take(pairs: Iterable[Pair]) -> None:
+                for key, value in pairs:
+                    (keys.discard if value is None else keys.add)(key)
+
+            return take
+
+        restored = await self._restorer.restore(
+            number, {}, {topic: note(keys) for topic, keys in held.items()}, Progress(number)
+        )
+        cells, clients = ([(key, None) for key in keys] for keys in held.values())
+        await changelog.write(Commit(restored.source.begin, cells, clients))
+        return restored.source
+
+    # -- the stream
+
+    async def fold(self, records: Sequence[Any]) -> None:
+        """Fold what was fetched from one partition; dropped when the partition is not ours (any more)."""
+        number = records[0].partition
+        owned = self.owned.get(number)
+        if owned is None:
+            return
+        await owned.room()
+        if owned.closed:
+            return
+        began = perf_counter()
+        owned.fold(records)
+        partition = owned.partition
+        counts, partition.counts = partition.counts, Counts()
+        state = self.sensors.partitions.get(number)
+        self.sensors.folded(
+            number,
+            counts,
+            records=len(records),
+            seconds=perf_counter() - began,
+            fence=partition.fence,
+            lag=max(0, state.lag - len(records)) if state else 0,
+        )
+
+    def lags(self, ends: dict[int, int]) -> None:
+        """Take note of where the log ends, by partition."""
+        for number, end in ends.items():
+            state = self.sensors.partitions.get(number)
+            owned = self.owned.get(number)
+            if state is not None and owned is not None:
+                state.lag = max(0, end - 1 - owned.partition.fence)
+                if not state.lag and not owned.is_dirty:
+                    self.sensors.idle(number)
+
+
+async def _watch(progress: Progress, state: PartitionState) -> None:
+    """Show how far restoring is."""
+    seen = -1
+    while True:
+        state.restored, state.restore_total = progress.read, progress.total
+        if progress.read != seen:
+            seen, state.progressed_at = progress.read, monotonic()
+        await asyncio.sleep(0.2)
+
+
+def _position(number: int, topic: str, fence: int, bounds: Bounds) -> int:
+    """Where reading goes on. Raises WorkerError when the log is not the one that was folded."""
+    if fence < 0:
+        return bounds.begin
+    if bounds.end <= fence:
+        raise WorkerError(
+            f"{topic} partition {number} ends at {bounds.end}, but events up to {fence} were folded: the topic was "
+            "made anew; choose a new SALES_APP_ID so that everything is counted again"
+        )
+    if bounds.begin > fence + 1:
+        raise WorkerError(
+            f"{topic} partition {number} begins at {bounds.begin}, but only events up to {fence} were folded: events "
+            "were deleted before they were counted; choose a new SALES_APP_ID to count what is left"
+        )
+    return fence + 1

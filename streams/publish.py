@@ -1,0 +1,198 @@
+"""Shows what was folded: collects what changed in all owned partitions and writes it to the view, behind the folding.
+
+Nothing waits for the view. While it cannot be written, only "everything is needed" is remembered; when it is back,
+or has lost what it held, everything is written again, some buckets per round, while folding goes on.
+"""
+
+import asyncio
+from collections.abc import Callable, Collection, Iterator
+from time import monotonic, time
+
+import structlog
+
+from metrics.view import VERSION, Keys, encode_any, encode_waiting, fenced
+from streams.cells import DAYS_KEPT, HOURS_KEPT, MINUTES_KEPT
+from streams.errors import SinkError
+from streams.flush import Owned
+from streams.fold.localtime import LocalTime
+from streams.partition import ViewUpdate
+from streams.sensors import WorkerSensors
+from streams.sink import Sink
+
+log = structlog.get_logger(__name__)
+
+HEARTBEAT_SECONDS = 1.0
+_SHARE = 9.0
+"""Times the cost of a round that passes until the next one: the view takes a tenth of the worker at most."""
+_SLOWEST_SECONDS = 0.7
+_CHUNK_PARTS = 2_000
+_RETRY_SECONDS = 1.0
+_REFRESH_SECONDS = 12 * 3600.0
+_SECOND_US = 1_000_000
+_EMPTY = b"\x80"
+"""An empty part: it keeps its fence, so that a former owner cannot bring an old part back."""
+
+
+class Publisher:
+    """Writes the view of all owned partitions. One task; at most one write is under way."""
+
+    def __init__(
+        self,
+        sink: Sink,
+        keys: Keys,
+        owned: Callable[[], Collection[Owned]],
+        sensors: WorkerSensors,
+        *,
+        interval: float,
+        worker_id: str,
+        zone: str,
+        local: LocalTime,
+    ) -> None:
+        self._sink = sink
+        self._keys = keys
+        self._owned = owned
+        self._sensors = sensors
+        self._interval = interval
+        self._worker_id = worker_id
+        self._zone = zone
+        self._local = local
+        self._rebuilds: dict[Owned, Iterator[ViewUpdate] | None] = {}
+        self._shown: dict[Owned, int] = {}
+        self._generation = ""
+        self._beaten_at = 0.0
+        self._refreshed_at = monotonic()
+        self._buckets: set[str] = set()
+
+    async def run(self) -> None:
+        """Show, for ever."""
+        while True:
+            began = monotonic()
+            try:
+                cost = await self.show()
+            except SinkError as error:
+                self._lost(error)
+                await asyncio.sleep(_RETRY_SECONDS)
+                continue
+            wait = min(max(self._interval, _SHARE * cost), _SLOWEST_SECONDS) - (monotonic() - began)
+            await asyncio.sleep(max(wait, 0.0))
+
+    async def show(self) -> float:
+        """One round. Returns the seconds that collecting took. Raises SinkError; then everything is needed again."""
+        owned = [one for one in self._owned() if not one.closed]
+        beat = monotonic() - self._beaten_at >= HEARTBEAT_SECONDS
+        if beat:
+            await self._check_generation()
+        for gone in self._shown.keys() - set(owned):
+            self._shown.pop(gone)
+            self._rebuilds.pop(gone, None)
+        began = monotonic()
+        hashes: dict[str, dict[bytes, bytes]] = {}
+        timestamps: list[int] = []
+        parts = 0
+        for one in owned:
+            if one not in self._shown:
+                self._rebuilds[one] = None
+            if self._shown.get(one) != one.partition.fence or one in self._rebuilds:
+                timestamps += one.take_timestamps()
+                parts += self._collect(one, hashes)
+            if beat or self._shown.get(one) != one.partition.fence:
+                self._beat(one, hashes)
+        cost = monotonic() - began
+        if hashes:
+            await self._sink.write(hashes, quiet=(self._keys.partitions,))
+        if beat:
+            self._beaten_at = began
+            await self._refresh()
+        for one in owned:
+            self._shown.setdefault(one, -2)
+        self._sensors.shown(seconds=monotonic() - began, parts=parts, timestamps=timestamps)
+        return cost
+
+    def _collect(self, one: Owned, hashes: dict[str, dict[bytes, bytes]]) -> int:
+        """Put what changed into `hashes`, and some of everything while it is needed; how many parts."""
+        update = one.partition.view()
+        self._shown[one] = update.fence
+        parts = self._put(one, update, hashes)
+        if one not in self._rebuilds:
+            return parts
+        rebuild = self._rebuilds[one]
+        if rebuild is None:
+            rebuild = self._rebuilds[one] = one.partition.everything()
+        while parts < _CHUNK_PARTS:
+            # `view` above has just rolled everything up, so a bucket taken now is as of the same fence.
+            more = next(rebuild, None)
+            if more is None:
+                del self._rebuilds[one]
+                break
+            parts += self._put(one, more, hashes)
+        return parts
+
+    def _put(self, one: Owned, update: ViewUpdate, hashes: dict[str, dict[bytes, bytes]]) -> int:
+        parts = 0
+        for (kind, bucket), fields in update.cells.items():
+            key = self._keys.cells(kind, bucket)
+            gone = self._is_past(kind, bucket, update.time)
+            if gone:
+                self._buckets.discard(key)
+            else:
+                self._buckets.add(key)
+            empty = b"" if gone else _EMPTY
+            hashes.setdefault(key, {}).update(
+                {
+                    field: fenced(update.fence, empty if payload is None else payload)
+                    for field, payload in fields.items()
+                }
+            )
+            parts += len(fields)
+        if update.waiting is not None:
+            number = str(one.partition.number).encode()
+            hashes.setdefault(self._keys.waiting, {})[number] = fenced(update.fence, encode_waiting(update.waiting))
+        return parts
+
+    def _is_past(self, kind: str, bucket: int, time_us: int) -> bool:
+        if kind == "m":
+            return bucket * _SECOND_US + MINUTES_KEPT <= time_us
+        if kind == "h":
+            return bucket * _SECOND_US + HOURS_KEPT <= time_us
+        return kind == "d" and bucket < self._local.day(time_us) - DAYS_KEPT
+
+    def _beat(self, one: Owned, hashes: dict[str, dict[bytes, bytes]]) -> None:
+        partition = one.partition
+        state = {
+            "at": int(time() * 1000),
+            "time": partition.time,
+            "count": partition.partitions,
+            "worker": self._worker_id,
+            "zone": self._zone,
+            "version": VERSION,
+        }
+        value = fenced(partition.fence, encode_any(state))
+        hashes.setdefault(self._keys.partitions, {})[str(partition.number).encode()] = value
+
+    async def _check_generation(self) -> None:
+        generation = await self._sink.generation()
+        if generation != self._generation:
+            if self._generation:
+                log.warning("the view lost what it held; writing it again")
+            self._generation = generation
+            self._need_everything()
+
+    async def _refresh(self) -> None:
+        if monotonic() - self._refreshed_at > _REFRESH_SECONDS:
+            self._refreshed_at = monotonic()
+            await self._sink.refresh(sorted(self._buckets))
+
+    def _need_everything(self) -> None:
+        for one in self._owned():
+            self._rebuilds[one] = None
+
+    def _lost(self, error: SinkError) -> None:
+        if self._sensors.failed_view_since is None:
+            log.warning("the view cannot be written; folding goes on", error=str(error))
+        self._sensors.view_failed()
+        self._need_everything()
+        self._beaten_at = 0.0
+        for one in self._owned():
+            # What changed since is in "everything"; taken here so that the list of it stays short.
+            one.partition.view()
+            one.take_timestamps()

@@ -1,0 +1,159 @@
+"""Reference data: every worker keeps the winning record of each key in the view; one dead-letters what is unusable."""
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import structlog
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
+
+from metrics.view import Keys, encode_any, fenced
+from producers.errors import Refused
+from producers.events import intake
+from producers.events.units import us
+from streams.changelog import Changelog, Commit, Letter
+from streams.errors import SinkError
+from streams.flush import letter
+from streams.partition import RefusedRecord
+from streams.sensors import WorkerSensors
+from streams.settings import WorkerSettings
+from streams.sink import Sink
+
+log = structlog.get_logger(__name__)
+
+_RETRY_SECONDS = 2.0
+_CHUNK = 500
+
+
+class ReferenceLetters:
+    """Dead-letters bad reference records once: letters and offset in one transaction per batch that has some."""
+
+    def __init__(self, topic: str, sensors: WorkerSensors, changelogs: Callable[[int], Changelog]) -> None:
+        self._topic = topic
+        self._sensors = sensors
+        self._changelogs = changelogs
+        self._open: dict[int, Changelog] = {}
+
+    async def open(self, partitions: Iterable[int]) -> None:
+        """Shut former owners out, before the committed offsets are read."""
+        for partition in partitions:
+            if partition not in self._open:
+                changelog = self._changelogs(partition)
+                await changelog.open()
+                self._open[partition] = changelog
+
+    async def close(self, partitions: Iterable[int]) -> None:
+        """Let go of partitions that were taken away."""
+        for partition in partitions:
+            if (changelog := self._open.pop(partition, None)) is not None:
+                await changelog.close()
+
+    async def close_all(self) -> None:
+        """Let go of all."""
+        await self.close(list(self._open))
+
+    async def check(self, records: Sequence[Any]) -> None:
+        """Judge a batch; commit its end with the letters of what was refused."""
+        partition = records[0].partition
+        changelog = self._open.get(partition)
+        if changelog is None:
+            return
+        letters: list[Letter] = []
+        for record in records:
+            if record.value is None:
+                continue
+            try:
+                intake.check_reference(record.key, record.value, record.timestamp)
+            except Refused as error:
+                refused = RefusedRecord(record, error.reason, error.detail)
+                letters.append(letter(refused, self._topic, partition))
+                self._sensors.refused(error.reason)
+        await changelog.write(Commit(records[-1].offset + 1, letters=letters))
+
+
+class ReferenceView:
+    """Follows the whole reference topic without a group, and shows the winner of each key."""
+
+    def __init__(self, settings: WorkerSettings, sink: Sink) -> None:
+        self._settings = settings
+        self._sink = sink
+        self._key = Keys(settings.app_id).reference
+        self._winners: dict[bytes, tuple[tuple[str, int, str], bytes]] = {}
+        self._pending: dict[bytes, bytes] = {}
+        self._generation = ""
+
+    async def run(self) -> None:
+        """Follow, for ever; Kafka's and Redis's troubles are waited out."""
+        while True:
+            try:
+                await self._follow()
+            except (KafkaError, OSError) as error:
+                log.warning("reference data cannot be read; trying again", problem=f"{type(error).__name__} {error}")
+                await asyncio.sleep(_RETRY_SECONDS)
+
+    async def _follow(self) -> None:
+        consumer = AIOKafkaConsumer(
+            **self._settings.client_options(),
+            client_id=f"sales-pulse-{self._settings.worker_id}-reference",
+            group_id=None,
+            enable_auto_commit=False,
+            isolation_level="read_committed",
+        )
+        try:
+            await consumer.start()
+            topic = self._settings.reference_topic
+            partitions = [TopicPartition(topic, number) for number in consumer.partitions_for_topic(topic) or {0}]
+            consumer.assign(partitions)
+            await consumer.seek_to_beginning(*partitions)
+            while True:
+                for records in (await consumer.getmany(timeout_ms=1000)).values():
+                    for record in records:
+                        self.take(record)
+                await self._show()
+        finally:
+            await consumer.stop()
+
+    def take(self, record: Any) -> None:
+        """Let a record win, unless a later version is known; an unusable one is another's business."""
+        key = record.key
+        if record.value is None:
+            if key is not None and self._winners.pop(key, None) is not None:
+                self._pending[key] = fenced(record.offset, b"")
+            return
+        try:
+            event = intake.check_reference(key, record.value, record.timestamp)
+        except Refused:
+            return
+        version = (event.sequence or "", us(event.time), event.id)
+        held = self._winners.get(key)
+        if held is not None and held[0] >= version:
+            return
+        payload = {"type": event.type, "data": encode_data(event), "version": list(version)}
+        value = fenced(record.offset, encode_any(payload))
+        self._winners[key] = version, value
+        self._pending[key] = value
+
+    async def _show(self) -> None:
+        try:
+            generation = await self._sink.generation()
+            if generation != self._generation:
+                self._generation = generation
+                self._pending.update({key: value for key, (_, value) in self._winners.items()})
+            while self._pending:
+                chunk = dict(list(self._pending.items())[:_CHUNK])
+                await self._sink.write({self._key: chunk})
+                for key, value in chunk.items():
+                    if self._pending.get(key) == value:
+                        del self._pending[key]
+        except SinkError:
+            # All of it again when the view is back; it may have lost some.
+            self._generation = ""
+
+
+def encode_data(event: Any) -> dict[str, Any]:
+    """The event's `data` as plain JSON types, absent fields left out."""
+    import msgspec  # noqa: PLC0415 - only here
+
+    plain = msgspec.to_builtins(event.data)
+    return {name: value for name, value in plain.items() if value is not None}

@@ -1,0 +1,150 @@
+"""Where the view goes: Redis, which can be lost at any time, and the same in memory for tests."""
+
+import uuid
+from collections.abc import Mapping, Sequence
+from importlib.resources import files
+from typing import Any, Protocol
+
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import NoScriptError, RedisError
+
+from metrics.view import Keys, encode_any
+from streams.errors import SinkError
+
+TTL_SECONDS = 7 * 86_400
+"""Of a hash that its owners no longer refresh."""
+_CHANGES_KEPT = 10_000
+_TIMEOUT_SECONDS = 5.0
+_SCRIPT = files("streams").joinpath("write_parts.lua").read_text()
+
+Fields = Mapping[bytes, bytes]
+"""Field of a hash → its fence and payload (`metrics.view.fenced`); a fence alone takes the field away."""
+
+
+class Sink(Protocol):
+    """The merged view of all partitions. Every method raises SinkError when it cannot be reached or is full."""
+
+    async def write(self, hashes: Mapping[str, Fields], *, quiet: Sequence[str] = ()) -> None:
+        """Write fields, each unless a greater fence is there, and announce them, but those of the `quiet` hashes."""
+
+    async def generation(self) -> str:
+        """A name that changes when the view lost what it held."""
+
+    async def refresh(self, keys: Sequence[str]) -> None:
+        """Keep hashes that do not change from expiring."""
+
+    async def close(self) -> None:
+        """Let go of connections."""
+
+
+class RedisSink:
+    """The view in Redis: a pipeline per write, so a slow network costs one round trip."""
+
+    def __init__(self, url: str, app_id: str) -> None:
+        self._keys = Keys(app_id)
+        self._redis: Any = Redis.from_url(
+            url,
+            socket_timeout=_TIMEOUT_SECONDS,
+            socket_connect_timeout=_TIMEOUT_SECONDS,
+            retry=Retry(NoBackoff(), 0),
+            max_connections=4,
+        )
+        self._sha = ""
+
+    async def write(self, hashes: Mapping[str, Fields], *, quiet: Sequence[str] = ()) -> None:
+        """One pipeline: a script call per hash, then one entry of the stream of changes."""
+        try:
+            try:
+                await self._write(hashes, quiet)
+            except NoScriptError:
+                self._sha = ""
+                await self._write(hashes, quiet)
+        except (RedisError, OSError) as error:
+            raise SinkError(_explain(error)) from error
+
+    async def _write(self, hashes: Mapping[str, Fields], quiet: Sequence[str]) -> None:
+        if not self._sha:
+            self._sha = await self._redis.script_load(_SCRIPT)
+        pipeline = self._redis.pipeline(transaction=False)
+        for key, fields in hashes.items():
+            arguments = [part for pair in fields.items() for part in pair]
+            pipeline.evalsha(self._sha, 1, key, TTL_SECONDS, *arguments)
+        if changes := [(key, list(fields)) for key, fields in hashes.items() if key not in quiet]:
+            pipeline.xadd(self._keys.changes, {"b": encode_any(changes)}, maxlen=_CHANGES_KEPT, approximate=True)
+        await pipeline.execute()
+
+    async def generation(self) -> str:
+        """The name in Redis; a new one is put there when none is."""
+        try:
+            found = await self._redis.get(self._keys.generation)
+            if found is None:
+                await self._redis.set(self._keys.generation, uuid.uuid4().hex, nx=True)
+                found = await self._redis.get(self._keys.generation)
+        except (RedisError, OSError) as error:
+            raise SinkError(_explain(error)) from error
+        return str(found.decode()) if found else ""
+
+    async def refresh(self, keys: Sequence[str]) -> None:
+        """EXPIRE each of them anew."""
+        try:
+            pipeline = self._redis.pipeline(transaction=False)
+            for key in keys:
+                pipeline.expire(key, TTL_SECONDS)
+            await pipeline.execute()
+        except (RedisError, OSError) as error:
+            raise SinkError(_explain(error)) from error
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._redis.aclose()
+
+
+class InMemorySink:
+    """Dicts that behave as the script does. `lose()` forgets everything, `broken` makes every call fail."""
+
+    def __init__(self) -> None:
+        self.hashes: dict[str, dict[bytes, bytes]] = {}
+        self.changes: list[list[tuple[str, list[bytes]]]] = []
+        self.broken = False
+        self._generation = uuid.uuid4().hex
+
+    def lose(self) -> None:
+        """Forget everything, as FLUSHALL."""
+        self.hashes.clear()
+        self._generation = uuid.uuid4().hex
+
+    def _check(self) -> None:
+        if self.broken:
+            raise SinkError("broken")
+
+    async def write(self, hashes: Mapping[str, Fields], *, quiet: Sequence[str] = ()) -> None:
+        """Keep what has the greater fence."""
+        self._check()
+        for key, fields in hashes.items():
+            stored = self.hashes.setdefault(key, {})
+            for field, value in fields.items():
+                if stored.get(field, b"")[:16] <= value[:16]:
+                    if len(value) > 16:
+                        stored[field] = value
+                    else:
+                        stored.pop(field, None)
+        if changes := [(key, list(fields)) for key, fields in hashes.items() if key not in quiet]:
+            self.changes.append(changes)
+
+    async def generation(self) -> str:
+        """Another one after `lose`."""
+        self._check()
+        return self._generation
+
+    async def refresh(self, keys: Sequence[str]) -> None:  # noqa: ARG002 - nothing expires in memory
+        """Nothing to do."""
+        self._check()
+
+    async def close(self) -> None:
+        """Nothing to do."""
+
+
+def _explain(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}"

@@ -1,0 +1,120 @@
+"""What must be true before a worker works: its folder is its own, Kafka answers, the topics are there and fit."""
+
+import asyncio
+import fcntl
+from contextlib import suppress
+from pathlib import Path
+from typing import IO
+
+import structlog
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError
+
+from producers.errors import TopicsError
+from producers.topics import ensure
+from streams.errors import WorkerError
+from streams.settings import WorkerSettings
+
+log = structlog.get_logger(__name__)
+
+_RETRY_SECONDS = 1.0
+_SAY_SECONDS = 5.0
+
+
+def lock(folder: Path, worker_id: str) -> IO[str]:
+    """Hold the data directory as long as the returned file is open. Raises WorkerError when another worker has it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    file = (folder / "lock").open("a+")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        file.seek(0)
+        owner = file.read().strip() or "another worker"
+        file.close()
+        raise WorkerError(
+            f"{folder} is in use by {owner}: give each worker its own SALES_DATA_DIR and SALES_WORKER_ID"
+        ) from error
+    file.truncate(0)
+    file.write(worker_id)
+    file.flush()
+    return file
+
+
+async def prepare_topics(settings: WorkerSettings) -> int:
+    """Create what is missing; the number of partitions of the events. Waits for Kafka, but not for ever."""
+    loop = asyncio.get_running_loop()
+    deadline, said = loop.time() + settings.start_timeout, 0.0
+    while True:
+        try:
+            return await _prepare(settings)
+        except (TopicsError, KafkaError, OSError) as error:
+            now = loop.time()
+            if now >= deadline:
+                raise WorkerError(
+                    f"cannot reach Kafka at {settings.kafka_servers}: is it running? Set SALES_KAFKA_SERVERS ({error})"
+                ) from error
+            if now - said >= _SAY_SECONDS:
+                said = now
+                log.warning("waiting for Kafka", servers=settings.kafka_servers, problem=str(error))
+            await asyncio.sleep(_RETRY_SECONDS)
+
+
+async def _prepare(settings: WorkerSettings) -> int:
+    topics = await ensure(settings)
+    admin = AIOKafkaAdminClient(**settings.client_options())
+    await admin.start()
+    try:
+        count = await _count(admin, settings.events_topic)
+        changelogs = settings.changelogs(count)
+        extra = await ensure(settings, changelogs)
+        for created in (*topics.created, *extra.created):
+            log.info("topic created", topic=created)
+        for difference in dict.fromkeys(topics.differences):
+            log.warning("topic differs", difference=difference)
+        for spec in changelogs:
+            if (there := await _count(admin, spec.name)) != count:
+                raise WorkerError(
+                    f"{spec.name} has {there} partitions and {settings.events_topic} has {count}: the count was "
+                    "changed; choose a new SALES_APP_ID so that everything is counted again"
+                )
+    finally:
+        await admin.close()
+    return count
+
+
+async def _count(admin: AIOKafkaAdminClient, topic: str) -> int:
+    (described,) = await admin.describe_topics([topic])
+    return len(described["partitions"])
+
+
+class LogEnds:
+    """Asks where the log ends by a client of its own, so that lag is known even when the stream stands still."""
+
+    def __init__(self, settings: WorkerSettings) -> None:
+        self._settings = settings
+        self._consumer: AIOKafkaConsumer | None = None
+
+    async def ask(self, partitions: list[int]) -> dict[int, int]:
+        """Partition → offset after the last record. Raises KafkaError."""
+        if self._consumer is None:
+            consumer = AIOKafkaConsumer(
+                **self._settings.client_options(),
+                client_id=f"sales-pulse-{self._settings.worker_id}-lag",
+                group_id=None,
+                enable_auto_commit=False,
+            )
+            try:
+                await consumer.start()
+            except BaseException:
+                await consumer.stop()
+                raise
+            self._consumer = consumer
+        wanted = [TopicPartition(self._settings.events_topic, number) for number in partitions]
+        return {tp.partition: end for tp, end in (await self._consumer.end_offsets(wanted)).items()}
+
+    async def close(self) -> None:
+        """Let go of the connection."""
+        if self._consumer is not None:
+            with suppress(KafkaError):
+                await self._consumer.stop()

@@ -1,0 +1,208 @@
+"""One worker process: builds every part for real, runs until a signal or a failure, and ends cleanly or loudly."""
+
+import asyncio
+import gc
+import os
+import signal
+from contextlib import suppress
+
+import structlog
+import uvloop
+from aiokafka.errors import KafkaError
+
+from metrics.view import Keys
+from streams.app import build
+from streams.changelog import KafkaChangelog
+from streams.errors import SinkError
+from streams.fold.rules import Rules
+from streams.health import Health
+from streams.local_store import InMemoryStore, LocalStore, RocksStore, set_aside
+from streams.owner import Owner
+from streams.publish import Publisher
+from streams.reference import ReferenceLetters, ReferenceView
+from streams.restore import KafkaRestorer
+from streams.sensors import WorkerSensors
+from streams.settings import WorkerSettings
+from streams.sink import RedisSink
+from streams.start import LogEnds, lock, prepare_topics
+
+log = structlog.get_logger(__name__)
+
+_STOP_SECONDS = 8.0
+_LAG_SECONDS = 5.0
+_US = 1_000_000
+
+
+def rules(settings: WorkerSettings) -> Rules:
+    """What the fold must know of the business. Raises CalendarError."""
+    return Rules(
+        zone=settings.zone,
+        calendar=settings.working_calendar(),
+        call_target=round(settings.call_target_seconds * _US),
+        chat_target=round(settings.chat_target_seconds * _US),
+        ready_stages=frozenset(settings.ready_stages),
+        ready_probability=round(settings.ready_probability * 10**12),
+    )
+
+
+def run(settings: WorkerSettings) -> None:
+    """Run one worker until SIGTERM or SIGINT. Raises StreamsError, MetricsError or KafkaError when it cannot go on."""
+    with lock(settings.data_dir, settings.worker_id), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(Worker(settings).run())
+
+
+class Worker:
+    """The composition root of one process."""
+
+    def __init__(self, settings: WorkerSettings) -> None:
+        self._settings = settings
+        self._rules = rules(settings)
+        self._sensors = WorkerSensors(settings.worker_id)
+        self._stop = asyncio.Event()
+        self._failure: BaseException | None = None
+
+    def fail(self, error: BaseException) -> None:
+        """End the process: nothing more is written. The first reason counts."""
+        if self._failure is None and not self._stop.is_set():
+            self._failure = error
+        self._stop.set()
+
+    def _signalled(self) -> None:
+        if self._stop.is_set():
+            os._exit(1)  # asked twice: now
+        log.info("stopping")
+        self._stop.set()
+
+    async def run(self) -> None:
+        """Start everything, wait, end."""
+        settings, sensors = self._settings, self._sensors
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._signalled)
+        health = Health(settings.worker_metrics_listen, sensors, settings.stall_timeout, self._not_ready)
+        await health.start()
+        partitions = await self._unless_stopped(prepare_topics(settings))
+        if partitions is None:
+            return
+        self._owner = owner = Owner(
+            settings,
+            self._rules,
+            sensors,
+            partitions=partitions,
+            changelogs=lambda number: KafkaChangelog(settings, settings.events_topic, number),
+            stores=self._store,
+            set_aside=self._set_aside,
+            restorer=KafkaRestorer(settings),
+            on_failure=self.fail,
+        )
+        letters = ReferenceLetters(
+            settings.reference_topic,
+            sensors,
+            lambda number: KafkaChangelog(settings, settings.reference_topic, number, "reference-"),
+        )
+        sink = RedisSink(settings.redis_url.get_secret_value(), settings.app_id)
+        publisher = Publisher(
+            sink,
+            Keys(settings.app_id),
+            lambda: list(owner.owned.values()),
+            sensors,
+            interval=settings.view_interval,
+            worker_id=settings.worker_id,
+            zone=settings.timezone,
+            local=self._rules.local,
+        )
+        app = build(settings, owner, letters, self.fail)
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(50_000, 20, 50)
+        ends = LogEnds(settings)
+        background = [
+            asyncio.create_task(self._guard(work), name=name)
+            for name, work in (
+                ("app", self._follow(app)),
+                ("publish", publisher.run()),
+                ("reference", ReferenceView(settings, sink).run()),
+                ("lag", self._watch_lag(ends)),
+            )
+        ]
+        log.info("worker started", app=settings.app_id, worker=settings.worker_id, partitions=partitions)
+        await self._stop.wait()
+        if self._failure is not None:
+            raise self._failure
+        await self._end(app, owner, letters, publisher, background)
+        for close in (sink.close, ends.close, health.close):
+            await close()
+
+    async def _unless_stopped(self, work: "asyncio.Future[int] | object") -> int | None:
+        task = asyncio.ensure_future(work)  # type: ignore[arg-type]
+        stopped = asyncio.ensure_future(self._stop.wait())
+        await asyncio.wait({task, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        stopped.cancel()
+        if not task.done():
+            task.cancel()
+            return None
+        return int(await task)
+
+    async def _guard(self, work: "asyncio.Future[None] | object") -> None:
+        try:
+            await work  # type: ignore[misc]
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:  # noqa: BLE001 - a part that dies ends the process
+            self.fail(error)
+
+    async def _follow(self, app: object) -> None:
+        """Start Faust and wait until it crashes."""
+        await app.start()  # type: ignore[attr-defined]
+        await app._crashed.wait()  # type: ignore[attr-defined]  # noqa: SLF001 - mode has no public way to wait for it
+        raise app.crash_reason or RuntimeError("Faust stopped")  # type: ignore[attr-defined]
+
+    async def _watch_lag(self, ends: LogEnds) -> None:
+        while True:
+            with suppress(KafkaError, OSError):
+                self._owner.lags(await ends.ask(list(self._owner.owned)))
+            await asyncio.sleep(_LAG_SECONDS)
+
+    async def _end(
+        self,
+        app: object,
+        owner: Owner,
+        letters: ReferenceLetters,
+        publisher: Publisher,
+        background: list["asyncio.Task[None]"],
+    ) -> None:
+        """Flush, show, leave, within the time that a supervisor gives."""
+        for task in background:
+            if task.get_name() != "app":
+                task.cancel()
+        owned = list(owner.owned)
+        try:
+            async with asyncio.timeout(_STOP_SECONDS):
+                with suppress(SinkError):
+                    await publisher.show()
+                await owner.close(owned)
+                await letters.close_all()
+                await app.stop()  # type: ignore[attr-defined]
+        except TimeoutError:
+            log.warning("could not end in time; what is not durable is folded again by the next owner")
+        for task in background:
+            task.cancel()
+        await asyncio.wait(background, timeout=1)
+        log.info("stopped")
+
+    def _store(self, number: int) -> LocalStore:
+        if self._settings.store == "memory":
+            return InMemoryStore()
+        return RocksStore(self._settings.data_dir / "state" / str(number))
+
+    def _set_aside(self, number: int) -> None:
+        set_aside(self._settings.data_dir / "state" / str(number))
+
+    def _not_ready(self) -> str:
+        owner: Owner | None = getattr(self, "_owner", None)
+        if owner is None:
+            return "waiting for Kafka"
+        opening = [number for number, state in self._sensors.partitions.items() if not state.ready]
+        if opening:
+            return f"restoring partitions {opening}"
+        return "" if owner.owned else "no partitions assigned yet"
