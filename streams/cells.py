@@ -6,6 +6,7 @@ bucket that is kept now was kept at every roll-up before, and one that is past i
 
 from collections.abc import Iterable, Iterator
 from struct import Struct
+from struct import error as StructError
 
 import msgspec
 
@@ -253,7 +254,7 @@ class Cells:
                 if parts is None:
                     parts = self._buckets[bucket] = {}
                 parts[pair] = self._pack(_decode_part(value))
-        except (msgspec.MsgspecError, ValueError) as error:
+        except (msgspec.MsgspecError, StructError, ValueError) as error:
             raise StateError(f"a cell cannot be read: {error}") from error
 
     def _pair_key(self, pair: int) -> bytes:
