@@ -6,11 +6,15 @@ from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
+
+import msgspec
 
 from producers.events import wire
 from streams.plain.calendar import read
 from streams.plain.exact import moment
+from streams.plain.reference import PlainReference
 from streams.plain.rules import Rules
 from streams.plain.series import Series, series
 
@@ -36,6 +40,12 @@ def reference_lines() -> list[bytes]:
 def events() -> list[wire.Event]:
     """The events, in log order."""
     return [wire.decode(line) for line in event_lines()]
+
+
+def winning_references() -> list[tuple[str, str, dict[str, Any]]]:
+    """Key, type and data of each reference record that counts."""
+    reference = PlainReference.of(map(wire.decode_reference, reference_lines()), "RUB")
+    return [(key, event.type, msgspec.to_builtins(event.data)) for key, event in reference.held.items()]
 
 
 def expected() -> dict[Series, Fraction]:
