@@ -64,8 +64,9 @@ def _formats(kind: Kind | None, mapping: Path | None) -> "Callable[[], Format]":
     if kind in ("asterisk-queue-log", "asterisk-cdr"):
         if mapping is None:
             raise MisuseError(f"--format {kind} needs --mapping: which queues and agents are which managers")
+        from producers.connectors.asterisk.cdr import Cdr
         from producers.connectors.asterisk.config import load_config
-        from producers.connectors.asterisk.formats import Cdr, QueueLog
+        from producers.connectors.asterisk.queue_log import QueueLog
 
         config = load_config(mapping)
         return lambda: QueueLog(config) if kind == "asterisk-queue-log" else Cdr(config)

@@ -121,8 +121,9 @@ async def _sink(to: Receiver, gateway_url: str | None, stack: AsyncExitStack) ->
 
 
 def _gateway(url: str | None) -> str:
-    listen = os.environ.get("SALES_GATEWAY_LISTEN", "127.0.0.1:8080")
-    return url or f"http://{listen}/v1/events"
+    from producers.gateway.settings import GatewaySettings
+
+    return url or f"http://{GatewaySettings().gateway_listen}/v1/events"
 
 
 def _receiver(to: Receiver, gateway_url: str | None) -> str:

@@ -86,7 +86,7 @@ def test_the_diff_is_for_people():
         ("north: 1800000", "west: 1800000", "r.yaml:16: plans.0.teams.west: no manager"),
         ("company: 3000000", "company: lots", "r.yaml:15: plans.0.company: is no money"),
         ("99.8", "-1", "r.yaml:24: rates.EUR.2026-11-01: is no rate"),
-        ("measure: won_amount", "measure: wins", "r.yaml:12: plans.0.measure:"),
+        ("- measure: won_amount", "- measure: wins", "r.yaml:12: plans.0.measure:"),
         ("  EUR:", "  USD:", "rates.USD: stands here twice"),
         ("managers:\n", "mangers:\n", "mangers: Extra inputs"),
     ],

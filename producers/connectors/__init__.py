@@ -1,0 +1,1 @@
+"""Adapters to systems that do not speak the contract themselves."""

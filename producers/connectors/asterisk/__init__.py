@@ -1,0 +1,1 @@
+"""Asterisk's queue log and call records made into call events, with the time that callers really waited."""

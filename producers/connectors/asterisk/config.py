@@ -1,0 +1,115 @@
+"""How a PBX's names map to ours, and how a telephone number becomes a client id that nobody can read.
+
+    source: pbx://spb
+    timezone: Europe/Moscow          # of the times in call records; the queue log has none
+    significant_digits: 10           # +7 921 …, 8 921 … and 921 … are one client
+    queues: {sales: north}           # queue → team; calls of queues that are not named are left out
+    agents:                          # agent or channel → manager
+      PJSIP/101: m-1
+      SIP/102: {manager: m-2, team: south}
+    inbound_contexts: [from-trunk]   # call records: which dialplan contexts are clients calling
+    outbound_contexts: [from-internal]
+
+The secret SALES_ASTERISK_CLIENT_KEY makes client ids; with another one, clients are others.
+"""
+
+import hashlib
+import hmac
+from pathlib import Path
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo, available_timezones
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from producers.importer.errors import MappingProblem
+
+
+class AsteriskSettings(BaseSettings):
+    """The secret of the adapter."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="SALES_", env_file=(".local/stack.env", ".env"), extra="ignore", frozen=True
+    )
+
+    asterisk_client_key: SecretStr | None = Field(None, description="secret that turns numbers into client ids")
+
+
+class Agent(BaseModel):
+    """Who answers behind an agent name or a channel."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    manager: Annotated[str, Field(min_length=1, max_length=128)]
+    team: str | None = None
+
+
+class Config(BaseModel):
+    """The YAML file; see the module."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    source: Annotated[str, Field(min_length=1)]
+    timezone: str = "UTC"
+    significant_digits: Annotated[int, Field(ge=4, le=15)] = 10
+    queues: dict[str, str] = {}
+    agents: dict[str, Agent] = {}
+    inbound_contexts: tuple[str, ...] = ("from-trunk", "from-pstn")
+    outbound_contexts: tuple[str, ...] = ("from-internal",)
+
+    @field_validator("agents", mode="before")
+    @classmethod
+    def _short_form(cls, value: object) -> object:
+        if not isinstance(value, dict):
+            return value
+        return {name: {"manager": agent} if isinstance(agent, str) else agent for name, agent in value.items()}
+
+    @field_validator("timezone")
+    @classmethod
+    def _zone_exists(cls, value: str) -> str:
+        if value not in available_timezones():
+            raise ValueError(f"{value!r} is no IANA time zone; write one like Europe/Moscow")
+        return value
+
+
+class Names:
+    """A configuration with its secret: gives managers for agents and client ids for numbers."""
+
+    def __init__(self, config: Config, key: SecretStr) -> None:
+        self.config = config
+        self.zone = ZoneInfo(config.timezone)
+        self._key = key
+
+    def who(self, agent: str, queue: str = "") -> dict[str, Any]:
+        """Return `manager_id` and `team_id` as far as they are known; a channel's serial number is cut off."""
+        found = self.config.agents.get(agent) or self.config.agents.get(agent.rpartition("-")[0])
+        known: dict[str, Any] = {}
+        if found is not None:
+            known["manager_id"] = found.manager
+        if team := (found.team if found else None) or self.config.queues.get(queue):
+            known["team_id"] = team
+        return known
+
+    def client(self, number: str, call: str) -> str:
+        """Return the client id of a number; a caller without one is a client of this call alone."""
+        digits = "".join(c for c in number if c.isdigit())[-self.config.significant_digits :]
+        text = digits if len(digits) >= 4 else f"call:{call}"
+        digest = hmac.new(self._key.get_secret_value().encode(), text.encode(), hashlib.sha256).hexdigest()
+        return f"pbx-{digest[:24]}"
+
+
+def load_config(path: Path) -> Names:
+    """Read the YAML file and the secret. Raises MappingProblem, naming the place."""
+    key = AsteriskSettings().asterisk_client_key
+    if key is None or len(key.get_secret_value()) < 16:
+        raise MappingProblem("set SALES_ASTERISK_CLIENT_KEY to a secret of 16 characters or more")
+    try:
+        return Names(Config.model_validate(yaml.safe_load(path.read_text("utf-8"))), key)
+    except OSError as error:
+        raise MappingProblem(f"{path}: {error.strerror}") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise MappingProblem(f"{path}: {error}") from error
+    except ValidationError as error:
+        lines = [f"{path}: {'.'.join(str(p) for p in e['loc'])}: {e['msg']}" for e in error.errors()]
+        raise MappingProblem("\n".join(lines)) from error
