@@ -1,0 +1,176 @@
+"""The board: incremental sums are sums from scratch, the fast text is what prometheus_client would write."""
+
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.parser import text_string_to_metric_families
+
+from metrics.exporter.aggregates import from_scratch
+from metrics.exporter.service import SalesCollector
+from metrics.measure import key
+from metrics.view import Field, Waiting
+from metrics.windows import local_day, windows
+from tests.support.boards import board, fields, manager, open_parts, parts, plan, rate, waitings
+
+ZONE = ZoneInfo("Europe/Berlin")
+START = int(datetime(2026, 10, 24, 22, tzinfo=ZONE).timestamp())
+DAY = local_day(START, ZONE)
+
+
+def samples(text):
+    return sorted(
+        (s.name, tuple(sorted(s.labels.items())), s.value)
+        for family in text_string_to_metric_families(text)
+        for s in family.samples
+    )
+
+
+buckets = st.one_of(
+    st.tuples(st.just("m"), st.integers(-120, 60).map(lambda n: START + n * 60)),
+    st.tuples(st.just("h"), st.integers(-30, 30).map(lambda n: START + n * 3600)),
+    st.tuples(st.just("d"), st.integers(-400, 3).map(lambda n: DAY + n)),
+)  # fmt: skip
+steps = st.lists(
+    st.one_of(
+        st.tuples(st.just("part"), buckets, fields, parts),
+        st.tuples(st.just("clock"), st.integers(1, 40_000)),
+        st.tuples(st.just("team"), st.sampled_from(["m-1", "m-2"]), st.sampled_from(["north", "south"])),
+        st.tuples(st.just("rate"), st.sampled_from(["USD", "EUR"]), st.sampled_from(["2025-11-01", "2026-10-01"])),
+        st.tuples(st.just("scrape")),
+    ),
+    max_size=30,
+)
+
+
+@given(steps)
+@settings(max_examples=60)
+def test_whatever_happens_the_board_shows_the_sum_of_its_parts(todo):
+    """Parts come, change and go, the clock moves, teams and rates arrive late: text = from scratch, always."""
+    shown, now = board(timezone="Europe/Berlin"), START
+    for step in todo:
+        match step:
+            case ("part", bucket, field, part):
+                shown.put(bucket, field, part)
+            case ("clock", seconds):
+                now += seconds
+            case ("team", who, team):
+                shown.put_reference({f"manager:{who}": manager(who, team)})
+            case ("rate", currency, day):
+                shown.put_reference({f"rate:{currency}:{day}": rate(currency, day, "90.123456")})
+            case _:
+                shown.exposition(now)
+    text = "".join(shown.exposition(now))
+    for window in windows(now, ZONE):
+        assert shown.aggregates.sums[window.name, window.period] == from_scratch(shown.parts, window)
+    registry = CollectorRegistry()
+    registry.register(SalesCollector(shown, now))
+    assert samples(text) == samples(generate_latest(registry).decode())
+    fresh = board(timezone="Europe/Berlin")
+    for kind, bucket in shown.parts.buckets():
+        for field in shown.parts.fields((kind, bucket)):
+            fresh.put((kind, bucket), field, dict(shown.parts._parts[kind, bucket][field]))
+    fresh.put_reference(dict(shown._records))
+    assert samples("".join(fresh.exposition(now))) == samples(text)
+
+
+@given(open_parts, waitings)
+def test_what_is_open_and_who_waits(part, waiting):
+    """The open families agree between text and collector for any mixture."""
+    shown = board(timezone="Europe/Berlin")
+    shown.put(("o", 0), Field(0, "m-1", ""), part)
+    shown.put_waiting(0, waiting)
+    registry = CollectorRegistry()
+    registry.register(SalesCollector(shown, 7200.0))
+    assert samples("".join(shown.exposition(7200.0))) == samples(generate_latest(registry).decode())
+
+
+def values(shown, now, name):
+    """Numbers of a family today (or now), by the values of its labels."""
+    found = {}
+    for sample, labels, value in samples("".join(shown.exposition(now))):
+        when = dict(labels)
+        if sample == name and when.get("window", "day") == "day" and when.get("period", "current") == "current":
+            found[tuple(text for label, text in labels if label not in {"window", "period"})] = value
+    return found
+
+
+def test_money_is_converted_by_the_day_it_counts_in():
+    """Each day's amount by the latest rate on or before it; without a rate it is left out and counted; a late rate mends."""
+    shown = board(timezone="Europe/Berlin")
+    shown.put(
+        ("d", DAY),
+        Field(0, "m", "n"),
+        {key("wa", "p", "USD"): 10_0000, key("wa", "p", "RUB"): 5_0000, key("me", "USD"): 1},
+    )
+    name = "sales_won_amount"
+    assert values(shown, START, name) == {("m", "p", "n"): 5.0}
+    assert shown.unconverted(START) == {"USD": 1}
+    shown.put_reference({"rate:1": rate("USD", "2026-10-25", "99")})
+    assert values(shown, START, name) == {("m", "p", "n"): 5.0}
+    shown.put_reference({"rate:2": rate("USD", "2026-09-01", "90.5")})
+    assert values(shown, START, name) == {("m", "p", "n"): 910.0}
+    assert shown.unconverted(START) == {}
+
+
+def test_a_team_that_arrives_late_mends_the_past():
+    """An unstated team is unknown until the roster says it; stated and unstated shares then become one series."""
+    shown = board(timezone="Europe/Berlin")
+    shown.put(("d", DAY), Field(0, "m", ""), {key("m"): 2})
+    shown.put(("d", DAY), Field(1, "m", "north"), {key("m"): 3})
+    assert values(shown, START, "sales_meetings") == {("m", "unknown"): 2, ("m", "north"): 3}
+    shown.put_reference({"manager:m": manager("m", "north")})
+    assert values(shown, START, "sales_meetings") == {("m", "north"): 5}
+
+
+def test_receivables_age_by_the_local_day():
+    """not_due up to the due day itself, then 1-30, 31-60, 61-90, over 90 days past due; mixtures are clamped."""
+    shown = board(timezone="Europe/Berlin")
+    part = {key("rc", str(DAY - late), "RUB"): 10_000 for late in (-1, 0, 1, 30, 31, 60, 61, 90, 91)}
+    part[key("rm", str(DAY), '{"RUB":100000,"USD":-10000}')] = 2
+    part[key("rm", str(DAY), '{"RUB":100000,"USD":-90000}')] = 1
+    shown.put(("o", 0), Field(0, "m", "n"), part)
+    shown.put_reference({"rate:1": rate("USD", "2026-01-01", "2")})
+    assert values(shown, START, "sales_receivable_amount") == {
+        ("not_due", "m", "n"): 2.0 + 2 * 8.0,
+        ("1-30", "m", "n"): 2.0,
+        ("31-60", "m", "n"): 2.0,
+        ("61-90", "m", "n"): 2.0,
+        ("over_90", "m", "n"): 1.0,
+    }
+
+
+def test_plans_by_level_and_the_share_of_working_time():
+    """Labels that do not apply are empty; to date = target × working time passed ÷ all of it."""
+    shown = board(timezone="Europe/Berlin")
+    now = datetime(2026, 11, 16, 13, 30, tzinfo=ZONE).timestamp()
+    records = [
+        plan("manager:m", "2026-11", "2100"),
+        plan("team:n", "2026-Q4", "10"),
+        plan("company", "2026", "5", "calls"),
+    ]
+    shown.put_reference({str(i): record for i, record in enumerate(records)} | {"manager:m": manager("m", "n")})
+    text = "".join(shown.exposition(now))
+    assert 'sales_plan_target{manager="m",team="n",level="manager",measure="won_amount",window="month"} 2100.0' in text
+    assert 'sales_plan_to_date{manager="m",team="n",level="manager",measure="won_amount",window="month"} 1050.0' in text
+    assert 'sales_plan_target{manager="",team="n",level="team",measure="won_amount",window="quarter"} 10.0' in text
+    assert 'sales_plan_target{manager="",team="",level="company",measure="calls",window="year"} 5.0' in text
+    assert 'sales_working_days{window="month",state="passed"} 10.0' in text
+    assert 'sales_working_days{window="month",state="left"} 11.0' in text
+
+
+def test_waiting_clients_by_the_exporters_clock():
+    """Overdue past the target, oldest ticking, a call gone after an hour; no overdue series when nobody is late."""
+    shown = board(call_target_seconds=20, chat_target_seconds=60)
+    shown.put_waiting(
+        0, [Waiting("call", "m", "n", 0), Waiting("call", "m", "n", 30_000_000), Waiting("chat", "m", "n", 0)]
+    )
+    text = "".join(shown.exposition(45.0))
+    assert 'sales_waiting_clients{manager="m",team="n",channel="call"} 2.0' in text
+    assert 'sales_waiting_overdue_clients{manager="m",team="n",channel="call"} 1.0' in text
+    assert 'sales_waiting_overdue_clients{manager="m",team="n",channel="chat"}' not in text
+    assert 'sales_waiting_oldest_seconds{manager="m",team="n",channel="chat"} 45.0' in text
+    later = "".join(shown.exposition(3601.0))
+    assert 'sales_waiting_clients{manager="m",team="n",channel="call"} 1.0' in later
