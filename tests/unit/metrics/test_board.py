@@ -98,7 +98,7 @@ def values(shown, now, name):
 
 
 def test_money_is_converted_by_the_day_it_counts_in():
-    """Each day's amount by the latest rate on or before it; without a rate it is left out and counted; a late rate mends."""
+    """By the latest rate on or before each day; without one left out and counted; late rates mend."""
     shown = board(timezone="Europe/Berlin")
     shown.put(
         ("d", DAY),
