@@ -6,6 +6,7 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
+import httpx
 from rich.console import Console
 from rich.markup import escape
 from rich.status import Status
@@ -93,6 +94,11 @@ class Session:
                 day = "…" if sent is None else datetime.fromtimestamp(sent, UTC).date().isoformat()
                 status.update(f"Filling the wall: {day}")
                 return False
+        if "worker" in self.stack.parts:
+            behind = _behind(self.stack.url("worker", "/metrics"))
+            if behind is None or behind > max(100, 2 * self.stack.floor.events_per_second):
+                status.update(f"Filling the wall: {behind or 0:,.0f} events to fold")
+                return False
         status.update("Waiting for the exporter …")
         return answers_ok(self.stack.url("exporter", "/readyz"))
 
@@ -132,3 +138,20 @@ def _sent_until(state: Path) -> float | None:
         return float(json.loads(state.read_bytes())["until_us"]) / 1e6
     except (OSError, ValueError, KeyError):
         return None
+
+
+def _behind(metrics: str) -> float | None:
+    """Events that the worker has not folded yet, over all partitions; None while it does not say."""
+    from prometheus_client.parser import text_string_to_metric_families
+
+    try:
+        text = httpx.get(metrics, timeout=2, trust_env=False).raise_for_status().text
+    except httpx.HTTPError:
+        return None
+    lags = [
+        sample.value
+        for family in text_string_to_metric_families(text)
+        if family.name.endswith("_lag_events")
+        for sample in family.samples
+    ]
+    return sum(lags) if lags else None
