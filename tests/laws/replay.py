@@ -1,11 +1,16 @@
 """Folding a mixture as a worker would: in batches, with cuts, views and restarts at any place."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import tzinfo
 from decimal import Decimal
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 from zoneinfo import ZoneInfo
+
+import yaml
 
 from metrics.calendar import CalendarFile, build
 from metrics.view import Waiting, decode_part, parse_field
@@ -66,6 +71,15 @@ class Mirror:
                     held.pop(key, None)
                 else:
                     held[key] = value
+
+
+@contextmanager
+def calendar_file() -> Iterator[Path]:
+    """The calendar as the file that SALES_CALENDAR names."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "calendar.yaml"
+        path.write_text(yaml.safe_dump(CALENDAR))
+        yield path
 
 
 def plain_rules(zone: ZoneInfo) -> Rules:

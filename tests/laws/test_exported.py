@@ -1,0 +1,82 @@
+"""The law of the exporter: what it writes for Prometheus is the plain definition's number, for every series."""
+
+from datetime import timedelta
+from fractions import Fraction
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import msgspec
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from prometheus_client.parser import text_string_to_metric_families
+
+from metrics.exporter.board import Board
+from metrics.settings import BusinessSettings
+from metrics.view import decode_part, parse_field
+from producers.events import wire
+from streams.partition import Partition
+from streams.plain import PlainPartition
+from streams.plain.reference import PlainReference
+from streams.plain.series import Series, series
+from streams.plain.shown import shown
+from tests.laws.mixtures import Json, encode, mixtures, zones
+from tests.laws.replay import calendar_file, plain_rules, records, replay
+from tests.laws.test_explained import REFERENCES
+from tests.laws.test_streamed import LAW, steps
+
+RULES_STAGE = "READY"
+
+
+def _board(partition: Partition, zone: ZoneInfo, reference: PlainReference, calendar: Any) -> Board:
+    board = Board(BusinessSettings(timezone=str(zone), currency="RUB", calendar=calendar, ready_stages=(RULES_STAGE,)))
+    for update in partition.everything():
+        for bucket, fields in update.cells.items():
+            for raw, payload in fields.items():
+                board.put(bucket, parse_field(raw), decode_part(payload or b"\x80"))
+        if update.waiting is not None:
+            board.put_waiting(0, update.waiting)
+    board.put_reference(
+        {key: {"type": e.type, "data": msgspec.to_builtins(e.data)} for key, e in reference.held.items()}
+    )
+    return board
+
+
+def _read(chunks: list[str]) -> dict[Series, float]:
+    return {
+        series(sample.name, sample.labels): _seen(sample.name, sample.value)
+        for family in text_string_to_metric_families("".join(chunks))
+        for sample in family.samples
+        if sample.value
+    }
+
+
+def _floats(numbers: dict[Series, Fraction]) -> dict[Series, float]:
+    return {one: _seen(one.name, float(value)) for one, value in numbers.items() if value}
+
+
+def _seen(name: str, value: float) -> float:
+    """A clock in seconds is a float of some 10^-7 s: how long a client waits is exact to the millisecond only."""
+    return round(value, 3) if name == "sales_waiting_oldest_seconds" else value
+
+
+@settings(LAW, max_examples=250)
+@given(mixtures(), zones(), steps, st.integers(0, 3000), st.integers(0, 7 * 1440))
+def test_exported_is_plain(mixture: list[Json], zone: ZoneInfo, how: list[int], later: int, back: int) -> None:
+    """Now, some minutes after the last event, and for a moment some minutes back."""
+    rules, reference = plain_rules(zone), PlainReference.of(map(_reference, REFERENCES), "RUB")
+    plain = PlainPartition(rules)
+    for one in mixture:
+        plain.take(wire.decode(encode(one)))
+    partition, _ = replay(records(mixture), zone, how)
+    with calendar_file() as calendar:
+        board = _board(partition, zone, reference, calendar)
+    minute = int(timedelta(minutes=1) / timedelta(microseconds=1))
+    now, at = plain.time + later * minute, plain.time - back * minute
+    told = shown(plain.contributions(), plain.open_things(), reference, rules, now)
+    assert _read(board.exposition(now / 10**6)) == _floats(told)
+    told = shown(plain.contributions(), (), reference, rules, at, at=True)
+    assert _read(board.exposition_at(at / 10**6, plain.time / 10**6)) == _floats(told)
+
+
+def _reference(one: Json) -> wire.ReferenceEvent:
+    return wire.decode_reference(encode(one))
