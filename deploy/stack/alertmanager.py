@@ -18,6 +18,7 @@ class Alertmanager(Program):
     def __init__(self, folder: Path, *, port: int, root: Path, log: Path | None = None) -> None:
         self.folder = folder
         self.root = root
+        self.port = port
         self.address = f"127.0.0.1:{port}"
         argv = [
             binary() or "alertmanager",
@@ -37,7 +38,7 @@ class Alertmanager(Program):
     @property
     def ready(self) -> bool:
         """Whether it takes alerts."""
-        return answers_ok(f"{self.url}/-/ready")
+        return self.listens(self.port) and answers_ok(f"{self.url}/-/ready")
 
     def prepare(self) -> None:
         """Take the configuration over; it names receivers that reach nobody until someone fills them in."""

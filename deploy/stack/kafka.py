@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Self
 
 from deploy.errors import StartError
-from deploy.stack import ports
+from deploy.stack.ports import free_port
 from deploy.stack.program import Program
 
 VERSION = "4.1.1"
@@ -171,7 +171,7 @@ class KafkaNode(Program):
     @property
     def ready(self) -> bool:
         """Whether this run has said that it is up and its port answers."""
-        return _STARTED in self.output() and ports.answers(self.port)
+        return _STARTED in self.output() and self.listens(self.port)
 
     def start(self, *, wait: bool = True, timeout: float = 60.0) -> None:
         """Start (formatting on first use); by default wait until it serves. Raises StartError."""
@@ -184,7 +184,7 @@ class KafkaCluster:
     """A cluster of n nodes on free ports; replicated three times where there are three.
 
     Use it as a context manager, or call `start` and `stop`. Nodes are found by position: `cluster.nodes[0]`.
-    `preferred_port` is tried for the first node; `taken` are ports to leave alone, and gets ours added.
+    `preferred_port` is tried for the first node.
     """
 
     def __init__(
@@ -195,16 +195,9 @@ class KafkaCluster:
         heap: str = "384m",
         preferred_port: int | None = None,
         logs: Path | None = None,
-        taken: set[int] | None = None,
     ) -> None:
-        taken = set() if taken is None else taken
-
-        def port(preferred: int | None = None) -> int:
-            taken.add(found := ports.free_port(preferred, taken))
-            return found
-
-        brokers = [port(preferred_port if node == 0 else None) for node in range(nodes)]
-        voters = [(node, port()) for node in range(1, nodes + 1)]
+        brokers = [free_port(preferred_port if node == 0 else None) for node in range(nodes)]
+        voters = [(node, free_port()) for node in range(1, nodes + 1)]
         self.nodes = [
             KafkaNode(
                 node,

@@ -24,7 +24,6 @@ _LISTEN = {
     "worker": "SALES_WORKER_METRICS_LISTEN",
     "gateway": "SALES_GATEWAY_LISTEN",
 }
-_HEALTH = {"worker": "/healthz", "exporter": "/healthz", "gateway": "/healthz"}
 
 
 @dataclass(frozen=True)
@@ -44,14 +43,11 @@ class LocalStack:
         self.parts = [part for part in PARTS if part in parts]
         self.floor = floor
         self.settings: dict[str, str] = {}
-        self._taken: set[int] = set()
         self._addresses = {name: self._address(name) for name in (*_LISTEN, "prometheus", "alertmanager")}
         self.settings |= {setting: self._addresses[name] for name, setting in _LISTEN.items() if name in self.parts}
 
     def _address(self, name: str) -> str:
-        port = free_port(_PORTS[name], self._taken)
-        self._taken.add(port)
-        return f"127.0.0.1:{port}"
+        return f"127.0.0.1:{free_port(_PORTS[name])}"
 
     def _port(self, name: str) -> int:
         return int(self._addresses[name].rpartition(":")[2])
@@ -74,9 +70,7 @@ class LocalStack:
         """First stage: Kafka and Redis, and the settings that lead to them."""
         services = []
         if "kafka" in self.parts:
-            cluster = kafka.KafkaCluster(
-                self.folder / "kafka", heap="640m", preferred_port=_KAFKA_PORT, logs=self.logs, taken=self._taken
-            )
+            cluster = kafka.KafkaCluster(self.folder / "kafka", heap="640m", preferred_port=_KAFKA_PORT, logs=self.logs)
             node = cluster.nodes[0]
             self.settings["SALES_KAFKA_SERVERS"] = cluster.servers
             services.append(Service("kafka", node, lambda: node.ready, timeout=90, address=cluster.servers))
@@ -139,9 +133,11 @@ class LocalStack:
         return [name for name, find in binaries.items() if name in self.parts and not find()]
 
     def _own(self, name: str) -> Service:
-        url = self.url(name, _HEALTH[name])
+        url, port = self.url(name, "/healthz"), self._port(name)
         program = self._program(name)
-        return Service(name, program, lambda: answers_ok(url), timeout=90, address=self.url(name))
+        return Service(
+            name, program, lambda: program.listens(port) and answers_ok(url), timeout=90, address=self.url(name)
+        )
 
     def _program(self, command: str, *arguments: str, log: str | None = None) -> Program:
         """One of our own commands. The addresses of this stack win over what the environment says."""

@@ -15,6 +15,8 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+import psutil
+
 from deploy.errors import StartError
 
 _PR_SET_PDEATHSIG = 1
@@ -115,6 +117,18 @@ class Program:
             if time.monotonic() > deadline:
                 raise StartError(f"{self.name} was not ready after {timeout:.0f} s: {self.last_words()} ({self.log})")
             time.sleep(interval)
+
+    def listens(self, port: int) -> bool:
+        """Whether this very process (or a child of it) listens on the port, and not somebody else."""
+        if not self.running:
+            return False
+        try:
+            process = psutil.Process(self.pid)
+            family = [process, *process.children(recursive=True)]
+            sockets = [connection for one in family for connection in one.net_connections("tcp")]
+        except psutil.Error:
+            return False
+        return any(one.status == psutil.CONN_LISTEN and one.laddr.port == port for one in sockets)
 
     def last_words(self) -> str:
         """The last line of output, for error messages."""

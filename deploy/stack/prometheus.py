@@ -34,6 +34,7 @@ class Prometheus(Program):
     ) -> None:
         self.folder = folder
         self.root = root
+        self.port = port
         self.address = f"127.0.0.1:{port}"
         self.targets = {**targets, "prometheus": self.address}
         argv = [
@@ -54,7 +55,7 @@ class Prometheus(Program):
     @property
     def ready(self) -> bool:
         """Whether it serves queries."""
-        return answers_ok(f"{self.url}/-/ready")
+        return self.listens(self.port) and answers_ok(f"{self.url}/-/ready")
 
     def prepare(self) -> None:
         """Lay configuration, rules and targets out as the configuration expects them beside itself."""

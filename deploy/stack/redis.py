@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Self
 
 from deploy.errors import StartError
-from deploy.stack import ports
+from deploy.stack.ports import free_port
 from deploy.stack.program import Program
 
 
@@ -35,7 +35,7 @@ class RedisServer(Program):
         self, folder: Path, *, log: Path | None = None, preferred_port: int | None = None, persist: bool = False
     ) -> None:
         self.folder = folder
-        self.port = ports.free_port(preferred_port)
+        self.port = free_port(preferred_port)
         server = binary()
         # A dump of one product is not always readable by the other: each keeps its own.
         dump = f"{Path(server).name.removesuffix('-server')}.rdb"
@@ -53,6 +53,8 @@ class RedisServer(Program):
         """Whether it answers PING (it does not while it loads its dump)."""
         import redis
 
+        if not self.listens(self.port):
+            return False
         client = redis.Redis.from_url(self.url, socket_timeout=1)
         try:
             return bool(client.ping())

@@ -130,7 +130,7 @@ class Supervisor:
             each()
             time.sleep(_TICK)
 
-    def stop(self, grace: float = 4.0) -> None:
+    def stop(self, grace: float = 6.0) -> None:
         """End all programs, last stage first; a stage has `grace` seconds before it is killed. Never raises."""
         self._stopping = True
         for stage in reversed(self.stages):

@@ -1,5 +1,6 @@
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -156,3 +157,23 @@ def test_clear_forgets_all_data(tmp_path: Path) -> None:
         (tmp_path / "simulator.json").write_text("{}")
         clear(tmp_path)
         assert [path.name for path in tmp_path.iterdir()] == ["up.lock"]
+
+
+def test_listens_tells_own_from_foreign(tmp_path: Path) -> None:
+    """A port that somebody else holds is not ours, so a program that failed to bind is never called ready."""
+    with socket.socket() as foreign:
+        foreign.bind(("127.0.0.1", 0))
+        foreign.listen()
+        code = (
+            "import socket, time; s = socket.socket(); s.bind(('127.0.0.1', 0)); s.listen()\n"
+            "print(s.getsockname()[1], flush=True); time.sleep(60)"
+        )
+        program = Program("x", [sys.executable, "-c", code], log=tmp_path / "x.log")
+        program.start_process()
+        try:
+            program.wait_until(lambda: program.output().endswith("\n"), timeout=10)
+            assert program.listens(int(program.output()))
+            assert not program.listens(foreign.getsockname()[1])
+        finally:
+            program.kill()
+        assert not program.listens(1)
