@@ -23,7 +23,9 @@ async def current(settings: KafkaSettings) -> Mapping[str, ReferenceEvent]:
 
     Raises KafkaUnavailable, or KafkaRejected when the topic is missing.
     """
-    consumer = AIOKafkaConsumer(**settings.client_options(), isolation_level="read_committed")
+    consumer = AIOKafkaConsumer(
+        **settings.client_options(), isolation_level="read_committed", auto_offset_reset="earliest"
+    )
     try:
         async with asyncio.timeout(_TIMEOUT):
             await consumer.start()
@@ -41,7 +43,6 @@ async def _read(consumer: AIOKafkaConsumer, topic: str) -> dict[str, ReferenceEv
     consumer.subscribe([topic])
     while not (partitions := consumer.assignment()):  # noqa: ASYNC110  # soon all, as there is no group
         await asyncio.sleep(0.02)
-    await consumer.seek_to_beginning(*partitions)
     ends = await consumer.end_offsets(partitions)
     found: dict[str, ReferenceEvent] = {}
     while any([await consumer.position(partition) < ends[partition] for partition in partitions]):
