@@ -20,6 +20,8 @@ from streams.audit.report import AuditError
 Client = Any
 """redis.asyncio.Redis that answers in bytes; its own annotations allow text everywhere."""
 
+_PAUSE = 0.03
+
 PartName = tuple[str, int, int, str, str]
 """Kind of bucket, bucket, partition, manager, team as stated."""
 
@@ -75,9 +77,14 @@ async def settled(redis: Client, keys: Keys, patience: float) -> ShownParts:
         view.waiting = await _waiting(redis, keys)
         after, _ = await fences(redis, keys)
         ahead = any(fence > after.get(partition, -1) for partition, fence in view.newest.items())
-        if before == after and not ahead and await _last_change(redis, keys) == last:
-            view.fences, view.beats = after, beats
-            return view
+        whole = all(beat.get("whole", True) for beat in beats.values())
+        if before == after and whole and not ahead and await _last_change(redis, keys) == last:
+            # A write that was under way is over after this; then nothing may have changed.
+            await asyncio.sleep(_PAUSE)
+            later, _ = await fences(redis, keys)
+            if later == after and await _last_change(redis, keys) == last:
+                view.fences, view.beats = after, beats
+                return view
         if time.monotonic() > deadline:
             raise AuditError(
                 f"the view did not stand still for a moment within {patience:.0f} s; try with fewer events"

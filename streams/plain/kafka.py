@@ -77,7 +77,11 @@ async def kafka_log(settings: KafkaSettings) -> AsyncIterator[KafkaLog]:
     """Open the topics of a cluster. Raises aiokafka's KafkaError when it cannot be reached."""
     options = settings.client_options()
     consumer = AIOKafkaConsumer(
-        **options, group_id=None, enable_auto_commit=False, max_partition_fetch_bytes=_FETCH_BYTES
+        **options,
+        group_id=None,
+        enable_auto_commit=False,
+        isolation_level="read_committed",
+        max_partition_fetch_bytes=_FETCH_BYTES,
     )
     admin = AIOKafkaAdminClient(**options)
     try:

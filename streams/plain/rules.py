@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from typing import Self
 from zoneinfo import ZoneInfo
 
@@ -12,6 +13,7 @@ from streams.plain.calendar import PlainCalendar, read
 KEPT_DAYS = 800
 """Local days that anything is known for after the last one that it counts in."""
 
+_MINUTE = 60 * 10**6
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -46,19 +48,37 @@ class Rules:
 
     def day(self, moment: int) -> int:
         """The local day of a moment, as an ordinal."""
-        return self.local(moment).toordinal()
+        return _day(self.zone, moment // _MINUTE)
 
     def reached(self, moment: int) -> int:
         """The latest local day seen by a moment: where clocks go back over midnight, it does not go back."""
-        if not self.local(moment).fold:
-            return self.day(moment)
-        return max(self.day(moment - minutes * 60 * 10**6) for minutes in range(180))
+        return _reached(self.zone, moment // _MINUTE)
 
     def hour(self, moment: int) -> int:
         """The start of the local hour of a moment, in UTC seconds."""
-        start = self.local(moment).replace(minute=0, second=0, microsecond=0)
-        return int(start.timestamp())
+        return _hour(self.zone, moment // _MINUTE)
 
     def start(self, day: date) -> int:
         """The moment (us) at which a local day begins."""
         return int(datetime(day.year, day.month, day.day, tzinfo=self.zone).timestamp()) * 10**6
+
+
+# Clocks change at whole minutes, so that what is asked for every event is worked out once per minute.
+
+
+@lru_cache(maxsize=1 << 20)
+def _day(zone: ZoneInfo, minute: int) -> int:
+    return (_EPOCH + timedelta(minutes=minute)).astimezone(zone).toordinal()
+
+
+@lru_cache(maxsize=1 << 20)
+def _reached(zone: ZoneInfo, minute: int) -> int:
+    if not (_EPOCH + timedelta(minutes=minute)).astimezone(zone).fold:
+        return _day(zone, minute)
+    return max(_day(zone, minute - back) for back in range(180))
+
+
+@lru_cache(maxsize=1 << 20)
+def _hour(zone: ZoneInfo, minute: int) -> int:
+    start = (_EPOCH + timedelta(minutes=minute)).astimezone(zone).replace(minute=0)
+    return int(start.timestamp())

@@ -39,14 +39,15 @@ class Shown:
 
     def add(self, contributions: Iterable[Contribution]) -> None:
         """Count contributions in every window that holds them."""
+        carried = {code: [w for w in self.windows if w.window in family.windows] for code, family in BY_CODE.items()}
         for one in contributions:
             family = BY_CODE.get(one.code)
             if family is None:
                 continue
             day = self.rules.day(one.time)
             team = self.reference.team(one.manager, one.team)
-            for window in self.windows:
-                if window.window in family.windows and window.holds(one.time, day):
+            for window in carried[one.code]:
+                if window.holds(one.time, day):
                     group = (one.code, one.labels, one.manager, team, window.window, window.period)
                     self.sums[group][one.currency, day] += one.value
                     if family.kind is Kind.HISTOGRAM:
