@@ -17,7 +17,8 @@ from grafana.look import DATA_SOURCE
 
 SCHEMA_VERSION = 39
 PLUGIN_VERSION = "11.0.0"
-SOURCE = {"type": "prometheus", "uid": DATA_SOURCE}
+SOURCE = {"type": "prometheus", "uid": "${datasource}"}
+"""Every query asks the source that the variable `datasource` names; by default the provisioned one."""
 OURS = "sales_pulse"
 """Key under which a panel carries what replaces grafanalib's own; grafanalib would merge it into its defaults."""
 LEGACY = frozenset({
@@ -167,6 +168,14 @@ def values_of(name: str, label: str, series: str, *, everything: bool = True) ->
     }  # fmt: skip
 
 
+def _source() -> dict[str, Any]:
+    return {
+        "type": "datasource", "name": "datasource", "label": "Data source", "query": "prometheus", "hide": 2,
+        "current": {"text": "Sales Pulse", "value": DATA_SOURCE}, "includeAll": False, "multi": False, "options": [],
+        "refresh": 1, "regex": "", "skipUrlSync": False,
+    }  # fmt: skip
+
+
 def annotation(name: str, expr: str, title: str, color: str) -> dict[str, Any]:
     """Marks on the time axis where an expression has samples."""
     return {
@@ -206,11 +215,12 @@ def document(
     result = {key: value for key, value in raw.items() if key not in LEGACY and value is not None}
     result.update(
         editable=False,
+        timepicker={"hidden": False, "refresh_intervals": ["5s", "10s", "30s", "1m", "5m", "15m", "1h"]},
         fiscalYearStartMonth=0,
         liveNow=False,
         weekStart="monday",
         links=list(links),
-        templating={"list": [{k: v for k, v in one.items() if v is not None} for one in variables]},
+        templating={"list": [{k: v for k, v in one.items() if v is not None} for one in (_source(), *variables)]},
         annotations={"list": list(annotations)},
         panels=[_mended(one, number) for number, one in enumerate(raw["panels"], 1)],
     )

@@ -13,9 +13,9 @@ WARNING, CRITICAL = "warning", "critical"
 class Alert:
     """One alert.
 
-    expr: PromQL; fires where it has samples for as long as `wait`. scope: whom it concerns. breaks: sales numbers
-    cannot be trusted while it fires, so it silences sales alerts. summary, description: templates over labels and
-    value. dashboard: uid and variables of the wall to look at. means, look, do: the runbook.
+    expr: PromQL; fires where it has samples for as long as `wait` ("" at once). scope: whom it concerns. breaks: sales
+    numbers cannot be trusted while it fires, so it silences sales alerts. summary, description: templates over labels
+    and value. dashboard: uid and variables of the wall to look at. means, look, do: the runbook.
     """
 
     name: str
@@ -37,7 +37,7 @@ class Alert:
         return {
             "alert": self.name,
             "expr": self.expr,
-            "for": self.wait,
+            **({"for": self.wait} if self.wait else {}),
             "labels": {
                 "severity": self.severity,
                 "scope": self.scope,
@@ -57,7 +57,7 @@ class Alert:
         """Its text in the runbook, without the heading."""
         silences = " While it fires, sales alerts are silent." if self.breaks else ""
         return (
-            f"*{self.scope} · {self.severity} · after {self.wait}*\n\n"
+            f"*{self.scope} · {self.severity} · {f'after {self.wait}' if self.wait else 'at once'}*\n\n"
             f"**What it means.** {self.means}{silences}\n\n"
             f"**What to look at.** {self.look}\n\n"
             f"**What to do.** {self.do}\n\n"

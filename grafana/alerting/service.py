@@ -17,7 +17,7 @@ def _down(name: str, job: str, what: str, effect: str) -> Alert:
         "30s",
         CRITICAL,
         SERVICE,
-        f"{what} {{{{ $labels.instance }}}} cannot be reached",
+        f"{what} cannot be reached",
         f"Prometheus has not reached it for half a minute. {effect}",
         _WALL,
         f"The {what.lower()} is down, or Prometheus cannot reach it. {effect}",
@@ -112,7 +112,7 @@ def _worker() -> tuple[Alert, ...]:
             "As for LagGrowing; slow flushes point at Kafka, slow writes at Redis.",
         ),
         Alert(
-            "DeadLetters", f"sum by (reason) (increase({s.DEAD_LETTERS.name}[10m])) > 0", "0s", WARNING, SERVICE,
+            "DeadLetters", f"sum by (reason) (increase({s.DEAD_LETTERS.name}[10m])) > 0", "", WARNING, SERVICE,
             "Records could not be used: {{ $labels.reason }}",
             "{{ $value | humanize }} records went to the dead letters in ten minutes.", _WALL,
             "A source sends what the contract does not allow. Those events are missing from the numbers.",

@@ -1,0 +1,1 @@
+"""What Grafana needs besides files: the playlist of the wall, which it can take only over its API."""

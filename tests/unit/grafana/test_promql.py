@@ -1,0 +1,110 @@
+"""Formula → PromQL, case by case."""
+
+import pytest
+
+from grafana import rules
+from grafana.promql import ANY, expression, has_period, rank, select, trend
+from grafana.shown import TITLES, kpi
+from metrics.catalogue import KPIS
+from metrics.kpi import Level
+
+DUE = "sum by (channel, window, period) (sales_responses_due)"
+SCORES = "sum by (window, period) (sales_rating_score"
+REVENUE = 'sales_revenue_amount{window=~"day|week|month|quarter|year"}'
+IN_TIME = "sum by (channel, window, period) (sales_responses_in_time)"
+
+
+@pytest.mark.parametrize(
+    ("title", "level", "expected"),
+    [
+        ("Calls", Level.MANAGER, "sum by (manager, team, window, period) (sales_calls)"),
+        ("Calls", Level.COMPANY, "sum by (window, period) (sales_calls)"),
+        ("Longest wait", Level.TEAM, "max by (team, channel) (sales_waiting_oldest_seconds)"),
+        ("Service level", Level.COMPANY, f"({IN_TIME} or {DUE} * 0) / ({DUE} != 0)"),
+        (
+            "Client rating",
+            Level.COMPANY,
+            f"{SCORES}_sum) / ({SCORES}_count) != 0)",
+        ),
+        (
+            "Response time, p95",
+            Level.TEAM,
+            "histogram_quantile(0.95, sum by (team, channel, window, period, le) (sales_response_seconds_bucket)) >= 0",
+        ),
+        (
+            "Cash per salesperson",
+            Level.COMPANY,
+            f"avg by (window, period) (sum by (manager, window, period) ({REVENUE}))",
+        ),
+        (
+            "Cash per salesperson",
+            Level.MANAGER,
+            f"sum by (manager, team, window, period) ({REVENUE})",
+        ),
+        ("Clients ready to close", Level.COMPANY, "sum(sales_clients_ready)"),
+    ],
+)
+def test_expression(title: str, level: Level, expected: str) -> None:
+    assert expression(kpi(title), level) == expected
+
+
+def test_trend_compares_the_two_periods_of_the_recorded_series() -> None:
+    assert trend(kpi("Win rate"), Level.TEAM) == (
+        'team:sales_win:ratio{period="current"} / ignoring (period) (team:sales_win:ratio{period="previous"} != 0) - 1'
+    )
+
+
+@pytest.mark.parametrize(
+    ("title", "ahead"), [("Calls", ">"), ("Deal duration, p50", "<")], ids=["more is better", "less is better"]
+)
+def test_rank_counts_who_is_ahead(title: str, ahead: str) -> None:
+    """One is ranked first when nobody is ahead, and not at all without a number."""
+    name = kpi(title).record(Level.MANAGER)
+    own = f'max({name}{{manager=~"$manager",window="day"}})'
+    expected = f'(count({name}{{window="day"}} {ahead} on () group_left () {own}) or {own} * 0) + 1'
+    assert rank(kpi(title), Level.MANAGER, {"manager": "$manager", "window": "day"}) == expected
+
+
+@pytest.mark.parametrize(
+    ("matchers", "expected"),
+    [
+        ({}, "x"),
+        ({"a": "b"}, 'x{a="b"}'),
+        ({"a": ("b", "c")}, 'x{a=~"b|c"}'),
+        ({"a": ("b",)}, 'x{a="b"}'),
+        ({"a": "$a"}, 'x{a=~"$a"}'),
+        ({"a": "b", "c": ANY}, 'x{a="b"}'),
+    ],
+)
+def test_select(matchers: dict[str, str], expected: str) -> None:
+    assert select("x", matchers) == expected
+
+
+def test_every_kpi_is_recorded_at_its_levels_and_each_name_once() -> None:
+    """63 KPIs at three levels, and the trends."""
+    names = [rule["record"] for groups in rules.groups().values() for group in groups for rule in group["rules"]]
+    assert len(names) == len(set(names))
+    assert set(names) == set(rules.records())
+    assert {kpi.record(level) for kpi in KPIS for level in kpi.levels} <= set(names)
+
+
+def test_a_trend_stands_behind_what_it_reads() -> None:
+    """Rules of a group run in order, so a trend is never one evaluation late."""
+    for groups in rules.groups().values():
+        for group in groups:
+            names = [rule["record"] for rule in group["rules"]]
+            for name in names:
+                if name.endswith("_trend"):
+                    assert names.index(name.removesuffix("_trend")) < names.index(name)
+
+
+def test_titles_name_one_kpi_each() -> None:
+    """Dashboards pick KPIs by title."""
+    assert len(TITLES) == len(KPIS)
+
+
+def test_only_windowed_kpis_without_a_plan_have_periods() -> None:
+    """A trend needs a previous period."""
+    assert all(has_period(one) for one in KPIS if one.trend)
+    assert not has_period(kpi("Booked sales: forecast"))
+    assert not has_period(kpi("Waiting now"))
