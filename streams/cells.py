@@ -4,16 +4,16 @@ What a kept cell holds depends on the log alone, not on when sums were rolled up
 bucket that is kept now was kept at every roll-up before, and one that is past its time goes as a whole.
 """
 
+import struct
 from collections.abc import Iterable, Iterator
-from struct import Struct
-from struct import error as StructError
 
 import msgspec
 
 from metrics.view import encode_part, field
 from streams.errors import StateError
-from streams.fold.deltas import BITS, MASK, Deltas
+from streams.fold.deltas import BITS, MASK, Deltas, Sums
 from streams.fold.localtime import DAY, HOUR, MINUTE, SECOND, LocalTime
+from streams.rolling import Rolled, Slots
 
 MINUTES_KEPT = 3 * HOUR
 HOURS_KEPT = 15 * DAY
@@ -25,7 +25,7 @@ _OPEN, _MINUTE, _HOUR, _DAY = range(4)
 _HOT = 30_000
 """Parts that stay decoded after a cut."""
 
-_head = Struct(">cq")
+_head = struct.Struct(">cq")
 _encode = msgspec.msgpack.Encoder().encode
 _decode_pair = msgspec.msgpack.Decoder(tuple[str, str]).decode
 _decode_part = msgspec.msgpack.Decoder(dict[str, int], strict=False).decode
@@ -60,71 +60,58 @@ class Cells:
 
     def roll_up(self, time: int, first_day: int) -> None:
         """Move all sums into parts and drop what is past its keeping time. `time`: partition time, us."""
-        sums = self._deltas.sums
-        if sums:
-            self._deltas.sums = {}
-            self._roll(sums, time, first_day)
+        if self._deltas.cells:
+            cells, self._deltas.cells = self._deltas.cells, {}
+            self._roll(cells, time, first_day)
         if time // MINUTE != self._expired_at:
             self._expired_at = time // MINUTE
             self._expire(time, first_day)
 
-    def _roll(self, sums: dict[int, int], time: int, first_day: int) -> None:
-        add = self._add
-        local = self._local
+    def _roll(self, cells: dict[int, Sums], time: int, first_day: int) -> None:
         first_minute = (time - MINUTES_KEPT) // MINUTE + 1
         first_hour = (time - HOURS_KEPT) // SECOND + 1
-        slots: list[tuple[int, int]] = []
-        slot_of: dict[int, int] = {}
-        slot_ids: dict[tuple[int, int], int] = {}
-        hours: dict[int, int] = {}
-        for key, n in sums.items():
-            if not n:
-                continue
-            minute = key >> 48
-            rest = key & 0xFFFFFFFFFFFF
+        hours = Rolled()
+        slots = Slots(self._local)
+        for key, sums in cells.items():
+            minute = key >> BITS
             if minute <= 0:
-                add(_OPEN, rest, n)
+                self._pour(_OPEN, key & MASK, sums)
                 continue
             if minute >= first_minute:
-                add(minute * 60 << 2 | _MINUTE, rest, n)
-            slot = slot_of.get(minute)
-            if slot is None:
-                where = local.hour(minute * 60), local.day(minute * MINUTE)
-                slot = slot_ids.setdefault(where, len(slots))
-                if slot == len(slots):
-                    slots.append(where)
-                slot_of[minute] = slot
-            hour_key = slot << 48 | rest
-            hours[hour_key] = hours.get(hour_key, 0) + n
-        days: dict[int, int] = {}
-        for key, n in hours.items():
-            hour, day = slots[key >> 48]
-            rest = key & 0xFFFFFFFFFFFF
-            if hour >= first_hour and n:
-                add(hour << 2 | _HOUR, rest, n)
+                self._pour(minute * 60 << 2 | _MINUTE, key & MASK, sums)
+            hours.add(slots[minute] << BITS | key & MASK, sums)
+        days = Rolled()
+        for key, sums in hours.items():
+            hour, day = slots.places[key >> BITS]
+            if hour >= first_hour:
+                self._pour(hour << 2 | _HOUR, key & MASK, sums)
             if day >= first_day:
-                day_key = day << 48 | rest
-                days[day_key] = days.get(day_key, 0) + n
-        for key, n in days.items():
-            if n:
-                add(key >> 48 << 2 | _DAY, key & 0xFFFFFFFFFFFF, n)
+                days.add(day << BITS | key & MASK, sums)
+        for key, sums in days.items():
+            self._pour(key >> BITS << 2 | _DAY, key & MASK, sums)
 
-    def _add(self, bucket: int, rest: int, n: int) -> None:
-        pair = rest >> BITS
+    def _pour(self, bucket: int, pair: int, sums: Sums) -> None:
+        """Add sums to a part."""
+        if not any(sums.values()):
+            return
         key = bucket << BITS | pair
         part = self._hot.get(key)
         if part is None:
-            part = self._warm(bucket, pair, key)
-        for name in self._deltas.measures[rest & MASK]:
-            total = part.get(name, 0) + n
-            if total:
-                part[name] = total
-            else:
-                del part[name]
+            part = self._warm(key)
+        measures = self._deltas.specs.measures
+        for spec, n in sums.items():
+            if n:
+                for name in measures[spec]:
+                    total = part.get(name, 0) + n
+                    if total:
+                        part[name] = total
+                    else:
+                        del part[name]
         self._uncut.add(key)
         self._unseen.add(key)
 
-    def _warm(self, bucket: int, pair: int, key: int) -> Part:
+    def _warm(self, key: int) -> Part:
+        bucket, pair = key >> BITS, key & MASK
         parts = self._buckets.get(bucket)
         if parts is None:
             parts = self._buckets[bucket] = {}
@@ -254,7 +241,7 @@ class Cells:
                 if parts is None:
                     parts = self._buckets[bucket] = {}
                 parts[pair] = self._pack(_decode_part(value))
-        except (msgspec.MsgspecError, StructError, ValueError) as error:
+        except (msgspec.MsgspecError, struct.error, ValueError) as error:
             raise StateError(f"a cell cannot be read: {error}") from error
 
     def _pair_key(self, pair: int) -> bytes:

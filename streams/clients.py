@@ -66,13 +66,14 @@ class InMemoryClientStore:
 class Page:
     """The entities of a client, or a quarter of them. The root page is the `Client` that fold functions see."""
 
-    __slots__ = ("dirty", "entities", "first", "key", "path", "pool", "ready", "root", "split", "waits")
+    __slots__ = ("dirty", "entities", "first", "key", "name", "path", "pool", "ready", "root", "split", "waits")
 
     def __init__(self, pool: "Clients", root: bytes, path: bytes, key: bytes, raw: bytes | None) -> None:
         self.pool = pool
         self.root = root
         self.path = path
         self.key = key
+        self.name = root[1:].decode()
         self.dirty = False
         self.waits: dict[str, Wait] = {}
         self.split = False

@@ -40,7 +40,8 @@ SWEEP_DAYS = 30
 SWEEP_PAGES = 1000
 """Pages looked at per cut while a sweep is under way."""
 
-_CLIENT, _COST = b"c", b"k"
+_CLIENTS, _COSTS = b"c", b"k"
+"""Name spaces of keys."""
 _encode = msgspec.msgpack.Encoder().encode
 _decode_own = msgspec.msgpack.Decoder(tuple[int, str, int, int]).decode
 
@@ -131,7 +132,7 @@ class Partition:
         counts = self.counts
         folded = counts.folded
         out = self._out
-        decode, handlers = wire.decode, HANDLERS
+        admit, handlers = self._admit, HANDLERS
         for record in records:
             offset = record.offset
             if offset <= out.fence:
@@ -139,14 +140,7 @@ class Partition:
                 continue
             out.fence = offset
             try:
-                value, key, timestamp = record.value, record.key, record.timestamp
-                if value is not None and len(value) > MAX_BYTES:
-                    intake.check_size(value)
-                event = decode(value)
-                page = self._page(event, key)
-                at = us(event.time)
-                if at > (timestamp + AHEAD_MS) * 1000 and timestamp >= 0:
-                    intake.check_clock(event, timestamp)
+                page, event, at = admit(record)
             except Refused as error:
                 refused.append(RefusedRecord(record, error.reason, error.detail))
                 counts.refused[error.reason] = counts.refused.get(error.reason, 0) + 1
@@ -165,10 +159,24 @@ class Partition:
                 counts.stale += 1
         return refused
 
+    def _admit(self, record: Record) -> tuple[Page, wire.Event, int]:
+        """The client's page, the event and its time (us). Raises Refused, as `intake.check` does."""
+        value, key, timestamp = record.value, record.key, record.timestamp
+        if value is not None and len(value) > MAX_BYTES:
+            intake.check_size(value)
+        event = wire.decode(value)
+        page = None if key is None else self._clients.pages.get(_CLIENTS + key)
+        if page is None or getattr(event.data, "client_id", None) != page.name or event.partitionkey is not None:
+            page = self._page(event, key)
+        at = us(event.time)
+        if at > (timestamp + AHEAD_MS) * 1000 and timestamp >= 0:
+            intake.check_clock(event, timestamp)
+        return page, event, at
+
     def _page(self, event: wire.Event, key: bytes | None) -> Page:
         """The client's page, after the checks of the record's key; those of its partition once per client."""
         key = intake.check_key(event, key)
-        name = (_COST if type(event) is wire.CostBooked else _CLIENT) + key
+        name = (_COSTS if type(event) is wire.CostBooked else _CLIENTS) + key
         page = self._clients.find(name)
         if page is None:
             intake.check_partition(key, self.number, self.partitions)

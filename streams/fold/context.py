@@ -46,12 +46,14 @@ class Context:
     horizon, horizon_day: what counts last before is forgotten (us; local day).
     """
 
-    __slots__ = ("add", "deltas", "fence", "horizon", "horizon_day", "rules", "time")
+    __slots__ = ("add", "cell", "deltas", "fence", "horizon", "horizon_day", "rules", "specs", "time")
 
     def __init__(self, rules: Rules) -> None:
         self.rules = rules
         self.deltas = Deltas()
         self.add = self.deltas.add
+        self.cell = self.deltas.cell
+        self.specs = self.deltas.specs
         self.fence = -1
         self.time = 0
         self.horizon = 0

@@ -49,6 +49,7 @@ def _replace(client: Client, deal_id: str, new: Deal, out: Context) -> Outcome:
         if mine <= held:
             return DUPLICATE if mine == held else STALE
     client.put(name, encode(new))
+    _count_created(old, new, out)
     before = client.first
     if old is not None:
         _count(old, before != (old.closed, deal_id), out, -1)
@@ -64,30 +65,43 @@ def _replace(client: Client, deal_id: str, new: Deal, out: Context) -> Outcome:
 
 
 def _count(deal: Deal, repeat: bool, out: Context, n: int) -> None:
+    """Add (n = 1) or take back (-1) what a deal contributes to, its creation aside."""
     manager, team, pipeline, amount = deal.manager, deal.team, deal.pipeline, deal.amount
-    status = deal.status
-    if status == "deleted":
-        return
-    out.add(deal.created, manager, team, (measures.created, pipeline), n)
-    currency = deal.currency
+    status, specs, currency = deal.status, out.specs, deal.currency
     if status == "open":
-        out.add(OPEN, manager, team, (measures.is_open, pipeline, deal.stage, currency), n)
-        out.add(OPEN, manager, team, (measures.open_amount, pipeline, deal.stage, currency), n * amount)
+        cell = out.cell(OPEN, manager, team)
+        cell[specs[measures.is_open, pipeline, deal.stage, currency]] += n
+        cell[specs[measures.open_amount, pipeline, deal.stage, currency]] += n * amount
         if deal.probability:
-            weighted = n * amount * deal.probability
-            out.add(OPEN, manager, team, (measures.weighted_amount, pipeline, deal.stage, currency), weighted)
+            cell[specs[measures.weighted_amount, pipeline, deal.stage, currency]] += n * amount * deal.probability
+    elif status == "lost":
+        out.add(deal.closed or 0, manager, team, (measures.lost, pipeline), n)
+    elif status == "won":
+        closed = deal.closed or 0
+        duration = closed - deal.created
+        cell = out.cell(closed, manager, team)
+        cell[specs[measures.won, pipeline, duration_bin(duration), currency, repeat]] += n
+        cell[specs[measures.duration, pipeline]] += n * duration
+        cell[specs[measures.won_amount, pipeline, currency, repeat]] += n * amount
+        if deal.cost is not None:
+            cell[specs[measures.profit, pipeline, currency]] += n * (amount - deal.cost)
+            cell[specs[measures.costed, pipeline, currency]] += n * amount
+
+
+def _origin(deal: Deal | None) -> tuple[int, str, str, str] | None:
+    """Where the creation of a deal counts."""
+    return None if deal is None or deal.status == "deleted" else (deal.created, deal.manager, deal.team, deal.pipeline)
+
+
+def _count_created(old: Deal | None, new: Deal, out: Context) -> None:
+    """Move the creation, if it moved at all."""
+    before, after = _origin(old), _origin(new)
+    if before == after:
         return
-    closed = deal.closed or 0
-    if status == "lost":
-        out.add(closed, manager, team, (measures.lost, pipeline), n)
-        return
-    duration = closed - deal.created
-    out.add(closed, manager, team, (measures.won, pipeline, duration_bin(duration), currency, repeat), n)
-    out.add(closed, manager, team, (measures.duration, pipeline), n * duration)
-    out.add(closed, manager, team, (measures.won_amount, pipeline, currency, repeat), n * amount)
-    if deal.cost is not None:
-        out.add(closed, manager, team, (measures.profit, pipeline, currency), n * (amount - deal.cost))
-        out.add(closed, manager, team, (measures.costed, pipeline, currency), n * amount)
+    for origin, n in ((before, -1), (after, 1)):
+        if origin is not None:
+            created, manager, team, pipeline = origin
+            out.add(created, manager, team, (measures.created, pipeline), n)
 
 
 def _settle_first(client: Client, deal_id: str, old: Deal | None, new: Deal) -> None:

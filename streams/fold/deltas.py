@@ -1,9 +1,10 @@
-"""What folding adds and takes back: one flat table of sums per minute, (manager, team) and measure, all as integers.
+"""What folding adds and takes back: small tables of sums, one per minute and (manager, team), all as integers.
 
-Several measures that always grow together (a call, its two histogram bins, due, in time) are one `Spec`: one
-addition while folding, spelled out only when sums are rolled up into cells.
+Several measures that always grow together (a call's two histogram bins, due, in time) are one `Spec`: one addition
+while folding, spelled out only when sums are rolled up into cells.
 """
 
+from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
 
@@ -12,23 +13,39 @@ from streams.fold.localtime import MINUTE
 Spec = tuple[Any, ...]
 """(function, argument, …): the function spells the measure keys that the arguments name."""
 
+Sums = defaultdict[int, int]
+"""Number of a spec → sum."""
+
 BITS = 24
 MASK = (1 << BITS) - 1
 OPEN = 0
-"""The minute that stands for cells without a bucket; no event is from 1970."""
+"""The moment that stands for cells without a bucket; no event is from 1970."""
+
+
+class Specs(dict[Spec, int]):
+    """Spec → its number. `measures`: number → the measure keys that grow together."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.measures: list[tuple[str, ...]] = []
+
+    def __missing__(self, spec: Spec) -> int:
+        spell: Callable[..., tuple[str, ...]] = spec[0]
+        number = self[spec] = len(self.measures)
+        self.measures.append(spell(*spec[1:]))
+        return number
 
 
 class Deltas:
-    """Sums since the last roll-up, and the interned pairs and measures that their keys are made of."""
+    """Sums since the last roll-up: minute << 24 | pair → sums; and the interned pairs and specs."""
 
-    __slots__ = ("_pair_ids", "_spec_ids", "measures", "pairs", "sums")
+    __slots__ = ("_pair_ids", "cells", "pairs", "specs")
 
     def __init__(self) -> None:
-        self.sums: dict[int, int] = {}
+        self.cells: dict[int, Sums] = {}
         self.pairs: list[tuple[str, str]] = []
-        self.measures: list[tuple[str, ...]] = []
+        self.specs = Specs()
         self._pair_ids: dict[tuple[str, str], int] = {}
-        self._spec_ids: dict[Spec, int] = {}
 
     def pair(self, manager: str, team: str) -> int:
         """The number of a (manager, team as stated)."""
@@ -38,20 +55,17 @@ class Deltas:
             self.pairs.append((manager, team))
         return found
 
-    def add(self, moment: int, manager: str, team: str, spec: Spec, n: int) -> None:
-        """Add `n` to the measures of `spec` in the minute of `moment` (us; OPEN: what is so now)."""
+    def cell(self, moment: int, manager: str, team: str) -> Sums:
+        """The sums of the minute of `moment` (us; OPEN: of what is so now); their keys come from `specs`."""
         pair = self._pair_ids.get((manager, team))
         if pair is None:
             pair = self.pair(manager, team)
-        measure = self._spec_ids.get(spec)
-        if measure is None:
-            measure = self._learn(spec)
-        key = (moment // MINUTE << 48) | (pair << 24) | measure
-        sums = self.sums
-        sums[key] = sums.get(key, 0) + n
+        key = moment // MINUTE << 24 | pair
+        found = self.cells.get(key)
+        if found is None:
+            found = self.cells[key] = defaultdict(int)
+        return found
 
-    def _learn(self, spec: Spec) -> int:
-        spell: Callable[..., tuple[str, ...]] = spec[0]
-        number = self._spec_ids[spec] = len(self.measures)
-        self.measures.append(spell(*spec[1:]))
-        return number
+    def add(self, moment: int, manager: str, team: str, spec: Spec, n: int) -> None:
+        """Add `n` to the measures of one spec."""
+        self.cell(moment, manager, team)[self.specs[spec]] += n

@@ -74,8 +74,9 @@ def is_known(client: Client, payment: Payment, out: Context) -> bool:
 
 
 def _count(payment: Payment, out: Context, n: int) -> None:
-    out.add(payment.time, payment.manager, payment.team, (_revenue, payment.currency), n * payment.amount)
-    out.add(payment.time, payment.manager, payment.team, (_money_event, payment.currency), n)
+    cell, specs = out.cell(payment.time, payment.manager, payment.team), out.specs
+    cell[specs[_revenue, payment.currency]] += n * payment.amount
+    cell[specs[_money_event, payment.currency]] += n
 
 
 def booked(client: Client, event: CostBooked, at: int, out: Context) -> Outcome:

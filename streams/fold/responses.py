@@ -12,14 +12,13 @@ def respond(
     """Count (n = 1) or take back (-1) a response at `at` to a client who waited since `start`."""
     value = at - start
     business = out.rules.working(start, at, team)
-    spec = (given, channel, kind, response_bin(value), response_bin(business), value <= target)
-    out.add(at, manager, team, spec, n)
+    cell, specs = out.cell(at, manager, team), out.specs
+    cell[specs[given, channel, kind, response_bin(value), response_bin(business), value <= target]] += n
     if value == business:
-        out.add(at, manager, team, (both_sums, channel, kind), n * value)
+        cell[specs[both_sums, channel, kind]] += n * value
     else:
-        out.add(at, manager, team, (total, channel, kind), n * value)
-        if business:
-            out.add(at, manager, team, (business_total, channel, kind), n * business)
+        cell[specs[total, channel, kind]] += n * value
+        cell[specs[business_total, channel, kind]] += n * business
 
 
 def given(channel: str, kind: str, bin_: int, business: int, in_time: bool) -> tuple[str, ...]:

@@ -9,10 +9,11 @@ from metrics.calendar import Calendar
 from metrics.catalogue.activities import RESPONSE_BOUNDS
 from metrics.catalogue.deals import DURATION_BOUNDS
 from metrics.family import SECOND
-from streams.fold.localtime import LocalTime
+from streams.fold.localtime import HOUR, LocalTime
 
 _RESPONSE_BOUNDS = tuple(bound * SECOND for bound in RESPONSE_BOUNDS)
 _DURATION_BOUNDS = tuple(bound * SECOND for bound in DURATION_BOUNDS)
+_REMEMBERED_HOURS = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,7 @@ class Rules:
     ready_probability: int = 700_000_000_000
     local: LocalTime = field(init=False, repr=False, compare=False)
     signature: str = field(init=False, repr=False, compare=False)
+    _worked: dict[tuple[str, int], int] = field(init=False, repr=False, compare=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "local", LocalTime(self.zone))
@@ -51,6 +53,23 @@ class Rules:
         """Working time of a team between two moments, us."""
         if end <= start:
             return 0
+        hour = start // HOUR
+        if end // HOUR == hour:
+            worked = self._worked.get((team, hour))
+            if worked is None:
+                worked = self._learn(team, hour)
+            if worked in {0, HOUR}:
+                return end - start if worked else 0
+        return self._exact(start, end, team)
+
+    def _learn(self, team: str, hour: int) -> int:
+        """How much of an hour (UTC) is working time."""
+        if len(self._worked) >= _REMEMBERED_HOURS:
+            self._worked.clear()
+        worked = self._worked[team, hour] = self._exact(hour * HOUR, (hour + 1) * HOUR, team)
+        return worked
+
+    def _exact(self, start: int, end: int, team: str) -> int:
         day = self.local.day(start)
         if day != self.local.day(end):
             return self.calendar.working_us(start, end, team)
