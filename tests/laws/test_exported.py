@@ -41,10 +41,10 @@ def _board(partition: Partition, zone: ZoneInfo, reference: PlainReference, cale
     return board
 
 
-def _read(chunks: list[str]) -> dict[Series, float]:
+def _read(chunks: list[bytes]) -> dict[Series, float]:
     return {
         series(sample.name, sample.labels): _seen(sample.name, sample.value)
-        for family in text_string_to_metric_families("".join(chunks))
+        for family in text_string_to_metric_families(b"".join(chunks).decode())
         for sample in family.samples
         if sample.value
     }
