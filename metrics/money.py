@@ -13,6 +13,11 @@ class Rates:
         self._days: dict[str, list[int]] = {}
         self._rates: dict[str, dict[int, Fraction]] = {}
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Rates) and (self.base, self._rates) == (other.base, other._rates)
+
+    __hash__ = None  # type: ignore[assignment] # it changes
+
     def set(self, currency: str, day: int, rate: str) -> None:
         """Add a rate (decimal text) from a day (ordinal) on."""
         rates = self._rates.setdefault(currency, {})

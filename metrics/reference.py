@@ -62,9 +62,7 @@ def build(records: dict[str, dict[str, Any]], base: str) -> Reference:
                 reference.managers[manager.id] = manager
             case "plan":
                 level, _, name = data["scope"].partition(":")
-                plan = PlanRecord(
-                    (level, name), data["measure"], data["period"], data["target"], data.get("currency")
-                )
+                plan = PlanRecord((level, name), data["measure"], data["period"], data["target"], data.get("currency"))
                 reference.plans[plan.scope, plan.measure, plan.period] = plan
             case "rate":
                 reference.rates.set(data["currency"], date.fromisoformat(data["date"]).toordinal(), data["rate"])

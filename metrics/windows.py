@@ -34,6 +34,11 @@ class Window:
         span = self.minutes if kind == "m" else self.hours if kind == "h" else self.days if kind == "d" else _NOTHING
         return span.start <= bucket < span.stop
 
+    def meets(self, other: "Window") -> bool:
+        """Whether it has a bucket in common with another."""
+        pairs = ((self.minutes, other.minutes), (self.hours, other.hours), (self.days, other.days))
+        return any(max(one.start, two.start) < min(one.stop, two.stop) for one, two in pairs)
+
 
 def local_day(moment: int, zone: ZoneInfo) -> int:
     """Ordinal of the local day of a moment (Unix seconds)."""

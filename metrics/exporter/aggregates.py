@@ -3,81 +3,149 @@
 from collections.abc import Iterable
 from zoneinfo import ZoneInfo
 
-from metrics.exporter.parts import Change, Credit, Item, Parts
+from metrics.exporter.items import carries
+from metrics.exporter.parts import Bucket, Change, Credit, Deltas, Parts
 from metrics.windows import Window, windows
 
-Sums = dict[Credit, dict[Item, int]]
+Sums = dict[Credit, dict[int, int]]
+"""Credit → number of an item → its sum."""
 Slot = tuple[str, str]
 """Window and period."""
+NOW: Slot = ("now", "current")
+"""The slot of what is open now."""
 
 
-def add(sums: Sums, credit: Credit, items: Iterable[tuple[Item, int]], sign: int = 1) -> None:
-    """Add items to a credit's sums; what becomes 0 goes."""
-    mine = sums.setdefault(credit, {})
-    for item, value in items:
-        changed = mine.get(item, 0) + sign * value
+def add(sums: Sums, credit: Credit, deltas: Deltas, sign: int = 1) -> None:
+    """Add to a credit's sums; what becomes 0 goes."""
+    mine = sums.get(credit)
+    if mine is None:
+        mine = sums[credit] = {}
+    for number, value in deltas:
+        changed = mine.get(number, 0) + sign * value
         if changed:
-            mine[item] = changed
+            mine[number] = changed
         else:
-            mine.pop(item, None)
+            mine.pop(number, None)
     if not mine:
         del sums[credit]
 
 
 def from_scratch(parts: Parts, window: Window) -> Sums:
-    """The sums of one window, added up anew: the plain definition, and what `?at=` uses."""
-    sums: Sums = {}
-    for (kind, bucket), of_bucket in parts.sums.items():
-        if window.holds(kind, bucket):
-            for credit, items in of_bucket.items():
-                add(sums, credit, items.items())
-    return sums
+    """The sums of one window, added up anew: the plain definition."""
+    return all_from_scratch(parts, [window])[window.name, window.period]
+
+
+def all_from_scratch(parts: Parts, wanted: Iterable[Window]) -> dict[Slot, Sums]:
+    """The sums of several windows, added up anew: what `?at=` uses."""
+    found: dict[Slot, Sums] = {(window.name, window.period): {} for window in wanted}
+    for bucket in parts.buckets():
+        if into := [window for window in wanted if window.holds(*bucket)]:
+            for credit, deltas in parts.of(bucket):
+                for window in into:
+                    chosen = _carried(parts, window.name, deltas)
+                    if chosen:
+                        add(found[window.name, window.period], credit, chosen)
+    return found
+
+
+def _carried(parts: Parts, window: str, deltas: Deltas) -> Deltas:
+    bits, mask = parts.items.bits, carries(window)
+    return [(number, value) for number, value in deltas if bits[number] & mask]
 
 
 class Aggregates:
-    """Sums per window and period. `dirty` names what changed since somebody last looked."""
+    """Sums per window and period. `dirty`: per slot, credits and the mask of their families that changed."""
 
     def __init__(self, parts: Parts, zone: ZoneInfo) -> None:
         self._parts = parts
         self._zone = zone
         self._windows: dict[Slot, Window] = {}
+        self._holders: dict[Bucket, list[tuple[Slot, int]]] = {}
         self._minute = -1
+        self.open: Sums = {}
         self.sums: dict[Slot, Sums] = {}
-        self.dirty: dict[Slot, set[Credit]] = {}
+        self.dirty: dict[Slot, dict[Credit, int]] = {NOW: {}}
 
     def change(self, change: Change) -> None:
         """Let a changed part move every window that holds its bucket."""
-        kind, bucket = change.bucket
-        for slot, window in self._windows.items():
-            if window.holds(kind, bucket):
-                add(self.sums[slot], change.credit, change.deltas)
-                self.dirty[slot].add(change.credit)
+        bucket, credit, deltas = change
+        bits, mask = self._parts.items.bits, 0
+        for number, _ in deltas:
+            mask |= bits[number]
+        if bucket[0] == "o":
+            add(self.open, credit, deltas)
+            self._touch(NOW, credit, mask)
+            return
+        holders = self._holders.get(bucket)
+        if holders is None:
+            holders = self._holders[bucket] = [
+                (slot, carries(window.name)) for slot, window in self._windows.items() if window.holds(*bucket)
+            ]
+        for slot, carried in holders:
+            if mask & ~carried:
+                if mask & carried:
+                    chosen = [delta for delta in deltas if bits[delta[0]] & carried]
+                    add(self.sums[slot], credit, chosen)
+                    self._touch(slot, credit, mask & carried)
+            else:
+                add(self.sums[slot], credit, deltas)
+                self._touch(slot, credit, mask)
+
+    def _touch(self, slot: Slot, credit: Credit, mask: int) -> None:
+        dirty = self.dirty[slot]
+        dirty[credit] = dirty.get(credit, 0) | mask
+
+    def touch(self, credits_: Iterable[Credit]) -> None:
+        """Have credits looked at again in every slot."""
+        for dirty in self.dirty.values():
+            for credit in credits_:
+                dirty[credit] = -1
+
+    def touch_all(self, slot: Slot, mask: int = -1) -> None:
+        """Have every credit of a slot looked at again."""
+        dirty = self.dirty[slot]
+        for credit in self.open if slot == NOW else self.sums.get(slot, {}):
+            dirty[credit] = dirty.get(credit, 0) | mask
 
     def move(self, now: int) -> None:
         """Let windows follow the clock (Unix seconds); cheap within a minute."""
         if now // 60 == self._minute:
             return
         self._minute = now // 60
+        moved: list[tuple[Slot, Window | None, Window]] = []
         for window in windows(now, self._zone):
             slot = (window.name, window.period)
             old = self._windows.get(slot)
-            if old != window:
-                self._shift(slot, old, window)
-                self._windows[slot] = window
-
-    def reset(self) -> None:
-        """Forget everything, after the parts were loaded anew."""
-        self._windows.clear()
-        self.sums.clear()
-        self.dirty.clear()
-        self._minute = -1
-
-    def _shift(self, slot: Slot, old: Window | None, new: Window) -> None:
-        sums, dirty = self.sums.setdefault(slot, {}), self.dirty.setdefault(slot, set())
-        for (kind, bucket), of_bucket in self._parts.sums.items():
-            was, held = old is not None and old.holds(kind, bucket), new.holds(kind, bucket)
-            if was == held:
+            if old == window:
                 continue
-            for credit, items in of_bucket.items():
-                add(sums, credit, items.items(), 1 if held else -1)
-                dirty.add(credit)
+            self.dirty.setdefault(slot, {})
+            if old is not None and not old.meets(window):
+                self.touch_all(slot)
+                old = None
+            if old is None:
+                self.sums[slot] = {}
+            self._windows[slot] = window
+            moved.append((slot, old, window))
+        if moved:
+            self._holders.clear()
+            self._shift(moved)
+
+    def _shift(self, moved: list[tuple[Slot, Window | None, Window]]) -> None:
+        bits = self._parts.items.bits
+        for bucket in self._parts.buckets():
+            into = []
+            for slot, old, new in moved:
+                held = new.holds(*bucket)
+                if held != (old is not None and old.holds(*bucket)):
+                    into.append((slot, self.sums[slot], carries(new.name), 1 if held else -1))
+            if not into:
+                continue
+            for credit, deltas in self._parts.of(bucket):
+                mask = 0
+                for number, _ in deltas:
+                    mask |= bits[number]
+                for slot, sums, carried, sign in into:
+                    chosen = deltas if not mask & ~carried else [d for d in deltas if bits[d[0]] & carried]
+                    if chosen:
+                        add(sums, credit, chosen, sign)
+                        self._touch(slot, credit, mask & carried)

@@ -3,25 +3,39 @@
 One event loop uses it. Nothing here reads a clock or Redis: moments (Unix seconds) are given, updates are pushed.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, NamedTuple
 
-from metrics.catalogue import FAMILIES
-from metrics.catalogue.money import MONEY_EVENTS, OPEN_MONEY_EVENTS
+from metrics.catalogue import CELL_FAMILIES, FAMILIES
 from metrics.exporter import plans, text
-from metrics.exporter.aggregates import Aggregates, Slot, Sums, from_scratch
+from metrics.exporter.aggregates import NOW, Aggregates, Slot, Sums, all_from_scratch
+from metrics.exporter.items import BITS, Item, carries
+from metrics.exporter.lines import Lines
 from metrics.exporter.numbers import Block, Shown, block, merged, resolve
 from metrics.exporter.open import open_block, still_waiting, waiting_blocks
-from metrics.exporter.parts import Bucket, Parts
-from metrics.family import Family, Source
-from metrics.measure import parts as measure_parts
+from metrics.exporter.parts import Bucket, Credit, Parts
+from metrics.exporter.series import Book
+from metrics.family import CALENDAR_WINDOWS, NINETY_DAYS, PERIODS, SHORT_WINDOWS, Family, Kind, Source
 from metrics.reference import Reference, build
 from metrics.settings import BusinessSettings
 from metrics.view import Field, Waiting
 from metrics.windows import local_day, windows_at
 
-PERIOD_ORDER = {"current": 0, "previous": 1}
+SLOTS: tuple[Slot, ...] = (
+    *((window, period) for window in (*SHORT_WINDOWS, *CALENDAR_WINDOWS) for period in PERIODS),
+    (NINETY_DAYS, "current"),
+)
+MONEY = sum(bit for family, bit in BITS.items() if family.kind is Kind.MONEY)
+OPEN = sum(bit for family, bit in BITS.items() if family.source is Source.OPEN)
+"""Masks of the families of money, and of those without a window that come from cells."""
+
+
+@lru_cache(maxsize=4096)
+def _names(mask: int) -> tuple[str, ...]:
+    """Exposed names of a mask's families."""
+    return tuple(name for family, name in text.exposed(FAMILIES) if BITS[family] & mask)
 
 
 class Row(NamedTuple):
@@ -40,27 +54,25 @@ class Board:
         self.zone = settings.zone
         self.calendar = settings.working_calendar()
         self.targets = {"call": settings.call_target_seconds, "chat": settings.chat_target_seconds}
-        self.parts = Parts(self.zone, settings.currency)
+        self._head = {name: text.header(name, family.help).encode() for family, name in text.exposed(FAMILIES)}
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget everything, before the view is loaded anew."""
+        self.parts = Parts(self.zone, self.settings.currency)
         self.aggregates = Aggregates(self.parts, self.zone)
-        self.reference: Reference = build({}, settings.currency)
+        self.reference: Reference = build({}, self.settings.currency)
         self._records: dict[str, dict[str, Any]] = {}
-        self._lines: dict[Slot, dict[Shown, text.Lines]] = {}
-        self._joined: dict[Slot, dict[str, str]] = {}
-        self._open_lines: dict[Shown, text.Lines] = {}
-        self._open_joined: dict[str, str] | None = None
-        self._open_day = 0
-        self._head = {name: text.header(name, family.help) for family, name in text.exposed(FAMILIES)}
+        self._book = Book(self.parts.items)
+        self._lines = Lines((*SLOTS, NOW))
+        self._today = 0
 
     # -- what comes in
 
     def put(self, bucket: Bucket, field: Field, part: dict[str, int]) -> None:
         """Take one part; an empty one removes it."""
         change = self.parts.put(bucket, field, part)
-        if change is None:
-            return
-        if bucket[0] == "o":
-            self._open_joined = None
-        else:
+        if change is not None:
             self.aggregates.change(change)
 
     def put_waiting(self, partition: int, waiting: list[Waiting]) -> None:
@@ -68,81 +80,70 @@ class Board:
         self.parts.waiting[partition] = waiting
 
     def put_reference(self, records: dict[str, dict[str, Any] | None]) -> None:
-        """Take reference records by key; None removes one. What is shown is worked out anew."""
+        """Take reference records by key; None removes one. What they change is shown anew."""
         for key, record in records.items():
             if record is None:
                 self._records.pop(key, None)
             else:
                 self._records[key] = record
-        self.reference = build(self._records, self.settings.currency)
-        self._forget_lines()
-
-    def clear(self) -> None:
-        """Forget everything, before the view is loaded anew."""
-        self.parts = Parts(self.zone, self.settings.currency)
-        self.aggregates = Aggregates(self.parts, self.zone)
-        self._records.clear()
-        self.reference = build({}, self.settings.currency)
-        self._forget_lines()
-
-    def _forget_lines(self) -> None:
-        self._lines.clear()
-        self._joined.clear()
-        self._open_joined = None
+        old, self.reference = self.reference, build(self._records, self.settings.currency)
+        if old.rates != self.reference.rates:
+            for slot in self.aggregates.dirty:
+                self.aggregates.touch_all(slot, MONEY)
+        for manager in {*old.managers, *self.reference.managers}:
+            was = old.team_of(manager, "")
+            if was != self.reference.team_of(manager, ""):
+                self.aggregates.touch([(manager, ""), (manager, was)])
 
     # -- text
 
-    def exposition(self, now: float) -> list[str]:
+    def exposition(self, now: float) -> list[bytes]:
         """Prometheus text of all families at a moment, in chunks."""
         self.refresh(now)
         waiting = self._now_lines(waiting_blocks(self._waiting(now), self.reference, now, self.targets))
         planned = self._plan_lines(now)
-        chunks = []
+        found = []
         for family, name in text.exposed(FAMILIES):
             match family.source:
-                case Source.CELLS:
-                    lines = [joined.get(name, "") for joined in self._joined.values()]
-                case Source.OPEN:
-                    lines = [(self._open_joined or {}).get(name, "")]
+                case Source.CELLS | Source.OPEN:
+                    lines = self._lines.joined(name)
                 case Source.WAITING:
-                    lines = [waiting.get(name, "")]
+                    lines = waiting.get(name, "").encode()
                 case _:
-                    lines = [planned.get(family, "")]
-            if any(lines):
-                chunks += [self._head[name], *lines]
-        return chunks
+                    lines = planned.get(family, "").encode()
+            if lines:
+                found += [self._head[name], lines]
+        return found
 
     def refresh(self, now: float) -> None:
         """Render what changed since the last time; cost grows with that."""
         self.aggregates.move(int(now))
-        for slot, sums in self.aggregates.sums.items():
-            dirty = self.aggregates.dirty[slot]
-            if slot not in self._lines:
-                self._lines[slot] = {}
-                dirty |= set(sums)
-            elif not dirty:
-                continue
-            self._render(slot, sums, {(m, self.reference.team_of(m, t)) for m, t in dirty})
-            self.aggregates.dirty[slot] = set()
         today = local_day(int(now), self.zone)
-        if self._open_joined is None or self._open_day != today:
-            self._open_day = today
-            self._open_joined = self._now_lines({row.shown: row.block for row in self.open_rows(now)})
+        if today != self._today:
+            # Receivables age and what is open is converted by the day's rate.
+            self._today = today
+            self.aggregates.touch_all(NOW)
+        for slot, dirty in self.aggregates.dirty.items():
+            if dirty:
+                sums = self.aggregates.open if slot == NOW else self.aggregates.sums[slot]
+                self._render(self._lines, slot, sums, dirty, today)
+                dirty.clear()
 
-    def _render(self, slot: Slot, sums: Sums, shown: Iterable[Shown]) -> None:
-        lines = self._lines[slot]
-        touched: set[str] = set()
-        for one in shown:
-            stated = [(one[0], one[1]), (one[0], "")] if self.reference.team_of(one[0], "") == one[1] else [one]
-            items = merged(sums, stated)
-            old = lines.pop(one, {})
-            new = text.block_lines(block(items, self.reference.rates), one, slot) if items else {}
-            if new:
-                lines[one] = new
-            touched |= {name for name in {*old, *new} if old.get(name) != new.get(name)}
-        joined, order = self._joined.setdefault(slot, {}), sorted(lines)
-        for name in touched:
-            joined[name] = "".join([lines[one][name] for one in order if name in lines[one]])
+    def _render(self, lines: Lines, slot: Slot, sums: Sums, dirty: Mapping[Credit, int], today: int) -> None:
+        carried = OPEN if slot == NOW else carries(slot[0])
+        masks: dict[Shown, int] = {}
+        team_of = self.reference.team_of
+        for (manager, team), mask in dirty.items():
+            shown = (manager, team_of(manager, team))
+            masks[shown] = masks.get(shown, 0) | (mask & carried)
+        for shown, mask in masks.items():
+            manager, team = shown
+            stated = [shown, (manager, "")] if team_of(manager, "") == team else [shown]
+            head = f'manager="{text.escape(manager)}",team="{text.escape(team)}"'
+            found = self._book.lines(merged(sums, stated), mask, head, slot, self.reference.rates, today)
+            for name in _names(mask):
+                mine = found.get(name)
+                lines.put(name, shown, slot, "".join(mine).encode() if mine else b"")
 
     def _now_lines(self, blocks: dict[Shown, Block]) -> dict[str, str]:
         found: dict[str, list[str]] = {}
@@ -157,17 +158,16 @@ class Board:
             rows.setdefault(family, []).append((labels, value))
         return {family: text.plain_lines(family, found) for family, found in rows.items()}
 
-    def exposition_at(self, at: float, now: float) -> list[str]:
+    def exposition_at(self, at: float, now: float) -> list[bytes]:
         """Text of the calendar windows as they stood at a moment. Raises WindowError."""
-        rows = list(self.rows_at(at, now))
+        lines = Lines(SLOTS)
+        today = local_day(int(at), self.zone)
+        for slot, sums in all_from_scratch(self.parts, windows_at(int(at), int(now), self.zone)).items():
+            self._render(lines, slot, sums, dict.fromkeys(sums, -1), today)
         chunks = []
-        found: dict[str, list[str]] = {}
-        for row in rows:
-            for name, lines in text.block_lines(row.block, row.shown, row.slot).items():
-                found.setdefault(name, []).append(lines)
-        for _, name in text.exposed(FAMILIES):
-            if name in found:
-                chunks += [self._head[name], *found[name]]
+        for _, name in text.exposed(CELL_FAMILIES):
+            if found := lines.joined(name):
+                chunks += [self._head[name], found]
         return chunks
 
     # -- numbers
@@ -180,15 +180,15 @@ class Board:
 
     def rows_at(self, at: float, now: float) -> Iterator[Row]:
         """Numbers of the calendar windows as they stood at a moment. Raises WindowError."""
-        for window in windows_at(int(at), int(now), self.zone):
-            yield from self._rows_of((window.name, window.period), from_scratch(self.parts, window))
+        for slot, sums in all_from_scratch(self.parts, windows_at(int(at), int(now), self.zone)).items():
+            yield from self._rows_of(slot, sums)
 
     def open_rows(self, now: float) -> Iterator[Row]:
         """What is open now."""
         today = local_day(int(now), self.zone)
-        sums = self.parts.sums.get(("o", 0), {})
+        sums = self.aggregates.open
         for shown, credits_ in sorted(resolve(sums, self.reference).items()):
-            numbers = open_block(merged(sums, credits_), self.reference.rates, today)
+            numbers = open_block(self._named(merged(sums, credits_)), self.reference.rates, today)
             if numbers:
                 yield Row(shown, None, numbers)
 
@@ -204,8 +204,7 @@ class Board:
 
     def _rows_of(self, slot: Slot, sums: Sums) -> Iterator[Row]:
         for shown, credits_ in sorted(resolve(sums, self.reference).items()):
-            numbers = block(merged(sums, credits_), self.reference.rates)
-            numbers = {family: values for family, values in numbers.items() if slot[0] in family.windows}
+            numbers = block(self._named(merged(sums, credits_)), self.reference.rates)
             if numbers:
                 yield Row(shown, slot, numbers)
 
@@ -220,15 +219,14 @@ class Board:
         """Events with money that no rate converts, by currency, over all days held and what is open."""
         found: dict[str, int] = {}
         today = local_day(int(now), self.zone)
-        for code, kind in ((MONEY_EVENTS, "d"), (OPEN_MONEY_EVENTS, "o")):
-            for bucket, sums in self.parts.of(kind):
-                day = today if kind == "o" else bucket
-                for items in sums.values():
-                    for item, count in items.items():
-                        head, currency = measure_parts(item.measure)[0], measure_parts(item.measure)[-1]
-                        if head == code and self.reference.rates.on(currency, day) is None:
-                            found[currency] = found.get(currency, 0) + count
+        for (currency, day), count in self.parts.money_events.items():
+            if self.reference.rates.on(currency, day or today) is None:
+                found[currency] = found.get(currency, 0) + count
         return found
+
+    def _named(self, sums: Mapping[int, int]) -> dict[Item, int]:
+        items = self.parts.items.all
+        return {items[number]: value for number, value in sums.items()}
 
     def local(self, now: float) -> datetime:
         """A moment on the wall clock of the business."""

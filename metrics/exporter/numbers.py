@@ -7,7 +7,8 @@ from functools import lru_cache
 
 from metrics import measure
 from metrics.catalogue import BY_CODE
-from metrics.exporter.parts import BASE, Credit, Item
+from metrics.exporter.items import BASE, Item
+from metrics.exporter.parts import Credit
 from metrics.family import Family, Kind
 from metrics.money import Rates
 from metrics.reference import Reference
@@ -83,7 +84,7 @@ def to_float(amount: int | Fraction, scale: int) -> float:
     return float(amount / scale)
 
 
-def resolve(sums: Mapping[Credit, Mapping[Item, int]], reference: Reference) -> dict[Shown, list[Credit]]:
+def resolve(sums: Mapping[Credit, Mapping[int, int]], reference: Reference) -> dict[Shown, list[Credit]]:
     """Credits by how they are shown: a manager's stated and unstated shares of one team become one."""
     shown: dict[Shown, list[Credit]] = {}
     for credit in sums:
@@ -91,13 +92,13 @@ def resolve(sums: Mapping[Credit, Mapping[Item, int]], reference: Reference) -> 
     return shown
 
 
-def merged(sums: Mapping[Credit, Mapping[Item, int]], of: Iterable[Credit]) -> Mapping[Item, int]:
-    """Items of several credits added up."""
+def merged(sums: Mapping[Credit, Mapping[int, int]], of: Iterable[Credit]) -> Mapping[int, int]:
+    """Sums of several credits added up."""
     held = [credit for credit in of if credit in sums]
     if len(held) == 1:
         return sums[held[0]]
-    found: dict[Item, int] = {}
+    found: dict[int, int] = {}
     for credit in held:
         for item, value in sums[credit].items():
             found[item] = found.get(item, 0) + value
-    return found
+    return {item: value for item, value in found.items() if value}

@@ -6,8 +6,8 @@ from fractions import Fraction
 
 from metrics import measure
 from metrics.catalogue import now as families
-from metrics.exporter.numbers import Block, Labels, Shown, block, to_float
-from metrics.exporter.parts import Item
+from metrics.exporter.items import Item
+from metrics.exporter.numbers import Block, Shown, block, to_float
 from metrics.family import MONEY_SCALE
 from metrics.money import Rates
 from metrics.reference import Reference
@@ -60,22 +60,29 @@ def waiting_blocks(
 
 def open_block(items: Mapping[Item, int], rates: Rates, today: int) -> Block:
     """The open cells of one credit: pipeline, ready clients, receivables by age. `today`: ordinal of the local day."""
-    owed: dict[Labels, int | Fraction] = {}
+    receivables: dict[str, int] = {}
     others: dict[Item, int] = {}
     for item, value in items.items():
-        code, *labels = measure.parts(item.measure)
-        if code in _RECEIVABLES:
-            amount = _owed(code, labels[1], value, rates, today)
-            if amount:
-                key = (age(int(labels[0]), today),)
-                owed[key] = owed.get(key, 0) + amount
+        if measure.parts(item.measure)[0] in _RECEIVABLES:
+            receivables[item.measure] = value
         else:
             # What is open now is worth today's rate.
             others[Item(item.measure, today)] = value
     found = block(others, rates)
-    if owed:
-        found[families.RECEIVABLE] = {key: to_float(Fraction(amount), MONEY_SCALE) for key, amount in owed.items()}
+    if owed := owed_by_age(receivables, rates, today):
+        found[families.RECEIVABLE] = {(late,): amount for late, amount in owed.items()}
     return found
+
+
+def owed_by_age(receivables: Mapping[str, int], rates: Rates, today: int) -> dict[str, float]:
+    """Amounts by the value of `age`, from the measures of receivables."""
+    owed: dict[str, int | Fraction] = {}
+    for name, value in receivables.items():
+        code, due_day, what = measure.parts(name)
+        if amount := _owed(code, what, value, rates, today):
+            late = age(int(due_day), today)
+            owed[late] = owed.get(late, 0) + amount
+    return {late: to_float(amount, MONEY_SCALE) for late, amount in owed.items()}
 
 
 def _owed(code: str, what: str, value: int, rates: Rates, today: int) -> Fraction | None:

@@ -1,13 +1,12 @@
-"""What the exporter holds of the view: every part of every bucket, and their sums over partitions."""
+"""What the exporter holds of the view: every part of every bucket, packed, as most of them rest for years."""
 
-from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from metrics import measure
-from metrics.catalogue import BY_CODE, money
-from metrics.family import Kind
+import msgspec
+
+from metrics.exporter.items import BASE, Items
 from metrics.view import Field, Waiting
 from metrics.windows import local_day
 
@@ -15,19 +14,12 @@ Bucket = tuple[str, int]
 Credit = tuple[str, str]
 """Manager, and team as stated ("" when not stated)."""
 Part = Mapping[str, int]
-BASE = 0
-"""The day of what needs no conversion."""
-_MONEY_CODES = frozenset(
-    {code for code, family in BY_CODE.items() if family.kind is Kind.MONEY}
-    | {money.MONEY_EVENTS, money.OPEN_MONEY_EVENTS}
-)  # fmt: skip
+Deltas = list[tuple[int, int]]
+"""Numbers of items, each with what it adds."""
 
-
-class Item(NamedTuple):
-    """What sums are kept by: a measure, and for money of another currency the local day of its rate (0: none)."""
-
-    measure: str
-    day: int
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(tuple[list[int], list[int]]).decode
+_decode_long = msgspec.msgpack.Decoder(tuple[list[int], list[int | str]]).decode
 
 
 class Change(NamedTuple):
@@ -35,42 +27,82 @@ class Change(NamedTuple):
 
     bucket: Bucket
     credit: Credit
-    deltas: list[tuple[Item, int]]
+    deltas: Deltas
+
+
+def pack(part: Mapping[int, int]) -> bytes:
+    """Numbers of items and their values; values beyond 64 bits as text."""
+    try:
+        return _encode((list(part), list(part.values())))
+    except OverflowError:
+        return _encode((list(part), list(map(str, part.values()))))
+
+
+def unpack(raw: bytes) -> dict[int, int]:
+    """Reverse of `pack`."""
+    try:
+        numbers, values = _decode(raw)
+    except msgspec.ValidationError:
+        numbers, texts = _decode_long(raw)
+        values = list(map(int, texts))
+    return dict(zip(numbers, values, strict=True))
 
 
 class Parts:
-    """All parts, and per bucket and credit their sums by item. Not safe for threads: one event loop uses it."""
+    """All parts. Not safe for threads: one event loop uses it."""
 
     def __init__(self, zone: ZoneInfo, base: str) -> None:
         self._zone = zone
-        self._base = base
-        self._parts: dict[Bucket, dict[Field, Part]] = {}
+        self._parts: dict[Bucket, dict[Field, bytes]] = {}
+        self._fields: dict[Field, Field] = {}
         self._days: dict[Bucket, int] = {}
-        self._foreign: dict[str, bool] = {}
-        self.sums: dict[Bucket, dict[Credit, dict[Item, int]]] = {}
+        self.items = Items(base)
+        self.money_events: dict[tuple[str, int], int] = {}
+        """Entities with money by (currency, local day; 0 for what is open), of day cells and open cells."""
         self.waiting: dict[int, list[Waiting]] = {}
         self.count = 0
 
     def put(self, bucket: Bucket, field: Field, part: Part) -> Change | None:
         """Replace one part (an empty one removes it); say what that changes, None when nothing."""
-        held = self._parts.setdefault(bucket, {})
-        old = held.get(field, {})
-        if part:
-            held[field] = part
-            self.count += not old
-        elif field in held:
+        held = self._parts.get(bucket)
+        raw = held.get(field) if held is not None else None
+        names = self.items.names
+        try:
+            new = {names[name]: value for name, value in part.items()}
+        except KeyError:
+            new = {self.items.number(name): value for name, value in part.items()}
+        if raw is None:
+            deltas = list(new.items())
+        else:
+            old = unpack(raw)
+            deltas = [(n, value - gone) for n, value in new.items() if value != (gone := old.pop(n, 0))]
+            deltas += [(n, -value) for n, value in old.items()]
+        if not deltas:
+            return None
+        self._store(bucket, field, pack(new) if new else b"", raw)
+        if not self.items.special.isdisjoint([n for n, _ in deltas]):
+            self._count_money(bucket, deltas)
+            deltas = self._shown(bucket, deltas)
+        return Change(bucket, (field.manager, field.team), deltas)
+
+    def _store(self, bucket: Bucket, field: Field, raw: bytes, old: bytes | None) -> None:
+        if raw:
+            # Fields repeat in every bucket: one object serves them all.
+            field = self._fields.setdefault(field, field)
+            self._parts.setdefault(bucket, {})[field] = raw
+            self.count += old is None
+        else:
+            held = self._parts[bucket]
             del held[field]
             self.count -= 1
-        if not held:
-            del self._parts[bucket]
-        changed = [
-            (name, delta) for name in {*old, *part} if (delta := part.get(name, 0) - old.get(name, 0))
-        ]  # fmt: skip
-        if not changed:
-            return None
-        deltas = [(self._item(name, bucket), delta) for name, delta in changed]
-        self._add(bucket, (field.manager, field.team), deltas)
-        return Change(bucket, (field.manager, field.team), deltas)
+            if not held:
+                del self._parts[bucket]
+                self._days.pop(bucket, None)
+
+    def part(self, bucket: Bucket, field: Field) -> dict[str, int]:
+        """One part by measure; empty when it is not held."""
+        raw = self._parts.get(bucket, {}).get(field)
+        return {self.items.all[n].measure: value for n, value in unpack(raw).items()} if raw else {}
 
     def fields(self, bucket: Bucket) -> set[Field]:
         """The parts held of a bucket."""
@@ -80,37 +112,36 @@ class Parts:
         """All buckets that anything is held of."""
         return set(self._parts)
 
-    def of(self, kind: str) -> Iterator[tuple[int, dict[Credit, dict[Item, int]]]]:
-        """Sums of every bucket of a kind."""
-        for (held, bucket), sums in self.sums.items():
-            if held == kind:
-                yield bucket, sums
+    def of(self, bucket: Bucket) -> Iterator[tuple[Credit, Deltas]]:
+        """What a bucket's parts add, part by part."""
+        special = self.items.special
+        for field, raw in self._parts.get(bucket, {}).items():
+            items = unpack(raw)
+            deltas = list(items.items())
+            if not special.isdisjoint(items):
+                deltas = self._shown(bucket, deltas)
+            yield (field.manager, field.team), deltas
 
     def everyone_waiting(self) -> list[Waiting]:
         """All who wait in all partitions, longest first."""
         return sorted((w for rows in self.waiting.values() for w in rows), key=lambda w: w.start)
 
-    def _add(self, bucket: Bucket, credit: Credit, deltas: list[tuple[Item, int]]) -> None:
-        of_bucket = self.sums.setdefault(bucket, {})
-        sums = of_bucket.setdefault(credit, {})
-        for item, delta in deltas:
-            value = sums.get(item, 0) + delta
-            if value:
-                sums[item] = value
-            else:
-                sums.pop(item, None)
-        if not sums:
-            del of_bucket[credit]
-            if not of_bucket:
-                del self.sums[bucket]
+    def _shown(self, bucket: Bucket, deltas: Deltas) -> Deltas:
+        """Without what no family shows; money of another currency by the bucket's day."""
+        items, day = self.items, self._day(bucket)
+        return [(items.dated(n, day) if day and items.foreign[n] else n, value) for n, value in deltas if items.bits[n]]
 
-    def _item(self, name: str, bucket: Bucket) -> Item:
-        foreign = self._foreign.get(name)
-        if foreign is None:
-            parts = measure.parts(name)
-            foreign = parts[0] in _MONEY_CODES and parts[-1] != self._base
-            self._foreign[name] = foreign
-        return Item(name, self._day(bucket) if foreign else BASE)
+    def _count_money(self, bucket: Bucket, deltas: Deltas) -> None:
+        if bucket[0] not in {"d", "o"}:
+            return
+        for n, value in deltas:
+            if currency := self.items.counted[n]:
+                key = (currency, self._day(bucket))
+                count = self.money_events.get(key, 0) + value
+                if count:
+                    self.money_events[key] = count
+                else:
+                    del self.money_events[key]
 
     def _day(self, bucket: Bucket) -> int:
         day = self._days.get(bucket)
@@ -119,12 +150,3 @@ class Parts:
             day = number if kind == "d" else BASE if kind == "o" else local_day(number, self._zone)
             self._days[bucket] = day
         return day
-
-
-def total(sums: Mapping[Credit, Mapping[Item, int]]) -> dict[Item, int]:
-    """Sum over all credits."""
-    found: dict[Item, int] = defaultdict(int)
-    for items in sums.values():
-        for item, value in items.items():
-            found[item] += value
-    return found

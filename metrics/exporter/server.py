@@ -17,7 +17,7 @@ from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector,
 
 from metrics.catalogue import service
 from metrics.errors import MetricsError, WindowError
-from metrics.exporter import api, text
+from metrics.exporter import api
 from metrics.exporter.board import Board
 from metrics.exporter.follow import Follower
 from metrics.exporter.service import own_numbers, own_text
@@ -94,37 +94,26 @@ class Exporter:
         self._seconds = time.perf_counter() - began
         own = own_numbers(self.board, now, follower.age(), follower.connected, len(follower.heartbeats))
         own |= {service.SCRAPE_SECONDS: [((), self._seconds)], service.SCRAPE_OK: [((), 1.0)]}
-        chunks.append(own_text(own))
-        chunks.append(generate_latest(self._registry).decode())
-        return _finish(chunks, openmetrics)
+        about = own_text(own) + generate_latest(self._registry).decode()
+        return b"".join([*chunks, _finish(about, openmetrics)])
 
     def metrics_at(self, at: float, openmetrics: bool) -> bytes:
         """The calendar windows as they stood. Raises WindowError."""
-        return _finish(self.board.exposition_at(at, self.clock()), openmetrics)
+        return b"".join([*self.board.exposition_at(at, self.clock()), _finish("", openmetrics)])
 
 
-def _finish(chunks: list[str], openmetrics: bool) -> bytes:
+def _finish(about: str, openmetrics: bool) -> bytes:
+    """The last part: what the exporter says of itself; only there are counters, which OpenMetrics heads otherwise."""
     if not openmetrics:
-        return "".join(chunks).encode()
-    # In OpenMetrics a counter's family is named without _total, and the text has an end.
-    found = "".join(chunks).replace(_COUNTER_HEAD, _COUNTER_FAMILY)
-    return (_openmetrics_heads(found) + "# EOF\n").encode()
-
-
-_UNCONVERTED = service.UNCONVERTED
-_COUNTER_HEAD = text.header(_UNCONVERTED.name, _UNCONVERTED.help, "counter")
-_COUNTER_FAMILY = text.header(_UNCONVERTED.name.removesuffix("_total"), _UNCONVERTED.help, "counter")
-
-
-def _openmetrics_heads(found: str) -> str:
+        return about.encode()
     lines = []
-    for line in found.splitlines():
-        if line.startswith("# ") and line.split(" ")[2].endswith("_total"):
-            head, kind, name, rest = line.split(" ", 3)
-            lines.append(f"{head} {kind} {name.removesuffix('_total')} {rest}")
+    for line in about.splitlines():
+        if line.startswith("# ") and line.split(" ", 3)[2].endswith("_total"):
+            sign, kind, name, rest = line.split(" ", 3)
+            lines.append(f"{sign} {kind} {name.removesuffix('_total')} {rest}")
         else:
             lines.append(line)
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, "# EOF\n"]).encode()
 
 
 def moment(value: str | None) -> float | None:

@@ -37,7 +37,7 @@ def _board() -> Board:
 
 def test_the_exporter_shows_every_number_worked_out_by_hand() -> None:
     """Text of the month's series: all of month.txt and no other; 0 may be absent."""
-    text = "".join(_board().exposition(month.NOW / 10**6))
+    text = b"".join(_board().exposition(month.NOW / 10**6)).decode()
     expected = month.expected()
     found: dict[Series, float] = {}
     for family in text_string_to_metric_families(text):

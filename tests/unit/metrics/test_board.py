@@ -62,7 +62,7 @@ def test_whatever_happens_the_board_shows_the_sum_of_its_parts(todo):
                 shown.put_reference({f"rate:{currency}:{day}": rate(currency, day, "90.123456")})
             case _:
                 shown.exposition(now)
-    text = "".join(shown.exposition(now))
+    text = b"".join(shown.exposition(now)).decode()
     for window in windows(now, ZONE):
         assert shown.aggregates.sums[window.name, window.period] == from_scratch(shown.parts, window)
     registry = CollectorRegistry()
@@ -71,9 +71,9 @@ def test_whatever_happens_the_board_shows_the_sum_of_its_parts(todo):
     fresh = board(timezone="Europe/Berlin")
     for kind, bucket in shown.parts.buckets():
         for field in shown.parts.fields((kind, bucket)):
-            fresh.put((kind, bucket), field, dict(shown.parts._parts[kind, bucket][field]))
+            fresh.put((kind, bucket), field, shown.parts.part((kind, bucket), field))
     fresh.put_reference(dict(shown._records))
-    assert samples("".join(fresh.exposition(now))) == samples(text)
+    assert samples(b"".join(fresh.exposition(now)).decode()) == samples(text)
 
 
 @given(open_parts, waitings)
@@ -84,13 +84,13 @@ def test_what_is_open_and_who_waits(part, waiting):
     shown.put_waiting(0, waiting)
     registry = CollectorRegistry()
     registry.register(SalesCollector(shown, 7200.0))
-    assert samples("".join(shown.exposition(7200.0))) == samples(generate_latest(registry).decode())
+    assert samples(b"".join(shown.exposition(7200.0)).decode()) == samples(generate_latest(registry).decode())
 
 
 def values(shown, now, name):
     """Numbers of a family today (or now), by the values of its labels."""
     found = {}
-    for sample, labels, value in samples("".join(shown.exposition(now))):
+    for sample, labels, value in samples(b"".join(shown.exposition(now)).decode()):
         when = dict(labels)
         if sample == name and when.get("window", "day") == "day" and when.get("period", "current") == "current":
             found[tuple(text for label, text in labels if label not in {"window", "period"})] = value
@@ -152,7 +152,7 @@ def test_plans_by_level_and_the_share_of_working_time():
         plan("company", "2026", "5", "calls"),
     ]
     shown.put_reference({str(i): record for i, record in enumerate(records)} | {"manager:m": manager("m", "n")})
-    text = "".join(shown.exposition(now))
+    text = b"".join(shown.exposition(now)).decode()
     assert 'sales_plan_target{manager="m",team="n",level="manager",measure="won_amount",window="month"} 2100.0' in text
     assert 'sales_plan_to_date{manager="m",team="n",level="manager",measure="won_amount",window="month"} 1050.0' in text
     assert 'sales_plan_target{manager="",team="n",level="team",measure="won_amount",window="quarter"} 10.0' in text
@@ -167,10 +167,10 @@ def test_waiting_clients_by_the_exporters_clock():
     shown.put_waiting(
         0, [Waiting("call", "m", "n", 0), Waiting("call", "m", "n", 30_000_000), Waiting("chat", "m", "n", 0)]
     )
-    text = "".join(shown.exposition(45.0))
+    text = b"".join(shown.exposition(45.0)).decode()
     assert 'sales_waiting_clients{manager="m",team="n",channel="call"} 2.0' in text
     assert 'sales_waiting_overdue_clients{manager="m",team="n",channel="call"} 1.0' in text
     assert 'sales_waiting_overdue_clients{manager="m",team="n",channel="chat"}' not in text
     assert 'sales_waiting_oldest_seconds{manager="m",team="n",channel="chat"} 45.0' in text
-    later = "".join(shown.exposition(3601.0))
+    later = b"".join(shown.exposition(3601.0)).decode()
     assert 'sales_waiting_clients{manager="m",team="n",channel="call"} 1.0' in later
