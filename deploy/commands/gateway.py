@@ -2,9 +2,14 @@
 
 import asyncio
 import signal
-from typing import Annotated
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from producers.connectors.bitrix24.settings import Bitrix24Settings
+    from producers.gateway.settings import GatewaySettings
 
 
 def command(
@@ -14,22 +19,32 @@ def command(
 
     Example: sales-pulse gateway --listen 127.0.0.1:8080
     """
+    from producers.connectors.bitrix24.settings import Bitrix24Settings
     from producers.gateway.settings import GatewaySettings
 
-    settings = GatewaySettings(gateway_listen=listen) if listen else GatewaySettings()
-    asyncio.run(_serve(settings))
+    flags: dict[str, Any] = {"gateway_listen": listen} if listen else {}
+    asyncio.run(_serve(GatewaySettings(**flags), Bitrix24Settings()))
 
 
-async def _serve(settings: "GatewaySettings") -> None:  # type: ignore[name-defined]  # noqa: F821
+async def _serve(settings: "GatewaySettings", bitrix24: "Bitrix24Settings") -> None:
     import uvicorn
 
     from producers.gateway.app import create_app
     from producers.publisher import SalesPublisher
 
     host, _, port = settings.gateway_listen.rpartition(":")
-    async with SalesPublisher(settings, timeout_seconds=settings.gateway_timeout) as publisher:
+    async with AsyncExitStack() as stack:
+        publisher = await stack.enter_async_context(SalesPublisher(settings, timeout_seconds=settings.gateway_timeout))
+        if bitrix24.wanted:
+            from producers.connectors.bitrix24.connector import Connector
+
+            connector = await stack.enter_async_context(Connector(bitrix24, publisher))
+            app = create_app(publisher, settings, routers=[connector.router], background=connector.background)
+            app.state.gateway.registry.register(connector.metrics.registry)
+        else:
+            app = create_app(publisher, settings)
         config = uvicorn.Config(
-            create_app(publisher, settings),
+            app,
             host=host.strip("[]"),
             port=int(port),
             log_config=None,

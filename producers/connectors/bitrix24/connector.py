@@ -1,0 +1,124 @@
+"""One portal's connector, put together: the route for its hooks and the tasks that run beside it."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import Self
+
+import structlog
+from fastapi import APIRouter
+
+from producers.connectors.bitrix24.hooks import HookReader
+from producers.connectors.bitrix24.identity import Identity
+from producers.connectors.bitrix24.mapping import load_mapping
+from producers.connectors.bitrix24.metrics import Metrics
+from producers.connectors.bitrix24.reconcile import Reconciler
+from producers.connectors.bitrix24.rest import Portal
+from producers.connectors.bitrix24.router import Inbox, create_router
+from producers.connectors.bitrix24.settings import Bitrix24Settings
+from producers.connectors.bitrix24.store import Store
+from producers.connectors.bitrix24.sync import Publisher, Surroundings, Synchronizer
+from producers.errors import ProducersError
+
+log = structlog.get_logger(__name__)
+_RETRY_SECONDS = 10.0
+
+
+class Connector:
+    """Made of its settings and a publisher. `background` are tasks that run until they are cancelled."""
+
+    def __init__(
+        self,
+        settings: Bitrix24Settings,
+        publisher: Publisher,
+        *,
+        portal: Portal | None = None,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self.settings = settings
+        self.mapping = load_mapping(settings.bitrix24_mapping)
+        self.identity = Identity(settings.bitrix24_member_id or settings.domain, settings.domain, settings.client_key)
+        self.store = Store(settings.bitrix24_spool)
+        self.portal = portal or Portal(settings)
+        self.metrics = Metrics()
+        self.metrics.watch(self.store.waiting)
+        self.parts = Surroundings(
+            self.portal,
+            self.store,
+            publisher,
+            self.mapping,
+            self.identity,
+            self.metrics,
+            settings.currency,
+            now,
+        )
+        self.synchronizer = Synchronizer(self.parts)
+        self.reconciler = Reconciler(self.parts, self.synchronizer)
+        self._wake = asyncio.Event()
+        self._inbox = Inbox(self.store, self._wake, now)
+        unknown = set(self.mapping.ready_stages) - {name.strip() for name in settings.ready_stages.split(",")}
+        if unknown:
+            log.warning("ready stages of the mapping that SALES_READY_STAGES lacks", stages=sorted(unknown))
+
+    @property
+    def router(self) -> APIRouter:
+        """The route of the webhook."""
+        return create_router(HookReader(self.settings, self.identity), self._inbox, self.metrics)
+
+    @property
+    def background(self) -> list[Callable[[], Awaitable[None]]]:
+        """What runs beside the route."""
+        return [self.drain, self.poll, self.reconcile]
+
+    async def drain(self) -> None:
+        """Fetch what hooks told of, soon after they told it; again later when portal or Kafka are away."""
+        while True:
+            self._wake.clear()
+            pause = await self._try("drain", self._drain)
+            if not self._wake.is_set():
+                try:
+                    await asyncio.wait_for(self._wake.wait(), _RETRY_SECONDS if pause else 60.0)
+                except TimeoutError:
+                    continue
+            await asyncio.sleep(max(pause, self.settings.bitrix24_coalesce_seconds))
+
+    async def _drain(self) -> None:
+        while await self.synchronizer.drain():
+            pass
+
+    async def poll(self) -> None:
+        """Look at open-line chats again and again: the portal tells nobody of their messages."""
+        while True:
+            await self._try("chats", self.reconciler.chats)
+            await asyncio.sleep(self.settings.bitrix24_poll_seconds)
+
+    async def reconcile(self) -> None:
+        """Repair what hooks missed, every few minutes."""
+        while True:
+            await self._try("reconcile", self.reconciler.run)
+            await asyncio.sleep(self.settings.bitrix24_reconcile_seconds)
+
+    async def _try(self, task: str, run: Callable[[], Awaitable[None]]) -> float:
+        """Seconds to pause after a failure; 0.0 after success."""
+        try:
+            await run()
+        except ProducersError as error:
+            log.warning("will be tried again", task=task, why=str(error))
+        except Exception:
+            # A fault of ours must not end the connector: hooks would be lost with nobody to see it.
+            log.exception("the connector failed and goes on", task=task)
+        else:
+            return 0.0
+        self.metrics.failures.labels(task).inc()
+        return _RETRY_SECONDS
+
+    async def aclose(self) -> None:
+        """Close connections and the store."""
+        await self.portal.aclose()
+        self.store.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()

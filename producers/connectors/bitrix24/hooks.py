@@ -1,0 +1,105 @@
+"""Reads a call of the portal's outgoing webhook: whether it is believed, and which entity it says to look at."""
+
+import hmac
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import parse_qsl
+
+from producers.connectors.bitrix24.errors import HookRefused
+from producers.connectors.bitrix24.identity import Identity
+from producers.connectors.bitrix24.settings import Bitrix24Settings
+from producers.connectors.bitrix24.store import Change
+
+_PREFIXES = {
+    "ONCRMDEAL": "deal",
+    "ONCRMLEAD": "lead",
+    "ONCRMACTIVITY": "activity",
+    "ONPAYMENT": "payment",
+}
+_CALLS = {"ONVOXIMPLANTCALLINIT", "ONVOXIMPLANTCALLSTART", "ONVOXIMPLANTCALLEND"}
+INVOICE_TYPE = "31"
+_FIELDS = 200
+
+
+class HookReader:
+    """Believes only one portal's hooks, with its token."""
+
+    def __init__(self, settings: Bitrix24Settings, identity: Identity) -> None:
+        self._token = settings.token.encode()
+        self._domain = settings.domain
+        self._member = settings.bitrix24_member_id
+        self._identity = identity
+
+    def read(self, body: bytes) -> tuple[str, Change | None]:
+        """The event's name, and the change in it, if any is of interest. Raises `HookRefused`."""
+        try:
+            pairs = parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=_FIELDS)
+        except ValueError as error:
+            raise HookRefused(400, "the body is no form of the portal's webhook") from error
+        form = dict(pairs)
+        # Compared first and always, so that the answer tells nothing else to who has no token.
+        if not hmac.compare_digest(form.get("auth[application_token]", "").encode(), self._token):
+            raise HookRefused(401, "application_token is wrong")
+        if not _same_host(form.get("auth[domain]", ""), self._domain):
+            raise HookRefused(403, "the hook comes from another portal")
+        if self._member is not None and form.get("auth[member_id]") != self._member:
+            raise HookRefused(403, "the hook comes from another portal")
+        name = form.get("event", "").upper()
+        return name, self._change(name, form)
+
+    def _change(self, name: str, form: Mapping[str, str]) -> Change | None:
+        if name in _CALLS:
+            return self._call(name, form)
+        number = form.get("data[FIELDS][ID]") or form.get("data[FIELDS_BEFORE][ID]") or form.get("data[id]") or ""
+        if name.startswith("ONCRMDYNAMICITEM"):
+            kind = "invoice" if form.get("data[FIELDS][ENTITY_TYPE_ID]") == INVOICE_TYPE else None
+        else:
+            kind = next((kind for prefix, kind in _PREFIXES.items() if name.startswith(prefix)), None)
+        if kind is None:
+            return None
+        if not (number.isascii() and number.isdigit() and len(number) < 19):
+            raise HookRefused(400, f"{name[:60]} has no id")
+        return Change(kind, str(int(number)))
+
+    def _call(self, name: str, form: Mapping[str, str]) -> Change:
+        call = form.get("data[CALL_ID]", "")
+        if not call or len(call) > 128:
+            raise HookRefused(400, f"{name} has no CALL_ID")
+        facts: dict[str, Any] = {}
+        moment = _seconds(form.get("ts"))
+        if name == "ONVOXIMPLANTCALLINIT":
+            facts = {"type": form.get("data[CALL_TYPE]", ""), "init_ts": moment}
+            # For an outgoing call CALLER_ID is our own number.
+            if facts["type"] in {"2", "3"} and (phone := form.get("data[CALLER_ID]")):
+                facts["client"] = self._identity.phone(phone)
+        elif name == "ONVOXIMPLANTCALLSTART":
+            facts = {"user": form.get("data[USER_ID]", ""), "start_ts": moment}
+        else:
+            facts = {
+                "type": form.get("data[CALL_TYPE]", ""),
+                "client": self._identity.phone(form.get("data[PHONE_NUMBER]", "")),
+                "end_user": form.get("data[PORTAL_USER_ID]", ""),
+                "duration": _number(form.get("data[CALL_DURATION]")),
+                "began": form.get("data[CALL_START_DATE]", ""),
+                "code": form.get("data[CALL_FAILED_CODE]", ""),
+                "end_ts": moment,
+            }
+        return Change("call", call, {key: value for key, value in facts.items() if value not in ("", None)})
+
+
+def _same_host(told: str, domain: str) -> bool:
+    return told.strip().lower().removeprefix("https://").removeprefix("http://").rstrip("/") == domain
+
+
+def _seconds(text: str | None) -> int | None:
+    return int(text) if text and text.isascii() and text.isdigit() and len(text) < 12 else None
+
+
+def _number(text: str | None) -> int:
+    return int(text) if text and text.isascii() and text.isdigit() and len(text) < 9 else 0
+
+
+def moment(ts: int) -> datetime:
+    """The moment of a hook's `ts`."""
+    return datetime.fromtimestamp(ts, UTC)

@@ -1,0 +1,81 @@
+"""Smart invoices of the portal, and payments of deals and invoices."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+from producers.connectors.bitrix24.identity import Identity, entity_id, owner_client
+from producers.connectors.bitrix24.ledger import Snapshot
+from producers.connectors.bitrix24.mapping import Mapping as Meaning
+from producers.connectors.bitrix24.store import Published
+from producers.connectors.bitrix24.values import iso, latest, moment, money, number
+from producers.events import InvoiceChanged, PaymentReceived
+
+INVOICE_TYPE = 31
+FIELDS = (
+    "id", "stageId", "stageSemanticId", "opportunity", "currencyId", "assignedById", "createdTime", "updatedTime",
+    "movedTime", "begindate", "closedate", "companyId", "contactId", "parentId2",
+)  # fmt: skip
+Row = Mapping[str, Any]
+
+
+def snapshot(item: Row, meaning: Meaning, identity: Identity, base: str) -> Snapshot:
+    """A smart invoice as it is now; its client is that of its deal where it names none."""
+    number_ = str(item["id"])
+    fallback = ("deal", str(number(item, "parentId2"))) if number(item, "parentId2") else ("invoice", number_)
+    client = owner_client(item, fallback, identity, first=meaning.client)
+    created = moment(item.get("createdTime"))
+    changed = latest(moment(item.get("updatedTime")), moment(item.get("movedTime")), created)
+    issued = moment(item.get("begindate")) or created or changed
+    data = {
+        "invoice_id": entity_id(number_, client),
+        "client_id": client,
+        "manager_id": meaning.manager(item.get("assignedById")),
+        "amount": money(item.get("opportunity")),
+        "currency": str(item.get("currencyId") or base),
+        "status": meaning.invoice_status(str(item["stageId"]), item.get("stageSemanticId")),
+        # Who dates an invoice ahead has issued it no later than now.
+        "issued_at": iso(min(issued, changed)),
+        "due_at": iso(moment(item.get("closedate")) or issued),
+    }
+    return Snapshot("invoice", number_, InvoiceChanged, changed, changed, data)
+
+
+def payments(
+    owner: Snapshot, rows: Sequence[Row], known: Mapping[str, Published], *, in_full: bool
+) -> Iterator[Snapshot]:
+    """The paid payments of a deal or an invoice; `in_full` adds what its success stage says was paid besides.
+
+    Whose payment it is, is settled when it is first seen: a new owner of the deal did not earn the old money.
+    """
+    paid = Decimal(0)
+    last = owner.at
+    for row in rows:
+        time = moment(row.get("datePaid"))
+        if row.get("paid") != "Y" or time is None:
+            continue
+        name = str(row["id"])
+        yield _payment(owner, name, money(row.get("sum")), str(row["currency"]), time, known.get(name))
+        if row["currency"] == owner.data["currency"]:
+            paid += Decimal(str(row.get("sum") or 0))
+        last = max(last, time)
+    if in_full and (rest := Decimal(owner.data["amount"]) - paid) > 0:
+        name = f"stage-{owner.id}"
+        held = known.get(name)
+        yield _payment(owner, name, money(rest), owner.data["currency"], owner.at, held)
+
+
+def _payment(owner: Snapshot, name: str, amount: str, currency: str, time: Any, held: Published | None) -> Snapshot:
+    client = owner.client
+    same = held is not None and held.client == client and held.state != "deleted"
+    manager = held.data["manager_id"] if held is not None and same else owner.data["manager_id"]
+    named = f"{owner.kind}_id"
+    data = {
+        "payment_id": entity_id(name, client),
+        "client_id": client,
+        "manager_id": manager,
+        "amount": amount,
+        "currency": currency,
+        named: owner.data[named],
+    }
+    return Snapshot("payment", name, PaymentReceived, time, time, data, owner=f"{owner.kind}:{owner.id}")

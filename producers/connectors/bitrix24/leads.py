@@ -1,0 +1,46 @@
+"""Leads of the portal: one snapshot for each step of their history, because warming is counted when it happens.
+
+A lead's client is the lead itself, whoever it becomes later: the client of an entity never changes.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from producers.connectors.bitrix24.identity import Identity
+from producers.connectors.bitrix24.ledger import Snapshot
+from producers.connectors.bitrix24.mapping import Mapping as Meaning
+from producers.connectors.bitrix24.values import iso, latest, moment
+from producers.events import LeadChanged
+
+LEAD_TYPE = 1
+FIELDS = ("id", "stageId", "stageSemanticId", "assignedById", "createdTime", "updatedTime", "movedTime")
+Row = Mapping[str, Any]
+
+
+def snapshots(
+    item: Row, history: Sequence[Row], meaning: Meaning, identity: Identity, after: datetime | None
+) -> Iterator[Snapshot]:
+    """A lead's steps later than `after`, oldest first, then how it is now."""
+    number = str(item["id"])
+    created = moment(item.get("createdTime"))
+    now = latest(moment(item.get("updatedTime")), moment(item.get("movedTime")), created)
+    base = {
+        "lead_id": number,
+        "client_id": identity.client("lead", number),
+        "manager_id": meaning.manager(item.get("assignedById")),
+        "created_at": iso(created or now),
+    }
+
+    def made(temperature: str, time: datetime) -> Snapshot:
+        return Snapshot("lead", number, LeadChanged, time, time, base | {"temperature": temperature})
+
+    for row in history:
+        time = moment(row.get("CREATED_TIME"))
+        if time is None or (after is not None and time <= after):
+            continue
+        status = str(row.get("STATUS_ID") or row.get("STAGE_ID"))
+        semantic = row.get("STATUS_SEMANTIC_ID") or row.get("STAGE_SEMANTIC_ID")
+        yield made(meaning.temperature(status, semantic), latest(time, created))
+        now = latest(now, time)
+    yield made(meaning.temperature(str(item["stageId"]), item.get("stageSemanticId")), now)

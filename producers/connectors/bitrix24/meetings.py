@@ -1,0 +1,28 @@
+"""Meetings: completed activities of the kinds that the mapping names."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from producers.connectors.bitrix24.identity import Identity
+from producers.connectors.bitrix24.ledger import Snapshot
+from producers.connectors.bitrix24.mapping import Mapping as Meaning
+from producers.connectors.bitrix24.values import latest, moment
+from producers.events import MeetingHeld
+
+_OWNERS = {"1": "lead", "2": "deal", "3": "contact", "4": "company"}
+
+
+def snapshot(row: Mapping[str, Any], client: str | None, meaning: Meaning, identity: Identity) -> Snapshot | None:
+    """A meeting that was held, or None. `client` is whom it was counted under before, or its deal's client."""
+    changed = latest(moment(row.get("LAST_UPDATED")), moment(row.get("CREATED")))
+    if row.get("COMPLETED") != "Y" or not meaning.is_meeting(dict(row)):
+        return None
+    held = min(moment(row.get("START_TIME")) or changed, changed)
+    kind = _OWNERS.get(str(row.get("OWNER_TYPE_ID")), "activity")
+    owner = row["ID"] if kind == "activity" else row["OWNER_ID"]
+    data = {
+        "meeting_id": str(row["ID"]),
+        "client_id": client or identity.client(kind, str(owner)),
+        "manager_id": meaning.manager(row.get("RESPONSIBLE_ID")),
+    }
+    return Snapshot("meeting", str(row["ID"]), MeetingHeld, changed, held, data)

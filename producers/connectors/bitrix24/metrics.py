@@ -1,0 +1,34 @@
+"""What the connector tells Prometheus about itself, beside the gateway's own numbers."""
+
+from collections.abc import Callable
+
+from prometheus_client import CollectorRegistry, Counter, Gauge
+
+
+class Metrics:
+    """Counters and gauges of one connector."""
+
+    def __init__(self, registry: CollectorRegistry | None = None) -> None:
+        self.registry = registry or CollectorRegistry()
+        self.hooks = Counter(
+            "sales_bitrix24_hooks", "Hooks by what became of them.", ["outcome"], registry=self.registry
+        )
+        self.events = Counter("sales_bitrix24_events", "Events published by type.", ["type"], registry=self.registry)
+        self.refused = Counter(
+            "sales_bitrix24_refused", "Entities that do not fit the contract.", registry=self.registry
+        )
+        self.failures = Counter(
+            "sales_bitrix24_failures", "Attempts that failed, by what was tried.", ["task"], registry=self.registry
+        )
+        self.reconciled = Gauge(
+            "sales_bitrix24_reconciled_timestamp_seconds", "When the last reconciliation ended.", registry=self.registry
+        )
+        self._waiting = Gauge("sales_bitrix24_waiting", "Changes that wait to be fetched.", registry=self.registry)
+        self._oldest = Gauge(
+            "sales_bitrix24_oldest_timestamp_seconds", "Since when the oldest change waits.", registry=self.registry
+        )
+
+    def watch(self, waiting: Callable[[], tuple[int, float | None]]) -> None:
+        """Read the spool's size when asked for numbers."""
+        self._waiting.set_function(lambda: waiting()[0])
+        self._oldest.set_function(lambda: waiting()[1] or 0.0)

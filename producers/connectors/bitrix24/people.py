@@ -1,0 +1,66 @@
+"""Users and departments as managers and teams, currencies as exchange rates."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from producers.connectors.bitrix24.ledger import Snapshot
+from producers.connectors.bitrix24.mapping import Mapping as Meaning
+from producers.events import ManagerChanged, RateSet
+
+_ALWAYS = "2000-01-01"
+_PLACES = Decimal(1).scaleb(-12)
+Row = Mapping[str, Any]
+
+
+def managers(users: Sequence[Row], departments: Sequence[Row], meaning: Meaning, now: datetime) -> Iterator[Snapshot]:
+    """Everybody who works in the portal; the team is that of the first department."""
+    names = {str(row["ID"]): str(row.get("NAME") or row["ID"]) for row in departments}
+    for user in users:
+        number = str(user["ID"])
+        own = [str(part) for part in user.get("UF_DEPARTMENT") or []]
+        team = meaning.teams.get(own[0]) or names.get(own[0], own[0]) if own else "unknown"
+        full = " ".join(part for part in (user.get("NAME"), user.get("LAST_NAME")) if part)
+        manager = meaning.manager(number)
+        data = {
+            "manager_id": manager,
+            "name": (full or manager)[:128],
+            "team_id": team[:128],
+            "active": user.get("ACTIVE") in (True, "Y", "true"),
+        }
+        yield Snapshot("manager", number, ManagerChanged, now, now, data)
+
+
+def rates(
+    currencies: Sequence[Row], meaning: Meaning, base: str, now: datetime, known: Mapping[str, Any]
+) -> Iterator[Snapshot]:
+    """Today's rates, when they differ from the last ones.
+
+    The portal keeps one rate for all times; so the first one that is seen holds for the past too.
+    """
+    for currency, rate in _rates(currencies, meaning, base).items():
+        held = known.get(currency)
+        if held is not None and held.data["rate"] == rate:
+            continue
+        day = _ALWAYS if held is None else now.date().isoformat()
+        yield Snapshot("rate", currency, RateSet, now, now, {"currency": currency, "date": day, "rate": rate})
+
+
+def _rates(currencies: Sequence[Row], meaning: Meaning, base: str) -> dict[str, str]:
+    if meaning.rates == "none":
+        return {}
+    if isinstance(meaning.rates, dict):
+        return {currency: rate for currency, rate in meaning.rates.items() if currency != base}
+    worth = {
+        str(row["CURRENCY"]): Decimal(str(row["AMOUNT"])) / Decimal(str(row["AMOUNT_CNT"] or 1))
+        for row in currencies
+        if row.get("AMOUNT") and row.get("CURRENCY")
+    }
+    if not worth.get(base):
+        return {}
+    return {
+        currency: format((value / worth[base]).quantize(_PLACES).normalize(), "f")
+        for currency, value in worth.items()
+        if currency != base and value > 0
+    }

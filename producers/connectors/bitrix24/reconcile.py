@@ -1,0 +1,192 @@
+"""Repairs what hooks missed: changes since the last look, silent moves between funnels, deletions, lost payments."""
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import structlog
+
+from producers.connectors.bitrix24 import chats, deals, invoices, leads, people
+from producers.connectors.bitrix24.errors import PortalRefused
+from producers.connectors.bitrix24.rest import PAGE, Call
+from producers.connectors.bitrix24.sync import Surroundings, Synchronizer, item_query
+
+log = structlog.get_logger(__name__)
+OVERLAP: Final = timedelta(minutes=10)
+FIRST: Final = timedelta(days=1)
+LONG_CALL: Final = timedelta(hours=2)
+LATE_VOTES: Final = timedelta(days=3)
+_SWEEP = 2500
+_VOTES_EVERY = timedelta(hours=1)
+_RATING_PAGE = 200
+Row = dict[str, Any]
+
+
+class Reconciler:
+    """Reads what changed since the last time; how far, is remembered."""
+
+    def __init__(self, parts: Surroundings, synchronizer: Synchronizer) -> None:
+        self._parts = parts
+        self._portal, self._store = parts.portal, parts.store
+        self._sync = synchronizer
+        self._refused: set[str] = set()
+
+    async def run(self, *, whole: bool = False) -> None:
+        """One reconciliation. `whole` looks at every known deal and invoice, else at the next few thousand."""
+        steps: list[tuple[str, Callable[[datetime, dict[str, str]], Awaitable[None]]]] = [
+            ("people", self._people),
+            ("rates", self._rates),
+            ("deals", self._deals),
+            ("leads", self._leads),
+            ("invoices", self._invoices),
+            ("payments", self._payments),
+            ("activities", self._activities),
+            ("calls", self._calls),
+            ("ratings", self._ratings),
+        ]
+        for name, step in steps:
+            await self._step(name, step)
+        await self._sweep("deal", whole=whole)
+        await self._sweep("invoice", whole=whole)
+        while await self._sync.drain():
+            pass
+        self._parts.metrics.reconciled.set(self._parts.now())
+
+    async def chats(self) -> None:
+        """Read new messages of open-line chats."""
+        await self._step("chats", self._chats)
+
+    async def _step(self, name: str, step: Callable[[datetime, dict[str, str]], Awaitable[None]]) -> None:
+        held = self._store.cursor(f"seen:{name}")
+        began = self._portal.now
+        since = datetime.fromisoformat(held) if held else began - FIRST
+        try:
+            await step(since, {f"seen:{name}": began.isoformat()})
+        except PortalRefused as refused:
+            if name not in self._refused:
+                self._refused.add(name)
+                log.warning("left out of reconciliation", what=name, why=str(refused))
+
+    async def _people(self, _: datetime, seen: dict[str, str]) -> None:
+        async with self._sync.batch(seen) as ledger:
+            users = await self._offsets(Call("user.get", {"sort": "ID", "order": "ASC"}))
+            departments = await self._offsets(Call("department.get", {"sort": "ID", "order": "ASC"}))
+            for manager in people.managers(users, departments, self._parts.mapping, self._portal.now):
+                ledger.take(manager)
+
+    async def _rates(self, _: datetime, seen: dict[str, str]) -> None:
+        async with self._sync.batch(seen) as ledger:
+            listed = await self._portal.call("crm.currency.list")
+            known = self._store.published("rate", [str(row["CURRENCY"]) for row in listed])
+            for rate in people.rates(listed, self._parts.mapping, self._parts.currency, self._portal.now, known):
+                ledger.take(rate)
+
+    async def _deals(self, since: datetime, seen: dict[str, str]) -> None:
+        since -= OVERLAP
+        steps = {"entityTypeId": deals.DEAL_TYPE, "filter": {">=CREATED_TIME": since.isoformat()}}
+        async with self._sync.batch(seen) as ledger:
+            found = await self._changed(deals.DEAL_TYPE, self._sync.deal_fields, since)
+            await self._sync.deals(ledger, found, payments=False)
+            # A move to another funnel may leave the time of change as it was.
+            (moves,) = await self._portal.list_all([Call("crm.stagehistory.list", steps)], "ID")
+            moved = {str(row["OWNER_ID"]) for row in moves} - {str(item["id"]) for item in found}
+            await self._sync.deals_by_id(ledger, sorted(moved), payments=False)
+
+    async def _leads(self, since: datetime, seen: dict[str, str]) -> None:
+        async with self._sync.batch(seen) as ledger:
+            await self._sync.leads(ledger, await self._changed(leads.LEAD_TYPE, leads.FIELDS, since - OVERLAP))
+
+    async def _invoices(self, since: datetime, seen: dict[str, str]) -> None:
+        async with self._sync.batch(seen) as ledger:
+            found = await self._changed(invoices.INVOICE_TYPE, invoices.FIELDS, since - OVERLAP)
+            await self._sync.invoices(ledger, found)
+
+    async def _payments(self, since: datetime, seen: dict[str, str]) -> None:
+        query = {"filter": {">=datePaid": (since - OVERLAP).isoformat()}, "select": ["id", "orderId", "datePaid"]}
+        async with self._sync.batch(seen) as ledger:
+            (rows,) = await self._portal.list_all([Call("sale.payment.list", query)])
+            owners = await self._sync.owners_of_orders(sorted({str(row["orderId"]) for row in rows}))
+            await self._sync.deals_by_id(ledger, [n for kind, n in owners if kind == "deal"], payments=True)
+            await self._sync.invoices_by_id(ledger, [n for kind, n in owners if kind == "invoice"])
+
+    async def _activities(self, since: datetime, seen: dict[str, str]) -> None:
+        await self._read_activities({">=LAST_UPDATED": (since - OVERLAP).isoformat()}, seen)
+
+    async def _chats(self, since: datetime, seen: dict[str, str]) -> None:
+        changed = {"PROVIDER_ID": chats.PROVIDER, ">=LAST_UPDATED": (since - OVERLAP).isoformat()}
+        await self._read_activities(changed, seen)
+        async with self._sync.batch() as ledger:
+            # A message need not touch the activity of its chat.
+            await self._sync.activities_by_id(ledger, self._sync.open_chats())
+
+    async def _read_activities(self, condition: dict[str, Any], seen: dict[str, str]) -> None:
+        query = {"filter": condition, "select": ["*"]}
+        async with self._sync.batch(seen) as ledger:
+            (rows,) = await self._portal.list_all([Call("crm.activity.list", query)], "ID")
+            await self._sync.activities(ledger, rows)
+
+    async def _calls(self, since: datetime, seen: dict[str, str]) -> None:
+        votes = self._store.cursor("seen:votes")
+        begin = since - LONG_CALL
+        # Clients vote after the call: look further back now and then.
+        if votes is None or self._portal.now - datetime.fromisoformat(votes) >= _VOTES_EVERY:
+            begin = min(begin, self._portal.now - LATE_VOTES)
+            seen |= {"seen:votes": self._portal.now.isoformat()}
+        query = {"FILTER": {">=CALL_START_DATE": begin.isoformat()}}
+        async with self._sync.batch(seen) as ledger:
+            (rows,) = await self._portal.list_all([Call("voximplant.statistic.get", query)], "ID")
+            await self._sync.statistics(ledger, rows)
+
+    async def _ratings(self, since: datetime, seen: dict[str, str]) -> None:
+        async with self._sync.batch(seen) as ledger:
+            rows = await self.ratings_between(since - OVERLAP, self._portal.now + OVERLAP)
+            await self._sync.ratings(ledger, rows)
+
+    async def ratings_between(self, begin: datetime, end: datetime) -> list[Row]:
+        """Votes on chats in at most 366 days."""
+        found: list[Row] = []
+        while True:
+            page = await self._portal.call(
+                "imopenlines.v2.Session.Rating.list",
+                {
+                    "dateVoteFrom": begin.isoformat(),
+                    "dateVoteTo": end.isoformat(),
+                    "offset": len(found),
+                    "limit": _RATING_PAGE,
+                },
+            )
+            found += page["ratings"]
+            if not page.get("hasNextPage") or not page["ratings"]:
+                return found
+
+    async def _sweep(self, kind: str, *, whole: bool) -> None:
+        """Look at known entities again, a window at a time: finds deletions and whatever changes silently."""
+        name = f"sweep:{kind}"
+        after = 0 if whole else int(self._store.cursor(name) or 0)
+        while True:
+            ids = self._store.known(kind, after, _SWEEP)
+            after = int(ids[-1]) if len(ids) == _SWEEP else 0
+            async with self._sync.batch({name: str(after)}) as ledger:
+                if kind == "deal":
+                    await self._sync.deals_by_id(ledger, ids, payments=whole, careful=True)
+                else:
+                    await self._sync.invoices_by_id(ledger, ids, careful=True)
+            if not (whole and after):
+                return
+
+    async def _changed(self, entity_type: int, fields: tuple[str, ...], since: datetime) -> list[Row]:
+        moments = [
+            Call("crm.item.list", item_query(entity_type, fields) | {"filter": {f">={name}": since.isoformat()}})
+            for name in ("updatedTime", "movedTime")
+        ]
+        lists = await self._portal.list_all(moments)
+        return list({str(item["id"]): item for found in lists for item in found}.values())
+
+    async def _offsets(self, call: Call) -> list[Row]:
+        """All rows of a method that knows pages by offset only."""
+        found: list[Row] = []
+        while True:
+            page = await self._portal.call(call.method, call.params | {"start": len(found)})
+            found += page
+            if len(page) < PAGE:
+                return found

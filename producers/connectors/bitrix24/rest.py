@@ -1,0 +1,241 @@
+"""The portal's REST: within its limits, in batches, tried again when that helps, without telling the secret."""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, Final, NamedTuple
+from urllib.parse import quote_plus, urlsplit
+
+import httpx
+import structlog
+from aiolimiter import AsyncLimiter
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, stop_after_attempt, wait_random_exponential
+
+from producers.connectors.bitrix24.errors import PortalRefused, PortalUnavailable
+from producers.connectors.bitrix24.settings import Bitrix24Settings
+
+log = structlog.get_logger(__name__)
+
+BATCH: Final = 50
+PAGE: Final = 50
+_BUSY: Final = {"QUERY_LIMIT_EXCEEDED", "OPERATION_TIME_LIMIT", "INTERNAL_SERVER_ERROR", "OVERLOAD_LIMIT"}
+_LONGEST_WAIT = 600.0
+_ATTEMPTS = 8
+
+
+class Call(NamedTuple):
+    """One method and its parameters."""
+
+    method: str
+    params: dict[str, Any]
+
+
+class Portal:
+    """The REST of one portal. Closed by `aclose`.
+
+    `transport`, `clock` (seconds since the epoch) and `patience` (a factor on waiting) are for tests.
+    """
+
+    def __init__(
+        self,
+        settings: Bitrix24Settings,
+        *,
+        transport: httpx.AsyncBaseTransport | None = None,
+        clock: Callable[[], float] = time.time,
+        patience: float = 1.0,
+    ) -> None:
+        parts = urlsplit(settings.url)
+        self.domain = settings.domain
+        self._http = httpx.AsyncClient(
+            base_url=f"{parts.scheme}://{parts.netloc}",
+            transport=_Secret(parts.path, transport or httpx.AsyncHTTPTransport(retries=1)),
+            timeout=httpx.Timeout(65.0, connect=10.0),
+        )
+        # A leaky bucket, as the portal's own: it holds `burst` and drains at the portal's rate.
+        rate, burst = settings.bitrix24_requests_per_second, settings.bitrix24_burst
+        self._limiter = AsyncLimiter(burst, burst / rate)
+        self._clock = clock
+        self._patience = patience
+        self.requests = 0
+        self.now: datetime = datetime.fromtimestamp(clock(), UTC)
+        """The portal's clock at its latest answer."""
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._http.aclose()
+
+    async def call(self, method: str, params: Mapping[str, Any] | None = None) -> Any:
+        """The `result` of one method. Raises `PortalRefused`, or `PortalUnavailable` after several attempts."""
+        async for attempt in self._attempts():
+            with attempt:
+                return (await self._post(method, dict(params or {})))["result"]
+        raise AssertionError("tenacity raises the last error")  # pragma: no cover
+
+    async def batch(self, calls: Sequence[Call], *, tolerant: bool = False) -> list[Any]:
+        """The `result` of each call, in their order, 50 calls a request; those that found no room are sent again.
+
+        `tolerant` puts None where the portal refuses a call; else the first refusal is raised.
+        """
+        results: dict[int, Any] = {}
+        async for attempt in self._attempts():
+            with attempt:
+                await self._fill(calls, results, tolerant=tolerant)
+        return [results[number] for number in range(len(calls))]
+
+    async def _fill(self, calls: Sequence[Call], results: dict[int, Any], *, tolerant: bool) -> None:
+        busy: PortalUnavailable | None = None
+        missing = [number for number in range(len(calls)) if number not in results]
+        for begin in range(0, len(missing), BATCH):
+            numbers = missing[begin : begin + BATCH]
+            commands = {f"c{number}": f"{calls[number].method}?{php_query(calls[number].params)}" for number in numbers}
+            answer = (await self._post("batch", {"halt": 0, "cmd": commands}))["result"]
+            good, bad = _table(answer.get("result")), _table(answer.get("result_error"))
+            for number in numbers:
+                name = f"c{number}"
+                if name in bad:
+                    times = _table(answer.get("result_time")).get(name) or {}
+                    error = self._error(calls[number].method, bad[name], times)
+                    if isinstance(error, PortalUnavailable):
+                        busy = error
+                    elif tolerant:
+                        results[number] = None
+                    else:
+                        raise error
+                elif name in good:
+                    results[number] = good[name]
+                else:
+                    busy = PortalUnavailable(f"the portal left {calls[number].method} out of a batch")
+        if busy is not None:
+            raise busy
+
+    async def list_all(self, calls: Sequence[Call], id_field: str = "id") -> list[list[dict[str, Any]]]:
+        """All rows of each list method, by ascending id.
+
+        Pages are asked for by `>ID` and `start=-1`, so that the portal need not count; a short page is the last.
+        """
+        rows: list[list[dict[str, Any]]] = [[] for _ in calls]
+        going = dict(enumerate(calls))
+        while going:
+            numbers = list(going)
+            pages = await self.batch([paged(going[number], id_field, rows[number]) for number in numbers])
+            for number, page in zip(numbers, pages, strict=True):
+                found = items(page)
+                rows[number] += found
+                if len(found) < PAGE:
+                    del going[number]
+        return rows
+
+    async def _post(self, method: str, params: dict[str, Any]) -> dict[str, Any]:
+        async with self._limiter:
+            self.requests += 1
+            try:
+                response = await self._http.post(f"/{method}.json", json=params)
+            except httpx.HTTPError as error:
+                # The cause is left out: it knows the address.
+                raise PortalUnavailable(f"{self.domain} does not answer: {type(error).__name__}") from None
+        try:
+            body = response.json()
+        except ValueError:
+            body = {}
+        if not isinstance(body, dict) or (response.status_code == 200 and "result" not in body):
+            body = {"error": "NO_JSON"}
+        times = body.get("time") or {}
+        if moment := times.get("date_finish"):
+            self.now = datetime.fromisoformat(moment).astimezone(UTC)
+        if response.status_code == 200 and "error" not in body:
+            return body
+        if response.status_code >= 500 or response.status_code == 429:
+            body.setdefault("error", "INTERNAL_SERVER_ERROR")
+            raise PortalUnavailable(
+                f"{self.domain} is busy: {response.status_code} {body['error']}", self._reset(times)
+            )
+        raise self._error(method, body, times)
+
+    def _error(self, method: str, error: Any, times: Any) -> PortalRefused | PortalUnavailable:
+        table = error if isinstance(error, dict) else {"error": error}
+        code = str(table.get("error") or "UNKNOWN")
+        if code in _BUSY or code == "NO_JSON":
+            return PortalUnavailable(f"{self.domain} is busy: {method} {code}", self._reset(times))
+        return PortalRefused(method, code[:80])
+
+    def _reset(self, times: Any) -> float | None:
+        until = times.get("operating_reset_at") if isinstance(times, dict) else None
+        return min(_LONGEST_WAIT, max(0.0, float(until) - self.now.timestamp())) if until else None
+
+    def _attempts(self) -> AsyncRetrying:
+        backoff = wait_random_exponential(multiplier=0.5, max=30)
+
+        def wait(state: RetryCallState) -> float:
+            error = state.outcome.exception() if state.outcome else None
+            asked = error.wait_seconds if isinstance(error, PortalUnavailable) else None
+            return (asked or backoff(state)) * self._patience
+
+        return AsyncRetrying(
+            retry=retry_if_exception_type(PortalUnavailable),
+            stop=stop_after_attempt(_ATTEMPTS),
+            wait=wait,
+            sleep=asyncio.sleep,
+            reraise=True,
+        )
+
+
+class _Secret(httpx.AsyncBaseTransport):
+    """Puts the webhook's path before each request: outside of here no log and no error can know it."""
+
+    def __init__(self, path: str, inner: httpx.AsyncBaseTransport) -> None:
+        self._path = path.rstrip("/")
+        self._inner = inner
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        url = request.url.copy_with(path=self._path + request.url.path)
+        return await self._inner.handle_async_request(
+            httpx.Request(
+                request.method, url, headers=request.headers, stream=request.stream, extensions=request.extensions
+            )
+        )
+
+    async def aclose(self) -> None:
+        await self._inner.aclose()
+
+
+def paged(call: Call, id_field: str, rows: Sequence[Mapping[str, Any]]) -> Call:
+    """The call for the page after `rows`."""
+    upper = "FILTER" in call.params
+    conditions = dict(call.params.get("FILTER" if upper else "filter") or {})
+    if rows:
+        conditions[f">{id_field}"] = rows[-1][id_field]
+    if upper:
+        return Call(call.method, call.params | {"FILTER": conditions, "SORT": id_field, "ORDER": "ASC", "start": -1})
+    return Call(call.method, call.params | {"filter": conditions, "order": {id_field: "ASC"}, "start": -1})
+
+
+def items(result: Any) -> list[dict[str, Any]]:
+    """The rows of a list method, whichever of the portal's shapes they come in."""
+    if isinstance(result, dict):
+        lists = [value for value in result.values() if isinstance(value, list)]
+        return list(lists[0]) if lists else []
+    return list(result or [])
+
+
+def php_query(params: Mapping[str, Any]) -> str:
+    """Nested parameters as PHP reads them: filter[@id][0]=1."""
+    pairs: list[str] = []
+
+    def put(name: str, value: Any) -> None:
+        if isinstance(value, Mapping):
+            for key, inner in value.items():
+                put(f"{name}[{key}]" if name else str(key), inner)
+        elif isinstance(value, list | tuple):
+            for place, inner in enumerate(value):
+                put(f"{name}[{place}]", inner)
+        elif value is not None:
+            pairs.append(f"{quote_plus(name)}={quote_plus(str(value))}")
+
+    put("", params)
+    return "&".join(pairs)
+
+
+def _table(value: Any) -> dict[str, Any]:
+    # PHP writes an empty table as a list.
+    return value if isinstance(value, dict) else {}

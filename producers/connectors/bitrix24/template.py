@@ -1,0 +1,38 @@
+"""A commented mapping to begin with: what `sales-pulse bitrix24 mapping` prints."""
+
+TEMPLATE = """\
+# What a Bitrix24 portal's stages, fields and people mean. Everything is optional; the values are examples.
+# Name the file in SALES_BITRIX24_MAPPING.
+
+# Deals. Without an entry the portal's own meaning decides (in work, success, failure), and names are its codes.
+stages:
+  C2:PREPAYMENT: {name: prepayment}      # another name on the wall
+  C2:FINAL_CHECK: {status: won}          # this stage already counts as won
+ready_stages: [C2:PREPAYMENT]            # give the same names to the worker: SALES_READY_STAGES
+pipelines: {0: main, 2: wholesale}       # funnels by id
+cost_field: UF_CRM_1700000000            # field with a deal's direct cost, in the deal's currency
+client: company                          # whose deal it is when it has both: company or contact
+
+# Leads: status → cold, warm, hot. Without: NEW and failed ones cold, converted ones hot, others warm.
+leads: {NEW: cold, IN_PROCESS: warm, PROCESSED: hot}
+
+# Smart invoices: stage → issued, cancelled, written_off. Without: failed ones cancelled.
+invoices: {DT31_1:D: written_off}
+paid_by_stage: true                      # an invoice in a success stage is paid, also without a payment
+
+meetings:
+  types: [1]                             # TYPE_ID of activities
+  providers: [CRM_MEETING, ZOOM/ZOOM_CONF]
+
+calls: {603: missed, 603-S: abandoned}   # CALL_FAILED_CODE → answered, missed, abandoned, busy, failed
+
+# People. Without: managers by user id, teams by the name of their first department.
+managers: {12: m-petrova}
+teams: {5: north}                        # by department id
+
+rates: portal                            # or none, or {USD: "92.5"}
+
+# Open lines.
+bots: [1024]                             # users that are bots although the portal does not say so
+handoff: "(?i)operator|оператор"         # system messages by which a bot passes the chat to people
+"""

@@ -1,0 +1,367 @@
+"""The life inside a stand-in Bitrix24 portal: seeded, in fast motion, and remembered in full for comparison."""
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+
+ZONE = timezone(timedelta(hours=3))
+START = datetime(2026, 11, 2, 9, tzinfo=UTC)
+DEAL_STAGES = {
+    0: ["NEW", "PREPARATION", "EXECUTING", "WON", "LOSE"],
+    2: ["C2:NEW", "C2:PREPARATION", "C2:EXECUTING", "C2:WON", "C2:LOSE"],
+}
+LEAD_STAGES = ["NEW", "IN_PROCESS", "PROCESSED", "CONVERTED", "JUNK"]
+INVOICE_STAGES = ["DT31_1:N", "DT31_1:S", "DT31_1:P", "DT31_1:D"]
+SEMANTICS = {
+    "WON": "S", "LOSE": "F", "C2:WON": "S", "C2:LOSE": "F", "CONVERTED": "S", "JUNK": "F", "DT31_1:P": "S",
+    "DT31_1:D": "F",
+}  # fmt: skip
+COST = "UF_CRM_COST"
+Row = dict[str, Any]
+
+
+@dataclass
+class Hook:
+    """What the portal would send: the event, its data, and when it left the queue."""
+
+    event: str
+    data: dict[str, str]
+    ts: int
+
+
+@dataclass
+class Life:
+    """The portal's tables, and a seeded crowd that works in them."""
+
+    seed: int = 1
+    now: datetime = START
+    tables: dict[str, dict[int, Row]] = field(default_factory=dict)
+    history: dict[int, list[Row]] = field(default_factory=lambda: {1: [], 2: [], 31: []})
+    hooks: list[Hook] = field(default_factory=list)
+    due: list[tuple[datetime, Callable[[], None]]] = field(default_factory=list)
+    done: dict[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.rng = random.Random(self.seed)
+        names = ("deal", "lead", "invoice", "payment", "order", "activity", "session", "call", "rating")
+        self.tables = {name: {} for name in names}
+        self.ids = dict.fromkeys((*names, "history", "message"), 0)
+        self.users = [
+            {"ID": str(n), "NAME": f"Name{n}", "LAST_NAME": f"Family{n}", "ACTIVE": True, "UF_DEPARTMENT": [n % 3 + 1]}
+            for n in range(1, 8)
+        ]
+        self.departments = [{"ID": str(n), "NAME": f"Department {n}"} for n in range(1, 4)]
+        self.currencies = [
+            {"CURRENCY": "RUB", "AMOUNT": "1.0000", "AMOUNT_CNT": "1", "BASE": "Y"},
+            {"CURRENCY": "USD", "AMOUNT": "92.5000", "AMOUNT_CNT": "1", "BASE": "N"},
+        ]
+
+    # Time
+
+    def text(self, time: datetime | None = None) -> str:
+        """A time as the portal writes it: to the second, in its own zone."""
+        return (time or self.now).astimezone(ZONE).replace(microsecond=0).isoformat()
+
+    def live(self, seconds: int, every: int = 2) -> None:
+        """Let time pass."""
+        for _ in range(0, seconds, every):
+            self.now += timedelta(seconds=every)
+            for entry in sorted((e for e in self.due if e[0] <= self.now), key=lambda e: e[0]):
+                self.due.remove(entry)
+                entry[1]()
+            for _ in range(self.rng.choice((0, 0, 1, 1, 2))):
+                self.act()
+
+    def finish(self) -> None:
+        """Let everything that has begun come to its end."""
+        while self.due:
+            self.now = max(self.now, min(e[0] for e in self.due))
+            entry = min(self.due, key=lambda e: e[0])
+            self.due.remove(entry)
+            entry[1]()
+        self.now += timedelta(seconds=5)
+
+    def act(self) -> None:
+        """One thing that somebody does."""
+        names = list(_WEIGHTS)
+        name = self.rng.choices(names, [_WEIGHTS[name] for name in names])[0]
+        if getattr(self, name)() is not False:
+            self.done[name] = self.done.get(name, 0) + 1
+
+    # What people do
+
+    def new_lead(self) -> None:
+        lead = self._add("lead", {"stageId": self.rng.choice(["NEW", "NEW", "NEW", "IN_PROCESS"])})
+        lead |= {"stageSemanticId": "P", "assignedById": self._user(), **self._times()}
+        self._step(1, lead, 1)
+        self._hook("ONCRMLEADADD", lead["id"])
+
+    def move_lead(self) -> bool | None:
+        lead = self._one("lead", lambda row: row["stageSemanticId"] == "P")
+        return lead and self._move(1, "lead", lead, self.rng.choice(LEAD_STAGES[1:]))
+
+    def new_deal(self) -> None:
+        category = self.rng.choice([0, 2])
+        deal = self._add("deal", {"categoryId": category, "stageId": DEAL_STAGES[category][0], "stageSemanticId": "P"})
+        deal |= {
+            "opportunity": self._amount(), "currencyId": self.rng.choice(["RUB", "RUB", "USD"]),
+            "assignedById": self._user(), "probability": self.rng.choice([None, 10, 35, 70, 90]),
+            "companyId": self.rng.choice([0, self.rng.randint(1, 12)]), "leadId": 0,
+            "contactId": self.rng.choice([0, self.rng.randint(1, 30)]), "title": "Secret Client Ltd",
+            "closedate": self.text(self.now + timedelta(days=7)), COST: self.rng.choice([None, "120.5|RUB", "80"]),
+            **self._times(),
+        }  # fmt: skip
+        self._step(2, deal, 1)
+        self._hook("ONCRMDEALADD", deal["id"])
+
+    def edit_deal(self) -> bool | None:
+        if not (deal := self._one("deal")):
+            return False
+        change = self.rng.choice(["opportunity", "assignedById", "probability", "title", "companyId", "contactId"])
+        deal[change] = {
+            "opportunity": self._amount(), "assignedById": self._user(), "probability": self.rng.choice([None, 5, 95]),
+            "title": "Other Client", "companyId": self.rng.choice([0, self.rng.randint(1, 12)]),
+            "contactId": self.rng.randint(1, 30),
+        }[change]  # fmt: skip
+        deal["updatedTime"] = self.text()
+        self._hook("ONCRMDEALUPDATE", deal["id"])
+        return None
+
+    def move_deal(self) -> bool | None:
+        deal = self._one("deal")
+        return deal and self._move(2, "deal", deal, self.rng.choice(DEAL_STAGES[deal["categoryId"]]))
+
+    def move_funnel(self) -> bool | None:
+        """Silent: no hook, and the time of change stays."""
+        if not (deal := self._one("deal")):
+            return False
+        place = DEAL_STAGES[deal["categoryId"]].index(deal["stageId"])
+        deal["categoryId"] = 2 - deal["categoryId"]
+        deal["stageId"] = DEAL_STAGES[deal["categoryId"]][place]
+        deal["movedTime"] = self.text()
+        self._step(2, deal, 5)
+        return None
+
+    def delete_deal(self) -> bool | None:
+        if not (deal := self._one("deal", lambda row: not self._orders(2, row["id"]))):
+            return False
+        del self.tables["deal"][deal["id"]]
+        self.history[2] = [row for row in self.history[2] if row["OWNER_ID"] != deal["id"]]
+        self._hook("ONCRMDEALDELETE", deal["id"])
+        return None
+
+    def new_invoice(self) -> bool | None:
+        if not (deal := self._one("deal")):
+            return False
+        invoice = self._add("invoice", {"stageId": "DT31_1:N", "stageSemanticId": "P", "parentId2": deal["id"]})
+        invoice |= {
+            "opportunity": self._amount(), "currencyId": deal["currencyId"], "assignedById": deal["assignedById"],
+            "begindate": self.text(), "closedate": self.text(self.now + timedelta(days=10)),
+            "companyId": self.rng.choice([0, deal["companyId"]]), "contactId": 0, **self._times(),
+        }  # fmt: skip
+        self._step(31, invoice, 1)
+        self._invoice_hook("ADD", invoice["id"])
+        return None
+
+    def move_invoice(self) -> bool | None:
+        if not (invoice := self._one("invoice")):
+            return False
+        stage = self.rng.choice(INVOICE_STAGES)
+        invoice |= {"stageId": stage, "stageSemanticId": SEMANTICS.get(stage, "P")}
+        invoice |= {"updatedTime": self.text(), "movedTime": self.text()}
+        self._step(31, invoice, 3 if stage in SEMANTICS else 2)
+        self._invoice_hook("UPDATE", invoice["id"])
+        return None
+
+    def delete_invoice(self) -> bool | None:
+        if not (invoice := self._one("invoice", lambda row: not self._orders(31, row["id"]))):
+            return False
+        del self.tables["invoice"][invoice["id"]]
+        self._invoice_hook("DELETE", invoice["id"])
+        return None
+
+    def pay(self) -> bool | None:
+        kind, entity_type = self.rng.choice([("deal", 2), ("invoice", 31)])
+        if not (owner := self._one(kind)):
+            return False
+        order = self._add("order", {"ownerTypeId": entity_type, "ownerId": owner["id"]})
+        payment = self._add("payment", {"orderId": order["id"], "paid": "Y", "datePaid": self.text()})
+        payment |= {"sum": self._amount(), "currency": owner["currencyId"]}
+        self._hook("ONPAYMENTENTITYSAVED", payment["id"])
+        return None
+
+    def unpay(self) -> bool | None:
+        if not (payment := self._one("payment", lambda row: row["paid"] == "Y")):
+            return False
+        payment |= {"paid": "N", "datePaid": None}
+        self._hook("ONPAYMENTENTITYSAVED", payment["id"])
+        return None
+
+    def delete_payment(self) -> bool | None:
+        if not (payment := self._one("payment")):
+            return False
+        del self.tables["payment"][payment["id"]]
+        self._hook("ONPAYMENTDELETED", payment["id"])
+        return None
+
+    def call(self) -> None:
+        kind = self.rng.choice(["1", "2", "2", "2"])
+        answered = self.rng.random() < 0.7
+        wait, talk = self.rng.randint(2, 40), self.rng.randint(5, 90)
+        name, phone, user = (
+            f"call-{self.seed}-{self.ids['call'] + 1}",
+            f"+7900{self.rng.randint(0, 40):07d}",
+            self._user(),
+        )
+        began = self.now
+        self.ids["call"] += 1
+        number = self.ids["call"]
+        self._call_hook("INIT", {"CALL_ID": name, "CALL_TYPE": kind, "CALLER_ID": phone})
+        if answered:
+            self._later(wait, lambda: self._call_hook("START", {"CALL_ID": name, "USER_ID": str(user)}))
+
+        def end() -> None:
+            code = "200" if answered else self.rng.choice(["304", "603-S", "486"])
+            duration = str(talk if answered else 0)
+            facts = {
+                "CALL_ID": name, "CALL_TYPE": kind, "PHONE_NUMBER": phone, "PORTAL_USER_ID": str(user),
+                "CALL_DURATION": duration, "CALL_START_DATE": self.text(began), "CALL_FAILED_CODE": code,
+            }  # fmt: skip
+            self.tables["call"][number] = {"ID": str(number), "CALL_VOTE": None, "ended": self.now, **facts}
+            self._call_hook("END", facts)
+
+        self._later(wait + talk, end)
+
+    def vote_call(self) -> bool | None:
+        row = self._one("call", lambda row: row["CALL_FAILED_CODE"] == "200" and row["CALL_VOTE"] is None)
+        if not row:
+            return False
+        row["CALL_VOTE"] = str(self.rng.randint(1, 5))
+        return None
+
+    def chat(self) -> None:
+        session, user = self._add("session", {}), self._user()
+        activity = self._activity({"TYPE_ID": "6", "PROVIDER_ID": "IMOPENLINES_SESSION"}, user)
+        activity["ASSOCIATED_ENTITY_ID"] = str(session["id"])
+        client = str(1000 + session["id"])
+        session |= {"sessionId": session["id"], "chatId": 5000 + session["id"] % 7, "message": {}}
+        session["users"] = {
+            client: {"id": client, "connector": True, "bot": False, "name": "Anna Client"},
+            "99": {"id": "99", "connector": False, "bot": True},
+            str(user): {"id": str(user), "connector": False, "bot": False},
+        }
+        script: list[tuple[str, str]] = [("0", "A dialogue began"), (client, "Hello"), ("99", "I am a bot")]
+        script += [("0", "Passed to an operator"), (str(user), "Good day")]
+        script += [(self.rng.choice([client, str(user)]), "…") for _ in range(self.rng.randint(0, 6))]
+        after = 0
+        for sender, words in script:
+            after += self.rng.randint(1, 40)
+            self._later(after, lambda sender=sender, words=words: self._write(session, sender, words))
+        if self.rng.random() < 0.8:
+            self._later(after + 30, lambda: self._close(activity))
+            if self.rng.random() < 0.5:
+                self._later(after + 60, lambda: self._rate(session, user))
+
+    def meeting(self) -> None:
+        owner = self._one("deal")
+        row = self._activity({"TYPE_ID": "1", "PROVIDER_ID": "CRM_MEETING"}, self._user())
+        row |= {"OWNER_TYPE_ID": "2" if owner else "3", "OWNER_ID": str(owner["id"] if owner else 5)}
+
+        def complete() -> None:
+            row.update(COMPLETED="Y", LAST_UPDATED=self.text())
+            self._hook("ONCRMACTIVITYUPDATE", int(row["ID"]))
+
+        self._later(self.rng.randint(10, 300), complete)
+
+    # Pieces
+
+    def _write(self, session: Row, sender: str, words: str) -> None:
+        self.ids["message"] += 1
+        number = str(self.ids["message"])
+        session["message"][number] = {"id": number, "senderid": sender, "date": self.text(), "text": words}
+
+    def _close(self, activity: Row) -> None:
+        activity |= {"COMPLETED": "Y", "END_TIME": self.text(), "LAST_UPDATED": self.text()}
+
+    def _rate(self, session: Row, user: int) -> None:
+        row = self._add("rating", {"sessionId": session["id"], "operatorId": user, "dateVote": self.text()})
+        row["vote"] = self.rng.choice(["like", "dislike"])
+
+    def _activity(self, fields: Row, user: int) -> Row:
+        self.ids["activity"] += 1
+        number = self.ids["activity"]
+        row = {
+            "ID": str(number), "COMPLETED": "N", "RESPONSIBLE_ID": str(user), "START_TIME": self.text(),
+            "END_TIME": self.text(), "CREATED": self.text(), "LAST_UPDATED": self.text(), "OWNER_TYPE_ID": "1",
+            "OWNER_ID": "1", **fields,
+        }  # fmt: skip
+        self.tables["activity"][number] = row
+        return row
+
+    def _move(self, entity_type: int, kind: str, row: Row, stage: str) -> None:
+        row |= {"stageId": stage, "stageSemanticId": SEMANTICS.get(stage, "P")}
+        row |= {"updatedTime": self.text(), "movedTime": self.text()}
+        self._step(entity_type, row, 3 if stage in SEMANTICS else 2)
+        self._hook(f"ONCRM{kind.upper()}UPDATE", row["id"])
+
+    def _step(self, entity_type: int, row: Row, kind: int) -> None:
+        self.ids["history"] += 1
+        names = ("STATUS_ID", "STATUS_SEMANTIC_ID") if entity_type == 1 else ("STAGE_ID", "STAGE_SEMANTIC_ID")
+        self.history[entity_type].append(
+            {
+                "ID": self.ids["history"],
+                "TYPE_ID": kind,
+                "OWNER_ID": row["id"],
+                "CREATED_TIME": self.text(),
+                names[0]: row["stageId"],
+                names[1]: row["stageSemanticId"],
+            }  # fmt: skip
+        )
+
+    def _add(self, table: str, row: Row) -> Row:
+        self.ids[table] += 1
+        row["id"] = self.ids[table]
+        self.tables[table][row["id"]] = row
+        return row
+
+    def _one(self, table: str, wanted: Callable[[Row], bool] = lambda _: True) -> Row | None:
+        rows = [row for row in self.tables[table].values() if wanted(row)]
+        return self.rng.choice(rows[-40:]) if rows else None
+
+    def _orders(self, entity_type: int, number: int) -> list[Row]:
+        orders = self.tables["order"].values()
+        return [row for row in orders if (row["ownerTypeId"], row["ownerId"]) == (entity_type, number)]
+
+    def _times(self) -> Row:
+        return {"createdTime": self.text(), "updatedTime": self.text(), "movedTime": self.text()}
+
+    def _user(self) -> int:
+        return self.rng.randint(1, 7)
+
+    def _amount(self) -> float:
+        return self.rng.randint(1, 500_000) / 100
+
+    def _later(self, seconds: int, what: Callable[[], None]) -> None:
+        self.due.append((self.now + timedelta(seconds=seconds), what))
+
+    def _hook(self, event: str, number: int) -> None:
+        self._raise(event, {"data[FIELDS][ID]": str(number)})
+
+    def _invoice_hook(self, what: str, number: int) -> None:
+        fields = {"data[FIELDS][ID]": str(number), "data[FIELDS][ENTITY_TYPE_ID]": "31"}
+        self._raise(f"ONCRMDYNAMICITEM{what}", fields)
+
+    def _call_hook(self, what: str, data: dict[str, str]) -> None:
+        self._raise(f"ONVOXIMPLANTCALL{what}", {f"data[{name}]": value for name, value in data.items()})
+
+    def _raise(self, event: str, data: dict[str, str]) -> None:
+        self.hooks.append(Hook(event, data, int(self.now.timestamp())))
+
+
+_WEIGHTS = {
+    "new_lead": 5, "move_lead": 6, "new_deal": 6, "edit_deal": 12, "move_deal": 12, "move_funnel": 3, "delete_deal": 1,
+    "new_invoice": 4, "move_invoice": 4, "delete_invoice": 1, "pay": 6, "unpay": 1, "delete_payment": 1, "call": 8,
+    "vote_call": 3, "chat": 2, "meeting": 3,
+}  # fmt: skip

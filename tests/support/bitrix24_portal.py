@@ -1,0 +1,319 @@
+"""A stand-in Bitrix24 portal over real HTTP: REST with its limits, batches, paging and bad days, and form hooks."""
+
+import asyncio
+import random
+import re
+import socket
+import time
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import Any
+from urllib.parse import parse_qsl, urlencode
+
+import httpx
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from tests.support.bitrix24_life import Hook, Life, Row
+
+SECRET = "portal-secret-path"
+TOKEN = "the-application-token"
+MEMBER = "a223c6b3710f85df22e9377d6c4f7553"
+_PAGE = 50
+_CONDITION = re.compile(r"^(>=|<=|!=|>|<|@|=|!)?(.+)$")
+
+
+class Refusal(Exception):
+    """An answer that is no success."""
+
+    def __init__(self, status: int, code: str, **times: Any) -> None:
+        super().__init__(code)
+        self.status, self.code, self.times = status, code, times
+
+
+class StandIn:
+    """One portal: `life` is what is in it. Faults are drawn from `rng` at the given rates."""
+
+    def __init__(self, life: Life, *, faults: float = 0.0, burst: float = 50, drain: float = 2.0) -> None:
+        self.life = life
+        self.faults = faults
+        self.forbidden: set[str] = set()
+        self.rng = random.Random(life.seed)
+        self.burst, self.drain = burst, drain
+        self.level, self.since = 0.0, time.monotonic()
+        self.requests = 0
+        self.refusals = 0
+        self.methods: dict[str, int] = {}
+        self.url = ""
+
+    @property
+    def app(self) -> Starlette:
+        return Starlette(routes=[Route("/rest/{user}/{secret}/{method}.json", self._rest, methods=["POST"])])
+
+    async def _rest(self, request: Request) -> Response:
+        self.requests += 1
+        method = request.path_params["method"]
+        try:
+            if request.path_params["secret"] != SECRET:
+                raise Refusal(401, "INVALID_CREDENTIALS")
+            self._meter()
+            if method != "batch":
+                await self._bad_day(method)
+            params = await request.json()
+            body = self._batch(params) if method == "batch" else self._call(method, params)
+        except Refusal as refusal:
+            self.refusals += 1
+            if refusal.code == "HTML":
+                return PlainTextResponse("<html>gateway</html>", refusal.status)
+            content = {"error": refusal.code, "error_description": "", "time": self._time() | refusal.times}
+            return JSONResponse(content, refusal.status)
+        return JSONResponse(body | {"time": self._time()})
+
+    def _meter(self) -> None:
+        now = time.monotonic()
+        self.level = max(0.0, self.level - (now - self.since) * self.drain)
+        self.since = now
+        if self.level + 1 > self.burst:
+            raise Refusal(503, "QUERY_LIMIT_EXCEEDED")
+        self.level += 1
+
+    async def _bad_day(self, method: str) -> None:
+        if self.rng.random() >= self.faults:
+            return
+        match self.rng.randint(0, 3):
+            case 0:
+                raise Refusal(503, "QUERY_LIMIT_EXCEEDED")
+            case 1:
+                raise Refusal(429, "OPERATION_TIME_LIMIT", operating_reset_at=int(self.life.now.timestamp()) + 2)
+            case 2:
+                raise Refusal(502, "HTML")
+            case _:
+                await asyncio.sleep(0.02)
+
+    def _batch(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        good: dict[str, Any] = {}
+        bad: dict[str, Any] = {}
+        times: dict[str, Any] = {}
+        assert len(params["cmd"]) <= 50
+        for name, command in params["cmd"].items():
+            method, _, query = command.partition("?")
+            times[name] = self._time()
+            if self.rng.random() < self.faults / 10:
+                bad[name] = {"error": "OPERATION_TIME_LIMIT", "error_description": "Method is blocked"}
+                times[name] |= {"operating_reset_at": int(self.life.now.timestamp()) + 1}
+                continue
+            try:
+                good[name] = self._call(method, php_table(parse_qsl(query)))["result"]
+            except Refusal as refusal:
+                bad[name] = {"error": refusal.code, "error_description": ""}
+        # PHP writes an empty table as a list.
+        return {"result": {"result": good or [], "result_error": bad or [], "result_time": times}}
+
+    def _call(self, method: str, params: Mapping[str, Any]) -> dict[str, Any]:
+        self.methods[method] = self.methods.get(method, 0) + 1
+        if method in self.forbidden:
+            raise Refusal(403, "insufficient_scope")
+        handler = _METHODS.get(method)
+        if handler is None:
+            raise Refusal(404, "ERROR_METHOD_NOT_FOUND")
+        return handler(self.life, params)
+
+    def _time(self) -> dict[str, Any]:
+        return {"date_start": self.life.text(), "date_finish": self.life.text(), "operating": 0.1}
+
+    def form(self, hook: Hook, **changes: str) -> bytes:
+        """The hook as it goes over the line."""
+        domain = self.url.removeprefix("http://").split("/")[0]
+        fields = {
+            "event": hook.event, "event_handler_id": "7", **hook.data, "ts": str(hook.ts), "auth[domain]": domain,
+            "auth[client_endpoint]": f"https://{domain}/rest/", "auth[member_id]": MEMBER,
+            "auth[application_token]": TOKEN,
+        }  # fmt: skip
+        return urlencode(fields | changes).encode()
+
+
+class Postman:
+    """Delivers hooks, not always: some never, some twice, some late and out of order. Knows what arrived."""
+
+    def __init__(self, portal: StandIn, client: httpx.AsyncClient, *, lost: float = 0.0, twice: float = 0.0) -> None:
+        self.portal, self.client = portal, client
+        self.lost, self.twice = lost, twice
+        self.rng = random.Random(portal.life.seed + 1)
+        self.arrived: list[Hook] = []
+        self.dropped = 0
+        self._late: list[Hook] = []
+
+    async def deliver(self) -> None:
+        """Send what waits."""
+        hooks, self.portal.life.hooks = [*self._late, *self.portal.life.hooks], []
+        self._late = []
+        sending = []
+        for hook in hooks:
+            chance = self.rng.random()
+            if chance < self.lost:
+                self.dropped += 1
+            elif chance < self.lost + 0.05:
+                self._late.append(hook)
+            else:
+                sending += [hook] * (2 if self.rng.random() < self.twice else 1)
+        self.rng.shuffle(sending)
+        answers = await asyncio.gather(*(self._send(hook) for hook in sending))
+        assert set(answers) <= {200}
+        self.arrived += sending
+
+    async def _send(self, hook: Hook) -> int:
+        headers = {"content-type": "application/x-www-form-urlencoded"}
+        answer = await self.client.post("/v1/bitrix24", content=self.portal.form(hook), headers=headers)
+        return answer.status_code
+
+
+@asynccontextmanager
+async def serve(app: Any) -> AsyncIterator[str]:
+    """A real server of `app` on a free port; gives its address."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, lifespan="on"))
+        running = asyncio.create_task(server.serve(sockets=[listener]))
+        while not server.started:
+            await asyncio.sleep(0.01)
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            await running
+
+
+@asynccontextmanager
+async def serve_portal(portal: StandIn) -> AsyncIterator[str]:
+    """The portal over HTTP; gives the address of its REST webhook."""
+    async with serve(portal.app) as address:
+        portal.url = f"{address}/rest/1/{SECRET}/"
+        yield portal.url
+
+
+def php_table(pairs: Iterable[tuple[str, str]]) -> dict[str, Any]:
+    """`filter[@id][0]=1` as PHP reads it."""
+    table: dict[str, Any] = {}
+    for name, value in pairs:
+        place, steps = table, re.findall(r"[^\[\]]+", name)
+        for step in steps[:-1]:
+            place = place.setdefault(step, {})
+        place[steps[-1]] = value
+    return table
+
+
+def selected(rows: Iterable[Row], params: Mapping[str, Any], default: str = "id") -> dict[str, Any]:
+    """A page of rows: filtered, ordered, 50 of them, counted unless `start` is -1."""
+    conditions = params.get("filter") or params.get("FILTER") or {}
+    found = [row for row in rows if all(_holds(row, name, value) for name, value in conditions.items())]
+    order = params.get("order") or {params.get("SORT", default): params.get("ORDER", "ASC")}
+    for name, way in order.items():
+        found.sort(key=lambda row: _value(row.get(name), row.get(name)), reverse=str(way).upper() == "DESC")
+    start = int(params.get("start", 0))
+    page = found[max(0, start) : max(0, start) + _PAGE]
+    answer: dict[str, Any] = {"result": page}
+    if start != -1:
+        answer["total"] = len(found)
+        if start + _PAGE < len(found):
+            answer["next"] = start + _PAGE
+    return answer
+
+
+def _holds(row: Row, condition: str, wanted: Any) -> bool:
+    operator, name = _CONDITION.match(condition).groups()
+    assert name in row, f"no field {name}"
+    held = row[name]
+    if isinstance(wanted, Mapping | list):
+        values = wanted.values() if isinstance(wanted, Mapping) else wanted
+        return str(held) in {str(value) for value in values}
+    if held is None:
+        return False
+    left, right = _value(held, held), _value(wanted, held)
+    match operator:
+        case ">=":
+            return left >= right
+        case ">":
+            return left > right
+        case "<=":
+            return left <= right
+        case "<":
+            return left < right
+        case _:
+            return left == right
+
+
+def _value(value: Any, like: Any) -> Any:
+    text = str(like)
+    if text.lstrip("-").isdigit():
+        return int(value)
+    if re.match(r"\d{4}-\d\d-\d\dT", text):
+        return datetime.fromisoformat(str(value))
+    return str(value)
+
+
+def _items(life: Life, params: Mapping[str, Any]) -> dict[str, Any]:
+    table = {1: "lead", 2: "deal", 31: "invoice"}[int(params["entityTypeId"])]
+    answer = selected(life.tables[table].values(), params)
+    wanted = params["select"].values() if isinstance(params["select"], Mapping) else params["select"]
+    rows = [{name: row[name] for name in wanted if name in row} for row in answer["result"]]
+    return answer | {"result": {"items": rows}}
+
+
+def _history(life: Life, params: Mapping[str, Any]) -> dict[str, Any]:
+    answer = selected(life.history[int(params["entityTypeId"])], params, "ID")
+    return answer | {"result": {"items": answer["result"]}}
+
+
+def _payments(life: Life, params: Mapping[str, Any]) -> dict[str, Any]:
+    orders = {row["id"] for row in life._orders(int(params["entityTypeId"]), int(params["entityId"]))}
+    rows = [row for row in life.tables["payment"].values() if row["orderId"] in orders]
+    return {"result": [{name: row[name] for name in ("id", "paid", "datePaid", "sum", "currency")} for row in rows]}
+
+
+def _shop_payments(life: Life, params: Mapping[str, Any]) -> dict[str, Any]:
+    answer = selected(life.tables["payment"].values(), params)
+    return answer | {"result": {"payments": answer["result"]}}
+
+
+def _order_owners(life: Life, params: Mapping[str, Any]) -> dict[str, Any]:
+    rows = [{"orderId": row["id"], **row} for row in life.tables["order"].values()]
+    return {"result": {"orderEntity": selected(rows, params)["result"]}}
+
+
+def _session(life: Life, params: Mapping[str, Any]) -> dict[str, Any]:
+    row = life.tables["session"].get(int(params["SESSION_ID"]))
+    if row is None:
+        raise Refusal(400, "SESSION_NOT_FOUND")
+    return {"result": {name: row[name] or [] for name in ("sessionId", "chatId", "message", "users")}}
+
+
+def _ratings(life: Life, params: Mapping[str, Any]) -> dict[str, Any]:
+    begin, end = (datetime.fromisoformat(params[name]) for name in ("dateVoteFrom", "dateVoteTo"))
+    rows = [r for r in life.tables["rating"].values() if begin <= datetime.fromisoformat(r["dateVote"]) <= end]
+    offset, limit = int(params["offset"]), int(params["limit"])
+    return {"result": {"ratings": rows[offset : offset + limit], "hasNextPage": offset + limit < len(rows)}}
+
+
+def _statistics(life: Life, params: Mapping[str, Any]) -> dict[str, Any]:
+    answer = selected(life.tables["call"].values(), params, "ID")
+    return answer | {"result": [{k: v for k, v in row.items() if k != "ended"} for row in answer["result"]]}
+
+
+_METHODS: dict[str, Callable[[Life, Mapping[str, Any]], dict[str, Any]]] = {
+    "crm.item.list": _items,
+    "crm.stagehistory.list": _history,
+    "crm.item.payment.list": _payments,
+    "sale.payment.list": _shop_payments,
+    "crm.orderentity.list": _order_owners,
+    "crm.activity.list": lambda life, params: selected(life.tables["activity"].values(), params, "ID"),
+    "imopenlines.session.history.get": _session,
+    "imopenlines.v2.Session.Rating.list": _ratings,
+    "voximplant.statistic.get": _statistics,
+    "user.get": lambda life, params: selected(life.users, {"start": params.get("start", 0)}, "ID"),
+    "department.get": lambda life, params: selected(life.departments, {"start": params.get("start", 0)}, "ID"),
+    "crm.currency.list": lambda life, _: {"result": life.currencies},
+}

@@ -1,0 +1,75 @@
+"""A connector beside a stand-in portal, with a publisher that keeps what it is given."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import httpx
+
+from producers.connectors.bitrix24.connector import Connector
+from producers.connectors.bitrix24.rest import Portal
+from producers.connectors.bitrix24.settings import Bitrix24Settings
+from producers.errors import KafkaUnavailable
+from producers.events import REFERENCE_TYPES, wire
+from producers.gateway.app import create_app
+from producers.gateway.settings import GatewaySettings
+from tests.support.bitrix24_life import COST
+from tests.support.bitrix24_portal import TOKEN, StandIn
+
+KEY = "a long and random key of clients"
+MAPPING = f"cost_field: {COST}\nhandoff: operator\n"
+
+
+class InMemoryPublisher:
+    """Keeps every event; `fail_after` > 0 lets a publish arrive and then says that it did not."""
+
+    def __init__(self):
+        self.log = []
+        self.fail_after = 0
+
+    async def publish_many(self, events):
+        self.log += list(events)
+        if self.fail_after:
+            self.fail_after -= 1
+            raise KafkaUnavailable("the broker went away")
+        return len(self.log)
+
+    @property
+    def events(self):
+        """The log as consumers read it."""
+        return [wire.decode(event.to_json()) for event in self.log if event.type not in REFERENCE_TYPES]
+
+    @property
+    def reference(self):
+        """The reference records."""
+        return [event for event in self.log if event.type in REFERENCE_TYPES]
+
+
+def settings(portal: StandIn, folder: Path, **changes) -> Bitrix24Settings:
+    mapping = folder / "mapping.yaml"
+    folder.mkdir(parents=True, exist_ok=True)
+    mapping.write_text(MAPPING)
+    values = {
+        "bitrix24_webhook_url": portal.url, "bitrix24_application_token": TOKEN, "bitrix24_client_key": KEY,
+        "bitrix24_mapping": mapping, "bitrix24_spool": folder / "spool", "bitrix24_requests_per_second": 5000,
+        "bitrix24_burst": 5000, "bitrix24_coalesce_seconds": 0,
+    }  # fmt: skip
+    return Bitrix24Settings(_env_file=None, **values | changes)
+
+
+@asynccontextmanager
+async def connected(
+    portal: StandIn, folder: Path, publisher: InMemoryPublisher, **changes
+) -> AsyncIterator[tuple[Connector, httpx.AsyncClient]]:
+    """A connector and a client of its gateway; its background tasks are not started."""
+    made = settings(portal, folder, **changes)
+
+    def now() -> float:
+        return portal.life.now.timestamp()
+
+    rest = Portal(made, clock=now, patience=0.001)
+    async with Connector(made, publisher, portal=rest, now=now) as connector:
+        app = create_app(None, GatewaySettings(_env_file=None), routers=[connector.router])
+        transport = httpx.ASGITransport(app, client=("10.1.2.3", 4711))
+        async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
+            yield connector, client
