@@ -55,7 +55,7 @@ class BatchScheduler(DefaultSchedulingStrategy):
                 yield tp, Batch(batch)
 
 
-class BatchSchema(Schema):
+class BatchSchema(Schema[Any, Any]):
     """Hands the list of records through as the event's value; decoding is the fold's."""
 
     def loads_key(self, app: Any, message: Any, **_: Any) -> Any:  # noqa: ARG002 - Faust's signature

@@ -6,6 +6,7 @@ folding goes on meanwhile. So what a crash loses is folded again from the log, a
 
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from time import monotonic
 from typing import Any
 
@@ -134,10 +135,8 @@ class Owned:
         try:
             while True:
                 await self._changed.wait()
-                try:
+                with suppress(TimeoutError):
                     await asyncio.wait_for(self._due.wait(), self._interval)
-                except TimeoutError:
-                    pass
                 await self.flush()
         except asyncio.CancelledError:
             raise

@@ -31,7 +31,7 @@ class LocalStore(ClientStore, Protocol):
         """What an earlier process left here, or None. Raises StateError when it cannot be trusted."""
 
     def commit(self, cells: Iterable[Pair], own: Pair, positions: Mapping[str, int]) -> None:
-        """Everything put so far, these cells and the partition's own record are in the changelog up to `positions` (topic → offset)."""
+        """All put so far, `cells`, and the partition's `own` record are in the changelog up to `positions` by topic."""
 
     def close(self) -> None:
         """Let go of files."""
@@ -85,8 +85,7 @@ class RocksStore:
 
     def keys(self) -> Iterator[bytes]:
         """All keys on disk."""
-        for key in list(_range(self._db, _CLIENT, values=False)):
-            yield key
+        yield from list(_range(self._db, _CLIENT, values=False))
 
     def commit(self, cells: Iterable[Pair], own: Pair, positions: Mapping[str, int]) -> None:
         """Write all that is pending and these cells with the changelog's positions, as one batch."""

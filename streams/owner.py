@@ -104,7 +104,7 @@ class Owner:
             records=self.settings.flush_records,
             on_failure=self._on_failure,
         )
-        owned.is_rebuilt = source == "nothing" and partition.fence < 0
+        owned.is_rebuilt = source == "log"
         self.owned[number] = owned
         owned.start()
         log.info(
@@ -144,7 +144,7 @@ class Owner:
                     continue
                 bounds = await self._wipe(number, changelog, error)
                 store = self._stores(number)
-                return Partition(number, self.partitions, self._rules, store), store, "nothing", bounds
+                return Partition(number, self.partitions, self._rules, store), store, "log", bounds
             except BaseException:
                 store.close()
                 raise
@@ -175,7 +175,7 @@ class Owner:
         return partition, source, restored
 
     async def _wipe(self, number: int, changelog: Changelog, error: StateError) -> Bounds:
-        """Empty the changelog of a partition whose state cannot be used, so that the log is folded again from its start."""
+        """Empty the changelog of a partition whose state cannot be used, so that its log is folded again."""
         log.warning(
             "the stored state cannot be used; folding the log again from its start",
             partition=number,

@@ -91,11 +91,16 @@ class Publisher:
         parts = 0
         for one in owned:
             if one not in self._shown:
+                self._shown[one] = -2
                 self._rebuilds[one] = None
-            if self._shown.get(one) != one.partition.fence or one in self._rebuilds:
+            if one.is_rebuilt:
+                await self._sink.forget(one.partition.number)
+                one.is_rebuilt = False
+            changed = self._shown.get(one) != one.partition.fence or one in self._rebuilds
+            if changed:
                 timestamps += one.take_timestamps()
                 parts += self._collect(one, hashes)
-            if beat or self._shown.get(one) != one.partition.fence:
+            if beat or changed:
                 self._beat(one, hashes)
         cost = monotonic() - began
         if hashes:
@@ -103,8 +108,6 @@ class Publisher:
         if beat:
             self._beaten_at = began
             await self._refresh()
-        for one in owned:
-            self._shown.setdefault(one, -2)
         self._sensors.shown(seconds=monotonic() - began, parts=parts, timestamps=timestamps)
         return cost
 
@@ -165,6 +168,7 @@ class Publisher:
             "worker": self._worker_id,
             "zone": self._zone,
             "version": VERSION,
+            "whole": one not in self._rebuilds,
         }
         value = fenced(partition.fence, encode_any(state))
         hashes.setdefault(self._keys.partitions, {})[str(partition.number).encode()] = value

@@ -10,7 +10,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import NoScriptError, RedisError
 
-from metrics.view import Keys, encode_any
+from metrics.view import Keys, encode_any, parse_field
 from streams.errors import SinkError
 
 TTL_SECONDS = 7 * 86_400
@@ -31,6 +31,9 @@ class Sink(Protocol):
 
     async def generation(self) -> str:
         """A name that changes when the view lost what it held."""
+
+    async def forget(self, partition: int) -> None:
+        """Take away all that one partition has shown, whatever its fence."""
 
     async def refresh(self, keys: Sequence[str]) -> None:
         """Keep hashes that do not change from expiring."""
@@ -86,6 +89,20 @@ class RedisSink:
             raise SinkError(_explain(error)) from error
         return str(found.decode()) if found else ""
 
+    async def forget(self, partition: int) -> None:
+        """Look through every hash of cells. Slow, and needed only when a partition is counted anew by other rules."""
+        try:
+            number = str(partition).encode()
+            await self._redis.hdel(self._keys.partitions, number)
+            await self._redis.hdel(self._keys.waiting, number)
+            async for raw in self._redis.scan_iter(match=f"{self._keys.cells('*', 0)[:-1]}*", count=1000):
+                gone = [field for field in await self._redis.hkeys(raw) if parse_field(field).partition == partition]
+                if gone:
+                    await self._redis.hdel(raw, *gone)
+                    await self._redis.xadd(self._keys.changes, {"b": encode_any([(raw.decode(), gone)])})
+        except (RedisError, OSError) as error:
+            raise SinkError(_explain(error)) from error
+
     async def refresh(self, keys: Sequence[str]) -> None:
         """EXPIRE each of them anew."""
         try:
@@ -104,7 +121,8 @@ class RedisSink:
 class InMemorySink:
     """Dicts that behave as the script does. `lose()` forgets everything, `broken` makes every call fail."""
 
-    def __init__(self) -> None:
+    def __init__(self, app_id: str = "test") -> None:
+        self._app_id = app_id
         self.hashes: dict[str, dict[bytes, bytes]] = {}
         self.changes: list[list[tuple[str, list[bytes]]]] = []
         self.broken = False
@@ -137,6 +155,16 @@ class InMemorySink:
         """Another one after `lose`."""
         self._check()
         return self._generation
+
+    async def forget(self, partition: int) -> None:
+        """Take away a partition's fields."""
+        self._check()
+        keys, number = Keys(self._app_id), str(partition).encode()
+        for key, stored in self.hashes.items():
+            for name in list(stored):
+                cell = keys.bucket(key) is not None and parse_field(name).partition == partition
+                if cell or (key in (keys.partitions, keys.waiting) and name == number):
+                    del stored[name]
 
     async def refresh(self, keys: Sequence[str]) -> None:  # noqa: ARG002 - nothing expires in memory
         """Nothing to do."""

@@ -20,7 +20,7 @@ from streams.owner import Owner
 log = structlog.get_logger(__name__)
 
 
-class StateStore(Store):  # type: ignore[misc]
+class StateStore(Store[Any, Any]):
     """The state of the owned partitions as a read-only Faust store; its owner writes, never the table."""
 
     def __init__(self, app: Any, table: Any) -> None:
@@ -28,7 +28,8 @@ class StateStore(Store):  # type: ignore[misc]
 
     @property
     def _owner(self) -> Owner:
-        return cast("Owner", self.app.owner)
+        owner: Owner = cast("Any", self.app).owner
+        return owner
 
     def __getitem__(self, key: Any) -> Any:
         for owned in self._owner.owned.values():
@@ -49,7 +50,7 @@ class StateStore(Store):  # type: ignore[misc]
     def __delitem__(self, key: Any) -> None:
         raise TypeError("state is written by the fold, not through the table")
 
-    def persisted_offset(self, tp: Any) -> int | None:
+    def persisted_offset(self, tp: Any) -> int | None:  # noqa: ARG002 - Faust's signature
         """None: restoring is the owner's."""
         return None
 
@@ -69,18 +70,22 @@ class StateStore(Store):  # type: ignore[misc]
         """Not offered: the changelog is the backup."""
 
 
-class StateTable(faust.Table):  # type: ignore[misc]
+class StateTable(faust.Table[Any, Any]):
     """A table whose data is the owned partitions' state."""
 
     def _new_store(self) -> StateStore:
         return StateStore(self.app, self)
 
 
-class BatchRecovery(Recovery):  # type: ignore[misc]
+class BatchRecovery(Recovery):
     """Recovery as one call: open the assigned partitions, seek behind their fences, let the stream go on."""
 
     async def on_rebalance(
-        self, assigned: set[TP], revoked: set[TP], newly_assigned: set[TP], generation_id: int = 0
+        self,
+        assigned: set[TP],  # noqa: ARG002 - Faust's signature
+        revoked: set[TP],  # noqa: ARG002
+        newly_assigned: set[TP],  # noqa: ARG002
+        generation_id: int = 0,
     ) -> None:
         """Start anew for this generation."""
         if generation_id != self.app.consumer_generation_id:
@@ -94,7 +99,7 @@ class BatchRecovery(Recovery):  # type: ignore[misc]
     @Service.task
     async def _restart_recovery(self) -> None:
         while not self.should_stop:
-            if await self.wait_for_stopped(self.signal_recovery_start):
+            if await self.wait_for_stopped(self.signal_recovery_start.wait()):
                 break
             self.signal_recovery_start.clear()
             try:
@@ -104,11 +109,12 @@ class BatchRecovery(Recovery):  # type: ignore[misc]
             except ServiceStopped:
                 break
             except Exception as error:  # noqa: BLE001 - whatever it is, the worker cannot go on
-                self.app.on_failure(error)
+                cast("Any", self.app).on_failure(error)
                 break
 
     async def _recover(self, generation: int) -> None:
-        app, consumer = self.app, self.app.consumer
+        app: Any = self.app
+        consumer = app.consumer
         self._set_recovery_started()
         topic = app.owner.settings.events_topic
         assigned = {tp for tp in consumer.assignment() if tp.topic == topic}
@@ -146,7 +152,7 @@ class BatchRecovery(Recovery):  # type: ignore[misc]
         """Nothing: progress is in the worker's metrics."""
 
 
-class BatchTableManager(TableManager):  # type: ignore[misc]
+class BatchTableManager(TableManager):
     """Registers tables without subscribing to their changelogs."""
 
     async def on_start(self) -> None:

@@ -4,16 +4,18 @@ import asyncio
 import gc
 import os
 import signal
+from collections.abc import Coroutine
 from contextlib import suppress
+from typing import Any
 
 import structlog
 import uvloop
 from aiokafka.errors import KafkaError
 
 from metrics.view import Keys
-from streams.app import build
+from streams.app import SalesApp, build
 from streams.changelog import KafkaChangelog
-from streams.errors import SinkError
+from streams.errors import SinkError, WorkerError
 from streams.fold.rules import Rules
 from streams.health import Health
 from streams.local_store import InMemoryStore, LocalStore, RocksStore, set_aside
@@ -133,29 +135,29 @@ class Worker:
         for close in (sink.close, ends.close, health.close):
             await close()
 
-    async def _unless_stopped(self, work: "asyncio.Future[int] | object") -> int | None:
-        task = asyncio.ensure_future(work)  # type: ignore[arg-type]
-        stopped = asyncio.ensure_future(self._stop.wait())
+    async def _unless_stopped(self, work: Coroutine[Any, Any, int]) -> int | None:
+        task = asyncio.create_task(work)
+        stopped = asyncio.create_task(self._stop.wait())
         await asyncio.wait({task, stopped}, return_when=asyncio.FIRST_COMPLETED)
         stopped.cancel()
         if not task.done():
             task.cancel()
             return None
-        return int(await task)
+        return await task
 
-    async def _guard(self, work: "asyncio.Future[None] | object") -> None:
+    async def _guard(self, work: Coroutine[Any, Any, None]) -> None:
         try:
-            await work  # type: ignore[misc]
+            await work
         except asyncio.CancelledError:
             raise
         except BaseException as error:  # noqa: BLE001 - a part that dies ends the process
             self.fail(error)
 
-    async def _follow(self, app: object) -> None:
+    async def _follow(self, app: SalesApp) -> None:
         """Start Faust and wait until it crashes."""
-        await app.start()  # type: ignore[attr-defined]
-        await app._crashed.wait()  # type: ignore[attr-defined]  # noqa: SLF001 - mode has no public way to wait for it
-        raise app.crash_reason or RuntimeError("Faust stopped")  # type: ignore[attr-defined]
+        await app.start()
+        await app._crashed.wait()  # noqa: SLF001 - mode has no public way to wait for it
+        raise app.crash_reason or WorkerError("Faust stopped by itself")
 
     async def _watch_lag(self, ends: LogEnds) -> None:
         while True:
@@ -165,7 +167,7 @@ class Worker:
 
     async def _end(
         self,
-        app: object,
+        app: SalesApp,
         owner: Owner,
         letters: ReferenceLetters,
         publisher: Publisher,
@@ -182,7 +184,7 @@ class Worker:
                     await publisher.show()
                 await owner.close(owned)
                 await letters.close_all()
-                await app.stop()  # type: ignore[attr-defined]
+                await app.stop()
         except TimeoutError:
             log.warning("could not end in time; what is not durable is folded again by the next owner")
         for task in background:

@@ -3,7 +3,7 @@
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -24,7 +24,12 @@ def command(
     from streams.settings import WorkerSettings
     from streams.worker import run
 
-    given = {"worker_id": worker_id, "data_dir": data_dir, "worker_metrics_listen": listen, "store": store}
+    given: dict[str, Any] = {
+        "worker_id": worker_id,
+        "data_dir": data_dir,
+        "worker_metrics_listen": listen,
+        "store": store,
+    }
     settings = WorkerSettings(**{name: value for name, value in given.items() if value is not None})
     try:
         run(settings)
