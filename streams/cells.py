@@ -22,7 +22,7 @@ DAYS_KEPT = 800
 
 _KINDS = "omhd"
 _OPEN, _MINUTE, _HOUR, _DAY = range(4)
-_HOT = 30_000
+_HOT = 10_000
 """Parts that stay decoded after a cut."""
 
 _head = struct.Struct(">cq")
@@ -91,9 +91,10 @@ class Cells:
             self._pour(key >> BITS << 2 | _DAY, key & MASK, sums)
 
     def _pour(self, bucket: int, pair: int, sums: Sums) -> None:
-        """Add sums to a part."""
-        if not any(sums.values()):
-            return
+        """Add sums to a part; one that they leave as it was counts as changed all the same.
+
+        A worker that was killed may have shown the part as it was in between, and nobody else would take that back.
+        """
         key = bucket << BITS | pair
         part = self._hot.get(key)
         if part is None:

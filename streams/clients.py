@@ -15,7 +15,7 @@ from streams.fold.state import Ready
 
 LARGEST = 4096
 """Bytes of a page above which it is split."""
-HOT_PAGES = 50_000
+HOT_PAGES = 16_384
 """Pages that stay decoded after a cut."""
 
 _State = tuple[dict[str, Wait], bool, tuple[int, str] | None, dict[str, Ready], dict[str, bytes]]
