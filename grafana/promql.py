@@ -135,6 +135,17 @@ def expression(kpi: Kpi, level: Level) -> str:
     return _render(kpi.formula, _Scope(kpi, level))
 
 
+def team_buckets(family: Family) -> str:
+    """The recorded buckets of a histogram, summed by team: most of all series are buckets, so they are read once."""
+    return f"{Level.TEAM}:{family.bucket}:sum"
+
+
+def team_buckets_expression(kpi: Kpi, family: Family) -> str:
+    """The sum behind `team_buckets`, with the labels that the KPI keeps."""
+    scope = _Scope(kpi, Level.TEAM)
+    return f"sum{by(scope.labels('le'))}({select(family.bucket, scope.matchers(family, {}))})"
+
+
 def trend(kpi: Kpi, level: Level) -> str:
     """Current ÷ previous − 1 over the recorded series; nothing where the previous is 0 or absent."""
     name = kpi.record(level)
@@ -169,7 +180,8 @@ def _leaf(formula: Leaf, scope: _Scope) -> str:
         case WorkingDays(family, state):
             text = f"sum by (window) ({select(family.name, state=state)})"
         case Quantile(q, family):
-            buckets = select(family.bucket, scope.matchers(family, {}))
+            name = family.bucket if scope.level is Level.MANAGER else team_buckets(family)
+            buckets = select(name, scope.matchers(family, {}))
             text = f"histogram_quantile({q}, sum{by(scope.labels('le'))}({buckets})) >= 0"
     return text
 

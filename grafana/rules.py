@@ -1,25 +1,29 @@
 """The recording rules: every KPI at every level, and its trend, so that walls and alerts read one ready number.
 
-Groups run side by side, the rules of a group one after another, so a trend stands behind the KPI that it reads. What
-people watch by the second is recorded often; what changes by the day seldom.
+Groups run side by side, the rules of a group one after another, so a rule stands behind what it reads. What people
+watch by the second is recorded often, what changes by the day seldom, and managers less often than teams and the
+company: most of all series are managers' buckets.
 """
 
 from collections import defaultdict
 from typing import Any
 
-from grafana.promql import expression, has_plan, trend
+from grafana.promql import expression, has_plan, team_buckets, team_buckets_expression, trend
 from metrics.catalogue import KPIS
-from metrics.kpi import Kpi, Level
+from metrics.kpi import Kpi, Level, Quantile
 
-NOW, LIVE, CALM = "5s", "15s", "30s"
-"""How often a rule runs: what is so now; what has short windows; the rest."""
+NOW, LIVE, CALM, SLOW = "5s", "15s", "30s", "1m"
+"""How often a rule runs: what is so now; what has short windows; the rest; managers' percentiles."""
 
 
-def interval(kpi: Kpi) -> str:
+def interval(kpi: Kpi, level: Level) -> str:
     """How often a KPI is recorded."""
     if not kpi.windows and not has_plan(kpi.formula):
         return NOW if kpi.number == 2 else CALM
-    return LIVE if {"5m", "1h"} & set(kpi.windows) else CALM
+    live = bool({"5m", "1h"} & set(kpi.windows))
+    if level is Level.MANAGER:
+        return SLOW if isinstance(kpi.formula, Quantile) or not live else CALM
+    return LIVE if live else CALM
 
 
 def rules_of(kpi: Kpi, level: Level) -> list[dict[str, Any]]:
@@ -31,17 +35,24 @@ def rules_of(kpi: Kpi, level: Level) -> list[dict[str, Any]]:
 
 
 def groups() -> dict[str, list[dict[str, Any]]]:
-    """Rule files (name without ending → groups): one per KPI number, groups by level and interval."""
+    """Rule files (name without ending → groups): one per KPI number; managers apart from teams and company."""
     files: dict[str, dict[tuple[str, str], list[dict[str, Any]]]] = defaultdict(lambda: defaultdict(list))
+    summed = set()
     for kpi in KPIS:
         for level in kpi.levels:
-            files[f"sales-{kpi.number:02}"][level.value, interval(kpi)].extend(rules_of(kpi, level))
+            tier = "managers" if level is Level.MANAGER else "teams"
+            group = files[f"sales-{kpi.number:02}"][tier, interval(kpi, level)]
+            if tier == "teams" and isinstance(kpi.formula, Quantile) and kpi.formula.family.name not in summed:
+                family = kpi.formula.family
+                summed.add(family.name)
+                group.append({"record": team_buckets(family), "expr": team_buckets_expression(kpi, family)})
+            group.extend(rules_of(kpi, level))
     return {
         name: [
-            {"name": f"{name}-{level}-{every}", "interval": every, "rules": rules}
-            for (level, every), rules in by_level.items()
+            {"name": f"{name}-{tier}-{every}", "interval": every, "rules": rules}
+            for (tier, every), rules in by_tier.items()
         ]
-        for name, by_level in files.items()
+        for name, by_tier in files.items()
     }
 
 

@@ -14,10 +14,13 @@ def alerts(look: Look) -> tuple[Alert, ...]:
 
 def groups(look: Look) -> list[dict[str, Any]]:
     """The alerting rules as Prometheus groups: what concerns sales, and the service."""
-    rules: dict[str, list[dict[str, Any]]] = {}
+    rules: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for number, alert in enumerate(alerts(look), 1):
-        rules.setdefault(alert.scope, []).append(alert.rule(look, number))
-    return [{"name": f"{scope}-alerts", "interval": "5s", "rules": found} for scope, found in rules.items()]
+        rules.setdefault((alert.scope, alert.every), []).append(alert.rule(look, number))
+    return [
+        {"name": f"{scope}-alerts-{every}", "interval": every, "rules": found}
+        for (scope, every), found in rules.items()
+    ]
 
 
 def runbook(look: Look) -> str:

@@ -16,6 +16,7 @@ class Alert:
     expr: PromQL; fires where it has samples for as long as `wait` ("" at once). scope: whom it concerns. breaks: sales
     numbers cannot be trusted while it fires, so it silences sales alerts. summary, description: templates over labels
     and value. dashboard: uid and variables of the wall to look at. means, look, do: the runbook.
+    every: how often it is evaluated; seldom where an hour or a week is looked at.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Alert:
     look: str
     do: str
     breaks: bool = False
+    every: str = "30s"
     labels: dict[str, str] = field(default_factory=dict)
 
     def rule(self, look: Look, number: int) -> dict[str, Any]:

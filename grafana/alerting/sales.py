@@ -57,6 +57,7 @@ def _waiting(channel: str, look: Look, wait: str, severity: str) -> Alert:
         f"A customer waits now, and for {PATIENCE} times the target of {look.targets[channel]:g} s.",
         "The Response wall: who waits, in which team, since when; the built-in wall shows the same by the second.",
         f"Let somebody of the team answer, or move the {channel} to another team. When many wait, call in help.",
+        every="5s",
     )
 
 

@@ -1,5 +1,7 @@
 """Alerts about the service itself: what makes its numbers late, wrong or absent."""
 
+from dataclasses import replace
+
 from grafana.alerting.alert import CRITICAL, SERVICE, WARNING, Alert
 from grafana.promql import select
 from metrics.catalogue import service as s
@@ -147,11 +149,12 @@ def _worker() -> tuple[Alert, ...]:
 
 
 def alerts() -> tuple[Alert, ...]:
-    """All alerts about the service."""
-    return (
+    """All alerts about the service; cheap, so asked often."""
+    found = (
         _down("ExporterDown", EXPORTER_JOB, "Exporter", "Walls and alerts see no sales numbers."),
         _down("WorkerDown", WORKER_JOB, "Worker", "Its partitions stand still until it or another worker is back."),
         *_view(),
         *_worker(),
         _silent_source(),
     )
+    return tuple(replace(alert, every="5s") for alert in found)

@@ -23,7 +23,9 @@ def binary(*names: str) -> str:
     for name in names:
         if found := shutil.which(name):
             return found
-    pytest.fail(f"{names[0]} is not installed; deploy/check installs it (Debian: prometheus, prometheus-alertmanager)")
+    pytest.fail(
+        f"{names[0]} is not installed: Debian's prometheus and prometheus-alertmanager, which deploy/check installs"
+    )
 
 
 @contextmanager

@@ -1,0 +1,116 @@
+"""Alerts through a real Prometheus and a real Alertmanager to a webhook: told, inhibited, and silent at night."""
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import httpx
+import pytest
+import yaml
+
+from grafana import alertmanager as config
+from grafana.alerting.service import EXPORTER_JOB, WORKER_JOB
+from grafana.look import Look
+from metrics.catalogue import now, service
+from tests.support.monitoring import alertmanager, prometheus, serving
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(150)]
+NOON, NIGHT = 12, 2
+WAITING = {"alertname": "CallWaitingTooLong", "scope": "sales", "severity": "critical", "team": "A"}
+STALE = {"alertname": "ViewStale", "scope": "service", "severity": "critical", "breaks": "sales"}
+
+
+def zone_where_it_is(hour: int) -> str:
+    """A zone in which it is about this hour now; the names count westwards."""
+    east = (hour - datetime.now(UTC).hour + 12) % 24 - 12
+    return f"Etc/GMT{-east:+d}"
+
+
+def configured(folder: Path, webhook: str, hour: int) -> Path:
+    """The webhook example with an address filled in, as a person would, in a zone where it is that hour."""
+    made = config.config(
+        Look(timezone=zone_where_it_is(hour)), {"webhook_configs": [{"url": f"http://{webhook}/alerts"}]}
+    )
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "alertmanager.yml"
+    path.write_text(yaml.safe_dump(made))
+    return path
+
+
+def fire(url: str, *alerts: dict[str, str]) -> None:
+    body = [{"labels": labels, "annotations": {"summary": labels["alertname"]}} for labels in alerts]
+    httpx.post(f"{url}/api/v2/alerts", json=body).raise_for_status()
+
+
+def told(received: list[dict[str, object]]) -> set[str]:
+    return {alert["labels"]["alertname"] for message in received for alert in message["alerts"]}
+
+
+def until(condition: Callable[[], bool], seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return condition()
+
+
+def test_a_broken_service_silences_the_sales_alerts(tmp_path: Path) -> None:
+    """A stale view makes sales alerts unreliable: only the view's own alert is told."""
+    received: list[dict[str, object]] = []
+    with (
+        serving(bytes, received) as webhook,
+        alertmanager(tmp_path, configured(tmp_path, webhook, NOON)) as url,
+    ):
+        fire(url, STALE)
+        fire(url, WAITING)
+        assert until(lambda: "ViewStale" in told(received), 20)
+        assert told(received) == {"ViewStale"}
+        found = httpx.get(f"{url}/api/v2/alerts", params={"inhibited": "true"}).json()
+        states = {alert["labels"]["alertname"]: bool(alert["status"]["inhibitedBy"]) for alert in found}
+        assert states == {"ViewStale": False, "CallWaitingTooLong": True}
+
+
+@pytest.mark.parametrize(("hour", "expected"), [(NOON, {"CallWaitingTooLong", "LagGrowing"}), (NIGHT, {"LagGrowing"})])
+def test_quiet_hours_are_about_sales_only(tmp_path: Path, hour: int, expected: set[str]) -> None:
+    """At night sales alerts wait; the service's are told at any hour."""
+    received: list[dict[str, object]] = []
+    lag = {"alertname": "LagGrowing", "scope": "service", "severity": "warning"}
+    with (
+        serving(bytes, received) as webhook,
+        alertmanager(tmp_path, configured(tmp_path, webhook, hour)) as url,
+    ):
+        fire(url, WAITING, lag)
+        assert until(lambda: "LagGrowing" in told(received), 20)
+        assert told(received) == expected
+
+
+def jobs(page: str, alerts: str) -> dict[str, str]:
+    """Both processes are up, else their absence would silence what is about sales."""
+    return {EXPORTER_JOB: page, WORKER_JOB: page, "alertmanager": alerts.removeprefix("http://")}
+
+
+def test_a_waiting_customer_is_told_of(tmp_path: Path, record_property: Callable[[str, object], None]) -> None:
+    """From the moment that the exporter shows a wait beyond the limit to the message: within 45 s."""
+    received: list[dict[str, object]] = []
+    limit, started = 60, time.monotonic()
+
+    def page() -> bytes:
+        wait = limit - 10 + time.monotonic() - started
+        labels = 'manager="ann",team="A",channel="call"'
+        return (
+            f'{service.WORKING_NOW.name}{{team="A"}} 1\n'
+            f"{service.VIEW_UP.name} 1\n{service.VIEW_AGE.name} 0\n{service.SCRAPE_OK.name} 1\n"
+            f"{now.WAITING_OLDEST.name}{{{labels}}} {wait:g}\n"
+        ).encode()
+
+    with (
+        serving(page) as exporter,
+        serving(bytes, received) as webhook,
+        alertmanager(tmp_path / "am", configured(tmp_path / "am", webhook, NOON)) as alerts,
+        prometheus(tmp_path / "prometheus", jobs(exporter, alerts)),
+    ):
+        assert until(lambda: "CallWaitingTooLong" in told(received), 90)
+        seconds = time.monotonic() - started - 10
+    record_property("seconds_from_limit_to_message", round(seconds, 1))
+    print(f"from the limit to the message: {seconds:.1f} s")
+    assert seconds < 45
