@@ -2,8 +2,8 @@
 
     python -m tests.bench.rules --managers 1000 --teams 50
 
-One scrape of a synthetic exposition of every family; then the CPU time that Prometheus takes in a minute in which it only
-evaluates, and every rule group's own evaluation time (on the wall clock, so a busy machine shows more).
+One scrape of a synthetic exposition of every family; then the CPU time that Prometheus takes in a minute in which it
+only evaluates, and every rule group's own evaluation time (on the wall clock, so a busy machine shows more).
 """
 
 import argparse
@@ -22,7 +22,6 @@ from deploy.stack.ports import free_port
 from deploy.stack.program import Program
 from tests.support.exposition import Floor, Synthetic
 from tests.support.monitoring import RULES, binary, running, serving
-
 
 LONGEST_INTERVAL = 60
 """Seconds in which every group is evaluated once."""
