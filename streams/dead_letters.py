@@ -1,6 +1,6 @@
 """Dead letters seen again: read the topic to its end, and send records once more after what was wrong is put right."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -68,28 +68,25 @@ def _text(raw: bytes | None) -> str | None:
 async def read(settings: KafkaSettings, reasons: frozenset[str] = frozenset()) -> AsyncIterator[DeadLetter]:
     """Every dead letter there is now, of some `reasons` or all; partition by partition. Raises KafkaError."""
     consumer = AIOKafkaConsumer(
-        **settings.client_options(), group_id=None, enable_auto_commit=False, isolation_level="read_committed"
+        settings.dead_letters_topic,
+        **settings.client_options(),
+        group_id=None,
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        isolation_level="read_committed",
     )
     try:
         await consumer.start()
-        topic = settings.dead_letters_topic
-        for number in sorted(consumer.partitions_for_topic(topic) or await _partitions(consumer, topic)):
-            async for letter in _read(consumer, TopicPartition(topic, number)):
+        for tp in sorted(consumer.assignment()):
+            async for letter in _read(consumer, tp):
                 if not reasons or letter.reason in reasons:
                     yield letter
     finally:
         await consumer.stop()
 
 
-async def _partitions(consumer: AIOKafkaConsumer, topic: str) -> set[int]:
-    await consumer.topics()
-    return consumer.partitions_for_topic(topic) or set()
-
-
 async def _read(consumer: AIOKafkaConsumer, tp: TopicPartition) -> AsyncIterator[DeadLetter]:
-    consumer.assign([tp])
     end = (await consumer.end_offsets([tp]))[tp]
-    await consumer.seek_to_beginning(tp)
     while await consumer.position(tp) < end:
         for record in (await consumer.getmany(tp, timeout_ms=1000)).get(tp, []):
             yield DeadLetter(tp.partition, record.offset, record.timestamp, record.key, record.value, record.headers)
@@ -112,7 +109,6 @@ class Replayer:
     def __init__(self, settings: KafkaSettings, producer: AIOKafkaProducer) -> None:
         self._settings = settings
         self._producer = producer
-        self._counts: Mapping[str, int] = {}
 
     async def replay(self, letter: DeadLetter) -> str:
         """Send one again; returns topic/partition. An event that was counted already is recognised by its id."""

@@ -3,6 +3,7 @@
 import shutil
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -26,6 +27,9 @@ _CACHE_BYTES, _WRITE_BYTES = 8 << 20, 4 << 20
 
 class LocalStore(ClientStore, Protocol):
     """A client store that is told when what it holds became durable in the changelog."""
+
+    is_persistent: bool
+    """Whether what it holds outlives the process."""
 
     def saved(self) -> "Saved | None":
         """What an earlier process left here, or None. Raises StateError when it cannot be trusted."""
@@ -52,6 +56,8 @@ class Saved(Protocol):
 class InMemoryStore(InMemoryClientStore):
     """Nothing survives the process: restored from the changelog."""
 
+    is_persistent = False
+
     def saved(self) -> Saved | None:
         """Nothing, ever."""
         return None
@@ -65,7 +71,12 @@ class InMemoryStore(InMemoryClientStore):
 
 
 class RocksStore:
-    """One partition's state in one RocksDB. What is put becomes durable at `commit`, after the changelog has it."""
+    """One partition's state in one RocksDB. What is put becomes durable at `commit`, after the changelog has it.
+
+    Everything raises StateError when what is on disk is damaged.
+    """
+
+    is_persistent = True
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -73,10 +84,11 @@ class RocksStore:
         self._db = _open(folder)
 
     def get(self, key: bytes) -> bytes | None:
-        """A page, or None. Raises StateError when what is on disk is damaged."""
+        """A page, or None."""
         if key in self._pending:
             return self._pending[key]
-        found = self._db.get(_CLIENT + key)
+        with _explained():
+            found = self._db.get(_CLIENT + key)
         return None if found is None else _checked(found)
 
     def put_many(self, pairs: Iterable[Pair]) -> None:
@@ -97,12 +109,14 @@ class RocksStore:
                 else:
                     batch.put(prefix + key, value + xxh3_64_digest(value))
         batch.put(_META, msgspec.msgpack.encode((_FORMAT, time.time(), dict(positions))))
-        self._db.write(batch)
+        with _explained():
+            self._db.write(batch)
         self._pending = {}
 
     def saved(self) -> Saved | None:
         """What is on disk; None when nothing is, or when it is older than what compaction keeps to compare with."""
-        raw = self._db.get(_META)
+        with _explained():
+            raw = self._db.get(_META)
         if raw is None:
             return None
         try:
@@ -138,7 +152,19 @@ def _open(folder: Path) -> Any:
     options.create_if_missing(True)
     options.set_write_buffer_size(_WRITE_BYTES)
     options.set_max_write_buffer_number(2)
-    return Rdict(str(folder), options, access_type=AccessType.read_write())
+    with _explained():
+        return Rdict(str(folder), options, access_type=AccessType.read_write())
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """RocksDB's errors, which are bare exceptions, as StateError."""
+    try:
+        yield
+    except StateError:
+        raise
+    except Exception as error:
+        raise StateError(f"RocksDB: {error}") from error
 
 
 def _checked(stored: bytes) -> bytes:
@@ -149,10 +175,11 @@ def _checked(stored: bytes) -> bytes:
 
 
 def _range(db: Any, prefix: bytes, *, values: bool = True) -> Iterator[Any]:
-    for key, value in db.items(from_key=prefix):
-        if key[:1] != prefix:
-            return
-        yield (key[1:], _checked(value)) if values else key[1:]
+    with _explained():
+        for key, value in db.items(from_key=prefix):
+            if key[:1] != prefix:
+                return
+            yield (key[1:], _checked(value)) if values else key[1:]
 
 
 def set_aside(folder: Path) -> Path | None:

@@ -131,13 +131,15 @@ class Owner:
         self, number: int, changelog: Changelog, state: PartitionState
     ) -> tuple[Partition, LocalStore, str, Bounds]:
         for attempt in ("disk", "changelog"):
-            store = self._stores(number)
+            store: LocalStore | None = None
             try:
+                store = self._stores(number)
                 partition, source, restored = await self._read(number, store, state)
             except StateError as error:
-                store.close()
+                if store is not None:
+                    store.close()
                 self._set_aside(number)
-                if attempt == "disk" and getattr(store, "is_persistent", False):
+                if attempt == "disk" and (store is None or store.is_persistent):
                     log.warning(
                         "local state cannot be used; reading the changelog", partition=number, problem=str(error)
                     )
@@ -146,7 +148,8 @@ class Owner:
                 store = self._stores(number)
                 return Partition(number, self.partitions, self._rules, store), store, "log", bounds
             except BaseException:
-                store.close()
+                if store is not None:
+                    store.close()
                 raise
             return partition, store, source, restored.source
         raise AssertionError  # the second attempt returns or raises

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import structlog
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError
 
 from metrics.view import Keys, encode_any, fenced
@@ -94,18 +94,16 @@ class ReferenceView:
 
     async def _follow(self) -> None:
         consumer = AIOKafkaConsumer(
+            self._settings.reference_topic,
             **self._settings.client_options(),
             client_id=f"sales-pulse-{self._settings.worker_id}-reference",
             group_id=None,
             enable_auto_commit=False,
+            auto_offset_reset="earliest",
             isolation_level="read_committed",
         )
         try:
             await consumer.start()
-            topic = self._settings.reference_topic
-            partitions = [TopicPartition(topic, number) for number in consumer.partitions_for_topic(topic) or {0}]
-            consumer.assign(partitions)
-            await consumer.seek_to_beginning(*partitions)
             while True:
                 for records in (await consumer.getmany(timeout_ms=1000)).values():
                     for record in records:

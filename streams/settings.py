@@ -16,7 +16,12 @@ class WorkerSettings(KafkaSettings, BusinessSettings):
     """Settings of `sales-pulse worker`. Times are in seconds."""
 
     model_config = SettingsConfigDict(
-        env_prefix="SALES_", env_file=ENV_FILES, env_ignore_empty=True, extra="ignore", frozen=True
+        env_prefix="SALES_",
+        env_file=ENV_FILES,
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        use_attribute_docstrings=True,
     )
 
     worker_id: str = Field(default_factory=socket.gethostname, pattern=r"^[A-Za-z0-9._-]{1,200}$")

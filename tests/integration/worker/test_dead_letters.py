@@ -1,0 +1,138 @@
+"""Bad input never stops a partition: it arrives in the dead letters byte for byte, once, with its reason."""
+
+import json
+import subprocess
+import sys
+import time
+
+import pytest
+from aiokafka import AIOKafkaProducer
+
+from producers.partitioner import partition_for
+from producers.simulator.floor import key_of
+from streams.dead_letters import read
+from tests.support.workers import ROOT, floor, until
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
+
+COUNT = 3
+
+
+def event(**changes):
+    return {
+        "specversion": "1.0",
+        "id": "e-1",
+        "source": "crm://test",
+        "type": "sales.meeting.held.v1",
+        "time": "2026-01-05T10:00:00Z",
+        "data": {"meeting_id": "x-1", "client_id": "c-1", "manager_id": "m-1"},
+        **changes,
+    }
+
+
+def raw(value) -> bytes:
+    return json.dumps(value).encode()
+
+
+RIGHT = partition_for(b"c-1", COUNT)
+AHEAD = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 3600))
+BAD = {
+    "not_json": [b"", b"{", b"\xff\xfe\x00", b"[" * 100_000, b'{"a": NaN}'],
+    "not_cloudevents": [b"[]", b"null", raw({"hello": 1}), raw(event(specversion="0.3"))],
+    "unknown_type": [raw(event(type="sales.unheard.of.v9"))],
+    "invalid_data": [raw(event(data={"meeting_id": "x"})), raw(event(data={"meeting_id": 7, "client_id": "c-1"}))],
+    "wrong_key": [raw(event(data={"meeting_id": "x", "client_id": "c-2", "manager_id": "m"}))],
+    "too_large": [raw(event(subject="x" * 300_000))],
+    "time_out_of_range": [raw(event(time=AHEAD)), raw(event(time="1999-12-31T00:00:00Z"))],
+}
+
+
+async def send(house, records):
+    """Send (key, value, partition, headers) as they are."""
+    producer = AIOKafkaProducer(bootstrap_servers=house.kafka_servers, max_request_size=2 << 20)
+    await producer.start()
+    try:
+        for key, value, partition, headers in records:
+            await producer.send_and_wait(
+                house.kafka.events_topic, key=key, value=value, partition=partition, headers=headers
+            )
+    finally:
+        await producer.stop()
+
+
+async def letters(house):
+    return [letter async for letter in read(house.kafka)]
+
+
+async def test_every_reason_byte_for_byte(house):
+    """Each reason, tombstones and null keys too: once each, also over a SIGKILL, while good events go on counting."""
+    worker = house.worker()
+    await until(lambda: worker.owned() == {0, 1, 2}, 60, "all partitions owned")
+    sent = [(b"c-1", value, RIGHT, [("content-type", b"x")]) for values in BAD.values() for value in values]
+    sent += [
+        (b"c-1", None, RIGHT, []),
+        (None, raw(event()), RIGHT, []),
+        (b"c-1", raw(event()), (RIGHT + 1) % COUNT, []),
+    ]
+    await send(house, sent)
+    good = floor(500)
+    await house.publish(good)
+    await until(lambda: worker.total("sales_worker_dead_letters_total") == len(sent), 30, "all refused")
+    worker.kill()
+    again = house.worker()
+    await until(lambda: again.owned() == {0, 1, 2}, 60, "owned again")
+    report = await house.verdict()
+    assert report.is_equal, report.lines()
+    found = await letters(house)
+    assert sorted((one.key or b"", one.value or b"") for one in found) == sorted(
+        (key or b"", value or b"") for key, value, *_ in sent
+    )
+    assert {one.source for one in found}.__len__() == len(sent)
+    by_value = {one.value: one for one in found if one.key is not None}
+    for reason, values in BAD.items():
+        for value in values:
+            assert by_value[value].reason == reason
+            assert ("content-type", b"x") in by_value[value].headers
+            assert by_value[value].detail
+    assert "wrong_partition" in {one.reason for one in found}
+
+
+async def test_replayed_to_the_right_partition(house):
+    """Events that lay on the wrong partition count once after `dead-letters replay`, however often it is run."""
+    worker = house.worker()
+    await until(lambda: worker.owned() == {0, 1, 2}, 60, "all partitions owned")
+    events = floor(60, managers=3)
+    records = []
+    for one in events:
+        key = key_of(one).encode()
+        records.append((key, raw(one), (partition_for(key, COUNT) + 1) % COUNT, []))
+    await send(house, records)
+    await until(lambda: worker.total("sales_worker_dead_letters_total") == len(records), 30, "all refused")
+    await until(lambda: asyncio_letters(house) == len(records), 30, "all written")
+    for _ in range(2):
+        done = subprocess.run(
+            [sys.executable, "-m", "deploy.cli", "dead-letters", "replay", "--reason", "wrong_partition"],
+            env=house.environment,
+            cwd=ROOT,
+            capture_output=True,
+            check=False,
+            timeout=60,
+        )
+        assert done.returncode == 0, done.stderr
+    report = await house.verdict()
+    assert report.is_equal, report.lines()
+    assert report.records == 3 * len(records)
+    assert report.outcomes["folded"] <= len(records)
+
+
+def asyncio_letters(house) -> int:
+    """How many dead letters there are, from outside of the running loop."""
+    done = subprocess.run(
+        [sys.executable, "-m", "deploy.cli", "dead-letters", "list", "--json", "--limit", "1000"],
+        env=house.environment,
+        cwd=ROOT,
+        capture_output=True,
+        check=True,
+        timeout=60,
+    )
+    return len(done.stdout.splitlines())
