@@ -7,8 +7,9 @@ from metrics.catalogue import KPIS
 from metrics.catalogue.plan import MONEY_MEASURES
 from metrics.exporter.board import Board, Row
 from metrics.exporter.kpis import Evaluation, Key, Values
+from metrics.exporter.made_of import parts
 from metrics.family import CALENDAR_WINDOWS, NINETY_DAYS, PLAN_WINDOWS, SHORT_WINDOWS
-from metrics.kpi import Formula, Kpi, Level, Minus, Oldest, PerManager, Product, Quantile, Ratio, Scaled, Sum
+from metrics.kpi import Kpi, Level, Ratio
 
 WINDOWS = (*SHORT_WINDOWS, *CALENDAR_WINDOWS)
 _MOST_LEADERS = 50
@@ -153,27 +154,11 @@ def _wall_kpis(numbers: Numbers, level: Level, window: str, only: tuple[str, str
                 "help": kpi.help,
                 "unit": kpi.unit,
                 "better": kpi.better,
-                "families": families(kpi.formula),
+                "parts": parts(kpi.formula),
                 "values": values,
             }
         )
     return found
-
-
-def families(formula: Formula) -> list[str]:
-    """Names of the explainable families that a formula adds up, each once."""
-    match formula:
-        case Sum() | Quantile() | Oldest():
-            names = [formula.family.name]
-        case PerManager() | Scaled():
-            names = families(formula.of)
-        case Ratio():
-            names = families(formula.over) + families(formula.under)
-        case Minus() | Product():
-            names = families(formula.left) + families(formula.right)
-        case _:
-            names = []
-    return list(dict.fromkeys(names))
 
 
 _PLANS = {
