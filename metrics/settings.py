@@ -16,7 +16,14 @@ ENV_FILES = (".local/stack.env", ".env")
 class BusinessSettings(BaseSettings):
     """What a number means here: zone, currency, calendar, targets; and where the view is."""
 
-    model_config = SettingsConfigDict(env_prefix="SALES_", env_file=ENV_FILES, extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix="SALES_",
+        env_file=ENV_FILES,
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        use_attribute_docstrings=True,
+    )
 
     app_id: str = Field(default="sales-pulse", pattern=r"^[A-Za-z0-9._-]{1,100}$")
     """Consumer group, changelogs and Redis prefix: two ids never meet."""

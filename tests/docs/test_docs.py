@@ -1,0 +1,72 @@
+"""The documentation says what is there: commands, settings and files that it names exist, and its commands run."""
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from deploy.cli import COMMANDS, find
+from deploy.settings_page import rows
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "deploy/docs").glob("*.md")), ROOT / "deploy/RUNBOOK.md"]
+LONG_RUNNING = re.compile(r"deploy/(up|check)|curl|docker|sales-pulse (topics create|audit$)")
+
+
+def commands():
+    for page in PAGES:
+        for block in re.findall(r"```sh\n(.*?)```", page.read_text(), re.DOTALL):
+            for line in block.splitlines():
+                command = line.partition(" #")[0].strip()
+                if command and not command.startswith(("{", '"', "}")) and "sales-pulse" in command:
+                    yield pytest.param(command, id=f"{page.name}: {command[:50]}")
+
+
+@pytest.mark.parametrize("command", commands())
+def test_commands_are_understood(command, tmp_path):
+    """Every command line is one that the program understands; those that need servers are asked for their help."""
+    words = [word for word in shlex.split(command) if not re.match(r"SALES_\w+=", word)]
+    arguments = words[words.index("sales-pulse") + 1 :]
+    if LONG_RUNNING.search(command):
+        arguments = [word for word in arguments if not word.startswith("-")] + ["--help"]
+    done = subprocess.run(
+        [sys.executable, "-m", "deploy.cli", *arguments],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_links_lead_somewhere():
+    """Every relative link of every page names a file that exists."""
+    for page in PAGES:
+        for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", page.read_text()):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_every_command_is_in_the_readme():
+    """A command that nobody can find is not there."""
+    text = (ROOT / "README.md").read_text()
+    names = [name for name in COMMANDS if find(name)]
+    missing = [name for name in names if not re.search(rf"\b{name}\b", text)]
+    assert not missing
+
+
+def test_settings_in_the_docs_exist():
+    """Each SALES_ name that a page, compose file or manifest mentions is a setting."""
+    known = {name for _, name, _, _ in rows()}
+    for page in [*PAGES, ROOT / "docker-compose.yml", *(ROOT / "deploy/kubernetes").rglob("*.yaml")]:
+        named = set(re.findall(r"\bSALES_[A-Z0-9_]*[A-Z0-9]\b", page.read_text()))
+        groups = {name for name in named if any(other.startswith(f"{name}_") for other in known)}
+        assert named - known - groups == set(), page.name
+
+
+def test_every_setting_says_what_it_is_for():
+    """No setting without a description."""
+    assert [name for _, name, _, text in rows() if not text] == []
