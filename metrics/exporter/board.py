@@ -6,6 +6,7 @@ One event loop uses it. Nothing here reads a clock or Redis: moments (Unix secon
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from functools import lru_cache
+from itertools import islice
 from typing import Any, NamedTuple
 
 from metrics.catalogue import CELL_FAMILIES, FAMILIES
@@ -36,6 +37,15 @@ OPEN = sum(bit for family, bit in BITS.items() if family.source is Source.OPEN)
 def _names(mask: int) -> tuple[str, ...]:
     """Exposed names of a mask's families."""
     return tuple(name for family, name in text.exposed(FAMILIES) if BITS[family] & mask)
+
+
+def _taken(dirty: dict[Credit, int], most: int) -> dict[Credit, int]:
+    """Take so many credits out of what is to be done."""
+    if len(dirty) <= most:
+        taken = dict(dirty)
+        dirty.clear()
+        return taken
+    return {credit: dirty.pop(credit) for credit in list(islice(dirty, most))}
 
 
 class Row(NamedTuple):
@@ -115,8 +125,8 @@ class Board:
                 found += [self._head[name], lines]
         return found
 
-    def refresh(self, now: float) -> None:
-        """Render what changed since the last time; cost grows with that."""
+    def refresh(self, now: float, most: int = 1 << 30) -> bool:
+        """Render what changed since the last time, at most so many credits; say whether that was all."""
         self.aggregates.move(int(now))
         today = local_day(int(now), self.zone)
         if today != self._today:
@@ -125,9 +135,15 @@ class Board:
             self.aggregates.touch_all(NOW)
         for slot, dirty in self.aggregates.dirty.items():
             if dirty:
+                if most <= 0:
+                    return False
+                chosen = _taken(dirty, most)
+                most -= len(chosen)
                 sums = self.aggregates.open if slot == NOW else self.aggregates.sums[slot]
-                self._render(self._lines, slot, sums, dirty, today)
-                dirty.clear()
+                self._render(self._lines, slot, sums, chosen, today)
+                if dirty:
+                    return False
+        return True
 
     def _render(self, lines: Lines, slot: Slot, sums: Sums, dirty: Mapping[Credit, int], today: int) -> None:
         carried = OPEN if slot == NOW else carries(slot[0])

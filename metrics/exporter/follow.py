@@ -12,17 +12,24 @@ from redis.exceptions import RedisError
 from metrics import view
 from metrics.errors import ViewError
 from metrics.exporter.board import Board
+from metrics.exporter.pace import Pace
 from metrics.exporter.parts import Bucket
 
 log = structlog.get_logger(__name__)
-_BLOCK_MS = 1000
-_AT_ONCE = 500
+_BLOCK_SECONDS = 1.0
+_NAP_SECONDS = 0.25
+_ENTRIES = 1000
+_FIELDS = 2000
 _RETRY_SECONDS = 0.5
+_CATCH_UP_SECONDS = 2.0
+_CHECK_SECONDS = 1.0
 _PAGE = 2000
+_HOUR = 3600
+_RENDER_AT_ONCE = 50
 
 
 class Follower:
-    """One connection that follows the view for ever. `changed` is set whenever the board moved."""
+    """One connection that follows the view for ever. `version` grows whenever the board moved."""
 
     def __init__(
         self, board: Board, client: "redis.Redis", app_id: str, clock: Callable[[], float] = time.time
@@ -34,11 +41,14 @@ class Follower:
         self._clock = clock
         self._generation: bytes | None = None
         self._position = b"0-0"
+        self._wanted: dict[str, set[bytes]] = {}
+        self._hours: dict[str, set[bytes]] = {}
+        self._lock = asyncio.Lock()
         self._last_problem = ""
+        self.pace = Pace()
         self.heartbeats: dict[int, dict[str, Any]] = {}
         self.loaded = False
         self.connected = False
-        self.changed = asyncio.Event()
         self.version = 0
 
     def age(self) -> float | None:
@@ -65,6 +75,17 @@ class Follower:
                 self.loaded = False
             await asyncio.sleep(_RETRY_SECONDS)
 
+    async def catch_up(self, *, hours: bool = False) -> None:
+        """Let the board have all that is in Redis now, for somebody who looks. hours: the running hour's cells too."""
+        if not (self.loaded and self.connected):
+            return
+        try:
+            async with asyncio.timeout(_CATCH_UP_SECONDS), self._lock:
+                await self._read(None)
+                await self._work(hours=hours)
+        except (RedisError, OSError, TimeoutError, ViewError) as error:
+            log.warning("the last changes could not be fetched", error=str(error) or type(error).__name__)
+
     def _problem(self, line: str) -> None:
         if self.connected or line != self._last_problem:
             log.warning(line)
@@ -72,15 +93,37 @@ class Follower:
         self.connected = False
 
     async def _follow(self) -> None:
+        checked = -_CHECK_SECONDS
         while True:
-            generation = await self._redis.get(self._keys.generation)
-            if not self.loaded or generation != self._generation or await self._trimmed():
-                await self._load()
-            self.connected = True
-            self._heartbeats(await self._redis.hgetall(self._keys.partitions))
-            entries = await self._redis.xread({self._keys.changes: self._position}, count=_AT_ONCE, block=_BLOCK_MS)
-            if entries:
-                await self._apply(entries)
+            if time.monotonic() - checked >= _CHECK_SECONDS:
+                generation = await self._redis.get(self._keys.generation)
+                if not self.loaded or generation != self._generation or await self._trimmed():
+                    async with self._lock:
+                        await self._load()
+                self.connected = True
+                self._heartbeats(await self._redis.hgetall(self._keys.partitions))
+                checked = time.monotonic()
+            if self._wanted:
+                await asyncio.sleep(min(max(self.pace.due() - time.monotonic(), 0), _NAP_SECONDS))
+                await self._read(None)
+            else:
+                await self._read(_BLOCK_SECONDS)
+            if self._wanted and time.monotonic() >= self.pace.due():
+                async with self._lock:
+                    await self._work()
+                await self._render()
+
+    async def _read(self, block: float | None) -> None:
+        """Take note of what changed since the last entry read; wait for some at most so many seconds."""
+        milliseconds = None if block is None else int(block * 1000)
+        entries = await self._redis.xread({self._keys.changes: self._position}, count=_ENTRIES, block=milliseconds)
+        for _, messages in entries or ():
+            for identifier, fields in messages:
+                # Who catches up reads beside the one who waits: what both have seen counts once.
+                if _stamp(identifier) > _stamp(self._position):
+                    self._position = identifier
+                    for key, changed in view.decode_any(fields[b"b"]):
+                        self._wanted.setdefault(key, set()).update(changed)
 
     async def _trimmed(self) -> bool:
         """Whether entries that we have not seen may be gone."""
@@ -90,9 +133,13 @@ class Follower:
         return self._position != b"0-0" and _stamp(first[0][0]) > _stamp(self._position)
 
     async def _load(self) -> None:
+        self.loaded = False
         generation = await self._redis.get(self._keys.generation)
         last = await self._redis.xrevrange(self._keys.changes, count=1)
         self._position = last[0][0] if last else b"0-0"
+        self._wanted.clear()
+        self._hours.clear()
+        self.heartbeats.clear()
         self._board.clear()
         buckets = 0
         async for key in self._redis.scan_iter(match=_literal(self._keys.cells("", 0)[:-2]) + "*", count=_PAGE):
@@ -105,23 +152,41 @@ class Follower:
         self._reference(await self._redis.hgetall(self._keys.reference))
         self._heartbeats(await self._redis.hgetall(self._keys.partitions))
         self._generation, self.loaded = generation, True
-        self._moved()
+        self.version += 1
         log.info("the view is loaded", buckets=buckets, parts=self._board.parts.count)
 
-    async def _apply(self, entries: list[Any]) -> None:
-        wanted: dict[str, set[bytes]] = {}
-        for _, messages in entries:
-            for identifier, fields in messages:
-                self._position = identifier
-                for key, changed in view.decode_any(fields[b"b"]):
-                    wanted.setdefault(key, set()).update(changed)
-        async with self._redis.pipeline(transaction=False) as pipe:
-            names = [(key, sorted(fields)) for key, fields in wanted.items() if fields]
-            for key, fields in names:
-                pipe.hmget(key, fields)
-            for (key, fields), values in zip(names, await pipe.execute(), strict=True):
-                self._changed(key, dict(zip(fields, values, strict=True)))
-        self._moved()
+    async def _work(self, *, hours: bool = False) -> None:
+        """Fetch what changed. The running hour's cells can wait: no window holds them before tomorrow."""
+        wanted, self._wanted = self._wanted, {}
+        running = int(self._clock()) - 2 * _HOUR
+        for key in [key for key in wanted if _hour(self._keys, key) > running]:
+            self._hours.setdefault(key, set()).update(wanted.pop(key))
+        for key in [key for key in self._hours if hours or _hour(self._keys, key) <= running]:
+            wanted.setdefault(key, set()).update(self._hours.pop(key))
+        if not wanted:
+            return
+        began = time.perf_counter()
+        try:
+            for pages in _pages(wanted):
+                pipe = self._redis.pipeline(transaction=False)
+                for key, fields in pages:
+                    pipe.hmget(key, fields)
+                values = await pipe.execute()
+                for (key, fields), found in zip(pages, values, strict=True):
+                    self._changed(key, dict(zip(fields, found, strict=True)))
+        except BaseException:
+            for key, missed in wanted.items():
+                self._wanted.setdefault(key, set()).update(missed)
+            raise
+        self.pace.worked(time.monotonic(), time.perf_counter() - began)
+        self.version += 1
+
+    async def _render(self) -> None:
+        """Render ahead of whoever looks next, without keeping others waiting."""
+        began = time.perf_counter()
+        while not self._board.refresh(self._clock(), most=_RENDER_AT_ONCE):  # noqa: ASYNC110 - gives way, waits for nothing
+            await asyncio.sleep(0)
+        self.pace.rendered(time.perf_counter() - began)
 
     def _changed(self, key: str, values: dict[bytes, bytes | None]) -> None:
         bucket = self._keys.bucket(key)
@@ -156,9 +221,26 @@ class Follower:
         for raw, value in values.items():
             self.heartbeats[int(raw)] = view.decode_any(view.split(value)[1])
 
-    def _moved(self) -> None:
-        self.version += 1
-        self.changed.set()
+
+def _hour(keys: view.Keys, key: str) -> int:
+    """Unix second at which an hour cell starts; 0 for any other key."""
+    bucket = keys.bucket(key)
+    return bucket[1] if bucket is not None and bucket[0] == "h" else 0
+
+
+def _pages(wanted: dict[str, set[bytes]]) -> list[list[tuple[str, list[bytes]]]]:
+    """Requests, so many fields at once that neither side stalls."""
+    found: list[list[tuple[str, list[bytes]]]] = [[]]
+    room = _FIELDS
+    for key, fields in wanted.items():
+        ordered = sorted(fields)
+        while ordered:
+            found[-1].append((key, ordered[:room]))
+            ordered, room = ordered[room:], room - len(ordered[:room])
+            if not room:
+                found.append([])
+                room = _FIELDS
+    return [page for page in found if page]
 
 
 def _stamp(identifier: bytes) -> tuple[int, int]:

@@ -1,6 +1,7 @@
 """The exporter's HTTP face: /metrics for Prometheus, JSON and the wall for people, health for supervisors."""
 
 import asyncio
+import gzip
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -28,6 +29,8 @@ from metrics.settings import ExporterSettings
 log = structlog.get_logger(__name__)
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
 OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
+_SMALL = 2_000_000
+_WORTH_PACKING = 4_000
 _PUSH_SECONDS = 0.25
 _PING_SECONDS = 15
 _WALL = Path(str(files("metrics.exporter") / "wall"))
@@ -86,8 +89,8 @@ class Exporter:
             return f"the owner of a partition has been silent for {age:.0f} s"
         return ""
 
-    def metrics(self, openmetrics: bool) -> bytes:
-        """The whole exposition; sales numbers only while they can be vouched for."""
+    def metrics(self, openmetrics: bool) -> list[bytes]:
+        """The whole exposition in chunks; sales numbers only while they can be vouched for."""
         now, began = self.clock(), time.perf_counter()
         follower = self.follower
         chunks = [] if self.problem() else self.board.exposition(now)
@@ -95,11 +98,11 @@ class Exporter:
         own = own_numbers(self.board, now, follower.age(), follower.connected, len(follower.heartbeats))
         own |= {service.SCRAPE_SECONDS: [((), self._seconds)], service.SCRAPE_OK: [((), 1.0)]}
         about = own_text(own) + generate_latest(self._registry).decode()
-        return b"".join([*chunks, _finish(about, openmetrics)])
+        return [*chunks, _finish(about, openmetrics)]
 
-    def metrics_at(self, at: float, openmetrics: bool) -> bytes:
+    def metrics_at(self, at: float, openmetrics: bool) -> list[bytes]:
         """The calendar windows as they stood. Raises WindowError."""
-        return b"".join([*self.board.exposition_at(at, self.clock()), _finish("", openmetrics)])
+        return [*self.board.exposition_at(at, self.clock()), _finish("", openmetrics)]
 
 
 def _finish(about: str, openmetrics: bool) -> bytes:
@@ -114,6 +117,23 @@ def _finish(about: str, openmetrics: bool) -> bytes:
         else:
             lines.append(line)
     return "\n".join([*lines, "# EOF\n"]).encode()
+
+
+def _answer(chunks: list[bytes], kind: str, encodings: str) -> Response:
+    """Small texts compressed when asked for; large ones as they are: packing would cost more than it saves."""
+    size = sum(map(len, chunks))
+    if size > _SMALL:
+
+        async def send() -> AsyncIterator[bytes]:
+            for chunk in chunks:
+                yield chunk
+
+        return StreamingResponse(send(), media_type=kind, headers={"content-length": str(size)})
+    content = b"".join(chunks)
+    if "gzip" in encodings and size > _WORTH_PACKING:
+        packed = gzip.compress(content, compresslevel=1, mtime=0)
+        return Response(packed, media_type=kind, headers={"content-encoding": "gzip", "vary": "accept-encoding"})
+    return Response(content, media_type=kind)
 
 
 def moment(value: str | None) -> float | None:
@@ -160,8 +180,11 @@ def _prometheus(app: FastAPI, exporter: Exporter) -> None:
     async def metrics(request: Request, at: At = None) -> Response:
         openmetrics = "application/openmetrics-text" in request.headers.get("accept", "")
         then = moment(at)
-        content = exporter.metrics(openmetrics) if then is None else exporter.metrics_at(then, openmetrics)
-        return Response(content, media_type=OPENMETRICS if openmetrics else TEXT)
+        if then is None:
+            exporter.follower.pace.looked(time.monotonic())
+        await exporter.follower.catch_up(hours=then is not None)
+        chunks = exporter.metrics(openmetrics) if then is None else exporter.metrics_at(then, openmetrics)
+        return _answer(chunks, OPENMETRICS if openmetrics else TEXT, request.headers.get("accept-encoding", ""))
 
     @app.get("/healthz", summary="Alive")
     async def alive() -> dict[str, str]:
@@ -188,6 +211,7 @@ def _json(app: FastAPI, exporter: Exporter, explainer: Explainer | None) -> None
         then, now = moment(at), exporter.clock()
         if then is not None and window not in CALENDAR_WINDOWS:
             raise WindowError("at= gives calendar windows only: day, week, month, quarter or year")
+        await exporter.follower.catch_up(hours=then is not None)
         if problem := exporter.problem():
             return JSONResponse({"detail": problem}, 503)
         numbers = api.Numbers(exporter.board, now, then)
@@ -221,6 +245,7 @@ def _wall(app: FastAPI, exporter: Exporter) -> None:
     async def live(level: Level = Level.COMPANY, id: str = "", window: str = "day") -> JSONResponse:  # noqa: A002 - the query's name
         if window not in CALENDAR_WINDOWS:
             raise WindowError(f"window={window!r} is not on the wall; use one of {', '.join(CALENDAR_WINDOWS)}")
+        await exporter.follower.catch_up()
         found = api.live(exporter.board, exporter.clock(), level, id, window)
         problem = exporter.problem()
         fresh = not problem and exporter.follower.connected
@@ -243,12 +268,16 @@ def _wall(app: FastAPI, exporter: Exporter) -> None:
 
 async def _events(follower: Follower) -> AsyncIterator[str]:
     seen, quiet = -1, 0.0
-    while True:
-        if follower.version != seen:
-            seen, quiet = follower.version, 0.0
-            yield f"event: changed\ndata: {seen}\n\n"
-        elif quiet >= _PING_SECONDS:
-            quiet = 0.0
-            yield ": ping\n\n"
-        await asyncio.sleep(_PUSH_SECONDS)
-        quiet += _PUSH_SECONDS
+    follower.pace.watchers += 1
+    try:
+        while True:
+            if follower.version != seen:
+                seen, quiet = follower.version, 0.0
+                yield f"event: changed\ndata: {seen}\n\n"
+            elif quiet >= _PING_SECONDS:
+                quiet = 0.0
+                yield ": ping\n\n"
+            await asyncio.sleep(_PUSH_SECONDS)
+            quiet += _PUSH_SECONDS
+    finally:
+        follower.pace.watchers -= 1

@@ -1,0 +1,186 @@
+"""The exporter on a real Redis: what a worker writes is shown at once, and every loss heals by itself."""
+
+import asyncio
+import time
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+
+import httpx
+import pytest
+from redis.asyncio import Redis
+
+from metrics import view
+from metrics.exporter.board import Board
+from metrics.exporter.follow import Follower
+from metrics.exporter.server import Exporter, create_app
+from metrics.measure import key
+from metrics.settings import ExporterSettings
+from streams.sink import RedisSink
+from tests.support.servers import redis_server
+
+pytestmark = pytest.mark.integration
+
+
+def today() -> int:
+    return datetime.now(UTC).toordinal()
+
+
+class Floor:
+    """A worker's side of the view, and the exporter's endpoints."""
+
+    def __init__(self, url: str, app_id: str) -> None:
+        self.keys = view.Keys(app_id)
+        self.sink = RedisSink(url, app_id)
+        self.settings = ExporterSettings(_env_file=None, app_id=app_id)
+        self.redis = Redis.from_url(url)
+        self.board = Board(self.settings)
+        self.follower = Follower(self.board, self.redis, app_id)
+        self.exporter = Exporter(self.settings, self.board, self.follower)
+        self.fence = 0
+
+    async def work(self, calls: int, kind: str = "d", bucket: int | None = None, partition: int = 0) -> None:
+        """Calls of one manager in one part, as a worker writes them."""
+        self.fence += 1
+        part = view.encode_part({key("c", "inbound", "answered"): calls}) if calls else b""
+        cells = self.keys.cells(kind, today() if bucket is None else bucket)
+        await self.sink.write({cells: {view.field(partition, "m-1", "north"): view.fenced(self.fence, part)}})
+
+    async def beat(self, ago: float = 0.0, count: int = 1) -> None:
+        """The heartbeat of partition 0."""
+        beat = view.encode_any({"at": int((time.time() - ago) * 1000), "count": count, "time": 0, "worker": "w"})
+        self.fence += 1
+        hashes = {self.keys.partitions: {b"0": view.fenced(self.fence, beat)}}
+        await self.sink.write(hashes, quiet=[self.keys.partitions])
+
+    async def shown(self, client: httpx.AsyncClient, **query: str) -> float | None:
+        """Calls of today on /metrics; None when there is no such sample."""
+        text = (await client.get("/metrics", params=query)).text
+        for line in text.splitlines():
+            if line.startswith("sales_calls{") and 'window="day",period="current"' in line:
+                return float(line.rsplit(" ", 1)[1])
+        return None
+
+    async def eventually(self, client: httpx.AsyncClient, calls: float | None) -> None:
+        """Wait until so many calls are shown."""
+        async with asyncio.timeout(10):
+            while await self.shown(client) != calls:
+                await asyncio.sleep(0.02)
+
+
+@asynccontextmanager
+async def running(url: str, app_id: str):
+    floor = Floor(url, app_id)
+    app = create_app(floor.exporter)
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://exporter") as client,
+    ):
+        yield floor, client
+    await floor.sink.close()
+    await floor.redis.aclose()
+
+
+async def test_what_a_worker_writes_is_shown_at_once(redis_url, app_id):
+    """The first scrape after a write has it, whatever the pace; a part that goes takes its sample with it."""
+    async with running(redis_url, app_id) as (floor, client):
+        await floor.sink.generation()
+        await floor.beat()
+        await floor.work(1)
+        await floor.eventually(client, 1)
+        for calls in range(2, 30):
+            await floor.work(calls)
+            assert await floor.shown(client) == calls
+        await floor.work(0)
+        assert await floor.shown(client) is None
+
+
+async def test_a_flushed_redis_heals(redis_url, app_id):
+    """Another generation: what was held is dropped, and what workers write again is shown."""
+    async with running(redis_url, app_id) as (floor, client):
+        await floor.sink.generation()
+        await floor.beat()
+        await floor.work(3)
+        await floor.eventually(client, 3)
+        async for name in floor.redis.scan_iter(match="{" + app_id + "}*"):
+            await floor.redis.delete(name)
+        await floor.sink.generation()
+        await floor.beat()
+        await floor.work(5, partition=1)
+        await floor.eventually(client, 5)
+
+
+async def test_changes_that_were_trimmed_away_are_read_from_the_hashes(redis_url, app_id):
+    """Entries gone before they were read: everything is read again."""
+    async with running(redis_url, app_id) as (floor, client):
+        await floor.sink.generation()
+        await floor.beat()
+        await floor.work(1)
+        await floor.eventually(client, 1)
+        pipeline = floor.redis.pipeline(transaction=True)
+        part = view.encode_part({key("c", "inbound", "answered"): 9})
+        pipeline.hset(floor.keys.cells("d", today()), view.field(0, "m-1", "north"), view.fenced(99, part))
+        pipeline.xadd(floor.keys.changes, {"b": view.encode_any([])}, maxlen=1, approximate=False)
+        pipeline.xadd(floor.keys.changes, {"b": view.encode_any([])}, maxlen=1, approximate=False)
+        await pipeline.execute()
+        await floor.eventually(client, 9)
+
+
+async def test_the_running_hour_is_there_when_asked_for(redis_url, app_id):
+    """Live windows leave the running hour's cells aside; ?at= has them all the same."""
+    async with running(redis_url, app_id) as (floor, client):
+        await floor.sink.generation()
+        await floor.beat()
+        await floor.work(1)
+        await floor.eventually(client, 1)
+        now = int(time.time())
+        await floor.work(4, "h", now // 3600 * 3600)
+        assert await floor.shown(client, at=datetime.fromtimestamp(now, UTC).isoformat()) == 4
+        assert await floor.shown(client) == 1
+
+
+async def test_numbers_are_withheld_while_nobody_vouches_for_them(redis_url, app_id):
+    """A silent partition, or one that never reported: no sales families, readyz says why, the age is shown."""
+    async with running(redis_url, app_id) as (floor, client):
+        await floor.sink.generation()
+        await floor.beat(ago=120)
+        await floor.work(1)
+        async with asyncio.timeout(10):
+            while floor.follower.version == 0:
+                await asyncio.sleep(0.02)
+        text = (await client.get("/metrics")).text
+        assert "sales_calls{" not in text
+        assert "sales_view_age_seconds 1" in text
+        ready = await client.get("/readyz")
+        assert (ready.status_code, "silent" in ready.json()["status"]) == (503, True)
+        await floor.beat(count=2)
+        async with asyncio.timeout(10):
+            while "partitions [1]" not in (await client.get("/readyz")).json()["status"]:
+                await asyncio.sleep(0.05)
+        await floor.beat()
+        await floor.eventually(client, 1)
+        assert (await client.get("/readyz")).status_code == 200
+
+
+async def test_redis_may_come_late_and_go(tmp_path, app_id):
+    """No Redis at the start, then one, then none: the exporter answers all the time and says what is wrong."""
+    server = redis_server(tmp_path)
+    server.start()
+    url = server.url
+    server.stop()
+    async with running(url, app_id) as (floor, client):
+        assert (await client.get("/healthz")).status_code == 200
+        assert (await client.get("/readyz")).status_code == 503
+        assert "sales_view_up 0.0" in (await client.get("/metrics")).text
+        server.start()
+        try:
+            await floor.sink.generation()
+            await floor.beat()
+            await floor.work(2)
+            await floor.eventually(client, 2)
+            assert "sales_view_up 1.0" in (await client.get("/metrics")).text
+        finally:
+            server.stop()
+        async with asyncio.timeout(15):
+            while "sales_view_up 0.0" not in (await client.get("/metrics")).text:
+                await asyncio.sleep(0.1)
+        assert (await client.get("/readyz")).status_code == 503
