@@ -23,7 +23,6 @@ BEHIND, SETTLED = 0.2, 0.25
 OVERDUE = 0.3
 
 TEAM = Level.TEAM
-_OPEN = f"{service.WORKING_NOW.name} == 1"
 _URL = "?var-team={{ $labels.team }}"
 _SHARE = "{{ $value | humanizePercentage }}"
 
@@ -37,8 +36,9 @@ def _previous(title: str, window: str) -> str:
 
 
 def working(condition: str) -> str:
-    """A condition by team that holds only while the team works."""
-    return f"({condition})\nand on (team) ({_OPEN})"
+    """A condition by team that holds only while the team works; a team without hours of its own, while anybody does."""
+    hours = service.WORKING_NOW.name
+    return f"({condition})\nunless on (team) ({hours} == 0)\nand on () ({hours} == 1)"
 
 
 def _waiting(channel: str, look: Look, wait: str, severity: str) -> Alert:
