@@ -1,4 +1,4 @@
-"""What the exporter holds of the view: every part of every bucket, packed, as most of them rest for years."""
+"""What the exporter holds of the view: every part of every bucket, most of them packed, as they rest for years."""
 
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
@@ -53,7 +53,8 @@ class Parts:
 
     def __init__(self, zone: ZoneInfo, base: str) -> None:
         self._zone = zone
-        self._parts: dict[Bucket, dict[Field, bytes]] = {}
+        self._parts: dict[Bucket, dict[Field, Part | bytes]] = {}
+        self._newest: dict[str, int] = {}
         self._fields: dict[Field, Field] = {}
         self._days: dict[Bucket, int] = {}
         self.items = Items(base)
@@ -66,30 +67,25 @@ class Parts:
         """Replace one part (an empty one removes it); say what that changes, None when nothing."""
         held = self._parts.get(bucket)
         raw = held.get(field) if held is not None else None
-        names = self.items.names
-        try:
-            new = {names[name]: value for name, value in part.items()}
-        except KeyError:
-            new = {self.items.number(name): value for name, value in part.items()}
-        if raw is None:
-            deltas = list(new.items())
-        else:
-            old = unpack(raw)
-            deltas = [(n, value - gone) for n, value in new.items() if value != (gone := old.pop(n, 0))]
-            deltas += [(n, -value) for n, value in old.items()]
-        if not deltas:
+        old: Part = {} if raw is None else self._named(raw)
+        changed = [(name, value) for name, value in part.items() if old.get(name) != value]
+        gone = [name for name in old if name not in part]
+        if not (changed or gone):
             return None
-        self._store(bucket, field, pack(new) if new else b"", raw)
+        names, number, before = self.items.names, self.items.number, old.get
+        deltas = [(names[name] if name in names else number(name), value - before(name, 0)) for name, value in changed]
+        deltas += [(names[name], -old[name]) for name in gone]
+        self._store(bucket, field, part, raw)
         if not self.items.special.isdisjoint([n for n, _ in deltas]):
             self._count_money(bucket, deltas)
             deltas = self._shown(bucket, deltas)
         return Change(bucket, (field.manager, field.team), deltas)
 
-    def _store(self, bucket: Bucket, field: Field, raw: bytes, old: bytes | None) -> None:
-        if raw:
+    def _store(self, bucket: Bucket, field: Field, part: Part, old: Part | bytes | None) -> None:
+        if part:
             # Fields repeat in every bucket: one object serves them all.
             field = self._fields.setdefault(field, field)
-            self._parts.setdefault(bucket, {})[field] = raw
+            self._parts.setdefault(bucket, {})[field] = part if self._is_busy(bucket) else self._packed(part)
             self.count += old is None
         else:
             held = self._parts[bucket]
@@ -99,10 +95,37 @@ class Parts:
                 del self._parts[bucket]
                 self._days.pop(bucket, None)
 
+    def _is_busy(self, bucket: Bucket) -> bool:
+        """Whether a bucket is the newest of its kind: what changes all the time is quicker unpacked."""
+        kind, number = bucket
+        newest = self._newest.get(kind)
+        if newest is None or number > newest:
+            self._newest[kind] = number
+            if newest is not None:
+                held = self._parts.get((kind, newest), {})
+                for field, part in held.items():
+                    held[field] = self._packed(part)
+            return True
+        return number == newest
+
+    def _packed(self, part: Part | bytes) -> bytes:
+        return part if isinstance(part, bytes) else pack(self._numbered(part))
+
+    def _named(self, part: Part | bytes) -> Part:
+        if isinstance(part, bytes):
+            items = self.items.all
+            return {items[n].measure: value for n, value in unpack(part).items()}
+        return part
+
+    def _numbered(self, part: Part | bytes) -> dict[int, int]:
+        if isinstance(part, bytes):
+            return unpack(part)
+        names = self.items.names
+        return {names[name]: value for name, value in part.items()}
+
     def part(self, bucket: Bucket, field: Field) -> dict[str, int]:
         """One part by measure; empty when it is not held."""
-        raw = self._parts.get(bucket, {}).get(field)
-        return {self.items.all[n].measure: value for n, value in unpack(raw).items()} if raw else {}
+        return dict(self._named(self._parts.get(bucket, {}).get(field, {})))
 
     def fields(self, bucket: Bucket) -> set[Field]:
         """The parts held of a bucket."""
@@ -116,7 +139,7 @@ class Parts:
         """What a bucket's parts add, part by part."""
         special = self.items.special
         for field, raw in self._parts.get(bucket, {}).items():
-            items = unpack(raw)
+            items = self._numbered(raw)
             deltas = list(items.items())
             if not special.isdisjoint(items):
                 deltas = self._shown(bucket, deltas)

@@ -1,45 +1,114 @@
 // The right-hand column: who waits (ticking), the plan with its pace, the leaderboard.
-import { judge } from "./tiles.js";
-import { percent, show, ticking, word } from "./words.js";
+import { hrefOf } from "./address.js";
+import { arrow, change, show, ticking } from "./format.js";
+import { judge, text } from "./tiles.js";
+import { word } from "./words.js";
 
-const escape = (value) => String(value).replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`);
-const put = (node, html) => { if (node.dataset.html !== html) { node.dataset.html = html; node.innerHTML = html; } };
-const ROWS = 8;
+const CHANNELS = { call: "☎", chat: "✉" }, UNKNOWN = "unknown";
+const ON_A_PHONE = matchMedia("(max-width: 900px)"), ROWS_ON_A_PHONE = 8, ROW_REM = 2;
 
-export function drawWaiting(root, live) {
-  const targets = live.targets;
-  const of = (channel) => live.waiting.filter((w) => w.channel === channel);
-  const rows = live.waiting.slice(0, ROWS).map((w) =>
-    `<li data-since="${w.since}" data-target="${targets[w.channel]}"><span aria-hidden="true">${w.channel === "call" ? "☎" : "✉"}</span><span class="name">${escape(w.name || w.manager)}${w.team && w.team !== "unknown" ? ` · ${escape(w.team)}` : ""}</span><time></time></li>`);
-  put(root.querySelector(".counts"), ["call", "chat"].map((channel) => `<div data-channel="${channel}"><b>${of(channel).length}</b>${word(`${channel}s`)}</div>`).join(""));
-  put(root.querySelector("ol"), rows.length ? rows.join("") : `<li class="empty" style="display:block">${word("nobody")}</li>`);
+/** How many rows of a list can be seen whole. */
+function capacity(list) {
+  if (ON_A_PHONE.matches) return ROWS_ON_A_PHONE;
+  const row = ROW_REM * parseFloat(getComputedStyle(document.documentElement).fontSize);
+  return Math.max(1, Math.floor((list.clientHeight + 1) / row));
 }
 
-/** Each second: how long each client has waited, by the server's clock. */
+/** Fill a list in place, so that neither focus nor anything else moves; what does not fit is counted in the last row. */
+function fill(list, items, empty, html, draw) {
+  const most = list.capacity ??= capacity(list);
+  const shown = items.length > most ? items.slice(0, Math.max(0, most - 1)) : items;
+  const kinds = [...shown.map(() => "row"), ...(items.length > shown.length ? ["rest"] : []), ...(items.length ? [] : ["empty"])];
+  kinds.forEach((kind, index) => {
+    let node = list.children[index];
+    if (node?.dataset.kind !== kind) {
+      const fresh = document.createElement("li");
+      fresh.dataset.kind = kind;
+      if (kind === "row") fresh.innerHTML = html;
+      if (node) node.replaceWith(fresh); else list.append(fresh);
+      node = fresh;
+    }
+    if (kind === "row") draw(node, shown[index], index);
+    else text(node, kind === "empty" ? empty : `+ ${items.length - shown.length} ${word("more")}`);
+  });
+  while (list.children.length > kinds.length) list.lastElementChild.remove();
+}
+
+/** After the screen's size changed: how much fits is measured again. */
+export function remeasure(...roots) {
+  for (const root of roots) delete root.querySelector("ol").capacity;
+}
+
+const named = (who) => (who.manager === UNKNOWN || who.id === UNKNOWN ? word("unassigned") : who.name || who.manager || who.id);
+
+function link(node, level, id, label) {
+  const href = id === UNKNOWN ? null : hrefOf({ level, id });
+  if (node.getAttribute("href") !== href) if (href) node.setAttribute("href", href); else node.removeAttribute("href");
+  text(node, label);
+}
+
+export function drawWaiting(root, live) {
+  for (const node of root.querySelectorAll(".counts [data-channel]")) {
+    const mine = live.waiting.filter((w) => w.channel === node.dataset.channel);
+    text(node.children[0], live.problem ? "–" : String(mine.length));
+    text(node.children[1], word(`${node.dataset.channel}s`));
+  }
+  fill(root.querySelector("ol"), live.waiting, word(live.problem ? "nothing" : "nobody"), '<span class="sign" role="img"></span><a class="name"></a><time></time>', (row, w) => {
+    row.dataset.since = w.since;
+    row.dataset.target = live.targets[w.channel];
+    text(row.children[0], CHANNELS[w.channel] ?? "");
+    row.children[0].setAttribute("aria-label", word(`${w.channel}s`));
+    link(row.children[1], "manager", w.manager, named(w) + (w.team && w.team !== UNKNOWN ? ` · ${w.team}` : ""));
+  });
+}
+
+/** Each second: how long each client has waited, by the server's clock, and how many too long. */
 export function tickWaiting(root, live, now) {
   for (const row of root.querySelectorAll("li[data-since]")) {
     const waited = now - Number(row.dataset.since);
-    row.querySelector("time").textContent = ticking(waited);
+    text(row.lastElementChild, ticking(waited));
     row.dataset.over = waited > Number(row.dataset.target) ? "1" : "0";
   }
-  for (const count of root.querySelectorAll(".counts [data-channel]")) {
-    const late = live.waiting.some((w) => w.channel === count.dataset.channel && now - w.since > live.targets[w.channel]);
-    count.dataset.over = late ? "1" : "0";
+  for (const node of root.querySelectorAll(".counts [data-channel]")) {
+    const late = live.waiting.filter((w) => w.channel === node.dataset.channel && now - w.since > live.targets[w.channel]).length;
+    node.dataset.over = late ? "1" : "0";
+    text(node.children[2], late ? `${late} ${word("late")}` : "");
   }
 }
 
 export function drawPlan(root, live) {
-  const rows = live.plan.filter((p) => p.measure === "won_amount" && p.target > 0).map((p) => {
+  const bars = root.querySelector(".bars"), plans = live.plan.filter((p) => p.measure === "won_amount" && p.target > 0);
+  if (!plans.length) {
+    bars.innerHTML = '<p class="empty"></p>';
+    text(bars.firstChild, word(live.problem ? "nothing" : "noplan"));
+    return;
+  }
+  if (bars.querySelectorAll(".bar").length !== plans.length) {
+    bars.innerHTML = '<div class="bar" role="img"><span></span><span class="track"><i></i><u></u></span><b></b><small></small><small></small></div>'.repeat(plans.length);
+  }
+  plans.forEach((p, index) => {
+    const bar = bars.children[index], [name, track, percent, done, ahead] = bar.children;
     const actual = p.actual ?? 0, share = actual / p.target, pace = (p.to_date ?? 0) / p.target;
-    const forecast = p.to_date ? (actual / p.to_date) * p.target : null;
-    return `<div class="bar" data-behind="${share < pace ? 1 : 0}"><span>${word(p.window)}</span><span class="track"><i style="width:${Math.min(100, share * 100).toFixed(2)}%"></i><u style="left:${Math.min(99.5, pace * 100).toFixed(2)}%"></u></span><b>${show(share, "percentunit")}</b>` +
-      `<small>${show(actual, "currency")} / ${show(p.target, "currency")}${forecast === null ? "" : ` · ${word("forecast")} ${show(forecast, "currency")}`}</small></div>`;
+    text(name, word(p.window));
+    track.children[0].style.width = `${Math.max(0, Math.min(100, share * 100)).toFixed(2)}%`;
+    track.children[1].style.left = `${Math.min(99.5, pace * 100).toFixed(2)}%`;
+    text(percent, show(share, "percentunit"));
+    text(done, `${show(actual, "currency")} ${word("of")} ${show(p.target, "currency")}`);
+    text(ahead, p.to_date ? `${word("forecast")} ${show((actual / p.to_date) * p.target, "currency")}` : "");
+    bar.dataset.behind = share < pace ? "1" : "0";
+    bar.setAttribute("aria-label", [name, percent, done, ahead].map((node) => node.textContent).join(", "));
   });
-  put(root.querySelector(".bars"), rows.join("") || `<p class="empty">${word("noplan")}</p>`);
 }
 
-export function drawLeaders(root, live) {
-  const rows = live.leaders.slice(0, 10).map((l, i) =>
-    `<li><i>${i + 1}</i><span class="name">${escape(l.name || l.id)}</span><b>${show(l.won ?? 0, "currency")}</b><span class="trend" data-is="${judge(l.trend, "up")}">${l.trend == null ? "" : percent(l.trend)}</span></li>`);
-  put(root.querySelector("ol"), rows.join("") || `<li class="empty" style="display:block">${word("nosales")}</li>`);
+/** `board`: "managers" or "teams"; teams only where the company is shown. */
+export function drawLeaders(root, live, board) {
+  const level = board === "teams" && live.teams?.length ? "team" : "manager";
+  const rows = level === "team" ? live.teams : live.leaders;
+  fill(root.querySelector("ol"), rows, word(live.problem ? "nothing" : "nosales"), '<i></i><a class="name"></a><b></b><span class="trend"></span>', (row, leader, index) => {
+    text(row.children[0], String(index + 1));
+    link(row.children[1], level, leader.id, named(leader));
+    text(row.children[2], show(leader.won, "currency"));
+    text(row.children[3], leader.trend == null ? "" : `${arrow(leader.trend)} ${change(leader.trend)}`);
+    row.children[3].dataset.is = judge(leader.trend, "up");
+  });
 }

@@ -1,82 +1,107 @@
 // The fifteen tiles: which numbers each shows, and how a tile is drawn without moving its neighbours.
-import { percent, show, title, word } from "./words.js";
+import { arrow, change, show } from "./format.js";
+import { title, word } from "./words.js";
 
 const kpi = (id, labels = {}, name = "") => ({ id, labels, name });
 const MONTH = { window: "month" };
+const won = kpi("sales_deals_closed:sum", { outcome: "won" }, "won");
 
+/** `about`: a label value that the title names, as the number is of this alone. `still`: has no trend. */
 export const TILES = [
-  { number: 1, main: kpi("sales_calls:sum"), more: [kpi("sales_meetings:sum", {}, "meetings"), kpi("sales_deals_closed:sum", { outcome: "won" }, "won")] },
-  { number: 2, main: kpi("sales_response_seconds:p50", { channel: "call" }), more: [kpi("sales_response_seconds:p50", { channel: "chat" }, "chat"), kpi("sales_service_level:ratio", { channel: "call" }, "level")] },
-  { number: 3, main: kpi("sales_win:ratio"), more: [kpi("sales_deals_closed:sum", { outcome: "won" }, "won"), kpi("sales_deals_closed:sum", { outcome: "lost" }, "lostDeals")] },
+  { number: 1, main: kpi("sales_calls:sum"), more: [kpi("sales_meetings:sum", {}, "meetings"), won] },
+  { number: 2, main: kpi("sales_response_seconds:p50", { channel: "call" }), about: "calls", more: [kpi("sales_response_seconds:p50", { channel: "chat" }, "chats"), kpi("sales_service_level:ratio", { channel: "call" }, "level")] },
+  { number: 3, main: kpi("sales_win:ratio"), more: [won, kpi("sales_deals_closed:sum", { outcome: "lost" }, "lostDeals")] },
   { number: 4, main: kpi("sales_won_amount:per_manager"), more: [kpi("sales_won_amount:sum", {}, "total"), kpi("sales_revenue_amount:sum", {}, "cash")] },
-  { number: 5, main: kpi("sales_clients_ready:sum"), more: [] },
+  { number: 5, main: kpi("sales_clients_ready:sum"), still: true, more: [] },
   { number: 6, main: kpi("sales_leads_warmed:ratio"), more: [] },
   { number: 7, main: kpi("sales_repeat_deals:sum"), more: [kpi("sales_repeat_amount:sum", {}, "volume"), kpi("sales_repeat_deals:ratio", {}, "share")] },
   { number: 8, main: kpi("sales_rating_score:mean"), more: [] },
   { number: 9, main: kpi("sales_average_check:mean"), more: [] },
   { number: 10, main: kpi("sales_payback:ratio"), more: [] },
-  { number: 11, main: kpi("sales_receivable_amount:sum"), more: [kpi("sales_receivable_overdue:ratio", {}, "overdue"), kpi("sales_receivable:dso_days", {}, "dso")] },
+  { number: 11, main: kpi("sales_receivable_amount:sum"), still: true, more: [kpi("sales_receivable_overdue:ratio", {}, "overdue"), kpi("sales_receivable:dso_days", {}, "dso")] },
   { number: 12, main: kpi("sales_deal_duration_seconds:mean"), more: [kpi("sales_deal_duration_seconds:p50", {}, "median"), kpi("sales_deal_duration_seconds:p90", {}, "p90")] },
   { number: 13, main: kpi("sales_margin:ratio"), more: [kpi("sales_revenue_profit:ratio", {}, "ratio")] },
-  { number: 14, main: kpi("sales_plan_won_amount:growth", MONTH), more: [kpi("sales_plan_won_amount:growth", { window: "quarter" }, "quarter"), kpi("sales_plan_won_amount:growth", { window: "year" }, "year")] },
-  { number: 15, main: kpi("sales_plan_won_amount:ratio", MONTH), more: [kpi("sales_plan_won_amount:left", MONTH, "left"), kpi("sales_plan_won_amount:needed_per_day", MONTH, "need")] },
+  { number: 14, main: kpi("sales_plan_won_amount:growth", MONTH), about: "month", still: true, more: [kpi("sales_plan_won_amount:growth", { window: "quarter" }, "quarter"), kpi("sales_plan_won_amount:growth", { window: "year" }, "year")] },
+  { number: 15, main: kpi("sales_plan_won_amount:ratio", MONTH), about: "month", still: true, more: [kpi("sales_plan_won_amount:left", MONTH, "left"), kpi("sales_plan_won_amount:needed_per_day", MONTH, "need"), kpi("sales_plan_won_amount:forecast", MONTH, "forecast")] },
 ];
+const FACTS = 3, FLASH_MS = 1200;
 
 const matches = (labels, wanted) => Object.entries(wanted).every(([name, value]) => labels[name] === value);
 
-/** Value of a KPI: its one series that carries the wanted labels; the sum when several do and its operation is a sum. */
+/** Value of a KPI: its one series that carries the wanted labels; their sum where it is a sum. Null without the KPI. */
 export function pick(byId, { id, labels }) {
   const record = byId.get(id);
   if (!record) return null;
   const found = record.values.filter((value) => matches(value.labels, labels));
-  if (!found.length) return { record, current: null, previous: null, trend: null };
   if (found.length === 1) return { record, ...found[0] };
-  if (!id.endsWith(":sum")) return { record, ...found[0] };
+  if (!found.length || !id.endsWith(":sum")) return { record, current: null, previous: null, trend: null };
   const add = (key) => found.reduce((sum, value) => (value[key] == null ? sum : (sum ?? 0) + value[key]), null);
   const current = add("current"), previous = add("previous");
   return { record, current, previous, trend: current != null && previous ? current / previous - 1 : null };
 }
 
+/** Whether a change is "good" or "bad"; "" when it is neither. */
 export function judge(trend, better) {
   if (trend == null || Math.abs(trend) < 0.0005 || !better) return "";
   return (trend > 0) === (better === "up") ? "good" : "bad";
 }
 
-const text = (node, value) => { if (node.textContent !== value) node.textContent = value; };
+const unitOf = (record) => (record.id.endsWith(":growth") ? "growth" : record.unit);
+export const nameOf = (tile, record) => title(record) + (tile.about ? ` · ${word(tile.about).toLowerCase()}` : "");
+
+/** Text, and its length for CSS, which makes long text smaller rather than cutting it. */
+export function text(node, value) {
+  if (node.textContent === value) return false;
+  node.textContent = value;
+  node.style.setProperty("--n", Math.max(1, value.length));
+  return true;
+}
 
 export function buildTiles(root, open) {
   root.replaceChildren(...TILES.map((tile) => {
     const node = document.createElement("button");
+    node.type = "button";
     node.className = "tile";
     node.dataset.number = tile.number;
-    node.innerHTML = '<h2></h2><div class="value"></div><div class="more"></div>';
+    const fact = '<span class="fact"><small></small><b></b></span>';
+    node.innerHTML = `<span class="title"></span><span class="value">–</span><span class="more">${fact.repeat(FACTS)}</span>`;
     node.addEventListener("click", () => open(tile));
     return node;
   }));
 }
 
-export function drawTiles(root, live) {
+/** `flash`: whether a number that changed lights up; not when another view was chosen. */
+export function drawTiles(root, live, flash) {
   const byId = new Map(live.kpis.map((record) => [record.id, record]));
-  TILES.forEach((tile, index) => {
-    const node = root.children[index], main = pick(byId, tile.main);
-    if (!main) { text(node.children[0], `${tile.number}`); text(node.children[1], "–"); return; }
-    text(node.children[0], title(main.record));
-    const shown = show(main.current, main.record.unit);
-    if (node.children[1].dataset.shown !== shown) {
-      if (node.children[1].dataset.shown !== undefined) { node.dataset.flash = ""; setTimeout(() => delete node.dataset.flash, 1200); }
-      node.children[1].dataset.shown = shown;
-      node.children[1].textContent = shown;
-    }
-    const rows = [];
-    if (main.trend != null) rows.push(`<span class="trend" data-is="${judge(main.trend, main.record.better)}">${main.trend > 0 ? "▲" : main.trend < 0 ? "▼" : "■"} ${percent(main.trend)}</span>`);
-    for (const extra of tile.more) {
-      const value = pick(byId, extra);
-      if (value && value.current != null) rows.push(`<span>${word(extra.name)} <b>${show(value.current, value.record.unit)}</b></span>`);
-    }
-    const more = rows.join("");
-    if (node.children[2].dataset.html !== more) { node.children[2].dataset.html = more; node.children[2].innerHTML = more; }
-    const label = `${title(main.record)}: ${shown}${main.trend != null ? `, ${percent(main.trend)}` : ""}`;
-    if (node.getAttribute("aria-label") !== label) node.setAttribute("aria-label", label);
-    node.title = main.record.help;
-  });
+  TILES.forEach((tile, index) => drawTile(root.children[index], tile, byId, flash));
+}
+
+function drawTile(node, tile, byId, flash) {
+  const [name, value, more] = node.children, main = pick(byId, tile.main), record = main?.record;
+  if (record) text(name, nameOf(tile, record));
+  const shown = record ? show(main.current, unitOf(record)) : show(null);
+  if (text(value, shown) && flash) light(node);
+  value.dataset.is = record && unitOf(record) === "growth" ? judge(main.current, record.better) : "";
+  const facts = [];
+  if (!tile.still) facts.push([`${word("before")} ${record ? show(main.previous, unitOf(record)) : "–"}`, main?.trend == null ? "–" : `${arrow(main.trend)} ${change(main.trend)}`, judge(main?.trend, record?.better)]);
+  for (const extra of tile.more) {
+    const found = pick(byId, extra);
+    facts.push([word(extra.name).toLowerCase(), found ? show(found.current, unitOf(found.record)) : "–", ""]);
+  }
+  for (let i = 0; i < FACTS; i++) {
+    const [label, number, is] = facts[i] ?? ["", "", ""], cell = more.children[i];
+    text(cell.children[0], label);
+    text(cell.children[1], number);
+    cell.dataset.is = is;
+  }
+  const label = [`${name.textContent}: ${shown}`, ...facts.filter((fact) => fact[1] !== "–").map(([a, b]) => `${a} ${b}`)].join(", ");
+  if (node.getAttribute("aria-label") !== label) node.setAttribute("aria-label", label);
+  const tip = record ? `${record.help}\n${word("explain")}` : "";
+  if (node.title !== tip) node.title = tip;
+}
+
+function light(node) {
+  node.dataset.flash = "";
+  clearTimeout(node.flashTimer);
+  node.flashTimer = setTimeout(() => delete node.dataset.flash, FLASH_MS);
 }

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
@@ -23,6 +24,13 @@ pytestmark = pytest.mark.integration
 
 def today() -> int:
     return datetime.now(UTC).toordinal()
+
+
+async def eventually(condition: Callable[[], Awaitable[bool]], seconds: float = 15) -> None:
+    """Wait until a condition holds."""
+    async with asyncio.timeout(seconds):
+        while not await condition():  # noqa: ASYNC110 - what happens elsewhere sets no event
+            await asyncio.sleep(0.02)
 
 
 class Floor:
@@ -62,9 +70,16 @@ class Floor:
 
     async def eventually(self, client: httpx.AsyncClient, calls: float | None) -> None:
         """Wait until so many calls are shown."""
-        async with asyncio.timeout(10):
-            while await self.shown(client) != calls:
-                await asyncio.sleep(0.02)
+
+        async def seen() -> bool:
+            return await self.shown(client) == calls
+
+        await eventually(seen)
+
+
+async def holds(client: httpx.AsyncClient, path: str, text: str) -> bool:
+    """Whether an answer has some text."""
+    return text in (await client.get(path)).text
 
 
 @asynccontextmanager
@@ -144,18 +159,14 @@ async def test_numbers_are_withheld_while_nobody_vouches_for_them(redis_url, app
         await floor.sink.generation()
         await floor.beat(ago=120)
         await floor.work(1)
-        async with asyncio.timeout(10):
-            while floor.follower.version == 0:
-                await asyncio.sleep(0.02)
+        await eventually(lambda: holds(client, "/metrics", "sales_view_age_seconds"))
         text = (await client.get("/metrics")).text
         assert "sales_calls{" not in text
         assert "sales_view_age_seconds 1" in text
         ready = await client.get("/readyz")
         assert (ready.status_code, "silent" in ready.json()["status"]) == (503, True)
         await floor.beat(count=2)
-        async with asyncio.timeout(10):
-            while "partitions [1]" not in (await client.get("/readyz")).json()["status"]:
-                await asyncio.sleep(0.05)
+        await eventually(lambda: holds(client, "/readyz", "partitions [1]"))
         await floor.beat()
         await floor.eventually(client, 1)
         assert (await client.get("/readyz")).status_code == 200
@@ -180,7 +191,5 @@ async def test_redis_may_come_late_and_go(tmp_path, app_id):
             assert "sales_view_up 1.0" in (await client.get("/metrics")).text
         finally:
             server.stop()
-        async with asyncio.timeout(15):
-            while "sales_view_up 0.0" not in (await client.get("/metrics")).text:
-                await asyncio.sleep(0.1)
+        await eventually(lambda: holds(client, "/metrics", "sales_view_up 0.0"))
         assert (await client.get("/readyz")).status_code == 503

@@ -1,0 +1,74 @@
+// When to ask for numbers: as the exporter says that they changed, now and then in any case, and never in a hidden tab.
+const POLL_MS = 5000, LOST_MS = 1000, AGAIN_MS = 2000, LEAST_MS = 400, MOST_MS = 4000, TIMEOUT_MS = 8000;
+
+export class Connection {
+  /** url: () => what to ask. take(json): what came. lost(): no answer. */
+  constructor({ url, take, lost }) {
+    Object.assign(this, { url, take, lost });
+    this.source = this.timer = this.busy = null;
+    this.asked = this.took = 0;
+    this.again = this.isLost = false;
+  }
+
+  start() {
+    document.addEventListener("visibilitychange", () => (document.hidden ? this.pause() : this.resume()));
+    setInterval(() => {
+      if (!document.hidden && Date.now() - this.asked > (this.isLost ? LOST_MS : POLL_MS)) this.refresh();
+    }, 500);
+    if (!document.hidden) this.resume();
+  }
+
+  resume() {
+    this.listen();
+    this.refresh();
+  }
+
+  pause() {
+    this.source?.close();
+    this.source = null;
+    clearTimeout(this.timer);
+    this.timer = null;
+  }
+
+  listen() {
+    this.source?.close();
+    const source = this.source = new EventSource("api/v1/stream");
+    source.addEventListener("changed", () => this.soon());
+    source.addEventListener("error", () => {
+      this.soon();
+      // A browser gives up on answers that are no stream (a proxy's error page); a wall must not.
+      if (source.readyState === EventSource.CLOSED) setTimeout(() => { if (this.source === source) this.listen(); }, AGAIN_MS);
+    });
+  }
+
+  /** Ask, but leave the exporter three times the time that its last answer took. */
+  soon() {
+    if (this.timer || document.hidden) return;
+    const pause = Math.min(MOST_MS, Math.max(LEAST_MS, 3 * this.took));
+    this.timer = setTimeout(() => { this.timer = null; this.refresh(); }, Math.max(0, this.asked + pause - Date.now()));
+  }
+
+  /** Ask now. While an answer is under way, another is asked for after it: the view may have changed meanwhile. */
+  async refresh() {
+    if (this.busy) { this.again = true; return this.busy; }
+    this.busy = this.ask();
+    await this.busy;
+    this.busy = null;
+    if (this.again) { this.again = false; await this.refresh(); }
+  }
+
+  async ask() {
+    const began = this.asked = Date.now(), url = this.url();
+    try {
+      const answer = await fetch(url, { cache: "no-store", signal: AbortSignal.timeout(TIMEOUT_MS) });
+      if (!answer.ok) throw new Error(answer.statusText);
+      const found = await answer.json();
+      this.took = Date.now() - began;
+      this.isLost = false;
+      if (url === this.url()) this.take(found); else this.again = true;
+    } catch (error) {
+      if (error instanceof TypeError || error instanceof DOMException || error instanceof SyntaxError || error.message !== undefined) this.isLost = true;
+      this.lost();
+    }
+  }
+}
