@@ -21,11 +21,14 @@ def add(sums: Sums, credit: Credit, deltas: Deltas, sign: int = 1) -> None:
     if mine is None:
         mine = sums[credit] = {}
     for number, value in deltas:
-        changed = mine.get(number, 0) + sign * value
-        if changed:
-            mine[number] = changed
+        if number in mine:
+            changed = mine[number] + sign * value
+            if changed:
+                mine[number] = changed
+            else:
+                del mine[number]
         else:
-            mine.pop(number, None)
+            mine[number] = sign * value
     if not mine:
         del sums[credit]
 
@@ -69,27 +72,19 @@ class Aggregates:
     def change(self, change: Change) -> None:
         """Let a changed part move every window that holds its bucket."""
         bucket, credit, deltas = change
-        bits, mask = self._parts.items.bits, 0
-        for number, _ in deltas:
-            mask |= bits[number]
         if bucket[0] == "o":
             add(self.open, credit, deltas)
-            self._touch(NOW, credit, mask)
+            bits = self._parts.items.bits
+            for number, _ in deltas:
+                self._touch(NOW, credit, bits[number])
             return
         holders = self._holders.get(bucket)
         if holders is None:
             holders = self._holders[bucket] = [
-                (slot, carries(window.name)) for slot, window in self._windows.items() if window.holds(*bucket)
+                (slot, 1) for slot, window in self._windows.items() if window.holds(*bucket)
             ]
-        for slot, carried in holders:
-            if mask & ~carried:
-                if mask & carried:
-                    chosen = [delta for delta in deltas if bits[delta[0]] & carried]
-                    add(self.sums[slot], credit, chosen)
-                    self._touch(slot, credit, mask & carried)
-            else:
-                add(self.sums[slot], credit, deltas)
-                self._touch(slot, credit, mask)
+        if holders:
+            self._spread(holders, credit, deltas)
 
     def _touch(self, slot: Slot, credit: Credit, mask: int) -> None:
         dirty = self.dirty[slot]
@@ -131,21 +126,31 @@ class Aggregates:
             self._shift(moved)
 
     def _shift(self, moved: list[tuple[Slot, Window | None, Window]]) -> None:
-        bits = self._parts.items.bits
+        # Buckets that move alike are added up first, then go into each of their windows as one.
+        alike: dict[tuple[tuple[Slot, int], ...], list[Bucket]] = {}
         for bucket in self._parts.buckets():
             into = []
             for slot, old, new in moved:
                 held = new.holds(*bucket)
                 if held != (old is not None and old.holds(*bucket)):
-                    into.append((slot, self.sums[slot], carries(new.name), 1 if held else -1))
-            if not into:
-                continue
-            for credit, deltas in self._parts.of(bucket):
-                mask = 0
-                for number, _ in deltas:
-                    mask |= bits[number]
-                for slot, sums, carried, sign in into:
-                    chosen = deltas if not mask & ~carried else [d for d in deltas if bits[d[0]] & carried]
-                    if chosen:
-                        add(sums, credit, chosen, sign)
-                        self._touch(slot, credit, mask & carried)
+                    into.append((slot, 1 if held else -1))
+            if into:
+                alike.setdefault(tuple(into), []).append(bucket)
+        for where, buckets in alike.items():
+            gathered: Sums = {}
+            for bucket in buckets:
+                for credit, deltas in self._parts.of(bucket):
+                    add(gathered, credit, deltas)
+            for credit, items in gathered.items():
+                self._spread(where, credit, list(items.items()))
+
+    def _spread(self, where: Iterable[tuple[Slot, int]], credit: Credit, deltas: Deltas) -> None:
+        bits, mask = self._parts.items.bits, 0
+        for number, _ in deltas:
+            mask |= bits[number]
+        for slot, sign in where:
+            carried = carries(slot[0])
+            if mask & carried:
+                chosen = [delta for delta in deltas if bits[delta[0]] & carried] if mask & ~carried else deltas
+                add(self.sums[slot], credit, chosen, sign)
+                self._touch(slot, credit, mask & carried)

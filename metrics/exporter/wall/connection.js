@@ -52,23 +52,25 @@ export class Connection {
   async refresh() {
     if (this.busy) { this.again = true; return this.busy; }
     this.busy = this.ask();
-    await this.busy;
-    this.busy = null;
+    try { await this.busy; } finally { this.busy = null; }
     if (this.again) { this.again = false; await this.refresh(); }
   }
 
   async ask() {
     const began = this.asked = Date.now(), url = this.url();
+    let found;
     try {
       const answer = await fetch(url, { cache: "no-store", signal: AbortSignal.timeout(TIMEOUT_MS) });
       if (!answer.ok) throw new Error(answer.statusText);
-      const found = await answer.json();
-      this.took = Date.now() - began;
-      this.isLost = false;
-      if (url === this.url()) this.take(found); else this.again = true;
-    } catch (error) {
-      if (error instanceof TypeError || error instanceof DOMException || error instanceof SyntaxError || error.message !== undefined) this.isLost = true;
+      found = await answer.json();
+    } catch {
+      this.isLost = true;
       this.lost();
+      return;
     }
+    this.took = Date.now() - began;
+    this.isLost = false;
+    // Another view was chosen meanwhile: this answer is not what the screen says it is.
+    if (url === this.url()) this.take(found); else this.again = true;
   }
 }

@@ -1,36 +1,99 @@
-// One click from any number: the entities that make it up, from /api/v1/explain.
-import { title, word } from "./words.js";
+// One click from any number: the numbers it is made of, and the entities of each, from /api/v1/explain.
+import { clock, exact, show } from "./format.js";
+import { nameOf } from "./tiles.js";
+import { word } from "./words.js";
 
-const escape = (value) => String(value ?? "").replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`);
-let asked = 0;
+const MOST_ROWS = 500, NEITHER_PERSON_NOR_TEAM = "sales_working_days";
+let asking = null;
 
-export async function explain(dialog, record, view) {
-  const mine = ++asked;
-  dialog.querySelector("h2").textContent = `${word("explain")} ${title(record)}`;
-  dialog.querySelector(".help").textContent = record.help;
-  if (!dialog.open) dialog.showModal();
-  await load(dialog, record, view, record.families[0], mine);
+function element(name, content, className = "") {
+  const node = document.createElement(name);
+  node.textContent = content ?? "";
+  if (className) node.className = className;
+  return node;
 }
 
-async function load(dialog, record, view, family, mine) {
+/** Address of the explanation of one part of a tile's number in a view. */
+export function partUrl(part, tile, record, view) {
+  const planned = part.family.startsWith("sales_plan_"), query = new URLSearchParams({ family: part.family, window: part.window ?? tile.main.labels.window ?? view.window, limit: MOST_ROWS });
+  if (planned) query.set("level", view.level);
+  for (const [name, value] of Object.entries(part.labels)) query.set(name, value);
+  // A KPI by channel is made of numbers that all have channels; the window is no label of theirs.
+  for (const [name, value] of Object.entries(tile.main.labels)) if (name !== "window" && !query.has(name)) query.set(name, value);
+  if (view.level !== "company" && part.family !== NEITHER_PERSON_NOR_TEAM) query.set(view.level, view.id);
+  return `api/v1/explain?${query}`;
+}
+
+/** Open the dialog on a tile. main: what `pick` found for it; live: the answer that the wall shows. */
+export function explain(dialog, tile, main, live, view) {
+  const { record } = main, parts = record.parts ?? [];
+  dialog.querySelector("h2").textContent = `${word("explain")} ${nameOf(tile, record)}`;
+  const shown = dialog.querySelector(".shown").children;
+  shown[0].textContent = show(main.current, record.id.endsWith(":growth") ? "growth" : record.unit);
+  shown[1].textContent = `${scopeName(live, view)} · ${word(tile.main.labels.window ?? view.window)}`;
+  dialog.querySelector(".help").textContent = record.help;
+  const buttons = parts.map((part) => {
+    const button = element("button", [part.family, ...Object.values(part.labels), ...(part.window ? [part.window] : [])].join(" · "));
+    button.type = "button";
+    button.addEventListener("click", () => choose(button, part));
+    return button;
+  });
+  const choose = (button, part) => {
+    for (const other of buttons) other.setAttribute("aria-pressed", String(other === button));
+    load(dialog, partUrl(part, tile, record, view), live);
+  };
+  dialog.querySelector(".parts").replaceChildren(...buttons);
+  if (!dialog.open) dialog.showModal();
+  if (parts.length) choose(buttons[0], parts[0]);
+}
+
+function scopeName(live, view) {
+  if (view.level === "company") return word("company");
+  return view.level === "manager" ? live.scopes.managers.find((m) => m.id === view.id)?.name ?? view.id : view.id;
+}
+
+async function load(dialog, url, live) {
+  asking?.abort();
+  const mine = asking = new AbortController();
+  dialog.addEventListener("close", () => mine.abort(), { once: true });
   const facts = dialog.querySelector(".facts"), head = dialog.querySelector("thead"), body = dialog.querySelector("tbody");
-  const chooser = record.families.length > 1
-    ? `<label>${word("choose")} <select>${record.families.map((f) => `<option${f === family ? " selected" : ""}>${f}</option>`).join("")}</select></label>` : `<code>${family}</code>`;
-  facts.innerHTML = `${chooser}<span>${word("loading")}</span>`;
-  head.innerHTML = body.innerHTML = "";
-  facts.querySelector("select")?.addEventListener("change", (event) => load(dialog, record, view, event.target.value, mine));
-  const query = new URLSearchParams({ family, window: view.window });
-  if (view.level !== "company") query.set(view.level, view.id);
+  facts.textContent = word("loading");
+  facts.dataset.loading = "";
+  head.replaceChildren();
+  body.replaceChildren();
   try {
-    const answer = await fetch(`api/v1/explain?${query}`);
+    const answer = await fetch(url, { signal: mine.signal });
     const found = await answer.json();
-    if (mine !== asked) return;
-    if (!answer.ok) throw new Error(found.detail ?? found.error ?? answer.statusText);
-    facts.lastElementChild.innerHTML = `${word("sum")} <b>${escape(found.total)}</b> · ${found.count} ${word("rows")}${found.truncated ? " …" : ""}`;
-    head.innerHTML = `<tr><th>${word("entity")}</th><th>${word("client")}</th><th>${word("manager")}</th><th>${word("time")}</th><th>${word("contribution")}</th></tr>`;
-    body.innerHTML = found.entities.map((r) => `<tr><td>${escape(r.kind)} ${escape(r.id)}</td><td>${escape(r.client)}</td><td>${escape(r.manager)}</td><td>${escape(r.time?.slice(0, 19).replace("T", " "))}</td><td>${escape(r.contribution)}</td></tr>`).join("");
+    if (!answer.ok) throw new Error(typeof found.detail === "string" ? found.detail : answer.statusText);
+    fillFacts(facts, found, url);
+    head.append(row("th", ["entity", "client", "manager", "time", "contribution"].map(word)));
+    const names = new Map(live.scopes.managers.map((m) => [m.id, m.name]));
+    body.replaceChildren(...found.entities.map((one) => entity(one, names, live.zone)));
   } catch (error) {
-    if (mine === asked) facts.lastElementChild.textContent = `${word("failed")}: ${error.message}`;
+    if (!mine.signal.aborted) facts.textContent = `${word("failed")}: ${error.message}`;
+  } finally {
+    if (!mine.signal.aborted) delete facts.dataset.loading;
   }
 }
 
+function fillFacts(facts, found, url) {
+  const total = element("b", exact(found.total)), source = element("a", "JSON");
+  total.dataset.total = found.total;
+  Object.assign(source, { href: url, target: "_blank", rel: "noopener" });
+  const rest = found.truncated ? ` (${word("largest")} ${exact(String(found.entities.length))})` : "";
+  facts.replaceChildren(`${exact(String(found.count))} ${word("adds")} `, total, `${rest} · `, source);
+}
+
+function row(kind, cells) {
+  const node = document.createElement("tr");
+  node.append(...cells.map((cell) => element(kind, cell)));
+  return node;
+}
+
+function entity(one, names, zone) {
+  const time = one.time ? clock(Date.parse(one.time) / 1000, zone, { day: "2-digit", month: "2-digit", year: "numeric", hour: "2-digit", minute: "2-digit", second: "2-digit" }) : "";
+  const who = one.manager === "unknown" ? word("unassigned") : names.get(one.manager) ?? one.manager;
+  const node = row("td", [`${one.kind} ${one.id}`, one.client, one.team && one.team !== "unknown" ? `${who} · ${one.team}` : who, time, one.converted === false ? word("unconverted") : exact(one.contribution)]);
+  node.lastElementChild.dataset.value = one.contribution;
+  return node;
+}

@@ -1,118 +1,136 @@
-// The live wall: asks for the numbers whenever the exporter says that they changed, and ticks what waits in between.
+// The live wall: one view of the numbers, drawn anew whenever they change; what a person or a kiosk can do with it.
+import { WINDOWS, readAddress, view, writeAddress } from "./address.js";
+import { Connection } from "./connection.js";
 import { explain } from "./explain.js";
-import { drawLeaders, drawPlan, drawWaiting, tickWaiting } from "./panels.js";
-import { buildTiles, drawTiles } from "./tiles.js";
-import { getLanguage, setCurrency, setLanguage, word } from "./words.js";
+import { clock, setCurrency } from "./format.js";
+import { drawLeaders, drawPlan, drawWaiting, remeasure, tickWaiting } from "./panels.js";
+import { TILES, buildTiles, drawTiles, pick, text } from "./tiles.js";
+import { getLanguage, setLanguage, word } from "./words.js";
 
 const $ = (id) => document.getElementById(id);
-const WINDOWS = ["day", "week", "month", "quarter", "year"];
-const ROTATE_MS = 20000, AT_MOST_EVERY_MS = 500, POLL_MS = 5000;
+const ROTATE_MS = 20000;
 const stored = (key, value) => { try { return localStorage.getItem(`sales-pulse.${key}`) ?? value; } catch { return value; } };
 const store = (key, value) => { try { localStorage.setItem(`sales-pulse.${key}`, value); } catch { /* private mode: the choice lasts as long as the page */ } };
 
-const view = { level: "company", id: "", window: "day", ...fromAddress() };
-let live = null, skew = 0, lastAsked = 0, waitingTimer = 0, rotating = 0, inFlight = false, again = false;
+let live = null, drawn = "", skew = 0, rotating = 0, board = stored("board", "managers");
 
-function fromAddress() {
-  const query = new URLSearchParams(location.hash.slice(1)), found = {};
-  for (const key of ["level", "id", "window"]) if (query.get(key)) found[key] = query.get(key);
-  return found;
-}
-
-function remember() {
-  history.replaceState(null, "", `#${new URLSearchParams(view)}`);
-}
-
-async function refresh() {
-  if (inFlight) { again = true; return; }
-  inFlight = true;
-  lastAsked = Date.now();
-  try {
-    const answer = await fetch(`api/v1/live?${new URLSearchParams(view)}`, { cache: "no-store", signal: AbortSignal.timeout(8000) });
-    if (answer.status === 404 && view.level !== "company") { choose("company", ""); return; }
-    if (!answer.ok && answer.status !== 503) throw new Error(answer.statusText);
-    live = await answer.json();
+export const connection = new Connection({
+  url: () => `api/v1/live?${new URLSearchParams(view)}`,
+  take(found) {
+    live = found;
     skew = live.now - Date.now() / 1000;
     draw();
-    state(live.fresh ? "live" : "stale");
-  } catch {
-    state("lost");
-  } finally {
-    inFlight = false;
-    if (again) { again = false; soon(); }
-  }
-}
+    state(live.fresh ? "live" : live.problem ? "stale" : "aged");
+  },
+  lost: () => state("lost"),
+});
 
-function soon() {
-  if (waitingTimer) return;
-  waitingTimer = setTimeout(() => { waitingTimer = 0; refresh(); }, Math.max(0, AT_MOST_EVERY_MS - (Date.now() - lastAsked)));
-}
-
+/** live; stale: numbers are withheld; aged: they may be old; lost: no exporter; connecting. */
 function state(name) {
-  const node = $("live");
+  const node = $("live"), notice = $("notice"), bad = ["stale", "aged", "lost"].includes(name);
   node.dataset.state = name;
-  node.lastElementChild.textContent = word(name);
-  const notice = $("notice");
-  notice.hidden = name === "live" || name === "connecting";
-  notice.textContent = name === "lost" ? word("lostNotice") : name === "stale" ? word("staleNotice") : "";
+  text(node.lastElementChild, word(name === "aged" ? "stale" : name));
+  document.body.dataset.old = name === "lost" || name === "aged" ? "1" : "0";
+  notice.hidden = !bad;
+  text(notice, bad ? word(`${name}Notice`) : "");
 }
 
 function draw() {
   if (!live) return;
   setCurrency(live.currency);
-  drawTiles($("kpis"), live);
+  const key = JSON.stringify([view, getLanguage()]);
+  drawTiles($("kpis"), live, drawn === key);
+  drawn = key;
   drawWaiting($("waiting"), live);
   drawPlan($("plan"), live);
-  drawLeaders($("leaders"), live);
+  drawBoard();
   drawScope();
   tick();
 }
 
+function drawBoard() {
+  $("boards").hidden = !live?.teams?.length;
+  for (const node of $("boards").children) node.setAttribute("aria-pressed", String(node.dataset.board === board));
+  drawLeaders($("leaders"), live, board);
+}
+
 function drawScope() {
+  const key = JSON.stringify([live.scopes, view, getLanguage()]), select = $("scope");
+  if (select.dataset.key === key) return;
+  select.dataset.key = key;
+  let chosen = false;
   const option = (level, id, name) => {
-    const node = document.createElement("option");
-    node.value = JSON.stringify([level, id]);
-    node.textContent = name;
-    node.selected = level === view.level && id === view.id;
-    return node;
+    const mine = level === view.level && id === view.id;
+    chosen ||= mine;
+    return new Option(name, JSON.stringify([level, id]), mine, mine);
   };
   const group = (name, nodes) => { const node = document.createElement("optgroup"); node.label = name; node.append(...nodes); return node; };
-  const key = JSON.stringify([live.scopes, view, getLanguage()]);
-  const select = $("scope");
-  if (select.dataset.key === key || document.activeElement === select && select.dataset.key && select.matches(":open")) return;
-  select.dataset.key = key;
-  select.replaceChildren(option("company", "", word("company")),
+  const nodes = [option("company", "", word("company")),
     group(word("teams"), live.scopes.teams.map((team) => option("team", team, team))),
-    group(word("managers"), live.scopes.managers.map((m) => option("manager", m.id, m.name || m.id))));
+    group(word("managers"), live.scopes.managers.map((m) => option("manager", m.id, m.name || m.id)))];
+  // Somebody who left, or a name that never was: the wall says whom it was asked for.
+  if (!chosen) nodes.push(option(view.level, view.id, view.id));
+  select.replaceChildren(...nodes);
+  document.title = `${select.selectedOptions[0].text} · Sales Pulse`;
 }
 
 function tick() {
-  const now = Date.now() / 1000 + skew;
-  $("clock").textContent = new Intl.DateTimeFormat(getLanguage(), { hourCycle: "h23", hour: "2-digit", minute: "2-digit", second: "2-digit", timeZone: live?.zone }).format(now * 1000);
+  const now = Date.now() / 1000 + skew, zone = live?.zone;
+  text($("clock").firstElementChild, clock(now, zone, { weekday: "short", day: "numeric", month: "short" }));
+  text($("clock").lastElementChild, clock(now, zone, { hour: "2-digit", minute: "2-digit", second: "2-digit" }));
   if (live) tickWaiting($("waiting"), live, now);
 }
 
-function choose(level, id) {
-  Object.assign(view, { level, id });
-  remember();
-  refresh();
+function everySecond() {
+  if (!document.hidden) tick();
+  setTimeout(everySecond, 1000 - ((Date.now() + skew * 1000) % 1000 + 1000) % 1000);
 }
 
-function setWindow(name) {
-  view.window = name;
-  remember();
-  for (const node of $("windows").children) node.setAttribute("aria-checked", String(node.dataset.window === name));
-  refresh();
+function show(changes) {
+  Object.assign(view, changes);
+  writeAddress();
+  drawWindows();
+  return connection.refresh();
+}
+
+function drawWindows() {
+  for (const node of $("windows").children) {
+    const mine = node.dataset.window === view.window;
+    node.setAttribute("aria-checked", String(mine));
+    node.tabIndex = mine ? 0 : -1;
+  }
+}
+
+/** The company, then each team, and again. */
+function step(by) {
+  if (!live) return;
+  const stops = [["company", ""], ...live.scopes.teams.map((team) => ["team", team])];
+  const here = stops.findIndex(([level, id]) => level === view.level && id === view.id);
+  const [level, id] = stops[(Math.max(here, 0) + by + stops.length) % stops.length];
+  show({ level, id });
+}
+
+function turn() {
+  if (document.hidden || $("explain").open) return;
+  board = board === "teams" ? "managers" : "teams";
+  step(1);
+}
+
+function setRotation(on) {
+  clearInterval(rotating);
+  rotating = on ? setInterval(turn, ROTATE_MS) : 0;
+  $("rotate").setAttribute("aria-pressed", String(on));
 }
 
 function words() {
   document.documentElement.lang = getLanguage();
   for (const node of document.querySelectorAll("[data-t]")) node.textContent = word(node.dataset.t);
-  for (const node of document.querySelectorAll("[data-t-title]")) { node.title = word(node.dataset.tTitle); node.setAttribute("aria-label", word(node.dataset.tTitle)); }
-  for (const node of $("windows").children) node.textContent = word(node.dataset.window);
+  for (const node of document.querySelectorAll("[data-t-title]")) { node.title = word(node.dataset.tTitle); node.setAttribute("aria-label", node.title); }
+  for (const node of document.querySelectorAll("[data-t-label]")) node.setAttribute("aria-label", word(node.dataset.tLabel));
+  [...$("windows").children].forEach((node, index) => { node.textContent = word(node.dataset.window); node.title = String(index + 1); });
   $("language").textContent = getLanguage() === "ru" ? "EN" : "RU";
   state($("live").dataset.state);
-  if (live) draw();
+  draw();
 }
 
 const actions = {
@@ -123,54 +141,57 @@ const actions = {
     store("theme", document.documentElement.dataset.theme);
   },
   full() { if (document.fullscreenElement) document.exitFullscreen(); else document.documentElement.requestFullscreen().catch(() => {}); },
-  rotate() {
-    if (rotating) { clearInterval(rotating); rotating = 0; } else rotating = setInterval(next, ROTATE_MS);
-    $("rotate").setAttribute("aria-pressed", String(Boolean(rotating)));
-  },
+  rotate() { setRotation(!rotating); },
 };
+const KEYS = { r: actions.rotate, l: actions.language, t: actions.theme, f: actions.full, ArrowRight: () => step(1), ArrowLeft: () => step(-1), Escape: () => show({ level: "company", id: "" }) };
 
-function next() {
-  if (!live || $("explain").open) return;
-  const stops = [["company", ""], ...live.scopes.teams.map((team) => ["team", team])];
-  const here = stops.findIndex(([level, id]) => level === view.level && id === view.id);
-  choose(...stops[(here + 1) % stops.length]);
+function onKey(event) {
+  if (event.ctrlKey || event.metaKey || event.altKey || $("explain").open || /SELECT|INPUT/.test(event.target.tagName)) return;
+  const window = WINDOWS[Number(event.key) - 1], sideways = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+  if (sideways && $("windows").contains(event.target)) {
+    const next = WINDOWS[(WINDOWS.indexOf(view.window) + sideways + WINDOWS.length) % WINDOWS.length];
+    show({ window: next });
+    $("windows").querySelector("[aria-checked=true]").focus();
+  } else if (window) show({ window });
+  else (KEYS[event.key] ?? KEYS[event.key.toLowerCase()])?.();
 }
 
-function follow() {
-  const source = new EventSource("api/v1/stream");
-  source.addEventListener("changed", soon);
-  source.addEventListener("open", soon);
+function fromAddress() {
+  const wanted = readAddress();
+  if (wanted.theme === "light" || wanted.theme === "dark") document.documentElement.dataset.theme = wanted.theme;
+  if (wanted.language) setLanguage(wanted.language);
+  if (wanted.rotate) setRotation(true);
+  drawWindows();
+}
+
+function listen() {
+  $("scope").addEventListener("change", (event) => { const [level, id] = JSON.parse(event.target.value); event.target.blur(); show({ level, id }); });
+  for (const name of Object.keys(actions)) $(name).addEventListener("click", actions[name]);
+  for (const node of $("boards").children) node.addEventListener("click", () => { board = node.dataset.board; store("board", board); drawBoard(); });
+  document.addEventListener("keydown", onKey);
+  addEventListener("hashchange", () => { fromAddress(); words(); connection.refresh(); });
+  new ResizeObserver(() => { remeasure($("waiting"), $("leaders")); draw(); }).observe(document.body);
 }
 
 function start() {
   setLanguage(stored("language", navigator.language.startsWith("ru") ? "ru" : "en"));
   document.documentElement.dataset.theme = stored("theme", "auto");
-  $("windows").replaceChildren(...WINDOWS.map((name) => {
+  $("windows").replaceChildren(...WINDOWS.map((window) => {
     const node = document.createElement("button");
-    node.dataset.window = name;
+    Object.assign(node, { type: "button", onclick: () => show({ window }) });
+    node.dataset.window = window;
     node.setAttribute("role", "radio");
-    node.setAttribute("aria-checked", String(name === view.window));
-    node.addEventListener("click", () => setWindow(name));
     return node;
   }));
   buildTiles($("kpis"), (tile) => {
-    const record = live?.kpis.find((k) => k.id === tile.main.id);
-    if (record) explain($("explain"), record, view);
+    const main = live && pick(new Map(live.kpis.map((record) => [record.id, record])), tile.main);
+    if (main) explain($("explain"), tile, main, live, { ...view });
   });
-  $("scope").addEventListener("change", (event) => choose(...JSON.parse(event.target.value)));
-  for (const name of Object.keys(actions)) $(name).addEventListener("click", actions[name]);
-  document.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || /SELECT|INPUT/.test(event.target.tagName)) return;
-    const action = { r: "rotate", l: "language", t: "theme", f: "full" }[event.key.toLowerCase()];
-    if (action) actions[action]();
-    else if (event.key >= "1" && event.key <= "5") setWindow(WINDOWS[Number(event.key) - 1]);
-    else if (event.key === "ArrowRight") next();
-  });
+  fromAddress();
   words();
-  follow();
-  refresh();
-  setInterval(tick, 1000);
-  setInterval(() => { if (Date.now() - lastAsked > POLL_MS) soon(); }, 1000);
+  listen();
+  everySecond();
+  connection.start();
 }
 
 start();
