@@ -61,8 +61,7 @@ class StandIn:
             if request.path_params["secret"] != SECRET:
                 raise Refusal(401, "INVALID_CREDENTIALS")
             self._meter()
-            if method != "batch":
-                await self._bad_day(method)
+            await self._bad_day()
             params = await request.json()
             body = self._batch(params) if method == "batch" else self._call(method, params)
         except Refusal as refusal:
@@ -81,7 +80,7 @@ class StandIn:
             raise Refusal(503, "QUERY_LIMIT_EXCEEDED")
         self.level += 1
 
-    async def _bad_day(self, method: str) -> None:
+    async def _bad_day(self) -> None:
         if self.rng.random() >= self.faults:
             return
         match self.rng.randint(0, 3):

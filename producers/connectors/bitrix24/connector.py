@@ -17,7 +17,8 @@ from producers.connectors.bitrix24.rest import Portal
 from producers.connectors.bitrix24.router import Inbox, create_router
 from producers.connectors.bitrix24.settings import Bitrix24Settings
 from producers.connectors.bitrix24.store import Store
-from producers.connectors.bitrix24.sync import Publisher, Surroundings, Synchronizer
+from producers.connectors.bitrix24.surroundings import Publisher, Surroundings
+from producers.connectors.bitrix24.sync import Synchronizer
 from producers.errors import ProducersError
 
 log = structlog.get_logger(__name__)
@@ -111,6 +112,11 @@ class Connector:
             return 0.0
         self.metrics.failures.labels(task).inc()
         return _RETRY_SECONDS
+
+    @property
+    def published(self) -> int:
+        """How many events went out."""
+        return self.synchronizer.published
 
     async def aclose(self) -> None:
         """Close connections and the store."""

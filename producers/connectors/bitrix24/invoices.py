@@ -1,6 +1,7 @@
 """Smart invoices of the portal, and payments of deals and invoices."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -42,14 +43,13 @@ def snapshot(item: Row, meaning: Meaning, identity: Identity, base: str) -> Snap
 
 
 def payments(
-    owner: Snapshot, rows: Sequence[Row], known: Mapping[str, Published], *, in_full: bool
+    owner: Snapshot, rows: Sequence[Row], known: Mapping[str, Published], *, in_full: datetime | None
 ) -> Iterator[Snapshot]:
-    """The paid payments of a deal or an invoice; `in_full` adds what its success stage says was paid besides.
+    """The paid payments of a deal or an invoice; `in_full` is when its success stage said that the rest was paid.
 
     Whose payment it is, is settled when it is first seen: a new owner of the deal did not earn the old money.
     """
     paid = Decimal(0)
-    last = owner.at
     for row in rows:
         time = moment(row.get("datePaid"))
         if row.get("paid") != "Y" or time is None:
@@ -58,14 +58,30 @@ def payments(
         yield _payment(owner, name, money(row.get("sum")), str(row["currency"]), time, known.get(name))
         if row["currency"] == owner.data["currency"]:
             paid += Decimal(str(row.get("sum") or 0))
-        last = max(last, time)
-    if in_full and (rest := Decimal(owner.data["amount"]) - paid) > 0:
-        name = f"stage-{owner.id}"
-        held = known.get(name)
-        yield _payment(owner, name, money(rest), owner.data["currency"], owner.at, held)
+    if in_full is not None and (rest := Decimal(owner.data["amount"]) - paid) > 0:
+        name = by_stage(owner.id)
+        yield _payment(owner, name, money(rest), owner.data["currency"], in_full, known.get(name))
 
 
-def _payment(owner: Snapshot, name: str, amount: str, currency: str, time: Any, held: Published | None) -> Snapshot:
+def paid_at(history: Sequence[Row]) -> datetime | None:
+    """When an invoice entered the success stage that it is in."""
+    entered: datetime | None = None
+    for row in history:
+        if row.get("STAGE_SEMANTIC_ID") != "S":
+            entered = None
+        elif entered is None:
+            entered = moment(row.get("CREATED_TIME"))
+    return entered
+
+
+def by_stage(invoice: str) -> str:
+    """Name of the payment that only an invoice's stage tells of."""
+    return f"stage-{invoice}"
+
+
+def _payment(
+    owner: Snapshot, name: str, amount: str, currency: str, time: datetime, held: Published | None
+) -> Snapshot:
     client = owner.client
     same = held is not None and held.client == client and held.state != "deleted"
     manager = held.data["manager_id"] if held is not None and same else owner.data["manager_id"]

@@ -18,6 +18,10 @@ from producers.events import DealDeleted, Event, InvoiceChanged, PaymentReceived
 log = structlog.get_logger(__name__)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
+_TAKEN_BACK: Final = frozenset({"deal", "invoice", "payment", "rate"})
+"""Kinds whose latest data is needed again, to take them back or to compare."""
+_DATED: Final = frozenset({"call", "payment", "meeting", "rating"})
+"""Kinds that count at the event's time: another time is another content."""
 _NEVER_BACK: Final = frozenset({"deal", "lead", "invoice", "meeting"})
 """Kinds whose versions the portal itself dates: an older one is a look that was overtaken."""
 
@@ -86,7 +90,7 @@ class Ledger:
             snapshot.data,
         )
         if self._emit(snapshot.event, row, snapshot.time, digest):
-            self._remember(row)
+            self._remember(row if row.kind in _TAKEN_BACK else replace(row, data={}))
 
     def withdraw(self, held: Published, time: datetime) -> None:
         """Take back what an entity contributed under the client it had. `time` is when that came to light."""
@@ -157,7 +161,8 @@ def sequence(at: int, rank: int, rev: int) -> str:
 
 
 def _digest(snapshot: Snapshot) -> str:
-    content = json.dumps([snapshot.event.__name__, snapshot.data], sort_keys=True, default=str)
+    when = snapshot.time.isoformat() if snapshot.kind in _DATED else ""
+    content = json.dumps([snapshot.event.__name__, snapshot.data, when], sort_keys=True)
     return hashlib.sha256(content.encode()).hexdigest()[:32]
 
 

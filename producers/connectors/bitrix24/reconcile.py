@@ -1,5 +1,6 @@
 """Repairs what hooks missed: changes since the last look, silent moves between funnels, deletions, lost payments."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -9,7 +10,8 @@ import structlog
 from producers.connectors.bitrix24 import chats, deals, invoices, leads, people
 from producers.connectors.bitrix24.errors import PortalRefused
 from producers.connectors.bitrix24.rest import PAGE, Call
-from producers.connectors.bitrix24.sync import Surroundings, Synchronizer, item_query
+from producers.connectors.bitrix24.surroundings import Row, Surroundings, item_query
+from producers.connectors.bitrix24.sync import Synchronizer
 
 log = structlog.get_logger(__name__)
 OVERLAP: Final = timedelta(minutes=10)
@@ -17,9 +19,9 @@ FIRST: Final = timedelta(days=1)
 LONG_CALL: Final = timedelta(hours=2)
 LATE_VOTES: Final = timedelta(days=3)
 _SWEEP = 2500
+_FACTS_KEPT = 7 * 86_400.0
 _VOTES_EVERY = timedelta(hours=1)
 _RATING_PAGE = 200
-Row = dict[str, Any]
 
 
 class Reconciler:
@@ -34,8 +36,6 @@ class Reconciler:
     async def run(self, *, whole: bool = False) -> None:
         """One reconciliation. `whole` looks at every known deal and invoice, else at the next few thousand."""
         steps: list[tuple[str, Callable[[datetime, dict[str, str]], Awaitable[None]]]] = [
-            ("people", self._people),
-            ("rates", self._rates),
             ("deals", self._deals),
             ("leads", self._leads),
             ("invoices", self._invoices),
@@ -44,13 +44,20 @@ class Reconciler:
             ("calls", self._calls),
             ("ratings", self._ratings),
         ]
+        await self.reference()
         for name, step in steps:
             await self._step(name, step)
         await self._sweep("deal", whole=whole)
         await self._sweep("invoice", whole=whole)
         while await self._sync.drain():
             pass
+        await asyncio.to_thread(self._store.prune, self._parts.now() - _FACTS_KEPT)
         self._parts.metrics.reconciled.set(self._parts.now())
+
+    async def reference(self) -> None:
+        """Managers and rates as they are now."""
+        await self._step("people", self._people)
+        await self._step("rates", self._rates)
 
     async def chats(self) -> None:
         """Read new messages of open-line chats."""
@@ -86,11 +93,11 @@ class Reconciler:
         steps = {"entityTypeId": deals.DEAL_TYPE, "filter": {">=CREATED_TIME": since.isoformat()}}
         async with self._sync.batch(seen) as ledger:
             found = await self._changed(deals.DEAL_TYPE, self._sync.deal_fields, since)
-            await self._sync.deals(ledger, found, payments=False)
+            await self._sync.deals(ledger, found, payments="moved")
             # A move to another funnel may leave the time of change as it was.
             (moves,) = await self._portal.list_all([Call("crm.stagehistory.list", steps)], "ID")
             moved = {str(row["OWNER_ID"]) for row in moves} - {str(item["id"]) for item in found}
-            await self._sync.deals_by_id(ledger, sorted(moved), payments=False)
+            await self._sync.deals_by_id(ledger, sorted(moved), payments="moved")
 
     async def _leads(self, since: datetime, seen: dict[str, str]) -> None:
         async with self._sync.batch(seen) as ledger:
@@ -105,8 +112,8 @@ class Reconciler:
         query = {"filter": {">=datePaid": (since - OVERLAP).isoformat()}, "select": ["id", "orderId", "datePaid"]}
         async with self._sync.batch(seen) as ledger:
             (rows,) = await self._portal.list_all([Call("sale.payment.list", query)])
-            owners = await self._sync.owners_of_orders(sorted({str(row["orderId"]) for row in rows}))
-            await self._sync.deals_by_id(ledger, [n for kind, n in owners if kind == "deal"], payments=True)
+            owners = await self._sync.payments.owners_of_orders(sorted({str(row["orderId"]) for row in rows}))
+            await self._sync.deals_by_id(ledger, [n for kind, n in owners if kind == "deal"], payments="all")
             await self._sync.invoices_by_id(ledger, [n for kind, n in owners if kind == "invoice"])
 
     async def _activities(self, since: datetime, seen: dict[str, str]) -> None:
@@ -117,13 +124,13 @@ class Reconciler:
         await self._read_activities(changed, seen)
         async with self._sync.batch() as ledger:
             # A message need not touch the activity of its chat.
-            await self._sync.activities_by_id(ledger, self._sync.open_chats())
+            await self._sync.contacts.activities_by_id(ledger, self._sync.contacts.open_chats())
 
     async def _read_activities(self, condition: dict[str, Any], seen: dict[str, str]) -> None:
         query = {"filter": condition, "select": ["*"]}
         async with self._sync.batch(seen) as ledger:
             (rows,) = await self._portal.list_all([Call("crm.activity.list", query)], "ID")
-            await self._sync.activities(ledger, rows)
+            await self._sync.contacts.activities(ledger, rows)
 
     async def _calls(self, since: datetime, seen: dict[str, str]) -> None:
         votes = self._store.cursor("seen:votes")
@@ -135,12 +142,12 @@ class Reconciler:
         query = {"FILTER": {">=CALL_START_DATE": begin.isoformat()}}
         async with self._sync.batch(seen) as ledger:
             (rows,) = await self._portal.list_all([Call("voximplant.statistic.get", query)], "ID")
-            await self._sync.statistics(ledger, rows)
+            await self._sync.contacts.statistics(ledger, rows)
 
     async def _ratings(self, since: datetime, seen: dict[str, str]) -> None:
         async with self._sync.batch(seen) as ledger:
             rows = await self.ratings_between(since - OVERLAP, self._portal.now + OVERLAP)
-            await self._sync.ratings(ledger, rows)
+            await self._sync.contacts.ratings(ledger, rows)
 
     async def ratings_between(self, begin: datetime, end: datetime) -> list[Row]:
         """Votes on chats in at most 366 days."""
@@ -168,7 +175,7 @@ class Reconciler:
             after = int(ids[-1]) if len(ids) == _SWEEP else 0
             async with self._sync.batch({name: str(after)}) as ledger:
                 if kind == "deal":
-                    await self._sync.deals_by_id(ledger, ids, payments=whole, careful=True)
+                    await self._sync.deals_by_id(ledger, ids, payments="all" if whole else "known", careful=True)
                 else:
                     await self._sync.invoices_by_id(ledger, ids, careful=True)
             if not (whole and after):

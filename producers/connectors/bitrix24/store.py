@@ -22,7 +22,7 @@ CREATE TABLE IF NOT EXISTS entity (
     digest TEXT NOT NULL, state TEXT NOT NULL, owner TEXT NOT NULL, data TEXT NOT NULL, PRIMARY KEY (kind, id)
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS entity_owner ON entity (kind, owner) WHERE owner <> '';
-CREATE TABLE IF NOT EXISTS fact (id TEXT PRIMARY KEY, data TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS fact (id TEXT PRIMARY KEY, since REAL NOT NULL, data TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS cursor (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 """
 _MANY = 500
@@ -107,7 +107,7 @@ class Store:
             for change in changes:
                 mark += 1
                 if change.facts:
-                    self._learn(db, change.id, change.facts)
+                    self._learn(db, change.id, change.facts, now)
                 db.execute(
                     "INSERT INTO dirty VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET mark = excluded.mark",
                     (change.kind, change.id, mark, now),
@@ -131,10 +131,10 @@ class Store:
         with self.transaction() as db:
             db.executemany("DELETE FROM dirty WHERE kind = ? AND id = ? AND mark = ?", handled)
 
-    def learn(self, call: str, facts: dict[str, Any]) -> None:
-        """Add to what is known of a call."""
+    def prune(self, before: float) -> None:
+        """Forget what hooks told of calls before a time (seconds since the epoch); what was published stays known."""
         with self.transaction() as db:
-            self._learn(db, call, facts)
+            db.execute("DELETE FROM fact WHERE since < ?", (before,))
 
     def facts(self, call: str) -> dict[str, Any]:
         """What is known of a call."""
@@ -202,7 +202,7 @@ class Store:
         return row[0] if row else None
 
     @staticmethod
-    def _learn(db: sqlite3.Connection, call: str, facts: dict[str, Any]) -> None:
+    def _learn(db: sqlite3.Connection, call: str, facts: dict[str, Any], now: float) -> None:
         row = db.execute("SELECT data FROM fact WHERE id = ?", (call,)).fetchone()
         held: dict[str, Any] = json.loads(row[0]) if row else {}
         for name, value in facts.items():
@@ -211,7 +211,7 @@ class Store:
                 held[name] = min(held[name], value)
             else:
                 held[name] = value
-        db.execute("INSERT OR REPLACE INTO fact VALUES (?, ?)", (call, json.dumps(held)))
+        db.execute("INSERT OR REPLACE INTO fact VALUES (?, ?, ?)", (call, now, json.dumps(held)))
 
 
 def _published(row: tuple[Any, ...]) -> Published:

@@ -1,0 +1,96 @@
+"""`sales-pulse bitrix24`: history and repair from a portal, beside the gateway that takes its hooks."""
+
+import asyncio
+import signal
+from collections.abc import Callable, Coroutine
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from deploy.errors import MisuseError
+
+if TYPE_CHECKING:
+    from producers.connectors.bitrix24.connector import Connector
+
+app = typer.Typer(no_args_is_help=True, help="Fetch history from a Bitrix24 portal, or repair what the webhook missed.")
+_TABLES = ("leads", "deals", "invoices", "payments", "activities", "calls", "ratings")
+
+
+@app.command()
+def backfill(
+    since: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Only what began on or after.")] = None,
+    only: Annotated[str, typer.Option(help=f"A list of {', '.join(_TABLES)}.")] = "",
+    restart: Annotated[bool, typer.Option("--restart", help="From the beginning, not where the last run stopped.")] = (
+        False
+    ),
+) -> None:
+    """Publish a portal's whole history. Stopped in the middle, it goes on from there; twice does no harm.
+
+    Example: sales-pulse bitrix24 backfill --since 2024-01-01
+    """
+    names = [name.strip() for name in only.split(",") if name.strip()]
+    if wrong := [name for name in names if name not in _TABLES]:
+        raise MisuseError(f"--only knows {', '.join(_TABLES)}, not {', '.join(wrong)}")
+
+    async def run(connector: "Connector", wanted: Callable[[], bool]) -> None:
+        from deploy.progress import Progress
+        from producers.connectors.bitrix24.backfill import Backfill
+
+        job = Backfill(connector.parts, connector.synchronizer, connector.reconciler, wanted=wanted)
+        with Progress("fetched", None) as progress:
+            finished = await job.run(progress, since=since.astimezone() if since else None, only=names, restart=restart)
+        print(f"{progress.count:,} events published, {connector.portal.requests:,} requests")
+        if job.left_out:
+            print(f"left out, for the webhook may not read it: {', '.join(job.left_out)}")
+        if not finished:
+            print("stopped; run the same command again to go on")
+            raise typer.Exit(1)
+
+    asyncio.run(_with_connector(run))
+
+
+@app.command()
+def reconcile(
+    quick: Annotated[bool, typer.Option("--quick", help="As the gateway does it: not all known deals again.")] = False,
+) -> None:
+    """Repair now what the webhook missed: changes, silent moves, deletions, payments.
+
+    Example: sales-pulse bitrix24 reconcile
+    """
+
+    async def run(connector: "Connector", _: Callable[[], bool]) -> None:
+        await connector.reconciler.run(whole=not quick)
+        await connector.reconciler.chats()
+        print(f"{connector.published:,} events published, {connector.portal.requests:,} requests")
+
+    asyncio.run(_with_connector(run))
+
+
+@app.command()
+def mapping() -> None:
+    """Print a commented mapping of stages, fields and people to begin with.
+
+    Example: sales-pulse bitrix24 mapping > bitrix24.yaml
+    """
+    from producers.connectors.bitrix24.template import TEMPLATE
+
+    print(TEMPLATE, end="")
+
+
+async def _with_connector(run: Callable[["Connector", Callable[[], bool]], Coroutine[Any, Any, None]]) -> None:
+    from producers.connectors.bitrix24.connector import Connector
+    from producers.connectors.bitrix24.settings import Bitrix24Settings
+    from producers.publisher import SalesPublisher
+
+    settings = Bitrix24Settings()
+    if not settings.wanted:
+        raise MisuseError(
+            "no portal is set up; set SALES_BITRIX24_WEBHOOK_URL, SALES_BITRIX24_APPLICATION_TOKEN "
+            "and SALES_BITRIX24_CLIENT_KEY"
+        )
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    async with SalesPublisher(settings) as publisher, Connector(settings, publisher) as connector:
+        await run(connector, lambda: not stop.is_set())

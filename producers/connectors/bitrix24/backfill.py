@@ -1,0 +1,174 @@
+"""Years of a portal's history: every table by ascending id, in windows of ids, resumable after each batch."""
+
+from collections.abc import Awaitable, Callable, Collection
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final, Protocol
+
+import structlog
+
+from producers.connectors.bitrix24 import deals, invoices, leads
+from producers.connectors.bitrix24.errors import PortalRefused
+from producers.connectors.bitrix24.ledger import Ledger
+from producers.connectors.bitrix24.reconcile import Reconciler
+from producers.connectors.bitrix24.rest import PAGE, Call, items
+from producers.connectors.bitrix24.surroundings import Row, Surroundings, item_query
+from producers.connectors.bitrix24.sync import Synchronizer
+
+log = structlog.get_logger(__name__)
+_WINDOWS: Final = 20
+_VOTE_PERIOD: Final = timedelta(days=360)
+Take = Callable[[Ledger, list[Row]], Awaitable[None]]
+
+
+class Progress(Protocol):
+    """Who is told how far it is."""
+
+    def advance(self, count: int, done: float, where: str = "") -> None:
+        """`count` more events; `done` rows of all are behind, in the table `where`."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table of the portal: how it is asked for and what becomes of its rows."""
+
+    name: str
+    method: str
+    params: dict[str, Any]
+    created: str
+    take: Take
+    id_field: str = "id"
+    upper: bool = False
+
+    def call(self, condition: dict[str, Any], *, way: str = "ASC") -> Call:
+        """Rows that fulfil a condition, by id, not counted."""
+        if self.upper:
+            query = {"FILTER": condition, "SORT": self.id_field, "ORDER": way}
+        else:
+            query = {"filter": condition, "order": {self.id_field: way}}
+        return Call(self.method, self.params | query | {"start": -1})
+
+
+class Backfill:
+    """One run; `wanted` is asked before each batch, so that it can be stopped and go on later."""
+
+    def __init__(
+        self,
+        parts: Surroundings,
+        synchronizer: Synchronizer,
+        reconciler: Reconciler,
+        *,
+        wanted: Callable[[], bool] = lambda: True,
+    ) -> None:
+        self._parts = parts
+        self._portal, self._store = parts.portal, parts.store
+        self._sync, self._reconciler = synchronizer, reconciler
+        self._wanted = wanted
+        self._behind = 0
+        self.left_out: list[str] = []
+
+    def tables(self) -> list[Table]:
+        """What is read, in order: deals come before what belongs to them."""
+        contacts = self._sync.contacts
+        return [
+            self._items("leads", leads.LEAD_TYPE, leads.FIELDS, self._sync.leads),
+            self._items("deals", deals.DEAL_TYPE, self._sync.deal_fields, self._deals),
+            self._items("invoices", invoices.INVOICE_TYPE, invoices.FIELDS, self._sync.invoices),
+            Table(
+                "payments",
+                "sale.payment.list",
+                {"select": ["id", "orderId", "datePaid"]},
+                "datePaid",
+                self._payments,
+            ),
+            Table("activities", "crm.activity.list", {"select": ["*"]}, "CREATED", contacts.activities, "ID"),
+            Table(
+                "calls", "voximplant.statistic.get", {}, "CALL_START_DATE", contacts.statistics, "ID", upper=True
+            ),
+        ]  # fmt: skip
+
+    async def run(
+        self, progress: Progress, *, since: datetime | None = None, only: Collection[str] = (), restart: bool = False
+    ) -> bool:
+        """Read everything, from where the last run stopped; say whether it came to the end."""
+        if restart:
+            self._store.forget("backfill:")
+        await self._reconciler.reference()
+        for table in self.tables():
+            if only and table.name not in only:
+                continue
+            try:
+                if not await self._read(table, since, progress):
+                    return False
+            except PortalRefused as refused:
+                self.left_out.append(table.name)
+                log.warning("left out of the backfill", what=table.name, why=str(refused))
+        if not only or "ratings" in only:
+            await self._ratings(since)
+        for name in only or [""]:
+            self._store.forget(f"backfill:{name}")
+        return True
+
+    async def _read(self, table: Table, since: datetime | None, progress: Progress) -> bool:
+        top = await self._edge(table, {}, "DESC")
+        held = self._store.cursor(f"backfill:{table.name}")
+        if held is not None:
+            place = int(held)
+        elif since is None:
+            place = 0
+        else:
+            place = (await self._edge(table, {f">={table.created}": since.isoformat()}, "ASC") or top + 1) - 1
+        while place < top:
+            if not self._wanted():
+                return False
+            begins = range(place, min(top, place + _WINDOWS * PAGE), PAGE)
+            end = min(top, begins[-1] + PAGE)
+            async with self._sync.batch({f"backfill:{table.name}": str(end)}) as ledger:
+                rows = await self._windows(table, begins)
+                await table.take(ledger, rows)
+            self._behind += len(rows)
+            progress.advance(len(ledger.events), self._behind, f"{table.name} {end:,} of {top:,}")
+            place = end
+            if not rows and place < top:
+                # A hole in the ids; go on where they do.
+                begin = await self._edge(table, {f">{table.id_field}": place}, "ASC")
+                place = max(place, begin - 1)
+        return True
+
+    async def _windows(self, table: Table, begins: range) -> list[Row]:
+        """Rows by windows of 50 ids: a page holds each, so that all of a batch can be asked for at once."""
+        name = table.id_field
+        calls = [table.call({f">{name}": begin, f"<={name}": begin + PAGE}) for begin in begins]
+        return [row for page in await self._portal.batch(calls) for row in items(page)]
+
+    async def _edge(self, table: Table, condition: dict[str, Any], way: str) -> int:
+        """The first or last id that fulfils a condition; 0 without any."""
+        method, params = table.call(condition, way=way)
+        rows = items(await self._portal.call(method, params))
+        return int(rows[0][table.id_field]) if rows else 0
+
+    def _items(self, name: str, entity_type: int, fields: tuple[str, ...], take: Take) -> Table:
+        return Table(name, "crm.item.list", item_query(entity_type, fields), "createdTime", take)
+
+    async def _deals(self, ledger: Ledger, rows: list[Row]) -> None:
+        await self._sync.deals(ledger, rows, payments="moved")
+
+    async def _payments(self, ledger: Ledger, rows: list[Row]) -> None:
+        orders = sorted({str(row["orderId"]) for row in rows if row.get("datePaid")})
+        owners = await self._sync.payments.owners_of_orders(orders)
+        await self._sync.deals_by_id(ledger, [n for kind, n in owners if kind == "deal"], payments="all")
+        await self._sync.invoices_by_id(ledger, [n for kind, n in owners if kind == "invoice"])
+
+    async def _ratings(self, since: datetime | None) -> None:
+        end = self._portal.now + timedelta(days=1)
+        begin = since or end - 3 * _VOTE_PERIOD
+        while begin < end:
+            until = min(end, begin + _VOTE_PERIOD)
+            try:
+                async with self._sync.batch() as ledger:
+                    await self._sync.contacts.ratings(ledger, await self._reconciler.ratings_between(begin, until))
+            except PortalRefused as refused:
+                self.left_out.append("ratings")
+                log.warning("left out of the backfill", what="ratings", why=str(refused))
+                return
+            begin = until

@@ -1,0 +1,94 @@
+"""Payments brought up to date: they are listed under the deal or the invoice that they pay."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime
+
+import structlog
+
+from producers.connectors.bitrix24 import invoices
+from producers.connectors.bitrix24.errors import PortalRefused
+from producers.connectors.bitrix24.ledger import Ledger, Snapshot
+from producers.connectors.bitrix24.rest import Call, items
+from producers.connectors.bitrix24.store import Published
+from producers.connectors.bitrix24.surroundings import Row, Surroundings, chunks
+
+log = structlog.get_logger(__name__)
+_OWNERS = {"2": "deal", "31": "invoice"}
+
+
+class Payments:
+    """The payments of one portal."""
+
+    def __init__(self, parts: Surroundings) -> None:
+        self._parts = parts
+
+    async def bring(
+        self, ledger: Ledger, entity_type: int, owners: Sequence[Snapshot], paid: Mapping[str, datetime | None]
+    ) -> None:
+        """Publish the payments of deals or invoices; those in `paid` were paid in full by their stage, then."""
+        lists = await self._parts.portal.batch(
+            [Call("crm.item.payment.list", {"entityId": o.id, "entityTypeId": entity_type}) for o in owners],
+            tolerant=True,
+        )
+        for owner, listed in zip(owners, lists, strict=True):
+            if listed is None:
+                log.warning("payments cannot be read; the webhook needs the scope sale", kind=owner.kind, id=owner.id)
+                continue
+            with ledger.guard("payments of " + owner.kind, owner.id):
+                self._bring(ledger, owner, items(listed), in_full=paid.get(owner.id))
+
+    def _bring(self, ledger: Ledger, owner: Snapshot, rows: Sequence[Row], *, in_full: datetime | None) -> None:
+        known = {row.id: row for row in self._parts.store.owned("payment", f"{owner.kind}:{owner.id}")}
+        known |= self._parts.store.published("payment", [str(row["id"]) for row in rows])
+        told: set[str] = set()
+        for snapshot in invoices.payments(owner, rows, known, in_full=in_full):
+            held = ledger.row("payment", snapshot.id)
+            # The portal may list an invoice's payments under its deal too; the invoice is what they pay.
+            if held and owner.kind == "deal" and held.owner.startswith("invoice:") and held.state != "deleted":
+                continue
+            ledger.take(snapshot)
+            told.add(snapshot.id)
+        for name in known.keys() - told:
+            held = ledger.row("payment", name)
+            if held and held.owner == f"{owner.kind}:{owner.id}":
+                ledger.withdraw(held, self._parts.moment())
+
+    async def owners(self, payments: Sequence[str]) -> dict[str, list[str]]:
+        """Deals and invoices to look at because of payments: as remembered, and as the portal says."""
+        found: dict[str, set[str]] = defaultdict(set)
+        for row in self._parts.store.published("payment", payments).values():
+            kind, _, number = row.owner.partition(":")
+            found[kind].add(number)
+        if payments:
+            try:
+                listed = await self._parts.portal.list_all(
+                    [Call("sale.payment.list", {"filter": {"@id": some}, "select": ["id", "orderId"]})
+                     for some in chunks(payments)]
+                )  # fmt: skip
+                orders = sorted({str(row["orderId"]) for rows in listed for row in rows})
+                for kind, number in await self.owners_of_orders(orders):
+                    found[kind].add(number)
+            except PortalRefused as refused:
+                log.warning("payments cannot be traced to their deals", why=str(refused))
+        return {kind: sorted(found[kind]) for kind in ("deal", "invoice")}
+
+    async def owners_of_orders(self, orders: Collection[str]) -> list[tuple[str, str]]:
+        """The deals and invoices, as (kind, id), that orders of the shop belong to."""
+        bound = await self._parts.portal.batch(
+            [Call("crm.orderentity.list", {"filter": {"@orderId": some}}) for some in chunks(orders)]
+        )
+        return [
+            (kind, str(row["ownerId"]))
+            for result in bound
+            for row in items(result)
+            if (kind := _OWNERS.get(str(row.get("ownerTypeId"))))
+        ]
+
+    def of(self, ledger: Ledger, deals: Sequence[Snapshot], *, left_behind: bool) -> Iterable[Published]:
+        """Known payments of deals; with `left_behind` only those whose deal has another client now."""
+        for deal in deals:
+            for row in self._parts.store.owned("payment", f"deal:{deal.id}"):
+                held = ledger.row("payment", row.id)
+                if held is not None and held.state != "deleted" and (held.client != deal.client or not left_behind):
+                    yield row

@@ -1,0 +1,209 @@
+"""What a portal's life amounts to, worked out from its final tables and history alone, without the connector."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from producers.connectors.bitrix24.identity import Identity
+from producers.events import wire
+from streams.plain import PlainCalendar, PlainPartition, Rules, recompute
+from tests.support.bitrix24_life import COST, Hook, Life, Row
+
+RULES = Rules(ZoneInfo("UTC"), PlainCalendar(ZoneInfo("UTC")))
+_STATUS = {"S": "won", "F": "lost", "P": "open"}
+_TEMPERATURE = {"NEW": "cold", "IN_PROCESS": "warm", "PROCESSED": "warm", "CONVERTED": "hot", "JUNK": "cold"}
+_OUTCOME = {"200": "answered", "304": "missed", "603-S": "abandoned", "486": "busy"}
+Summary = Counter[tuple[Any, ...]]
+
+
+def expected(life: Life, arrived: Iterable[Hook], identity: Identity) -> Summary:
+    """The summary of the events that a perfect witness would have sent."""
+    events = [*_leads(life, identity), *_deals(life, identity), *_invoices(life, identity), *_meetings(life, identity)]
+    events += [*_calls(life, list(arrived), identity), *_chats(life, identity), *_votes(life, identity)]
+    return summary(recompute(events, RULES))
+
+
+def summary(partition: PlainPartition) -> Summary:
+    """All that counts, as a bag. What is taken back leaves zeros, which count nothing."""
+    found: Summary = Counter()
+    for one in partition.contributions():
+        if one.code == "me" or (one.value == 0 and one.code == "rv"):
+            continue
+        # Whose payment it is was settled when it was first seen; a meeting stays with its first client.
+        manager = "" if one.code == "rv" else one.manager
+        client = "" if one.code == "m" else one.client
+        entity = _plain(one.entity, one.client)
+        found[one.code, one.labels, manager, one.time, one.value, one.kind, entity, client, one.currency] += 1
+    for thing in partition.open_things():
+        against = tuple(pair for pair in thing.against if pair[1])
+        entity = _plain(thing.entity, thing.client)
+        who = (thing.code, thing.labels, thing.manager, thing.value, thing.kind, entity, thing.client)
+        found[(*who, thing.currency, thing.due_day, against, thing.since)] += 1
+    return found
+
+
+def _plain(entity: str, client: str) -> str:
+    return entity.removesuffix(f"-{client[:8]}")
+
+
+def _at(text: str) -> datetime:
+    return datetime.fromisoformat(text).astimezone(UTC)
+
+
+def _money(value: float) -> str:
+    return f"{value:.2f}"
+
+
+def _make(kind: type[Any], name: str, time: datetime, sequence: str | None = None, **data: Any) -> Any:
+    made = kind.__annotations__["data"](**data)
+    return kind(specversion="1.0", id=name, source="bitrix24://oracle", time=time, sequence=sequence, data=made)
+
+
+def _client(row: Row, fallback: tuple[str, int], identity: Identity) -> str:
+    for name in ("companyId", "contactId"):
+        if row[name]:
+            return identity.client(name.removesuffix("Id"), row[name])
+    return identity.client(*fallback)
+
+
+def _entered(rows: list[Row], semantic: str) -> datetime:
+    last = rows[-1]
+    for row in reversed(rows):
+        if row["STAGE_SEMANTIC_ID"] != semantic:
+            break
+        last = row
+    return _at(last["CREATED_TIME"])
+
+
+def _steps(life: Life, entity_type: int, number: int) -> list[Row]:
+    return [row for row in life.history[entity_type] if row["OWNER_ID"] == number]
+
+
+def _leads(life: Life, identity: Identity) -> Iterator[Any]:
+    for lead in life.tables["lead"].values():
+        client = identity.client("lead", lead["id"])
+        for place, step in enumerate(_steps(life, 1, lead["id"])):
+            yield _make(
+                wire.LeadChanged, f"l{step['ID']}", _at(step["CREATED_TIME"]), f"{place:04}", lead_id=str(lead["id"]),
+                client_id=client, manager_id=str(lead["assignedById"]), created_at=_at(lead["createdTime"]),
+                temperature=_TEMPERATURE[step["STATUS_ID"]],
+            )  # fmt: skip
+
+
+def _deals(life: Life, identity: Identity) -> Iterator[Any]:
+    for deal in life.tables["deal"].values():
+        client = _client(deal, ("deal", deal["id"]), identity)
+        status = _STATUS[deal["stageSemanticId"]]
+        closed = _entered(_steps(life, 2, deal["id"]), deal["stageSemanticId"]) if status != "open" else None
+        cost = {"120.5|RUB": ("120.5", "RUB"), "80": ("80", deal["currencyId"])}.get(deal[COST])
+        likely = deal["probability"]
+        yield _make(
+            wire.DealChanged, f"d{deal['id']}", life.now, deal_id=str(deal["id"]), client_id=client,
+            manager_id=str(deal["assignedById"]), pipeline=str(deal["categoryId"]), stage=deal["stageId"],
+            status=status, amount=_money(deal["opportunity"]), currency=deal["currencyId"],
+            cost=cost[0] if cost and cost[1] == deal["currencyId"] else None,
+            probability=None if likely is None or closed else likely / 100, created_at=_at(deal["createdTime"]),
+            closed_at=closed,
+        )  # fmt: skip
+        yield from _payments(life, 2, deal, client, {"deal_id": str(deal["id"])})
+
+
+def _invoices(life: Life, identity: Identity) -> Iterator[Any]:
+    for invoice in life.tables["invoice"].values():
+        client = _client(invoice, ("deal", invoice["parentId2"]), identity)
+        number = str(invoice["id"])
+        yield _make(
+            wire.InvoiceChanged, f"i{number}", life.now, invoice_id=number, client_id=client,
+            manager_id=str(invoice["assignedById"]), amount=_money(invoice["opportunity"]),
+            currency=invoice["currencyId"], status="cancelled" if invoice["stageSemanticId"] == "F" else "issued",
+            issued_at=_at(invoice["begindate"]), due_at=_at(invoice["closedate"]),
+        )  # fmt: skip
+        paid = list(_payments(life, 31, invoice, client, {"invoice_id": number}))
+        yield from paid
+        rest = invoice["opportunity"] - sum(float(payment.data.amount) for payment in paid)
+        if invoice["stageSemanticId"] == "S" and rest >= 0.01:
+            yield _make(
+                wire.PaymentReceived, f"s{number}", _entered(_steps(life, 31, invoice["id"]), "S"),
+                payment_id=f"stage-{number}", client_id=client, manager_id="any", amount=_money(rest),
+                currency=invoice["currencyId"], invoice_id=number,
+            )  # fmt: skip
+
+
+def _payments(life: Life, entity_type: int, owner: Row, client: str, named: dict[str, str]) -> Iterator[Any]:
+    orders = {row["id"] for row in life._orders(entity_type, owner["id"])}
+    for payment in life.tables["payment"].values():
+        if payment["orderId"] in orders and payment["paid"] == "Y":
+            yield _make(
+                wire.PaymentReceived, f"p{payment['id']}", _at(payment["datePaid"]), payment_id=str(payment["id"]),
+                client_id=client, manager_id="any", amount=_money(payment["sum"]), currency=payment["currency"],
+                **named,
+            )  # fmt: skip
+
+
+def _meetings(life: Life, identity: Identity) -> Iterator[Any]:
+    for row in life.tables["activity"].values():
+        if row["TYPE_ID"] == "1" and row["COMPLETED"] == "Y":
+            yield _make(
+                wire.MeetingHeld, f"m{row['ID']}", _at(row["START_TIME"]), meeting_id=row["ID"],
+                client_id=identity.client("any", 1), manager_id=row["RESPONSIBLE_ID"],
+            )  # fmt: skip
+
+
+def _calls(life: Life, arrived: list[Hook], identity: Identity) -> Iterator[Any]:
+    heard: dict[tuple[str, str], int] = {}
+    for hook in arrived:
+        if call := hook.data.get("data[CALL_ID]"):
+            name = (hook.event.removeprefix("ONVOXIMPLANTCALL"), call)
+            heard[name] = min(heard.get(name, hook.ts), hook.ts)
+    for row in life.tables["call"].values():
+        name, outcome, began = row["CALL_ID"], _OUTCOME[row["CALL_FAILED_CODE"]], _at(row["CALL_START_DATE"])
+        end, answered = began + timedelta(seconds=int(row["CALL_DURATION"])), None
+        init = heard.get(("INIT", name)) if row["CALL_TYPE"] == "2" else None
+        if init and outcome == "answered" and (start := heard.get(("START", name))):
+            answered = began + timedelta(seconds=start - init)
+            end = max(end, answered)
+        elif init and outcome != "answered" and (over := heard.get(("END", name))):
+            end = max(end, began + timedelta(seconds=over - init))
+        client = identity.client("phone", row["PHONE_NUMBER"].removeprefix("+"))
+        yield _make(
+            wire.CallEnded, f"c{name}", end, call_id=name, client_id=client, outcome=outcome, started_at=began,
+            direction="inbound" if row["CALL_TYPE"] == "2" else "outbound", answered_at=answered,
+            manager_id=row["PORTAL_USER_ID"],
+        )  # fmt: skip
+        if row["CALL_VOTE"]:
+            yield _make(
+                wire.RatingGiven, f"v{name}", end, rating_id=f"call-{name}", client_id=client,
+                manager_id=row["PORTAL_USER_ID"], score=int(row["CALL_VOTE"]),
+            )  # fmt: skip
+
+
+def _chats(life: Life, identity: Identity) -> Iterator[Any]:
+    for activity in life.tables["activity"].values():
+        if activity["PROVIDER_ID"] != "IMOPENLINES_SESSION":
+            continue
+        session = life.tables["session"][int(activity["ASSOCIATED_ENTITY_ID"])]
+        named = {"chat_id": str(session["id"]), "client_id": identity.client("chat", session["chatId"])}
+        last = None
+        for number, message in session["message"].items():
+            user = session["users"].get(message["senderid"], {"connector": False, "bot": False})
+            author = "client" if user["connector"] else "bot" if user["bot"] else "manager"
+            author = "system" if message["senderid"] == "0" else author
+            manager = message["senderid"] if author == "manager" else None
+            last = _at(message["date"])
+            yield _make(wire.ChatMessage, f"n{number}", last, author=author, manager_id=manager, **named)
+            if "operator" in message["text"]:
+                yield _make(wire.ChatHandedOff, f"h{number}", last, **named)
+        if activity["COMPLETED"] == "Y":
+            yield _make(wire.ChatClosed, f"e{session['id']}", _at(activity["END_TIME"]), **named)
+
+
+def _votes(life: Life, identity: Identity) -> Iterator[Any]:
+    for row in life.tables["rating"].values():
+        session = life.tables["session"][row["sessionId"]]
+        yield _make(
+            wire.RatingGiven, f"r{row['id']}", _at(row["dateVote"]), rating_id=f"chat-{row['sessionId']}",
+            client_id=identity.client("chat", session["chatId"]), manager_id=str(row["operatorId"]),
+            score=5 if row["vote"] == "like" else 1,
+        )  # fmt: skip

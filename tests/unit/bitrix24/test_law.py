@@ -1,0 +1,88 @@
+"""The law of the connector: whatever happens on the way, the events amount to what the portal holds."""
+
+import contextlib
+
+import pytest
+
+from producers.connectors.bitrix24.backfill import Backfill
+from producers.errors import KafkaUnavailable
+from streams.plain import recompute
+from tests.support.bitrix24_life import Life
+from tests.support.bitrix24_portal import Postman, StandIn, serve_portal
+from tests.unit.bitrix24.oracle import RULES, expected, summary
+from tests.unit.bitrix24.support import InMemoryPublisher, connected
+
+
+class Silent:
+    def advance(self, count, done, where=""):
+        pass
+
+
+def differences(left, right):
+    return {"missing": sorted(map(str, left - right))[:6], "extra": sorted(map(str, right - left))[:6]}
+
+
+async def hour(portal, postman, connector, publisher, minutes):
+    """Some minutes of the portal's life beside a connector that is looked after as its background tasks do."""
+    for minute in range(minutes):
+        for _ in range(3):
+            portal.life.live(20)
+            await postman.deliver()
+            with contextlib.suppress(KafkaUnavailable):
+                while await connector.synchronizer.drain():
+                    pass
+        await connector.reconciler.chats()
+        if minute % 5 == 4:
+            await connector.reconciler.run()
+        if minute == 7:
+            publisher.fail_after = 1
+
+
+@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.slow), pytest.param(5, marks=pytest.mark.slow)])
+async def test_events_equal_the_portal(tmp_path, seed):
+    """An hour with 10 % of the hooks lost, twice, late, a restart and bad days; then a backfill changes nothing."""
+    life, publisher = Life(seed), InMemoryPublisher()
+    portal = StandIn(life, faults=0.03, burst=1e9)
+    async with serve_portal(portal):
+        arrived = []
+        async with connected(portal, tmp_path, publisher) as (connector, client):
+            postman = Postman(portal, client, lost=0.1, twice=0.1)
+            await hour(portal, postman, connector, publisher, 30)
+            arrived += postman.arrived
+        life.live(180)
+        life.hooks.clear()
+        async with connected(portal, tmp_path, publisher) as (connector, client):
+            postman = Postman(portal, client, lost=0.1, twice=0.1)
+            await hour(portal, postman, connector, publisher, 27)
+            life.finish()
+            await postman.deliver()
+            arrived += postman.arrived
+            await connector.reconciler.run(whole=True)
+            await connector.reconciler.chats()
+
+            wanted = expected(life, arrived, connector.identity)
+            told = summary(recompute(publisher.events, RULES))
+            assert told == wanted, differences(wanted, told)
+            assert postman.dropped > 50
+            assert all(life.done.get(name, 0) > 0 for name in ("move_funnel", "delete_deal", "delete_payment", "unpay"))
+            count = len(publisher.log)
+            assert await Backfill(connector.parts, connector.synchronizer, connector.reconciler).run(Silent())
+            assert len(publisher.log) == count, publisher.log[count:]
+        async with connected(portal, tmp_path / "elsewhere", publisher) as (connector, _):
+            # Somebody who has lost the connector's memory fills in everything again.
+            assert await Backfill(connector.parts, connector.synchronizer, connector.reconciler).run(Silent())
+            told = summary(recompute(publisher.events, RULES))
+            assert told == wanted, differences(wanted, told)
+
+
+async def test_a_backfill_alone_equals_the_portal(tmp_path):
+    """History from an empty memory is the same history, but for what only hooks can tell."""
+    life, publisher = Life(3), InMemoryPublisher()
+    life.live(3600)
+    life.finish()
+    portal = StandIn(life, faults=0.03, burst=1e9)
+    async with serve_portal(portal), connected(portal, tmp_path, publisher) as (connector, _):
+        assert await Backfill(connector.parts, connector.synchronizer, connector.reconciler).run(Silent())
+        wanted = expected(life, [], connector.identity)
+        told = summary(recompute(publisher.events, RULES))
+        assert told == wanted, differences(wanted, told)
