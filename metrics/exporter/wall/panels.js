@@ -108,7 +108,7 @@ export function drawLeaders(root, live, board) {
     text(row.children[0], String(index + 1));
     link(row.children[1], level, leader.id, named(leader));
     text(row.children[2], show(leader.won, "currency"));
-    text(row.children[3], leader.trend == null ? "" : `${arrow(leader.trend)} ${change(leader.trend)}`);
+    text(row.children[3], leader.trend == null ? "" : `${arrow(leader.trend)}${change(leader.trend)}`);
     row.children[3].dataset.is = judge(leader.trend, "up");
   });
 }

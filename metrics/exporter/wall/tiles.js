@@ -21,8 +21,8 @@ export const TILES = [
   { number: 11, main: kpi("sales_receivable_amount:sum"), still: true, more: [kpi("sales_receivable_overdue:ratio", {}, "overdue"), kpi("sales_receivable:dso_days", {}, "dso")] },
   { number: 12, main: kpi("sales_deal_duration_seconds:mean"), more: [kpi("sales_deal_duration_seconds:p50", {}, "median"), kpi("sales_deal_duration_seconds:p90", {}, "p90")] },
   { number: 13, main: kpi("sales_margin:ratio"), more: [kpi("sales_revenue_profit:ratio", {}, "ratio")] },
-  { number: 14, main: kpi("sales_plan_won_amount:growth", MONTH), about: "month", still: true, more: [kpi("sales_plan_won_amount:growth", { window: "quarter" }, "quarter"), kpi("sales_plan_won_amount:growth", { window: "year" }, "year")] },
-  { number: 15, main: kpi("sales_plan_won_amount:ratio", MONTH), about: "month", still: true, more: [kpi("sales_plan_won_amount:left", MONTH, "left"), kpi("sales_plan_won_amount:needed_per_day", MONTH, "need"), kpi("sales_plan_won_amount:forecast", MONTH, "forecast")] },
+  { number: 14, main: kpi("sales_plan_won_amount:growth", MONTH), about: "inMonth", still: true, more: [kpi("sales_plan_won_amount:growth", { window: "quarter" }, "inQuarter"), kpi("sales_plan_won_amount:growth", { window: "year" }, "inYear")] },
+  { number: 15, main: kpi("sales_plan_won_amount:ratio", MONTH), about: "inMonth", still: true, more: [kpi("sales_plan_won_amount:left", MONTH, "left"), kpi("sales_plan_won_amount:needed_per_day", MONTH, "need"), kpi("sales_plan_won_amount:forecast", MONTH, "forecast")] },
 ];
 const FACTS = 3, FLASH_MS = 1200;
 
@@ -47,7 +47,7 @@ export function judge(trend, better) {
 }
 
 const unitOf = (record) => (record.id.endsWith(":growth") ? "growth" : record.unit);
-export const nameOf = (tile, record) => title(record) + (tile.about ? ` · ${word(tile.about).toLowerCase()}` : "");
+export const nameOf = (tile, record) => title(record) + (tile.about ? ` · ${word(tile.about)}` : "");
 
 /** Text, and its length for CSS, which makes long text smaller rather than cutting it. */
 export function text(node, value) {
@@ -86,7 +86,7 @@ function drawTile(node, tile, byId, flash) {
   if (!tile.still) facts.push([`${word("before")} ${record ? show(main.previous, unitOf(record)) : "–"}`, main?.trend == null ? "–" : `${arrow(main.trend)} ${change(main.trend)}`, judge(main?.trend, record?.better)]);
   for (const extra of tile.more) {
     const found = pick(byId, extra);
-    facts.push([word(extra.name).toLowerCase(), found ? show(found.current, unitOf(found.record)) : "–", ""]);
+    facts.push([word(extra.name), found ? show(found.current, unitOf(found.record)) : "–", ""]);
   }
   for (let i = 0; i < FACTS; i++) {
     const [label, number, is] = facts[i] ?? ["", "", ""], cell = more.children[i];

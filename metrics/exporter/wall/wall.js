@@ -170,7 +170,8 @@ function listen() {
   for (const node of $("boards").children) node.addEventListener("click", () => { board = node.dataset.board; store("board", board); drawBoard(); });
   document.addEventListener("keydown", onKey);
   addEventListener("hashchange", () => { fromAddress(); words(); connection.refresh(); });
-  new ResizeObserver(() => { remeasure($("waiting"), $("leaders")); draw(); }).observe(document.body);
+  const sized = new ResizeObserver(() => { remeasure($("waiting"), $("leaders")); draw(); });
+  for (const id of ["waiting", "leaders"]) sized.observe($(id).querySelector("ol"));
 }
 
 function start() {
