@@ -108,10 +108,13 @@ class Owned:
         """Whether something folded is not durable yet."""
         return self._unflushed > 0
 
-    async def flush(self) -> None:
-        """Make everything folded so far durable. Raises ChangelogError, OwnershipLost."""
+    async def flush(self, *, always: bool = False) -> None:
+        """Make everything folded so far durable.
+
+        `always`: commit even if nothing was, which tells whether the partition is still ours. Raises ChangelogError, OwnershipLost.
+        """
         async with self._lock:
-            if not self._unflushed:
+            if not self._unflushed and not always:
                 return
             began = monotonic()
             self._changed.clear()
@@ -153,7 +156,7 @@ class Owned:
             await asyncio.gather(self._flushing, return_exceptions=True)
         try:
             if flush:
-                await self.flush()
+                await self.flush(always=self.partition.fence >= 0)
         finally:
             await self._changelog.close()
             self._store.close()

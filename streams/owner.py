@@ -92,6 +92,7 @@ class Owner:
             raise
         seconds = monotonic() - began
         self.sensors.restored(source, seconds)
+        self.sensors.restoring(state.restored)
         state.fence, state.time_us, state.ready = partition.fence, partition.time, True
         state.lag = max(0, bounds.end - position)
         owned = Owned(
@@ -216,6 +217,8 @@ class Owner:
         partition = owned.partition
         counts, partition.counts = partition.counts, Counts()
         state = self.sensors.partitions.get(number)
+        if state is not None:
+            state.cells = partition.cells
         self.sensors.folded(
             number,
             counts,

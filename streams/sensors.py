@@ -8,10 +8,13 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from metrics.catalogue import service
+from metrics.family import Family
 from streams.partition import Counts
 
 _LATENCY = (0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 1, 2, 5, 10, 30, 60, 300)
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+_MOST_SOURCES = 200
 _SIZES = (1, 3, 10, 30, 100, 300, 1000, 3000, 10_000)
 
 
@@ -45,24 +48,29 @@ class _PartitionCollector(Collector):
     @staticmethod
     def _families(partitions: dict[int, PartitionState]) -> Iterator[Metric]:
         now = time()
-        values: tuple[tuple[str, str, Callable[[PartitionState], float]], ...] = (
-            ("lag_events", "Events in the log that are not folded yet.", lambda p: p.lag),
-            ("fence_offset", "Offset of the last event folded.", lambda p: p.fence),
-            ("time_seconds", "Partition time: the greatest time of an event folded.", lambda p: p.time_us / 1e6),
-            (
-                "commit_age_seconds",
-                "Time since the partition was last durable up to its end.",
-                lambda p: now - p.committed_at,
-            ),
-            ("restored_records", "Changelog records read while restoring.", lambda p: p.restored),
-            ("restore_offsets", "Changelog offsets that restoring has to pass.", lambda p: p.restore_total),
-            ("ready", "1 when the partition is restored and folds.", lambda p: float(p.ready)),
+        values: tuple[tuple[Family, Callable[[PartitionState], float]], ...] = (
+            (service.LAG, lambda p: p.lag),
+            (service.FENCE, lambda p: p.fence),
+            (service.PARTITION_TIME, lambda p: p.time_us / 1e6),
+            (service.COMMIT_AGE, lambda p: now - p.committed_at),
+            (service.RESTORE_REMAINING, lambda p: 0 if p.ready else max(0, p.restore_total - p.restored)),
+            (service.READY, lambda p: float(p.ready)),
+            (service.CELLS, lambda p: p.cells),
         )
-        for name, text, value in values:
-            family = GaugeMetricFamily(f"sales_worker_partition_{name}", text, labels=["partition"])
+        for of, value in values:
+            family = GaugeMetricFamily(of.name, of.help, labels=of.labels)
             for number, partition in sorted(partitions.items()):
                 family.add_metric([str(number)], value(partition))
             yield family
+        yield GaugeMetricFamily(service.ASSIGNED.name, service.ASSIGNED.help, value=len(partitions))
+
+
+def _counter(registry: CollectorRegistry, of: Family) -> Counter:
+    return Counter(of.name.removesuffix("_total"), of.help, of.labels, registry=registry)
+
+
+def _histogram(registry: CollectorRegistry, of: Family, bounds: tuple[float, ...]) -> Histogram:
+    return Histogram(of.name, of.help, of.labels, buckets=bounds, registry=registry)
 
 
 class WorkerSensors:
@@ -74,39 +82,35 @@ class WorkerSensors:
         self.failed_view_since: float | None = None
         registry.register(_PartitionCollector(self.partitions))
         Info("sales_worker", "Which worker this is.", registry=registry).info({"worker": worker_id})
-        self._events = Counter("sales_worker_events", "Events folded.", ["type"], registry=registry)
-        self._letters = Counter("sales_worker_dead_letters", "Records refused.", ["reason"], registry=registry)
-        self._duplicates = Counter("sales_worker_duplicates", "Events that were there already.", registry=registry)
-        self._stale = Counter("sales_worker_stale", "Events older than what is known.", registry=registry)
-        self._skipped = Counter("sales_worker_skipped", "Records folded before a restart.", registry=registry)
-        self._batches = Counter("sales_worker_batches", "Batches folded.", registry=registry)
-        self._batch = Histogram("sales_worker_batch_events", "Size of a batch.", buckets=_SIZES, registry=registry)
-        self._fold = Counter("sales_worker_fold_seconds", "Time spent folding.", registry=registry)
-        self._flush = Histogram("sales_worker_flush_seconds", "Time of a flush.", buckets=_SECONDS, registry=registry)
-        self._cut = Counter("sales_worker_cut_seconds", "Time spent encoding what a flush writes.", registry=registry)
-        self._written = Counter("sales_worker_changelog_records", "Changelog records written.", registry=registry)
-        self._view = Histogram(
-            "sales_worker_view_seconds", "Time of a write of the view.", buckets=_SECONDS, registry=registry
-        )
-        self._parts = Counter("sales_worker_view_parts", "Parts written to the view.", registry=registry)
-        self._view_failures = Counter(
-            "sales_worker_view_failures", "Writes of the view that failed.", registry=registry
-        )
-        self._view_up = Gauge("sales_worker_view_up", "1 while the view can be written.", registry=registry)
-        self._latency = Histogram(
-            "sales_worker_latency_seconds",
-            "From an event's timestamp in Kafka to the view.",
-            buckets=_LATENCY,
-            registry=registry,
-        )
-        self._restores = Counter("sales_worker_restores", "Partitions restored.", ["source"], registry=registry)
-        self._restore = Counter("sales_worker_restore_seconds", "Time spent restoring.", registry=registry)
-        self._rebalances = Counter("sales_worker_rebalances", "Changes of the assignment.", registry=registry)
+        self._events = _counter(registry, service.EVENTS)
+        self._sources = _counter(registry, service.SOURCE_EVENTS)
+        self._known_sources: set[str] = set()
+        self._letters = _counter(registry, service.DEAD_LETTERS)
+        self._duplicates = _counter(registry, service.DUPLICATES)
+        self._stale = _counter(registry, service.STALE)
+        self._skipped = _counter(registry, service.SKIPPED)
+        self._batches = _counter(registry, service.BATCHES)
+        self._batch = _histogram(registry, service.BATCH_EVENTS, _SIZES)
+        self._fold = _counter(registry, service.FOLD_SECONDS)
+        self._flush = _histogram(registry, service.FLUSH_SECONDS, _SECONDS)
+        self._cut = _counter(registry, service.CUT_SECONDS)
+        self._written = _counter(registry, service.CHANGELOG_RECORDS)
+        self._view = _histogram(registry, service.VIEW_SECONDS, _SECONDS)
+        self._parts = _counter(registry, service.VIEW_PARTS_WRITTEN)
+        self._view_failures = _counter(registry, service.VIEW_FAILURES)
+        self._view_up = Gauge(service.REDIS_UP.name, service.REDIS_UP.help, registry=registry)
+        self._latency = _histogram(registry, service.LATENCY, _LATENCY)
+        self._restores = _counter(registry, service.RESTORES)
+        self._restore = _counter(registry, service.RESTORE_SECONDS)
+        self._restored_records = _counter(registry, service.RESTORE_RECORDS)
+        self._rebalances = _counter(registry, service.REBALANCES)
 
     def folded(self, number: int, counts: Counts, *, records: int, seconds: float, fence: int, lag: int) -> None:
         """A batch was folded."""
         for kind, n in counts.folded.items():
             self._events.labels(kind).inc(n)
+        for source, n in counts.sources.items():
+            self._sources.labels(self._source(source)).inc(n)
         for reason, n in counts.refused.items():
             self._letters.labels(reason).inc(n)
         self._duplicates.inc(counts.duplicates)
@@ -118,6 +122,14 @@ class WorkerSensors:
         if (state := self.partitions.get(number)) is not None:
             state.fence, state.lag = fence, lag
             state.progressed_at = monotonic()
+
+    def _source(self, source: str) -> str:
+        """The source as a label; beyond a bound all others are one, as sources are what producers make up."""
+        if source not in self._known_sources:
+            if len(self._known_sources) >= _MOST_SOURCES:
+                return "other"
+            self._known_sources.add(source)
+        return source
 
     def refused(self, reason: str) -> None:
         """A record of the reference topic was refused."""
@@ -153,6 +165,10 @@ class WorkerSensors:
         self._view_up.set(0)
         if self.failed_view_since is None:
             self.failed_view_since = time()
+
+    def restoring(self, records: int) -> None:
+        """Changelog records were read."""
+        self._restored_records.inc(records)
 
     def restored(self, source: str, seconds: float) -> None:
         """A partition was restored from `disk`, `changelog` or `nothing`."""

@@ -1,0 +1,83 @@
+"""One owner per partition: a zombie is shut out at the broker, and two workers never share a name or a folder."""
+
+import asyncio
+import signal
+
+import pytest
+
+from tests.support.workers import floor, until
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(400)]
+
+
+async def test_a_zombie_changes_nothing(house):
+    """Stopped for longer than the session and woken after the new owner has written: it ends, and all is exact."""
+    one = house.worker("one", SALES_SESSION_TIMEOUT="6", SALES_FLUSH_INTERVAL="3")
+    await until(lambda: one.owned() == {0, 1, 2}, 120, "one owns all")
+    events = floor(4_000)
+    await house.publish(events[:1_000])
+    await until(lambda: one.total("sales_worker_batches_total") > 0, 30, "one folds")
+    sending = asyncio.create_task(house.publish(events[1_000:2_000]))
+    one.signal(signal.SIGSTOP)
+    await sending
+    two = house.worker("two", SALES_SESSION_TIMEOUT="6")
+    await until(lambda: two.owned() == {0, 1, 2}, 120, "two owns all")
+    await house.publish(events[2_000:3_000])
+    await until(lambda: two.total("sales_worker_lag_records") == 0, 30, "two folds")
+    one.signal(signal.SIGCONT)
+    await house.publish(events[3_000:])
+    report = await house.verdict()
+    assert report.is_equal, report.lines()
+    await until(lambda: one.process.poll() is not None or one.owned() | two.owned() == {0, 1, 2}, 120, "settled")
+    if one.process.poll() is not None:
+        assert one.process.returncode == 1
+        assert "has another owner now" in one.log.splitlines()[-1]
+
+
+async def test_the_same_folder_is_refused(house):
+    """A second worker on the same data directory says so in one line and exits with 1."""
+    one = house.worker("one")
+    await until(one.owned, 120, "one owns")
+    other = house.worker("two", SALES_DATA_DIR=str(one.folder / "data"))
+    assert other.wait(90) == 1
+    last = other.log.splitlines()[-1]
+    assert "is in use by one" in last
+    assert "SALES_DATA_DIR" in last
+
+
+async def test_the_same_name_elsewhere(house, tmp_path):
+    """Two workers with one SALES_WORKER_ID on different folders: one of them ends and says why; all stays exact."""
+    one = house.worker("one")
+    await until(lambda: one.owned() == {0, 1, 2}, 120, "one owns all")
+    await house.publish(floor(500))
+    twin = house.worker("one", SALES_DATA_DIR=str(tmp_path / "elsewhere"))
+    await until(lambda: one.process.poll() is not None or twin.process.poll() is not None, 120, "one of them ended")
+    ended = one if one.process.poll() is not None else twin
+    assert ended.process.returncode == 1
+    assert "SALES_WORKER_ID" in ended.log
+    report = await house.verdict()
+    assert report.is_equal, report.lines()
+
+
+async def test_kafka_is_not_there(house):
+    """Without Kafka the worker says what is wrong and what to set, and exits with 1."""
+    worker = house.worker(SALES_KAFKA_SERVERS="127.0.0.1:1", SALES_START_TIMEOUT="3")
+    assert worker.wait(40) == 1
+    last = worker.log.splitlines()[-1]
+    assert "cannot reach Kafka at 127.0.0.1:1: is it running? Set SALES_KAFKA_SERVERS" in last
+    assert "Traceback" not in worker.log
+
+
+async def test_redis_is_not_there(house):
+    """Without Redis the worker folds and commits all the same; when it comes, the view is written."""
+    worker = house.worker(SALES_REDIS_URL="redis://127.0.0.1:1/0")
+    await until(lambda: worker.owned() == {0, 1, 2}, 120, "all partitions owned")
+    await house.publish(floor(1_000))
+    await until(lambda: sum(worker.total("sales_worker_events_total") for _ in (1,)) > 900, 30, "folded")
+    worker.signal(signal.SIGTERM)
+    assert worker.wait(10) == 0
+    again = house.worker()
+    await until(lambda: again.owned() == {0, 1, 2}, 120, "owned again")
+    report = await house.verdict()
+    assert report.is_equal, report.lines()
+    assert again.total("sales_worker_events_total") == 0
