@@ -69,6 +69,8 @@ class Counts:
 
     folded: dict[str, int] = field(default_factory=dict)
     """By event type."""
+    sources: dict[str, int] = field(default_factory=dict)
+    """Events by source, whatever became of them."""
     refused: dict[str, int] = field(default_factory=dict)
     """By reason."""
     duplicates: int = 0
@@ -124,13 +126,18 @@ class Partition:
         """Partition time, us: the greatest envelope time folded, 0 before any."""
         return self._out.time
 
+    @property
+    def cells(self) -> int:
+        """How many parts of cells are held."""
+        return len(self._cells)
+
     # -- folding
 
     def fold(self, records: Sequence[Record]) -> list[RefusedRecord]:
         """Fold records in log order; gives those that the contract does not allow."""
         refused: list[RefusedRecord] = []
         counts = self.counts
-        folded = counts.folded
+        folded, sources = counts.folded, counts.sources
         out = self._out
         admit, handlers = self._admit, HANDLERS
         for record in records:
@@ -149,6 +156,8 @@ class Partition:
                 out.time = at
                 if at >= self._next_day:
                     self._turn_day()
+            source = event.source
+            sources[source] = sources.get(source, 0) + 1
             outcome = handlers[type(event)](page, event, at, out)
             if outcome == FOLDED:
                 kind = event.type

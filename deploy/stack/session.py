@@ -144,6 +144,8 @@ def _behind(metrics: str) -> float | None:
     """Events that the worker has not folded yet, over all partitions; None while it does not say."""
     from prometheus_client.parser import text_string_to_metric_families
 
+    from metrics.catalogue import service
+
     try:
         text = httpx.get(metrics, timeout=2, trust_env=False).raise_for_status().text
     except httpx.HTTPError:
@@ -151,7 +153,7 @@ def _behind(metrics: str) -> float | None:
     lags = [
         sample.value
         for family in text_string_to_metric_families(text)
-        if family.name.endswith("_lag_events")
+        if family.name == service.LAG.name
         for sample in family.samples
     ]
     return sum(lags) if lags else None

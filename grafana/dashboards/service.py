@@ -66,7 +66,7 @@ def dashboard(look: Look) -> dict[str, Any]:
                 "partition {{partition}}",
             ),
             _rate("Restored", s.RESTORE_RECORDS),
-            _line("Keys held in state", s.STATE_KEYS, f"sum by (table) ({s.STATE_KEYS.name})", "{{table}}"),
+            _line("Cells held in state", s.CELLS, f"sum by (instance) ({s.CELLS.name})", "{{instance}}"),
         ]),
     )  # fmt: skip
     return base.board(

@@ -86,7 +86,19 @@ PARTITION_TIME = _own(
     "partition",
     unit="dateTimeAsIso",
 )
-STATE_KEYS = _own("sales_worker_state_keys", "Keys held in state.", "table")
+CELLS = _own("sales_worker_cells", "Cells held in state.", "partition")
+FENCE = _own("sales_worker_partition_fence_offset", "Offset of the last event folded of a partition.", "partition")
+READY = _own("sales_worker_partition_ready", "1 when a partition is restored and folds.", "partition", unit="bool")
+SKIPPED = _own("sales_worker_skipped_total", "Records that were folded before a restart.", counter=True)
+BATCH_EVENTS = _own("sales_worker_batch_events", "Size of a batch (histogram).")
+FOLD_SECONDS = _own("sales_worker_fold_seconds_total", "Time spent folding.", unit="s", counter=True)
+CUT_SECONDS = _own("sales_worker_cut_seconds_total", "Time spent encoding what a flush writes.", unit="s", counter=True)
+CHANGELOG_RECORDS = _own("sales_worker_changelog_records_total", "Changelog records written.", counter=True)
+VIEW_PARTS_WRITTEN = _own("sales_worker_view_parts_total", "Parts of cells written to the view.", counter=True)
+VIEW_FAILURES = _own("sales_worker_view_failures_total", "Writes to the view that failed.", counter=True)
+RESTORES = _own("sales_worker_restores_total", "Partitions restored, by where from.", "source", counter=True)
+RESTORE_SECONDS = _own("sales_worker_restore_seconds_total", "Time spent restoring.", unit="s", counter=True)
+REBALANCES = _own("sales_worker_rebalances_total", "Changes of the assignment.", counter=True)
 
 WORKER_FAMILIES = (
     EVENTS,
@@ -105,5 +117,17 @@ WORKER_FAMILIES = (
     ASSIGNED,
     REDIS_UP,
     PARTITION_TIME,
-    STATE_KEYS,
+    CELLS,
+    FENCE,
+    READY,
+    SKIPPED,
+    BATCH_EVENTS,
+    FOLD_SECONDS,
+    CUT_SECONDS,
+    CHANGELOG_RECORDS,
+    VIEW_PARTS_WRITTEN,
+    VIEW_FAILURES,
+    RESTORES,
+    RESTORE_SECONDS,
+    REBALANCES,
 )

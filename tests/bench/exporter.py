@@ -64,7 +64,7 @@ def main() -> None:
         board = filled(managers, now, rng)
         samples = [part(rng) for _ in range(50)]
         began = time.perf_counter()
-        text = b"".join(board.chunks(now))
+        text = b"".join(board.exposition(now))
         first = time.perf_counter() - began
         taken, busy = [], time.process_time()
         for _ in range(SCRAPES):
@@ -75,7 +75,7 @@ def main() -> None:
                     touch(board, now, m, partition, samples, rng)
             board.refresh(now)
             began = time.perf_counter()
-            text = b"".join(board.chunks(now))
+            text = b"".join(board.exposition(now))
             taken.append(time.perf_counter() - began)
         share = (time.process_time() - busy) / SCRAPES / 15
         taken.sort()

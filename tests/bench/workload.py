@@ -1,0 +1,150 @@
+"""The events that benches fold: one seed, one mix, so that every engine gets the same bytes."""
+
+import asyncio
+import json
+import random
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+
+from producers.publisher import SalesPublisher
+from producers.settings import KafkaSettings
+
+Pair = tuple[bytes, bytes]
+KINDS = ("call", "chat", "deal", "payment")
+WEIGHTS = (45, 25, 20, 10)
+REST = ("lead", "invoice", "meeting", "rating", "cost", "refund", "ringing")
+START = datetime(2026, 10, 1, 6, tzinfo=UTC)
+
+
+def events(
+    count: int, *, managers: int = 500, clients: int = 50_000, days: int = 30, full: bool = False, seed: int = 1
+) -> Iterator[Pair]:
+    """Key and value of `count` events in the order of their times, as they would arrive.
+
+    45 % calls, 25 % chat messages, 20 % deal snapshots (each deal is changed several times), 10 % payments. With
+    `full`, every tenth event is of one of the other types.
+    """
+    rng = random.Random(seed)
+    encode = msgspec.json.encode
+    step = timedelta(days=days) / count
+    waiting: dict[str, bool] = {}
+    for n in range(count):
+        moment = START + n * step
+        time = moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        number = int(clients * rng.random())
+        client = f"client-{number:07d}"
+        manager = f"manager-{(number * 7 + rng.randrange(3)) % managers:04d}"
+        who = {"client_id": client, "manager_id": manager, "team_id": f"team-{int(manager[-4:]) % 20:02d}"}
+        kind = rng.choice(REST) if full and n % 10 == 9 else rng.choices(KINDS, WEIGHTS)[0]
+        name, data, key = _event(kind, n, moment, who, rng, waiting)
+        yield (
+            key.encode(),
+            encode(
+                {
+                    "specversion": "1.0",
+                    "id": f"e-{n}",
+                    "source": "bench://load",
+                    "type": name,
+                    "time": time,
+                    "data": data,
+                }
+            ),
+        )
+
+
+def _event(kind: str, n: int, moment: datetime, who: dict[str, str], rng: random.Random, waiting: dict[str, bool]) -> tuple[str, dict[str, object], str]:  # fmt: skip
+    client = who["client_id"]
+    money = {"amount": f"{rng.randrange(1, 900_000)}.{rng.randrange(100):02d}", "currency": "RUB"}
+    started = _time(moment - timedelta(seconds=rng.randrange(20, 600)))
+    match kind:
+        case "call":
+            answered = rng.random() < 0.8
+            call = {**who, "call_id": f"c-{n}", "direction": "inbound", "started_at": started}
+            end = (
+                {"outcome": "answered", "answered_at": _time(moment - timedelta(seconds=10))}
+                if answered
+                else {"outcome": "missed"}
+            )
+            return "sales.call.ended.v1", {**call, **end}, client
+        case "chat":
+            mine = waiting[client] = not waiting.get(client, False)
+            author = {"author": "client"} if mine else {"author": "manager", "manager_id": who["manager_id"]}
+            return "sales.chat.message.v1", {"chat_id": f"h-{client}", "client_id": client, **author}, client
+        case "deal":
+            status = rng.choices(("open", "won", "lost"), (60, 25, 15))[0]
+            deal = {
+                **who,
+                **money,
+                "deal_id": f"d-{client}-{rng.randrange(3)}",
+                "pipeline": "retail",
+                "stage": "S1",
+                "status": status,
+            }
+            dates = {"created_at": _time(moment - timedelta(days=9)), "cost": "100.00", "probability": 0.4}
+            return (
+                "sales.deal.changed.v1",
+                {**deal, **dates, **({} if status == "open" else {"closed_at": started})},
+                client,
+            )
+        case "payment":
+            return "sales.payment.received.v1", {**who, **money, "payment_id": f"p-{n}"}, client
+    return _other(kind, n, moment, who, money, rng)
+
+
+def _other(kind: str, n: int, moment: datetime, who: dict[str, str], money: dict[str, str], rng: random.Random) -> tuple[str, dict[str, object], str]:  # fmt: skip
+    client, now = who["client_id"], _time(moment)
+    match kind:
+        case "lead":
+            return (
+                "sales.lead.changed.v1",
+                {**who, "lead_id": f"l-{client}", "temperature": rng.choice(("cold", "warm")), "created_at": now},
+                client,
+            )
+        case "invoice":
+            return (
+                "sales.invoice.changed.v1",
+                {
+                    **who,
+                    **money,
+                    "invoice_id": f"i-{client}",
+                    "status": "issued",
+                    "issued_at": now,
+                    "due_at": _time(moment + timedelta(days=20)),
+                },
+                client,
+            )
+        case "meeting":
+            return "sales.meeting.held.v1", {**who, "meeting_id": f"m-{n}"}, client
+        case "rating":
+            return "sales.rating.given.v1", {**who, "rating_id": f"r-{n}", "score": rng.randrange(1, 6)}, client
+        case "refund":
+            return "sales.payment.refunded.v1", {**who, **money, "payment_id": f"p-{n}"}, client
+        case "ringing":
+            return "sales.call.started.v1", {**who, "call_id": f"q-{n}", "direction": "inbound"}, client
+    return (
+        "sales.cost.booked.v1",
+        {"cost_id": f"k-{n}", **money, "category": "ads", "manager_id": who["manager_id"]},
+        f"k-{n}",
+    )
+
+
+def _time(moment: datetime) -> str:
+    return moment.isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def publish(settings: KafkaSettings, pairs: Iterator[Pair]) -> int:
+    """Send all; returns how many."""
+
+    async def send() -> int:
+        async with SalesPublisher(settings, compression="lz4") as publisher:
+            return await publisher.publish_many_raw(pairs)
+
+    return asyncio.run(send())
+
+
+def decoded(value: bytes) -> dict[str, object]:
+    """An event as plain Python values, for engines that decode for themselves."""
+    found: dict[str, object] = json.loads(value)
+    return found
