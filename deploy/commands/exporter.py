@@ -28,6 +28,8 @@ def command(
 async def _serve(settings: "ExporterSettings") -> None:
     import uvicorn
     from redis.asyncio import Redis
+    from redis.asyncio.retry import Retry
+    from redis.backoff import NoBackoff
 
     from metrics.exporter.board import Board
     from metrics.exporter.follow import Follower
@@ -36,7 +38,9 @@ async def _serve(settings: "ExporterSettings") -> None:
     from streams.explain import Explainer
     from streams.plain.rules import Rules
 
-    client = Redis.from_url(settings.redis_url.get_secret_value(), socket_timeout=5, socket_connect_timeout=5)
+    # The follower tries again by itself, and says so: a client that does it silently makes scrapes hang.
+    url, never = settings.redis_url.get_secret_value(), Retry(NoBackoff(), 0)
+    client = Redis.from_url(url, socket_timeout=5, socket_connect_timeout=5, retry=never)
     board = Board(settings)
     exporter = Exporter(settings, board, Follower(board, client, settings.app_id))
     explainer = Explainer(KafkaSettings(), Rules.of(settings))
