@@ -53,6 +53,9 @@ def backfill(
 @app.command()
 def reconcile(
     quick: Annotated[bool, typer.Option("--quick", help="As the gateway does it: not all known deals again.")] = False,
+    believe: Annotated[
+        bool, typer.Option("--believe-deletions", help="Take what is gone for deleted, even if it is most of it.")
+    ] = False,
 ) -> None:
     """Repair now what the webhook missed: changes, silent moves, deletions, payments.
 
@@ -60,7 +63,7 @@ def reconcile(
     """
 
     async def run(connector: "Connector", _: Callable[[], bool]) -> None:
-        await connector.reconciler.run(whole=not quick)
+        await connector.reconciler.run(whole=not quick, believe=believe)
         await connector.reconciler.chats()
         print(f"{connector.published:,} events published, {connector.portal.requests:,} requests")
 

@@ -317,7 +317,7 @@ class Life:
                 "CREATED_TIME": self.text(),
                 names[0]: row["stageId"],
                 names[1]: row["stageSemanticId"],
-            }  # fmt: skip
+            }
         )
 
     def _add(self, table: str, row: Row) -> Row:

@@ -1,6 +1,7 @@
 """A stand-in Bitrix24 portal over real HTTP: REST with its limits, batches, paging and bad days, and form hooks."""
 
 import asyncio
+import operator as operators
 import random
 import re
 import socket
@@ -24,10 +25,13 @@ SECRET = "portal-secret-path"
 TOKEN = "the-application-token"
 MEMBER = "a223c6b3710f85df22e9377d6c4f7553"
 _PAGE = 50
+_OPERATORS = {
+    ">=": operators.ge, ">": operators.gt, "<=": operators.le, "<": operators.lt, "=": operators.eq, "@": operators.eq,
+}  # fmt: skip
 _CONDITION = re.compile(r"^(>=|<=|!=|>|<|@|=|!)?(.+)$")
 
 
-class Refusal(Exception):
+class Refusal(Exception):  # noqa: N818 - what the portal says
     """An answer that is no success."""
 
     def __init__(self, status: int, code: str, **times: Any) -> None:
@@ -58,9 +62,7 @@ class StandIn:
         self.requests += 1
         method = request.path_params["method"]
         try:
-            if request.path_params["secret"] != SECRET:
-                raise Refusal(401, "INVALID_CREDENTIALS")
-            self._meter()
+            self._admit(request.path_params["secret"])
             await self._bad_day()
             params = await request.json()
             body = self._batch(params) if method == "batch" else self._call(method, params)
@@ -72,7 +74,9 @@ class StandIn:
             return JSONResponse(content, refusal.status)
         return JSONResponse(body | {"time": self._time()})
 
-    def _meter(self) -> None:
+    def _admit(self, secret: str) -> None:
+        if secret != SECRET:
+            raise Refusal(401, "INVALID_CREDENTIALS")
         now = time.monotonic()
         self.level = max(0.0, self.level - (now - self.since) * self.drain)
         self.since = now
@@ -177,7 +181,7 @@ async def serve(app: Any) -> AsyncIterator[str]:
         listener.bind(("127.0.0.1", 0))
         server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, lifespan="on"))
         running = asyncio.create_task(server.serve(sockets=[listener]))
-        while not server.started:
+        while not server.started:  # noqa: ASYNC110 - uvicorn has no event for it
             await asyncio.sleep(0.01)
         try:
             yield f"http://127.0.0.1:{listener.getsockname()[1]}"
@@ -231,18 +235,7 @@ def _holds(row: Row, condition: str, wanted: Any) -> bool:
         return str(held) in {str(value) for value in values}
     if held is None:
         return False
-    left, right = _value(held, held), _value(wanted, held)
-    match operator:
-        case ">=":
-            return left >= right
-        case ">":
-            return left > right
-        case "<=":
-            return left <= right
-        case "<":
-            return left < right
-        case _:
-            return left == right
+    return _OPERATORS[operator or "="](_value(held, held), _value(wanted, held))
 
 
 def _value(value: Any, like: Any) -> Any:

@@ -156,8 +156,8 @@ class Backfill:
     async def _payments(self, ledger: Ledger, rows: list[Row]) -> None:
         orders = sorted({str(row["orderId"]) for row in rows if row.get("datePaid")})
         owners = await self._sync.payments.owners_of_orders(orders)
-        await self._sync.deals_by_id(ledger, [n for kind, n in owners if kind == "deal"], payments="all")
-        await self._sync.invoices_by_id(ledger, [n for kind, n in owners if kind == "invoice"])
+        await self._sync.deals_by_id(ledger, [n for kind, n in owners if kind == "deal"], payments="all", careful=True)
+        await self._sync.invoices_by_id(ledger, [n for kind, n in owners if kind == "invoice"], careful=True)
 
     async def _ratings(self, since: datetime | None) -> None:
         end = self._portal.now + timedelta(days=1)

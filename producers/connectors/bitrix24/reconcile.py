@@ -32,9 +32,14 @@ class Reconciler:
         self._portal, self._store = parts.portal, parts.store
         self._sync = synchronizer
         self._refused: set[str] = set()
+        self._careful = True
 
-    async def run(self, *, whole: bool = False) -> None:
-        """One reconciliation. `whole` looks at every known deal and invoice, else at the next few thousand."""
+    async def run(self, *, whole: bool = False, believe: bool = False) -> None:
+        """One reconciliation. `whole` looks at every known deal and invoice, else at the next few thousand.
+
+        `believe` takes what is gone for deleted, however much it is; else lost rights are suspected.
+        """
+        self._careful = not believe
         steps: list[tuple[str, Callable[[datetime, dict[str, str]], Awaitable[None]]]] = [
             ("deals", self._deals),
             ("leads", self._leads),
@@ -97,7 +102,7 @@ class Reconciler:
             # A move to another funnel may leave the time of change as it was.
             (moves,) = await self._portal.list_all([Call("crm.stagehistory.list", steps)], "ID")
             moved = {str(row["OWNER_ID"]) for row in moves} - {str(item["id"]) for item in found}
-            await self._sync.deals_by_id(ledger, sorted(moved), payments="moved")
+            await self._sync.deals_by_id(ledger, sorted(moved), payments="moved", careful=self._careful)
 
     async def _leads(self, since: datetime, seen: dict[str, str]) -> None:
         async with self._sync.batch(seen) as ledger:
@@ -113,8 +118,12 @@ class Reconciler:
         async with self._sync.batch(seen) as ledger:
             (rows,) = await self._portal.list_all([Call("sale.payment.list", query)])
             owners = await self._sync.payments.owners_of_orders(sorted({str(row["orderId"]) for row in rows}))
-            await self._sync.deals_by_id(ledger, [n for kind, n in owners if kind == "deal"], payments="all")
-            await self._sync.invoices_by_id(ledger, [n for kind, n in owners if kind == "invoice"])
+            await self._sync.deals_by_id(
+                ledger, [n for kind, n in owners if kind == "deal"], payments="all", careful=self._careful
+            )
+            await self._sync.invoices_by_id(
+                ledger, [n for kind, n in owners if kind == "invoice"], careful=self._careful
+            )
 
     async def _activities(self, since: datetime, seen: dict[str, str]) -> None:
         await self._read_activities({">=LAST_UPDATED": (since - OVERLAP).isoformat()}, seen)
@@ -175,9 +184,11 @@ class Reconciler:
             after = int(ids[-1]) if len(ids) == _SWEEP else 0
             async with self._sync.batch({name: str(after)}) as ledger:
                 if kind == "deal":
-                    await self._sync.deals_by_id(ledger, ids, payments="all" if whole else "known", careful=True)
+                    await self._sync.deals_by_id(
+                        ledger, ids, payments="all" if whole else "known", careful=self._careful
+                    )
                 else:
-                    await self._sync.invoices_by_id(ledger, ids, careful=True)
+                    await self._sync.invoices_by_id(ledger, ids, careful=self._careful)
             if not (whole and after):
                 return
 

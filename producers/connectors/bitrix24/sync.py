@@ -14,6 +14,7 @@ import structlog
 
 from producers.connectors.bitrix24 import deals, invoices, leads
 from producers.connectors.bitrix24.contacts import Contacts
+from producers.connectors.bitrix24.hooks import DELETED
 from producers.connectors.bitrix24.ledger import Ledger
 from producers.connectors.bitrix24.payments import Payments
 from producers.connectors.bitrix24.rest import Call, items
@@ -65,8 +66,11 @@ class Synchronizer:
         async with self.batch() as ledger:
             await self.contacts.known_calls(ledger, wanted["call"])
             owners = await self.payments.owners(wanted["payment"])
-            await self.deals_by_id(ledger, [*wanted["deal"], *owners["deal"]], payments="all")
-            await self.invoices_by_id(ledger, [*wanted["invoice"], *owners["invoice"]])
+            for told in ("", DELETED):
+                await self.deals_by_id(ledger, wanted[f"deal{told}"], payments="all", careful=not told)
+                await self.invoices_by_id(ledger, wanted[f"invoice{told}"], careful=not told)
+            await self.deals_by_id(ledger, owners["deal"], payments="all", careful=True)
+            await self.invoices_by_id(ledger, owners["invoice"], careful=True)
             await self.leads_by_id(ledger, wanted["lead"])
             await self.contacts.activities_by_id(ledger, wanted["activity"])
         await asyncio.to_thread(self._store.done, changed)
@@ -74,9 +78,7 @@ class Synchronizer:
 
     # Deals
 
-    async def deals_by_id(
-        self, ledger: Ledger, ids: Collection[str], *, payments: Which, careful: bool = False
-    ) -> None:
+    async def deals_by_id(self, ledger: Ledger, ids: Collection[str], *, payments: Which, careful: bool) -> None:
         """Bring deals up to date; what the portal no longer has is deleted."""
         found = await self._items(deals.DEAL_TYPE, ids, self.deal_fields)
         await self.deals(ledger, found, payments=payments)
@@ -123,7 +125,7 @@ class Synchronizer:
 
     # Invoices and payments
 
-    async def invoices_by_id(self, ledger: Ledger, ids: Collection[str], *, careful: bool = False) -> None:
+    async def invoices_by_id(self, ledger: Ledger, ids: Collection[str], *, careful: bool) -> None:
         """Bring smart invoices and their payments up to date; what the portal no longer has is cancelled."""
         found = await self._items(invoices.INVOICE_TYPE, ids, invoices.FIELDS)
         await self.invoices(ledger, found)

@@ -1,0 +1,240 @@
+"""Single stories of entities, from what happens in the portal to the events that tell it."""
+
+import json
+from datetime import timedelta
+
+import pytest
+
+from producers.connectors.bitrix24.backfill import Backfill
+from tests.support.bitrix24_life import Hook, Life
+from tests.support.bitrix24_portal import Postman, StandIn, serve_portal
+from tests.unit.bitrix24.support import KEY, InMemoryPublisher, connected
+
+
+class Story:
+    """A portal, its connector, and everything in between at once."""
+
+    def __init__(self, portal, connector, client, publisher):
+        self.portal, self.connector, self.publisher = portal, connector, publisher
+        self.life = portal.life
+        self.postman = Postman(portal, client)
+        self.postman.rng.random = lambda: 1.0
+        self.seen = 0
+
+    async def told(self, seconds=1):
+        """Deliver all hooks; what was published since the last time, as (type, data)."""
+        self.life.now += timedelta(seconds=seconds)
+        await self.postman.deliver()
+        while await self.connector.synchronizer.drain():
+            pass
+        return self.new()
+
+    def new(self):
+        events, self.seen = self.publisher.log[self.seen :], len(self.publisher.log)
+        return [(event.type.removeprefix("sales.").removesuffix(".v1"), event.data) for event in events]
+
+
+@pytest.fixture
+async def story(tmp_path):
+    portal, publisher = StandIn(Life(4), burst=1e9), InMemoryPublisher()
+    async with serve_portal(portal), connected(portal, tmp_path, publisher) as (connector, client):
+        yield Story(portal, connector, client, publisher)
+
+
+async def test_a_deal_that_changes_its_client_is_another_deal(story):
+    """Deleted under the old client, new under the new one, back under its old id when it returns; payments follow."""
+    story.life.new_deal()
+    deal = story.life.tables["deal"][1]
+    deal |= {"companyId": 1, "opportunity": 100.0}
+    order = story.life._add("order", {"ownerTypeId": 2, "ownerId": 1})
+    paid = {"orderId": order["id"], "paid": "Y", "datePaid": story.life.text(), "sum": 40, "currency": "RUB"}
+    payment = story.life._add("payment", paid)
+    (_, first), (_, money) = await story.told()
+    assert (money.deal_id, money.client_id, money.amount) == (first.deal_id, first.client_id, "40")
+
+    deal |= {"companyId": 2, "updatedTime": story.life.text()}
+    story.life._hook("ONCRMDEALUPDATE", 1)
+    moved = await story.told()
+    assert [(kind, data.client_id == first.client_id) for kind, data in moved] == [
+        ("deal.deleted", True), ("deal.changed", False), ("payment.received", True), ("payment.received", False),
+    ]  # fmt: skip
+    assert moved[1][1].deal_id != first.deal_id
+    assert [data.amount for _, data in moved[2:]] == ["0", "40"]
+
+    deal |= {"companyId": 1, "updatedTime": story.life.text()}
+    story.life._hook("ONCRMDEALUPDATE", 1)
+    back = await story.told()
+    assert back[1][1].deal_id == first.deal_id
+    sequences = [event.sequence for event in story.publisher.log if event.type.startswith("sales.deal")]
+    assert sequences == sorted(sequences)
+    assert len({len(sequence) for sequence in sequences}) == 1
+
+    del story.life.tables["payment"][payment["id"]]
+    story.life._hook("ONPAYMENTDELETED", payment["id"])
+    assert [(kind, data.amount) for kind, data in await story.told()] == [("payment.received", "0")]
+
+
+async def test_two_changes_within_a_second_are_told_in_order(story):
+    """The portal dates changes to the second; the later look is the greater version."""
+    story.life.new_deal()
+    deal = story.life.tables["deal"][1]
+    await story.told(0)
+    for amount in (1.0, 2.0, 1.0):
+        deal["opportunity"] = amount
+        story.life._hook("ONCRMDEALUPDATE", 1)
+        ((_, data),) = await story.told(0)
+        assert float(data.amount) == amount
+    sequences = [event.sequence for event in story.publisher.log]
+    assert sequences == sorted(set(sequences))
+    assert len({event.id for event in story.publisher.log}) == 4
+
+
+async def test_a_deal_closes_when_its_stage_said_so(story):
+    """Not when somebody wrote into closedate, nor when a closed deal was edited; a silent move is found later."""
+    story.life.new_deal()
+    deal = story.life.tables["deal"][1]
+    closed = story.life.now + timedelta(seconds=30)
+    story.life.now = closed
+    story.life._move(2, "deal", deal, "C2:WON" if deal["categoryId"] else "WON")
+    story.life.now += timedelta(seconds=500)
+    deal |= {"title": "Other", "updatedTime": story.life.text()}
+    ((_, data),) = await story.told()
+    assert (data.status, data.closed_at) == ("won", closed)
+
+    story.life.move_funnel()
+    assert await story.told() == []
+    await story.connector.reconciler.run()
+    kinds = dict(story.new())
+    assert kinds["deal.changed"].pipeline == str(deal["categoryId"])
+    assert kinds["deal.changed"].closed_at == closed
+
+
+async def test_a_lead_is_told_step_by_step(story):
+    """Warming is counted when it happened, even when both steps are learnt at once."""
+    story.life.new_lead()
+    lead = story.life.tables["lead"][1]
+    lead |= {"stageId": "NEW"}
+    story.life.history[1][0]["STATUS_ID"] = "NEW"
+    began = story.life.now
+    for after, stage in ((60, "IN_PROCESS"), (90, "CONVERTED")):
+        story.life.now = began + timedelta(seconds=after)
+        story.life._move(1, "lead", lead, stage)
+    told = await story.told()
+    assert [data.temperature for _, data in told] == ["cold", "warm", "hot"]
+    assert [(event.time - began).seconds for event in story.publisher.log] == [0, 60, 90]
+
+
+@pytest.mark.parametrize("order", [("INIT", "START", "END"), ("END", "START", "INIT"), ("START", "INIT", "END")])
+async def test_the_waiting_time_of_a_call(story, order):
+    """The spacing of INIT and START is the response, in whatever order the hooks arrive."""
+    began = story.life.now
+    data = {"CALL_ID": "c-1", "CALL_TYPE": "2", "CALLER_ID": "+7 900 123-45-67", "PHONE_NUMBER": "79001234567",
+            "USER_ID": "3", "PORTAL_USER_ID": "3", "CALL_DURATION": "60", "CALL_FAILED_CODE": "200",
+            "CALL_START_DATE": story.life.text()}  # fmt: skip
+    fields = {f"data[{name}]": value for name, value in data.items()}
+    stamps = {"INIT": 0, "START": 12, "END": 72}
+    for what in order:
+        ts = int(began.timestamp()) + stamps[what]
+        story.life.hooks = [Hook(f"ONVOXIMPLANTCALL{what}", fields, ts)]
+        last = await story.told()
+    told = [event for event in story.publisher.log if event.type == "sales.call.ended.v1"]
+    assert last
+    assert (told[-1].data.answered_at - began).seconds == 12
+    assert told[-1].sequence == max(event.sequence for event in told)
+    assert len({event.key for event in story.publisher.log}) == 1
+
+
+async def test_hooks_only_say_where_to_look(story):
+    """A DELETE for what is still there, or an UPDATE for what is gone, does what the portal's state says."""
+    story.life.new_deal()
+    story.life.hooks = [Hook("ONCRMDEALDELETE", {"data[FIELDS][ID]": "1"}, 1)]
+    assert [kind for kind, _ in await story.told()] == ["deal.changed"]
+    story.life.tables["deal"].clear()
+    story.life.hooks = [Hook("ONCRMDEALUPDATE", {"data[FIELDS][ID]": n}, 1) for n in ("1", "77")]
+    assert [kind for kind, _ in await story.told()] == ["deal.deleted"]
+
+
+async def test_lost_rights_delete_nothing(story):
+    """When nearly everything seems to be gone, reconciliation does not believe it."""
+    for _ in range(40):
+        story.life.new_deal()
+    await story.told()
+    story.life.tables["deal"].clear()
+    await story.connector.reconciler.run()
+    assert "deal.deleted" not in dict(story.new())
+    await story.connector.reconciler.run(whole=True, believe=True)
+    assert [kind for kind, _ in story.new()] == ["deal.deleted"] * 40
+
+
+async def test_nonsense_is_left_out(story):
+    """What the contract does not take harms nobody else."""
+    for _ in range(3):
+        story.life.new_deal()
+    story.life.tables["deal"][1]["opportunity"] = -5
+    story.life.tables["deal"][2]["createdTime"] = story.life.tables["deal"][2]["updatedTime"] = None
+    story.life.tables["deal"][2]["movedTime"] = None
+    told = await story.told()
+    assert [data.deal_id.split("-")[0] for _, data in told] == ["3"]
+    assert story.connector.metrics.refused._value.get() == 2
+
+
+async def test_managers_and_rates(story):
+    """People with their teams and the portal's rates go to the reference topic, again only when they change."""
+    await story.connector.reconciler.reference()
+    told = story.new()
+    assert [data.team_id for kind, data in told if kind == "manager.changed"][:3] == [
+        "Department 2", "Department 3", "Department 1",
+    ]  # fmt: skip
+    assert [(data.key, data.rate) for kind, data in told if kind == "rate.set"] == [("rate:USD:2000-01-01", "92.5")]
+    story.life.currencies[1]["AMOUNT"] = "95"
+    story.life.users[0]["ACTIVE"] = False
+    await story.connector.reconciler.reference()
+    assert [data.key for _, data in story.new()] == ["manager:1", "rate:USD:2026-11-02"]
+
+
+async def test_a_backfill_goes_on_where_it_stopped(tmp_path):
+    """Stopped after each batch, it ends with the same events as in one go, also across holes in the ids."""
+    life = Life(6)
+    life.live(600)
+    life.ids["deal"] += 5000
+    life.live(600)
+    life.finish()
+    portal = StandIn(life, burst=1e9)
+
+    class Silent:
+        def advance(self, count, done, where=""):
+            pass
+
+    async with serve_portal(portal):
+        whole, pieces = InMemoryPublisher(), InMemoryPublisher()
+        async with connected(portal, tmp_path / "whole", whole) as (connector, _):
+            assert await Backfill(connector.parts, connector.synchronizer, connector.reconciler).run(Silent())
+            assert connector.portal.requests < 100
+        finished = False
+        rounds = 0
+        while not finished:
+            async with connected(portal, tmp_path / "pieces", pieces) as (connector, _):
+                turns = iter([True])
+                job = Backfill(
+                    connector.parts, connector.synchronizer, connector.reconciler,
+                    wanted=lambda turns=turns: next(turns, False),
+                )  # fmt: skip
+                finished = await job.run(Silent())
+                rounds += 1
+        assert rounds > 3
+    assert [event.id for event in pieces.log] == [event.id for event in whole.log]
+
+
+async def test_nothing_personal_leaves(story, tmp_path):
+    """No name, phone or title of a client is in any event, nor on the disk; nor are key and token."""
+    story.life.live(900)
+    story.life.finish()
+    await story.told()
+    await story.connector.reconciler.run()
+    await story.connector.reconciler.chats()
+    told = json.dumps([event.to_json().decode() for event in story.publisher.log])
+    kept = b"".join(path.read_bytes() for path in (tmp_path / "spool").iterdir())
+    for secret in ("7900", "Secret Client", "Other Client", "Anna", "Hello", KEY, "the-application-token"):
+        assert secret not in told
+        assert secret.encode() not in kept or secret == "7900"
+    assert b"+7900" not in kept
