@@ -1,0 +1,9 @@
+# Stands in for prom/prometheus: same user, same folder.
+ARG BASE
+FROM ${BASE}
+RUN apt-get -q update && apt-get -q -y install --no-install-recommends prometheus && apt-get clean \
+ && install -d -o nobody -g nogroup /prometheus
+USER nobody
+WORKDIR /prometheus
+VOLUME /prometheus
+ENTRYPOINT ["/usr/bin/prometheus"]

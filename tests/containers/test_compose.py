@@ -1,0 +1,181 @@
+"""docker-compose.yml and the Dockerfile keep their promises, as far as can be read without an engine."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from metrics.settings import ExporterSettings
+from producers.connectors.bitrix24.settings import Bitrix24Settings
+from producers.gateway.settings import GatewaySettings
+from streams.settings import WorkerSettings
+
+ROOT = Path(__file__).resolve().parents[2]
+ONE_SHOT = {"topics", "audit"}
+"""Services that do one thing and end: how they end is their health."""
+NO_SETTINGS = {"SALES_LOG_FORMAT", "SALES_PROMETHEUS_URL"}
+"""A flag of the command line, and what Grafana's provisioning reads."""
+
+
+def compose() -> dict[str, Any]:
+    content: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+    return content
+
+
+def services() -> dict[str, dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = compose()["services"]
+    return found
+
+
+def dockerfile() -> str:
+    return (ROOT / "deploy" / "Dockerfile").read_text()
+
+
+def known_settings() -> set[str]:
+    classes = (WorkerSettings, ExporterSettings, GatewaySettings, Bitrix24Settings)
+    return {f"SALES_{name.upper()}" for kind in classes for name in kind.model_fields} | NO_SETTINGS
+
+
+@pytest.mark.parametrize("name", sorted(services()))
+def test_service_is_bounded_and_watched(name: str) -> None:
+    """Memory has a limit, logs do not grow for ever, no right is left over, and somebody asks whether it is well."""
+    service = services()[name]
+    assert service["deploy"]["resources"]["limits"]["memory"]
+    assert service["logging"]["options"]["max-size"]
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert "healthcheck" in service or name in ONE_SHOT
+
+
+def test_our_own_processes_cannot_write_beside_their_volume() -> None:
+    ours = [service for service in services().values() if "build" in service]
+    assert len(ours) >= 6
+    assert all(service["read_only"] is True for service in ours)
+
+
+def test_ports_are_published_on_loopback_only() -> None:
+    """Neither Kafka nor Redis is published at all; nothing listens to the world."""
+    for name, service in services().items():
+        for port in service.get("ports", []):
+            assert port.startswith("127.0.0.1:"), name
+    assert not {"kafka", "redis", "worker"} & {name for name, service in services().items() if "ports" in service}
+
+
+def test_no_secret_has_a_default() -> None:
+    """Whoever starts it without passwords is told, not let in."""
+    text = (ROOT / "docker-compose.yml").read_text()
+    for name, rest in re.findall(r"\$\{([A-Z0-9_]*(?:PASSWORD|TOKENS?|SECRETS?))([^A-Z])", text):
+        assert rest == ":", name
+    for line in re.findall(r"^.*(?:PASSWORD|TOKENS): .*$", text, re.MULTILINE):
+        assert ":?" in line, line
+
+
+def test_compose_env_writes_every_password(tmp_path: Path) -> None:
+    """The script that makes them knows all that compose asks for."""
+    asked = set(re.findall(r"\$\{([A-Z0-9_]+):\?", (ROOT / "docker-compose.yml").read_text()))
+    written = set(re.findall(r"^([A-Z0-9_]+)=", (ROOT / "deploy" / "compose-env").read_text(), re.MULTILINE))
+    assert asked <= written
+
+
+def test_every_setting_exists() -> None:
+    """A mistyped SALES_ name would be passed on and never read."""
+    given = {name for service in services().values() for name in environment(service) if name.startswith("SALES_")}
+    assert given <= known_settings()
+
+
+def environment(service: Mapping[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = service.get("environment", {})
+    return found
+
+
+def test_start_order_ends_at_something_that_can_be_waited_for() -> None:
+    """A condition on health needs a health check; one on completion needs a service that ends."""
+    for name, service in services().items():
+        for other, condition in service.get("depends_on", {}).items():
+            wanted = condition["condition"]
+            assert (wanted == "service_healthy") is ("healthcheck" in services()[other]), (name, other)
+            assert (wanted == "service_completed_successfully") is (other in ONE_SHOT), (name, other)
+
+
+def test_named_volumes_are_declared_and_used() -> None:
+    used = {
+        volume.split(":")[0]
+        for service in services().values()
+        for volume in service.get("volumes", [])
+        if not volume.startswith(".")
+    }
+    assert used == set(compose()["volumes"])
+
+
+def test_mounted_files_exist() -> None:
+    for name, service in services().items():
+        for volume in service.get("volumes", []):
+            if volume.startswith("./"):
+                assert (ROOT / volume.split(":")[0]).exists(), name
+
+
+def test_prometheus_of_compose_scrapes_like_the_generated_configuration() -> None:
+    """Only how targets are found differs: alerts name the same jobs, rates see the same intervals."""
+    generated = yaml.safe_load((ROOT / "deploy/prometheus/prometheus.yml").read_text())
+    own = yaml.safe_load((ROOT / "deploy/containers/prometheus.yml").read_text())
+    assert own["global"] == generated["global"]
+    assert own["rule_files"] == generated["rule_files"]
+    jobs = {config["job_name"] for config in generated["scrape_configs"]}
+    assert jobs <= {config["job_name"] for config in own["scrape_configs"]}
+
+
+def test_image_runs_without_rights_and_stops_on_sigterm() -> None:
+    final = dockerfile().rsplit("\nFROM ", 1)[1]
+    assert re.search(r"^USER 10001:10001$", final, re.MULTILINE)
+    assert re.search(r"^STOPSIGNAL SIGTERM$", final, re.MULTILINE)
+    assert re.search(r"^HEALTHCHECK ", final, re.MULTILINE)
+    assert final.index("USER ") > final.rindex("RUN "), "what runs as root comes before"
+
+
+def test_image_has_a_choosable_base_and_a_list_of_contents() -> None:
+    assert dockerfile().count("FROM ${BASE}") == 2
+    assert "sbom.cdx.json" in dockerfile()
+
+
+def test_everything_that_is_installed_is_pinned() -> None:
+    """Each install names a lock with hashes, or the project itself."""
+    installs = re.findall(r"(?:bin/pip|containers/pip \S+) install (.*)", dockerfile())
+    assert len(installs) == 3
+    for arguments in installs:
+        assert "--no-deps" in arguments
+        if lock := re.search(r"-r (\S+)", arguments):
+            assert "--require-hashes" in arguments
+            assert "--hash=sha256:" in (ROOT / lock[1]).read_text()
+
+
+@pytest.mark.parametrize("lock", ["deploy/requirements/base.txt", "deploy/containers/sbom.txt"])
+def test_lock_pins_what_the_tests_ran_with(lock: str) -> None:
+    """The image holds the versions that were tested."""
+    tested = pins("deploy/requirements/dev.txt")
+    differing = {name: version for name, version in pins(lock).items() if tested.get(name, version) != version}
+    assert not differing
+
+
+def test_base_lock_has_every_dependency() -> None:
+    import tomllib
+
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    wanted = {re.split(r"[\[<>=!~; ]", entry)[0].lower() for entry in project["dependencies"]}
+    assert wanted <= set(pins("deploy/requirements/base.txt"))
+
+
+def pins(lock: str) -> dict[str, str]:
+    found = re.findall(r"^([a-z0-9_.\-]+)(?:\[[^\]]*\])?==([^ ;\\]+)", (ROOT / lock).read_text(), re.MULTILINE)
+    return dict(found)
+
+
+def test_image_leaves_out_what_it_does_not_need() -> None:
+    """Everything is ignored but what is named."""
+    lines = [line for line in (ROOT / ".dockerignore").read_text().splitlines() if line and not line.startswith("#")]
+    assert lines[0] == "*"
+    copied = set(re.findall(r"^COPY (?!--)(\S+(?: \S+)*) \S+$", dockerfile(), re.MULTILINE))
+    named = {word.split("/")[0] for words in copied for word in words.split()}
+    assert named <= {line[1:] for line in lines if line.startswith("!")}
