@@ -47,7 +47,20 @@ export function judge(trend, better) {
 }
 
 const unitOf = (record) => (record.id.endsWith(":growth") ? "growth" : record.unit);
-export const nameOf = (tile, record) => title(record) + (tile.about ? ` · ${word(tile.about)}` : "");
+
+/** What a tile is called. The plan's tiles are all of booked sales: there the title says what of the plan it is. */
+export function nameOf(tile, record) {
+  const short = tile.about === "inMonth" ? title(record).split(": ").at(-1) : title(record);
+  return short[0].toUpperCase() + short.slice(1) + (tile.about ? ` · ${word(tile.about)}` : "");
+}
+
+/** [label, change, good or bad] against the period before. Of a loss there is no share: only better or worse. */
+function trendOf(main) {
+  const { record, current, previous, trend } = main, before = `${word("before")} ${show(previous, unitOf(record))}`;
+  if (trend == null || current == null) return [before, "–", ""];
+  const difference = previous < 0 ? current - previous : trend;
+  return [before, previous < 0 ? arrow(difference) : `${arrow(trend)} ${change(trend)}`, judge(difference, record.better)];
+}
 
 /** Text, and its length for CSS, which makes long text smaller rather than cutting it. */
 export function text(node, value) {
@@ -83,7 +96,7 @@ function drawTile(node, tile, byId, flash) {
   if (text(value, shown) && flash) light(node);
   value.dataset.is = record && unitOf(record) === "growth" ? judge(main.current, record.better) : "";
   const facts = [];
-  if (!tile.still) facts.push([`${word("before")} ${record ? show(main.previous, unitOf(record)) : "–"}`, main?.trend == null ? "–" : `${arrow(main.trend)} ${change(main.trend)}`, judge(main?.trend, record?.better)]);
+  if (!tile.still) facts.push(main ? trendOf(main) : [word("before"), "–", ""]);
   for (const extra of tile.more) {
     const found = pick(byId, extra);
     facts.push([word(extra.name), found ? show(found.current, unitOf(found.record)) : "–", ""]);

@@ -8,7 +8,7 @@ import { TILES, buildTiles, drawTiles, pick, text } from "./tiles.js";
 import { getLanguage, setLanguage, word } from "./words.js";
 
 const $ = (id) => document.getElementById(id);
-const ROTATE_MS = 20000;
+const ROTATE_SECONDS = 20;
 const stored = (key, value) => { try { return localStorage.getItem(`sales-pulse.${key}`) ?? value; } catch { return value; } };
 const store = (key, value) => { try { localStorage.setItem(`sales-pulse.${key}`, value); } catch { /* private mode: the choice lasts as long as the page */ } };
 
@@ -49,7 +49,7 @@ function draw() {
 }
 
 function drawBoard() {
-  $("boards").hidden = !live?.teams?.length;
+  $("boards").hidden = !live.teams?.length;
   for (const node of $("boards").children) node.setAttribute("aria-pressed", String(node.dataset.board === board));
   drawLeaders($("leaders"), live, board);
 }
@@ -116,9 +116,9 @@ function turn() {
   step(1);
 }
 
-function setRotation(on) {
+function setRotation(on, seconds = ROTATE_SECONDS) {
   clearInterval(rotating);
-  rotating = on ? setInterval(turn, ROTATE_MS) : 0;
+  rotating = on ? setInterval(turn, Math.max(1, seconds) * 1000) : 0;
   $("rotate").setAttribute("aria-pressed", String(on));
 }
 
@@ -157,19 +157,17 @@ function onKey(event) {
 }
 
 function fromAddress() {
-  const wanted = readAddress();
-  if (wanted.theme === "light" || wanted.theme === "dark") document.documentElement.dataset.theme = wanted.theme;
-  if (wanted.language) setLanguage(wanted.language);
-  if (wanted.rotate) setRotation(true);
+  const kiosk = readAddress();
   drawWindows();
+  return kiosk;
 }
 
 function listen() {
   $("scope").addEventListener("change", (event) => { const [level, id] = JSON.parse(event.target.value); event.target.blur(); show({ level, id }); });
   for (const name of Object.keys(actions)) $(name).addEventListener("click", actions[name]);
-  for (const node of $("boards").children) node.addEventListener("click", () => { board = node.dataset.board; store("board", board); drawBoard(); });
+  for (const node of $("boards").children) node.addEventListener("click", () => { board = node.dataset.board; store("board", board); if (live) drawBoard(); });
   document.addEventListener("keydown", onKey);
-  addEventListener("hashchange", () => { fromAddress(); words(); connection.refresh(); });
+  addEventListener("hashchange", () => { fromAddress(); connection.refresh(); });
   const sized = new ResizeObserver(() => { remeasure($("waiting"), $("leaders")); draw(); });
   for (const id of ["waiting", "leaders"]) sized.observe($(id).querySelector("ol"));
 }
@@ -188,7 +186,10 @@ function start() {
     const main = live && pick(new Map(live.kpis.map((record) => [record.id, record])), tile.main);
     if (main) explain($("explain"), tile, main, live, { ...view });
   });
-  fromAddress();
+  const { theme, lang, rotate } = fromAddress();
+  if (theme === "light" || theme === "dark") document.documentElement.dataset.theme = theme;
+  if (lang) setLanguage(lang);
+  if (rotate > 0) setRotation(true, Number(rotate));
   words();
   listen();
   everySecond();
