@@ -111,14 +111,15 @@ class Owned:
     async def flush(self, *, always: bool = False) -> None:
         """Make everything folded so far durable.
 
-        `always`: commit even if nothing was, which tells whether the partition is still ours. Raises ChangelogError, OwnershipLost.
+        `always`: commit even if nothing was, which tells whether the partition is still ours.
+        Raises ChangelogError, OwnershipLost.
         """
         async with self._lock:
+            self._changed.clear()
+            self._due.clear()
             if not self._unflushed and not always:
                 return
             began = monotonic()
-            self._changed.clear()
-            self._due.clear()
             self._unflushed = 0
             self._room.set()
             letters, self._letters = self._letters, []
@@ -139,7 +140,8 @@ class Owned:
             while True:
                 await self._changed.wait()
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._due.wait(), self._interval)
+                    async with asyncio.timeout(self._interval):
+                        await self._due.wait()
                 await self.flush()
         except asyncio.CancelledError:
             raise

@@ -1,7 +1,8 @@
 """Shows what was folded: collects what changed in all owned partitions and writes it to the view, behind the folding.
 
 Nothing waits for the view. While it cannot be written, only "everything is needed" is remembered; when it is back,
-or has lost what it held, everything is written again, some buckets per round, while folding goes on.
+or has lost what it held, everything is written again, some buckets per round, while folding goes on. What the view
+holds and the state does not is emptied then.
 """
 
 import asyncio
@@ -17,7 +18,7 @@ from streams.flush import Owned
 from streams.fold.localtime import LocalTime
 from streams.partition import ViewUpdate
 from streams.sensors import WorkerSensors
-from streams.sink import Sink
+from streams.sink import Held, Sink
 
 log = structlog.get_logger(__name__)
 
@@ -57,6 +58,7 @@ class Publisher:
         self._zone = zone
         self._local = local
         self._rebuilds: dict[Owned, Iterator[ViewUpdate] | None] = {}
+        self._leftover: dict[Owned, Held] = {}
         self._shown: dict[Owned, int] = {}
         self._generation = ""
         self._beaten_at = 0.0
@@ -85,17 +87,13 @@ class Publisher:
         for gone in self._shown.keys() - set(owned):
             self._shown.pop(gone)
             self._rebuilds.pop(gone, None)
+            self._leftover.pop(gone, None)
+        owned = await self._prepare(owned)
         began = monotonic()
         hashes: dict[str, dict[bytes, bytes]] = {}
         timestamps: list[int] = []
         parts = 0
         for one in owned:
-            if one not in self._shown:
-                self._shown[one] = -2
-                self._rebuilds[one] = None
-            if one.is_rebuilt:
-                await self._sink.forget(one.partition.number)
-                one.is_rebuilt = False
             changed = self._shown.get(one) != one.partition.fence or one in self._rebuilds
             if changed:
                 timestamps += one.take_timestamps()
@@ -111,6 +109,20 @@ class Publisher:
         self._sensors.shown(seconds=monotonic() - began, parts=parts, timestamps=timestamps)
         return cost
 
+    async def _prepare(self, owned: list[Owned]) -> list[Owned]:
+        """Ask what the view holds of partitions that are about to be written as a whole; those that are still owned."""
+        for one in owned:
+            if one not in self._shown:
+                self._shown[one] = -2
+                self._rebuilds[one] = None
+            if one.is_rebuilt:
+                await self._sink.forget(one.partition.number)
+                one.is_rebuilt = False
+        if begun := [one for one in owned if one in self._rebuilds and self._rebuilds[one] is None]:
+            held = await self._sink.held({one.partition.number for one in begun})
+            self._leftover.update({one: held[one.partition.number] for one in begun})
+        return [one for one in owned if not one.closed]
+
     def _collect(self, one: Owned, hashes: dict[str, dict[bytes, bytes]]) -> int:
         """Put what changed into `hashes`, and some of everything while it is needed; how many parts."""
         update = one.partition.view()
@@ -122,17 +134,28 @@ class Publisher:
         if rebuild is None:
             rebuild = self._rebuilds[one] = one.partition.everything()
         while parts < _CHUNK_PARTS:
-            # `view` above has just rolled everything up, so a bucket taken now is as of the same fence.
             more = next(rebuild, None)
             if more is None:
                 del self._rebuilds[one]
+                parts += self._take_back(one, update, hashes)
                 break
-            parts += self._put(one, more, hashes)
+            # `view` above has just rolled everything up, so a bucket taken now is as of the same fence.
+            parts += self._put(one, more._replace(fence=update.fence, time=update.time), hashes)
         return parts
+
+    def _take_back(self, one: Owned, update: ViewUpdate, hashes: dict[str, dict[bytes, bytes]]) -> int:
+        """Empty the parts that are in the view and in no state: emptied by a former owner, or while Redis was away."""
+        leftover = self._leftover.pop(one, {})
+        gone: dict[tuple[str, int], dict[bytes, bytes | None]] = {
+            where: dict.fromkeys(fields) for where, fields in leftover.items() if fields
+        }
+        return self._put(one, ViewUpdate(update.fence, update.time, gone, None), hashes)
 
     def _put(self, one: Owned, update: ViewUpdate, hashes: dict[str, dict[bytes, bytes]]) -> int:
         parts = 0
+        leftover = self._leftover.get(one, {})
         for (kind, bucket), fields in update.cells.items():
+            leftover.get((kind, bucket), set()).difference_update(fields)
             key = self._keys.cells(kind, bucket)
             gone = self._is_past(kind, bucket, update.time)
             if gone:

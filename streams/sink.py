@@ -1,7 +1,7 @@
 """Where the view goes: Redis, which can be lost at any time, and the same in memory for tests."""
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from importlib.resources import files
 from typing import Any, Protocol
 
@@ -17,10 +17,14 @@ TTL_SECONDS = 7 * 86_400
 """Of a hash that its owners no longer refresh."""
 _CHANGES_KEPT = 10_000
 _TIMEOUT_SECONDS = 5.0
+_HASHES = 100
 _SCRIPT = files("streams").joinpath("write_parts.lua").read_text()
 
 Fields = Mapping[bytes, bytes]
 """Field of a hash → its fence and payload (`metrics.view.fenced`); a fence alone takes the field away."""
+
+Held = dict[tuple[str, int], set[bytes]]
+"""Fields of one partition by (kind, bucket)."""
 
 
 class Sink(Protocol):
@@ -34,6 +38,9 @@ class Sink(Protocol):
 
     async def forget(self, partition: int) -> None:
         """Take away all that one partition has shown, whatever its fence."""
+
+    async def held(self, partitions: Collection[int]) -> dict[int, Held]:
+        """What parts of these partitions there are, empty ones too."""
 
     async def refresh(self, keys: Sequence[str]) -> None:
         """Keep hashes that do not change from expiring."""
@@ -103,6 +110,22 @@ class RedisSink:
         except (RedisError, OSError) as error:
             raise SinkError(_explain(error)) from error
 
+    async def held(self, partitions: Collection[int]) -> dict[int, Held]:
+        """Look through the fields of every hash of cells, some hashes at a time."""
+        found: dict[int, Held] = {number: {} for number in partitions}
+        try:
+            names = [raw async for raw in self._redis.scan_iter(match=f"{self._keys.cells('*', 0)[:-1]}*", count=1000)]
+            for begin in range(0, len(names), _HASHES):
+                some = names[begin : begin + _HASHES]
+                pipeline = self._redis.pipeline(transaction=False)
+                for raw in some:
+                    pipeline.hkeys(raw)
+                for raw, fields in zip(some, await pipeline.execute(), strict=True):
+                    _sort(self._keys.bucket(raw.decode()), fields, found)
+        except (RedisError, OSError) as error:
+            raise SinkError(_explain(error)) from error
+        return found
+
     async def refresh(self, keys: Sequence[str]) -> None:
         """EXPIRE each of them anew."""
         try:
@@ -166,12 +189,27 @@ class InMemorySink:
                 if cell or (key in (keys.partitions, keys.waiting) and name == number):
                     del stored[name]
 
+    async def held(self, partitions: Collection[int]) -> dict[int, Held]:
+        """Look through everything."""
+        self._check()
+        found: dict[int, Held] = {number: {} for number in partitions}
+        for key, stored in self.hashes.items():
+            _sort(Keys(self._app_id).bucket(key), stored, found)
+        return found
+
     async def refresh(self, keys: Sequence[str]) -> None:  # noqa: ARG002 - nothing expires in memory
         """Nothing to do."""
         self._check()
 
     async def close(self) -> None:
         """Nothing to do."""
+
+
+def _sort(bucket: tuple[str, int] | None, fields: Iterable[bytes], found: dict[int, Held]) -> None:
+    """Put the fields of one hash where their partitions are asked for."""
+    for name in fields if bucket is not None else ():
+        if (held := found.get(parse_field(name).partition)) is not None:
+            held.setdefault(bucket, set()).add(name)
 
 
 def _explain(error: BaseException) -> str:

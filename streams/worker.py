@@ -48,9 +48,14 @@ def rules(settings: WorkerSettings) -> Rules:
 
 
 def run(settings: WorkerSettings) -> None:
-    """Run one worker until SIGTERM or SIGINT. Raises StreamsError, MetricsError or KafkaError when it cannot go on."""
-    with lock(settings.data_dir, settings.worker_id), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+    """Run one worker until SIGTERM or SIGINT. Raises StreamsError, MetricsError or KafkaError when it cannot go on.
+
+    After an error the process must end at once: tasks and threads are left as they are, so that nothing is written.
+    """
+    with lock(settings.data_dir, settings.worker_id):
+        runner = asyncio.Runner(loop_factory=uvloop.new_event_loop)
         runner.run(Worker(settings).run())
+        runner.close()
 
 
 class Worker:

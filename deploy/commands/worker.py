@@ -2,6 +2,7 @@
 
 import os
 import sys
+import traceback
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,7 +21,7 @@ def command(
 
     Example: sales-pulse worker --worker-id worker-1 --data-dir .local/worker-1
     """
-    from streams.errors import StreamsError
+    from deploy.cli import explain
     from streams.settings import WorkerSettings
     from streams.worker import run
 
@@ -33,8 +34,12 @@ def command(
     settings = WorkerSettings(**{name: value for name, value in given.items() if value is not None})
     try:
         run(settings)
-    except StreamsError as error:
-        typer.echo(f"sales-pulse worker: {error}", err=True)
+    except Exception as error:  # noqa: BLE001 - every failure ends the process at once
+        told = explain(error)
+        if told is None:
+            traceback.print_exception(error)
+        line, status = told or ("this is a fault of the worker; its supervisor should start it again", 1)
+        typer.echo(f"sales-pulse worker: {line}", err=True)
         sys.stderr.flush()
         # Threads of Kafka clients must not hold up a worker that its supervisor shall start again.
-        os._exit(1)
+        os._exit(status)

@@ -1,0 +1,79 @@
+"""Kafka as far as a partition's owner sees it, in memory: changelogs with fencing, restoring, and no broker."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from streams.changelog import Commit, Letter, Pair
+from streams.errors import OwnershipLost
+from streams.restore import Apply, Bounds, Progress, Restored
+from streams.settings import WorkerSettings
+
+
+@dataclass
+class Broker:
+    """What lasts: changelog records and dead letters by topic and partition, committed offsets, who owns what."""
+
+    settings: WorkerSettings
+    source_end: int = 1 << 40
+    source_begin: int = 0
+    records: dict[tuple[str, int], list[Pair]] = field(default_factory=dict)
+    letters: list[Letter] = field(default_factory=list)
+    offsets: dict[int, int] = field(default_factory=dict)
+    epochs: dict[int, int] = field(default_factory=dict)
+    broken: bool = False
+
+    def table(self, topic: str, partition: int) -> dict[bytes, bytes]:
+        """What compaction would leave."""
+        held: dict[bytes, bytes] = {}
+        for key, value in self.records.get((topic, partition), []):
+            if value is None:
+                held.pop(key, None)
+            else:
+                held[key] = value
+        return held
+
+
+class InMemoryChangelog:
+    """One owner's handle; opening it shuts the former one out."""
+
+    def __init__(self, broker: Broker, partition: int) -> None:
+        self._broker = broker
+        self._partition = partition
+        self._epoch = -1
+        self.is_closed = False
+
+    async def open(self) -> None:
+        self._epoch = self._broker.epochs[self._partition] = self._broker.epochs.get(self._partition, 0) + 1
+
+    async def write(self, commit: Commit) -> Mapping[str, int]:
+        if self._broker.broken or self._epoch != self._broker.epochs.get(self._partition):
+            raise OwnershipLost(self._partition)
+        settings, records = self._broker.settings, self._broker.records
+        for topic, pairs in ((settings.cells_topic, commit.cells), (settings.clients_topic, commit.clients)):
+            records.setdefault((topic, self._partition), []).extend(pairs)
+        self._broker.letters += commit.letters
+        self._broker.offsets[self._partition] = commit.offset
+        return {topic: len(records[topic, self._partition]) for topic in (settings.cells_topic, settings.clients_topic)}
+
+    async def close(self) -> None:
+        self.is_closed = True
+
+
+class InMemoryRestorer:
+    """Reads the broker's records."""
+
+    def __init__(self, broker: Broker) -> None:
+        self._broker = broker
+
+    async def restore(
+        self, partition: int, starts: Mapping[str, int], apply: Mapping[str, Apply], progress: Progress
+    ) -> Restored:
+        positions = {}
+        for topic, take in apply.items():
+            records = self._broker.records.get((topic, partition), [])
+            missing = records[starts.get(topic, 0) :]
+            take(missing)
+            progress.read += len(missing)
+            progress.total += len(missing)
+            positions[topic] = len(records)
+        return Restored(Bounds(self._broker.source_begin, self._broker.source_end), positions)

@@ -1,0 +1,40 @@
+"""An owner without a broker."""
+
+import pytest
+
+from streams.local_store import InMemoryStore
+from streams.owner import Owner
+from streams.sensors import WorkerSensors
+from streams.settings import WorkerSettings
+from streams.worker import rules
+from tests.support.in_memory import Broker, InMemoryChangelog, InMemoryRestorer
+
+
+class OwnerHouse:
+    """Makes owners that share a broker: one after the other, or two at once."""
+
+    def __init__(self, tmp_path) -> None:
+        self.settings = WorkerSettings(
+            app_id="unit", worker_id="w", data_dir=tmp_path, flush_interval=0.01, flush_records=100
+        )
+        self.broker = Broker(self.settings)
+        self.failures: list[BaseException] = []
+
+    def owner(self, store=lambda number: InMemoryStore(), set_aside=lambda number: None, **changes) -> Owner:
+        settings = self.settings.model_copy(update=changes)
+        return Owner(
+            settings,
+            rules(settings),
+            WorkerSensors("w"),
+            partitions=1,
+            changelogs=lambda number: InMemoryChangelog(self.broker, number),
+            stores=store,
+            set_aside=set_aside,
+            restorer=InMemoryRestorer(self.broker),
+            on_failure=self.failures.append,
+        )
+
+
+@pytest.fixture
+def unit(tmp_path):
+    return OwnerHouse(tmp_path)

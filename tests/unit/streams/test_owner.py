@@ -1,0 +1,231 @@
+"""Opening, folding, flushing and losing partitions, without a broker."""
+
+import asyncio
+from types import SimpleNamespace
+
+import pytest
+
+from streams.errors import OwnershipLost, StateError, WorkerError
+from streams.local_store import InMemoryStore, RocksStore, set_aside
+
+
+def meeting(offset, meeting_id=None, client="c-1", **changes):
+    """A record as aiokafka gives it."""
+    value = (
+        f'{{"specversion":"1.0","id":"e-{offset}","source":"t://1","type":"sales.meeting.held.v1",'
+        f'"time":"2026-03-02T10:00:00Z","data":{{"meeting_id":"{meeting_id or offset}","client_id":"{client}",'
+        f'"manager_id":"m-1"}}}}'
+    ).encode()
+    fields = {
+        "topic": "sales.events",
+        "partition": 0,
+        "offset": offset,
+        "timestamp": 1_780_000_000_000,
+        "key": client.encode(),
+        "value": value,
+        "headers": (),
+    }
+    return SimpleNamespace(**{**fields, **changes})
+
+
+def held(owner):
+    """Everything that an owner's partition holds."""
+    found = {}
+    for update in owner.owned[0].partition.everything():
+        for where, fields in update.cells.items():
+            found.setdefault(where, {}).update(fields)
+    return found
+
+
+async def test_state_outlives_the_owner(unit):
+    """What one owner flushed, the next one holds, and reading goes on behind it."""
+    first = unit.owner()
+    assert await first.open([0]) == {0: 0}
+    await first.fold([meeting(0), meeting(1)])
+    before = held(first)
+    await first.close([0])
+    assert unit.broker.offsets[0] == 2
+    second = unit.owner()
+    assert await second.open([0]) == {0: 2}
+    assert held(second) == before
+
+
+async def test_unflushed_is_folded_again(unit):
+    """A worker that died lost what was not flushed; the next owner starts before it and ends at the same state."""
+    first = unit.owner(flush_interval=60)
+    await first.open([0])
+    await first.fold([meeting(0)])
+    await first.owned[0].flush()
+    await first.fold([meeting(1), meeting(2)])
+    whole = held(first)
+    second = unit.owner()
+    assert await second.open([0]) == {0: 1}
+    await second.fold([meeting(0), meeting(1), meeting(2)])
+    assert held(second) == whole
+
+
+async def test_flush_by_timer(unit):
+    """What was folded becomes durable by itself, soon."""
+    owner = unit.owner()
+    await owner.open([0])
+    await owner.fold([meeting(0)])
+    await asyncio.sleep(0.2)
+    assert unit.broker.offsets == {0: 1}
+    assert not owner.owned[0].is_dirty
+
+
+async def test_a_former_owner_is_shut_out(unit):
+    """Its flush fails the process and changes nothing."""
+    old, new = unit.owner(flush_interval=60), unit.owner()
+    await old.open([0])
+    await old.fold([meeting(0)])
+    await new.open([0])
+    await new.fold([meeting(0), meeting(1)])
+    await new.owned[0].flush()
+    before = dict(unit.broker.table("unit-cells-changelog", 0))
+    with pytest.raises(OwnershipLost, match="another owner"):
+        await old.owned[0].flush()
+    assert unit.broker.table("unit-cells-changelog", 0) == before
+    with pytest.raises(OwnershipLost):
+        await old.close([0])
+    assert old.owned == {}
+
+
+async def test_a_failed_flush_ends_the_process(unit):
+    """The background flush tells of it once and does not go on."""
+    owner = unit.owner()
+    await owner.open([0])
+    unit.broker.broken = True
+    await owner.fold([meeting(0)])
+    await asyncio.sleep(0.1)
+    assert [type(failure) for failure in unit.failures] == [OwnershipLost]
+
+
+async def test_folding_waits_while_nothing_becomes_durable(unit):
+    """Memory stays bounded when flushes do not get through."""
+    owner = unit.owner(flush_interval=60, flush_records=1)
+    await owner.open([0])
+    release = asyncio.Event()
+    written = owner.owned[0]._changelog.write
+
+    async def slow(commit):
+        await release.wait()
+        return await written(commit)
+
+    owner.owned[0]._changelog.write = slow
+    for offset in range(6):
+        async with asyncio.timeout(1):
+            await owner.fold([meeting(offset)])
+        await asyncio.sleep(0.01)
+        if not owner.owned[0]._room.is_set():
+            break
+    waiting = asyncio.create_task(owner.fold([meeting(20)]))
+    await asyncio.sleep(0.05)
+    assert not waiting.done()
+    release.set()
+    await asyncio.wait_for(waiting, 1)
+
+
+async def test_dead_letters_go_with_the_flush(unit):
+    """A refused record is written with its reason and origin, its own headers kept but ours."""
+    owner = unit.owner()
+    await owner.open([0])
+    await owner.fold([meeting(0), meeting(1, value=b"{", headers=(("reason", b"x"), ("trace", b"1")))])
+    await owner.close([0])
+    (letter,) = unit.broker.letters
+    assert (letter.key, letter.value) == (b"c-1", b"{")
+    headers = dict(letter.headers)
+    assert headers.pop("detail")
+    assert headers == {
+        "trace": b"1",
+        "reason": b"not_json",
+        "source_topic": b"sales.events",
+        "source_partition": b"0",
+        "source_offset": b"1",
+    }
+
+
+async def test_other_rules_wipe_and_start_over(unit):
+    """State of other rules is taken out of the changelog, and the log is folded again from its start."""
+    first = unit.owner()
+    await first.open([0])
+    await first.fold([meeting(0), meeting(1)])
+    await first.close([0])
+    assert unit.broker.table("unit-cells-changelog", 0)
+    second = unit.owner(timezone="Asia/Tokyo")
+    assert await second.open([0]) == {0: 0}
+    assert unit.broker.table("unit-cells-changelog", 0) == {}
+    assert second.owned[0].is_rebuilt
+
+
+@pytest.mark.parametrize(("begin", "end", "words"), [(0, 2, "made anew"), (5, 9, "deleted before")])
+async def test_a_log_that_is_not_the_one_that_was_folded(unit, begin, end, words):
+    """A topic made anew, or truncated past the fence, stops the worker with a clear line."""
+    first = unit.owner()
+    await first.open([0])
+    await first.fold([meeting(0), meeting(1), meeting(2)])
+    await first.close([0])
+    unit.broker.source_begin, unit.broker.source_end = begin, end
+    with pytest.raises(WorkerError, match=words):
+        await unit.owner().open([0])
+
+
+async def test_dropped_when_not_owned(unit):
+    """A batch that arrives after the partition was taken away is dropped."""
+    owner = unit.owner()
+    await owner.fold([meeting(0)])
+    assert owner.owned == {}
+
+
+async def test_on_disk(unit, tmp_path):
+    """A restart reads the disk and only what the changelog has more; damaged files are set aside."""
+    folder = tmp_path / "state" / "0"
+
+    def disk(number):
+        return RocksStore(folder)
+
+    first = unit.owner(store=disk)
+    await first.open([0])
+    await first.fold([meeting(0), meeting(1)])
+    before = held(first)
+    await first.close([0])
+    second = unit.owner(store=disk)
+    assert await second.open([0]) == {0: 2}
+    assert held(second) == before
+    assert second.sensors.partitions[0].restored == 0
+    await second.close([0])
+    for file in folder.iterdir():
+        if file.suffix in {".log", ".sst"} or file.name.startswith("MANIFEST"):
+            file.write_bytes(b"\x00" * file.stat().st_size)
+    third = unit.owner(store=disk, set_aside=lambda _: set_aside(folder))
+    assert await third.open([0]) == {0: 2}
+    assert held(third) == before
+    await third.close([0])
+
+
+def test_rocks_refuses_what_it_cannot_read(tmp_path):
+    """A folder that is no database is refused as StateError, not as a bare exception."""
+    (tmp_path / "s").mkdir()
+    (tmp_path / "s" / "CURRENT").write_text("nonsense")
+    with pytest.raises(StateError):
+        RocksStore(tmp_path / "s")
+
+
+@pytest.mark.parametrize("make", [lambda _: InMemoryStore(), RocksStore])
+def test_client_store_contract(make, tmp_path):
+    """What was put is seen at once; None removes; keys are those of committed pages at least."""
+    store = make(tmp_path / "db")
+    store.put_many([(b"a", b"1"), (b"b", b"2")])
+    assert (store.get(b"a"), store.get(b"c")) == (b"1", None)
+    store.commit([(b"cell", b"x")], (b"p", b"own"), {"t": 3})
+    store.put_many([(b"a", None), (b"b", b"3")])
+    assert (store.get(b"a"), store.get(b"b")) == (None, b"3")
+    store.commit([(b"cell", None)], (b"p", b"own2"), {"t": 5})
+    assert store.get(b"b") == b"3"
+    assert b"b" in set(store.keys())
+    if store.is_persistent:
+        store.close()
+        saved = make(tmp_path / "db").saved()
+        assert dict(saved.positions) == {"t": 5}
+        assert list(saved.cells()) == []
+        assert dict(saved.clients()) == {b"b": b"3", b"p": b"own2"}

@@ -1,0 +1,107 @@
+"""The view: what changed, everything when needed, and nothing that waits for it."""
+
+import pytest
+
+from metrics.view import Keys, decode_any, decode_part, fenced, field, split
+from streams.errors import SinkError
+from streams.publish import Publisher
+from streams.sink import InMemorySink
+from tests.unit.streams.test_owner import meeting
+
+KEYS = Keys("unit")
+DAY = 739_677
+"""2026-03-02."""
+
+
+@pytest.fixture
+async def shown(unit):
+    """An owner, its sink and publisher."""
+    owner = unit.owner(flush_interval=60)
+    await owner.open([0])
+    sink = InMemorySink("unit")
+    publisher = publisher_of(owner, sink)
+    yield owner, sink, publisher
+    await owner.close([0])
+
+
+def publisher_of(owner, sink):
+    return Publisher(
+        sink,
+        KEYS,
+        lambda: list(owner.owned.values()),
+        owner.sensors,
+        interval=0.01,
+        worker_id="w",
+        zone="UTC",
+        local=owner._rules.local,
+    )
+
+
+def meetings(sink):
+    """The number of meetings of the day in the view, or None."""
+    value = sink.hashes.get(KEYS.cells("d", DAY), {}).get(field(0, "m-1", ""))
+    return None if value is None else decode_part(split(value)[1]).get("m")
+
+
+async def test_what_changed_is_shown(shown):
+    """A round writes parts, heartbeat and announcement; the fence is the last record folded."""
+    owner, sink, publisher = shown
+    await owner.fold([meeting(0), meeting(1)])
+    await publisher.show()
+    assert meetings(sink) == 2
+    fence, payload = split(sink.hashes[KEYS.partitions][b"0"])
+    assert fence == 1
+    assert decode_any(payload)["whole"]
+    assert any(key == KEYS.cells("d", DAY) for change in sink.changes for key, _ in change)
+
+
+async def test_everything_after_it_was_lost(shown):
+    """When the view lost what it held, all of it comes back though nothing changed."""
+    owner, sink, publisher = shown
+    await owner.fold([meeting(0)])
+    await publisher.show()
+    sink.lose()
+    publisher._beaten_at = 0
+    await publisher.show()
+    assert meetings(sink) == 1
+
+
+async def test_everything_after_it_was_out_of_reach(shown):
+    """While it cannot be written folding goes on, and then everything is written."""
+    owner, sink, publisher = shown
+    await owner.fold([meeting(0)])
+    sink.broken = True
+    with pytest.raises(SinkError) as caught:
+        await publisher.show()
+    publisher._lost(caught.value)
+    await owner.fold([meeting(1)])
+    sink.broken = False
+    await publisher.show()
+    assert meetings(sink) == 2
+
+
+async def test_a_greater_fence_stays(shown):
+    """What a newer owner has shown is not replaced."""
+    owner, sink, publisher = shown
+    await sink.write({KEYS.cells("d", DAY): {field(0, "m-1", ""): fenced(100, b"\x81\xa1m\x2a")}})
+    await owner.fold([meeting(0)])
+    await publisher.show()
+    assert meetings(sink) == 42
+
+
+async def test_what_a_killed_owner_showed_is_taken_back(unit):
+    """A part shown by an owner that was killed, and emptied before the next one showed it, does not stay."""
+    first = unit.owner(flush_interval=60)
+    await first.open([0])
+    sink = InMemorySink("unit")
+    await first.fold([meeting(0)])
+    await publisher_of(first, sink).show()
+    assert meetings(sink) == 1
+    corrected = meeting(1, meeting_id="0")
+    corrected.value = corrected.value.replace(b"m-1", b"m-2").replace(b"T10:00", b"T10:01")
+    second = unit.owner(flush_interval=60)
+    await second.open([0])
+    await second.fold([meeting(0), corrected])
+    await publisher_of(second, sink).show()
+    assert meetings(sink) is None
+    await second.close([0])
