@@ -54,9 +54,8 @@ class Contacts:
             if row.get("PROVIDER_ID") == chats.PROVIDER:
                 continue
             with ledger.guard("meeting", str(row["ID"])):
-                client = self._client_of(ledger, "meeting", str(row["ID"]))
-                if client is None and str(row.get("OWNER_TYPE_ID")) == "2":
-                    client = self._client_of(ledger, "deal", str(row["OWNER_ID"]))
+                held = ledger.row("meeting", str(row["ID"]))
+                client = held.client if held else None
                 meeting = meetings.snapshot(row, client, self._parts.mapping, self._parts.identity)
                 if meeting is not None:
                     ledger.take(meeting)
@@ -96,8 +95,3 @@ class Contacts:
             session = known.get(str(row["sessionId"]))
             if session and (vote := chats.rating(row, session.client, self._parts.mapping)) is not None:
                 ledger.take(vote)
-
-    @staticmethod
-    def _client_of(ledger: Ledger, kind: str, number: str) -> str | None:
-        held = ledger.row(kind, number)
-        return held.client if held else None

@@ -13,7 +13,10 @@ _OWNERS = {"1": "lead", "2": "deal", "3": "contact", "4": "company"}
 
 
 def snapshot(row: Mapping[str, Any], client: str | None, meaning: Meaning, identity: Identity) -> Snapshot | None:
-    """A meeting that was held, or None. `client` is whom it was counted under before, or its deal's client."""
+    """A meeting that was held, or None. `client` is whom it was counted under before.
+
+    Whom it is about is what it is bound to, not that one's client: a deal may change its client, a meeting may not.
+    """
     changed = latest(moment(row.get("LAST_UPDATED")), moment(row.get("CREATED")))
     if row.get("COMPLETED") != "Y" or not meaning.is_meeting(dict(row)):
         return None

@@ -1,4 +1,4 @@
-"""What the connector must not forget: which entities changed, what was published of each, and how far it has read.
+"""What the connector must not forget: which entities changed, what goes out of each, and how far it has read.
 
 SQLite in one file, durable on every commit. Nothing in it names a client: phones are hashed before they come here.
 """
@@ -7,7 +7,7 @@ import fcntl
 import json
 import sqlite3
 import threading
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +23,9 @@ CREATE TABLE IF NOT EXISTS entity (
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS entity_owner ON entity (kind, owner) WHERE owner <> '';
 CREATE TABLE IF NOT EXISTS fact (id TEXT PRIMARY KEY, since REAL NOT NULL, data TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS outbox (
+    n INTEGER PRIMARY KEY AUTOINCREMENT, reference INTEGER NOT NULL, key BLOB NOT NULL, value BLOB NOT NULL
+);
 CREATE TABLE IF NOT EXISTS cursor (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 """
 _MANY = 500
@@ -34,6 +37,15 @@ class Dirty(NamedTuple):
     kind: str
     id: str
     mark: int
+
+
+class Outgoing(NamedTuple):
+    """A Kafka record that waits to be acknowledged; `reference` is for the reference topic."""
+
+    number: int
+    reference: bool
+    key: bytes
+    value: bytes
 
 
 class Change(NamedTuple):
@@ -174,8 +186,10 @@ class Store:
         with self._lock:
             return [row[0] for row in self._db.execute("SELECT id FROM entity WHERE kind=? AND state=?", (kind, state))]
 
-    def save(self, rows: Iterable[Published], cursors: dict[str, str] | None = None) -> None:
-        """Remember what was published, and how far was read, in one transaction."""
+    def save(
+        self, rows: Iterable[Published], cursors: dict[str, str] | None = None, records: Iterable[Outgoing] = ()
+    ) -> None:
+        """Remember what goes out, how far was read, and the records that say so, in one transaction."""
         with self.transaction() as db:
             db.executemany(
                 "INSERT OR REPLACE INTO entity VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -185,6 +199,21 @@ class Store:
                 ],
             )
             db.executemany("INSERT OR REPLACE INTO cursor VALUES (?, ?)", (cursors or {}).items())
+            db.executemany(
+                "INSERT INTO outbox (reference, key, value) VALUES (?, ?, ?)",
+                [(record.reference, record.key, record.value) for record in records],
+            )
+
+    def outbox(self, limit: int = 5000) -> list[Outgoing]:
+        """Records that are not acknowledged, in order."""
+        with self._lock:
+            rows = self._db.execute("SELECT n, reference, key, value FROM outbox ORDER BY n LIMIT ?", (limit,))
+            return [Outgoing(n, bool(reference), key, value) for n, reference, key, value in rows]
+
+    def sent(self, records: Sequence[Outgoing]) -> None:
+        """Drop records that are acknowledged."""
+        with self.transaction() as db:
+            db.execute("DELETE FROM outbox WHERE n <= ?", (records[-1].number,))
 
     def cursor(self, name: str) -> str | None:
         """How far something was read."""

@@ -10,7 +10,6 @@ from producers.connectors.bitrix24.mapping import Mapping
 from producers.connectors.bitrix24.metrics import Metrics
 from producers.connectors.bitrix24.rest import Portal
 from producers.connectors.bitrix24.store import Store
-from producers.events import Event
 
 Row = dict[str, Any]
 _IDS = 50
@@ -19,8 +18,8 @@ _IDS = 50
 class Publisher(Protocol):
     """What the connector needs of the SDK."""
 
-    async def publish_many(self, events: Iterable[Event]) -> int:
-        """Send all in order and wait for the brokers. Raises PublisherError."""
+    async def publish_many_raw(self, records: Iterable[tuple[bytes, bytes]], *, reference: bool = False) -> int:
+        """Send keys and values in order and wait for the brokers. Raises PublisherError."""
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,9 @@ from producers.connectors.bitrix24.hooks import DELETED
 from producers.connectors.bitrix24.ledger import Ledger
 from producers.connectors.bitrix24.payments import Payments
 from producers.connectors.bitrix24.rest import Call, items
-from producers.connectors.bitrix24.store import Change
+from producers.connectors.bitrix24.store import Change, Outgoing
 from producers.connectors.bitrix24.surroundings import Row, Surroundings, chunks, item_query
+from producers.events import REFERENCE_TYPES, Event
 
 log = structlog.get_logger(__name__)
 _HISTORIES = 10
@@ -42,18 +43,30 @@ class Synchronizer:
 
     @asynccontextmanager
     async def batch(self, cursors: dict[str, str] | None = None) -> AsyncIterator[Ledger]:
-        """One batch: what its ledger holds at the end is published, then remembered together with `cursors`."""
+        """One batch: what its ledger holds at the end is remembered with `cursors`, and published.
+
+        It goes through an outbox: whatever fails in between, Kafka gets exactly what the store says it got.
+        """
         async with self._turn, _in_thread(self._store.turn()):
+            await self._publish()
             ledger = Ledger(self._store, self._identity)
             yield ledger
-            if ledger.events:
-                await self._parts.publisher.publish_many(ledger.events)
-                self.published += len(ledger.events)
+            self._parts.metrics.refused.inc(ledger.refused)
+            if ledger.rows or ledger.events or cursors:
+                records = [_outgoing(event) for event in ledger.events]
+                await asyncio.to_thread(self._store.save, list(ledger.rows.values()), cursors, records)
                 for event in ledger.events:
                     self._parts.metrics.events.labels(event.type).inc()
-            self._parts.metrics.refused.inc(ledger.refused)
-            if ledger.rows or cursors:
-                await asyncio.to_thread(self._store.save, list(ledger.rows.values()), cursors)
+                await self._publish()
+
+    async def _publish(self) -> None:
+        while waiting := self._store.outbox():
+            for reference in (False, True):
+                pairs = [(record.key, record.value) for record in waiting if record.reference is reference]
+                if pairs:
+                    await self._parts.publisher.publish_many_raw(pairs, reference=reference)
+            await asyncio.to_thread(self._store.sent, waiting)
+            self.published += len(waiting)
 
     async def drain(self, limit: int = 1000) -> int:
         """Handle the oldest changes that hooks told of; say how many."""
@@ -187,6 +200,10 @@ class Synchronizer:
     def mark(self, kind: str, ids: Iterable[str]) -> None:
         """Have entities looked at with the next drain."""
         self._store.add([Change(kind, number) for number in ids], self._parts.now())
+
+
+def _outgoing(event: Event) -> Outgoing:
+    return Outgoing(0, event.type in REFERENCE_TYPES, event.key.encode(), event.to_json())
 
 
 @asynccontextmanager

@@ -10,7 +10,7 @@ from producers.connectors.bitrix24.connector import Connector
 from producers.connectors.bitrix24.rest import Portal
 from producers.connectors.bitrix24.settings import Bitrix24Settings
 from producers.errors import KafkaUnavailable
-from producers.events import REFERENCE_TYPES, wire
+from producers.events import REFERENCE_TYPES, parse, wire
 from producers.gateway.app import create_app
 from producers.gateway.settings import GatewaySettings
 from tests.support.bitrix24_life import COST
@@ -27,22 +27,20 @@ class InMemoryPublisher:
         self.log = []
         self.fail_after = 0
 
-    async def publish_many(self, events):
-        self.log += list(events)
+    async def publish_many_raw(self, records, *, reference=False):
+        pairs = list(records)
+        made = [parse(value) for _, value in pairs]
+        assert [key.decode() for key, _ in pairs] == [event.key for event in made]
+        self.log += made
         if self.fail_after:
             self.fail_after -= 1
             raise KafkaUnavailable("the broker went away")
-        return len(self.log)
+        return len(pairs)
 
     @property
     def events(self):
         """The log as consumers read it."""
         return [wire.decode(event.to_json()) for event in self.log if event.type not in REFERENCE_TYPES]
-
-    @property
-    def reference(self):
-        """The reference records."""
-        return [event for event in self.log if event.type in REFERENCE_TYPES]
 
 
 def settings(portal: StandIn, folder: Path, **changes) -> Bitrix24Settings:

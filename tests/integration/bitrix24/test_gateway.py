@@ -1,0 +1,98 @@
+"""The connector as it is run: a gateway process, a real Kafka, a portal over HTTP, and a kill in the middle."""
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import socket
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+from aiokafka import AIOKafkaConsumer
+
+from producers.settings import KafkaSettings
+from producers.topics import ensure
+from tests.support.bitrix24_life import Life
+from tests.support.bitrix24_portal import SECRET, TOKEN, StandIn, serve_portal
+
+pytestmark = pytest.mark.integration
+KEY = "a long and random key of clients"
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@contextlib.asynccontextmanager
+async def process(folder: Path, environment: dict[str, str], *arguments: str):
+    """A `sales-pulse` command; what it says goes to a file."""
+    with (folder / "output.txt").open("ab") as output:
+        running = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "deploy.cli", *arguments, cwd=folder, stdout=output, stderr=output,
+            env=os.environ | environment | {"PYTHONPATH": str(Path(__file__).resolve().parents[3])},
+        )  # fmt: skip
+        try:
+            yield running
+        finally:
+            if running.returncode is None:
+                running.send_signal(signal.SIGTERM)
+                await running.wait()
+
+
+async def answering(client: httpx.AsyncClient) -> None:
+    async with asyncio.timeout(60):
+        while True:
+            with contextlib.suppress(httpx.TransportError):
+                if (await client.get("/healthz")).status_code == 200:
+                    return
+            await asyncio.sleep(0.1)
+
+
+async def test_hooks_survive_a_kill_and_commands_find_nothing_left(kafka, topic_prefix, tmp_path):
+    """What was answered 200 reaches Kafka after SIGKILL; then backfill has nothing to add, and no output a secret."""
+    life = Life(8)
+    portal = StandIn(life, burst=1e9)
+    await ensure(KafkaSettings(_env_file=None, kafka_servers=kafka, topic_prefix=topic_prefix, partitions=2))
+    port = free_port()
+    async with serve_portal(portal), httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
+        environment = {
+            "SALES_KAFKA_SERVERS": kafka, "SALES_TOPIC_PREFIX": topic_prefix, "SALES_LOG_LEVEL": "debug",
+            "SALES_GATEWAY_LISTEN": f"127.0.0.1:{port}", "SALES_BITRIX24_WEBHOOK_URL": portal.url,
+            "SALES_BITRIX24_APPLICATION_TOKEN": TOKEN, "SALES_BITRIX24_CLIENT_KEY": KEY,
+            "SALES_BITRIX24_REQUESTS_PER_SECOND": "500", "SALES_BITRIX24_BURST": "500",
+            "SALES_BITRIX24_COALESCE_SECONDS": "5",
+        }  # fmt: skip
+        async with process(tmp_path, environment, "gateway") as gateway:
+            await answering(client)
+            for _ in range(20):
+                life.new_deal()
+            headers = {"content-type": "application/x-www-form-urlencoded"}
+            for hook in life.hooks:
+                answer = await client.post("/v1/bitrix24", content=portal.form(hook), headers=headers)
+                assert answer.status_code == 200
+            gateway.kill()
+            await gateway.wait()
+        async with process(tmp_path, environment, "gateway"):
+            await answering(client)
+            deals = await read(kafka, f"{topic_prefix}.events", 20)
+            assert {deal["type"] for deal in deals} == {"sales.deal.changed.v1"}
+            assert len({deal["data"]["deal_id"] for deal in deals}) == 20
+            assert "sales_bitrix24_hooks_total" in (await client.get("/metrics")).text
+        for command in ("reconcile", "backfill"):
+            async with process(tmp_path, environment, "bitrix24", command) as running:
+                assert await running.wait() == 0
+    said = (tmp_path / "output.txt").read_text()
+    assert "\n0 events published" in said
+    for secret in (SECRET, TOKEN, KEY, "Secret Client"):
+        assert secret not in said
+
+
+async def read(servers: str, topic: str, count: int) -> list[dict]:
+    async with AIOKafkaConsumer(topic, bootstrap_servers=servers, auto_offset_reset="earliest") as consumer:
+        async with asyncio.timeout(60):
+            return [json.loads((await consumer.getone()).value) for _ in range(count)]
