@@ -15,6 +15,7 @@ _FENCE_DIGITS = 16
 _INT64 = range(-(1 << 63), 1 << 63)
 _encode = msgspec.msgpack.Encoder().encode
 _decode_field = msgspec.msgpack.Decoder(tuple[int, str, str]).decode
+_decode_plain_part = msgspec.msgpack.Decoder(dict[str, int]).decode
 _decode_part = msgspec.msgpack.Decoder(dict[str, int | str]).decode
 _decode_any = msgspec.msgpack.Decoder().decode
 
@@ -119,6 +120,10 @@ def encode_part(part: Mapping[str, int]) -> bytes:
 
 def decode_part(payload: bytes) -> dict[str, int]:
     """Reverse of `encode_part`. Raises ViewError."""
+    try:
+        return _decode_plain_part(payload)
+    except msgspec.MsgspecError:
+        pass  # an integer beyond 64 bits, or damaged
     try:
         return {name: int(n) for name, n in _decode_part(payload).items()}
     except (msgspec.MsgspecError, ValueError) as error:

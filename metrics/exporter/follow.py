@@ -77,7 +77,7 @@ class Follower:
 
     async def catch_up(self, *, hours: bool = False) -> None:
         """Let the board have all that is in Redis now, for somebody who looks. hours: the running hour's cells too."""
-        if not (self.loaded and self.connected):
+        if not (self.loaded and self.connected) or (self.pace.is_fresh(time.monotonic()) and not hours):
             return
         try:
             async with asyncio.timeout(_CATCH_UP_SECONDS), self._lock:
@@ -109,9 +109,11 @@ class Follower:
             else:
                 await self._read(_BLOCK_SECONDS)
             if self._wanted and time.monotonic() >= self.pace.due():
+                began = time.monotonic()
                 async with self._lock:
                     await self._work()
                 await self._render()
+                self.pace.worked(began, time.monotonic())
 
     async def _read(self, block: float | None) -> None:
         """Take note of what changed since the last entry read; wait for some at most so many seconds."""
@@ -165,7 +167,6 @@ class Follower:
             wanted.setdefault(key, set()).update(self._hours.pop(key))
         if not wanted:
             return
-        began = time.perf_counter()
         try:
             for pages in _pages(wanted):
                 pipe = self._redis.pipeline(transaction=False)
@@ -178,15 +179,12 @@ class Follower:
             for key, missed in wanted.items():
                 self._wanted.setdefault(key, set()).update(missed)
             raise
-        self.pace.worked(time.monotonic(), time.perf_counter() - began)
         self.version += 1
 
     async def _render(self) -> None:
         """Render ahead of whoever looks next, without keeping others waiting."""
-        began = time.perf_counter()
         while not self._board.refresh(self._clock(), most=_RENDER_AT_ONCE):  # noqa: ASYNC110 - gives way, waits for nothing
             await asyncio.sleep(0)
-        self.pace.rendered(time.perf_counter() - began)
 
     def _changed(self, key: str, values: dict[bytes, bytes | None]) -> None:
         bucket = self._keys.bucket(key)

@@ -9,7 +9,11 @@ _LIVELY = (0.05, 0.6)
 _SHARE = 10
 """A pause is this many times the work before it: a tenth of a core at most while somebody watches."""
 _IDLE_SECONDS = 5.0
-_LEAD_SECONDS = 0.3
+_LEAD_SECONDS = 0.15
+_MARGIN = 1.2
+_LONGEST_GAP = 120.0
+_MUCH_SECONDS = 0.1
+_JUST_NOW_SECONDS = 0.35
 _REGULAR = 0.1
 """Looks are regular when two gaps differ by less than this share."""
 
@@ -20,6 +24,7 @@ class Pace:
     def __init__(self) -> None:
         self.watchers = 0
         self._looks: tuple[float, ...] = ()
+        self._began = 0.0
         self._done = 0.0
         self._took = 0.0
 
@@ -27,13 +32,9 @@ class Pace:
         """Somebody read the numbers."""
         self._looks = (*self._looks[-2:], now)
 
-    def worked(self, now: float, took: float) -> None:
-        """Changes were fetched; it took so many seconds."""
-        self._done, self._took = now, took
-
-    def rendered(self, took: float) -> None:
-        """Rendering ahead took so many seconds more."""
-        self._took += took
+    def worked(self, began: float, ended: float) -> None:
+        """Changes were fetched, and rendered ahead."""
+        self._began, self._done, self._took = began, ended, ended - began
 
     def expected(self) -> float | None:
         """When the next look is due, if looks are regular."""
@@ -50,10 +51,13 @@ class Pace:
         if self.watchers:
             shortest, longest = _LIVELY
             return self._done + min(max(_SHARE * self._took, shortest), longest)
-        ordinary = self._done + max(_IDLE_SECONDS, _SHARE * self._took)
         look = self.expected()
-        if look is not None:
-            before = look - _LEAD_SECONDS - 2 * self._took
-            if self._done < before < ordinary:
+        if look is not None and look - self._done <= _LONGEST_GAP:
+            before = look - _LEAD_SECONDS - _MARGIN * self._took
+            if before > self._began:
                 return before
-        return ordinary
+        return self._done + max(_IDLE_SECONDS, _SHARE * self._took)
+
+    def is_fresh(self, now: float) -> bool:
+        """Whether much was fetched just now: fetching more would keep who looks waiting for little."""
+        return self._took > _MUCH_SECONDS and now - self._done < _JUST_NOW_SECONDS
