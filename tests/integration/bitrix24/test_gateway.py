@@ -19,6 +19,7 @@ from tests.support.bitrix24_life import Life
 from tests.support.bitrix24_portal import SECRET, TOKEN, StandIn, serve_portal
 
 pytestmark = pytest.mark.integration
+ROOT = str(Path(__file__).resolve().parents[3])
 KEY = "a long and random key of clients"
 
 
@@ -34,7 +35,7 @@ async def process(folder: Path, environment: dict[str, str], *arguments: str):
     with (folder / "output.txt").open("ab") as output:
         running = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "deploy.cli", *arguments, cwd=folder, stdout=output, stderr=output,
-            env=os.environ | environment | {"PYTHONPATH": str(Path(__file__).resolve().parents[3])},
+            env=os.environ | environment | {"PYTHONPATH": ROOT},
         )  # fmt: skip
         try:
             yield running
