@@ -207,7 +207,9 @@ class InMemorySink:
 
 def _sort(bucket: tuple[str, int] | None, fields: Iterable[bytes], found: dict[int, Held]) -> None:
     """Put the fields of one hash where their partitions are asked for."""
-    for name in fields if bucket is not None else ():
+    if bucket is None:
+        return
+    for name in fields:
         if (held := found.get(parse_field(name).partition)) is not None:
             held.setdefault(bucket, set()).add(name)
 

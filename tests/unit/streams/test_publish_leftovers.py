@@ -1,0 +1,94 @@
+"""Nothing stays in the view that is in no state, and nothing newer is lost, however often all is written again."""
+
+import pytest
+
+from metrics.view import Keys, decode_part, field, split
+from streams.errors import SinkError
+from streams.sink import InMemorySink
+from tests.unit.streams.test_owner import meeting
+from tests.unit.streams.test_publish import publisher_of
+
+KEYS = Keys("unit")
+DAY = 739_677
+"""2026-03-02."""
+
+
+def held(offset, manager, number=None):
+    """A meeting held by a manager; the same meeting with a later version takes it from who had it."""
+    record = meeting(offset, meeting_id=str(offset if number is None else number))
+    record.value = record.value.replace(b"m-1", manager.encode()).replace(
+        b"T10:00", f"T10:{min(offset, 59):02}".encode()
+    )
+    return record
+
+
+def meetings(sink, manager="m-1"):
+    """The manager's meetings of the day in the view, or None."""
+    value = sink.hashes.get(KEYS.cells("d", DAY), {}).get(field(0, manager, ""))
+    return None if value is None else decode_part(split(value)[1]).get("m")
+
+
+@pytest.fixture
+async def owner(unit):
+    found = unit.owner(flush_interval=60)
+    await found.open([0])
+    yield found
+    await found.close([0])
+
+
+async def test_emptied_while_the_view_was_out_of_reach(owner):
+    """What is taken back while Redis cannot be written is gone when it can be again."""
+    sink = InMemorySink("unit")
+    publisher = publisher_of(owner, sink)
+    await owner.fold([held(0, "m-1")])
+    await publisher.show()
+    assert meetings(sink) == 1
+    sink.broken = True
+    await owner.fold([held(1, "m-2", 0)])
+    with pytest.raises(SinkError) as caught:
+        await publisher.show()
+    publisher._lost(caught.value)
+    sink.broken = False
+    await publisher.show()
+    assert meetings(sink) is None
+    assert meetings(sink, "m-2") == 1
+
+
+async def test_emptied_before_the_next_owner(unit):
+    """What was taken back and made durable, but not shown, by an owner that is gone: the next one empties it."""
+    first, sink = unit.owner(flush_interval=60), InMemorySink("unit")
+    await first.open([0])
+    await first.fold([held(0, "m-1")])
+    await publisher_of(first, sink).show()
+    assert meetings(sink) == 1
+    await first.fold([held(1, "m-2", 0)])
+    await first.close([0])
+    second = unit.owner(flush_interval=60)
+    await second.open([0])
+    await publisher_of(second, sink).show()
+    assert meetings(sink) is None
+    assert meetings(sink, "m-2") == 1
+    await second.close([0])
+
+
+async def test_what_others_show_stays(owner):
+    """Only a partition's own fields are emptied."""
+    sink = InMemorySink("unit")
+    others = {field(1, "m-1", ""): b"0" * 16 + b"\x81\xa1m\x01"}
+    await sink.write({KEYS.cells("d", DAY): others})
+    await owner.fold([held(0, "m-1")])
+    await publisher_of(owner, sink).show()
+    assert sink.hashes[KEYS.cells("d", DAY)].items() >= others.items()
+
+
+async def test_changed_while_all_is_written_in_several_rounds(owner):
+    """A part that changes in the round that writes its bucket again is shown as it is now."""
+    managers, sink = 800, InMemorySink("unit")
+    publisher = publisher_of(owner, sink)
+    await owner.fold([held(number, f"m-{number}", number) for number in range(managers)])
+    await publisher.show()
+    publisher._need_everything()
+    for more in range(1, 7):
+        await owner.fold([held(managers + more, "m-1")])
+        await publisher.show()
+        assert meetings(sink) == 1 + more
