@@ -178,7 +178,7 @@ class Run:
         second = self._rebuilt(log.ends)
         progress = Progress(self.workers, PARTITIONS, ended)
         row = self._row(log, first, progress, first.different.total() + second.different.total())
-        print(f"\n{row.line()}")
+        print(f"\n{row.line()}", flush=True)
         for report in (first, second):
             assert report.is_equal, "\n".join(report.lines())
         self._check(log, first, second)

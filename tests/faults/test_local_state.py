@@ -69,8 +69,8 @@ def test_old(run):
 def test_killed_with_disk(run):
     """SIGKILL every few seconds with state on disk: it never runs ahead of the changelog."""
     workers = run.begin("one", "two", SALES_STORE="rocksdb")
-    for number in range(6):
+    for number in range(5):
         run.fault(f"SIGKILL {number}")
         workers[number % 2].kill()
-        run.sleep(4)
+        run.sleep(6)
     run.settle(10).append()

@@ -35,10 +35,10 @@ def test_killed_and_started_at_once(run):
 def test_killed_every_few_seconds(run):
     """SIGKILL every few seconds, of one worker and the other in turn."""
     workers = run.begin("one", "two")
-    for number in range(8):
+    for number in range(6):
         run.fault(f"SIGKILL {number}")
         workers[number % 2].kill()
-        run.sleep(4)
+        run.sleep(6)
     run.settle(12).append()
 
 
