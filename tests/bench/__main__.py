@@ -89,7 +89,8 @@ def row(name: str, runs: list[dict[str, float]], base: float | None) -> str:
     rates = sorted(run["events"] / run["cpu"] for run in runs)
     walls = sorted(run["events"] / run["wall"] for run in runs)
     ratio = "" if base is None else f"{statistics.median(rates) / base:.2f}"
-    return f"| {name} | {statistics.median(rates):,.0f} | {rates[0]:,.0f}-{rates[-1]:,.0f} | {statistics.median(walls):,.0f} | {ratio} |"
+    spread = f"{rates[0]:,.0f}-{rates[-1]:,.0f}"
+    return f"| {name} | {statistics.median(rates):,.0f} | {spread} | {statistics.median(walls):,.0f} | {ratio} |"
 
 
 def main() -> None:
@@ -120,9 +121,12 @@ def measure(given: argparse.Namespace, servers: str, redis_url: str, folder: Pat
     prefix = f"bench{uuid4().hex[:8]}"
     settings = KafkaSettings(_env_file=None, kafka_servers=servers, topic_prefix=prefix, partitions=PARTITIONS)
     subprocess.run(
-        [sys.executable, "-m", "deploy.cli", "topics", "create"], check=True, capture_output=True,
-        env=os.environ | {"SALES_KAFKA_SERVERS": servers, "SALES_TOPIC_PREFIX": prefix, "SALES_PARTITIONS": str(PARTITIONS)},
-    )  # fmt: skip
+        [sys.executable, "-m", "deploy.cli", "topics", "create"],
+        check=True,
+        capture_output=True,
+        env=os.environ
+        | {"SALES_KAFKA_SERVERS": servers, "SALES_TOPIC_PREFIX": prefix, "SALES_PARTITIONS": str(PARTITIONS)},
+    )
     began = time.perf_counter()
     sent = workload.publish(
         settings, workload.events(given.events, managers=given.managers, clients=given.clients, full=given.full)

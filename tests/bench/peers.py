@@ -20,7 +20,7 @@ def cpu() -> float:
 
 
 async def drain(servers: str, topic: str, count: int) -> dict[str, float]:
-    """aiokafka's fetch alone: the floor under every Python worker."""
+    """The fetch of aiokafka alone: the floor under every Python worker."""
     from aiokafka import AIOKafkaConsumer
 
     consumer = AIOKafkaConsumer(
@@ -40,7 +40,7 @@ async def drain(servers: str, topic: str, count: int) -> dict[str, float]:
     return found
 
 
-def faust_app(servers: str, topic: str, count: int) -> Any:
+def faust_app(servers: str, topic: str, count: int) -> Any:  # noqa: C901 - one function, as its documentation shows
     """An agent per event with a client table and cell tables, at least once, memory store."""
     import faust
 
@@ -55,12 +55,12 @@ def faust_app(servers: str, topic: str, count: int) -> Any:
     progress = {"seen": 0, "cpu": 0.0, "wall": 0.0}
 
     @app.agent(events)
-    async def fold(stream: Any) -> None:
+    async def fold(stream: Any) -> None:  # noqa: C901
         async for event in stream:
             if not progress["seen"]:
                 progress["cpu"], progress["wall"] = cpu(), time.perf_counter()
             progress["seen"] += 1
-            data, moment = event["data"], datetime.fromisoformat(event["time"].replace("Z", "+00:00"))
+            data, moment = event["data"], datetime.fromisoformat(event["time"])
             state = dict(clients[data.get("client_id", "")])
             manager = data.get("manager_id", "unknown")
             kind = event["type"]

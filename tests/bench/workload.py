@@ -54,7 +54,9 @@ def events(
         )
 
 
-def _event(kind: str, n: int, moment: datetime, who: dict[str, str], rng: random.Random, waiting: dict[str, bool]) -> tuple[str, dict[str, object], str]:  # fmt: skip
+def _event(
+    kind: str, n: int, moment: datetime, who: dict[str, str], rng: random.Random, waiting: dict[str, bool]
+) -> tuple[str, dict[str, object], str]:
     client = who["client_id"]
     money = {"amount": f"{rng.randrange(1, 900_000)}.{rng.randrange(100):02d}", "currency": "RUB"}
     started = _time(moment - timedelta(seconds=rng.randrange(20, 600)))
@@ -93,7 +95,9 @@ def _event(kind: str, n: int, moment: datetime, who: dict[str, str], rng: random
     return _other(kind, n, moment, who, money, rng)
 
 
-def _other(kind: str, n: int, moment: datetime, who: dict[str, str], money: dict[str, str], rng: random.Random) -> tuple[str, dict[str, object], str]:  # fmt: skip
+def _other(  # noqa: PLR0911 - a table of types
+    kind: str, n: int, moment: datetime, who: dict[str, str], money: dict[str, str], rng: random.Random
+) -> tuple[str, dict[str, object], str]:
     client, now = who["client_id"], _time(moment)
     match kind:
         case "lead":

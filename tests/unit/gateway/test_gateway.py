@@ -135,7 +135,7 @@ async def test_an_event_ahead_of_the_clock_is_refused():
 
 TOKENS = (
     "crm://a=token-one,crm://a=token-two,pbx://b=sha256:"
-    + "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+    "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 )
 
 
