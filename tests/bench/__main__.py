@@ -106,8 +106,9 @@ def main() -> None:
     given = ask.parse_args()
     os.sched_setaffinity(0, set(range(os.cpu_count() or 1)) - {given.core} or {0})
     versions = ", ".join(f"{name} {metadata.version(name)}" for name in ("faust-streaming", "aiokafka", "msgspec"))
-    print(f"{platform.python_implementation()} {platform.python_version()}, {versions}; {given.events:,} events, "
-          f"{given.managers} managers, {given.clients:,} clients, {PARTITIONS} partitions, {given.repeats} repeats")  # fmt: skip
+    size = f"{given.events:,} events, {given.managers} managers, {given.clients:,} clients, {PARTITIONS} partitions"
+    python = f"{platform.python_implementation()} {platform.python_version()}"
+    print(f"{python}, {versions}; {size}, {given.repeats} repeats")
     with (
         tempfile.TemporaryDirectory() as folder,
         kafka_service(Path(folder)) as kafka,
