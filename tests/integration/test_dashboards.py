@@ -25,10 +25,13 @@ MAY_BE_EMPTY = {
 def prometheus_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("prometheus") / "etc"
     floor = Synthetic()
-    with serving(floor.exporter) as exporter, serving(floor.worker) as worker:
-        with prometheus(folder, {EXPORTER_JOB: exporter, WORKER_JOB: worker}) as url:
-            _wait(url)
-            yield url
+    with (
+        serving(floor.exporter) as exporter,
+        serving(floor.worker) as worker,
+        prometheus(folder, {EXPORTER_JOB: exporter, WORKER_JOB: worker}) as url,
+    ):
+        _wait(url)
+        yield url
 
 
 def _wait(url: str) -> None:
