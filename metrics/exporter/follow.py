@@ -7,7 +7,7 @@ from typing import Any
 
 import redis.asyncio as redis
 import structlog
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 
 from metrics import view
 from metrics.errors import ViewError
@@ -25,6 +25,7 @@ _CATCH_UP_SECONDS = 2.0
 _CHECK_SECONDS = 1.0
 _PAGE = 2000
 _HOUR = 3600
+_EMPTY = (b"0-0", 0)
 _RENDER_AT_ONCE = 50
 
 
@@ -40,7 +41,7 @@ class Follower:
         self._keys = view.Keys(app_id)
         self._clock = clock
         self._generation: bytes | None = None
-        self._position = b"0-0"
+        self._position, self._entries = _EMPTY
         self._wanted: dict[str, set[bytes]] = {}
         self._hours: dict[str, set[bytes]] = {}
         self._lock = asyncio.Lock()
@@ -97,7 +98,7 @@ class Follower:
         while True:
             if time.monotonic() - checked >= _CHECK_SECONDS:
                 generation = await self._redis.get(self._keys.generation)
-                if not self.loaded or generation != self._generation or await self._trimmed():
+                if not self.loaded or generation != self._generation or await self._missed():
                     async with self._lock:
                         await self._load()
                 self.connected = True
@@ -118,27 +119,41 @@ class Follower:
     async def _read(self, block: float | None) -> None:
         """Take note of what changed since the last entry read; wait for some at most so many seconds."""
         milliseconds = None if block is None else int(block * 1000)
-        entries = await self._redis.xread({self._keys.changes: self._position}, count=_ENTRIES, block=milliseconds)
+        self._note(await self._redis.xread({self._keys.changes: self._position}, count=_ENTRIES, block=milliseconds))
+
+    def _note(self, entries: Any) -> None:
         for _, messages in entries or ():
             for identifier, fields in messages:
                 # Who catches up reads beside the one who waits: what both have seen counts once.
                 if _stamp(identifier) > _stamp(self._position):
                     self._position = identifier
+                    self._entries += 1
                     for key, changed in view.decode_any(fields[b"b"]):
                         self._wanted.setdefault(key, set()).update(changed)
 
-    async def _trimmed(self) -> bool:
-        """Whether entries that we have not seen may be gone."""
-        first = await self._redis.xrange(self._keys.changes, count=1)
-        if not first:
-            return self._position != b"0-0"
-        return self._position != b"0-0" and _stamp(first[0][0]) > _stamp(self._position)
+    async def _stream(self) -> tuple[bytes, int]:
+        """Last entry of the stream of changes, and how many it ever had."""
+        try:
+            return _summary(await self._redis.xinfo_stream(self._keys.changes))
+        except ResponseError:
+            return _EMPTY  # no such stream yet
+
+    async def _missed(self) -> bool:
+        """Whether entries were trimmed before they were read: more were added than we have seen up to the last."""
+        pipe = self._redis.pipeline(transaction=True)
+        pipe.xread({self._keys.changes: self._position}, count=_ENTRIES)
+        pipe.xinfo_stream(self._keys.changes)
+        entries, about = await pipe.execute(raise_on_error=False)
+        if isinstance(entries, Exception):
+            raise entries
+        self._note(entries)
+        last, added = _EMPTY if isinstance(about, ResponseError) else _summary(about)
+        return _stamp(last) <= _stamp(self._position) and added != self._entries
 
     async def _load(self) -> None:
         self.loaded = False
         generation = await self._redis.get(self._keys.generation)
-        last = await self._redis.xrevrange(self._keys.changes, count=1)
-        self._position = last[0][0] if last else b"0-0"
+        self._position, self._entries = await self._stream()
         self._wanted.clear()
         self._hours.clear()
         self.heartbeats.clear()
@@ -239,6 +254,10 @@ def _pages(wanted: dict[str, set[bytes]]) -> list[list[tuple[str, list[bytes]]]]
                 found.append([])
                 room = _FIELDS
     return [page for page in found if page]
+
+
+def _summary(about: dict[str, Any]) -> tuple[bytes, int]:
+    return about["last-generated-id"], int(about["entries-added"])
 
 
 def _stamp(identifier: bytes) -> tuple[int, int]:
