@@ -167,6 +167,7 @@ class Clients:
         self.dirty: list[Page] = []
         self.waiting: dict[tuple[bytes, str], Wait] = {}
         self.waits_changed = False
+        self._restored_waiting: dict[bytes, bytes] = {}
         self._hot = hot
 
     def find(self, key: bytes) -> Page | None:
@@ -238,9 +239,10 @@ class Clients:
                 root.put(name, kept)
 
     def restore(self, pairs: Iterable[tuple[bytes, bytes | None]], *, stored: bool) -> None:
-        """Take over pages as `cut` gave them; `stored`: the store has them already."""
+        """Take over pages as `cut` gave them, in any number of calls; `stored`: the store has them already."""
         chunk: list[tuple[bytes, bytes | None]] = []
-        waiting: dict[bytes, bytes] = {}
+        # What an earlier call took over may be out of date by now.
+        waiting = self._restored_waiting
         for key, raw in pairs:
             chunk.append((key, raw))
             if raw is not None and raw[1] != _NOBODY_WAITS:
@@ -252,6 +254,8 @@ class Clients:
                 chunk = []
         if not stored:
             self.store.put_many(chunk)
+        self.waiting.clear()
+        self.waits_changed = True
         for key, raw in waiting.items():
             root = _root_of(key)
             for name, wait in _decode(raw)[0].items():
