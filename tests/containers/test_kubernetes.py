@@ -1,0 +1,195 @@
+"""The manifests are what Kubernetes, the Prometheus Operator and KEDA accept, and agree with each other."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import kubernetes_validate
+import pytest
+import yaml
+
+from deploy.commands.generate import collect
+from deploy.kubernetes import generate
+from metrics.settings import ExporterSettings
+from producers.gateway.settings import GatewaySettings
+from producers.settings import KafkaSettings
+from streams.settings import WorkerSettings
+
+ROOT = Path(__file__).resolve().parents[2]
+FOLDER = ROOT / "deploy" / "kubernetes"
+SCHEMAS = Path(__file__).with_name("schemas")
+VERSIONS = ("1.30", "1.34")
+"""Kubernetes versions whose published schemas are asked: an old one that still runs, and a new one."""
+
+
+def documents() -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every resource, with the name of its file."""
+    for path in sorted(FOLDER.rglob("*.yaml")):
+        if path.name != "kustomization.yaml":
+            for document in yaml.safe_load_all(path.read_text()):
+                yield f"{path.relative_to(FOLDER)} {document['kind']} {document['metadata']['name']}", document
+
+
+RESOURCES = dict(documents())
+
+
+def named(kind: str, name: str) -> dict[str, Any]:
+    return next(d for d in RESOURCES.values() if d["kind"] == kind and d["metadata"]["name"] == name)
+
+
+def pods() -> dict[str, dict[str, Any]]:
+    """Pod templates by the name of what makes them."""
+    return {
+        document["metadata"]["name"]: document["spec"]["template"]
+        for document in RESOURCES.values()
+        if document["kind"] in {"Deployment", "StatefulSet", "Job"}
+    }
+
+
+@pytest.mark.parametrize("name", RESOURCES)
+def test_resource_keeps_its_published_schema(name: str) -> None:
+    """Kubernetes' own kinds by its schemas, strictly; others by those of their custom resource definitions."""
+    resource = RESOURCES[name]
+    group, _, version = resource["apiVersion"].rpartition("/")
+    own = SCHEMAS / f"{resource['kind'].lower()}-{group.split('.')[0]}-{version}.json"
+    if own.exists():
+        jsonschema.validate(resource, json.loads(own.read_text()))
+    else:
+        for wanted in VERSIONS:
+            kubernetes_validate.validate(resource, wanted, strict=True)
+
+
+@pytest.mark.parametrize("path", sorted(FOLDER.rglob("kustomization.yaml")), ids=lambda path: path.parent.name)
+def test_kustomization_names_what_exists(path: Path) -> None:
+    content = yaml.safe_load(path.read_text())
+    for name in [*content.get("resources", []), *content.get("components", [])]:
+        assert (path.parent / name).exists()
+    listed = {*content.get("resources", []), "kustomization.yaml"}
+    assert {file.name for file in path.parent.glob("*.yaml")} <= listed
+
+
+def test_every_dashboard_becomes_a_config_map() -> None:
+    """From the very files that compose gives to Grafana; none too large for the cluster's store."""
+    content = yaml.safe_load((ROOT / "grafana/out/kustomization.yaml").read_text())
+    files = [name for config_map in content["configMapGenerator"] for name in config_map["files"]]
+    boards = sorted((ROOT / "grafana/out/dashboards").glob("*.json"))
+    assert files == [f"dashboards/{path.name}" for path in boards]
+    assert all(path.stat().st_size < 1_000_000 for path in boards)
+
+
+def test_generated_files_are_part_of_generate() -> None:
+    """`sales-pulse generate --check` sees when they are out of date."""
+    wanted, _ = collect()
+    assert wanted.keys() >= generate.files().keys()
+
+
+def test_rules_are_those_of_the_local_prometheus() -> None:
+    files = sorted((ROOT / "grafana/out/rules").glob("*.yml"))
+    local = [group for path in files for group in yaml.safe_load(path.read_text())["groups"]]
+    cluster = [g for d in RESOURCES.values() if d["kind"] == "PrometheusRule" for g in d["spec"]["groups"]]
+    assert sorted(cluster, key=lambda group: group["name"]) == sorted(local, key=lambda group: group["name"])
+
+
+@pytest.mark.parametrize("name", pods())
+def test_pod_is_restricted(name: str) -> None:
+    """As the namespace demands of every pod: no root, no rights, nothing to write on but its volumes."""
+    spec = pods()[name]["spec"]
+    assert spec["securityContext"]["runAsNonRoot"] is True
+    assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert spec["automountServiceAccountToken"] is False
+    for container in spec["containers"]:
+        assert container["securityContext"] == {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        }
+        assert container["resources"]["limits"]["memory"]
+        assert container["resources"]["requests"].keys() == {"cpu", "memory"}
+
+
+@pytest.mark.parametrize("name", pods())
+def test_pod_finds_its_volumes(name: str) -> None:
+    template = pods()[name]
+    claims = named("StatefulSet", name)["spec"]["volumeClaimTemplates"] if name == "sales-worker" else []
+    volumes = {volume["name"] for volume in template["spec"]["volumes"]} | {c["metadata"]["name"] for c in claims}
+    assert {
+        mount["name"] for container in template["spec"]["containers"] for mount in container["volumeMounts"]
+    } == volumes
+
+
+def test_settings_exist() -> None:
+    """A mistyped SALES_ name would be passed on and never read."""
+    classes = (WorkerSettings, ExporterSettings, GatewaySettings)
+    known = {f"SALES_{name.upper()}" for kind in classes for name in kind.model_fields} | {"SALES_LOG_FORMAT"}
+    given = {entry["name"] for pod in pods().values() for c in pod["spec"]["containers"] for entry in c["env"]}
+    assert given | settings().keys() <= known
+
+
+def settings() -> dict[str, str]:
+    lines = (FOLDER / "base" / "settings.env").read_text().splitlines()
+    return dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
+
+
+def test_settings_are_accepted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The processes take them as they are, once the Secrets add who they are."""
+    for name, value in {**settings(), "SALES_KAFKA_SASL_USERNAME": "x", "SALES_KAFKA_SASL_PASSWORD": "x"}.items():
+        monkeypatch.setenv(name, value)
+    assert WorkerSettings(worker_id="sales-worker-0").kafka_security_protocol == "SASL_SSL"
+
+
+def test_passwords_come_from_secrets_only() -> None:
+    assert not [name for name in settings() if any(word in name for word in ("PASSWORD", "TOKEN", "SECRET", "REDIS"))]
+    for pod in pods().values():
+        for container in pod["spec"]["containers"]:
+            for entry in container["env"]:
+                if any(word in entry["name"] for word in ("PASSWORD", "TOKENS", "REDIS_URL", "USERNAME")):
+                    assert "secretKeyRef" in entry["valueFrom"]
+
+
+def test_services_budgets_and_monitors_select_pods_that_exist() -> None:
+    labels = [pod["metadata"]["labels"] for pod in pods().values()]
+    for name, document in RESOURCES.items():
+        selector = document.get("spec", {}).get("selector")
+        if document["kind"] in {"Service", "PodDisruptionBudget", "ServiceMonitor"}:
+            wanted = selector.get("matchLabels", selector)
+            assert any(wanted.items() <= found.items() for found in labels), name
+
+
+def test_probes_and_services_use_the_port_that_is_listened_on() -> None:
+    for name in ("worker", "exporter", "gateway"):
+        pod = pods()[f"sales-{name}"]["spec"]["containers"][0]
+        listen = next(entry["value"] for entry in pod["env"] if entry["name"].endswith("_LISTEN"))
+        port = int(listen.rpartition(":")[2])
+        assert pod["ports"] == [{"name": "http", "containerPort": port}]
+        assert named("Service", f"sales-{name}")["spec"]["ports"][0]["port"] == port
+        for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
+            assert pod[probe]["httpGet"]["port"] == "http"
+
+
+def test_worker_keeps_its_identity() -> None:
+    """Static membership by the pod's name, state on its own volume, and time to leave cleanly."""
+    worker = named("StatefulSet", "sales-worker")["spec"]
+    container = worker["template"]["spec"]["containers"][0]
+    entry = next(entry for entry in container["env"] if entry["name"] == "SALES_WORKER_ID")
+    assert entry["valueFrom"]["fieldRef"]["fieldPath"] == "metadata.name"
+    assert worker["serviceName"] == "sales-worker"
+    assert worker["template"]["spec"]["terminationGracePeriodSeconds"] >= 15
+
+
+def test_autoscaling_watches_the_group_and_topic_of_the_workers() -> None:
+    given = KafkaSettings(topic_prefix=settings()["SALES_TOPIC_PREFIX"])
+    scaled = named("ScaledObject", "sales-worker")["spec"]
+    trigger = scaled["triggers"][0]["metadata"]
+    assert trigger["consumerGroup"] == settings()["SALES_APP_ID"]
+    assert trigger["topic"] == given.events_topic
+    assert trigger["bootstrapServers"] == settings()["SALES_KAFKA_SERVERS"]
+    assert scaled["maxReplicaCount"] <= int(settings()["SALES_PARTITIONS"])
+
+
+def test_one_exporter_is_never_two() -> None:
+    """The recording rules add up what they find."""
+    exporter = named("Deployment", "sales-exporter")["spec"]
+    assert exporter["replicas"] == 1
+    assert exporter["strategy"] == {"type": "Recreate"}
