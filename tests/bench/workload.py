@@ -19,7 +19,7 @@ START = datetime(2026, 10, 1, 6, tzinfo=UTC)
 
 
 def events(
-    count: int, *, managers: int = 500, clients: int = 50_000, days: int = 30, full: bool = False, seed: int = 1
+    count: int, *, managers: int = 500, clients: int = 50_000, days: float = 30, full: bool = False, seed: int = 1
 ) -> Iterator[Pair]:
     """Key and value of `count` events in the order of their times, as they would arrive.
 
@@ -31,7 +31,7 @@ def events(
     step = timedelta(days=days) / count
     waiting: dict[str, bool] = {}
     for n in range(count):
-        moment = START + n * step
+        moment = start + n * step
         time = moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
         number = int(clients * rng.random())
         client = f"client-{number:07d}"
