@@ -1,6 +1,6 @@
 """From publishing an event to seeing it on /metrics, under a steady load.
 
-Run against a running stack: python -m tests.bench.latency RATE SECONDS (addresses come from .local/stack.env or SALES_…).
+Run against a running stack: python -m tests.bench.latency RATE SECONDS; addresses come from .local/stack.env.
 Probes are meetings of managers that nobody else has; each is looked for in the text of /metrics.
 """
 

@@ -19,7 +19,14 @@ START = datetime(2026, 10, 1, 6, tzinfo=UTC)
 
 
 def events(
-    count: int, *, managers: int = 500, clients: int = 50_000, days: float = 30, full: bool = False, seed: int = 1
+    count: int,
+    *,
+    managers: int = 500,
+    clients: int = 50_000,
+    days: float = 30,
+    full: bool = False,
+    seed: int = 1,
+    start: datetime = START,
 ) -> Iterator[Pair]:
     """Key and value of `count` events in the order of their times, as they would arrive.
 
