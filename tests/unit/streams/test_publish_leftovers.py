@@ -45,6 +45,7 @@ async def test_emptied_while_the_view_was_out_of_reach(owner):
     assert meetings(sink) == 1
     sink.broken = True
     await owner.fold([held(1, "m-2", 0)])
+    await owner.owned[0].flush()
     with pytest.raises(SinkError) as caught:
         await publisher.show()
     publisher._lost(caught.value)
@@ -83,7 +84,7 @@ async def test_what_others_show_stays(owner):
 
 async def test_changed_while_all_is_written_in_several_rounds(owner):
     """A part that changes in the round that writes its bucket again is shown as it is now."""
-    managers, sink = 800, InMemorySink("unit")
+    managers, sink = 2_100, InMemorySink("unit")
     publisher = publisher_of(owner, sink)
     await owner.fold([held(number, f"m-{number}", number) for number in range(managers)])
     await publisher.show()
