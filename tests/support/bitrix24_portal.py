@@ -19,7 +19,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from tests.support.bitrix24_life import Hook, Life, Row
+from tests.support.bitrix24_life import Life
+from tests.support.bitrix24_tables import Hook, Row
 
 SECRET = "portal-secret-path"
 TOKEN = "the-application-token"
@@ -290,6 +291,12 @@ def _ratings(life: Life, params: Mapping[str, Any]) -> dict[str, Any]:
     return {"result": {"ratings": rows[offset : offset + limit], "hasNextPage": offset + limit < len(rows)}}
 
 
+def _activities(life: Life, params: Mapping[str, Any]) -> dict[str, Any]:
+    answer = selected(life.tables["activity"].values(), params, "ID")
+    wanted = params["select"].values() if isinstance(params["select"], Mapping) else params["select"]
+    return answer | {"result": [{name: row[name] for name in wanted if name in row} for row in answer["result"]]}
+
+
 def _statistics(life: Life, params: Mapping[str, Any]) -> dict[str, Any]:
     answer = selected(life.tables["call"].values(), params, "ID")
     return answer | {"result": [{k: v for k, v in row.items() if k != "ended"} for row in answer["result"]]}
@@ -301,7 +308,7 @@ _METHODS: dict[str, Callable[[Life, Mapping[str, Any]], dict[str, Any]]] = {
     "crm.item.payment.list": _payments,
     "sale.payment.list": _shop_payments,
     "crm.orderentity.list": _order_owners,
-    "crm.activity.list": lambda life, params: selected(life.tables["activity"].values(), params, "ID"),
+    "crm.activity.list": _activities,
     "imopenlines.session.history.get": _session,
     "imopenlines.v2.Session.Rating.list": _ratings,
     "voximplant.statistic.get": _statistics,

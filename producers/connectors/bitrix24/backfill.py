@@ -7,7 +7,7 @@ from typing import Any, Final, Protocol
 
 import structlog
 
-from producers.connectors.bitrix24 import deals, invoices, leads
+from producers.connectors.bitrix24 import deals, invoices, leads, meetings
 from producers.connectors.bitrix24.errors import PortalRefused
 from producers.connectors.bitrix24.ledger import Ledger
 from producers.connectors.bitrix24.reconcile import Reconciler
@@ -70,6 +70,7 @@ class Backfill:
     def tables(self) -> list[Table]:
         """What is read, in order: deals come before what belongs to them."""
         contacts = self._sync.contacts
+        activity = {"select": list(meetings.FIELDS)}
         return [
             self._items("leads", leads.LEAD_TYPE, leads.FIELDS, self._sync.leads),
             self._items("deals", deals.DEAL_TYPE, self._sync.deal_fields, self._deals),
@@ -81,7 +82,7 @@ class Backfill:
                 "datePaid",
                 self._payments,
             ),
-            Table("activities", "crm.activity.list", {"select": ["*"]}, "CREATED", contacts.activities, "ID"),
+            Table("activities", "crm.activity.list", activity, "CREATED", contacts.activities, "ID"),
             Table(
                 "calls", "voximplant.statistic.get", {}, "CALL_START_DATE", contacts.statistics, "ID", upper=True
             ),

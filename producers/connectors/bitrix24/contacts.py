@@ -44,7 +44,11 @@ class Contacts:
     async def activities_by_id(self, ledger: Ledger, ids: Collection[str]) -> None:
         """Bring meetings and chats up to date."""
         fetched = await self._parts.portal.list_all(
-            [Call("crm.activity.list", {"filter": {"@ID": some}, "select": ["*"]}) for some in chunks(ids)], "ID"
+            [
+                Call("crm.activity.list", {"filter": {"@ID": some}, "select": list(meetings.FIELDS)})
+                for some in chunks(ids)
+            ],
+            "ID",
         )
         await self.activities(ledger, [row for rows in fetched for row in rows])
 
@@ -85,8 +89,7 @@ class Contacts:
 
     def open_chats(self) -> list[str]:
         """Activities of the chats that are not closed."""
-        ids = self._parts.store.in_state("chat", "open")
-        return [str(row.data["activity"]) for row in self._parts.store.published("chat", ids).values()]
+        return [str(row.data["activity"]) for row in self._parts.store.open_chats()]
 
     async def ratings(self, ledger: Ledger, rows: Sequence[Row]) -> None:
         """Publish the votes on chats; the client is known from the chat."""

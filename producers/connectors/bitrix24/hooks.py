@@ -11,12 +11,15 @@ from producers.connectors.bitrix24.identity import Identity
 from producers.connectors.bitrix24.settings import Bitrix24Settings
 from producers.connectors.bitrix24.store import Change
 
-_PREFIXES = {
-    "ONCRMDEAL": "deal",
-    "ONCRMLEAD": "lead",
-    "ONCRMACTIVITY": "activity",
-    "ONPAYMENT": "payment",
+_WHAT = ("ADD", "UPDATE", "DELETE")
+_KINDS = {
+    **{f"ONCRM{name}{what}": name.lower() for name in ("DEAL", "LEAD", "ACTIVITY") for what in _WHAT},
+    **{f"ONCRMDYNAMICITEM{what}": "invoice" for what in _WHAT},
+    "ONCRMDEALMOVETOCATEGORY": "deal",
+    "ONPAYMENTENTITYSAVED": "payment",
+    "ONPAYMENTDELETED": "payment",
 }
+"""Events that name an entity by its id, and its kind."""
 _CALLS = {"ONVOXIMPLANTCALLINIT", "ONVOXIMPLANTCALLSTART", "ONVOXIMPLANTCALLEND"}
 INVOICE_TYPE = "31"
 DELETED = ".deleted"
@@ -54,11 +57,8 @@ class HookReader:
         if name in _CALLS:
             return self._call(name, form)
         number = form.get("data[FIELDS][ID]") or form.get("data[FIELDS_BEFORE][ID]") or form.get("data[id]") or ""
-        if name.startswith("ONCRMDYNAMICITEM"):
-            kind = "invoice" if form.get("data[FIELDS][ENTITY_TYPE_ID]") == INVOICE_TYPE else None
-        else:
-            kind = next((kind for prefix, kind in _PREFIXES.items() if name.startswith(prefix)), None)
-        if kind is None:
+        kind = _KINDS.get(name)
+        if kind is None or (kind == "invoice" and form.get("data[FIELDS][ENTITY_TYPE_ID]") != INVOICE_TYPE):
             return None
         if name.endswith("DELETE") and kind in {"deal", "invoice"}:
             kind += DELETED

@@ -9,6 +9,11 @@ from producers.connectors.bitrix24.mapping import Mapping as Meaning
 from producers.connectors.bitrix24.values import latest, moment
 from producers.events import MeetingHeld
 
+FIELDS = (
+    "ID", "OWNER_ID", "OWNER_TYPE_ID", "TYPE_ID", "PROVIDER_ID", "PROVIDER_TYPE_ID", "ASSOCIATED_ENTITY_ID",
+    "RESPONSIBLE_ID", "COMPLETED", "START_TIME", "END_TIME", "LAST_UPDATED", "CREATED",
+)  # fmt: skip
+"""What is asked of an activity: nothing that names a client."""
 _OWNERS = {"1": "lead", "2": "deal", "3": "contact", "4": "company"}
 
 

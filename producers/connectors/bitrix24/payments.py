@@ -14,6 +14,7 @@ from producers.connectors.bitrix24.store import Published
 from producers.connectors.bitrix24.surroundings import Row, Surroundings, chunks
 
 log = structlog.get_logger(__name__)
+_BINDING = ["orderId", "ownerId", "ownerTypeId"]
 _OWNERS = {"2": "deal", "31": "invoice"}
 
 
@@ -76,7 +77,13 @@ class Payments:
     async def owners_of_orders(self, orders: Collection[str]) -> list[tuple[str, str]]:
         """The deals and invoices, as (kind, id), that orders of the shop belong to."""
         bound = await self._parts.portal.batch(
-            [Call("crm.orderentity.list", {"filter": {"@orderId": some}}) for some in chunks(orders)]
+            [
+                Call(
+                    "crm.orderentity.list",
+                    {"filter": {"@orderId": some}, "select": ["orderId", "ownerId", "ownerTypeId"]},
+                )
+                for some in chunks(orders)
+            ]
         )
         return [
             (kind, str(row["ownerId"]))

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import structlog
 
-from producers.connectors.bitrix24 import chats, deals, invoices, leads, people
+from producers.connectors.bitrix24 import chats, deals, invoices, leads, meetings, people
 from producers.connectors.bitrix24.errors import PortalRefused
 from producers.connectors.bitrix24.rest import PAGE, Call
 from producers.connectors.bitrix24.surroundings import Row, Surroundings, item_query
@@ -81,7 +81,9 @@ class Reconciler:
 
     async def _people(self, _: datetime, seen: dict[str, str]) -> None:
         async with self._sync.batch(seen) as ledger:
-            users = await self._offsets(Call("user.get", {"sort": "ID", "order": "ASC"}))
+            users = await self._offsets(
+                Call("user.get", {"sort": "ID", "order": "ASC", "FILTER": {"USER_TYPE": "employee"}})
+            )
             departments = await self._offsets(Call("department.get", {"sort": "ID", "order": "ASC"}))
             for manager in people.managers(users, departments, self._parts.mapping, self._portal.now):
                 ledger.take(manager)
@@ -136,7 +138,7 @@ class Reconciler:
             await self._sync.contacts.activities_by_id(ledger, self._sync.contacts.open_chats())
 
     async def _read_activities(self, condition: dict[str, Any], seen: dict[str, str]) -> None:
-        query = {"filter": condition, "select": ["*"]}
+        query = {"filter": condition, "select": list(meetings.FIELDS)}
         async with self._sync.batch(seen) as ledger:
             (rows,) = await self._portal.list_all([Call("crm.activity.list", query)], "ID")
             await self._sync.contacts.activities(ledger, rows)
@@ -180,7 +182,7 @@ class Reconciler:
         name = f"sweep:{kind}"
         after = 0 if whole else int(self._store.cursor(name) or 0)
         while True:
-            ids = self._store.known(kind, after, _SWEEP)
+            ids = await asyncio.to_thread(self._store.known, kind, after, _SWEEP)
             after = int(ids[-1]) if len(ids) == _SWEEP else 0
             async with self._sync.batch({name: str(after)}) as ledger:
                 if kind == "deal":

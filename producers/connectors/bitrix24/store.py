@@ -22,6 +22,7 @@ CREATE TABLE IF NOT EXISTS entity (
     digest TEXT NOT NULL, state TEXT NOT NULL, owner TEXT NOT NULL, data TEXT NOT NULL, PRIMARY KEY (kind, id)
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS entity_owner ON entity (kind, owner) WHERE owner <> '';
+CREATE INDEX IF NOT EXISTS entity_open ON entity (kind) WHERE state = 'open';
 CREATE TABLE IF NOT EXISTS fact (id TEXT PRIMARY KEY, since REAL NOT NULL, data TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS outbox (
     n INTEGER PRIMARY KEY AUTOINCREMENT, reference INTEGER NOT NULL, key BLOB NOT NULL, value BLOB NOT NULL
@@ -181,10 +182,11 @@ class Store:
         with self._lock:
             return [row[0] for row in self._db.execute(query, (kind, after, limit))]
 
-    def in_state(self, kind: str, state: str) -> list[str]:
-        """Ids of entities in a state."""
+    def open_chats(self) -> list[Published]:
+        """Chats that are not closed."""
         with self._lock:
-            return [row[0] for row in self._db.execute("SELECT id FROM entity WHERE kind=? AND state=?", (kind, state))]
+            rows = self._db.execute("SELECT * FROM entity WHERE kind = 'chat' AND state = 'open'")
+            return [_published(row) for row in rows]
 
     def save(
         self, rows: Iterable[Published], cursors: dict[str, str] | None = None, records: Iterable[Outgoing] = ()

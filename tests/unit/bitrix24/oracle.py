@@ -9,7 +9,8 @@ from zoneinfo import ZoneInfo
 from producers.connectors.bitrix24.identity import Identity
 from producers.events import wire
 from streams.plain import PlainCalendar, PlainPartition, Rules, recompute
-from tests.support.bitrix24_life import COST, Hook, Life, Row
+from tests.support.bitrix24_life import Life
+from tests.support.bitrix24_tables import COST, Hook, Row
 
 RULES = Rules(ZoneInfo("UTC"), PlainCalendar(ZoneInfo("UTC")))
 _STATUS = {"S": "won", "F": "lost", "P": "open"}

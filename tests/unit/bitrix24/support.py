@@ -13,8 +13,8 @@ from producers.errors import KafkaUnavailable
 from producers.events import REFERENCE_TYPES, parse, wire
 from producers.gateway.app import create_app
 from producers.gateway.settings import GatewaySettings
-from tests.support.bitrix24_life import COST
 from tests.support.bitrix24_portal import TOKEN, StandIn
+from tests.support.bitrix24_tables import COST
 
 KEY = "a long and random key of clients"
 MAPPING = f"cost_field: {COST}\nhandoff: operator\n"

@@ -6,8 +6,9 @@ import httpx
 import pytest
 
 from producers.connectors.bitrix24.store import Change
-from tests.support.bitrix24_life import Hook, Life
+from tests.support.bitrix24_life import Life
 from tests.support.bitrix24_portal import StandIn, serve_portal
+from tests.support.bitrix24_tables import Hook
 from tests.unit.bitrix24.support import InMemoryPublisher, connected
 
 
