@@ -18,6 +18,7 @@ from producers.settings import KafkaSettings
 
 # Room over the contract's 256 KiB: what is too large shall arrive, to be dead-lettered with its reason.
 MAX_MESSAGE_BYTES = 1024 * 1024
+HEADERS_ROOM = 64 * 1024
 FOREVER = "-1"
 _VISIBLE_SECONDS = 30.0
 _ALREADY_EXISTS = 36
@@ -62,7 +63,8 @@ def specs(settings: KafkaSettings) -> tuple[TopicSpec, TopicSpec, TopicSpec]:
             settings.dead_letters_topic,
             settings.partitions,
             settings.replication,
-            {"cleanup.policy": "delete", **keep, **shared},
+            # The largest record of the events topic fits with the headers that say why it was refused.
+            {"cleanup.policy": "delete", **keep, **shared, "max.message.bytes": str(MAX_MESSAGE_BYTES + HEADERS_ROOM)},
         ),
     )
 

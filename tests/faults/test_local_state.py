@@ -59,7 +59,7 @@ def test_old(run):
     run.fault("back with old state")
     one.up()
     run.until(lambda: one.ready, 40, "it owns some again")
-    read = one.total("sales_worker_partition_restored_records")
+    read = one.total("sales_worker_restore_records_total")
     assert _restored(one, "disk")
     assert read > 100, "it had to read what the other one had written"
     run.notes["changelog_records_read"] = int(read)
