@@ -1,0 +1,162 @@
+"""From an event to the wall and back: real Kafka, real worker, real exporter, real Chromium; then why the number is so."""
+
+import time
+import uuid
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from fractions import Fraction
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Page, expect
+
+from producers.events import CallEnded, CallStarted, DealChanged, ManagerChanged
+from producers.publisher import SalesPublisher
+from tests.browser.stage import ExporterProcess
+from tests.browser.test_life import shows
+from tests.support.workers import House, house, until
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
+SOURCE = "test://pbx"
+AMOUNTS = ("1200.50", "99.99", "40000")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def floor(kafka, redis_url, tmp_path_factory) -> AsyncIterator[tuple[House, SalesPublisher]]:
+    """A house of its own with a worker, and a way in."""
+    name = f"test-{uuid.uuid4().hex[:12]}"
+    with house(kafka, redis_url, name, name, tmp_path_factory.mktemp("floor")) as found:
+        worker = found.worker()
+        await until(lambda: worker.owned() == {0, 1, 2}, 90, "all partitions owned")
+        async with SalesPublisher(found.kafka) as publisher:
+            yield found, publisher
+
+
+@pytest.fixture(scope="module")
+def exporter(floor):
+    """Another exporter than the other tests': over what the worker wrote, with the way to the log."""
+    found = floor[0]
+    process = ExporterProcess(found.folder / "exporter", {**found.environment, "SALES_TIMEZONE": "Europe/Moscow"})
+    process.start().wait()
+    yield process
+    process.kill()
+
+
+@pytest.fixture
+def view():
+    """The worker writes the view here."""
+
+
+def call(client: str, **changes) -> CallEnded:
+    now = datetime.now(UTC)
+    facts = {
+        "call_id": uuid.uuid4().hex,
+        "client_id": client,
+        "direction": "inbound",
+        "outcome": "answered",
+        "manager_id": "m-7",
+    }
+    facts |= {"started_at": now - timedelta(seconds=40), "answered_at": now - timedelta(seconds=28)}
+    return CallEnded.of(source=SOURCE, time=now, **facts | changes)
+
+
+def won(number: int, amount: str) -> DealChanged:
+    now = datetime.now(UTC)
+    return DealChanged.of(
+        source=SOURCE, time=now, sequence=1, deal_id=f"d-{number}", client_id=f"c-{number}", manager_id="m-7",
+        pipeline="retail", stage="WON", status="won", amount=amount, currency="RUB", probability="1",
+        created_at=now - timedelta(days=2), closed_at=now,
+    )  # fmt: skip
+
+
+async def test_an_event_is_on_the_wall_within_two_seconds(screen, floor):
+    """Published with the SDK, seen in the browser: ten calls, one after the other; a client who waits is there too."""
+    publisher = floor[1]
+    await publisher.publish(
+        ManagerChanged.of(
+            source=SOURCE, time=datetime.now(UTC), manager_id="m-7", name="Vera Lind", team_id="east", active=True
+        )
+    )
+    page = await screen.show()
+    await publisher.publish(call("c-0"))
+    await shows(page, 1, "1")
+    took = []
+    for number in range(2, 12):
+        began = time.monotonic()
+        await publisher.publish(call(f"c-{number}"))
+        await shows(page, 1, str(number))
+        took.append(time.monotonic() - began)
+    began = time.monotonic()
+    await publisher.publish(
+        CallStarted.of(
+            source=SOURCE, time=datetime.now(UTC), call_id="w", client_id="c-1", direction="inbound", manager_id="m-7"
+        )
+    )
+    await expect(page.locator("#waiting li .name")).to_have_text(["Vera Lind · east"])
+    took.append(time.monotonic() - began)
+    ordered = sorted(took)
+    print(
+        f"\nevent → wall: median {1000 * ordered[len(took) // 2]:.0f} ms, worst {1000 * ordered[-1]:.0f} ms of {len(took)}"
+    )
+    assert ordered[len(took) // 2] < 2
+    assert ordered[-1] < 4
+
+
+async def _explained(page: Page) -> tuple[str, list[str]]:
+    """Total and contributions of the explanation on the screen."""
+    total = page.locator("#explain .facts b[data-total]")
+    await total.wait_for()
+    rows = page.locator("#explain td[data-value]")
+    return await total.get_attribute("data-total"), [await row.get_attribute("data-value") for row in await rows.all()]
+
+
+async def test_a_click_says_why(screen, floor):
+    """A click on a number shows what it is made of; the rows of each part add up to its total, and that is the number."""
+    publisher = floor[1]
+    for number, amount in enumerate(AMOUNTS):
+        await publisher.publish(won(number, amount))
+    page = await screen.show("level=manager&id=m-7&window=month")
+    total = sum((Fraction(amount) for amount in AMOUNTS), Fraction())
+    check = page.locator(".tile[data-number='9']")
+    await shows(page, 9, f"₽{round(total / 3):,}")
+    await check.click()
+    dialog = page.get_by_role("dialog")
+    await expect(dialog.get_by_role("heading")).to_have_text("Why this number? Average check")
+    parts = dialog.get_by_role("group", name="Made of").get_by_role("button")
+    await expect(parts).to_have_text(["sales_won_amount", "sales_deals_closed · won"])
+    shown, rows = await _explained(page)
+    assert Fraction(shown) == sum(map(Fraction, rows)) == total
+    assert len(rows) == 3
+    await expect(dialog.locator("tbody tr").first).to_contain_text("deal d-2")
+    await expect(dialog.locator("tbody tr").first).to_contain_text("Vera Lind · east")
+    await parts.nth(1).click()
+    await expect(parts.nth(1)).to_have_attribute("aria-pressed", "true")
+    await expect(dialog.locator(".facts")).to_contain_text("3 rows add up to 3")
+    assert await _explained(page) == ("3", ["1", "1", "1"])
+    link = await dialog.get_by_role("link", name="JSON").get_attribute("href")
+    answer = await page.request.get(f"{screen.url}/{link}")
+    assert (await answer.json())["labels"] == {"outcome": "won"}
+    await page.keyboard.press("Escape")
+    await expect(dialog).to_be_hidden()
+    await expect(check).to_be_focused()
+
+
+async def test_every_tile_can_be_explained(screen, floor):
+    """No part of any of the fifteen is refused: each names a number that exists, for the view that is shown."""
+    for address in ("level=company&window=week", "level=team&id=east&window=day"):
+        page = await screen.show(address)
+        parts = await page.evaluate(
+            """async () => {
+            const { TILES } = await import(new URL('wall/tiles.js', location.origin).href);
+            const { partUrl } = await import(new URL('wall/explain.js', location.origin).href);
+            const { view } = await import(new URL('wall/address.js', location.origin).href);
+            const live = await (await fetch(`api/v1/live?${new URLSearchParams(view)}`)).json();
+            const urls = TILES.flatMap((tile) => { const record = live.kpis.find((kpi) => kpi.id === tile.main.id);
+              return record.parts.map((part) => partUrl(part, tile, record, view)); });
+            return [...new Set(urls)];
+            }"""
+        )
+        assert len(parts) > 15
+        for url in parts:
+            answer = await page.request.get(f"{screen.url}/{url}")
+            assert answer.ok, f"{url}: {await answer.text()}"
