@@ -102,6 +102,10 @@ class Backfill:
                 if not await self._read(table, since, progress):
                     return False
             except PortalRefused as refused:
+                if table.name == "payments":
+                    log.warning("payments are read deal by deal; with the scope sale it is faster", why=str(refused))
+                    await self._reconciler.sweep("deal", whole=True)
+                    continue
                 self.left_out.append(table.name)
                 log.warning("left out of the backfill", what=table.name, why=str(refused))
         if not only or "ratings" in only:

@@ -18,6 +18,7 @@ class Contacts:
 
     def __init__(self, parts: Surroundings) -> None:
         self._parts = parts
+        self._told = False
 
     async def known_calls(self, ledger: Ledger, ids: Collection[str]) -> None:
         """Publish what is known of calls: ringing ones, ends, votes."""
@@ -73,7 +74,9 @@ class Contacts:
         )
         for row, history in zip(rows, histories, strict=True):
             if history is None:
-                log.warning("a chat cannot be read; the webhook's user needs access to it", activity=row["ID"])
+                if not self._told:
+                    self._told = True
+                    log.warning("a chat cannot be read; the webhook's user needs access to it", activity=row["ID"])
                 continue
             with ledger.guard("chat", str(row["ASSOCIATED_ENTITY_ID"])):
                 self._session(ledger, row, chats.Session(row, history, self._parts.mapping, self._parts.identity))

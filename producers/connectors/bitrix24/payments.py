@@ -23,6 +23,7 @@ class Payments:
 
     def __init__(self, parts: Surroundings) -> None:
         self._parts = parts
+        self._told = False
 
     async def bring(
         self, ledger: Ledger, entity_type: int, owners: Sequence[Snapshot], paid: Mapping[str, datetime | None]
@@ -34,7 +35,9 @@ class Payments:
         )
         for owner, listed in zip(owners, lists, strict=True):
             if listed is None:
-                log.warning("payments cannot be read; the webhook needs the scope sale", kind=owner.kind, id=owner.id)
+                if not self._told:
+                    self._told = True
+                    log.warning("payments cannot be read; check the webhook's rights", kind=owner.kind, id=owner.id)
                 continue
             with ledger.guard("payments of " + owner.kind, owner.id):
                 self._bring(ledger, owner, items(listed), in_full=paid.get(owner.id))

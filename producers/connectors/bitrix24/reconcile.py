@@ -11,7 +11,7 @@ from producers.connectors.bitrix24 import chats, deals, invoices, leads, meeting
 from producers.connectors.bitrix24.errors import PortalRefused
 from producers.connectors.bitrix24.rest import PAGE, Call
 from producers.connectors.bitrix24.surroundings import Row, Surroundings, item_query
-from producers.connectors.bitrix24.sync import Synchronizer
+from producers.connectors.bitrix24.sync import Synchronizer, Which
 
 log = structlog.get_logger(__name__)
 OVERLAP: Final = timedelta(minutes=10)
@@ -52,8 +52,8 @@ class Reconciler:
         await self.reference()
         for name, step in steps:
             await self._step(name, step)
-        await self._sweep("deal", whole=whole)
-        await self._sweep("invoice", whole=whole)
+        await self.sweep("deal", whole=whole)
+        await self.sweep("invoice", whole=whole)
         while await self._sync.drain():
             pass
         await asyncio.to_thread(self._store.prune, self._parts.now() - _FACTS_KEPT)
@@ -177,8 +177,12 @@ class Reconciler:
             if not page.get("hasNextPage") or not page["ratings"]:
                 return found
 
-    async def _sweep(self, kind: str, *, whole: bool) -> None:
-        """Look at known entities again, a window at a time: finds deletions and whatever changes silently."""
+    async def sweep(self, kind: str, *, whole: bool) -> None:
+        """Look at known entities again, a window at a time: finds deletions and whatever changes silently.
+
+        Where the shop's payments may not be read, it also finds those of deals, one deal at a time.
+        """
+        payments: Which = "all" if whole or "payments" in self._refused else "known"
         name = f"sweep:{kind}"
         after = 0 if whole else int(self._store.cursor(name) or 0)
         while True:
@@ -186,9 +190,7 @@ class Reconciler:
             after = int(ids[-1]) if len(ids) == _SWEEP else 0
             async with self._sync.batch({name: str(after)}) as ledger:
                 if kind == "deal":
-                    await self._sync.deals_by_id(
-                        ledger, ids, payments="all" if whole else "known", careful=self._careful
-                    )
+                    await self._sync.deals_by_id(ledger, ids, payments=payments, careful=self._careful)
                 else:
                     await self._sync.invoices_by_id(ledger, ids, careful=self._careful)
             if not (whole and after):

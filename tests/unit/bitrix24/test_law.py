@@ -28,9 +28,9 @@ async def hour(portal, postman, connector, publisher, minutes):
         for _ in range(3):
             portal.life.live(20)
             await postman.deliver()
-            with contextlib.suppress(KafkaUnavailable):
-                while await connector.synchronizer.drain():
-                    pass
+        with contextlib.suppress(KafkaUnavailable):
+            while await connector.synchronizer.drain():
+                pass
         await connector.reconciler.chats()
         if minute % 5 == 4:
             await connector.reconciler.run()
@@ -38,6 +38,7 @@ async def hour(portal, postman, connector, publisher, minutes):
             publisher.fail_after = 1
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.slow), pytest.param(5, marks=pytest.mark.slow)])
 async def test_events_equal_the_portal(tmp_path, seed):
     """An hour with 10 % of the hooks lost, twice, late, a restart and bad days; then a backfill changes nothing."""
@@ -75,12 +76,14 @@ async def test_events_equal_the_portal(tmp_path, seed):
             assert told == wanted, differences(wanted, told)
 
 
-async def test_a_backfill_alone_equals_the_portal(tmp_path):
-    """History from an empty memory is the same history, but for what only hooks can tell."""
+@pytest.mark.parametrize("forbidden", [set(), {"sale.payment.list"}])
+async def test_a_backfill_alone_equals_the_portal(tmp_path, forbidden):
+    """History from an empty memory is the same history, but for what only hooks can tell; also without the shop."""
     life, publisher = Life(3), InMemoryPublisher()
     life.live(3600)
     life.finish()
     portal = StandIn(life, faults=0.03, burst=1e9)
+    portal.forbidden = forbidden
     async with serve_portal(portal), connected(portal, tmp_path, publisher) as (connector, _):
         assert await Backfill(connector.parts, connector.synchronizer, connector.reconciler).run(Silent())
         wanted = expected(life, [], connector.identity)
