@@ -90,11 +90,12 @@ class Aggregates:
         dirty = self.dirty[slot]
         dirty[credit] = dirty.get(credit, 0) | mask
 
-    def touch(self, credits_: Iterable[Credit]) -> None:
-        """Have credits looked at again in every slot."""
-        for dirty in self.dirty.values():
-            for credit in credits_:
-                dirty[credit] = -1
+    def touch_unstated(self, manager: str, was: str) -> None:
+        """Have what a manager did without a stated team looked at again: it was shown in another team."""
+        for slot, dirty in self.dirty.items():
+            sums = self.open if slot == NOW else self.sums.get(slot, {})
+            if (manager, "") in sums or (manager, "") in dirty:
+                dirty[manager, ""] = dirty[manager, was] = -1
 
     def touch_all(self, slot: Slot, mask: int = -1) -> None:
         """Have every credit of a slot looked at again."""

@@ -4,49 +4,73 @@ from collections.abc import Iterable
 from typing import Any
 
 from metrics.catalogue import KPIS
+from metrics.catalogue.deals import WON_AMOUNT
 from metrics.catalogue.plan import MONEY_MEASURES
+from metrics.exporter.aggregates import NOW as OPEN
+from metrics.exporter.aggregates import Slot
 from metrics.exporter.board import Board, Row
+from metrics.exporter.items import BITS
 from metrics.exporter.kpis import Evaluation, Key, Values
+from metrics.exporter.levels import open_rows, people, place, rows
 from metrics.exporter.made_of import parts
-from metrics.family import CALENDAR_WINDOWS, NINETY_DAYS, PLAN_WINDOWS, SHORT_WINDOWS
+from metrics.exporter.numbers import Shown
+from metrics.family import CALENDAR_WINDOWS, NINETY_DAYS, PLAN_WINDOWS, SHORT_WINDOWS, Family
 from metrics.kpi import Kpi, Level, Ratio
 
 WINDOWS = (*SHORT_WINDOWS, *CALENDAR_WINDOWS)
+Only = tuple[str, str] | None
 _MOST_LEADERS = 50
 
 
 class Numbers:
-    """All rows of one moment, so that one request works each window out once."""
+    """All sums of one moment, so that one request works each window out once."""
 
     def __init__(self, board: Board, now: float, at: float | None = None) -> None:
         self._board = board
         self._now = now
-        self._at = at
-        self._plans = [] if at is not None else board.plan_samples(now)
-        self._open = [] if at is not None else [*board.open_rows(now), *board.waiting_rows(now)]
-        self._cut: list[Row] = [] if at is None else list(board.rows_at(at, now))
-        self._rows: dict[tuple[str, str], list[Row]] = {}
+        self._live = at is None
+        self._sums = board.sums(now) if at is None else board.sums_at(at, now)
+        self._plans = board.plan_samples(now) if self._live else []
+        self._waiting = list(board.waiting_rows(now)) if self._live else []
+        self._rows: dict[tuple[Slot, Level, Only], list[Row]] = {}
 
-    def evaluation(self, level: Level, window: str, period: str, only: tuple[str, str] | None = None) -> Evaluation:
+    def evaluation(self, level: Level, window: str, period: str, only: Only = None) -> Evaluation:
         """KPIs of a window; `only`: (label, value) of one team or manager."""
-        rows = [*self._window(window, period), *self._open]
-        ninety = self._window(NINETY_DAYS, "current") if self._at is None else []
-        return Evaluation(level, window, _only(rows, only), _only(ninety, only), self._plans)
+        where, slot = place(level, only), (window, period)
 
-    def _window(self, window: str, period: str) -> list[Row]:
-        if self._at is not None:
-            return [row for row in self._cut if row.slot == (window, period)]
-        slot = (window, period)
-        if slot not in self._rows:
-            self._rows[slot] = list(self._board.rows(self._now, [slot]))
-        return self._rows[slot]
+        def managers(family: Family) -> dict[Shown, int]:
+            return people(self._board, self._sums.get(slot, {}), where, family)
 
+        return Evaluation(
+            level,
+            window,
+            [
+                *self._window(slot, level, only),
+                *self._window(OPEN, level, only),
+                *(row for row in self._waiting if where(row.shown) is not None),
+            ],
+            self._window((NINETY_DAYS, "current"), level, only),
+            self._plans,
+            managers,
+        )
 
-def _only(rows: list[Row], only: tuple[str, str] | None) -> list[Row]:
-    if only is None:
-        return rows
-    index = 0 if only[0] == Level.MANAGER else 1
-    return [row for row in rows if row.shown[index] == only[1]]
+    def of_family(self, family: Family, level: Level, slot: Slot, only: Only) -> Evaluation:
+        """KPIs of one family alone."""
+        where, sums = place(level, only), self._sums.get(slot, {})
+        found = rows(self._board, sums, slot, where, BITS[family])
+        return Evaluation(level, slot[0], found, [], [], lambda _: people(self._board, sums, where, family))
+
+    def _window(self, slot: Slot, level: Level, only: Only) -> list[Row]:
+        key = (slot, level, only)
+        found = self._rows.get(key)
+        if found is None:
+            where = place(level, only)
+            if slot != OPEN:
+                found = rows(self._board, self._sums.get(slot, {}), slot, where)
+            else:
+                found = open_rows(self._board, self._now, where) if self._live else []
+            self._rows[key] = found
+        return found
 
 
 def kpis(numbers: Numbers, level: Level, window: str, period: str) -> list[dict[str, Any]]:
@@ -194,8 +218,8 @@ def _plan(
 def _leaders(
     numbers: Numbers, board: Board, window: str, level: Level, only: tuple[str, str] | None
 ) -> list[dict[str, Any]]:
-    current = numbers.evaluation(level, window, "current", only)
-    before = numbers.evaluation(level, window, "previous", only)
+    current = numbers.of_family(WON_AMOUNT, level, (window, "current"), only)
+    before = numbers.of_family(WON_AMOUNT, level, (window, "previous"), only)
     won = next(kpi for kpi in KPIS if kpi.id == "sales_won_amount:sum")
     rows: list[dict[str, Any]] = []
     for key, value, _, trend in _compared(won, current, before):

@@ -3,7 +3,7 @@
 One event loop uses it. Nothing here reads a clock or Redis: moments (Unix seconds) are given, updates are pushed.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from functools import lru_cache
 from itertools import islice
@@ -103,7 +103,7 @@ class Board:
         for manager in {*old.managers, *self.reference.managers}:
             was = old.team_of(manager, "")
             if was != self.reference.team_of(manager, ""):
-                self.aggregates.touch([(manager, ""), (manager, was)])
+                self.aggregates.touch_unstated(manager, was)
 
     # -- text
 
@@ -178,7 +178,7 @@ class Board:
         """Text of the calendar windows as they stood at a moment. Raises WindowError."""
         lines = Lines(SLOTS)
         today = local_day(int(at), self.zone)
-        for slot, sums in all_from_scratch(self.parts, windows_at(int(at), int(now), self.zone)).items():
+        for slot, sums in self.sums_at(at, now).items():
             self._render(lines, slot, sums, dict.fromkeys(sums, -1), today)
         chunks = []
         for _, name in text.exposed(CELL_FAMILIES):
@@ -188,23 +188,29 @@ class Board:
 
     # -- numbers
 
-    def rows(self, now: float, slots: Iterable[Slot] | None = None) -> Iterator[Row]:
-        """Numbers of every credit in the windows asked for (all by default)."""
-        self.aggregates.move(int(now))
-        for slot in self.aggregates.sums if slots is None else slots:
-            yield from self._rows_of(slot, self.aggregates.sums.get(slot, {}))
+    def rows(self, now: float) -> Iterator[Row]:
+        """Numbers of every credit in every window."""
+        for slot, sums in self.sums(now).items():
+            for shown, credits_ in sorted(resolve(sums, self.reference).items()):
+                numbers = block(self.named(merged(sums, credits_)), self.reference.rates)
+                if numbers:
+                    yield Row(shown, slot, numbers)
 
-    def rows_at(self, at: float, now: float) -> Iterator[Row]:
-        """Numbers of the calendar windows as they stood at a moment. Raises WindowError."""
-        for slot, sums in all_from_scratch(self.parts, windows_at(int(at), int(now), self.zone)).items():
-            yield from self._rows_of(slot, sums)
+    def sums(self, now: float) -> dict[Slot, Sums]:
+        """Sums of every window and period at this moment."""
+        self.aggregates.move(int(now))
+        return self.aggregates.sums
+
+    def sums_at(self, at: float, now: float) -> dict[Slot, Sums]:
+        """Sums of the calendar windows as they stood at a moment. Raises WindowError."""
+        return all_from_scratch(self.parts, windows_at(int(at), int(now), self.zone))
 
     def open_rows(self, now: float) -> Iterator[Row]:
         """What is open now."""
         today = local_day(int(now), self.zone)
         sums = self.aggregates.open
         for shown, credits_ in sorted(resolve(sums, self.reference).items()):
-            numbers = open_block(self._named(merged(sums, credits_)), self.reference.rates, today)
+            numbers = open_block(self.named(merged(sums, credits_)), self.reference.rates, today)
             if numbers:
                 yield Row(shown, None, numbers)
 
@@ -217,12 +223,6 @@ class Board:
     def plan_samples(self, now: float) -> list[plans.Sample]:
         """Targets, plans to date and working days."""
         return list(plans.samples(self.reference, self.calendar, self.zone, now))
-
-    def _rows_of(self, slot: Slot, sums: Sums) -> Iterator[Row]:
-        for shown, credits_ in sorted(resolve(sums, self.reference).items()):
-            numbers = block(self._named(merged(sums, credits_)), self.reference.rates)
-            if numbers:
-                yield Row(shown, slot, numbers)
 
     def _waiting(self, now: float) -> list[Waiting]:
         return still_waiting(self.parts.everyone_waiting(), now)
@@ -240,7 +240,8 @@ class Board:
                 found[currency] = found.get(currency, 0) + count
         return found
 
-    def _named(self, sums: Mapping[int, int]) -> dict[Item, int]:
+    def named(self, sums: Mapping[int, int]) -> dict[Item, int]:
+        """Sums by what they are of, instead of its number."""
         items = self.parts.items.all
         return {items[number]: value for number, value in sums.items()}
 

@@ -1,12 +1,11 @@
 """KPIs worked out in Python from the same formulas that become recording rules: for the JSON API and the wall."""
 
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import accumulate
 
 from metrics.exporter.board import Row
-from metrics.exporter.numbers import Histogram, Number
+from metrics.exporter.numbers import Histogram, Number, Shown
 from metrics.exporter.plans import Sample
 from metrics.family import Family
 from metrics.kpi import (
@@ -32,13 +31,17 @@ Values = dict[Key, float]
 
 @dataclass(slots=True)
 class Evaluation:
-    """One window and period at one level. `rows`: of the window and of what is so now; `ninety`: of 90 days."""
+    """One window and period at one level. `rows`: of the window and of what is so now; `ninety`: of 90 days.
+
+    managers: how many people of each row have any of a family.
+    """
 
     level: Level
     window: str
     rows: list[Row]
-    ninety: list[Row] = field(default_factory=list)
-    plans: list[Sample] = field(default_factory=list)
+    ninety: list[Row]
+    plans: list[Sample]
+    managers: Callable[[Family], dict[Shown, int]]
 
     def of(self, kpi: Kpi) -> Values:
         """The KPI's values by label values; empty where there is nothing to divide by."""
@@ -105,11 +108,9 @@ class Evaluation:
         return found
 
     def _per_manager(self, formula: PerManager, by: Key) -> Values:
-        totals = self._sum(formula.of, by)
-        people: dict[Key, set[str]] = defaultdict(set)
-        for shown, labels, _ in self._numbers(formula.of.family):
-            people[(*self._of_level(shown), *(labels[name] for name in by))].add(shown[0])
-        return {key: value / len(people[key]) for key, value in totals.items()}
+        count = {self._of_level(shown): n for shown, n in self.managers(formula.of.family).items()}
+        level = len(self.level.labels)
+        return {key: value / count[key[:level]] for key, value in self._sum(formula.of, by).items()}
 
     def _quantile(self, formula: Quantile, by: Key) -> Values:
         sums: dict[Key, list[int]] = {}

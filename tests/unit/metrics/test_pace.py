@@ -1,0 +1,62 @@
+"""When the exporter works: seldom for nobody, at once for a wall, just before a regular scrape."""
+
+from metrics.exporter.pace import Pace
+
+
+def regular(gap: float = 15.0) -> Pace:
+    pace = Pace()
+    for n in range(3):
+        pace.looked(100 + n * gap)
+    return pace
+
+
+def test_nobody_looks():
+    """Each five seconds, and never more than a tenth of the time."""
+    pace = Pace()
+    pace.worked(10.0, 10.2)
+    assert pace.due() == 15.2
+    pace.worked(10.0, 12.0)
+    assert pace.due() == 32.0
+
+
+def test_somebody_watches():
+    """Between 0.05 and 0.6 s after the last work, by what it took."""
+    pace = Pace()
+    pace.watchers = 1
+    for took, pause in ((0.001, 0.05), (0.03, 0.3), (2.0, 0.6)):
+        pace.worked(10.0, 10.0 + took)
+        assert round(pace.due() - 10.0 - took, 6) == pause
+
+
+def test_a_regular_scrape_is_met():
+    """Work ends shortly before the next look, once."""
+    pace = regular()
+    pace.worked(120.0, 120.5)
+    assert 144.0 < pace.due() < 144.5
+    pace.worked(pace.due(), pace.due() + 0.5)
+    assert pace.due() > 145.0
+
+
+def test_a_scrape_that_stopped_is_not_waited_for():
+    """After the look that did not come, the ordinary pace."""
+    pace = regular()
+    pace.worked(146.0, 146.1)
+    assert pace.due() == 151.1
+
+
+def test_irregular_looks_promise_nothing():
+    """Two gaps that differ: no expectation."""
+    pace = Pace()
+    for moment in (100.0, 101.0, 110.0):
+        pace.looked(moment)
+    assert pace.expected() is None
+
+
+def test_fresh_enough():
+    """Only after much work, and only for a moment; little work is always done again."""
+    pace = Pace()
+    pace.worked(10.0, 10.5)
+    assert pace.is_fresh(10.6)
+    assert not pace.is_fresh(11.0)
+    pace.worked(10.0, 10.01)
+    assert not pace.is_fresh(10.02)
