@@ -10,6 +10,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, Protocol
 
+import msgspec
 import structlog
 from fastapi import FastAPI, Query, Request
 from fastapi.responses import FileResponse, JSONResponse, Response, StreamingResponse
@@ -22,6 +23,7 @@ from metrics.exporter import api
 from metrics.exporter.board import Board
 from metrics.exporter.follow import Follower
 from metrics.exporter.service import own_numbers, own_text
+from metrics.exporter.spaced import Spaced
 from metrics.family import CALENDAR_WINDOWS, PERIODS
 from metrics.kpi import Level
 from metrics.settings import ExporterSettings
@@ -103,6 +105,15 @@ class Exporter:
     def metrics_at(self, at: float, openmetrics: bool) -> list[bytes]:
         """The calendar windows as they stood. Raises WindowError."""
         return [*self.board.exposition_at(at, self.clock()), _finish("", openmetrics)]
+
+    def live(self, level: Level, identifier: str, window: str) -> bytes:
+        """What one wall shows, as JSON; no numbers while they cannot be vouched for."""
+        found = api.live(self.board, self.clock(), level, identifier, window)
+        problem = self.problem()
+        fresh = not problem and self.follower.connected
+        if problem:
+            found |= {"kpis": [], "waiting": [], "plan": [], "leaders": [], "teams": []}
+        return msgspec.json.encode(found | {"fresh": fresh, "problem": problem, "age": self.follower.age()})
 
 
 def _finish(about: str, openmetrics: bool) -> bytes:
@@ -241,17 +252,18 @@ def _json(app: FastAPI, exporter: Exporter, explainer: Explainer | None) -> None
 
 
 def _wall(app: FastAPI, exporter: Exporter) -> None:
+    spaced = Spaced()
+
     @app.get("/api/v1/live", summary="What one wall shows")
-    async def live(level: Level = Level.COMPANY, id: str = "", window: str = "day") -> JSONResponse:  # noqa: A002 - the query's name
+    async def live(level: Level = Level.COMPANY, id: str = "", window: str = "day") -> Response:  # noqa: A002 - the query's name
         if window not in CALENDAR_WINDOWS:
             raise WindowError(f"window={window!r} is not on the wall; use one of {', '.join(CALENDAR_WINDOWS)}")
-        await exporter.follower.catch_up()
-        found = api.live(exporter.board, exporter.clock(), level, id, window)
-        problem = exporter.problem()
-        fresh = not problem and exporter.follower.connected
-        if problem:
-            found |= {"kpis": [], "waiting": [], "plan": [], "leaders": [], "teams": []}
-        return JSONResponse(found | {"fresh": fresh, "problem": problem, "age": exporter.follower.age()})
+
+        async def work() -> bytes:
+            await exporter.follower.catch_up()
+            return exporter.live(level, id, window)
+
+        return Response(await spaced.get((level, id, window), work), media_type="application/json")
 
     @app.get("/api/v1/stream", summary="Server-sent events: says when numbers changed")
     async def stream() -> StreamingResponse:
