@@ -1,0 +1,93 @@
+"""Secured servers once for all tests here, with the rights that the page for people lists."""
+
+import asyncio
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from deploy.stack.ports import free_port
+from tests.integration.security.secured import (
+    ROOT,
+    SecuredKafka,
+    SecuredRedis,
+    certificate,
+    documented_rights,
+    grant,
+)
+
+
+def environment(**settings: str) -> dict[str, str]:
+    """What a process of ours is started with: nothing of the person who runs the tests."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("SALES_")}
+    return {**kept, "PYTHONUNBUFFERED": "1", **settings}
+
+
+def command(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    """Run `sales-pulse` to its end."""
+    return subprocess.run(
+        [sys.executable, "-m", "deploy.cli", *arguments],
+        env=environment(**settings), cwd=ROOT, capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimpleNamespace]:
+    """Kafka and Redis, secured, with topics made by the user whose right that is."""
+    folder = tmp_path_factory.mktemp("secured")
+    kafka = SecuredKafka(folder / "kafka", certificate(folder / "tls", "kafka"))
+    redis = SecuredRedis(folder / "redis", certificate(folder / "tls", "redis"))
+    stranger = certificate(folder / "tls", "stranger")
+    try:
+        redis.start()
+        kafka.start(timeout=120)
+        asyncio.run(grant(kafka, documented_rights()))
+        topics = command("topics", "create", SALES_PARTITIONS="2", **kafka.environment("sales-topics"))
+        yield SimpleNamespace(kafka=kafka, redis=redis, stranger=stranger, topics=topics, folder=folder)
+    finally:
+        kafka.stop()
+        redis.stop()
+
+
+@pytest.fixture(scope="module")
+def service(secured: SimpleNamespace) -> Iterator[SimpleNamespace]:
+    """A worker and an exporter that are the users they should be."""
+    ports = SimpleNamespace(worker=free_port(), exporter=free_port())
+    common = {"SALES_REDIS_URL": secured.redis.url}
+    programs = {
+        "worker": {
+            "SALES_WORKER_ID": "secured",
+            "SALES_DATA_DIR": str(secured.folder / "worker"),
+            "SALES_WORKER_METRICS_LISTEN": f"127.0.0.1:{ports.worker}",
+        },
+        "exporter": {"SALES_EXPORTER_LISTEN": f"127.0.0.1:{ports.exporter}"},
+    }
+    processes: list[subprocess.Popen[bytes]] = []
+    logs: dict[str, Path] = {}
+    try:
+        for name, own in programs.items():
+            logs[name] = secured.folder / f"{name}.log"
+            with logs[name].open("wb") as log:
+                processes.append(
+                    subprocess.Popen(
+                        [sys.executable, "-m", "deploy.cli", name],
+                        env=environment(**common, **own, **secured.kafka.environment(f"sales-{name}")),
+                        cwd=ROOT,
+                        stdout=log,
+                        stderr=log,
+                    )
+                )
+        yield SimpleNamespace(url=f"http://127.0.0.1:{ports.exporter}", logs=logs, **vars(ports))
+    finally:
+        for process in processes:
+            process.terminate()
+        for process in processes:
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait(10)
