@@ -34,6 +34,7 @@ OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 _SMALL = 2_000_000
 _WORTH_PACKING = 4_000
 _PUSH_SECONDS = 0.25
+_YEARS = (2000, 2200)
 _PING_SECONDS = 15
 _WALL = Path(str(files("metrics.exporter") / "wall"))
 
@@ -158,6 +159,8 @@ def moment(value: str | None) -> float | None:
         raise WindowError(f"at={value!r} is no RFC 3339 time; write it like 2026-11-23T09:00:00Z") from error
     if parsed.tzinfo is None:
         raise WindowError(f"at={value!r} has no zone; write it like 2026-11-23T09:00:00Z")
+    if not _YEARS[0] <= parsed.year <= _YEARS[1]:
+        raise WindowError(f"at={value!r} lies outside the years {_YEARS[0]} to {_YEARS[1]}")
     return parsed.timestamp()
 
 
@@ -194,6 +197,8 @@ def _prometheus(app: FastAPI, exporter: Exporter) -> None:
         if then is None:
             exporter.follower.pace.looked(time.monotonic())
         await exporter.follower.catch_up(hours=then is not None)
+        if then is not None and (problem := exporter.problem()):
+            return Response(f"{problem}\n", 503, media_type="text/plain")
         chunks = exporter.metrics(openmetrics) if then is None else exporter.metrics_at(then, openmetrics)
         return _answer(chunks, OPENMETRICS if openmetrics else TEXT, request.headers.get("accept-encoding", ""))
 

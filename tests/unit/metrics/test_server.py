@@ -1,0 +1,160 @@
+"""Endpoints over a board filled by hand: forms of /metrics, moments, misuse, the wall's answers."""
+
+import time
+from datetime import UTC, datetime, timedelta
+
+import httpx
+import pytest
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as read_openmetrics
+from prometheus_client.parser import text_string_to_metric_families as read_text
+from redis.asyncio import Redis
+
+from metrics.exporter.follow import Follower
+from metrics.exporter.server import Exporter, create_app
+from metrics.measure import key
+from metrics.settings import ExporterSettings
+from metrics.view import Field
+from tests.support.boards import board, rate
+
+NOW = datetime(2026, 11, 18, 12, 30, tzinfo=UTC).timestamp()
+DAY = datetime(2026, 11, 18, tzinfo=UTC).toordinal()
+
+
+class Explanation:
+    def as_json(self):
+        return {"rows": [{"id": "d-1"}], "sum": 5}
+
+
+class Explainer:
+    async def explain(self, family, labels=None, *rest, limit=1000):
+        if family == "nothing":
+            raise ValueError("nothing is no family")
+        self.asked = (family, labels, *rest, limit)
+        return Explanation()
+
+
+@pytest.fixture
+def exporter():
+    """One vouched-for partition and three calls today. Redis is not asked: the follower does not run."""
+    shown = board()
+    shown.put(("d", DAY), Field(0, "m-1", "north"), {key("c", "inbound", "answered"): 3, key("me", "USD"): 2})
+    follower = Follower(shown, Redis(), "test", lambda: NOW)
+    follower.loaded = True
+    follower.heartbeats = {0: {"at": NOW * 1000, "count": 1}}
+    return Exporter(ExporterSettings(_env_file=None), shown, follower, lambda: NOW)
+
+
+@pytest.fixture
+def client(exporter):
+    return httpx.AsyncClient(
+        transport=httpx.ASGITransport(create_app(exporter, Explainer())), base_url="http://exporter"
+    )
+
+
+async def test_prometheus_and_openmetrics_say_the_same(client):
+    """The form follows Accept; samples are the same; a counter is headed as each form wants it."""
+    plain = await client.get("/metrics")
+    strict = await client.get("/metrics", headers={"accept": "application/openmetrics-text; version=1.0.0"})
+    assert plain.headers["content-type"].startswith("text/plain; version=0.0.4")
+    assert strict.headers["content-type"].startswith("application/openmetrics-text; version=1.0.0")
+
+    def sales(families):
+        return {
+            (s.name, tuple(sorted(s.labels.items()))): s.value
+            for f in families
+            for s in f.samples
+            if s.name.startswith("sales_") and "collect" not in s.name
+        }
+
+    found = sales(read_text(plain.text))
+    assert found == sales(read_openmetrics(strict.text))
+    assert found["sales_unconverted_events_total", (("currency", "USD"),)] == 2.0
+    assert sum(value for (name, _), value in found.items() if name == "sales_calls") == 5 * 3.0
+
+
+async def test_compressed_only_when_asked(client):
+    """Packed for who accepts it, else plain; the same text."""
+    packed = await client.get("/metrics", headers={"accept-encoding": "gzip"})
+    assert packed.headers["content-encoding"] == "gzip"
+    plain = await client.get("/metrics", headers={"accept-encoding": "identity"})
+    assert "content-encoding" not in plain.headers
+    assert "sales_calls{" in packed.text
+    assert "sales_calls{" in plain.text
+
+
+@pytest.mark.parametrize(
+    ("at", "why"),
+    [
+        ("yesterday", "no RFC 3339 time"),
+        ("2026-11-18T10:00:00", "has no zone"),
+        ("2024-01-01T00:00:00Z", "days are held for 800"),
+        ("9999-12-31T23:59:59-12:00", "outside the years"),
+        ("0001-01-01T00:00:00+23:59", "outside the years"),
+        ("2026-02-30T00:00:00Z", "no RFC 3339 time"),
+    ],
+)
+async def test_a_moment_that_cannot_be_shown(client, at, why):
+    """400 and one clear line, on every endpoint that takes a moment."""
+    for path in ("/metrics", "/api/v1/kpis"):
+        answer = await client.get(path, params={"at": at})
+        assert answer.status_code == 400
+        assert why in answer.json()["detail"]
+
+
+async def test_a_moment_before_the_hours(client):
+    """Nine days back there is no day and no week, but a month."""
+    then = datetime.fromtimestamp(NOW, UTC) - timedelta(days=9)
+    text = (await client.get("/metrics", params={"at": then.isoformat()})).text
+    assert 'window="day"' not in text
+    at = datetime.fromtimestamp(NOW, UTC).isoformat()
+    text = (await client.get("/metrics", params={"at": at})).text
+    assert 'window="month",period="current"} 3.0' in text
+    assert "sales_view" not in text
+
+
+async def test_what_is_stale_is_withheld(client, exporter):
+    """Past the greatest age: no sales families, no KPIs, no moment; the reason is given."""
+    exporter.follower.heartbeats = {0: {"at": (NOW - 61) * 1000, "count": 1}}
+    text = (await client.get("/metrics")).text
+    assert "sales_calls{" not in text
+    assert "sales_view_age_seconds 61.0" in text
+    for path, query in (("/readyz", {}), ("/api/v1/kpis", {}), ("/metrics", {"at": "2026-11-18T12:00:00Z"})):
+        answer = await client.get(path, params=query)
+        assert (answer.status_code, "silent for 61 s" in answer.text) == (503, True)
+    live = (await client.get("/api/v1/live")).json()
+    assert (live["kpis"], live["fresh"], "silent" in live["problem"]) == ([], False, True)
+
+
+async def test_kpis(client, exporter):
+    """Labels, value, what was before; misuse named."""
+    exporter.board.put_reference({"r": rate("USD", "2026-01-01", "90")})
+    found = (await client.get("/api/v1/kpis", params={"level": "team", "window": "month"})).json()
+    calls = next(kpi for kpi in found["kpis"] if kpi["id"] == "sales_calls:sum")
+    assert calls["record"] == "team:sales_calls:sum"
+    assert calls["values"] == [{"labels": {"team": "north"}, "value": 3.0, "previous": None, "trend": None}]
+    for query in ({"window": "decade"}, {"period": "next"}, {"window": "5m", "at": "2026-11-18T12:00:00Z"}):
+        assert (await client.get("/api/v1/kpis", params=query)).status_code == 400
+    assert (await client.get("/api/v1/kpis", params={"level": "planet"})).status_code == 422
+
+
+async def test_explain(client, exporter):
+    """The question reaches the explainer whole; its refusal is the person's 400; without one 501."""
+    query = {"family": "sales_calls", "manager": "m-1", "direction": "inbound", "limit": 5}
+    answer = await client.get("/api/v1/explain", params=query)
+    assert answer.json() == {"rows": [{"id": "d-1"}], "sum": 5}
+    assert (await client.get("/api/v1/explain", params={"family": "nothing"})).status_code == 400
+    alone = httpx.AsyncClient(transport=httpx.ASGITransport(create_app(exporter)), base_url="http://exporter")
+    assert (await alone.get("/api/v1/explain", params=query)).status_code == 501
+
+
+async def test_large_answers_are_sent_as_they_are(client, exporter):
+    """A thousand managers: uncompressed, with its length, every line there."""
+    for n in range(1000):
+        part = {key("r", "call", "first", str(b)): 1 for b in range(20)} | {key("r", "call", "first", "s"): 5}
+        exporter.board.put(("d", DAY), Field(0, f"m-{n:04}", "north"), part)
+    began = time.perf_counter()
+    answer = await client.get("/metrics", headers={"accept-encoding": "gzip"})
+    assert time.perf_counter() - began < 30
+    assert "content-encoding" not in answer.headers
+    assert int(answer.headers["content-length"]) == len(answer.content) > 10_000_000
+    assert answer.text.count("sales_response_seconds_bucket{") == 1000 * 20 * 5
