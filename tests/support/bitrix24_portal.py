@@ -47,6 +47,7 @@ class StandIn:
         self.life = life
         self.faults = faults
         self.forbidden: set[str] = set()
+        self.locked = False
         self.rng = random.Random(life.seed)
         self.burst, self.drain = burst, drain
         self.level, self.since = 0.0, time.monotonic()
@@ -76,7 +77,7 @@ class StandIn:
         return JSONResponse(body | {"time": self._time()})
 
     def _admit(self, secret: str) -> None:
-        if secret != SECRET:
+        if secret != SECRET or self.locked:
             raise Refusal(401, "INVALID_CREDENTIALS")
         now = time.monotonic()
         self.level = max(0.0, self.level - (now - self.since) * self.drain)

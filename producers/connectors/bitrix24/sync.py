@@ -14,6 +14,7 @@ import structlog
 
 from producers.connectors.bitrix24 import deals, invoices, leads
 from producers.connectors.bitrix24.contacts import Contacts
+from producers.connectors.bitrix24.errors import PortalRefused
 from producers.connectors.bitrix24.hooks import DELETED
 from producers.connectors.bitrix24.ledger import Ledger
 from producers.connectors.bitrix24.payments import Payments
@@ -24,6 +25,8 @@ from producers.events import REFERENCE_TYPES, Event
 
 log = structlog.get_logger(__name__)
 _HISTORIES = 10
+_LOCKED_OUT = {"invalid_credentials", "no_auth_found", "invalid_token", "expired_token"}
+"""Refusals that mean the webhook itself, not one method of it."""
 Which = Literal["all", "known", "moved"]
 """Deals whose payments are looked at: all, those with payments that are known, those that changed their client."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -76,18 +79,34 @@ class Synchronizer:
         wanted: dict[str, list[str]] = defaultdict(list)
         for entry in changed:
             wanted[entry.kind].append(entry.id)
-        async with self.batch() as ledger:
-            await self.contacts.known_calls(ledger, wanted["call"])
-            owners = await self.payments.owners(wanted["payment"])
-            for told in ("", DELETED):
-                await self.deals_by_id(ledger, wanted[f"deal{told}"], payments="all", careful=not told)
-                await self.invoices_by_id(ledger, wanted[f"invoice{told}"], careful=not told)
-            await self.deals_by_id(ledger, owners["deal"], payments="all", careful=True)
-            await self.invoices_by_id(ledger, owners["invoice"], careful=True)
-            await self.leads_by_id(ledger, wanted["lead"])
-            await self.contacts.activities_by_id(ledger, wanted["activity"])
+        for kind, ids in wanted.items():
+            try:
+                async with self.batch() as ledger:
+                    await self._bring(ledger, kind, ids)
+            except PortalRefused as refused:
+                if refused.code.lower() in _LOCKED_OUT:
+                    raise
+                # What may not be read must not hold up the rest; reconciliation finds it when it may.
+                log.warning("changes are left out", kind=kind, count=len(ids), why=str(refused))
         await asyncio.to_thread(self._store.done, changed)
         return len(changed)
+
+    async def _bring(self, ledger: Ledger, kind: str, ids: Sequence[str]) -> None:
+        match kind:
+            case "call":
+                await self.contacts.known_calls(ledger, ids)
+            case "deal" | "deal.deleted":
+                await self.deals_by_id(ledger, ids, payments="all", careful=not kind.endswith(DELETED))
+            case "invoice" | "invoice.deleted":
+                await self.invoices_by_id(ledger, ids, careful=not kind.endswith(DELETED))
+            case "payment":
+                owners = await self.payments.owners(ids)
+                await self.deals_by_id(ledger, owners["deal"], payments="all", careful=True)
+                await self.invoices_by_id(ledger, owners["invoice"], careful=True)
+            case "lead":
+                await self.leads_by_id(ledger, ids)
+            case _:
+                await self.contacts.activities_by_id(ledger, ids)
 
     # Deals
 

@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from producers.connectors.bitrix24.backfill import Backfill
+from producers.connectors.bitrix24.errors import PortalRefused
 from tests.support.bitrix24_life import Life
 from tests.support.bitrix24_portal import Postman, StandIn, serve_portal
 from tests.support.bitrix24_tables import Hook
@@ -165,6 +166,28 @@ async def test_lost_rights_delete_nothing(story):
     assert "deal.deleted" not in dict(story.new())
     await story.connector.reconciler.run(whole=True, believe=True)
     assert [kind for kind, _ in story.new()] == ["deal.deleted"] * 40
+
+
+async def test_what_may_not_be_read_holds_up_nothing(story):
+    """A missing scope costs its own kind; a locked-out webhook keeps everything until it is let in again."""
+    story.life.new_deal()
+    story.life.meeting()
+    story.life.finish()
+    story.portal.forbidden = {"crm.activity.list"}
+    assert [kind for kind, _ in await story.told()] == ["deal.changed"]
+    assert story.connector.store.waiting()[0] == 0
+    story.portal.forbidden = set()
+    await story.connector.reconciler.run()
+    assert "meeting.held" in dict(story.new())
+
+    story.life.edit_deal()
+    story.portal.locked = True
+    with pytest.raises(PortalRefused, match="INVALID_CREDENTIALS"):
+        await story.told()
+    assert story.connector.store.waiting()[0] == 1
+    story.portal.locked = False
+    story.life.tables["deal"][1]["opportunity"] = 77
+    assert [data.amount for _, data in await story.told()] == ["77"]
 
 
 async def test_nonsense_is_left_out(story):
