@@ -34,6 +34,9 @@ class LocalStore(ClientStore, Protocol):
     def saved(self) -> "Saved | None":
         """What an earlier process left here, or None. Raises StateError when it cannot be trusted."""
 
+    def put_cells(self, pairs: Iterable[Pair]) -> None:
+        """Cells as the changelog had them: to be stored with the next commit, or later positions would skip them."""
+
     def commit(self, cells: Iterable[Pair], own: Pair, positions: Mapping[str, int]) -> None:
         """All put so far, `cells`, and the partition's `own` record are in the changelog up to `positions` by topic."""
 
@@ -62,6 +65,9 @@ class InMemoryStore(InMemoryClientStore):
         """Nothing, ever."""
         return None
 
+    def put_cells(self, pairs: Iterable[Pair]) -> None:
+        """Nothing to do."""
+
     def commit(self, cells: Iterable[Pair], own: Pair, positions: Mapping[str, int]) -> None:
         """Nothing to do."""
 
@@ -81,6 +87,7 @@ class RocksStore:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._pending: dict[bytes, bytes | None] = {}
+        self._cells: dict[bytes, bytes | None] = {}
         self._db = _open(folder)
 
     def get(self, key: bytes) -> bytes | None:
@@ -99,10 +106,15 @@ class RocksStore:
         """All keys on disk."""
         yield from list(_range(self._db, _CLIENT, values=False))
 
+    def put_cells(self, pairs: Iterable[Pair]) -> None:
+        """Keep cells until the next commit: on disk at once they would be ahead of the positions there."""
+        self._cells.update(pairs)
+
     def commit(self, cells: Iterable[Pair], own: Pair, positions: Mapping[str, int]) -> None:
         """Write all that is pending and these cells with the changelog's positions, as one batch."""
         batch = WriteBatch(raw_mode=True)
-        for prefix, pairs in ((_CLIENT, [*self._pending.items(), own]), (_CELL, cells)):
+        restored = self._cells.items()
+        for prefix, pairs in ((_CELL, restored), (_CLIENT, [*self._pending.items(), own]), (_CELL, cells)):
             for key, value in pairs:
                 if value is None:
                     batch.delete(prefix + key)
@@ -112,6 +124,7 @@ class RocksStore:
         with _explained():
             self._db.write(batch)
         self._pending = {}
+        self._cells = {}
 
     def saved(self) -> Saved | None:
         """What is on disk; None when nothing is, or when it is older than what compaction keeps to compare with."""

@@ -163,11 +163,17 @@ class Owner:
             partition.restore_clients(saved.clients(), stored=True)
             partition.restore_cells(saved.cells())
             starts = dict(saved.positions)
+
+        def take_cells(pairs: Iterable[Pair]) -> None:
+            pairs = list(pairs)
+            partition.restore_cells(pairs)
+            store.put_cells(pairs)
+
         progress = Progress(number)
         watching = asyncio.create_task(_watch(progress, state))
         try:
             restored = await self._restorer.restore(
-                number, starts, {cells: partition.restore_cells, clients: partition.restore_clients}, progress
+                number, starts, {cells: take_cells, clients: partition.restore_clients}, progress
             )
         finally:
             watching.cancel()
