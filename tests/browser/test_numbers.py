@@ -26,7 +26,7 @@ async def test_fifteen_tiles_have_their_numbers(screen):
     assert await tile(page, 12) == "9 d"
     assert await tile(page, 13) == "25%"
     facts = page.locator(".tile[data-number='1'] .fact")
-    assert await facts.nth(0).inner_text() == "before 20\n▲ +100%"
+    assert await facts.nth(0).inner_text() == "was 20\n▲ +100%"
     assert await facts.nth(0).get_attribute("data-is") == "good"
     lost = page.locator(".tile[data-number='3'] .fact").nth(0)
     assert await lost.get_attribute("data-is") == "bad"

@@ -143,7 +143,7 @@ async def test_a_screen_reader_finds_its_way(screen, view):
     roles = [role for role, _ in tree]
     assert roles.count("radio") == 5
     assert {"banner", "main", "complementary", "status", "heading", "combobox"} <= {*roles}
-    assert ("button", f"Calls: {SUM}, before 20 ▲ +100%, meetings 9, won 15") in tree
+    assert ("button", f"Calls: {SUM}, was 20 ▲ +100%, meetings 9, won 15") in tree
     assert any(role in ("image", "img") and name.startswith("Month, ") for role, name in tree)
 
 

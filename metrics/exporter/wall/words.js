@@ -12,7 +12,7 @@ const WORDS = {
     rotate: "Rotate views (R)", language: "Русский (L)", theme: "Light or dark (T)", full: "Full screen (F)", close: "Close (Esc)",
     meetings: "meetings", won: "won", lostDeals: "lost", level: "in time", total: "total", cash: "cash", volume: "volume", share: "share",
     overdue: "overdue", dso: "DSO", median: "median", p90: "p90", ratio: "rev. : profit", left: "left", need: "needed a day", forecast: "forecast",
-    before: "before", of: "of", explain: "Why this number?", entity: "Entity", client: "Client", manager: "Manager", time: "Time", contribution: "Contribution",
+    before: "was", of: "of", explain: "Why this number?", entity: "Entity", client: "Client", manager: "Manager", time: "Time", contribution: "Contribution",
     loading: "Adding it up from the log…", failed: "The explanation could not be had", parts: "Made of", adds: "rows add up to", largest: "the largest shown:",
     unconverted: "no rate", d: "d", h: "h", m: "min", s: "s",
   },
