@@ -207,7 +207,16 @@ class Publisher:
     async def _refresh(self) -> None:
         if monotonic() - self._refreshed_at > _REFRESH_SECONDS:
             self._refreshed_at = monotonic()
+            self._drop_past()
             await self._sink.refresh(sorted(self._buckets))
+
+    def _drop_past(self) -> None:
+        """Let hashes end whose buckets are past in every partition: at most emptied parts are left in them."""
+        earliest = min((one.partition.time for one in self._owned()), default=0)
+        for key in list(self._buckets):
+            bucket = self._keys.bucket(key)
+            if bucket is not None and self._is_past(*bucket, earliest):
+                self._buckets.discard(key)
 
     def _need_everything(self) -> None:
         for one in self._owned():
