@@ -9,7 +9,7 @@ from tests.faults.run import PARTITIONS, SESSION
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(240)]
 
 
-def _back(run, node, seconds=30):
+def _back(run, node, seconds=60):
     """Start a node again, while time goes on for the workers."""
     node.start(wait=False)
     run.until(lambda: node.ready, seconds, f"{node.name} is up")

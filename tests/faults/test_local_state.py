@@ -1,5 +1,6 @@
 """Local state on disk is deleted, damaged or old: what the changelog says counts."""
 
+import re
 import shutil
 
 import pytest
@@ -59,10 +60,9 @@ def test_old(run):
     run.fault("back with old state")
     one.up()
     run.until(lambda: one.ready, 40, "it owns some again")
-    read = one.total("sales_worker_restore_records_total")
-    assert _restored(one, "disk")
-    assert read > 100, "it had to read what the other one had written"
-    run.notes["changelog_records_read"] = int(read)
+    read = [int(n) for n in re.findall(r"records=(\d+) .*source=disk", one.output())]
+    assert max(read) > 50, "it had to read what the other one had written"
+    run.notes["changelog_records_read"] = sum(read)
     run.settle().append()
 
 
