@@ -26,6 +26,15 @@ class SalesApp(faust.App):
     reference: ReferenceLetters
     on_failure: Callable[[BaseException], None]
 
+    def leave_when_stopped(self) -> None:
+        """Have the consumer leave the group when it stops, as one without a static id does.
+
+        A static member says nothing when it goes: its partitions would stand still until its session is over.
+        """
+        consumer = getattr(getattr(self.consumer, "_thread", None), "_consumer", None)
+        if consumer is not None:
+            consumer._coordinator._group_instance_id = None  # noqa: SLF001 - aiokafka has no public way
+
 
 def build(
     settings: WorkerSettings, owner: Owner, reference: ReferenceLetters, on_failure: Callable[[BaseException], None]

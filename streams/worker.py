@@ -189,6 +189,7 @@ class Worker:
                     await publisher.show()
                 await owner.close(owned)
                 await letters.close_all()
+                app.leave_when_stopped()
                 await app.stop()
         except TimeoutError:
             log.warning("could not end in time; what is not durable is folded again by the next owner")
