@@ -21,6 +21,8 @@ from deploy.stack.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCE = "pbx://container-test"
+PATIENCE = 60.0
+"""Seconds for one answer: a backlog is being folded meanwhile, perhaps on two cores."""
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 
@@ -98,7 +100,7 @@ def until(condition: str, url: str, seconds: float) -> str:
     deadline = time.monotonic() + seconds
     while True:
         try:
-            text = httpx.get(url, timeout=10).text
+            text = httpx.get(url, timeout=PATIENCE).text
         except httpx.TransportError as error:
             text = str(error)
         if condition in text:
@@ -109,7 +111,7 @@ def until(condition: str, url: str, seconds: float) -> str:
 
 def test_wall_and_metrics_are_filled(compose: Compose) -> None:
     until("sales_won_amount{", f"{compose.url('EXPORTER')}/metrics", 120)
-    assert "<!doctype html>" in httpx.get(compose.url("EXPORTER")).text.lower()
+    assert "<!doctype html>" in httpx.get(compose.url("EXPORTER"), timeout=PATIENCE).text.lower()
 
 
 def test_own_event_is_seen(compose: Compose) -> None:
@@ -125,17 +127,23 @@ def test_own_event_is_seen(compose: Compose) -> None:
     headers = {"authorization": f"Bearer {compose.token}", "content-type": "application/cloudevents+json"}
     address = f"{compose.url('GATEWAY')}/v1/events"
     assert (
-        httpx.post(address, content=json.dumps(event), headers={**headers, "authorization": "Bearer x"}).status_code
+        httpx.post(
+            address, content=json.dumps(event), headers={**headers, "authorization": "Bearer x"}, timeout=PATIENCE
+        ).status_code
         == 401
     )
-    assert httpx.post(address, content=json.dumps(event), headers=headers).status_code == 202
+    assert httpx.post(address, content=json.dumps(event), headers=headers, timeout=PATIENCE).status_code == 202
     until('sales_calls{manager="container-test"', f"{compose.url('EXPORTER')}/metrics", 60)
 
 
 def test_prometheus_scrapes_every_worker(compose: Compose) -> None:
     deadline = time.monotonic() + 60
     while True:
-        answer = httpx.get(f"{compose.url('PROMETHEUS')}/api/v1/query", params={"query": 'sum(up{job="sales-worker"})'})
+        answer = httpx.get(
+            f"{compose.url('PROMETHEUS')}/api/v1/query",
+            params={"query": 'sum(up{job="sales-worker"})'},
+            timeout=PATIENCE,
+        )
         if (result := answer.json()["data"]["result"]) and result[0]["value"][1] == "3":
             return
         assert time.monotonic() < deadline, result

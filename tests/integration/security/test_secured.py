@@ -50,6 +50,21 @@ async def test_event_reaches_the_exporter(secured: SimpleNamespace, service: Sim
     assert "call-1" in answer.text
 
 
+def test_audit_needs_no_more_than_the_exporter(secured: SimpleNamespace, service: SimpleNamespace) -> None:
+    done = command(
+        "audit", "--exporter", service.url,
+        SALES_REDIS_URL=secured.redis.url, **secured.kafka.environment("sales-exporter"),
+    )  # fmt: skip
+    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+    assert "no difference" in done.stdout
+
+
+def test_simulator_needs_no_more_than_the_gateway(secured: SimpleNamespace) -> None:
+    few = ("--days", "1", "--managers", "2")
+    done = command("simulate", *few, **secured.kafka.environment("sales-gateway"))
+    assert done.returncode == 0, done.stderr
+
+
 def test_wrong_password_is_one_clear_line(secured: SimpleNamespace) -> None:
     done = command("topics", "create", **secured.kafka.environment("sales-topics", password="guessed"))
     assert done.returncode == 1
