@@ -17,6 +17,10 @@ from streams.tables import BatchTableManager, StateTable
 _BUFFERED_BATCHES = 4
 """Batches waiting for the agent; each is a fetch of one partition, so this is what bounds memory."""
 _FETCH_BYTES = 4 << 20
+_HEARTBEAT_SECONDS = 1.0
+"""A worker hears of a change of the group with its next heartbeat, and everybody waits for the last who hears of it."""
+_REQUEST_SECONDS = 90.0
+"""Faust's own; it has to be longer than a session."""
 
 
 class SalesApp(faust.App):
@@ -46,7 +50,8 @@ def build(
         broker_credentials=_credentials(settings),
         broker_client_id=f"sales-pulse-{settings.worker_id}",
         broker_session_timeout=settings.session_timeout,
-        broker_heartbeat_interval=settings.session_timeout / 3,
+        broker_heartbeat_interval=min(_HEARTBEAT_SECONDS, settings.session_timeout / 3),
+        broker_request_timeout=max(_REQUEST_SECONDS, settings.session_timeout + 10),
         broker_max_poll_records=settings.batch_records,
         broker_commit_interval=60.0,
         broker_check_crcs=False,
