@@ -1,6 +1,6 @@
 """Running sums of every window: moved by what changes, and by the buckets that time brings in and takes out."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from zoneinfo import ZoneInfo
 
 from metrics.exporter.items import carries
@@ -105,6 +105,11 @@ class Aggregates:
 
     def move(self, now: int) -> None:
         """Let windows follow the clock (Unix seconds); cheap within a minute."""
+        for _ in self.moving(now):
+            pass
+
+    def moving(self, now: int) -> Iterator[None]:
+        """The same in steps, for who must not keep others waiting; nothing may change until the last."""
         if now // 60 == self._minute:
             return
         self._minute = now // 60
@@ -124,9 +129,9 @@ class Aggregates:
             moved.append((slot, old, window))
         if moved:
             self._holders.clear()
-            self._shift(moved)
+            yield from self._shift(moved)
 
-    def _shift(self, moved: list[tuple[Slot, Window | None, Window]]) -> None:
+    def _shift(self, moved: list[tuple[Slot, Window | None, Window]]) -> Iterator[None]:
         # Buckets that move alike are added up first, then go into each of their windows as one.
         alike: dict[tuple[tuple[Slot, int], ...], list[Bucket]] = {}
         for bucket in self._parts.buckets():
@@ -142,6 +147,7 @@ class Aggregates:
             for bucket in buckets:
                 for credit, deltas in self._parts.of(bucket):
                     add(gathered, credit, deltas)
+                yield
             for credit, items in gathered.items():
                 self._spread(where, credit, list(items.items()))
 

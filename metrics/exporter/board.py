@@ -77,6 +77,10 @@ class Board:
         self._lines = Lines((*SLOTS, NOW))
         self._today = 0
 
+    def take_over(self, other: "Board") -> None:
+        """Become another board, that was loaded aside; the other one is no longer to be used."""
+        vars(self).update(vars(other))
+
     # -- what comes in
 
     def put(self, bucket: Bucket, field: Field, part: dict[str, int]) -> None:

@@ -151,6 +151,7 @@ class Follower:
         return _stamp(last) <= _stamp(self._position) and added != self._entries
 
     async def _load(self) -> None:
+        """Read everything into a board aside, giving way often: a large view takes its time, and health is asked."""
         self.loaded = False
         generation = await self._redis.get(self._keys.generation)
         self._position, self._entries = await self._stream()
@@ -158,19 +159,25 @@ class Follower:
         self._hours.clear()
         self.heartbeats.clear()
         self._board.clear()
-        buckets = 0
+        board, buckets = Board(self._board.settings), 0
         async for key in self._redis.scan_iter(match=_literal(self._keys.cells("", 0)[:-2]) + "*", count=_PAGE):
             bucket = self._keys.bucket(key.decode())
             if bucket is not None:
-                self._cells(bucket, await self._redis.hgetall(key))
+                _cells(board, bucket, await self._redis.hgetall(key))
                 buckets += 1
         for raw, value in (await self._redis.hgetall(self._keys.waiting)).items():
-            self._waiting(raw, value)
-        self._reference(await self._redis.hgetall(self._keys.reference))
+            _waiting(board, raw, value)
+        _reference(board, await self._redis.hgetall(self._keys.reference))
+        now = self._clock()
+        for _ in board.aggregates.moving(int(now)):
+            await asyncio.sleep(0)
+        while not board.refresh(now, most=_RENDER_AT_ONCE):  # noqa: ASYNC110 - gives way, waits for nothing
+            await asyncio.sleep(0)
+        self._board.take_over(board)
         self._heartbeats(await self._redis.hgetall(self._keys.partitions))
         self._generation, self.loaded = generation, True
         self.version += 1
-        log.info("the view is loaded", buckets=buckets, parts=self._board.parts.count)
+        log.info("the view is loaded", buckets=buckets, parts=board.parts.count)
 
     async def _work(self, *, hours: bool = False) -> None:
         """Fetch what changed. The running hour's cells can wait: no window holds them before tomorrow."""
@@ -204,35 +211,38 @@ class Follower:
     def _changed(self, key: str, values: dict[bytes, bytes | None]) -> None:
         bucket = self._keys.bucket(key)
         if bucket is not None:
-            self._cells(bucket, values)
+            _cells(self._board, bucket, values)
         elif key == self._keys.waiting:
             for raw, value in values.items():
-                self._waiting(raw, value)
+                _waiting(self._board, raw, value)
         elif key == self._keys.reference:
-            self._reference(values)
+            _reference(self._board, values)
         elif key == self._keys.partitions:
             self._heartbeats({raw: value for raw, value in values.items() if value is not None})
-
-    def _cells(self, bucket: Bucket, values: dict[bytes, bytes | None]) -> None:
-        for raw, value in values.items():
-            part = {} if value is None else view.decode_part(view.split(value)[1])
-            self._board.put(bucket, view.parse_field(raw), part)
-
-    def _waiting(self, raw: bytes, value: bytes | None) -> None:
-        self._board.put_waiting(int(raw), [] if value is None else view.decode_waiting(view.split(value)[1]))
-
-    def _reference(self, values: dict[bytes, bytes | None]) -> None:
-        if values:
-            self._board.put_reference(
-                {
-                    raw.decode(): None if value is None else view.decode_any(view.split(value)[1]) or None
-                    for raw, value in values.items()
-                }
-            )
 
     def _heartbeats(self, values: dict[bytes, bytes]) -> None:
         for raw, value in values.items():
             self.heartbeats[int(raw)] = view.decode_any(view.split(value)[1])
+
+
+def _cells(board: Board, bucket: Bucket, values: dict[bytes, bytes | None]) -> None:
+    for raw, value in values.items():
+        part = {} if value is None else view.decode_part(view.split(value)[1])
+        board.put(bucket, view.parse_field(raw), part)
+
+
+def _waiting(board: Board, raw: bytes, value: bytes | None) -> None:
+    board.put_waiting(int(raw), [] if value is None else view.decode_waiting(view.split(value)[1]))
+
+
+def _reference(board: Board, values: dict[bytes, bytes | None]) -> None:
+    if values:
+        board.put_reference(
+            {
+                raw.decode(): None if value is None else view.decode_any(view.split(value)[1]) or None
+                for raw, value in values.items()
+            }
+        )
 
 
 def _hour(keys: view.Keys, key: str) -> int:
