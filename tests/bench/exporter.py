@@ -57,9 +57,7 @@ def touch(board: Board, now: float, m: int, partition: int, samples: list[dict[s
 
 def main() -> None:
     """Print one row per number of managers."""
-    print(
-        "| managers | series | MB | first scrape s | scrape p50 s | p99 s | scrape CPU s | apply + scrape, % of a core |"
-    )
+    print("| managers | series | MB | first, s | scrape p50 s | p99 s | scrape CPU s | apply + scrape, % of a core |")
     print("|---|---|---|---|---|---|---|---|")
     for managers in [int(argument) for argument in sys.argv[1:]] or [50, 300, 1000]:
         rng, now = random.Random(1), 1_795_442_559.0

@@ -26,7 +26,7 @@ def today() -> int:
     return datetime.now(UTC).toordinal()
 
 
-async def eventually(condition: Callable[[], Awaitable[bool]], seconds: float = 15) -> None:
+async def eventually(condition: Callable[[], Awaitable[bool]], seconds: float = 40) -> None:
     """Wait until a condition holds."""
     async with asyncio.timeout(seconds):
         while not await condition():  # noqa: ASYNC110 - what happens elsewhere sets no event
