@@ -79,6 +79,8 @@ def variables(board: dict[str, Any], asker: Asker) -> tuple[dict[str, str], list
     answers = []
     for variable in board["templating"]["list"]:
         name = variable["name"]
+        if variable["type"] == "datasource":
+            continue
         if variable["type"] != "query":
             chosen[name] = variable["current"]["value"]
             continue
