@@ -3,6 +3,7 @@
 StreamsError
 ├── StateError          what was restored cannot be used
 │   └── RulesChanged    … because it was counted by other rules; replay under a new application id
+├── RevokedError        partitions were taken away while they were opened; the next assignment follows
 ├── SinkError           the view cannot be written now; folding goes on
 └── WorkerError         the worker cannot start or go on
     ├── ChangelogError  what was folded could not be made durable
@@ -30,6 +31,10 @@ class RulesChanged(StateError):
         )
         self.stored = stored
         self.current = current
+
+
+class RevokedError(StreamsError):
+    """Partitions were taken away while they were opened. Not a failure: the next assignment follows."""
 
 
 class WorkerError(StreamsError):

@@ -12,7 +12,7 @@ from typing import Any
 import structlog
 
 from streams.changelog import Changelog, Commit, Pair
-from streams.errors import StateError, WorkerError
+from streams.errors import RevokedError, StateError, WorkerError
 from streams.flush import Owned
 from streams.fold.rules import Rules
 from streams.local_store import LocalStore
@@ -55,16 +55,27 @@ class Owner:
     # -- assignment
 
     async def open(self, numbers: Collection[int]) -> dict[int, int]:
-        """Restore partitions; returns the offset at which reading each goes on. Raises WorkerError, StateError."""
+        """Restore partitions; returns the offset at which reading each goes on.
+
+        Raises WorkerError, StateError, and RevokedError when they are closed meanwhile.
+        """
         self.sensors.rebalanced()
         for number in numbers:
             if number not in self._opening:
                 self._opening[number] = asyncio.create_task(self._open(number), name=f"open-{number}")
+        tasks = [self._opening[number] for number in numbers]
+        if not tasks:
+            return {}
         try:
-            positions = await asyncio.gather(*(self._opening[number] for number in numbers))
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+            is_revoked = any(task.done() and task.cancelled() for task in tasks)
+            positions = [] if is_revoked else await asyncio.gather(*tasks)
         except BaseException:
             await self._cancel(numbers)
             raise
+        if is_revoked:
+            await self._cancel(numbers)
+            raise RevokedError("partitions were taken away while they were restored")
         for number in numbers:
             self._opening.pop(number, None)
         return dict(zip(numbers, positions, strict=True))

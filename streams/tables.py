@@ -15,6 +15,7 @@ from faust.tables.recovery import RebalanceAgain, Recovery, ServiceStopped
 from faust.types import TP
 from mode import Service
 
+from streams.errors import RevokedError
 from streams.owner import Owner
 
 log = structlog.get_logger(__name__)
@@ -121,7 +122,10 @@ class BatchRecovery(Recovery):
         positions: dict[int, int] = {}
 
         async def open_all() -> None:
-            positions.update(await app.owner.open([tp.partition for tp in assigned]))
+            try:
+                positions.update(await app.owner.open([tp.partition for tp in assigned]))
+            except RevokedError as error:
+                raise RebalanceAgain from error
 
         await self._wait(open_all())
         await app.on_rebalance_complete.send()
