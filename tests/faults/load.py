@@ -58,7 +58,8 @@ class Load(threading.Thread):
             try:
                 async with SalesPublisher(self._kafka, timeout_seconds=_TIMEOUT) as publisher:
                     await self._steadily(publisher)
-            except PublisherError:
+            except (PublisherError, KeyError):
+                # aiokafka's producer knows a failed batch no more when it is closed: a KeyError.
                 await asyncio.sleep(0.5)  # neither connecting nor closing works while brokers are away
 
     async def _steadily(self, publisher: SalesPublisher) -> None:
