@@ -73,7 +73,10 @@ async def _prepare(settings: WorkerSettings) -> int:
         for difference in dict.fromkeys(topics.differences):
             log.warning("topic differs", difference=difference)
         for spec in changelogs:
-            if (there := await _count(admin, spec.name)) != count:
+            there = await _count(admin, spec.name)
+            if not there:
+                raise TopicsError(f"{spec.name} is being made by another worker")
+            if there != count:
                 raise WorkerError(
                     f"{spec.name} has {there} partitions and {settings.events_topic} has {count}: the count was "
                     "changed; choose a new SALES_APP_ID so that everything is counted again"
