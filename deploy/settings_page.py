@@ -12,7 +12,6 @@ from producers.gateway.settings import GatewaySettings
 from producers.settings import KafkaSettings
 from streams.settings import WorkerSettings
 
-PATH = "deploy/docs/SETTINGS.md"
 GROUPS: tuple[tuple[str, type[BaseSettings]], ...] = (
     ("Kafka, for every process", KafkaSettings),
     ("The business, for every process that computes or shows numbers", BusinessSettings),

@@ -7,6 +7,7 @@ async with SalesPublisher(servers="127.0.0.1:9092") as publisher:
 import asyncio
 import time
 from collections.abc import AsyncIterable, Iterable
+from contextlib import suppress
 from functools import lru_cache
 from types import TracebackType
 from typing import Final, NamedTuple, Self
@@ -254,8 +255,16 @@ async def _stop(producer: AIOKafkaProducer) -> None:
     await asyncio.wait([stopping], timeout=_GRACE_SECONDS)
     if not stopping.done():
         # It waits for batches that it retries for ever, and whose publishers were told of the failure.
-        producer._message_accumulator.fail_all(KafkaTimeoutError())  # noqa: SLF001
-    await stopping
+        with suppress(KeyError):
+            # A batch that is on its way just now is unknown to the accumulator, which then stops half-way.
+            producer._message_accumulator.fail_all(KafkaTimeoutError())  # noqa: SLF001
+        await asyncio.wait([stopping], timeout=_GRACE_SECONDS)
+    if stopping.done():
+        await stopping
+        return
+    stopping.cancel()
+    await asyncio.gather(stopping, return_exceptions=True)
+    await producer.client.close()
 
 
 def encoded(event: Event | Envelope) -> Raw:

@@ -42,7 +42,7 @@ class WorkerSettings(KafkaSettings, BusinessSettings):
     """Shortest time between two writes of the view; longer when writing costs more than a tenth of the time."""
     batch_records: int = Field(default=2_000, ge=1, le=100_000)
     """Most records folded in one go."""
-    session_timeout: float = Field(default=10.0, ge=1, le=300)
+    session_timeout: float = Field(default=6.0, ge=1, le=300)
     """Kafka gives the partitions of a worker that is silent for this long to others."""
     start_timeout: float = Field(default=60.0, gt=0)
     """How long to wait for Kafka at start."""
