@@ -46,7 +46,8 @@ def faust_app(servers: str, topic: str, count: int) -> Any:  # noqa: C901 - one 
 
     app = faust.App(
         f"idiomatic-{os.getpid()}", broker=f"kafka://{servers}", store="memory://", topic_partitions=4,
-        web_enabled=False, topic_disable_leader=True, worker_redirect_stdouts=False, stream_wait_empty=False, table_standby_replicas=0,
+        web_enabled=False, topic_disable_leader=True, worker_redirect_stdouts=False,
+        stream_wait_empty=False, table_standby_replicas=0,
     )  # fmt: skip
     events = app.topic(topic, value_serializer="json", key_serializer="raw")
     clients = app.Table("clients", default=dict, partitions=4)
