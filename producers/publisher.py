@@ -9,6 +9,7 @@ import time
 from collections.abc import AsyncIterable, Iterable
 from contextlib import suppress
 from functools import lru_cache
+from itertools import chain
 from types import TracebackType
 from typing import Final, NamedTuple, Self
 
@@ -255,9 +256,15 @@ async def _stop(producer: AIOKafkaProducer) -> None:
     await asyncio.wait([stopping], timeout=_GRACE_SECONDS)
     if not stopping.done():
         # It waits for batches that it retries for ever, and whose publishers were told of the failure.
+        accumulator = producer._message_accumulator  # noqa: SLF001
+        batches = [*accumulator._pending_batches, *chain(*accumulator._batches.values())]  # noqa: SLF001
         with suppress(KeyError):
             # A batch that is on its way just now is unknown to the accumulator, which then stops half-way.
-            producer._message_accumulator.fail_all(KafkaTimeoutError())  # noqa: SLF001
+            accumulator.fail_all(KafkaTimeoutError())
+        for batch in batches:
+            # Nobody waits for these any more: heard here, or asyncio complains of them later.
+            if batch._drain_waiter.done():  # noqa: SLF001
+                batch._drain_waiter.exception()  # noqa: SLF001
         await asyncio.wait([stopping], timeout=_GRACE_SECONDS)
     if stopping.done():
         await stopping
