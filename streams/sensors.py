@@ -10,6 +10,7 @@ from prometheus_client.registry import Collector
 
 from metrics.catalogue import service
 from metrics.family import Family
+from producers.events.rules import REASONS
 from streams.partition import Counts
 
 _LATENCY = (0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 1, 2, 5, 10, 30, 60, 300)
@@ -86,6 +87,9 @@ class WorkerSensors:
         self._sources = _counter(registry, service.SOURCE_EVENTS)
         self._known_sources: set[str] = set()
         self._letters = _counter(registry, service.DEAD_LETTERS)
+        for reason in REASONS:
+            # There from the start: an increase is seen only of what was there before.
+            self._letters.labels(reason)
         self._duplicates = _counter(registry, service.DUPLICATES)
         self._stale = _counter(registry, service.STALE)
         self._skipped = _counter(registry, service.SKIPPED)
