@@ -1,7 +1,5 @@
 """`sales-pulse exporter`: the numbers for Prometheus, and the wall for people."""
 
-import asyncio
-import signal
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -26,11 +24,11 @@ def command(
 
 
 async def _serve(settings: "ExporterSettings") -> None:
-    import uvicorn
     from redis.asyncio import Redis
     from redis.asyncio.retry import Retry
     from redis.backoff import NoBackoff
 
+    from deploy.serving import serve
     from metrics.exporter.board import Board
     from metrics.exporter.follow import Follower
     from metrics.exporter.server import Exporter, create_app
@@ -44,20 +42,7 @@ async def _serve(settings: "ExporterSettings") -> None:
     board = Board(settings)
     exporter = Exporter(settings, board, Follower(board, client, settings.app_id))
     explainer = Explainer(KafkaSettings(), Rules.of(settings))
-    host, _, port = settings.exporter_listen.rpartition(":")
-    config = uvicorn.Config(
-        create_app(exporter, explainer),
-        host=host.strip("[]"),
-        port=int(port),
-        log_config=None,
-        access_log=False,
-        timeout_graceful_shutdown=2,
-    )
-    server = uvicorn.Server(config)
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, server.handle_exit)
     try:
-        await server.serve()
+        await serve(create_app(exporter, explainer), settings.exporter_listen, grace=2)
     finally:
         await client.aclose()
-        await asyncio.sleep(0)

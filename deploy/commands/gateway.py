@@ -1,7 +1,6 @@
 """`sales-pulse gateway`: the HTTP way in, with the Bitrix24 webhook where it is set up."""
 
 import asyncio
-import signal
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -27,12 +26,10 @@ def command(
 
 
 async def _serve(settings: "GatewaySettings", bitrix24: "Bitrix24Settings") -> None:
-    import uvicorn
-
+    from deploy.serving import serve
     from producers.gateway.app import create_app
     from producers.publisher import SalesPublisher
 
-    host, _, port = settings.gateway_listen.rpartition(":")
     async with AsyncExitStack() as stack:
         publisher = await stack.enter_async_context(SalesPublisher(settings, timeout_seconds=settings.gateway_timeout))
         if bitrix24.wanted:
@@ -43,15 +40,4 @@ async def _serve(settings: "GatewaySettings", bitrix24: "Bitrix24Settings") -> N
             app.state.gateway.registry.register(connector.metrics.registry)
         else:
             app = create_app(publisher, settings)
-        config = uvicorn.Config(
-            app,
-            host=host.strip("[]"),
-            port=int(port),
-            log_config=None,
-            access_log=False,
-            timeout_graceful_shutdown=8,
-        )
-        server = uvicorn.Server(config)
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, server.handle_exit)
-        await server.serve()
+        await serve(app, settings.gateway_listen, grace=8)

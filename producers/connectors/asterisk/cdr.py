@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from producers.connectors.asterisk.config import Names
-from producers.connectors.asterisk.events import event, stamp
+from producers.connectors.asterisk.events import event, records, stamp
 from producers.errors import Refused
 from producers.importer.formats import Record
 from producers.importer.source import Line, Source
@@ -38,13 +38,7 @@ class Cdr:
 
     def records(self, lines: Iterable[Line]) -> Iterator[Record]:
         """Yield a record for each line; most have an event, some none."""
-        for number, raw, end in lines:
-            if not raw.strip():
-                continue
-            try:
-                yield Record(number, raw, end, tuple(self._events(raw)))
-            except Refused as refused:
-                yield Record(number, raw, end, (), refused)
+        return records(lines, self._events)
 
     def _events(self, raw: bytes) -> list[bytes]:
         row = _row(raw)

@@ -1,13 +1,27 @@
 """The call events that both of Asterisk's logs lead to."""
 
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 
 from producers.errors import Refused
+from producers.importer.formats import Record
+from producers.importer.source import Line
 
 Data = dict[str, Any]
+
+
+def records(lines: Iterable[Line], events: Callable[[bytes], list[bytes]]) -> Iterator[Record]:
+    """Yield a record for each line that is not blank, with its events or with why it is refused."""
+    for number, raw, end in lines:
+        if not raw.strip():
+            continue
+        try:
+            yield Record(number, raw, end, tuple(events(raw)))
+        except Refused as refused:
+            yield Record(number, raw, end, (), refused)
 
 
 def stamp(seconds: float) -> str:
