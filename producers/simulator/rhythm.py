@@ -29,11 +29,6 @@ def rfc3339(us: int) -> str:
     return f"{_day_text(day)}T{second // 3600:02d}:{second // 60 % 60:02d}:{second % 60:02d}.{fraction // 1000:03d}Z"
 
 
-def to_us(moment: datetime) -> int:
-    """Return an aware moment as microseconds since the epoch."""
-    return (moment - _EPOCH) // timedelta(microseconds=1)
-
-
 def to_datetime(us: int) -> datetime:
     """Return microseconds since the epoch as an aware moment in UTC."""
     return _EPOCH + timedelta(microseconds=us)
