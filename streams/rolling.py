@@ -1,36 +1,56 @@
-"""From minutes to local hours and days: where a minute lies, and sums of sums."""
+"""From minutes to local hours and days: where a minute lies, and sums of sums.
 
-from streams.fold.deltas import Sums
-from streams.fold.localtime import MINUTE, LocalTime
+Sums are moved, not copied: once minutes are added up into hours their own sums are used up, and so are the hours'
+once they are added up into days.
+"""
 
+from collections.abc import Mapping
 
-class Slots(dict[int, int]):
-    """Minute → the number of its slot. `places`: number → (UTC second at which its local hour starts, local day)."""
+from streams.fold.deltas import BITS, MASK, Sums
+from streams.fold.localtime import LocalTime
 
-    def __init__(self, local: LocalTime) -> None:
-        super().__init__()
-        self.places: list[tuple[int, int]] = []
-        self._local = local
-        self._numbers: dict[tuple[int, int], int] = {}
+Tally = dict[int, Sums]
+"""Pair → sums, of one bucket."""
 
-    def __missing__(self, minute: int) -> int:
-        place = self._local.hour(minute * 60), self._local.day(minute * MINUTE)
-        number = self._numbers.get(place)
-        if number is None:
-            number = self._numbers[place] = len(self.places)
-            self.places.append(place)
-        self[minute] = number
-        return number
+_QUARTER = 15
 
 
-class Rolled(dict[int, Sums]):
-    """Sums by key, added up from finer ones."""
+def by_hour(minutes: Mapping[int, Sums], local: LocalTime) -> dict[tuple[int, int], Tally]:
+    """(UTC second at which the local hour starts, local day) → its tally. `minutes`: minute << 24 | pair → sums."""
+    hours: dict[tuple[int, int], Tally] = {}
+    # A quarter of an hour lies in one local hour wherever the offset is whole quarters, which is nearly always.
+    quarters: dict[int, Tally] = {}
+    for key, sums in minutes.items():
+        minute = key >> BITS
+        tally = quarters.get(minute // _QUARTER)
+        if tally is None:
+            place, is_quarter = local.place(minute * 60)
+            tally = hours.get(place)
+            if tally is None:
+                tally = hours[place] = {}
+            if is_quarter:
+                quarters[minute // _QUARTER] = tally
+        _move(tally, key & MASK, sums)
+    return hours
 
-    def add(self, key: int, sums: Sums) -> None:
-        """Add the sums of a finer bucket."""
-        held = self.get(key)
+
+def by_day(hours: Mapping[tuple[int, int], Tally]) -> dict[int, Tally]:
+    """Local day → its tally."""
+    days: dict[int, Tally] = {}
+    for (_, day), tally in hours.items():
+        held = days.get(day)
         if held is None:
-            self[key] = sums.copy()
-            return
-        for spec, n in sums.items():
-            held[spec] += n
+            days[day] = tally
+        else:
+            for pair, sums in tally.items():
+                _move(held, pair, sums)
+    return days
+
+
+def _move(tally: Tally, pair: int, sums: Sums) -> None:
+    held = tally.get(pair)
+    if held is None:
+        tally[pair] = sums
+        return
+    for spec, n in sums.items():
+        held[spec] += n

@@ -32,6 +32,13 @@ class LocalTime:
         """UTC epoch second at which the local hour of an epoch second starts."""
         return second - (second + self.offset(second)) % 3600
 
+    def place(self, second: int) -> tuple[tuple[int, int], bool]:
+        """Local hour (its first UTC epoch second) and day of an epoch second; whether all its quarter lies there."""
+        offset = self.offset(second)
+        local = second + offset
+        is_quarter = offset % 900 == 0 and self._offsets[second // 3600] != _VARIES
+        return (second - local % 3600, local // 86_400 + _EPOCH_ORDINAL), is_quarter
+
     def offset(self, second: int) -> int:
         """Seconds that the zone is ahead of UTC at an epoch second."""
         hour = second // 3600
