@@ -8,7 +8,7 @@ import msgspec
 
 from metrics.errors import ViewError
 
-VERSION = 1
+VERSION = 2
 """Of the layout below. A reader that meets another version says so and waits for a rewrite."""
 
 _FENCE_DIGITS = 16

@@ -31,7 +31,7 @@ from streams.fold.handlers import HANDLERS, keep
 from streams.fold.rules import Rules
 from streams.fold.state import DUPLICATE, FOLDED
 
-VERSION = 1
+VERSION = 2
 """Of the encoded state. A worker that restores another version says so and stops."""
 PARTITION_KEY = b"p"
 """Key of the partition's own record among the clients: fence, time, version, rules."""

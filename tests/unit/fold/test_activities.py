@@ -2,6 +2,7 @@
 
 import pytest
 
+from metrics import measure
 from tests.support.folding import Log, everything, fold, total
 
 
@@ -31,7 +32,7 @@ def test_leads_open_once_and_warm_once(temperatures, expected):
         )
     held = everything(fold(log))
     assert total(held, "d") == expected
-    assert "lo\x1f" + temperatures[0] in held["d", 739940]["m-0", ""]
+    assert measure.key("lo", temperatures[0]) in held["d", 739940]["m-0", ""]
 
 
 def test_a_stale_snapshot_of_a_lead_does_not_warm_it():

@@ -2,6 +2,7 @@
 
 import pytest
 
+from metrics import measure
 from tests.support.folding import Log, everything, fold, total, us
 
 START = "2026-11-23T10:00:"
@@ -56,9 +57,9 @@ def test_what_a_chat_adds(steps, first, following, due):
 def test_a_chat_closed_while_waiting_is_owed_by_the_last_writer():
     """Credit goes to the manager who last wrote, else to unknown."""
     held = everything(fold(_chat((0, "client"), (5, "manager"), (10, "client"), (20, "close"))))
-    assert held["d", 739943]["m-1", "north"]["d\x1fchat"] == 2
+    assert held["d", 739943]["m-1", "north"][measure.key("d", "chat")] == 2
     held = everything(fold(_chat((0, "client"), (20, "close"))))
-    assert held["d", 739943]["unknown", ""] == {"d\x1fchat": 1}
+    assert held["d", 739943]["unknown", ""] == {measure.key("d", "chat"): 1}
 
 
 def test_who_waits():
