@@ -1,0 +1,39 @@
+"""The partition's own record among its clients: how far the log is folded, by which rules, and of which log."""
+
+import msgspec
+
+from streams.errors import RulesChanged, StateError
+
+VERSION = 2
+"""Of the encoded state. A worker that restores a version it cannot read says so and counts the log again."""
+_READABLE = (1, VERSION)
+"""Version 1 did not know which log it had folded."""
+
+
+class Own(msgspec.Struct, array_like=True, frozen=True):
+    """`fence`: offset of the last record folded; `time`: partition time (us); `log`: the topic's id, "" if unknown."""
+
+    version: int
+    rules: str
+    fence: int
+    time: int
+    log: str = ""
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(Own).decode
+
+
+def write_own(rules: str, fence: int, time: int, log: str) -> bytes:
+    """The record as it is stored."""
+    return _encode(Own(VERSION, rules, fence, time, log))
+
+
+def read_own(value: bytes, rules: str) -> Own:
+    """The inverse. Raises MsgspecError, StateError for a version of the future, RulesChanged."""
+    own = _decode(value)
+    if own.version not in _READABLE:
+        raise StateError(f"the state has version {own.version}, this worker reads versions up to {VERSION}")
+    if own.rules != rules:
+        raise RulesChanged(own.rules, rules)
+    return own
