@@ -7,14 +7,12 @@ async with SalesPublisher(servers="127.0.0.1:9092") as publisher:
 import asyncio
 import time
 from collections.abc import AsyncIterable, Iterable
-from contextlib import suppress
 from functools import lru_cache
-from itertools import chain
 from types import TracebackType
 from typing import Final, NamedTuple, Self
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError, KafkaTimeoutError, TopicAuthorizationFailedError, UnknownTopicOrPartitionError
+from aiokafka.errors import KafkaError, TopicAuthorizationFailedError, UnknownTopicOrPartitionError
 
 from producers.errors import EventRefused, EventTooLarge, KafkaRejected, KafkaUnavailable, PublisherClosed, Refused
 from producers.events import REFERENCE_TYPES, Event
@@ -23,6 +21,7 @@ from producers.events.wire import Envelope, decode, decode_reference, encode
 from producers.lanes import RECORD_OVERHEAD, Batch, Budget, Lane
 from producers.partitioner import partition_for
 from producers.settings import KafkaSettings
+from producers.stopping import stop
 
 CONTENT_TYPE: Final = [("content-type", b"application/cloudevents+json")]
 _BATCH_BYTES = 256 * 1024
@@ -94,7 +93,7 @@ class SalesPublisher:
         try:
             await asyncio.wait_for(producer.start(), self._timeout)
         except (KafkaError, OSError, TimeoutError) as error:
-            await _stop(producer)
+            await stop(producer, _GRACE_SECONDS)
             raise self._problem(error) from error
         self._producer = producer
 
@@ -109,7 +108,7 @@ class SalesPublisher:
             for lane in self._lanes.values():
                 lane.stop()
             self._lanes.clear()
-            await _stop(producer)
+            await stop(producer, _GRACE_SECONDS)
 
     async def flush(self) -> None:
         """Wait until all that was handed over is acknowledged or failed; failures go to who published."""
@@ -249,29 +248,6 @@ class _Many:
         if self._failed is not None:
             await self._publisher._arrival(self._failed)  # noqa: SLF001
         return self._taken
-
-
-async def _stop(producer: AIOKafkaProducer) -> None:
-    stopping = asyncio.ensure_future(producer.stop())
-    await asyncio.wait([stopping], timeout=_GRACE_SECONDS)
-    if not stopping.done():
-        # It waits for batches that it retries for ever, and whose publishers were told of the failure.
-        accumulator = producer._message_accumulator  # noqa: SLF001
-        batches = [*accumulator._pending_batches, *chain(*accumulator._batches.values())]  # noqa: SLF001
-        with suppress(KeyError):
-            # A batch that is on its way just now is unknown to the accumulator, which then stops half-way.
-            accumulator.fail_all(KafkaTimeoutError())
-        for batch in batches:
-            # Nobody waits for these any more: heard here, or asyncio complains of them later.
-            if batch._drain_waiter.done():  # noqa: SLF001
-                batch._drain_waiter.exception()  # noqa: SLF001
-        await asyncio.wait([stopping], timeout=_GRACE_SECONDS)
-    if stopping.done():
-        await stopping
-        return
-    stopping.cancel()
-    await asyncio.gather(stopping, return_exceptions=True)
-    await producer.client.close()
 
 
 def encoded(event: Event | Envelope) -> Raw:

@@ -40,6 +40,11 @@ class SalesApp(faust.App):
             consumer._coordinator._group_instance_id = None  # noqa: SLF001 - aiokafka has no public way
 
 
+def client_id(settings: WorkerSettings) -> str:
+    """What the group knows this worker by."""
+    return f"sales-pulse-{settings.worker_id}"
+
+
 def build(
     settings: WorkerSettings, owner: Owner, reference: ReferenceLetters, on_failure: Callable[[BaseException], None]
 ) -> SalesApp:
@@ -48,7 +53,7 @@ def build(
         settings.app_id,
         broker=[URL(f"aiokafka://{server.strip()}") for server in settings.kafka_servers.split(",")],
         broker_credentials=_credentials(settings),
-        broker_client_id=f"sales-pulse-{settings.worker_id}",
+        broker_client_id=client_id(settings),
         broker_session_timeout=settings.session_timeout,
         broker_heartbeat_interval=min(_HEARTBEAT_SECONDS, settings.session_timeout / 3),
         broker_request_timeout=max(_REQUEST_SECONDS, settings.session_timeout + 10),

@@ -5,16 +5,26 @@ the broker: that one's next commit is refused, and nothing of it is ever seen by
 """
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import structlog
 from aiokafka import AIOKafkaProducer, TopicPartition
-from aiokafka.errors import InvalidProducerEpoch, KafkaError, KafkaTimeoutError, ProducerFenced
+from aiokafka.errors import (
+    InvalidProducerEpoch,
+    InvalidProducerIdMapping,
+    InvalidTxnState,
+    KafkaError,
+    KafkaTimeoutError,
+    OutOfOrderSequenceNumber,
+    ProducerClosed,
+    ProducerFenced,
+)
 from aiokafka.producer.message_accumulator import BatchBuilder
 
-from streams.errors import ChangelogError, OwnershipLost
+from producers.stopping import stop
+from streams.errors import ChangelogError, OwnershipLost, WorkerError
 from streams.settings import WorkerSettings
 
 log = structlog.get_logger(__name__)
@@ -23,6 +33,11 @@ BATCH_BYTES = 900_000
 """Of a producer batch before compression; below the topic's max.message.bytes."""
 TRANSACTION_SECONDS = 300
 _REQUEST_SECONDS = 20
+_CLOSE_SECONDS = 1.0
+_PASSING = (
+    InvalidProducerIdMapping, InvalidTxnState, KafkaTimeoutError, OutOfOrderSequenceNumber, ProducerClosed,
+)  # fmt: skip
+"""Not retriable by the producer that met them, but gone with it."""
 
 Pair = tuple[bytes, bytes | None]
 """Key and value of a changelog record; no value takes the key away."""
@@ -55,8 +70,11 @@ class Changelog(Protocol):
     async def write(self, commit: Commit) -> Mapping[str, int]:
         """Write everything or nothing; returns when it is durable: offset after the last record, by changelog topic.
 
-        Raises ChangelogError, OwnershipLost.
+        After an error only `close` is allowed. Raises ChangelogError, OwnershipLost, WorkerError.
         """
+
+    def known(self, positions: Mapping[str, int]) -> None:
+        """Say how far the owner has read, by changelog topic: what is committed behind it is not known to it."""
 
     async def close(self) -> None:
         """Let go; an open transaction is left for the next owner to abort."""
@@ -73,7 +91,10 @@ class KafkaChangelog:
         self._producer: AIOKafkaProducer | None = None
 
     async def open(self) -> None:
-        """Start the producer: the broker aborts what a former owner left open, and refuses it from now on."""
+        """Start the producer: the broker aborts what a former owner left open, and refuses it from now on.
+
+        Raises ChangelogError, WorkerError.
+        """
         producer = AIOKafkaProducer(
             **self._settings.client_options(),
             client_id=f"sales-pulse-{self._id}",
@@ -89,8 +110,10 @@ class KafkaChangelog:
             for topic in (self._settings.cells_topic, self._settings.clients_topic):
                 await producer.partitions_for(topic)
             self._letters_partitions = len(await producer.partitions_for(self._settings.dead_letters_topic))
-        except BaseException:
-            await producer.stop()
+        except BaseException as error:
+            await stop(producer, _CLOSE_SECONDS)
+            if isinstance(error, KafkaError):
+                raise self._explained(error, "opened") from error
             raise
         self._producer = producer
 
@@ -102,7 +125,7 @@ class KafkaChangelog:
         partition, settings = self._source.partition, self._settings
         try:
             await producer.begin_transaction()
-            cells, clients, *_ = await asyncio.gather(
+            cells, clients, *_ = await _all(
                 _send(producer, settings.cells_topic, partition, _pack(producer, commit.cells)),
                 _send(producer, settings.clients_topic, partition, _pack(producer, commit.clients)),
                 _send(
@@ -117,20 +140,39 @@ class KafkaChangelog:
         except (ProducerFenced, InvalidProducerEpoch) as error:
             raise OwnershipLost(partition) from error
         except KafkaError as error:
-            raise ChangelogError(
-                f"the changelog of partition {partition} could not be written: {type(error).__name__} {error}"
-            ) from error
+            raise self._explained(error, "written") from error
         return {
             topic: after
             for topic, after in ((settings.cells_topic, cells), (settings.clients_topic, clients))
             if after is not None
         }
 
+    def known(self, positions: Mapping[str, int]) -> None:
+        """Nothing: it writes once, and a failure is its caller's."""
+
     async def close(self) -> None:
-        """Close the connections, without waiting for what is still unsent."""
+        """Close the connections, without waiting long for what is still unsent."""
         producer, self._producer = self._producer, None
         if producer is not None:
-            await producer.stop()
+            await stop(producer, _CLOSE_SECONDS)
+
+    def _explained(self, error: KafkaError, done: str) -> WorkerError:
+        # What ends aiokafka's sender comes as a bare KafkaError, a broken connection too.
+        is_passing = error.retriable or isinstance(error, _PASSING) or type(error) is KafkaError
+        return (ChangelogError if is_passing else WorkerError)(
+            f"the changelog of partition {self._source.partition} could not be {done}: {type(error).__name__} {error}"
+        )
+
+
+async def _all(*work: Coroutine[Any, Any, int | None]) -> list[int | None]:
+    """Wait for all; when one fails, the others end as well."""
+    tasks = [asyncio.ensure_future(one) for one in work]
+    try:
+        return await asyncio.gather(*tasks)
+    except BaseException:
+        for task in tasks:
+            task.cancel()
+        raise
 
 
 async def _send(producer: AIOKafkaProducer, topic: str, partition: int, batches: Iterable[BatchBuilder]) -> int | None:

@@ -6,7 +6,7 @@ StreamsError
 ├── RevokedError        partitions were taken away while they were opened; the next assignment follows
 ├── SinkError           the view cannot be written now; folding goes on
 └── WorkerError         the worker cannot start or go on
-    ├── ChangelogError  what was folded could not be made durable
+    ├── ChangelogError  what was folded could not be made durable now; it is written again
     └── OwnershipLost   another worker owns the partition
 """
 
@@ -42,7 +42,7 @@ class WorkerError(StreamsError):
 
 
 class ChangelogError(WorkerError):
-    """What was folded could not be made durable."""
+    """What was folded could not be made durable now. Nothing of it was, or all: opening the changelog anew decides."""
 
 
 class OwnershipLost(WorkerError):

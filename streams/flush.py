@@ -23,6 +23,8 @@ log = structlog.get_logger(__name__)
 _ROOM = 4
 """Times `flush_records` that may be folded while a flush does not get through; then folding waits."""
 
+_PATIENCE_SECONDS = 5.0
+"""For the last flush: a partition that is taken away is waited for by the whole group."""
 _TIMESTAMPS = 1_000
 
 
@@ -58,6 +60,7 @@ class Owned:
         self._room.set()
         self._lock = asyncio.Lock()
         self._flushing: asyncio.Task[None] | None = None
+        self.patience = _PATIENCE_SECONDS
         self.closed = False
         self.is_rebuilt = False
 
@@ -149,19 +152,30 @@ class Owned:
             self._on_failure(error)
 
     async def close(self, *, flush: bool) -> None:
-        """Stop folding for good; flush what is left if that is still allowed."""
+        """Stop folding for good; flush what is left if that is still allowed and gets through."""
         self.closed = True
-        if self._flushing is not None:
-            # A transaction under way is let through: cancelled in the middle it would have to be written again.
-            async with self._lock:
-                self._flushing.cancel()
-            await asyncio.gather(self._flushing, return_exceptions=True)
+        self._room.set()
         try:
-            if flush:
-                await self.flush(always=self.partition.fence >= 0)
+            async with asyncio.timeout(self.patience):
+                # A transaction under way is let through: cancelled in the middle it would have to be written again.
+                async with self._lock:
+                    await self._end()
+                if flush:
+                    await self.flush(always=self.partition.fence >= 0)
+        except TimeoutError:
+            log.warning(
+                "what could not be made durable in time is folded again by the next owner",
+                partition=self.partition.number,
+            )
         finally:
+            await self._end()
             await self._changelog.close()
             self._store.close()
+
+    async def _end(self) -> None:
+        if self._flushing is not None:
+            self._flushing.cancel()
+            await asyncio.gather(self._flushing, return_exceptions=True)
 
 
 def letter(refused: RefusedRecord, topic: str, partition: int) -> Letter:

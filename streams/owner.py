@@ -20,6 +20,7 @@ from streams.partition import Counts, Partition
 from streams.restore import Bounds, Progress, Restored, Restorer
 from streams.sensors import PartitionState, WorkerSensors
 from streams.settings import WorkerSettings
+from streams.topic_id import Source, differ, made_anew
 
 log = structlog.get_logger(__name__)
 
@@ -33,7 +34,7 @@ class Owner:
         rules: Rules,
         sensors: WorkerSensors,
         *,
-        partitions: int,
+        source: Source,
         changelogs: Callable[[int], Changelog],
         stores: Callable[[int], LocalStore],
         set_aside: Callable[[int], None],
@@ -42,7 +43,8 @@ class Owner:
     ) -> None:
         self.settings = settings
         self.sensors = sensors
-        self.partitions = partitions
+        self.partitions = source.partitions
+        self._log = source.id
         self.owned: dict[int, Owned] = {}
         self._rules = rules
         self._changelogs = changelogs
@@ -94,7 +96,8 @@ class Owner:
         try:
             await changelog.open()
             partition, store, source, bounds = await self._restore(number, changelog, state)
-            position = _position(number, self.settings.events_topic, partition.fence, bounds)
+            position = _position(self.settings.events_topic, partition, self._log, bounds)
+            partition.log = self._log or partition.log
         except BaseException:
             self.sensors.partitions.pop(number, None)
             await changelog.close()
@@ -147,6 +150,7 @@ class Owner:
             try:
                 store = self._stores(number)
                 partition, source, restored = await self._read(number, store, state)
+                changelog.known(restored.positions)
             except StateError as error:
                 if store is not None:
                     store.close()
@@ -214,6 +218,7 @@ class Owner:
         restored = await self._restorer.restore(
             number, {}, {topic: note(keys) for topic, keys in held.items()}, Progress(number)
         )
+        changelog.known(restored.positions)
         cells, clients = ([(key, None) for key in keys] for keys in held.values())
         await changelog.write(Commit(restored.source.begin, cells, clients))
         return restored.source
@@ -266,10 +271,13 @@ async def _watch(progress: Progress, state: PartitionState) -> None:
         await asyncio.sleep(0.2)
 
 
-def _position(number: int, topic: str, fence: int, bounds: Bounds) -> int:
+def _position(topic: str, partition: Partition, current: str, bounds: Bounds) -> int:
     """Where reading goes on. Raises WorkerError when the log is not the one that was folded."""
+    number, fence = partition.number, partition.fence
     if fence < 0:
         return bounds.begin
+    if differ(partition.log, current):
+        raise made_anew(topic, partition.log, current)
     if bounds.end <= fence:
         raise WorkerError(
             f"{topic} partition {number} ends at {bounds.end}, but events up to {fence} were folded: the topic was "

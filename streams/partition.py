@@ -23,16 +23,15 @@ from producers.events.rules import AHEAD_MS, MAX_BYTES
 from producers.events.units import us
 from streams.cells import DAYS_KEPT, Cells
 from streams.clients import Clients, ClientStore, InMemoryClientStore, Page
-from streams.errors import RulesChanged, StateError
+from streams.errors import StateError
 from streams.fold.calls import CHANNEL as CALLS
 from streams.fold.calls import LONGEST
 from streams.fold.context import Context
 from streams.fold.handlers import HANDLERS, keep
 from streams.fold.rules import Rules
 from streams.fold.state import DUPLICATE, FOLDED
+from streams.own import read_own, write_own
 
-VERSION = 2
-"""Of the encoded state. A worker that restores another version says so and stops."""
 PARTITION_KEY = b"p"
 """Key of the partition's own record among the clients: fence, time, version, rules."""
 SWEEP_DAYS = 30
@@ -42,8 +41,6 @@ SWEEP_PAGES = 1000
 
 _CLIENTS, _COSTS = b"c", b"k"
 """Name spaces of keys."""
-_encode = msgspec.msgpack.Encoder().encode
-_decode_own = msgspec.msgpack.Decoder(tuple[int, str, int, int]).decode
 
 
 class Record(Protocol):
@@ -101,12 +98,13 @@ class ViewUpdate(NamedTuple):
 
 
 class Partition:
-    """One partition's clients and cells, a function of its log alone."""
+    """One partition's clients and cells, a function of its log alone. `log`: that log's id, kept with the state."""
 
     def __init__(self, number: int, partitions: int, rules: Rules, store: ClientStore | None = None) -> None:
         self.number = number
         self.partitions = partitions
         self.counts = Counts()
+        self.log = ""
         self._rules = rules
         self._out = Context(rules)
         self._cells = Cells(number, self._out.deltas, rules.local)
@@ -207,8 +205,8 @@ class Partition:
         self._cells.roll_up(out.time, out.horizon_day)
         self._forget()
         clients = self._clients.cut()
-        own = (VERSION, self._rules.signature, self.fence, out.time)
-        clients.append((PARTITION_KEY, _encode(own)))
+        own = write_own(self._rules.signature, self.fence, out.time, self.log)
+        clients.append((PARTITION_KEY, own))
         return Cut(self.fence, out.time, self._cells.cut(), clients)
 
     def view(self) -> ViewUpdate:
@@ -279,15 +277,12 @@ class Partition:
                 self._restore_own(value)
 
     def _restore_own(self, value: bytes) -> None:
-        version, signature, fence, time = _decode_own(value)
-        if version != VERSION:
-            raise StateError(f"the state has version {version}, this worker reads {VERSION}; choose a new SALES_APP_ID")
-        if signature != self._rules.signature:
-            raise RulesChanged(signature, self._rules.signature)
-        if fence > self.fence:
-            self._out.fence = fence
-            self._out.time = time
-            if time:
+        own = read_own(value, self._rules.signature)
+        if own.fence >= self.fence:
+            self.log = own.log
+            self._out.fence = own.fence
+            self._out.time = own.time
+            if own.time:
                 self._turn_day()
                 self._swept_day = self._out.horizon_day
 

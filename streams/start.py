@@ -15,6 +15,7 @@ from producers.errors import TopicsError
 from producers.topics import ensure
 from streams.errors import WorkerError
 from streams.settings import WorkerSettings
+from streams.topic_id import Source, topic_id
 
 log = structlog.get_logger(__name__)
 
@@ -41,8 +42,8 @@ def lock(folder: Path, worker_id: str) -> IO[str]:
     return file
 
 
-async def prepare_topics(settings: WorkerSettings) -> int:
-    """Create what is missing; the number of partitions of the events. Waits for Kafka, but not for ever."""
+async def prepare_topics(settings: WorkerSettings) -> Source:
+    """Create what is missing; what the events' topic is. Waits for Kafka, but not for ever."""
     loop = asyncio.get_running_loop()
     deadline, said = loop.time() + settings.start_timeout, 0.0
     while True:
@@ -60,12 +61,13 @@ async def prepare_topics(settings: WorkerSettings) -> int:
             await asyncio.sleep(_RETRY_SECONDS)
 
 
-async def _prepare(settings: WorkerSettings) -> int:
+async def _prepare(settings: WorkerSettings) -> Source:
     topics = await ensure(settings)
     admin = AIOKafkaAdminClient(**settings.client_options())
     await admin.start()
     try:
         count = await _count(admin, settings.events_topic)
+        found = await topic_id(admin._client, settings.events_topic)  # noqa: SLF001 - its public calls know no ids
         changelogs = settings.changelogs(count)
         extra = await ensure(settings, changelogs)
         for created in (*topics.created, *extra.created):
@@ -83,7 +85,7 @@ async def _prepare(settings: WorkerSettings) -> int:
                 )
     finally:
         await admin.close()
-    return count
+    return Source(count, found)
 
 
 async def _count(admin: AIOKafkaAdminClient, topic: str) -> int:
@@ -100,6 +102,14 @@ class LogEnds:
 
     async def ask(self, partitions: list[int]) -> dict[int, int]:
         """Partition → offset after the last record. Raises KafkaError."""
+        wanted = [TopicPartition(self._settings.events_topic, number) for number in partitions]
+        return {tp.partition: end for tp, end in (await (await self._client()).end_offsets(wanted)).items()}
+
+    async def id(self) -> str:
+        """The id that the topic has now. Raises KafkaError."""
+        return await topic_id((await self._client())._client, self._settings.events_topic)  # noqa: SLF001
+
+    async def _client(self) -> AIOKafkaConsumer:
         if self._consumer is None:
             consumer = AIOKafkaConsumer(
                 **self._settings.client_options(),
@@ -113,8 +123,7 @@ class LogEnds:
                 await consumer.stop()
                 raise
             self._consumer = consumer
-        wanted = [TopicPartition(self._settings.events_topic, number) for number in partitions]
-        return {tp.partition: end for tp, end in (await self._consumer.end_offsets(wanted)).items()}
+        return self._consumer
 
     async def close(self) -> None:
         """Let go of the connection."""

@@ -6,33 +6,37 @@ import os
 import signal
 from collections.abc import Coroutine
 from contextlib import suppress
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 import uvloop
 from aiokafka.errors import KafkaError
 
 from metrics.view import Keys
-from streams.app import SalesApp, build
+from streams.app import SalesApp, build, client_id
 from streams.changelog import KafkaChangelog
 from streams.errors import SinkError, WorkerError
 from streams.fold.rules import Rules
+from streams.group import owner_of
 from streams.health import Health
 from streams.local_store import InMemoryStore, LocalStore, RocksStore, set_aside
 from streams.owner import Owner
 from streams.publish import Publisher
 from streams.reference import ReferenceLetters, ReferenceView
 from streams.restore import KafkaRestorer
+from streams.rewriting import RewritingChangelog
 from streams.sensors import WorkerSensors
 from streams.settings import WorkerSettings
 from streams.sink import RedisSink
 from streams.start import LogEnds, lock, prepare_topics
+from streams.topic_id import Source, differ, made_anew
 
 log = structlog.get_logger(__name__)
 
 _STOP_SECONDS = 8.0
 _LAG_SECONDS = 5.0
 _US = 1_000_000
+T_ = TypeVar("T_")
 
 
 def rules(settings: WorkerSettings) -> Rules:
@@ -88,18 +92,19 @@ class Worker:
             loop.add_signal_handler(number, self._signalled)
         health = Health(settings.worker_metrics_listen, sensors, settings.stall_timeout, self._not_ready)
         await health.start()
-        partitions = await self._unless_stopped(prepare_topics(settings))
-        if partitions is None:
+        source = await self._unless_stopped(prepare_topics(settings))
+        if source is None:
             return
+        restorer = KafkaRestorer(settings)
         self._owner = owner = Owner(
             settings,
             self._rules,
             sensors,
-            partitions=partitions,
-            changelogs=lambda number: KafkaChangelog(settings, settings.events_topic, number),
+            source=source,
+            changelogs=lambda number: self._changelog(number, restorer),
             stores=self._store,
             set_aside=self._set_aside,
-            restorer=KafkaRestorer(settings),
+            restorer=restorer,
             on_failure=self.fail,
         )
         letters = ReferenceLetters(
@@ -129,10 +134,10 @@ class Worker:
                 ("app", self._follow(app)),
                 ("publish", publisher.run()),
                 ("reference", ReferenceView(settings, sink).run()),
-                ("lag", self._watch_lag(ends)),
+                ("log", self._watch_log(ends, source)),
             )
         ]
-        log.info("worker started", app=settings.app_id, worker=settings.worker_id, partitions=partitions)
+        log.info("worker started", app=settings.app_id, worker=settings.worker_id, partitions=source.partitions)
         await self._stop.wait()
         if self._failure is not None:
             raise self._failure
@@ -140,7 +145,7 @@ class Worker:
         for close in (sink.close, ends.close, health.close):
             await close()
 
-    async def _unless_stopped(self, work: Coroutine[Any, Any, int]) -> int | None:
+    async def _unless_stopped(self, work: Coroutine[Any, Any, T_]) -> T_ | None:
         task = asyncio.create_task(work)
         stopped = asyncio.create_task(self._stop.wait())
         await asyncio.wait({task, stopped}, return_when=asyncio.FIRST_COMPLETED)
@@ -164,10 +169,13 @@ class Worker:
         await app._crashed.wait()  # noqa: SLF001 - mode has no public way to wait for it
         raise app.crash_reason or WorkerError("Faust stopped by itself")
 
-    async def _watch_lag(self, ends: LogEnds) -> None:
+    async def _watch_log(self, ends: LogEnds, source: Source) -> None:
+        """See how far the log has got, and that it still is the log that is folded."""
         while True:
             with suppress(KafkaError, OSError):
                 self._owner.lags(await ends.ask(list(self._owner.owned)))
+                if differ(source.id, found := await ends.id()):
+                    raise made_anew(self._settings.events_topic, source.id, found)
             await asyncio.sleep(_LAG_SECONDS)
 
     async def _end(
@@ -197,6 +205,17 @@ class Worker:
             task.cancel()
         await asyncio.wait(background, timeout=1)
         log.info("stopped")
+
+    def _changelog(self, number: int, restorer: KafkaRestorer) -> RewritingChangelog:
+        settings = self._settings
+
+        async def is_ours() -> bool | None:
+            owner = await owner_of(settings, settings.events_topic, number)
+            return None if owner is None else owner == client_id(settings)
+
+        return RewritingChangelog(
+            number, lambda: KafkaChangelog(settings, settings.events_topic, number), restorer, is_ours
+        )
 
     def _store(self, number: int) -> LocalStore:
         if self._settings.store == "memory":

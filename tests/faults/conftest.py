@@ -39,6 +39,13 @@ def run(request, cluster, redis, tmp_path, app_id):
 
 
 @pytest.fixture
+def lone_run(request, cluster, redis, tmp_path, app_id):
+    """A case on the three nodes whose topics have one copy each."""
+    with Run(_case(request), cluster.servers, redis, tmp_path, app_id, replication=1) as found:
+        yield found
+
+
+@pytest.fixture
 def small_run(request, kafka, redis, tmp_path, app_id):
     """A case on the one shared node, for CI."""
     with Run(_case(request), kafka, redis, tmp_path, app_id, replication=1) as found:

@@ -68,6 +68,28 @@ def test_no_quorum(run, cluster):
     run.settle(12, patience=80).append()
 
 
+def test_only_copies_away(lone_run, cluster):
+    """The only copies of some changelogs away for half a minute: flushes fail and are written again."""
+    run = lone_run
+    run.begin("one", "two")
+    leaders = {name: cluster.leaders(f"{run.business.app_id}-{name}-changelog") for name in ("cells", "clients")}
+    events = cluster.leaders(run.kafka.events_topic)
+    hit = {
+        node.node_id: [n for n in events if events[n] is not node and any(led[n] is node for led in leaders.values())]
+        for node in cluster.nodes
+        if node is not cluster.controller()
+    }
+    node = next(node for node in cluster.nodes if node.node_id == max(hit, key=lambda number: len(hit[number])))
+    run.notes["partitions_hit"] = len(hit[node.node_id])
+    run.fault("SIGKILL of the only broker that has them")
+    node.kill()
+    run.sleep(33)
+    assert any("writing again what could not be made durable" in worker.output() for worker in run.workers)
+    _back(run, node)
+    run.settle(10).append()
+    assert not run.crashes, "the same process goes on"
+
+
 def test_broker_and_worker_killed(run, cluster):
     """SIGKILL of a broker and a worker together, and both come back."""
     one, _two = run.begin("one", "two")

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from streams.changelog import Commit, Letter, Pair
-from streams.errors import OwnershipLost
+from streams.errors import ChangelogError, OwnershipLost
 from streams.restore import Apply, Bounds, Progress, Restored
 from streams.settings import WorkerSettings
 
@@ -21,6 +21,10 @@ class Broker:
     offsets: dict[int, int] = field(default_factory=dict)
     epochs: dict[int, int] = field(default_factory=dict)
     broken: bool = False
+    failures: int = 0
+    """Writes that will fail, nothing of them stored."""
+    unanswered: int = 0
+    """Writes that will be stored, and fail all the same."""
 
     def table(self, topic: str, partition: int) -> dict[bytes, bytes]:
         """What compaction would leave."""
@@ -48,12 +52,21 @@ class InMemoryChangelog:
     async def write(self, commit: Commit) -> Mapping[str, int]:
         if self._broker.broken or self._epoch != self._broker.epochs.get(self._partition):
             raise OwnershipLost(self._partition)
+        if self._broker.failures:
+            self._broker.failures -= 1
+            raise ChangelogError("no leader")
         settings, records = self._broker.settings, self._broker.records
         for topic, pairs in ((settings.cells_topic, commit.cells), (settings.clients_topic, commit.clients)):
             records.setdefault((topic, self._partition), []).extend(pairs)
         self._broker.letters += commit.letters
         self._broker.offsets[self._partition] = commit.offset
+        if self._broker.unanswered:
+            self._broker.unanswered -= 1
+            raise ChangelogError("nobody answers")
         return {topic: len(records[topic, self._partition]) for topic in (settings.cells_topic, settings.clients_topic)}
+
+    def known(self, positions: Mapping[str, int]) -> None:
+        pass
 
     async def close(self) -> None:
         self.is_closed = True

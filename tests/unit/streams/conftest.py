@@ -4,8 +4,10 @@ import pytest
 
 from streams.local_store import InMemoryStore
 from streams.owner import Owner
+from streams.rewriting import RewritingChangelog
 from streams.sensors import WorkerSensors
 from streams.settings import WorkerSettings
+from streams.topic_id import Source
 from streams.worker import rules
 from tests.support.in_memory import Broker, InMemoryChangelog, InMemoryRestorer
 
@@ -20,17 +22,35 @@ class OwnerHouse:
         self.broker = Broker(self.settings)
         self.failures: list[BaseException] = []
 
-    def owner(self, store=lambda number: InMemoryStore(), set_aside=lambda number: None, **changes) -> Owner:
+    def owner(
+        self,
+        store=lambda number: InMemoryStore(),
+        set_aside=lambda number: None,
+        group=lambda: True,
+        log="a",
+        **changes,
+    ) -> Owner:
+        """`group`: what the group says of whether this owner has the partition; `log`: the id of the source topic."""
         settings = self.settings.model_copy(update=changes)
+        restorer = InMemoryRestorer(self.broker)
+
+        async def is_ours():
+            return group()
+
+        def changelog(number):
+            return RewritingChangelog(
+                number, lambda: InMemoryChangelog(self.broker, number), restorer, is_ours, wait=0.01
+            )
+
         return Owner(
             settings,
             rules(settings),
             WorkerSensors("w"),
-            partitions=1,
-            changelogs=lambda number: InMemoryChangelog(self.broker, number),
+            source=Source(1, log),
+            changelogs=changelog,
             stores=store,
             set_aside=set_aside,
-            restorer=InMemoryRestorer(self.broker),
+            restorer=restorer,
             on_failure=self.failures.append,
         )
 

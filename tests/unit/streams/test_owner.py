@@ -3,10 +3,13 @@
 import asyncio
 from types import SimpleNamespace
 
+import msgspec
 import pytest
 
 from streams.errors import OwnershipLost, StateError, WorkerError
 from streams.local_store import InMemoryStore, RocksStore, set_aside
+from streams.own import VERSION, Own
+from streams.partition import PARTITION_KEY
 
 
 def meeting(offset, meeting_id=None, client="c-1", **changes):
@@ -168,6 +171,44 @@ async def test_a_log_that_is_not_the_one_that_was_folded(unit, begin, end, words
     unit.broker.source_begin, unit.broker.source_end = begin, end
     with pytest.raises(WorkerError, match=words):
         await unit.owner().open([0])
+
+
+async def test_a_topic_made_anew_with_as_many_records(unit):
+    """The topic's id is kept with the state: another one stops the worker, though the offsets would fit."""
+    first = unit.owner(log="")
+    await first.open([0])
+    await first.fold([meeting(0), meeting(1)])
+    await first.close([0])
+    second = unit.owner(log="a")
+    assert await second.open([0]) == {0: 2}, "state of before ids were kept is taken over"
+    await second.fold([meeting(2)])
+    await second.close([0])
+    unknown = unit.owner(log="")
+    assert await unknown.open([0]) == {0: 3}, "brokers that know no ids"
+    await unknown.close([0])
+    with pytest.raises(WorkerError, match=r"was deleted and made anew \(its id was a and is b\).*SALES_APP_ID"):
+        await unit.owner(log="b").open([0])
+    again = unit.owner(log="a")
+    assert await again.open([0]) == {0: 3}
+
+
+@pytest.mark.parametrize("version", [VERSION - 1, VERSION + 1])
+async def test_another_version_is_counted_again(unit, version):
+    """State of the release before or of one to come is taken out of the changelog, and the log folded anew."""
+    first = unit.owner()
+    await first.open([0])
+    await first.fold([meeting(0), meeting(1)])
+    whole = held(first)
+    await first.close([0])
+    clients = unit.broker.records["unit-clients-changelog", 0]
+    (own,) = [value for key, value in clients if key == PARTITION_KEY][-1:]
+    later = msgspec.structs.replace(msgspec.msgpack.decode(own, type=Own), version=version)
+    clients.append((PARTITION_KEY, msgspec.msgpack.encode(later)))
+    second = unit.owner()
+    assert await second.open([0]) == {0: 0}
+    assert second.owned[0].is_rebuilt
+    await second.fold([meeting(0), meeting(1)])
+    assert held(second) == whole
 
 
 async def test_dropped_when_not_owned(unit):

@@ -1,0 +1,41 @@
+"""Who the consumer group says owns a partition now: asked of the broker, since a frozen worker knows only the past."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import structlog
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment
+from aiokafka.errors import KafkaError
+
+from streams.settings import WorkerSettings
+
+log = structlog.get_logger(__name__)
+
+_STABLE = "Stable"
+
+
+async def owner_of(settings: WorkerSettings, topic: str, partition: int) -> str | None:
+    """The client id of the member that owns a partition; None while nobody can tell: ask again."""
+    admin = AIOKafkaAdminClient(**settings.client_options(), client_id=f"sales-pulse-{settings.worker_id}-group")
+    try:
+        await admin.start()
+        (response,) = await admin.describe_consumer_groups([settings.app_id])
+        (group,) = response.groups
+    except (KafkaError, OSError) as error:
+        log.warning("the group cannot be asked", partition=partition, problem=f"{type(error).__name__} {error}")
+        return None
+    finally:
+        await admin.close()
+    code, _, state, _, _, members, *_ = group
+    if code or state != _STABLE:
+        return None
+    return _owner(members, topic, partition)
+
+
+def _owner(members: Iterable[Any], topic: str, partition: int) -> str:
+    for _, client, _, _, assignment, *_ in members:
+        for name, numbers in ConsumerProtocolMemberAssignment.decode(assignment).assignment:
+            if name == topic and partition in numbers:
+                return str(client)
+    return ""

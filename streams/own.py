@@ -1,0 +1,37 @@
+"""The partition's own record among its clients: how far the log is folded, by which rules, and of which log."""
+
+import msgspec
+
+from streams.errors import RulesChanged, StateError
+
+VERSION = 3
+"""Of the encoded state. A worker that restores another version says so and counts the log again."""
+
+
+class Own(msgspec.Struct, array_like=True, frozen=True):
+    """`fence`: offset of the last record folded; `time`: partition time (us); `log`: the topic's id, "" if unknown."""
+
+    version: int
+    rules: str
+    fence: int
+    time: int
+    log: str = ""
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(Own).decode
+
+
+def write_own(rules: str, fence: int, time: int, log: str) -> bytes:
+    """The record as it is stored."""
+    return _encode(Own(VERSION, rules, fence, time, log))
+
+
+def read_own(value: bytes, rules: str) -> Own:
+    """The inverse. Raises MsgspecError, StateError for another version, RulesChanged."""
+    own = _decode(value)
+    if own.version != VERSION:
+        raise StateError(f"the state has version {own.version}, this worker reads version {VERSION}")
+    if own.rules != rules:
+        raise RulesChanged(own.rules, rules)
+    return own

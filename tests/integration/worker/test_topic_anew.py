@@ -1,0 +1,34 @@
+"""A topic that was deleted and made anew is noticed, by a worker that runs and by one that starts."""
+
+import pytest
+from aiokafka.admin import AIOKafkaAdminClient
+
+from producers.topics import ensure
+from tests.support.workers import floor, until
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
+
+
+async def test_made_anew_with_more_records(house):
+    """Its offsets would fit, so only its id tells: the worker ends and says what to do, and so does the next one."""
+    one = house.worker("one")
+    await until(lambda: one.owned() == {0, 1, 2}, 60, "all partitions owned")
+    await house.publish(floor(300))
+    assert (await house.verdict()).is_equal
+    admin = AIOKafkaAdminClient(bootstrap_servers=house.kafka_servers)
+    await admin.start()
+    try:
+        await admin.delete_topics([house.kafka.events_topic])
+    finally:
+        await admin.close()
+    await ensure(house.kafka)
+    await house.publish(floor(3_000, seed=2))
+    assert one.wait(30) == 1
+    again = house.worker("two")
+    assert again.wait(30) == 1
+    for worker in (one, again):
+        last = worker.log.splitlines()[-1]
+        assert "was deleted and made anew" in last
+        assert "SALES_APP_ID" in last
+    fresh = house.worker("three", SALES_APP_ID=f"{house.app_id}-b")
+    await until(lambda: fresh.owned() == {0, 1, 2}, 60, "a new application counts it")
