@@ -103,7 +103,7 @@ class KafkaChangelog:
             request_timeout_ms=_REQUEST_SECONDS * 1000,
             max_batch_size=BATCH_BYTES,
             max_request_size=2 * BATCH_BYTES,
-            compression_type="lz4",
+            compression_type="snappy",
         )
         try:
             await producer.start()

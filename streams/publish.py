@@ -25,7 +25,8 @@ log = structlog.get_logger(__name__)
 HEARTBEAT_SECONDS = 1.0
 _SHARE = 9.0
 """Times the cost of a round that passes until the next one: the view takes a tenth of the worker at most."""
-_SLOWEST_SECONDS = 0.7
+_SLOWEST_SECONDS = 2.0
+"""Reached in a backlog only, where nobody waits for a single event, and a part shown later is a part shown once."""
 _CHUNK_PARTS = 2_000
 _RETRY_SECONDS = 1.0
 _REFRESH_SECONDS = 12 * 3600.0
@@ -152,7 +153,7 @@ class Publisher:
         return self._put(one, ViewUpdate(update.fence, update.time, gone, None), hashes)
 
     def _put(self, one: Owned, update: ViewUpdate, hashes: dict[str, dict[bytes, bytes]]) -> int:
-        parts = 0
+        parts, fence = 0, fenced(update.fence, b"")
         leftover = self._leftover.get(one, {})
         for (kind, bucket), fields in update.cells.items():
             leftover.get((kind, bucket), set()).difference_update(fields)
@@ -164,15 +165,12 @@ class Publisher:
                 self._buckets.add(key)
             empty = b"" if gone else _EMPTY
             hashes.setdefault(key, {}).update(
-                {
-                    field: fenced(update.fence, empty if payload is None else payload)
-                    for field, payload in fields.items()
-                }
+                {field: fence + (empty if payload is None else payload) for field, payload in fields.items()}
             )
             parts += len(fields)
         if update.waiting is not None:
             number = str(one.partition.number).encode()
-            hashes.setdefault(self._keys.waiting, {})[number] = fenced(update.fence, encode_waiting(update.waiting))
+            hashes.setdefault(self._keys.waiting, {})[number] = fence + encode_waiting(update.waiting)
         return parts
 
     def _is_past(self, kind: str, bucket: int, time_us: int) -> bool:
