@@ -4,8 +4,10 @@ import msgspec
 
 from streams.errors import RulesChanged, StateError
 
-VERSION = 3
-"""Of the encoded state. A worker that restores another version says so and counts the log again."""
+VERSION = 2
+"""Of the encoded state. A worker that restores a version it cannot read says so and counts the log again."""
+_READABLE = (1, VERSION)
+"""Version 1 did not know which log it had folded, and spelled measures at length, which cells still read."""
 
 
 class Own(msgspec.Struct, array_like=True, frozen=True):
@@ -28,10 +30,10 @@ def write_own(rules: str, fence: int, time: int, log: str) -> bytes:
 
 
 def read_own(value: bytes, rules: str) -> Own:
-    """The inverse. Raises MsgspecError, StateError for another version, RulesChanged."""
+    """The inverse. Raises MsgspecError, StateError for a version of the future, RulesChanged."""
     own = _decode(value)
-    if own.version != VERSION:
-        raise StateError(f"the state has version {own.version}, this worker reads version {VERSION}")
+    if own.version not in _READABLE:
+        raise StateError(f"the state has version {own.version}, this worker reads versions up to {VERSION}")
     if own.rules != rules:
         raise RulesChanged(own.rules, rules)
     return own

@@ -53,14 +53,24 @@ class Rules:
         """Working time of a team between two moments, us."""
         if end <= start:
             return 0
-        hour = start // HOUR
-        if end // HOUR == hour:
-            worked = self._worked.get((team, hour))
-            if worked is None:
-                worked = self._learn(team, hour)
-            if worked in {0, HOUR}:
-                return end - start if worked else 0
-        return self._exact(start, end, team)
+        first, last = start // HOUR, end // HOUR
+        if last - first > 1:
+            return self._exact(start, end, team)
+        before = self._whole(team, first)
+        if last == first:
+            return self._exact(start, end, team) if before is None else end - start if before else 0
+        after = self._whole(team, last)
+        if before is None or after is None:
+            return self._exact(start, end, team)
+        border = last * HOUR
+        return (border - start if before else 0) + (end - border if after else 0)
+
+    def _whole(self, team: str, hour: int) -> bool | None:
+        """Whether all of an hour (UTC) is working time, or none of it; None for some."""
+        worked = self._worked.get((team, hour))
+        if worked is None:
+            worked = self._learn(team, hour)
+        return None if 0 < worked < HOUR else bool(worked)
 
     def _learn(self, team: str, hour: int) -> int:
         """How much of an hour (UTC) is working time."""
