@@ -54,8 +54,10 @@ install() {
   say "Installing what $lock pins into $venv …"
   rm -f $venv/.installed
   as_uv_settings
+  # Where Python may not write bytecode, each of a dozen processes would compile all it imports.
   if ! { pip_install --require-hashes -r deploy/requirements/uv.txt &&
-    $venv/bin/uv pip install -q --python $venv/bin/python --require-hashes -r "$lock"; }; then
+    $venv/bin/uv pip install -q ${PYTHONDONTWRITEBYTECODE:+--compile-bytecode} --python $venv/bin/python \
+      --require-hashes -r "$lock"; }; then
     say "uv cannot install here; going on with pip, which takes longer."
     pip_install --require-hashes -r "$lock" || die "The packages could not be installed (see above)."
   fi
