@@ -99,7 +99,7 @@ function drawTile(node, tile, byId, flash) {
   if (!tile.still) facts.push(main ? trendOf(main) : [word("before"), "–", ""]);
   for (const extra of tile.more) {
     const found = pick(byId, extra);
-    facts.push([word(extra.name), found ? show(found.current, unitOf(found.record)) : "–", ""]);
+    facts.push([extra.name ? word(extra.name) : found ? title(found.record).toLowerCase() : "", found ? show(found.current, unitOf(found.record)) : "–", ""]);
   }
   for (let i = 0; i < FACTS; i++) {
     const [label, number, is] = facts[i] ?? ["", "", ""], cell = more.children[i];
