@@ -100,7 +100,8 @@ def test_the_path_of_a_newcomer(tmp_path):
     began = time.monotonic()
     subprocess.run(["git", "apply", "-"], cwd=clone, input=block("diff", "RATING_TOP"), text=True, check=True)
     path = {**os.environ, "PATH": f"{clone}/.venv/bin:{os.environ['PATH']}"}
-    subprocess.run(["sales-pulse", "generate"], cwd=clone, env=path, check=True)
+    made = subprocess.run(["sales-pulse", "generate"], cwd=clone, env=path, capture_output=True, text=True)  # noqa: PLW1510
+    assert made.returncode == 0, made.stderr
     again = Stack(clone)
     try:
         again.until(lambda: again.number("sales_rating_top:ratio") is not None, 300, "own number")
