@@ -39,7 +39,7 @@ export function show(value, unit) {
   if (value === null || value === undefined || !Number.isFinite(value)) return NONE;
   const big = Math.abs(value) >= 1e5;
   switch (unit) {
-    case "currency": return number(value, { style: "currency", currency, currencyDisplay: "narrowSymbol", notation: big ? "compact" : "standard", maximumFractionDigits: big ? 1 : 0 });
+    case "currency": return number(value, { style: "currency", currency, currencyDisplay: "narrowSymbol", ...(big ? { notation: "compact", maximumSignificantDigits: 3 } : { maximumFractionDigits: 0 }) });
     case "percentunit": return number(value, { style: "percent", maximumFractionDigits: Math.abs(value) < 1 ? 1 : 0 });
     case "growth": return signed(value);
     case "s": return duration(value);
