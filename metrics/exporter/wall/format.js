@@ -53,7 +53,8 @@ const signed = (value) => number(value, { style: "percent", signDisplay: "except
 /** A change as a share with its sign; beyond tenfold the digits say nothing. */
 export function change(value) {
   if (value === null || value === undefined || !Number.isFinite(value)) return NONE;
-  return value > MOST_PERCENT ? `>${signed(MOST_PERCENT)}` : signed(value);
+  if (Math.abs(value) > MOST_PERCENT) return value > 0 ? `>${signed(MOST_PERCENT)}` : `<${signed(-MOST_PERCENT)}`;
+  return signed(value);
 }
 
 export const arrow = (value) => (value > 0.0005 ? "▲" : value < -0.0005 ? "▼" : "■");
