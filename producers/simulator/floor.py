@@ -106,10 +106,15 @@ class Floor:
                     yield line
             number += 1
 
+    def short_lines(self, start_us: int, end_us: int) -> Iterator[Line]:
+        """Yield the lines of all calls and chats that may last until `start_us` and begin by `end_us`, in no order."""
+        for number in range((start_us - _SHORT_STORIES) // self.slice, end_us // self.slice + 1):
+            yield from self._short(number).lines
+
     def _tell(self, number: int, *, short: bool) -> None:
         """Begin all stories of one slice and file their lines by the slice that they are published in."""
         begin = number * self.slice
-        share = self.rhythm.share(begin) * self.slice / HOUR * self.setup.managers * self.setup.volume
+        share = self._share(begin)
         script = self._script(number, "long")
         for at in moments(script.rng, share * DEALS_PER_DAY, begin, self.slice):
             tell_deal(script, at, self.setup.currency)
@@ -119,12 +124,21 @@ class Floor:
             tell_costs(script, begin, self.setup.currency, self.setup.volume)
         self._file(script.lines, begin)
         if short:
-            script = self._script(number, "short")
-            for at in moments(script.rng, share * CALLS_PER_DAY, begin, self.slice):
-                tell_call(script, at)
-            for at in moments(script.rng, share * CHATS_PER_DAY, begin, self.slice):
-                tell_chat(script, at)
-            self._file(script.lines, begin)
+            self._file(self._short(number).lines, begin)
+
+    def _short(self, number: int) -> Script:
+        """Tell the calls and chats of one slice."""
+        begin, script = number * self.slice, self._script(number, "short")
+        share = self._share(begin)
+        for at in moments(script.rng, share * CALLS_PER_DAY, begin, self.slice):
+            tell_call(script, at)
+        for at in moments(script.rng, share * CHATS_PER_DAY, begin, self.slice):
+            tell_chat(script, at)
+        return script
+
+    def _share(self, begin: int) -> float:
+        """Return how much of an average manager's day happens in a slice, times managers."""
+        return self.rhythm.share(begin) * self.slice / HOUR * self.setup.managers * self.setup.volume
 
     def _script(self, number: int, kind: str) -> Script:
         setup = self.setup

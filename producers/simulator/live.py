@@ -6,16 +6,17 @@ pipeline moves, their count does not), and chats carry what messengers send all 
 """
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from heapq import merge
 from random import Random
+from typing import NamedTuple
 
 from producers.simulator.calls import tell_call
 from producers.simulator.chats import tell_chat
 from producers.simulator.deals import STEP
 from producers.simulator.floor import EVENTS_PER_DAY, Event, Floor, Setup, moments
-from producers.simulator.rhythm import DAY, MINUTE, SECOND
+from producers.simulator.rhythm import DAY, HOUR, MINUTE, SECOND
 from producers.simulator.script import HORIZON, Line, Script
 
 _CALLS, _CHATS = 0.0018, 0.002
@@ -23,22 +24,36 @@ _CALLS, _CHATS = 0.0018, 0.002
 _EVENTS_A_CALL, _EVENTS_A_CHAT = 2.8, 6.5
 _EDIT_EVERY = 300.0
 """No open deal is edited more often than every so many seconds, on average."""
+_LATEST = 2 * DAY + HOUR
+"""No call or chat tells anything later than this after it began."""
+
+
+class Stretch(NamedTuple):
+    """A time (us) in which an earlier run made `rate` events a second."""
+
+    since_us: int
+    until_us: int
+    rate: float
 
 
 class LiveFloor:
-    """A floor that makes `rate` events a second from `live_us` on, and what it naturally does before that."""
+    """A floor that makes `rate` events a second from `live_us` on, and what it naturally does before that.
 
-    def __init__(self, setup: Setup, rate: float, live_us: int) -> None:
+    `lived` are the live times of earlier runs: who called or wrote then is answered now, and waits no longer.
+    """
+
+    def __init__(self, setup: Setup, rate: float, live_us: int, lived: Sequence[Stretch] = ()) -> None:
         self.floor = Floor(setup, watch=self._see)
         self._rate = rate
         self._live_us = live_us
+        self._lived = lived
         self._open: dict[str, tuple[Line, int]] = {}
         self._chats: deque[tuple[str, str]] = deque(maxlen=64)
 
     def events(self, start_us: int, end_us: int | None = None) -> Iterator[tuple[int, Event]]:
         """Yield (moment of publishing in us, event) from `start_us` on; for ever without `end_us`."""
         base = self.floor.lines(start_us, end_us)
-        extra = self._extra(max(start_us, self._live_us), end_us)
+        extra = self._extra(start_us, end_us)
         for line in merge(base, extra, key=lambda line: line[:2]):
             yield line.publish_us, self.floor.event(line)
 
@@ -58,12 +73,30 @@ class LiveFloor:
         elif line.type == "sales.chat.message.v1":
             self._chats.append((line.data["chat_id"], line.data["client_id"]))
 
+    def left_open(self, until_us: int) -> Iterator[tuple[int, Event]]:
+        """Yield the rest of all calls and chats begun before `until_us`, for a floor that does not go on."""
+        rest: list[Line] = []
+        begun_later: set[str] = set()
+        for line in [*self.floor.short_lines(until_us, until_us), *self._unfinished(until_us)]:
+            if line.publish_us >= until_us:
+                contact = line.data.get("call_id") or line.data.get("chat_id") or line.data["contact_id"]
+                if line.id in (f"{contact}-s", f"{contact}-1"):
+                    begun_later.add(contact)
+                if contact not in begun_later:
+                    rest.append(line)
+        for line in sorted(rest, key=lambda line: line[:2]):
+            yield line.publish_us, self.floor.event(line)
+
     def _extra(self, start_us: int, end_us: int | None) -> Iterator[Line]:
-        pending: list[Line] = []
-        minute = start_us // MINUTE
+        pending = self._unfinished(start_us)
+        live = max(start_us, self._live_us)
+        # The minute in which an earlier run stopped was told whole by it.
+        first = max([live // MINUTE, *(until // MINUTE + 1 for _, until, _ in self._lived)])
+        minute = start_us // MINUTE if pending else first
         while end_us is None or minute * MINUTE < end_us:
             begin = minute * MINUTE
-            pending += [line for line in self._minute(begin) if line.publish_us >= start_us]
+            if minute >= first:
+                pending += [line for line in self._minute(begin) if line.publish_us >= live]
             pending.sort(key=lambda line: line[:2])
             due = [line for line in pending if line.publish_us < begin + MINUTE]
             del pending[: len(due)]
@@ -72,30 +105,45 @@ class LiveFloor:
                     yield line
             minute += 1
 
+    def _unfinished(self, start_us: int) -> list[Line]:
+        """Return what the calls and chats of earlier runs still have to tell, from `start_us` on."""
+        minutes = {
+            minute: rate
+            for since, until, rate in self._lived
+            for minute in range(max(since, start_us - _LATEST) // MINUTE, until // MINUTE + 1)
+        }
+        told = (self._stories(minute * MINUTE, rate)[0].lines for minute, rate in minutes.items())
+        return [line for lines in told for line in lines if line.publish_us >= start_us]
+
     def _minute(self, begin: int) -> list[Line]:
         """Tell one minute: calls and chats first, then edits, and notices for the rest."""
+        script, rest = self._stories(begin, self._rate)
+        written = (line.data for line in script.lines if line.type == "sales.chat.message.v1")
+        self._chats.extend(dict.fromkeys((data["chat_id"], data["client_id"]) for data in written))
+        edits = min(rest * 0.3, len(self._open) * 60 / _EDIT_EVERY)
+        self._edit(script, moments(script.rng, edits, begin, MINUTE))
+        self._notice(script, moments(script.rng, rest - edits, begin, MINUTE))
+        return script.lines
+
+    def _stories(self, begin: int, rate: float) -> tuple[Script, float]:
+        """Tell the calls and chats of one minute, which follow from its seed alone; and how many events are left."""
         setup, floor = self.floor.setup, self.floor
         share = floor.rhythm.share(begin)
         tempo = min(1.5, share * 24)
         natural = share * setup.managers * setup.volume * EVENTS_PER_DAY / 60
-        budget = self._rate * 60 * (1.0 if setup.always_open else min(1.0, tempo)) - natural
-        if budget <= 0:
-            return []
+        budget = rate * 60 * (1.0 if setup.always_open else min(1.0, tempo)) - natural
         rng = Random(f"{setup.seed}:live:{begin // MINUTE}")  # noqa: S311  # a seed, not a secret
-        clients = max(20, 12 * setup.managers)
         tag = f"{setup.seed}v{begin // MINUTE:x}"
-        script = Script(rng, floor.staff, floor.rhythm, tag, clients=clients)
+        script = Script(rng, floor.staff, floor.rhythm, tag, clients=max(20, 12 * setup.managers))
+        if budget <= 0:
+            return script, 0.0
         wanted = 60 * setup.managers * tempo * (_CALLS * _EVENTS_A_CALL + _CHATS * _EVENTS_A_CHAT)
         part = min(1.0, budget / wanted)
         for at in moments(rng, 60 * setup.managers * tempo * _CALLS * part, begin, MINUTE):
             tell_call(script, at)
         for at in moments(rng, 60 * setup.managers * tempo * _CHATS * part, begin, MINUTE):
-            self._chats.append(tell_chat(script, at))
-        rest = budget - wanted * part
-        edits = min(rest * 0.3, len(self._open) * 60 / _EDIT_EVERY)
-        self._edit(script, moments(rng, edits, begin, MINUTE))
-        self._notice(script, moments(rng, rest - edits, begin, MINUTE))
-        return script.lines
+            tell_chat(script, at)
+        return script, budget - wanted * part
 
     def _edit(self, script: Script, moments_: list[int]) -> None:
         """Change the amount of open deals a little, as people do while they negotiate."""

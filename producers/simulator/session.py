@@ -11,20 +11,25 @@ from typing import Literal
 import msgspec
 
 from producers.simulator.floor import Event, Floor, Setup
-from producers.simulator.live import LiveFloor, load_floor
+from producers.simulator.live import LiveFloor, Stretch, load_floor
 from producers.simulator.plans import reference
-from producers.simulator.rhythm import HOUR
+from producers.simulator.rhythm import DAY, HOUR
 from producers.simulator.run import Pace, run
 from producers.simulator.sinks import Sink
 from producers.simulator.state import State, load, save
 
 Profile = Literal["wall", "load"]
 _SAVE_EVERY = 1.0
+_REMEMBERED = 3 * DAY
+"""No call or chat lasts longer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to send: moments in us; `end_us` None goes on for ever; `live_us` is when `rate` begins to hold."""
+    """What to send: moments in us; `end_us` None goes on for ever; `live_us` is when `rate` begins to hold.
+
+    `lived`: live times of earlier runs; `before`: another floor that sent to the same receiver, as it stopped.
+    """
 
     setup: Setup
     start_us: int
@@ -33,15 +38,26 @@ class Plan:
     rate: float
     profile: Profile = "wall"
     with_reference: bool = True
+    lived: tuple[Stretch, ...] = ()
+    before: State | None = None
 
 
 def resumed(plan: Plan, state_file: Path | None, receiver: str) -> tuple[Plan, State]:
     """Return the plan from where an earlier run of the same floor to the same receiver stopped, and its state."""
     identity = msgspec.json.encode([asdict(plan.setup), receiver]).decode()
-    state = load(state_file, identity)
-    if state is None:
-        return plan, State(identity, plan.start_us, plan.live_us, plan.start_us)
-    return replace(plan, start_us=max(plan.start_us, state.until_us)), state
+    state = load(state_file)
+    if state is None or state.setup != identity:
+        fresh = State(identity, plan.start_us, plan.live_us, plan.start_us)
+        same_receiver = state is not None and msgspec.json.decode(state.setup)[1] == receiver
+        return (replace(plan, before=state) if same_receiver else plan), fresh
+    lived = tuple(stretch for stretch in state.lived if stretch.until_us > state.until_us - _REMEMBERED)
+    return replace(plan, start_us=max(plan.start_us, state.until_us), lived=lived), state
+
+
+def left_open(before: State) -> Iterator[tuple[int, Event]]:
+    """Yield what a floor that does not go on still has to tell, so that none of its clients waits for ever."""
+    setup = msgspec.convert(msgspec.json.decode(before.setup)[0], Setup)
+    return LiveFloor(setup, 0.0, before.until_us, before.lived).left_open(before.until_us)
 
 
 def stream(plan: Plan) -> Iterator[tuple[int, Event]]:
@@ -50,7 +66,8 @@ def stream(plan: Plan) -> Iterator[tuple[int, Event]]:
     `wall` adds to a natural floor what keeps its totals believable; `load` adds the full mix, for measuring.
     """
     if plan.profile == "wall":
-        return LiveFloor(plan.setup, plan.rate, plan.live_us).events(plan.start_us, plan.end_us)
+        floor = LiveFloor(plan.setup, plan.rate, plan.live_us, plan.lived).events(plan.start_us, plan.end_us)
+        return merge(floor, left_open(plan.before), key=lambda pair: pair[0]) if plan.before else floor
     begin = max(plan.start_us, plan.live_us)
     busy = load_floor(plan.setup, plan.rate).events(begin, plan.end_us)
     if begin >= (plan.end_us or begin + 1) or plan.start_us >= begin:
@@ -85,7 +102,8 @@ async def simulate(
 
     def note(count: int, moment: int) -> None:
         nonlocal state, saved
-        state = msgspec.structs.replace(state, until_us=moment)
+        lived = (*plan.lived, Stretch(plan.live_us, moment, plan.rate)) if moment > plan.live_us else plan.lived
+        state = msgspec.structs.replace(state, until_us=moment, lived=lived)
         if monotonic() - saved > _SAVE_EVERY:
             save(state_file, state)
             saved = monotonic()

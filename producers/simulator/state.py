@@ -4,25 +4,27 @@ from pathlib import Path
 
 import msgspec
 
+from producers.simulator.live import Stretch
+
 
 class State(msgspec.Struct, frozen=True):
-    """`setup` says whose state it is. Times in us: floor's begin, when plans were made, sent up to."""
+    """`setup` says whose state it is. Times in us: floor begun, plans made, sent up to, and when it was live."""
 
     setup: str
     began_us: int
     anchor_us: int
     until_us: int
+    lived: tuple[Stretch, ...] = ()
 
 
-def load(path: Path | None, setup: str) -> State | None:
-    """Return the state of the same setup; None when there is none, or it cannot be read (then all is sent again)."""
+def load(path: Path | None) -> State | None:
+    """Return the state that was saved; None when there is none, or it cannot be read (then all is sent again)."""
     if path is None or not path.exists():
         return None
     try:
-        state = msgspec.json.decode(path.read_bytes(), type=State)
+        return msgspec.json.decode(path.read_bytes(), type=State)
     except msgspec.DecodeError:
         return None
-    return state if state.setup == setup else None
 
 
 def save(path: Path | None, state: State) -> None:

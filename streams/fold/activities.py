@@ -1,7 +1,7 @@
 """Meetings and ratings: entities that count once, as their latest version says."""
 
 from metrics import measure
-from metrics.catalogue.activities import MEETINGS, RATING_COUNT, RATING_SUM
+from metrics.catalogue import activities as counted
 from producers.events.wire import MeetingHeld, RatingGiven
 from streams.fold.context import Client, Context, known
 from streams.fold.state import DUPLICATE, FOLDED, STALE, Meeting, Outcome, Rating, decoder, encode
@@ -22,8 +22,8 @@ def met(client: Client, event: MeetingHeld, at: int, out: Context) -> Outcome:
         mine, held = (new.sequence, at, new.id), (old.sequence, old.time, old.id)
         if mine <= held:
             return DUPLICATE if mine == held else STALE
-        out.add(old.time, old.manager, old.team, (_meeting,), -1)
-    out.add(at, new.manager, new.team, (_meeting,), 1)
+        out.add(old.time, old.manager, old.team, (_sum_of, counted.MEETINGS.code), -1)
+    out.add(at, new.manager, new.team, (_sum_of, counted.MEETINGS.code), 1)
     client.put(name, encode(new))
     return FOLDED
 
@@ -45,17 +45,9 @@ def rated(client: Client, event: RatingGiven, at: int, out: Context) -> Outcome:
 
 
 def _count(rating: Rating, out: Context, n: int) -> None:
-    out.add(rating.time, rating.manager, rating.team, (_rating,), n)
-    out.add(rating.time, rating.manager, rating.team, (_score,), n * rating.score)
+    out.add(rating.time, rating.manager, rating.team, (_sum_of, counted.RATING_COUNT.code), n)
+    out.add(rating.time, rating.manager, rating.team, (_sum_of, counted.RATING_SUM.code), n * rating.score)
 
 
-def _meeting() -> tuple[str, ...]:
-    return (measure.key(MEETINGS.code),)
-
-
-def _rating() -> tuple[str, ...]:
-    return (measure.key(RATING_COUNT.code),)
-
-
-def _score() -> tuple[str, ...]:
-    return (measure.key(RATING_SUM.code),)
+def _sum_of(code: str) -> tuple[str, ...]:
+    return (measure.key(code),)

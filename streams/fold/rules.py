@@ -6,6 +6,7 @@ from datetime import tzinfo
 from hashlib import sha256
 
 from metrics.calendar import Calendar
+from metrics.catalogue import CELL_FAMILIES
 from metrics.catalogue.activities import RESPONSE_BOUNDS
 from metrics.catalogue.deals import DURATION_BOUNDS
 from metrics.family import SECOND
@@ -45,6 +46,8 @@ class Rules:
                 self.ready_probability,
                 _RESPONSE_BOUNDS,
                 _DURATION_BOUNDS,
+                # A family that is new in the catalogue is counted from the start of the log, not from today on.
+                sorted(family.code for family in CELL_FAMILIES),
             )
         )
         return sha256(text.encode()).hexdigest()[:32]

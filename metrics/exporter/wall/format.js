@@ -39,7 +39,7 @@ export function show(value, unit) {
   if (value === null || value === undefined || !Number.isFinite(value)) return NONE;
   const big = Math.abs(value) >= 1e5;
   switch (unit) {
-    case "currency": return number(value, { style: "currency", currency, currencyDisplay: "narrowSymbol", notation: big ? "compact" : "standard", maximumFractionDigits: big ? 1 : 0 });
+    case "currency": return number(value, { style: "currency", currency, currencyDisplay: "narrowSymbol", ...(big ? { notation: "compact", maximumSignificantDigits: 3 } : { maximumFractionDigits: 0 }) });
     case "percentunit": return number(value, { style: "percent", maximumFractionDigits: Math.abs(value) < 1 ? 1 : 0 });
     case "growth": return signed(value);
     case "s": return duration(value);
@@ -53,7 +53,8 @@ const signed = (value) => number(value, { style: "percent", signDisplay: "except
 /** A change as a share with its sign; beyond tenfold the digits say nothing. */
 export function change(value) {
   if (value === null || value === undefined || !Number.isFinite(value)) return NONE;
-  return value > MOST_PERCENT ? `>${signed(MOST_PERCENT)}` : signed(value);
+  if (Math.abs(value) > MOST_PERCENT) return value > 0 ? `>${signed(MOST_PERCENT)}` : `<${signed(-MOST_PERCENT)}`;
+  return signed(value);
 }
 
 export const arrow = (value) => (value > 0.0005 ? "▲" : value < -0.0005 ? "▼" : "■");

@@ -104,6 +104,7 @@ export function drawPlan(root, live) {
 export function drawLeaders(root, live, board) {
   const level = board === "teams" && live.teams?.length ? "team" : "manager";
   const rows = level === "team" ? live.teams : live.leaders;
+  root.dataset.trends = rows.some((leader) => leader.trend != null) ? "1" : "0";
   fill(root.querySelector("ol"), rows, word(live.problem ? "nothing" : "nosales"), '<i></i><a class="name"></a><b></b><span class="trend"></span>', (row, leader, index) => {
     text(row.children[0], String(index + 1));
     link(row.children[1], level, leader.id, named(leader));

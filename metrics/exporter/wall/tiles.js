@@ -56,7 +56,9 @@ export function nameOf(tile, record) {
 
 /** [label, change, good or bad] against the period before. Of a loss there is no share: only better or worse. */
 function trendOf(main) {
-  const { record, current, previous, trend } = main, before = `${word("before")} ${show(previous, unitOf(record))}`;
+  const { record, current, previous, trend } = main;
+  if (previous == null) return ["", "", ""];
+  const before = `${word("before")} ${show(previous, unitOf(record))}`;
   if (trend == null || current == null) return [before, "–", ""];
   const difference = previous < 0 ? current - previous : trend;
   return [before, previous < 0 ? arrow(difference) : `${arrow(trend)} ${change(trend)}`, judge(difference, record.better)];
@@ -96,10 +98,10 @@ function drawTile(node, tile, byId, flash) {
   if (text(value, shown) && flash) light(node);
   value.dataset.is = record && unitOf(record) === "growth" ? judge(main.current, record.better) : "";
   const facts = [];
-  if (!tile.still) facts.push(main ? trendOf(main) : [word("before"), "–", ""]);
+  if (!tile.still) facts.push(main ? trendOf(main) : ["", "", ""]);
   for (const extra of tile.more) {
     const found = pick(byId, extra);
-    facts.push([word(extra.name), found ? show(found.current, unitOf(found.record)) : "–", ""]);
+    facts.push([extra.name ? word(extra.name) : found ? title(found.record).toLowerCase() : "", found ? show(found.current, unitOf(found.record)) : "–", ""]);
   }
   for (let i = 0; i < FACTS; i++) {
     const [label, number, is] = facts[i] ?? ["", "", ""], cell = more.children[i];
@@ -107,7 +109,10 @@ function drawTile(node, tile, byId, flash) {
     text(cell.children[1], number);
     cell.dataset.is = is;
   }
-  const label = [`${name.textContent}: ${shown}`, ...facts.filter((fact) => fact[1] !== "–").map(([a, b]) => `${a} ${b}`)].join(", ");
+  // All facts of a tile in one size: that of the longest.
+  more.style.setProperty("--label", Math.max(...facts.map((fact) => fact[0].length), 1));
+  more.style.setProperty("--number", Math.max(...facts.map((fact) => fact[1].length), 1));
+  const label = [`${name.textContent}: ${shown}`, ...facts.filter((fact) => fact[1] !== "–" && fact[1] !== "").map(([a, b]) => `${a} ${b}`)].join(", ");
   if (node.getAttribute("aria-label") !== label) node.setAttribute("aria-label", label);
   const tip = record ? `${record.help}\n${word("explain")}` : "";
   if (node.title !== tip) node.title = tip;

@@ -1,5 +1,6 @@
 """The floor follows from its seed alone, whoever asks for which part of it."""
 
+from dataclasses import replace
 from itertools import islice, pairwise
 
 import msgspec
@@ -8,12 +9,15 @@ import pytest
 from producers.events.intake import check_clock, check_key
 from producers.events.wire import decode, decode_reference
 from producers.simulator.floor import Floor, Setup, key_of
-from producers.simulator.live import LiveFloor, load_floor
+from producers.simulator.live import LiveFloor, Stretch, load_floor
 from producers.simulator.plans import reference
 from producers.simulator.rhythm import DAY, HOUR, MINUTE, SECOND
+from producers.simulator.session import Plan, left_open, resumed, stream
+from producers.simulator.state import save
 
 NOON = 1_795_435_200_000_000  # Monday 2026-11-23 12:00 UTC
 SETUP = Setup(seed=5, managers=12, zone="Europe/Moscow")
+CROWD = Setup(seed=5, managers=60, zone="Europe/Moscow")
 
 encode = msgspec.json.encode
 
@@ -52,8 +56,8 @@ def test_every_event_keeps_the_contract():
         islice(load_floor(SETUP, 100).events(NOON), 3000),
     ]
     types = set()
-    for stream in streams:
-        for _, event in stream:
+    for one in streams:
+        for _, event in one:
             decoded = decode(encode(event))
             check_key(decoded, key_of(event).encode())
             types.add(event["type"])
@@ -119,3 +123,52 @@ def test_load_has_its_rate_at_once():
     events = list(load_floor(SETUP, 200).events(NOON, NOON + 2 * MINUTE))
     assert len(events) / 120 == pytest.approx(200, rel=0.2)
     assert max(moment for moment, _ in events) < NOON + 2 * MINUTE + SECOND
+
+
+def told(events):
+    """Ids of every line of a call or a chat, but for notices."""
+    return {e["id"] for _, e in events if e["type"].split(".")[1] in ("call", "chat") and not e["id"].startswith("n-")}
+
+
+def still_open(events):
+    """Calls and chats in which a client waits after all events."""
+    waiting = set()
+    for _, event in sorted(events, key=lambda pair: pair[1]["time"]):
+        kind, data = event["type"], event["data"]
+        if kind == "sales.call.started.v1" or data.get("author") == "client":
+            waiting.add(data.get("call_id") or data["chat_id"])
+        elif kind.startswith("sales.call.") or kind == "sales.chat.closed.v1" or data.get("author") == "manager":
+            waiting.discard(data.get("call_id") or data.get("chat_id"))
+    return waiting
+
+
+@pytest.mark.parametrize("pause", [30 * SECOND, 3 * HOUR])
+def test_stopped_and_started_again_answers_everybody(pause):
+    """Who waited when the simulator stopped is answered after its next start, by the story that he began in."""
+    stop, back, end = NOON + 20 * MINUTE + 7 * SECOND, NOON + 20 * MINUTE + 7 * SECOND + pause, NOON + 4 * HOUR
+    whole = list(LiveFloor(CROWD, 20, NOON).events(NOON, end))
+    before = [pair for pair in whole if pair[0] < stop]
+    after = list(LiveFloor(CROWD, 20, back, [Stretch(NOON, stop, 20)]).events(stop, end))
+    begun = {e["data"].get("call_id") or e["data"].get("chat_id") for _, e in before}
+    rest = {e["id"] for m, e in whole if m >= stop and (e["data"].get("call_id") or e["data"].get("chat_id")) in begun}
+    assert still_open(before)
+    assert rest & told(whole) <= told(after)
+    assert still_open([*before, *after]) & begun <= still_open(whole)
+    assert all(a[0] <= b[0] for a, b in pairwise(after))
+
+
+def test_another_floor_closes_what_the_one_before_left(tmp_path):
+    """With other people on the floor, the clients of the floor before are answered all the same."""
+    file, lived = tmp_path / "state.json", (Stretch(NOON, NOON + 20 * MINUTE, 20),)
+    stop, end = NOON + 20 * MINUTE, NOON + 2 * HOUR
+    plan = Plan(CROWD, NOON, None, NOON, 20)
+    _, state = resumed(plan, file, "here")
+    save(file, msgspec.structs.replace(state, until_us=stop, lived=lived))
+    before = list(LiveFloor(CROWD, 20, NOON).events(NOON, stop))
+    other = replace(plan, setup=replace(CROWD, managers=3, seed=9), live_us=stop, end_us=end)
+    resumed_plan, _ = resumed(other, file, "here")
+    after = list(stream(resumed_plan))
+    assert still_open(before)
+    assert not still_open([*before, *after]) & still_open(before)
+    assert not [e for _, e in left_open(resumed_plan.before) if e["type"] == "sales.call.started.v1"]
+    assert resumed(other, file, "elsewhere")[0].before is None
