@@ -147,10 +147,10 @@ def team_buckets_expression(kpi: Kpi, family: Family) -> str:
 
 
 def trend(kpi: Kpi, level: Level) -> str:
-    """Current ÷ previous − 1 over the recorded series; nothing where the previous is 0 or absent."""
+    """Current ÷ previous − 1 over the recorded series; nothing without a base, as `metrics.kpi.change` has it."""
     name = kpi.record(level)
     current, previous = (select(name, period=period) for period in PERIODS)
-    return f"{current} / ignoring (period) ({previous} != 0) - 1"
+    return f"{current} / ignoring (period) ({previous} > 0) - 1"
 
 
 def _render(formula: Formula, scope: _Scope) -> str:

@@ -53,7 +53,7 @@ def test_expression(title: str, level: Level, expected: str) -> None:
 
 def test_trend_compares_the_two_periods_of_the_recorded_series() -> None:
     assert trend(kpi("Win rate"), Level.TEAM) == (
-        'team:sales_win:ratio{period="current"} / ignoring (period) (team:sales_win:ratio{period="previous"} != 0) - 1'
+        'team:sales_win:ratio{period="current"} / ignoring (period) (team:sales_win:ratio{period="previous"} > 0) - 1'
     )
 
 
