@@ -21,7 +21,7 @@ def filled_prometheus(folder: Path) -> Iterator[str]:
     with (
         serving(floor.exporter) as exporter,
         serving(floor.worker) as worker,
-        prometheus(folder, {EXPORTER_JOB: exporter, WORKER_JOB: worker}) as url,
+        prometheus(folder, {EXPORTER_JOB: exporter, WORKER_JOB: worker}, every="15s") as url,
     ):
         wanted = list(rules.records())
         deadline = time.monotonic() + PATIENCE
