@@ -18,8 +18,8 @@ NOW, LIVE, CALM, SLOW, SLOWEST = "5s", "15s", "30s", "2m", "4m"
 
 A sample is seen for five minutes, so nothing may run more seldom than that.
 """
-FIRST = "sales-00"
-"""The file of what the others read."""
+FIRST, LAST = "sales-00", "sales-managers"
+"""The file of what the others read, and that of all managers: one line each, as their rules are the dearest."""
 
 
 def interval(kpi: Kpi, level: Level) -> str:
@@ -45,8 +45,8 @@ def sums() -> list[dict[str, Any]]:
             often.append({"record": team_sums(series), "expr": live, "labels": {"pace": "often"}})
             seldom.append({"record": team_sums(series), "expr": rest, "labels": {"pace": "seldom"}})
     return [
-        {"name": f"{FIRST}-teams-{LIVE}", "interval": LIVE, "rules": often},
-        {"name": f"{FIRST}-teams-{SLOW}", "interval": SLOW, "rules": seldom},
+        {"name": f"{FIRST}-{LIVE}", "interval": LIVE, "rules": often},
+        {"name": f"{FIRST}-{SLOW}", "interval": SLOW, "rules": seldom},
     ]
 
 
@@ -63,20 +63,17 @@ def rules_of(kpi: Kpi, level: Level) -> list[dict[str, Any]]:
 
 
 def groups() -> dict[str, list[dict[str, Any]]]:
-    """Rule files (name without ending → groups): sums, then one per KPI number; managers apart from teams."""
-    files: dict[str, dict[tuple[str, str], list[dict[str, Any]]]] = defaultdict(lambda: defaultdict(list))
+    """Rule files (name without ending → groups): sums, then teams and company by KPI number, then managers in one."""
+    files: dict[str, dict[str, list[dict[str, Any]]]] = defaultdict(lambda: defaultdict(list))
     for kpi in KPIS:
         for level in kpi.levels:
-            tier = "managers" if level is Level.MANAGER else "teams"
-            files[f"sales-{kpi.number:02}"][tier, interval(kpi, level)].extend(rules_of(kpi, level))
-    by_number = {
-        name: [
-            {"name": f"{name}-{tier}-{every}", "interval": every, "rules": rules}
-            for (tier, every), rules in by_tier.items()
-        ]
-        for name, by_tier in files.items()
+            file = LAST if level is Level.MANAGER else f"sales-{kpi.number:02}"
+            files[file][interval(kpi, level)].extend(rules_of(kpi, level))
+    made = {
+        file: [{"name": f"{file}-{every}", "interval": every, "rules": rules} for every, rules in by_interval.items()]
+        for file, by_interval in files.items()
     }
-    return {FIRST: sums(), **by_number}
+    return {FIRST: sums(), **made}
 
 
 def records() -> dict[str, Kpi]:
