@@ -53,9 +53,21 @@ class Link:
     title: str
     url: str
 
-    def json(self, *, blank: bool = True) -> dict[str, Any]:
-        """As Grafana stores it."""
-        return {"title": self.title, "url": self.url, "targetBlank": blank}
+    def data(self) -> dict[str, Any]:
+        """As a value's own link: a click on it leads there, in the same tab."""
+        return {"title": self.title, "url": self.url, "targetBlank": False}
+
+    def json(self) -> dict[str, Any]:
+        """As the link of a panel, with all that Grafana's schema wants of it."""
+        rest = {"type": "link", "icon": "", "tooltip": "", "tags": [], "asDropdown": False}
+        return {
+            **rest,
+            "title": self.title,
+            "url": self.url,
+            "targetBlank": True,
+            "includeVars": False,
+            "keepTime": False,
+        }
 
 
 def override(name: str, **properties: Any) -> Override:
@@ -164,7 +176,7 @@ def values_of(name: str, label: str, series: str, *, everything: bool = True) ->
         "type": "query", "name": name, "label": label, "datasource": SOURCE, "definition": query, "hide": 0,
         "query": {"query": query, "refId": f"variable-{name}", "qryType": 1}, "refresh": 2, "sort": 1, "regex": "",
         "includeAll": everything, "multi": everything, "allValue": ".*" if everything else None, "options": [],
-        "current": {"text": ["All"], "value": ["$__all"]} if everything else {},
+        "current": {"text": ["All"], "value": ["$__all"]} if everything else {"text": "", "value": ""},
     }  # fmt: skip
 
 

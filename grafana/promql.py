@@ -7,7 +7,7 @@ same labels and match one to one. The only exception is the working days, which 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from metrics.family import PERIODS, Family, Source
+from metrics.family import CALENDAR_WINDOWS, PERIODS, SHORT_WINDOWS, Family, Source
 from metrics.kpi import (
     Formula,
     Kpi,
@@ -29,6 +29,8 @@ Leaf = Sum | Oldest | Plan | WorkingDays | Quantile | PerManager
 Matchers = Mapping[str, str | tuple[str, ...]]
 """Label → the value, or the values of which any will do."""
 
+LIVE_WINDOWS = (*SHORT_WINDOWS, CALENDAR_WINDOWS[0])
+"""Windows whose running period people watch: the minutes, the hour and today."""
 ANY = ""
 """As the value of a matcher: whatever the label says."""
 
@@ -135,22 +137,35 @@ def expression(kpi: Kpi, level: Level) -> str:
     return _render(kpi.formula, _Scope(kpi, level))
 
 
-def team_buckets(family: Family) -> str:
-    """The recorded buckets of a histogram, summed by team: most of all series are buckets, so they are read once."""
-    return f"{Level.TEAM}:{family.bucket}:sum"
+def team_sums(series: str) -> str:
+    """The recorded sum over a team of one series of a family, with all labels that people do not carry.
+
+    Teams and company read it instead of the managers' series: those are read once, however many KPIs there are.
+    """
+    return f"{Level.TEAM}:{series}:cells"
 
 
-def team_buckets_expression(kpi: Kpi, family: Family) -> str:
-    """The sum behind `team_buckets`, with the labels that the KPI keeps."""
-    scope = _Scope(kpi, Level.TEAM)
-    return f"sum{by(scope.labels('le'))}({select(family.bucket, scope.matchers(family, {}))})"
+def team_sums_expressions(family: Family, series: str) -> tuple[str, str]:
+    """The sums behind `team_sums`: of what changes by the minute, and of the rest."""
+    le = ("le",) if series == family.bucket else ()
+    labels = (*Level.TEAM.labels, *family.labels, "window", "period", *le)
+    current, previous = PERIODS
+
+    def summed(**matchers: str | tuple[str, ...]) -> str:
+        return f"sum{by(labels)}({select(series, matchers)})"
+
+    rest = f'sum{by(labels)}({series}{{window!~"{"|".join(LIVE_WINDOWS)}"}})'
+    return (
+        summed(window=LIVE_WINDOWS, period=current),
+        f"{rest} or {summed(window=LIVE_WINDOWS, period=previous)}",
+    )
 
 
 def trend(kpi: Kpi, level: Level) -> str:
-    """Current ÷ previous − 1 over the recorded series; nothing where the previous is 0 or absent."""
+    """Current ÷ previous − 1 over the recorded series; nothing without a base, as `metrics.kpi.change` has it."""
     name = kpi.record(level)
     current, previous = (select(name, period=period) for period in PERIODS)
-    return f"{current} / ignoring (period) ({previous} != 0) - 1"
+    return f"{current} / ignoring (period) ({previous} > 0) - 1"
 
 
 def _render(formula: Formula, scope: _Scope) -> str:
@@ -180,14 +195,19 @@ def _leaf(formula: Leaf, scope: _Scope) -> str:
         case WorkingDays(family, state):
             text = f"sum by (window) ({select(family.name, state=state)})"
         case Quantile(q, family):
-            name = family.bucket if scope.level is Level.MANAGER else team_buckets(family)
-            buckets = select(name, scope.matchers(family, {}))
+            buckets = select(_read(family, family.bucket, scope), scope.matchers(family, {}))
             text = f"histogram_quantile({q}, sum{by(scope.labels('le'))}({buckets})) >= 0"
     return text
 
 
 def _series(of: Sum, scope: _Scope) -> str:
-    return select(of.name, scope.matchers(of.family, of.where, of.window))
+    return select(_read(of.family, of.name, scope), scope.matchers(of.family, of.where, of.window))
+
+
+def _read(family: Family, series: str, scope: _Scope) -> str:
+    """What a level reads: managers and what is so now the family itself, teams and company the recorded sums."""
+    summed = scope.level is not Level.MANAGER and family.source is Source.CELLS
+    return team_sums(series) if summed else series
 
 
 def _inner(formula: Formula, scope: _Scope) -> str:
@@ -198,7 +218,8 @@ def _inner(formula: Formula, scope: _Scope) -> str:
 
 def _mean_of_managers(of: Sum, scope: _Scope) -> str:
     each = ("manager", *scope.labels())
-    return f"avg{by(scope.labels())}(sum{by(each)}({_series(of, scope)}))"
+    series = select(of.name, scope.matchers(of.family, of.where, of.window))
+    return f"avg{by(scope.labels())}(sum{by(each)}({series}))"
 
 
 def _ratio(ratio: Ratio, scope: _Scope) -> str:

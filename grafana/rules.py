@@ -1,29 +1,57 @@
 """The recording rules: every KPI at every level, and its trend, so that walls and alerts read one ready number.
 
-Groups run side by side, the rules of a group one after another, so a rule stands behind what it reads. What people
-watch by the second is recorded often, what changes by the day seldom, and managers less often than teams and the
-company: most of all series are managers' buckets.
+Managers' series, most of all, are read once for all teams: sums over each team are recorded first, what people watch
+often and the rest seldom, and KPIs of teams and company are worked out of these. Groups run side by side, the rules of
+a group one after another, so that what is heavy waits in one line and does not crowd out what is watched.
 """
 
 from collections import defaultdict
 from typing import Any
 
-from grafana.promql import expression, has_plan, team_buckets, team_buckets_expression, trend
+from grafana.promql import expression, families, has_plan, team_sums, team_sums_expressions, trend
 from metrics.catalogue import KPIS
+from metrics.family import Family, Kind, Source
 from metrics.kpi import Kpi, Level, Quantile
 
-NOW, LIVE, CALM, SLOW = "5s", "15s", "30s", "1m"
-"""How often a rule runs: what is so now; what has short windows; the rest; managers' percentiles."""
+NOW, LIVE, CALM, SLOW, SLOWEST = "5s", "15s", "30s", "2m", "4m"
+"""How often a rule runs: what is so now; what has short windows; the rest; managers; managers' percentiles.
+
+A sample is seen for five minutes, so nothing may run more seldom than that.
+"""
+FIRST, LAST = "sales-00", "sales-managers"
+"""The file of what the others read, and that of all managers: one line each, as their rules are the dearest."""
 
 
 def interval(kpi: Kpi, level: Level) -> str:
     """How often a KPI is recorded."""
     if not kpi.windows and not has_plan(kpi.formula):
         return NOW if kpi.number == 2 else CALM
-    live = bool({"5m", "1h"} & set(kpi.windows))
     if level is Level.MANAGER:
-        return SLOW if isinstance(kpi.formula, Quantile) or not live else CALM
-    return LIVE if live else CALM
+        return SLOWEST if isinstance(kpi.formula, Quantile) else SLOW
+    return LIVE if {"5m", "1h"} & set(kpi.windows) else CALM
+
+
+def sums() -> list[dict[str, Any]]:
+    """Groups that sum managers up to teams: the running minutes, hour and day, and all other windows and periods.
+
+    Both record the same name; a label keeps them apart.
+    """
+    read = dict.fromkeys(family for kpi in KPIS for family in families(kpi.formula) if family.source is Source.CELLS)
+    often: list[dict[str, Any]] = []
+    seldom: list[dict[str, Any]] = []
+    for family in read:
+        for series in _series(family):
+            live, rest = team_sums_expressions(family, series)
+            often.append({"record": team_sums(series), "expr": live, "labels": {"pace": "often"}})
+            seldom.append({"record": team_sums(series), "expr": rest, "labels": {"pace": "seldom"}})
+    return [
+        {"name": f"{FIRST}-{LIVE}", "interval": LIVE, "rules": often},
+        {"name": f"{FIRST}-{SLOW}", "interval": SLOW, "rules": seldom},
+    ]
+
+
+def _series(family: Family) -> tuple[str, ...]:
+    return (family.bucket, family.sum, family.count) if family.kind is Kind.HISTOGRAM else (family.name,)
 
 
 def rules_of(kpi: Kpi, level: Level) -> list[dict[str, Any]]:
@@ -35,25 +63,17 @@ def rules_of(kpi: Kpi, level: Level) -> list[dict[str, Any]]:
 
 
 def groups() -> dict[str, list[dict[str, Any]]]:
-    """Rule files (name without ending → groups): one per KPI number; managers apart from teams and company."""
-    files: dict[str, dict[tuple[str, str], list[dict[str, Any]]]] = defaultdict(lambda: defaultdict(list))
-    summed = set()
+    """Rule files (name without ending → groups): sums, then teams and company by KPI number, then managers in one."""
+    files: dict[str, dict[str, list[dict[str, Any]]]] = defaultdict(lambda: defaultdict(list))
     for kpi in KPIS:
         for level in kpi.levels:
-            tier = "managers" if level is Level.MANAGER else "teams"
-            group = files[f"sales-{kpi.number:02}"][tier, interval(kpi, level)]
-            if tier == "teams" and isinstance(kpi.formula, Quantile) and kpi.formula.family.name not in summed:
-                family = kpi.formula.family
-                summed.add(family.name)
-                group.append({"record": team_buckets(family), "expr": team_buckets_expression(kpi, family)})
-            group.extend(rules_of(kpi, level))
-    return {
-        name: [
-            {"name": f"{name}-{tier}-{every}", "interval": every, "rules": rules}
-            for (tier, every), rules in by_tier.items()
-        ]
-        for name, by_tier in files.items()
+            file = LAST if level is Level.MANAGER else f"sales-{kpi.number:02}"
+            files[file][interval(kpi, level)].extend(rules_of(kpi, level))
+    made = {
+        file: [{"name": f"{file}-{every}", "interval": every, "rules": rules} for every, rules in by_interval.items()]
+        for file, by_interval in files.items()
     }
+    return {FIRST: sums(), **made}
 
 
 def records() -> dict[str, Kpi]:

@@ -128,7 +128,7 @@ def bars(
     if maximum is not None:
         defaults["max"] = maximum
     if drill:
-        defaults["links"] = [drill.json(blank=False)]
+        defaults["links"] = [drill.data()]
     return p.panel(
         "bargauge", title, queries, about=about, unit=unit, links=links, thresholds=thresholds, defaults=defaults,
         options={
@@ -166,7 +166,9 @@ def heatmap(title: str, family: Family, matchers: dict[str, str]) -> p.Panel:
         custom={"hideFrom": {"legend": False, "tooltip": False, "viz": False}, "scaleDistribution": {"type": "linear"}},
         options={
             "calculate": False, "cellGap": 1, "rowsFrame": {"layout": "auto"}, "showValue": "never",
-            "color": {"mode": "scheme", "scheme": "Oranges", "steps": 64, "exponent": 0.5, "fill": "orange"},
+            "color": {
+                "mode": "scheme", "scheme": "Oranges", "steps": 64, "exponent": 0.5, "fill": "orange", "reverse": False,
+            },
             "filterValues": {"le": 1e-9}, "exemplars": {"color": "rgba(255,0,255,0.7)"},
             "yAxis": {"axisPlacement": "left", "unit": "s"}, "legend": {"show": True},
             "tooltip": {"mode": "single", "yHistogram": False},

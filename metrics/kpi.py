@@ -121,6 +121,14 @@ class Product:
 Formula = Sum | Oldest | Plan | WorkingDays | Quantile | PerManager | Ratio | Minus | Scaled | Product
 
 
+def change(current: float, previous: float | None) -> float | None:
+    """The trend, current ÷ previous − 1; None when the previous is absent, 0 or less.
+
+    Of a loss there is no share: from −100 to −50 would read as a fall by half, and from −100 to 100 as one by 200 %.
+    """
+    return current / previous - 1 if previous is not None and previous > 0 else None
+
+
 @dataclass(frozen=True, slots=True)
 class Kpi:
     """One number that people look at.
@@ -154,5 +162,5 @@ class Kpi:
         return f"{level}:{self.metric}:{self.operation}"
 
     def trend_record(self, level: Level) -> str:
-        """Name of the recording rule of its trend: current ÷ previous − 1."""
+        """Name of the recording rule of its trend, which is `change`."""
         return f"{self.record(level)}_trend"

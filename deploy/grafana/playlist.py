@@ -28,6 +28,8 @@ class GrafanaSettings(BaseSettings):
     """A service account's token; wins over user and password."""
     user: str = "admin"
     password: SecretStr = SecretStr("admin")
+    playlist: Path = WANTED
+    """What to put there."""
     patience: float = 120
     """Seconds to wait for Grafana to come up."""
 
@@ -58,7 +60,7 @@ def put(http: httpx.Client, wanted: Mapping[str, Any]) -> str:
 def main() -> int:
     """Wait for Grafana, put the playlist, say where it is. Returns the exit status."""
     settings = GrafanaSettings()
-    wanted = json.loads(WANTED.read_text())
+    wanted = json.loads(settings.playlist.read_text())
     waiting = Retrying(
         stop=stop_after_delay(settings.patience),
         wait=wait_fixed(2),

@@ -3,6 +3,7 @@
 from typing import Any
 
 import grafana.panels as p
+from grafana.alerting.sales import GOAL
 from grafana.dashboards import base
 from grafana.layout import heading, place
 from grafana.look import Look
@@ -10,9 +11,6 @@ from grafana.shown import heatmap, kpi, kpi_bars, lines, tile
 from metrics.catalogue import activities
 from metrics.family import SHORT_WINDOWS
 from metrics.kpi import Level
-
-GOAL = 0.8
-"""Share of responses in time below which a service level is coloured as a warning."""
 
 
 def dashboard(look: Look) -> dict[str, Any]:

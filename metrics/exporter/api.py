@@ -15,7 +15,7 @@ from metrics.exporter.levels import open_rows, people, place, rows
 from metrics.exporter.made_of import parts
 from metrics.exporter.numbers import Shown
 from metrics.family import CALENDAR_WINDOWS, NINETY_DAYS, PLAN_WINDOWS, SHORT_WINDOWS, Family
-from metrics.kpi import Kpi, Level, Ratio
+from metrics.kpi import Kpi, Level, Ratio, change
 
 WINDOWS = (*SHORT_WINDOWS, *CALENDAR_WINDOWS)
 Only = tuple[str, str] | None
@@ -105,7 +105,7 @@ def _compared(
     old: Values = before.of(kpi) if before is not None and kpi.trend else {}
     for key, value in sorted(values.items()):
         previous = old.get(key)
-        yield key, value, previous, value / previous - 1 if previous else None
+        yield key, value, previous, change(value, previous)
 
 
 def live(board: Board, now: float, level: Level, name: str, window: str) -> dict[str, Any]:

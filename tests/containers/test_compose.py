@@ -14,7 +14,7 @@ from producers.gateway.settings import GatewaySettings
 from streams.settings import WorkerSettings
 
 ROOT = Path(__file__).resolve().parents[2]
-ONE_SHOT = {"topics", "audit"}
+ONE_SHOT = {"topics", "audit", "playlist"}
 """Services that do one thing and end: how they end is their health."""
 NO_SETTINGS = {"SALES_LOG_FORMAT", "SALES_PROMETHEUS_URL"}
 """A flag of the command line, and what Grafana's provisioning reads."""

@@ -2,13 +2,14 @@
 
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
 import pytest
 import yaml
 
+from grafana import alerting
 from grafana import alertmanager as config
 from grafana.alerting.service import EXPORTER_JOB, WORKER_JOB
 from grafana.look import Look
@@ -17,6 +18,9 @@ from tests.support.monitoring import alertmanager, prometheus, serving
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(150)]
 NOON, NIGHT = 12, 2
+ALERTS = alerting.alerts(Look())
+DOUBLED = {"SlowResponses", "MissedCalls"}
+"""Silent in a team of which ServiceLevelLow tells."""
 WAITING = {"alertname": "CallWaitingTooLong", "scope": "sales", "severity": "critical", "team": "A"}
 STALE = {"alertname": "ViewStale", "scope": "service", "severity": "critical", "breaks": "sales"}
 
@@ -38,8 +42,10 @@ def configured(folder: Path, webhook: str, hour: int) -> Path:
     return path
 
 
-def fire(url: str, *alerts: dict[str, str]) -> None:
-    body = [{"labels": labels, "annotations": {"summary": labels["alertname"]}} for labels in alerts]
+def fire(url: str, *alerts: dict[str, str], seconds: float = 300) -> None:
+    """Alerts that last so long from now; 0: they are over."""
+    ends = (datetime.now(UTC) + timedelta(seconds=seconds)).isoformat()
+    body = [{"labels": one, "annotations": {"summary": one["alertname"]}, "endsAt": ends} for one in alerts]
     httpx.post(f"{url}/api/v2/alerts", json=body).raise_for_status()
 
 
@@ -68,6 +74,57 @@ def test_a_broken_service_silences_the_sales_alerts(tmp_path: Path) -> None:
         found = httpx.get(f"{url}/api/v2/alerts", params={"inhibited": "true"}).json()
         states = {alert["labels"]["alertname"]: bool(alert["status"]["inhibitedBy"]) for alert in found}
         assert states == {"ViewStale": False, "CallWaitingTooLong": True}
+
+
+def inhibited(url: str) -> set[str]:
+    """Names, with their team if any, of the alerts that Alertmanager holds back."""
+    found = httpx.get(f"{url}/api/v2/alerts").json()
+    return {
+        " ".join(filter(None, (alert["labels"]["alertname"], alert["labels"].get("team"))))
+        for alert in found
+        if alert["status"]["inhibitedBy"]
+    }
+
+
+def labels(alert: alerting.Alert, team: str = "A") -> dict[str, str]:
+    """What Prometheus sends of an alert; what is about sales is about a team."""
+    sent = {"alertname": alert.name, **alert.rule(Look(), 1)["labels"]}
+    return sent | ({"team": team} if alert.scope == "sales" else {})
+
+
+def test_every_broken_service_silences_every_sales_alert_while_it_lasts(tmp_path: Path) -> None:
+    """One after the other: each that breaks sales numbers, and only those; when it is over, sales alerts are back."""
+    sales = [labels(alert) for alert in ALERTS if alert.scope == "sales" and alert.name not in DOUBLED]
+    everyone = {f"{one['alertname']} A" for one in sales}
+    with (
+        serving(bytes) as webhook,
+        alertmanager(tmp_path, configured(tmp_path, webhook, NOON)) as url,
+    ):
+        fire(url, *sales)
+        for alert in (one for one in ALERTS if one.scope == "service"):
+            fire(url, labels(alert))
+            wanted = everyone if alert.breaks else set()
+            assert until(lambda wanted=wanted: inhibited(url) == wanted, 10), (alert.name, inhibited(url))
+            fire(url, labels(alert), seconds=0)
+            assert until(lambda: not inhibited(url), 10), alert.name
+
+
+def test_what_follows_from_another_alert_is_not_told_twice(tmp_path: Path) -> None:
+    """Causes silence their effects: within a team about responses, within the service about whoever is down."""
+    by_name = {alert.name: alert for alert in ALERTS}
+    effects = [by_name[name] for name in sorted(DOUBLED)]
+    with (
+        serving(bytes) as webhook,
+        alertmanager(tmp_path, configured(tmp_path, webhook, NOON)) as url,
+    ):
+        fire(url, labels(by_name["ServiceLevelLow"]), *(labels(one, team) for one in effects for team in "AB"))
+        assert until(lambda: inhibited(url) == {f"{name} A" for name in DOUBLED}, 10), inhibited(url)
+        fire(url, labels(by_name["ServiceLevelLow"]), seconds=0)
+        causes = {"ExporterDown": {"ViewStale", "CollectionFailing"}, "WorkerDown": {"LagGrowing", "SlowToView"}}
+        for cause, of in causes.items():
+            fire(url, *(labels(by_name[name]) for name in (cause, *of)))
+            assert until(lambda of=of: {one for one in inhibited(url) if " " not in one} == of, 10), inhibited(url)
+            fire(url, *(labels(by_name[name]) for name in (cause, *of)), seconds=0)
 
 
 @pytest.mark.parametrize(("hour", "expected"), [(NOON, {"CallWaitingTooLong", "LagGrowing"}), (NIGHT, {"LagGrowing"})])

@@ -1,16 +1,13 @@
 """A real Prometheus with the generated configuration answers every query that walls and alerts ask."""
 
-import time
 from collections.abc import Iterator
 
 import httpx
 import pytest
 
 from grafana import rules
-from grafana.alerting.service import EXPORTER_JOB, WORKER_JOB
-from tests.support.exposition import Synthetic
 from tests.support.grafana_queries import check_all_queries, missing_records, unexplained
-from tests.support.monitoring import prometheus, serving
+from tests.support.synthetic import filled_prometheus
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
 
@@ -23,23 +20,8 @@ MAY_BE_EMPTY = {
 
 @pytest.fixture(scope="module")
 def prometheus_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    folder = tmp_path_factory.mktemp("prometheus") / "etc"
-    floor = Synthetic()
-    with (
-        serving(floor.exporter) as exporter,
-        serving(floor.worker) as worker,
-        prometheus(folder, {EXPORTER_JOB: exporter, WORKER_JOB: worker}) as url,
-    ):
-        _wait(url)
+    with filled_prometheus(tmp_path_factory.mktemp("prometheus") / "etc") as url:
         yield url
-
-
-def _wait(url: str) -> None:
-    """Until every recording rule has run, and counters have two samples."""
-    wanted = list(rules.records())
-    deadline = time.monotonic() + 100
-    while time.monotonic() < deadline and missing_records(url, wanted):
-        time.sleep(2)
 
 
 def test_every_recorded_series_has_data(prometheus_url: str) -> None:

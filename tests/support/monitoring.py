@@ -1,6 +1,7 @@
 """Real Prometheus and Alertmanager with the generated configuration unchanged, and a page that they scrape."""
 
 import json
+import re
 import shutil
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -75,11 +76,17 @@ def running(program: Program, url: str, seconds: float = 30) -> Iterator[str]:
 
 
 @contextmanager
-def prometheus(folder: Path, targets: Mapping[str, str]) -> Iterator[str]:
-    """URL of a Prometheus with the generated prometheus.yml and rules. targets: scrape job → host:port."""
+def prometheus(folder: Path, targets: Mapping[str, str], *, every: str = "") -> Iterator[str]:
+    """URL of a Prometheus with the generated prometheus.yml and rules. targets: scrape job → host:port.
+
+    every: evaluates all groups so often, for tests that need each rule once and would wait for minutes.
+    """
     (folder / "targets").mkdir(parents=True)
     shutil.copy(ROOT / "deploy" / "prometheus" / "prometheus.yml", folder)
     shutil.copytree(RULES, folder / "rules")
+    if every:
+        for file in (folder / "rules").glob("*.yml"):
+            file.write_text(re.sub(r"^(\s+interval:) \w+$", rf"\1 {every}", file.read_text(), flags=re.MULTILINE))
     for job, address in targets.items():
         (folder / "targets" / f"{job}.json").write_text(json.dumps([{"targets": [address], "labels": {}}]))
     port = free_port()

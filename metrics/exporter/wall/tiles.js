@@ -37,7 +37,7 @@ export function pick(byId, { id, labels }) {
   if (!found.length || !id.endsWith(":sum")) return { record, current: null, previous: null, trend: null };
   const add = (key) => found.reduce((sum, value) => (value[key] == null ? sum : (sum ?? 0) + value[key]), null);
   const current = add("current"), previous = add("previous");
-  return { record, current, previous, trend: current != null && previous ? current / previous - 1 : null };
+  return { record, current, previous, trend: current != null && previous > 0 ? current / previous - 1 : null };
 }
 
 /** Whether a change is "good" or "bad"; "" when it is neither. */
@@ -59,9 +59,9 @@ function trendOf(main) {
   const { record, current, previous, trend } = main;
   if (previous == null) return ["", "", ""];
   const before = `${word("before")} ${show(previous, unitOf(record))}`;
+  if (current != null && previous < 0) return [before, arrow(current - previous), judge(current - previous, record.better)];
   if (trend == null || current == null) return [before, "–", ""];
-  const difference = previous < 0 ? current - previous : trend;
-  return [before, previous < 0 ? arrow(difference) : `${arrow(trend)} ${change(trend)}`, judge(difference, record.better)];
+  return [before, `${arrow(trend)} ${change(trend)}`, judge(trend, record.better)];
 }
 
 /** Text, and its length for CSS, which makes long text smaller rather than cutting it. */

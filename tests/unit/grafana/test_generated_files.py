@@ -98,6 +98,14 @@ def test_provisioning_is_fixed() -> None:
         assert f"deploy/prometheus/{scrape['file_sd_configs'][0]['files'][0]}" in provisioning.targets()
 
 
+def test_compose_opens_grafana_on_the_wall() -> None:
+    """The home dashboard is the wall, where the volume of the dashboards puts it."""
+    grafana = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]["grafana"]
+    home = grafana["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"]
+    assert home == f"{provisioning.DASHBOARDS_AT}/sales-floor.json"
+    assert f"./grafana/out/dashboards:{provisioning.DASHBOARDS_AT}:ro" in grafana["volumes"]
+
+
 @pytest.mark.parametrize("name", ["telegram", "slack", "email", "webhook"])
 def test_examples_differ_from_the_plain_configuration_by_receivers_only(name: str) -> None:
     """So a person can take the receivers over without reading the rest."""

@@ -1,6 +1,7 @@
 """The playlist job: makes it once, and brings it up to date when repeated."""
 
 import json
+from pathlib import Path
 
 import httpx
 import pytest
@@ -49,3 +50,10 @@ def test_the_wall_shows_dashboards_that_exist() -> None:
 def test_a_token_wins_over_a_password() -> None:
     with client(GrafanaSettings(token="secret")) as http:
         assert http.headers["Authorization"] == "Bearer secret"
+
+
+def test_compose_says_where_the_playlist_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The image has no generated files, so they are mounted, and named."""
+    made = tmp_path / "playlist.json"
+    monkeypatch.setenv("GRAFANA_PLAYLIST", str(made))
+    assert GrafanaSettings().playlist == made

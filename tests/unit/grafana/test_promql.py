@@ -10,24 +10,24 @@ from grafana.shown import TITLES, kpi
 from metrics.catalogue import KPIS
 from metrics.kpi import Level
 
-DUE = "sum by (channel, window, period) (sales_responses_due)"
-SCORES = "sum by (window, period) (sales_rating_score"
-BUCKETS = "team:sales_response_seconds_bucket:sum"
+DUE = "sum by (channel, window, period) (team:sales_responses_due:cells)"
+SCORES = "sum by (window, period) (team:sales_rating_score"
+BUCKETS = "team:sales_response_seconds_bucket:cells"
 REVENUE = 'sales_revenue_amount{window=~"day|week|month|quarter|year"}'
-IN_TIME = "sum by (channel, window, period) (sales_responses_in_time)"
+IN_TIME = "sum by (channel, window, period) (team:sales_responses_in_time:cells)"
 
 
 @pytest.mark.parametrize(
     ("title", "level", "expected"),
     [
         ("Calls", Level.MANAGER, "sum by (manager, team, window, period) (sales_calls)"),
-        ("Calls", Level.COMPANY, "sum by (window, period) (sales_calls)"),
+        ("Calls", Level.COMPANY, "sum by (window, period) (team:sales_calls:cells)"),
         ("Longest wait", Level.TEAM, "max by (team, channel) (sales_waiting_oldest_seconds)"),
         ("Service level", Level.COMPANY, f"({IN_TIME} or {DUE} * 0) / ({DUE} != 0)"),
         (
             "Client rating",
             Level.COMPANY,
-            f"{SCORES}_sum) / ({SCORES}_count) != 0)",
+            f"{SCORES}_sum:cells) / ({SCORES}_count:cells) != 0)",
         ),
         (
             "Response time, p95",
@@ -53,7 +53,7 @@ def test_expression(title: str, level: Level, expected: str) -> None:
 
 def test_trend_compares_the_two_periods_of_the_recorded_series() -> None:
     assert trend(kpi("Win rate"), Level.TEAM) == (
-        'team:sales_win:ratio{period="current"} / ignoring (period) (team:sales_win:ratio{period="previous"} != 0) - 1'
+        'team:sales_win:ratio{period="current"} / ignoring (period) (team:sales_win:ratio{period="previous"} > 0) - 1'
     )
 
 
@@ -86,22 +86,41 @@ def test_select(matchers: dict[str, str], expected: str) -> None:
 def test_every_kpi_is_recorded_at_its_levels_and_each_name_once() -> None:
     """63 KPIs at three levels, and the trends."""
     names = [rule["record"] for groups in rules.groups().values() for group in groups for rule in group["rules"]]
-    assert len(names) == len(set(names))
-    assert {name for name in names if "_bucket:" not in name} == set(rules.records())
+    kept = [name for name in names if not name.endswith(":cells")]
+    assert len(kept) == len(set(kept))
+    assert set(kept) == set(rules.records())
     assert {kpi.record(level) for kpi in KPIS for level in kpi.levels} <= set(names)
 
 
-def test_a_rule_stands_behind_what_it_reads() -> None:
-    """Rules of a group run in order, so a trend, or a percentile of a team, is never one evaluation late."""
+def test_a_trend_stands_behind_what_it_reads() -> None:
+    """Rules of a group run in order, so a trend is never one evaluation late."""
     for groups in rules.groups().values():
         for group in groups:
             names = [rule["record"] for rule in group["rules"]]
-            for number, rule in enumerate(group["rules"]):
-                for read in re.findall(r"team:\w+_bucket:sum", rule["expr"]):
-                    assert names.index(read) < number
             for name in names:
                 if name.endswith("_trend"):
                     assert names.index(name.removesuffix("_trend")) < names.index(name)
+
+
+def test_what_is_read_is_summed() -> None:
+    """Each recorded sum that a KPI reads has its two rules: often, and seldom."""
+    files = rules.groups()
+    read = set(
+        re.findall(
+            r"team:\w+:cells", str([group for name, groups in files.items() if name != rules.FIRST for group in groups])
+        )
+    )
+    summed = [[rule["record"] for rule in group["rules"]] for group in files[rules.FIRST]]
+    assert read <= set(summed[0])
+    assert summed[0] == summed[1]
+
+
+def test_nothing_is_recorded_more_seldom_than_a_sample_is_seen() -> None:
+    """Five minutes after its last sample a series is gone."""
+    units = {"s": 1, "m": 60}
+    for groups in rules.groups().values():
+        for group in groups:
+            assert int(group["interval"][:-1]) * units[group["interval"][-1]] <= 240
 
 
 def test_titles_name_one_kpi_each() -> None:

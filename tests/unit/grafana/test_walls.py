@@ -11,6 +11,7 @@ from grafana.layout import COLUMNS, place, tiled, widths
 from grafana.look import Look
 from grafana.panels import text
 from metrics.catalogue import BY_NAME, KPIS
+from metrics.kpi import Level
 from tests.support.grafana_queries import SELECTOR
 from tests.support.grafana_schema import lost_in_the_schema
 
@@ -97,6 +98,42 @@ def test_every_kpi_is_on_the_wall_or_one_click_away() -> None:
         for kpi in KPIS:
             assert f"{level}:{kpi.id}" in queries
             assert not kpi.trend or f"{level}:{kpi.id}_trend" in queries
+
+
+def reached_from(uid: str) -> set[str]:
+    """Dashboards that one click on a panel, a bar, or the list of dashboards leads to."""
+    board = BOARDS[uid]
+    found = set(re.findall(r"/d/([\w-]+)", json.dumps([p for p in board["panels"] if p["type"] != "text"])))
+    for link in board.get("links", ()):
+        assert link["type"] == "dashboards"
+        found |= {other for other, one in BOARDS.items() if set(link["tags"]) <= set(one["tags"])}
+    return found
+
+
+def test_every_number_is_within_two_clicks_of_the_wall() -> None:
+    """Walking links from the wall: each KPI, each trend, each dashboard; by a bar, too, not only by the menu."""
+    one = reached_from(base.FLOOR)
+    two = {uid for first in one for uid in reached_from(first)}
+    assert one | two | {base.FLOOR} == set(BOARDS)
+    shown = json.dumps([BOARDS[uid] for uid in sorted(one | two | {base.FLOOR})])
+    wanted = {kpi.record(level) for kpi in KPIS for level in kpi.levels if level is not Level.COMPANY}
+    wanted |= {kpi.trend_record(level) for kpi in KPIS if kpi.trend for level in (Level.TEAM, Level.MANAGER)}
+    assert {name for name in wanted if not re.search(rf"{name}(?!\w)", shown)} == set()
+    drills = json.dumps([p["fieldConfig"]["defaults"].get("links") for p in _data_panels(BOARDS[base.FLOOR])])
+    assert {f"/d/{base.TEAM}?", f"/d/{base.MANAGER}?"} <= set(re.findall(r"/d/[\w-]+\?", drills))
+
+
+@each
+def test_variables_are_shown_and_marks_are_drawn(board: dict[str, Any]) -> None:
+    """Window or plan, and currency, on every wall of numbers; releases and plan changes on its time axes."""
+    if board["uid"] in PAGES:
+        return
+    shown = {one["name"] for one in board["templating"]["list"] if not one["hide"]}
+    assert "currency" in shown
+    assert "window" in shown or board["uid"] == base.SERVICE
+    assert ({"team"} <= shown) == (board["uid"] not in {base.FLOOR, base.SERVICE})
+    assert ("manager" in shown) == (board["uid"] == base.MANAGER)
+    assert [mark["name"] for mark in board["annotations"]["list"]] == ["Releases", "Plan changes"]
 
 
 def test_money_is_shown_in_the_base_currency() -> None:
