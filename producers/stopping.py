@@ -26,8 +26,8 @@ async def stop(producer: AIOKafkaProducer, grace: float) -> None:
                 batch._drain_waiter.exception()  # noqa: SLF001
         await asyncio.wait([stopping], timeout=grace)
         stopping.cancel()
-    (result,) = await asyncio.gather(stopping, return_exceptions=True)
+    result: BaseException | None = (await asyncio.gather(stopping, return_exceptions=True))[0]
     # An error on the way leaves connections open; closing them twice does no harm.
     await producer.client.close()
-    if isinstance(result, BaseException) and not is_given_up:
+    if result is not None and not is_given_up:
         raise result
