@@ -32,8 +32,6 @@ class WorkerSettings(KafkaSettings, BusinessSettings):
     """Host and port of /metrics, /healthz and /readyz."""
     store: Literal["memory", "rocksdb"] = "memory"
     """Where cold clients lie: in memory (restored from the changelog), or on disk (restored from there)."""
-    standby_replicas: int = Field(default=0, ge=0, le=10)
-    """How many other workers keep a warm copy of each partition's state."""
     flush_interval: float = Field(default=1.0, gt=0, le=60)
     """Longest time between two flushes of a partition that changes."""
     flush_records: int = Field(default=50_000, ge=1)
