@@ -6,7 +6,7 @@ A cell has dozens of them, and there are millions of cells, so the contract's ow
 import re
 from functools import lru_cache
 
-SEPARATOR = "\x1f"
+_SEPARATOR = "\x1f"
 _WORDS = (
     "inbound", "outbound", "answered", "missed", "abandoned", "busy", "failed", "call", "chat", "first", "next",
     "cold", "warm", "hot", "won", "lost", "s", *map(str, range(13)),
@@ -37,7 +37,7 @@ def key(code: str, *labels: str) -> str:
     `code` is a `Family.code` of the catalogue; the labels follow in the order that the catalogue gives,
     then the bin of a histogram (or "s" for its sum), then the currency of money.
     """
-    return code + "".join(_SHORT.get(label) or SEPARATOR + _escape(label) for label in labels)
+    return code + "".join(_SHORT.get(label) or _SEPARATOR + _escape(label) for label in labels)
 
 
 @lru_cache(maxsize=1 << 16)

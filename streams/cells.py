@@ -9,7 +9,6 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
-from metrics import measure
 from metrics.view import encode_part, field
 from streams.errors import StateError
 from streams.fold.deltas import BITS, MASK, Deltas, Sums
@@ -22,7 +21,6 @@ DAYS_KEPT = 800
 """Local days."""
 
 _KINDS = (b"o", b"m", b"h", b"d")
-_SEPARATOR = measure.SEPARATOR.encode()
 _HOT = 10_000
 """Parts that may stay decoded after a cut."""
 
@@ -33,22 +31,6 @@ _decode_part = msgspec.msgpack.Decoder(dict[str, int], strict=False).decode
 
 Part = dict[str, int]
 """Measure key → sum, never a zero."""
-
-
-class _Spellings(dict[str, str]):
-    """Measure key, as any version spelled it → as this one does."""
-
-    def __missing__(self, name: str) -> str:
-        found = self[name] = measure.key(*measure.parts(name))
-        return found
-
-
-def _respelled(payload: bytes, spellings: _Spellings) -> bytes:
-    part = _decode_part(payload)
-    if _SEPARATOR not in payload:
-        return payload
-    spelled = {spellings[name]: n for name, n in part.items()}
-    return payload if spelled == part else encode_part(spelled)
 
 
 class Bucket:
@@ -240,7 +222,6 @@ class Cells:
     def restore(self, pairs: Iterable[tuple[bytes, bytes | None]]) -> None:
         """Take over parts as `cut` gave them; later ones win. Raises StateError."""
         known: dict[bytes, int] = {}
-        spellings = _Spellings()
         size = _head.size
         try:
             for key, value in pairs:
@@ -256,7 +237,8 @@ class Cells:
                 if value is None:
                     parts.pop(pair, None)
                 else:
-                    parts[pair] = _respelled(value, spellings)
+                    _decode_part(value)
+                    parts[pair] = value
                     self._count += 1
         except (msgspec.MsgspecError, struct.error, ValueError) as error:
             raise StateError(f"a cell cannot be read: {error}") from error

@@ -5,9 +5,7 @@ import msgspec
 from streams.errors import RulesChanged, StateError
 
 VERSION = 2
-"""Of the encoded state. A worker that restores a version it cannot read says so and counts the log again."""
-_READABLE = (1, VERSION)
-"""Version 1 did not know which log it had folded, and spelled measures at length, which cells still read."""
+"""Of the encoded state. A worker that restores another version says so and counts the log again."""
 
 
 class Own(msgspec.Struct, array_like=True, frozen=True):
@@ -30,10 +28,10 @@ def write_own(rules: str, fence: int, time: int, log: str) -> bytes:
 
 
 def read_own(value: bytes, rules: str) -> Own:
-    """The inverse. Raises MsgspecError, StateError for a version of the future, RulesChanged."""
+    """The inverse. Raises MsgspecError, StateError for another version, RulesChanged."""
     own = _decode(value)
-    if own.version not in _READABLE:
-        raise StateError(f"the state has version {own.version}, this worker reads versions up to {VERSION}")
+    if own.version != VERSION:
+        raise StateError(f"the state has version {own.version}, this worker reads version {VERSION}")
     if own.rules != rules:
         raise RulesChanged(own.rules, rules)
     return own
