@@ -44,7 +44,7 @@ def is_right(words: list[str]) -> bool:  # noqa: PLR0911 - one line a kind
         case ["pytest", "-m", marker, *paths]:
             markers = {one.partition(":")[0] for one in PROJECT["tool"]["pytest"]["ini_options"]["markers"]}
             return marker in markers and all((ROOT / path.partition("::")[0]).exists() for path in paths)
-        case ["python", "-m", module, *_] if module.startswith("tests."):
+        case ["python", "-m", module, *_] if module.startswith(("tests.", "deploy.")):
             found = importlib.util.find_spec(module)
             return (
                 found is not None
