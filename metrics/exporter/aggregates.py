@@ -103,6 +103,10 @@ class Aggregates:
         for credit in self.open if slot == NOW else self.sums.get(slot, {}):
             dirty[credit] = dirty.get(credit, 0) | mask
 
+    def is_behind(self, now: int) -> bool:
+        """Whether a minute has turned since windows last followed the clock."""
+        return now // 60 != self._minute
+
     def move(self, now: int) -> None:
         """Let windows follow the clock (Unix seconds); cheap within a minute."""
         for _ in self.moving(now):
@@ -110,7 +114,7 @@ class Aggregates:
 
     def moving(self, now: int) -> Iterator[None]:
         """The same in steps, for who must not keep others waiting; nothing may change until the last."""
-        if now // 60 == self._minute:
+        if not self.is_behind(now):
             return
         self._minute = now // 60
         moved: list[tuple[Slot, Window | None, Window]] = []

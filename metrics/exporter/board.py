@@ -3,7 +3,7 @@
 One event loop uses it. Nothing here reads a clock or Redis: moments (Unix seconds) are given, updates are pushed.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from datetime import datetime
 from functools import lru_cache
 from itertools import islice
@@ -13,9 +13,10 @@ from metrics.catalogue import CELL_FAMILIES, FAMILIES
 from metrics.exporter import plans, text
 from metrics.exporter.aggregates import NOW, Aggregates, Slot, Sums, all_from_scratch
 from metrics.exporter.items import BITS, Item, carries
-from metrics.exporter.lines import Lines
+from metrics.exporter.lines import Column, Lines
 from metrics.exporter.numbers import Block, Shown, block, merged, resolve
 from metrics.exporter.open import open_block, still_waiting, waiting_blocks
+from metrics.exporter.packed import Packed, pack, pack_once
 from metrics.exporter.parts import Bucket, Credit, Parts
 from metrics.exporter.series import Book
 from metrics.family import CALENDAR_WINDOWS, NINETY_DAYS, PERIODS, SHORT_WINDOWS, Family, Kind, Source
@@ -65,6 +66,7 @@ class Board:
         self.calendar = settings.working_calendar()
         self.targets = {"call": settings.call_target_seconds, "chat": settings.chat_target_seconds}
         self._head = {name: text.header(name, family.help).encode() for family, name in text.exposed(FAMILIES)}
+        self._heads = frozenset(self._head.values())
         self.clear()
 
     def clear(self) -> None:
@@ -76,6 +78,10 @@ class Board:
         self._book = Book(self.parts.items)
         self._lines = Lines((*SLOTS, NOW))
         self._today = 0
+        self._asked: set[frozenset[str] | None] = set()
+        self._held: dict[frozenset[str] | None, list[Packed]] = {}
+        self.rendered_at = 0.0
+        """Moment of the numbers in the text."""
 
     def take_over(self, other: "Board") -> None:
         """Become another board, that was loaded aside; the other one is no longer to be used."""
@@ -111,23 +117,63 @@ class Board:
 
     # -- text
 
-    def exposition(self, now: float) -> list[bytes]:
-        """Prometheus text of all families at a moment, in chunks."""
+    def exposition(self, now: float, windows: Container[str] | None = None) -> list[bytes]:
+        """Prometheus text at a moment, in chunks. `windows`: those wanted, "now" for what has none; None for all."""
         self.refresh(now)
-        waiting = self._now_lines(waiting_blocks(self._waiting(now), self.reference, now, self.targets))
-        planned = self._plan_lines(now)
-        found = []
+        return [piece if isinstance(piece, bytes) else piece.text() for piece in self._pieces(now, windows)]
+
+    def packed(self, now: float, windows: frozenset[str] | None = None, *, refresh: bool = True) -> list[Packed]:
+        """The same, compressed. refresh: False for what was rendered last."""
+        if refresh:
+            self.refresh(now)
+        elif windows in self._held:
+            return self._held[windows]
+        self._asked.add(windows)
+        found: list[Packed] = []
+        for piece in self._pieces(now, windows):
+            if isinstance(piece, bytes):
+                found.append(pack_once(piece) if piece in self._heads else pack(piece))
+            else:
+                found += piece.packed()
+        return found
+
+    def packing(self) -> Iterator[None]:
+        """Compress what was rendered, in steps."""
+        return self._lines.packing()
+
+    def is_behind(self, now: float) -> bool:
+        """Whether a minute has turned since windows last followed the clock."""
+        return self.aggregates.is_behind(int(now))
+
+    def hold(self) -> None:
+        """Keep what was rendered last for whoever asks while a minute turns."""
+        self._held = {windows: self.packed(self.rendered_at, windows, refresh=False) for windows in self._asked}
+
+    def let_go(self) -> None:
+        """The turn is over."""
+        self._held = {}
+
+    def _pieces(self, now: float, windows: Container[str] | None) -> Iterator[bytes | Column]:
+        about_now = windows is None or NOW[0] in windows
+        waiting: dict[str, str] = {}
+        planned: dict[Family, str] = {}
+        if about_now:
+            waiting = self._now_lines(waiting_blocks(self._waiting(now), self.reference, now, self.targets))
+            planned = self._plan_lines(now)
         for family, name in text.exposed(FAMILIES):
             match family.source:
                 case Source.CELLS | Source.OPEN:
-                    lines = self._lines.joined(name)
+                    if columns := self._lines.columns(name, windows):
+                        yield self._head[name]
+                        yield from columns
+                    continue
                 case Source.WAITING:
-                    lines = waiting.get(name, "").encode()
+                    lines = waiting.get(name, "")
                 case _:
-                    lines = planned.get(family, "").encode()
+                    lines = planned.get(family, "")
             if lines:
-                found += [self._head[name], lines]
-        return found
+                yield self._head[name]
+                yield lines.encode()
 
     def refresh(self, now: float, most: int = 1 << 30) -> bool:
         """Render what changed since the last time, at most so many credits; say whether that was all."""
@@ -147,6 +193,7 @@ class Board:
                 self._render(self._lines, slot, sums, chosen, today)
                 if dirty:
                     return False
+        self.rendered_at = now
         return True
 
     def _render(self, lines: Lines, slot: Slot, sums: Sums, dirty: Mapping[Credit, int], today: int) -> None:
@@ -178,16 +225,17 @@ class Board:
             rows.setdefault(family, []).append((labels, value))
         return {family: text.plain_lines(family, found) for family, found in rows.items()}
 
-    def exposition_at(self, at: float, now: float) -> list[bytes]:
+    def exposition_at(self, at: float, now: float, windows: Container[str] | None = None) -> list[bytes]:
         """Text of the calendar windows as they stood at a moment. Raises WindowError."""
         lines = Lines(SLOTS)
         today = local_day(int(at), self.zone)
         for slot, sums in self.sums_at(at, now).items():
-            self._render(lines, slot, sums, dict.fromkeys(sums, -1), today)
+            if windows is None or slot[0] in windows:
+                self._render(lines, slot, sums, dict.fromkeys(sums, -1), today)
         chunks = []
         for _, name in text.exposed(CELL_FAMILIES):
-            if found := lines.joined(name):
-                chunks += [self._head[name], found]
+            if columns := lines.columns(name):
+                chunks += [self._head[name], *(column.text() for column in columns)]
         return chunks
 
     # -- numbers

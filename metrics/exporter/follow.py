@@ -27,6 +27,7 @@ _PAGE = 2000
 _HOUR = 3600
 _EMPTY = (b"0-0", 0)
 _RENDER_AT_ONCE = 50
+_LONG_TURN_SECONDS = 0.1
 
 
 class Follower:
@@ -46,7 +47,12 @@ class Follower:
         self._hours: dict[str, set[bytes]] = {}
         self._lock = asyncio.Lock()
         self._last_problem = ""
+        self._turned = asyncio.Event()
+        self._turned.set()
+        self._turn_seconds = 0.0
         self.pace = Pace()
+        self.packing = False
+        """Whether to compress ahead of whoever looks next."""
         self.heartbeats: dict[int, dict[str, Any]] = {}
         self.loaded = False
         self.connected = False
@@ -64,6 +70,11 @@ class Follower:
         count = max((int(beat.get("count", 0)) for beat in self.heartbeats.values()), default=0)
         return [number for number in range(count) if number not in self.heartbeats]
 
+    def is_turning(self) -> bool:
+        """Whether windows do not follow the clock yet, where that takes long."""
+        turning = not self._turned.is_set() or self._board.is_behind(self._clock())
+        return turning and self._turn_seconds > _LONG_TURN_SECONDS
+
     async def run(self) -> None:
         """Follow until cancelled; whatever Redis does, try again."""
         while True:
@@ -78,14 +89,19 @@ class Follower:
 
     async def catch_up(self, *, hours: bool = False) -> None:
         """Let the board have all that is in Redis now, for somebody who looks. hours: the running hour's cells too."""
-        if not (self.loaded and self.connected) or (self.pace.is_fresh(time.monotonic()) and not hours):
-            return
-        try:
-            async with asyncio.timeout(_CATCH_UP_SECONDS), self._lock:
-                await self._read(None)
-                await self._work(hours=hours)
-        except (RedisError, OSError, TimeoutError, ViewError) as error:
-            log.warning("the last changes could not be fetched", error=str(error) or type(error).__name__)
+        await self._turned.wait()
+        fetch = self.loaded and self.connected and (hours or not self.pace.is_fresh(time.monotonic()))
+        if fetch or (self.loaded and self._board.is_behind(self._clock())):
+            try:
+                async with asyncio.timeout(_CATCH_UP_SECONDS), self._lock:
+                    await self._turn()
+                    if fetch:
+                        await self._read(None)
+                        await self._work(hours=hours)
+            except (RedisError, OSError, TimeoutError, ViewError) as error:
+                log.warning("the last changes could not be fetched", error=str(error) or type(error).__name__)
+            # Whoever waited in vain must not see windows half turned.
+            await self._turned.wait()
 
     def _problem(self, line: str) -> None:
         if self.connected or line != self._last_problem:
@@ -104,11 +120,14 @@ class Follower:
                 self.connected = True
                 self._heartbeats(await self._redis.hgetall(self._keys.partitions))
                 checked = time.monotonic()
+            if self._board.is_behind(self._clock()):
+                async with self._lock:
+                    await self._turn()
             if self._wanted:
                 await asyncio.sleep(min(max(self.pace.due() - time.monotonic(), 0), _NAP_SECONDS))
                 await self._read(None)
             else:
-                await self._read(_BLOCK_SECONDS)
+                await self._read(min(_BLOCK_SECONDS, 60.001 - self._clock() % 60))
             if self._wanted and time.monotonic() >= self.pace.due():
                 began = time.monotonic()
                 async with self._lock:
@@ -204,9 +223,34 @@ class Follower:
         self.version += 1
 
     async def _render(self) -> None:
-        """Render ahead of whoever looks next, without keeping others waiting."""
-        while not self._board.refresh(self._clock(), most=_RENDER_AT_ONCE):  # noqa: ASYNC110 - gives way, waits for nothing
+        """Render, and compress, ahead of whoever looks next, without keeping others waiting."""
+        # By one moment: a minute that turns meanwhile has a turn of its own.
+        now = self._clock()
+        while not self._board.refresh(now, most=_RENDER_AT_ONCE):  # noqa: ASYNC110 - gives way, waits for nothing
             await asyncio.sleep(0)
+        if self.packing:
+            for _ in self._board.packing():
+                await asyncio.sleep(0)
+
+    async def _turn(self) -> None:
+        """Let windows follow the clock, step by step; until they do, who looks waits, or takes what was rendered."""
+        now, began = self._clock(), time.monotonic()
+        if not self._board.is_behind(now):
+            return
+        self._turned.clear()
+        self._board.hold()
+        steps = self._board.aggregates.moving(int(now))
+        try:
+            for _ in steps:
+                await asyncio.sleep(0)
+            await self._render()
+        finally:
+            # Half a turn would be wrong for ever.
+            for _ in steps:
+                pass
+            self._board.let_go()
+            self._turned.set()
+        self._turn_seconds = time.monotonic() - began
 
     def _changed(self, key: str, values: dict[bytes, bytes | None]) -> None:
         bucket = self._keys.bucket(key)

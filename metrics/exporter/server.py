@@ -1,9 +1,8 @@
 """The exporter's HTTP face: /metrics for Prometheus, JSON and the wall for people, health for supervisors."""
 
 import asyncio
-import gzip
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from importlib.resources import files
@@ -15,24 +14,18 @@ import structlog
 from fastapi import FastAPI, Query, Request
 from fastapi.responses import FileResponse, JSONResponse, Response, StreamingResponse
 from fastapi.staticfiles import StaticFiles
-from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector, generate_latest
 
-from metrics.catalogue import service
 from metrics.errors import MetricsError, WindowError
 from metrics.exporter import api
 from metrics.exporter.board import Board
 from metrics.exporter.follow import Follower
-from metrics.exporter.service import own_numbers, own_text
+from metrics.exporter.scrape import Scrapes, wanted
 from metrics.exporter.spaced import Spaced
 from metrics.family import CALENDAR_WINDOWS, PERIODS
 from metrics.kpi import Level
 from metrics.settings import ExporterSettings
 
 log = structlog.get_logger(__name__)
-TEXT = "text/plain; version=0.0.4; charset=utf-8"
-OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
-_SMALL = 2_000_000
-_WORTH_PACKING = 4_000
 _PUSH_SECONDS = 0.25
 _YEARS = (2000, 2200)
 _PING_SECONDS = 15
@@ -74,10 +67,7 @@ class Exporter:
         self.board = board
         self.follower = follower
         self.clock = clock
-        self._registry = CollectorRegistry()
-        for collector in (ProcessCollector, PlatformCollector, GCCollector):
-            collector(registry=self._registry)
-        self._seconds = 0.0
+        self.scrapes = Scrapes(board, follower, clock, self.problem)
 
     def problem(self) -> str:
         """Why the numbers cannot be vouched for; "" when they can."""
@@ -92,21 +82,6 @@ class Exporter:
             return f"the owner of a partition has been silent for {age:.0f} s"
         return ""
 
-    def metrics(self, openmetrics: bool) -> list[bytes]:
-        """The whole exposition in chunks; sales numbers only while they can be vouched for."""
-        now, began = self.clock(), time.perf_counter()
-        follower = self.follower
-        chunks = [] if self.problem() else self.board.exposition(now)
-        self._seconds = time.perf_counter() - began
-        own = own_numbers(self.board, now, follower.age(), follower.connected, len(follower.heartbeats))
-        own |= {service.SCRAPE_SECONDS: [((), self._seconds)], service.SCRAPE_OK: [((), 1.0)]}
-        about = own_text(own) + generate_latest(self._registry).decode()
-        return [*chunks, _finish(about, openmetrics)]
-
-    def metrics_at(self, at: float, openmetrics: bool) -> list[bytes]:
-        """The calendar windows as they stood. Raises WindowError."""
-        return [*self.board.exposition_at(at, self.clock()), _finish("", openmetrics)]
-
     def live(self, level: Level, identifier: str, window: str) -> bytes:
         """What one wall shows, as JSON; no numbers while they cannot be vouched for."""
         found = api.live(self.board, self.clock(), level, identifier, window)
@@ -115,37 +90,6 @@ class Exporter:
         if problem:
             found |= {"kpis": [], "waiting": [], "plan": [], "leaders": [], "teams": []}
         return msgspec.json.encode(found | {"fresh": fresh, "problem": problem, "age": self.follower.age()})
-
-
-def _finish(about: str, openmetrics: bool) -> bytes:
-    """The last part: what the exporter says of itself; only there are counters, which OpenMetrics heads otherwise."""
-    if not openmetrics:
-        return about.encode()
-    lines = []
-    for line in about.splitlines():
-        if line.startswith("# ") and line.split(" ", 3)[2].endswith("_total"):
-            sign, kind, name, rest = line.split(" ", 3)
-            lines.append(f"{sign} {kind} {name.removesuffix('_total')} {rest}")
-        else:
-            lines.append(line)
-    return "\n".join([*lines, "# EOF\n"]).encode()
-
-
-def _answer(chunks: list[bytes], kind: str, encodings: str) -> Response:
-    """Small texts compressed when asked for; large ones as they are: packing would cost more than it saves."""
-    size = sum(map(len, chunks))
-    if size > _SMALL:
-
-        async def send() -> AsyncIterator[bytes]:
-            for chunk in chunks:
-                yield chunk
-
-        return StreamingResponse(send(), media_type=kind, headers={"content-length": str(size)})
-    content = b"".join(chunks)
-    if "gzip" in encodings and size > _WORTH_PACKING:
-        packed = gzip.compress(content, compresslevel=1, mtime=0)
-        return Response(packed, media_type=kind, headers={"content-encoding": "gzip", "vary": "accept-encoding"})
-    return Response(content, media_type=kind)
 
 
 def moment(value: str | None) -> float | None:
@@ -165,6 +109,9 @@ def moment(value: str | None) -> float | None:
 
 
 At = Annotated[str | None, Query(description="RFC 3339 moment; without it, now")]
+Wanted = Annotated[
+    Sequence[str], Query(description="Only these windows, `now` for what has none; may be repeated; without it, all")
+]
 
 
 def create_app(exporter: Exporter, explainer: Explainer | None = None) -> FastAPI:
@@ -191,16 +138,12 @@ def create_app(exporter: Exporter, explainer: Explainer | None = None) -> FastAP
 
 def _prometheus(app: FastAPI, exporter: Exporter) -> None:
     @app.get("/metrics", summary="Prometheus and OpenMetrics text")
-    async def metrics(request: Request, at: At = None) -> Response:
-        openmetrics = "application/openmetrics-text" in request.headers.get("accept", "")
-        then = moment(at)
-        if then is None:
-            exporter.follower.pace.looked(time.monotonic())
-        await exporter.follower.catch_up(hours=then is not None)
-        if then is not None and (problem := exporter.problem()):
-            return Response(f"{problem}\n", 503, media_type="text/plain")
-        chunks = exporter.metrics(openmetrics) if then is None else exporter.metrics_at(then, openmetrics)
-        return _answer(chunks, OPENMETRICS if openmetrics else TEXT, request.headers.get("accept-encoding", ""))
+    async def metrics(request: Request, at: At = None, window: Wanted = ()) -> Response:
+        then, windows = moment(at), wanted(window)
+        accept, encodings = request.headers.get("accept", ""), request.headers.get("accept-encoding", "")
+        if then is not None:
+            return await exporter.scrapes.answer_at(then, accept, encodings, windows)
+        return await exporter.scrapes.answer(accept, encodings, windows)
 
     @app.get("/healthz", summary="Alive")
     async def alive() -> dict[str, str]:

@@ -1,0 +1,117 @@
+"""One answer to GET /metrics: the board's text and what the exporter says of itself, plain or as gzip."""
+
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+
+from fastapi.responses import Response, StreamingResponse
+from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector, generate_latest
+
+from metrics.catalogue import service
+from metrics.errors import WindowError
+from metrics.exporter.board import SLOTS, Board
+from metrics.exporter.follow import Follower
+from metrics.exporter.packed import gzipped, pack
+from metrics.exporter.service import own_numbers, own_text
+
+TEXT = "text/plain; version=0.0.4; charset=utf-8"
+OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
+NOW = "now"
+"""Stands for all that has no window, among the windows wanted."""
+_WINDOWS = tuple(dict.fromkeys((NOW, *(window for window, _ in SLOTS))))
+_SMALL = 2_000_000
+_SECOND_HAND_SECONDS = 5.0
+"""How old numbers may be, for a scrape that would have to wait for a minute's turn."""
+
+
+def wanted(windows: Sequence[str]) -> frozenset[str] | None:
+    """Windows asked for by name; None for all. Raises WindowError."""
+    for window in windows:
+        if window not in _WINDOWS:
+            raise WindowError(f"window={window!r} does not exist; use one of {', '.join(_WINDOWS)}")
+    return frozenset(windows) or None
+
+
+class Scrapes:
+    """Answers for Prometheus. `problem` says why sales numbers are withheld, "" when they are not."""
+
+    def __init__(
+        self, board: Board, follower: Follower, clock: Callable[[], float], problem: Callable[[], str]
+    ) -> None:
+        self._board = board
+        self._follower = follower
+        self._clock = clock
+        self._problem = problem
+        self._registry = CollectorRegistry()
+        for collector in (ProcessCollector, PlatformCollector, GCCollector):
+            collector(registry=self._registry)
+
+    async def answer(self, accept: str, encodings: str, windows: frozenset[str] | None) -> Response:
+        """The numbers of now, in the form and encoding asked for."""
+        openmetrics, packs = "application/openmetrics-text" in accept, "gzip" in encodings
+        follower, board, began = self._follower, self._board, time.perf_counter()
+        follower.pace.looked(time.monotonic())
+        follower.packing = follower.packing or packs
+        # A scrape does not wait for a minute's turn where that takes long.
+        fresh = not (packs and follower.is_turning() and self._clock() - board.rendered_at < _SECOND_HAND_SECONDS)
+        if fresh:
+            await follower.catch_up()
+            began = time.perf_counter()
+        now, withheld = self._clock(), bool(self._problem())
+        if packs:
+            pieces = [] if withheld else board.packed(now, windows, refresh=fresh)
+            about = self._about(now, time.perf_counter() - began, openmetrics, windows)
+            return _packed(gzipped([*pieces, pack(about)]), openmetrics)
+        chunks = [] if withheld else board.exposition(now, windows)
+        about = self._about(now, time.perf_counter() - began, openmetrics, windows)
+        return _plain([*chunks, about], openmetrics)
+
+    async def answer_at(self, at: float, accept: str, encodings: str, windows: frozenset[str] | None) -> Response:
+        """The calendar windows as they stood. Raises WindowError."""
+        await self._follower.catch_up(hours=True)
+        if problem := self._problem():
+            return Response(f"{problem}\n", 503, media_type="text/plain")
+        openmetrics = "application/openmetrics-text" in accept
+        chunks = self._board.exposition_at(at, self._clock(), windows)
+        chunks.append(_finish("", openmetrics))
+        return _packed(gzipped(map(pack, chunks)), openmetrics) if "gzip" in encodings else _plain(chunks, openmetrics)
+
+    def _about(self, now: float, seconds: float, openmetrics: bool, windows: frozenset[str] | None) -> bytes:
+        """What the exporter says of itself, to whom asks for what has no window."""
+        if windows is not None and NOW not in windows:
+            return _finish("", openmetrics)
+        follower = self._follower
+        own = own_numbers(self._board, now, follower.age(), follower.connected, len(follower.heartbeats))
+        own |= {service.SCRAPE_SECONDS: [((), seconds)], service.SCRAPE_OK: [((), 1.0)]}
+        return _finish(own_text(own) + generate_latest(self._registry).decode(), openmetrics)
+
+
+def _finish(about: str, openmetrics: bool) -> bytes:
+    """The last part: what the exporter says of itself; only there are counters, which OpenMetrics heads otherwise."""
+    if not openmetrics:
+        return about.encode()
+    lines = []
+    for line in about.splitlines():
+        if line.startswith("# ") and line.split(" ", 3)[2].endswith("_total"):
+            sign, kind, name, rest = line.split(" ", 3)
+            lines.append(f"{sign} {kind} {name.removesuffix('_total')} {rest}")
+        else:
+            lines.append(line)
+    return "\n".join([*lines, "# EOF\n"]).encode()
+
+
+def _packed(content: bytes, openmetrics: bool) -> Response:
+    headers = {"content-encoding": "gzip", "vary": "accept-encoding"}
+    return Response(content, media_type=OPENMETRICS if openmetrics else TEXT, headers=headers)
+
+
+def _plain(chunks: list[bytes], openmetrics: bool) -> Response:
+    """Small texts as one; large ones chunk by chunk, so that they are not held twice."""
+    kind, size = OPENMETRICS if openmetrics else TEXT, sum(map(len, chunks))
+    if size <= _SMALL:
+        return Response(b"".join(chunks), media_type=kind)
+
+    async def send() -> AsyncIterator[bytes]:
+        for chunk in chunks:
+            yield chunk
+
+    return StreamingResponse(send(), media_type=kind, headers={"content-length": str(size)})

@@ -1,0 +1,41 @@
+"""Gzip from pieces is gzip of the whole, for every kind of reader."""
+
+import gzip
+import zlib
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from metrics.exporter.lines import Lines
+from metrics.exporter.packed import gzipped, pack
+
+pieces = st.lists(st.binary(max_size=300).map(lambda some: some * 7), max_size=8)
+
+
+@given(pieces)
+def test_pieces_make_one_member(texts):
+    """Checksum and length are those of the whole; a reader of one member has read it all."""
+    packed = gzipped(map(pack, texts))
+    assert gzip.decompress(packed) == b"".join(texts)
+    one = zlib.decompressobj(zlib.MAX_WBITS | 16)
+    assert one.decompress(packed) == b"".join(texts)
+    assert (one.eof, one.unused_data) == (True, b"")
+
+
+slots = [("day", "current"), ("day", "previous"), ("now", "current")]
+puts = st.lists(st.tuples(st.sampled_from(slots), st.integers(0, 400), st.sampled_from([b"", b"one\n", b"two\n"])))
+
+
+@given(st.lists(puts, max_size=4))
+def test_what_was_compressed_before_is_never_stale(rounds):
+    """After any changes the packed lines are the plain ones, and only what holds text is there."""
+    lines, held = Lines(slots), {}
+    for some in rounds:
+        for slot, row, text in some:
+            lines.put("name", (str(row), ""), slot, text)
+            held[slot, row] = text
+        columns = lines.columns("name")
+        text = b"".join(column.text() for column in columns)
+        assert gzip.decompress(gzipped(piece for column in columns for piece in column.packed())) == text
+        assert sorted(text.split()) == sorted(line.strip() for line in held.values() if line)
+        assert all(column.text() for column in columns)
