@@ -1,29 +1,80 @@
-"""From publishing an event to seeing it on /metrics, under a steady load.
+"""From publishing an event to seeing it on /metrics, under a steady load, on a worker and an exporter of its own.
 
-Run against a running stack: python -m tests.bench.latency RATE SECONDS; addresses come from .local/stack.env.
 Probes are meetings of managers that nobody else has; each is looked for in the text of /metrics.
 """
 
 import asyncio
-import sys
+import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from uuid import uuid4
 
 import httpx
 
-from metrics.settings import ExporterSettings
+from deploy.stack.http import answers_ok
+from deploy.stack.ports import free_port
+from deploy.stack.program import Program
 from producers.events import MeetingHeld
 from producers.publisher import SalesPublisher, encoded
+from producers.settings import KafkaSettings
 from tests.bench import workload
+from tests.bench.stand import Stand
+from tests.support.workers import COMMAND, ROOT, House
 
+PART = "From publishing to /metrics, s"
 PROBES_PER_SECOND = 4
+_TARGETS = {1_000: "p99 ≤ 0.3", 10_000: "p99 ≤ 1"}
+
+
+def measure(stand: Stand) -> None:
+    """Three rates, nothing pinned: broker, load, worker and exporter share all cores."""
+    seconds = 5 if stand.asked.is_quick else 25
+    for rate in (100, 1_000) if stand.asked.is_quick else (100, 1_000, 10_000):
+        settings = stand.empty()
+        with stand.house(settings) as place, exporter(place) as url:
+            place.worker()
+            sent, taken = asyncio.run(_measured(settings, url, rate, seconds))
+        taken.sort()
+        stand.results.add(
+            PART,
+            f"{rate:,} events/s wanted",
+            {
+                "events/s": sent / seconds,
+                "probes": float(len(taken)),
+                "p50": taken[len(taken) // 2],
+                "p99": taken[min(len(taken) - 1, int(len(taken) * 0.99))],
+                "max": taken[-1],
+                "target": _TARGETS.get(rate, ""),
+            },
+            f"{seconds} s a rate, 50 managers, 5,000 clients; {os.cpu_count()} cores for everything",
+        )
+
+
+@contextmanager
+def exporter(place: House) -> Iterator[str]:
+    """An exporter beside a house's workers; the address of its /metrics."""
+    listen = f"127.0.0.1:{free_port()}"
+    program = Program(
+        "exporter",
+        [*COMMAND[:-1], "exporter"],
+        log=place.folder / "exporter.log",
+        env={**place.environment, "SALES_EXPORTER_LISTEN": listen},
+        cwd=ROOT,
+    )
+    program.start_process()
+    try:
+        program.wait_until(lambda: answers_ok(f"http://{listen}/healthz"), timeout=60)
+        yield f"http://{listen}/metrics"
+    finally:
+        program.stop()
 
 
 async def load(publisher: SalesPublisher, rate: int, seconds: float) -> int:
     """A steady load of the benches' mix, dated now."""
     began, sent = time.perf_counter(), 0
-    count = int(rate * seconds * 1.2)
+    count = int(rate * seconds * 1.2) + 1
     pairs = workload.events(count, managers=50, clients=5_000, days=count / rate / 86_400, start=datetime.now(UTC))
     while (passed := time.perf_counter() - began) < seconds:
         due = int(passed * rate) - sent
@@ -51,24 +102,13 @@ async def probe(publisher: SalesPublisher, client: httpx.AsyncClient, url: str) 
     return time.perf_counter() - began
 
 
-async def measure(rate: int, seconds: float) -> None:
-    """Print p50, p99 and the greatest latency."""
-    settings = ExporterSettings()
-    url = f"http://{settings.exporter_listen}/metrics"
+async def _measured(settings: KafkaSettings, url: str, rate: int, seconds: float) -> tuple[int, list[float]]:
     taken: list[float] = []
-    async with SalesPublisher() as publisher, httpx.AsyncClient(timeout=30) as client:
+    async with SalesPublisher(settings) as publisher, httpx.AsyncClient(timeout=30) as client:
+        await probe(publisher, client, url)  # until the worker has its partitions
         running = asyncio.ensure_future(load(publisher, rate, seconds))
         began = time.perf_counter()
         while time.perf_counter() - began < seconds - 1:
             taken.append(await probe(publisher, client, url))
             await asyncio.sleep(1 / PROBES_PER_SECOND)
-        sent = await running
-    taken.sort()
-    p50, p99 = taken[len(taken) // 2], taken[min(len(taken) - 1, int(len(taken) * 0.99))]
-    print(
-        f"{sent / seconds:,.0f} events/s, {len(taken)} probes: p50 {p50:.3f} s, p99 {p99:.3f} s, max {taken[-1]:.3f} s"
-    )
-
-
-if __name__ == "__main__":
-    asyncio.run(measure(int(sys.argv[1]), float(sys.argv[2])))
+        return await running, taken

@@ -1,7 +1,6 @@
 """The events that benches fold: one seed, one mix, so that every engine gets the same bytes."""
 
 import asyncio
-import json
 import random
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -16,6 +15,7 @@ KINDS = ("call", "chat", "deal", "payment")
 WEIGHTS = (45, 25, 20, 10)
 REST = ("lead", "invoice", "meeting", "rating", "cost", "refund", "ringing")
 START = datetime(2026, 10, 1, 6, tzinfo=UTC)
+TEN_DAYS = timedelta(days=10)
 
 
 def events(
@@ -27,11 +27,12 @@ def events(
     full: bool = False,
     seed: int = 1,
     start: datetime = START,
+    prefix: str = "",
 ) -> Iterator[Pair]:
     """Key and value of `count` events in the order of their times, as they would arrive.
 
     45 % calls, 25 % chat messages, 20 % deal snapshots (each deal is changed several times), 10 % payments. With
-    `full`, every tenth event is of one of the other types.
+    `full`, every tenth event is of one of the other types. `prefix` keeps the names of two streams apart.
     """
     rng = random.Random(seed)
     encode = msgspec.json.encode
@@ -45,13 +46,13 @@ def events(
         manager = f"manager-{(number * 7 + rng.randrange(3)) % managers:04d}"
         who = {"client_id": client, "manager_id": manager, "team_id": f"team-{int(manager[-4:]) % 20:02d}"}
         kind = rng.choice(REST) if full and n % 10 == 9 else rng.choices(KINDS, WEIGHTS)[0]
-        name, data, key = _event(kind, n, moment, who, rng, waiting)
+        name, data, key = _event(kind, f"{prefix}{n}", moment, who, rng, waiting)
         yield (
             key.encode(),
             encode(
                 {
                     "specversion": "1.0",
-                    "id": f"e-{n}",
+                    "id": f"e-{prefix}{n}",
                     "source": "bench://load",
                     "type": name,
                     "time": time,
@@ -62,7 +63,7 @@ def events(
 
 
 def _event(
-    kind: str, n: int, moment: datetime, who: dict[str, str], rng: random.Random, waiting: dict[str, bool]
+    kind: str, n: str, moment: datetime, who: dict[str, str], rng: random.Random, waiting: dict[str, bool]
 ) -> tuple[str, dict[str, object], str]:
     client = who["client_id"]
     money = {"amount": f"{rng.randrange(1, 900_000)}.{rng.randrange(100):02d}", "currency": "RUB"}
@@ -103,7 +104,7 @@ def _event(
 
 
 def _other(  # noqa: PLR0911 - a table of types
-    kind: str, n: int, moment: datetime, who: dict[str, str], money: dict[str, str], rng: random.Random
+    kind: str, n: str, moment: datetime, who: dict[str, str], money: dict[str, str], rng: random.Random
 ) -> tuple[str, dict[str, object], str]:
     client, now = who["client_id"], _time(moment)
     match kind:
@@ -141,6 +142,35 @@ def _other(  # noqa: PLR0911 - a table of types
     )
 
 
+def deals(clients: range, each: int, managers: int) -> Iterator[Pair]:
+    """The first events of clients, all on one day before START: so many open deals each."""
+    for n, number in enumerate(clients):
+        moment = START - timedelta(hours=20) + n / len(clients) * timedelta(hours=10)
+        client, manager = f"client-{number:07d}", f"manager-{number * 7 % managers:04d}"
+        who = {"client_id": client, "manager_id": manager, "team_id": f"team-{int(manager[-4:]) % 20:02d}"}
+        for deal in range(each):
+            data = {"deal_id": f"d-{client}-{deal}", "pipeline": "retail", "stage": "S1", "status": "open"}
+            money = {"amount": f"{number % 90_000}.50", "currency": "RUB", "cost": "100.00", "probability": 0.4}
+            yield _sent("sales.deal.changed.v1", f"f-{number}-{deal}", moment, client, {
+                **who, **data, **money, "created_at": _time(moment)
+            })  # fmt: skip
+
+
+def replies(managers: range, clients: list[str]) -> Iterator[Pair]:
+    """A client's message and its answer, of a manager whom nobody else has: a minute, an hour and a day each."""
+    for n, number in enumerate(managers):
+        client = clients[n % len(clients)]
+        data = {"chat_id": f"h-{client}", "client_id": client}
+        yield _sent("sales.chat.message.v1", f"q-{number}", START, client, {**data, "author": "client"})
+        answer = {**data, "author": "manager", "manager_id": f"manager-{number:07d}"}
+        yield _sent("sales.chat.message.v1", f"a-{number}", START + timedelta(seconds=1), client, answer)
+
+
+def _sent(name: str, id_: str, moment: datetime, client: str, data: dict[str, object]) -> Pair:
+    head = {"specversion": "1.0", "id": id_, "source": "bench://load", "type": name, "time": _time(moment)}
+    return client.encode(), msgspec.json.encode({**head, "data": data})
+
+
 def _time(moment: datetime) -> str:
     return moment.isoformat(timespec="seconds").replace("+00:00", "Z")
 
@@ -153,9 +183,3 @@ def publish(settings: KafkaSettings, pairs: Iterator[Pair]) -> int:
             return await publisher.publish_many_raw(pairs)
 
     return asyncio.run(send())
-
-
-def decoded(value: bytes) -> dict[str, object]:
-    """An event as plain Python values, for engines that decode for themselves."""
-    found: dict[str, object] = json.loads(value)
-    return found

@@ -1,0 +1,161 @@
+"""How the worker's cost grows with what it holds, what it holds in memory, and how fast it comes back.
+
+Every client is there before anything is measured: the first events give each client a deal or three.
+"""
+
+import time
+from itertools import islice
+
+import psutil
+
+from producers.partitioner import partition_for
+from tests.bench import workload
+from tests.bench.engine import BenchError, busy
+from tests.bench.stand import PARTITIONS, Stand
+from tests.support.workers import House, WorkerProcess
+
+GROWTH = "Growth: the worker on all event types, by what it holds"
+MEMORY = "Memory of the worker"
+RESTORE = "Restoring from the changelogs alone"
+CLIENT, CELL = "client with three deals", "part of a cell"
+_DAY = 86_400
+
+
+def measure(stand: Stand) -> None:
+    """Throughput at ×10 clients, and at more managers; each measured after all clients are there."""
+    sizes = [(500, 10_000), (500, 100_000), (500, 1_000_000), (50, 50_000), (300, 50_000), (1_000, 50_000)]
+    if stand.asked.is_quick:
+        sizes = [(500, 1_000), (500, 10_000), (50, 1_000)]
+    for managers, clients in sizes:
+        settings = stand.empty()
+        with stand.house(settings) as place:
+            worker, process = _start(stand, place)
+            sent = workload.publish(settings, workload.deals(range(clients), 1, managers))
+            stand.until_committed(place, sent, worker)
+            held = process.memory_info().rss / 1e6
+            repeats = []
+            for n in range(stand.asked.repeats):
+                # Each repeat goes on in time where the one before ended, as a client's events do.
+                pairs = workload.events(
+                    stand.asked.events, managers=managers, clients=clients, days=10, full=True, seed=n + 1,
+                    start=workload.START + n * workload.TEN_DAYS, prefix=f"{n}-",
+                )  # fmt: skip
+                before = busy(process)
+                sent += workload.publish(settings, pairs)
+                stand.until_committed(place, sent, worker)
+                repeats.append(stand.asked.events / (busy(process) - before))
+            size = f"{stand.asked.events:,} events of all types over 10 days, after every client had one deal"
+            stand.results.add(
+                GROWTH,
+                f"{clients:,} clients, {managers} managers",
+                {"events per CPU-second": repeats, "MB with all clients": held},
+                size,
+            )
+            stand.stop(worker)
+
+
+def memory(stand: Stand) -> None:
+    """Bytes per client with three deals, and per part of a cell: what twice as many take more."""
+    clients, cells = (2_000, 5_000) if stand.asked.is_quick else (100_000, 30_000)
+    for name, target, wanted in ((CLIENT, 600, clients), (CELL, 250, cells)):
+        settings = stand.empty()
+        with stand.house(settings) as place:
+            worker, process = _start(stand, place)
+            seen: list[tuple[int, int]] = []
+            sent = 0
+            for n in range(3):
+                step = range(n * wanted, (n + 1) * wanted)
+                pairs = workload.deals(step, 3, 20) if name == CLIENT else workload.replies(step, _clients())
+                sent += workload.publish(settings, pairs)
+                stand.until_committed(place, sent, worker)
+                time.sleep(3)
+                held = (n + 1) * wanted * (1 if name == CLIENT else 3)
+                seen.append((held, process.memory_info().rss))
+            # The first third also pays for what is there once.
+            each = (seen[2][1] - seen[0][1]) / (seen[2][0] - seen[0][0])
+            size = f"RSS at {seen[0][0]:,.0f} and at {seen[2][0]:,.0f}"
+            stand.results.add(MEMORY, name, {"bytes each": each, "target": f"≤ {target}"}, size)
+            stand.stop(worker)
+
+
+def flat(stand: Stand) -> None:
+    """RSS over minutes of a steady load; asked for by --flat."""
+    if not stand.asked.flat_minutes:
+        return
+    rate, settings = 2_000, stand.empty()
+    with stand.house(settings) as place:
+        worker, process = _start(stand, place)
+        pairs = workload.events(10**9, managers=300, clients=50_000, days=10**9 / rate / _DAY, full=True)
+        began, sent, seen = time.monotonic(), 0, []
+        while (passed := time.monotonic() - began) < stand.asked.flat_minutes * 60:
+            due = int(passed * rate) - sent
+            sent += workload.publish(settings, islice(pairs, due)) if due > 0 else 0
+            seen.append(process.memory_info().rss / 1e6)
+            time.sleep(1)
+        stand.until_committed(place, sent, worker)
+        third = max(1, len(seen) // 3)
+        figures = {f"MB, {name} third": seen[n * third : (n + 1) * third] for n, name in enumerate(("first", "second"))}
+        figures["MB, last third"] = seen[2 * third :]
+        stand.results.add(MEMORY, f"{sent / passed:,.0f} events/s for {passed / 60:.0f} min", {**figures})
+        stand.stop(worker)
+
+
+def restore(stand: Stand) -> None:
+    """A worker without local state: from the assignment of its partitions to all of them restored."""
+    clients = 5_000 if stand.asked.is_quick else 300_000
+    settings = stand.empty()
+    with stand.house(settings) as place:
+        worker, _ = _start(stand, place)
+        sent = workload.publish(settings, workload.deals(range(clients), 3, 500))
+        sent += workload.publish(settings, workload.events(clients // 3, clients=clients, days=10))
+        stand.until_committed(place, sent, worker)
+        stand.stop(worker)
+        runs: list[dict[str, float]] = []
+        for n in range(stand.asked.repeats):
+            fresh, process = _start(stand, place, f"fresh-{n}")
+            runs.append(_restored(fresh, process))
+            stand.stop(fresh)
+    rates = [run["records"] / run["wall"] for run in runs]
+    stand.results.add(
+        RESTORE,
+        "Sales Pulse worker",
+        {
+            "records/s": rates,
+            "records per CPU-second": [run["records"] / run["cpu"] for run in runs],
+            "seconds per million clients": [run["wall"] / clients * 1e6 for run in runs],
+            "records": runs[0]["records"],
+            "target": "≥ 200,000 records/s",
+        },
+        f"{clients:,} clients with three deals",
+    )
+
+
+def _restored(worker: WorkerProcess, process: psutil.Process) -> dict[str, float]:
+    began = started = 0.0
+    deadline = time.monotonic() + 300
+    while len(worker.owned()) < PARTITIONS:
+        if not began and worker.total("sales_worker_assigned_partitions"):
+            began, started = time.perf_counter(), busy(process)
+        if time.monotonic() > deadline:
+            raise BenchError(f"not restored within 300 s: {worker.log[-2000:]}")
+        time.sleep(0.02)
+    wall, cpu = time.perf_counter() - began, busy(process) - started
+    return {"records": worker.total("sales_worker_restore_records_total"), "wall": wall, "cpu": cpu}
+
+
+def _start(stand: Stand, place: House, name: str = "worker") -> tuple[WorkerProcess, psutil.Process]:
+    """A worker on the measured core."""
+    worker = place.worker(name)
+    assert worker.process is not None
+    process = psutil.Process(worker.process.pid)
+    process.cpu_affinity([stand.asked.core])
+    return worker, process
+
+
+def _clients() -> list[str]:
+    """One client of each partition."""
+    found: dict[int, str] = {}
+    for number in range(1_000):
+        name = f"client-{number:07d}"
+        found.setdefault(partition_for(name.encode(), PARTITIONS), name)
+    return list(found.values())

@@ -1,0 +1,1 @@
+"""Engines that people would pick instead, each doing the same work on the same bytes."""

@@ -1,0 +1,65 @@
+"""Two workers on two cores beside one, and how long partitions take to change hands.
+
+The broker and Redis have the same cores on a machine of two: then the ratio of wall times says what is left beside
+them, and the CPU seconds say what a second worker costs.
+"""
+
+import os
+import signal
+import time
+
+from tests.bench.engine import Run
+from tests.bench.results import Value
+from tests.bench.stand import PARTITIONS, Stand
+from tests.support.workers import WorkerProcess
+
+PART = "Two workers on two cores"
+
+
+def measure(stand: Stand) -> None:
+    """One, two, and two as one of them leaves and another one joins."""
+    cores = os.cpu_count() or 1
+    if cores < 2:
+        print(f"{PART}: left out: one core", flush=True)
+        return
+    topic = stand.topic(2 * stand.asked.events, full=True, days=30)
+    other = next(core for core in range(cores) if core != stand.asked.core)
+    one: list[Run] = []
+    two: list[Run] = []
+    leave: list[float] = []
+    join: list[float] = []
+    for _ in range(stand.asked.repeats):
+        with stand.house(topic.settings) as place:
+            one.append(stand.fold(place, topic.sent))
+        with stand.house(topic.settings) as place:
+            two.append(stand.fold(place, topic.sent, cores=(stand.asked.core, other)))
+            first, second = place.workers
+            began = time.perf_counter()
+            second.signal(signal.SIGTERM)
+            leave.append(_owners(began, first))
+            second.wait(30)
+            began = time.perf_counter()
+            third = place.worker("third")
+            join.append(_owners(began, first, third))
+    walls = [a["wall"] / b["wall"] for a, b in zip(one, two, strict=True)]
+    costs = [b["cpu"] / a["cpu"] for a, b in zip(one, two, strict=True)]
+    figures: dict[str, Value] = {
+        "one, events per second": [run["events"] / run["wall"] for run in one],
+        "two, events per second": [run["events"] / run["wall"] for run in two],
+        "× as fast": walls,
+        "CPU seconds, two to one": costs,
+        "hand-over when one leaves, s": leave,
+        "from start to a share when one joins, s": join,
+    }
+    stand.results.add(PART, f"{cores} cores in all", figures, f"{topic.sent:,} events of all types over 30 days")
+
+
+def _owners(began: float, *workers: WorkerProcess) -> float:
+    """Seconds until every partition is folded by these workers, each of them by one."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        owned = [worker.owned() for worker in workers]
+        if all(owned) and sum(map(len, owned)) == PARTITIONS:
+            return time.perf_counter() - began
+        time.sleep(0.05)
+    return float("inf")

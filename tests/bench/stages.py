@@ -1,0 +1,110 @@
+"""What each stage of the worker costs, µs of CPU per event, on all event types.
+
+Fetch is the bare drain. Decoding, folding, cutting and making the view's parts are measured in a process of its own on
+the same records, without Kafka, with as many cuts and views as a real worker made. What is left of the worker's own
+cost is writing: transactions to the changelogs, the script in Redis, and the loop around it all.
+
+Run as a program it measures the middle: python -m tests.bench.stages SERVERS TOPIC COUNT CUTS VIEWS.
+"""
+
+import asyncio
+import gc
+import json
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from producers.events import wire
+from streams.partition import Partition
+from streams.settings import WorkerSettings
+from streams.worker import rules
+from tests.bench import compare, engine
+from tests.bench.results import Value, middle
+from tests.bench.stand import PARTITIONS, Stand
+
+PART = "Cost per stage of the worker, µs of CPU per event"
+BATCH = 2_000
+Records = dict[int, list[Any]]
+
+
+def measure(stand: Stand) -> None:
+    """One worker for the whole and for how often it cuts and shows; then its parts."""
+    topic = stand.topic(stand.asked.events, full=True, days=30)
+    runs: list[dict[str, float]] = []
+    for _ in range(stand.asked.repeats):
+        with stand.house(topic.settings) as place:
+            run = stand.fold(place, topic.sent)
+            worker = place.workers[0]
+            run |= {"cuts": worker.total("sales_worker_flush_seconds_count")}
+            runs.append(run | {"views": worker.total("sales_worker_view_seconds_count")})
+    cuts, views = (round(middle([run[name] for run in runs])) for name in ("cuts", "views"))
+    argv = [sys.executable, "-m", "tests.bench.stages", stand.servers, topic.name, str(topic.sent)]
+    inside = [engine.figures([*argv, str(cuts), str(views)], stand.asked.core) for _ in runs]
+    drains = [compare.floor(stand, "drain", topic) for _ in runs]
+    whole: list[float] = [run["cpu"] for run in runs]
+    taken = {name: [run[name] for run in inside] for name in ("decode", "fold", "cut", "view")}
+    taken = {"fetch": [run["cpu"] for run in drains], **taken}
+    figures: dict[str, Value] = {}
+    for name, values in taken.items():
+        figures[name] = [1e6 * value / topic.sent for value in values]
+    left = middle(whole) - sum(middle(values) for values in taken.values())
+    figures["write (the rest)"] = 1e6 * left / topic.sent
+    figures["whole"] = [1e6 * value / topic.sent for value in whole]
+    size = f"{topic.sent:,} events of all types over 30 days; {cuts} cuts of a partition, {views} views"
+    stand.results.add(PART, "worker", figures, size)
+
+
+def inside(records: Records, cuts: int, views: int) -> dict[str, float]:
+    """CPU seconds of each stage over all records: decoding, the rest of the fold, cutting, and the view's parts."""
+    gc.freeze()
+    values = [record.value for part in records.values() for record in part]
+    began = time.process_time()
+    for value in values:
+        wire.decode(value)
+    taken = {"decode": time.process_time() - began, "fold": 0.0, "cut": 0.0, "view": 0.0}
+    business = rules(WorkerSettings(_env_file=None, timezone="Europe/Moscow"))
+    parts = {number: Partition(number, len(records), business) for number in records}
+    batches = list(_batches(records))
+    cut_due, view_due = (max(1, round(len(batches) * len(records) / max(1, n))) for n in (cuts, views))
+    for n, (number, batch) in enumerate(batches, 1):
+        began = time.process_time()
+        refused = parts[number].fold(batch)
+        taken["fold"] += time.process_time() - began
+        assert not refused
+        for name, due in (("view", view_due), ("cut", cut_due)):
+            if n % due == 0 or n == len(batches):
+                began = time.process_time()
+                for part in parts.values():
+                    getattr(part, name)()
+                taken[name] += time.process_time() - began
+    taken["fold"] -= taken["decode"]
+    return taken
+
+
+def _batches(records: Records) -> Iterator[tuple[int, Sequence[Any]]]:
+    for start in range(0, max(map(len, records.values())), BATCH):
+        for number, part in records.items():
+            if batch := part[start : start + BATCH]:
+                yield number, batch
+
+
+async def fetched(servers: str, topic: str, count: int) -> Records:
+    """All records of a topic."""
+    from aiokafka import AIOKafkaConsumer
+
+    found: Records = {number: [] for number in range(PARTITIONS)}
+    consumer = AIOKafkaConsumer(topic, bootstrap_servers=servers, auto_offset_reset="earliest")
+    await consumer.start()
+    try:
+        while sum(map(len, found.values())) < count:
+            for part, records in (await consumer.getmany(timeout_ms=1000)).items():
+                found[part.partition] += records
+    finally:
+        await consumer.stop()
+    return found
+
+
+if __name__ == "__main__":
+    servers, topic, count, cuts, views = sys.argv[1:6]
+    print(json.dumps(inside(asyncio.run(fetched(servers, topic, int(count))), int(cuts), int(views))))

@@ -1,0 +1,146 @@
+"""What all parts of the bench share: servers on the cores that are not measured, topics and workers."""
+
+import asyncio
+import os
+import signal
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from uuid import uuid4
+
+import psutil
+
+from producers.settings import KafkaSettings
+from producers.topics import ensure
+from tests.bench import workload
+from tests.bench.engine import POLL_SECONDS, BenchError, Commits, Run, busy
+from tests.bench.results import Results
+from tests.support.servers import kafka_service, redis_service
+from tests.support.workers import House, WorkerProcess, house
+
+PARTITIONS = 4
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the bench was asked for."""
+
+    events: int = 200_000
+    repeats: int = 3
+    core: int = 0
+    peers: tuple[str, ...] = ()
+    is_quick: bool = False
+    flat_minutes: float = 0.0
+    days: float = 0.125
+
+
+@dataclass(frozen=True)
+class Topic:
+    """An events topic that is filled, and how to make the same events again."""
+
+    settings: KafkaSettings
+    sent: int
+    pairs: Callable[[], Iterator[workload.Pair]]
+
+    @property
+    def name(self) -> str:
+        """The topic's name in Kafka."""
+        return self.settings.events_topic
+
+
+@dataclass
+class Stand:
+    """Running servers. `size` says what the events of a row were."""
+
+    asked: Asked
+    results: Results
+    servers: str
+    redis_url: str
+    folder: Path
+    commits: Commits
+    _topics: dict[str, Topic] = field(default_factory=dict)
+
+    def name(self) -> str:
+        """A name that nothing else has."""
+        return f"bench{uuid4().hex[:8]}"
+
+    def empty(self) -> KafkaSettings:
+        """An empty events topic."""
+        settings = KafkaSettings(
+            _env_file=None, kafka_servers=self.servers, topic_prefix=self.name(), partitions=PARTITIONS
+        )
+        asyncio.run(ensure(settings))
+        return settings
+
+    def topic(self, count: int, *, full: bool, days: float) -> Topic:
+        """A topic with the benches' mix; made once for each size."""
+        key = f"{count} {full} {days}"
+        if key not in self._topics:
+
+            def pairs() -> Iterator[workload.Pair]:
+                return workload.events(count, full=full, days=days)
+
+            settings = self.empty()
+            self._topics[key] = Topic(settings, workload.publish(settings, pairs()), pairs)
+        return self._topics[key]
+
+    @contextmanager
+    def house(self, settings: KafkaSettings) -> Iterator[House]:
+        """A new application on a topic."""
+        name = self.name()
+        with house(self.servers, self.redis_url, settings.topic_prefix, name, self.folder / name, PARTITIONS) as found:
+            yield found
+
+    def until_committed(self, place: House, count: int, *workers: WorkerProcess, seconds: float = 900) -> None:
+        """Wait until the application has committed `count` records. Raises BenchError."""
+        deadline = time.monotonic() + seconds
+        while (done := self.commits.of(place.app_id, place.kafka.events_topic)) < count:
+            for worker in workers:
+                if worker.process is None or worker.process.poll() is not None:
+                    raise BenchError(f"the worker ended: {worker.log[-2000:]}")
+            if time.monotonic() > deadline:
+                raise BenchError(f"only {done:,} of {count:,} committed after {seconds:.0f} s")
+            time.sleep(POLL_SECONDS)
+
+    def fold(self, place: House, count: int, *, cores: tuple[int, ...] | None = None, **settings: str) -> Run:
+        """Fold a backlog with workers, one a core: from the first batch to everything committed."""
+        workers = [place.worker(f"worker-{core}", **settings) for core in cores or (self.asked.core,)]
+        processes = []
+        for worker, core in zip(workers, cores or (self.asked.core,), strict=True):
+            assert worker.process is not None
+            processes.append(psutil.Process(worker.process.pid))
+            processes[-1].cpu_affinity([core])
+        deadline = time.monotonic() + 90
+        while not any(worker.total("sales_worker_batches_total") for worker in workers):
+            if time.monotonic() > deadline or any(not one.is_running() for one in processes):
+                raise BenchError(f"no record within 90 s: {workers[0].log[-2000:]}")
+            time.sleep(0.02)
+        began, started = time.perf_counter(), sum(map(busy, processes))
+        self.until_committed(place, count, *workers)
+        return {
+            "events": count,
+            "cpu": sum(map(busy, processes)) - started,
+            "wall": time.perf_counter() - began,
+            "rss_mb": sum(one.memory_info().rss for one in processes) / 1e6,
+        }
+
+    def stop(self, worker: WorkerProcess) -> None:
+        """End a worker cleanly."""
+        worker.signal(signal.SIGTERM)
+        worker.wait(30)
+
+
+@contextmanager
+def stand(asked: Asked, results: Results) -> Iterator[Stand]:
+    """Servers, and this program, on all cores but the measured one."""
+    others = set(range(os.cpu_count() or 1)) - {asked.core}
+    os.sched_setaffinity(0, others or {asked.core})
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
+        kafka = stack.enter_context(kafka_service(folder))
+        redis = stack.enter_context(redis_service(folder))
+        commits = stack.enter_context(Commits(kafka.address))
+        yield Stand(asked, results, kafka.address, redis.address, folder, commits)

@@ -1,0 +1,76 @@
+"""The benches are run by hand; here only so much that they do not rot between two runs."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from producers.partitioner import partition_for
+from tests.bench import __main__ as bench
+from tests.bench import compare, stages, workload
+from tests.bench.peers import java, states, work
+from tests.bench.results import Results, latest, tables
+
+COUNT = 3_000
+
+
+def records() -> stages.Records:
+    found: stages.Records = {number: [] for number in range(4)}
+    for key, value in workload.events(COUNT, clients=200, managers=20, full=True):
+        part = found[partition_for(key, 4)]
+        part.append(SimpleNamespace(offset=len(part), timestamp=-1, key=key, value=value))
+    return found
+
+
+def test_every_stage_takes_time_and_nothing_is_refused() -> None:
+    taken = stages.inside(records(), cuts=4, views=8)
+    assert set(taken) == {"decode", "fold", "cut", "view"}
+    assert min(taken["decode"], taken["cut"], taken["view"]) > 0
+
+
+def test_a_deal_counts_once_however_often_it_changes() -> None:
+    pairs = list(workload.events(COUNT, clients=50, managers=20))
+    deals = [data for _, value in pairs if "deal_id" in (data := json.loads(value)["data"])]
+    clients, cells = states.recomputed(pairs)
+    counted = sum(cell[status] for cell in cells.values() for status in (work.OPEN, work.WON, work.LOST))
+    held = sum(len(client.get("deals", ())) for client in clients.values())
+    assert counted == held == len({deal["deal_id"] for deal in deals}) < len(deals)
+
+
+def test_a_wrong_cell_is_found() -> None:
+    wanted = states.recomputed(workload.events(COUNT))
+    clients, cells = states.recomputed(workload.events(COUNT))
+    assert not states.differences((clients, cells), wanted)
+    next(iter(cells.values()))[0] += 1
+    del clients[next(iter(clients))]
+    assert states.differences((clients, cells), wanted) == 2
+
+
+def test_two_streams_share_no_event() -> None:
+    def ids(events: Iterator[workload.Pair]) -> set[str]:
+        return {json.loads(value)["id"] for _, value in events}
+
+    assert not ids(workload.events(100, prefix="1-")) & ids(workload.events(100, prefix="2-"))
+
+
+def test_every_peer_has_a_name_and_its_sources() -> None:
+    assert set(compare._NAMES) == set(compare.PEERS)
+    assert {source.stem for source in java.SOURCES.glob("*.java")} == {"Event", "Client", "Work", *java.LIBRARIES}
+
+
+def test_rows_come_back_as_a_table(tmp_path: Path) -> None:
+    results = Results(tmp_path / "rows.jsonl")
+    results.add("Part", "one", {"rate": [3.0, 1.0, 2.0]}, "10 events")
+    results.add("Part", "one", {"rate": [30_000.0, 10_000.0, 20_000.0], "checked": "equal"}, "10 events")
+    text = tables(latest(tmp_path / "rows.jsonl"))
+    assert "| one | 20,000 (10,000 to 30,000) | equal |" in text
+    assert text.count("| one |") == 1
+
+
+def test_an_unknown_part_is_said(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr("sys.argv", ["bench", "--only", "peers,nonsense"])
+    with pytest.raises(SystemExit):
+        bench.main()
+    assert "nonsense" in capsys.readouterr().err
