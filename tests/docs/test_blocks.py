@@ -56,6 +56,8 @@ def is_right(words: list[str]) -> bool:  # noqa: PLR0911 - one line a kind
             profiles = {profile for service in services.values() for profile in service.get("profiles", ())}
             named = {after for flag, after in itertools.pairwise(rest) if flag == "--profile"}
             return named <= profiles
+        case ["pip", "install", spec] if spec.startswith(".["):
+            return set(spec[2:-1].split(",")) <= PROJECT["project"]["optional-dependencies"].keys()
         case ["pre-commit", "install"]:
             return (ROOT / ".pre-commit-config.yaml").exists()
         case ["sales-pulse", *_] | ["curl", *_]:
