@@ -90,18 +90,21 @@ class Follower:
     async def catch_up(self, *, hours: bool = False) -> None:
         """Let the board have all that is in Redis now, for somebody who looks. hours: the running hour's cells too."""
         await self._turned.wait()
-        fetch = self.loaded and self.connected and (hours or not self.pace.is_fresh(time.monotonic()))
-        if fetch or (self.loaded and self._board.is_behind(self._clock())):
+        if self.loaded and (self._is_old(hours=hours) or self._board.is_behind(self._clock())):
             try:
                 async with asyncio.timeout(_CATCH_UP_SECONDS), self._lock:
                     await self._turn()
-                    if fetch:
+                    if self._is_old(hours=hours):
                         await self._read(None)
                         await self._work(hours=hours)
             except (RedisError, OSError, TimeoutError, ViewError) as error:
                 log.warning("the last changes could not be fetched", error=str(error) or type(error).__name__)
             # Whoever waited in vain must not see windows half turned.
             await self._turned.wait()
+
+    def _is_old(self, *, hours: bool) -> bool:
+        """Whether what the board has is to be fetched again for who looks."""
+        return self.connected and (hours or not self.pace.is_fresh(time.monotonic()))
 
     def _problem(self, line: str) -> None:
         if self.connected or line != self._last_problem:
@@ -130,10 +133,11 @@ class Follower:
                 await self._read(min(_BLOCK_SECONDS, 60.001 - self._clock() % 60))
             if self._wanted and time.monotonic() >= self.pace.due():
                 began = time.monotonic()
+                # Who looks meanwhile waits for this, and does not do it again.
                 async with self._lock:
                     await self._work()
-                await self._render()
-                self.pace.worked(began, time.monotonic())
+                    await self._render()
+                    self.pace.worked(began, time.monotonic())
 
     async def _read(self, block: float | None) -> None:
         """Take note of what changed since the last entry read; wait for some at most so many seconds."""

@@ -14,6 +14,8 @@ _MARGIN = 1.2
 _LONGEST_GAP = 120.0
 _MUCH_SECONDS = 0.1
 _JUST_NOW_SECONDS = 0.35
+_JUST_NOW_SHARE = 0.25
+"""Of the time between regular looks: what was fetched ahead of a look, on a busy floor, is not fetched again for it."""
 _REGULAR = 0.1
 """Looks are regular when two gaps differ by less than this share."""
 
@@ -60,4 +62,7 @@ class Pace:
 
     def is_fresh(self, now: float) -> bool:
         """Whether much was fetched just now: fetching more would keep who looks waiting for little."""
-        return self._took > _MUCH_SECONDS and now - self._done < _JUST_NOW_SECONDS
+        just_now = _JUST_NOW_SECONDS
+        if not self.watchers and self.expected() is not None:
+            just_now = max(just_now, _JUST_NOW_SHARE * (self._looks[-1] - self._looks[-2]))
+        return self._took > _MUCH_SECONDS and now - self._done < just_now

@@ -19,7 +19,7 @@ NOW = "now"
 """Stands for all that has no window, among the windows wanted."""
 _WINDOWS = tuple(dict.fromkeys((NOW, *(window for window, _ in SLOTS))))
 _SMALL = 2_000_000
-_SECOND_HAND_SECONDS = 5.0
+_SECOND_HAND_SECONDS = 10.0
 """How old numbers may be, for a scrape that would have to wait for a minute's turn."""
 
 

@@ -60,3 +60,18 @@ def test_fresh_enough():
     assert not pace.is_fresh(11.0)
     pace.worked(10.0, 10.01)
     assert not pace.is_fresh(10.02)
+
+
+def test_what_was_fetched_ahead_of_a_regular_look_is_not_fetched_again():
+    """On a busy floor, for a quarter of the gap; not where somebody watches, nor where it costs little."""
+    pace = Pace()
+    for n in range(3):
+        pace.looked(100 + n * 15)
+    pace.worked(142, 143)
+    assert pace.is_fresh(146)
+    assert not pace.is_fresh(147)
+    pace.watchers = 1
+    assert not pace.is_fresh(144)
+    pace.watchers = 0
+    pace.worked(143, 143.05)
+    assert not pace.is_fresh(143.1)
