@@ -26,6 +26,7 @@ def measure(stand: Stand) -> None:
     sizes = [(500, 10_000), (500, 100_000), (500, 1_000_000), (50, 50_000), (300, 50_000), (1_000, 50_000)]
     if stand.asked.is_quick:
         sizes = [(500, 1_000), (500, 10_000), (50, 1_000)]
+    count = stand.asked.events // 2
     for managers, clients in sizes:
         settings = stand.empty()
         with stand.house(settings) as place:
@@ -37,14 +38,14 @@ def measure(stand: Stand) -> None:
             for n in range(stand.asked.repeats):
                 # Each repeat goes on in time where the one before ended, as a client's events do.
                 pairs = workload.events(
-                    stand.asked.events, managers=managers, clients=clients, days=10, full=True, seed=n + 1,
+                    count, managers=managers, clients=clients, days=10, full=True, seed=n + 1,
                     start=workload.START + n * workload.TEN_DAYS, prefix=f"{n}-",
                 )  # fmt: skip
                 before = busy(process)
                 sent += workload.publish(settings, pairs)
                 stand.until_committed(place, sent, worker)
-                repeats.append(stand.asked.events / (busy(process) - before))
-            size = f"{stand.asked.events:,} events of all types over 10 days, after every client had one deal"
+                repeats.append(count / (busy(process) - before))
+            size = f"{count:,} events of all types over 10 days, after every client had one deal"
             stand.results.add(
                 GROWTH,
                 f"{clients:,} clients, {managers} managers",
@@ -56,7 +57,7 @@ def measure(stand: Stand) -> None:
 
 def memory(stand: Stand) -> None:
     """Bytes per client with three deals, and per part of a cell: what twice as many take more."""
-    clients, cells = (2_000, 5_000) if stand.asked.is_quick else (100_000, 30_000)
+    clients, cells = (2_000, 5_000) if stand.asked.is_quick else (50_000, 30_000)
     for name, target, wanted in ((CLIENT, 600, clients), (CELL, 250, cells)):
         settings = stand.empty()
         with stand.house(settings) as place:
@@ -102,7 +103,7 @@ def flat(stand: Stand) -> None:
 
 def restore(stand: Stand) -> None:
     """A worker without local state: from the assignment of its partitions to all of them restored."""
-    clients = 5_000 if stand.asked.is_quick else 300_000
+    clients = 5_000 if stand.asked.is_quick else 200_000
     settings = stand.empty()
     with stand.house(settings) as place:
         worker, _ = _start(stand, place)

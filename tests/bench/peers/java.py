@@ -36,7 +36,7 @@ def java() -> str:
 def version() -> str:
     """What the runtime calls itself."""
     said = subprocess.run([java(), "-version"], capture_output=True, text=True, check=True).stderr
-    return "Java " + said.split('"')[1]
+    return said.split('"')[1]
 
 
 @cache
