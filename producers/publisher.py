@@ -259,14 +259,15 @@ async def _stop(producer: AIOKafkaProducer) -> None:
         accumulator = producer._message_accumulator  # noqa: SLF001
         batches = [*accumulator._pending_batches, *chain(*accumulator._batches.values())]  # noqa: SLF001
         with suppress(KeyError):
-            # A batch that is on its way just now is unknown to the accumulator, which then stops half-way.
+            # A batch that is on its way just now is unknown to the accumulator, which then stops half-way; when the
+            # batch comes back, so does aiokafka's own stop.
             accumulator.fail_all(KafkaTimeoutError())
         for batch in batches:
             # Nobody waits for these any more: heard here, or asyncio complains of them later.
             if batch._drain_waiter.done():  # noqa: SLF001
                 batch._drain_waiter.exception()  # noqa: SLF001
         await asyncio.wait([stopping], timeout=_GRACE_SECONDS)
-    if stopping.done():
+    if stopping.done() and not isinstance(stopping.exception(), KeyError):
         await stopping
         return
     stopping.cancel()

@@ -8,6 +8,7 @@ import ipaddress
 import re
 from collections import defaultdict
 from collections.abc import Mapping
+from functools import lru_cache
 
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
@@ -94,6 +95,7 @@ def _webhook(source: str, secret: str) -> Webhook:
     return Webhook(secret)
 
 
+@lru_cache(maxsize=1024)
 def _is_loopback(host: str | None) -> bool:
     try:
         return host is not None and ipaddress.ip_address(host).is_loopback
