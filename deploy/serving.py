@@ -13,6 +13,7 @@ async def serve(app: Any, listen: str, *, grace: int) -> None:
         app,
         host=host.strip("[]"),
         port=int(port),
+        http="httptools",
         log_config=None,
         access_log=False,
         timeout_graceful_shutdown=grace,

@@ -7,6 +7,7 @@ gains too when many run at once. A budget of bytes over all lanes keeps memory b
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any, Protocol
 
 # What Kafka and aiokafka keep per record besides key and value.
@@ -51,7 +52,9 @@ class Budget:
             if turn.done() and not turn.cancelled():
                 self.give(size)
             else:
-                self._waiting.remove((size, turn))
+                # Another who gave up at the same moment may have swept it out already.
+                with suppress(ValueError):
+                    self._waiting.remove((size, turn))
                 self._admit()
             raise
 
@@ -85,11 +88,13 @@ class Batch:
 
     def settle(self, outcome: "asyncio.Future[Any]") -> None:
         """Take over what became of the batch at the broker."""
+        # Heard also when it comes too late, or asyncio complains that nobody did.
+        error = None if outcome.cancelled() else outcome.exception()
         if self.done.done():
             return
         if outcome.cancelled():
             self.fail(ConnectionError("the publisher was stopped before the batch arrived"))
-        elif (error := outcome.exception()) is not None:
+        elif error is not None:
             self.fail(error)
         else:
             metadata = outcome.result()

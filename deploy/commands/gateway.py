@@ -1,6 +1,5 @@
 """`sales-pulse gateway`: the HTTP way in, with the Bitrix24 webhook where it is set up."""
 
-import asyncio
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,18 +17,22 @@ def command(
 
     Example: sales-pulse gateway --listen 127.0.0.1:8080
     """
+    import uvloop
+
     from producers.connectors.bitrix24.settings import Bitrix24Settings
     from producers.gateway.settings import GatewaySettings
 
     flags: dict[str, Any] = {"gateway_listen": listen} if listen else {}
-    asyncio.run(_serve(GatewaySettings(**flags), Bitrix24Settings()))
+    uvloop.run(_serve(GatewaySettings(**flags), Bitrix24Settings()))
 
 
 async def _serve(settings: "GatewaySettings", bitrix24: "Bitrix24Settings") -> None:
     from deploy.serving import serve
     from producers.gateway.app import create_app
+    from producers.gateway.auth import Gatekeeper
     from producers.publisher import SalesPublisher
 
+    Gatekeeper(settings)  # a secret that cannot work is told before Kafka is asked
     async with AsyncExitStack() as stack:
         publisher = await stack.enter_async_context(SalesPublisher(settings, timeout_seconds=settings.gateway_timeout))
         if bitrix24.wanted:

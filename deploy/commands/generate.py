@@ -14,7 +14,11 @@ from deploy.errors import GenerateError
 ROOT = Path(__file__).resolve().parents[2]
 PROVIDERS = ("producers.events.generate", "grafana.generate", "deploy.kubernetes.generate")
 """Modules with `files() -> {path from the root: bytes}` and FOLDERS, the folders that they own entirely (or FOLDER)."""
-PAGES = {"metrics/REFERENCE.md": "metrics.reference_page", "deploy/docs/SETTINGS.md": "deploy.settings_page"}
+PAGES = {
+    "metrics/REFERENCE.md": "metrics.reference_page",
+    "deploy/docs/SETTINGS.md": "deploy.settings_page",
+    "producers/gateway/openapi.json": "producers.gateway.openapi",
+}
 """Single pages → the module whose `render() -> str` makes them."""
 
 

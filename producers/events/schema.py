@@ -71,11 +71,12 @@ def _message(kind: str, model: type[Event]) -> Json:
         "headers": {"type": "object", "properties": {"content-type": {"const": CONTENT_TYPE}}},
         "bindings": {"kafka": {"key": {"type": "string", "description": key}, "bindingVersion": "0.5.0"}},
         # A schema of its own dialect keeps its local references inside itself.
-        "payload": {"schemaFormat": "application/schema+json;version=draft-2020-12", "schema": _inline(schema(model))},
+        "payload": {"schemaFormat": "application/schema+json;version=draft-2020-12", "schema": inline(schema(model))},
     }
 
 
-def _inline(made: Json) -> Json:
+def inline(made: Json) -> Json:
+    """A schema without local references, to stand inside another document."""
     definitions = made.pop("$defs", {})
 
     def resolve(node: Any) -> Any:

@@ -8,6 +8,7 @@ import ipaddress
 import re
 from collections import defaultdict
 from collections.abc import Mapping
+from functools import lru_cache
 
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
@@ -15,6 +16,7 @@ from producers.errors import ProducersError
 from producers.gateway.settings import GatewaySettings
 
 _HASHED = re.compile(r"sha256:([0-9a-f]{64})")
+_SHORTEST_KEY = 16
 ANYBODY = ""
 """The sender when nobody is configured and the request comes from this machine: any source."""
 
@@ -34,12 +36,7 @@ class Gatekeeper:
         self._tokens = [(source, _digest(token.get_secret_value())) for source, token in settings.gateway_tokens]
         self._webhooks: dict[str, list[Webhook]] = defaultdict(list)
         for source, secret in settings.gateway_secrets:
-            try:
-                self._webhooks[source].append(Webhook(secret.get_secret_value()))
-            except (binascii.Error, ValueError, RuntimeError) as error:
-                raise ProducersError(
-                    f"SALES_GATEWAY_SECRETS: the secret of {source} is not base64; write whsec_ and base64"
-                ) from error
+            self._webhooks[source].append(_webhook(source, secret.get_secret_value()))
 
     @property
     def closed(self) -> bool:
@@ -66,15 +63,17 @@ class Gatekeeper:
             raise Unauthorized("the token is not known here")
         return matching[0]
 
-    def by_signature(self, headers: Mapping[str, str], body: bytes, source: str) -> None:
-        """Check a Standard Webhooks signature over id, timestamp and body. Raises Unauthorized."""
-        for webhook in self._webhooks.get(source, ()):
-            try:
-                webhook.verify(body, dict(headers), json_parse=False)
-            except (WebhookVerificationError, ValueError):
-                continue
-            return
-        raise Unauthorized("the signature does not fit body, time and secret of the source")
+    def by_signature(self, headers: Mapping[str, str], body: bytes) -> str:
+        """The source whose secret signed id, timestamp and body (Standard Webhooks). Raises Unauthorized."""
+        given = dict(headers)
+        for source, webhooks in self._webhooks.items():
+            for webhook in webhooks:
+                try:
+                    webhook.verify(body, given, json_parse=False)
+                except (WebhookVerificationError, ValueError):
+                    continue
+                return source
+        raise Unauthorized("the signature fits no known secret, or its time is off")
 
 
 def _digest(token: str) -> bytes:
@@ -82,6 +81,21 @@ def _digest(token: str) -> bytes:
     return bytes.fromhex(hashed[1]) if hashed else hashlib.sha256(token.encode()).digest()
 
 
+def _webhook(source: str, secret: str) -> Webhook:
+    # The library skips what is no base64, down to an empty key that anybody could guess.
+    try:
+        key = base64.b64decode(secret.removeprefix("whsec_"), validate=True)
+    except binascii.Error:
+        key = b""
+    if len(key) < _SHORTEST_KEY:
+        raise ProducersError(
+            f"SALES_GATEWAY_SECRETS: the secret of {source} is no base64 of {_SHORTEST_KEY} bytes or more; "
+            "make one with: echo whsec_$(openssl rand -base64 32)"
+        )
+    return Webhook(secret)
+
+
+@lru_cache(maxsize=1024)
 def _is_loopback(host: str | None) -> bool:
     try:
         return host is not None and ipaddress.ip_address(host).is_loopback

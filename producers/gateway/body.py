@@ -9,17 +9,16 @@ import msgspec
 
 from producers.errors import ProducersError, Refused
 from producers.events.intake import check_size
-from producers.events.registry import REFERENCE_TYPES
+from producers.events.registry import ALL_TYPES
 from producers.events.rules import AHEAD_MS
 from producers.events.units import us
-from producers.events.wire import decode, decode_reference
+from producers.events.wire import Event, ReferenceEvent, decode, decode_reference
+from producers.gateway.openapi import MOST_EVENTS
 
 STRUCTURED = ("application/cloudevents+json", "application/json")
 BATCH = "application/cloudevents-batch+json"
-MOST_EVENTS = 10_000
 
 _split = msgspec.json.Decoder(list[msgspec.Raw]).decode
-_head = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _encode = msgspec.json.encode
 
 
@@ -56,7 +55,7 @@ def read(headers: Mapping[str, str], body: bytes, now_ms: int) -> tuple[list[Rec
     media = headers.get("content-type", "").partition(";")[0].strip().lower()
     if media == BATCH:
         return _batch(body, now_ms)
-    if "ce-specversion" in headers:
+    if "ce-specversion" in headers and media != STRUCTURED[0]:
         return _collect([_binary(headers, body, media)], now_ms)
     if media in STRUCTURED:
         return _collect([body], now_ms)
@@ -89,8 +88,7 @@ def _collect(values: list[bytes], now_ms: int) -> tuple[list[Record], list[Probl
 
 def _record(value: bytes, now_ms: int) -> Record:
     check_size(value)
-    reference = _is_reference(value)
-    event = decode_reference(value) if reference else decode(value)
+    event, reference = _decoded(value)
     if us(event.time) > (now_ms + AHEAD_MS) * 1000:
         raise Refused("time_out_of_range", "time: is more than 10 minutes ahead of now; send when it happened")
     if event.partitionkey is not None and event.partitionkey != event.key:
@@ -98,14 +96,18 @@ def _record(value: bytes, now_ms: int) -> Record:
     return Record(event.key.encode(), value, event.source, reference)
 
 
-def _is_reference(value: bytes) -> bool:
-    if not any(name.encode() in value for name in REFERENCE_TYPES):
-        return False
+def _decoded(value: bytes) -> tuple[Event | ReferenceEvent, bool]:
     try:
-        raw = _head(value).get("type")
-        return raw is not None and msgspec.json.decode(raw) in REFERENCE_TYPES
-    except (msgspec.DecodeError, RecursionError, TypeError):
-        return False
+        return decode(value), False
+    except Refused as refused:
+        if refused.reason != "unknown_type":
+            raise
+    try:
+        return decode_reference(value), True
+    except Refused as refused:
+        if refused.reason != "unknown_type":
+            raise
+    raise Refused("unknown_type", f"type: is none of the contract; send one of {', '.join(ALL_TYPES)}")
 
 
 def _binary(headers: Mapping[str, str], body: bytes, media: str) -> bytes:

@@ -13,7 +13,7 @@ Pairs = tuple[tuple[str, SecretStr], ...]
 class GatewaySettings(KafkaSettings):
     """Read like all settings; secrets never print."""
 
-    gateway_listen: str = Field("127.0.0.1:8080", pattern=r"^\S+:\d{1,5}$", description="host:port to listen on")
+    gateway_listen: str = Field("127.0.0.1:8080", description="host:port to listen on")
     gateway_tokens: Annotated[Pairs, NoDecode] = Field(
         (),
         description="source=token pairs, comma separated; the token as it is or as sha256:<hex>. "
@@ -28,6 +28,14 @@ class GatewaySettings(KafkaSettings):
         32 * 1024 * 1024, ge=1024, description="most bytes that wait for Kafka; beyond it the answer is 503"
     )
     gateway_timeout: float = Field(10.0, gt=0, description="seconds to wait for Kafka before the answer is 503")
+
+    @field_validator("gateway_listen")
+    @classmethod
+    def _address(cls, value: str) -> str:
+        host, _, port = value.rpartition(":")
+        if not (host and port.isdecimal() and int(port) < 65_536):
+            raise ValueError(f"{value!r} is no host:port; write one like 127.0.0.1:8080")
+        return value
 
     @field_validator("gateway_tokens", "gateway_secrets", mode="before")
     @classmethod

@@ -112,3 +112,18 @@ async def test_budget_is_a_bound_and_fair():
     budget.give(70)
     await budget.take(500)
     assert budget.used == 500
+
+
+async def test_many_give_up_at_once():
+    """Whoever gives up just when room appears leaves quietly, and the next ones are served."""
+    budget = Budget(100)
+    await budget.take(100)
+    waiting = [asyncio.ensure_future(budget.take(10)) for _ in range(20)]
+    await asyncio.sleep(0)
+    for quitter in waiting[:19]:
+        quitter.cancel()
+    budget.give(100)
+    gone = await asyncio.gather(*waiting[:19], return_exceptions=True)
+    assert {type(one) for one in gone} == {asyncio.CancelledError}
+    await waiting[19]
+    assert budget.used == 10

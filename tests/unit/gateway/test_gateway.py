@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import gzip
 import json
 import time
 from datetime import UTC, datetime
@@ -9,7 +10,7 @@ from datetime import UTC, datetime
 import httpx
 import pytest
 
-from producers.errors import KafkaUnavailable
+from producers.errors import KafkaUnavailable, ProducersError
 from producers.gateway.app import create_app
 from producers.gateway.auth import sign
 from producers.gateway.settings import GatewaySettings
@@ -181,6 +182,78 @@ async def test_signatures():
     assert garbled.status_code == 401
 
 
+async def test_a_replayed_request_counts_once():
+    """A captured request sent again is the same events, which count once; it cannot be made into others, nor kept."""
+    setup = Setup(gateway_secrets=f"crm://a={SECRET}")
+    content, now = json.dumps(event()).encode(), int(time.time())
+    headers = {"webhook_id": "w1", "webhook_timestamp": str(now), "content_type": "application/cloudevents+json"}
+    headers["webhook_signature"] = sign(SECRET, "w1", now, content)
+    assert [(await setup.post(content, **headers)).status_code for _ in range(3)] == [202] * 3
+    assert len({value for _, _, value in setup.publisher.sent}) == 1
+    for change in ({"webhook_timestamp": str(now + 1)}, {"webhook_id": "w2"}):
+        assert (await setup.post(content, **headers | change)).status_code == 401
+
+
+async def test_who_signs_is_told_what_is_wrong():
+    """A signed request is treated as one with a token: bad events are named, other sources forbidden."""
+    setup = Setup(gateway_secrets=f"crm://a={SECRET}")
+    now = int(time.time())
+
+    async def signed(made):
+        content = json.dumps(made).encode()
+        headers = {
+            "webhook_id": "w1",
+            "webhook_timestamp": str(now),
+            "webhook_signature": sign(SECRET, "w1", now, content),
+        }
+        return await setup.post(content, content_type="application/cloudevents+json", **headers)
+
+    assert (await signed(event(data={}))).json()["errors"][0]["reason"] == "invalid_data"
+    assert (await signed(event(source="pbx://b"))).status_code == 403
+    assert setup.publisher.sent == []
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "deflate", "br", "zstd", "identity, gzip"])
+async def test_a_compressed_bomb_is_not_unpacked(encoding):
+    """Whatever is packed is refused unread, however small it is."""
+    bomb = gzip.compress(b"0" * 100_000_000, 1)
+    answer = await Setup().post(bomb, content_type="application/cloudevents+json", content_encoding=encoding)
+    assert answer.status_code == 415
+
+
+async def test_a_body_that_does_not_come_is_given_up():
+    """Who sends a body drop by drop gets 408, and holds no more memory than what came."""
+    setup = Setup(gateway_timeout=0.2, gateway_in_flight_bytes=1024)
+
+    async def drops():
+        yield b"[" + b" " * 1000
+        await asyncio.sleep(30)
+
+    headers = {"content-type": BATCH}
+    slow = asyncio.create_task(setup.client.post("/v1/events", content=drops(), headers=headers))
+    await asyncio.sleep(0.05)
+    other = await setup.post(event())
+    assert other.status_code == 503
+    assert "retry-after" in other.headers
+    assert (await slow).status_code == 408
+    assert (await setup.post(event())).status_code == 202
+
+
+async def test_a_batch_that_never_fits_is_told_so():
+    """More events than a second allows are not asked to come back later."""
+    answer = await Setup(gateway_events_per_second=2).post([event()] * 3, content_type=BATCH)
+    assert answer.status_code == 413
+    assert "2 events a second" in answer.json()["title"]
+
+
+async def test_structured_mode_wins_over_stray_headers():
+    """application/cloudevents+json is an event as a whole, also where a proxy added ce- headers."""
+    setup = Setup()
+    answer = await setup.post(event(), ce_specversion="1.0", ce_id="other")
+    assert answer.status_code == 202
+    assert json.loads(setup.publisher.sent[0][2]) == event()
+
+
 async def test_rate_limit_names_the_source_and_when_to_come_back():
     """Beyond its rate a source gets 429 with Retry-After."""
     setup = Setup(gateway_events_per_second=2)
@@ -210,6 +283,14 @@ async def test_a_slow_broker_bounds_what_waits():
     answers = await asyncio.gather(*(setup.post(event(id=str(n))) for n in range(12)))
     assert {answer.status_code for answer in answers} == {503}
     assert any("too much waits" in answer.json()["title"] for answer in answers)
+
+
+@pytest.mark.parametrize("secret", ["whsec_!!!", "whsec_", "not base64 at all", "whsec_c2hvcnQ="])
+def test_a_key_that_anybody_could_guess_is_refused(secret):
+    """A secret that is no base64, or a short one, does not start a gateway, and is not repeated."""
+    with pytest.raises(ProducersError, match="crm://a is no base64 of 16 bytes") as error:
+        Setup(gateway_secrets=f"crm://a={secret}")
+    assert secret.removeprefix("whsec_") == "" or secret.removeprefix("whsec_") not in str(error.value)
 
 
 async def test_secrets_never_show():
