@@ -8,12 +8,14 @@ async def serve(app: Any, listen: str, *, grace: int) -> None:
     """Serve an ASGI application on `listen` (host:port) until SIGTERM or SIGINT; open requests get `grace` seconds."""
     import uvicorn
 
+    from deploy.upgrades import Protocol
+
     host, _, port = listen.rpartition(":")
     config = uvicorn.Config(
         app,
         host=host.strip("[]"),
         port=int(port),
-        http="httptools",
+        http=Protocol,
         log_config=None,
         access_log=False,
         timeout_graceful_shutdown=grace,
