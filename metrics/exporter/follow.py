@@ -136,6 +136,7 @@ class Follower:
                 # Who looks meanwhile waits for this, and does not do it again.
                 async with self._lock:
                     await self._work()
+                    await self._turn()
                     await self._render()
                     self.pace.worked(began, time.monotonic())
 

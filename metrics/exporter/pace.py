@@ -55,14 +55,19 @@ class Pace:
             return self._done + min(max(_SHARE * self._took, shortest), longest)
         look = self.expected()
         if look is not None and look - self._done <= _LONGEST_GAP:
-            before = look - _LEAD_SECONDS - _MARGIN * self._took
-            if before > self._began:
-                return before
+            lead = _LEAD_SECONDS + _MARGIN * self._took
+            if self._took > _MUCH_SECONDS:
+                # It may take longer, or less, than the last time: aim at the middle of what counts as just now.
+                lead = max(lead, self._just_now() / 2 + self._took)
+            if look - lead > self._began and look - self._done > self._just_now():
+                return look - lead
         return self._done + max(_IDLE_SECONDS, _SHARE * self._took)
 
     def is_fresh(self, now: float) -> bool:
         """Whether much was fetched just now: fetching more would keep who looks waiting for little."""
-        just_now = _JUST_NOW_SECONDS
-        if not self.watchers and self.expected() is not None:
-            just_now = max(just_now, _JUST_NOW_SHARE * (self._looks[-1] - self._looks[-2]))
-        return self._took > _MUCH_SECONDS and now - self._done < just_now
+        return self._took > _MUCH_SECONDS and now - self._done < self._just_now()
+
+    def _just_now(self) -> float:
+        if self.watchers or self.expected() is None:
+            return _JUST_NOW_SECONDS
+        return max(_JUST_NOW_SECONDS, _JUST_NOW_SHARE * (self._looks[-1] - self._looks[-2]))

@@ -32,8 +32,10 @@ def test_a_regular_scrape_is_met():
     """Work ends shortly before the next look, once."""
     pace = regular()
     pace.worked(120.0, 120.5)
-    assert 144.0 < pace.due() < 144.5
-    pace.worked(pace.due(), pace.due() + 0.5)
+    assert pace.due() == 145 - 15 / 8 - 0.5
+    pace.worked(120.0, 120.05)
+    assert 144.5 < pace.due() < 145
+    pace.worked(143, 143.5)
     assert pace.due() > 145.0
 
 
@@ -67,6 +69,8 @@ def test_what_was_fetched_ahead_of_a_regular_look_is_not_fetched_again():
     pace = Pace()
     for n in range(3):
         pace.looked(100 + n * 15)
+    pace.worked(141.5, 142.5)
+    assert pace.due() > 145
     pace.worked(142, 143)
     assert pace.is_fresh(146)
     assert not pace.is_fresh(147)
