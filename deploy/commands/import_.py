@@ -40,9 +40,7 @@ def command(
     from producers.importer.source import Source
 
     if template:
-        from producers.importer.template import TEMPLATE
-
-        print(TEMPLATE, end="")
+        print(_template(kind), end="")
         return
     if not files:
         raise MisuseError("which file? Give one or more, or - for standard input")
@@ -57,13 +55,25 @@ def command(
         raise typer.Exit(1)
 
 
+def _template(kind: Kind | None) -> str:
+    if kind in ("asterisk-queue-log", "asterisk-cdr"):
+        from producers.connectors.asterisk import config
+
+        return config.TEMPLATE
+    from producers.importer.template import TEMPLATE
+
+    return TEMPLATE
+
+
 def _formats(kind: Kind | None, mapping: Path | None) -> "Callable[[], Format]":
     """Return what makes the format for each file."""
     from producers.importer.formats import JsonLines
 
     if kind in ("asterisk-queue-log", "asterisk-cdr"):
         if mapping is None:
-            raise MisuseError(f"--format {kind} needs --mapping: which queues and agents are which managers")
+            raise MisuseError(
+                f"--format {kind} needs --mapping; begin with sales-pulse import --template --format {kind}"
+            )
         from producers.connectors.asterisk.cdr import Cdr
         from producers.connectors.asterisk.config import load_config
         from producers.connectors.asterisk.queue_log import QueueLog

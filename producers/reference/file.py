@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from producers.events.fields import Currency, Day, Id, Money, Period, Rate
 from producers.events.reference import PlanMeasure
+from producers.faults import say
 from producers.reference.errors import ReferenceProblem
 from producers.reference.text import Place, Text
 
@@ -63,7 +64,7 @@ def read(text: str, name: str, calendar_problem: Callable[[dict[str, Any]], str 
     except ValidationError as error:
         for fault in error.errors():
             place = tuple(step for step in fault["loc"] if step != "[key]")
-            problems.append(source.problem(place, fault["msg"].removeprefix("Value error, ")))
+            problems.append(source.problem(place, say(fault)))
         raise ReferenceProblem("\n".join(problems)) from None
     problems += [source.problem(place, what) for place, what in _contradictions(file)]
     if problems:

@@ -1,17 +1,4 @@
-"""How a PBX's names map to ours, and how a telephone number becomes a client id that nobody can read.
-
-    source: pbx://spb
-    timezone: Europe/Moscow          # of the times in call records; the queue log has none
-    significant_digits: 10           # +7 921 …, 8 921 … and 921 … are one client
-    queues: {sales: north}           # queue → team; calls of queues that are not named are left out
-    agents:                          # agent or channel → manager
-      PJSIP/101: m-1
-      SIP/102: {manager: m-2, team: south}
-    inbound_contexts: [from-trunk]   # call records: which dialplan contexts are clients calling
-    outbound_contexts: [from-internal]
-
-The secret SALES_ASTERISK_CLIENT_KEY makes client ids; with another one, clients are others.
-"""
+"""How a PBX's names map to ours, and how a telephone number becomes a client id that nobody can read."""
 
 import hashlib
 import hmac
@@ -23,7 +10,22 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from producers.faults import say
 from producers.importer.errors import MappingProblem
+
+TEMPLATE = """\
+# Whose calls an Asterisk's logs tell of: sales-pulse import queue_log --format asterisk-queue-log --mapping this.yaml
+# The secret SALES_ASTERISK_CLIENT_KEY makes client ids; with another one, clients are others.
+source: pbx://spb                # the CloudEvents source: one for each PBX
+timezone: Europe/Moscow          # of the times in call records; the queue log has none
+significant_digits: 10           # +7 921 …, 8 921 … and 921 … are one client
+queues: {sales: north}           # queue → team; calls of queues that are not named are left out
+agents:                          # agent or channel → manager
+  PJSIP/101: m-1
+  SIP/102: {manager: m-2, team: south}
+inbound_contexts: [from-trunk]   # call records: which dialplan contexts are clients calling
+outbound_contexts: [from-internal]
+"""
 
 
 class AsteriskSettings(BaseSettings):
@@ -111,5 +113,5 @@ def load_config(path: Path) -> Names:
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise MappingProblem(f"{path}: {error}") from error
     except ValidationError as error:
-        lines = [f"{path}: {'.'.join(str(p) for p in e['loc'])}: {e['msg']}" for e in error.errors()]
+        lines = [f"{path}: {'.'.join(str(p) for p in e['loc'])}: {say(e)}" for e in error.errors()]
         raise MappingProblem("\n".join(lines)) from error

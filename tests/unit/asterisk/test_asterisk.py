@@ -6,7 +6,7 @@ import pytest
 from pydantic import SecretStr
 
 from producers.connectors.asterisk.cdr import Cdr
-from producers.connectors.asterisk.config import Config, Names, load_config
+from producers.connectors.asterisk.config import TEMPLATE, Config, Names, load_config
 from producers.connectors.asterisk.queue_log import QueueLog
 from producers.importer.check import check
 from producers.importer.errors import MappingProblem
@@ -171,4 +171,15 @@ def test_the_secret_is_asked_for(tmp_path, monkeypatch):
     assert load_config(path).config.source == "pbx://x"
     path.write_text("source: pbx://x\nagents: {a: {boss: 1}}\n")
     with pytest.raises(MappingProblem, match="agents"):
+        load_config(path)
+
+
+def test_the_template_can_be_used(tmp_path, monkeypatch):
+    """What `import --template` prints for a PBX is a mapping; a mistake in it says what to do."""
+    monkeypatch.setenv("SALES_ASTERISK_CLIENT_KEY", "a long and random key")
+    path = tmp_path / "pbx.yaml"
+    path.write_text(TEMPLATE)
+    assert load_config(path).who("PJSIP/101", "sales") == {"manager_id": "m-1", "team_id": "north"}
+    path.write_text(TEMPLATE.replace("queues:", "queue:"))
+    with pytest.raises(MappingProblem, match="queue: is not known here; check its spelling or remove it"):
         load_config(path)

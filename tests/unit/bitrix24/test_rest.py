@@ -69,6 +69,25 @@ async def test_the_portal_says_how_long_to_wait(tmp_path):
     assert told.value.wait_seconds == 77
 
 
+async def test_an_answer_that_does_not_come_is_asked_for_again(tmp_path):
+    """Slow beyond the time allowed, cut off, or not there: asked again; a portal that stays away is told as such."""
+    portal = StandIn(Life())
+    portal.url = f"http://127.0.0.1:1/rest/1/{SECRET}/"
+    troubles = [httpx.ReadTimeout("slow"), httpx.RemoteProtocolError("cut off"), httpx.ConnectError("away")]
+
+    def answer(_: httpx.Request) -> httpx.Response:
+        if troubles:
+            raise troubles.pop()
+        return httpx.Response(200, json={"result": [1]})
+
+    rest = Portal(settings(portal, tmp_path), transport=httpx.MockTransport(answer), patience=1e-6)
+    assert await rest.call("crm.currency.list") == [1]
+    troubles += [httpx.ReadTimeout("slow")] * 50
+    with pytest.raises(PortalUnavailable):
+        await rest.call("crm.currency.list")
+    await rest.aclose()
+
+
 async def test_a_refusal_is_told_once_and_clearly(tmp_path):
     """A missing right is no reason to try again; it names the method."""
     portal = StandIn(Life(), burst=1e9)

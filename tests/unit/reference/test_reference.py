@@ -88,7 +88,7 @@ def test_the_diff_is_for_people():
         ("99.8", "-1", "r.yaml:24: rates.EUR.2026-11-01: is no rate"),
         ("- measure: won_amount", "- measure: wins", "r.yaml:12: plans.0.measure:"),
         ("  EUR:", "  USD:", "rates.USD: stands here twice"),
-        ("managers:\n", "mangers:\n", "mangers: Extra inputs"),
+        ("managers:\n", "mangers:\n", "mangers: is not known here; check its spelling"),
     ],
 )
 def test_mistakes_are_named_with_their_line(old, new, said):
