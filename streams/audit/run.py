@@ -1,5 +1,6 @@
 """The audit itself: read what is shown, recompute it from the log, compare."""
 
+import asyncio
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -150,7 +151,9 @@ async def _partitions(
         report.records += truth.records
         report.outcomes += truth.outcomes
         letters |= truth.letters
-        compared, different = compare.parts(partition, truth.time, rules, truth.parts, view.parts)
+        compared, different = await asyncio.to_thread(
+            compare.parts, partition, truth.time, rules, truth.parts, view.parts
+        )
         report.compared["numbers of parts"] += compared
         report.differs("parts", different)
         held = view.waiting.get(partition, [])

@@ -1,5 +1,6 @@
 """What the log says: every record of a partition accounted for, and the parts it must have made."""
 
+import asyncio
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -54,6 +55,12 @@ async def tell(
             plain.take(event)
         truth.records += len(chunk)
         advance(len(chunk))
+    # Minutes for a large log: in a thread, or Kafka's connections are too old to use when the loop comes to them again.
+    await asyncio.to_thread(_amount, truth, plain, shown)
+    return truth
+
+
+def _amount(truth: Truth, plain: PlainPartition, shown: Sequence[Shown]) -> None:
     truth.outcomes, truth.time = plain.outcomes, plain.time
     truth.parts = parts(plain)
     truth.waiting = sorted(
@@ -61,7 +68,6 @@ async def tell(
     )
     for numbers in shown:
         numbers.add(plain.contributions())
-    return truth
 
 
 async def dead_letters(log: Log, kafka: KafkaSettings) -> Letters:
