@@ -81,8 +81,13 @@ class Gateway:
             # Nobody reads this answer.
             return Response(status_code=400)
         self._taken.inc()
-        self.seconds.observe(time.perf_counter() - began)
-        return Response(b'{"accepted":%d}' % accepted, 202, media_type="application/json")
+        seconds = time.perf_counter() - began
+        self.seconds.observe(seconds)
+        if self._settings.gateway_request_log:
+            log.info(
+                "request taken", status=202, sources=[*accepted], events=accepted.total(), seconds=round(seconds, 4)
+            )
+        return Response(b'{"accepted":%d}' % accepted.total(), 202, media_type="application/json")
 
     def _problem(self, status: int, title: str, **more: object) -> Response:
         self.requests.labels(str(status)).inc()
@@ -93,21 +98,22 @@ class Gateway:
         content = {"type": "about:blank", "status": status, "title": title, **more}
         return JSONResponse(content, status, headers, media_type="application/problem+json")
 
-    async def take(self, request: Request) -> int:
-        """Read, check and send a request's events; return how many. Raises ProducersError, BadEvents."""
+    async def take(self, request: Request) -> Tally[str]:
+        """Read, check and send a request's events; return how many by source. Raises ProducersError, BadEvents."""
         source = self._gatekeeper.by_token(request.headers, request.client.host if request.client else None)
         with self._room.hold() as held:
             content = await self._content(request, held)
             if source is None:
                 source = self._gatekeeper.by_signature(request.headers, content)
             records = self._checked(request, content)
-            for name, count in Tally(record.source for record in records).items():
+            sources = Tally(record.source for record in records)
+            for name, count in sources.items():
                 if source not in {ANYBODY, name}:
                     raise Forbidden(f"you send for {source} only")
                 self._rates.take(name, count)
             await self._send(records)
         self.events.labels("accepted").inc(len(records))
-        return len(records)
+        return sources
 
     def _checked(self, request: Request, content: bytes) -> list[body.Record]:
         records, problems = body.read(request.headers, content, int(self._now() * 1000))

@@ -27,6 +27,10 @@ class GatewaySettings(KafkaSettings):
     gateway_in_flight_bytes: int = Field(
         32 * 1024 * 1024, ge=1024, description="most bytes that wait for Kafka; beyond it the answer is 503"
     )
+    gateway_request_log: bool = Field(
+        False,
+        description="log requests that are taken, too: sources, events, seconds; refused ones always are",
+    )
     gateway_timeout: float = Field(10.0, gt=0, description="seconds to wait for Kafka before the answer is 503")
 
     @field_validator("gateway_listen")

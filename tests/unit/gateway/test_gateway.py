@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 import httpx
 import pytest
+import structlog
 
 from producers.errors import KafkaUnavailable, ProducersError
 from producers.gateway.app import create_app
@@ -65,6 +66,21 @@ async def test_one_structured_event():
     answer = await setup.post(event())
     assert (answer.status_code, answer.json()) == (202, {"accepted": 1})
     assert setup.publisher.sent == [(False, b"cl-7", json.dumps(event()).encode())]
+
+
+async def test_requests_taken_are_logged_where_asked_for():
+    """Who sent how much, and nothing of what; refused ones are logged anyway."""
+    with structlog.testing.capture_logs() as quiet:
+        await Setup().post(event())
+    with structlog.testing.capture_logs() as logged:
+        setup = Setup(gateway_request_log=True)
+        await setup.post([event(), event(id="m-2", source="crm://b")], content_type=BATCH)
+        await setup.post(event(time="yesterday"))
+    assert not quiet
+    taken, refused = logged
+    assert (taken["status"], taken["sources"], taken["events"]) == (202, ["crm://a", "crm://b"], 2)
+    assert refused["status"] == 400
+    assert "cl-7" not in str(logged)
 
 
 async def test_a_batch_keeps_its_order_and_may_mix_topics():
