@@ -69,7 +69,7 @@ def build(
         stream_recovery_delay=0.0,
         topic_disable_leader=True,
         topic_allow_declare=False,
-        table_standby_replicas=0,
+        table_standby_replicas=settings.standby_replicas,
         store="memory://",
         datadir=str(settings.data_dir / "faust"),
         web_enabled=False,

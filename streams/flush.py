@@ -129,7 +129,7 @@ class Owned:
             cut = self.partition.cut()
             cut_seconds = monotonic() - began
             positions = await self._changelog.write(Commit(cut.fence + 1, cut.cells, cut.clients, letters))
-            self._store.commit(cut.cells, cut.clients[-1], positions)
+            self._store.commit(cut.cells, cut.clients[-1:], positions)
             self._sensors.flushed(
                 self.partition.number,
                 seconds=monotonic() - began,

@@ -37,8 +37,8 @@ class LocalStore(ClientStore, Protocol):
     def put_cells(self, pairs: Iterable[Pair]) -> None:
         """Cells as the changelog had them: to be stored with the next commit, or later positions would skip them."""
 
-    def commit(self, cells: Iterable[Pair], own: Pair, positions: Mapping[str, int]) -> None:
-        """All put so far, `cells`, and the partition's `own` record are in the changelog up to `positions` by topic."""
+    def commit(self, cells: Iterable[Pair], clients: Iterable[Pair], positions: Mapping[str, int]) -> None:
+        """All put so far, and these, are in the changelog up to `positions` by topic."""
 
     def close(self) -> None:
         """Let go of files."""
@@ -68,7 +68,7 @@ class InMemoryStore(InMemoryClientStore):
     def put_cells(self, pairs: Iterable[Pair]) -> None:
         """Nothing to do."""
 
-    def commit(self, cells: Iterable[Pair], own: Pair, positions: Mapping[str, int]) -> None:
+    def commit(self, cells: Iterable[Pair], clients: Iterable[Pair], positions: Mapping[str, int]) -> None:
         """Nothing to do."""
 
     def close(self) -> None:
@@ -110,11 +110,11 @@ class RocksStore:
         """Keep cells until the next commit: on disk at once they would be ahead of the positions there."""
         self._cells.update(pairs)
 
-    def commit(self, cells: Iterable[Pair], own: Pair, positions: Mapping[str, int]) -> None:
-        """Write all that is pending and these cells with the changelog's positions, as one batch."""
+    def commit(self, cells: Iterable[Pair], clients: Iterable[Pair], positions: Mapping[str, int]) -> None:
+        """Write all that is pending and these with the changelog's positions, as one batch."""
         batch = WriteBatch(raw_mode=True)
-        restored = self._cells.items()
-        for prefix, pairs in ((_CELL, restored), (_CLIENT, [*self._pending.items(), own]), (_CELL, cells)):
+        waiting = ((_CELL, self._cells.items()), (_CLIENT, self._pending.items()))
+        for prefix, pairs in (*waiting, (_CELL, cells), (_CLIENT, clients)):
             for key, value in pairs:
                 if value is None:
                     batch.delete(prefix + key)

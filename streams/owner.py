@@ -20,6 +20,7 @@ from streams.partition import Counts, Partition
 from streams.restore import Bounds, Progress, Restored, Restorer
 from streams.sensors import PartitionState, WorkerSensors
 from streams.settings import WorkerSettings
+from streams.standby import Standbys
 from streams.topic_id import Source, differ, made_anew
 
 log = structlog.get_logger(__name__)
@@ -39,6 +40,7 @@ class Owner:
         stores: Callable[[int], LocalStore],
         set_aside: Callable[[int], None],
         restorer: Restorer,
+        standbys: Standbys,
         on_failure: Callable[[BaseException], None],
     ) -> None:
         self.settings = settings
@@ -51,6 +53,7 @@ class Owner:
         self._stores = stores
         self._set_aside = set_aside
         self._restorer = restorer
+        self._standbys = standbys
         self._on_failure = on_failure
         self._opening: dict[int, asyncio.Task[int]] = {}
 
@@ -62,6 +65,7 @@ class Owner:
         Raises WorkerError, StateError, and RevokedError when they are closed meanwhile.
         """
         self.sensors.rebalanced()
+        await self._standbys.release(numbers)
         for number in numbers:
             if number not in self._opening:
                 self._opening[number] = asyncio.create_task(self._open(number), name=f"open-{number}")
@@ -127,6 +131,10 @@ class Owner:
             position=position, lag=state.lag,
         )  # fmt: skip
         return position
+
+    async def stand_by(self, numbers: Collection[int]) -> None:
+        """Keep copies of these partitions, which others own."""
+        await self._standbys.follow(numbers)
 
     async def close(self, numbers: Iterable[int], *, flush: bool = True) -> None:
         """Stop folding, flush if still allowed, forget. Raises ChangelogError, OwnershipLost."""

@@ -65,7 +65,8 @@ class RewritingChangelog:
                     await self._reopen()
                 positions = await self._inner.write(commit)
         self._positions.update(positions)
-        return positions
+        # Of both topics, though this commit may have written to one only: a store on disk goes on from there.
+        return dict(self._positions)
 
     async def close(self) -> None:
         """Let go."""

@@ -37,17 +37,18 @@ class PartitionState:
 class _PartitionCollector(Collector):
     """Gauges per partition, computed when asked for, so that a partition given away leaves nothing behind."""
 
-    def __init__(self, partitions: dict[int, PartitionState]) -> None:
+    def __init__(self, partitions: dict[int, PartitionState], standbys: dict[int, int]) -> None:
         self._partitions = partitions
+        self._standbys = standbys
 
     def describe(self) -> Iterable[Metric]:
-        return self._families({})
+        return self._families({}, {})
 
     def collect(self) -> Iterator[Metric]:
-        yield from self._families(dict(self._partitions))
+        yield from self._families(dict(self._partitions), dict(self._standbys))
 
     @staticmethod
-    def _families(partitions: dict[int, PartitionState]) -> Iterator[Metric]:
+    def _families(partitions: dict[int, PartitionState], standbys: dict[int, int]) -> Iterator[Metric]:
         now = time()
         values: tuple[tuple[Family, Callable[[PartitionState], float]], ...] = (
             (service.LAG, lambda p: p.lag),
@@ -63,6 +64,12 @@ class _PartitionCollector(Collector):
             for number, partition in sorted(partitions.items()):
                 family.add_metric([str(number)], value(partition))
             yield family
+        copies = GaugeMetricFamily(
+            service.STANDBY_LAG.name, service.STANDBY_LAG.help, labels=service.STANDBY_LAG.labels
+        )
+        for number, lag in sorted(standbys.items()):
+            copies.add_metric([str(number)], lag)
+        yield copies
         yield GaugeMetricFamily(service.ASSIGNED.name, service.ASSIGNED.help, value=len(partitions))
 
 
@@ -80,8 +87,10 @@ class WorkerSensors:
     def __init__(self, worker_id: str) -> None:
         self.registry = registry = CollectorRegistry()
         self.partitions: dict[int, PartitionState] = {}
+        self.standbys: dict[int, int] = {}
+        """Changelog records that the copy of a partition does not have yet."""
         self.failed_view_since: float | None = None
-        registry.register(_PartitionCollector(self.partitions))
+        registry.register(_PartitionCollector(self.partitions, self.standbys))
         Info("sales_worker", "Which worker this is.", registry=registry).info({"worker": worker_id})
         self._events = _counter(registry, service.EVENTS)
         self._sources = _counter(registry, service.SOURCE_EVENTS)

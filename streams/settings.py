@@ -2,9 +2,9 @@
 
 import socket
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from metrics.settings import ENV_FILES, BusinessSettings
@@ -32,6 +32,8 @@ class WorkerSettings(KafkaSettings, BusinessSettings):
     """Host and port of /metrics, /healthz and /readyz."""
     store: Literal["memory", "rocksdb"] = "memory"
     """Where cold clients lie: in memory (restored from the changelog), or on disk (restored from there)."""
+    standby_replicas: int = Field(default=0, ge=0, le=10)
+    """Copies of each partition's state that other workers keep on disk, so that taking it over reads little."""
     flush_interval: float = Field(default=1.0, gt=0, le=60)
     """Longest time between two flushes of a partition that changes."""
     flush_records: int = Field(default=50_000, ge=1)
@@ -46,6 +48,14 @@ class WorkerSettings(KafkaSettings, BusinessSettings):
     """How long to wait for Kafka at start."""
     stall_timeout: float = Field(default=60.0, gt=0)
     """/healthz fails when nothing was folded or committed for this long although there was something to do."""
+
+    @model_validator(mode="after")
+    def _standbys_need_a_disk(self) -> Self:
+        if self.standby_replicas and self.store == "memory":
+            raise ValueError(
+                "SALES_STANDBY_REPLICAS keeps copies on disk: set SALES_STORE=rocksdb, or SALES_STANDBY_REPLICAS=0"
+            )
+        return self
 
     @property
     def cells_topic(self) -> str:

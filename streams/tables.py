@@ -129,6 +129,7 @@ class BatchRecovery(Recovery):
 
         await self._wait(open_all())
         await app.on_rebalance_complete.send()
+        await app.owner.stand_by({tp.partition for tp in app.assignor.assigned_standbys() if tp.topic == topic})
         self._set_recovery_ended()
         if app.consumer_generation_id != generation:
             return

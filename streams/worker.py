@@ -28,6 +28,7 @@ from streams.rewriting import RewritingChangelog
 from streams.sensors import WorkerSensors
 from streams.settings import WorkerSettings
 from streams.sink import RedisSink
+from streams.standby import Standbys
 from streams.start import LogEnds, lock, prepare_topics
 from streams.topic_id import Source, differ, made_anew
 
@@ -96,6 +97,7 @@ class Worker:
         if source is None:
             return
         restorer = KafkaRestorer(settings)
+        standbys = Standbys(settings, self._store, self._set_aside, sensors.standbys)
         self._owner = owner = Owner(
             settings,
             self._rules,
@@ -105,6 +107,7 @@ class Worker:
             stores=self._store,
             set_aside=self._set_aside,
             restorer=restorer,
+            standbys=standbys,
             on_failure=self.fail,
         )
         letters = ReferenceLetters(
@@ -142,7 +145,7 @@ class Worker:
         if self._failure is not None:
             raise self._failure
         await self._end(app, owner, letters, publisher, background)
-        for close in (sink.close, ends.close, health.close):
+        for close in (standbys.close, sink.close, ends.close, health.close):
             await close()
 
     async def _unless_stopped(self, work: Coroutine[Any, Any, T_]) -> T_ | None:

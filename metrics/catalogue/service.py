@@ -78,6 +78,11 @@ FLUSH_SECONDS = _own("sales_worker_flush_seconds", "Time that a flush took (hist
 VIEW_SECONDS = _own("sales_worker_view_seconds", "Time that a write to the view took (histogram).", unit="s")
 RESTORE_RECORDS = _own("sales_worker_restore_records_total", "Changelog records restored.", counter=True)
 RESTORE_REMAINING = _own("sales_worker_restore_remaining_records", "Changelog records still to restore.", "partition")
+STANDBY_LAG = _own(
+    "sales_worker_standby_lag_records",
+    "Changelog records that this worker's standby copy of a partition does not have yet.",
+    "partition",
+)
 ASSIGNED = _own("sales_worker_assigned_partitions", "Partitions that this worker folds.")
 REDIS_UP = _own("sales_worker_redis_up", "1 while Redis takes what the worker writes.", unit="bool")
 PARTITION_TIME = _own(
@@ -114,6 +119,7 @@ WORKER_FAMILIES = (
     VIEW_SECONDS,
     RESTORE_RECORDS,
     RESTORE_REMAINING,
+    STANDBY_LAG,
     ASSIGNED,
     REDIS_UP,
     PARTITION_TIME,

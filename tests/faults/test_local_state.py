@@ -66,6 +66,21 @@ def test_old(run):
     run.settle().append()
 
 
+def test_standby(run):
+    """SIGKILL of a worker whose partitions the other one keeps standby copies of."""
+    one, two = run.begin("one", "two", SALES_STORE="rocksdb", SALES_STANDBY_REPLICAS="1")
+    run.until(lambda: one.ready and two.ready, 40, "both own some")
+    run.until(lambda: one.text().count("\nsales_worker_standby_lag_records{"), 40, "it has copies")
+    run.sleep(5)
+    taken, read = set(two.ready), one.total("sales_worker_restore_records_total")
+    _down(run, two, "SIGKILL")
+    run.until(lambda: len(one.ready) == PARTITIONS, 40, "the standby owns all")
+    run.notes["changelog_records_read"] = int(one.total("sales_worker_restore_records_total") - read)
+    assert len(re.findall(r"partition ready .*source=disk", one.output())) >= len(taken)
+    two.up()
+    run.settle().append()
+
+
 def test_killed_with_disk(run):
     """SIGKILL every few seconds with state on disk: it never runs ahead of the changelog."""
     workers = run.begin("one", "two", SALES_STORE="rocksdb")

@@ -51,6 +51,7 @@ class WorkerProgram(Program):
         """Count the start."""
         self.folder.mkdir(parents=True, exist_ok=True)
         self.starts += 1
+        self.ready = set()
 
     def down(self) -> None:
         """SIGKILL, and nobody starts it again."""
@@ -83,11 +84,14 @@ class WorkerProgram(Program):
     def _watch(self) -> None:
         with httpx.Client(timeout=1) as client:
             while not self._ended.wait(_PROBE_SECONDS):
+                starts = self.starts
                 try:
                     text = client.get(f"http://127.0.0.1:{self.port}/metrics").text
                 except httpx.HTTPError:
                     self.ready = set()
                     continue
+                if starts != self.starts:
+                    continue  # the answer is of the process before
                 self.ready = {int(number) for number in _READY.findall(text)}
                 fences = {int(number): int(float(fence)) for number, fence in _FENCE.findall(text)}
                 self.samples.append((time.monotonic(), {p: f for p, f in fences.items() if p in self.ready}))

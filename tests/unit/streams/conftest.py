@@ -7,6 +7,7 @@ from streams.owner import Owner
 from streams.rewriting import RewritingChangelog
 from streams.sensors import WorkerSensors
 from streams.settings import WorkerSettings
+from streams.standby import Standbys
 from streams.topic_id import Source
 from streams.worker import rules
 from tests.support.in_memory import Broker, InMemoryChangelog, InMemoryRestorer
@@ -51,6 +52,7 @@ class OwnerHouse:
             stores=store,
             set_aside=set_aside,
             restorer=restorer,
+            standbys=Standbys(settings, store, set_aside, {}),
             on_failure=self.failures.append,
         )
 

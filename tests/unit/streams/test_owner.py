@@ -258,10 +258,10 @@ def test_client_store_contract(make, tmp_path):
     store = make(tmp_path / "db")
     store.put_many([(b"a", b"1"), (b"b", b"2")])
     assert (store.get(b"a"), store.get(b"c")) == (b"1", None)
-    store.commit([(b"cell", b"x")], (b"p", b"own"), {"t": 3})
+    store.commit([(b"cell", b"x")], [(b"p", b"own")], {"t": 3})
     store.put_many([(b"a", None), (b"b", b"3")])
     assert (store.get(b"a"), store.get(b"b")) == (None, b"3")
-    store.commit([(b"cell", None)], (b"p", b"own2"), {"t": 5})
+    store.commit([(b"cell", None)], [(b"p", b"own2")], {"t": 5})
     assert store.get(b"b") == b"3"
     assert b"b" in set(store.keys())
     if store.is_persistent:
