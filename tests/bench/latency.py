@@ -23,7 +23,7 @@ from producers.events import MeetingHeld
 from producers.publisher import SalesPublisher, encoded
 from producers.settings import KafkaSettings
 from tests.bench import workload
-from tests.bench.stand import Stand
+from tests.bench.stand import Stand, all_cores
 from tests.support.workers import COMMAND, ROOT, House
 
 PART = "From publishing to /metrics, s"
@@ -33,10 +33,10 @@ _TARGETS = {1_000: "p99 ≤ 0.3", 10_000: "p99 ≤ 1"}
 
 def measure(stand: Stand) -> None:
     """Three rates, nothing pinned: broker, load, worker and exporter share all cores."""
-    seconds = 5 if stand.asked.is_quick else 25
+    seconds = 5 if stand.asked.is_quick else 40
     for rate in (100, 1_000) if stand.asked.is_quick else (100, 1_000, 10_000):
         settings = stand.empty()
-        with stand.house(settings) as place, exporter(place) as url:
+        with all_cores(), stand.house(settings) as place, exporter(place) as url:
             place.worker()
             reached, taken = asyncio.run(_measured(settings, url, rate, seconds))
         taken.sort()

@@ -6,7 +6,7 @@ import signal
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import uuid4
@@ -131,6 +131,27 @@ class Stand:
         """End a worker cleanly."""
         worker.signal(signal.SIGTERM)
         worker.wait(30)
+
+
+@contextmanager
+def all_cores() -> Iterator[None]:
+    """Let this program and the servers that it started use the measured core, too."""
+    before, everything = os.sched_getaffinity(0), set(range(os.cpu_count() or 1))
+    _pin(everything)
+    try:
+        yield
+    finally:
+        _pin(before)
+
+
+def _pin(cores: set[int]) -> None:
+    """This program and all that it started, each thread of them."""
+    me = psutil.Process()
+    for process in (me, *me.children(recursive=True)):
+        with suppress(psutil.NoSuchProcess):
+            for thread in process.threads():
+                with suppress(ProcessLookupError):
+                    os.sched_setaffinity(thread.id, cores)
 
 
 @contextmanager
