@@ -8,7 +8,7 @@ import faust
 from faust.types import TP
 from yarl import URL
 
-from streams.batches import BatchScheduler, BatchSchema
+from streams.batches import BatchConsumer, BatchScheduler, BatchSchema
 from streams.owner import Owner
 from streams.reference import ReferenceLetters
 from streams.settings import WorkerSettings
@@ -29,6 +29,11 @@ class SalesApp(faust.App):
     owner: Owner
     reference: ReferenceLetters
     on_failure: Callable[[BaseException], None]
+
+    def _new_transport(self) -> Any:
+        transport: Any = super()._new_transport()
+        transport.Consumer = BatchConsumer
+        return transport
 
     def leave_when_stopped(self) -> None:
         """Have the consumer leave the group when it stops, as one without a static id does.

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from faust import Schema
+from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer
 from faust.transport.utils import DefaultSchedulingStrategy
 from faust.types import TP
 
@@ -53,6 +54,37 @@ class BatchScheduler(DefaultSchedulingStrategy):
         for tp, batch in records.items():
             if batch:
                 yield tp, Batch(batch)
+
+
+FETCH_MS = 100
+"""How long a broker may hold a fetch back that finds nothing.
+
+aiokafka has one fetch per broker under way, of those partitions that have nothing buffered. While all events wait to be
+folded that is the quiet reference topic alone, and nothing else is fetched until it is answered: Faust's own 1.5 s.
+"""
+
+
+class _ConsumerThread(AIOKafkaConsumerThread):
+    def _create_worker_consumer(self, transport: Any) -> Any:
+        consumer = super()._create_worker_consumer(transport)
+        consumer._fetch_max_wait_ms = FETCH_MS  # noqa: SLF001 - Faust has no setting for it
+        return consumer
+
+
+class BatchConsumer(Consumer):
+    """Never pauses a partition because batches of it wait: with all of them paused Faust would sleep for a second.
+
+    What waits is bounded by the queue alone, which the delivery of the next batch waits for.
+    """
+
+    def _new_consumer_thread(self) -> AIOKafkaConsumerThread:
+        return _ConsumerThread(self, loop=self.loop, beacon=self.beacon)
+
+    def on_buffer_full(self, tp: TP) -> None:
+        """Nothing: the delivery waits for room."""
+
+    def on_buffer_drop(self, tp: TP) -> None:
+        """Nothing was paused."""
 
 
 class BatchSchema(Schema[Any, Any]):
