@@ -129,7 +129,10 @@ class Standbys:
 
     async def _step(self, consumer: AIOKafkaConsumer, copies: dict[int, "_Copy"]) -> None:
         fetched: dict[Any, list[Any]] = await consumer.getmany(timeout_ms=_FETCH_MS, max_records=_RECORDS)
-        after = {tp: await consumer.position(tp) for tp in fetched}
+        for number, copy in copies.items():
+            # Of all: what ends a transaction moves a position and is no record.
+            for topic in copy.positions:
+                copy.positions[topic] = await consumer.position(TopicPartition(topic, number))
         for number in {tp.partition for tp in fetched}:
             copy = copies[number]
             try:
@@ -137,19 +140,22 @@ class Standbys:
                     if tp.partition == number:
                         pairs = [(record.key, record.value) for record in records]
                         (copy.store.put_cells if tp.topic == self._settings.cells_topic else copy.store.put_many)(pairs)
-                        copy.positions[tp.topic] = after[tp]
                 copy.commit()
             except StateError:
                 copies.pop(number).store.close()
                 self._set_aside(number)
                 raise
-            ends = {topic: consumer.highwater(TopicPartition(topic, number)) or 0 for topic in copy.positions}
-            self._lags[number] = copy.behind(ends)
+        await self._look(consumer, copies)
+
+    async def _look(self, consumer: AIOKafkaConsumer, copies: Mapping[int, "_Copy"]) -> None:
+        """How far each copy is behind; one that has been up to date for long is written down as such."""
         for number, copy in copies.items():
+            ends = {topic: consumer.highwater(TopicPartition(topic, number)) for topic in copy.positions}
+            if None not in ends.values():
+                self._lags[number] = copy.behind(ends)
             if time.monotonic() - copy.committed_at > _CONFIRM_SECONDS:
                 tps = [TopicPartition(topic, number) for topic in copy.positions]
-                ends = {tp.topic: end for tp, end in (await consumer.end_offsets(tps)).items()}
-                if not copy.behind(ends):
+                if not copy.behind({tp.topic: end for tp, end in (await consumer.end_offsets(tps)).items()}):
                     copy.commit()
 
 
