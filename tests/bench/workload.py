@@ -156,14 +156,17 @@ def deals(clients: range, each: int, managers: int) -> Iterator[Pair]:
             })  # fmt: skip
 
 
-def replies(managers: range, clients: list[str]) -> Iterator[Pair]:
-    """A client's message and its answer, of a manager whom nobody else has: a minute, an hour and a day each."""
-    for n, number in enumerate(managers):
-        client = clients[n % len(clients)]
-        data = {"chat_id": f"h-{client}", "client_id": client}
-        yield _sent("sales.chat.message.v1", f"q-{number}", START, client, {**data, "author": "client"})
-        answer = {**data, "author": "manager", "manager_id": f"manager-{number:07d}"}
-        yield _sent("sales.chat.message.v1", f"a-{number}", START + timedelta(seconds=1), client, answer)
+def replies(managers: range, hours: range, clients: list[str]) -> Iterator[Pair]:
+    """A client's message and its answer: of each manager once in each hour, so that each hour has a part of each."""
+    for hour in hours:
+        for number in managers:
+            moment = START + timedelta(hours=hour, seconds=number)
+            client = clients[number % len(clients)]
+            data = {"chat_id": f"h-{client}-{number}", "client_id": client}
+            yield _sent("sales.chat.message.v1", f"q-{hour}-{number}", moment, client, {**data, "author": "client"})
+            answer = {**data, "author": "manager", "manager_id": f"manager-{number:04d}"}
+            moment += timedelta(seconds=1)
+            yield _sent("sales.chat.message.v1", f"a-{hour}-{number}", moment, client, answer)
 
 
 def _sent(name: str, id_: str, moment: datetime, client: str, data: dict[str, object]) -> Pair:
