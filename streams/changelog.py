@@ -61,6 +61,12 @@ class Commit:
     letters: Sequence[Letter] = ()
 
 
+def is_passing(error: KafkaError) -> bool:
+    """Whether it may go by itself: brokers that restart, a broken connection."""
+    # What ends aiokafka's sender comes as a bare KafkaError, a broken connection too.
+    return error.retriable or isinstance(error, _PASSING) or type(error) is KafkaError
+
+
 class Changelog(Protocol):
     """What a partition's owner needs; the real one is Kafka, tests have one in memory."""
 
@@ -157,9 +163,7 @@ class KafkaChangelog:
             await stop(producer, _CLOSE_SECONDS)
 
     def _explained(self, error: KafkaError, done: str) -> WorkerError:
-        # What ends aiokafka's sender comes as a bare KafkaError, a broken connection too.
-        is_passing = error.retriable or isinstance(error, _PASSING) or type(error) is KafkaError
-        return (ChangelogError if is_passing else WorkerError)(
+        return (ChangelogError if is_passing(error) else WorkerError)(
             f"the changelog of partition {self._source.partition} could not be {done}: {type(error).__name__} {error}"
         )
 

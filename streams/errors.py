@@ -6,7 +6,7 @@ StreamsError
 ├── RevokedError        partitions were taken away while they were opened; the next assignment follows
 ├── SinkError           the view cannot be written now; folding goes on
 └── WorkerError         the worker cannot start or go on
-    ├── ChangelogError  what was folded could not be made durable now; it is written again
+    ├── ChangelogError  Kafka does not take or give what a changelog holds now; it is tried again
     └── OwnershipLost   another worker owns the partition
 """
 
@@ -42,7 +42,10 @@ class WorkerError(StreamsError):
 
 
 class ChangelogError(WorkerError):
-    """What was folded could not be made durable now. Nothing of it was, or all: opening the changelog anew decides."""
+    """A changelog could not be opened, read or written now. Of what was written nothing is in it, or all.
+
+    Opening it anew decides which.
+    """
 
 
 class OwnershipLost(WorkerError):

@@ -10,20 +10,25 @@ from time import monotonic, perf_counter
 from typing import Any
 
 import structlog
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_random_exponential
 
 from streams.changelog import Changelog, Commit, Pair
-from streams.errors import RevokedError, StateError, WorkerError
+from streams.errors import ChangelogError, RevokedError, StateError, WorkerError
 from streams.flush import Owned
 from streams.fold.rules import Rules
 from streams.local_store import LocalStore
 from streams.partition import Counts, Partition
 from streams.restore import Bounds, Progress, Restored, Restorer
+from streams.rewriting import RewritingChangelog
 from streams.sensors import PartitionState, WorkerSensors
 from streams.settings import WorkerSettings
 from streams.standby import Standbys
 from streams.topic_id import Source, differ, made_anew
 
 log = structlog.get_logger(__name__)
+
+_AGAIN = wait_random_exponential(multiplier=0.5, max=5)
+"""Seconds between two tries to open a partition while Kafka is away."""
 
 
 class Owner:
@@ -36,7 +41,7 @@ class Owner:
         sensors: WorkerSensors,
         *,
         source: Source,
-        changelogs: Callable[[int], Changelog],
+        changelogs: Callable[[int], RewritingChangelog],
         stores: Callable[[int], LocalStore],
         set_aside: Callable[[int], None],
         restorer: Restorer,
@@ -98,8 +103,7 @@ class Owner:
         changelog = self._changelogs(number)
         store: LocalStore | None = None
         try:
-            await changelog.open()
-            partition, store, source, bounds = await self._restore(number, changelog, state)
+            partition, store, source, bounds = await self._opened(number, changelog, state)
             position = _position(self.settings.events_topic, partition, self._log, bounds)
             partition.log = self._log or partition.log
         except BaseException:
@@ -131,6 +135,26 @@ class Owner:
             position=position, lag=state.lag,
         )  # fmt: skip
         return position
+
+    async def _opened(
+        self, number: int, changelog: RewritingChangelog, state: PartitionState
+    ) -> tuple[Partition, LocalStore, str, Bounds]:
+        """The changelog opened and the partition restored, however long Kafka is away."""
+
+        def say(tried: RetryCallState) -> None:
+            state.progressed_at = monotonic()  # it waits for Kafka: a restart would wait as well
+            problem = tried.outcome.exception() if tried.outcome else None
+            log.warning(
+                "opening a partition again", partition=number, failed=tried.attempt_number, problem=str(problem)
+            )
+
+        async for attempt in AsyncRetrying(
+            retry=retry_if_exception_type(ChangelogError), wait=_AGAIN, before_sleep=say, reraise=True
+        ):
+            with attempt:
+                await (changelog.open() if attempt.retry_state.attempt_number == 1 else changelog.reopen())
+                return await self._restore(number, changelog, state)
+        raise AssertionError  # it tries until it is done
 
     async def stand_by(self, numbers: Collection[int]) -> None:
         """Keep copies of these partitions, which others own."""

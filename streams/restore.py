@@ -13,8 +13,8 @@ import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
-from streams.changelog import Pair
-from streams.errors import WorkerError
+from streams.changelog import Pair, is_passing
+from streams.errors import ChangelogError, WorkerError
 from streams.settings import WorkerSettings
 
 log = structlog.get_logger(__name__)
@@ -72,7 +72,7 @@ class KafkaRestorer:
     async def restore(
         self, partition: int, starts: Mapping[str, int], apply: Mapping[str, Apply], progress: Progress
     ) -> Restored:
-        """Hand every committed record on, a fetch at a time. Raises WorkerError when Kafka does not answer."""
+        """Hand every committed record on, a fetch at a time. Raises ChangelogError, WorkerError."""
         consumer = AIOKafkaConsumer(
             **self._settings.client_options(),
             client_id=f"sales-pulse-restore-{partition}",
@@ -87,7 +87,9 @@ class KafkaRestorer:
             await consumer.start()
             return await self._read(consumer, partition, starts, apply, progress)
         except KafkaError as error:
-            raise WorkerError(f"partition {partition} could not be restored: {type(error).__name__} {error}") from error
+            raise (ChangelogError if is_passing(error) else WorkerError)(
+                f"partition {partition} could not be restored: {type(error).__name__} {error}"
+            ) from error
         finally:
             await consumer.stop()
 
@@ -125,7 +127,7 @@ class KafkaRestorer:
                     missing.discard(tp)
             now = loop.time()
             if now - heard > _IDLE_SECONDS:
-                raise WorkerError(
+                raise ChangelogError(
                     f"partition {partition} could not be restored: Kafka sends nothing for {_IDLE_SECONDS:.0f} s"
                 )
             if now - said > _PROGRESS_SECONDS:

@@ -83,7 +83,8 @@ class RewritingChangelog:
             problem=str(state.outcome.exception()) if state.outcome else "",
         )
 
-    async def _reopen(self) -> None:
+    async def reopen(self) -> None:
+        """Open it anew if that shuts nobody out who has the partition now. Raises as `open`, and OwnershipLost."""
         await self._inner.close()
         is_ours = await self._is_ours()
         if is_ours is None:
@@ -92,6 +93,9 @@ class RewritingChangelog:
             raise OwnershipLost(self._partition)
         self._inner = self._make()
         await self._inner.open()
+
+    async def _reopen(self) -> None:
+        await self.reopen()
         if await self._is_continued():
             raise WorkerError(
                 f"the changelog of partition {self._partition} holds more than this worker knows of, by another owner "

@@ -68,10 +68,8 @@ def test_no_quorum(run, cluster):
     run.settle(12, patience=80).append()
 
 
-def test_only_copies_away(lone_run, cluster):
-    """The only copies of some changelogs away for half a minute: flushes fail and are written again."""
-    run = lone_run
-    run.begin("one", "two")
+def _only_copies(run, cluster):
+    """The node that leads most changelogs whose events lie elsewhere, and is not the controller."""
     leaders = {name: cluster.leaders(f"{run.business.app_id}-{name}-changelog") for name in ("cells", "clients")}
     events = cluster.leaders(run.kafka.events_topic)
     hit = {
@@ -81,12 +79,36 @@ def test_only_copies_away(lone_run, cluster):
     }
     node = next(node for node in cluster.nodes if node.node_id == max(hit, key=lambda number: len(hit[number])))
     run.notes["partitions_hit"] = len(hit[node.node_id])
+    return node
+
+
+def test_only_copies_away(lone_run, cluster):
+    """The only copies of some changelogs away for half a minute: flushes fail and are written again."""
+    run = lone_run
+    run.begin("one", "two")
+    node = _only_copies(run, cluster)
     run.fault("SIGKILL of the only broker that has them")
     node.kill()
     run.sleep(33)
     assert any("writing again what could not be made durable" in worker.output() for worker in run.workers)
     _back(run, node)
     run.settle(10).append()
+    assert not run.crashes, "the same process goes on"
+
+
+def test_away_at_take_over(lone_run, cluster):
+    """SIGKILL of a worker, and of the only broker that has some changelogs, until after the other one wants to read."""
+    run = lone_run
+    one, two = run.begin("one", "two")
+    node = _only_copies(run, cluster)
+    run.fault("SIGKILL of a worker and of that broker")
+    two.down()
+    node.kill()
+    run.until(lambda: "opening a partition again" in one.output(), 70, "a partition cannot be opened")
+    _back(run, node)
+    run.until(lambda: len(one.ready) == PARTITIONS, 60, "one owns all")
+    two.up()
+    run.settle(8).append()
     assert not run.crashes, "the same process goes on"
 
 

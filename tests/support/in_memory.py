@@ -23,8 +23,16 @@ class Broker:
     broken: bool = False
     failures: int = 0
     """Writes that will fail, nothing of them stored."""
+    away: int = 0
+    """Openings and readings of a changelog that will fail."""
     unanswered: int = 0
     """Writes that will be stored, and fail all the same."""
+
+    def answer(self) -> None:
+        """Fail as long as Kafka is away."""
+        if self.away:
+            self.away -= 1
+            raise ChangelogError("nobody answers")
 
     def table(self, topic: str, partition: int) -> dict[bytes, bytes]:
         """What compaction would leave."""
@@ -47,6 +55,7 @@ class InMemoryChangelog:
         self.is_closed = False
 
     async def open(self) -> None:
+        self._broker.answer()
         self._epoch = self._broker.epochs[self._partition] = self._broker.epochs.get(self._partition, 0) + 1
 
     async def write(self, commit: Commit) -> Mapping[str, int]:
@@ -81,6 +90,7 @@ class InMemoryRestorer:
     async def restore(
         self, partition: int, starts: Mapping[str, int], apply: Mapping[str, Apply], progress: Progress
     ) -> Restored:
+        self._broker.answer()
         positions = {}
         for topic, take in apply.items():
             records = self._broker.records.get((topic, partition), [])

@@ -5,7 +5,9 @@ from types import SimpleNamespace
 
 import msgspec
 import pytest
+from tenacity import wait_none
 
+from streams import owner as owner_module
 from streams.errors import OwnershipLost, StateError, WorkerError
 from streams.local_store import InMemoryStore, RocksStore, set_aside
 from streams.own import VERSION, Own
@@ -65,6 +67,27 @@ async def test_unflushed_is_folded_again(unit):
     assert await second.open([0]) == {0: 1}
     await second.fold([meeting(0), meeting(1), meeting(2)])
     assert held(second) == whole
+
+
+async def test_opening_waits_for_kafka(unit, monkeypatch):
+    """Kafka away while a partition is opened is no reason to end: it is opened again, unless another has it by then."""
+    monkeypatch.setattr(owner_module, "_AGAIN", wait_none())
+    first = unit.owner()
+    await first.open([0])
+    await first.fold([meeting(0), meeting(1)])
+    before = held(first)
+    await first.close([0])
+    for away in range(1, 4):
+        unit.broker.away = away
+        later = unit.owner()
+        assert await later.open([0]) == {0: 2}
+        assert held(later) == before
+        await later.close([0])
+        assert not unit.broker.away
+    unit.broker.away = 1
+    with pytest.raises(OwnershipLost):
+        await unit.owner(group=lambda: False).open([0])
+    assert unit.failures == []
 
 
 async def test_flush_by_timer(unit):
