@@ -26,6 +26,8 @@ _ROOM = 4
 _PATIENCE_SECONDS = 5.0
 """For the last flush: a partition that is taken away is waited for by the whole group."""
 _TIMESTAMPS = 1_000
+_MARKERS, _QUIET_SECONDS = 100, 10.0
+"""Offsets that may be ends of a producer's transactions, which nobody reads, and how long nothing came before them."""
 
 
 class Owned:
@@ -63,6 +65,7 @@ class Owned:
         self.patience = _PATIENCE_SECONDS
         self.closed = False
         self.is_rebuilt = False
+        self._counted = (-2, 0.0)
 
     def start(self) -> None:
         """Begin to flush in the background."""
@@ -91,6 +94,20 @@ class Owned:
         """Timestamps (ms) of the batches folded since the last call: of the first record of each."""
         timestamps, self._timestamps = self._timestamps, []
         return timestamps
+
+    def left_to_count(self) -> int:
+        """Events that were in the log when counting it began and are not folded; above 0 the numbers are not whole."""
+        partition = self.partition
+        left = partition.until - 1 - partition.fence
+        if left <= 0:
+            return 0
+        now = monotonic()
+        if partition.fence != self._counted[0]:
+            self._counted = (partition.fence, now)
+        elif left < _MARKERS and now - self._counted[1] > _QUIET_SECONDS:
+            partition.until = 0
+            return 0
+        return left
 
     def read(self, table: str, key: Any) -> Any:
         """A value of one of the tables: a client's page by its key, or the parts of a cell by (kind, bucket)."""

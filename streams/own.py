@@ -9,22 +9,26 @@ VERSION = 2
 
 
 class Own(msgspec.Struct, array_like=True, frozen=True):
-    """`fence`: offset of the last record folded; `time`: partition time (us); `log`: the topic's id, "" if unknown."""
+    """`fence`: offset of the last record folded; `time`: partition time (us); `log`: the topic's id, "" if unknown.
+
+    `until`: where the log ended when counting it began; until that is reached the numbers are of a part of it.
+    """
 
     version: int
     rules: str
     fence: int
     time: int
     log: str = ""
+    until: int = 0
 
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Own).decode
 
 
-def write_own(rules: str, fence: int, time: int, log: str) -> bytes:
+def write_own(rules: str, fence: int, time: int, log: str, until: int) -> bytes:
     """The record as it is stored."""
-    return _encode(Own(VERSION, rules, fence, time, log))
+    return _encode(Own(VERSION, rules, fence, time, log, until))
 
 
 def read_own(value: bytes, rules: str) -> Own:

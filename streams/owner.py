@@ -106,6 +106,8 @@ class Owner:
             partition, store, source, bounds = await self._opened(number, changelog, state)
             position = _position(self.settings.events_topic, partition, self._log, bounds)
             partition.log = self._log or partition.log
+            if partition.fence < 0:
+                partition.until = bounds.end
         except BaseException:
             self.sensors.partitions.pop(number, None)
             await changelog.close()

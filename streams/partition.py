@@ -98,13 +98,17 @@ class ViewUpdate(NamedTuple):
 
 
 class Partition:
-    """One partition's clients and cells, a function of its log alone. `log`: that log's id, kept with the state."""
+    """One partition's clients and cells, a function of its log alone. `log`: that log's id, kept with the state.
+
+    `until`: where the log ended when counting it began, see `Own`.
+    """
 
     def __init__(self, number: int, partitions: int, rules: Rules, store: ClientStore | None = None) -> None:
         self.number = number
         self.partitions = partitions
         self.counts = Counts()
         self.log = ""
+        self.until = 0
         self._rules = rules
         self._out = Context(rules)
         self._cells = Cells(number, self._out.deltas, rules.local)
@@ -205,7 +209,7 @@ class Partition:
         self._cells.roll_up(out.time, out.horizon_day)
         self._forget()
         clients = self._clients.cut()
-        own = write_own(self._rules.signature, self.fence, out.time, self.log)
+        own = write_own(self._rules.signature, self.fence, out.time, self.log, self.until)
         clients.append((PARTITION_KEY, own))
         return Cut(self.fence, out.time, self._cells.cut(), clients)
 
@@ -280,6 +284,7 @@ class Partition:
         own = read_own(value, self._rules.signature)
         if own.fence >= self.fence:
             self.log = own.log
+            self.until = own.until
             self._out.fence = own.fence
             self._out.time = own.time
             if own.time:

@@ -190,6 +190,7 @@ class Publisher:
             "zone": self._zone,
             "version": VERSION,
             "whole": one not in self._rebuilds,
+            "left": one.left_to_count(),
         }
         value = fenced(partition.fence, encode_any(state))
         hashes.setdefault(self._keys.partitions, {})[str(partition.number).encode()] = value

@@ -70,6 +70,10 @@ class Follower:
         count = max((int(beat.get("count", 0)) for beat in self.heartbeats.values()), default=0)
         return [number for number in range(count) if number not in self.heartbeats]
 
+    def uncounted(self) -> int:
+        """Events that workers are still to count before numbers are those of the whole log."""
+        return sum(int(beat.get("left", 0)) for beat in self.heartbeats.values())
+
     def is_turning(self) -> bool:
         """Whether windows do not follow the clock yet, where that takes long."""
         turning = not self._turned.is_set() or self._board.is_behind(self._clock())

@@ -80,6 +80,8 @@ class Exporter:
             return f"no worker has reported for partitions {missing}"
         if age > self.settings.view_max_age:
             return f"the owner of a partition has been silent for {age:.0f} s"
+        if left := self.follower.uncounted():
+            return f"the log is being counted from its start: {left:,} events to go"
         return ""
 
     def live(self, level: Level, identifier: str, window: str) -> bytes:

@@ -125,6 +125,16 @@ async def test_what_is_stale_is_withheld(client, exporter):
     assert (live["kpis"], live["fresh"], "silent" in live["problem"]) == ([], False, True)
 
 
+async def test_a_part_of_the_log_is_withheld(client, exporter):
+    """While workers count the log from its start, numbers that grow from 0 are not shown as if they were true."""
+    exporter.follower.heartbeats = {0: {"at": NOW * 1000, "count": 1, "left": 12_345}}
+    assert "sales_calls{" not in (await client.get("/metrics")).text
+    answer = await client.get("/readyz")
+    assert (answer.status_code, "counted from its start: 12,345 events to go" in answer.text) == (503, True)
+    exporter.follower.heartbeats[0]["left"] = 0
+    assert "sales_calls{" in (await client.get("/metrics")).text
+
+
 async def test_kpis(client, exporter):
     """Labels, value, what was before; misuse named."""
     exporter.board.put_reference({"r": rate("USD", "2026-01-01", "90")})

@@ -7,6 +7,7 @@ import msgspec
 import pytest
 from tenacity import wait_none
 
+from streams import flush
 from streams import owner as owner_module
 from streams.errors import OwnershipLost, StateError, WorkerError
 from streams.local_store import InMemoryStore, RocksStore, set_aside
@@ -182,6 +183,38 @@ async def test_other_rules_wipe_and_start_over(unit):
     assert await second.open([0]) == {0: 0}
     assert unit.broker.table("unit-cells-changelog", 0) == {}
     assert second.owned[0].is_rebuilt
+
+
+async def test_counting_from_the_start_is_remembered(unit):
+    """What was in the log when counting began is left to count, for the next owner as well, and nothing after it."""
+    unit.broker.source_end = 3
+    first = unit.owner(flush_interval=60)
+    await first.open([0])
+    assert first.owned[0].left_to_count() == 3
+    await first.fold([meeting(0)])
+    await first.close([0])
+    unit.broker.source_end = 4
+    second = unit.owner()
+    await second.open([0])
+    assert second.owned[0].left_to_count() == 2
+    await second.fold([meeting(1), meeting(2)])
+    assert second.owned[0].left_to_count() == 0
+    await second.close([0])
+    third = unit.owner()
+    await third.open([0])
+    assert third.owned[0].left_to_count() == 0
+
+
+async def test_ends_of_transactions_are_no_events(unit, monkeypatch):
+    """Offsets that nobody can read at the log's end: after some quiet they are not waited for."""
+    unit.broker.source_end = 2
+    owner = unit.owner()
+    await owner.open([0])
+    await owner.fold([meeting(0)])
+    assert owner.owned[0].left_to_count() == 1
+    assert owner.owned[0].left_to_count() == 1
+    monkeypatch.setattr(flush, "_QUIET_SECONDS", 0.0)
+    assert owner.owned[0].left_to_count() == 0
 
 
 @pytest.mark.parametrize(("begin", "end", "words"), [(0, 2, "made anew"), (5, 9, "deleted before")])
