@@ -15,7 +15,7 @@ def test_ten_minutes_off(run):
     one, two = run.begin("one", "two", rate=0)
     now = time.time_ns() // 1000
     # A little less than ten minutes when it starts, a little more later: some count, some are refused.
-    for seed, shift in ((1, 0), (2, 10 * MINUTE - MINUTE // 4), (3, -10 * MINUTE)):
+    for seed, shift in ((1, 0), (2, 10 * MINUTE - MINUTE // 12), (3, -10 * MINUTE)):
         run.load(RATE // 3, mixture(seed, start_us=now + shift, density=RATE / 4))
     run.until(lambda: one.ready and two.ready, 40, "both own some")
     run.sleep(8)
