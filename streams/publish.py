@@ -148,7 +148,7 @@ class Publisher:
         """Empty the parts that are in the view and in no state: emptied by a former owner, or while Redis was away."""
         leftover = self._leftover.pop(one, {})
         gone: dict[tuple[str, int], dict[bytes, bytes | None]] = {
-            where: dict.fromkeys(fields) for where, fields in leftover.items() if fields
+            where: dict.fromkeys(fields) for where, fields in leftover.items()
         }
         return self._put(one, ViewUpdate(update.fence, update.time, gone, None), hashes)
 
@@ -156,6 +156,8 @@ class Publisher:
         parts, fence = 0, fenced(update.fence, b"")
         leftover = self._leftover.get(one, {})
         for (kind, bucket), fields in update.cells.items():
+            if not fields:
+                continue  # a bucket whose parts have all been emptied: nothing to write or to name
             leftover.get((kind, bucket), set()).difference_update(fields)
             key = self._keys.cells(kind, bucket)
             gone = self._is_past(kind, bucket, update.time)

@@ -55,6 +55,22 @@ async def test_what_changed_is_shown(shown):
     assert any(key == KEYS.cells("d", DAY) for change in sink.changes for key, _ in change)
 
 
+async def test_a_bucket_that_was_emptied_is_not_announced(unit):
+    """A hash of which nothing changed is not named: whoever follows would ask for none of its fields."""
+    first = unit.owner()
+    await first.open([0])
+    await first.fold([meeting(0)])
+    await first.close([0])
+    cells = unit.broker.records[unit.settings.cells_topic, 0]
+    cells += [(key, None) for key, _ in cells]
+    second = unit.owner()
+    await second.open([0])
+    sink = InMemorySink("unit")
+    await publisher_of(second, sink).show()
+    assert [key for change in sink.changes for key, fields in change if not fields] == []
+    await second.close([0])
+
+
 async def test_everything_after_it_was_lost(shown):
     """When the view lost what it held, all of it comes back though nothing changed."""
     owner, sink, publisher = shown
