@@ -23,7 +23,7 @@ from streams.rewriting import RewritingChangelog
 from streams.sensors import PartitionState, WorkerSensors
 from streams.settings import WorkerSettings
 from streams.standby import Standbys
-from streams.topic_id import Source, differ, made_anew
+from streams.topic_id import Source, differ, made_anew, other_id
 
 log = structlog.get_logger(__name__)
 
@@ -311,12 +311,9 @@ def _position(topic: str, partition: Partition, current: str, bounds: Bounds) ->
     if fence < 0:
         return bounds.begin
     if differ(partition.log, current):
-        raise made_anew(topic, partition.log, current)
+        raise made_anew(topic, other_id(partition.log, current))
     if bounds.end <= fence:
-        raise WorkerError(
-            f"{topic} partition {number} ends at {bounds.end}, but events up to {fence} were folded: the topic was "
-            "made anew; choose a new SALES_APP_ID so that everything is counted again"
-        )
+        raise made_anew(topic, f"partition {number} ends at {bounds.end}, but events up to {fence} were folded")
     if bounds.begin > fence + 1:
         raise WorkerError(
             f"{topic} partition {number} begins at {bounds.begin}, but only events up to {fence} were folded: events "

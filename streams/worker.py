@@ -30,7 +30,7 @@ from streams.settings import WorkerSettings
 from streams.sink import RedisSink
 from streams.standby import Standbys
 from streams.start import LogEnds, lock, prepare_topics
-from streams.topic_id import Source, differ, made_anew
+from streams.topic_id import Source, differ, made_anew, other_id
 
 log = structlog.get_logger(__name__)
 
@@ -178,7 +178,7 @@ class Worker:
             with suppress(KafkaError, OSError):
                 self._owner.lags(await ends.ask(list(self._owner.owned)))
                 if differ(source.id, found := await ends.id()):
-                    raise made_anew(self._settings.events_topic, source.id, found)
+                    raise made_anew(self._settings.events_topic, other_id(source.id, found))
             await asyncio.sleep(_LAG_SECONDS)
 
     async def _end(
