@@ -61,10 +61,11 @@ class Commit:
     letters: Sequence[Letter] = ()
 
 
-def is_passing(error: KafkaError) -> bool:
-    """Whether it may go by itself: brokers that restart, a broken connection."""
+def explained(error: KafkaError, what: str) -> WorkerError:
+    """`what` could not be done: a ChangelogError where that may pass by itself, as when brokers restart."""
     # What ends aiokafka's sender comes as a bare KafkaError, a broken connection too.
-    return error.retriable or isinstance(error, _PASSING) or type(error) is KafkaError
+    is_passing = error.retriable or isinstance(error, _PASSING) or type(error) is KafkaError
+    return (ChangelogError if is_passing else WorkerError)(f"{what}: {type(error).__name__} {error}")
 
 
 class Changelog(Protocol):
@@ -119,7 +120,9 @@ class KafkaChangelog:
         except BaseException as error:
             await stop(producer, _CLOSE_SECONDS)
             if isinstance(error, KafkaError):
-                raise self._explained(error, "opened") from error
+                raise explained(
+                    error, f"the changelog of partition {self._source.partition} could not be opened"
+                ) from error
             raise
         self._producer = producer
 
@@ -146,7 +149,7 @@ class KafkaChangelog:
         except (ProducerFenced, InvalidProducerEpoch) as error:
             raise OwnershipLost(partition) from error
         except KafkaError as error:
-            raise self._explained(error, "written") from error
+            raise explained(error, f"the changelog of partition {partition} could not be written") from error
         return {
             topic: after
             for topic, after in ((settings.cells_topic, cells), (settings.clients_topic, clients))
@@ -161,11 +164,6 @@ class KafkaChangelog:
         producer, self._producer = self._producer, None
         if producer is not None:
             await stop(producer, _CLOSE_SECONDS)
-
-    def _explained(self, error: KafkaError, done: str) -> WorkerError:
-        return (ChangelogError if is_passing(error) else WorkerError)(
-            f"the changelog of partition {self._source.partition} could not be {done}: {type(error).__name__} {error}"
-        )
 
 
 async def _all(*work: Coroutine[Any, Any, int | None]) -> list[int | None]:

@@ -10,7 +10,7 @@ from time import monotonic, perf_counter
 from typing import Any
 
 import structlog
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_random_exponential
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
 
 from streams.changelog import Changelog, Commit, Pair
 from streams.errors import ChangelogError, RevokedError, StateError, WorkerError
@@ -18,7 +18,7 @@ from streams.flush import Owned
 from streams.fold.rules import Rules
 from streams.local_store import LocalStore
 from streams.partition import Counts, Partition
-from streams.restore import Bounds, Progress, Restored, Restorer
+from streams.restore import Bounds, Progress, Restored, Restorer, check_reached
 from streams.rewriting import RewritingChangelog
 from streams.sensors import PartitionState, WorkerSensors
 from streams.settings import WorkerSettings
@@ -26,9 +26,6 @@ from streams.standby import Standbys
 from streams.topic_id import Source, differ, made_anew, other_id
 
 log = structlog.get_logger(__name__)
-
-_AGAIN = wait_random_exponential(multiplier=0.5, max=5)
-"""Seconds between two tries to open a partition while Kafka is away."""
 
 
 class Owner:
@@ -151,7 +148,7 @@ class Owner:
             )
 
         async for attempt in AsyncRetrying(
-            retry=retry_if_exception_type(ChangelogError), wait=_AGAIN, before_sleep=say, reraise=True
+            retry=retry_if_exception_type(ChangelogError), wait=changelog.wait, before_sleep=say, reraise=True
         ):
             with attempt:
                 await (changelog.open() if attempt.retry_state.attempt_number == 1 else changelog.reopen())
@@ -227,9 +224,7 @@ class Owner:
         finally:
             watching.cancel()
             state.restored, state.restore_total = progress.read, progress.total
-        for topic, position in starts.items():
-            if position > restored.positions[topic]:
-                raise StateError(f"{topic} ends at {restored.positions[topic]}, before what is on disk ({position})")
+        check_reached(starts, restored.positions)
         source = "disk" if saved is not None else "changelog" if progress.read else "nothing"
         return partition, source, restored
 

@@ -13,8 +13,8 @@ import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
-from streams.changelog import Pair, is_passing
-from streams.errors import ChangelogError, WorkerError
+from streams.changelog import Pair, explained
+from streams.errors import ChangelogError, StateError
 from streams.settings import WorkerSettings
 
 log = structlog.get_logger(__name__)
@@ -54,6 +54,26 @@ class Restored:
     positions: Mapping[str, int] = field(default_factory=dict)
 
 
+def reader(settings: WorkerSettings, name: str, **options: Any) -> AIOKafkaConsumer:
+    """A consumer of changelogs, not started: without a group, of what is committed. options: more of aiokafka's."""
+    return AIOKafkaConsumer(
+        **settings.client_options(),
+        client_id=f"sales-pulse-{name}",
+        group_id=None,
+        enable_auto_commit=False,
+        isolation_level="read_committed",
+        check_crcs=False,
+        **options,
+    )
+
+
+def check_reached(positions: Mapping[str, int], ends: Mapping[str, int]) -> None:
+    """That changelogs reach what is on disk, both by topic. Raises StateError: they are not those it came from."""
+    for topic, position in positions.items():
+        if position > ends[topic]:
+            raise StateError(f"{topic} ends at {ends[topic]}, before what is on disk ({position})")
+
+
 class Restorer(Protocol):
     """Reads the changelogs of one partition to their end."""
 
@@ -73,23 +93,17 @@ class KafkaRestorer:
         self, partition: int, starts: Mapping[str, int], apply: Mapping[str, Apply], progress: Progress
     ) -> Restored:
         """Hand every committed record on, a fetch at a time. Raises ChangelogError, WorkerError."""
-        consumer = AIOKafkaConsumer(
-            **self._settings.client_options(),
-            client_id=f"sales-pulse-restore-{partition}",
-            group_id=None,
-            enable_auto_commit=False,
+        consumer = reader(
+            self._settings,
+            f"restore-{partition}",
             auto_offset_reset="earliest",
-            isolation_level="read_committed",
             max_partition_fetch_bytes=_FETCH_BYTES,
-            check_crcs=False,
         )
         try:
             await consumer.start()
             return await self._read(consumer, partition, starts, apply, progress)
         except KafkaError as error:
-            raise (ChangelogError if is_passing(error) else WorkerError)(
-                f"partition {partition} could not be restored: {type(error).__name__} {error}"
-            ) from error
+            raise explained(error, f"partition {partition} could not be restored") from error
         finally:
             await consumer.stop()
 

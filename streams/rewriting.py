@@ -28,6 +28,7 @@ class RewritingChangelog:
     """Writes through changelogs that `make` makes, a new one after each failure.
 
     `is_ours`: whether the group says that this worker owns the partition; None while nobody can tell.
+    `wait`: how long between two tries, for whoever tries something else of it again, too.
     """
 
     def __init__(
@@ -43,7 +44,7 @@ class RewritingChangelog:
         self._make = make
         self._restorer = restorer
         self._is_ours = is_ours
-        self._wait = wait_random_exponential(multiplier=wait, max=_LONGEST_SECONDS)
+        self.wait = wait_random_exponential(multiplier=wait, max=_LONGEST_SECONDS)
         self._positions: dict[str, int] = {}
         self._inner = make()
 
@@ -58,7 +59,7 @@ class RewritingChangelog:
     async def write(self, commit: Commit) -> Mapping[str, int]:
         """Write, as often as it takes. Raises OwnershipLost, and WorkerError for what will not pass."""
         async for attempt in AsyncRetrying(
-            retry=retry_if_exception(self._may_be_written_again), wait=self._wait, before_sleep=self._say, reraise=True
+            retry=retry_if_exception(self._may_be_written_again), wait=self.wait, before_sleep=self._say, reraise=True
         ):
             with attempt:
                 if attempt.retry_state.attempt_number > 1:

@@ -16,6 +16,7 @@ from aiokafka.errors import KafkaError
 
 from streams.errors import StateError
 from streams.local_store import LocalStore
+from streams.restore import check_reached, reader
 from streams.settings import WorkerSettings
 
 log = structlog.get_logger(__name__)
@@ -82,16 +83,12 @@ class Standbys:
             await asyncio.sleep(_RETRY_SECONDS)
 
     async def _follow(self) -> None:
-        consumer = AIOKafkaConsumer(
-            **self._settings.client_options(),
-            client_id=f"sales-pulse-{self._settings.worker_id}-standby",
-            group_id=None,
-            enable_auto_commit=False,
+        consumer = reader(
+            self._settings,
+            f"{self._settings.worker_id}-standby",
             auto_offset_reset="none",
-            isolation_level="read_committed",
             max_partition_fetch_bytes=_FETCH_BYTES,
             fetch_max_wait_ms=_FETCH_MS,
-            check_crcs=False,
         )
         copies: dict[int, _Copy] = {}
         try:
@@ -133,14 +130,13 @@ class Standbys:
             # Of all: what ends a transaction moves a position and is no record.
             for topic in copy.positions:
                 copy.positions[topic] = await consumer.position(TopicPartition(topic, number))
+        for tp, records in fetched.items():
+            store = copies[tp.partition].store
+            put = store.put_cells if tp.topic == self._settings.cells_topic else store.put_many
+            put([(record.key, record.value) for record in records])
         for number in {tp.partition for tp in fetched}:
-            copy = copies[number]
             try:
-                for tp, records in fetched.items():
-                    if tp.partition == number:
-                        pairs = [(record.key, record.value) for record in records]
-                        (copy.store.put_cells if tp.topic == self._settings.cells_topic else copy.store.put_many)(pairs)
-                copy.commit()
+                copies[number].commit()
             except StateError:
                 copies.pop(number).store.close()
                 self._set_aside(number)
@@ -179,14 +175,11 @@ def _opened(store: LocalStore, limits: Mapping[str, int]) -> _Copy:
     """The copy in a store. Raises StateError, and has closed the store then."""
     try:
         saved = store.saved()
+        copy = _Copy(store, dict(saved.positions) if saved is not None else {})
+        check_reached(copy.positions, limits)
     except StateError:
         store.close()
         raise
-    copy = _Copy(store, dict(saved.positions) if saved is not None else {})
-    for topic, position in copy.positions.items():
-        if position > limits[topic]:
-            store.close()
-            raise StateError(f"{topic} ends at {limits[topic]}, before what is on disk ({position})")
     return copy
 
 

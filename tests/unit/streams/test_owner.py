@@ -5,10 +5,8 @@ from types import SimpleNamespace
 
 import msgspec
 import pytest
-from tenacity import wait_none
 
 from streams import flush
-from streams import owner as owner_module
 from streams.errors import OwnershipLost, StateError, WorkerError
 from streams.local_store import InMemoryStore, RocksStore, set_aside
 from streams.own import VERSION, Own
@@ -70,9 +68,8 @@ async def test_unflushed_is_folded_again(unit):
     assert held(second) == whole
 
 
-async def test_opening_waits_for_kafka(unit, monkeypatch):
+async def test_opening_waits_for_kafka(unit):
     """Kafka away while a partition is opened is no reason to end: it is opened again, unless another has it by then."""
-    monkeypatch.setattr(owner_module, "_AGAIN", wait_none())
     first = unit.owner()
     await first.open([0])
     await first.fold([meeting(0), meeting(1)])
