@@ -105,10 +105,10 @@ def _agents(app: SalesApp, settings: WorkerSettings) -> None:
     """Both agents take batches without acking: a transaction commits the offset with what was made of it."""
     schema = BatchSchema(key_type=bytes, value_type=bytes)
 
-    async def consume(stream: Any, use: Callable[[Any], Any]) -> None:
-        async for records in stream.noack():
+    async def consume(stream: Any, use: Callable[[int, Any], Any]) -> None:
+        async for fetch in stream.noack():
             try:
-                await use(records)
+                await use(*fetch)
             except Exception as error:  # noqa: BLE001 - Faust would ack and lose the batch
                 app.on_failure(error)
                 return

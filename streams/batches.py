@@ -5,28 +5,25 @@ partition and fetch as one element (its offset is the last one's), and a schema 
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, NamedTuple
 
 from faust import Schema
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer
 from faust.transport.utils import DefaultSchedulingStrategy
 from faust.types import TP
 
+from streams.records import Record, as_decoded
 
-class Record(Protocol):
-    """What the worker reads of a fetched Kafka record (aiokafka's ConsumerRecord has it)."""
 
-    topic: str
+class Fetch(NamedTuple):
+    """What was fetched from one partition at once."""
+
     partition: int
-    offset: int
-    timestamp: int
-    key: bytes | None
-    value: bytes | None
-    headers: Sequence[tuple[str, bytes]]
+    records: Sequence[Record]
 
 
 class Batch:
-    """A record as far as Faust is concerned, whose value is the list of records fetched from one partition."""
+    """A record as far as Faust is concerned, whose value is what was fetched from one partition."""
 
     __slots__ = ("offset", "partition", "timestamp", "timestamp_type", "topic", "value")
 
@@ -36,14 +33,14 @@ class Batch:
     serialized_key_size = 0
     serialized_value_size = 0
 
-    def __init__(self, records: list[Any]) -> None:
+    def __init__(self, tp: TP, records: list[Any]) -> None:
         last = records[-1]
-        self.topic: str = last.topic
-        self.partition: int = last.partition
+        self.topic: str = tp.topic
+        self.partition: int = tp.partition
         self.offset: int = last.offset
         self.timestamp: int = last.timestamp
         self.timestamp_type: int = last.timestamp_type
-        self.value = records
+        self.value = Fetch(tp.partition, records)
 
 
 class BatchScheduler(DefaultSchedulingStrategy):
@@ -53,7 +50,7 @@ class BatchScheduler(DefaultSchedulingStrategy):
         """Yield (partition, Batch) for each partition that has records."""
         for tp, batch in records.items():
             if batch:
-                yield tp, Batch(batch)
+                yield tp, Batch(tp, batch)
 
 
 FETCH_MS = 100
@@ -69,6 +66,11 @@ class _ConsumerThread(AIOKafkaConsumerThread):
         consumer = super()._create_worker_consumer(transport)
         consumer._fetch_max_wait_ms = FETCH_MS  # noqa: SLF001 - Faust has no setting for it
         return consumer
+
+    async def on_start(self) -> None:
+        """Start as Faust does, then let records come as they are decoded."""
+        await super().on_start()
+        as_decoded(self._ensure_consumer())
 
 
 class BatchConsumer(Consumer):
@@ -88,12 +90,12 @@ class BatchConsumer(Consumer):
 
 
 class BatchSchema(Schema[Any, Any]):
-    """Hands the list of records through as the event's value; decoding is the fold's."""
+    """Hands what was fetched through as the event's value; decoding is the fold's."""
 
     def loads_key(self, app: Any, message: Any, **_: Any) -> Any:  # noqa: ARG002 - Faust's signature
         """No key: a batch has many."""
         return None
 
     def loads_value(self, app: Any, message: Any, **_: Any) -> Any:  # noqa: ARG002 - Faust's signature
-        """The list of records, as fetched."""
+        """What was fetched."""
         return message.value

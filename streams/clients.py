@@ -10,7 +10,7 @@ from typing import Protocol
 import msgspec
 from xxhash import xxh3_64_intdigest
 
-from streams.fold.context import Wait
+from metrics.view import Waiting
 from streams.fold.state import Ready
 
 LARGEST = 4096
@@ -18,7 +18,7 @@ LARGEST = 4096
 HOT_PAGES = 16_384
 """Pages that stay decoded after a cut."""
 
-_State = tuple[dict[str, Wait], bool, tuple[int, str] | None, dict[str, Ready], dict[str, bytes]]
+_State = tuple[dict[str, Waiting], bool, tuple[int, str] | None, dict[str, Ready], dict[str, bytes]]
 """Who waits in it; whether entities are in pages below; first win; readiness; entities."""
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -75,7 +75,7 @@ class Page:
         self.key = key
         self.name = root[1:].decode()
         self.dirty = False
-        self.waits: dict[str, Wait] = {}
+        self.waits: dict[str, Waiting] = {}
         self.split = False
         self.first: tuple[int, str] | None = None
         self.ready: dict[str, Ready] = {}
@@ -115,7 +115,7 @@ class Page:
             for digit in range(4):
                 yield from self.pool.below(self, digit).named(letter)
 
-    def wait(self, name: str, wait: Wait | None) -> None:
+    def wait(self, name: str, wait: Waiting | None) -> None:
         """Say that an entity waits, or no longer does."""
         page = self._leaf(name) if self.split else self
         if wait is None:
@@ -165,7 +165,7 @@ class Clients:
         self.store = store
         self.pages: dict[bytes, Page] = {}
         self.dirty: list[Page] = []
-        self.waiting: dict[tuple[bytes, str], Wait] = {}
+        self.waiting: dict[tuple[bytes, str], Waiting] = {}
         self.waits_changed = False
         self._restored_waiting: dict[bytes, bytes] = {}
         self._hot = hot
@@ -194,7 +194,7 @@ class Clients:
             found = self.pages[key] = Page(self, page.root, path, key, self.store.get(key))
         return found
 
-    def wait(self, root: bytes, name: str, wait: Wait | None) -> None:
+    def wait(self, root: bytes, name: str, wait: Waiting | None) -> None:
         """Keep the list of who waits."""
         self.waits_changed = True
         if wait is None:

@@ -12,10 +12,10 @@ from typing import Any
 
 import structlog
 
-from streams.batches import Record
 from streams.changelog import Changelog, Commit, Letter
 from streams.local_store import LocalStore
 from streams.partition import Partition, RefusedRecord
+from streams.records import Record
 from streams.sensors import WorkerSensors
 
 log = structlog.get_logger(__name__)

@@ -7,7 +7,6 @@ after the fence that was found. Nothing of the time before is used again.
 import asyncio
 from collections.abc import Callable, Collection, Iterable, Sequence
 from time import monotonic, perf_counter
-from typing import Any
 
 import structlog
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
@@ -18,6 +17,7 @@ from streams.flush import Owned
 from streams.fold.rules import Rules
 from streams.local_store import LocalStore
 from streams.partition import Counts, Partition
+from streams.records import Record
 from streams.restore import Bounds, Progress, Restored, Restorer, check_reached
 from streams.rewriting import RewritingChangelog
 from streams.sensors import PartitionState, WorkerSensors
@@ -254,9 +254,8 @@ class Owner:
 
     # -- the stream
 
-    async def fold(self, records: Sequence[Any]) -> None:
+    async def fold(self, number: int, records: Sequence[Record]) -> None:
         """Fold what was fetched from one partition; dropped when the partition is not ours (any more)."""
-        number = records[0].partition
         owned = self.owned.get(number)
         if owned is None:
             return

@@ -12,7 +12,7 @@ for all of them decides which records are skipped after a restart.
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -31,6 +31,7 @@ from streams.fold.handlers import HANDLERS, keep
 from streams.fold.rules import Rules
 from streams.fold.state import DUPLICATE, FOLDED
 from streams.own import read_own, write_own
+from streams.records import Record
 
 PARTITION_KEY = b"p"
 """Key of the partition's own record among the clients: fence, time, version, rules."""
@@ -41,15 +42,6 @@ SWEEP_PAGES = 1000
 
 _CLIENTS, _COSTS = b"c", b"k"
 """Name spaces of keys."""
-
-
-class Record(Protocol):
-    """What is read of a Kafka record (aiokafka's ConsumerRecord has it). `timestamp`: ms, negative when unknown."""
-
-    offset: int
-    timestamp: int
-    key: bytes | None
-    value: bytes | None
 
 
 class RefusedRecord(NamedTuple):
@@ -236,14 +228,14 @@ class Partition:
             yield ViewUpdate(fence, time, {where: parts}, None)
 
     def _waiting(self) -> list[Waiting]:
-        """Who waits at partition time; calls that rang for an hour have left."""
-        waits = self._clients.waiting
-        gone = [key for key, (channel, *_, since) in waits.items() if channel == CALLS and since + LONGEST <= self.time]
-        for key in gone:
-            del waits[key]
-        calls = [since for channel, *_, since in waits.values() if channel == CALLS]
-        self._next_leave = min(calls) + LONGEST if calls else 1 << 62
-        return sorted(Waiting(*wait) for wait in waits.values())
+        """Who waits at partition time, in no order; calls that rang for an hour have left."""
+        waits, left_before = self._clients.waiting, self.time - LONGEST
+        calls = [(wait.start, key) for key, wait in waits.items() if wait.channel == CALLS]
+        for start, key in calls:
+            if start <= left_before:
+                del waits[key]
+        self._next_leave = min((start for start, _ in calls if start > left_before), default=1 << 62) + LONGEST
+        return list(waits.values())
 
     # -- forgetting
 

@@ -26,7 +26,9 @@ HEARTBEAT_SECONDS = 1.0
 _SHARE = 9.0
 """Times the cost of a round that passes until the next one: the view takes a tenth of the worker at most."""
 _SLOWEST_SECONDS = 2.0
-"""Reached in a backlog only, where nobody waits for a single event, and a part shown later is a part shown once."""
+"""The pace in a backlog, where nobody waits for a single event, and a part shown later is a part shown once."""
+_BACKLOG = 20_000
+"""Events that wait to be folded: at the most that a worker folds, 0.4 s of them."""
 _CHUNK_PARTS = 2_000
 _RETRY_SECONDS = 1.0
 _REFRESH_SECONDS = 12 * 3600.0
@@ -78,6 +80,12 @@ class Publisher:
                 continue
             wait = min(max(self._interval, _SHARE * cost), _SLOWEST_SECONDS) - (monotonic() - began)
             await asyncio.sleep(max(wait, 0.0))
+            while self._is_behind() and monotonic() - began < _SLOWEST_SECONDS:  # noqa: ASYNC110 - nobody tells of lag
+                await asyncio.sleep(self._interval)
+
+    def _is_behind(self) -> bool:
+        """Whether so many events wait that what is shown now is old already."""
+        return not self._rebuilds and sum(state.lag for state in self._sensors.partitions.values()) > _BACKLOG
 
     async def show(self) -> float:
         """One round. Returns the seconds that collecting took. Raises SinkError; then everything is needed again."""

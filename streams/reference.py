@@ -16,6 +16,7 @@ from streams.changelog import Changelog, Commit, Letter
 from streams.errors import SinkError
 from streams.flush import letter
 from streams.partition import RefusedRecord
+from streams.records import Record
 from streams.sensors import WorkerSensors
 from streams.settings import WorkerSettings
 from streams.sink import Sink
@@ -53,9 +54,8 @@ class ReferenceLetters:
         """Let go of all."""
         await self.close(list(self._open))
 
-    async def check(self, records: Sequence[Any]) -> None:
-        """Judge a batch; commit its end with the letters of what was refused."""
-        partition = records[0].partition
+    async def check(self, partition: int, records: Sequence[Record]) -> None:
+        """Judge what was fetched from one partition; commit its end with the letters of what was refused."""
         changelog = self._open.get(partition)
         if changelog is None:
             return

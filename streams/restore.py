@@ -15,6 +15,7 @@ from aiokafka.errors import KafkaError
 
 from streams.changelog import Pair, explained
 from streams.errors import ChangelogError, StateError
+from streams.records import as_decoded
 from streams.settings import WorkerSettings
 
 log = structlog.get_logger(__name__)
@@ -101,6 +102,7 @@ class KafkaRestorer:
         )
         try:
             await consumer.start()
+            as_decoded(consumer)
             return await self._read(consumer, partition, starts, apply, progress)
         except KafkaError as error:
             raise explained(error, f"partition {partition} could not be restored") from error

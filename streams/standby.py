@@ -16,6 +16,7 @@ from aiokafka.errors import KafkaError
 
 from streams.errors import StateError
 from streams.local_store import LocalStore
+from streams.records import as_decoded
 from streams.restore import check_reached, reader
 from streams.settings import WorkerSettings
 
@@ -93,6 +94,7 @@ class Standbys:
         copies: dict[int, _Copy] = {}
         try:
             await consumer.start()
+            as_decoded(consumer)
             await self._open(consumer, copies)
             while True:
                 await self._step(consumer, copies)

@@ -4,6 +4,7 @@ from itertools import product
 
 from metrics import measure
 from metrics.catalogue.activities import CALLS
+from metrics.view import Waiting
 from producers.events.units import us
 from producers.events.wire import CallAnswered, CallEnded, CallStarted
 from streams.fold.context import Client, Context, known
@@ -97,7 +98,7 @@ def started(client: Client, event: CallStarted, at: int, out: Context) -> Outcom
         new.last = max(at, old.last)
     client.put(name, encode(new))
     waits = new.inbound and not new.answered
-    client.wait(name, (CHANNEL, new.manager, new.team, at) if waits else None)
+    client.wait(name, Waiting(CHANNEL, new.manager, new.team, at) if waits else None)
     return FOLDED
 
 

@@ -2,6 +2,7 @@
 
 from xxhash import xxh64_digest
 
+from metrics.view import Waiting
 from producers.events.wire import ChatClosed, ChatHandedOff, ChatMessage
 from streams.fold.context import Client, Context, known
 from streams.fold.responses import due, respond
@@ -28,7 +29,7 @@ def message(client: Client, event: ChatMessage, at: int, out: Context) -> Outcom
         case "client":
             if chat.waiting is None:
                 chat.waiting = chat.last
-                client.wait(CHAT + data.chat_id, (CHANNEL, chat.manager, chat.team, chat.last))
+                client.wait(CHAT + data.chat_id, Waiting(CHANNEL, chat.manager, chat.team, chat.last))
         case "manager":
             manager, team = data.manager_id or "", data.team_id or ""
             if chat.waiting is not None:
@@ -55,7 +56,7 @@ def handed_off(client: Client, event: ChatHandedOff, at: int, out: Context) -> O
     name = CHAT + event.data.chat_id
     if chat.bot and chat.waiting is not None:
         chat.waiting = chat.last
-        client.wait(name, (CHANNEL, chat.manager, chat.team, chat.last))
+        client.wait(name, Waiting(CHANNEL, chat.manager, chat.team, chat.last))
     chat.bot = False
     client.put(name, encode(chat))
     return FOLDED

@@ -3,12 +3,10 @@
 from collections.abc import Callable, Iterator
 from typing import Protocol, TypeVar
 
+from metrics.view import Waiting
 from streams.fold.deltas import Deltas
 from streams.fold.rules import Rules
 from streams.fold.state import Ready
-
-Wait = tuple[str, str, str, int]
-"""Who waits: (channel, manager, team, since when, us)."""
 
 
 class Client(Protocol):
@@ -34,7 +32,7 @@ class Client(Protocol):
     def named(self, letter: str) -> Iterator[tuple[str, bytes]]:
         """All entities of a kind, as (id, entity)."""
 
-    def wait(self, name: str, wait: Wait | None) -> None:
+    def wait(self, name: str, wait: Waiting | None) -> None:
         """Say that an entity waits, or no longer does."""
 
 

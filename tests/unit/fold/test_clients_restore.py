@@ -2,10 +2,10 @@
 
 import pytest
 
+from metrics.view import Waiting
 from streams.clients import Clients, InMemoryClientStore
-from streams.fold.context import Wait
 
-WAIT: Wait = ("chat", "m-1", "", 5)
+WAIT = Waiting("chat", "m-1", "", 5)
 ROOT = b"cclient"
 
 
@@ -23,7 +23,7 @@ def history() -> list[tuple[bytes, bytes | None]]:
 
 @pytest.mark.parametrize(("upto", "expected"), [(1, {}), (2, {(ROOT, "hchat"): WAIT}), (3, {})])
 @pytest.mark.parametrize("at_once", [1, 2, 3])
-def test_last_word_counts(upto: int, expected: dict[tuple[bytes, str], Wait], at_once: int) -> None:
+def test_last_word_counts(upto: int, expected: dict[tuple[bytes, str], Waiting], at_once: int) -> None:
     pairs = history()[:upto]
     restored = Clients(InMemoryClientStore())
     for start in range(0, len(pairs), at_once):

@@ -45,7 +45,7 @@ async def test_state_outlives_the_owner(unit):
     """What one owner flushed, the next one holds, and reading goes on behind it."""
     first = unit.owner()
     assert await first.open([0]) == {0: 0}
-    await first.fold([meeting(0), meeting(1)])
+    await first.fold(0, [meeting(0), meeting(1)])
     before = held(first)
     await first.close([0])
     assert unit.broker.offsets[0] == 2
@@ -58,13 +58,13 @@ async def test_unflushed_is_folded_again(unit):
     """A worker that died lost what was not flushed; the next owner starts before it and ends at the same state."""
     first = unit.owner(flush_interval=60)
     await first.open([0])
-    await first.fold([meeting(0)])
+    await first.fold(0, [meeting(0)])
     await first.owned[0].flush()
-    await first.fold([meeting(1), meeting(2)])
+    await first.fold(0, [meeting(1), meeting(2)])
     whole = held(first)
     second = unit.owner()
     assert await second.open([0]) == {0: 1}
-    await second.fold([meeting(0), meeting(1), meeting(2)])
+    await second.fold(0, [meeting(0), meeting(1), meeting(2)])
     assert held(second) == whole
 
 
@@ -72,7 +72,7 @@ async def test_opening_waits_for_kafka(unit):
     """Kafka away while a partition is opened is no reason to end: it is opened again, unless another has it by then."""
     first = unit.owner()
     await first.open([0])
-    await first.fold([meeting(0), meeting(1)])
+    await first.fold(0, [meeting(0), meeting(1)])
     before = held(first)
     await first.close([0])
     for away in range(1, 4):
@@ -92,7 +92,7 @@ async def test_flush_by_timer(unit):
     """What was folded becomes durable by itself, soon."""
     owner = unit.owner()
     await owner.open([0])
-    await owner.fold([meeting(0)])
+    await owner.fold(0, [meeting(0)])
     await asyncio.sleep(0.2)
     assert unit.broker.offsets == {0: 1}
     assert not owner.owned[0].is_dirty
@@ -102,9 +102,9 @@ async def test_a_former_owner_is_shut_out(unit):
     """Its flush fails the process and changes nothing."""
     old, new = unit.owner(flush_interval=60), unit.owner()
     await old.open([0])
-    await old.fold([meeting(0)])
+    await old.fold(0, [meeting(0)])
     await new.open([0])
-    await new.fold([meeting(0), meeting(1)])
+    await new.fold(0, [meeting(0), meeting(1)])
     await new.owned[0].flush()
     before = dict(unit.broker.table("unit-cells-changelog", 0))
     with pytest.raises(OwnershipLost, match="another owner"):
@@ -120,7 +120,7 @@ async def test_a_failed_flush_ends_the_process(unit):
     owner = unit.owner()
     await owner.open([0])
     unit.broker.broken = True
-    await owner.fold([meeting(0)])
+    await owner.fold(0, [meeting(0)])
     await asyncio.sleep(0.1)
     assert [type(failure) for failure in unit.failures] == [OwnershipLost]
 
@@ -139,11 +139,11 @@ async def test_folding_waits_while_nothing_becomes_durable(unit):
     owner.owned[0]._changelog.write = slow
     for offset in range(6):
         async with asyncio.timeout(1):
-            await owner.fold([meeting(offset)])
+            await owner.fold(0, [meeting(offset)])
         await asyncio.sleep(0.01)
         if not owner.owned[0]._room.is_set():
             break
-    waiting = asyncio.create_task(owner.fold([meeting(20)]))
+    waiting = asyncio.create_task(owner.fold(0, [meeting(20)]))
     await asyncio.sleep(0.05)
     assert not waiting.done()
     release.set()
@@ -154,7 +154,7 @@ async def test_dead_letters_go_with_the_flush(unit):
     """A refused record is written with its reason and origin, its own headers kept but ours."""
     owner = unit.owner()
     await owner.open([0])
-    await owner.fold([meeting(0), meeting(1, value=b"{", headers=(("reason", b"x"), ("trace", b"1")))])
+    await owner.fold(0, [meeting(0), meeting(1, value=b"{", headers=(("reason", b"x"), ("trace", b"1")))])
     await owner.close([0])
     (letter,) = unit.broker.letters
     assert (letter.key, letter.value) == (b"c-1", b"{")
@@ -173,7 +173,7 @@ async def test_other_rules_wipe_and_start_over(unit):
     """State of other rules is taken out of the changelog, and the log is folded again from its start."""
     first = unit.owner()
     await first.open([0])
-    await first.fold([meeting(0), meeting(1)])
+    await first.fold(0, [meeting(0), meeting(1)])
     await first.close([0])
     assert unit.broker.table("unit-cells-changelog", 0)
     second = unit.owner(timezone="Asia/Tokyo")
@@ -188,13 +188,13 @@ async def test_counting_from_the_start_is_remembered(unit):
     first = unit.owner(flush_interval=60)
     await first.open([0])
     assert first.owned[0].left_to_count() == 3
-    await first.fold([meeting(0)])
+    await first.fold(0, [meeting(0)])
     await first.close([0])
     unit.broker.source_end = 4
     second = unit.owner()
     await second.open([0])
     assert second.owned[0].left_to_count() == 2
-    await second.fold([meeting(1), meeting(2)])
+    await second.fold(0, [meeting(1), meeting(2)])
     assert second.owned[0].left_to_count() == 0
     await second.close([0])
     third = unit.owner()
@@ -207,7 +207,7 @@ async def test_ends_of_transactions_are_no_events(unit, monkeypatch):
     unit.broker.source_end = 2
     owner = unit.owner()
     await owner.open([0])
-    await owner.fold([meeting(0)])
+    await owner.fold(0, [meeting(0)])
     assert owner.owned[0].left_to_count() == 1
     assert owner.owned[0].left_to_count() == 1
     monkeypatch.setattr(flush, "_QUIET_SECONDS", 0.0)
@@ -219,7 +219,7 @@ async def test_a_log_that_is_not_the_one_that_was_folded(unit, begin, end, words
     """A topic made anew, or truncated past the fence, stops the worker with a clear line."""
     first = unit.owner()
     await first.open([0])
-    await first.fold([meeting(0), meeting(1), meeting(2)])
+    await first.fold(0, [meeting(0), meeting(1), meeting(2)])
     await first.close([0])
     unit.broker.source_begin, unit.broker.source_end = begin, end
     with pytest.raises(WorkerError, match=words):
@@ -230,11 +230,11 @@ async def test_a_topic_made_anew_with_as_many_records(unit):
     """The topic's id is kept with the state: another one stops the worker, though the offsets would fit."""
     first = unit.owner(log="")
     await first.open([0])
-    await first.fold([meeting(0), meeting(1)])
+    await first.fold(0, [meeting(0), meeting(1)])
     await first.close([0])
     second = unit.owner(log="a")
     assert await second.open([0]) == {0: 2}, "state of before ids were kept is taken over"
-    await second.fold([meeting(2)])
+    await second.fold(0, [meeting(2)])
     await second.close([0])
     unknown = unit.owner(log="")
     assert await unknown.open([0]) == {0: 3}, "brokers that know no ids"
@@ -250,7 +250,7 @@ async def test_another_version_is_counted_again(unit, version):
     """State that this worker cannot read is taken out of the changelog, and the log folded from its start."""
     first = unit.owner()
     await first.open([0])
-    await first.fold([meeting(0), meeting(1)])
+    await first.fold(0, [meeting(0), meeting(1)])
     whole = held(first)
     await first.close([0])
     clients = unit.broker.records["unit-clients-changelog", 0]
@@ -260,14 +260,14 @@ async def test_another_version_is_counted_again(unit, version):
     second = unit.owner()
     assert await second.open([0]) == {0: 0}
     assert second.owned[0].is_rebuilt
-    await second.fold([meeting(0), meeting(1)])
+    await second.fold(0, [meeting(0), meeting(1)])
     assert held(second) == whole
 
 
 async def test_dropped_when_not_owned(unit):
     """A batch that arrives after the partition was taken away is dropped."""
     owner = unit.owner()
-    await owner.fold([meeting(0)])
+    await owner.fold(0, [meeting(0)])
     assert owner.owned == {}
 
 
@@ -280,7 +280,7 @@ async def test_on_disk(unit, tmp_path):
 
     first = unit.owner(store=disk)
     await first.open([0])
-    await first.fold([meeting(0), meeting(1)])
+    await first.fold(0, [meeting(0), meeting(1)])
     before = held(first)
     await first.close([0])
     second = unit.owner(store=disk)

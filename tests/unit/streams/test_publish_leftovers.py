@@ -40,11 +40,11 @@ async def test_emptied_while_the_view_was_out_of_reach(owner):
     """What is taken back while Redis cannot be written is gone when it can be again."""
     sink = InMemorySink("unit")
     publisher = publisher_of(owner, sink)
-    await owner.fold([held(0, "m-1")])
+    await owner.fold(0, [held(0, "m-1")])
     await publisher.show()
     assert meetings(sink) == 1
     sink.broken = True
-    await owner.fold([held(1, "m-2", 0)])
+    await owner.fold(0, [held(1, "m-2", 0)])
     await owner.owned[0].flush()
     with pytest.raises(SinkError) as caught:
         await publisher.show()
@@ -59,10 +59,10 @@ async def test_emptied_before_the_next_owner(unit):
     """What was taken back and made durable, but not shown, by an owner that is gone: the next one empties it."""
     first, sink = unit.owner(flush_interval=60), InMemorySink("unit")
     await first.open([0])
-    await first.fold([held(0, "m-1")])
+    await first.fold(0, [held(0, "m-1")])
     await publisher_of(first, sink).show()
     assert meetings(sink) == 1
-    await first.fold([held(1, "m-2", 0)])
+    await first.fold(0, [held(1, "m-2", 0)])
     await first.close([0])
     second = unit.owner(flush_interval=60)
     await second.open([0])
@@ -77,7 +77,7 @@ async def test_what_others_show_stays(owner):
     sink = InMemorySink("unit")
     others = {field(1, "m-1", ""): b"0" * 16 + b"\x81\xa1m\x01"}
     await sink.write({KEYS.cells("d", DAY): others})
-    await owner.fold([held(0, "m-1")])
+    await owner.fold(0, [held(0, "m-1")])
     await publisher_of(owner, sink).show()
     assert sink.hashes[KEYS.cells("d", DAY)].items() >= others.items()
 
@@ -86,10 +86,10 @@ async def test_changed_while_all_is_written_in_several_rounds(owner):
     """A part that changes in the round that writes its bucket again is shown as it is now."""
     managers, sink = 2_100, InMemorySink("unit")
     publisher = publisher_of(owner, sink)
-    await owner.fold([held(number, f"m-{number}", number) for number in range(managers)])
+    await owner.fold(0, [held(number, f"m-{number}", number) for number in range(managers)])
     await publisher.show()
     publisher._need_everything()
     for more in range(1, 7):
-        await owner.fold([held(managers + more, "m-1")])
+        await owner.fold(0, [held(managers + more, "m-1")])
         await publisher.show()
         assert meetings(sink) == 1 + more
