@@ -1,0 +1,57 @@
+"""Records as they are decoded are those that aiokafka gives otherwise, and no others: real broker, transactions."""
+
+import pytest
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+
+from producers.settings import KafkaSettings
+from producers.topics import ensure
+from streams.records import as_decoded
+
+
+async def _write(kafka: str, topic: str) -> None:
+    """Plain, compressed and transactional batches, an aborted one among them; no value, no key, headers."""
+    async with AIOKafkaProducer(bootstrap_servers=kafka, compression_type="gzip") as plain:
+        for number in range(300):
+            await plain.send(topic, key=b"k", value=b"v%d" % number, headers=[("n", b"%d" % number)])
+        await plain.send_and_wait(topic, key=b"gone", value=None)
+        await plain.send_and_wait(topic, value=b"no key", timestamp_ms=12_345)
+    async with AIOKafkaProducer(bootstrap_servers=kafka, transactional_id=topic) as exact:
+        async with exact.transaction():
+            await exact.send_and_wait(topic, key=b"kept", value=b"1")
+        await exact.begin_transaction()
+        await exact.send_and_wait(topic, key=b"aborted", value=b"2")
+        await exact.abort_transaction()
+        async with exact.transaction():
+            await exact.send_and_wait(topic, key=b"kept", value=b"3")
+
+
+async def _read(kafka: str, topic: str, *, decoded: bool, most: int | None) -> tuple[list[tuple[object, ...]], int]:
+    """All records as the worker reads them, and the position after them."""
+    found: list[tuple[object, ...]] = []
+    async with AIOKafkaConsumer(
+        topic, bootstrap_servers=kafka, auto_offset_reset="earliest", isolation_level="read_committed"
+    ) as consumer:
+        if decoded:
+            as_decoded(consumer)
+        while not found or found[-1][3] != b"3":
+            for records in (await consumer.getmany(timeout_ms=500, max_records=most)).values():
+                found += [
+                    (one.offset, one.timestamp, one.key, one.value, tuple(one.headers), one.timestamp_type)
+                    for one in records
+                ]
+        (tp,) = consumer.assignment()
+        return found, await consumer.position(tp)
+
+
+@pytest.mark.parametrize("most", [None, 7])
+async def test_the_same_records(kafka: str, topic_prefix: str, most: int | None) -> None:
+    """Offsets, times, keys, values, headers and the position; what was aborted is not there."""
+    settings = KafkaSettings(_env_file=None, kafka_servers=kafka, topic_prefix=topic_prefix, partitions=1)
+    await ensure(settings)
+    topic = settings.events_topic
+    await _write(kafka, topic)
+    usual, position = await _read(kafka, topic, decoded=False, most=most)
+    plain, same = await _read(kafka, topic, decoded=True, most=most)
+    assert len(usual) == 304
+    assert plain == usual
+    assert same == position
