@@ -26,6 +26,12 @@ PATIENCE = 60.0
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 
+def say(text: str) -> None:
+    """One line, or several, of the run's log (`pytest -s` shows it as it grows)."""
+    for line in text.rstrip().splitlines():
+        print(f"{datetime.now(UTC):%H:%M:%S} {line}", flush=True)
+
+
 class Compose:
     """The compose file as a project of its own, beside whatever else runs."""
 
@@ -59,7 +65,9 @@ class Compose:
         """Build, and start until everything is healthy; without Grafana where it has no image."""
         services = ["exporter", "gateway", "simulator", "worker", "prometheus", "alertmanager"]
         services += ["grafana"] if self.published else []
+        say(f"docker compose up --build --wait --scale worker=3 {' '.join(services)}")
         self("up", "--build", "--detach", "--wait", "--scale", "worker=3", *services, timeout=1200)
+        say(self("ps", "--format", "table {{.Service}}\t{{.Name}}\t{{.Status}}"))
 
     def container(self, service: str, number: int = 1) -> str:
         return f"{self.project}-{service}-{number}"
@@ -110,7 +118,8 @@ def until(condition: str, url: str, seconds: float) -> str:
 
 
 def test_wall_and_metrics_are_filled(compose: Compose) -> None:
-    until("sales_won_amount{", f"{compose.url('EXPORTER')}/metrics", 120)
+    text = until("sales_won_amount{", f"{compose.url('EXPORTER')}/metrics", 120)
+    say(f"/metrics: {sum(not line.startswith('#') for line in text.splitlines()):,} series")
     assert "<!doctype html>" in httpx.get(compose.url("EXPORTER"), timeout=PATIENCE).text.lower()
 
 
@@ -171,18 +180,22 @@ def test_process_has_no_rights(compose: Compose) -> None:
 
 def test_killed_workers_lose_nothing(compose: Compose) -> None:
     """One stays down, one crashes and comes back; the audit recomputes every number and finds no difference."""
-    subprocess.run(
-        ["docker", "kill", "--signal", "KILL", compose.container("worker", 2)], capture_output=True, check=True
-    )
+    stays_down = compose.container("worker", 2)
+    subprocess.run(["docker", "kill", "--signal", "KILL", stays_down], capture_output=True, check=True)
+    say(f"{stays_down} killed, and stays down")
     crashed = compose.container("worker", 3)
     os.kill(int(compose.inspect(crashed, "{{.State.Pid}}")), 9)
+    say(f"{crashed} crashed")
     deadline = time.monotonic() + 60
     while compose.inspect(crashed, "{{.State.Status}} {{.RestartCount}}") != "running 1":
         assert time.monotonic() < deadline
         time.sleep(0.5)
+    say(f"{crashed} is back")
     compose("stop", "simulator")
+    say("simulator stopped")
     assert compose.inspect(compose.container("simulator"), "{{.State.ExitCode}}") == "0"
     said = compose("run", "--rm", "-T", "audit", timeout=600)
+    say(said)
     assert "no difference" in said
     assert "series of the exporter" in said
 
