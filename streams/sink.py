@@ -79,8 +79,9 @@ class RedisSink:
             self._sha = await self._redis.script_load(_SCRIPT)
         pipeline = self._redis.pipeline(transaction=False)
         for key, fields in hashes.items():
-            arguments = [part for pair in fields.items() for part in pair]
-            pipeline.evalsha(self._sha, 1, key, TTL_SECONDS, *arguments)
+            pieces = [piece for pair in fields.items() for piece in pair]
+            lengths = encode_any(list(map(len, pieces)))
+            pipeline.evalsha(self._sha, 1, key, TTL_SECONDS, lengths, b"".join(pieces))
         if changes := [(key, list(fields)) for key, fields in hashes.items() if key not in quiet]:
             pipeline.xadd(self._keys.changes, {"b": encode_any(changes)}, maxlen=_CHANGES_KEPT, approximate=True)
         await pipeline.execute()

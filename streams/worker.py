@@ -129,7 +129,7 @@ class Worker:
         app = build(settings, owner, letters, self.fail)
         gc.collect()
         gc.freeze()
-        gc.set_threshold(50_000, 20, 50)
+        gc.set_threshold(200_000, 20, 50)
         ends = LogEnds(settings)
         background = [
             asyncio.create_task(self._guard(work), name=name)

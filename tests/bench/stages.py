@@ -58,7 +58,7 @@ def measure(stand: Stand) -> None:
 def inside(records: Records, cuts: int, views: int) -> dict[str, float]:
     """CPU seconds of each stage over all records: decoding, the rest of the fold, cutting, and the view's parts."""
     gc.freeze()
-    gc.set_threshold(50_000, 20, 50)  # as the worker has it
+    gc.set_threshold(200_000, 20, 50)  # as the worker has it
     values = [record.value for part in records.values() for record in part]
     began = time.process_time()
     for value in values:

@@ -15,6 +15,7 @@ parser.add_argument("--hours", type=int, default=24, help="simulated ones; a kil
 parser.add_argument("--hour-seconds", type=float, default=25.0, help="how long a simulated hour lasts")
 parser.add_argument("--managers", type=int, default=300)
 parser.add_argument("--workers", type=int, default=2)
+parser.add_argument("--store", choices=("memory", "rocksdb"), default="memory", help="where workers keep clients")
 parser.add_argument("--profile", choices=("load", "wall"), default="load", help="the simulator's")
 
 

@@ -31,6 +31,8 @@ from tests.faults.workers import WorkerProgram
 from tests.soak.memory import Memory
 
 ROOT = Path(__file__).parents[2]
+_CELLS = re.compile(r'^sales_worker_cells\{partition="\d+"\} (\S+)$', re.MULTILINE)
+_FENCE = re.compile(r'^sales_worker_partition_fence_offset\{partition="\d+"\} (\S+)$', re.MULTILINE)
 _TIME = re.compile(r'^sales_worker_partition_time_seconds\{partition="\d+"\} (\S+)$', re.MULTILINE)
 _TICK = 0.25
 _SCRAPE_SECONDS = 5.0
@@ -57,10 +59,10 @@ class Day:
 
     def __init__(
         self, folder: Path, *, events: int, hours: int, hour_seconds: float, managers: int, workers: int,
-        profile: str, tell: Callable[[str], None],
+        profile: str, tell: Callable[[str], None], store: str = "memory",
     ) -> None:  # fmt: skip
         self.folder, self.hours, self.hour_seconds, self.tell = folder, hours, hour_seconds, tell
-        self.managers, self.profile = managers, profile
+        self.managers, self.profile, self.store = managers, profile, store
         self.rate = events / hours / 3600
         midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
         self.start = midnight - timedelta(hours=hours)
@@ -101,6 +103,7 @@ class Day:
             "SALES_KAFKA_SERVERS": self.kafka.servers,
             "SALES_REDIS_URL": self.redis.url,
             "SALES_EXPORTER_LISTEN": f"127.0.0.1:{self.exporter_port}",
+            "SALES_STORE": self.store,
             "PYTHONUNBUFFERED": "1",
         }
         theirs = {name: value for name, value in os.environ.items() if not name.startswith("SALES_")}
@@ -124,8 +127,7 @@ class Day:
         """Until the simulator has sent all: look, scrape, and kill one worker in the middle of every hour."""
         killed = 0
         while self.simulator.running:
-            self._tick()
-            hour = self._hour()
+            hour = self._tick()
             if killed < self.hours and hour >= killed + 0.5:
                 self._kill(self.workers[killed % len(self.workers)], killed)
                 killed += 1
@@ -133,8 +135,8 @@ class Day:
         if self.simulator.returncode != 0:
             raise AssertionError(f"the simulator ended: {self.simulator.last_words()}")
 
-    def _tick(self) -> None:
-        """One look: start again what ended, note the memory, ask the exporter as Prometheus does."""
+    def _tick(self) -> float:
+        """One look: start again what ended, note the memory, ask the exporter as Prometheus does; the hour."""
         now = time.monotonic()
         for worker in self.workers:
             if not worker.running:
@@ -149,13 +151,17 @@ class Day:
                 httpx.get(f"http://127.0.0.1:{self.exporter_port}/metrics", timeout=10)
             except httpx.HTTPError as error:
                 self.tell(f"  the exporter did not answer: {error!r}")
-        hour = min(self.hours - 1, int(self._hour()))
-        self.verdict.memory.look(hour, self._processes(), time.time())
-        time.sleep(_TICK)
-
-    def _hour(self) -> float:
-        """The simulated hour that the workers have come to; 0 before the first event."""
         texts = [worker.text() for worker in self.workers if worker.running]
+        now_at, memory = self._hour(texts), self.verdict.memory
+        hour = min(self.hours - 1, int(now_at))
+        memory.look(hour, self._processes(), time.time())
+        memory.hold(hour, "events folded", sum(float(found) + 1 for text in texts for found in _FENCE.findall(text)))
+        memory.hold(hour, "parts of cells", sum(float(found) for text in texts for found in _CELLS.findall(text)))
+        time.sleep(_TICK)
+        return now_at
+
+    def _hour(self, texts: list[str]) -> float:
+        """The simulated hour that the workers have come to by what they say; 0 before the first event."""
         latest = max((float(found) for text in texts for found in _TIME.findall(text)), default=0.0)
         return max(0.0, (latest - self.start.timestamp()) / 3600)
 

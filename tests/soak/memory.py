@@ -1,4 +1,4 @@
-"""How much memory each process has, simulated hour by hour: flat, or not."""
+"""How much memory each process has, simulated hour by hour, beside what the service holds: what grows has a reason."""
 
 import statistics
 from collections import defaultdict
@@ -16,6 +16,7 @@ class Memory:
 
     def __init__(self) -> None:
         self.sizes: dict[str, dict[int, list[float]]] = defaultdict(lambda: defaultdict(list))
+        self.held: dict[str, dict[int, float]] = defaultdict(dict)
 
     def look(self, hour: int, processes: Mapping[str, psutil.Process | None], now: float) -> None:
         """Note the size of each process that lives and has for some seconds; `now` is in Unix seconds."""
@@ -27,6 +28,10 @@ class Memory:
                     self.sizes[name][hour].append(process.memory_info().rss / _MB)
             except psutil.Error:
                 continue
+
+    def hold(self, hour: int, what: str, count: float) -> None:
+        """Note how much the service holds; the most of an hour counts, as a worker may be away."""
+        self.held[what][hour] = max(count, self.held[what].get(hour, 0.0))
 
     def at(self, name: str, hour: int) -> float | None:
         """Median of an hour; None when the process did not live long enough in it."""
@@ -54,4 +59,7 @@ class Memory:
             sizes = (self.at(name, hour) for hour in shown)
             cells = " | ".join("–" if size is None else f"{size:.0f}" for size in sizes)
             lines.append(f"| {name} | {cells} | {self.growth(name, hours):+.1f} |")
+        for what, counts in self.held.items():
+            cells = " | ".join(f"{counts[hour] / 1000:,.0f}" if hour in counts else "–" for hour in shown)
+            lines.append(f"| {what}, thousands | {cells} | |")
         return lines
