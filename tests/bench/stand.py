@@ -118,19 +118,25 @@ class Stand:
             if time.monotonic() > deadline or any(not one.is_running() for one in processes):
                 raise BenchError(f"no record within 90 s: {workers[0].log[-2000:]}")
             time.sleep(0.02)
-        began, started = time.perf_counter(), sum(map(busy, processes))
+        began, started, shown = time.perf_counter(), sum(map(busy, processes)), _views(workers)
         self.until_committed(place, count, *workers)
         return {
             "events": count,
             "cpu": sum(map(busy, processes)) - started,
             "wall": time.perf_counter() - began,
             "rss_mb": sum(one.memory_info().rss for one in processes) / 1e6,
+            "views": _views(workers) - shown,
         }
 
     def stop(self, worker: WorkerProcess) -> None:
         """End a worker cleanly."""
         worker.signal(signal.SIGTERM)
         worker.wait(30)
+
+
+def _views(workers: list[WorkerProcess]) -> float:
+    """How often the view was written, or looked at in vain."""
+    return sum(worker.total("sales_worker_view_seconds_count") for worker in workers)
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """Peers in Python, and the floors under every Python worker.
 
 Run as a program: python -m tests.bench.peers.python ENGINE SERVERS TOPIC COUNT GROUP FOLDER, where ENGINE is
-drain, decode, faust or quix. It says when the first record came, and ends when it is told to.
+drain, fetch, decode, faust or quix. It says when the first record came, and ends when it is told to.
 """
 
 import asyncio
@@ -46,11 +46,12 @@ def end_when_told() -> None:
     threading.Thread(target=wait, daemon=True).start()
 
 
-async def drain(servers: str, topic: str, count: int, *, decode: bool) -> dict[str, float]:
-    """The fetch of aiokafka alone, or with decoding of the contract."""
+async def drain(servers: str, topic: str, count: int, kind: str) -> dict[str, float]:
+    """What aiokafka takes alone (`drain`), as the worker has it (`fetch`), or decoded by the contract as well."""
     from aiokafka import AIOKafkaConsumer
 
     from producers.events import wire
+    from streams.records import as_decoded
 
     consumer = AIOKafkaConsumer(
         topic,
@@ -60,11 +61,13 @@ async def drain(servers: str, topic: str, count: int, *, decode: bool) -> dict[s
         max_partition_fetch_bytes=4 << 20,
     )
     await consumer.start()
+    if kind == "fetch":
+        as_decoded(consumer)
     began, busy, seen = time.perf_counter(), cpu(), 0
     while seen < count:
         for records in (await consumer.getmany(timeout_ms=1000, max_records=4000)).values():
             seen += len(records)
-            if decode:
+            if kind == "decode":
                 for record in records:
                     wire.decode(record.value)
     found = {"events": seen, "cpu": cpu() - busy, "wall": time.perf_counter() - began}
@@ -147,8 +150,8 @@ def main() -> None:
     """Run one engine."""
     engine, servers, topic, count, group, folder = sys.argv[1:7]
     del sys.argv[1:]  # Faust would read them
-    if engine in ("drain", "decode"):
-        print(json.dumps(asyncio.run(drain(servers, topic, int(count), decode=engine == "decode"))), flush=True)
+    if engine in ("drain", "fetch", "decode"):
+        print(json.dumps(asyncio.run(drain(servers, topic, int(count), engine))), flush=True)
         return
     end_when_told()
     {"faust": faust, "quix": quix}[engine](servers, topic, group, Path(folder))
