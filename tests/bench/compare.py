@@ -36,8 +36,7 @@ def measure(stand: Stand) -> None:
     size = f"{topic.sent:,} events over {asked.days * 24:g} h, 500 managers, 50,000 clients, 4 partitions"
     ours = worker(stand, topic)
     base = middle(rates(ours)["events per CPU-second"])
-    part = WARM_PART if asked.events >= _WARM else PART
-    stand.results.add(part, "Sales Pulse worker", rates(ours) | {"checked": _audited(stand, topic)}, size)
+    stand.results.add(_part(stand), "Sales Pulse worker", rates(ours) | {"checked": _audited(stand, topic)}, size)
     for name, kind in (("aiokafka fetch alone", "drain"), ("aiokafka fetch, contract decoded", "decode")):
         _add(stand, name, [floor(stand, kind, topic) for _ in range(asked.repeats)], base, size, "")
     for peer in asked.peers:
@@ -95,12 +94,15 @@ def floor(stand: Stand, kind: str, topic: Topic) -> Run:
     return engine.figures([*argv, "-", "-"], stand.asked.core)
 
 
+def _part(stand: Stand) -> str:
+    return WARM_PART if stand.asked.events >= _WARM else PART
+
+
 def _add(stand: Stand, name: str, runs: list[Run], base: float, size: str, checked: str, **more: str) -> None:
     found = rates(runs)
     found["worker is × as fast"] = base / middle(found["events per CPU-second"])
     found["checked"] = checked
-    part = WARM_PART if stand.asked.events >= _WARM else PART
-    stand.results.add(part, name, found, size, **more)
+    stand.results.add(_part(stand), name, found, size, **more)
 
 
 def _kafka_streams(guarantee: str) -> "Callable[[Stand, str, str, Path], list[str]]":

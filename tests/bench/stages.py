@@ -19,7 +19,7 @@ from typing import Any
 from producers.events import wire
 from streams.partition import Partition
 from streams.settings import WorkerSettings
-from streams.worker import rules
+from streams.worker import GC_THRESHOLDS, rules
 from tests.bench import compare, engine
 from tests.bench.results import Value, middle
 from tests.bench.stand import PARTITIONS, Stand
@@ -58,7 +58,7 @@ def measure(stand: Stand) -> None:
 def inside(records: Records, cuts: int, views: int) -> dict[str, float]:
     """CPU seconds of each stage over all records: decoding, the rest of the fold, cutting, and the view's parts."""
     gc.freeze()
-    gc.set_threshold(200_000, 20, 50)  # as the worker has it
+    gc.set_threshold(*GC_THRESHOLDS)
     values = [record.value for part in records.values() for record in part]
     began = time.process_time()
     for value in values:

@@ -32,7 +32,6 @@ from tests.soak.memory import Memory
 
 ROOT = Path(__file__).parents[2]
 _CELLS = re.compile(r'^sales_worker_cells\{partition="\d+"\} (\S+)$', re.MULTILINE)
-_FENCE = re.compile(r'^sales_worker_partition_fence_offset\{partition="\d+"\} (\S+)$', re.MULTILINE)
 _TIME = re.compile(r'^sales_worker_partition_time_seconds\{partition="\d+"\} (\S+)$', re.MULTILINE)
 _TICK = 0.25
 _SCRAPE_SECONDS = 5.0
@@ -155,7 +154,7 @@ class Day:
         now_at, memory = self._hour(texts), self.verdict.memory
         hour = min(self.hours - 1, int(now_at))
         memory.look(hour, self._processes(), time.time())
-        memory.hold(hour, "events folded", sum(float(found) + 1 for text in texts for found in _FENCE.findall(text)))
+        memory.hold(hour, "events folded", sum(fence + 1 for fence in self._fences().values()))
         memory.hold(hour, "parts of cells", sum(float(found) for text in texts for found in _CELLS.findall(text)))
         time.sleep(_TICK)
         return now_at
@@ -179,6 +178,14 @@ class Day:
         )
         self.tell(f"hour {hour + 1:2}: {worker.worker_id} killed; MB: {', '.join(sizes)}")
 
+    def _fences(self) -> dict[int, int]:
+        """Partition → offset of the last event folded, by what workers said last."""
+        found: dict[int, int] = {}
+        for worker in self.workers:
+            for number, fence in worker.samples[-1][1].items() if worker.samples else ():
+                found[number] = max(fence, found.get(number, -1))
+        return found
+
     # -- at the end
 
     def _settle(self) -> None:
@@ -187,10 +194,7 @@ class Day:
         self.verdict.sent = sum(wanted.values())
 
         def behind() -> int:
-            found: dict[int, int] = {}
-            for worker in self.workers:
-                for number, fence in worker.samples[-1][1].items() if worker.samples else ():
-                    found[number] = max(fence, found.get(number, -1))
+            found = self._fences()
             return sum(end - 1 - found.get(number, -1) for number, end in wanted.items())
 
         self.tell(f"sent {self.verdict.sent:,}; {behind():,} of them not yet folded")
