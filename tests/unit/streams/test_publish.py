@@ -1,5 +1,7 @@
 """The view: what changed, everything when needed, and nothing that waits for it."""
 
+import asyncio
+
 import pytest
 
 from metrics.view import Keys, decode_any, decode_part, fenced, field, split
@@ -121,3 +123,26 @@ async def test_what_a_killed_owner_showed_is_taken_back(unit):
     await publisher_of(second, sink).show()
     assert meetings(sink) is None
     await second.close([0])
+
+
+async def test_a_backlog_is_shown_seldom_and_its_end_at_once(shown):
+    """While many events wait nothing is written but every two seconds; when they are folded the view follows."""
+    owner, _, publisher = shown
+    await owner.fold(0, [meeting(0)])
+    running = asyncio.create_task(publisher.run())
+    await until(lambda: publisher._shown.get(owner.owned[0]) == 0 and not publisher._rebuilds)
+    owner.sensors.partitions[0].lag = 30_000
+    await asyncio.sleep(0.1)
+    owner.owned[0].fold([meeting(1)])
+    await asyncio.sleep(0.3)
+    assert publisher._shown[owner.owned[0]] == 0
+    owner.sensors.partitions[0].lag = 0
+    await until(lambda: publisher._shown[owner.owned[0]] == 1)
+    running.cancel()
+
+
+async def until(condition):
+    """At most a second: the slowest pace is two."""
+    async with asyncio.timeout(1):
+        while not condition():  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0.01)
