@@ -22,7 +22,8 @@ log = structlog.get_logger(__name__)
 
 _ROOM = 4
 """Times `flush_records` that may be folded while a flush does not get through; then folding waits."""
-
+_BACKLOG_INTERVALS = 5
+"""Flush intervals between two flushes in a backlog: each writes the whole of every page that changed, and pages grow."""
 _PATIENCE_SECONDS = 5.0
 """For the last flush: a partition that is taken away is waited for by the whole group."""
 _TIMESTAMPS = 1_000
@@ -159,14 +160,20 @@ class Owned:
         try:
             while True:
                 await self._changed.wait()
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(self._interval):
-                        await self._due.wait()
+                await self._wait_until_due()
                 await self.flush()
         except asyncio.CancelledError:
             raise
         except BaseException as error:  # noqa: BLE001 - whatever it is, the process must not go on
             self._on_failure(error)
+
+    async def _wait_until_due(self) -> None:
+        for _ in range(_BACKLOG_INTERVALS):
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._interval):
+                    await self._due.wait()
+            if self._due.is_set() or not self._sensors.is_behind():
+                return
 
     async def close(self, *, flush: bool) -> None:
         """Stop folding for good; flush what is left if that is still allowed and gets through."""

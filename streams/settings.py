@@ -35,8 +35,8 @@ class WorkerSettings(KafkaSettings, BusinessSettings):
     standby_replicas: int = Field(default=0, ge=0, le=10)
     """Copies of each partition's state that other workers keep on disk, so that taking it over reads little."""
     flush_interval: float = Field(default=1.0, gt=0, le=60)
-    """Longest time between two flushes of a partition that changes."""
-    flush_records: int = Field(default=50_000, ge=1)
+    """Longest time between two flushes of a partition that changes; five times as long in a backlog."""
+    flush_records: int = Field(default=100_000, ge=1)
     """Events folded since the last flush that make the next one due at once."""
     view_interval: float = Field(default=0.05, gt=0, le=10)
     """Shortest time between two writes of the view; longer when writing costs more than a tenth of the time."""

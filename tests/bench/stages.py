@@ -51,8 +51,8 @@ def measure(stand: Stand) -> None:
     left = middle(whole) - sum(middle(values) for values in taken.values())
     figures["write (the rest)"] = 1e6 * left / topic.sent
     figures["whole"] = [1e6 * value / topic.sent for value in whole]
-    size = f"{topic.sent:,} events of all types over 30 days; {cuts} cuts of a partition, {views} views"
-    stand.results.add(PART, "worker", figures, size)
+    figures |= {"cuts of a partition": float(cuts), "views": float(views)}
+    stand.results.add(PART, "worker", figures, f"{topic.sent:,} events of all types over 30 days")
 
 
 def inside(records: Records, cuts: int, views: int) -> dict[str, float]:
