@@ -23,7 +23,7 @@ log = structlog.get_logger(__name__)
 _ROOM = 4
 """Times `flush_records` that may be folded while a flush does not get through; then folding waits."""
 _BACKLOG_INTERVALS = 5
-"""Flush intervals between two flushes in a backlog: each writes the whole of every page that changed, and pages grow."""
+"""Flush intervals between two flushes in a backlog: each writes every page that changed as a whole, and pages grow."""
 _PATIENCE_SECONDS = 5.0
 """For the last flush: a partition that is taken away is waited for by the whole group."""
 _TIMESTAMPS = 1_000

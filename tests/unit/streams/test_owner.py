@@ -98,6 +98,39 @@ async def test_flush_by_timer(unit):
     assert not owner.owned[0].is_dirty
 
 
+async def test_a_backlog_is_flushed_seldom(unit):
+    """While many events wait, five intervals pass between two flushes; when none do, one."""
+    owner = unit.owner(flush_interval=0.2)
+    await owner.open([0])
+    state = owner.sensors.partitions[0]
+    state.lag = 0
+
+    async def flushed_after():
+        began = asyncio.get_running_loop().time()
+        await until(lambda: not owner.owned[0].is_dirty)
+        return asyncio.get_running_loop().time() - began
+
+    owner.owned[0].fold([meeting(0)])
+    assert await flushed_after() < 0.4
+    state.lag = 30_000
+    owner.owned[0].fold([meeting(1)])
+    assert await flushed_after() > 0.9
+    owner.owned[0].fold([meeting(2)])
+    state.lag = 0
+    assert await flushed_after() < 0.4
+    state.lag = 30_000
+    owner.owned[0].fold([meeting(offset) for offset in range(3, 103)])
+    assert await flushed_after() < 0.2
+    await owner.close([0])
+
+
+async def until(condition):
+    """At most two seconds."""
+    async with asyncio.timeout(2):
+        while not condition():  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0.01)
+
+
 async def test_a_former_owner_is_shut_out(unit):
     """Its flush fails the process and changes nothing."""
     old, new = unit.owner(flush_interval=60), unit.owner()
