@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import msgspec
@@ -89,6 +90,7 @@ def field(partition: int, manager: str, team: str) -> bytes:
     return _encode((partition, manager, team))
 
 
+@lru_cache(maxsize=1 << 16)
 def parse_field(raw: bytes) -> Field:
     """Reverse of `field`. Raises ViewError."""
     try:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from zoneinfo import ZoneInfo
 
 from metrics.exporter.items import carries
-from metrics.exporter.parts import Bucket, Change, Credit, Deltas, Parts
+from metrics.exporter.parts import Bucket, Credit, Deltas, Parts
 from metrics.windows import Window, windows
 
 Sums = dict[Credit, dict[int, int]]
@@ -69,9 +69,8 @@ class Aggregates:
         self.sums: dict[Slot, Sums] = {}
         self.dirty: dict[Slot, dict[Credit, int]] = {NOW: {}}
 
-    def change(self, change: Change) -> None:
-        """Let a changed part move every window that holds its bucket."""
-        bucket, credit, deltas = change
+    def change(self, bucket: Bucket, credit: Credit, deltas: Deltas) -> None:
+        """Let what a credit gained in a bucket move every window that holds it."""
         if bucket[0] == "o":
             add(self.open, credit, deltas)
             bits = self._parts.items.bits

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from metrics.catalogue import CELL_FAMILIES, FAMILIES
 from metrics.exporter import plans, text
-from metrics.exporter.aggregates import NOW, Aggregates, Slot, Sums, all_from_scratch
+from metrics.exporter.aggregates import NOW, Aggregates, Slot, Sums, add, all_from_scratch
 from metrics.exporter.items import BITS, Item, carries
 from metrics.exporter.lines import Column, Lines
 from metrics.exporter.numbers import Block, Shown, block, merged, resolve
@@ -89,11 +89,15 @@ class Board:
 
     # -- what comes in
 
-    def put(self, bucket: Bucket, field: Field, part: dict[str, int]) -> None:
-        """Take one part; an empty one removes it."""
-        change = self.parts.put(bucket, field, part)
-        if change is not None:
-            self.aggregates.change(change)
+    def put(self, bucket: Bucket, parts: Mapping[Field, dict[str, int]]) -> None:
+        """Take parts of one bucket; one that is empty goes."""
+        # A credit's parts of several partitions are added up first: each window then moves once.
+        gained: Sums = {}
+        for field, part in parts.items():
+            if deltas := self.parts.put(bucket, field, part):
+                add(gained, (field.manager, field.team), deltas)
+        for credit, items in gained.items():
+            self.aggregates.change(bucket, credit, list(items.items()))
 
     def put_waiting(self, partition: int, waiting: list[Waiting]) -> None:
         """Take who waits in one partition."""

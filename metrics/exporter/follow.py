@@ -279,9 +279,8 @@ class Follower:
 
 
 def _cells(board: Board, bucket: Bucket, values: dict[bytes, bytes | None]) -> None:
-    for raw, value in values.items():
-        part = {} if value is None else view.decode_part(view.split(value)[1])
-        board.put(bucket, view.parse_field(raw), part)
+    split, decode, parse = view.split, view.decode_part, view.parse_field
+    board.put(bucket, {parse(raw): {} if value is None else decode(split(value)[1]) for raw, value in values.items()})
 
 
 def _waiting(board: Board, raw: bytes, value: bytes | None) -> None:
@@ -309,7 +308,8 @@ def _pages(wanted: dict[str, set[bytes]]) -> list[list[tuple[str, list[bytes]]]]
     found: list[list[tuple[str, list[bytes]]]] = [[]]
     room = _FIELDS
     for key, fields in wanted.items():
-        ordered = sorted(fields)
+        # Behind the partition, their second byte: so a credit's parts of several partitions come together.
+        ordered = sorted(fields, key=lambda field: field[2:])
         while ordered:
             found[-1].append((key, ordered[:room]))
             ordered, room = ordered[room:], room - len(ordered[:room])

@@ -1,7 +1,6 @@
 """What the exporter holds of the view: every part of every bucket, most of them packed, as they rest for years."""
 
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -20,14 +19,6 @@ Deltas = list[tuple[int, int]]
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(tuple[list[int], list[int]]).decode
 _decode_long = msgspec.msgpack.Decoder(tuple[list[int], list[int | str]]).decode
-
-
-class Change(NamedTuple):
-    """What one new part changes in a bucket's sum."""
-
-    bucket: Bucket
-    credit: Credit
-    deltas: Deltas
 
 
 def pack(part: Mapping[int, int]) -> bytes:
@@ -63,15 +54,16 @@ class Parts:
         self.waiting: dict[int, list[Waiting]] = {}
         self.count = 0
 
-    def put(self, bucket: Bucket, field: Field, part: Part) -> Change | None:
-        """Replace one part (an empty one removes it); say what that changes, None when nothing."""
+    def put(self, bucket: Bucket, field: Field, part: Part) -> Deltas:
+        """Replace one part (an empty one removes it); say what that adds to its credit's share of the bucket."""
         held = self._parts.get(bucket)
         raw = held.get(field) if held is not None else None
         old: Part = {} if raw is None else self._named(raw)
         changed = [(name, value) for name, value in part.items() if old.get(name) != value]
-        gone = [name for name in old if name not in part]
+        # Sums mostly grow: then all that was there still is.
+        gone = [] if old.keys() <= part.keys() else [name for name in old if name not in part]
         if not (changed or gone):
-            return None
+            return []
         names, number, before = self.items.names, self.items.number, old.get
         deltas = [(names[name] if name in names else number(name), value - before(name, 0)) for name, value in changed]
         deltas += [(names[name], -old[name]) for name in gone]
@@ -79,7 +71,7 @@ class Parts:
         if not self.items.special.isdisjoint([n for n, _ in deltas]):
             self._count_money(bucket, deltas)
             deltas = self._shown(bucket, deltas)
-        return Change(bucket, (field.manager, field.team), deltas)
+        return deltas
 
     def _store(self, bucket: Bucket, field: Field, part: Part, old: Part | bytes | None) -> None:
         if part:

@@ -31,8 +31,7 @@ def _board(partition: Partition, zone: ZoneInfo, reference: PlainReference, cale
     board = Board(BusinessSettings(timezone=str(zone), currency="RUB", calendar=calendar, ready_stages=(RULES_STAGE,)))
     for update in partition.everything():
         for bucket, fields in update.cells.items():
-            for raw, payload in fields.items():
-                board.put(bucket, parse_field(raw), decode_part(payload or b"\x80"))
+            board.put(bucket, {parse_field(raw): decode_part(part or b"\x80") for raw, part in fields.items()})
         if update.waiting is not None:
             board.put_waiting(0, update.waiting)
     board.put_reference(

@@ -34,9 +34,9 @@ def test_together_first_or_last(days, opened, waiting, level, window):
     """Every KPI of every level: the same from rows of a level as from rows of single credits."""
     shown = board()
     for back, field, part in days:
-        shown.put(("d", DAY - back), field, part)
+        shown.put(("d", DAY - back), {field: part})
     for field, part in opened:
-        shown.put(("o", 0), field, part)
+        shown.put(("o", 0), {field: part})
     shown.put_waiting(0, waiting)
     records = {"a": manager("m-1", "north"), "b": rate("USD", "2026-10-01", "90.25"), "c": plan("company", "2026", "9")}
     shown.put_reference(records)
@@ -66,9 +66,9 @@ def test_the_mean_per_salesperson_counts_people_once():
     """A manager with money in two teams is one person of the company, one of each team."""
     shown = board()
     for team, amount in (("n", 10), ("s", 20)):
-        shown.put(("d", DAY), Field(0, "m-1", team), {key("wa", "p", "RUB"): amount * 10_000})
-    shown.put(("d", DAY), Field(0, "m-2", "n"), {key("wa", "p", "RUB"): 30 * 10_000, key("wa", "p", "USD"): 1})
-    shown.put(("d", DAY), Field(0, "m-3", "n"), {key("wa", "p", "USD"): 5})
+        shown.put(("d", DAY), {Field(0, "m-1", team): {key("wa", "p", "RUB"): amount * 10_000}})
+    shown.put(("d", DAY), {Field(0, "m-2", "n"): {key("wa", "p", "RUB"): 30 * 10_000, key("wa", "p", "USD"): 1}})
+    shown.put(("d", DAY), {Field(0, "m-3", "n"): {key("wa", "p", "USD"): 5}})
     kpi = next(kpi for kpi in KPIS if kpi.id == "sales_won_amount:per_manager")
     numbers = api.Numbers(shown, NOW)
     assert numbers.evaluation(Level.COMPANY, "day", "current").of(kpi) == {(): 30.0}
@@ -79,7 +79,7 @@ def test_one_team_or_manager_alone():
     """`only` leaves the rest out of KPIs, leaders, plan and waiting."""
     shown = board()
     for name, team, amount in (("m-1", "n", 10), ("m-2", "n", 30), ("m-3", "s", 50)):
-        shown.put(("d", DAY), Field(0, name, team), {key("wa", "p", "RUB"): amount * 10_000})
+        shown.put(("d", DAY), {Field(0, name, team): {key("wa", "p", "RUB"): amount * 10_000}})
     shown.put_waiting(0, [Waiting("chat", "m-3", "s", int(NOW - 5) * 10**6)])
     shown.put_reference({"p": plan("team:n", "2026-11", "80")})
     team = api.live(shown, NOW, Level.TEAM, "n", "day")
@@ -96,8 +96,8 @@ def test_as_it_stood():
     """With a moment: calendar windows only, nothing that is so now."""
     shown = board()
     at = NOW - 86_400
-    shown.put(("h", int(at) // 3600 * 3600), Field(0, "m", "n"), {key("c", "inbound", "answered"): 4})
-    shown.put(("o", 0), Field(0, "m", "n"), {key("cr"): 2})
+    shown.put(("h", int(at) // 3600 * 3600), {Field(0, "m", "n"): {key("c", "inbound", "answered"): 4}})
+    shown.put(("o", 0), {Field(0, "m", "n"): {key("cr"): 2}})
     assert local_day(int(at), shown.zone) == DAY - 1
     found = {row["id"]: row["values"] for row in api.kpis(api.Numbers(shown, NOW, at), Level.COMPANY, "day", "current")}
     assert [row["value"] for row in found["sales_calls:sum"]] == [4.0]

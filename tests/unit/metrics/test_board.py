@@ -35,7 +35,7 @@ buckets = st.one_of(
 )  # fmt: skip
 steps = st.lists(
     st.one_of(
-        st.tuples(st.just("part"), buckets, fields, parts),
+        st.tuples(st.just("parts"), buckets, st.dictionaries(fields, parts, min_size=1, max_size=4)),
         st.tuples(st.just("clock"), st.integers(1, 40_000)),
         st.tuples(st.just("team"), st.sampled_from(["m-1", "m-2"]), st.sampled_from(["north", "south"])),
         st.tuples(st.just("rate"), st.sampled_from(["USD", "EUR"]), st.sampled_from(["2025-11-01", "2026-10-01"])),
@@ -52,8 +52,8 @@ def test_whatever_happens_the_board_shows_the_sum_of_its_parts(todo):
     shown, now = board(timezone="Europe/Berlin"), START
     for step in todo:
         match step:
-            case ("part", bucket, field, part):
-                shown.put(bucket, field, part)
+            case ("parts", bucket, some):
+                shown.put(bucket, some)
             case ("clock", seconds):
                 now += seconds
             case ("team", who, team):
@@ -71,7 +71,7 @@ def test_whatever_happens_the_board_shows_the_sum_of_its_parts(todo):
     fresh = board(timezone="Europe/Berlin")
     for kind, bucket in shown.parts.buckets():
         for field in shown.parts.fields((kind, bucket)):
-            fresh.put((kind, bucket), field, shown.parts.part((kind, bucket), field))
+            fresh.put((kind, bucket), {field: shown.parts.part((kind, bucket), field)})
     fresh.put_reference(dict(shown._records))
     assert samples(b"".join(fresh.exposition(now)).decode()) == samples(text)
 
@@ -80,7 +80,7 @@ def test_whatever_happens_the_board_shows_the_sum_of_its_parts(todo):
 def test_what_is_open_and_who_waits(part, waiting):
     """The open families agree between text and collector for any mixture."""
     shown = board(timezone="Europe/Berlin")
-    shown.put(("o", 0), Field(0, "m-1", ""), part)
+    shown.put(("o", 0), {Field(0, "m-1", ""): part})
     shown.put_waiting(0, waiting)
     registry = CollectorRegistry()
     registry.register(SalesCollector(shown, 7200.0))
@@ -102,8 +102,7 @@ def test_money_is_converted_by_the_day_it_counts_in():
     shown = board(timezone="Europe/Berlin")
     shown.put(
         ("d", DAY),
-        Field(0, "m", "n"),
-        {key("wa", "p", "USD"): 10_0000, key("wa", "p", "RUB"): 5_0000, key("me", "USD"): 1},
+        {Field(0, "m", "n"): {key("wa", "p", "USD"): 10_0000, key("wa", "p", "RUB"): 5_0000, key("me", "USD"): 1}},
     )
     name = "sales_won_amount"
     assert values(shown, START, name) == {("m", "p", "n"): 5.0}
@@ -118,8 +117,8 @@ def test_money_is_converted_by_the_day_it_counts_in():
 def test_a_team_that_arrives_late_mends_the_past():
     """An unstated team is unknown until the roster says it; stated and unstated shares then become one series."""
     shown = board(timezone="Europe/Berlin")
-    shown.put(("d", DAY), Field(0, "m", ""), {key("m"): 2})
-    shown.put(("d", DAY), Field(1, "m", "north"), {key("m"): 3})
+    shown.put(("d", DAY), {Field(0, "m", ""): {key("m"): 2}})
+    shown.put(("d", DAY), {Field(1, "m", "north"): {key("m"): 3}})
     assert values(shown, START, "sales_meetings") == {("m", "unknown"): 2, ("m", "north"): 3}
     shown.put_reference({"manager:m": manager("m", "north")})
     assert values(shown, START, "sales_meetings") == {("m", "north"): 5}
@@ -131,7 +130,7 @@ def test_receivables_age_by_the_local_day():
     part = {key("rc", str(DAY - late), "RUB"): 10_000 for late in (-1, 0, 1, 30, 31, 60, 61, 90, 91)}
     part[key("rm", str(DAY), '{"RUB":100000,"USD":-10000}')] = 2
     part[key("rm", str(DAY), '{"RUB":100000,"USD":-90000}')] = 1
-    shown.put(("o", 0), Field(0, "m", "n"), part)
+    shown.put(("o", 0), {Field(0, "m", "n"): part})
     shown.put_reference({"rate:1": rate("USD", "2026-01-01", "2")})
     assert values(shown, START, "sales_receivable_amount") == {
         ("not_due", "m", "n"): 2.0 + 2 * 8.0,

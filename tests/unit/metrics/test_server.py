@@ -37,7 +37,7 @@ class Explainer:
 def exporter():
     """One vouched-for partition and three calls today. Redis is not asked: the follower does not run."""
     shown = board()
-    shown.put(("d", DAY), Field(0, "m-1", "north"), {key("c", "inbound", "answered"): 3, key("me", "USD"): 2})
+    shown.put(("d", DAY), {Field(0, "m-1", "north"): {key("c", "inbound", "answered"): 3, key("me", "USD"): 2}})
     follower = Follower(shown, Redis(), "test", lambda: NOW)
     follower.loaded = True
     follower.heartbeats = {0: {"at": NOW * 1000, "count": 1}}
@@ -161,7 +161,7 @@ async def test_large_answers(client, exporter):
     """A thousand managers: the same text packed and plain, with its length, every line there."""
     for n in range(1000):
         part = {key("r", "call", "first", str(b)): 1 for b in range(20)} | {key("r", "call", "first", "s"): 5}
-        exporter.board.put(("d", DAY), Field(0, f"m-{n:04}", "north"), part)
+        exporter.board.put(("d", DAY), {Field(0, f"m-{n:04}", "north"): part})
     plain = await client.get("/metrics", headers={"accept-encoding": "identity"})
     assert "content-encoding" not in plain.headers
     assert int(plain.headers["content-length"]) == len(plain.content) > 10_000_000
@@ -200,7 +200,7 @@ async def test_a_scrape_does_not_wait_for_a_long_turn(exporter, monkeypatch):
         return text.partition(day)[2].partition("\n")[0]
 
     assert await shown() == "3.0"
-    board.put(("d", DAY), Field(0, "m-1", "north"), {key("c", "inbound", "answered"): 4})
+    board.put(("d", DAY), {Field(0, "m-1", "north"): {key("c", "inbound", "answered"): 4}})
     monkeypatch.setattr(follower, "_turn_seconds", 1.0)
     follower._turned.clear()
     board.hold()
