@@ -168,12 +168,19 @@ class Owned:
             self._on_failure(error)
 
     async def _wait_until_due(self) -> None:
-        for _ in range(_BACKLOG_INTERVALS):
-            with suppress(TimeoutError):
-                async with asyncio.timeout(self._interval):
-                    await self._due.wait()
-            if self._due.is_set() or not self._sensors.is_behind():
+        if await self._is_due_within(self._interval) or not self._sensors.is_behind():
+            return
+        # Its end is flushed at once: whoever waits for a backlog waits for that.
+        for _ in range(10 * (_BACKLOG_INTERVALS - 1)):
+            is_over = self._sensors.backlog() <= _MARKERS
+            if is_over or self.partition.is_full or await self._is_due_within(self._interval / 10):
                 return
+
+    async def _is_due_within(self, seconds: float) -> bool:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._due.wait()
+        return self._due.is_set()
 
     async def close(self, *, flush: bool) -> None:
         """Stop folding for good; flush what is left if that is still allowed and gets through."""

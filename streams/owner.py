@@ -275,7 +275,7 @@ class Owner:
             records=len(records),
             seconds=perf_counter() - began,
             fence=partition.fence,
-            lag=max(0, state.lag - len(records)) if state else 0,
+            lag=max(0, state.lag - (records[-1].offset - records[0].offset + 1)) if state else 0,
         )
 
     def lags(self, ends: dict[int, int]) -> None:

@@ -22,7 +22,7 @@ from producers.events import intake, wire
 from producers.events.rules import AHEAD_MS, MAX_BYTES
 from producers.events.units import us
 from streams.cells import DAYS_KEPT, Cells
-from streams.clients import Clients, ClientStore, InMemoryClientStore, Page
+from streams.clients import HOT_PAGES, Clients, ClientStore, InMemoryClientStore, Page
 from streams.errors import StateError
 from streams.fold.calls import CHANNEL as CALLS
 from streams.fold.calls import LONGEST
@@ -124,6 +124,11 @@ class Partition:
     def cells(self) -> int:
         """How many parts of cells are held."""
         return len(self._cells)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether as many pages of clients changed since the last cut as stay decoded after one."""
+        return len(self._clients.dirty) >= HOT_PAGES
 
     # -- folding
 

@@ -194,9 +194,13 @@ class WorkerSensors:
         """The assignment changed."""
         self._rebalances.inc()
 
+    def backlog(self) -> int:
+        """Events that wait to be folded."""
+        return sum(state.lag for state in self.partitions.values())
+
     def is_behind(self) -> bool:
-        """Whether so many events wait to be folded that nobody can be waiting for a single one."""
-        return sum(state.lag for state in self.partitions.values()) > _BACKLOG
+        """Whether so many events wait that nobody can be waiting for a single one."""
+        return self.backlog() > _BACKLOG
 
     def stalled(self, timeout: float) -> list[int]:
         """Partitions with something to do that made no progress for `timeout` seconds."""
