@@ -168,7 +168,7 @@ class Owned:
             self._on_failure(error)
 
     async def _wait_until_due(self) -> None:
-        if await self._is_due_within(self._interval) or not self._sensors.is_behind():
+        if await self._is_due_within(self._interval):
             return
         # Its end is flushed at once: whoever waits for a backlog waits for that.
         for _ in range(10 * (_BACKLOG_INTERVALS - 1)):

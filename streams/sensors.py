@@ -17,8 +17,6 @@ _LATENCY = (0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 1, 2, 5, 10, 30, 60, 300)
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 _MOST_SOURCES = 200
 _SIZES = (1, 3, 10, 30, 100, 300, 1000, 3000, 10_000)
-_BACKLOG = 20_000
-"""Events: at the most that a worker folds, 0.4 s of them."""
 
 
 @dataclass
@@ -197,10 +195,6 @@ class WorkerSensors:
     def backlog(self) -> int:
         """Events that wait to be folded."""
         return sum(state.lag for state in self.partitions.values())
-
-    def is_behind(self) -> bool:
-        """Whether so many events wait that nobody can be waiting for a single one."""
-        return self.backlog() > _BACKLOG
 
     def stalled(self, timeout: float) -> list[int]:
         """Partitions with something to do that made no progress for `timeout` seconds."""
