@@ -11,6 +11,7 @@ import psutil
 from producers.partitioner import partition_for
 from tests.bench import workload
 from tests.bench.engine import BenchError, busy
+from tests.bench.results import Value
 from tests.bench.stand import PARTITIONS, Stand
 from tests.support.workers import House, WorkerProcess
 
@@ -22,37 +23,40 @@ _DAY = 86_400
 
 
 def measure(stand: Stand) -> None:
-    """Throughput at ×10 clients, and at more managers; each measured after all clients are there."""
+    """Throughput at ×10 clients, at more managers, with one that half of all is about; after every client is there."""
     sizes = [(500, 10_000), (500, 100_000), (500, 1_000_000), (50, 50_000), (300, 50_000), (1_000, 50_000)]
     if stand.asked.is_quick:
         sizes = [(500, 1_000), (500, 10_000), (50, 1_000)]
-    count = stand.asked.events // 2
     for managers, clients in sizes:
-        settings = stand.empty()
-        with stand.house(settings) as place:
-            worker, process = _start(stand, place)
-            sent = workload.publish(settings, workload.deals(range(clients), 1, managers))
+        _fold(stand, f"{clients:,} clients, {managers} managers", managers, clients)
+    managers, clients = sizes[0]
+    for who, hot in (("client", {"hot_client": 0.5}), ("manager", {"hot_manager": 0.5})):
+        name = f"{clients:,} clients, {managers} managers, half of all events of one {who}"
+        _fold(stand, name, managers, clients, **hot)
+
+
+def _fold(stand: Stand, name: str, managers: int, clients: int, **hot: float) -> None:
+    count, settings = stand.asked.events // 2, stand.empty()
+    with stand.house(settings) as place:
+        worker, process = _start(stand, place)
+        sent = workload.publish(settings, workload.deals(range(clients), 1, managers))
+        stand.until_committed(place, sent, worker)
+        held = process.memory_info().rss / 1e6
+        repeats = []
+        for n in range(stand.asked.repeats):
+            # Each repeat goes on in time where the one before ended, as a client's events do.
+            pairs = workload.events(
+                count, managers=managers, clients=clients, days=10, full=True, seed=n + 1,
+                start=workload.START + n * workload.TEN_DAYS, prefix=f"{n}-", **hot,
+            )  # fmt: skip
+            before = busy(process)
+            sent += workload.publish(settings, pairs)
             stand.until_committed(place, sent, worker)
-            held = process.memory_info().rss / 1e6
-            repeats = []
-            for n in range(stand.asked.repeats):
-                # Each repeat goes on in time where the one before ended, as a client's events do.
-                pairs = workload.events(
-                    count, managers=managers, clients=clients, days=10, full=True, seed=n + 1,
-                    start=workload.START + n * workload.TEN_DAYS, prefix=f"{n}-",
-                )  # fmt: skip
-                before = busy(process)
-                sent += workload.publish(settings, pairs)
-                stand.until_committed(place, sent, worker)
-                repeats.append(count / (busy(process) - before))
-            size = f"{count:,} events of all types over 10 days, after every client had one deal"
-            stand.results.add(
-                GROWTH,
-                f"{clients:,} clients, {managers} managers",
-                {"events per CPU-second": repeats, "MB with all clients": held},
-                size,
-            )
-            stand.stop(worker)
+            repeats.append(count / (busy(process) - before))
+        size = f"{count:,} events of all types over 10 days, after every client had one deal"
+        figures: dict[str, Value] = {"events per CPU-second": list(repeats), "MB with all clients": held}
+        stand.results.add(GROWTH, name, figures, size)
+        stand.stop(worker)
 
 
 def memory(stand: Stand) -> None:

@@ -28,11 +28,14 @@ def events(
     seed: int = 1,
     start: datetime = START,
     prefix: str = "",
+    hot_client: float = 0.0,
+    hot_manager: float = 0.0,
 ) -> Iterator[Pair]:
     """Key and value of `count` events in the order of their times, as they would arrive.
 
     45 % calls, 25 % chat messages, 20 % deal snapshots (each deal is changed several times), 10 % payments. With
-    `full`, every tenth event is of one of the other types. `prefix` keeps the names of two streams apart.
+    `full`, every tenth event is of one of the other types. `prefix` keeps the names of two streams apart. `hot_client`,
+    `hot_manager`: the share of events that are of the first one, whatever the others have.
     """
     rng = random.Random(seed)
     encode = msgspec.json.encode
@@ -41,9 +44,10 @@ def events(
     for n in range(count):
         moment = start + n * step
         time = moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        number = int(clients * rng.random())
+        number = 0 if hot_client and rng.random() < hot_client else int(clients * rng.random())
         client = f"client-{number:07d}"
-        manager = f"manager-{(number * 7 + rng.randrange(3)) % managers:04d}"
+        whose = 0 if hot_manager and rng.random() < hot_manager else (number * 7 + rng.randrange(3)) % managers
+        manager = f"manager-{whose:04d}"
         who = {"client_id": client, "manager_id": manager, "team_id": f"team-{int(manager[-4:]) % 20:02d}"}
         kind = rng.choice(REST) if full and n % 10 == 9 else rng.choices(KINDS, WEIGHTS)[0]
         name, data, key = _event(kind, f"{prefix}{n}", moment, who, rng, waiting)
