@@ -66,7 +66,9 @@ class InMemoryClientStore:
 class Page:
     """The entities of a client, or a quarter of them. The root page is the `Client` that fold functions see."""
 
-    __slots__ = ("dirty", "entities", "first", "key", "name", "path", "pool", "ready", "root", "split", "waits")
+    __slots__ = (
+        "_listed", "dirty", "entities", "first", "key", "name", "path", "pool", "ready", "root", "split", "waits",
+    )  # fmt: skip
 
     def __init__(self, pool: "Clients", root: bytes, path: bytes, key: bytes, raw: bytes | None) -> None:
         self.pool = pool
@@ -80,6 +82,7 @@ class Page:
         self.first: tuple[int, str] | None = None
         self.ready: dict[str, Ready] = {}
         self.entities: dict[str, bytes] = {}
+        self._listed: dict[str, dict[str, bytes]] = {}
         if raw is not None:
             self.waits, self.split, self.first, self.ready, self.entities = _decode(raw)
 
@@ -93,12 +96,16 @@ class Page:
         page.entities[name] = entity
         if not page.dirty:
             page.touch()
+        if self._listed and name[0] in self._listed:
+            self._listed[name[0]][name] = entity
 
     def drop(self, name: str) -> None:
         """Forget an entity, if it is there."""
         page = self._leaf(name) if self.split else self
         if page.entities.pop(name, None) is not None:
             page.touch()
+            if self._listed and name[0] in self._listed:
+                del self._listed[name[0]][name]
 
     def touch(self) -> None:
         """Say that the page changed."""
@@ -107,13 +114,24 @@ class Page:
             self.pool.dirty.append(self)
 
     def named(self, letter: str) -> Iterator[tuple[str, bytes]]:
-        """All entities of a kind, as (id, entity)."""
-        for name, entity in self.entities.items():
+        """All entities of a kind, as (id, entity). A split client's are listed once: its pages may be thousands."""
+        entities = self.entities
+        if self.split:
+            if letter not in self._listed:
+                self._listed[letter] = dict(self.kept(letter))
+            entities = self._listed[letter]
+        for name, entity in entities.items():
             if name[0] == letter:
                 yield name[1:], entity
+
+    def kept(self, letter: str) -> Iterator[tuple[str, bytes]]:
+        """The same as (name, entity), page by page."""
+        for name, entity in self.entities.items():
+            if name[0] == letter:
+                yield name, entity
         if self.split:
             for digit in range(4):
-                yield from self.pool.below(self, digit).named(letter)
+                yield from self.pool.below(self, digit).kept(letter)
 
     def wait(self, name: str, wait: Waiting | None) -> None:
         """Say that an entity waits, or no longer does."""
