@@ -157,3 +157,4 @@ def test_finer_fractions_are_cut_on_the_fast_path(event: Json, fraction: int, di
         assert decoded.id == event["id"]
         assert decoded.time.microsecond == fraction // 10**6
     agree(value.replace(b'"time"', b'"\\u0074ime"'), reference=reference)
+    agree(value.replace(b"23:59:59.", b"23:59\\u003a59."), reference=reference)

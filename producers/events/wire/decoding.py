@@ -43,7 +43,7 @@ _references: msgspec.json.Decoder[ReferenceEvent] = msgspec.json.Decoder(Referen
 _encoder = msgspec.json.Encoder()
 
 # msgspec rounds fractions beyond microseconds, the contract cuts them (a moment stays on its day).
-_rounded = re.compile(rb":[0-9]{2}\.[0-9]{6}[5-9]").search
+_rounded = re.compile(rb"\.[0-9]{6}[5-9]").search
 _cut = re.compile(
     rb'("(?:time|(?:started|answered|created|closed|issued|due)_at)"[ \t\r\n]*:[ \t\r\n]*"[^"]{19}\.[0-9]{6})[0-9]+'
 ).sub
@@ -75,7 +75,7 @@ def fast(value: bytes | None, decoder: "msgspec.json.Decoder[E_]") -> E_ | None:
     # Most events are small and ASCII, and need no closer look.
     if not value or not ((len(value) <= SHALLOW_BYTES and value.isascii()) or readable(value)):
         return None
-    if _rounded(value):
+    if b"." in value and _rounded(value):
         value = _cut(rb"\1", value)
         if _rounded(value):
             return None
