@@ -11,19 +11,20 @@ die() {
 # The first Python >= 3.11 with venv that was built with optimizations, else the first; $PYTHON may name another.
 # Those built from source are often without, and a worker on them costs 15 % more of its core.
 find_python() {
-  local candidate suitable=()
+  local candidate found first=
   for candidate in ${PYTHON:+"$PYTHON"} python3 python3.13 python3.12 python3.11 python3.14 python /usr/bin/python3; do
     if "$candidate" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
-      suitable+=("$(command -v "$candidate")")
-      if [ "$candidate" = "${PYTHON:-}" ] || is_optimized "$candidate"; then
-        command -v "$candidate"
+      found="$(command -v "$candidate")"
+      if [ "$candidate" = "${PYTHON:-}" ] || is_optimized "$found"; then
+        printf '%s\n' "$found"
         return
       fi
+      first="${first:-$found}"
     fi
   done
-  [ ${#suitable[@]} -gt 0 ] ||
+  [ -n "$first" ] ||
     die "Python 3.11 or newer with venv is needed (Debian: apt-get install python3 python3-venv); PYTHON=/path/to/python names one."
-  printf '%s\n' "${suitable[0]}"
+  printf '%s\n' "$first"
 }
 
 # Distributions build with profile-guided optimization, whatever they say of it.

@@ -115,14 +115,13 @@ class Page:
 
     def named(self, letter: str) -> Iterator[tuple[str, bytes]]:
         """All entities of a kind, as (id, entity). A split client's are listed once: its pages may be thousands."""
-        entities = self.entities
-        if self.split:
-            if letter not in self._listed:
-                self._listed[letter] = dict(self.kept(letter))
-            entities = self._listed[letter]
-        for name, entity in entities.items():
-            if name[0] == letter:
-                yield name[1:], entity
+        found = self._listed.get(letter)
+        if found is None:
+            found = dict(self.kept(letter))
+            if self.split:
+                self._listed[letter] = found
+        for name, entity in found.items():
+            yield name[1:], entity
 
     def kept(self, letter: str) -> Iterator[tuple[str, bytes]]:
         """The same as (name, entity), page by page."""

@@ -21,7 +21,7 @@ from tests.faults import verdict
 from tests.faults.load import Load
 from tests.faults.mixture import Record, mixture
 from tests.faults.table import Row
-from tests.faults.workers import Progress, WorkerProgram
+from tests.faults.workers import Progress, WorkerProgram, fences
 
 PARTITIONS = 6
 RATE = 300
@@ -143,11 +143,7 @@ class Run:
 
     def fences(self) -> dict[int, int]:
         """Partition → offset of the last event that somebody folded."""
-        found: dict[int, int] = {}
-        for worker in self.workers:
-            for number, fence in worker.samples[-1][1].items() if worker.samples else ():
-                found[number] = max(fence, found.get(number, -1))
-        return found
+        return fences(self.workers)
 
     def moved(self, before: dict[int, int]) -> bool:
         """Whether every partition has got further."""

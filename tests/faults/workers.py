@@ -5,7 +5,7 @@ import re
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import httpx
@@ -125,3 +125,12 @@ class Progress:
             if after > begin and before < end and after - before >= _STANDS_STILL:
                 went_on = after - begin
         return went_on
+
+
+def fences(workers: Iterable[WorkerProgram]) -> dict[int, int]:
+    """Partition → offset of the last event that any of them folded, by what each said last."""
+    found: dict[int, int] = {}
+    for worker in workers:
+        for number, fence in worker.samples[-1][1].items() if worker.samples else ():
+            found[number] = max(fence, found.get(number, -1))
+    return found

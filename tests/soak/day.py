@@ -27,7 +27,7 @@ from deploy.stack.redis import RedisServer
 from producers.settings import KafkaSettings
 from producers.topics import ensure
 from tests.faults.verdict import ends
-from tests.faults.workers import WorkerProgram
+from tests.faults.workers import WorkerProgram, fences
 from tests.soak.memory import Memory
 
 ROOT = Path(__file__).parents[2]
@@ -154,7 +154,7 @@ class Day:
         now_at, memory = self._hour(texts), self.verdict.memory
         hour = min(self.hours - 1, int(now_at))
         memory.look(hour, self._processes(), time.time())
-        memory.hold(hour, "events folded", sum(fence + 1 for fence in self._fences().values()))
+        memory.hold(hour, "events folded", sum(fence + 1 for fence in fences(self.workers).values()))
         memory.hold(hour, "parts of cells", sum(float(found) for text in texts for found in _CELLS.findall(text)))
         time.sleep(_TICK)
         return now_at
@@ -178,14 +178,6 @@ class Day:
         )
         self.tell(f"hour {hour + 1:2}: {worker.worker_id} killed; MB: {', '.join(sizes)}")
 
-    def _fences(self) -> dict[int, int]:
-        """Partition → offset of the last event folded, by what workers said last."""
-        found: dict[int, int] = {}
-        for worker in self.workers:
-            for number, fence in worker.samples[-1][1].items() if worker.samples else ():
-                found[number] = max(fence, found.get(number, -1))
-        return found
-
     # -- at the end
 
     def _settle(self) -> None:
@@ -194,7 +186,7 @@ class Day:
         self.verdict.sent = sum(wanted.values())
 
         def behind() -> int:
-            found = self._fences()
+            found = fences(self.workers)
             return sum(end - 1 - found.get(number, -1) for number, end in wanted.items())
 
         self.tell(f"sent {self.verdict.sent:,}; {behind():,} of them not yet folded")

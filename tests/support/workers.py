@@ -179,9 +179,9 @@ def floor(count: int, seed: int = 1, managers: int = 12, days: int = 30) -> list
     return [event for _, event in islice(stream(plan), count)]
 
 
-async def until(condition: Any, seconds: float, what: str) -> None:
+async def until(condition: Any, seconds: float, what: str, pause: float = 0.2) -> None:
     """Wait until a condition holds."""
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
-        await asyncio.sleep(0.2)
+        await asyncio.sleep(pause)

@@ -11,6 +11,7 @@ from streams.errors import OwnershipLost, StateError, WorkerError
 from streams.local_store import InMemoryStore, RocksStore, set_aside
 from streams.own import VERSION, Own
 from streams.partition import PARTITION_KEY
+from tests.support.workers import until
 
 
 def meeting(offset, meeting_id=None, client="c-1", **changes):
@@ -107,7 +108,7 @@ async def test_a_backlog_is_flushed_seldom(unit):
 
     async def flushed_after():
         began = asyncio.get_running_loop().time()
-        await until(lambda: not owner.owned[0].is_dirty)
+        await until(lambda: not owner.owned[0].is_dirty, 2, "it is flushed", pause=0.01)
         return asyncio.get_running_loop().time() - began
 
     owner.owned[0].fold([meeting(0)])
@@ -123,13 +124,6 @@ async def test_a_backlog_is_flushed_seldom(unit):
     owner.owned[0].fold([meeting(offset) for offset in range(3, 103)])
     assert await flushed_after() < 0.2
     await owner.close([0])
-
-
-async def until(condition):
-    """At most two seconds."""
-    async with asyncio.timeout(2):
-        while not condition():  # noqa: ASYNC110 - nobody tells
-            await asyncio.sleep(0.01)
 
 
 async def test_a_former_owner_is_shut_out(unit):

@@ -8,6 +8,7 @@ from metrics.view import Keys, decode_any, decode_part, fenced, field, split
 from streams.errors import SinkError
 from streams.publish import Publisher
 from streams.sink import InMemorySink
+from tests.support.workers import until
 from tests.unit.streams.test_owner import meeting
 
 KEYS = Keys("unit")
@@ -130,19 +131,13 @@ async def test_a_backlog_is_shown_seldom_and_its_end_at_once(shown):
     owner, _, publisher = shown
     await owner.fold(0, [meeting(0)])
     running = asyncio.create_task(publisher.run())
-    await until(lambda: publisher._shown.get(owner.owned[0]) == 0 and not publisher._rebuilds)
+    one = owner.owned[0]
+    await until(lambda: publisher._shown.get(one) == 0 and not publisher._rebuilds, 1, "all is shown", pause=0.01)
     owner.sensors.partitions[0].lag = 30_000
     await asyncio.sleep(0.1)
-    owner.owned[0].fold([meeting(1)])
+    one.fold([meeting(1)])
     await asyncio.sleep(0.3)
-    assert publisher._shown[owner.owned[0]] == 0
+    assert publisher._shown[one] == 0
     owner.sensors.partitions[0].lag = 0
-    await until(lambda: publisher._shown[owner.owned[0]] == 1)
+    await until(lambda: publisher._shown[one] == 1, 1, "the rest is shown, sooner than the slowest pace", pause=0.01)
     running.cancel()
-
-
-async def until(condition):
-    """At most a second: the slowest pace is two."""
-    async with asyncio.timeout(1):
-        while not condition():  # noqa: ASYNC110 - nobody tells
-            await asyncio.sleep(0.01)
