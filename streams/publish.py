@@ -26,6 +26,7 @@ HEARTBEAT_SECONDS = 1.0
 _SHARE = 9.0
 """Times the cost of a round that passes until the next one: the view takes a tenth of the worker at most."""
 _SLOWEST_SECONDS = 2.0
+_BACKLOG_SECONDS = 5.0
 """The pace in a backlog, where nobody waits for a single event, and a part shown later is a part shown once."""
 _BACKLOG = 20_000
 """Events that wait to be folded: at the most that a worker folds, 0.4 s of them."""
@@ -80,7 +81,7 @@ class Publisher:
                 continue
             wait = min(max(self._interval, _SHARE * cost), _SLOWEST_SECONDS) - (monotonic() - began)
             await asyncio.sleep(max(wait, 0.0))
-            while self._is_behind() and monotonic() - began < _SLOWEST_SECONDS:  # noqa: ASYNC110 - nobody tells of lag
+            while self._is_behind() and monotonic() - began < _BACKLOG_SECONDS:  # noqa: ASYNC110 - nobody tells of lag
                 await asyncio.sleep(self._interval)
 
     def _is_behind(self) -> bool:

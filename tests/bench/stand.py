@@ -5,7 +5,7 @@ import os
 import signal
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -105,33 +105,55 @@ class Stand:
                 raise BenchError(f"only {done:,} of {count:,} committed after {seconds:.0f} s")
             time.sleep(POLL_SECONDS)
 
-    def fold(self, place: House, count: int, *, cores: tuple[int, ...] | None = None, **settings: str) -> Run:
-        """Fold a backlog with workers, one a core: from the first batch to everything committed."""
-        workers = [place.worker(f"worker-{core}", **settings) for core in cores or (self.asked.core,)]
+    def fold(self, place: House, count: int, *cores: Sequence[int]) -> Run:
+        """Fold a backlog with one worker for each of `cores`: from when all of them fold to everything committed."""
+        cores = cores or ((self.asked.core,),)
+        workers = [place.worker(f"worker-{number}") for number, _ in enumerate(cores)]
         processes = []
-        for worker, core in zip(workers, cores or (self.asked.core,), strict=True):
+        for worker, mine in zip(workers, cores, strict=True):
             assert worker.process is not None
             processes.append(psutil.Process(worker.process.pid))
-            processes[-1].cpu_affinity([core])
+            processes[-1].cpu_affinity(list(mine))
         deadline = time.monotonic() + 90
-        while not any(worker.total("sales_worker_batches_total") for worker in workers):
+        while not self._are_folding(workers):
             if time.monotonic() > deadline or any(not one.is_running() for one in processes):
                 raise BenchError(f"no record within 90 s: {workers[0].log[-2000:]}")
             time.sleep(0.02)
         began, started, shown = time.perf_counter(), sum(map(busy, processes)), _views(workers)
+        around = _all_else(processes)
+        # One worker has only just begun: what it folded by now is within the noise.
+        done = sum(map(_folded, workers)) if len(workers) > 1 else 0
         self.until_committed(place, count, *workers)
         return {
-            "events": count,
+            "events": count - done,
             "cpu": sum(map(busy, processes)) - started,
             "wall": time.perf_counter() - began,
+            "around": _all_else(processes) - around,
             "rss_mb": sum(one.memory_info().rss for one in processes) / 1e6,
             "views": _views(workers) - shown,
         }
+
+    def _are_folding(self, workers: list[WorkerProcess]) -> bool:
+        """Whether each has its share of the partitions, and folds."""
+        owned = [worker.owned() for worker in workers]
+        shared = sum(map(len, owned)) == PARTITIONS and len(set(map(len, owned))) == 1
+        return shared and all(worker.total("sales_worker_batches_total") for worker in workers)
 
     def stop(self, worker: WorkerProcess) -> None:
         """End a worker cleanly."""
         worker.signal(signal.SIGTERM)
         worker.wait(30)
+
+
+def _all_else(workers: list[psutil.Process]) -> float:
+    """CPU seconds so far of this program and the servers that it started."""
+    me = psutil.Process()
+    return busy(me) + sum(map(busy, set(me.children(recursive=True)) - set(workers)))
+
+
+def _folded(worker: WorkerProcess) -> float:
+    """Events behind the fences of the partitions that it owns."""
+    return worker.total("sales_worker_partition_fence_offset") + len(worker.owned())
 
 
 def _views(workers: list[WorkerProcess]) -> float:

@@ -127,7 +127,7 @@ async def test_what_a_killed_owner_showed_is_taken_back(unit):
 
 
 async def test_a_backlog_is_shown_seldom_and_its_end_at_once(shown):
-    """While many events wait nothing is written but every two seconds; when they are folded the view follows."""
+    """While many events wait nothing is written but every five seconds; when they are folded the view follows."""
     owner, _, publisher = shown
     await owner.fold(0, [meeting(0)])
     running = asyncio.create_task(publisher.run())
