@@ -115,13 +115,14 @@ class Page:
 
     def named(self, letter: str) -> Iterator[tuple[str, bytes]]:
         """All entities of a kind, as (id, entity). A split client's are listed once: its pages may be thousands."""
-        found = self._listed.get(letter)
-        if found is None:
-            found = dict(self.kept(letter))
-            if self.split:
-                self._listed[letter] = found
-        for name, entity in found.items():
-            yield name[1:], entity
+        found: Iterable[tuple[str, bytes]] = self.entities.items()
+        if self.split:
+            if letter not in self._listed:
+                self._listed[letter] = dict(self.kept(letter))
+            found = self._listed[letter].items()
+        for name, entity in found:
+            if name[0] == letter:
+                yield name[1:], entity
 
     def kept(self, letter: str) -> Iterator[tuple[str, bytes]]:
         """The same as (name, entity), page by page."""

@@ -11,6 +11,9 @@ from streams.fold.state import DUPLICATE, FOLDED, STALE, Deal, Outcome, Ready, d
 DEAL = "d"
 PROBABILITY = 10**12
 
+_WON = b"\xa3won"
+"""What a won deal has in it as encoded, whatever else has."""
+
 decode_deal = decoder(Deal)
 
 
@@ -109,7 +112,7 @@ def _settle_first(client: Client, deal_id: str, old: Deal | None, new: Deal) -> 
     mine = (new.closed or 0, deal_id) if new.status == "won" else None
     first = client.first
     if old is not None and old.status == "won" and first == (old.closed, deal_id) and (mine is None or mine > first):
-        wins = ((decode_deal(raw), other) for other, raw in client.named(DEAL))
+        wins = ((decode_deal(raw), other) for other, raw in client.named(DEAL) if _WON in raw)
         client.first = min(((deal.closed or 0, other) for deal, other in wins if deal.status == "won"), default=None)
     elif mine is not None and (first is None or mine < first):
         client.first = mine
