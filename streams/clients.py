@@ -4,8 +4,8 @@ A client is one page, however long known, until the page is too large for a chan
 into pages below it, four at a time, by the hash of their names. So one busy client never makes one huge record.
 """
 
-from collections.abc import Callable, Iterable, Iterator
-from typing import Protocol
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, Protocol
 
 import msgspec
 from xxhash import xxh3_64_intdigest
@@ -25,6 +25,10 @@ _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(_State).decode
 _NOBODY_WAITS = 0x80
 """The second byte of a page in which nobody waits: an empty map."""
+
+
+_NOTHING: dict[Any, Any] = {}
+"""What a page has that nobody waits in: one for all, replaced and never written, as pages are many."""
 
 
 class ClientStore(Protocol):
@@ -77,14 +81,18 @@ class Page:
         self.key = key
         self.name = root[1:].decode()
         self.dirty = False
-        self.waits: dict[str, Waiting] = {}
+        self.waits: dict[str, Waiting] = _NOTHING
         self.split = False
         self.first: tuple[int, str] | None = None
-        self.ready: dict[str, Ready] = {}
-        self.entities: dict[str, bytes] = {}
-        self._listed: dict[str, dict[str, bytes]] = {}
-        if raw is not None:
-            self.waits, self.split, self.first, self.ready, self.entities = _decode(raw)
+        self.ready: Mapping[str, Ready] = _NOTHING
+        self._listed: dict[str, dict[str, bytes]] = _NOTHING
+        self.entities: dict[str, bytes]
+        if raw is None:
+            self.entities = {}
+        else:
+            waits, self.split, self.first, ready, self.entities = _decode(raw)
+            self.waits = waits or _NOTHING
+            self.ready = ready or _NOTHING
 
     def get(self, name: str) -> bytes | None:
         """An entity as encoded."""
@@ -118,7 +126,7 @@ class Page:
         found: Iterable[tuple[str, bytes]] = self.entities.items()
         if self.split:
             if letter not in self._listed:
-                self._listed[letter] = dict(self.kept(letter))
+                self._listed = {**self._listed, letter: dict(self.kept(letter))}
             found = self._listed[letter].items()
         for name, entity in found:
             if name[0] == letter:
@@ -139,10 +147,23 @@ class Page:
         if wait is None:
             if page.waits.pop(name, None) is None:
                 return
+            page.waits = page.waits or _NOTHING
         else:
-            page.waits[name] = wait
+            page.keep_waiting(name, wait)
         self.pool.wait(self.root, name, wait)
         page.touch()
+
+    def keep_waiting(self, name: str, wait: Waiting) -> None:
+        """Note that an entity of this very page waits."""
+        if not self.waits:
+            self.waits = {}
+        self.waits[name] = wait
+
+    def credit(self, owner: str, ready: Ready | None) -> None:
+        """Say which deal the client's readiness is credited by to an owner; None: it is not."""
+        rest = {other: held for other, held in self.ready.items() if other != owner}
+        self.ready = (rest if ready is None else {**rest, owner: ready}) or _NOTHING
+        self.touch()
 
     def _leaf(self, name: str) -> "Page":
         hashed = _hash(name)
@@ -166,10 +187,10 @@ class Page:
             page = self.pool.below(self, _hash(name) >> depth & 3)
             page.entities[name] = entity
             if name in self.waits:
-                page.waits[name] = self.waits[name]
+                page.keep_waiting(name, self.waits[name])
             page.touch()
         self.entities = {}
-        self.waits = {}
+        self.waits = _NOTHING
 
 
 class Clients:

@@ -1,6 +1,6 @@
 """What a fold function is given besides its event: the client's state, the rules, the time, and where sums go."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Protocol, TypeVar
 
 from metrics.view import Waiting
@@ -14,7 +14,7 @@ class Client(Protocol):
 
     first: tuple[int, str] | None
     """The earliest won deal: (closing time, deal id)."""
-    ready: dict[str, Ready]
+    ready: Mapping[str, Ready]
     """Owner → the deal that the client's readiness is credited by."""
 
     def get(self, name: str) -> bytes | None:
@@ -27,7 +27,10 @@ class Client(Protocol):
         """Forget an entity, if it is there."""
 
     def touch(self) -> None:
-        """Say that `first` or `ready` changed."""
+        """Say that `first` changed."""
+
+    def credit(self, owner: str, ready: Ready | None) -> None:
+        """Say which deal the client's readiness is credited by to an owner; None: it is not."""
 
     def named(self, letter: str) -> Iterator[tuple[str, bytes]]:
         """All entities of a kind, as (id, entity)."""

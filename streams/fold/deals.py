@@ -170,8 +170,4 @@ def _credit(client: Client, manager: str, best: Ready | None, out: Context) -> N
         out.add(OPEN, manager, held.team, (measures.ready,), -1)
     if best is not None and (held is None or best.team != held.team):
         out.add(OPEN, manager, best.team, (measures.ready,), 1)
-    if best is not None:
-        client.ready[manager] = best
-    else:
-        client.ready.pop(manager, None)
-    client.touch()
+    client.credit(manager, best)

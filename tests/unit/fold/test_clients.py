@@ -4,7 +4,9 @@ import random
 
 import pytest
 
+from metrics.view import Waiting
 from streams.clients import Clients, InMemoryClientStore
+from streams.fold.state import Ready
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -28,3 +30,32 @@ def test_entities_of_a_kind_are_those_put_and_not_dropped(seed):
             wanted = {name[1:]: entity for name, entity in plain.items() if name[0] == "d"}
             assert dict(client.named("d")) == wanted, step
     assert clients.find(b"cc-1").split
+
+
+def test_what_a_page_has_not_is_shared_and_stays_empty():
+    """Whoever waits, is ready or is listed in one client is in no other, whatever came and went."""
+    rng = random.Random(7)
+    clients = Clients(InMemoryClientStore(), hot=2)
+    waits, ready = {}, {}
+    for _ in range(2_000):
+        key = b"cc-%d" % rng.randrange(5)
+        client, name, owner = clients.find(key) or clients.create(key), f"h{rng.randrange(60)}", f"m-{rng.randrange(3)}"
+        client.put(name, bytes(90))
+        wait = Waiting("chat", owner, "", rng.randrange(100)) if rng.random() < 0.5 else None
+        client.wait(name, wait)
+        deal = Ready("", 1, "e", f"d-{rng.randrange(9)}", "") if rng.random() < 0.5 else None
+        client.credit(owner, deal)
+        for held, where, now in ((waits, (key, name), wait), (ready, (key, owner), deal)):
+            held.pop(where, None)
+            if now is not None:
+                held[where] = now
+        if rng.random() < 0.05:
+            clients.cut()
+        assert dict(client.ready) == {whose: one for (of, whose), one in ready.items() if of == key}
+    assert clients.waiting == waits
+    assert clients.find(b"cc-0").split
+    assert dict(clients.create(b"cnew").named("h")) == {}
+    restored = Clients(clients.store)
+    clients.cut()
+    restored.restore(clients.store.pages.items(), stored=True)
+    assert restored.waiting == waits
