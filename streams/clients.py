@@ -4,7 +4,7 @@ A client is one page, however long known, until the page is too large for a chan
 into pages below it, four at a time, by the hash of their names. So one busy client never makes one huge record.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Protocol
 
 import msgspec
@@ -25,10 +25,8 @@ _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(_State).decode
 _NOBODY_WAITS = 0x80
 """The second byte of a page in which nobody waits: an empty map."""
-
-
 _NOTHING: dict[Any, Any] = {}
-"""What a page has that nobody waits in: one for all, replaced and never written, as pages are many."""
+"""Who waits, is ready or is listed in most pages: one dict for all of them, replaced and never written."""
 
 
 class ClientStore(Protocol):
@@ -84,7 +82,7 @@ class Page:
         self.waits: dict[str, Waiting] = _NOTHING
         self.split = False
         self.first: tuple[int, str] | None = None
-        self.ready: Mapping[str, Ready] = _NOTHING
+        self.ready: dict[str, Ready] = _NOTHING
         self._listed: dict[str, dict[str, bytes]] = _NOTHING
         self.entities: dict[str, bytes]
         if raw is None:
@@ -155,14 +153,17 @@ class Page:
 
     def keep_waiting(self, name: str, wait: Waiting) -> None:
         """Note that an entity of this very page waits."""
-        if not self.waits:
-            self.waits = {}
+        self.waits = self.waits or {}
         self.waits[name] = wait
 
     def credit(self, owner: str, ready: Ready | None) -> None:
         """Say which deal the client's readiness is credited by to an owner; None: it is not."""
-        rest = {other: held for other, held in self.ready.items() if other != owner}
-        self.ready = (rest if ready is None else {**rest, owner: ready}) or _NOTHING
+        if ready is None:
+            self.ready.pop(owner, None)
+            self.ready = self.ready or _NOTHING
+        else:
+            self.ready = self.ready or {}
+            self.ready[owner] = ready
         self.touch()
 
     def _leaf(self, name: str) -> "Page":

@@ -14,8 +14,10 @@ class Client(Protocol):
 
     first: tuple[int, str] | None
     """The earliest won deal: (closing time, deal id)."""
-    ready: Mapping[str, Ready]
-    """Owner → the deal that the client's readiness is credited by."""
+
+    @property
+    def ready(self) -> Mapping[str, Ready]:
+        """Owner → the deal that the client's readiness is credited by."""
 
     def get(self, name: str) -> bytes | None:
         """An entity as encoded."""
