@@ -39,6 +39,7 @@ def main() -> None:
     ask.add_argument("--core", type=int, default=0)
     ask.add_argument("--quick", action="store_true", help="small counts, one repeat: does it all work?")
     ask.add_argument("--flat", type=float, default=0, help="minutes of steady load over which memory is watched")
+    ask.add_argument("--store", choices=("memory", "rocksdb"), default="memory", help="where clients lie for --flat")
     ask.add_argument("--results", type=Path, help="file to append to, one JSON line a row")
     given = ask.parse_args()
     wanted = given.only.split(",")
@@ -52,6 +53,7 @@ def main() -> None:
         peers=peers,
         is_quick=given.quick,
         flat_minutes=given.flat,
+        store=given.store,
         days=given.days,
     )
     results = Results(given.results)

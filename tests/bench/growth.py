@@ -96,7 +96,7 @@ def flat(stand: Stand) -> None:
         return
     rate, settings = 2_000, stand.empty()
     with stand.house(settings) as place:
-        worker, process = _start(stand, place)
+        worker, process = _start(stand, place, SALES_STORE=stand.asked.store)
         pairs = workload.events(10**9, managers=300, clients=50_000, days=10**9 / rate / _DAY, full=True)
         began, sent, seen = time.monotonic(), 0, []
         while (passed := time.monotonic() - began) < stand.asked.flat_minutes * 60:
@@ -108,7 +108,8 @@ def flat(stand: Stand) -> None:
         third = max(1, len(seen) // 3)
         figures = {f"MB, {name} third": seen[n * third : (n + 1) * third] for n, name in enumerate(("first", "second"))}
         figures["MB, last third"] = seen[2 * third :]
-        stand.results.add(MEMORY, f"{sent / passed:,.0f} events/s for {passed / 60:.0f} min", {**figures})
+        name = f"{sent / passed:,.0f} events/s for {passed / 60:.0f} min, store: {stand.asked.store}"
+        stand.results.add(MEMORY, name, {**figures})
         stand.stop(worker)
 
 
@@ -155,9 +156,9 @@ def _restored(worker: WorkerProcess, process: psutil.Process) -> dict[str, float
     return {"records": worker.total("sales_worker_restore_records_total"), "wall": wall, "cpu": cpu}
 
 
-def _start(stand: Stand, place: House, name: str = "worker") -> tuple[WorkerProcess, psutil.Process]:
+def _start(stand: Stand, place: House, name: str = "worker", **settings: str) -> tuple[WorkerProcess, psutil.Process]:
     """A worker on the measured core."""
-    worker = place.worker(name)
+    worker = place.worker(name, **settings)
     assert worker.process is not None
     process = psutil.Process(worker.process.pid)
     process.cpu_affinity([stand.asked.core])

@@ -34,6 +34,7 @@ class Asked:
     peers: tuple[str, ...] = ()
     is_quick: bool = False
     flat_minutes: float = 0.0
+    store: str = "memory"
     days: float = 0.125
 
 
