@@ -154,6 +154,7 @@ class Owned:
                 cut_seconds=cut_seconds,
                 written=len(cut.cells) + len(cut.clients),
                 time_us=cut.time,
+                cells=self.partition.cells,
             )
 
     async def _run(self) -> None:

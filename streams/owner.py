@@ -114,7 +114,7 @@ class Owner:
         seconds = monotonic() - began
         self.sensors.restored(source, seconds)
         self.sensors.restoring(state.restored)
-        state.fence, state.time_us, state.ready = partition.fence, partition.time, True
+        state.fence, state.time_us, state.cells, state.ready = partition.fence, partition.time, partition.cells, True
         state.lag = max(0, bounds.end - position)
         owned = Owned(
             partition,
@@ -267,8 +267,6 @@ class Owner:
         partition = owned.partition
         counts, partition.counts = partition.counts, Counts()
         state = self.sensors.partitions.get(number)
-        if state is not None:
-            state.cells = partition.cells
         self.sensors.folded(
             number,
             counts,

@@ -148,13 +148,15 @@ class WorkerSensors:
         """A record of the reference topic was refused."""
         self._letters.labels(reason).inc()
 
-    def flushed(self, number: int, *, seconds: float, cut_seconds: float, written: int, time_us: int) -> None:
+    def flushed(
+        self, number: int, *, seconds: float, cut_seconds: float, written: int, time_us: int, cells: int
+    ) -> None:
         """What was folded is durable."""
         self._flush.observe(seconds)
         self._cut.inc(cut_seconds)
         self._written.inc(written)
         if (state := self.partitions.get(number)) is not None:
-            state.committed_at, state.time_us = time(), time_us
+            state.committed_at, state.time_us, state.cells = time(), time_us, cells
             state.progressed_at = monotonic()
 
     def idle(self, number: int) -> None:
