@@ -1,6 +1,9 @@
 """State on disk is whole: what was read from the changelog lies there too, not only what was folded since."""
 
-from streams.local_store import RocksStore
+import pytest
+
+from streams.errors import StateError
+from streams.local_store import InMemoryStore, RocksStore
 from streams.sink import InMemorySink
 from tests.unit.streams.test_publish import publisher_of
 from tests.unit.streams.test_publish_leftovers import held, meetings
@@ -53,3 +56,31 @@ async def test_taken_back_by_another_owner(unit, tmp_path):
         assert meetings(sink, "m-2") == 1
         assert meetings(sink, "m-3") == offset - 1
         await again.close([0])
+
+
+def test_rocks_refuses_what_it_cannot_read(tmp_path):
+    """A folder that is no database is refused as StateError, not as a bare exception."""
+    (tmp_path / "s").mkdir()
+    (tmp_path / "s" / "CURRENT").write_text("nonsense")
+    with pytest.raises(StateError):
+        RocksStore(tmp_path / "s")
+
+
+@pytest.mark.parametrize("make", [lambda _: InMemoryStore(), RocksStore])
+def test_client_store_contract(make, tmp_path):
+    """What was put is seen at once; None removes; keys are those of committed pages at least."""
+    store = make(tmp_path / "db")
+    store.put_many([(b"a", b"1"), (b"b", b"2")])
+    assert (store.get(b"a"), store.get(b"c")) == (b"1", None)
+    store.commit([(b"cell", b"x")], [(b"p", b"own")], {"t": 3})
+    store.put_many([(b"a", None), (b"b", b"3")])
+    assert (store.get(b"a"), store.get(b"b")) == (None, b"3")
+    store.commit([(b"cell", None)], [(b"p", b"own2")], {"t": 5})
+    assert store.get(b"b") == b"3"
+    assert b"b" in set(store.keys())
+    if store.is_persistent:
+        store.close()
+        saved = make(tmp_path / "db").saved()
+        assert dict(saved.positions) == {"t": 5}
+        assert list(saved.cells()) == []
+        assert dict(saved.clients()) == {b"b": b"3", b"p": b"own2"}

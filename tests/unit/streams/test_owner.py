@@ -7,8 +7,8 @@ import msgspec
 import pytest
 
 from streams import flush
-from streams.errors import OwnershipLost, StateError, WorkerError
-from streams.local_store import InMemoryStore, RocksStore, set_aside
+from streams.errors import OwnershipLost, WorkerError
+from streams.local_store import RocksStore, set_aside
 from streams.own import VERSION, Own
 from streams.partition import PARTITION_KEY
 from tests.support.workers import until
@@ -53,6 +53,7 @@ async def test_state_outlives_the_owner(unit):
     second = unit.owner()
     assert await second.open([0]) == {0: 2}
     assert held(second) == before
+    assert second.sensors.partitions[0].cells == second.owned[0].partition.cells > 0
 
 
 async def test_unflushed_is_folded_again(unit):
@@ -97,6 +98,7 @@ async def test_flush_by_timer(unit):
     await asyncio.sleep(0.2)
     assert unit.broker.offsets == {0: 1}
     assert not owner.owned[0].is_dirty
+    assert owner.sensors.partitions[0].cells == owner.owned[0].partition.cells > 0
 
 
 async def test_a_backlog_is_flushed_seldom(unit):
@@ -323,31 +325,3 @@ async def test_on_disk(unit, tmp_path):
     assert await third.open([0]) == {0: 2}
     assert held(third) == before
     await third.close([0])
-
-
-def test_rocks_refuses_what_it_cannot_read(tmp_path):
-    """A folder that is no database is refused as StateError, not as a bare exception."""
-    (tmp_path / "s").mkdir()
-    (tmp_path / "s" / "CURRENT").write_text("nonsense")
-    with pytest.raises(StateError):
-        RocksStore(tmp_path / "s")
-
-
-@pytest.mark.parametrize("make", [lambda _: InMemoryStore(), RocksStore])
-def test_client_store_contract(make, tmp_path):
-    """What was put is seen at once; None removes; keys are those of committed pages at least."""
-    store = make(tmp_path / "db")
-    store.put_many([(b"a", b"1"), (b"b", b"2")])
-    assert (store.get(b"a"), store.get(b"c")) == (b"1", None)
-    store.commit([(b"cell", b"x")], [(b"p", b"own")], {"t": 3})
-    store.put_many([(b"a", None), (b"b", b"3")])
-    assert (store.get(b"a"), store.get(b"b")) == (None, b"3")
-    store.commit([(b"cell", None)], [(b"p", b"own2")], {"t": 5})
-    assert store.get(b"b") == b"3"
-    assert b"b" in set(store.keys())
-    if store.is_persistent:
-        store.close()
-        saved = make(tmp_path / "db").saved()
-        assert dict(saved.positions) == {"t": 5}
-        assert list(saved.cells()) == []
-        assert dict(saved.clients()) == {b"b": b"3", b"p": b"own2"}
