@@ -121,14 +121,10 @@ class Page:
 
     def named(self, letter: str) -> Iterator[tuple[str, bytes]]:
         """All entities of a kind, as (id, entity). A split client's are listed once: its pages may be thousands."""
-        found: Iterable[tuple[str, bytes]] = self.entities.items()
-        if self.split:
-            if letter not in self._listed:
-                self._listed = {**self._listed, letter: dict(self.kept(letter))}
-            found = self._listed[letter].items()
-        for name, entity in found:
-            if name[0] == letter:
-                yield name[1:], entity
+        if self.split and letter not in self._listed:
+            self._listed = {**self._listed, letter: dict(self.kept(letter))}
+        for name, entity in self._listed[letter].items() if self.split else self.kept(letter):
+            yield name[1:], entity
 
     def kept(self, letter: str) -> Iterator[tuple[str, bytes]]:
         """The same as (name, entity), page by page."""

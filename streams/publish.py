@@ -26,6 +26,7 @@ HEARTBEAT_SECONDS = 1.0
 _SHARE = 9.0
 """Times the cost of a round that passes until the next one: the view takes a tenth of the worker at most."""
 _SLOWEST_SECONDS = 2.0
+"""The pace at least, whatever a round costs."""
 _BACKLOG_SECONDS = 5.0
 """The pace in a backlog, where nobody waits for a single event, and a part shown later is a part shown once."""
 _BACKLOG = 20_000

@@ -11,7 +11,7 @@ import time
 
 from tests.bench.engine import Run
 from tests.bench.results import Value
-from tests.bench.stand import PARTITIONS, Stand, all_cores
+from tests.bench.stand import Stand, all_cores, is_shared
 from tests.support.workers import WorkerProcess
 
 PART = "Two workers on two cores"
@@ -64,8 +64,7 @@ def _owners(began: float, *workers: WorkerProcess) -> float:
     """Seconds until every partition is folded by these workers, each of them by one."""
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
-        owned = [worker.owned() for worker in workers]
-        if all(owned) and sum(map(len, owned)) == PARTITIONS:
+        if is_shared(workers):
             return time.perf_counter() - began
         time.sleep(0.05)
     return float("inf")

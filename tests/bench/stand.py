@@ -116,7 +116,7 @@ class Stand:
             processes.append(psutil.Process(worker.process.pid))
             processes[-1].cpu_affinity(list(mine))
         deadline = time.monotonic() + 90
-        while not self._are_folding(workers):
+        while not (is_shared(workers) and all(worker.total("sales_worker_batches_total") for worker in workers)):
             if time.monotonic() > deadline or any(not one.is_running() for one in processes):
                 raise BenchError(f"no record within 90 s: {workers[0].log[-2000:]}")
             time.sleep(0.02)
@@ -134,16 +134,16 @@ class Stand:
             "views": _views(workers) - shown,
         }
 
-    def _are_folding(self, workers: list[WorkerProcess]) -> bool:
-        """Whether each has its share of the partitions, and folds."""
-        owned = [worker.owned() for worker in workers]
-        shared = sum(map(len, owned)) == PARTITIONS and len(set(map(len, owned))) == 1
-        return shared and all(worker.total("sales_worker_batches_total") for worker in workers)
-
     def stop(self, worker: WorkerProcess) -> None:
         """End a worker cleanly."""
         worker.signal(signal.SIGTERM)
         worker.wait(30)
+
+
+def is_shared(workers: Sequence[WorkerProcess]) -> bool:
+    """Whether every partition is folded by one of these workers, and each of them has as many as the others."""
+    owned = [worker.owned() for worker in workers]
+    return sum(map(len, owned)) == PARTITIONS and len(set(map(len, owned))) == 1
 
 
 def _all_else(workers: list[psutil.Process]) -> float:

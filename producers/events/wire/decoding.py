@@ -75,7 +75,7 @@ def fast(value: bytes | None, decoder: "msgspec.json.Decoder[E_]") -> E_ | None:
     # Most events are small and ASCII, and need no closer look.
     if not value or not ((len(value) <= SHALLOW_BYTES and value.isascii()) or readable(value)):
         return None
-    if b"." in value and _rounded(value):
+    if _rounded(value):
         value = _cut(rb"\1", value)
         if _rounded(value):
             return None
