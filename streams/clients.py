@@ -16,7 +16,9 @@ from streams.fold.state import Ready
 LARGEST = 4096
 """Bytes of a page above which it is split."""
 HOT_PAGES = 16_384
-"""Pages that stay decoded after a cut."""
+"""Pages that stay decoded after a cut, at most."""
+HOT_BYTES = 8 << 20
+"""Encoded bytes of the pages that stay decoded after a cut, at most; decoded they take about five times as many."""
 
 _State = tuple[dict[str, Waiting], bool, tuple[int, str] | None, dict[str, Ready], dict[str, bytes]]
 """Who waits in it; whether entities are in pages below; first win; readiness; entities."""
@@ -69,7 +71,8 @@ class Page:
     """The entities of a client, or a quarter of them. The root page is the `Client` that fold functions see."""
 
     __slots__ = (
-        "_listed", "dirty", "entities", "first", "key", "name", "path", "pool", "ready", "root", "split", "waits",
+        "_listed", "dirty", "entities", "first", "key", "name", "path", "pool", "ready", "root", "size", "split",
+        "waits",
     )  # fmt: skip
 
     def __init__(self, pool: "Clients", root: bytes, path: bytes, key: bytes, raw: bytes | None) -> None:
@@ -78,6 +81,7 @@ class Page:
         self.path = path
         self.key = key
         self.name = root[1:].decode()
+        self.size = 0 if raw is None else len(raw)
         self.dirty = False
         self.waits: dict[str, Waiting] = _NOTHING
         self.split = False
@@ -197,7 +201,7 @@ class Clients:
     waits_changed: whether that is new; who reads it sets it back.
     """
 
-    def __init__(self, store: ClientStore, hot: int = HOT_PAGES) -> None:
+    def __init__(self, store: ClientStore, hot: int = HOT_PAGES, hot_bytes: int = HOT_BYTES) -> None:
         self.store = store
         self.pages: dict[bytes, Page] = {}
         self.dirty: list[Page] = []
@@ -205,6 +209,8 @@ class Clients:
         self.waits_changed = False
         self._restored_waiting: dict[bytes, bytes] = {}
         self._hot = hot
+        self._hot_bytes = hot_bytes
+        self._bytes = 0
 
     def find(self, key: bytes) -> Page | None:
         """The root page of a known client. `key`: a letter for the name space, then the record's key."""
@@ -213,13 +219,12 @@ class Clients:
             raw = self.store.get(key)
             if raw is None:
                 return None
-            page = self.pages[key] = Page(self, key, b"", key, raw)
+            page = self._keep(Page(self, key, b"", key, raw))
         return page
 
     def create(self, key: bytes) -> Page:
         """A new client."""
-        page = self.pages[key] = Page(self, key, b"", key, None)
-        return page
+        return self._keep(Page(self, key, b"", key, None))
 
     def below(self, page: Page, digit: int) -> Page:
         """One of the four pages below a split one."""
@@ -227,8 +232,13 @@ class Clients:
         key = b"s%c%b%b" % (len(path), path, page.root)
         found = self.pages.get(key)
         if found is None:
-            found = self.pages[key] = Page(self, page.root, path, key, self.store.get(key))
+            found = self._keep(Page(self, page.root, path, key, self.store.get(key)))
         return found
+
+    def _keep(self, page: Page) -> Page:
+        self.pages[page.key] = page
+        self._bytes += page.size
+        return page
 
     def wait(self, root: bytes, name: str, wait: Waiting | None) -> None:
         """Keep the list of who waits."""
@@ -248,14 +258,31 @@ class Clients:
                 page.halve()
                 raw = page.encode()
             page.dirty = False
+            size = 0 if raw is None else len(raw)
+            self._bytes += size - page.size
+            page.size = size
             result.append((page.key, raw))
             pages.pop(page.key, None)
             pages[page.key] = page
+            if page.path and page.root in pages:  # a split client is found, and its deals are listed, through its root
+                pages[page.root] = pages.pop(page.root)
         self.dirty = []
         self.store.put_many(result)
-        for key in [key for key, _ in zip(pages, range(len(pages) - self._hot), strict=False)]:
-            del pages[key]
+        self._cool()
         return result
+
+    def _cool(self) -> None:
+        """Let go of the coldest pages, until what stays decoded is few enough and small enough."""
+        pages, size = self.pages, self._bytes
+        cold: list[bytes] = []
+        for page in pages.values():
+            if len(pages) - len(cold) <= self._hot and size <= self._hot_bytes:
+                break
+            size -= page.size
+            cold.append(page.key)
+        for key in cold:
+            del pages[key]
+        self._bytes = size
 
     def sweep(self, key: bytes, keep: Callable[[Page, str, bytes], bytes | None]) -> None:
         """Replace each entity of a page by what `keep(client, name, entity)` says is still to be remembered."""

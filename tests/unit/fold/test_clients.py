@@ -59,3 +59,37 @@ def test_what_a_page_has_not_is_shared_and_stays_empty():
     clients.cut()
     restored.restore(clients.store.pages.items(), stored=True)
     assert restored.waiting == waits
+
+
+def test_what_stays_decoded_is_bounded_in_bytes_and_coldest_first():
+    """However large pages grow, and however they are loaded, shrink or split."""
+    rng = random.Random(3)
+    clients = Clients(InMemoryClientStore(), hot_bytes=20_000)
+    for _ in range(300):
+        keys = [b"cc-%d" % rng.randrange(40) for _ in range(rng.randrange(1, 5))]
+        for key in keys:
+            client = clients.find(key) or clients.create(key)
+            for _ in range(rng.randrange(9)):
+                client.put(f"d{rng.randrange(100)}", rng.randbytes(rng.randrange(1, 200)))
+                if rng.random() < 0.4:
+                    client.drop(f"d{rng.randrange(100)}")
+        changed = [key for key, _ in clients.cut()]
+        assert sum(len(clients.store.get(key) or b"") for key in clients.pages) <= 20_000
+        assert not changed or changed[-1] in clients.pages
+    assert len(clients.pages) < len(clients.store.pages) / 2
+    assert any(key.startswith(b"s") for key in clients.store.pages)
+
+
+def test_the_root_of_a_split_client_stays_while_pages_below_it_are_hot():
+    """Or its deals, thousands, would be listed anew after each cut."""
+    clients = Clients(InMemoryClientStore(), hot=20)
+    busy = clients.create(b"cbusy")
+    for number in range(200):
+        busy.put(f"d{number}", bytes(60))
+    clients.cut()
+    for number in range(300):
+        busy.put(f"d{number % 200}", bytes(59))
+        clients.create(b"cc-%d" % number).put("d1", bytes(9))
+        clients.cut()
+        assert clients.find(b"cbusy") is busy
+    assert len(clients.pages) == 20
