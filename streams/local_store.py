@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 import msgspec
 import structlog
-from rocksdict import AccessType, Options, Rdict, WriteBatch
+from rocksdict import AccessType, BlockBasedOptions, Cache, Options, Rdict, WriteBatch
 from xxhash import xxh3_64_digest
 
 from streams.changelog import Pair
@@ -22,7 +22,11 @@ _FORMAT = 1
 _META, _CELL, _CLIENT = b"m", b"z", b"a"
 _MAX_AGE_SECONDS = 20 * 3600
 """Younger than the tombstones that compaction may have taken out of the changelog since (24 h)."""
-_CACHE_BYTES, _WRITE_BYTES = 8 << 20, 4 << 20
+_WRITE_BYTES = 4 << 20
+_CACHE = Cache(16 << 20)
+"""Blocks of all partitions, and what finds them; else each database has a larger cache of its own."""
+_BLOOM_BITS = 10
+"""For a key: an unknown client, which most events of a new one meet, is not looked for on disk."""
 
 
 class LocalStore(ClientStore, Protocol):
@@ -165,6 +169,11 @@ def _open(folder: Path) -> Any:
     options.create_if_missing(True)
     options.set_write_buffer_size(_WRITE_BYTES)
     options.set_max_write_buffer_number(2)
+    blocks = BlockBasedOptions()
+    blocks.set_block_cache(_CACHE)
+    blocks.set_cache_index_and_filter_blocks(True)
+    blocks.set_bloom_filter(_BLOOM_BITS, block_based=False)
+    options.set_block_based_table_factory(blocks)
     with _explained():
         return Rdict(str(folder), options, access_type=AccessType.read_write())
 
