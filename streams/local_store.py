@@ -15,11 +15,14 @@ from xxhash import xxh3_64_digest
 from streams.changelog import Pair
 from streams.clients import ClientStore, InMemoryClientStore
 from streams.errors import StateError
+from streams.topic_id import differ
 
 log = structlog.get_logger(__name__)
 
-_FORMAT = 1
+_FORMAT = 2
 _META, _CELL, _CLIENT = b"m", b"z", b"a"
+_Meta = tuple[int, float, dict[str, int], dict[str, str]]
+"""Format, time of writing, position and id of each changelog."""
 _MAX_AGE_SECONDS = 20 * 3600
 """Younger than the tombstones that compaction may have taken out of the changelog since (24 h)."""
 _WRITE_BYTES = 4 << 20
@@ -83,13 +86,15 @@ class InMemoryStore(InMemoryClientStore):
 class RocksStore:
     """One partition's state in one RocksDB. What is put becomes durable at `commit`, after the changelog has it.
 
-    Everything raises StateError when what is on disk is damaged.
+    `changelogs`: name → id of the topics that it is a copy of. Everything raises StateError when what is on disk is
+    damaged.
     """
 
     is_persistent = True
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, changelogs: Mapping[str, str]) -> None:
         self._folder = folder
+        self._changelogs = dict(changelogs)
         self._pending: dict[bytes, bytes | None] = {}
         self._cells: dict[bytes, bytes | None] = {}
         self._db = _open(folder)
@@ -124,24 +129,32 @@ class RocksStore:
                     batch.delete(prefix + key)
                 else:
                     batch.put(prefix + key, value + xxh3_64_digest(value))
-        batch.put(_META, msgspec.msgpack.encode((_FORMAT, time.time(), dict(positions))))
+        batch.put(_META, msgspec.msgpack.encode((_FORMAT, time.time(), dict(positions), self._changelogs)))
         with _explained():
             self._db.write(batch)
         self._pending = {}
         self._cells = {}
 
     def saved(self) -> Saved | None:
-        """What is on disk; None when nothing is, or when it is older than what compaction keeps to compare with."""
+        """What is on disk; None when nothing is.
+
+        Raises StateError when it is damaged, older than what compaction keeps to compare with, or of other changelogs.
+        """
         with _explained():
             raw = self._db.get(_META)
         if raw is None:
             return None
         try:
-            version, written, positions = msgspec.msgpack.decode(raw, type=tuple[int, float, dict[str, int]])
-        except msgspec.MsgspecError as error:
+            version = msgspec.msgpack.decode(raw)[0]
+            if version != _FORMAT:
+                raise StateError(f"{self._folder} has format {version}, this worker reads {_FORMAT}")
+            _, written, positions, changelogs = msgspec.msgpack.decode(raw, type=_Meta)
+        except (msgspec.MsgspecError, TypeError, IndexError) as error:
             raise StateError(f"{self._folder} cannot be read: {error}") from error
-        if version != _FORMAT:
-            raise StateError(f"{self._folder} has format {version}, this worker reads {_FORMAT}")
+        if changelogs.keys() != self._changelogs.keys() or any(
+            differ(made, self._changelogs[topic]) for topic, made in changelogs.items()
+        ):
+            raise StateError(f"{self._folder} is a copy of other changelogs: {', '.join(changelogs)}")
         if time.time() - written > _MAX_AGE_SECONDS:
             raise StateError(f"{self._folder} is older than {_MAX_AGE_SECONDS // 3600} h")
         return _RocksSaved(self._db, positions)

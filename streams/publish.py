@@ -19,6 +19,7 @@ from streams.fold.localtime import LocalTime
 from streams.partition import ViewUpdate
 from streams.sensors import WorkerSensors
 from streams.sink import Held, Sink
+from streams.topic_id import differ
 
 log = structlog.get_logger(__name__)
 
@@ -122,10 +123,14 @@ class Publisher:
 
     async def _prepare(self, owned: list[Owned]) -> list[Owned]:
         """Ask what the view holds of partitions that are about to be written as a whole; those that are still owned."""
-        for one in owned:
-            if one not in self._shown:
+        if new := [one for one in owned if one not in self._shown]:
+            logs = await self._sink.logs({one.partition.number for one in new})
+            for one in new:
                 self._shown[one] = -2
                 self._rebuilds[one] = None
+                # Offsets of a topic that was made anew begin at 0 again: what is shown of the one before would stay.
+                one.is_rebuilt |= differ(logs.get(one.partition.number, ""), one.partition.log)
+        for one in owned:
             if one.is_rebuilt:
                 await self._sink.forget(one.partition.number)
                 one.is_rebuilt = False
@@ -203,6 +208,7 @@ class Publisher:
             "version": VERSION,
             "whole": one not in self._rebuilds,
             "left": one.left_to_count(),
+            "log": partition.log,
         }
         value = fenced(partition.fence, encode_any(state))
         hashes.setdefault(self._keys.partitions, {})[str(partition.number).encode()] = value

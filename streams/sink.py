@@ -10,7 +10,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import NoScriptError, RedisError
 
-from metrics.view import Keys, encode_any, parse_field
+from metrics.view import Keys, decode_any, encode_any, parse_field, split
 from streams.errors import SinkError
 
 TTL_SECONDS = 7 * 86_400
@@ -35,6 +35,9 @@ class Sink(Protocol):
 
     async def generation(self) -> str:
         """A name that changes when the view lost what it held."""
+
+    async def logs(self, partitions: Collection[int]) -> dict[int, str]:
+        """The id of the log that each of these partitions was last shown of, where one is known."""
 
     async def forget(self, partition: int) -> None:
         """Take away all that one partition has shown, whatever its fence."""
@@ -97,8 +100,16 @@ class RedisSink:
             raise SinkError(_explain(error)) from error
         return str(found.decode()) if found else ""
 
+    async def logs(self, partitions: Collection[int]) -> dict[int, str]:
+        """From their heartbeats."""
+        try:
+            raw = await self._redis.hgetall(self._keys.partitions)
+        except (RedisError, OSError) as error:
+            raise SinkError(_explain(error)) from error
+        return _logs(raw, partitions)
+
     async def forget(self, partition: int) -> None:
-        """Look through every hash of cells. Slow, and needed only when a partition is counted anew by other rules."""
+        """Look through every hash of cells. Slow, and needed only when a partition is counted anew."""
         try:
             number = str(partition).encode()
             await self._redis.hdel(self._keys.partitions, number)
@@ -180,6 +191,11 @@ class InMemorySink:
         self._check()
         return self._generation
 
+    async def logs(self, partitions: Collection[int]) -> dict[int, str]:
+        """From their heartbeats."""
+        self._check()
+        return _logs(self.hashes.get(Keys(self._app_id).partitions, {}), partitions)
+
     async def forget(self, partition: int) -> None:
         """Take away a partition's fields."""
         self._check()
@@ -213,6 +229,12 @@ def _sort(bucket: tuple[str, int] | None, fields: Iterable[bytes], found: dict[i
     for name in fields:
         if (held := found.get(parse_field(name).partition)) is not None:
             held.setdefault(bucket, set()).add(name)
+
+
+def _logs(heartbeats: Fields, partitions: Collection[int]) -> dict[int, str]:
+    wanted = {str(number).encode(): number for number in partitions}
+    found = {wanted[name]: decode_any(split(value)[1]) for name, value in heartbeats.items() if name in wanted}
+    return {number: beat["log"] for number, beat in found.items() if beat.get("log")}
 
 
 def _explain(error: BaseException) -> str:

@@ -67,7 +67,8 @@ async def _prepare(settings: WorkerSettings) -> Source:
     await admin.start()
     try:
         count = await _count(admin, settings.events_topic)
-        found = await topic_id(admin._client, settings.events_topic)  # noqa: SLF001 - its public calls know no ids
+        client = admin._client  # noqa: SLF001 - its public calls know no ids
+        found = await topic_id(client, settings.events_topic)
         changelogs = settings.changelogs(count)
         extra = await ensure(settings, changelogs)
         for created in (*topics.created, *extra.created):
@@ -83,9 +84,9 @@ async def _prepare(settings: WorkerSettings) -> Source:
                     f"{spec.name} has {there} partitions and {settings.events_topic} has {count}: the count was "
                     "changed; choose a new SALES_APP_ID so that everything is counted again"
                 )
+        return Source(count, found, {spec.name: await topic_id(client, spec.name) for spec in changelogs})
     finally:
         await admin.close()
-    return Source(count, found)
 
 
 async def _count(admin: AIOKafkaAdminClient, topic: str) -> int:

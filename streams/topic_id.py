@@ -3,7 +3,9 @@
 aiokafka asks for metadata in a version that has no ids yet, so the newer request is spelled here.
 """
 
+from collections.abc import Mapping
 from io import BytesIO
+from types import MappingProxyType
 from typing import Any, ClassVar, NamedTuple
 from uuid import UUID
 
@@ -82,10 +84,14 @@ class _TopicRequest(Request[_MetadataRequest]):  # type: ignore[misc]
 
 
 class Source(NamedTuple):
-    """A topic as it is now. `id`: "" when brokers are too old (before 2.8) to have one."""
+    """The events' topic as it is now. Ids are "" when brokers are too old (before 2.8) to have them.
+
+    `changelogs`: name → id of the topics that its state is kept in.
+    """
 
     partitions: int
     id: str = ""
+    changelogs: Mapping[str, str] = MappingProxyType({})
 
 
 async def topic_id(client: Any, topic: str) -> str:

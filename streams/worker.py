@@ -4,8 +4,9 @@ import asyncio
 import gc
 import os
 import signal
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from contextlib import suppress
+from functools import partial
 from typing import Any, TypeVar
 
 import structlog
@@ -101,14 +102,15 @@ class Worker:
         if source is None:
             return
         restorer = KafkaRestorer(settings)
-        standbys = Standbys(settings, self._store, self._set_aside, sensors.standbys)
+        stores = partial(self._store, source.changelogs)
+        standbys = Standbys(settings, stores, self._set_aside, sensors.standbys)
         self._owner = owner = Owner(
             settings,
             self._rules,
             sensors,
             source=source,
             changelogs=lambda number: self._changelog(number, restorer),
-            stores=self._store,
+            stores=stores,
             set_aside=self._set_aside,
             restorer=restorer,
             standbys=standbys,
@@ -224,10 +226,10 @@ class Worker:
             number, lambda: KafkaChangelog(settings, settings.events_topic, number), restorer, is_ours
         )
 
-    def _store(self, number: int) -> LocalStore:
+    def _store(self, changelogs: Mapping[str, str], number: int) -> LocalStore:
         if self._settings.store == "memory":
             return InMemoryStore()
-        return RocksStore(self._settings.data_dir / "state" / str(number))
+        return RocksStore(self._settings.data_dir / "state" / str(number), changelogs)
 
     def _set_aside(self, number: int) -> None:
         set_aside(self._settings.data_dir / "state" / str(number))

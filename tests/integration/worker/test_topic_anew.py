@@ -1,5 +1,7 @@
 """A topic that was deleted and made anew is noticed, by a worker that runs and by one that starts."""
 
+import signal
+
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient
 
@@ -15,12 +17,7 @@ async def test_made_anew_with_more_records(house):
     await until(lambda: one.owned() == {0, 1, 2}, 60, "all partitions owned")
     await house.publish(floor(300))
     assert (await house.verdict()).is_equal
-    admin = AIOKafkaAdminClient(bootstrap_servers=house.kafka_servers)
-    await admin.start()
-    try:
-        await admin.delete_topics([house.kafka.events_topic])
-    finally:
-        await admin.close()
+    await _delete(house, house.kafka.events_topic)
     await ensure(house.kafka)
     await house.publish(floor(3_000, seed=2))
     assert one.wait(30) == 1
@@ -33,3 +30,37 @@ async def test_made_anew_with_more_records(house):
     assert "was deleted and made anew (its id was" in again.log
     fresh = house.worker("three", SALES_APP_ID=f"{house.app_id}-b")
     await until(lambda: fresh.owned() == {0, 1, 2}, 60, "a new application counts it")
+
+
+async def test_copies_on_disk_of_changelogs_made_anew(house):
+    """All topics made anew: what a worker has on disk does not count, however far the new changelogs have got."""
+    one = house.worker("one", SALES_STORE="rocksdb")
+    await until(lambda: one.owned() == {0, 1, 2}, 60, "all partitions owned")
+    await house.publish(floor(300))
+    assert (await house.verdict()).is_equal
+    one.signal(signal.SIGTERM)
+    assert one.wait(30) == 0
+    changelogs = (f"{house.app_id}-{name}-changelog" for name in ("cells", "clients"))
+    await _delete(house, house.kafka.events_topic, *changelogs)
+    two = house.worker("two")
+    await until(lambda: two.owned() == {0, 1, 2}, 60, "another worker owns all")
+    await house.publish(floor(3_000, seed=2))
+    report = await house.verdict()
+    assert report.is_equal, report.lines()
+    two.signal(signal.SIGTERM)
+    assert two.wait(30) == 0
+    again = house.worker("one", SALES_STORE="rocksdb")
+    await until(lambda: again.owned() == {0, 1, 2}, 60, "the first worker owns all")
+    await house.publish(floor(500, seed=3))
+    report = await house.verdict()
+    assert report.is_equal, report.lines()
+    assert "is a copy of other changelogs" in again.log
+
+
+async def _delete(house, *topics):
+    admin = AIOKafkaAdminClient(bootstrap_servers=house.kafka_servers)
+    await admin.start()
+    try:
+        await admin.delete_topics(list(topics))
+    finally:
+        await admin.close()

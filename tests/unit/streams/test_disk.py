@@ -17,7 +17,7 @@ async def test_disk_after_changelog(unit, tmp_path):
     await first.close([0])
 
     def disk(number):
-        return RocksStore(tmp_path / str(number))
+        return RocksStore(tmp_path / str(number), {})
 
     second = unit.owner(store=disk, flush_interval=60)
     await second.open([0])
@@ -36,7 +36,7 @@ async def test_taken_back_by_another_owner(unit, tmp_path):
     """A part that lies on disk and that another owner has taken back meanwhile does not come back."""
 
     def disk(number):
-        return RocksStore(tmp_path / str(number))
+        return RocksStore(tmp_path / str(number), {})
 
     first = unit.owner(store=disk, flush_interval=60)
     await first.open([0])
@@ -63,10 +63,10 @@ def test_rocks_refuses_what_it_cannot_read(tmp_path):
     (tmp_path / "s").mkdir()
     (tmp_path / "s" / "CURRENT").write_text("nonsense")
     with pytest.raises(StateError):
-        RocksStore(tmp_path / "s")
+        RocksStore(tmp_path / "s", {})
 
 
-@pytest.mark.parametrize("make", [lambda _: InMemoryStore(), RocksStore])
+@pytest.mark.parametrize("make", [lambda _: InMemoryStore(), lambda folder: RocksStore(folder, {"t": "id"})])
 def test_client_store_contract(make, tmp_path):
     """What was put is seen at once; None removes; keys are those of committed pages at least."""
     store = make(tmp_path / "db")
@@ -84,3 +84,26 @@ def test_client_store_contract(make, tmp_path):
         assert dict(saved.positions) == {"t": 5}
         assert list(saved.cells()) == []
         assert dict(saved.clients()) == {b"b": b"3", b"p": b"own2"}
+
+
+@pytest.mark.parametrize(
+    ("now", "is_used"),
+    [
+        ({"cells": "1", "clients": "2"}, True),
+        ({"cells": "1", "clients": ""}, True),
+        ({"cells": "1", "clients": "3"}, False),
+        ({"cells": "1", "others": "2"}, False),
+        ({"cells": "1"}, False),
+    ],
+)
+def test_only_of_its_own_changelogs(tmp_path, now, is_used):
+    """What is on disk counts only beside the changelogs that it was written beside, by name and id where known."""
+    store = RocksStore(tmp_path / "db", {"cells": "1", "clients": "2"})
+    store.commit([], [(b"p", b"own")], {"cells": 3, "clients": 4})
+    store.close()
+    again = RocksStore(tmp_path / "db", now)
+    if is_used:
+        assert again.saved().positions == {"cells": 3, "clients": 4}
+    else:
+        with pytest.raises(StateError, match="a copy of other changelogs"):
+            again.saved()

@@ -306,7 +306,7 @@ async def test_on_disk(unit, tmp_path):
     folder = tmp_path / "state" / "0"
 
     def disk(number):
-        return RocksStore(folder)
+        return RocksStore(folder, {})
 
     first = unit.owner(store=disk)
     await first.open([0])
