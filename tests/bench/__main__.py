@@ -6,6 +6,8 @@ measured processes, from their first record until everything is committed.
 
 import argparse
 import os
+import signal
+import sys
 import time
 from pathlib import Path
 
@@ -56,6 +58,8 @@ def main() -> None:
         store=given.store,
         days=given.days,
     )
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: sys.exit("stopped"))
     results = Results(given.results)
     print(", ".join(f"{name} {version}" for name, version in versions().items()))
     print(f"load average {os.getloadavg()[0]:.1f}; {asked.repeats} repeats", flush=True)

@@ -24,15 +24,12 @@ _NAMES = {
     "quix": "Quix Streams, state of the partition",
     "faust": "Faust as its documentation teaches",
 }
-_FEW = 20_000
-"""Events for the slow."""
 
 
 def measure(stand: Stand) -> None:
     """All engines; ratios say how many times the engine's events per CPU-second the worker folds."""
     asked = stand.asked
     topic = stand.topic(asked.events, full=False, days=asked.days)
-    few = stand.topic(min(_FEW, asked.events), full=False, days=asked.days)
     size = f"{topic.sent:,} events over {asked.days * 24:g} h, 500 managers, 50,000 clients, 4 partitions"
     ours = worker(stand, topic)
     base = middle(rates(ours)["events per CPU-second"])
@@ -40,15 +37,13 @@ def measure(stand: Stand) -> None:
     for name, kind in (("aiokafka fetch alone", "drain"), ("aiokafka fetch, contract decoded", "decode")):
         _add(stand, name, [floor(stand, kind, topic) for _ in range(asked.repeats)], base, size, "")
     for peer in asked.peers:
-        used = few if peer == "faust" else topic
         try:
-            runs = [_peer(stand, peer, used) for _ in range(2 if peer == "faust" else asked.repeats)]
+            runs = [_peer(stand, peer, topic) for _ in range(asked.repeats)]
         except java.NoJavaError as error:
             print(f"{_NAMES[peer]}: left out: {error}", flush=True)
             continue
         more = {"Java": java.version()} if peer in _JVM else {}
-        what = size if used is topic else f"{used.sent:,} events for Faust"
-        _add(stand, _NAMES[peer], runs, base, what, "equal", **more)
+        _add(stand, _NAMES[peer], runs, base, size, "equal", **more)
 
 
 def full(stand: Stand) -> None:

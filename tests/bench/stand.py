@@ -15,7 +15,7 @@ import psutil
 
 from producers.settings import KafkaSettings
 from producers.topics import ensure
-from tests.bench import workload
+from tests.bench import quota, workload
 from tests.bench.engine import POLL_SECONDS, BenchError, Commits, Run, busy
 from tests.bench.results import Results
 from tests.support.servers import kafka_service, redis_service
@@ -106,8 +106,11 @@ class Stand:
                 raise BenchError(f"only {done:,} of {count:,} committed after {seconds:.0f} s")
             time.sleep(POLL_SECONDS)
 
-    def fold(self, place: House, count: int, *cores: Sequence[int]) -> Run:
-        """Fold a backlog with one worker for each of `cores`: from when all of them fold to everything committed."""
+    def fold(self, place: House, count: int, *cores: Sequence[int], groups: Sequence[Path] = ()) -> Run:
+        """Fold a backlog with one worker for each of `cores`: from when all of them fold to everything committed.
+
+        `groups`: control groups of `quota`, one for each, if their shares of a core are limited.
+        """
         cores = cores or ((self.asked.core,),)
         workers = [place.worker(f"worker-{number}") for number, _ in enumerate(cores)]
         processes = []
@@ -115,6 +118,8 @@ class Stand:
             assert worker.process is not None
             processes.append(psutil.Process(worker.process.pid))
             processes[-1].cpu_affinity(list(mine))
+        for group, process in zip(groups, processes, strict=False):
+            quota.join(group, process.pid)
         deadline = time.monotonic() + 90
         while not (is_shared(workers) and all(worker.total("sales_worker_batches_total") for worker in workers)):
             if time.monotonic() > deadline or any(not one.is_running() for one in processes):
