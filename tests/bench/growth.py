@@ -4,6 +4,7 @@ Every client is there before anything is measured: the first events give each cl
 """
 
 import time
+from datetime import timedelta
 from itertools import islice
 
 import psutil
@@ -91,24 +92,35 @@ def memory(stand: Stand) -> None:
 
 
 def flat(stand: Stand) -> None:
-    """RSS over minutes of a steady load; asked for by --flat."""
+    """RSS over minutes of a steady load; asked for by --flat.
+
+    Before it come three hours of events at once, so that what is kept for so long (minutes of all managers), and what
+    stays decoded, is as much as it ever will be.
+    """
     if not stand.asked.flat_minutes:
         return
     rate, settings = 2_000, stand.empty()
+    before = 20_000 if stand.asked.is_quick else 1_500_000
     with stand.house(settings) as place:
         worker, process = _start(stand, place, SALES_STORE=stand.asked.store)
-        pairs = workload.events(10**9, managers=300, clients=50_000, days=10**9 / rate / _DAY, full=True)
+        warm = workload.events(
+            before, managers=300, clients=50_000, days=1 / 8, full=True, start=workload.START - timedelta(hours=3),
+            prefix="before-",
+        )  # fmt: skip
+        first = workload.publish(settings, warm)
+        stand.until_committed(place, first, worker)
+        pairs = workload.events(10**9, managers=300, clients=50_000, days=10**9 / rate / _DAY, full=True, seed=2)
         began, sent, seen = time.monotonic(), 0, []
         while (passed := time.monotonic() - began) < stand.asked.flat_minutes * 60:
             due = int(passed * rate) - sent
             sent += workload.publish(settings, islice(pairs, due)) if due > 0 else 0
             seen.append(process.memory_info().rss / 1e6)
             time.sleep(1)
-        stand.until_committed(place, sent, worker)
+        stand.until_committed(place, first + sent, worker)
         third = max(1, len(seen) // 3)
         figures = {f"MB, {name} third": seen[n * third : (n + 1) * third] for n, name in enumerate(("first", "second"))}
         figures["MB, last third"] = seen[2 * third :]
-        name = f"{sent / passed:,.0f} events/s for {passed / 60:.0f} min, store: {stand.asked.store}"
+        name = f"{sent / passed:,.0f} events/s for {passed / 60:.0f} min after {first:,}, store: {stand.asked.store}"
         stand.results.add(MEMORY, name, {**figures})
         stand.stop(worker)
 

@@ -34,13 +34,15 @@ def events(
     """Key and value of `count` events in the order of their times, as they would arrive.
 
     45 % calls, 25 % chat messages, 20 % deal snapshots (each deal is changed several times), 10 % payments. With
-    `full`, every tenth event is of one of the other types. `prefix` keeps the names of two streams apart. `hot_client`,
-    `hot_manager`: the share of events that are of the first one, whatever the others have.
+    `full`, every tenth event is of one of the other types; a call that rings is ended by the client's next one.
+    `prefix` keeps the names of two streams apart. `hot_client`, `hot_manager`: the share of events that are of the
+    first one, whatever the others have.
     """
     rng = random.Random(seed)
     encode = msgspec.json.encode
     step = timedelta(days=days) / count
     waiting: dict[str, bool] = {}
+    ringing: dict[str, str] = {}
     for n in range(count):
         moment = start + n * step
         time = moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
@@ -50,7 +52,7 @@ def events(
         manager = f"manager-{whose:04d}"
         who = {"client_id": client, "manager_id": manager, "team_id": f"team-{int(manager[-4:]) % 20:02d}"}
         kind = rng.choice(REST) if full and n % 10 == 9 else rng.choices(KINDS, WEIGHTS)[0]
-        name, data, key = _event(kind, f"{prefix}{n}", moment, who, rng, waiting)
+        name, data, key = _event(kind, f"{prefix}{n}", moment, who, rng, waiting, ringing)
         yield (
             key.encode(),
             encode(
@@ -67,15 +69,22 @@ def events(
 
 
 def _event(
-    kind: str, n: str, moment: datetime, who: dict[str, str], rng: random.Random, waiting: dict[str, bool]
+    kind: str,
+    n: str,
+    moment: datetime,
+    who: dict[str, str],
+    rng: random.Random,
+    waiting: dict[str, bool],
+    ringing: dict[str, str],
 ) -> tuple[str, dict[str, object], str]:
+    """Type, data and key. `waiting`: clients whose chat waits for a word; `ringing`: client → the call that rings."""
     client = who["client_id"]
     money = {"amount": f"{rng.randrange(1, 900_000)}.{rng.randrange(100):02d}", "currency": "RUB"}
     started = _time(moment - timedelta(seconds=rng.randrange(20, 600)))
     match kind:
         case "call":
             answered = rng.random() < 0.8
-            call = {**who, "call_id": f"c-{n}", "direction": "inbound", "started_at": started}
+            call = {**who, "call_id": ringing.pop(client, f"c-{n}"), "direction": "inbound", "started_at": started}
             end = (
                 {"outcome": "answered", "answered_at": _time(moment - timedelta(seconds=10))}
                 if answered
@@ -104,10 +113,13 @@ def _event(
             )
         case "payment":
             return "sales.payment.received.v1", {**who, **money, "payment_id": f"p-{n}"}, client
+        case "ringing":
+            ringing[client] = f"q-{n}"
+            return "sales.call.started.v1", {**who, "call_id": f"q-{n}", "direction": "inbound"}, client
     return _other(kind, n, moment, who, money, rng)
 
 
-def _other(  # noqa: PLR0911 - a table of types
+def _other(
     kind: str, n: str, moment: datetime, who: dict[str, str], money: dict[str, str], rng: random.Random
 ) -> tuple[str, dict[str, object], str]:
     client, now = who["client_id"], _time(moment)
@@ -137,8 +149,6 @@ def _other(  # noqa: PLR0911 - a table of types
             return "sales.rating.given.v1", {**who, "rating_id": f"r-{n}", "score": rng.randrange(1, 6)}, client
         case "refund":
             return "sales.payment.refunded.v1", {**who, **money, "payment_id": f"p-{n}"}, client
-        case "ringing":
-            return "sales.call.started.v1", {**who, "call_id": f"q-{n}", "direction": "inbound"}, client
     return (
         "sales.cost.booked.v1",
         {"cost_id": f"k-{n}", **money, "category": "ads", "manager_id": who["manager_id"]},
