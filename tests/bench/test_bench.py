@@ -55,6 +55,15 @@ def test_two_streams_share_no_event() -> None:
     assert not ids(workload.events(100, prefix="1-")) & ids(workload.events(100, prefix="2-"))
 
 
+def test_calls_that_ring_are_ended() -> None:
+    """Or at a steady load ever more of them would ring, for an hour each."""
+    events = [json.loads(value) for _, value in workload.events(COUNT, clients=50, managers=20, full=True)]
+    begun = [event["data"]["call_id"] for event in events if event["type"] == "sales.call.started.v1"]
+    ended = {event["data"]["call_id"] for event in events if event["type"] == "sales.call.ended.v1"}
+    assert len(begun) > 30
+    assert len(ended.intersection(begun)) > 0.8 * len(begun)
+
+
 def test_every_peer_has_a_name_and_its_sources() -> None:
     assert set(compare._NAMES) == set(compare.PEERS)
     assert {source.stem for source in java.SOURCES.glob("*.java")} == {"Event", "Client", "Work", *java.LIBRARIES}
