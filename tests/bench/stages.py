@@ -2,10 +2,10 @@
 
 Fetch is a consumer alone that takes records as the worker does. Decoding, folding, cutting and making the view's parts
 are measured in a process of its own on the same records, without Kafka, with as many cuts and views as a real worker
-made. What is left of the worker's own cost is writing: transactions to the changelogs, the script in Redis, and the
-loop around it all.
+made; append is the transactions of those cuts alone. What is left of the worker's own cost is the script in Redis and
+the loop around it all. Fetch, decode and append are the floor under any worker in Python that keeps this contract.
 
-Run as a program it measures the middle: python -m tests.bench.stages SERVERS TOPIC COUNT CUTS VIEWS.
+Run as a program it measures the middle: python -m tests.bench.stages SERVERS PREFIX APP COUNT CUTS VIEWS.
 """
 
 import asyncio
@@ -17,7 +17,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from producers.events import wire
-from streams.partition import Partition
+from producers.topics import ensure
+from streams.changelog import Commit, KafkaChangelog
+from streams.partition import Cut, Partition
 from streams.settings import WorkerSettings
 from streams.worker import GC_THRESHOLDS, rules
 from tests.bench import compare, engine
@@ -39,24 +41,30 @@ def measure(stand: Stand) -> None:
             worker = place.workers[0]
             runs.append(run | {"cuts": worker.total("sales_worker_flush_seconds_count")})
     cuts, views = (round(middle([run[name] for run in runs])) for name in ("cuts", "views"))
-    argv = [sys.executable, "-m", "tests.bench.stages", stand.servers, topic.name, str(topic.sent)]
-    inside = [engine.figures([*argv, str(cuts), str(views)], stand.asked.core) for _ in runs]
+    argv = [sys.executable, "-m", "tests.bench.stages", stand.servers, topic.settings.topic_prefix]
+    how = [str(topic.sent), str(cuts), str(views)]
+    inside = [engine.figures([*argv, stand.name(), *how], stand.asked.core) for _ in runs]
     drains = [compare.floor(stand, "fetch", topic) for _ in runs]
     whole: list[float] = [run["cpu"] for run in runs]
-    taken = {name: [run[name] for run in inside] for name in ("decode", "fold", "cut", "view")}
+    taken = {name: [run[name] for run in inside] for name in ("decode", "fold", "cut", "append", "view")}
     taken = {"fetch": [run["cpu"] for run in drains], **taken}
     figures: dict[str, Value] = {}
     for name, values in taken.items():
         figures[name] = [1e6 * value / topic.sent for value in values]
     left = middle(whole) - sum(middle(values) for values in taken.values())
-    figures["write (the rest)"] = 1e6 * left / topic.sent
+    figures["the rest"] = 1e6 * left / topic.sent
     figures["whole"] = [1e6 * value / topic.sent for value in whole]
+    floor = sum(middle(taken[name]) for name in ("fetch", "decode", "append"))
+    figures["floor"] = 1e6 * floor / topic.sent
     figures |= {"cuts of a partition": float(cuts), "views": float(views)}
     stand.results.add(PART, "worker", figures, f"{topic.sent:,} events of all types over 30 days")
 
 
-def inside(records: Records, cuts: int, views: int) -> dict[str, float]:
-    """CPU seconds of each stage over all records: decoding, the rest of the fold, cutting, and the view's parts."""
+def inside(records: Records, cuts: int, views: int, made: list[tuple[int, Cut]]) -> dict[str, float]:
+    """CPU seconds of each stage over all records: decoding, the rest of the fold, cutting, and the view's parts.
+
+    `made`: takes the cuts in, with their partitions.
+    """
     gc.freeze()
     gc.set_threshold(*GC_THRESHOLDS)
     values = [record.value for part in records.values() for record in part]
@@ -78,9 +86,10 @@ def inside(records: Records, cuts: int, views: int) -> dict[str, float]:
         for name, due in (("view", view_due), ("cut", cut_due)):
             if n % due == 0 or n == len(batches):
                 began = time.process_time()
-                for part in parts.values():
-                    getattr(part, name)()
+                done = [getattr(part, name)() for part in parts.values()]
                 taken[name] += time.process_time() - began
+                if name == "cut":
+                    made += zip(parts, done, strict=True)
     taken["fold"] -= taken["decode"]
     return taken
 
@@ -108,6 +117,31 @@ async def fetched(servers: str, topic: str, count: int) -> Records:
     return found
 
 
+async def appended(settings: WorkerSettings, cuts: Sequence[tuple[int, Cut]]) -> float:
+    """CPU seconds of writing cuts to changelogs as a worker does, one transaction each."""
+    await ensure(settings, settings.changelogs(PARTITIONS))
+    changelogs = {number: KafkaChangelog(settings, settings.events_topic, number) for number in range(PARTITIONS)}
+    for changelog in changelogs.values():
+        await changelog.open()
+    began = time.process_time()
+    for number, cut in cuts:
+        await changelogs[number].write(Commit(cut.fence + 1, cut.cells, cut.clients))
+    taken = time.process_time() - began
+    for changelog in changelogs.values():
+        await changelog.close()
+    return taken
+
+
+def main(servers: str, prefix: str, app: str, count: str, cuts: str, views: str) -> None:
+    """Print the stages as JSON."""
+    settings = WorkerSettings(
+        _env_file=None, kafka_servers=servers, topic_prefix=prefix, app_id=app, partitions=PARTITIONS
+    )
+    made: list[tuple[int, Cut]] = []
+    records = asyncio.run(fetched(servers, settings.events_topic, int(count)))
+    taken = inside(records, int(cuts), int(views), made)
+    print(json.dumps(taken | {"append": asyncio.run(appended(settings, made))}))
+
+
 if __name__ == "__main__":
-    servers, topic, count, cuts, views = sys.argv[1:6]
-    print(json.dumps(inside(asyncio.run(fetched(servers, topic, int(count))), int(cuts), int(views))))
+    main(*sys.argv[1:7])

@@ -25,7 +25,8 @@ def records() -> stages.Records:
 
 
 def test_every_stage_takes_time_and_nothing_is_refused() -> None:
-    taken = stages.inside(records(), cuts=4, views=8)
+    taken = stages.inside(records(), 4, 8, made := [])
+    assert {number for number, _ in made} == {0, 1, 2, 3}
     assert set(taken) == {"decode", "fold", "cut", "view"}
     assert min(taken["decode"], taken["cut"], taken["view"]) > 0
 
