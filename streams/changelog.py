@@ -143,8 +143,9 @@ class KafkaChangelog:
                     partition % self._letters_partitions,
                     _pack_letters(producer, commit.letters),
                 ),
-                producer.send_offsets_to_transaction({self._source: commit.offset}, settings.app_id),
             )
+            # Not beside them: while the broker adds the group to the transaction it has batches of it sent again.
+            await producer.send_offsets_to_transaction({self._source: commit.offset}, settings.app_id)
             await producer.commit_transaction()
         except (ProducerFenced, InvalidProducerEpoch) as error:
             raise OwnershipLost(partition) from error
