@@ -21,8 +21,6 @@ log = structlog.get_logger(__name__)
 
 _FORMAT = 2
 _META, _CELL, _CLIENT = b"m", b"z", b"a"
-_Meta = tuple[int, float, dict[str, int], dict[str, str]]
-"""Format, time of writing, position and id of each changelog."""
 _MAX_AGE_SECONDS = 20 * 3600
 """Younger than the tombstones that compaction may have taken out of the changelog since (24 h)."""
 _WRITE_BYTES = 4 << 20
@@ -30,6 +28,15 @@ _CACHE = Cache(16 << 20)
 """Blocks of all partitions, and what finds them; else each database has a larger cache of its own."""
 _BLOOM_BITS = 10
 """For a key: an unknown client, which most events of a new one meet, is not looked for on disk."""
+
+
+class _Meta(msgspec.Struct, array_like=True):
+    """Beside the state on disk: when it was written, and position and id of each changelog (format 1 had no ids)."""
+
+    format: int
+    written: float
+    positions: dict[str, int]
+    changelogs: dict[str, str] = {}
 
 
 class LocalStore(ClientStore, Protocol):
@@ -129,7 +136,7 @@ class RocksStore:
                     batch.delete(prefix + key)
                 else:
                     batch.put(prefix + key, value + xxh3_64_digest(value))
-        batch.put(_META, msgspec.msgpack.encode((_FORMAT, time.time(), dict(positions), self._changelogs)))
+        batch.put(_META, msgspec.msgpack.encode(_Meta(_FORMAT, time.time(), dict(positions), self._changelogs)))
         with _explained():
             self._db.write(batch)
         self._pending = {}
@@ -145,19 +152,18 @@ class RocksStore:
         if raw is None:
             return None
         try:
-            version = msgspec.msgpack.decode(raw)[0]
-            if version != _FORMAT:
-                raise StateError(f"{self._folder} has format {version}, this worker reads {_FORMAT}")
-            _, written, positions, changelogs = msgspec.msgpack.decode(raw, type=_Meta)
-        except (msgspec.MsgspecError, TypeError, IndexError) as error:
+            meta = msgspec.msgpack.decode(raw, type=_Meta)
+        except msgspec.MsgspecError as error:
             raise StateError(f"{self._folder} cannot be read: {error}") from error
-        if changelogs.keys() != self._changelogs.keys() or any(
-            differ(made, self._changelogs[topic]) for topic, made in changelogs.items()
+        if meta.format != _FORMAT:
+            raise StateError(f"{self._folder} has format {meta.format}, this worker reads {_FORMAT}")
+        if meta.changelogs.keys() != self._changelogs.keys() or any(
+            differ(made, self._changelogs[topic]) for topic, made in meta.changelogs.items()
         ):
-            raise StateError(f"{self._folder} is a copy of other changelogs: {', '.join(changelogs)}")
-        if time.time() - written > _MAX_AGE_SECONDS:
+            raise StateError(f"{self._folder} is a copy of other changelogs: {', '.join(meta.changelogs)}")
+        if time.time() - meta.written > _MAX_AGE_SECONDS:
             raise StateError(f"{self._folder} is older than {_MAX_AGE_SECONDS // 3600} h")
-        return _RocksSaved(self._db, positions)
+        return _RocksSaved(self._db, meta.positions)
 
     def close(self) -> None:
         """Close the database."""

@@ -1,5 +1,6 @@
 """State on disk is whole: what was read from the changelog lies there too, not only what was folded since."""
 
+import msgspec
 import pytest
 
 from streams.errors import StateError
@@ -107,3 +108,21 @@ def test_only_of_its_own_changelogs(tmp_path, now, is_used):
     else:
         with pytest.raises(StateError, match="a copy of other changelogs"):
             again.saved()
+
+
+@pytest.mark.parametrize(
+    ("meta", "why"),
+    [
+        ({"no": "list"}, "cannot be read"),
+        ([], "cannot be read"),
+        ([2, 0.0], "cannot be read"),
+        ([1, 0.0, {"t": 3}], "has format 1, this worker reads 2"),
+        ([2, 0.0, {"t": 3}, {"t": "id"}], "is older than"),
+    ],
+)
+def test_what_is_said_of_a_folder_that_does_not_count(tmp_path, meta, why):
+    """Damaged, of an earlier format, or old: a StateError, whatever lies there."""
+    store = RocksStore(tmp_path / "db", {"t": "id"})
+    store._db.put(b"m", msgspec.msgpack.encode(meta))
+    with pytest.raises(StateError, match=why):
+        store.saved()
