@@ -1,82 +1,77 @@
-"""How a text from a column becomes a field of an event: by the field's name, in the way the contract writes it."""
+"""How a cell becomes a field of an event: by the field's name, in the way the contract writes it."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
+from enum import Enum, auto
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from producers.errors import Refused
-
-_TIMES = frozenset({"time", "started_at", "answered_at", "created_at", "closed_at", "issued_at", "due_at"})
-_MONEY = frozenset({"amount", "cost", "target", "rate"})
-_YES, _NO = frozenset({"true", "1", "yes", "y", "да"}), frozenset({"false", "0", "no", "n", "нет"})
+from producers.importer.cells import Cell, text
+from producers.importer.mapping import Column
+from producers.importer.money import AmountReader
+from producers.importer.times import time_reader
 
 Value = str | int | float | bool
-Convert = Callable[[str], Value]
+Convert = Callable[[Cell], Value]
 
 
-def converter(field: str, *, zone: ZoneInfo | None, format_: str | None, scale: Decimal | None) -> Convert:
-    """Return the function for a field's texts. It raises Refused (invalid_data), naming the field."""
-    if field in _TIMES:
-        return lambda text: _time(field, text, zone, format_)
-    if field in _MONEY:
-        return lambda text: _plain(_decimal(field, text, scale))
-    if field == "probability":
-        return lambda text: float(_decimal(field, text.removesuffix("%"), scale))
-    if field == "score":
-        return lambda text: _whole(field, text, scale)
-    if field == "active":
-        return lambda text: _truth(field, text)
-    return lambda text: text
+class Kind(Enum):
+    """What a field is, where it is no plain text."""
+
+    TIME = auto()
+    AMOUNT = auto()
+    SHARE = auto()
+    WHOLE = auto()
+    TRUTH = auto()
 
 
-def _time(field: str, text: str, zone: ZoneInfo | None, format_: str | None) -> str:
-    try:
-        if format_ == "unix":
-            moment = datetime.fromtimestamp(float(text), UTC)
-        elif format_ is not None:
-            moment = datetime.strptime(text, format_)  # noqa: DTZ007  # the zone is added below
-        else:
-            moment = datetime.fromisoformat(text)
-    except (ValueError, OverflowError, OSError):
-        wanted = format_ or "RFC 3339"
-        raise Refused("invalid_data", f"{field}: {text!r} is no time in the form {wanted}") from None
-    if moment.tzinfo is None:
-        if zone is None:
-            raise Refused("invalid_data", f"{field}: {text!r} has no zone; give `timezone` in the mapping")
-        moment = moment.replace(tzinfo=zone)
-    try:
-        return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
-    except OverflowError:
-        raise Refused("invalid_data", f"{field}: {text!r} lies outside the calendar") from None
+KINDS = {
+    **dict.fromkeys(("time", "started_at", "answered_at", "created_at", "closed_at", "issued_at", "due_at"), Kind.TIME),
+    **dict.fromkeys(("amount", "cost", "target", "rate"), Kind.AMOUNT),
+    "probability": Kind.SHARE,
+    "score": Kind.WHOLE,
+    "active": Kind.TRUTH,
+}
+_YES, _NO = frozenset({"true", "1", "yes", "y", "да"}), frozenset({"false", "0", "no", "n", "нет"})
 
 
-def _decimal(field: str, text: str, scale: Decimal | None) -> Decimal:
-    plain = "".join(text.split()).replace("\u00a0", "").replace("'", "")
-    if plain.count(",") == 1 and "." not in plain:
-        plain = plain.replace(",", ".")
-    try:
-        number = Decimal(plain)
-    except InvalidOperation:
-        raise Refused("invalid_data", f"{field}: {text!r} is no number") from None
-    if not number.is_finite():
-        raise Refused("invalid_data", f"{field}: {text!r} is no number")
-    return number if scale is None else number * scale
+class Written(NamedTuple):
+    """How a field is written: its name, what the mapping says of it, the zone, and the decimal mark of its column."""
+
+    name: str
+    spec: Column
+    zone: ZoneInfo | None
+    decimal: str | None
+    currency: str | None
 
 
-def _plain(number: Decimal) -> str:
-    return f"{number:f}"
+def converter(written: Written) -> Convert:
+    """Return the function for a field's cells. It raises Refused (invalid_data), naming the field."""
+    name, spec, zone, decimal, currency = written
+    kind = KINDS.get(name)
+    if kind is Kind.TIME:
+        return time_reader(name, spec.format, zone)
+    amount = AmountReader(name, decimal, spec.scale, spec.places, spec.absolute, currency)
+    if kind is Kind.AMOUNT:
+        return amount
+    if kind is Kind.SHARE:
+        share = AmountReader(name, decimal or ".", spec.scale)
+        return lambda cell: float(share.number(cell.removesuffix("%") if isinstance(cell, str) else cell))
+    if kind is Kind.WHOLE:
+        return lambda cell: _whole(amount, cell)
+    if kind is Kind.TRUTH:
+        return lambda cell: _truth(name, text(cell))
+    return text
 
 
-def _whole(field: str, text: str, scale: Decimal | None) -> int:
-    number = _decimal(field, text, scale)
+def _whole(amount: AmountReader, cell: Cell) -> int:
+    number = amount.number(cell)
     if number != int(number):
-        raise Refused("invalid_data", f"{field}: {text!r} is no whole number")
+        raise Refused("invalid_data", f"{amount.name}: {text(cell)!r} is no whole number")
     return int(number)
 
 
-def _truth(field: str, text: str) -> bool:
-    word = text.strip().lower()
-    if word in _YES or word in _NO:
-        return word in _YES
-    raise Refused("invalid_data", f"{field}: {text!r} is neither yes nor no")
+def _truth(field: str, word: str) -> bool:
+    if (lower := word.lower()) in _YES | _NO:
+        return lower in _YES
+    raise Refused("invalid_data", f"{field}: {word!r} is neither yes nor no")

@@ -1,7 +1,7 @@
-"""How a line of a file becomes events: a format takes lines and gives back records of one or more of them.
+"""What a file is read as: a format opens a source and gives back records, each of which makes events or says why not.
 
 A format may join lines (a quoted line break in CSV, the lines of one call in a queue log). It never drops one:
-each line is in exactly one record, and what cannot be understood is raised as Refused with the record.
+each line is in exactly one record, and a record has events, or a reason for having none.
 """
 
 from collections.abc import Iterable, Iterator
@@ -9,12 +9,14 @@ from typing import NamedTuple, Protocol
 
 from producers.errors import Refused
 from producers.importer.source import Line, Source
+from producers.importer.state import State
 
 
 class Record(NamedTuple):
     """What was read as one: its first line's number, its bytes, and the position after it.
 
-    `values` are the JSON events in it; `problem` says why there are none.
+    `values` are the JSON events in it; `problem` says why it is refused; `left_out` why it makes no event.
+    `end` grows from record to record: bytes of a file of lines, rows of a table.
     """
 
     number: int
@@ -22,36 +24,45 @@ class Record(NamedTuple):
     end: int
     values: tuple[bytes, ...] = ()
     problem: Refused | None = None
+    left_out: str = ""
 
 
 class Format(Protocol):
-    """Turns lines into records. `whole` ones must see a file from its beginning, also when an import goes on."""
+    """Reads one source; each source needs a format of its own.
 
-    whole: bool
+    header: what a file of refused records must begin with to be imported again; known once records are asked for.
+    notes: what was found out about the file and a person should know, one line each.
+    """
+
     header: bytes
-    """What a file of refused records must begin with to be imported again."""
+    notes: list[str]
 
-    def begin(self, source: Source) -> None:
-        """Learn what the beginning of a file says, before records of its middle are asked for."""
-
-    def records(self, lines: Iterable[Line]) -> Iterator[Record]:
-        """Yield the records of the lines, in order. Each file needs a format of its own."""
+    def records(self, source: Source, after: State) -> Iterator[Record]:
+        """Yield the records behind those that `after` says are done, in order. Raises ImportProblem."""
 
 
 class JsonLines:
     """One CloudEvent a line, as it is."""
 
-    whole = False
     header = b""
 
-    def begin(self, source: Source) -> None:
-        """Learn nothing: each line stands for itself."""
+    def __init__(self) -> None:
+        self.notes: list[str] = []
 
-    def records(self, lines: Iterable[Line]) -> Iterator[Record]:
+    def records(self, source: Source, after: State) -> Iterator[Record]:
         """Yield a record for each line that is not blank."""
-        for number, raw, end in lines:
-            value = raw.strip(b" \t\r\n")
-            if number == 1:
-                value = value.removeprefix(b"\xef\xbb\xbf")
-            if value:
-                yield Record(number, raw, end, (value,))
+        with source.lines(after.end, after.line) as lines:
+            for number, raw, end in lines:
+                value = raw.strip(b" \t\r\n")
+                if number == 1:
+                    value = value.removeprefix(b"\xef\xbb\xbf")
+                if value:
+                    yield Record(number, raw, end, (value,))
+
+
+def behind(records: Iterable[Record], after: State) -> Iterator[Record]:
+    """The records that are not done, of a format that must see its file from the beginning."""
+    return (record for record in records if record.end > after.end)
+
+
+__all__ = ["Format", "JsonLines", "Line", "Record", "behind"]

@@ -1,12 +1,14 @@
 """The YAML file that says which columns of a foreign table make which fields of which events."""
 
+import difflib
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, Self, get_args
 from zoneinfo import available_timezones
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from producers.importer.errors import MappingProblem
 
@@ -15,51 +17,108 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Column(_Strict):
-    """Where one field comes from: a column (its texts changed by `values`), or a constant."""
+Names = tuple[str, ...]
+"""One name or a list of them in YAML."""
 
-    column: str | None = None
+
+def _several(value: Any) -> Any:
+    """A list of texts from one or several; YAML reads what looks like a number as one."""
+    listed = value if isinstance(value, list | tuple) or value is None else (value,)
+    return listed and tuple(str(one) if type(one) in (int, float) else one for one in listed)
+
+
+class Column(_Strict):
+    """Where one field comes from: a column (its texts changed by `values`), several joined, or a constant."""
+
+    column: Names | None = None
+    """Of several, the first that is not empty."""
+    join: Names | None = None
+    """Columns whose texts are put together with `with` between them."""
+    with_: Annotated[str, Field(alias="with")] = "-"
     constant: str | int | float | bool | None = None
     values: dict[str, str] | None = None
     default: str | int | float | bool | None = None
     """Used for an empty cell, and for a text that `values` does not have."""
     prefix: str = ""
-    format: str | None = None
-    """For times: as in strptime, or `unix`."""
+    format: Names = ()
+    """For times: as in strptime (%B: names of months), `unix`, `excel`; the first that fits."""
+    decimal: Literal[".", ","] | None = None
+    """For amounts: the decimal mark. Found out from the whole column where it is not said."""
     scale: Decimal | None = None
     """For numbers: multiplied by this, `0.01` for percent."""
+    places: Annotated[int, Field(ge=0, le=4)] | None = None
+    """For amounts: rounded to so many decimals (half to even)."""
+    absolute: bool = False
+    """For amounts: without their sign, where `when` tells what a negative one is."""
     width: Annotated[int, Field(ge=1, le=64)] | None = None
     """For `sequence`: zeros are put before it up to this width."""
 
+    _names = field_validator("column", "join", "format", mode="before")(_several)
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> Self:
+        if sum(origin is not None for origin in (self.column, self.join, self.constant)) != 1:
+            raise ValueError("give one of column, join and constant")
+        return self
+
+    @property
+    def columns(self) -> Names:
+        """The columns that it looks at."""
+        return self.column or self.join or ()
+
 
 class When(_Strict):
-    """A row makes this event only if its column has one of these texts (or any text at all, with `filled`)."""
+    """What has to hold of one column: all that is said of it."""
 
     column: str
-    is_: Annotated[tuple[str, ...] | None, Field(alias="is")] = None
-    filled: bool = False
+    is_: Annotated[Names | None, Field(alias="is")] = None
+    not_: Annotated[Names | None, Field(alias="not")] = None
+    filled: bool | None = None
+    negative: bool | None = None
+    """Whether the amount in it is below zero: how many tables show a refund or a credit."""
+
+    _names = field_validator("is_", "not_", mode="before")(_several)
 
 
-FieldSource = Annotated[Column | str, Field(union_mode="left_to_right")]
+def _listed(value: Any) -> Any:
+    return value if isinstance(value, list | tuple) or value is None else (value,)
+
+
+def _as_column(value: Any) -> Any:
+    return {"column": value} if isinstance(value, str) else value
 
 
 class Rule(_Strict):
-    """How a row makes one event."""
+    """How a row makes one event. `when`: one condition or several, all of which have to hold."""
 
-    type: FieldSource
-    time: FieldSource
-    id: FieldSource | None = None
-    sequence: FieldSource | None = None
-    when: When | None = None
-    data: dict[str, FieldSource]
+    type: Column
+    time: Column
+    id: Column | None = None
+    sequence: Column | None = None
+    when: tuple[When, ...] = ()
+    data: dict[str, Column]
+
+    _columns = field_validator("type", "time", "id", "sequence", mode="before")(_as_column)
+    _conditions = field_validator("when", mode="before")(_listed)
+
+    @field_validator("data", mode="before")
+    @classmethod
+    def _fields(cls, value: Any) -> Any:
+        return {name: _as_column(one) for name, one in value.items()} if isinstance(value, dict) else value
 
 
 class MappingFile(_Strict):
     """The whole file. `source` is the CloudEvents source; `timezone` is for times that say none."""
 
     format: Literal["csv", "jsonl"] = "csv"
-    delimiter: Annotated[str, Field(min_length=1, max_length=1)] = ","
-    encoding: str = "utf-8"
+    delimiter: Annotated[str, Field(min_length=1, max_length=1)] | None = None
+    """Found out from the header where it is not said."""
+    escape: Annotated[str, Field(min_length=1, max_length=1)] | None = None
+    """What stands before a quote inside a quoted cell, where it is not doubled."""
+    encoding: str | None = None
+    """Found out from the file where it is not said."""
+    sheet: str | None = None
+    """Of a spreadsheet: the name of the sheet; the first one where it is not said."""
     source: Annotated[str, Field(min_length=1)]
     timezone: str | None = None
     events: Annotated[tuple[Rule, ...], Field(min_length=1)]
@@ -73,23 +132,82 @@ class MappingFile(_Strict):
 
     @field_validator("encoding")
     @classmethod
-    def _encoding_exists(cls, value: str) -> str:
+    def _encoding_exists(cls, value: str | None) -> str | None:
         try:
-            "".encode(value)
+            "".encode(value or "utf-8")
         except LookupError:
             raise ValueError(f"{value!r} is no encoding; write one like utf-8 or cp1251") from None
         return value
 
 
 def load_mapping(path: Path) -> MappingFile:
-    """Read a mapping file. Raises MappingProblem with all that is wrong, one `file: place: what` a line."""
+    """Read a mapping file. Raises MappingProblem with all that is wrong, one `file:line: place: what` a line."""
     try:
-        content = yaml.safe_load(path.read_text("utf-8"))
-        return MappingFile.model_validate(content)
+        written = path.read_text("utf-8-sig")
+        content = yaml.safe_load(written)
+        node = yaml.compose(written, Loader=yaml.SafeLoader)
     except OSError as error:
         raise MappingProblem(f"{path}: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise MappingProblem(f"{path}: {error}") from error
+    except UnicodeDecodeError as error:
+        raise MappingProblem(f"{path}: is not in UTF-8 (byte {error.start}); save it as UTF-8") from error
+    except yaml.MarkedYAMLError as error:
+        line = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
+        raise MappingProblem(f"{path}{line}: is no YAML: {error.problem}") from error
+    except yaml.YAMLError as error:
+        raise MappingProblem(f"{path}: is no YAML: {error}") from error
+    if not isinstance(content, dict):
+        raise MappingProblem(f"{path}: is no mapping; begin with sales-pulse import --template")
+    try:
+        return MappingFile.model_validate(content)
     except ValidationError as error:
-        lines = [f"{path}: {'.'.join(str(p) for p in e['loc'])}: {e['msg']}" for e in error.errors()]
-        raise MappingProblem("\n".join(dict.fromkeys(lines))) from error
+        said = [_said(path, node, problem) for problem in error.errors()]
+        raise MappingProblem("\n".join(dict.fromkeys(said))) from error
+
+
+def _said(path: Path, node: Any, problem: Any) -> str:
+    place = tuple(problem["loc"])
+    line = _line(node, place)
+    where = ".".join(str(part) for part in place) or "the file"
+    kind, message = problem["type"], problem["msg"]
+    if kind == "extra_forbidden":
+        near = difflib.get_close_matches(str(place[-1]), _keys(place), 1)
+        message = "is no key here" + (f"; did you mean {near[0]}?" if near else f"; keys are {', '.join(_keys(place))}")
+    elif kind == "missing":
+        message = "is missing"
+    elif kind.endswith("_type") or kind.startswith("model_"):
+        message = f"{message[:1].lower()}{message[1:]}: {str(problem['input'])[:80]!r}"
+    else:
+        message = message.removeprefix("Value error, ")
+    return f"{path}:{line}: {where}: {message}"
+
+
+def _keys(place: Sequence[str | int]) -> list[str]:
+    """The keys that are known where an unknown one was found."""
+    model: Any = MappingFile
+    for part in place[:-1]:
+        if isinstance(part, str) and part in getattr(model, "model_fields", {}):
+            model = next(_models(model.model_fields[part].annotation), model)
+    return [one.alias or name for name, one in model.model_fields.items()]
+
+
+def _models(annotation: Any) -> Iterator[Any]:
+    """The models inside an annotation."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for one in get_args(annotation):
+        yield from _models(one)
+
+
+def _line(node: Any, place: Sequence[str | int]) -> int:
+    """The line of a place in the file, or of the last part of it that is there."""
+    line: int = node.start_mark.line + 1
+    for part in place:
+        found = None
+        if isinstance(node, yaml.MappingNode):
+            found = next((pair for pair in node.value if pair[0].value == str(part)), None)
+            if found is not None:
+                line, node = found[0].start_mark.line + 1, found[1]
+        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+            node = node.value[part]
+            line = node.start_mark.line + 1
+    return line

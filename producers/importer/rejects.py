@@ -37,7 +37,7 @@ class Rejects:
     def add(self, number: int, raw: bytes, refused: Refused, header: bytes) -> None:
         """Keep a record that begins in line `number`."""
         bytes_, reasons = self._opened(header)
-        bytes_.write(raw if raw.endswith(b"\n") else raw + b"\n")
+        bytes_.write(raw if raw.endswith((b"\n", b"\r", b"\n\0")) else raw + b"\n")
         entry = {"line": number, "reason": refused.reason, "detail": refused.detail}
         reasons.write(msgspec.json.encode(entry) + b"\n")
 

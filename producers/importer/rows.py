@@ -1,7 +1,9 @@
 """Rows of a foreign table made into events, as a mapping file says."""
 
+import difflib
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -9,9 +11,11 @@ import msgspec
 
 from producers.errors import Refused
 from producers.events import ALL_TYPES
+from producers.importer.cells import Cell, text
 from producers.importer.errors import MappingProblem
-from producers.importer.fields import Convert, Value, converter
-from producers.importer.mapping import Column, MappingFile, Rule
+from producers.importer.fields import KINDS, Convert, Kind, Value, Written, converter
+from producers.importer.mapping import Column, MappingFile, Rule, When
+from producers.importer.money import AmountReader
 
 _encode = msgspec.json.encode
 _ENTITY = (
@@ -19,68 +23,138 @@ _ENTITY = (
 )  # fmt: skip
 """What an event is about, the most special first: a payment names a deal too."""
 
+Row = Sequence[Cell]
+Take = Callable[[Row], Value | None]
 
-class _Getter:
-    """One field, ready to be taken from rows."""
 
-    def __init__(self, name: str, spec: Column | str, zone: ZoneInfo | None) -> None:
-        spec = Column(column=spec) if isinstance(spec, str) else spec
-        if (spec.column is None) == (spec.constant is None):
-            raise MappingProblem(f"{name}: give either a column or a constant")
-        self.name = name
-        self.spec = spec
-        self._convert: Convert = converter(name, zone=zone, format_=spec.format, scale=spec.scale)
+class Places:
+    """Where the columns of a table are, and which decimal marks they show. Raises KeyError for what is not there."""
 
-    def __call__(self, row: Mapping[str, str]) -> Value | None:
-        spec = self.spec
-        if spec.column is None:
-            return spec.constant
-        text = row[spec.column].strip()
-        if not text:
-            return spec.default
-        if spec.values is not None:
-            known = spec.values.get(text)
+    def __init__(self, at: Mapping[str, int], decimals: Mapping[str, str | None]) -> None:
+        self.at = at
+        self.decimals = decimals
+
+    def decimal(self, columns: Sequence[str]) -> str | None:
+        """The decimal mark that these columns show, when they agree."""
+        marks = {self.decimals.get(column) for column in columns} - {None}
+        return marks.pop() if len(marks) == 1 else None
+
+
+def _take(name: str, spec: Column, file: MappingFile, places: Places, currency: str | None) -> Take:
+    """What takes one field from rows. On the path of each row: one closure that does no more than it has to."""
+    if spec.constant is not None:
+        return lambda _: spec.constant
+    zone = ZoneInfo(file.timezone) if file.timezone else None
+    decimal = spec.decimal or places.decimal(spec.columns)
+    convert = converter(Written(name, spec, zone, decimal, currency))
+    default = spec.default
+    if spec.values is not None or spec.width is not None or spec.prefix:
+        return _changed_text(name, spec, _finder(spec, places), convert)
+    if len(spec.columns) > 1:
+        find = _finder(spec, places)
+        return lambda row: default if (cell := find(row)) == "" else convert(cell)
+    place = places.at[spec.columns[0]]
+
+    def take(row: Row) -> Value | None:
+        cell = row[place]
+        if type(cell) is str:
+            cell = cell.strip()
+        return default if cell == "" else convert(cell)
+
+    def take_text(row: Row) -> Value | None:
+        cell = row[place]
+        return (cell.strip() if type(cell) is str else text(cell)) or default
+
+    return take_text if convert is text else take
+
+
+def _changed_text(name: str, spec: Column, find: Callable[[Row], Cell], convert: Convert) -> Take:
+    """What takes a field whose text the mapping changes before it is read."""
+    values, default, width, prefix = spec.values, spec.default, spec.width, spec.prefix
+
+    def take(row: Row) -> Value | None:
+        found = text(find(row))
+        if not found:
+            return default
+        if values is not None:
+            known = values.get(found)
             if known is None:
-                if spec.default is None:
-                    raise Refused("invalid_data", f"{self.name}: the mapping has no value for {text!r}")
-                return spec.default
-            text = known
-        if spec.width is not None:
-            text = text.zfill(spec.width)
-        return self._convert(spec.prefix + text)
+                if default is None:
+                    raise Refused("invalid_data", f"{name}: the mapping has no value for {found!r}")
+                return default
+            found = known
+        if width is not None:
+            found = found.zfill(width)
+        return convert(prefix + found)
+
+    return take
+
+
+def _finder(spec: Column, places: Places) -> Callable[[Row], Cell]:
+    """What finds a field's cell in rows; an empty one is ""."""
+    indexes = [places.at[column] for column in spec.columns]
+    if spec.join is not None:
+        return lambda row: spec.with_.join(filled for index in indexes if (filled := text(row[index])))
+    if len(indexes) == 1:
+        (only,) = indexes
+        return lambda row: row[only]
+    return lambda row: next((row[index] for index in indexes if text(row[index])), "")
+
+
+def _condition(when: When, places: Places) -> Callable[[Row], bool]:
+    """What says whether a condition holds of a row."""
+    index, column = places.at[when.column], when.column
+    amount = AmountReader(column, places.decimal([column]))
+
+    def holds(row: Row) -> bool:
+        cell = row[index]
+        found = text(cell)
+        return (
+            (when.is_ is None or found in when.is_)
+            and (when.not_ is None or found not in when.not_)
+            and (when.filled is None or when.filled == bool(found))
+            and (when.negative is None or (bool(found) and when.negative == (amount.number(cell) < 0)))
+        )
+
+    return holds
 
 
 class _Maker:
-    """One rule, ready to make events."""
+    """One rule, ready to make events from the rows of one table."""
 
-    def __init__(self, rule: Rule, source: str, zone: ZoneInfo | None) -> None:
-        self._source = source
-        self._when = rule.when
-        self._type = _Getter("type", rule.type, zone)
-        self._time = _Getter("time", rule.time, zone)
-        self._id = _Getter("id", rule.id, zone) if rule.id else None
-        self._sequence = _Getter("sequence", rule.sequence, zone) if rule.sequence else None
-        self._data = [_Getter(name, spec, zone) for name, spec in rule.data.items()]
-        constant = self._type.spec.constant
-        if constant is not None and constant not in ALL_TYPES:
-            raise MappingProblem(f"type: {constant!r} is no type of the contract")
-        getters = [self._type, self._time, self._id, self._sequence, *self._data]
-        self.columns = {g.spec.column for g in getters if g and g.spec.column}
-        if rule.when:
-            self.columns.add(rule.when.column)
+    def __init__(self, rule: Rule, file: MappingFile, places: Places) -> None:
+        currency = rule.data["currency"].constant if "currency" in rule.data else None
+        take = partial(_take, file=file, places=places, currency=str(currency) if currency else None)
+        self._source = file.source
+        self._conditions = [_condition(when, places) for when in rule.when]
+        self._type, self._time = take("type", rule.type), take("time", rule.time)
+        self._id = take("id", rule.id) if rule.id else None
+        self._sequence = take("sequence", rule.sequence) if rule.sequence else None
+        self._constants = {name: spec.constant for name, spec in rule.data.items() if spec.constant is not None}
+        self._data = [(name, take(name, spec)) for name, spec in rule.data.items() if spec.constant is None]
 
-    def make(self, row: Mapping[str, str]) -> bytes | None:
+    def make(self, row: Row) -> bytes | None:
         """Return the event of a row as JSON; None when the row makes none. Raises Refused."""
-        if self._when is not None:
-            text = row[self._when.column].strip()
-            if (self._when.is_ is not None and text not in self._when.is_) or (self._when.filled and not text):
+        for holds in self._conditions:
+            if not holds(row):
                 return None
-        data = {getter.name: value for getter in self._data if (value := getter(row)) is not None}
+        data: dict[str, Value] = self._constants.copy()
+        for name, take in self._data:
+            value = take(row)
+            if value is not None:
+                data[name] = value
+        if data.get("status") == "open":
+            data.pop("closed_at", None)  # tables have there when a deal is expected to close
+        time = self._time(row)
+        if time is None:
+            raise Refused(
+                "invalid_data", "time: the cell is empty; name a second column for it, or leave such rows out"
+            )
         event: dict[str, Any] = {
             "specversion": "1.0",
             "source": self._source,
             "type": self._type(row),
-            "time": self._time(row),
+            "time": time,
             "data": data,
         }
         if self._sequence and (sequence := self._sequence(row)) is not None:
@@ -91,22 +165,66 @@ class _Maker:
 
 
 class RowMapper:
-    """A mapping file, ready: makes the JSON events of a row (column → text)."""
+    """A mapping file, checked.
+
+    columns: those that it looks at. amounts: those whose decimal mark it does not say.
+    """
 
     def __init__(self, file: MappingFile) -> None:
-        zone = ZoneInfo(file.timezone) if file.timezone else None
-        self._makers: list[_Maker] = []
-        for number, rule in enumerate(file.events):
-            try:
-                self._makers.append(_Maker(rule, file.source, zone))
-            except MappingProblem as problem:
-                raise MappingProblem(f"events[{number}].{problem}") from None
         self.file = file
-        self.columns: set[str] = set().union(*(maker.columns for maker in self._makers))
+        for number, rule in enumerate(file.events):
+            for problem in _problems(rule):
+                raise MappingProblem(f"events[{number}].{problem}")
+        fields = [pair for rule in file.events for pair in _fields(rule)]
+        conditions = [when for rule in file.events for when in rule.when]
+        self.columns = {column for _, spec in fields for column in spec.columns} | {when.column for when in conditions}
+        self.amounts = {
+            column
+            for name, spec in fields
+            if KINDS.get(name) is Kind.AMOUNT and spec.decimal is None
+            for column in spec.columns
+        } | {when.column for when in conditions if when.negative is not None}
+        self._looked_at = list(dict.fromkeys(when.column for when in conditions))
 
-    def events(self, row: Mapping[str, str]) -> tuple[bytes, ...]:
-        """Return all events of a row. Raises Refused."""
-        return tuple(made for maker in self._makers if (made := maker.make(row)) is not None)
+    def bind(self, places: Places) -> Callable[[Row], tuple[bytes, ...]]:
+        """Return what makes all events of a row of one table. It raises Refused."""
+        makers = [_Maker(rule, self.file, places) for rule in self.file.events]
+        return lambda row: tuple(made for maker in makers if (made := maker.make(row)) is not None)
+
+    def why_none(self, row: Row, places: Places) -> str:
+        """Why a row makes no event: what stands in the columns that rules look at."""
+        seen = ", ".join(f"{column} is {text(row[places.at[column]])[:40]!r}" for column in self._looked_at)
+        return f"no rule's `when` holds: {seen}"
+
+
+def _fields(rule: Rule) -> Iterator[tuple[str, Column]]:
+    for name, spec in (("type", rule.type), ("time", rule.time), ("id", rule.id), ("sequence", rule.sequence)):
+        if spec is not None:
+            yield name, spec
+    yield from rule.data.items()
+
+
+def _problems(rule: Rule) -> Iterator[str]:
+    """What is wrong with a rule that its form does not show."""
+    constant = rule.type.constant
+    if constant is None:
+        return
+    model = ALL_TYPES.get(str(constant))
+    if model is None:
+        near = difflib.get_close_matches(str(constant), ALL_TYPES, 1)
+        yield f"type: {constant!r} is no type of the contract" + (f"; did you mean {near[0]}?" if near else "")
+        return
+    known = data_fields(model)
+    for name in rule.data:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, 1)
+            advice = f"did you mean {near[0]}?" if near else f"it has {', '.join(known)}"
+            yield f"data.{name}: {constant} has no such field; {advice}"
+
+
+def data_fields(model: Any) -> list[str]:
+    """The names of the fields in the `data` of a type."""
+    return list(model.model_fields["data"].annotation.model_fields)
 
 
 def derived_id(event: Mapping[str, Any]) -> str:

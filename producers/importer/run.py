@@ -1,8 +1,8 @@
 """The import of one file: read, check, send in batches, remember. Nothing is lost, and nothing counts twice."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
@@ -13,11 +13,12 @@ from producers.errors import Refused
 from producers.importer.check import Checked, check
 from producers.importer.formats import Format, Record
 from producers.importer.rejects import Rejects
-from producers.importer.source import Line, Source
+from producers.importer.source import Source
 from producers.importer.state import State, StateFile
 
 BATCH = 5000
 _EXAMPLES = 5
+_WHYS = 50
 
 
 class Publisher(Protocol):
@@ -29,9 +30,14 @@ class Publisher(Protocol):
 
 @dataclass(slots=True)
 class Report:
-    """What an import found: events by type, refusals by reason with the first few of each."""
+    """What an import found: events by type; records that were taken, left out (why) and refused (why).
+
+    Of refusals, the first few of each reason with line and detail.
+    """
 
     types: Counter[str] = field(default_factory=Counter)
+    taken: int = 0
+    left_out: Counter[str] = field(default_factory=Counter)
     reasons: Counter[str] = field(default_factory=Counter)
     examples: dict[str, list[tuple[int, str]]] = field(default_factory=dict)
     first: datetime | None = None
@@ -44,6 +50,10 @@ class Report:
         if len(examples) < _EXAMPLES:
             examples.append((number, refused.detail))
 
+    def leave_out(self, why: str) -> None:
+        """Count a record that makes no event."""
+        self.left_out[why if why in self.left_out or len(self.left_out) < _WHYS else "for other reasons"] += 1
+
     def accept(self, checked: Checked) -> None:
         """Count an event."""
         event = checked.event
@@ -54,25 +64,31 @@ class Report:
             self.last = event.time
 
 
-def judge(record: Record, now_ms: int) -> list[Checked]:
-    """Return all events of a record. Raises Refused when one of them is refused: a record goes as a whole."""
+def judge(record: Record, now_ms: int, report: Report) -> list[Checked]:
+    """Return all events of a record, and count it. Raises Refused when one is refused: a record goes as a whole."""
     if record.problem is not None:
         raise record.problem
-    return [check(value, now_ms) for value in record.values]
+    if not record.values:
+        report.leave_out(record.left_out)
+        return []
+    found = [check(value, now_ms) for value in record.values]
+    report.taken += 1
+    for checked in found:
+        report.accept(checked)
+    return found
 
 
 def dry_run(source: Source, format_: Format, now_ms: int, advance: Callable[[int], None]) -> Report:
     """Check a whole file and send nothing."""
-    report = Report()
-    with source.lines() as lines:
-        for count, record in enumerate(format_.records(lines), 1):
-            try:
-                for checked in judge(record, now_ms):
-                    report.accept(checked)
-            except Refused as refused:
-                report.refuse(record.number, refused)
-            if count % BATCH == 0:
-                advance(BATCH)
+    report, count = Report(), 0
+    for count, record in enumerate(format_.records(source, State()), 1):
+        try:
+            judge(record, now_ms, report)
+        except Refused as refused:
+            report.refuse(record.number, refused)
+        if count % BATCH == 0:
+            advance(BATCH)
+    advance(count % BATCH)
     return report
 
 
@@ -106,38 +122,26 @@ class Import:
 
     async def run(self) -> bool:
         """Send what is left of the file; return False when it was stopped before the end."""
-        begin = self.state
-        if begin.end and not self._format.whole:
-            self._format.begin(self._source)
-        with self._rejects, self._opened(begin) as lines:
-            for batch in _batches(self._records(lines, begin), self._batch):
+        with self._rejects, closing(_batches(self._format.records(self._source, self.state), self._batch)) as batches:
+            for batch in batches:
                 await self._send(batch)
                 if not self._wanted():
                     return False
         self._states.forget()
         return True
 
-    def _opened(self, begin: State) -> AbstractContextManager[Iterator[Line]]:
-        if self._format.whole:
-            return self._source.lines()
-        return self._source.lines(begin.end, begin.line)
-
-    def _records(self, lines: Iterator[Line], begin: State) -> Iterator[Record]:
-        for record in self._format.records(lines):
-            if record.end > begin.end:
-                yield record
-
     async def _send(self, batch: list[Record]) -> None:
         events: list[tuple[bytes, bytes]] = []
         reference: list[tuple[bytes, bytes]] = []
-        refused_before = self.report.reasons.total()
+        report = self.report
+        before = report.taken, report.left_out.total(), report.reasons.total()
         now_ms = self._now_ms()
         for record in batch:
             try:
-                for checked in judge(record, now_ms):
+                for checked in judge(record, now_ms, report):
                     (reference if checked.reference else events).append((checked.key, checked.value))
             except Refused as refused:
-                self.report.refuse(record.number, refused)
+                report.refuse(record.number, refused)
                 self._rejects.add(record.number, record.raw, refused, self._format.header)
         if reference:
             await self._publisher.publish_many_raw(reference, reference=True)
@@ -149,14 +153,16 @@ class Import:
             end=last.end,
             line=last.number + last.raw[:-1].count(b"\n"),
             sent=self.state.sent + len(events) + len(reference),
-            refused=self.state.refused + self.report.reasons.total() - refused_before,
+            taken=self.state.taken + report.taken - before[0],
+            left_out=self.state.left_out + report.left_out.total() - before[1],
+            refused=self.state.refused + report.reasons.total() - before[2],
             rejects=self._rejects.flush(),
         )
         self._states.save(self.state)
         self._advance(len(batch))
 
 
-def _batches(records: Iterator[Record], size: int) -> Iterator[list[Record]]:
+def _batches(records: Iterator[Record], size: int) -> Generator[list[Record]]:
     batch: list[Record] = []
     for record in records:
         batch.append(record)

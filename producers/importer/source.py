@@ -1,19 +1,27 @@
-"""Lines of a file with their positions, whether it is plain, gzipped, or standard input."""
+"""The bytes of a file, whether it is plain, gzipped, the only file in a zip, or standard input."""
 
 import gzip
 import hashlib
 import io
+import shutil
 import sys
+import tempfile
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from typing import BinaryIO, NamedTuple, cast
+from pathlib import Path, PurePosixPath
+from typing import IO, BinaryIO, NamedTuple, cast
 
 from producers.importer.errors import ImportProblem
 
 LONGEST = 4 * 1024 * 1024
 """A line longer than this (bytes) comes in pieces, each of which is refused: memory stays bounded."""
 _HEAD = 64 * 1024
+_SPOOLED = 16 * 1024 * 1024
+"""Bytes of standard input that stay in memory where it has to be read twice."""
+_SHEETS = ("xl/workbook.xml", "xl/workbook.bin", "content.xml")
+"""What is in a zip that is a spreadsheet."""
+_OLD_SHEET = b"\xd0\xcf\x11\xe0"
 
 
 class Line(NamedTuple):
@@ -34,6 +42,7 @@ class Source:
             raise ImportProblem(f"{name}: no such file")
         self.size = self.path.stat().st_size if self.path else None
         self._counted: BinaryIO | None = None
+        self._spool: IO[bytes] | None = None
 
     @property
     def identity(self) -> str | None:
@@ -49,7 +58,13 @@ class Source:
     @property
     def done(self) -> int:
         """How many bytes of the file (packed, if it is) have been read."""
-        return self._counted.tell() if self._counted and self.path else 0
+        return self._counted.tell() if self._counted and not self._counted.closed and self.path else 0
+
+    def keep(self) -> None:
+        """Let standard input be read more than once; a file can be anyhow."""
+        if self.path is None and self._spool is None:
+            self._spool = tempfile.SpooledTemporaryFile(_SPOOLED)  # noqa: SIM115 - as long as the source
+            shutil.copyfileobj(sys.stdin.buffer, self._spool)
 
     @contextmanager
     def lines(self, start: int = 0, number: int = 0) -> Iterator[Iterator[Line]]:
@@ -57,7 +72,7 @@ class Source:
 
         Raises ImportProblem when it cannot be read, or is shorter than `start`.
         """
-        with self._opened() as stream:
+        with self.opened() as stream:
             if start:
                 if stream.seekable():
                     stream.seek(start)
@@ -66,19 +81,71 @@ class Source:
             yield self._read(stream, start, number)
 
     @contextmanager
-    def _opened(self) -> Iterator[BinaryIO]:
-        if self.path is None:
+    def packed(self) -> Iterator[BinaryIO]:
+        """Open it as it is, from its beginning."""
+        if self.path is not None:
+            with self.path.open("rb", buffering=1 << 20) as file:
+                self._counted = file
+                yield file
+        elif self._spool is not None:
+            self._spool.seek(0)
+            yield cast("BinaryIO", self._spool)
+        else:
             yield sys.stdin.buffer
-            return
-        with self.path.open("rb", buffering=1 << 20) as file:
-            self._counted = file
-            magic = file.read(2)
+
+    @contextmanager
+    def opened(self) -> Iterator[BinaryIO]:
+        """Open it unpacked, from its beginning. Raises ImportProblem."""
+        with self.packed() as file:
+            if self.path is None and self._spool is None:
+                yield file
+                return
+            magic = file.read(4)
             file.seek(0)
-            if magic == b"\x1f\x8b":
+            if magic[:2] == b"\x1f\x8b":
                 with gzip.GzipFile(fileobj=file) as unpacked:
+                    yield cast("BinaryIO", io.BufferedReader(unpacked, 1 << 20))
+            elif magic == b"PK\x03\x04":
+                with self._zip(file) as archive, archive.open(self._only(archive)) as unpacked:
                     yield cast("BinaryIO", io.BufferedReader(unpacked, 1 << 20))
             else:
                 yield file
+
+    @property
+    def is_sheet(self) -> bool:
+        """Whether it is a spreadsheet (.xlsx, .xlsb, .ods, .xls). Raises ImportProblem."""
+        with self.packed() as file:
+            magic = file.read(4)
+            if magic == _OLD_SHEET:
+                return True
+            if magic != b"PK\x03\x04":
+                return False
+            file.seek(0)
+            with self._zip(file) as archive:
+                names = set(archive.namelist())
+                return any(name in names for name in _SHEETS) or "[Content_Types].xml" in names
+
+    def _zip(self, file: BinaryIO) -> zipfile.ZipFile:
+        try:
+            return zipfile.ZipFile(file)
+        except (zipfile.BadZipFile, OSError) as error:
+            raise ImportProblem(f"{self.name}: is no whole zip file ({error}); pack or download it again") from error
+
+    def _only(self, archive: zipfile.ZipFile) -> str:
+        """The one file in an archive; what packers add for themselves does not count."""
+        names = [
+            name
+            for name in archive.namelist()
+            if not name.endswith("/")
+            and not name.startswith("__MACOSX/")
+            and not PurePosixPath(name).name.startswith(".")
+        ]
+        if len(names) != 1:
+            said = f"{len(names)} files ({', '.join(names[:5])})" if names else "no file"
+            raise ImportProblem(f"{self.name}: has {said}; unpack it and name the one to import")
+        if archive.getinfo(names[0]).flag_bits & 1:
+            raise ImportProblem(f"{self.name}: is protected by a password; unpack it first")
+        return names[0]
 
     def _read(self, stream: BinaryIO, end: int, number: int) -> Iterator[Line]:
         try:
@@ -86,5 +153,5 @@ class Source:
                 end += len(raw)
                 number += 1
                 yield Line(number, raw, end)
-        except (OSError, EOFError) as error:
+        except (OSError, EOFError, zipfile.BadZipFile) as error:
             raise ImportProblem(f"{self.name}: cannot be read after line {number}: {error}") from error

@@ -6,13 +6,23 @@ import msgspec
 
 
 class State(msgspec.Struct, frozen=True):
-    """`end` is a position in the unpacked bytes, `line` the number of lines before it, the rest are counts."""
+    """`end` is how far its format has read, `line` the number of lines before it, the rest are counts.
+
+    taken, left_out, refused: records by what became of them; sent: the events made of those that were taken.
+    """
 
     end: int = 0
     line: int = 0
     sent: int = 0
+    taken: int = 0
+    left_out: int = 0
     refused: int = 0
     rejects: tuple[int, int] = (0, 0)
+
+    @property
+    def read(self) -> int:
+        """All records, each of which is counted in one of three."""
+        return self.taken + self.left_out + self.refused
 
 
 class StateFile:

@@ -1,129 +1,184 @@
-"""Foreign tables as formats: CSV and JSON objects, made into events by a mapping."""
+"""Foreign tables as formats: CSV, spreadsheets and JSON objects, made into events by a mapping."""
 
-import csv
-from collections.abc import Iterable, Iterator, Mapping
-
-import msgspec
+import difflib
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 from producers.errors import Refused
+from producers.importer.cells import text
 from producers.importer.errors import ImportProblem
-from producers.importer.formats import Record
-from producers.importer.rows import RowMapper
-from producers.importer.source import LONGEST, Line, Source
+from producers.importer.formats import Record, behind
+from producers.importer.money import Styles, two_readings
+from producers.importer.readers import JsonReader, Read, Reader, SheetReader, TextReader, first
+from producers.importer.rows import Places, RowMapper
+from producers.importer.source import Source
+from producers.importer.state import State
 
-_decode = msgspec.json.Decoder(dict[str, str | int | float | bool | None])
+_TITLES = 50
+"""Rows among which the header is looked for: exports put titles above it."""
 
 
-class CsvTable:
-    """CSV with a header line; a quoted cell may hold line breaks."""
+_NO_TEXT = Refused("invalid_data", "the line has bytes that are no text in the encoding of the file")
 
-    whole = False
+
+class _Header(NamedTuple):
+    """How rows are read, the header row, how many rows are above it, and where the mapped columns are."""
+
+    dialect: str
+    row: Read
+    above: int
+    at: Mapping[str, int]
+
+
+class Table:
+    """A table with a header row. Read twice where a decimal mark has to be found out."""
 
     def __init__(self, mapper: RowMapper) -> None:
         self._mapper = mapper
-        self._names: list[str] | None = None
         self.header = b""
+        self.notes: list[str] = []
 
-    def begin(self, source: Source) -> None:
-        """Read the header line."""
-        with source.lines() as lines:
-            self._head(_joined(lines))
+    def records(self, source: Source, after: State) -> Iterator[Record]:
+        """Yield a record for each row that is not blank. Raises ImportProblem when a mapped column is missing."""
+        source.keep()
+        reader = self._reader(source)
+        head = self._find(reader)
+        self.header = reader.mark + _line(head.row.raw)
+        self.notes += reader.notes
+        places = Places(head.at, self._decimals(reader, head))
+        return behind(self._read(reader, head, places), after)
 
-    def records(self, lines: Iterable[Line]) -> Iterator[Record]:
-        """Yield a record for each row. Raises ImportProblem when a mapped column is missing."""
-        rows = _joined(lines)
-        if self._names is None:
-            self._head(rows)
-        names = self._names or []
-        for number, raw, end in rows:
-            if not raw.strip():
-                continue
+    def _reader(self, source: Source) -> Reader:
+        if self._mapper.file.format == "jsonl":
+            return JsonReader(source, sorted(self._mapper.columns))
+        return SheetReader(source, self._mapper.file) if source.is_sheet else TextReader(source, self._mapper.file)
+
+    # -- the header
+
+    def _find(self, reader: Reader) -> _Header:
+        """Find the header row: the first that has all columns of the mapping."""
+        best: tuple[int, str, Read | None] = (0, "", None)
+        for dialect in reader.dialects():
+            for index, row in enumerate(first(reader, dialect, _TITLES)):
+                at = self._columns(row.cells)
+                if len(at) == len(self._mapper.columns):
+                    self._note(reader, dialect, row, index, at)
+                    return _Header(dialect, row, index, at)
+                if len(at) > best[0]:
+                    best = len(at), dialect, row
+        raise ImportProblem(self._missing(reader, best[2]))
+
+    def _columns(self, cells: Sequence[object]) -> dict[str, int]:
+        """Mapped column → index, of those that a header row has. Raises ImportProblem for one that is there twice."""
+        names = [_squeezed(str(cell)) for cell in cells]
+        counts, folded = Counter(names), Counter(name.casefold() for name in names)
+        at: dict[str, int] = {}
+        for column in self._mapper.columns:
+            name = _squeezed(column)
+            if counts[name] == 1:
+                at[column] = names.index(name)
+            elif counts[name] > 1 and sum(count for one, count in counts.items() if one) > 1:
+                where = ", ".join(str(place + 1) for place, one in enumerate(names) if one == name)
+                raise ImportProblem(f"the header has {column!r} more than once (columns {where}); rename one of them")
+            elif folded[name.casefold()] == 1:
+                at[column] = [one.casefold() for one in names].index(name.casefold())
+        return at
+
+    def _note(self, reader: Reader, dialect: str, row: Read, index: int, at: Mapping[str, int]) -> None:
+        declared = self._mapper.file.delimiter
+        if isinstance(reader, TextReader) and declared is not None and dialect != declared:
+            self.notes.append(f"the columns are separated by {dialect!r}, not by {declared!r} as the mapping says")
+        if index:
+            self.notes.append(f"the header is line {row.number}; what is above it was left out")
+        renamed = [
+            f"{column!r} is {str(row.cells[place]).strip()!r}"
+            for column, place in sorted(at.items())
+            if _squeezed(str(row.cells[place])) != _squeezed(column)
+        ]
+        if renamed:
+            self.notes.append(f"in the header {', '.join(renamed)}")
+
+    def _missing(self, reader: Reader, row: Read | None) -> str:
+        if isinstance(reader, TextReader) and (problem := reader.encoding_problem()):
+            return problem
+        if row is None:
+            wanted = ", ".join(sorted(self._mapper.columns))
+            return f"no line among the first {_TITLES} is a header with the mapping's columns ({wanted})"
+        names = [_squeezed(str(cell)) for cell in row.cells]
+        said = []
+        for column in sorted(self._mapper.columns - self._columns(row.cells).keys()):
+            known = {name.casefold(): name for name in names}
+            near = difflib.get_close_matches(column.casefold(), known, 1)
+            said.append(column + (f" (nearest: {known[near[0]]})" if near else ""))
+        return (
+            f"the mapping names columns that are not there: {', '.join(said)}; "
+            f"line {row.number} has {', '.join(name for name in names if name)}"
+        )
+
+    # -- the first pass
+
+    def _decimals(self, reader: Reader, head: _Header) -> dict[str, str | None]:
+        """The decimal mark of each column whose mark the mapping does not say. Raises ImportProblem."""
+        styles = {column: Styles() for column in sorted(self._mapper.amounts)}
+        if not styles:
+            return {}
+        looks = [(head.at[column], style.look) for column, style in styles.items()]
+        longest = max(place for place, _ in looks)
+        for row in self._body(reader, head):
+            if len(row.cells) > longest:
+                for place, look in looks:
+                    look(row.number, row.cells[place])
+        for column, style in styles.items():
+            if style.unclear and not style.marks:
+                number, amount = style.unclear
+                raise ImportProblem(f"line {number}, {column}: {two_readings(amount)}; no other amount in it decides")
+            if style.unclear and len(style.marks) > 1:
+                shown = " and ".join(f"{amount} (line {number})" for number, amount in style.marks.values())
+                self.notes.append(f"{column} has both {shown}: amounts that may be read in two ways are refused")
+        return {column: style.decimal for column, style in styles.items()}
+
+    # -- the second pass
+
+    def _body(self, reader: Reader, head: _Header) -> Iterator[Read]:
+        for index, row in enumerate(reader.rows(head.dialect, len(head.row.cells))):
+            if index > head.above:
+                yield row
+
+    def _read(self, reader: Reader, head: _Header, places: Places) -> Iterator[Record]:
+        make = self._mapper.bind(places)
+        shape = len(head.row.cells), max(places.at.values(), default=-1) + 1
+        for end, row in enumerate(self._body(reader, head), 1):
+            number, cells, raw, _ = row
             try:
-                row = self._row(raw, names)
-                yield Record(number, raw, end, self._mapper.events(row))
-            except Refused as refused:
-                yield Record(number, raw, end, (), refused)
-
-    def _head(self, rows: Iterator[Line]) -> None:
-        first = next(rows, None)
-        if first is None:
-            return
-        self.header = first.raw if first.raw.endswith(b"\n") else first.raw + b"\n"
-        try:
-            names = [name.strip() for name in self._cells(first.raw.removeprefix(b"\xef\xbb\xbf"))]
-        except Refused as refused:
-            raise ImportProblem(f"the header line cannot be read: {refused.detail}") from refused
-        missing = sorted(self._mapper.columns - set(names))
-        if missing:
-            raise ImportProblem(f"the mapping names columns that are not there: {', '.join(missing)}")
-        self._names = names
-
-    def _cells(self, raw: bytes) -> list[str]:
-        file = self._mapper.file
-        try:
-            text = raw.decode(file.encoding)
-        except UnicodeDecodeError as error:
-            raise Refused("invalid_data", f"the line is not {file.encoding}: {error.reason}") from error
-        try:
-            found = next(csv.reader(text.splitlines(keepends=True), delimiter=file.delimiter, strict=True), None)
-        except csv.Error as error:
-            raise Refused("invalid_data", f"the line is no CSV: {error}") from error
-        return found or []
-
-    def _row(self, raw: bytes, names: list[str]) -> Mapping[str, str]:
-        cells = self._cells(raw)
-        if len(cells) != len(names):
-            raise Refused("invalid_data", f"the line has {len(cells)} cells, the header {len(names)}")
-        return dict(zip(names, cells, strict=True))
+                _check(row, *shape)
+                if values := make(cells):
+                    yield Record(number, raw, end, values)
+                    continue
+                why = self._mapper.why_none(cells, places)
+            except (Refused, UnicodeEncodeError) as error:
+                refused = error if isinstance(error, Refused) else _NO_TEXT
+                if row.problem or any(text(cell) for cell in cells):
+                    yield Record(number, raw, end, (), refused)
+                    continue
+                why = ""
+            is_empty = not any(text(cell) for cell in cells)
+            yield Record(number, raw, end, left_out="the row is empty" if is_empty else why)
 
 
-class JsonTable:
-    """One flat JSON object a line."""
-
-    whole = False
-    header = b""
-
-    def __init__(self, mapper: RowMapper) -> None:
-        self._mapper = mapper
-
-    def begin(self, source: Source) -> None:
-        """Learn nothing: each line stands for itself."""
-
-    def records(self, lines: Iterable[Line]) -> Iterator[Record]:
-        """Yield a record for each line that is not blank; keys that are absent count as empty."""
-        blank = dict.fromkeys(self._mapper.columns, "")
-        for number, raw, end in lines:
-            value = raw.strip()
-            if not value:
-                continue
-            try:
-                cells = {name: _text(cell) for name, cell in _decode.decode(value).items()}
-                yield Record(number, raw, end, self._mapper.events(blank | cells))
-            except msgspec.DecodeError as error:
-                yield Record(number, raw, end, (), Refused("not_json", f"the line is no flat JSON object: {error}"))
-            except Refused as refused:
-                yield Record(number, raw, end, (), refused)
+def _check(row: Read, width: int, needed: int) -> None:
+    """Whether a row has the cells that its header promises. Raises Refused."""
+    if row.problem:
+        raise row.problem
+    count = len(row.cells)
+    if count != width and (count < needed or any(row.cells[width:])):
+        raise Refused("invalid_data", f"the line has {count} cells, the header {width}")
 
 
-def _text(cell: str | float | bool | None) -> str:
-    if cell is None:
-        return ""
-    return str(cell).lower() if isinstance(cell, bool) else str(cell)
+def _squeezed(name: str) -> str:
+    """A name in a header, with one space where there are several, and none around it."""
+    return " ".join(name.split())
 
 
-def _joined(lines: Iterable[Line]) -> Iterator[Line]:
-    """Join lines while a quote is open. A quote that is never closed ends with the longest line allowed."""
-    parts: list[bytes] = []
-    number = quotes = size = end = 0
-    for line in lines:
-        number = number or line.number
-        parts.append(line.raw)
-        quotes += line.raw.count(b'"')
-        size += len(line.raw)
-        end = line.end
-        if quotes % 2 == 0 or size > LONGEST:
-            yield Line(number, b"".join(parts), end)
-            parts = []
-            number = quotes = size = 0
-    if parts:
-        yield Line(number, b"".join(parts), end)
+def _line(raw: bytes) -> bytes:
+    return raw if not raw or raw.endswith((b"\n", b"\r", b"\n\0")) else raw + b"\n"

@@ -2,9 +2,11 @@
 
 TEMPLATE = """\
 # How a table becomes events: sales-pulse import deals.csv --mapping this.yaml --dry-run
-format: csv              # csv, or jsonl (one flat JSON object a line)
-delimiter: ";"           # default ,
-encoding: utf-8          # or cp1251 and the like
+format: csv              # csv (also .xlsx and other spreadsheets), or jsonl (one flat JSON object a line)
+delimiter: ";"           # found out from the header when it is not said
+encoding: utf-8          # or cp1251 and the like; found out from the file when it is not said
+# sheet: Deals           # of a spreadsheet; the first when it is not said
+# escape: "\\"          # where quotes inside quoted cells are not doubled but come as \"
 source: crm://history    # the CloudEvents source: one for each system that the data comes from
 timezone: Europe/Moscow  # for times that state no zone
 
@@ -12,18 +14,18 @@ timezone: Europe/Moscow  # for times that state no zone
 # version when `id` is absent, so that importing twice counts once.
 events:
   - type: {constant: sales.deal.changed.v1}
-    when: {column: Status, is: [Open, Won, Lost]}   # or {column: Paid, filled: true}
-    time: {column: Changed, format: "%d.%m.%Y %H:%M"}   # strptime, unix, or nothing for RFC 3339
+    when: {column: Status, is: [Open, Won, Lost]}       # also not, filled, negative; a list: all of them have to hold
+    time: {column: Changed, format: ["%d.%m.%Y %H:%M", "%d.%m.%Y"]}   # strptime (%B: months by name), unix, excel
     sequence: {column: Version, width: 10}              # zeros are put before it
     data:
       deal_id: Number                                   # a column
       client_id: {column: Client, prefix: "crm-"}       # opaque: no names, numbers or addresses of clients
       manager_id: Owner
       team_id: Department
-      pipeline: {constant: retail}
+      pipeline: {constant: retail}                      # {column: [Funnel, Kind]}: the first that is filled
       stage: Stage
       status: {column: Status, values: {Open: open, Won: won, Lost: lost}, default: open}
-      amount: {column: Amount}                          # "1 250,50" is understood
+      amount: {column: Amount}                          # "1 250,50 руб." is understood; decimal: "," or places: 2
       currency: {column: Currency, default: RUB}
       probability: {column: Chance, scale: 0.01}        # percent
       created_at: {column: Created, format: "%d.%m.%Y %H:%M"}

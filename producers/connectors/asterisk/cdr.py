@@ -1,7 +1,7 @@
 """Call detail records (Master.csv): calls made directly, in and out; calls in queues are the queue log's."""
 
 import csv
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
@@ -9,7 +9,8 @@ from producers.connectors.asterisk.config import Names
 from producers.connectors.asterisk.events import event, records, stamp
 from producers.errors import Refused
 from producers.importer.formats import Record
-from producers.importer.source import Line, Source
+from producers.importer.source import Source
+from producers.importer.state import State
 
 _COLUMNS = (
     "accountcode", "src", "dst", "dcontext", "clid", "channel", "dstchannel", "lastapp", "lastdata",
@@ -27,18 +28,15 @@ _OUTCOMES = {
 class Cdr:
     """Makes the end of each call; one line is one call. Calls inside the house are left out."""
 
-    whole = False
     header = b""
 
     def __init__(self, names: Names) -> None:
         self._names = names
+        self.notes: list[str] = []
 
-    def begin(self, source: Source) -> None:
-        """Learn nothing: each line stands for itself."""
-
-    def records(self, lines: Iterable[Line]) -> Iterator[Record]:
+    def records(self, source: Source, after: State) -> Iterator[Record]:
         """Yield a record for each line; most have an event, some none."""
-        return records(lines, self._events)
+        return records(source, after, self._events)
 
     def _events(self, raw: bytes) -> list[bytes]:
         row = _row(raw)

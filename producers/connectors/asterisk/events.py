@@ -7,21 +7,32 @@ from typing import Any
 import msgspec
 
 from producers.errors import Refused
-from producers.importer.formats import Record
-from producers.importer.source import Line
+from producers.importer.formats import Record, behind
+from producers.importer.source import Line, Source
+from producers.importer.state import State
 
 Data = dict[str, Any]
 
 
-def records(lines: Iterable[Line], events: Callable[[bytes], list[bytes]]) -> Iterator[Record]:
-    """Yield a record for each line that is not blank, with its events or with why it is refused."""
+def records(source: Source, after: State, events: Callable[[bytes], list[bytes]]) -> Iterator[Record]:
+    """Yield a record for each line that is not blank, with its events or with why it has none.
+
+    The lines that are done are read, too: a call is more than one line.
+    """
+    with source.lines() as lines:
+        yield from behind(_records(lines, events), after)
+
+
+def _records(lines: Iterable[Line], events: Callable[[bytes], list[bytes]]) -> Iterator[Record]:
     for number, raw, end in lines:
         if not raw.strip():
             continue
         try:
-            yield Record(number, raw, end, tuple(events(raw)))
+            made = tuple(events(raw))
         except Refused as refused:
             yield Record(number, raw, end, (), refused)
+        else:
+            yield Record(number, raw, end, made, left_out="" if made else "no event of its own")
 
 
 def stamp(seconds: float) -> str:

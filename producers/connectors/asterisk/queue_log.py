@@ -1,6 +1,6 @@
 """The queue log (`time|call|queue|agent|verb|…`): the one place where Asterisk says how long a caller waited."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,7 +8,8 @@ from producers.connectors.asterisk.config import Names
 from producers.connectors.asterisk.events import event, records, stamp
 from producers.errors import Refused
 from producers.importer.formats import Record
-from producers.importer.source import Line, Source
+from producers.importer.source import Source
+from producers.importer.state import State
 
 _FORGET_SECONDS = 86_400
 _GAVE_UP = frozenset({"EXITWITHTIMEOUT", "EXITEMPTY", "EXITWITHKEY"})
@@ -32,11 +33,11 @@ class QueueLog:
     the durations that its last line states.
     """
 
-    whole = True
     header = b""
 
     def __init__(self, names: Names) -> None:
         self._names = names
+        self.notes: list[str] = []
         self._calls: dict[str, _Call] = {}
         self._verbs: dict[str, Callable[..., list[bytes]]] = {
             "ENTERQUEUE": self._enter,
@@ -51,12 +52,9 @@ class QueueLog:
             **dict.fromkeys(_GAVE_UP, self._give_up),
         }
 
-    def begin(self, source: Source) -> None:
-        """Learn nothing: the whole file is read again."""
-
-    def records(self, lines: Iterable[Line]) -> Iterator[Record]:
+    def records(self, source: Source, after: State) -> Iterator[Record]:
         """Yield a record for each line; most have an event, some none."""
-        return records(lines, self._events)
+        return records(source, after, self._events)
 
     def _events(self, raw: bytes) -> list[bytes]:
         try:

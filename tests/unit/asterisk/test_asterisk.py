@@ -11,6 +11,7 @@ from producers.connectors.asterisk.queue_log import QueueLog
 from producers.importer.check import check
 from producers.importer.errors import MappingProblem
 from producers.importer.source import Source
+from producers.importer.state import State
 
 NOW_MS = 1_795_435_200_000  # 2026-11-23 12:00 UTC
 CONFIG = Config.model_validate(
@@ -51,8 +52,7 @@ def events(tmp_path):
     def read(text, format_):
         path = tmp_path / "log"
         path.write_text(text)
-        with Source(str(path)).lines() as lines:
-            records = list(format_(Names(CONFIG, SecretStr("a secret of this test"))).records(lines))
+        records = list(format_(Names(CONFIG, SecretStr("a secret of this test"))).records(Source(str(path)), State()))
         assert b"".join(record.raw for record in records).decode() == text
         for record in records:
             for value in record.values:

@@ -11,7 +11,8 @@ from producers.importer.mapping import MappingFile, load_mapping
 from producers.importer.rows import RowMapper
 from producers.importer.run import dry_run
 from producers.importer.source import Source
-from producers.importer.tables import CsvTable, JsonTable
+from producers.importer.state import State
+from producers.importer.tables import Table
 from producers.importer.template import TEMPLATE
 
 HEADER = "Number;Client;Owner;Department;Stage;Status;Amount;Currency;Chance;Created;Changed;Closed;Version;Paid"
@@ -27,8 +28,7 @@ def mapper():
 def records(mapper, tmp_path, text, encoding="utf-8"):
     path = tmp_path / "t.csv"
     path.write_bytes(text.encode(encoding))
-    with Source(str(path)).lines() as lines:
-        return list(CsvTable(mapper).records(lines))
+    return list(Table(mapper).records(Source(str(path)), State()))
 
 
 def test_template_makes_events(mapper, tmp_path):
@@ -113,7 +113,7 @@ def test_json_objects(tmp_path):
     mapper = RowMapper(MappingFile.model_validate({"source": "crm://x", "format": "jsonl", "events": [rule]}))
     path = tmp_path / "t.jsonl"
     path.write_text('{"at": 1795000000, "id": 1, "client": "c", "who": "m", "stars": 5}\n{"at": {}}\n{"at": "x"}\n')
-    report = dry_run(Source(str(path)), JsonTable(mapper), 1_795_435_200_000, lambda _: None)
+    report = dry_run(Source(str(path)), Table(mapper), 1_795_435_200_000, lambda _: None)
     assert report.types == {"sales.rating.given.v1": 1}
     assert report.reasons == {"not_json": 1, "invalid_data": 1}
 

@@ -1,0 +1,30 @@
+"""What stands in a cell of a table: a text, or what a spreadsheet knows to be a number, a moment or a truth."""
+
+from datetime import date, datetime, time, timedelta
+
+Cell = str | int | float | bool | datetime
+
+
+def text(cell: Cell) -> str:
+    """The cell as a person sees it, with nothing around it."""
+    if type(cell) is str:
+        return cell.strip()
+    if isinstance(cell, bool):
+        return "true" if cell else "false"
+    if isinstance(cell, int | float):
+        # Fifteen digits are what a spreadsheet shows of its binary numbers.
+        return format(cell, ".15g") if abs(cell) < 10**15 else format(cell, ".0f")
+    if isinstance(cell, datetime):
+        return cell.isoformat()
+    return str(cell).strip()
+
+
+def from_sheet(value: str | float | bool | time | timedelta | date | None) -> Cell:
+    """A value of python-calamine as a cell."""
+    if value is None:
+        return ""
+    if isinstance(value, str | bool | float | int | datetime):
+        return value
+    if isinstance(value, date):
+        return datetime(value.year, value.month, value.day)  # noqa: DTZ001 - the mapping's zone is added later
+    return str(value)

@@ -1,0 +1,88 @@
+"""Times as people write them: RFC 3339 and its neighbours, forms that a mapping names, spreadsheet days, Unix time."""
+
+import re
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+from producers.errors import Refused
+from producers.importer.cells import Cell, text
+
+_DAY_ZERO = datetime(1899, 12, 30)  # noqa: DTZ001 - spreadsheets count local days
+_MILLISECONDS = 10**11
+"""Unix times from here on are in milliseconds: in seconds it is the year 5138."""
+_CACHED = 1 << 15
+_FULL_DATE = re.compile(r"\d{4}-\d\d-\d\d")
+_WORD = re.compile(r"[^\W\d_]{3,}\.?")
+_ENGLISH = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_RUSSIAN = ("янв", "фев", "мар", "апр", "мая", "июн", "июл", "авг", "сен", "окт", "ноя", "дек")
+_MONTHS = {
+    name.casefold(): english for english, *names in zip(_ENGLISH, _ENGLISH, _RUSSIAN, strict=True) for name in names
+}
+_MONTHS |= {"май": "May", "мае": "May"}
+
+
+def time_reader(name: str, forms: Sequence[str], zone: ZoneInfo | None) -> Callable[[Cell], str]:
+    """What reads a field's times as the contract writes them: by the first form that fits. It raises Refused."""
+    tries = [_form(form) for form in forms if form != "iso"]
+
+    @lru_cache(maxsize=_CACHED)
+    def read(cell: Cell) -> str:
+        moment = cell if isinstance(cell, datetime) else _first(cell, tries)
+        if moment is None:
+            wanted = " or ".join(forms) if forms else "RFC 3339"
+            hint = "; `format` may be a list of forms" if len(forms) < 2 else ""
+            raise Refused("invalid_data", f"{name}: {text(cell)!r} is no time in the form {wanted}{hint}")
+        if moment.tzinfo is None:
+            if zone is None:
+                raise Refused("invalid_data", f"{name}: {text(cell)!r} has no zone; give `timezone` in the mapping")
+            moment = moment.replace(tzinfo=zone)
+        try:
+            return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+        except OverflowError:
+            raise Refused("invalid_data", f"{name}: {text(cell)!r} lies outside the calendar") from None
+
+    return read
+
+
+def _first(cell: Cell, tries: Sequence[Callable[[str], datetime]]) -> datetime | None:
+    written = " ".join(text(cell).split())  # exports have spaces of their own kind before AM and PM
+    for one in (*tries, _iso):
+        try:
+            return one(written)
+        except (ValueError, OverflowError, OSError):
+            continue
+    return None
+
+
+def _iso(written: str) -> datetime:
+    """A full date as ISO 8601 has it, understood whatever forms are named: nothing else looks like it."""
+    if not _FULL_DATE.match(written):
+        raise ValueError(written)
+    return datetime.fromisoformat(written)
+
+
+def _form(form: str) -> Callable[[str], datetime]:
+    if form == "unix":
+        return _unix
+    if form == "excel":
+        return lambda written: _DAY_ZERO + timedelta(seconds=round(float(written.replace(",", ".")) * 86_400, 3))
+    if "%B" in form or "%b" in form:
+        short = form.replace("%B", "%b")
+        return lambda written: datetime.strptime(_in_english(written), short)  # noqa: DTZ007 - the zone is added later
+    return lambda written: datetime.strptime(written, form)  # noqa: DTZ007
+
+
+def _unix(written: str) -> datetime:
+    seconds = float(written)
+    return datetime.fromtimestamp(seconds / 1000 if abs(seconds) >= _MILLISECONDS else seconds, UTC)
+
+
+def _in_english(written: str) -> str:
+    """Names of months, English or Russian, in any case and length, as the short English ones."""
+
+    def english(word: re.Match[str]) -> str:
+        return _MONTHS.get(word.group()[:3].casefold(), word.group())
+
+    return _WORD.sub(english, written)
