@@ -5,7 +5,7 @@ after the fence that was found. Nothing of the time before is used again.
 """
 
 import asyncio
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from time import monotonic, perf_counter
 
 import structlog
@@ -16,11 +16,13 @@ from streams.errors import ChangelogError, RevokedError, StateError, WorkerError
 from streams.flush import Owned
 from streams.fold.rules import Rules
 from streams.local_store import LocalStore
+from streams.log_ends import Ends
 from streams.partition import Counts, Partition
+from streams.partition_state import PartitionState
 from streams.records import Record
 from streams.restore import Bounds, Progress, Restored, Restorer, check_reached
 from streams.rewriting import RewritingChangelog
-from streams.sensors import PartitionState, WorkerSensors
+from streams.sensors import WorkerSensors
 from streams.settings import WorkerSettings
 from streams.standby import Standbys
 from streams.topic_id import Source, differ, made_anew, other_id
@@ -276,13 +278,14 @@ class Owner:
             lag=max(0, state.lag - (records[-1].offset - records[0].offset + 1)) if state else 0,
         )
 
-    def lags(self, ends: dict[int, int]) -> None:
-        """Take note of where the log ends, by partition."""
+    def lags(self, ends: Mapping[int, Ends]) -> None:
+        """Take note of where the log ends now, by partition, and so that Kafka has answered."""
         for number, end in ends.items():
+            self.sensors.answered(number, end)
             state = self.sensors.partitions.get(number)
             owned = self.owned.get(number)
             if state is not None and owned is not None:
-                state.lag = max(0, end - 1 - owned.partition.fence)
+                state.lag = max(0, end.stable - 1 - owned.partition.fence)
                 if not state.lag and not owned.is_dirty:
                     self.sensors.idle(number)
 

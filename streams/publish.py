@@ -201,6 +201,7 @@ class Publisher:
         partition = one.partition
         state = {
             "at": int(time() * 1000),
+            "contact": self._sensors.contact(partition.number),
             "time": partition.time,
             "count": partition.partitions,
             "worker": self._worker_id,

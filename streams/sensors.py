@@ -1,76 +1,21 @@
 """What the worker says about itself: metrics in base units, and whether it makes progress."""
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable
 from time import monotonic, time
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
-from prometheus_client.core import GaugeMetricFamily, Metric
-from prometheus_client.registry import Collector
 
 from metrics.catalogue import service
 from metrics.family import Family
 from producers.events.rules import REASONS
+from streams.log_ends import Ends
 from streams.partition import Counts
+from streams.partition_state import PartitionCollector, PartitionState
 
 _LATENCY = (0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 1, 2, 5, 10, 30, 60, 300)
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 _MOST_SOURCES = 200
 _SIZES = (1, 3, 10, 30, 100, 300, 1000, 3000, 10_000)
-
-
-@dataclass
-class PartitionState:
-    """What is known of one owned partition, for the scrape."""
-
-    fence: int = -1
-    lag: int = 0
-    time_us: int = 0
-    cells: int = 0
-    committed_at: float = field(default_factory=time)
-    progressed_at: float = field(default_factory=monotonic)
-    restored: int = 0
-    restore_total: int = 0
-    ready: bool = False
-
-
-class _PartitionCollector(Collector):
-    """Gauges per partition, computed when asked for, so that a partition given away leaves nothing behind."""
-
-    def __init__(self, partitions: dict[int, PartitionState], standbys: dict[int, int]) -> None:
-        self._partitions = partitions
-        self._standbys = standbys
-
-    def describe(self) -> Iterable[Metric]:
-        return self._families({}, {})
-
-    def collect(self) -> Iterator[Metric]:
-        yield from self._families(dict(self._partitions), dict(self._standbys))
-
-    @staticmethod
-    def _families(partitions: dict[int, PartitionState], standbys: dict[int, int]) -> Iterator[Metric]:
-        now = time()
-        values: tuple[tuple[Family, Callable[[PartitionState], float]], ...] = (
-            (service.LAG, lambda p: p.lag),
-            (service.FENCE, lambda p: p.fence),
-            (service.PARTITION_TIME, lambda p: p.time_us / 1e6),
-            (service.COMMIT_AGE, lambda p: now - p.committed_at),
-            (service.RESTORE_REMAINING, lambda p: 0 if p.ready else max(0, p.restore_total - p.restored)),
-            (service.READY, lambda p: float(p.ready)),
-            (service.CELLS, lambda p: p.cells),
-        )
-        for of, value in values:
-            family = GaugeMetricFamily(of.name, of.help, labels=of.labels)
-            for number, partition in sorted(partitions.items()):
-                family.add_metric([str(number)], value(partition))
-            yield family
-        copies = GaugeMetricFamily(
-            service.STANDBY_LAG.name, service.STANDBY_LAG.help, labels=service.STANDBY_LAG.labels
-        )
-        for number, lag in sorted(standbys.items()):
-            copies.add_metric([str(number)], lag)
-        yield copies
-        yield GaugeMetricFamily(service.ASSIGNED.name, service.ASSIGNED.help, value=len(partitions))
 
 
 def _counter(registry: CollectorRegistry, of: Family) -> Counter:
@@ -90,7 +35,9 @@ class WorkerSensors:
         self.standbys: dict[int, int] = {}
         """Changelog records that the copy of a partition does not have yet."""
         self.failed_view_since: float | None = None
-        registry.register(_PartitionCollector(self.partitions, self.standbys))
+        self.answered_at = monotonic()
+        """When a broker last answered what it was asked about the log."""
+        registry.register(PartitionCollector(self.partitions, self.standbys))
         Info("sales_worker", "Which worker this is.", registry=registry).info({"worker": worker_id})
         self._events = _counter(registry, service.EVENTS)
         self._sources = _counter(registry, service.SOURCE_EVENTS)
@@ -117,6 +64,8 @@ class WorkerSensors:
         self._restore = _counter(registry, service.RESTORE_SECONDS)
         self._restored_records = _counter(registry, service.RESTORE_RECORDS)
         self._rebalances = _counter(registry, service.REBALANCES)
+        contact = Gauge(service.KAFKA_CONTACT_AGE.name, service.KAFKA_CONTACT_AGE.help, registry=registry)
+        contact.set_function(self.contact_age)
 
     def folded(self, number: int, counts: Counts, *, records: int, seconds: float, fence: int, lag: int) -> None:
         """A batch was folded."""
@@ -159,6 +108,22 @@ class WorkerSensors:
             state.committed_at, state.time_us, state.cells = time(), time_us, cells
             state.progressed_at = monotonic()
 
+    def answered(self, number: int, ends: Ends) -> None:
+        """The leader of a partition answered, and said where it ends."""
+        if (state := self.partitions.get(number)) is not None:
+            state.answered(ends)
+
+    def contact(self, number: int) -> int:
+        """When the leader of a partition last answered, in Unix ms."""
+        state = self.partitions.get(number)
+        contact_at = self.answered_at if state is None else state.contact_at
+        return int((time() - (monotonic() - contact_at)) * 1000)
+
+    def contact_age(self) -> float:
+        """Seconds since Kafka last answered, about the partition of which that is longest ago."""
+        asked = [state.contact_at for state in list(self.partitions.values())] or [self.answered_at]
+        return monotonic() - min(asked)
+
     def idle(self, number: int) -> None:
         """There is nothing to do for a partition."""
         if (state := self.partitions.get(number)) is not None:
@@ -200,9 +165,4 @@ class WorkerSensors:
 
     def stalled(self, timeout: float) -> list[int]:
         """Partitions with something to do that made no progress for `timeout` seconds."""
-        now = monotonic()
-        return sorted(
-            number
-            for number, state in self.partitions.items()
-            if now - state.progressed_at > timeout and (state.lag > 0 or not state.ready)
-        )
+        return sorted(number for number, state in self.partitions.items() if state.has_stalled(timeout))

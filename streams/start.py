@@ -2,12 +2,10 @@
 
 import asyncio
 import fcntl
-from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
 import structlog
-from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
@@ -92,42 +90,3 @@ async def _prepare(settings: WorkerSettings) -> Source:
 async def _count(admin: AIOKafkaAdminClient, topic: str) -> int:
     (described,) = await admin.describe_topics([topic])
     return len(described["partitions"])
-
-
-class LogEnds:
-    """Asks where the log ends by a client of its own, so that lag is known even when the stream stands still."""
-
-    def __init__(self, settings: WorkerSettings) -> None:
-        self._settings = settings
-        self._consumer: AIOKafkaConsumer | None = None
-
-    async def ask(self, partitions: list[int]) -> dict[int, int]:
-        """Partition → offset after the last record. Raises KafkaError."""
-        wanted = [TopicPartition(self._settings.events_topic, number) for number in partitions]
-        return {tp.partition: end for tp, end in (await (await self._client()).end_offsets(wanted)).items()}
-
-    async def id(self) -> str:
-        """The id that the topic has now. Raises KafkaError."""
-        return await topic_id((await self._client())._client, self._settings.events_topic)  # noqa: SLF001
-
-    async def _client(self) -> AIOKafkaConsumer:
-        if self._consumer is None:
-            consumer = AIOKafkaConsumer(
-                **self._settings.client_options(),
-                client_id=f"sales-pulse-{self._settings.worker_id}-lag",
-                group_id=None,
-                enable_auto_commit=False,
-            )
-            try:
-                await consumer.start()
-            except BaseException:
-                await consumer.stop()
-                raise
-            self._consumer = consumer
-        return self._consumer
-
-    async def close(self) -> None:
-        """Let go of the connection."""
-        if self._consumer is not None:
-            with suppress(KafkaError):
-                await self._consumer.stop()

@@ -7,6 +7,7 @@ import signal
 from collections.abc import Coroutine, Mapping
 from contextlib import suppress
 from functools import partial
+from time import monotonic
 from typing import Any, TypeVar
 
 import structlog
@@ -21,7 +22,9 @@ from streams.fold.rules import Rules
 from streams.group import owner_of
 from streams.health import Health
 from streams.local_store import InMemoryStore, LocalStore, RocksStore, set_aside
+from streams.log_ends import LogEnds
 from streams.owner import Owner
+from streams.partition_state import SILENT_SECONDS
 from streams.publish import Publisher
 from streams.reference import ReferenceLetters, ReferenceView
 from streams.restore import KafkaRestorer
@@ -30,13 +33,15 @@ from streams.sensors import WorkerSensors
 from streams.settings import WorkerSettings
 from streams.sink import RedisSink
 from streams.standby import Standbys
-from streams.start import LogEnds, lock, prepare_topics
+from streams.start import lock, prepare_topics
 from streams.topic_id import Source, differ, made_anew, other_id
 
 log = structlog.get_logger(__name__)
 
 _STOP_SECONDS = 8.0
-_LAG_SECONDS = 5.0
+_ASK_SECONDS = 1.0
+"""Between two questions to Kafka where the log ends."""
+_ID_SECONDS = 5.0
 _US = 1_000_000
 T_ = TypeVar("T_")
 
@@ -136,7 +141,7 @@ class Worker:
         gc.collect()
         gc.freeze()
         gc.set_threshold(*GC_THRESHOLDS)
-        ends = LogEnds(settings)
+        ends = LogEnds(settings, settings.events_topic)
         background = [
             asyncio.create_task(self._guard(work), name=name)
             for name, work in (
@@ -180,12 +185,17 @@ class Worker:
 
     async def _watch_log(self, ends: LogEnds, source: Source) -> None:
         """See how far the log has got, and that it still is the log that is folded."""
+        asked_id = 0.0
         while True:
-            with suppress(KafkaError, OSError):
-                self._owner.lags(await ends.ask(list(self._owner.owned)))
-                if differ(source.id, found := await ends.id()):
-                    raise made_anew(self._settings.events_topic, other_id(source.id, found))
-            await asyncio.sleep(_LAG_SECONDS)
+            began = monotonic()
+            with suppress(KafkaError, OSError, TimeoutError):
+                self._owner.lags(await ends.ask(list(self._sensors.partitions)))
+                if began - asked_id >= _ID_SECONDS:
+                    asked_id = began
+                    if differ(source.id, found := await ends.id()):
+                        raise made_anew(self._settings.events_topic, other_id(source.id, found))
+            self._sensors.answered_at = ends.answered_at
+            await asyncio.sleep(max(0.0, began + _ASK_SECONDS - monotonic()))
 
     async def _end(
         self,
@@ -241,4 +251,6 @@ class Worker:
         opening = [number for number, state in self._sensors.partitions.items() if not state.ready]
         if opening:
             return f"restoring partitions {opening}"
+        if (age := self._sensors.contact_age()) > SILENT_SECONDS:
+            return f"Kafka has not answered for {age:.0f} s"
         return "" if owner.owned else "no partitions assigned yet"

@@ -148,6 +148,33 @@ def _worker() -> tuple[Alert, ...]:
     )  # fmt: skip
 
 
+def _kafka() -> tuple[Alert, ...]:
+    return (
+        Alert(
+            "KafkaUnreachable", f"{s.KAFKA_CONTACT_AGE.name} > 10", "", CRITICAL, SERVICE,
+            "Kafka has not answered worker {{ $labels.instance }} for {{ $value | humanizeDuration }}",
+            "No answer about at least one of its partitions for over 10 s; it is asked every second.", _WALL,
+            "Nothing new is counted: numbers are those of the last contact, and who waits cannot be told.",
+            "Whether brokers run, and are not frozen; the network between; for one partition: whether it has a leader "
+            "(`kafka-topics.sh --describe`). The worker's `/readyz` says for how long.",
+            "Mend Kafka. Workers go on by themselves, nothing is lost; restarting them does not help.",
+            breaks=True,
+        ),
+        Alert(
+            "OpenTransaction", f"max by (partition) ({s.OPEN_TRANSACTION.name}) > 30", "", WARNING, SERVICE,
+            "Partition {{ $labels.partition }} is held back by an open transaction for {{ $value | humanizeDuration }}",
+            "A producer began a transaction on the events topic and neither commits nor aborts it. Nothing behind its "
+            "first record may be read.", _WALL,
+            "Numbers of the partition's clients stand still, whatever arrives. Readers of committed records wait for "
+            "every open transaction; workers' own last 10 s at most.",
+            "Whose it is: `kafka-transactions.sh --bootstrap-server … find-hanging --topic …`, or `describe-producers "
+            "--topic … --partition …`; usually an outbox relay or a Kafka Connect task that hangs.",
+            "Restart that producer: with the same `transactional.id` it aborts what it left open. Else `kafka-"
+            "transactions.sh abort`, or wait until its `transaction.timeout.ms` is over. Keep that below a minute.",
+        ),
+    )  # fmt: skip
+
+
 def alerts() -> tuple[Alert, ...]:
     """All alerts about the service; cheap, so asked often."""
     found = (
@@ -155,6 +182,7 @@ def alerts() -> tuple[Alert, ...]:
         _down("WorkerDown", WORKER_JOB, "Worker", "Its partitions stand still until it or another worker is back."),
         *_view(),
         *_worker(),
+        *_kafka(),
         _silent_source(),
     )
     return tuple(replace(alert, every="5s") for alert in found)

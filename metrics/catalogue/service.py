@@ -104,6 +104,18 @@ VIEW_FAILURES = _own("sales_worker_view_failures_total", "Writes to the view tha
 RESTORES = _own("sales_worker_restores_total", "Partitions restored, by where from.", "source", counter=True)
 RESTORE_SECONDS = _own("sales_worker_restore_seconds_total", "Time spent restoring.", unit="s", counter=True)
 REBALANCES = _own("sales_worker_rebalances_total", "Changes of the assignment.", counter=True)
+KAFKA_CONTACT_AGE = _own(
+    "sales_worker_kafka_contact_age_seconds",
+    "Time since Kafka last answered this worker, about the partition of which that is longest ago.",
+    unit="s",
+)
+OPEN_TRANSACTION = _own(
+    "sales_worker_open_transaction_seconds",
+    "How long an open transaction has held a partition back: its last stable offset is below its high watermark and "
+    "has not moved.",
+    "partition",
+    unit="s",
+)
 
 WORKER_FAMILIES = (
     EVENTS,
@@ -136,4 +148,6 @@ WORKER_FAMILIES = (
     RESTORES,
     RESTORE_SECONDS,
     REBALANCES,
+    KAFKA_CONTACT_AGE,
+    OPEN_TRANSACTION,
 )

@@ -6,6 +6,7 @@ import pytest
 
 from metrics.view import Keys, decode_any, decode_part, fenced, field, split
 from streams.errors import SinkError
+from streams.log_ends import Ends
 from streams.publish import Publisher
 from streams.sink import InMemorySink
 from tests.support.workers import until
@@ -141,3 +142,24 @@ async def test_a_backlog_is_shown_seldom_and_its_end_at_once(shown):
     owner.sensors.partitions[0].lag = 0
     await until(lambda: publisher._shown[one] == 1, 1, "the rest is shown, sooner than the slowest pace", pause=0.01)
     running.cancel()
+
+
+async def test_heartbeats_tell_of_kafka(shown):
+    """Each partition's heartbeat says when its leader last answered, whatever other leaders do."""
+    owner, sink, publisher = shown
+
+    async def contact():
+        publisher._beaten_at = 0.0
+        await publisher.show()
+        beat = decode_any(split(sink.hashes[KEYS.partitions][b"0"])[1])
+        return (beat["at"] - beat["contact"]) / 1000
+
+    assert await contact() == pytest.approx(0, abs=0.5)
+    owner.sensors.partitions[0].contact_at -= 30
+    assert await contact() == pytest.approx(30, abs=0.5)
+    assert owner.sensors.contact_age() == pytest.approx(30, abs=0.5)
+    owner.lags({1: Ends(5, 5)})
+    assert await contact() == pytest.approx(30, abs=0.5)
+    owner.lags({0: Ends(5, 5)})
+    assert await contact() == pytest.approx(0, abs=0.5)
+    assert owner.sensors.contact_age() == pytest.approx(0, abs=0.5)

@@ -1,0 +1,121 @@
+"""What Kafka says of the log now: where each partition ends, and that it still answers, asked by a client of its own.
+
+The stream's consumer knows neither while it stands still: its requests are answered late or never, and its library
+tries again in silence. Here each leader is asked by itself, once, with a short time-out.
+"""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from time import monotonic
+from typing import Any, NamedTuple
+
+from aiokafka import TopicPartition
+from aiokafka.client import AIOKafkaClient
+from aiokafka.errors import KafkaError, for_code
+from aiokafka.protocol.offset import OffsetRequest
+
+from streams.settings import WorkerSettings
+from streams.topic_id import topic_id
+
+_ANSWER_SECONDS, _REQUEST_SECONDS = 2.0, 1.5
+"""For an answer, and for one request of it: a connection on which that takes longer is renewed."""
+_ANEW_SECONDS = 10.0
+"""Without any answer; then the brokers that are known may all be gone, and those of the settings are asked."""
+_UNCOMMITTED, _COMMITTED = 0, 1
+_LATEST = -1
+
+
+class Ends(NamedTuple):
+    """Offsets after the last record of a partition: that readers of committed records may see, and of all.
+
+    They differ while a transaction is open: nothing behind its first record may be read.
+    """
+
+    stable: int
+    high: int
+
+
+class LogEnds:
+    """Asks Kafka. `answered_at`: when (`monotonic`) a broker last answered anything."""
+
+    def __init__(self, settings: WorkerSettings, topic: str) -> None:
+        self._settings = settings
+        self._topic = topic
+        self._client: AIOKafkaClient | None = None
+        self.answered_at = monotonic()
+
+    async def ask(self, partitions: Iterable[int]) -> Mapping[int, Ends]:
+        """The ends of those partitions whose leader answers in time. Raises KafkaError, OSError, TimeoutError."""
+        client = await self._connected()
+        leaders: dict[int, list[int]] = defaultdict(list)
+        for number in partitions:
+            leader = client.cluster.leader_for_partition(TopicPartition(self._topic, number))
+            leaders[-1 if leader is None else leader].append(number)
+        if leaders.pop(-1, None):
+            client.force_metadata_update()
+        found = await asyncio.gather(
+            *(self._of_leader(client, leader, numbers) for leader, numbers in leaders.items()), return_exceptions=True
+        )
+        ends: dict[int, Ends] = {}
+        for answer in found:
+            if isinstance(answer, dict):
+                ends |= answer
+            elif not isinstance(answer, KafkaError | OSError | TimeoutError):
+                raise answer
+        return ends
+
+    async def id(self) -> str:
+        """The id that the topic has now. Raises KafkaError, OSError, TimeoutError."""
+        client = await self._connected()
+        async with asyncio.timeout(_ANSWER_SECONDS):
+            found = await topic_id(client, self._topic)
+        self.answered_at = monotonic()
+        return found
+
+    async def _of_leader(self, client: AIOKafkaClient, leader: int, numbers: list[int]) -> dict[int, Ends]:
+        async with asyncio.timeout(_ANSWER_SECONDS):
+            # In this order: what is stable never exceeds the high watermark that is read after it.
+            stable = await self._offsets(client, leader, numbers, _COMMITTED)
+            high = await self._offsets(client, leader, numbers, _UNCOMMITTED)
+        return {number: Ends(stable[number], high[number]) for number in stable.keys() & high.keys()}
+
+    async def _offsets(self, client: AIOKafkaClient, leader: int, numbers: list[int], isolation: int) -> dict[int, int]:
+        request = OffsetRequest(-1, isolation, [(self._topic, [(number, _LATEST) for number in numbers])])
+        response = await client.send(leader, request)
+        self.answered_at = monotonic()
+        offsets: dict[int, int] = {}
+        for _, answers in response.topics:
+            for number, code, _, offset in answers:
+                if code:
+                    error: type[KafkaError] = for_code(code)
+                    if error.invalid_metadata:
+                        client.force_metadata_update()
+                else:
+                    offsets[number] = offset
+        return offsets
+
+    async def _connected(self) -> AIOKafkaClient:
+        if monotonic() - self.answered_at > _ANEW_SECONDS:
+            await self.close()
+        if self._client is None:
+            client: Any = AIOKafkaClient(
+                **self._settings.client_options(),
+                client_id=f"sales-pulse-{self._settings.worker_id}-log",
+                request_timeout_ms=int(_REQUEST_SECONDS * 1000),
+            )
+            try:
+                async with asyncio.timeout(_ANSWER_SECONDS):
+                    await client.bootstrap()
+                    await client.set_topics([self._topic])
+            except BaseException:
+                await client.close()
+                raise
+            self._client = client
+        return self._client
+
+    async def close(self) -> None:
+        """Let go of the connections."""
+        client, self._client = self._client, None
+        if client is not None:
+            await client.close()
