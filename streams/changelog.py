@@ -25,6 +25,7 @@ from aiokafka.producer.message_accumulator import BatchBuilder
 
 from producers.stopping import stop
 from streams.errors import ChangelogError, OwnershipLost, WorkerError
+from streams.forwarding import Copy
 from streams.settings import WorkerSettings
 
 log = structlog.get_logger(__name__)
@@ -59,6 +60,8 @@ class Commit:
     cells: Sequence[Pair] = ()
     clients: Sequence[Pair] = ()
     letters: Sequence[Letter] = ()
+    copies: Sequence[Copy] = ()
+    """Of records for other partitions of the source, in the order of this one."""
 
 
 def explained(error: KafkaError, what: str) -> WorkerError:
@@ -116,6 +119,7 @@ class KafkaChangelog:
             await producer.start()
             for topic in (self._settings.cells_topic, self._settings.clients_topic):
                 await producer.partitions_for(topic)
+            await producer.partitions_for(self._source.topic)
             self._letters_partitions = len(await producer.partitions_for(self._settings.dead_letters_topic))
         except BaseException as error:
             await stop(producer, _CLOSE_SECONDS)
@@ -127,7 +131,7 @@ class KafkaChangelog:
         self._producer = producer
 
     async def write(self, commit: Commit) -> Mapping[str, int]:
-        """One transaction: both changelogs, the dead letters, and the source offset."""
+        """One transaction: both changelogs, the dead letters, copies for other partitions, and the source offset."""
         producer = self._producer
         if producer is None:
             raise ChangelogError(f"the changelog of partition {self._source.partition} is not open")
@@ -141,7 +145,11 @@ class KafkaChangelog:
                     producer,
                     settings.dead_letters_topic,
                     partition % self._letters_partitions,
-                    _pack_letters(producer, commit.letters),
+                    _pack_records(producer, commit.letters),
+                ),
+                *(
+                    _send(producer, self._source.topic, target, _pack_records(producer, copies))
+                    for target, copies in _by_partition(commit.copies).items()
                 ),
             )
             # Not beside them: while the broker adds the group to the transaction it has batches of it sent again.
@@ -212,13 +220,21 @@ def _pack(producer: AIOKafkaProducer, pairs: Sequence[Pair]) -> Iterable[BatchBu
     yield batch
 
 
-def _pack_letters(producer: AIOKafkaProducer, letters: Sequence[Letter]) -> Iterable[BatchBuilder]:
-    """Whole producer batches of dead letters; one that fills a batch by itself has it for itself."""
+def _by_partition(copies: Iterable[Copy]) -> dict[int, list[Copy]]:
+    """Copies by the partition that they are for, in order."""
+    found: dict[int, list[Copy]] = {}
+    for copy in copies:
+        found.setdefault(copy.partition, []).append(copy)
+    return found
+
+
+def _pack_records(producer: AIOKafkaProducer, records: Sequence[Letter | Copy]) -> Iterable[BatchBuilder]:
+    """Whole producer batches of records with headers; one that fills a batch by itself has it for itself."""
     batch = None
-    for letter in letters:
+    for record in records:
         for _ in range(2):
             batch = batch or producer.create_batch()
-            written = batch.append(key=letter.key, value=letter.value, timestamp=None, headers=list(letter.headers))
+            written = batch.append(key=record.key, value=record.value, timestamp=None, headers=list(record.headers))
             if written is not None:
                 break
             batch.close()

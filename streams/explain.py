@@ -16,11 +16,12 @@ from fractions import Fraction
 from typing import Any
 
 from metrics.family import Source
-from producers.events.intake import Refused, check
+from producers.events.intake import Refused, decode
 from producers.settings import KafkaSettings
 from streams.plain.exact import moment
 from streams.plain.kafka import Log, kafka_log
 from streams.plain.log import PlainPartition
+from streams.plain.placed import COUNTS, PlainPlaces
 from streams.plain.reference import PlainReference
 from streams.plain.rows import Query, Row, open_rows, plan_rows, windowed_rows
 from streams.plain.rules import Rules
@@ -79,9 +80,15 @@ class Explanation:
 
 @dataclass
 class _Index:
-    """What the first pass knows of a partition: up to where, its time, and the log keys of each manager."""
+    """What the first pass knows of a partition: up to where, its time, and the log keys of each manager.
 
+    aside: offsets of records that do not count here; odd: of those that count with another key than their client's.
+    """
+
+    places: PlainPlaces
     end: int = 0
+    aside: set[int] = field(default_factory=set)
+    odd: set[int] = field(default_factory=set)
     offsets: list[int] = field(default_factory=list)
     times: list[int] = field(default_factory=list)
     keys: defaultdict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
@@ -171,7 +178,7 @@ class Explainer:
         for partition, end in ends.items():
             async for chunk in log.read(self._kafka.reference_topic, partition, 0, end):
                 for record in chunk:
-                    reference.take_record(record.key, record.value, record.timestamp)
+                    reference.take_record(record)
         return reference
 
     async def _rows(self, log: Log, query: Query, until: Mapping[int, int], shown: Shown) -> list[Row]:
@@ -179,24 +186,29 @@ class Explainer:
             return list(plan_rows(query, shown))
         rows: list[Row] = []
         for partition, end in until.items():
-            index = self._indexes.setdefault(partition, _Index())
-            await self._continue(log, index, partition, end, len(until))
+            index = self._indexes.setdefault(partition, _Index(PlainPlaces(partition, len(until))))
+            await self._continue(log, index, partition, end)
             only = None if query.manager is None else frozenset(index.keys[query.manager])
-            plain = await self._recompute(log, index, partition, end, len(until), only)
+            plain = await self._recompute(log, index, partition, end, only)
             if query.declared.source is Source.CELLS:
                 rows += windowed_rows(query, plain.contributions(), shown)
             else:
                 rows += open_rows(query, plain.open_things(), shown)
         return rows
 
-    async def _continue(self, log: Log, index: _Index, partition: int, end: int, partitions: int) -> None:
+    async def _continue(self, log: Log, index: _Index, partition: int, end: int) -> None:
         """First pass, from where it stands: which log keys a manager has had to do with, and the time."""
         async for chunk in log.read(self._kafka.events_topic, partition, index.end, end):
             for record in chunk:
                 try:
-                    event = check(record.key, record.value, record.timestamp, partition, partitions)
+                    verdict, event, *_ = index.places.judge(record)
                 except Refused:
+                    verdict = ""
+                if verdict != COUNTS:
+                    index.aside.add(record.offset)
                     continue
+                if record.key != event.key.encode():
+                    index.odd.add(record.offset)
                 index.keys[getattr(event.data, "manager_id", None) or _UNKNOWN].add(event.key)
                 if not index.times or moment(event.time) > index.times[-1]:
                     index.offsets.append(record.offset)
@@ -204,22 +216,21 @@ class Explainer:
             index.end = chunk[-1].offset + 1
 
     async def _recompute(
-        self, log: Log, index: _Index, partition: int, end: int, partitions: int, only: frozenset[str] | None
+        self, log: Log, index: _Index, partition: int, end: int, only: frozenset[str] | None
     ) -> PlainPartition:
         """Second pass: the plain definition over the clients asked for."""
         plain = PlainPartition(self._rules)
         keys = None if only is None else {key.encode() for key in only}
-        if keys is None or keys:
+        if only is None or only:
             async for chunk in log.read(self._kafka.events_topic, partition, 0, end):
                 for record in chunk:
-                    if keys is not None and record.key not in keys:
+                    offset = record.offset
+                    if offset in index.aside or not (keys is None or record.key in keys or offset in index.odd):
                         continue
-                    try:
-                        event = check(record.key, record.value, record.timestamp, partition, partitions)
-                    except Refused:
-                        continue
-                    plain.time = index.time(record.offset)
-                    plain.take(event)
+                    event = decode(record)
+                    if only is None or event.key in only:
+                        plain.time = index.time(offset)
+                        plain.take(event)
         plain.time = index.time(end - 1)
         return plain
 

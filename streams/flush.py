@@ -14,7 +14,7 @@ import structlog
 
 from streams.changelog import Changelog, Commit, Letter
 from streams.local_store import LocalStore
-from streams.partition import Partition, RefusedRecord
+from streams.partition import COPIES_BYTES, Partition, RefusedRecord
 from streams.records import Record
 from streams.sensors import WorkerSensors
 
@@ -86,9 +86,10 @@ class Owned:
             self._timestamps.append(records[0].timestamp)
         self._unflushed += len(records)
         self._changed.set()
-        if self._unflushed >= self._records:
+        copies = self.partition.copies_bytes
+        if self._unflushed >= self._records or copies >= COPIES_BYTES:
             self._due.set()
-            if self._unflushed >= _ROOM * self._records:
+            if self._unflushed >= _ROOM * self._records or copies >= _ROOM * COPIES_BYTES:
                 self._room.clear()
 
     def take_timestamps(self) -> list[int]:
@@ -146,7 +147,7 @@ class Owned:
             letters, self._letters = self._letters, []
             cut = self.partition.cut()
             cut_seconds = monotonic() - began
-            positions = await self._changelog.write(Commit(cut.fence + 1, cut.cells, cut.clients, letters))
+            positions = await self._changelog.write(Commit(cut.fence + 1, cut.cells, cut.clients, letters, cut.copies))
             self._store.commit(cut.cells, cut.clients[-1:], positions)
             self._sensors.flushed(
                 self.partition.number,

@@ -12,6 +12,8 @@ class Own(msgspec.Struct, array_like=True, frozen=True):
     """`fence`: offset of the last record folded; `time`: partition time (us); `log`: the topic's id, "" if unknown.
 
     `until`: where the log ended when counting it began; until that is reached the numbers are of a part of it.
+    `swept`: the horizon (local day) as of which what is forgotten was last freed, 0 if unknown.
+    `forwarded`: greatest offset of the copies folded, by the partition that they were forwarded from.
     """
 
     version: int
@@ -20,15 +22,17 @@ class Own(msgspec.Struct, array_like=True, frozen=True):
     time: int
     log: str = ""
     until: int = 0
+    swept: int = 0
+    forwarded: dict[int, int] = {}
 
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Own).decode
 
 
-def write_own(rules: str, fence: int, time: int, log: str, until: int) -> bytes:
+def write_own(rules: str, fence: int, time: int, log: str, until: int, swept: int, forwarded: dict[int, int]) -> bytes:
     """The record as it is stored."""
-    return _encode(Own(VERSION, rules, fence, time, log, until))
+    return _encode(Own(VERSION, rules, fence, time, log, until, swept, forwarded))
 
 
 def read_own(value: bytes, rules: str) -> Own:

@@ -6,8 +6,8 @@
     update = partition.view()                                           # what changed, for Redis; as often as wanted
     cut = partition.cut()                                               # what changed, for the changelogs
 
-The cells, the clients and the partition's own record of one cut must be stored together or not at all: one fence
-for all of them decides which records are skipped after a restart.
+The cells, the clients, the partition's own record and the copies of one cut must be stored together or not at all: one
+fence for all of them decides which records are skipped after a restart.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -21,6 +21,8 @@ from producers.errors import Refused
 from producers.events import intake, wire
 from producers.events.rules import AHEAD_MS, MAX_BYTES
 from producers.events.units import us
+from producers.partitioner import partition_for
+from streams import forwarding
 from streams.cells import DAYS_KEPT, Cells
 from streams.clients import HOT_PAGES, Clients, ClientStore, InMemoryClientStore, Page
 from streams.errors import StateError
@@ -40,8 +42,13 @@ SWEEP_DAYS = 30
 SWEEP_PAGES = 1000
 """Pages looked at per cut while a sweep is under way."""
 
+COPIES_BYTES = 8 << 20
+"""Of records that wait to be forwarded, beyond which a flush is due."""
+
 _CLIENTS, _COSTS = b"c", b"k"
 """Name spaces of keys."""
+_PLAIN = [("content-type", b"application/cloudevents+json")]
+"""Headers of a structured record that is no copy, as most senders set them; what has others is looked at closely."""
 
 
 class RefusedRecord(NamedTuple):
@@ -62,7 +69,10 @@ class Counts:
     """Events by source, whatever became of them."""
     refused: dict[str, int] = field(default_factory=dict)
     """By reason."""
+    forwarded: dict[tuple[str, str], int] = field(default_factory=dict)
+    """By source and reason; the event counts where its copy is folded."""
     duplicates: int = 0
+    """Events seen before, copies that were among them."""
     stale: int = 0
     skipped: int = 0
     """At or below the fence: folded before a restart."""
@@ -76,6 +86,8 @@ class Cut(NamedTuple):
     cells: list[tuple[bytes, bytes | None]]
     clients: list[tuple[bytes, bytes | None]]
     """Pages of clients, and last the partition's own record."""
+    copies: Sequence[forwarding.Copy] = ()
+    """For other partitions of the log, in the order of this one."""
 
 
 class ViewUpdate(NamedTuple):
@@ -104,6 +116,9 @@ class Partition:
         self._rules = rules
         self._out = Context(rules)
         self._cells = Cells(number, self._out.deltas, rules.local)
+        self._forwarded: dict[int, int] = {}
+        self._copies: list[forwarding.Copy] = []
+        self.copies_bytes = 0
         self._clients = Clients(InMemoryClientStore() if store is None else store)
         self._next_day = 0
         self._next_leave = 0
@@ -127,8 +142,8 @@ class Partition:
 
     @property
     def is_full(self) -> bool:
-        """Whether as many pages of clients changed since the last cut as stay decoded after one."""
-        return len(self._clients.dirty) >= HOT_PAGES
+        """Whether as much changed since the last cut as is held gladly: pages of clients, records to be forwarded."""
+        return len(self._clients.dirty) >= HOT_PAGES or self.copies_bytes >= COPIES_BYTES
 
     # -- folding
 
@@ -151,6 +166,8 @@ class Partition:
                 refused.append(RefusedRecord(record, error.reason, error.detail))
                 counts.refused[error.reason] = counts.refused.get(error.reason, 0) + 1
                 continue
+            if page is None:
+                continue
             if at > out.time:
                 out.time = at
                 if at >= self._next_day:
@@ -167,29 +184,62 @@ class Partition:
                 counts.stale += 1
         return refused
 
-    def _admit(self, record: Record) -> tuple[Page, wire.Event, int]:
-        """The client's page, the event and its time (us). Raises Refused, as `intake.check` does."""
-        value, key, timestamp = record.value, record.key, record.timestamp
+    def _admit(self, record: Record) -> tuple[Page | None, wire.Event, int]:
+        """The client's page (None: it does not count here), the event and its time (us). Raises Refused."""
+        value, key, timestamp, headers = record.value, record.key, record.timestamp, record.headers
         if value is not None and len(value) > MAX_BYTES:
             intake.check_size(value)
-        event = wire.decode(value)
+        if headers and headers != _PLAIN:
+            event = intake.decode(record)
+            origin = forwarding.origin(record, self.number, self.partitions)
+            if origin is not None:
+                return self._admit_copy(record, event, origin)
+        else:
+            event = wire.decode(value)
         page = None if key is None else self._clients.pages.get(_CLIENTS + key)
         if page is None or getattr(event.data, "client_id", None) != page.name or event.partitionkey is not None:
-            page = self._page(event, key)
+            page = self._page(event)
         at = us(event.time)
         if at > (timestamp + AHEAD_MS) * 1000 and timestamp >= 0:
             intake.check_clock(event, timestamp)
+        if page is None:
+            self._forward(record, event)
         return page, event, at
 
-    def _page(self, event: wire.Event, key: bytes | None) -> Page:
-        """The client's page, after the checks of the record's key; those of its partition once per client."""
-        key = intake.check_key(event, key)
+    def _page(self, event: wire.Event) -> Page | None:
+        """The client's page, None when its partition is another, which is asked once per client. Raises Refused."""
+        intake.check_partitionkey(event)
+        key = event.key.encode()
         name = (_COSTS if type(event) is wire.CostBooked else _CLIENTS) + key
         page = self._clients.find(name)
-        if page is None:
-            intake.check_partition(key, self.number, self.partitions)
+        if page is None and partition_for(key, self.partitions) == self.number:
             page = self._clients.create(name)
         return page
+
+    def _admit_copy(
+        self, record: Record, event: wire.Event, origin: forwarding.Origin
+    ) -> tuple[Page | None, wire.Event, int]:
+        """The same for a copy, which was checked where it came from. It counts once, whoever wrote it how often."""
+        page, seen = self._page(event), self._forwarded.get(origin.partition, -1)
+        if record.timestamp >= 0:
+            intake.check_clock(event, record.timestamp + forwarding.COPY_AHEAD_MS)
+        if page is None and origin.is_current:
+            raise Refused("wrong_partition", forwarding.lies_wrong(event.key, self.number, self.partitions))
+        if not origin.is_current or origin.offset <= seen:
+            self.counts.duplicates += 1
+            page = None
+        else:
+            self._forwarded[origin.partition] = origin.offset
+        return page, event, us(event.time)
+
+    def _forward(self, record: Record, event: wire.Event) -> None:
+        """Have a record that lies wrong written to the partition of its client."""
+        key = event.key.encode()
+        copy = forwarding.copy_of(record, self.number, key, self.partitions)
+        self._copies.append(copy)
+        self.copies_bytes += copy.size
+        why = event.source, forwarding.reason(record.key, key)
+        self.counts.forwarded[why] = self.counts.forwarded.get(why, 0) + 1
 
     def _turn_day(self) -> None:
         out, local = self._out, self._rules.local
@@ -206,9 +256,10 @@ class Partition:
         self._cells.roll_up(out.time, out.horizon_day)
         self._forget()
         clients = self._clients.cut()
-        own = write_own(self._rules.signature, self.fence, out.time, self.log, self.until)
+        own = write_own(self._rules.signature, self.fence, out.time, self.log, self.until, 0, self._forwarded)
         clients.append((PARTITION_KEY, own))
-        return Cut(self.fence, out.time, self._cells.cut(), clients)
+        copies, self._copies, self.copies_bytes = self._copies, [], 0
+        return Cut(self.fence, out.time, self._cells.cut(), clients, copies)
 
     def view(self) -> ViewUpdate:
         """What changed since the last call, for Redis."""
@@ -284,6 +335,7 @@ class Partition:
             self.until = own.until
             self._out.fence = own.fence
             self._out.time = own.time
+            self._forwarded = own.forwarded
             if own.time:
                 self._turn_day()
                 self._swept_day = self._out.horizon_day

@@ -64,7 +64,7 @@ class ReferenceLetters:
             if record.value is None:
                 continue
             try:
-                intake.check_reference(record.key, record.value, record.timestamp)
+                intake.check_reference(record)
             except Refused as error:
                 refused = RefusedRecord(record, error.reason, error.detail)
                 letters.append(letter(refused, self._topic, partition))
@@ -120,7 +120,7 @@ class ReferenceView:
                 self._pending[key] = fenced(record.offset, b"")
             return
         try:
-            event = intake.check_reference(key, record.value, record.timestamp)
+            event = intake.check_reference(record)
         except Refused:
             return
         version = (event.sequence or "", us(event.time), event.id)

@@ -46,6 +46,7 @@ class WorkerSensors:
         for reason in REASONS:
             # There from the start: an increase is seen only of what was there before.
             self._letters.labels(reason)
+        self._forwarded = _counter(registry, service.FORWARDED)
         self._duplicates = _counter(registry, service.DUPLICATES)
         self._stale = _counter(registry, service.STALE)
         self._skipped = _counter(registry, service.SKIPPED)
@@ -75,6 +76,8 @@ class WorkerSensors:
             self._sources.labels(self._source(source)).inc(n)
         for reason, n in counts.refused.items():
             self._letters.labels(reason).inc(n)
+        for (source, reason), n in counts.forwarded.items():
+            self._forwarded.labels(self._source(source), reason).inc(n)
         self._duplicates.inc(counts.duplicates)
         self._stale.inc(counts.stale)
         self._skipped.inc(counts.skipped)

@@ -64,6 +64,14 @@ SOURCE_EVENTS = _own("sales_worker_source_events_total", "Events folded, by sour
 DUPLICATES = _own("sales_worker_duplicates_total", "Events seen before.", counter=True)
 STALE = _own("sales_worker_stale_total", "Events with a version not greater than the one held.", counter=True)
 DEAD_LETTERS = _own("sales_worker_dead_letters_total", "Records that could not be used.", "reason", counter=True)
+FORWARDED = _own(
+    "sales_worker_forwarded_total",
+    "Records that lay on another partition than their client's, by source and what its sender has to set right: no_key, "
+    "key_spelling, other_key, other_partitioner. Each counts where its copy is folded.",
+    "source",
+    "reason",
+    counter=True,
+)
 BATCHES = _own("sales_worker_batches_total", "Batches folded.", counter=True)
 LAG = _own("sales_worker_lag_records", "Records of a partition that wait to be folded.", "partition")
 COMMIT_AGE = _own(
@@ -123,6 +131,7 @@ WORKER_FAMILIES = (
     DUPLICATES,
     STALE,
     DEAD_LETTERS,
+    FORWARDED,
     BATCHES,
     LAG,
     COMMIT_AGE,

@@ -1,7 +1,7 @@
 """Good and bad records with the verdict of the contract, so that any producer can test itself in any language."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 Json = dict[str, Any]
@@ -41,6 +41,7 @@ _GOOD: dict[str, Json] = {
     },
     "sales.rate.set.v1": {"currency": "USD", "date": "2026-11-23", "rate": "92.5"},
 }  # fmt: skip
+_STRUCTURED = {"content-type": "application/cloudevents+json"}
 _KEYS = {
     "sales.manager.changed.v1": "manager:m-1",
     "sales.plan.set.v1": "plan:manager:m-1:won_amount:2026-11",
@@ -113,7 +114,10 @@ _TEXTS = [
 
 
 class Case(NamedTuple):
-    """A record (`timestamp` is the broker's, ms) and its verdict: `accepted`, or a reason with the `field`."""
+    """A record (`timestamp` is the broker's, ms) and its verdict: `accepted`, or a reason with the `field`.
+
+    What is accepted counts whatever its partition and key: what lies wrong is forwarded.
+    """
 
     name: str
     topic: str
@@ -122,6 +126,7 @@ class Case(NamedTuple):
     verdict: str
     field: str | None = None
     timestamp: int = 1_795_425_600_000
+    headers: Mapping[str, str] = _STRUCTURED
 
 
 def cases() -> Iterator[Case]:
@@ -137,8 +142,31 @@ def cases() -> Iterator[Case]:
         yield _case(f"envelope: {name}", _CALL, _changed(_event(_CALL), changes), reason or "accepted", field)
     for name, text, reason in _TEXTS:
         yield Case(f"text: {name}", "events", "cl-1", text, reason)
-    yield _case("key of another client", _CALL, _event(_CALL), "wrong_key")._replace(key="cl-2")
+    yield _case("key of another client", _CALL, _event(_CALL), "accepted")._replace(key="cl-2")
+    yield from _binary()
     yield _case("before 2000", _CALL, _old(), "time_out_of_range", "time")
+
+
+def _binary() -> Iterator[Case]:
+    """Attributes in headers, data in the value; the content type of structured mode goes before."""
+    for kind in (_CALL, _RATE):
+        event = _event(kind)
+        data = json.dumps(event.pop("data"), ensure_ascii=False)
+        headers = {"content-type": "application/json", **{f"ce_{name}": text for name, text in event.items()}}
+        case = _case(f"binary mode: {kind}", kind, event, "accepted")._replace(value=data, headers=headers)
+        yield case
+        if kind == _CALL:
+            changed = {"ce_specversion": "0.3"}
+            yield case._replace(
+                name="binary mode: another specversion", verdict="not_cloudevents", field="specversion",
+                headers=headers | changed,
+            )  # fmt: skip
+            yield case._replace(name="binary mode: no JSON", verdict="not_json", value="call_id=c-1")
+            yield case._replace(name="binary mode: data as list", verdict="invalid_data", field="data", value="[]")
+            yield case._replace(name="binary mode: no data", verdict="invalid_data", field="data", value="")
+            yield _case("structured, attributes in headers too", kind, _event(kind), "accepted")._replace(
+                headers=headers | changed | _STRUCTURED
+            )
 
 
 def _old() -> Json:

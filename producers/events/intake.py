@@ -1,49 +1,84 @@
-"""Whether a Kafka record may be counted: the plain definition of every reason in the contract.
+"""Whether a Kafka record can be used: every reason of the contract, for all that read the topics.
 
-Audit, import and gateway call `check`. The worker's fold takes the pieces, with caches of its own around them.
+Where a record lies is not asked here: one on another partition than its client's is used all the same, as a copy.
+The worker's fold takes the pieces, with caches of its own around them.
 """
 
+from typing import Protocol
+
 from producers.errors import Refused
+from producers.events import wire
+from producers.events.binary import Headers, from_kafka, is_binary
 from producers.events.rules import AHEAD_MS, MAX_BYTES
 from producers.events.units import us
-from producers.events.wire import Envelope, Event, ReferenceEvent, decode, decode_reference
-from producers.partitioner import partition_for
+from producers.events.wire import Envelope, Event, ReferenceEvent
 
 __all__ = [
+    "Record",
     "Refused",
     "ahead",
     "check",
     "check_clock",
     "check_key",
-    "check_partition",
+    "check_partitionkey",
     "check_reference",
     "check_size",
+    "decode",
+    "decode_reference",
 ]
 
 
-def check(key: bytes | None, value: bytes | None, timestamp_ms: int, partition: int, partitions: int) -> Event:
+class Record(Protocol):
+    """A Kafka record. `timestamp`: the broker's, in milliseconds since the Unix epoch; negative when there is none."""
+
+    @property
+    def key(self) -> bytes | None: ...  # noqa: D102 - named by Kafka
+    @property
+    def value(self) -> bytes | None: ...  # noqa: D102
+    @property
+    def timestamp(self) -> int: ...  # noqa: D102
+    @property
+    def headers(self) -> Headers: ...  # noqa: D102
+
+
+def check(record: Record) -> Event:
     """The event of a record on the events topic, or `Refused` with the first reason that holds.
 
-    In order: too_large, what `decode` refuses, wrong_key, wrong_partition, time_out_of_range.
-    `timestamp_ms` is the broker's, in milliseconds since the Unix epoch; negative when there is none.
+    In order: too_large, what `decode` refuses, wrong_key, time_out_of_range.
     """
-    check_size(value)
-    event = decode(value)
-    check_partition(check_key(event, key), partition, partitions)
-    check_clock(event, timestamp_ms)
+    check_size(record.value)
+    event = decode(record)
+    check_partitionkey(event)
+    check_clock(event, record.timestamp)
     return event
 
 
-def check_reference(key: bytes | None, value: bytes | None, timestamp_ms: int) -> ReferenceEvent:
-    """The same for the reference topic, where the partition is free.
+def check_reference(record: Record) -> ReferenceEvent:
+    """The same for the reference topic, which is compacted by key: there the record's own key has to be right.
 
     A tombstone (no value) deletes what its key names and is no event: callers take it out beforehand.
     """
-    check_size(value)
-    event = decode_reference(value)
-    check_key(event, key)
-    check_clock(event, timestamp_ms)
+    check_size(record.value)
+    event = decode_reference(record)
+    check_key(event, record.key)
+    check_clock(event, record.timestamp)
     return event
+
+
+def decode(record: Record) -> Event:
+    """The event of a record on the events topic, structured or binary. Raises `Refused`."""
+    return wire.decode(_value(record))
+
+
+def decode_reference(record: Record) -> ReferenceEvent:
+    """The same for the reference topic."""
+    return wire.decode_reference(_value(record))
+
+
+def _value(record: Record) -> bytes | None:
+    """What the record says as structured JSON."""
+    headers = record.headers
+    return from_kafka(headers, record.value) if headers and is_binary(headers) else record.value
 
 
 def check_size(value: bytes | None) -> None:
@@ -52,26 +87,21 @@ def check_size(value: bytes | None) -> None:
         raise Refused("too_large", f"the value has {len(value)} bytes; send at most {MAX_BYTES}")
 
 
-def check_key(event: Envelope, key: bytes | None) -> bytes:
-    """The record's key when it is the one that the event asks for, else `Refused` (wrong_key)."""
+def check_key(event: Envelope, key: bytes | None) -> None:
+    """Raise `Refused` (wrong_key) when the record's key is not the one that the event asks for."""
     wanted = event.key.encode()
     if key is None:
         raise Refused("wrong_key", f"the record has no key; send {_shown(wanted)}")
     if key != wanted:
         raise Refused("wrong_key", f"the record's key is {_shown(key)}; send {_shown(wanted)}")
+    check_partitionkey(event)
+
+
+def check_partitionkey(event: Envelope) -> None:
+    """Raise `Refused` (wrong_key) when the attribute names another key than the event's own."""
     if event.partitionkey is not None and event.partitionkey != event.key:
-        raise Refused("wrong_key", f"partitionkey differs from the key {_shown(wanted)}; leave it out or send the key")
-    return key
-
-
-def check_partition(key: bytes, partition: int, partitions: int) -> None:
-    """Raise `Refused` (wrong_partition) when Kafka's default partitioner picks another partition for `key`."""
-    right = partition_for(key, partitions)
-    if right != partition:
         raise Refused(
-            "wrong_partition",
-            f"on partition {partition}, but murmur2 of the key modulo {partitions} is {right}; "
-            "with librdkafka set partitioner=murmur2_random",
+            "wrong_key", f"partitionkey: differs from the key {_shown(event.key.encode())}; leave it out or send that"
         )
 
 

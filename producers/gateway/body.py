@@ -8,6 +8,7 @@ from urllib.parse import unquote
 import msgspec
 
 from producers.errors import ProducersError, Refused
+from producers.events.binary import structured
 from producers.events.intake import check_size
 from producers.events.registry import ALL_TYPES
 from producers.events.rules import AHEAD_MS
@@ -19,7 +20,6 @@ STRUCTURED = ("application/cloudevents+json", "application/json")
 BATCH = "application/cloudevents-batch+json"
 
 _split = msgspec.json.Decoder(list[msgspec.Raw]).decode
-_encode = msgspec.json.encode
 
 
 class UnsupportedMediaType(ProducersError):  # noqa: N818 - named as HTTP names it
@@ -56,7 +56,11 @@ def read(headers: Mapping[str, str], body: bytes, now_ms: int) -> tuple[list[Rec
     if media == BATCH:
         return _batch(body, now_ms)
     if "ce-specversion" in headers and media != STRUCTURED[0]:
-        return _collect([_binary(headers, body, media)], now_ms)
+        try:
+            value = _binary(headers, body, media)
+        except Refused as refused:
+            return [], [_problem(0, refused)]
+        return _collect([value], now_ms)
     if media in STRUCTURED:
         return _collect([body], now_ms)
     raise UnsupportedMediaType(
@@ -80,10 +84,13 @@ def _collect(values: list[bytes], now_ms: int) -> tuple[list[Record], list[Probl
         try:
             records.append(_record(value, now_ms))
         except Refused as refused:
-            field, _, _ = refused.detail.partition(":")
-            known = field if field and " " not in field else ""
-            problems.append(Problem(index, refused.reason, known, refused.detail))
+            problems.append(_problem(index, refused))
     return records, problems
+
+
+def _problem(index: int, refused: Refused) -> Problem:
+    field, _, _ = refused.detail.partition(":")
+    return Problem(index, refused.reason, field if field and " " not in field else "", refused.detail)
 
 
 def _record(value: bytes, now_ms: int) -> Record:
@@ -113,8 +120,5 @@ def _decoded(value: bytes) -> tuple[Event | ReferenceEvent, bool]:
 def _binary(headers: Mapping[str, str], body: bytes, media: str) -> bytes:
     if media not in {"", "application/json"} and not media.endswith("+json"):
         raise UnsupportedMediaType(f"in binary mode the body is the data as application/json, not {media}")
-    attributes = {
-        name.removeprefix("ce-"): _encode(unquote(value)) for name, value in headers.items() if name.startswith("ce-")
-    }
-    members = [_encode(name) + b":" + value for name, value in attributes.items() if name != "data"]
-    return b"{" + b",".join([*members, b'"data":' + body]) + b"}"
+    attributes = {name.removeprefix("ce-"): unquote(value) for name, value in headers.items() if name.startswith("ce-")}
+    return structured(attributes, body)

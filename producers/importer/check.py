@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from producers.errors import Refused
 from producers.events import REFERENCE_TYPES
-from producers.events.intake import check_clock, check_key, check_size
+from producers.events.intake import check_clock, check_partitionkey, check_size
 from producers.events.wire import Event, ReferenceEvent, decode, decode_reference
 
 
@@ -27,7 +27,6 @@ def check(value: bytes, now_ms: int) -> Checked:
         if refused.reason != "unknown_type":
             raise
         event = decode_reference(value)
-    key = event.key.encode()
-    check_key(event, key)
+    check_partitionkey(event)
     check_clock(event, now_ms)
-    return Checked(key, value, event.type in REFERENCE_TYPES, event)
+    return Checked(event.key.encode(), value, event.type in REFERENCE_TYPES, event)

@@ -7,7 +7,8 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError
 
 from producers.errors import KafkaRejected, KafkaUnavailable, Refused
-from producers.events.wire import ReferenceEvent, decode_reference
+from producers.events.intake import Record, decode_reference
+from producers.events.wire import ReferenceEvent
 from producers.settings import KafkaSettings
 
 _TIMEOUT = 30.0
@@ -48,17 +49,17 @@ async def _read(consumer: AIOKafkaConsumer, topic: str) -> dict[str, ReferenceEv
     while any([await consumer.position(partition) < ends[partition] for partition in partitions]):
         for records in (await consumer.getmany(timeout_ms=500)).values():
             for record in records:
-                _take(found, record.key, record.value)
+                _take(found, record)
     return found
 
 
-def _take(found: dict[str, ReferenceEvent], key: bytes | None, value: bytes | None) -> None:
-    name = (key or b"").decode(errors="replace")
-    if value is None:
+def _take(found: dict[str, ReferenceEvent], record: Record) -> None:
+    name = (record.key or b"").decode(errors="replace")
+    if record.value is None:
         found.pop(name, None)
         return
     try:
-        event = decode_reference(value)
+        event = decode_reference(record)
     except Refused:
         return
     held = found.get(name)

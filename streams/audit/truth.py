@@ -6,11 +6,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from metrics.view import Waiting
-from producers.events.intake import Refused, check
+from producers.events.intake import Refused
 from producers.settings import KafkaSettings
+from streams.audit.forwarded import Forwarded
 from streams.plain.kafka import Log
 from streams.plain.log import PlainPartition
 from streams.plain.parts import Parts, parts
+from streams.plain.placed import COUNTS
 from streams.plain.reference import PlainReference
 from streams.plain.rules import Rules
 from streams.plain.shown import Shown
@@ -40,28 +42,35 @@ async def tell(
     partitions: int,
     fence: int,
     shown: Sequence[Shown],
+    forwarded: Forwarded,
     advance: Callable[[int], None],
 ) -> Truth:
     """Recompute one partition up to and including the offset `fence`, and add its contributions to `shown`."""
     truth = Truth(partition)
     plain = PlainPartition(rules)
+    places = forwarded.begin(partition, partitions)
     async for chunk in log.read(kafka.events_topic, partition, 0, fence + 1):
         for record in chunk:
             try:
-                event = check(record.key, record.value, record.timestamp, partition, partitions)
+                placed = places.judge(record)
             except Refused as refused:
                 truth.letters[partition, record.offset] = refused.reason
                 continue
-            plain.take(event)
+            forwarded.note(partition, record.offset, placed)
+            if placed.verdict == COUNTS:
+                plain.take(placed.event)
+            else:
+                truth.outcomes[placed.verdict] += 1
         truth.records += len(chunk)
         advance(len(chunk))
+    forwarded.read[partition] = fence + 1
     # Minutes for a large log: in a thread, or Kafka's connections are too old to use when the loop comes to them again.
     await asyncio.to_thread(_amount, truth, plain, shown)
     return truth
 
 
 def _amount(truth: Truth, plain: PlainPartition, shown: Sequence[Shown]) -> None:
-    truth.outcomes, truth.time = plain.outcomes, plain.time
+    truth.outcomes, truth.time = truth.outcomes + plain.outcomes, plain.time
     truth.parts = parts(plain)
     truth.waiting = sorted(
         Waiting(one.labels[0], one.manager, one.team, one.since) for one in plain.open_things() if one.code == "waiting"
@@ -89,5 +98,5 @@ async def references(log: Log, kafka: KafkaSettings, rules: Rules) -> PlainRefer
     for partition, end in (await log.ends(kafka.reference_topic)).items():
         async for chunk in log.read(kafka.reference_topic, partition, 0, end):
             for record in chunk:
-                reference.take_record(record.key, record.value, record.timestamp)
+                reference.take_record(record)
     return reference

@@ -6,7 +6,7 @@ from datetime import date
 from fractions import Fraction
 
 from producers.events import wire
-from producers.events.intake import Refused, check_reference
+from producers.events.intake import Record, Refused, check_reference
 from streams.plain.exact import Version, version
 
 
@@ -33,14 +33,14 @@ class PlainReference:
             self.held[event.key] = event
             self._rates = None
 
-    def take_record(self, key: bytes | None, value: bytes | None, timestamp_ms: int) -> None:
+    def take_record(self, record: Record) -> None:
         """Take a record of the topic as it lies there: a tombstone takes out its key, bad input nothing."""
         try:
-            if value is None:
-                self.held.pop((key or b"").decode(errors="replace"), None)
+            if record.value is None:
+                self.held.pop((record.key or b"").decode(errors="replace"), None)
                 self._rates = None
             else:
-                self.take(check_reference(key, value, timestamp_ms))
+                self.take(check_reference(record))
         except Refused:
             return
 

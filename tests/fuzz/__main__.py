@@ -55,7 +55,7 @@ class Subject:
             for reference in (False, True):
                 agree(value, reference=reference)
         try:
-            intake.check_reference(key, value, timestamp)
+            intake.check_reference(LogRecord(0, key, value, timestamp))
         except Refused as error:
             self._explained(error)
         self._fold(LogRecord(self._offset, key, value, timestamp))

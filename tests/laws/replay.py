@@ -39,6 +39,7 @@ class Rec:
     key: bytes | None
     value: bytes | None
     timestamp: int = -1
+    headers: tuple[tuple[str, bytes | None], ...] = ()
 
 
 @dataclass

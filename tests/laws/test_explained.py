@@ -12,10 +12,12 @@ from producers.settings import KafkaSettings
 from streams.explain import Explainer
 from streams.plain import Contribution, OpenThing, PlainPartition
 from streams.plain.exact import moment
+from streams.plain.placed import COUNTS, PlainPlaces
 from streams.plain.reference import PlainReference
 from streams.plain.rows import Query, open_rows, plan_rows, windowed_rows
 from streams.plain.series import Series
 from streams.plain.shown import Shown, shown
+from tests.laws.cluster import COUNT, ManyLogs, Sent, placements, run
 from tests.laws.logs import InMemoryLog
 from tests.laws.mixtures import ANCHORS, Json, encode, mixtures, zones
 from tests.laws.replay import plain_rules
@@ -47,10 +49,13 @@ moments = st.tuples(st.sampled_from(ANCHORS), st.integers(0, 300)).map(lambda at
 
 def _partitions(log: InMemoryLog, zone: ZoneInfo) -> list[PlainPartition]:
     found = []
-    for records in log.topics["sales.events"].values():
-        partition = PlainPartition(plain_rules(zone))
+    events = log.topics["sales.events"]
+    for number, records in events.items():
+        partition, places = PlainPartition(plain_rules(zone)), PlainPlaces(number, len(events))
         for record in records:
-            partition.take(wire.decode(record.value))
+            placed = places.judge(record)
+            if placed.verdict == COUNTS:
+                partition.take(placed.event)
         found.append(partition)
     return found
 
@@ -101,26 +106,43 @@ async def test_explainer_is_the_plain_recomputation(
 ) -> None:
     """Asked for one manager's number, before and after the log has grown, it reads the log and gives that number."""
     zone = ZoneInfo("Europe/Berlin")
-    rules = plain_rules(zone)
     log = InMemoryLog(mixture[:-2], partitions, REFERENCES)
-    explainer = Explainer(KafkaSettings(), rules, open_log=log.opened, clock=now.astimezone(UTC).timestamp)
-    reference = PlainReference.of([wire.decode_reference(encode(one)) for one in REFERENCES], "RUB")
+    explainer = Explainer(KafkaSettings(), plain_rules(zone), open_log=log.opened, clock=now.astimezone(UTC).timestamp)
     for later in ([], mixture[-2:]):
         for one in later:
             log.add(one)
-        told = _partitions(log, zone)
-        expected = shown(
-            [c for partition in told for c in partition.contributions()],
-            [thing for partition in told for thing in partition.open_things()],
-            reference,
-            rules,
-            moment(now),
-        )
-        one = data.draw(st.sampled_from(sorted(expected)))
-        query = _query(one)
-        answer = await explainer.explain(
-            query.family, query.labels, query.manager, query.team, query.window, query.period
-        )
-        assert Fraction(answer.total) == expected[one]
-        assert not answer.truncated
-        assert len(answer.rows) == answer.count
+        await _asked(explainer, log, zone, now, data)
+
+
+@settings(LAW, max_examples=60)
+@given(mixtures(25, least=5), st.lists(placements(), min_size=25, max_size=25), moments, st.data())
+async def test_explainer_counts_each_record_once_wherever_it_lies(
+    mixture: list[Json], places: list[tuple[int, str, bool]], now: datetime, data: st.DataObject
+) -> None:
+    """The same on logs with records that lie wrong, keys of any spelling, binary mode, and copies written twice."""
+    zone = ZoneInfo("Europe/Berlin")
+    topic, sent = ManyLogs(), [Sent(event, *place) for event, place in zip(mixture, places, strict=False)]
+    log = InMemoryLog([], COUNT, REFERENCES)
+    log.topics["sales.events"] = dict(enumerate(topic.logs))
+    explainer = Explainer(KafkaSettings(), plain_rules(zone), open_log=log.opened, clock=now.astimezone(UTC).timestamp)
+    for part in (sent[:-2], sent[-2:]):
+        run(topic, part, zone, [])
+        await _asked(explainer, log, zone, now, data)
+
+
+async def _asked(explainer: Explainer, log: InMemoryLog, zone: ZoneInfo, now: datetime, data: st.DataObject) -> None:
+    """Ask for one of the numbers that are shown, and compare."""
+    told = _partitions(log, zone)
+    expected = shown(
+        [c for partition in told for c in partition.contributions()],
+        [thing for partition in told for thing in partition.open_things()],
+        PlainReference.of([wire.decode_reference(encode(one)) for one in REFERENCES], "RUB"),
+        plain_rules(zone),
+        moment(now),
+    )
+    one = data.draw(st.sampled_from(sorted(expected)))
+    query = _query(one)
+    answer = await explainer.explain(query.family, query.labels, query.manager, query.team, query.window, query.period)
+    assert Fraction(answer.total) == expected[one]
+    assert not answer.truncated
+    assert len(answer.rows) == answer.count

@@ -10,6 +10,7 @@ import msgspec
 from metrics.calendar import CalendarFile, build
 from metrics.measure import parts
 from metrics.view import decode_part, parse_field
+from producers.events.binary import Headers
 from producers.partitioner import partition_for
 from streams.fold.rules import Rules
 from streams.partition import Partition, ViewUpdate
@@ -53,9 +54,11 @@ class Log:
         key = data.get("client_id", data.get("cost_id"))
         return self.append(msgspec.json.encode(event), key.encode())
 
-    def append(self, value: bytes | None, key: bytes | None, timestamp: int = FAR_MS) -> "LogRecord":
+    def append(
+        self, value: bytes | None, key: bytes | None, timestamp: int = FAR_MS, headers: "Headers" = ()
+    ) -> "LogRecord":
         """Append a record as it is."""
-        record = LogRecord(len(self.records), key, value, timestamp)
+        record = LogRecord(len(self.records), key, value, timestamp, tuple(headers))
         self.records.append(record)
         return record
 
@@ -68,7 +71,7 @@ class LogRecord:
     key: bytes | None
     value: bytes | None
     timestamp: int = FAR_MS
-    headers: tuple[tuple[str, bytes], ...] = ()
+    headers: tuple[tuple[str, bytes | None], ...] = ()
 
 
 def rules(zone: tzinfo = UTC, **changes: Any) -> Rules:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from streams.changelog import Commit, Letter, Pair
 from streams.errors import ChangelogError, OwnershipLost
+from streams.forwarding import Copy
 from streams.restore import Apply, Bounds, Progress, Restored
 from streams.settings import WorkerSettings
 
@@ -18,6 +19,7 @@ class Broker:
     source_begin: int = 0
     records: dict[tuple[str, int], list[Pair]] = field(default_factory=dict)
     letters: list[Letter] = field(default_factory=list)
+    copies: list[Copy] = field(default_factory=list)
     offsets: dict[int, int] = field(default_factory=dict)
     epochs: dict[int, int] = field(default_factory=dict)
     broken: bool = False
@@ -68,6 +70,7 @@ class InMemoryChangelog:
         for topic, pairs in ((settings.cells_topic, commit.cells), (settings.clients_topic, commit.clients)):
             records.setdefault((topic, self._partition), []).extend(pairs)
         self._broker.letters += commit.letters
+        self._broker.copies += commit.copies
         self._broker.offsets[self._partition] = commit.offset
         if self._broker.unanswered:
             self._broker.unanswered -= 1

@@ -12,6 +12,7 @@ from deploy.stack.ports import free_port
 from producers import topics
 from producers.errors import EventRefused, EventTooLarge, KafkaRejected, KafkaUnavailable, PublisherClosed
 from producers.events import ChatMessage, CostBooked, ManagerChanged, intake, wire
+from producers.partitioner import partition_for
 from producers.publisher import SalesPublisher
 from producers.settings import KafkaSettings
 from tests.support.servers import kafka_cluster
@@ -57,7 +58,8 @@ async def test_published_events_count(settings: KafkaSettings):
         assert await publisher.publish_many(source()) == 1000
     records = await everything(settings, settings.events_topic, 3001)
     for record in records:
-        event = intake.check(record.key, record.value, record.timestamp, record.partition, 4)
+        event = intake.check(record)
+        assert record.partition == partition_for(record.key, 4)
         assert dict(record.headers) == {"content-type": b"application/cloudevents+json"}
         if event.id == "e-0":
             assert (record.topic, record.partition, record.offset) == receipt
@@ -77,7 +79,7 @@ async def test_topics_and_keys(settings: KafkaSettings):
         cost = CostBooked.of(**common, cost_id="k-1", amount="5", currency="RUB", category="ads")
         await publisher.publish(wire.decode(cost.to_json()))
     (record,) = await everything(settings, settings.reference_topic, 1)
-    assert intake.check_reference(record.key, record.value, record.timestamp).data.name == "Анна"
+    assert intake.check_reference(record).data.name == "Анна"
     (record,) = await everything(settings, settings.events_topic, 1)
     assert record.key == b"k-1"
 

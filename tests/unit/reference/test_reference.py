@@ -10,6 +10,7 @@ from producers.reference.diff import changes
 from producers.reference.errors import ReferenceProblem
 from producers.reference.file import read, records
 from producers.reference.template import TEMPLATE
+from tests.support.folding import LogRecord
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
@@ -30,7 +31,7 @@ def test_template_is_right():
     sent = applied(TEMPLATE, {})
     assert len(sent) == 13
     for key, value in sent.items():
-        check_reference(key.encode(), value, int(NOW.timestamp() * 1000))
+        check_reference(LogRecord(0, key.encode(), value, int(NOW.timestamp() * 1000)))
 
 
 def test_twice_changes_nothing():
