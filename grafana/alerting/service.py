@@ -122,6 +122,26 @@ def _worker() -> tuple[Alert, ...]:
             "Mend the source, then `sales-pulse dead-letters replay`.",
         ),
         Alert(
+            "RecordsForwarded",
+            # A source is there with its first record, and nobody sees that as an increase.
+            f"sum by (source, reason) (increase({s.FORWARDED.name}[1h])) > 0\n"
+            f"or sum by (source, reason) ({s.FORWARDED.name} unless {s.FORWARDED.name} offset 1h) > 0",
+            "10m", WARNING, SERVICE,
+            "{{ $labels.source }} sends to the wrong partition: {{ $labels.reason }}",
+            "{{ $value | humanize }} records in an hour lay on another partition than their client's. They count, but "
+            "later, and Kafka holds them twice. To set in that client: "
+            '{{ if eq $labels.reason "no_key" }}a key, the client_id as plain text'
+            '{{ else if eq $labels.reason "key_spelling" }}a key serializer that writes the client_id as plain text '
+            "(StringSerializer, StringConverter), not as JSON"
+            '{{ else if eq $labels.reason "other_key" }}the client_id as key, nothing else'
+            "{{ else }}the partitioner: partitioner=murmur2_random (librdkafka), one that is murmur2 of the key in "
+            "others{{ end }}.", _WALL,
+            "A sender's client does not put records where Kafka's default would. Nothing is lost. Where it sets no "
+            "key, response times of chats may be wrong: between partitions there is no order.",
+            "Who and why: the alert's labels. Which setting of which client: `deploy/docs/senders.md`.",
+            "Tell the team that owns the source which setting to change. What was sent needs no repair.",
+        ),
+        Alert(
             "RestoreStuck",
             f"sum by (instance) ({s.RESTORE_REMAINING.name}) > 0\n"
             f"and sum by (instance) (rate({s.RESTORE_RECORDS.name}[2m])) == 0",

@@ -42,6 +42,7 @@ def dashboard(look: Look) -> dict[str, Any]:
         ]),
         (8, [
             _rate("Dead letters by reason", s.DEAD_LETTERS, "reason"),
+            _rate("Forwarded by source", s.FORWARDED, "source"),
             _rate("Duplicates", s.DUPLICATES),
             _rate("Stale versions", s.STALE),
             _rate("Batches", s.BATCHES),

@@ -66,8 +66,8 @@ STALE = _own("sales_worker_stale_total", "Events with a version not greater than
 DEAD_LETTERS = _own("sales_worker_dead_letters_total", "Records that could not be used.", "reason", counter=True)
 FORWARDED = _own(
     "sales_worker_forwarded_total",
-    "Records that lay on another partition than their client's, by source and what its sender has to set right: no_key, "
-    "key_spelling, other_key, other_partitioner. Each counts where its copy is folded.",
+    "Records that lay on another partition than their client's, by source and what its sender has to set right: "
+    "no_key, key_spelling, other_key, other_partitioner. Each counts where its copy is folded.",
     "source",
     "reason",
     counter=True,

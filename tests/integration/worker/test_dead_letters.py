@@ -41,7 +41,7 @@ BAD = {
     "not_cloudevents": [b"[]", b"null", raw({"hello": 1}), raw(event(specversion="0.3"))],
     "unknown_type": [raw(event(type="sales.unheard.of.v9"))],
     "invalid_data": [raw(event(data={"meeting_id": "x"})), raw(event(data={"meeting_id": 7, "client_id": "c-1"}))],
-    "wrong_key": [raw(event(data={"meeting_id": "x", "client_id": "c-2", "manager_id": "m"}))],
+    "wrong_key": [raw(event(partitionkey="c-2"))],
     "too_large": [raw(event(subject="x" * 300_000))],
     "time_out_of_range": [raw(event(time=AHEAD)), raw(event(time="1999-12-31T00:00:00Z"))],
 }
@@ -71,8 +71,13 @@ async def test_every_reason_byte_for_byte(house):
     sent = [(b"c-1", value, RIGHT, [("content-type", b"x")]) for values in BAD.values() for value in values]
     sent += [
         (b"c-1", None, RIGHT, []),
-        (None, raw(event()), RIGHT, []),
-        (b"c-1", raw(event()), (RIGHT + 1) % COUNT, []),
+        (None, raw(event(partitionkey="c-2")), RIGHT, []),
+        (
+            b"c-1",
+            raw(event()),
+            (RIGHT + 1) % COUNT,
+            [("forwarded-partition", b"%d" % RIGHT), ("forwarded-offset", b"7")],
+        ),
     ]
     await send(house, sent)
     good = floor(500)
@@ -98,14 +103,16 @@ async def test_every_reason_byte_for_byte(house):
 
 
 async def test_replayed_to_the_right_partition(house):
-    """Events that lay on the wrong partition count once after `dead-letters replay`, however often it is run."""
+    """Copies that lay on the wrong partition count once after `dead-letters replay`, however often it is run."""
     worker = house.worker()
     await until(lambda: worker.owned() == {0, 1, 2}, 120, "all partitions owned")
     events = floor(60, managers=3)
     records = []
     for one in events:
         key = key_of(one).encode()
-        records.append((key, raw(one), (partition_for(key, COUNT) + 1) % COUNT, []))
+        right = partition_for(key, COUNT)
+        marks = [("forwarded-partition", b"%d" % right), ("forwarded-offset", b"%d" % len(records))]
+        records.append((key, raw(one), (right + 1) % COUNT, marks))
     await send(house, records)
     await until(lambda: worker.total("sales_worker_dead_letters_total") == len(records), 30, "all refused")
     await until(lambda: len(command(house, "list", "--json", "--limit", "1000")) == len(records), 30, "all written")

@@ -1,0 +1,102 @@
+"""Records on any partition, under any key, in either mode: the running worker counts each once, whatever happens."""
+
+import asyncio
+import json
+from typing import Any
+from zlib import crc32
+
+import pytest
+from aiokafka import AIOKafkaProducer
+from redis import Redis
+
+from metrics.view import Keys, decode_part, split
+from producers.partitioner import partition_for
+from producers.simulator.floor import key_of
+from tests.support.binary import binary
+from tests.support.workers import House, floor, until
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(400)]
+
+COUNT = 3
+
+
+def spelled(number: int, event: dict[str, Any]) -> tuple[bytes | None, bytes, int, list[tuple[str, bytes]]]:
+    """Key, value, partition and headers, as senders of several kinds put an event into the log."""
+    key = key_of(event).encode()
+    sender = crc32(key) % 4
+    value, headers = binary(event) if number % 3 == 0 else (json.dumps(event).encode(), ())
+    if sender == 0:
+        return None, value, number % COUNT, list(headers)
+    if sender == 1:
+        return json.dumps(key.decode()).encode(), value, crc32(b'"%b"' % key) % COUNT, list(headers)
+    return key, value, crc32(key) % COUNT, list(headers)
+
+
+async def send(house: House, records: list[Any]) -> None:
+    """Send (key, value, partition, headers) as they are."""
+    async with AIOKafkaProducer(bootstrap_servers=house.kafka_servers) as producer:
+        for key, value, partition, headers in records:
+            await producer.send(house.kafka.events_topic, key=key, value=value, partition=partition, headers=headers)
+        await producer.flush()
+
+
+def parts(house: House) -> dict[Any, Any]:
+    """Parts that Redis holds for an application, without their fences; minutes go by themselves, sooner or later."""
+    keys = Keys(house.app_id)
+    found = {}
+    with Redis.from_url(house.redis_url) as redis:
+        for key in redis.scan_iter(match=keys.cells("*", 0).removesuffix("0") + "*"):
+            bucket = keys.bucket(key.decode()) or ("", 0)
+            for name, value in redis.hgetall(key).items() if bucket[0] != "m" else ():
+                found[bucket, name] = decode_part(split(value)[1])
+    return found
+
+
+async def test_every_record_counts_once_over_kills_replays_and_a_second_application(
+    house: House, kafka: str, redis_url: str, app_id: str, tmp_path: Any
+) -> None:
+    """Killed while it forwards, it loses and doubles nothing; counted again from the start, numbers are the same."""
+    events = floor(900, days=20)
+    records = [spelled(number, event) for number, event in enumerate(events)]
+    lie_wrong = sum(
+        partition != partition_for(key_of(event).encode(), COUNT)
+        for event, (_, _, partition, _) in zip(events, records, strict=True)
+    )
+    worker = house.worker(SALES_FLUSH_RECORDS="50")
+    await until(lambda: worker.owned() == {0, 1, 2}, 120, "all partitions owned")
+    for start in range(0, len(records), 100):
+        await send(house, records[start : start + 100])
+        if start in (300, 500):
+            worker.kill()
+            worker.start()
+    report = await house.verdict()
+    assert report.is_equal, report.lines()
+    assert report.outcomes["forwarded"] == lie_wrong > 300
+    assert report.compared["forwarded records"] == lie_wrong
+    counted = sum(report.outcomes[name] for name in ("folded", "duplicate", "stale"))
+    assert (counted, report.refused.total()) == (len(events), 0)
+    assert report.records == len(events) + lie_wrong
+    first = parts(house)
+    reasons = {
+        dict(labels)["reason"]
+        for (name, labels), value in worker.metrics().items()
+        if name == "sales_worker_forwarded_total" and value
+    }
+    assert reasons == {"no_key", "key_spelling", "other_partitioner"}
+
+    with_same_log = House(kafka, redis_url, house.prefix, f"{app_id}-again", tmp_path / "again")
+    again = with_same_log.worker("two")
+    try:
+        await until(lambda: again.owned() == {0, 1, 2}, 120, "all partitions owned by the second application")
+        second = await with_same_log.verdict()
+        assert second.is_equal, second.lines()
+        assert second.outcomes["folded"] == report.outcomes["folded"]
+        assert second.compared["forwarded records"] == lie_wrong
+        await asyncio.sleep(2)
+        now = await house.verdict()
+        assert now.is_equal, now.lines()
+        assert now.outcomes["folded"] == report.outcomes["folded"]
+        assert now.records == len(events) + 2 * lie_wrong
+        assert parts(house) == parts(with_same_log) == first
+    finally:
+        with_same_log.close()
