@@ -91,7 +91,8 @@ class SalesPublisher:
             request_timeout_ms=int(self._timeout * 1000),
         )
         try:
-            await asyncio.wait_for(producer.start(), self._timeout)
+            async with asyncio.timeout(self._timeout):
+                await producer.start()
         except (KafkaError, OSError, TimeoutError) as error:
             await stop(producer, _GRACE_SECONDS)
             raise self._problem(error) from error

@@ -12,6 +12,7 @@ from typing import Any
 
 import structlog
 
+from metrics.ending import end_tasks
 from streams.changelog import Changelog, Commit, Letter
 from streams.local_store import LocalStore
 from streams.partition import COPIES_BYTES, Partition, RefusedRecord
@@ -207,8 +208,7 @@ class Owned:
 
     async def _end(self) -> None:
         if self._flushing is not None:
-            self._flushing.cancel()
-            await asyncio.gather(self._flushing, return_exceptions=True)
+            await end_tasks([self._flushing])
 
 
 def letter(refused: RefusedRecord, topic: str, partition: int) -> Letter:

@@ -11,6 +11,7 @@ from time import monotonic, perf_counter
 import structlog
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
 
+from metrics.ending import end_tasks
 from streams.changelog import Changelog, Commit, Pair
 from streams.errors import ChangelogError, RevokedError, StateError, WorkerError
 from streams.flush import Owned
@@ -91,10 +92,7 @@ class Owner:
         return dict(zip(numbers, positions, strict=True))
 
     async def _cancel(self, numbers: Iterable[int]) -> None:
-        tasks = [task for number in numbers if (task := self._opening.pop(number, None))]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end_tasks([task for number in numbers if (task := self._opening.pop(number, None))])
 
     async def _open(self, number: int) -> int:
         began = monotonic()

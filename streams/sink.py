@@ -3,20 +3,17 @@
 import uuid
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from importlib.resources import files
-from typing import Any, Protocol
+from typing import Protocol
 
-from redis.asyncio import Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
 from redis.exceptions import NoScriptError, RedisError
 
+from metrics.redis_client import connect
 from metrics.view import Keys, decode_any, encode_any, parse_field, split
 from streams.errors import SinkError
 
 TTL_SECONDS = 7 * 86_400
 """Of a hash that its owners no longer refresh."""
 _CHANGES_KEPT = 10_000
-_TIMEOUT_SECONDS = 5.0
 _HASHES = 100
 _SCRIPT = files("streams").joinpath("write_parts.lua").read_text()
 
@@ -57,13 +54,7 @@ class RedisSink:
 
     def __init__(self, url: str, app_id: str) -> None:
         self._keys = Keys(app_id)
-        self._redis: Any = Redis.from_url(
-            url,
-            socket_timeout=_TIMEOUT_SECONDS,
-            socket_connect_timeout=_TIMEOUT_SECONDS,
-            retry=Retry(NoBackoff(), 0),
-            max_connections=4,
-        )
+        self._redis = connect(url, connections=4)
         self._sha = ""
 
     async def write(self, hashes: Mapping[str, Fields], *, quiet: Sequence[str] = ()) -> None:

@@ -14,6 +14,7 @@ import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
+from metrics.ending import end_tasks
 from streams.errors import StateError
 from streams.local_store import LocalStore
 from streams.records import as_decoded
@@ -68,8 +69,7 @@ class Standbys:
         """Keep none."""
         following, self._following, self._numbers = self._following, None, frozenset()
         if following is not None:
-            following.cancel()
-            await asyncio.gather(following, return_exceptions=True)
+            await end_tasks([following])
         self._lags.clear()
 
     async def _run(self) -> None:

@@ -14,6 +14,7 @@ import structlog
 import uvloop
 from aiokafka.errors import KafkaError
 
+from metrics.ending import end_tasks, end_within
 from metrics.view import Keys
 from streams.app import SalesApp, build, client_id
 from streams.changelog import KafkaChangelog
@@ -42,6 +43,10 @@ _STOP_SECONDS = 8.0
 _ASK_SECONDS = 1.0
 """Between two questions to Kafka where the log ends."""
 _ID_SECONDS = 5.0
+_SHOW_SECONDS = 2.0
+"""For the last round of the view: a Redis that hangs must not take the time that the flush needs."""
+_HARD_SECONDS = 9.7
+"""A worker that was told to end has ended by then: what is not durable is folded again by the next owner."""
 _US = 1_000_000
 T_ = TypeVar("T_")
 
@@ -93,6 +98,7 @@ class Worker:
         if self._stop.is_set():
             os._exit(1)  # asked twice: now
         log.info("stopping")
+        end_within(_HARD_SECONDS)
         self._stop.set()
 
     async def run(self) -> None:
@@ -105,6 +111,7 @@ class Worker:
         await health.start()
         source = await self._unless_stopped(prepare_topics(settings))
         if source is None:
+            await health.close()
             return
         restorer = KafkaRestorer(settings)
         stores = partial(self._store, source.changelogs)
@@ -165,7 +172,7 @@ class Worker:
         await asyncio.wait({task, stopped}, return_when=asyncio.FIRST_COMPLETED)
         stopped.cancel()
         if not task.done():
-            task.cancel()
+            await end_tasks([task])
             return None
         return await task
 
@@ -212,8 +219,10 @@ class Worker:
         owned = list(owner.owned)
         try:
             async with asyncio.timeout(_STOP_SECONDS):
-                with suppress(SinkError):
-                    await publisher.show()
+                await end_tasks(task for task in background if task.get_name() == "publish")
+                with suppress(SinkError, TimeoutError):
+                    async with asyncio.timeout(_SHOW_SECONDS):
+                        await publisher.show()
                 await owner.close(owned)
                 await letters.close_all()
                 app.leave_when_stopped()

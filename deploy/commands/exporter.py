@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    import socket
+
     from metrics.settings import ExporterSettings
 
 
@@ -17,32 +19,29 @@ def command(
     """
     import uvloop
 
+    from deploy.serving import bind
     from metrics.settings import ExporterSettings
 
     settings = ExporterSettings(exporter_listen=listen) if listen else ExporterSettings()
-    uvloop.run(_serve(settings))
+    uvloop.run(_serve(settings, bind(settings.exporter_listen, "SALES_EXPORTER_LISTEN")))
 
 
-async def _serve(settings: "ExporterSettings") -> None:
-    from redis.asyncio import Redis
-    from redis.asyncio.retry import Retry
-    from redis.backoff import NoBackoff
-
+async def _serve(settings: "ExporterSettings", sockets: "list[socket.socket]") -> None:
     from deploy.serving import serve
     from metrics.exporter.board import Board
     from metrics.exporter.follow import Follower
     from metrics.exporter.server import Exporter, create_app
+    from metrics.redis_client import connect
     from producers.settings import KafkaSettings
     from streams.explain import Explainer
     from streams.plain.rules import Rules
 
-    # The follower tries again by itself, and says so: a client that does it silently makes scrapes hang.
-    url, never = settings.redis_url.get_secret_value(), Retry(NoBackoff(), 0)
-    client = Redis.from_url(url, socket_timeout=5, socket_connect_timeout=5, retry=never)
+    client = connect(settings.redis_url.get_secret_value())
     board = Board(settings)
     exporter = Exporter(settings, board, Follower(board, client, settings.app_id))
     explainer = Explainer(KafkaSettings(), Rules.of(settings))
     try:
-        await serve(create_app(exporter, explainer), settings.exporter_listen, grace=2)
+        # All it holds can be read again: it ends within two seconds, also while walls are connected or Redis hangs.
+        await serve(create_app(exporter, explainer), sockets, grace=1, leave=0.8)
     finally:
         await client.aclose()

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
+    import socket
+
     from producers.connectors.bitrix24.settings import Bitrix24Settings
     from producers.gateway.settings import GatewaySettings
 
@@ -19,14 +21,16 @@ def command(
     """
     import uvloop
 
+    from deploy.serving import bind
     from producers.connectors.bitrix24.settings import Bitrix24Settings
     from producers.gateway.settings import GatewaySettings
 
     flags: dict[str, Any] = {"gateway_listen": listen} if listen else {}
-    uvloop.run(_serve(GatewaySettings(**flags), Bitrix24Settings()))
+    settings = GatewaySettings(**flags)
+    uvloop.run(_serve(settings, Bitrix24Settings(), bind(settings.gateway_listen, "SALES_GATEWAY_LISTEN")))
 
 
-async def _serve(settings: "GatewaySettings", bitrix24: "Bitrix24Settings") -> None:
+async def _serve(settings: "GatewaySettings", bitrix24: "Bitrix24Settings", sockets: "list[socket.socket]") -> None:
     from deploy.serving import serve
     from producers.gateway.app import create_app
     from producers.gateway.auth import Gatekeeper
@@ -43,4 +47,5 @@ async def _serve(settings: "GatewaySettings", bitrix24: "Bitrix24Settings") -> N
             app.state.gateway.registry.register(connector.metrics.registry)
         else:
             app = create_app(publisher, settings)
-        await serve(app, settings.gateway_listen, grace=8)
+        # What was taken is sent first, as long as a supervisor waits.
+        await serve(app, sockets, grace=8, leave=6)

@@ -14,7 +14,9 @@ import structlog
 from fastapi import FastAPI, Query, Request
 from fastapi.responses import FileResponse, JSONResponse, Response, StreamingResponse
 from fastapi.staticfiles import StaticFiles
+from starlette.datastructures import State
 
+from metrics.ending import end_tasks
 from metrics.errors import MetricsError, WindowError
 from metrics.exporter import api
 from metrics.exporter.board import Board
@@ -123,10 +125,10 @@ def create_app(exporter: Exporter, explainer: Explainer | None = None) -> FastAP
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         task = asyncio.create_task(exporter.follower.run())
         yield
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        await end_tasks([task])
 
     app = FastAPI(title="Sales Pulse", version="1", lifespan=lifespan)
+    app.state.ending = False
 
     @app.exception_handler(MetricsError)
     async def refuse(_: Request, error: MetricsError) -> JSONResponse:
@@ -218,7 +220,7 @@ def _wall(app: FastAPI, exporter: Exporter) -> None:
     @app.get("/api/v1/stream", summary="Server-sent events: says when numbers changed")
     async def stream() -> StreamingResponse:
         return StreamingResponse(
-            _events(exporter.follower), media_type="text/event-stream", headers={"Cache-Control": "no-store"}
+            _events(exporter.follower, app.state), media_type="text/event-stream", headers={"Cache-Control": "no-store"}
         )
 
     @app.get("/", include_in_schema=False)
@@ -228,11 +230,11 @@ def _wall(app: FastAPI, exporter: Exporter) -> None:
     app.mount("/wall", StaticFiles(directory=_WALL), name="wall")
 
 
-async def _events(follower: Follower) -> AsyncIterator[str]:
+async def _events(follower: Follower, state: State) -> AsyncIterator[str]:
     seen, quiet = -1, 0.0
     follower.pace.watchers += 1
     try:
-        while True:
+        while not state.ending:
             if follower.version != seen:
                 seen, quiet = follower.version, 0.0
                 yield f"event: changed\ndata: {seen}\n\n"

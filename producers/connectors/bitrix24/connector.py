@@ -78,7 +78,8 @@ class Connector:
             pause = await self._try("drain", self._drain)
             if not self._wake.is_set():
                 try:
-                    await asyncio.wait_for(self._wake.wait(), _RETRY_SECONDS if pause else 60.0)
+                    async with asyncio.timeout(_RETRY_SECONDS if pause else 60.0):
+                        await self._wake.wait()
                 except TimeoutError:
                     continue
             await asyncio.sleep(max(pause, self.settings.bitrix24_coalesce_seconds))
