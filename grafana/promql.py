@@ -2,6 +2,9 @@
 
 Every leaf is summed up to the labels of its level before anything is divided, so both sides of an operator carry the
 same labels and match one to one. The only exception is the working days, which are the same for everybody.
+
+Who shows a number is no part of it: two exporters, or one and what Prometheus still has of the one before a new start,
+show the same number twice. So what an exporter shows is read by `once` or `summed` alone.
 """
 
 from collections.abc import Iterable, Mapping
@@ -56,6 +59,21 @@ def by(labels: Iterable[str]) -> str:
     """The grouping clause of an aggregation; none when everything is summed."""
     names = ", ".join(labels)
     return f" by ({names}) " if names else ""
+
+
+def once(family: Family, matchers: Matchers | None = None, series: str = "", offset: str = "") -> str:
+    """Each number of a family once, however many exporters show it. `series`: which one of a histogram's."""
+    return f"max{by(_labels(family, series))}({select(series or family.name, matchers)}{offset})"
+
+
+def summed(labels: Iterable[str], family: Family, matchers: Matchers | None = None, series: str = "") -> str:
+    """What an exporter shows of a family, summed up to these labels."""
+    kept, found = tuple(labels), once(family, matchers, series)
+    return found if set(kept) == set(_labels(family, series)) else f"sum{by(kept)}({found})"
+
+
+def _labels(family: Family, series: str) -> tuple[str, ...]:
+    return (*family.all_labels, "le") if series == family.bucket else family.all_labels
 
 
 @dataclass(frozen=True)
@@ -151,14 +169,14 @@ def team_sums_expressions(family: Family, series: str) -> tuple[str, str]:
     labels = (*Level.TEAM.labels, *family.labels, "window", "period", *le)
     current, previous = PERIODS
 
-    def summed(**matchers: str | tuple[str, ...]) -> str:
-        return f"sum{by(labels)}({select(series, matchers)})"
-
-    rest = f'sum{by(labels)}({series}{{window!~"{"|".join(LIVE_WINDOWS)}"}})'
-    return (
-        summed(window=LIVE_WINDOWS, period=current),
-        f"{rest} or {summed(window=LIVE_WINDOWS, period=previous)}",
+    rest = tuple(window for window in family.windows if window not in LIVE_WINDOWS)
+    read: tuple[Matchers, ...] = (
+        {"window": LIVE_WINDOWS, "period": current},
+        {"window": rest},
+        {"window": LIVE_WINDOWS, "period": previous},
     )
+    often, seldom, before = (summed(labels, family, matchers, series) for matchers in read)
+    return often, f"{seldom} or {before}"
 
 
 def trend(kpi: Kpi, level: Level) -> str:
@@ -187,27 +205,24 @@ def _leaf(formula: Leaf, scope: _Scope) -> str:
         case PerManager(of) if scope.level is not Level.MANAGER:
             return _mean_of_managers(of, scope)
         case (Sum() as of) | PerManager(of):
-            text = f"sum{by(scope.labels())}({_series(of, scope)})"
+            text = _sum(of.family, of.name, scope, scope.labels(), scope.matchers(of.family, of.where, of.window))
         case Oldest(family):
             text = f"max{by(scope.labels())}({select(family.name, scope.matchers(family, {}))})"
         case Plan(family, measure):
-            text = f"sum{by(scope.labels())}({select(family.name, level=scope.level.value, measure=measure)})"
+            text = summed(scope.labels(), family, {"level": scope.level.value, "measure": measure})
         case WorkingDays(family, state):
-            text = f"sum by (window) ({select(family.name, state=state)})"
+            text = summed(("window",), family, {"state": state})
         case Quantile(q, family):
-            buckets = select(_read(family, family.bucket, scope), scope.matchers(family, {}))
-            text = f"histogram_quantile({q}, sum{by(scope.labels('le'))}({buckets})) >= 0"
+            buckets = _sum(family, family.bucket, scope, scope.labels("le"), scope.matchers(family, {}))
+            text = f"histogram_quantile({q}, {buckets}) >= 0"
     return text
 
 
-def _series(of: Sum, scope: _Scope) -> str:
-    return select(_read(of.family, of.name, scope), scope.matchers(of.family, of.where, of.window))
-
-
-def _read(family: Family, series: str, scope: _Scope) -> str:
+def _sum(family: Family, series: str, scope: _Scope, labels: tuple[str, ...], matchers: Matchers) -> str:
     """What a level reads: managers and what is so now the family itself, teams and company the recorded sums."""
-    summed = scope.level is not Level.MANAGER and family.source is Source.CELLS
-    return team_sums(series) if summed else series
+    if scope.level is not Level.MANAGER and family.source is Source.CELLS:
+        return f"sum{by(labels)}({select(team_sums(series), matchers)})"
+    return summed(labels, family, matchers, series)
 
 
 def _inner(formula: Formula, scope: _Scope) -> str:
@@ -218,8 +233,8 @@ def _inner(formula: Formula, scope: _Scope) -> str:
 
 def _mean_of_managers(of: Sum, scope: _Scope) -> str:
     each = ("manager", *scope.labels())
-    series = select(of.name, scope.matchers(of.family, of.where, of.window))
-    return f"avg{by(scope.labels())}(sum{by(each)}({series}))"
+    series = summed(each, of.family, scope.matchers(of.family, of.where, of.window), of.name)
+    return f"avg{by(scope.labels())}({series})"
 
 
 def _ratio(ratio: Ratio, scope: _Scope) -> str:

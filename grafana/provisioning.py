@@ -51,10 +51,17 @@ def prometheus_config() -> dict[str, Any]:
         "rule_files": ["rules/*.yml"],
         "alerting": {"alertmanagers": [{"file_sd_configs": found("alertmanager")}]},
         "scrape_configs": [
-            *({"job_name": job, "file_sd_configs": found(job)} for job in JOBS),
+            *({"job_name": job, "file_sd_configs": found(job), **_identity(job)} for job in JOBS),
             {"job_name": "prometheus", "file_sd_configs": found("prometheus")},
         ],
     }
+
+
+def _identity(job: str) -> dict[str, Any]:
+    """The exporter is one, wherever it runs now: by its address each new start would be another one beside the last."""
+    if job != EXPORTER_JOB:
+        return {}
+    return {"relabel_configs": [{"target_label": "instance", "replacement": EXPORTER_JOB}]}
 
 
 def targets() -> dict[str, list[dict[str, Any]]]:

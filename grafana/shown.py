@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import grafana.panels as p
 from grafana.look import Look
-from grafana.promql import families, has_period, rank, select
+from grafana.promql import families, has_period, rank, select, summed
 from metrics.catalogue import KPIS
 from metrics.family import Family, Kind
 from metrics.kpi import Kpi, Level
@@ -159,7 +159,7 @@ def heatmap(title: str, family: Family, matchers: dict[str, str]) -> p.Panel:
     """How a histogram's values are spread, over time: the colour is how many fell between two bounds."""
     if family.kind is not Kind.HISTOGRAM:
         raise ValueError(f"{family.name} is no histogram")
-    expr = f"sum by (le) ({select(family.bucket, matchers)})"
+    expr = summed(("le",), family, matchers, family.bucket)
     return p.panel(
         "heatmap", title, [p.Query(expr, "{{le}}", format="heatmap")], about=family.help, unit=family.unit,
         links=list(explained((family,), Level.TEAM, "${window}")),

@@ -27,6 +27,9 @@ _UNITS = {
     "bool": "0 or 1", "dateTimeAsIso": "Unix seconds",
 }  # fmt: skip
 
+_ONCE = "max without (instance)"
+"""Two exporters show the same number twice, and so does Prometheus for five minutes after one has moved."""
+
 
 def files() -> dict[str, bytes]:
     """Path from the repository's root → content, for `sales-pulse generate`."""
@@ -98,8 +101,8 @@ def _example(family: Family) -> str:
         return f"rate({family.name}[5m])"
     braces = _braces(family.windows, "current" if family.source is Source.CELLS else "")
     if family.kind is Kind.HISTOGRAM:
-        return f"histogram_quantile(0.9, sum by (team, le) ({family.bucket}{braces}))"
-    return f"sum by (team) ({family.name}{braces})" if family.credited else f"{family.name}{braces}"
+        return f"histogram_quantile(0.9, sum by (team, le) ({_ONCE} ({family.bucket}{braces})))"
+    return f"sum by (team) ({_ONCE} ({family.name}{braces}))" if family.credited else f"{family.name}{braces}"
 
 
 def _braces(windows: tuple[str, ...], period: str) -> str:

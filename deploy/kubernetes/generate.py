@@ -22,6 +22,11 @@ _PROCESSES = {
     "gateway": "container|endpoint|service",
 }
 """Process → labels of its target that would stand in the way: who shows a number is no part of the number."""
+_INSTANCES: dict[str, dict[str, Any]] = {
+    "exporter": {"replacement": "sales-exporter"},
+    "worker": {"sourceLabels": ["__meta_kubernetes_pod_name"]},
+}
+"""Process → its `instance`: the exporter is one, a worker has its pod's name; an address is new with each start."""
 
 
 def files() -> dict[str, bytes]:
@@ -63,6 +68,7 @@ def _monitor(process: str, unwanted: str) -> dict[str, Any]:
     """Scrape a service under the job name that the alerts know."""
     relabelings = [
         {"action": "replace", "targetLabel": "job", "replacement": f"sales-{process}"},
+        *({"action": "replace", "targetLabel": "instance", **one} for one in [_INSTANCES.get(process)] if one),
         {"action": "labeldrop", "regex": unwanted},
     ]
     endpoint = {"port": "http", "interval": "5s", "scrapeTimeout": "4s", "relabelings": relabelings}

@@ -2,7 +2,7 @@
 
 from grafana.alerting.alert import CRITICAL, SALES, WARNING, Alert
 from grafana.look import Look
-from grafana.promql import select
+from grafana.promql import Matchers, select, summed
 from grafana.shown import kpi
 from metrics.catalogue import activities, deals, plan, service
 from metrics.kpi import Level
@@ -17,6 +17,8 @@ BURN = 1.5
 """So many times faster than promised is the budget of late responses spent."""
 ENOUGH_RESPONSES, ENOUGH_DEALS, ENOUGH_LEADS, ENOUGH_MISSED = 10, 10, 20, 5
 """Below these numbers a ratio says little, and nobody is told."""
+LOST = ("missed", "abandoned")
+"""Outcomes of a call that nobody answered."""
 COLLAPSE = 0.5
 BEHIND, SETTLED = 0.2, 0.25
 """Behind the plan to date by this share; silent until this share of the period's working time has passed."""
@@ -85,13 +87,10 @@ def _slow(look: Look) -> Alert:
 def _service_level() -> Alert:
     budget = BURN * (1 - GOAL)
     long, short = (f"(1 - {_current('Service level', window)}) > {budget:g}" for window in ("1h", "5m"))
-    due = select(activities.DUE.name, window="1h", period="current")
+    due = summed(("team", "channel"), activities.DUE, {"window": "1h", "period": "current"})
     return Alert(
         "ServiceLevelLow",
-        working(
-            f"({long} and ignoring (window) {short})\n"
-            f"and on (team, channel) sum by (team, channel) ({due}) >= {ENOUGH_RESPONSES}"
-        ),
+        working(f"({long} and ignoring (window) {short})\nand on (team, channel) {due} >= {ENOUGH_RESPONSES}"),
         "2m",
         CRITICAL,
         SALES,
@@ -107,21 +106,17 @@ def _service_level() -> Alert:
 
 
 def _missed() -> Alert:
+    def of_team(calls: Matchers) -> str:
+        return summed(("team",), activities.CALLS, calls)
+
     def share(window: str) -> str:
         calls = {"direction": "inbound", "window": window, "period": "current"}
-        lost = select(activities.CALLS.name, calls, outcome=("missed", "abandoned"))
-        return f"sum by (team) ({lost}) / sum by (team) ({select(activities.CALLS.name, calls)})"
+        return f"{of_team({**calls, 'outcome': LOST})} / {of_team(calls)}"
 
-    lost = select(
-        activities.CALLS.name,
-        direction="inbound", window="1h", period="current", outcome=("missed", "abandoned"),
-    )  # fmt: skip
+    lost = of_team({"direction": "inbound", "window": "1h", "period": "current", "outcome": LOST})
     return Alert(
         "MissedCalls",
-        working(
-            f"({share('1h')} > {1 - GOAL:g} and {share('15m')} > {1 - GOAL:g})\n"
-            f"and sum by (team) ({lost}) >= {ENOUGH_MISSED}"
-        ),
+        working(f"({share('1h')} > {1 - GOAL:g} and {share('15m')} > {1 - GOAL:g})\nand {lost} >= {ENOUGH_MISSED}"),
         "2m",
         WARNING,
         SALES,
@@ -152,8 +147,8 @@ def _collapsed(name: str, title: str, enough: str, what: str, look_at: str, do: 
 
 
 def _win_rate() -> Alert:
-    closed = select(deals.CLOSED.name, window="week", period="current")
-    enough = f"and on (team) sum by (team) ({closed}) >= {ENOUGH_DEALS}"
+    closed = summed(("team",), deals.CLOSED, {"window": "week", "period": "current"})
+    enough = f"and on (team) {closed} >= {ENOUGH_DEALS}"
     return _collapsed(
         "WinRateCollapsed", "Win rate", enough, "The win rate",
         "Won and lost on the Team wall, by manager; `explain` lists the deals that were lost.",
@@ -163,8 +158,8 @@ def _win_rate() -> Alert:
 
 
 def _conversion() -> Alert:
-    opened = select(activities.LEADS_OPENED.name, temperature="cold", window="week", period="current")
-    enough = f"and on (team) sum by (team) ({opened}) >= {ENOUGH_LEADS}"
+    cold = {"temperature": "cold", "window": "week", "period": "current"}
+    enough = f"and on (team) {summed(('team',), activities.LEADS_OPENED, cold)} >= {ENOUGH_LEADS}"
     return _collapsed(
         "ConversionCollapsed", "Cold to warm", enough, "The share of cold leads that warm up",
         "Leads on the Team wall; whether many cold leads were just imported.",
@@ -175,8 +170,8 @@ def _conversion() -> Alert:
 def _plan() -> Alert:
     growth = select(kpi("Booked sales: growth against plan").record(TEAM), window="month")
     to_date, target = (
-        f"sum by (team, window) ({select(f.name, level='team', measure=plan.PLAN_MEASURES[0], window='month')})"
-        for f in (plan.TO_DATE, plan.TARGET)
+        summed(("team", "window"), family, {"level": "team", "measure": plan.PLAN_MEASURES[0], "window": "month"})
+        for family in (plan.TO_DATE, plan.TARGET)
     )
     return Alert(
         "PlanBehindPace",

@@ -94,11 +94,12 @@ def _view() -> tuple[Alert, ...]:
 
 
 def _worker() -> tuple[Alert, ...]:
-    lag = f"sum by (partition) ({s.LAG.name})"
+    # A partition has one owner: of two that show it, one has it no more.
+    lag = f"max by (partition) ({s.LAG.name})"
     buckets = f"sum by (le) (rate({s.LATENCY.bucket}[5m]))"
     return (
         Alert(
-            "LagGrowing", f"{lag} > 1000 and sum by (partition) (deriv({s.LAG.name}[5m])) > 0", "5m", WARNING, SERVICE,
+            "LagGrowing", f"{lag} > 1000 and max by (partition) (deriv({s.LAG.name}[5m])) > 0", "5m", WARNING, SERVICE,
             "Lag of partition {{ $labels.partition }} grows: {{ $value | humanize }} records",
             "More events arrive than are folded, for five minutes.", _WALL,
             "Numbers fall behind events. They will be right, but late.",

@@ -4,7 +4,7 @@ from typing import Any
 
 import grafana.panels as p
 from grafana.look import Look
-from grafana.promql import by, select
+from grafana.promql import once, select
 from grafana.shown import kpi
 from metrics.catalogue import plan, service
 from metrics.family import CALENDAR_WINDOWS, PLAN_WINDOWS, SHORT_WINDOWS
@@ -51,9 +51,8 @@ def manager() -> Any:
 
 def marks() -> list[dict[str, Any]]:
     """Releases, and plans that were set or changed."""
-    grouped = by(("level", "team", "manager", "measure", "window"))
-    version, version_before = (f"count by (version) ({service.BUILD.name}{at})" for at in ("", " offset 2m"))
-    target, target_before = (f"sum{grouped}({plan.TARGET.name}{at})" for at in ("", " offset 2m"))
+    version, version_before = (once(service.BUILD, offset=at) for at in ("", " offset 2m"))
+    target, target_before = (once(plan.TARGET, offset=at) for at in ("", " offset 2m"))
     return [
         p.annotation("Releases", f"{version} unless {version_before}", "Release {{version}}", "purple"),
         p.annotation(

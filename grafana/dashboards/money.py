@@ -6,7 +6,7 @@ import grafana.panels as p
 from grafana.dashboards import base
 from grafana.layout import heading, place
 from grafana.look import Look
-from grafana.promql import select
+from grafana.promql import summed
 from grafana.shown import bars, explained, kpi, kpi_bars, lines, tile
 from metrics.catalogue import deals, money, now
 from metrics.family import Family
@@ -64,7 +64,7 @@ def dashboard(look: Look) -> dict[str, Any]:
 
 
 def _summed(title: str, family: Family, label: str, look: Look, matchers: dict[str, str] | None = None) -> p.Panel:
-    expr = f"sort_desc(sum by ({label}) ({select(family.name, {'team': '$team', **(matchers or {})})}))"
+    expr = f"sort_desc({summed((label,), family, {'team': '$team', **(matchers or {})})})"
     return bars(
         title, [p.Query(expr, f"{{{{{label}}}}}", instant=True)], about=f"`{family.name}`: {family.help}",
         unit=look.unit(family), links=list(explained((family,), Level.TEAM, "${window}")),

@@ -6,7 +6,7 @@ import grafana.panels as p
 from grafana.dashboards import base
 from grafana.layout import heading, place
 from grafana.look import Look
-from grafana.promql import ANY, by, select
+from grafana.promql import ANY, summed
 from grafana.shown import about, explained, kpi, kpi_bars, lines, links, tile, value, where
 from metrics.catalogue import plan
 from metrics.kpi import Level
@@ -51,7 +51,7 @@ def dashboard(look: Look) -> dict[str, Any]:
 
 def _working_days() -> p.Panel:
     family = plan.WORKING_DAYS
-    expr = f"sum by (state) ({select(family.name, window='$plan')})"
+    expr = summed(("state",), family, {"window": "$plan"})
     return p.panel(
         "stat", "Working days", [p.Query(expr, "{{state}}")], about=family.help,
         links=list(explained((family,), None, "${plan}")),
@@ -61,10 +61,10 @@ def _working_days() -> p.Panel:
 
 def _targets(look: Look) -> p.Panel:
     family = plan.TARGET
-    series = select(family.name, level="company", window="$plan")
+    expr = summed(("measure",), family, {"level": "company", "window": "$plan"})
     money = "|".join(sorted(plan.MONEY_MEASURES))
     return p.panel(
-        "stat", "Plan of the company", [p.Query(f"sum{by(('measure',))}({series})", "{{measure}}")], about=family.help,
+        "stat", "Plan of the company", [p.Query(expr, "{{measure}}")], about=family.help,
         links=list(explained((family,), None, "${plan}")),
         overrides=[p.override(f"/{money}/", unit=look.unit(kpi("Booked sales")))],
         options={"reduceOptions": {"calcs": ["lastNotNull"], "fields": "", "values": False}, "textMode": "auto"},
@@ -74,7 +74,7 @@ def _targets(look: Look) -> p.Panel:
 def _against_target(look: Look) -> p.Panel:
     booked, forecast = kpi("Booked sales"), kpi("Booked sales: forecast")
     target, to_date = (
-        f"sum({select(family.name, level='company', measure=plan.PLAN_MEASURES[0], window='$plan')})"
+        summed((), family, {"level": "company", "measure": plan.PLAN_MEASURES[0], "window": "$plan"})
         for family in (plan.TARGET, plan.TO_DATE)
     )
     return p.panel(

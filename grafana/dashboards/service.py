@@ -38,7 +38,7 @@ def dashboard(look: Look) -> dict[str, Any]:
         (9, [
             _rate("Events by type", s.EVENTS, "type"),
             _rate("Events by source", s.SOURCE_EVENTS, "source"),
-            _line("Lag by partition", s.LAG, f"sum by (partition) ({s.LAG.name})", "partition {{partition}}"),
+            _line("Lag by partition", s.LAG, f"max by (partition) ({s.LAG.name})", "partition {{partition}}"),
         ]),
         (8, [
             _rate("Dead letters by reason", s.DEAD_LETTERS, "reason"),
@@ -63,7 +63,7 @@ def dashboard(look: Look) -> dict[str, Any]:
         ]),
         (8, [
             _line(
-                "Still to restore", s.RESTORE_REMAINING, f"sum by (partition) ({s.RESTORE_REMAINING.name})",
+                "Still to restore", s.RESTORE_REMAINING, f"max by (partition) ({s.RESTORE_REMAINING.name})",
                 "partition {{partition}}",
             ),
             _rate("Restored", s.RESTORE_RECORDS),

@@ -4,12 +4,13 @@ import json
 import re
 import shutil
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+import yaml
 
 from deploy.stack.http import answers_ok
 from deploy.stack.ports import free_port
@@ -75,20 +76,33 @@ def running(program: Program, url: str, seconds: float = 30) -> Iterator[str]:
         program.stop()
 
 
+def aim(folder: Path, targets: Mapping[str, str | Sequence[str]]) -> None:
+    """Say where jobs find their targets from now on: scrape job → host:port, or several."""
+    for job, addresses in targets.items():
+        one = [addresses] if isinstance(addresses, str) else list(addresses)
+        (folder / "targets" / f"{job}.json").write_text(json.dumps([{"targets": one, "labels": {}}]))
+
+
 @contextmanager
-def prometheus(folder: Path, targets: Mapping[str, str], *, every: str = "") -> Iterator[str]:
-    """URL of a Prometheus with the generated prometheus.yml and rules. targets: scrape job → host:port.
+def prometheus(
+    folder: Path, targets: Mapping[str, str | Sequence[str]], *, every: str = "", relabelled: bool = True
+) -> Iterator[str]:
+    """URL of a Prometheus with the generated prometheus.yml and rules; in the same folder it goes on with its data.
 
     every: evaluates all groups so often, for tests that need each rule once and would wait for minutes.
+    relabelled: False scrapes as somebody does who wrote a configuration of his own.
     """
-    (folder / "targets").mkdir(parents=True)
-    shutil.copy(ROOT / "deploy" / "prometheus" / "prometheus.yml", folder)
-    shutil.copytree(RULES, folder / "rules")
+    (folder / "targets").mkdir(parents=True, exist_ok=True)
+    config = yaml.safe_load((ROOT / "deploy" / "prometheus" / "prometheus.yml").read_text())
+    if not relabelled:
+        for job in config["scrape_configs"]:
+            job.pop("relabel_configs", None)
+    (folder / "prometheus.yml").write_text(yaml.safe_dump(config))
+    shutil.copytree(RULES, folder / "rules", dirs_exist_ok=True)
     if every:
         for file in (folder / "rules").glob("*.yml"):
             file.write_text(re.sub(r"^(\s+interval:) \w+$", rf"\1 {every}", file.read_text(), flags=re.MULTILINE))
-    for job, address in targets.items():
-        (folder / "targets" / f"{job}.json").write_text(json.dumps([{"targets": [address], "labels": {}}]))
+    aim(folder, targets)
     port = free_port()
     argv = [
         binary("prometheus"),

@@ -24,25 +24,30 @@ def _evaluated_since(url: str, moment: datetime) -> bool:
     return all(datetime.fromisoformat(group["lastEvaluation"]) > moment for group in groups)
 
 
-@contextmanager
-def filled_prometheus(folder: Path) -> Iterator[str]:
-    """Its URL, once every recording rule has run on the results of all others and counters have two samples.
+def settle(url: str) -> None:
+    """Wait until every recording rule has run on the results of all others and counters have two samples.
 
     A name is not enough to wait for: its short windows come from another group, some seconds before the long ones.
     Goes on after 100 s at the latest; the test says what is missing then.
     """
+    wanted = list(rules.records())
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline and missing_records(url, wanted):
+        time.sleep(1)
+    for _ in range(ROUNDS):
+        moment = datetime.now(UTC)
+        while time.monotonic() < deadline and not _evaluated_since(url, moment):
+            time.sleep(0.2)
+
+
+@contextmanager
+def filled_prometheus(folder: Path) -> Iterator[str]:
+    """Its URL, once it has settled."""
     floor = Synthetic()
     with (
         serving(floor.exporter) as exporter,
         serving(floor.worker) as worker,
         prometheus(folder, {EXPORTER_JOB: exporter, WORKER_JOB: worker}, every="5s") as url,
     ):
-        wanted = list(rules.records())
-        deadline = time.monotonic() + PATIENCE
-        while time.monotonic() < deadline and missing_records(url, wanted):
-            time.sleep(1)
-        for _ in range(ROUNDS):
-            moment = datetime.now(UTC)
-            while time.monotonic() < deadline and not _evaluated_since(url, moment):
-                time.sleep(0.2)
+        settle(url)
         yield url

@@ -4,23 +4,27 @@ import re
 
 import pytest
 
-from grafana import rules
+from grafana import alerting, rules
+from grafana.dashboards import dashboards
+from grafana.look import Look
 from grafana.promql import ANY, expression, has_period, rank, select, trend
 from grafana.shown import TITLES, kpi
+from metrics.catalogue import FAMILIES as EXPORTED
 from metrics.catalogue import KPIS
 from metrics.kpi import Level
 
 DUE = "sum by (channel, window, period) (team:sales_responses_due:cells)"
 SCORES = "sum by (window, period) (team:sales_rating_score"
 BUCKETS = "team:sales_response_seconds_bucket:cells"
-REVENUE = 'sales_revenue_amount{window=~"day|week|month|quarter|year"}'
+REVENUE = 'max by (manager, team, window, period) (sales_revenue_amount{window=~"day|week|month|quarter|year"})'
+CALLS = "max by (manager, team, direction, outcome, window, period) (sales_calls)"
 IN_TIME = "sum by (channel, window, period) (team:sales_responses_in_time:cells)"
 
 
 @pytest.mark.parametrize(
     ("title", "level", "expected"),
     [
-        ("Calls", Level.MANAGER, "sum by (manager, team, window, period) (sales_calls)"),
+        ("Calls", Level.MANAGER, f"sum by (manager, team, window, period) ({CALLS})"),
         ("Calls", Level.COMPANY, "sum by (window, period) (team:sales_calls:cells)"),
         ("Longest wait", Level.TEAM, "max by (team, channel) (sales_waiting_oldest_seconds)"),
         ("Service level", Level.COMPANY, f"({IN_TIME} or {DUE} * 0) / ({DUE} != 0)"),
@@ -42,9 +46,9 @@ IN_TIME = "sum by (channel, window, period) (team:sales_responses_in_time:cells)
         (
             "Cash per salesperson",
             Level.MANAGER,
-            f"sum by (manager, team, window, period) ({REVENUE})",
+            REVENUE,
         ),
-        ("Clients ready to close", Level.COMPANY, "sum(sales_clients_ready)"),
+        ("Clients ready to close", Level.COMPANY, "sum(max by (manager, team) (sales_clients_ready))"),
     ],
 )
 def test_expression(title: str, level: Level, expected: str) -> None:
@@ -100,6 +104,15 @@ def test_a_trend_stands_behind_what_it_reads() -> None:
             for name in names:
                 if name.endswith("_trend"):
                     assert names.index(name.removesuffix("_trend")) < names.index(name)
+
+
+def test_who_shows_a_number_is_no_part_of_it() -> None:
+    """Wherever what an exporter shows is added up, counted or averaged, `max` has made one of several first."""
+    exported = "|".join({series for family in EXPORTED for series in family.names})
+    added = re.compile(rf"\b(sum|avg|count|quantile|stddev|topk|bottomk)\b\s*(by \([^()]*\) )?\((\d+, )?({exported})\b")
+    documents = [str(rules.groups()), str(alerting.groups(Look())), *map(str, dashboards(Look()).values())]
+    assert [found.group() for text in documents for found in added.finditer(text)] == []
+    assert added.search("sum by (team) (sales_calls)"), "it would be found"
 
 
 def test_what_is_read_is_summed() -> None:
