@@ -1,8 +1,11 @@
 """Reference data as the exporter needs it: the roster, plans and rates, from the view's reference hash."""
 
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
+from unicodedata import normalize
 
 from metrics.money import Rates
 
@@ -37,6 +40,8 @@ class Reference:
     rates: Rates
     managers: dict[str, Manager] = field(default_factory=dict)
     plans: dict[tuple[tuple[str, str], str, str], PlanRecord] = field(default_factory=dict)
+    names: dict[str, str] = field(default_factory=dict)
+    """Manager → what people call him; no two of the roster are called the same."""
 
     def team_of(self, manager: str, stated: str) -> str:
         """The team as stated, else by the roster, else unknown."""
@@ -46,9 +51,19 @@ class Reference:
         return known.team if known else UNKNOWN
 
     def name_of(self, manager: str) -> str:
-        """A manager's name; the id while the roster does not know it."""
-        known = self.managers.get(manager)
-        return known.name if known else manager
+        """What people call a manager; the id while the roster does not know it."""
+        return self.names.get(manager, manager)
+
+
+def distinct(names: Mapping[str, str]) -> dict[str, str]:
+    """Id → name, such that no two people share one: those who would carry their id with it.
+
+    Names that look the same are the same: spacing and the way accents are encoded make no difference.
+    """
+    shown = {person: normalize("NFC", " ".join(name.split())) or person for person, name in names.items()}
+    while shared := {name for name, count in Counter(shown.values()).items() if count > 1}:
+        shown = {person: f"{name} ({person})" if name in shared else name for person, name in shown.items()}
+    return shown
 
 
 def build(records: dict[str, dict[str, Any]], base: str) -> Reference:
@@ -66,4 +81,5 @@ def build(records: dict[str, dict[str, Any]], base: str) -> Reference:
                 reference.plans[plan.scope, plan.measure, plan.period] = plan
             case "rate":
                 reference.rates.set(data["currency"], date.fromisoformat(data["date"]).toordinal(), data["rate"])
+    reference.names = distinct({manager.id: manager.name for manager in reference.managers.values()})
     return reference

@@ -1,6 +1,6 @@
 """Every number there is, each declared once: the families that are exposed and the KPIs made of them."""
 
-from metrics.catalogue import activities, deals, money, now, plan, service
+from metrics.catalogue import activities, course, deals, money, now, plan, service
 from metrics.catalogue.kpis import KPIS
 from metrics.family import Family, Source
 
@@ -13,7 +13,11 @@ FAMILIES: tuple[Family, ...] = (
 )
 """The families of the sales department, in the order in which they are exposed."""
 
-SERVICE_FAMILIES: tuple[Family, ...] = (*service.EXPORTER_FAMILIES, *service.WORKER_FAMILIES)
+SERVICE_FAMILIES: tuple[Family, ...] = (
+    *course.COURSE_FAMILIES,
+    *service.EXPORTER_FAMILIES,
+    *service.WORKER_FAMILIES,
+)
 """What the service says of itself."""
 
 BY_CODE: dict[str, Family] = {family.code: family for family in FAMILIES if family.code}

@@ -46,6 +46,15 @@ WORKING_NOW = _own(
     unit="bool",
 )
 BUILD = _own("sales_build_info", "Always 1; the version of Sales Pulse that shows these numbers.", "version")
+MANAGER_INFO = _own(
+    "sales_manager_info",
+    "Always 1; what a manager is called, and the roster's team: one line for everybody who is active in the roster "
+    "or has numbers. `name` is unique: where two people share one, both carry their id with it. To join: "
+    "`* on (manager) group_left (name) sales_manager_info`.",
+    "manager",
+    "team",
+    "name",
+)
 
 EXPORTER_FAMILIES = (
     UNCONVERTED,
@@ -57,6 +66,7 @@ EXPORTER_FAMILIES = (
     SCRAPE_OK,
     WORKING_NOW,
     BUILD,
+    MANAGER_INFO,
 )
 
 EVENTS = _own("sales_worker_events_total", "Events folded.", "type", counter=True)

@@ -140,11 +140,13 @@ def live(board: Board, now: float, level: Level, name: str, window: str) -> dict
 
 
 def _scopes(board: Board) -> dict[str, Any]:
-    people = [m for m in board.reference.managers.values() if m.active]
+    reference = board.reference
+    people = [m for m in reference.managers.values() if m.active]
     return {
         "teams": sorted({m.team for m in people}),
         "managers": [
-            {"id": m.id, "name": m.name, "team": m.team} for m in sorted(people, key=lambda m: (m.name, m.id))
+            {"id": m.id, "name": reference.name_of(m.id), "team": m.team}
+            for m in sorted(people, key=lambda m: (m.name, m.id))
         ],
     }
 

@@ -12,12 +12,14 @@ from typing import Any, NamedTuple
 from metrics.catalogue import CELL_FAMILIES, FAMILIES
 from metrics.exporter import plans, text
 from metrics.exporter.aggregates import NOW, Aggregates, Slot, Sums, add, all_from_scratch
+from metrics.exporter.course import Course, CourseRow
 from metrics.exporter.items import BITS, Item, carries
 from metrics.exporter.lines import Column, Lines
 from metrics.exporter.numbers import Block, Shown, block, merged, resolve
 from metrics.exporter.open import open_block, still_waiting, waiting_blocks
 from metrics.exporter.packed import Packed, pack, pack_once
 from metrics.exporter.parts import Bucket, Credit, Parts
+from metrics.exporter.people import People, Person, people
 from metrics.exporter.series import Book
 from metrics.family import CALENDAR_WINDOWS, NINETY_DAYS, PERIODS, SHORT_WINDOWS, Family, Kind, Source
 from metrics.reference import Reference, build
@@ -32,6 +34,8 @@ SLOTS: tuple[Slot, ...] = (
 MONEY = sum(bit for family, bit in BITS.items() if family.kind is Kind.MONEY)
 OPEN = sum(bit for family, bit in BITS.items() if family.source is Source.OPEN)
 """Masks of the families of money, and of those without a window that come from cells."""
+_YEARS: tuple[Slot, ...] = tuple((CALENDAR_WINDOWS[-1], period) for period in PERIODS)
+"""Slots in which all others lie: whoever has numbers at all has some here, or now."""
 
 
 @lru_cache(maxsize=4096)
@@ -77,6 +81,8 @@ class Board:
         self._records: dict[str, dict[str, Any]] = {}
         self._book = Book(self.parts.items)
         self._lines = Lines((*SLOTS, NOW))
+        self.course = Course(self.parts.items, self.zone, self.calendar)
+        self._people = People()
         self._today = 0
         self._asked: set[frozenset[str] | None] = set()
         self._held: dict[frozenset[str] | None, list[Packed]] = {}
@@ -96,6 +102,7 @@ class Board:
         for field, part in parts.items():
             if deltas := self.parts.put(bucket, field, part):
                 add(gained, (field.manager, field.team), deltas)
+        self.course.put(bucket, gained)
         for credit, items in gained.items():
             self.aggregates.change(bucket, credit, list(items.items()))
 
@@ -178,6 +185,20 @@ class Board:
             if lines:
                 yield self._head[name]
                 yield lines.encode()
+        if about_now:
+            yield from self.course.pieces(now, self.reference)
+            yield from self._people.pieces(self.reference, self._credited(now))
+
+    def _credited(self, now: float) -> set[str]:
+        """Managers who have numbers, or a plan."""
+        planned = {name for (level, name), _, _ in self.reference.plans if level == "manager"}
+        found = set[Credit]().union(self.aggregates.open, *(self.aggregates.sums[slot] for slot in _YEARS))
+        return planned | {manager for manager, _ in found} | {w.manager for w in self._waiting(now)}
+
+    def people(self, now: float) -> list[Person]:
+        """Everybody whom `sales_manager_info` names."""
+        self.refresh(now)
+        return list(people(self.reference, self._credited(now)))
 
     def refresh(self, now: float, most: int = 1 << 30) -> bool:
         """Render what changed since the last time, at most so many credits; say whether that was all."""
@@ -279,6 +300,10 @@ class Board:
     def plan_samples(self, now: float) -> list[plans.Sample]:
         """Targets, plans to date and working days."""
         return list(plans.samples(self.reference, self.calendar, self.zone, now))
+
+    def course_rows(self, now: float) -> dict[Family, list[CourseRow]]:
+        """Sums by hour and by day."""
+        return self.course.rows(self.local(now).date(), self.reference)
 
     def _waiting(self, now: float) -> list[Waiting]:
         return still_waiting(self.parts.everyone_waiting(), now)

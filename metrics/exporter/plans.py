@@ -1,8 +1,9 @@
 """Plans of the running month, quarter and year: their targets, their share to date, and working days."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime
 from fractions import Fraction
+from itertools import accumulate
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -48,7 +49,7 @@ def samples(reference: Reference, calendar: Calendar, zone: ZoneInfo, now: float
                 share = shares.get(id(hours))
                 if share is None:
                     share = shares[id(hours)] = share_passed(hours, first, end, now)
-                target = _target(plan, reference, first)
+                target = target_of(plan, reference, first)
                 if target is not None:
                     labels = (manager, team, plan.scope[0], plan.measure, window)
                     yield Sample(TARGET, labels, float(target))
@@ -66,6 +67,14 @@ def share_passed(hours: Hours, first: date, end: date, now: float) -> Fraction:
     return Fraction(passed, total) if total else Fraction(0)
 
 
+def shares_by_day(hours: Hours, days: Sequence[date]) -> dict[date, Fraction]:
+    """Share of a period's working time that has passed at the end of each of its days; 0 to 1, as `share_passed`."""
+    worked = [hours.day_us(day.toordinal()) for day in days]
+    total = sum(worked)
+    running = accumulate(worked)
+    return {day: Fraction(passed, total) if total else Fraction(0) for day, passed in zip(days, running, strict=True)}
+
+
 def _credit(plan: PlanRecord, reference: Reference) -> tuple[str, str]:
     """Values of `manager` and `team`; what does not apply is empty."""
     level, name = plan.scope
@@ -77,7 +86,7 @@ def _credit(plan: PlanRecord, reference: Reference) -> tuple[str, str]:
     return "", ""
 
 
-def _target(plan: PlanRecord, reference: Reference, first: date) -> Fraction | None:
+def target_of(plan: PlanRecord, reference: Reference, first: date) -> Fraction | None:
     """The plan in the base currency, by the rate of the period's first day; None without a rate."""
     target = Fraction(plan.target)
     if plan.measure in MONEY_MEASURES and plan.currency:

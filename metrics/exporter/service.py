@@ -7,6 +7,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from metrics.catalogue import FAMILIES, service
+from metrics.catalogue.course import COURSE_FAMILIES
 from metrics.exporter import text
 from metrics.exporter.board import Board, Row
 from metrics.exporter.numbers import Histogram
@@ -61,15 +62,25 @@ class SalesCollector(Collector):
             _add(metrics, row)
         for family, labels, value in board.plan_samples(now):
             metrics[family.name].add_metric(labels, value)
+        for family, rows in board.course_rows(now).items():
+            for labels, value in rows:
+                metrics[family.name].add_metric(labels, value)
+        for person in board.people(now):
+            metrics[service.MANAGER_INFO.name].add_metric(person, 1.0)
         return (metric for metric in metrics.values() if metric.samples)
 
 
 def _empty() -> dict[str, GaugeMetricFamily]:
-    found = {}
+    own = (service.MANAGER_INFO, *COURSE_FAMILIES)
+    found = {family.name: _gauge(family, family.name) for family in own}
     for family, name in text.exposed(FAMILIES):
-        labels = (*family.all_labels, *(("le",) if name == family.bucket else ()))
-        found[name] = GaugeMetricFamily(name, family.help, labels=labels)
+        found[name] = _gauge(family, name)
     return found
+
+
+def _gauge(family: Family, name: str) -> GaugeMetricFamily:
+    labels = (*family.all_labels, *(("le",) if name == family.bucket else ()))
+    return GaugeMetricFamily(name, family.help, labels=labels)
 
 
 def _add(metrics: dict[str, GaugeMetricFamily], row: Row) -> None:

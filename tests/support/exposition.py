@@ -3,9 +3,10 @@
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from itertools import product
 
-from metrics.catalogue import FAMILIES, deals, service
+from metrics.catalogue import FAMILIES, course, deals, service
 from metrics.catalogue.now import AGES
 from metrics.catalogue.plan import LEVELS, PLAN_MEASURES
 from metrics.family import NINETY_DAYS, PERIODS, Family, Kind, Source
@@ -28,6 +29,10 @@ VALUES: dict[str, tuple[str, ...]] = {
     "reason": ("invalid-json",),
     "partition": ("0", "1"),
     "table": ("cells", "clients"),
+    "measure": tuple(dict.fromkeys((*course.HOUR_MEASURES, *course.DAY_MEASURES))),
+    "hour": ("09", "10", "11"),
+    "weekday": ("1 Mon", "2 Tue"),
+    "level": ("team", "company"),
 }
 DEALS = ("won", "lost")
 PAID_BACK = 5
@@ -109,16 +114,27 @@ def _plan(family: Family, floor: Floor) -> Iterator[Series]:
             yield family.name, {"level": level, "measure": measure, "window": window, **who}, 500.0 * share
 
 
+def _days(family: Family) -> tuple[str, ...]:
+    if family is course.HOURS:
+        return (course.TODAY, course.WEEK_BEFORE)
+    first = datetime.now(UTC).date().replace(day=1)
+    return tuple((first + timedelta(days=n)).isoformat() for n in range(28))
+
+
 def own(families: tuple[Family, ...], floor: Floor, elapsed: float) -> Iterator[Series]:
     """Series of the service itself; counters grow by two each second."""
     for family in families:
+        if family is service.MANAGER_INFO:
+            for manager, team in floor.people:
+                yield family.name, {"manager": manager, "team": team, "name": f"Name of {manager}"}, 1.0
+            continue
         if family in HISTOGRAMS:
             for index, le in enumerate(WORKER_BOUNDS, 1):
                 yield family.bucket, {"le": le}, 100 + round(elapsed) * index
             yield family.sum, {}, 100 + elapsed
             yield family.count, {}, 100 + round(elapsed) * len(WORKER_BOUNDS)
             continue
-        known = {**VALUES, "team": ("", *floor.team_names)}
+        known = {**VALUES, "team": ("", *floor.team_names), "day": _days(family)}
         for values in product(*(known[label] for label in family.labels)):
             labels = dict(zip(family.labels, values, strict=True))
             yield family.name, labels, 100 + 2 * elapsed if family.counter else 1.0
@@ -145,7 +161,7 @@ class Synthetic:
 
     def exporter(self) -> bytes:
         """What the exporter shows: sales, and itself."""
-        return self._sales + self._own(service.EXPORTER_FAMILIES)
+        return self._sales + self._own((*course.COURSE_FAMILIES, *service.EXPORTER_FAMILIES))
 
     def worker(self) -> bytes:
         """What a worker shows."""

@@ -173,3 +173,48 @@ def test_waiting_clients_by_the_exporters_clock():
     assert 'sales_waiting_oldest_seconds{manager="m",team="n",channel="chat"} 45.0' in text
     later = b"".join(shown.exposition(3601.0)).decode()
     assert 'sales_waiting_clients{manager="m",team="n",channel="call"} 1.0' in later
+
+
+def named(shown, now):
+    """Manager → name, as `sales_manager_info` has it; it has each manager once."""
+    found = {}
+    for sample, labels, _ in samples(b"".join(shown.exposition(now)).decode()):
+        if sample == "sales_manager_info":
+            who = dict(labels)
+            assert who["manager"] not in found
+            found[who["manager"]] = who["name"]
+    return found
+
+
+people = st.dictionaries(
+    st.sampled_from(["m-1", "m-2", "m-3", "Anna", 'q"']),
+    st.sampled_from(["Anna", " Anna  ", "Anna (m-1)", "Anna (m-2)", "m-1", "Йо", "Йо", " "]),
+)  # fmt: skip
+
+
+@given(people, st.dictionaries(fields, parts, max_size=4), waitings)
+def test_everybody_has_one_name_and_no_two_share_one(roster, some, waiting):
+    """Whatever people are called and whoever has numbers: a join by manager never meets two, a legend never merges."""
+    shown = board(timezone="Europe/Berlin")
+    shown.put(("d", DAY), some)
+    shown.put_waiting(0, waiting)
+    shown.put_reference({f"manager:{who}": manager(who, "north", name) for who, name in roster.items()})
+    found = named(shown, START)
+    with_series = {
+        dict(labels).get("manager", "") for name, labels, _ in samples(b"".join(shown.exposition(START)).decode())
+    }
+    assert found.keys() == (with_series | roster.keys()) - {""}
+    assert len(set(found.values())) == len(found)
+    assert all(text.strip() for text in found.values())
+
+
+def test_a_name_is_shown_as_the_roster_has_it_now():
+    """Namesakes carry their ids, a change of name is seen at once, and who has left without a number is not listed."""
+    shown = board()
+    shown.put_reference(
+        {"a": manager("m-1", "n", "Anna"), "b": manager("m-2", "s", "Anna"), "c": manager("m-3", "s", "Boris")}
+    )
+    assert named(shown, START) == {"m-1": "Anna (m-1)", "m-2": "Anna (m-2)", "m-3": "Boris"}
+    shown.put_reference({"b": manager("m-2", "s", "Anna Petrova"), "c": manager("m-3", "s", "Boris", active=False)})
+    assert named(shown, START) == {"m-1": "Anna", "m-2": "Anna Petrova"}
+    assert [shown.reference.name_of(who) for who in ("m-1", "m-9")] == ["Anna", "m-9"]
