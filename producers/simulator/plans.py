@@ -1,7 +1,8 @@
 """The floor's reference data: its people, its plans at three levels, and exchange rates, made to fit its trade.
 
 Plans aim at what the floor will probably do, some too high and some too low, so that attainment lies between
-60 and 130 %. A period that began before the floor did is planned for the part that the floor lives through.
+60 and 130 %. A period that began before the floor did is planned for the part that the floor lives through. A year is
+planned as the sum of its quarters.
 """
 
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ from math import sin
 from random import Random
 from zlib import crc32
 
-from producers.simulator.floor import Event, Floor
+from producers.simulator.floor import CALLS_PER_DAY, Event, Floor
 from producers.simulator.market import DEALS_PER_DAY, FOREIGN, expected_won, unit
 from producers.simulator.rhythm import DAY, HOUR, rfc3339
 
@@ -65,10 +66,22 @@ def _periods(began: date, now: date) -> list[Period]:
         first = _month_after(first, 1)
     found = [Period(f"{m:%Y-%m}", m, _month_after(m, 1)) for m in months]
     quarters = dict.fromkeys(m.replace(month=(m.month - 1) // 3 * 3 + 1) for m in months)
-    found += [Period(f"{q.year}-Q{q.month // 3 + 1}", q, _month_after(q, 3)) for q in quarters]
+    found += [_quarter(q) for q in quarters]
     years = dict.fromkeys(m.replace(month=1) for m in months)
     found += [Period(f"{y.year}", y, _month_after(y, 12)) for y in years]
     return found
+
+
+def _quarter(first: date) -> Period:
+    return Period(f"{first.year}-Q{first.month // 3 + 1}", first, _month_after(first, 3))
+
+
+def _planned(period: Period, began: date) -> list[Period]:
+    """Periods that a plan is the sum of: a year's of its quarters, so that it is never below theirs."""
+    if period.end != _month_after(period.first, 12):
+        return [period]
+    quarters = [_quarter(_month_after(period.first, months)) for months in range(0, 12, 3)]
+    return [quarter for quarter in quarters if quarter.end > began]
 
 
 def _month_after(first: date, months: int) -> date:
@@ -94,11 +107,10 @@ def _days(floor: Floor, period: Period, began: date, anchor: date) -> float:
 
 def _plans(floor: Floor, period: Period, began: date, anchor: date, at_us: int) -> Iterator[tuple[str, Event]]:
     setup = floor.setup
-    days = _days(floor, period, began, anchor) * setup.volume
+    parts = [(part, _days(floor, part, began, anchor) * setup.volume) for part in _planned(period, began)]
     totals: dict[tuple[str, str], float] = {}
     for manager in floor.staff.managers:
-        rng = Random(f"{setup.seed}:plan:{manager.id}:{period.name}")  # noqa: S311  # a seed, not a secret
-        ambition = 0.9 + 0.32 * rng.random()
+        days = sum(_ambition(setup.seed, manager.id, part) * whole for part, whole in parts)
         deals, roubles = expected_won(0.25 + 0.75 * manager.skill, manager.check, manager.zeal)
         money = roubles * unit(setup.currency)
         expected = {
@@ -106,14 +118,21 @@ def _plans(floor: Floor, period: Period, began: date, anchor: date, at_us: int) 
             "revenue_amount": money * 0.93,
             "deals_won": deals,
             "meetings": DEALS_PER_DAY * manager.zeal * _MEETINGS_A_DEAL,
+            "calls": CALLS_PER_DAY,
         }
         for measure, a_day in expected.items():
-            target = a_day * days * ambition
+            target = a_day * days
             yield _plan(floor, f"manager:{manager.id}", measure, period, target, at_us)
             for scope in (f"team:{manager.team}", "company"):
                 totals[scope, measure] = totals.get((scope, measure), 0.0) + target
     for (scope, measure), target in totals.items():
         yield _plan(floor, scope, measure, period, target, at_us)
+
+
+def _ambition(seed: int, manager: str, period: Period) -> float:
+    """Return what is planned as a share of what is to be expected."""
+    rng = Random(f"{seed}:plan:{manager}:{period.name}")  # noqa: S311  # a seed, not a secret
+    return 0.9 + 0.32 * rng.random()
 
 
 def _plan(floor: Floor, scope: str, measure: str, period: Period, target: float, at_us: int) -> tuple[str, Event]:

@@ -93,6 +93,22 @@ def test_plans_fit_the_trade(floor, deals):
     assert all(0.5 < share < 1.7 for share in shares)
 
 
+@pytest.mark.parametrize("days", [0, 3, 30, 60, 200, 400])
+def test_the_plan_of_a_year_is_that_of_its_quarters(floor, days):
+    """For everybody and every measure, whenever the floor began; each measure that walls show has a plan."""
+    plans = {
+        tuple(key.removeprefix("plan:").rsplit(":", 2)): float(event["data"]["target"])
+        for key, event in reference(floor, NOW - days * DAY, NOW, NOW)
+        if "target" in event["data"]
+    }
+    assert {measure for _, measure, _ in plans} == {"won_amount", "revenue_amount", "deals_won", "calls", "meetings"}
+    for (scope, measure, period), target in plans.items():
+        if len(period) == 4:
+            quarters = [plans.get((scope, measure, f"{period}-Q{n}"), 0.0) for n in range(1, 5)]
+            rounding = (10_000 if measure.endswith("amount") else 1) * 3
+            assert target >= sum(quarters) - rounding, (scope, period)
+
+
 def test_nobody_can_be_recognised(events):
     """Clients are numbers: there is no field for a name, a telephone number or an address."""
     names = {name for event in events for name in event["data"]}
