@@ -7,43 +7,56 @@ import grafana.panels as p
 COLUMNS = 24
 
 
-def place(*bands: tuple[int, Sequence[p.Panel]]) -> list[p.Panel]:
-    """Give every panel its place. bands: height in grid units (about 38 px each), panels that share the width.
+Item = p.Panel | tuple[p.Panel, int]
+"""A panel, or one with its width in columns; those without share what is left."""
+Band = tuple[int, Sequence[Item]]
+"""Height in grid units (38 px each), and what stands side by side."""
 
-    A band of more panels than fit side by side (three wide at least) is an error of the caller: ValueError.
+
+def place(*bands: Band) -> list[p.Panel]:
+    """Give every panel its place.
+
+    A band of more panels than fit side by side (two wide at least), or that does not fill the width, is an error of
+    the caller: ValueError.
     """
     placed: list[p.Panel] = []
     top = 0
-    for height, panels in bands:
+    for height, items in bands:
         left = 0
-        for panel, width in zip(panels, widths(len(panels)), strict=True):
+        for panel, width in _sized(items):
             panel.gridPos = {"h": height, "w": width, "x": left, "y": top}
             left += width
             placed.append(panel)
+            for inner in place(*getattr(panel, "bands", ())):
+                inner.gridPos["y"] += top + height
         top += height
     return placed
 
 
-def widths(count: int) -> list[int]:
-    """Widths of `count` panels that together fill the grid; the first ones get what does not divide."""
-    if not 0 < count <= COLUMNS // 3:
+def _sized(items: Sequence[Item]) -> list[tuple[p.Panel, int]]:
+    fixed = sum(item[1] for item in items if isinstance(item, tuple))
+    free = [item for item in items if not isinstance(item, tuple)]
+    shares = iter(widths(len(free), COLUMNS - fixed) if free else ())
+    if not free and fixed != COLUMNS:
+        raise ValueError(f"panels of {fixed} columns do not fill the width of {COLUMNS}")
+    return [item if isinstance(item, tuple) else (item, next(shares)) for item in items]
+
+
+def widths(count: int, columns: int = COLUMNS) -> list[int]:
+    """Widths of `count` panels that together fill the columns; the first ones get what does not divide."""
+    if not 0 < count <= columns // 2:
         raise ValueError(f"{count} panels do not fit into a band")
-    each, rest = divmod(COLUMNS, count)
+    each, rest = divmod(columns, count)
     return [each + (index < rest) for index in range(count)]
 
 
-def heading(title: str) -> tuple[int, list[p.Panel]]:
+def heading(title: str) -> Band:
     """A band with a row heading."""
     return 1, [p.row(title)]
 
 
-def tiled(height: int, panels: Sequence[p.Panel], across: int) -> list[tuple[int, Sequence[p.Panel]]]:
-    """Bands of nearly equal numbers of panels, at most `across` in each."""
-    bands = -(-len(panels) // across)
-    result: list[tuple[int, Sequence[p.Panel]]] = []
-    taken = 0
-    for index in range(bands):
-        size = -(-(len(panels) - taken) // (bands - index))
-        result.append((height, panels[taken : taken + size]))
-        taken += size
-    return result
+def folded(title: str, *bands: Band) -> Band:
+    """A heading under which bands are folded away until a person opens it."""
+    row = p.row(title, [item[0] if isinstance(item, tuple) else item for _, items in bands for item in items])
+    row.bands = bands
+    return 1, [row]

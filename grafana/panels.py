@@ -26,7 +26,7 @@ LEGACY = frozenset({
     "gnetId", "hideControls", "rows", "sharedCrosshair", "style", "inputs", "__inputs", "step", "metric", "target",
     "intervalFactor", "cards", "color", "dataFormat", "heatmap", "hideZeroBuckets", "highlightCards", "legend",
     "xAxis", "yAxis", "xBucketNumber", "xBucketSize", "yBucketBound", "yBucketNumber", "yBucketSize",
-    "reverseYBuckets", "columns", "fontSize", "styles", "showHeader", "tooltip", "thresholds",
+    "reverseYBuckets", "columns", "fontSize", "styles", "showHeader", "tooltip", "thresholds", "maxDataPoints",
 })  # fmt: skip
 """Keys of older Grafanas that the pass drops from panels, targets and the dashboard."""
 
@@ -38,12 +38,26 @@ Override = dict[str, Any]
 
 @dataclass(frozen=True)
 class Query:
-    """One PromQL query of a panel. instant: asks only for the last moment (tables, tiles without a line)."""
+    """One PromQL query of a panel. instant: asks only for the last moment, which is what every single number does.
+
+    A range ends on a multiple of its step, so that its last value is up to a step old. every: smallest step of a range.
+    """
 
     expr: str
     legend: str = "__auto"
     instant: bool = False
     format: str = "time_series"
+    every: str = ""
+
+
+def number(expr: str, legend: str = "__auto") -> Query:
+    """A query for what is so now."""
+    return Query(expr, legend, instant=True)
+
+
+def rows(expr: str) -> Query:
+    """A query for the rows of a table, its labels as columns."""
+    return Query(expr, instant=True, format="table")
 
 
 @dataclass(frozen=True)
@@ -84,7 +98,8 @@ def steps(*steps: Step) -> dict[str, Any]:
     return {"mode": "absolute", "steps": [{"value": value, "color": color} for value, color in steps]}
 
 
-PLAIN: tuple[Step, ...] = ((None, "blue"),)
+PLAIN: tuple[Step, ...] = ((None, "text"),)
+"""Neither good nor bad."""
 
 
 def panel(
@@ -102,6 +117,7 @@ def panel(
     options: dict[str, Any] | None = None,
     defaults: dict[str, Any] | None = None,
     transformations: Sequence[dict[str, Any]] = (),
+    more: dict[str, Any] | None = None,
 ) -> Panel:
     """A panel of any type over Prometheus. about: Markdown shown on hover; it says what the number means."""
     field: dict[str, Any] = {"unit": unit, "thresholds": steps(*thresholds), "mappings": [], "noValue": "–"}
@@ -127,6 +143,8 @@ def panel(
                 "fieldConfig": {"defaults": field, "overrides": list(overrides)},
                 "options": options or {},
                 "pluginVersion": PLUGIN_VERSION,
+                "steps": {letter: q.every for q, letter in zip(queries, ascii_uppercase, strict=False) if q.every},
+                **(more or {}),
             }
         },
     )
@@ -147,9 +165,9 @@ def text(title: str, markdown: str, *, about: str = "") -> Panel:
     )
 
 
-def row(title: str) -> Panel:
-    """A heading across the whole width."""
-    return g.RowPanel(title=title)
+def row(title: str, folded: Sequence[Panel] = ()) -> Panel:
+    """A heading across the whole width. folded: panels that are shown when a person opens it."""
+    return g.RowPanel(title=title, panels=list(folded), collapsed=bool(folded))
 
 
 def choice(name: str, label: str, values: Sequence[str], default: str) -> Any:
@@ -177,6 +195,17 @@ def values_of(name: str, label: str, series: str, *, everything: bool = True) ->
         "query": {"query": query, "refId": f"variable-{name}", "qryType": 1}, "refresh": 2, "sort": 1, "regex": "",
         "includeAll": everything, "multi": everything, "allValue": ".*" if everything else None, "options": [],
         "current": {"text": ["All"], "value": ["$__all"]} if everything else {"text": "", "value": ""},
+    }  # fmt: skip
+
+
+def people_of(name: str, label: str, info: str, team: str) -> Any:
+    """A variable of managers: chosen by name, put into queries by id. info: the series that knows both."""
+    query = f'query_result(max by (manager, name) ({info}{{team=~"{team}"}}))'
+    return {
+        "type": "query", "name": name, "label": label, "datasource": SOURCE, "definition": query, "hide": 0,
+        "query": {"query": query, "refId": f"variable-{name}", "qryType": 3}, "refresh": 2, "sort": 1,
+        "regex": '/manager="(?<value>[^"]*)",name="(?<text>[^"]*)"/', "includeAll": False, "multi": False,
+        "options": [], "current": {"text": "", "value": ""},
     }  # fmt: skip
 
 
@@ -234,25 +263,45 @@ def document(
         links=list(links),
         templating={"list": [{k: v for k, v in one.items() if v is not None} for one in (_source(), *variables)]},
         annotations={"list": list(annotations)},
-        panels=[_mended(one, number) for number, one in enumerate(raw["panels"], 1)],
+        panels=_numbered(raw["panels"]),
     )
     return result
 
 
+def _numbered(raw: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """All panels with an id each; those of a folded row count after it."""
+    found: list[dict[str, Any]] = []
+    number = 0
+    for one in raw:
+        number += 1
+        panel = _mended(one, number)
+        if folded := one.get("panels"):
+            panel["panels"] = [_mended(inner, number + place) for place, inner in enumerate(folded, 1)]
+            number += len(folded)
+        found.append(panel)
+    return found
+
+
 def _mended(raw: dict[str, Any], number: int) -> dict[str, Any]:
     result = {key: value for key, value in raw.items() if key not in LEGACY and value not in (None, [])}
+    steps = result.get(OURS, {}).pop("steps", {})
     result.update(result.pop(OURS, {}), id=number)
     if raw["type"] == "row":
-        return {key: result[key] for key in ("id", "type", "title", "gridPos")} | {"collapsed": False, "panels": []}
+        folded = {"collapsed": raw["collapsed"], "panels": []}
+        return {key: result[key] for key in ("id", "type", "title", "gridPos")} | folded
     if raw["type"] == "text":
-        for key in ("datasource", "maxDataPoints", "targets"):
+        for key in ("datasource", "targets"):
             result.pop(key, None)
         return result
     result["datasource"] = SOURCE
-    result["targets"] = [_target(target) for target in raw["targets"]]
+    result["targets"] = [_target(target) | _every(steps, target) for target in raw["targets"]]
     if raw["type"] == "heatmap":
         result["options"]["calculate"] = False
     return result
+
+
+def _every(steps: dict[str, str], target: dict[str, Any]) -> dict[str, str]:
+    return {"interval": steps[target["refId"]]} if target["refId"] in steps else {}
 
 
 def _target(raw: dict[str, Any]) -> dict[str, Any]:

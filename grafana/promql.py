@@ -8,8 +8,9 @@ show the same number twice. So what an exporter shows is read by `once` or `summ
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
+from metrics.catalogue import plan
 from metrics.family import CALENDAR_WINDOWS, PERIODS, SHORT_WINDOWS, Family, Source
 from metrics.kpi import (
     Formula,
@@ -77,11 +78,25 @@ def _labels(family: Family, series: str) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True)
+class Live:
+    """A number read from what was scraped last, for one window: no rule stands between, so none can be late.
+
+    keep: labels that stay. matchers: of the variables of a page, and of the KPI's own labels.
+    """
+
+    window: str = "$window"
+    period: str = PERIODS[0]
+    keep: tuple[str, ...] = ()
+    matchers: Matchers = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class _Scope:
-    """What a rule keeps: the level's labels, the KPI's own, window and period."""
+    """What a rule keeps: the level's labels, the KPI's own, window and period; or what a live number does."""
 
     kpi: Kpi
     level: Level
+    live: Live | None = None
 
     @property
     def planned(self) -> bool:
@@ -89,11 +104,15 @@ class _Scope:
         return bool(self.kpi.windows) and not has_period(self.kpi)
 
     def labels(self, *extra: str) -> tuple[str, ...]:
+        if self.live:
+            return (*self.live.keep, *extra)
         time = ("window",) if self.planned else ("window", "period") if self.kpi.windows else ()
         return (*self.level.labels, *self.kpi.by, *time, *extra)
 
     def matchers(self, family: Family, where: Matchers, window: str = "") -> Matchers:
         result = dict(where)
+        if self.live:
+            return {**result, **self._pinned(family, window)}
         if family.source is not Source.CELLS:
             return result
         if window:
@@ -102,6 +121,16 @@ class _Scope:
             result["window"] = self.kpi.windows
         if self.planned:
             result["period"] = PERIODS[0]
+        return result
+
+    def _pinned(self, family: Family, window: str) -> Matchers:
+        live = self.live or Live()
+        carried = ("manager", "team", *family.labels) if family.credited else family.labels
+        result = {label: value for label, value in live.matchers.items() if label in carried}
+        if family.source is Source.CELLS:
+            result |= {"window": window or live.window, "period": PERIODS[0] if window else live.period}
+        elif family.source is Source.PLAN:
+            result["window"] = live.window
         return result
 
 
@@ -143,16 +172,43 @@ def rank(kpi: Kpi, level: Level, matchers: Matchers) -> str:
     matchers: pick the one who is ranked (labels of the level), and window and period.
     """
     name = kpi.record(level)
-    everybody = select(name, {label: value for label, value in matchers.items() if label not in level.labels})
+    everybody = ranked(kpi, level, matchers)
     own = f"max{by(kpi.by)}({select(name, matchers)})"
     better = "<" if kpi.better == "down" else ">"
     ahead = f"count{by(kpi.by)}({everybody} {better} on ({', '.join(kpi.by)}) group_left () {own})"
     return f"({ahead} or {own} * 0) + 1"
 
 
+def ranked(kpi: Kpi, level: Level, matchers: Matchers) -> str:
+    """Everybody among whom somebody is ranked."""
+    return select(kpi.record(level), {label: value for label, value in matchers.items() if label not in level.labels})
+
+
 def expression(kpi: Kpi, level: Level) -> str:
     """The PromQL of a KPI at a level, labelled by the level, the KPI's own labels, and window and period if any."""
     return _render(kpi.formula, _Scope(kpi, level))
+
+
+NOTHING = f"0 * max({plan.WORKING_DAYS.name})"
+"""0 while sales numbers are shown; nothing while they are withheld, so that no tile says 0 of what is unknown."""
+
+
+def live(kpi: Kpi, level: Level, how: Live) -> str:
+    """A KPI of one window, from what was scraped last. Sums of nothing are 0, ratios of nothing are empty."""
+    text = _render(kpi.formula, _Scope(kpi, level, how))
+    return f"{text} or {NOTHING}" if isinstance(kpi.formula, Sum | Oldest) and not how.keep else text
+
+
+def is_share(kpi: Kpi) -> bool:
+    """Whether a KPI changes by points: of 40 % after 50 % nobody says that it fell by 20 %."""
+    return kpi.unit == "percentunit"
+
+
+def changed(kpi: Kpi, level: Level, how: Live) -> str:
+    """The change against the previous period: percent, of shares points; nothing without a base."""
+    before, after = PERIODS[1], PERIODS[0]
+    old, new = (f"({live(kpi, level, replace(how, period=period))})" for period in (before, after))
+    return f"100 * ({new} - {old})" if is_share(kpi) else f"100 * ({new} / ({old} > 0) - 1)"
 
 
 def team_sums(series: str) -> str:
@@ -209,9 +265,11 @@ def _leaf(formula: Leaf, scope: _Scope) -> str:
         case Oldest(family):
             text = f"max{by(scope.labels())}({select(family.name, scope.matchers(family, {}))})"
         case Plan(family, measure):
-            text = summed(scope.labels(), family, {"level": scope.level.value, "measure": measure})
+            planned = {"level": scope.level.value, "measure": measure}
+            text = summed(scope.labels(), family, scope.matchers(family, planned))
         case WorkingDays(family, state):
-            text = summed(("window",), family, {"state": state})
+            kept = () if scope.live else ("window",)
+            text = summed(kept, family, scope.matchers(family, {"state": state}))
         case Quantile(q, family):
             buckets = _sum(family, family.bucket, scope, scope.labels("le"), scope.matchers(family, {}))
             text = f"histogram_quantile({q}, {buckets}) >= 0"
@@ -220,7 +278,7 @@ def _leaf(formula: Leaf, scope: _Scope) -> str:
 
 def _sum(family: Family, series: str, scope: _Scope, labels: tuple[str, ...], matchers: Matchers) -> str:
     """What a level reads: managers and what is so now the family itself, teams and company the recorded sums."""
-    if scope.level is not Level.MANAGER and family.source is Source.CELLS:
+    if scope.level is not Level.MANAGER and family.source is Source.CELLS and not scope.live:
         return f"sum{by(labels)}({select(team_sums(series), matchers)})"
     return summed(labels, family, matchers, series)
 
@@ -239,6 +297,8 @@ def _mean_of_managers(of: Sum, scope: _Scope) -> str:
 
 def _ratio(ratio: Ratio, scope: _Scope) -> str:
     over, under = _inner(ratio.over, scope), _inner(ratio.under, scope)
+    if isinstance(ratio.under, WorkingDays) and scope.live:
+        return f"{over} / on () group_left () ({under} != 0)"
     if isinstance(ratio.under, WorkingDays):
         return f"{over} / on (window) group_left () ({under} != 0)"
     if ratio.empty is None:

@@ -1,18 +1,24 @@
-"""KPIs as panels: title, unit, definition, trend, rank and links follow from the catalogue."""
+"""KPIs as panels: title, unit, definition, change, rank and links follow from the catalogue."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import grafana.panels as p
+from grafana import targets
 from grafana.look import Look
-from grafana.promql import families, has_period, rank, select, summed
-from metrics.catalogue import KPIS
+from grafana.promql import Live, changed, families, has_period, has_plan, is_share, live, select, summed
+from metrics.catalogue import KPIS, activities, service
 from metrics.family import Family, Kind
 from metrics.kpi import Kpi, Level
 
 TITLES = {kpi.title: kpi for kpi in KPIS}
 """How a dashboard names a KPI: by its title, so that series are spelled in the catalogue only."""
-
-GOOD, BAD, NEUTRAL = "green", "red", "text"
+DAY_SECONDS = 86400
+DAYS = "suffix:days"
+"""Grafana's own unit of days counts ten of them as weeks."""
+CHANNELS = {"call": "calls", "chat": "chats"}
+LAST = {"calcs": ["lastNotNull"], "fields": "", "values": False}
+_LOWEST = activities.RESPONSE_BOUNDS[0]
 
 
 def kpi(title: str) -> Kpi:
@@ -20,19 +26,42 @@ def kpi(title: str) -> Kpi:
     return TITLES[title]
 
 
-def where(kpi: Kpi, level: Level, *, window: str = "$window", period: str = "current", **more: str) -> dict[str, str]:
-    """Matchers of a KPI's series on a dashboard with the variables `team` and `manager` of its level."""
-    result = {label: f"${label}" for label in level.labels}
-    if kpi.windows:
-        result["window"] = window
-    if has_period(kpi):
-        result["period"] = period
-    return {**result, **more}
+def in_days(kpi: Kpi) -> bool:
+    """Whether people count it in days: how long deals take, and how long money is owed."""
+    return kpi.number == 12 or kpi.unit == "d"
 
 
-def value(kpi: Kpi, level: Level, **matchers: str) -> str:
-    """The recorded series of a KPI."""
-    return select(kpi.record(level), matchers)
+def unit(kpi: Kpi, look: Look) -> str:
+    """Grafana's name of a KPI's unit, as walls show it."""
+    return DAYS if in_days(kpi) else look.unit(kpi)
+
+
+def decimals(kpi: Kpi) -> int | None:
+    """Digits after the point that say something."""
+    if in_days(kpi) or is_share(kpi):
+        return 1
+    return {"s": 0, "currency": 0}.get(kpi.unit)
+
+
+def scaled(kpi: Kpi, expr: str) -> str:
+    """An expression of a KPI in the unit that walls show."""
+    return f"({expr}) / {DAY_SECONDS}" if in_days(kpi) and kpi.unit == "s" else expr
+
+
+def named(expr: str) -> str:
+    """Numbers of managers with what they are called: an id means nothing to people."""
+    return f"({expr}) * on (manager) group_left (name) max by (manager, name) ({service.MANAGER_INFO.name})"
+
+
+def where(kpi: Kpi, *, window: str = "$window", period: str = "current", **more: str) -> dict[str, str]:
+    """Matchers of a KPI's recorded series, for a window."""
+    span = {"window": window} if kpi.windows else {}
+    return {**span, **({"period": period} if has_period(kpi) else {}), **more}
+
+
+def recorded(kpi: Kpi, level: Level, **matchers: str) -> str:
+    """The recorded series of a KPI: what lines are drawn of."""
+    return scaled(kpi, select(kpi.record(level), matchers))
 
 
 def about(kpi: Kpi) -> str:
@@ -52,106 +81,198 @@ def explained(families: tuple[Family, ...], level: Level | None, window: str) ->
     yield p.Link("Definition", "/d/sales-reference")
 
 
-def links(kpi: Kpi, level: Level, window: str = "$window") -> list[p.Link]:
+def links(kpi: Kpi, level: Level | None, window: str = "$window") -> list[p.Link]:
     """Where a KPI's number comes from."""
     return list(explained(families(kpi.formula), level, window.replace("$window", "${window}")))
 
 
-def legend(kpi: Kpi, otherwise: str) -> str:
-    """Name of a series: the labels that the KPI keeps."""
-    return " ".join(f"{{{{{label}}}}}" for label in kpi.by) or otherwise
+def of_window(kpi: Kpi) -> str:
+    """The variable that a KPI's window is chosen by."""
+    return "$plan" if has_plan(kpi.formula) else "$window"
+
+
+def mappings(kpi: Kpi) -> list[dict[str, Any]]:
+    """Words for values that are none: a percentile in the lowest bucket says only that it lies there."""
+    if kpi.title.startswith("Response time in working hours, p"):
+        text = {"text": f"≤ {_LOWEST} s", "color": targets.GOOD, "index": 0}
+        return [{"type": "range", "options": {"from": 0, "to": _LOWEST, "result": text}}]
+    return []
+
+
+def change_queries(kpi: Kpi, level: Level, how: Live) -> tuple[list[p.Query], list[p.Override]]:
+    """The change against the previous period with its sign: more and less each by a query, as each has a colour."""
+    change = changed(kpi, level, how)
+    what = "points" if is_share(kpi) else "%"
+    name = f"{what} on previous {how.window.replace('$window', '${window}')}"
+    up, down = {"up": (targets.GOOD, targets.BAD), "down": (targets.BAD, targets.GOOD)}.get(
+        kpi.better, (targets.NEUTRAL, targets.NEUTRAL)
+    )
+    queries = [p.number(f"{change} > 0", f"▲ {name}"), p.number(f"{change} <= 0", f"▼ {name}")]
+    shared = {"decimals": 1}
+    return queries, [
+        p.override("/^▲/", unit="prefix:+", thresholds=p.steps((None, up)), mappings=[], **shared),
+        p.override(
+            "/^▼/", unit="none", thresholds=p.steps((None, down), (-0.05, targets.NEUTRAL)), mappings=[], **shared
+        ),
+    ]
+
+
+def stat(
+    title: str, queries: Sequence[p.Query], *, about: str, unit: str, links: Sequence[p.Link],
+    steps: targets.Steps = p.PLAIN, background: bool = False, names: bool = False, **more: Any,
+) -> p.Panel:  # fmt: skip
+    """Numbers, large. names: say what each is, also where one is alone.
+
+    background: the colour fills the tile, so that it is seen across the room.
+    """
+    return p.panel(
+        "stat", title, queries, about=about, unit=unit, links=links, thresholds=steps,
+        options={
+            "reduceOptions": LAST, "orientation": "auto", "colorMode": "background" if background else "value",
+            "graphMode": "none", "justifyMode": "center", "wideLayout": True,
+            "textMode": "value_and_name" if names or len(queries) > 1 else "value",
+        },
+        **more,
+    )  # fmt: skip
 
 
 def tile(
-    kpi: Kpi, level: Level, look: Look, *, window: str = "$window", ranked: bool = False, title: str = ""
+    kpi: Kpi, level: Level, look: Look, *, window: str = "", title: str = "", matchers: Mapping[str, str] | None = None
 ) -> p.Panel:
-    """The number, large, with a line behind it; below it the trend against the previous period, and the rank."""
-    matchers = where(kpi, level, window=window)
-    queries = [p.Query(value(kpi, level, **matchers), legend(kpi, "now"))]
-    overrides = []
-    if kpi.trend:
-        matched = {key: one for key, one in matchers.items() if key != "period"}
-        queries.append(p.Query(select(kpi.trend_record(level), matched), f"{legend(kpi, '')} trend".strip()))
-        low, high = (BAD, GOOD) if kpi.better != "down" else (GOOD, BAD)
-        overrides.append(p.override(
-            "/trend$/", unit="percentunit", decimals=0,
-            thresholds=p.steps((None, low), (0, high)),
-        ))  # fmt: skip
-    if ranked and level is not Level.COMPANY:
-        queries.append(p.Query(rank(kpi, level, matchers), f"{legend(kpi, '')} rank".strip(), instant=True))
-        overrides.append(p.override("/rank$/", unit="none", decimals=0, thresholds=p.steps((None, NEUTRAL))))
+    """The number, large, and its change against the previous period."""
+    span = window or of_window(kpi)
+    how = Live(span, matchers=matchers or {})
+    queries = [p.number(scaled(kpi, live(kpi, level, how)), "now" if not kpi.windows else _span(span))]
+    overrides: list[p.Override] = []
+    if has_period(kpi):
+        more, overrides = change_queries(kpi, level, how)
+        queries += more
+    return stat(
+        title or kpi.title, queries, about=about(kpi), unit=unit(kpi, look), links=links(kpi, level, span),
+        steps=targets.steps(kpi, look), overrides=overrides, decimals=decimals(kpi),
+        defaults={"mappings": mappings(kpi)},
+    )  # fmt: skip
+
+
+def _span(window: str) -> str:
+    return window.replace("$window", "${window}").replace("$plan", "${plan}")
+
+
+def by_channel(
+    kpi: Kpi, level: Level, look: Look, *, title: str = "", window: str = "$window", background: bool = False,
+    matchers: Mapping[str, str] | None = None,
+) -> p.Panel:  # fmt: skip
+    """Calls and chats side by side, each coloured by its own target."""
+    queries, overrides = [], []
+    for channel, name in CHANNELS.items():
+        how = Live(window, matchers={**(matchers or {}), "channel": channel})
+        queries.append(p.number(live(kpi, level, how), name))
+        steps = p.steps(*targets.steps(kpi, look, channel))
+        overrides.append(p.override(name, thresholds=steps))
+    return stat(
+        title or kpi.title, queries, about=about(kpi), unit=unit(kpi, look), links=links(kpi, level, window),
+        background=background, overrides=overrides, decimals=decimals(kpi), defaults={"mappings": mappings(kpi)},
+    )  # fmt: skip
+
+
+def line_panel(
+    title: str, queries: Sequence[p.Query], *, about: str, unit: str, links: Sequence[p.Link],
+    steps: targets.Steps = p.PLAIN, bare: bool = False, custom: dict[str, Any] | None = None, **more: Any,
+) -> p.Panel:  # fmt: skip
+    """Lines over time. steps: drawn as dashed lines. bare: a sparkline, without axes and names."""
+    drawn: dict[str, Any] = {
+        "drawStyle": "line", "lineInterpolation": "linear", "lineWidth": 2, "fillOpacity": 12,
+        "showPoints": "never", "spanNulls": False,
+        "thresholdsStyle": {"mode": "dashed" if steps is not p.PLAIN else "off"},
+        **({"axisPlacement": "hidden"} if bare else {}), **(custom or {}),
+    }  # fmt: skip
+    defaults = {"color": {"mode": "fixed", "fixedColor": "blue"} if bare else {"mode": "palette-classic"}}
     return p.panel(
-        "stat", title or kpi.title, queries, about=about(kpi), unit=look.unit(kpi), overrides=overrides,
-        links=links(kpi, level, window),
+        "timeseries", title, queries, about=about, unit=unit, links=links, thresholds=steps, custom=drawn,
+        defaults=defaults | more.pop("defaults", {}),
         options={
-            "reduceOptions": {"calcs": ["lastNotNull"], "fields": "", "values": False}, "orientation": "auto",
-            "colorMode": "value", "graphMode": "area", "justifyMode": "center", "wideLayout": True,
-            "textMode": "auto" if len(queries) > 1 or kpi.by else "value",
+            "legend": {"displayMode": "list", "placement": "bottom", "showLegend": not bare, "calcs": []},
+            "tooltip": {"mode": "multi", "sort": "desc"},
         },
+        **more,
     )  # fmt: skip
 
 
 def lines(
     kpis: list[Kpi], level: Level, look: Look, *, title: str, window: str = "$window", by_level: bool = False,
-    thresholds: tuple[p.Step, ...] = p.PLAIN, **more: str,
+    steps: targets.Steps = p.PLAIN, **more: str,
 ) -> p.Panel:  # fmt: skip
-    """KPIs over time; by_level: a line for each team or manager."""
+    """KPIs over time, as they were recorded; by_level: a line for each team or manager."""
     who = " ".join(f"{{{{{label}}}}}" for label in level.labels[:1]) if by_level else ""
     queries = []
     for one in kpis:
         name = one.title.rpartition(", ")[2] if len(kpis) > 1 else ""
-        parts = [who, legend(one, ""), name]
+        parts = [who, *(f"{{{{{label}}}}}" for label in one.by), name]
         label = " ".join(part for part in parts if part) or one.title
-        queries.append(p.Query(value(one, level, **where(one, level, window=window, **more)), label))
-    lined = thresholds is not p.PLAIN
-    return p.panel(
-        "timeseries", title, queries, about="\n\n".join(about(one) for one in kpis), unit=look.unit(kpis[0]),
-        links=links(kpis[0], level, window), thresholds=thresholds,
-        custom={
-            "drawStyle": "line", "lineInterpolation": "smooth", "lineWidth": 2, "fillOpacity": 12,
-            "showPoints": "never", "spanNulls": False, "thresholdsStyle": {"mode": "dashed" if lined else "off"},
-        },
-        defaults={"color": {"mode": "palette-classic"}},
-        options={
-            "legend": {"displayMode": "list", "placement": "bottom", "showLegend": True, "calcs": ["lastNotNull"]},
-            "tooltip": {"mode": "multi", "sort": "desc"},
-        },
+        queries.append(p.Query(recorded(one, level, **where(one, window=window, **more)), label))
+    return line_panel(
+        title, queries, about="\n\n".join(about(one) for one in kpis), unit=unit(kpis[0], look),
+        links=links(kpis[0], level, window), steps=steps,
+    )  # fmt: skip
+
+
+def sparkline(kpi: Kpi, level: Level, look: Look, **matchers: str) -> p.Panel:
+    """Thirty days as they were recorded: of sums what each day came to, of all else each day's mean."""
+    series = recorded(kpi, level, **where(kpi, window="day", **matchers))
+    function = "max_over_time" if kpi.id.endswith(":sum") else "avg_over_time"
+    span = f"{function}({series}[1d:1h])" if "/" in series else f"{function}({series}[1d])"
+    return line_panel(
+        "30 days", [p.Query(span, kpi.title, every="1h")], about=about(kpi), unit=unit(kpi, look),
+        links=links(kpi, level, "day"), bare=True, more={"timeFrom": "30d", "hideTimeOverride": True},
     )  # fmt: skip
 
 
 def bars(
     title: str, queries: list[p.Query], *, about: str, unit: str, links: list[p.Link],
-    thresholds: tuple[p.Step, ...] = p.PLAIN, drill: p.Link | None = None, maximum: float | None = None,
+    steps: targets.Steps = p.PLAIN, drill: p.Link | None = None, maximum: float | None = None, label: str = "",
+    **more: Any,
 ) -> p.Panel:  # fmt: skip
-    """Values side by side as bars, the last of each series. drill: where a click on a bar leads."""
-    defaults: dict[str, object] = {"color": {"mode": "thresholds"}, "min": 0}
+    """Values side by side as bars. drill: where a click on a bar leads. label: what a bar is called after.
+
+    Without a label a bar that is alone would be called after its panel.
+    """
+    plain = {"mode": "fixed", "fixedColor": "blue"}
+    defaults: dict[str, object] = {"color": plain if steps is p.PLAIN else {"mode": "thresholds"}, "min": 0}
     if maximum is not None:
         defaults["max"] = maximum
     if drill:
         defaults["links"] = [drill.data()]
+    if label:
+        defaults["displayName"] = f"${{__field.labels.{label}}}"
     return p.panel(
-        "bargauge", title, queries, about=about, unit=unit, links=links, thresholds=thresholds, defaults=defaults,
+        "bargauge", title, queries, about=about, unit=unit, links=links, thresholds=steps, defaults=defaults,
         options={
-            "displayMode": "gradient", "orientation": "horizontal", "showUnfilled": True, "valueMode": "color",
-            "namePlacement": "auto", "sizing": "auto", "minVizHeight": 16, "minVizWidth": 8,
-            "reduceOptions": {"calcs": ["lastNotNull"], "fields": "", "values": False},
+            "displayMode": "basic", "orientation": "horizontal", "showUnfilled": True, "valueMode": "text",
+            "namePlacement": "left", "sizing": "auto", "minVizHeight": 16, "minVizWidth": 8, "reduceOptions": LAST,
         },
+        **more,
     )  # fmt: skip
 
 
 def kpi_bars(
-    kpi: Kpi, level: Level, look: Look, *, title: str = "", window: str = "$window", top: int = 0,
-    thresholds: tuple[p.Step, ...] = p.PLAIN, drill: p.Link | None = None, **more: str,
+    kpi: Kpi, level: Level, look: Look, *, title: str = "", window: str = "", top: int = 0,
+    drill: p.Link | None = None, matchers: Mapping[str, str] | None = None,
 ) -> p.Panel:  # fmt: skip
-    """A KPI compared over teams or managers, best first."""
-    series = value(kpi, level, **where(kpi, level, window=window, **more))
-    function = "bottomk" if kpi.better == "down" else "topk"
-    ordered = f"{'sort' if kpi.better == 'down' else 'sort_desc'}({series})"
-    expr = f"{function}({top}, {series})" if top else ordered
-    name = " ".join(f"{{{{{label}}}}}" for label in (*level.labels[:1], *kpi.by))
+    """A KPI compared over teams or managers, best first; managers by their names."""
+    keep = ("team",) if level is Level.TEAM else ("manager",) if level is Level.MANAGER else kpi.by
+    span = window or of_window(kpi)
+    series = scaled(kpi, live(kpi, level, Live(span, keep=keep, matchers=matchers or {})))
+    if level is Level.MANAGER:
+        series = named(series)
+    down = kpi.better == "down"
+    expr = (
+        f"{'bottomk' if down else 'topk'}({top}, {series})" if top else f"{'sort' if down else 'sort_desc'}({series})"
+    )
+    name = "name" if level is Level.MANAGER else keep[0]
     return bars(
-        title or kpi.title, [p.Query(expr, name, instant=True)], about=about(kpi), unit=look.unit(kpi),
-        links=links(kpi, level, window), thresholds=thresholds, drill=drill,
+        title or kpi.title, [p.number(expr, f"{{{{{name}}}}}")], about=about(kpi), unit=unit(kpi, look),
+        links=links(kpi, level, span), steps=targets.steps(kpi, look), drill=drill, label=name,
+        decimals=decimals(kpi),
     )  # fmt: skip
 
 

@@ -15,6 +15,8 @@ from pydantic import SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
+SCREEN = "kiosk&autofitpanels=true&_dash.hideTimePicker=true&_dash.hideVariables=true&_dash.hideLinks=true"
+"""Options of an address for a screen that nobody touches: nothing but panels, as high as the screen."""
 WANTED = Path(__file__).resolve().parents[2] / "grafana" / "out" / "playlist.json"
 
 
@@ -73,7 +75,7 @@ def main() -> int:
     except httpx.HTTPError as error:
         sys.stderr.write(f"playlist: Grafana at {settings.url}: {error}\n")
         return 1
-    print(f"{settings.url}/playlists/play/{uid}?kiosk")
+    print(f"{settings.url}/playlists/play/{uid}?{SCREEN}")
     return 0
 
 

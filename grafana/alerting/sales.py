@@ -4,15 +4,10 @@ from grafana.alerting.alert import CRITICAL, SALES, WARNING, Alert
 from grafana.look import Look
 from grafana.promql import Matchers, select, summed
 from grafana.shown import kpi
+from grafana.targets import BEHIND, GOAL, OVERDUE, PATIENCE, SLOW
 from metrics.catalogue import activities, deals, plan, service
 from metrics.kpi import Level
 
-GOAL = 0.8
-"""Share of responses in time that is promised."""
-PATIENCE = 3
-"""So many times the target may a customer wait before somebody is told."""
-SLOW = 2
-"""So many times the target is a slow p90."""
 BURN = 1.5
 """So many times faster than promised is the budget of late responses spent."""
 ENOUGH_RESPONSES, ENOUGH_DEALS, ENOUGH_LEADS, ENOUGH_MISSED = 10, 10, 20, 5
@@ -20,9 +15,8 @@ ENOUGH_RESPONSES, ENOUGH_DEALS, ENOUGH_LEADS, ENOUGH_MISSED = 10, 10, 20, 5
 LOST = ("missed", "abandoned")
 """Outcomes of a call that nobody answered."""
 COLLAPSE = 0.5
-BEHIND, SETTLED = 0.2, 0.25
-"""Behind the plan to date by this share; silent until this share of the period's working time has passed."""
-OVERDUE = 0.3
+SETTLED = 0.25
+"""Silent about plans until this share of the period's working time has passed."""
 
 TEAM = Level.TEAM
 _URL = "?var-team={{ $labels.team }}"

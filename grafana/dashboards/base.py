@@ -4,7 +4,7 @@ from typing import Any
 
 import grafana.panels as p
 from grafana.look import Look
-from grafana.promql import once, select
+from grafana.promql import once
 from grafana.shown import kpi
 from metrics.catalogue import plan, service
 from metrics.family import CALENDAR_WINDOWS, PLAN_WINDOWS, SHORT_WINDOWS
@@ -44,9 +44,8 @@ def team(*, everything: bool = True) -> Any:
 
 
 def manager() -> Any:
-    """Managers of the chosen teams."""
-    series = select(kpi("Calls").record(Level.MANAGER), team="$team")
-    return p.values_of("manager", "Manager", series, everything=False)
+    """Managers of the chosen teams, by their names."""
+    return p.people_of("manager", "Manager", service.MANAGER_INFO.name, "$team")
 
 
 def marks() -> list[dict[str, Any]]:

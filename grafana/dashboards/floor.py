@@ -2,47 +2,54 @@
 
 from typing import Any
 
+from grafana.course import Hours, against_week_before, burn_up, by_hour
 from grafana.dashboards import base
 from grafana.layout import place
 from grafana.look import Look
-from grafana.promql import ANY
-from grafana.shown import kpi, kpi_bars, lines, tile
+from grafana.shown import by_channel, kpi, kpi_bars, sparkline, tile
+from metrics.catalogue import course
 from metrics.kpi import Level
 
-_TOP = ("Booked sales", "Cash received", "Calls", "Meetings", "Closed deals", "Waiting now")
-_MIDDLE = ("Win rate", "Won : lost", "Average check", "Client rating", "Service level", "Clients ready to close")
-_BOTTOM = (
-    "Cold to warm", "Repeat sales", "Repeat sales, volume", "Payback of costs", "Overdue share of receivables",
-    "Deal duration, p50", "Revenue : profit",
-)  # fmt: skip
+_TILES = ("Booked sales", "Cash received", "Win rate", "Average check", "Clients ready to close")
+_COMPANY = Level.COMPANY
+PEOPLE = 10
+
+
+def calls(look: Look, **matchers: str) -> Any:
+    """Calls by hour: taken and missed, and what was taken on the same weekday."""
+    runs = (
+        Hours("taken", "calls_taken", "green"),
+        Hours("missed", "calls_missed", "red"),
+        Hours("taken a week before", "calls_taken", "gray", course.WEEK_BEFORE),
+    )
+    return by_hour("Calls by hour", runs, look, matchers)
 
 
 def dashboard(look: Look) -> dict[str, Any]:
-    """27 grid units high: one screen of 1920 × 1080 in kiosk mode, without scrolling."""
-
-    def tiles(titles: tuple[str, ...]) -> list[Any]:
-        return [tile(kpi(title), Level.COMPANY, look) for title in titles]
-
-    plans = [
-        tile(kpi(f"Booked sales: {what}"), Level.COMPANY, look, window="$plan", title=f"Plan: {what}")
-        for what in ("against plan", "growth against plan", "forecast")
-    ]
-    responses = lines(
-        [kpi("Response time, p90")], Level.COMPANY, look, title="Response time, p90, last 15 minutes", window="15m"
-    )
-    leaders = kpi_bars(
-        kpi("Booked sales"), Level.MANAGER, look, title="Leaders by booked sales", top=7, drill=base.to_manager(),
-        manager=ANY, team=ANY,
-    )  # fmt: skip
-    teams = kpi_bars(kpi("Booked sales"), Level.TEAM, look, title="Teams", drill=base.to_team(), team=ANY)
+    """28 grid units high: one screen of 1920 × 1080 in kiosk mode, without scrolling."""
     placed = place(
-        (6, tiles(_TOP)),
-        (6, tiles(_MIDDLE)),
-        (5, tiles(_BOTTOM)),
-        (4, plans),
-        (6, [responses, leaders, teams]),
-    )
+        (6, [
+            (by_channel(kpi("Waiting now"), _COMPANY, look), 4),
+            (by_channel(kpi("Waiting too long"), _COMPANY, look, background=True), 4),
+            (by_channel(kpi("Longest wait"), _COMPANY, look), 5),
+            (by_channel(kpi("Service level"), _COMPANY, look, title="Service level, $window", background=True), 6),
+            (by_channel(kpi("Response time, p90"), _COMPANY, look, title="Response time, p90, $window"), 5),
+        ]),
+        (4, [tile(kpi(title), _COMPANY, look) for title in _TILES]),
+        (3, [sparkline(kpi(title), _COMPANY, look) for title in _TILES]),
+        (7, [
+            calls(look),
+            by_hour("Chats by hour", against_week_before("answered", "chats_answered"), look),
+            by_hour("Booked by hour", against_week_before("booked", "won_amount"), look),
+        ]),
+        (8, [
+            (burn_up("Booked this month against plan", "won_amount", _COMPANY, look), 9),
+            (kpi_bars(kpi("Booked sales"), Level.MANAGER, look, title="Booked, $window", top=PEOPLE,
+                      drill=base.to_manager()), 8),
+            (kpi_bars(kpi("Booked sales"), Level.TEAM, look, title="Teams: booked, $window", drill=base.to_team()), 7),
+        ]),
+    )  # fmt: skip
     return base.board(
         base.FLOOR, "Sales floor", "The whole company at a glance. Made for a wall: add &kiosk to the address.",
-        placed, look, base.window(), base.plan_window(), tags=("wall",), refresh="5s",
+        placed, look, base.window(), tags=("wall",), refresh="5s",
     )  # fmt: skip

@@ -1,38 +1,73 @@
-"""Leaderboard: who leads, in what counts; a click leads to the manager."""
+"""Leaderboard: who leads, in what counts: people and KPIs as one table; a click leads to the manager."""
 
 from typing import Any
 
+import grafana.panels as p
+from grafana import targets
 from grafana.dashboards import base
-from grafana.layout import place, tiled
+from grafana.layout import place
 from grafana.look import Look
-from grafana.promql import ANY
-from grafana.shown import kpi, kpi_bars
-from metrics.kpi import Level
+from grafana.promql import Live, live
+from grafana.shown import CHANNELS, about, decimals, kpi, kpi_bars, links, named, unit
+from grafana.tables import COLORED, FILLED, GAUGE, Column, table
+from metrics.kpi import Kpi, Level
 
-PLACES = 10
-_TITLES = (
-    "Booked sales", "Cash received", "Calls", "Meetings", "Win rate", "Average check", "Client rating",
-    "Repeat sales", "Clients ready to close", "Cold to warm", "Response time, p90", "Margin",
-)  # fmt: skip
+_TITLES = {
+    "Booked sales": "Booked", "Cash received": "Cash", "Calls": "Calls", "Meetings": "Meetings",
+    "Win rate": "Win rate", "Average check": "Check", "Client rating": "Rating", "Repeat sales": "Repeat",
+    "Clients ready to close": "Ready", "Cold to warm": "Warmed",
+}  # fmt: skip
+_TEAM = {"team": "$team"}
+
+
+def _of(one: Kpi, window: str = "$window", **own: str) -> str:
+    return named(live(one, Level.MANAGER, Live(window, keep=("manager",), matchers={**_TEAM, **own})))
+
+
+def _columns(look: Look) -> list[Column]:
+    found = [Column("Name", width=190, link=base.to_manager("${__data.fields.manager}"))]
+    for title, heading in _TITLES.items():
+        one = kpi(title)
+        cell = GAUGE if title == "Booked sales" else COLORED
+        width = 260 if title == "Booked sales" else 0
+        found.append(
+            Column(heading, _of(one), unit(one, look), decimals(one), targets.steps(one, look), cell, width)
+        )  # fmt: skip
+    for channel, name in CHANNELS.items():
+        one = kpi("Response time, p90")
+        steps = targets.steps(one, look, channel)
+        found.append(Column(f"p90 {name}", _of(one, channel=channel), "s", 0, steps, COLORED))
+    for title, heading in (("against plan", "Of plan"), ("growth against plan", "Pace")):
+        one = kpi(f"Booked sales: {title}")
+        found.append(
+            Column(heading, _of(one, "$plan"), unit(one, look), 0, targets.steps(one, look),
+                   FILLED if title.startswith("growth") else COLORED)
+        )  # fmt: skip
+    return found
 
 
 def dashboard(look: Look) -> dict[str, Any]:
-    """Ten places for each KPI, of the chosen teams and window."""
-    panels = [
-        kpi_bars(
-            kpi(title), Level.MANAGER, look, top=PLACES, manager=ANY, drill=base.to_manager(),
-        )
-        for title in _TITLES
-    ]  # fmt: skip
-    panels.append(
-        kpi_bars(
-            kpi("Booked sales: against plan"), Level.MANAGER, look, top=PLACES, window="$plan", manager=ANY,
-            drill=base.to_manager(),
-        )
+    """Everybody of the chosen teams and window; a click on a heading sorts."""
+    booked = kpi("Booked sales")
+    people = table(
+        "People, $window", {"name": "Name", "manager": ""}, _columns(look),
+        about="\n\n".join(about(kpi(title)) for title in _TITLES), links=links(booked, Level.TEAM), sort="Booked",
     )  # fmt: skip
-    panels.append(kpi_bars(kpi("Booked sales"), Level.TEAM, look, title="Teams: booked sales", drill=base.to_team()))
-    panels.append(kpi_bars(kpi("Service level"), Level.TEAM, look, title="Teams: service level", drill=base.to_team()))
+    service = [
+        kpi_bars(kpi("Service level"), Level.TEAM, look, title=f"Teams: service level, {name}",
+                 drill=base.to_team(), matchers={**_TEAM, "channel": channel})
+        for channel, name in CHANNELS.items()
+    ]  # fmt: skip
+    placed: list[p.Panel] = place(
+        (20, [people]),
+        (8, [
+            kpi_bars(booked, Level.TEAM, look, title="Teams: booked, $window", drill=base.to_team(), matchers=_TEAM),
+            kpi_bars(kpi("Booked sales: growth against plan"), Level.TEAM, look, title="Teams: pace against plan",
+                     drill=base.to_team(), matchers=_TEAM),
+            *service,
+        ]),
+    )  # fmt: skip
     return base.board(
-        base.LEADERBOARD, "Leaderboard", "Who leads, in what counts.", place(*tiled(9, panels, 3)), look,
+        base.LEADERBOARD, "Leaderboard", "Who leads, in what counts.", placed, look,
         base.window(), base.plan_window(), base.team(), tags=("wall",),
     )  # fmt: skip

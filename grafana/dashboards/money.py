@@ -3,59 +3,42 @@
 from typing import Any
 
 import grafana.panels as p
+from grafana import targets
+from grafana.course import spread
 from grafana.dashboards import base
-from grafana.layout import heading, place
+from grafana.layout import place
 from grafana.look import Look
-from grafana.promql import summed
-from grafana.shown import bars, explained, kpi, kpi_bars, lines, tile
+from grafana.promql import Live, live, summed
+from grafana.shown import DAY_SECONDS, about, bars, explained, kpi, line_panel, links, recorded, tile, unit, where
+from grafana.tables import COLORED, FILLED, GAUGE, Column, table
 from metrics.catalogue import deals, money, now
 from metrics.family import Family
 from metrics.kpi import Level
 
+_TEAM = {"team": "$team"}
+_WINDOWED = {**_TEAM, "window": "$window", "period": "current"}
+_TILES = (
+    "Booked sales", "Cash received", "Days sales outstanding", "Overdue share of receivables", "Margin",
+    "Payback of costs",
+)  # fmt: skip
+_DAYS = (1, 3, 7, 14, 30, 60)
+_SPANS = ("up to a day", "1 to 3 days", "3 to 7 days", "7 to 14 days", "14 to 30 days", "30 to 60 days", "over 60 days")
+
 
 def dashboard(look: Look) -> dict[str, Any]:
-    """Open pipeline, receivables, profit."""
-
-    def tiles(*titles: str) -> list[p.Panel]:
-        return [tile(kpi(title), Level.COMPANY, look) for title in titles]
-
-    def over_time(*titles: str) -> list[p.Panel]:
-        return [lines([kpi(title)], Level.COMPANY, look, title=title) for title in titles]
-
-    windowed = {"window": "$window", "period": "current"}
+    """Tiles, what is owed and what may come, what was earned and how long it took."""
     placed = place(
-        heading("Pipeline"),
-        (9, [
-            _summed("Open deals by stage", now.OPEN_DEALS, "stage", look),
-            _summed("Amount by stage", now.PIPELINE, "stage", look),
-            _summed("Weighted by probability, by stage", now.WEIGHTED, "stage", look),
+        (5, [tile(kpi(title), Level.COMPANY, look, matchers=_TEAM) for title in _TILES]),
+        (8, [_receivables(look), _funnel(look)]),
+        (8, [_months("Margin", look), _months("Payback of costs", look),
+             _summed("Costs by category, $window", money.COST, "category", look)]),
+        (7, [
+            spread("Won deals by duration, $window", deals.DURATION, [days * DAY_SECONDS for days in _DAYS], _SPANS,
+                   _WINDOWED),
+            _check(look),
+            _summed("Booked by pipeline, $window", deals.WON_AMOUNT, "pipeline", look),
+            _summed("Deals created by pipeline, $window", deals.CREATED, "pipeline", look),
         ]),
-        (8, [
-            _summed("Weighted by pipeline", now.WEIGHTED, "pipeline", look),
-            _summed("Deals created by pipeline", deals.CREATED, "pipeline", look, windowed),
-            _summed("Booked by pipeline", deals.WON_AMOUNT, "pipeline", look, windowed),
-        ]),
-        (5, tiles(
-            "Clients ready to close", "Booked sales", "Cash received", "Booked per salesperson",
-            "Cash per salesperson",
-        )),
-        heading("Receivables"),
-        (9, [
-            kpi_bars(kpi("Receivables"), Level.COMPANY, look, title="Receivables by days past due"),
-            *tiles("Overdue share of receivables", "Days sales outstanding"),
-            kpi_bars(
-                kpi("Overdue share of receivables"), Level.TEAM, look, title="Overdue share by team",
-                drill=base.to_team(),
-            ),
-        ]),
-        (8, over_time("Overdue share of receivables", "Days sales outstanding")),
-        heading("Earned"),
-        (5, tiles("Margin", "Revenue : profit", "Payback of costs", "Average check", "Share of repeat volume")),
-        (8, [
-            *over_time("Margin", "Payback of costs"),
-            _summed("Costs by category", money.COST, "category", look, windowed),
-        ]),
-        (8, over_time("Average check", "Deal duration, p50")),
     )  # fmt: skip
     return base.board(
         base.MONEY, "Pipeline and money", "What may still come, what is owed, and what is earned.",
@@ -63,9 +46,81 @@ def dashboard(look: Look) -> dict[str, Any]:
     )  # fmt: skip
 
 
-def _summed(title: str, family: Family, label: str, look: Look, matchers: dict[str, str] | None = None) -> p.Panel:
-    expr = f"sort_desc({summed((label,), family, {'team': '$team', **(matchers or {})})})"
-    return bars(
-        title, [p.Query(expr, f"{{{{{label}}}}}", instant=True)], about=f"`{family.name}`: {family.help}",
-        unit=look.unit(family), links=list(explained((family,), Level.TEAM, "${window}")),
+def _receivables(look: Look) -> p.Panel:
+    owed, share = kpi("Receivables"), kpi("Overdue share of receivables")
+
+    def of(*ages: str) -> str:
+        return summed(("team",), now.RECEIVABLE, {**_TEAM, "age": ages} if ages else _TEAM)
+
+    money_unit = unit(owed, look)
+    columns = [
+        Column("Team", width=150, link=base.to_team("${__data.fields.Team}")),
+        Column("Owed", of(), money_unit, 0, cell=GAUGE, width=200),
+        Column("not due", of(now.AGES[0]), money_unit, 0),
+        *(Column(f"{age.replace('_', ' ')} days", of(age), money_unit, 0, ((None, targets.MIDDLE),), COLORED)
+          for age in now.AGES[1:-1]),
+        Column("over 90 days", of(now.AGES[-1]), money_unit, 0, ((None, targets.BAD),), COLORED),
+        Column("Overdue", live(share, Level.TEAM, Live(keep=("team",), matchers=_TEAM)), "percentunit", 0,
+               targets.OWED, FILLED),
+    ]  # fmt: skip
+    return table(
+        "Receivables by team and days past due, worst share first", {"team": "Team"}, columns, sort="Overdue",
+        about=f"{about(owed)}\n\n{about(share)}", links=links(owed, Level.TEAM),
     )  # fmt: skip
+
+
+def _funnel(look: Look) -> p.Panel:
+    """Stages in their own order, which is that of how probable a deal in them is."""
+
+    def of(family: Family) -> str:
+        return summed(("pipeline", "stage"), family, _TEAM)
+
+    amount, weighted = of(now.PIPELINE), of(now.WEIGHTED)
+    in_money = look.unit(now.PIPELINE)
+    columns = [
+        Column("Pipeline", width=110),
+        Column("Stage", width=130),
+        Column("Deals", of(now.OPEN_DEALS), "short", 0, cell=GAUGE, width=200),
+        Column("Amount", amount, in_money, 0),
+        Column("Weighted", weighted, in_money, 0),
+        Column("Probability", f"{weighted} / ({amount} > 0)", "percentunit", 0),
+    ]
+    families = (now.OPEN_DEALS, now.PIPELINE, now.WEIGHTED)
+    return table(
+        "Open deals by stage, in the order of their probability", {"pipeline": "Pipeline", "stage": "Stage"}, columns,
+        sort="Probability", ascending=True, about="\n\n".join(_about(family) for family in families),
+        links=list(explained(families, Level.TEAM, "")),
+    )  # fmt: skip
+
+
+def _months(title: str, look: Look) -> p.Panel:
+    one = kpi(title)
+    queries = [
+        p.Query(recorded(one, Level.COMPANY, **where(one, window="month", period=period)), name)
+        for period, name in (("current", "this month"), ("previous", "last month up to the same day"))
+    ]
+    return line_panel(
+        f"{title} by month, company", queries, about=about(one), unit=unit(one, look),
+        links=links(one, Level.COMPANY, "month"), steps=targets.steps(one, look), more={"timeFrom": "90d"},
+    )  # fmt: skip
+
+
+def _check(look: Look) -> p.Panel:
+    one = kpi("Average check")
+    expr = live(one, Level.COMPANY, Live(keep=("pipeline",), matchers=_TEAM))
+    return bars(
+        "Average check by pipeline, $window", [p.number(f"sort_desc({expr})", "{{pipeline}}")], about=about(one),
+        unit=unit(one, look), links=links(one, Level.TEAM), label="pipeline", decimals=0,
+    )  # fmt: skip
+
+
+def _summed(title: str, family: Family, label: str, look: Look) -> p.Panel:
+    expr = f"sort_desc({summed((label,), family, _WINDOWED)})"
+    return bars(
+        title, [p.number(expr, f"{{{{{label}}}}}")], about=_about(family), unit=look.unit(family), label=label,
+        links=list(explained((family,), Level.TEAM, "${window}")), decimals=0,
+    )  # fmt: skip
+
+
+def _about(family: Family) -> str:
+    return f"`{family.name}`: {family.help}"

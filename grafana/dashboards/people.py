@@ -1,59 +1,84 @@
-"""Team and Manager: every KPI of one team or one manager, each with its trend and rank; walls lead here."""
+"""Team and Manager: every KPI of one team or one manager in tables, with change, target and rank; walls lead here."""
 
-from itertools import groupby
+from collections.abc import Iterable
 from typing import Any
 
 import grafana.panels as p
+from grafana.course import against_week_before, burn_up, by_hour
 from grafana.dashboards import base
-from grafana.layout import heading, place, tiled
+from grafana.dashboards.floor import calls
+from grafana.layout import Band, folded, place
 from grafana.look import Look
-from grafana.promql import ANY, has_plan
-from grafana.shown import kpi, kpi_bars, lines, tile
+from grafana.promql import has_plan
+from grafana.shown import in_days, kpi, kpi_bars, lines
+from grafana.tables import KpiTable
 from metrics.catalogue import KPIS
 from metrics.kpi import Kpi, Level
 
-TOPICS = {
-    1: "Activity", 2: "Response", 3: "Won and lost", 4: "Sales", 5: "Ready to close", 6: "Leads", 7: "Repeat sales",
-    8: "Client rating", 9: "Average check", 10: "Payback", 11: "Receivables", 12: "Deal duration", 13: "Profit",
-    14: "Growth against plan", 15: "Plan",
-}  # fmt: skip
-"""Number of a KPI → heading."""
+_FOLDED = ("Receivables", "Response time in working hours")
+"""KPIs of many rows that are seldom asked for."""
 
 
-def _every_kpi(level: Level, look: Look) -> list[tuple[int, Any]]:
-    bands: list[tuple[int, Any]] = []
-    for number, kpis in groupby(sorted(KPIS, key=lambda one: one.number), key=lambda one: one.number):
-        tiles = [_tile(one, level, look) for one in kpis if level in one.levels]
-        bands += [heading(f"KPI {number} · {TOPICS[number]}"), *tiled(5, tiles, 5)]
-    return bands
+def _kind(one: Kpi) -> str:
+    """KPIs of one unit stand in one table: a column has one."""
+    kinds = {"currency": "Money", "percentunit": "Shares", "s": "Times"}
+    return "Days" if in_days(one) else kinds.get(one.unit, "Counts")
 
 
-def _tile(one: Kpi, level: Level, look: Look) -> p.Panel:
-    return tile(one, level, look, window="$plan" if has_plan(one.formula) else "$window", ranked=True)
+def _tables(kpis: Iterable[Kpi], level: Level, look: Look) -> dict[str, p.Panel]:
+    by_kind: dict[str, list[Kpi]] = {}
+    for one in kpis:
+        if level in one.levels:
+            by_kind.setdefault(_kind(one), []).append(one)
+    return {kind: KpiTable(found, level, look).panel(kind) for kind, found in by_kind.items()}
+
+
+def _every_kpi(level: Level, look: Look) -> tuple[list[Band], list[Band]]:
+    """Bands at the top, and folded ones: plans, and what is seldom asked for."""
+    planned = [one for one in KPIS if has_plan(one.formula)]
+    seldom = [one for one in KPIS if one.title.startswith(_FOLDED)]
+    often = [one for one in KPIS if one not in planned and one not in seldom]
+    top = _tables(often, level, look)
+    plans = _tables(planned, level, look)
+    more = _tables(seldom, level, look)
+    return (
+        [(10, [top["Money"], top["Shares"]]), (10, [top["Counts"], top["Times"]])],
+        [
+            folded("Plans", (12, [plans["Shares"], plans["Money"]]), (10, [plans["Counts"]])),
+            folded("Days, receivables, and responses in working hours", (7, [top["Days"], more["Money"]]),
+                   (9, [more["Times"]])),
+        ],
+    )  # fmt: skip
 
 
 def team(look: Look) -> dict[str, Any]:
-    """One team: its managers compared, then every KPI."""
-    compared = [
-        kpi_bars(kpi(title), Level.MANAGER, look, title=f"{title} by manager", drill=base.to_manager(), manager=ANY)
-        for title in ("Booked sales", "Calls", "Win rate")
-    ]
-    placed = place((9, compared), *_every_kpi(Level.TEAM, look))
+    """One team: its KPIs, its month, its people, its hours."""
+    top, below = _every_kpi(Level.TEAM, look)
+    of = {"team": "$team"}
+    charts = [
+        burn_up("Booked this month against plan", "won_amount", Level.TEAM, look, of),
+        kpi_bars(kpi("Booked sales"), Level.MANAGER, look, title="Booked by person, $window",
+                 drill=base.to_manager(), matchers=of),
+        calls(look, **of),
+        by_hour("Booked by hour", against_week_before("booked", "won_amount"), look, of),
+    ]  # fmt: skip
     return base.board(
-        base.TEAM, "Team", "Every KPI of a team, with its trend against the previous period and its rank among teams.",
-        placed, look, base.window(), base.plan_window(), base.team(everything=False),
+        base.TEAM, "Team", "Every KPI of a team, with its change, its target and its rank among teams.",
+        place(*top, (8, charts), *below), look, base.window(), base.plan_window(), base.team(everything=False),
+        time_from="now-24h",
     )  # fmt: skip
 
 
 def manager(look: Look) -> dict[str, Any]:
-    """One manager: sales and responses over time, then every KPI."""
-    over_time = [
-        lines([kpi("Booked sales")], Level.MANAGER, look, title="Booked sales over time"),
-        lines([kpi("Response time, p90")], Level.MANAGER, look, title="Response time, p90, over time"),
+    """One manager: every KPI, and sales, calls and responses over time."""
+    top, below = _every_kpi(Level.MANAGER, look)
+    charts = [
+        lines([kpi(title)], Level.MANAGER, look, title=f"{title}, $window, over time", manager="$manager")
+        for title in ("Booked sales", "Calls", "Response time, p90")
     ]
-    placed = place((7, over_time), *_every_kpi(Level.MANAGER, look))
     return base.board(
         base.MANAGER, "Manager",
-        "Every KPI of a manager, with its trend against the previous period and the rank among all managers.",
-        placed, look, base.window(), base.plan_window(), base.team(), base.manager(),
+        "Every KPI of a manager, with its change, its target and the rank among all managers.",
+        place(*top, (8, charts), *below), look, base.window(), base.plan_window(), base.team(), base.manager(),
+        time_from="now-24h",
     )  # fmt: skip

@@ -3,95 +3,129 @@
 from typing import Any
 
 import grafana.panels as p
-from grafana.alerting.sales import GOAL
+from grafana import targets
+from grafana.alerting.sales import LOST
+from grafana.course import spread, week
 from grafana.dashboards import base
-from grafana.layout import heading, place
+from grafana.layout import folded, place
 from grafana.look import Look
-from grafana.shown import heatmap, kpi, kpi_bars, lines, tile
+from grafana.promql import Live, live, summed
+from grafana.shown import CHANNELS, about, by_channel, explained, heatmap, kpi, lines, links, stat
+from grafana.tables import COLORED, FILLED, Column, table
 from metrics.catalogue import activities
 from metrics.family import SHORT_WINDOWS
-from metrics.kpi import Level
+from metrics.kpi import Kpi, Level
+
+_TEAM = {"team": "$team"}
+_BOUNDS = (10, 20, 30, 60, 120, 300)
+_NAMES = ("up to 10 s", "10 to 20 s", "20 to 30 s", "30 to 60 s", "1 to 2 min", "2 to 5 min", "over 5 min")
+_QUANTILES = ("p50", "p90", "p95")
 
 
 def dashboard(look: Look) -> dict[str, Any]:
-    """Waiting now on top, then levels and percentiles, then how they are spread."""
-    slow = (
-        (None, "green"),
-        (min(look.targets.values()), "orange"),
-        (max(look.targets.values()), "red"),
-    )
-    below_goal = ((None, "red"), (GOAL, "green"))
-    percentiles = [kpi(f"Response time, {q}") for q in ("p50", "p90", "p95")]
+    """Now on top, then today, then the hours of the week; what is looked at for a reason is folded away."""
 
-    def channel(name: str) -> p.Panel:
-        target = ((None, "transparent"), (look.targets[name], "red"))
-        title = f"{name.capitalize()}s: response time of the company"
-        return lines(percentiles, Level.COMPANY, look, title=title, thresholds=target, channel=name)
+    def channels(title: str, heading: str = "", *, background: bool = False) -> p.Panel:
+        return by_channel(
+            kpi(title), Level.COMPANY, look, title=heading, background=background, matchers=_TEAM
+        )  # fmt: skip
 
-    spread = {"team": "$team", "window": SHORT_WINDOWS[0], "period": "current"}
+    def over_time(channel: str) -> p.Panel:
+        one = kpi("Response time, p90")
+        return lines(
+            [one], Level.TEAM, look, title=f"{CHANNELS[channel].capitalize()}: p90 of 15 minutes", window="15m",
+            by_level=True, steps=targets.steps(one, look, channel), channel=channel, **_TEAM,
+        )  # fmt: skip
+
+    spreads = [
+        spread(
+            f"{name.capitalize()} by time to answer, $window", activities.RESPONSE, _BOUNDS, _NAMES,
+            {**_TEAM, "channel": channel, "window": "$window", "period": "current"},
+            targets.steps(kpi("Response time, p90"), look, channel),
+        )
+        for channel, name in CHANNELS.items()
+    ]  # fmt: skip
     placed = place(
-        heading("Now"),
-        (
-            6,
-            [
-                tile(kpi(title), Level.COMPANY, look)
-                for title in ("Waiting now", "Waiting too long", "Longest wait", "Service level")
-            ],
-        ),
-        (
-            7,
-            [
-                kpi_bars(kpi("Waiting now"), Level.TEAM, look, title="Waiting now by team"),
-                kpi_bars(kpi("Longest wait"), Level.TEAM, look, title="Longest wait by team", thresholds=slow),
-            ],
-        ),
-        heading("How fast"),
-        (9, [channel("call"), channel("chat")]),
-        (
-            9,
-            [
-                lines(
-                    [kpi("Service level")],
-                    Level.TEAM,
-                    look,
-                    title="Service level by team",
-                    by_level=True,
-                    thresholds=below_goal,
-                ),
-                lines(
-                    [kpi("Response time, p90")], Level.TEAM, look, title="Response time, p90, by team", by_level=True
-                ),
-            ],
-        ),
-        (
-            9,
-            [
-                kpi_bars(
-                    kpi(f"Response time, {q}"),
-                    Level.TEAM,
-                    look,
-                    title=f"{q} by team",
-                    thresholds=slow,
-                    drill=base.to_team(),
-                )
-                for q in ("p50", "p90", "p95")
-            ],
-        ),
-        heading("How it is spread over the day"),
+        (5, [
+            (channels("Waiting now"), 4),
+            (channels("Waiting too long", background=True), 4),
+            (channels("Longest wait"), 5),
+            (channels("Service level", "Service level, $window", background=True), 6),
+            (_missed(), 5),
+        ]),
+        (4, [channels(f"Response time, {what}", f"Response time, {what}, $window") for what in ("p50", "p90", "mean")]),
+        (9, [(_teams(look), 14), *((over_time(channel), 5) for channel in CHANNELS)]),
         (10, [
-            heatmap("Calls: responses in the last 5 minutes", activities.RESPONSE, {**spread, "channel": "call"}),
-            heatmap("Chats: responses in the last 5 minutes", activities.RESPONSE, {**spread, "channel": "chat"}),
+            (week("Missed calls of the company, last 7 days by hour", "calls_missed", look, "continuous-YlRd"), 12),
+            *((one, 6) for one in spreads),
         ]),
-        heading("In working hours, for the window of a day or longer"),
-        (8, [
-            lines(
-                [kpi(f"Response time in working hours, {q}") for q in ("p50", "p90", "p95")], Level.COMPANY, look,
-                title=f"{name.capitalize()}s", channel=name,
-            )
-            for name in look.targets
-        ]),
+        folded("Percentiles and service level over time", (9, [_percentiles(look, name) for name in CHANNELS]), (9, [
+            lines([kpi("Service level")], Level.TEAM, look, title=f"Service level of {name} by team, $window",
+                  by_level=True, steps=targets.IN_TIME, channel=channel, **_TEAM)
+            for channel, name in CHANNELS.items()
+        ])),
+        folded("Spread over time", (10, [_heat(name, channel) for channel, name in CHANNELS.items()])),
+        folded("In working hours, for the window of a day or longer", (6, [
+            channels(f"Response time in working hours, {what}", f"{what}, $window") for what in (*_QUANTILES, "mean")
+        ])),
     )  # fmt: skip
     return base.board(
         base.RESPONSE, "Response", "Who waits now, and how fast calls and chats are answered.", placed, look,
-        base.window(short=True), base.team(),
+        base.window(short=True), base.team(), tags=("wall",), refresh="5s",
+    )  # fmt: skip
+
+
+def _percentiles(look: Look, channel: str) -> p.Panel:
+    return lines(
+        [kpi(f"Response time, {q}") for q in _QUANTILES], Level.COMPANY, look,
+        title=f"{CHANNELS[channel].capitalize()}: percentiles of the company, $window",
+        steps=targets.steps(kpi("Response time, p90"), look, channel), channel=channel,
+    )  # fmt: skip
+
+
+def _heat(name: str, channel: str) -> p.Panel:
+    spread_over = {**_TEAM, "window": SHORT_WINDOWS[0], "period": "current", "channel": channel}
+    return heatmap(f"{name.capitalize()}: responses in the last 5 minutes", activities.RESPONSE, spread_over)
+
+
+def missed_share(window: str, keep: str = "", **matchers: str) -> str:
+    """Inbound calls that nobody took ÷ all inbound calls."""
+    kept = (keep,) if keep else ()
+    calls = {**matchers, "direction": "inbound", "window": window, "period": "current"}
+    everything = summed(kept, activities.CALLS, calls)
+    return f"({summed(kept, activities.CALLS, {**calls, 'outcome': LOST})} or {everything} * 0) / {everything}"
+
+
+def _missed() -> p.Panel:
+    return stat(
+        "Inbound calls missed, $window", [p.number(missed_share("$window", **_TEAM), "missed")],
+        about=f"`{activities.CALLS.name}`: {activities.CALLS.help} Missed or abandoned ÷ all inbound.",
+        unit="percentunit", decimals=1, links=list(explained((activities.CALLS,), Level.TEAM, "${window}")),
+        steps=targets.MISSED, background=True,
+    )  # fmt: skip
+
+
+def _teams(look: Look) -> p.Panel:
+    """Who waits and how it goes, by team; the team of the client who has waited longest first."""
+
+    def of(one: Kpi, **own: str) -> str:
+        return live(one, Level.TEAM, Live(keep=("team",), matchers={**_TEAM, **own}))
+
+    longest, late, p90, level = (
+        kpi(title) for title in ("Longest wait", "Waiting too long", "Response time, p90", "Service level")
+    )  # fmt: skip
+    columns = [
+        Column("Team", width=150, link=base.to_team("${__data.fields.Team}")),
+        Column("Waiting", of(kpi("Waiting now")), "short", 0),
+        Column("Late", of(late), "short", 0, targets.NONE_IS_GOOD, COLORED),
+        Column("Longest", of(longest), "s", 0, targets.seconds(max(look.targets.values()), targets.PATIENCE), COLORED),
+        *(Column(f"Level, {name}", of(level, channel=channel), "percentunit", 0, targets.IN_TIME, FILLED)
+          for channel, name in CHANNELS.items()),
+        *(Column(f"p90, {name}", of(p90, channel=channel), "s", 0, targets.steps(p90, look, channel), COLORED)
+          for channel, name in CHANNELS.items()),
+        Column("Missed", missed_share("$window", "team", **_TEAM), "percentunit", 0, targets.MISSED, FILLED),
+    ]  # fmt: skip
+    return table(
+        "Teams, $window, longest wait first", {"team": "Team"}, columns, sort="Longest",
+        about="\n\n".join(about(one) for one in (longest, late, level, p90)), links=links(level, Level.TEAM),
     )  # fmt: skip

@@ -4,9 +4,10 @@ from typing import Any
 
 import grafana.panels as p
 from grafana.dashboards import base
-from grafana.layout import heading, place
+from grafana.layout import folded, place
 from grafana.look import Look
 from grafana.promql import by, select
+from grafana.tables import COLORED, Column, table
 from metrics.catalogue import service as s
 from metrics.family import Family
 
@@ -22,33 +23,51 @@ def dashboard(look: Look) -> dict[str, Any]:
         _gauge("View loaded", s.VIEW_UP, BROKEN),
         _gauge("Redis takes writes", s.REDIS_UP, BROKEN),
         _gauge("Collection succeeds", s.SCRAPE_OK, BROKEN),
-        _gauge("View age", s.VIEW_AGE, ((None, "green"), (10, "orange"), (60, "red"))),
         _gauge("Working time now", s.WORKING_NOW, ((None, "text"), (1.0, "green")), "{{team}}", by_=("team",)),
     ]
+    trouble = [
+        _gauge("Lag", s.LAG, ((None, "green"), (1000, "orange"), (10_000, "red")), function="sum"),
+        _stat(
+            "Event to view, p99",
+            "s",
+            f"histogram_quantile(0.99, sum by (le) (rate({s.LATENCY.bucket}[{_RATE}]))) >= 0",
+            "p99",
+            about=_about(s.LATENCY),
+            steps=((None, "green"), (2, "orange"), (5, "red")),
+        ),
+        _stat(
+            "Dead letters, last hour",
+            "short",
+            f"sum(increase({s.DEAD_LETTERS.name}[1h])) or vector(0)",
+            "records",
+            about=_about(s.DEAD_LETTERS),
+            steps=((None, "green"), (1, "red")),
+        ),
+        _gauge("View age", s.VIEW_AGE, ((None, "green"), (10, "orange"), (60, "red"))),
+    ]
     placed = place(
-        heading("Seen"),
-        (5, up),
+        (6, [(firing(), 12), *((panel, 3) for panel in trouble)]),
+        (4, up),
         (8, [
+            _line("Lag by partition", s.LAG, f"max by (partition) ({s.LAG.name})", "partition {{partition}}"),
+            _latency(s.LATENCY, "Event to view"),
+            _rate("Events by source", s.SOURCE_EVENTS, "source"),
+            _rate("Dead letters by reason", s.DEAD_LETTERS, "reason"),
+        ]),
+        folded("Exporter", (8, [
             _line("Collection of sales numbers", s.SCRAPE_SECONDS, f"max({s.SCRAPE_SECONDS.name})"),
             _line("Parts of cells held", s.VIEW_PARTS, f"max({s.VIEW_PARTS.name})"),
             _line("Partitions reporting", s.VIEW_PARTITIONS, f"min({s.VIEW_PARTITIONS.name})"),
             _rate("Money that no rate converts", s.UNCONVERTED, "currency"),
-        ]),
-        heading("Kafka to worker"),
-        (9, [
+        ])),
+        folded("Kafka to worker", (9, [
             _rate("Events by type", s.EVENTS, "type"),
-            _rate("Events by source", s.SOURCE_EVENTS, "source"),
-            _line("Lag by partition", s.LAG, f"max by (partition) ({s.LAG.name})", "partition {{partition}}"),
-        ]),
-        (8, [
-            _rate("Dead letters by reason", s.DEAD_LETTERS, "reason"),
             _rate("Forwarded by source", s.FORWARDED, "source"),
             _rate("Duplicates", s.DUPLICATES),
             _rate("Stale versions", s.STALE),
             _rate("Batches", s.BATCHES),
-        ]),
-        heading("Worker to view"),
-        (9, [_latency(s.LATENCY, "Event to view"), _latency(s.FLUSH_SECONDS, "Flush"),
+        ])),
+        folded("Worker to view", (9, [_latency(s.FLUSH_SECONDS, "Flush"),
              _latency(s.VIEW_SECONDS, "Write to Redis")]),
         (8, [
             _line(
@@ -68,7 +87,7 @@ def dashboard(look: Look) -> dict[str, Any]:
             ),
             _rate("Restored", s.RESTORE_RECORDS),
             _line("Cells held in state", s.CELLS, f"sum by (instance) ({s.CELLS.name})", "{{instance}}"),
-        ]),
+        ])),
     )  # fmt: skip
     return base.board(
         base.SERVICE, "Service health", "Whether the numbers can be trusted.", placed, look, tags=("service",),
@@ -76,9 +95,36 @@ def dashboard(look: Look) -> dict[str, Any]:
     )  # fmt: skip
 
 
+_WHICH = ("alertname", "severity", "team", "channel", "source", "reason", "partition", "instance", "currency")
+"""Labels by which one alert differs from another of its name."""
+
+
+def firing(scope: str = "") -> p.Panel:
+    """What fires now and since when, worst and oldest first. scope: of sales or the service only."""
+    chosen = {"scope": scope} if scope else {}
+    labels = by(_WHICH)
+    since = f"(time() - max{labels}({select('ALERTS_FOR_STATE', chosen)}))"
+    fires = f"max{labels}({select('ALERTS', chosen, alertstate='firing')})"
+    nothing = 'label_replace(vector(0), "alertname", "None fires", "", "")'
+    severity = {
+        "critical": {"text": "critical", "color": "red", "index": 0},
+        "warning": {"text": "warning", "color": "orange", "index": 1},
+    }
+    columns = [
+        Column("Alert", width=220, link=p.Link("Runbook", f"/d/{base.RUNBOOK}")),
+        Column("Severity", width=90, cell=COLORED, mappings=({"type": "value", "options": severity},)),
+        Column("For", f"({since} and {fires}) or on () {nothing}", "dtdurations", 0, width=150),
+    ]
+    headings = {"alertname": "Alert", "severity": "Severity", **{label: label.capitalize() for label in _WHICH[2:]}}
+    return table(
+        "Alerts that fire", headings, columns, sort="For", links=[p.Link("Runbook", f"/d/{base.RUNBOOK}")],
+        about="Alerts of Prometheus that fire now, with what they are about and for how long.",
+    )  # fmt: skip
+
+
 def _stat(title: str, unit: str, expr: str, legend: str, *, about: str, steps: Any = BROKEN) -> p.Panel:
     return p.panel(
-        "stat", title, [p.Query(expr, legend)], about=about, unit="bool" if unit == "up" else unit,
+        "stat", title, [p.number(expr, legend)], about=about, unit="bool" if unit == "up" else unit,
         links=DEFINITIONS, thresholds=steps,
         options={
             "reduceOptions": {"calcs": ["lastNotNull"], "fields": "", "values": False}, "colorMode": "background",
@@ -87,8 +133,10 @@ def _stat(title: str, unit: str, expr: str, legend: str, *, about: str, steps: A
     )  # fmt: skip
 
 
-def _gauge(title: str, family: Family, steps: Any, legend: str = "", by_: tuple[str, ...] = ()) -> p.Panel:
-    function = "max" if family.unit == "s" else "min"
+def _gauge(
+    title: str, family: Family, steps: Any, legend: str = "", by_: tuple[str, ...] = (), function: str = ""
+) -> p.Panel:
+    function = function or ("max" if family.unit == "s" else "min")
     expr = f"{function}{by(by_)}({family.name})"
     return _stat(title, family.unit, expr, legend or title, about=_about(family), steps=steps)
 
@@ -107,7 +155,7 @@ def _lines(title: str, queries: list[p.Query], about: str, unit: str) -> p.Panel
         custom={"drawStyle": "line", "lineWidth": 1, "fillOpacity": 10, "showPoints": "never"},
         defaults={"color": {"mode": "palette-classic"}, "min": 0} if unit != "dateTimeAsIso" else {},
         options={
-            "legend": {"displayMode": "list", "placement": "bottom", "showLegend": True, "calcs": ["lastNotNull"]},
+            "legend": {"displayMode": "list", "placement": "bottom", "showLegend": True, "calcs": []},
             "tooltip": {"mode": "multi", "sort": "desc"},
         },
     )  # fmt: skip

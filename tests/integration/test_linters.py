@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.grafana_queries import DASHBOARDS, documents
+from tests.support.grafana_queries import DASHBOARDS, documents, panels
 from tests.support.lint_tools import dashboard_linter, pint, types_folder
 from tests.support.monitoring import RULES
 from tests.support.synthetic import filled_prometheus
@@ -22,7 +22,7 @@ Board = dict[str, Any]
 
 
 def first(board: Board, kind: str) -> dict[str, Any]:
-    return next(panel for panel in board["panels"] if panel["type"] == kind)
+    return next(panel for panel in panels(board) if panel["type"] == kind)
 
 
 WRONG: dict[str, Callable[[Board], object]] = {

@@ -15,6 +15,7 @@ DASHBOARDS = ROOT / "grafana" / "out" / "dashboards"
 ALERTS = ROOT / "grafana" / "out" / "rules" / "alerts.yml"
 SELECTOR = re.compile(r"(?<![\w:])((?:(?:manager|team|company):)?sales_[\w:]+|up)(?![\w:(])(\{[^}]*\})?")
 """A selector of series in PromQL: name, matchers."""
+_PEOPLE = re.compile(r"query_result\((?P<expr>.*)\)")
 _LABEL_VALUES = re.compile(r"label_values\((?P<series>.*), (?P<label>\w+)\)")
 
 
@@ -68,9 +69,20 @@ class Asker:
         data = body["data"]
         return Answer(question, 1 if data["resultType"] == "scalar" else len(data["result"]))
 
+    def label_values_of(self, expr: str, label: str) -> list[str]:
+        body = self._http.post("/query", data={"query": expr}).json()
+        return sorted(one["metric"].get(label, "") for one in body["data"]["result"])
+
     def label_values(self, series: str, label: str) -> list[str]:
         body = self._http.get(f"/label/{label}/values", params={"match[]": series}).json()
         return [value for value in body["data"] if value]
+
+
+def panels(board: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """All panels, those of folded rows too."""
+    for panel in board["panels"]:
+        yield panel
+        yield from panel.get("panels", ())
 
 
 def variables(board: dict[str, Any], asker: Asker) -> tuple[dict[str, str], list[Answer]]:
@@ -85,6 +97,11 @@ def variables(board: dict[str, Any], asker: Asker) -> tuple[dict[str, str], list
             chosen[name] = variable["current"]["value"]
             continue
         query = filled(variable["query"]["query"], chosen)
+        if people := _PEOPLE.fullmatch(query):
+            values = asker.label_values_of(people["expr"], name)
+            answers.append(Answer(Question(f"{board['uid']}: variable {name}", query), len(values)))
+            chosen[name] = next((value for value in values if value != "unknown"), "")
+            continue
         found = _LABEL_VALUES.fullmatch(query)
         values = asker.label_values(found["series"], found["label"]) if found else []
         answers.append(Answer(Question(f"{board['uid']}: variable {name}", query), len(values)))
@@ -102,7 +119,7 @@ def filled(expr: str, chosen: dict[str, str]) -> str:
 
 def questions(board: dict[str, Any], chosen: dict[str, str]) -> Iterator[Question]:
     """Every query of a dashboard's panels and annotations."""
-    for panel in board["panels"]:
+    for panel in panels(board):
         for target in panel.get("targets", ()):
             where = f"{board['uid']}: {panel['title']} ({target['refId']})"
             yield Question(where, filled(target["expr"], chosen))

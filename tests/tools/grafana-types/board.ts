@@ -2,9 +2,11 @@
 // which Grafana does not know, or a value that it does not take, is an error of the compiler.
 import type { AnnotationQuery, Dashboard, DataQuery, FieldConfig, FieldConfigSource, Panel, RowPanel, VariableModel } from "@grafana/schema";
 import type { Options as BarGauge } from "@grafana/schema/dist/types/raw/composable/bargauge/panelcfg/x/BarGaugePanelCfg_types.gen.d.ts";
+import type { FieldConfig as BarChartField, Options as BarChart } from "@grafana/schema/dist/types/raw/composable/barchart/panelcfg/x/BarChartPanelCfg_types.gen.d.ts";
 import type { FieldConfig as HeatmapField, Options as Heatmap } from "@grafana/schema/dist/types/raw/composable/heatmap/panelcfg/x/HeatmapPanelCfg_types.gen.d.ts";
 import type { Options as Stat } from "@grafana/schema/dist/types/raw/composable/stat/panelcfg/x/StatPanelCfg_types.gen.d.ts";
 import type { FieldConfig as LinesField, Options as Lines } from "@grafana/schema/dist/types/raw/composable/timeseries/panelcfg/x/TimeSeriesPanelCfg_types.gen.d.ts";
+import type { FieldConfig as TableField, Options as Table } from "@grafana/schema/dist/types/raw/composable/table/panelcfg/x/TablePanelCfg_types.gen.d.ts";
 import type { Options as Text } from "@grafana/schema/dist/types/raw/composable/text/panelcfg/x/TextPanelCfg_types.gen.d.ts";
 
 /** As JSON has it: a member of an enum of strings is its text. */
@@ -22,6 +24,7 @@ interface Query extends DataQuery {
   legendFormat: string;
   instant: boolean;
   range: boolean;
+  interval?: string;
   editorMode: "code" | "builder";
 }
 
@@ -43,6 +46,8 @@ type OneOf =
   | Shown<"stat", Stat, never>
   | Shown<"bargauge", BarGauge, never>
   | Shown<"timeseries", Lines, LinesField>
+  | Shown<"barchart", BarChart, BarChartField>
+  | Shown<"table", Table, TableField>
   | Shown<"heatmap", Heatmap, HeatmapField>
   | Omit<Shown<"text", Text, never>, "targets">
   | RowPanel;

@@ -1,0 +1,167 @@
+"""How today and this month have gone, by hour and by day, and how values are spread."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import grafana.panels as p
+from grafana import targets
+from grafana.look import Look
+from grafana.promql import summed
+from grafana.shown import bars, explained, line_panel
+from metrics.catalogue import course
+from metrics.catalogue.plan import MONEY_MEASURES
+from metrics.family import Family
+from metrics.kpi import Level
+
+DEFINITION = [p.Link("Definition", "/d/sales-reference")]
+MONEY = frozenset(MONEY_MEASURES)
+
+
+@dataclass(frozen=True)
+class Hours:
+    """One run of bars: a measure of today, or of the same weekday a week before."""
+
+    name: str
+    measure: str
+    color: str
+    day: str = course.TODAY
+
+
+def against_week_before(name: str, measure: str, color: str = targets.GOOD) -> tuple[Hours, Hours]:
+    """A measure of today beside that of the same weekday a week before."""
+    return Hours(f"{name} today", measure, color), Hours("a week before", measure, "gray", course.WEEK_BEFORE)
+
+
+def by_hour(title: str, runs: Sequence[Hours], look: Look, matchers: Mapping[str, str] | None = None) -> p.Panel:
+    """Bars for each hour of the day."""
+    family = course.HOURS
+    exprs = [
+        summed(("hour",), family, {**(matchers or {}), "measure": one.measure, "day": one.day}) for one in runs
+    ]  # fmt: skip
+    return p.panel(
+        "barchart", title, [p.rows(expr) for expr in exprs], about=_about(family), links=DEFINITION,
+        unit=_unit(runs[0].measure, look), decimals=0,
+        transformations=[*_joined("hour", {"hour": "hour"}, [one.name for one in runs])],
+        custom={"lineWidth": 0, "fillOpacity": 85, "gradientMode": "none"},
+        defaults={"color": {"mode": "fixed", "fixedColor": targets.GOOD}, "min": 0},
+        overrides=[p.override(one.name, color={"mode": "fixed", "fixedColor": one.color}) for one in runs],
+        options={
+            "orientation": "auto", "xField": "hour", "showValue": "never", "stacking": "none", "groupWidth": 0.8,
+            "barWidth": 0.95, "barRadius": 0, "fullHighlight": False, "xTickLabelRotation": 0,
+            "xTickLabelSpacing": 100,
+            "legend": {"displayMode": "list", "placement": "bottom", "showLegend": True, "calcs": []},
+            "tooltip": {"mode": "multi", "sort": "none"},
+        },
+    )  # fmt: skip
+
+
+def _joined(key: str, shown: Mapping[str, str], names: Sequence[str]) -> list[dict[str, Any]]:
+    """One table of several queries' rows, in the order of `key`."""
+    fields = ["Value"] if len(names) == 1 else [f"Value #{letter}" for letter in "ABCDEFGH"[: len(names)]]
+    order = [*shown, *fields]
+    return [
+        *([{"id": "merge", "options": {}}] if len(names) > 1 else []),
+        {"id": "sortBy", "options": {"fields": {}, "sort": [{"field": key}]}},
+        {
+            "id": "organize",
+            "options": {
+                "excludeByName": {"Time": True},
+                "indexByName": {name: place for place, name in enumerate(order)},
+                "renameByName": dict(zip(fields, names, strict=True)),
+            },
+        },
+    ]
+
+
+def burn_up(title: str, measure: str, level: Level, look: Look, matchers: Mapping[str, str] | None = None) -> p.Panel:
+    """What a month has come to, day by day, and what the plan wanted of it."""
+    of = {**(matchers or {}), "measure": measure}
+    done = summed(("day",), course.MONTH_TO_DAY, of)
+    plan = summed(("day",), course.PLAN_COURSE, {**of, "level": level.value})
+    names = ["so far", "plan"]
+    return line_panel(
+        title, [p.rows(done), p.rows(plan)],
+        about=f"{_about(course.MONTH_TO_DAY)}\n\n{_about(course.PLAN_COURSE)}", links=DEFINITION,
+        unit=_unit(measure, look), decimals=0,
+        transformations=[
+            *_joined("day", {"day": "day"}, names),
+            {"id": "convertFieldType",
+             "options": {"conversions": [{"targetField": "day", "destinationType": "time"}], "fields": {}}},
+        ],
+        overrides=[
+            p.override("plan", custom__lineStyle={"fill": "dash", "dash": [8, 6]}, custom__fillOpacity=0,
+                       color={"mode": "fixed", "fixedColor": "gray"}),
+            p.override("so far", color={"mode": "fixed", "fixedColor": "blue"}, custom__showPoints="always"),
+        ],
+        defaults={"min": 0},
+        more={"timeFrom": "now/M", "hideTimeOverride": True},
+    )  # fmt: skip
+
+
+def week(title: str, measure: str, look: Look, scheme: str = "continuous-blues") -> p.Panel:
+    """Hours of the last seven whole days as a heat map: a row for each weekday."""
+    family = course.WEEK_HOURS
+    expr = summed(("weekday", "hour"), family, {"measure": measure})
+    return p.panel(
+        "table", title, [p.rows(expr)], about=_about(family), links=DEFINITION, unit=_unit(measure, look), decimals=0,
+        transformations=[
+            {"id": "sortBy", "options": {"fields": {}, "sort": [{"field": "hour"}]}},
+            {"id": "groupingToMatrix",
+             "options": {"columnField": "hour", "rowField": "weekday", "valueField": "Value", "emptyValue": "null"}},
+            {"id": "sortBy", "options": {"fields": {}, "sort": [{"field": "weekday\\hour"}]}},
+        ],
+        custom={"align": "center", "cellOptions": {"type": "color-background", "mode": "basic"}, "inspect": False,
+                "minWidth": 26},
+        defaults={"color": {"mode": scheme}, "noValue": ""},
+        overrides=[
+            p.override("weekday\\hour", displayName="hour", custom__cellOptions={"type": "auto"}, custom__width=70,
+                       custom__align="left"),
+        ],
+        options={
+            "showHeader": True, "cellHeight": "sm",
+        },
+    )  # fmt: skip
+
+
+def spread(
+    title: str, family: Family, bounds: Sequence[int], names: Sequence[str], matchers: Mapping[str, str],
+    steps: targets.Steps = p.PLAIN,
+) -> p.Panel:  # fmt: skip
+    """How many fell between two bounds of a histogram. bounds: some of the family's; names: one more than bounds.
+
+    steps: colours by the upper bound, as the values themselves would have.
+    """
+
+    def at(bound: float | str) -> str:
+        le = bound if isinstance(bound, str) else f"{float(bound)}"
+        return summed((), family, {**matchers, "le": le}, family.bucket)
+
+    counts = [at(bounds[0]), *(f"{at(high)} - {at(low)}" for low, high in pairwise(bounds)),
+              f"{at('+Inf')} - {at(bounds[-1])}"]  # fmt: skip
+    uppers = [*bounds, bounds[-1] + 1]
+    return bars(
+        title, [p.number(expr, name) for expr, name in zip(counts, names, strict=True)], about=_about(family),
+        unit="short", links=list(explained((family,), Level.TEAM, "${window}")), decimals=0,
+        overrides=[
+            p.override(name, color={"mode": "fixed", "fixedColor": _color(steps, upper)})
+            for name, upper in zip(names, uppers, strict=True)
+        ],
+    )  # fmt: skip
+
+
+def _color(steps: Iterable[p.Step], value: float) -> str:
+    found = "blue"
+    for start, color in steps:
+        if (start is None or value > start) and color != targets.NEUTRAL:
+            found = color
+    return found
+
+
+def _unit(measure: str, look: Look) -> str:
+    return f"currency{look.currency}" if measure in MONEY else "short"
+
+
+def _about(family: Family) -> str:
+    return f"`{family.name}`: {family.help}"

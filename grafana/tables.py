@@ -1,0 +1,235 @@
+"""Tables: a row per person, team or KPI, with colours that mean something."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from string import ascii_uppercase
+from typing import Any
+
+import grafana.panels as p
+from grafana import targets
+from grafana.look import Look
+from grafana.promql import Live, changed, families, has_period, is_share, live, rank, ranked
+from grafana.shown import CHANNELS, about, decimals, explained, of_window, recorded, scaled, unit, where
+from metrics.catalogue.now import AGES
+from metrics.kpi import Kpi, Level
+
+TEXT, COLORED, FILLED, GAUGE = "auto", "color-text", "color-background", "gauge"
+_HIDDEN = {"viz": True, "legend": False, "tooltip": False}
+_NAMES: dict[str, dict[str, str]] = {
+    "channel": CHANNELS,
+    "outcome": {"won": "won", "lost": "lost"},
+    "age": {age: age.replace("_", " ") for age in AGES},
+}
+"""Values of the labels that KPIs keep, and what they are called."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column. expr: PromQL that gives a number for each row; "" for a label. steps: colours of the cells."""
+
+    title: str
+    expr: str = ""
+    unit: str = "short"
+    decimals: int | None = None
+    steps: targets.Steps = p.PLAIN
+    cell: str = TEXT
+    width: int = 0
+    mappings: tuple[dict[str, Any], ...] = ()
+    link: p.Link | None = None
+    most: float | None = None
+
+    def override(self) -> p.Override:
+        """The settings of its cells."""
+        custom: dict[str, Any] = {"unit": self.unit, "thresholds": p.steps(*self.steps)}
+        options: dict[str, Any] = {"type": self.cell}
+        if self.cell in {FILLED, GAUGE}:
+            options["mode"] = "basic"
+        custom["custom__cellOptions"] = options
+        if self.cell == GAUGE:
+            custom |= {"min": 0, "color": {"mode": "fixed", "fixedColor": "blue"}}
+            if self.most is not None:
+                custom["max"] = self.most
+        if self.decimals is not None:
+            custom["decimals"] = self.decimals
+        if self.width:
+            custom["custom__width"] = self.width
+        if self.mappings:
+            custom["mappings"] = list(self.mappings)
+        if self.link:
+            custom["links"] = [self.link.data()]
+        return p.override(self.title, **custom)
+
+
+def table(
+    title: str, labels: Mapping[str, str], columns: Sequence[Column], *, about: str, links: Sequence[p.Link],
+    sort: str = "", ascending: bool = False, extra: Sequence[p.Query] = (), trend: str = "", **more: Any,
+) -> p.Panel:  # fmt: skip
+    """Rows by their labels. labels: those shown, label → heading, "" for one that only links need.
+
+    sort: heading of the column by which rows are sorted, greatest first. trend: heading of the sparkline that the
+    last of `extra`, a range, is drawn as.
+    """
+    numbers = [column for column in columns if column.expr]
+    queries = [*(p.rows(column.expr) for column in numbers), *extra]
+    single = len(queries) == 1
+    fields = {letter: "Value" if single else f"Value #{letter}" for letter in ascii_uppercase[: len(numbers)]}
+    names = {name: column.title for name, column in zip(fields.values(), numbers, strict=True)}
+    transformations: list[dict[str, Any]] = []
+    if trend:
+        letter = ascii_uppercase[len(queries) - 1]
+        transformations.append({"id": "timeSeriesTable", "options": {letter: {"stat": "lastNotNull"}}})
+        names[f"Trend #{letter}"] = trend
+    if len(queries) > 1:
+        transformations.append({"id": "merge", "options": {}})
+    order = [*labels, *names]
+    hidden = [label for label, heading in labels.items() if not heading]
+    transformations.append({
+        "id": "organize",
+        "options": {
+            "excludeByName": dict.fromkeys(["Time"], True),
+            "indexByName": {name: place for place, name in enumerate(order)},
+            "renameByName": {**{label: heading for label, heading in labels.items() if heading}, **names},
+        },
+    })  # fmt: skip
+    overrides = [column.override() for column in columns]
+    overrides += [p.override(label, custom__hidden=True, custom__hideFrom=_HIDDEN) for label in hidden]
+    if trend:
+        overrides.append(_sparkline(trend))
+    return p.panel(
+        "table", title, queries, about=about, links=links, unit="short", overrides=overrides,
+        transformations=transformations,
+        custom={"align": "auto", "cellOptions": {"type": TEXT}, "inspect": False, "minWidth": 50},
+        options={
+            "showHeader": True, "cellHeight": "sm",
+            **({"sortBy": [{"displayName": sort, "desc": not ascending}]} if sort else {}),
+        },
+        **more,
+    )  # fmt: skip
+
+
+def _sparkline(heading: str) -> p.Override:
+    drawn = {"type": "sparkline", "hideValue": True, "drawStyle": "line", "lineWidth": 1, "fillOpacity": 15}
+    return p.override(
+        heading, custom__cellOptions=drawn, custom__width=130, color={"mode": "fixed", "fixedColor": "blue"}
+    )
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A KPI, at one value of the label that it keeps."""
+
+    kpi: Kpi
+    own: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """What its row is called."""
+        return " · ".join((self.kpi.title, *(_NAMES[label][value] for label, value in self.own.items())))
+
+    @property
+    def better(self) -> str:
+        """Fewer lost deals are good, though more closed ones are."""
+        return "down" if "lost" in self.own.values() else self.kpi.better
+
+
+def measured(kpis: Iterable[Kpi]) -> Iterator[Measured]:
+    """Each KPI, once for every value of the label that it keeps."""
+    for kpi in kpis:
+        if kpi.by:
+            yield from (Measured(kpi, {kpi.by[0]: value}) for value in _NAMES[kpi.by[0]])
+        else:
+            yield Measured(kpi)
+
+
+def _union(parts: Iterable[tuple[str, str]]) -> str:
+    return "\nor ".join(f'label_replace({expr}, "kpi", "{name}", "", "")' for name, expr in parts)
+
+
+class KpiTable:
+    """KPIs of one unit for one subject: value, change, target, rank and a sparkline, a row each."""
+
+    def __init__(self, kpis: Iterable[Kpi], level: Level, look: Look) -> None:
+        self._rows = list(measured(kpis))
+        self._level = level
+        self._look = look
+        self._who = {level.value: f"${level.value}"}
+
+    def panel(self, title: str) -> p.Panel:
+        """The table."""
+        first = self._rows[0].kpi
+        shown, digits = unit(first, self._look), decimals(first)
+        rows = self._rows
+        percent = "suffix:points" if is_share(first) else "percent"
+        columns = [
+            Column("KPI", width=230),
+            Column("Value", _union((one.name, self._value(one)) for one in rows), shown, digits),
+        ]
+        if any(has_period(one.kpi) for one in rows):
+            columns += [
+                Column("Better", self._changes("better"), percent, 1, ((None, targets.GOOD),), COLORED, 80),
+                Column("Worse", self._changes("worse"), percent, 1, ((None, targets.BAD),), COLORED, 80),
+            ]
+        if any(self._target(one) is not None for one in rows):
+            met = {"1": {"text": "✓", "color": targets.GOOD, "index": 0},
+                   "0": {"text": "✗", "color": targets.BAD, "index": 1}}  # fmt: skip
+            columns += [
+                Column("Target", self._targets(), shown, digits, width=75),
+                Column("Met", self._met(), "none", 0, p.PLAIN, COLORED, 50, ({"type": "value", "options": met},)),
+            ]
+        columns += [
+            Column("Rank", _union((one.name, self._rank(one)) for one in rows), "none", 0, width=55),
+            Column("of", _union((one.name, self._ranked(one)) for one in rows), "none", 0, width=45),
+        ]  # fmt: skip
+        lines = _union((one.name, f"max({recorded(one.kpi, self._level, **self._where(one))})") for one in rows)
+        return table(
+            title, {"kpi": "KPI"}, columns, links=self._links(),
+            about="\n\n".join(
+                ["Ranks are those of the last recording, which is up to four minutes old; all else is of now.",
+                 *dict.fromkeys(about(one.kpi) for one in rows)]
+            ),
+            extra=[p.Query(lines, "{{kpi}}", every="1h")], trend="30 days",
+            more={"timeFrom": "30d", "hideTimeOverride": True},
+        )  # fmt: skip
+
+    def _links(self) -> list[p.Link]:
+        read = dict.fromkeys(family for one in self._rows for family in families(one.kpi.formula) if family.credited)
+        return list(explained(tuple(read), self._level, "${window}"))
+
+    def _live(self, one: Measured) -> Live:
+        return Live(of_window(one.kpi), matchers={**self._who, **one.own})
+
+    def _value(self, one: Measured) -> str:
+        return scaled(one.kpi, live(one.kpi, self._level, self._live(one)))
+
+    def _changes(self, which: str) -> str:
+        parts = []
+        for one in self._rows:
+            if has_period(one.kpi):
+                more = (one.better == "up") == (which == "better")
+                change = changed(one.kpi, self._level, self._live(one))
+                parts.append((one.name, f"({change} {'>' if more else '<'} 0)"))
+        return _union(parts)
+
+    def _target(self, one: Measured) -> float | None:
+        return targets.target(one.kpi, self._look, one.own.get("channel", ""))
+
+    def _targets(self) -> str:
+        return _union(
+            (one.name, f"vector({goal:g})") for one in self._rows if (goal := self._target(one)) is not None
+        )  # fmt: skip
+
+    def _met(self) -> str:
+        return _union(
+            (one.name, f"(({self._value(one)}) {'<=' if one.better == 'down' else '>='} bool {goal:g})")
+            for one in self._rows
+            if (goal := self._target(one)) is not None
+        )
+
+    def _where(self, one: Measured) -> dict[str, str]:
+        return {**where(one.kpi, window=of_window(one.kpi)), **self._who, **one.own}
+
+    def _rank(self, one: Measured) -> str:
+        return f"max({rank(one.kpi, self._level, self._where(one))})"
+
+    def _ranked(self, one: Measured) -> str:
+        return f"count({ranked(one.kpi, self._level, self._where(one))})"
