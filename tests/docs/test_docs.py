@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "deploy/docs").glob("*.md")), ROOT / "deploy/RUNBOOK.md"]
 OF_GRAFANA = {"SALES_PROMETHEUS_URL"}
 """Read by Grafana's provisioning, not by us."""
-LONG_RUNNING = re.compile(r"deploy/(up|check)|curl|docker|sales-pulse (topics create|audit$)")
+LONG_RUNNING = re.compile(r"deploy/(up|check)|curl|docker|sales-pulse (topics create|audit$|import \S+\.xlsx)")
 
 
 def commands():
