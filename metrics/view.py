@@ -12,21 +12,28 @@ from metrics.errors import ViewError
 VERSION = 2
 """Of the layout below. A reader that meets another version says so and waits for a rewrite."""
 
+
 _FENCE_DIGITS = 16
 _INT64 = range(-(1 << 63), 1 << 63)
 _encode = msgspec.msgpack.Encoder().encode
-_decode_field = msgspec.msgpack.Decoder(tuple[int, str, str]).decode
 _decode_plain_part = msgspec.msgpack.Decoder(dict[str, int]).decode
 _decode_part = msgspec.msgpack.Decoder(dict[str, int | str]).decode
 _decode_any = msgspec.msgpack.Decoder().decode
 
 
 class Field(NamedTuple):
-    """Which part of a cell: one partition's share of (manager, team as stated, "" when not stated)."""
+    """Which part of a cell: one partition's share of (manager, team as stated, "" when not stated).
+
+    A part of very many measures is split: `piece` says which of them, "" for a whole part. No measure is in two.
+    """
 
     partition: int
     manager: str
     team: str
+    piece: str = ""
+
+
+_decode_field = msgspec.msgpack.Decoder(Field).decode
 
 
 class Waiting(NamedTuple):
@@ -85,16 +92,16 @@ class Keys:
         return self._key("generation")
 
 
-def field(partition: int, manager: str, team: str) -> bytes:
+def field(partition: int, manager: str, team: str, piece: str = "") -> bytes:
     """Name of a part inside a cells hash."""
-    return _encode((partition, manager, team))
+    return _encode((partition, manager, team, piece) if piece else (partition, manager, team))
 
 
 @lru_cache(maxsize=1 << 16)
 def parse_field(raw: bytes) -> Field:
     """Reverse of `field`. Raises ViewError."""
     try:
-        return Field(*_decode_field(raw))
+        return _decode_field(raw)
     except msgspec.MsgspecError as error:
         raise ViewError(f"a field of the view cannot be read ({error}): {raw[:64]!r}") from error
 

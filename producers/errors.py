@@ -46,7 +46,7 @@ class EventRefused(PublisherError):
 
 
 class EventTooLarge(PublisherError):
-    """The encoded event is over 256 KiB; consumers would refuse it. Nothing was sent."""
+    """The record would be over 256 KiB; consumers would refuse it. Nothing was sent."""
 
 
 class KafkaUnavailable(PublisherError):

@@ -16,6 +16,7 @@ from aiokafka.errors import KafkaError, TopicAuthorizationFailedError, UnknownTo
 
 from producers.errors import EventRefused, EventTooLarge, KafkaRejected, KafkaUnavailable, PublisherClosed, Refused
 from producers.events import REFERENCE_TYPES, Event
+from producers.events.intake import record_size
 from producers.events.rules import MAX_BYTES
 from producers.events.wire import Envelope, decode, decode_reference, encode
 from producers.lanes import RECORD_OVERHEAD, Batch, Budget, Lane
@@ -24,6 +25,7 @@ from producers.settings import KafkaSettings
 from producers.stopping import stop
 
 CONTENT_TYPE: Final = [("content-type", b"application/cloudevents+json")]
+_HEADERS: Final = record_size(None, None, CONTENT_TYPE)
 _BATCH_BYTES = 256 * 1024
 _RECOUNT_SECONDS = 5.0
 _GRACE_SECONDS = 2.0
@@ -155,8 +157,11 @@ class SalesPublisher:
         return await many.arrival()
 
     async def _add(self, topic: str, partitions: int, key: bytes, value: bytes) -> tuple[Batch, int]:
-        if len(value) > MAX_BYTES:
-            raise EventTooLarge(f"the event has {len(value)} bytes; at most {MAX_BYTES} are taken")
+        if len(key) + len(value) + _HEADERS > MAX_BYTES:
+            raise EventTooLarge(
+                f"the event has {len(value)} bytes, with key and header {len(key) + len(value) + _HEADERS}; "
+                f"at most {MAX_BYTES} are taken"
+            )
         size = len(key) + len(value) + RECORD_OVERHEAD
         if not self._budget.try_take(size):
             await self._budget.take(size)

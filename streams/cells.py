@@ -9,79 +9,22 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
-from metrics.view import encode_part, field
+from metrics.view import field
+from streams.bucket import DAYS_KEPT, HOURS_KEPT, MINUTES_KEPT, Bucket, decode_part
 from streams.errors import StateError
 from streams.fold.deltas import BITS, MASK, Deltas, Sums
-from streams.fold.localtime import DAY, HOUR, MINUTE, SECOND, LocalTime
+from streams.fold.localtime import MINUTE, SECOND, LocalTime
 from streams.rolling import Tally, by_day, by_hour
-
-MINUTES_KEPT = 3 * HOUR
-HOURS_KEPT = 15 * DAY
-DAYS_KEPT = 800
-"""Local days."""
 
 _KINDS = (b"o", b"m", b"h", b"d")
 _HOT = 10_000
 """Parts that may stay decoded after a cut."""
+_SPECS = 100_000
+"""Spellings of measures that are remembered: senders choose categories, pipelines and stages freely."""
 
 _head = struct.Struct(">cq")
 _encode = msgspec.msgpack.Encoder().encode
-_decode_pair = msgspec.msgpack.Decoder(tuple[str, str]).decode
-_decode_part = msgspec.msgpack.Decoder(dict[str, int], strict=False).decode
-
-Part = dict[str, int]
-"""Measure key → sum, never a zero."""
-
-
-class Bucket:
-    """The parts of one bucket by pair: decoded while they change, the payload of the last cut while they do not.
-
-    uncut, unseen: what the changelog and the view have not been told, as payloads; None: not encoded yet, b"": gone.
-    """
-
-    __slots__ = ("kind", "parts", "start", "uncut", "unseen")
-
-    def __init__(self, kind: str, start: int) -> None:
-        self.kind = kind
-        self.start = start
-        self.parts: dict[int, Part | bytes] = {}
-        self.uncut: dict[int, bytes | None] = {}
-        self.unseen: dict[int, bytes | None] = {}
-
-    def pour(self, tally: Tally, measures: list[tuple[str, ...]]) -> int:
-        """Add sums to parts; how many parts are new. One left as it was counts as changed all the same.
-
-        A worker that was killed may have shown the part as it was in between, and nobody else would take that back.
-        """
-        parts, before = self.parts, len(self.parts)
-        for pair, sums in tally.items():
-            part = parts.get(pair)
-            if not isinstance(part, dict):
-                part = parts[pair] = {} if part is None else _decode_part(part)
-            for spec, n in sums.items():
-                for name in measures[spec]:
-                    total = part.get(name, 0) + n
-                    if total:
-                        part[name] = total
-                    else:
-                        part.pop(name, None)
-        changed = dict.fromkeys(tally)
-        self.uncut.update(changed)
-        self.unseen.update(changed)
-        return len(parts) - before
-
-    def encode(self, pair: int) -> bytes:
-        """The payload of a part; b"" when nothing is in it."""
-        part = self.parts.get(pair, b"")
-        return part if isinstance(part, bytes) else encode_part(part) if part else b""
-
-    def is_kept(self, time: int, first_day: int) -> bool:
-        """Whether partition time (us) has not gone past it."""
-        if self.kind == "m":
-            return self.start * SECOND + MINUTES_KEPT > time
-        if self.kind == "h":
-            return self.start * SECOND + HOURS_KEPT > time
-        return self.kind == "o" or self.start >= first_day
+_decode_pair = msgspec.msgpack.Decoder(list[str]).decode
 
 
 class Cells:
@@ -110,6 +53,7 @@ class Cells:
         if self._deltas.cells:
             cells, self._deltas.cells = self._deltas.cells, {}
             self._roll(cells, time, first_day)
+            self._deltas.forget(_SPECS)
         if time // MINUTE != self._expired_at:
             self._expired_at = time // MINUTE
             self._expire(time, first_day)
@@ -141,7 +85,7 @@ class Cells:
     def _pour(self, kind: str, start: int, tally: Tally) -> None:
         if tally:
             bucket = self._bucket(kind, start)
-            self._count += bucket.pour(tally, self._deltas.specs.measures)
+            self._count += bucket.pour(tally, self._deltas)
             self._uncut[bucket] = self._unseen[bucket] = None
 
     def _bucket(self, kind: str, start: int) -> Bucket:
@@ -158,6 +102,7 @@ class Cells:
             bucket.uncut.update(gone)
             bucket.unseen.update(gone)
             bucket.parts = {}
+            bucket.split = {}
             self._uncut[bucket] = self._unseen[bucket] = None
 
     # -- what changed
@@ -228,8 +173,8 @@ class Cells:
                 kind, start = _head.unpack_from(key)
                 if kind not in _KINDS:
                     raise StateError(f"a cell of an unknown kind: {key!r}")
-                parts = self._bucket(kind.decode(), start).parts
-                raw = key[size:]
+                bucket = self._bucket(kind.decode(), start)
+                parts, raw = bucket.parts, key[size:]
                 pair = known.get(raw)
                 if pair is None:
                     pair = known[raw] = self._deltas.pair(*_decode_pair(raw))
@@ -237,13 +182,28 @@ class Cells:
                 if value is None:
                     parts.pop(pair, None)
                 else:
-                    _decode_part(value)
+                    decode_part(value)
                     parts[pair] = value
                     self._count += 1
-        except (msgspec.MsgspecError, struct.error, ValueError) as error:
+                    self._restore_split(bucket, pair)
+        except (msgspec.MsgspecError, struct.error, ValueError, TypeError) as error:
             raise StateError(f"a cell cannot be read: {error}") from error
 
+    def _restore_split(self, bucket: Bucket, pair: int) -> None:
+        """Know again what is split: what has a piece. A part that came after its pieces had gone is whole."""
+        deltas, path = self._deltas, self._deltas.paths[pair]
+        if bucket.split:
+            bucket.split.pop(pair, None)
+        for end in range(len(path)):
+            above = deltas.pair(*deltas.pairs[pair], path[:end])
+            if above not in bucket.split:
+                bucket.split[above] = deltas.pieces(above)
+
     def _learn_pairs(self) -> None:
-        for manager, team in self._deltas.pairs[len(self._fields) :]:
-            self._pair_keys.append(_encode((manager, team)))
-            self._fields.append(field(self._number, manager, team))
+        deltas, start = self._deltas, len(self._fields)
+        for (manager, team), path in zip(deltas.pairs[start:], deltas.paths[start:], strict=True):
+            self._pair_keys.append(_encode((manager, team, path) if path else (manager, team)))
+            self._fields.append(field(self._number, manager, team, path))
+
+
+__all__ = ["DAYS_KEPT", "HOURS_KEPT", "MINUTES_KEPT", "Cells"]

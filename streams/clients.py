@@ -1,34 +1,33 @@
 """The clients of one partition: their entities in pages that are decoded while hot, and bytes in a store when cold.
 
 A client is one page, however long known, until the page is too large for a changelog record; then its entities move
-into pages below it, four at a time, by the hash of their names. So one busy client never makes one huge record.
+into pages below it, four at a time, by the hash of their names. So one busy client never makes one huge record. An
+entity that outgrows a record by itself (an invoice with tens of thousands of payments) is stored in chunks.
 """
 
+import struct
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Protocol
-
-import msgspec
-from xxhash import xxh3_64_intdigest
+from typing import Protocol
 
 from metrics.view import Waiting
-from streams.fold.state import Ready
+from streams.own import KEY
+from streams.page import NOBODY_WAITS, Page, decode_page
 
 LARGEST = 4096
 """Bytes of a page above which it is split."""
+CHUNK = 512 << 10
+"""Bytes of a page that is not split any more above which it is stored in chunks of that size."""
 HOT_PAGES = 16_384
 """Pages that stay decoded after a cut, at most."""
 HOT_BYTES = 8 << 20
 """Encoded bytes of the pages that stay decoded after a cut, at most; decoded they take about five times as many."""
 
-_State = tuple[dict[str, Waiting], bool, tuple[int, str] | None, dict[str, Ready], dict[str, bytes]]
-"""Who waits in it; whether entities are in pages below; first win; readiness; entities."""
 
-_encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(_State).decode
-_NOBODY_WAITS = 0x80
-"""The second byte of a page in which nobody waits: an empty map."""
-_NOTHING: dict[Any, Any] = {}
-"""Who waits, is ready or is listed in most pages: one dict for all of them, replaced and never written."""
+_CHUNK = b"x"
+_CHUNKED = 0xC1
+"""The first byte of what stands for a page in chunks; no page begins with it."""
+_marker = struct.Struct(">BH")
+_number = struct.Struct(">H")
 
 
 class ClientStore(Protocol):
@@ -41,7 +40,7 @@ class ClientStore(Protocol):
         """Replace pages; None removes one."""
 
     def keys(self) -> Iterator[bytes]:
-        """All keys, as of the start; pages may be put meanwhile."""
+        """Of all pages that became durable before the start, and of no other record; pages may be put meanwhile."""
 
 
 class InMemoryClientStore:
@@ -63,135 +62,8 @@ class InMemoryClientStore:
                 self.pages[key] = value
 
     def keys(self) -> Iterator[bytes]:
-        """All keys, as of the start."""
-        return iter(list(self.pages))
-
-
-class Page:
-    """The entities of a client, or a quarter of them. The root page is the `Client` that fold functions see."""
-
-    __slots__ = (
-        "_listed", "dirty", "entities", "first", "key", "name", "path", "pool", "ready", "root", "size", "split",
-        "waits",
-    )  # fmt: skip
-
-    def __init__(self, pool: "Clients", root: bytes, path: bytes, key: bytes, raw: bytes | None) -> None:
-        self.pool = pool
-        self.root = root
-        self.path = path
-        self.key = key
-        self.name = root[1:].decode()
-        self.size = 0 if raw is None else len(raw)
-        self.dirty = False
-        self.waits: dict[str, Waiting] = _NOTHING
-        self.split = False
-        self.first: tuple[int, str] | None = None
-        self.ready: dict[str, Ready] = _NOTHING
-        self._listed: dict[str, dict[str, bytes]] = _NOTHING
-        self.entities: dict[str, bytes]
-        if raw is None:
-            self.entities = {}
-        else:
-            waits, self.split, self.first, ready, self.entities = _decode(raw)
-            self.waits = waits or _NOTHING
-            self.ready = ready or _NOTHING
-
-    def get(self, name: str) -> bytes | None:
-        """An entity as encoded."""
-        return (self._leaf(name) if self.split else self).entities.get(name)
-
-    def put(self, name: str, entity: bytes) -> None:
-        """Remember an entity."""
-        page = self._leaf(name) if self.split else self
-        page.entities[name] = entity
-        if not page.dirty:
-            page.touch()
-        if self._listed and name[0] in self._listed:
-            self._listed[name[0]][name] = entity
-
-    def drop(self, name: str) -> None:
-        """Forget an entity, if it is there."""
-        page = self._leaf(name) if self.split else self
-        if page.entities.pop(name, None) is not None:
-            page.touch()
-            if self._listed and name[0] in self._listed:
-                del self._listed[name[0]][name]
-
-    def touch(self) -> None:
-        """Say that the page changed."""
-        if not self.dirty:
-            self.dirty = True
-            self.pool.dirty.append(self)
-
-    def named(self, letter: str) -> Iterator[tuple[str, bytes]]:
-        """All entities of a kind, as (id, entity). A split client's are listed once: its pages may be thousands."""
-        if self.split and letter not in self._listed:
-            self._listed = {**self._listed, letter: dict(self.kept(letter))}
-        for name, entity in self._listed[letter].items() if self.split else self.kept(letter):
-            yield name[1:], entity
-
-    def kept(self, letter: str) -> Iterator[tuple[str, bytes]]:
-        """The same as (name, entity), page by page."""
-        for name, entity in self.entities.items():
-            if name[0] == letter:
-                yield name, entity
-        if self.split:
-            for digit in range(4):
-                yield from self.pool.below(self, digit).kept(letter)
-
-    def wait(self, name: str, wait: Waiting | None) -> None:
-        """Say that an entity waits, or no longer does."""
-        page = self._leaf(name) if self.split else self
-        if wait is None:
-            if page.waits.pop(name, None) is None:
-                return
-            page.waits = page.waits or _NOTHING
-        else:
-            page.keep_waiting(name, wait)
-        self.pool.wait(self.root, name, wait)
-        page.touch()
-
-    def keep_waiting(self, name: str, wait: Waiting) -> None:
-        """Note that an entity of this very page waits."""
-        self.waits = self.waits or {}
-        self.waits[name] = wait
-
-    def credit(self, owner: str, ready: Ready | None) -> None:
-        """Say which deal the client's readiness is credited by to an owner; None: it is not."""
-        if ready is None:
-            self.ready.pop(owner, None)
-            self.ready = self.ready or _NOTHING
-        else:
-            self.ready = self.ready or {}
-            self.ready[owner] = ready
-        self.touch()
-
-    def _leaf(self, name: str) -> "Page":
-        hashed = _hash(name)
-        page = self
-        while page.split:
-            page = self.pool.below(page, hashed & 3)
-            hashed >>= 2
-        return page
-
-    def encode(self) -> bytes | None:
-        """The page as stored; None when nothing is left in it."""
-        if not (self.entities or self.split or self.first or self.ready):
-            return None
-        return _encode((self.waits, self.split, self.first, self.ready, self.entities))
-
-    def halve(self) -> None:
-        """Move the entities into pages below."""
-        self.split = True
-        depth = 2 * len(self.path)
-        for name, entity in self.entities.items():
-            page = self.pool.below(self, _hash(name) >> depth & 3)
-            page.entities[name] = entity
-            if name in self.waits:
-                page.keep_waiting(name, self.waits[name])
-            page.touch()
-        self.entities = {}
-        self.waits = _NOTHING
+        """Of all pages, as of the start."""
+        return (key for key in list(self.pages) if key != KEY)
 
 
 class Clients:
@@ -219,7 +91,7 @@ class Clients:
             raw = self.store.get(key)
             if raw is None:
                 return None
-            page = self._keep(Page(self, key, b"", key, raw))
+            page = self._keep(Page(self, key, b"", key, *self._whole(key, raw)))
         return page
 
     def create(self, key: bytes) -> Page:
@@ -232,8 +104,15 @@ class Clients:
         key = b"s%c%b%b" % (len(path), path, page.root)
         found = self.pages.get(key)
         if found is None:
-            found = self._keep(Page(self, page.root, path, key, self.store.get(key)))
+            found = self._keep(Page(self, page.root, path, key, *self._whole(key, self.store.get(key))))
         return found
+
+    def _whole(self, key: bytes, raw: bytes | None) -> tuple[bytes | None, int]:
+        """A page as encoded, and in how many chunks it is stored."""
+        if raw is None or raw[0] != _CHUNKED:
+            return raw, 0
+        _, count = _marker.unpack(raw)
+        return b"".join(self.store.get(_chunk_key(n, key)) or b"" for n in range(count)), count
 
     def _keep(self, page: Page) -> Page:
         self.pages[page.key] = page
@@ -261,15 +140,31 @@ class Clients:
             size = 0 if raw is None else len(raw)
             self._bytes += size - page.size
             page.size = size
-            result.append((page.key, raw))
+            if page.chunks or size > CHUNK:
+                result += _chunks(page, raw)
+            else:
+                result.append((page.key, raw))
             pages.pop(page.key, None)
             pages[page.key] = page
+            if raw is None and page.path:
+                self._join(page)
             if page.path and page.root in pages:  # a split client is found, and its deals are listed, through its root
                 pages[page.root] = pages.pop(page.root)
         self.dirty = []
         self.store.put_many(result)
         self._cool()
         return result
+
+    def _join(self, empty: Page) -> None:
+        """Make a split page whole again when nothing is left in the four below it, or it would stay for ever."""
+        above: Page | None = self.find(empty.root)
+        for digit in empty.path[:-1]:
+            above = above and self.below(above, digit)
+        if above is None or not above.split:
+            return
+        if all(self.below(above, digit).encode() is None for digit in range(4)):
+            above.split = False
+            above.touch()
 
     def _cool(self) -> None:
         """Let go of the coldest pages, until what stays decoded is few enough and small enough."""
@@ -286,6 +181,9 @@ class Clients:
 
     def sweep(self, key: bytes, keep: Callable[[Page, str, bytes], bytes | None]) -> None:
         """Replace each entity of a page by what `keep(client, name, entity)` says is still to be remembered."""
+        if key[:1] == _CHUNK:
+            return
+        were = len(self.pages)
         page = root = self.find(_root_of(key))
         if root is None or page is None:
             return
@@ -300,6 +198,13 @@ class Clients:
                 root.drop(name)
             elif kept != entity:
                 root.put(name, kept)
+        # What was decoded only to be looked at must not push out what is hot.
+        while len(self.pages) > were:
+            last, page = self.pages.popitem()
+            if page.dirty:
+                self.pages[last] = page
+                break
+            self._bytes -= page.size
 
     def restore(self, pairs: Iterable[tuple[bytes, bytes | None]], *, stored: bool) -> None:
         """Take over pages as `cut` gave them, in any number of calls; `stored`: the store has them already."""
@@ -308,7 +213,8 @@ class Clients:
         waiting = self._restored_waiting
         for key, raw in pairs:
             chunk.append((key, raw))
-            if raw is not None and raw[1] != _NOBODY_WAITS:
+            # Nobody waits in what is stored in chunks: it is an invoice.
+            if raw is not None and raw[1] != NOBODY_WAITS and raw[0] != _CHUNKED and key[:1] != _CHUNK:
                 waiting[key] = raw
             elif waiting:
                 waiting.pop(key, None)
@@ -321,12 +227,22 @@ class Clients:
         self.waits_changed = True
         for key, raw in waiting.items():
             root = _root_of(key)
-            for name, wait in _decode(raw)[0].items():
+            for name, wait in decode_page(raw)[0].items():
                 self.wait(root, name, wait)
 
 
-def _hash(name: str) -> int:
-    return xxh3_64_intdigest(name.encode())
+def _chunk_key(number: int, key: bytes) -> bytes:
+    return _CHUNK + _number.pack(number) + key
+
+
+def _chunks(page: Page, raw: bytes | None) -> Iterator[tuple[bytes, bytes | None]]:
+    """The records of a page that is too large for one, or was; chunks that it no longer needs are taken away."""
+    whole = raw or b""
+    pieces = [whole[at : at + CHUNK] for at in range(0, len(whole), CHUNK)] if len(whole) > CHUNK else []
+    for number in range(max(len(pieces), page.chunks)):
+        yield _chunk_key(number, page.key), pieces[number] if number < len(pieces) else None
+    page.chunks = len(pieces)
+    yield page.key, _marker.pack(_CHUNKED, page.chunks) if pieces else raw
 
 
 def _root_of(key: bytes) -> bytes:

@@ -14,10 +14,11 @@ from xxhash import xxh3_64
 
 from producers.events.binary import Headers
 from producers.events.intake import Record
+from producers.events.rules import COPY_MARK
 from producers.partitioner import partition_for
 from streams.records import Record as LogRecord
 
-PARTITION, OFFSET = "forwarded-partition", "forwarded-offset"
+PARTITION, OFFSET = "forwarded-partition", COPY_MARK
 """Where the record lay that this is a copy of."""
 COUNT = "forwarded-partitions"
 """How many partitions the topic had then. With another number each record is forwarded anew, under that one."""

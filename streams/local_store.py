@@ -4,6 +4,7 @@ import shutil
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -15,6 +16,7 @@ from xxhash import xxh3_64_digest
 from streams.changelog import Pair
 from streams.clients import ClientStore, InMemoryClientStore
 from streams.errors import StateError
+from streams.own import KEY
 from streams.topic_id import differ
 
 log = structlog.get_logger(__name__)
@@ -26,6 +28,8 @@ _MAX_AGE_SECONDS = 20 * 3600
 _WRITE_BYTES = 4 << 20
 _CACHE = Cache(16 << 20)
 """Blocks of all partitions, and what finds them; else each database has a larger cache of its own."""
+_KEYS = 4096
+"""Listed at a time."""
 _BLOOM_BITS = 10
 """For a key: an unknown client, which most events of a new one meet, is not looked for on disk."""
 
@@ -119,8 +123,12 @@ class RocksStore:
         self._pending.update(pairs)
 
     def keys(self) -> Iterator[bytes]:
-        """All keys on disk."""
-        yield from list(_range(self._db, _CLIENT, values=False))
+        """Of all pages on disk, read some at a time: a partition may have millions."""
+        start: bytes | None = b""
+        while start is not None:
+            some = list(islice(_range(self._db, _CLIENT, start, values=False), _KEYS))
+            yield from (key for key in some if key != KEY)
+            start = some[-1] + b"\0" if len(some) == _KEYS else None
 
     def put_cells(self, pairs: Iterable[Pair]) -> None:
         """Keep cells until the next commit: on disk at once they would be ahead of the positions there."""
@@ -215,9 +223,9 @@ def _checked(stored: bytes) -> bytes:
     return value
 
 
-def _range(db: Any, prefix: bytes, *, values: bool = True) -> Iterator[Any]:
+def _range(db: Any, prefix: bytes, start: bytes = b"", *, values: bool = True) -> Iterator[Any]:
     with _explained():
-        for key, value in db.items(from_key=prefix):
+        for key, value in db.items(from_key=prefix + start):
             if key[:1] != prefix:
                 return
             yield (key[1:], _checked(value)) if values else key[1:]

@@ -4,6 +4,8 @@ import msgspec
 
 from streams.errors import RulesChanged, StateError
 
+KEY = b"p"
+"""Of the record in changelog and local store; no page of a client has it."""
 VERSION = 2
 """Of the encoded state. A worker that restores another version says so and counts the log again."""
 
@@ -12,7 +14,7 @@ class Own(msgspec.Struct, array_like=True, frozen=True):
     """`fence`: offset of the last record folded; `time`: partition time (us); `log`: the topic's id, "" if unknown.
 
     `until`: where the log ended when counting it began; until that is reached the numbers are of a part of it.
-    `swept`: the horizon (local day) as of which what is forgotten was last freed, 0 if unknown.
+    `swept`: of which month (its first local day) of the horizon what is forgotten was last freed, 0 if unknown.
     `forwarded`: greatest offset of the copies folded, by the partition that they were forwarded from.
     """
 

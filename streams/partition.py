@@ -24,7 +24,7 @@ from producers.events.units import us
 from producers.partitioner import partition_for
 from streams import forwarding
 from streams.cells import DAYS_KEPT, Cells
-from streams.clients import HOT_PAGES, Clients, ClientStore, InMemoryClientStore, Page
+from streams.clients import HOT_PAGES, Clients, ClientStore, InMemoryClientStore
 from streams.errors import StateError
 from streams.fold.calls import CHANNEL as CALLS
 from streams.fold.calls import LONGEST
@@ -32,19 +32,18 @@ from streams.fold.context import Context
 from streams.fold.handlers import HANDLERS, keep
 from streams.fold.rules import Rules
 from streams.fold.state import DUPLICATE, FOLDED
-from streams.own import read_own, write_own
+from streams.own import KEY, read_own, write_own
+from streams.page import Page
 from streams.records import Record
+from streams.sweep import Sweep
 
-PARTITION_KEY = b"p"
-"""Key of the partition's own record among the clients: fence, time, version, rules."""
-SWEEP_DAYS = 30
-"""Days of partition time between two sweeps of what is forgotten."""
-SWEEP_PAGES = 1000
-"""Pages looked at per cut while a sweep is under way."""
+PARTITION_KEY = KEY
 
 COPIES_BYTES = 8 << 20
 """Of records that wait to be forwarded, beyond which a flush is due."""
 
+_NEAR = MAX_BYTES // 2
+"""Bytes of key and value beyond which a record is measured to the byte."""
 _CLIENTS, _COSTS = b"c", b"k"
 """Name spaces of keys."""
 _PLAIN = [("content-type", b"application/cloudevents+json")]
@@ -122,8 +121,7 @@ class Partition:
         self._clients = Clients(InMemoryClientStore() if store is None else store)
         self._next_day = 0
         self._next_leave = 0
-        self._swept_day = 0
-        self._sweep: Iterator[bytes] | None = None
+        self._sweep = Sweep(self._clients, lambda client, name, raw: keep(client, name, raw, self._out))
 
     @property
     def fence(self) -> int:
@@ -187,9 +185,10 @@ class Partition:
     def _admit(self, record: Record) -> tuple[Page | None, wire.Event, int]:
         """The client's page (None: it does not count here), the event and its time (us). Raises Refused."""
         value, key, timestamp, headers = record.value, record.key, record.timestamp, record.headers
-        if value is not None and len(value) > MAX_BYTES:
-            intake.check_size(value)
-        if headers and headers != _PLAIN:
+        is_plain = not headers or headers == _PLAIN
+        if not is_plain or len(value or b"") + len(key or b"") > _NEAR:
+            intake.check_size(key, value, headers)
+        if not is_plain:
             event = intake.decode(record)
             origin = forwarding.origin(record, self.number, self.partitions)
             if origin is not None:
@@ -247,6 +246,7 @@ class Partition:
         out.horizon_day = day - DAYS_KEPT
         out.horizon = local.start(out.horizon_day)
         self._next_day = local.start(day + 1)
+        self._sweep.start(out.horizon_day)
 
     # -- what changed
 
@@ -254,9 +254,11 @@ class Partition:
         """Everything that changed since the last cut, encoded."""
         out = self._out
         self._cells.roll_up(out.time, out.horizon_day)
-        self._forget()
+        self._sweep.step(out.horizon_day)
         clients = self._clients.cut()
-        own = write_own(self._rules.signature, self.fence, out.time, self.log, self.until, 0, self._forwarded)
+        own = write_own(
+            self._rules.signature, self.fence, out.time, self.log, self.until, self._sweep.done, self._forwarded
+        )
         clients.append((PARTITION_KEY, own))
         copies, self._copies, self.copies_bytes = self._copies, [], 0
         return Cut(self.fence, out.time, self._cells.cut(), clients, copies)
@@ -293,22 +295,6 @@ class Partition:
         self._next_leave = min((start for start, _ in calls if start > left_before), default=1 << 62) + LONGEST
         return list(waits.values())
 
-    # -- forgetting
-
-    def _forget(self) -> None:
-        """Free what is forgotten, some pages per cut, when a month of partition time has passed."""
-        if self._sweep is None:
-            if self._out.horizon_day < self._swept_day + SWEEP_DAYS:
-                return
-            self._swept_day = self._out.horizon_day
-            self._sweep = self._clients.store.keys()
-        for _ in range(SWEEP_PAGES):
-            key = next(self._sweep, None)
-            if key is None:
-                self._sweep = None
-                return
-            self._clients.sweep(key, lambda root, name, raw: keep(root, name, raw, self._out))
-
     # -- restoring
 
     def restore_clients(self, pairs: Iterable[tuple[bytes, bytes | None]], *, stored: bool = False) -> None:
@@ -338,7 +324,7 @@ class Partition:
             self._forwarded = own.forwarded
             if own.time:
                 self._turn_day()
-                self._swept_day = self._out.horizon_day
+                self._sweep.restore(own.swept, self._out.horizon_day)
 
     def restore_cells(self, pairs: Iterable[tuple[bytes, bytes | None]]) -> None:
         """Take over cells as cuts gave them; later ones win. Raises StateError."""

@@ -2,13 +2,13 @@
 
 from datetime import datetime
 from hashlib import sha256
-from typing import Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
 from producers.events.fields import EventTime, Source
-from producers.events.rules import AHEAD, EARLIEST, LATEST
+from producers.events.rules import AHEAD, ATTRIBUTE_LENGTH, EARLIEST, LATEST, SEQUENCE_LENGTH
 
 
 class ContractModel(BaseModel):
@@ -38,13 +38,17 @@ class Attributes(ContractModel):
     """The CloudEvents attributes, whatever the type."""
 
     specversion: Literal["1.0"]
-    id: str = Field(min_length=1, description="with source, unique: the same pair is the same event")
+    id: str = Field(
+        min_length=1, max_length=ATTRIBUTE_LENGTH, description="with source, unique: the same pair is the same event"
+    )
     source: Source
     type: str = Field(min_length=1)
     time: EventTime = Field(description="when it happened in the business; it alone decides the window")
-    subject: str | None = None
+    subject: Annotated[str, StringConstraints(max_length=ATTRIBUTE_LENGTH)] | None = None
     partitionkey: str | None = Field(None, description="equals the Kafka key")
-    sequence: str | None = Field(None, description="version of the entity, of equal width within a source")
+    sequence: Annotated[str, StringConstraints(max_length=SEQUENCE_LENGTH)] | None = Field(
+        None, description="version of the entity, of equal width within a source"
+    )
 
 
 class Event(Attributes):

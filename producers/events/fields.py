@@ -55,6 +55,7 @@ def _schema(pattern: str, description: str, example: str) -> Any:
 Id = Annotated[str, StringConstraints(min_length=1, max_length=rules.ID_LENGTH)]
 Source = Annotated[
     str,
+    StringConstraints(max_length=rules.ATTRIBUTE_LENGTH),
     _must(rules.is_source, "uri_reference", "is no URI-reference; send one like pbx://spb, percent-encode the rest"),
     Field(
         json_schema_extra={

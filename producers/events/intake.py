@@ -9,7 +9,7 @@ from typing import Protocol
 from producers.errors import Refused
 from producers.events import wire
 from producers.events.binary import Headers, from_kafka, is_binary
-from producers.events.rules import AHEAD_MS, MAX_BYTES
+from producers.events.rules import AHEAD_MS, COPY_BYTES, COPY_MARK, MAX_BYTES
 from producers.events.units import us
 from producers.events.wire import Envelope, Event, ReferenceEvent
 
@@ -25,6 +25,7 @@ __all__ = [
     "check_size",
     "decode",
     "decode_reference",
+    "record_size",
 ]
 
 
@@ -46,7 +47,7 @@ def check(record: Record) -> Event:
 
     In order: too_large, what `decode` refuses, wrong_key, time_out_of_range.
     """
-    check_size(record.value)
+    check_size(record.key, record.value, record.headers)
     event = decode(record)
     check_partitionkey(event)
     check_clock(event, record.timestamp)
@@ -58,7 +59,7 @@ def check_reference(record: Record) -> ReferenceEvent:
 
     A tombstone (no value) deletes what its key names and is no event: callers take it out beforehand.
     """
-    check_size(record.value)
+    check_size(record.key, record.value, record.headers)
     event = decode_reference(record)
     check_key(event, record.key)
     check_clock(event, record.timestamp)
@@ -81,10 +82,17 @@ def _value(record: Record) -> bytes | None:
     return from_kafka(headers, record.value) if headers and is_binary(headers) else record.value
 
 
-def check_size(value: bytes | None) -> None:
-    """Raise `Refused` (too_large) for a value over 256 KiB."""
-    if value is not None and len(value) > MAX_BYTES:
-        raise Refused("too_large", f"the value has {len(value)} bytes; send at most {MAX_BYTES}")
+def check_size(key: bytes | None, value: bytes | None, headers: Headers = ()) -> None:
+    """Raise `Refused` (too_large) for a record over 256 KiB; a copy by a worker may have what is added to it more."""
+    size = record_size(key, value, headers)
+    if size > MAX_BYTES and size > MAX_BYTES + COPY_BYTES * any(name == COPY_MARK for name, _ in headers):
+        raise Refused("too_large", f"key, value and headers have {size} bytes; send at most {MAX_BYTES}")
+
+
+def record_size(key: bytes | None, value: bytes | None, headers: Headers = ()) -> int:
+    """Bytes of key, value and headers (names and values) together."""
+    held = sum(len(name.encode(errors="replace")) + len(item or b"") for name, item in headers)
+    return len(key or b"") + len(value or b"") + held
 
 
 def check_key(event: Envelope, key: bytes | None) -> None:

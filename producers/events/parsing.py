@@ -15,8 +15,7 @@ _BOUNDS = {"less_than_equal": ("le", "at most"), "greater_than_equal": ("ge", "a
 _SAY = {
     "missing": "is missing; send it",
     "string_type": "is no string; send a JSON string",
-    "string_too_short": "is empty; send 1 to 128 characters",
-    "string_too_long": "is too long; send at most 128 characters",
+    "string_too_short": "is empty; send at least one character",
     "int_type": "is no whole number; send a JSON number like 4",
     "float_type": "is no number; send a JSON number like 0.4",
     "bool_type": "is no truth value; send true or false",
@@ -53,6 +52,8 @@ def problems(error: ValidationError) -> list[tuple[str, str]]:
         path = context.get("field") or ".".join(str(part) for part in problem["loc"])
         if problem["type"] == "literal_error":
             say = f"is none of the values of the contract; send {context['expected']}"
+        elif problem["type"] == "string_too_long":
+            say = f"is too long; send at most {context['max_length']} characters"
         elif problem["type"] in _BOUNDS:
             name, words = _BOUNDS[problem["type"]]
             say = f"is out of range; send {words} {context[name]:g}"

@@ -4,8 +4,17 @@ import re
 from datetime import UTC, date, datetime, timedelta, timezone
 
 MAX_BYTES = 256 * 1024
+"""Of a Kafka record: key, value and headers together, after decompression."""
+COPY_MARK = "forwarded-offset"
+"""The header that a worker's copy of a record has, which was within the limit where it lay."""
+COPY_BYTES = 1024
+"""What a copy may have more: the key put right, and headers."""
 MAX_DEPTH = 256
 ID_LENGTH = 128
+"""Characters of an id in `data`, and of `pipeline`, `stage`, `category`, `channel` and names."""
+ATTRIBUTE_LENGTH = 256
+"""Characters of `id`, `source` and `subject`."""
+SEQUENCE_LENGTH = 64
 AHEAD = timedelta(minutes=10)
 AHEAD_MS = 600_000
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)

@@ -15,6 +15,7 @@ from producers.events.rules import AHEAD_MS
 from producers.events.units import us
 from producers.events.wire import Event, ReferenceEvent, decode, decode_reference
 from producers.gateway.openapi import MOST_EVENTS
+from producers.publisher import CONTENT_TYPE
 
 STRUCTURED = ("application/cloudevents+json", "application/json")
 BATCH = "application/cloudevents-batch+json"
@@ -94,13 +95,15 @@ def _problem(index: int, refused: Refused) -> Problem:
 
 
 def _record(value: bytes, now_ms: int) -> Record:
-    check_size(value)
+    check_size(None, value)
     event, reference = _decoded(value)
+    key = event.key.encode()
+    check_size(key, value, CONTENT_TYPE)
     if us(event.time) > (now_ms + AHEAD_MS) * 1000:
         raise Refused("time_out_of_range", "time: is more than 10 minutes ahead of now; send when it happened")
     if event.partitionkey is not None and event.partitionkey != event.key:
         raise Refused("wrong_key", "partitionkey: differs from the key of the type; leave it out")
-    return Record(event.key.encode(), value, event.source, reference)
+    return Record(key, value, event.source, reference)
 
 
 def _decoded(value: bytes) -> tuple[Event | ReferenceEvent, bool]:

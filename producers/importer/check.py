@@ -6,6 +6,7 @@ from producers.errors import Refused
 from producers.events import REFERENCE_TYPES
 from producers.events.intake import check_clock, check_partitionkey, check_size
 from producers.events.wire import Event, ReferenceEvent, decode, decode_reference
+from producers.publisher import CONTENT_TYPE
 
 
 class Checked(NamedTuple):
@@ -19,7 +20,7 @@ class Checked(NamedTuple):
 
 def check(value: bytes, now_ms: int) -> Checked:
     """Return what to send for an event in JSON. Raises Refused as a consumer would at `now_ms`."""
-    check_size(value)
+    check_size(None, value)
     event: Event | ReferenceEvent
     try:
         event = decode(value)
@@ -27,6 +28,8 @@ def check(value: bytes, now_ms: int) -> Checked:
         if refused.reason != "unknown_type":
             raise
         event = decode_reference(value)
+    key = event.key.encode()
+    check_size(key, value, CONTENT_TYPE)
     check_partitionkey(event)
     check_clock(event, now_ms)
-    return Checked(event.key.encode(), value, event.type in REFERENCE_TYPES, event)
+    return Checked(key, value, event.type in REFERENCE_TYPES, event)

@@ -34,19 +34,27 @@ class ShownParts:
     fences: dict[int, int] = field(default_factory=dict)
     beats: dict[int, dict[str, Any]] = field(default_factory=dict)
     parts: dict[PartName, dict[str, int]] = field(default_factory=dict)
+    pieces: dict[PartName, dict[str, dict[str, int]]] = field(default_factory=dict)
+    """What `parts` are put together from, by piece."""
     waiting: dict[int, list[Waiting]] = field(default_factory=dict)
     reference: dict[str, dict[str, Any]] = field(default_factory=dict)
     newest: dict[int, int] = field(default_factory=dict)
 
     def put(self, kind: str, bucket: int, raw_field: bytes, value: bytes | None) -> None:
         """Take over one field of a cells hash; None removes it."""
-        name = (kind, bucket, *parse_field(raw_field))
+        partition, manager, team, piece = parse_field(raw_field)
+        name = (kind, bucket, partition, manager, team)
+        pieces = self.pieces.setdefault(name, {})
         if value is None:
+            pieces.pop(piece, None)
+        else:
+            fence, payload = split(value)
+            self.newest[partition] = max(self.newest.get(partition, -1), fence)
+            pieces[piece] = decode_part(payload)
+        if pieces:
+            self.parts[name] = {one: n for held in pieces.values() for one, n in held.items()}
+        else:
             self.parts.pop(name, None)
-            return
-        fence, payload = split(value)
-        self.newest[name[2]] = max(self.newest.get(name[2], -1), fence)
-        self.parts[name] = decode_part(payload)
 
 
 async def fences(redis: Client, keys: Keys) -> tuple[dict[int, int], dict[int, dict[str, Any]]]:

@@ -1,6 +1,6 @@
 """What a fold function is given besides its event: the client's state, the rules, the time, and where sums go."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import Protocol, TypeVar
 
 from metrics.view import Waiting
@@ -15,9 +15,8 @@ class Client(Protocol):
     first: tuple[int, str] | None
     """The earliest won deal: (closing time, deal id)."""
 
-    @property
-    def ready(self) -> Mapping[str, Ready]:
-        """Owner → the deal that the client's readiness is credited by."""
+    def credited(self, owner: str) -> Ready | None:
+        """The deal that the client's readiness is credited by to an owner."""
 
     def get(self, name: str) -> bytes | None:
         """An entity as encoded."""
@@ -32,7 +31,7 @@ class Client(Protocol):
         """Say that `first` changed."""
 
     def credit(self, owner: str, ready: Ready | None) -> None:
-        """Say which deal the client's readiness is credited by to an owner; None: it is not."""
+        """Say which deal that is; None: there is none."""
 
     def named(self, letter: str) -> Iterator[tuple[str, bytes]]:
         """All entities of a kind, as (id, entity)."""

@@ -143,11 +143,11 @@ def _settle_ready(client: Client, deal_id: str, old: Deal | None, new: Deal, out
     rules = out.rules
     stays = _is_ready(new, rules)
     if old is not None and (not stays or old.manager != new.manager):
-        held = client.ready.get(old.manager)
+        held = client.credited(old.manager)
         if held is not None and held.deal == deal_id:
             _credit(client, old.manager, _best(client, old.manager, rules), out)
     if stays:
-        best = client.ready.get(new.manager)
+        best = client.credited(new.manager)
         mine = (new.sequence, new.time, new.id)
         if best is None or best.deal == deal_id or mine > (best.sequence, best.time, best.id):
             _credit(client, new.manager, Ready(*mine, deal_id, new.team), out)
@@ -165,7 +165,7 @@ def _best(client: Client, manager: str, rules: Rules) -> Ready | None:
 
 
 def _credit(client: Client, manager: str, best: Ready | None, out: Context) -> None:
-    held = client.ready.get(manager)
+    held = client.credited(manager)
     if held is not None and (best is None or best.team != held.team):
         out.add(OPEN, manager, held.team, (measures.ready,), -1)
     if best is not None and (held is None or best.team != held.team):

@@ -37,23 +37,39 @@ class Specs(dict[Spec, int]):
 
 
 class Deltas:
-    """Sums since the last roll-up: minute << 24 | pair → sums; and the interned pairs and specs."""
+    """Sums since the last roll-up: minute << 24 | pair → sums; and the interned pairs and specs.
 
-    __slots__ = ("_pair_ids", "cells", "pairs", "specs")
+    Pieces of parts that are split are pairs as well, with the path to the piece: `paths`, by pair, "" for the whole.
+    """
+
+    __slots__ = ("_pair_ids", "cells", "pairs", "paths", "specs")
 
     def __init__(self) -> None:
         self.cells: dict[int, Sums] = {}
         self.pairs: list[tuple[str, str]] = []
+        self.paths: list[str] = []
         self.specs = Specs()
-        self._pair_ids: dict[tuple[str, str], int] = {}
+        self._pair_ids: dict[tuple[str, ...], int] = {}
 
-    def pair(self, manager: str, team: str) -> int:
-        """The number of a (manager, team as stated)."""
-        found = self._pair_ids.get((manager, team))
+    def pair(self, manager: str, team: str, path: str = "") -> int:
+        """The number of a (manager, team as stated), or of a piece of it."""
+        name = (manager, team, path) if path else (manager, team)
+        found = self._pair_ids.get(name)
         if found is None:
-            found = self._pair_ids[manager, team] = len(self.pairs)
+            found = self._pair_ids[name] = len(self.pairs)
             self.pairs.append((manager, team))
+            self.paths.append(path)
         return found
+
+    def pieces(self, pair: int) -> list[int]:
+        """The numbers of the sixteen pieces that a pair, or a piece of it, is split into."""
+        return [self.pair(*self.pairs[pair], self.paths[pair] + way) for way in "0123456789abcdef"]
+
+    def forget(self, most: int) -> None:
+        """Forget how measures are spelled when these are more than `most`; no sums may be left."""
+        if len(self.specs) > most:
+            self.specs.clear()
+            self.specs.measures.clear()
 
     def cell(self, moment: int, manager: str, team: str) -> Sums:
         """The sums of the minute of `moment` (us; OPEN: of what is so now); their keys come from `specs`."""

@@ -6,7 +6,7 @@ from typing import Any
 from producers.events import wire
 from streams.fold import activities, calls, chats, deals, invoices, leads, payments
 from streams.fold.context import Client, Context, known
-from streams.fold.state import Deal, Outcome, encode
+from streams.fold.state import READY, Deal, Outcome, encode
 
 Handler = Callable[[Client, Any, int, Context], Outcome]
 """(client, event, its time in us, context) → FOLDED, DUPLICATE or STALE."""
@@ -47,6 +47,8 @@ def keep(client: Client, name: str, entity: bytes, out: Context) -> bytes | None
     Fold functions treat what is past its time as forgotten whether or not it was swept; this only frees memory.
     """
     letter = name[0]
+    if letter == READY:
+        return entity  # its deal is open, and kept for ever
     if letter == deals.DEAL:
         return _keep_deal(entity, out.horizon)
     if letter in {payments.PAYMENT, payments.REFUND}:

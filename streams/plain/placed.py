@@ -44,7 +44,7 @@ class PlainPlaces:
 
     def judge(self, record: Record) -> Placed:
         """What becomes of the next record. Raises Refused when it is a dead letter."""
-        check_size(record.value)
+        check_size(record.key, record.value, record.headers)
         event = decode(record)
         check_partitionkey(event)
         target = partition_for(event.key.encode(), self.partitions)

@@ -10,6 +10,7 @@ import pytest
 
 from producers.errors import Refused
 from producers.events import REASONS, intake, parse, wire
+from producers.events.binary import Headers
 from tests.support.folding import LogRecord
 
 EXAMPLES = [line.encode() for line in (Path(__file__).parent / "example-events.jsonl").read_text().splitlines()]
@@ -170,9 +171,12 @@ def test_accepted(value: bytes):
     assert wire.decode(value).key == parse(value).key
 
 
-def record(value: bytes, key: bytes | None = b"cl-7", at: int = 1_795_680_000_000):
+MOST = 256 * 1024
+
+
+def record(value: bytes | None, key: bytes | None = b"cl-7", at: int = 1_795_680_000_000, headers: Headers = ()) -> Any:
     """Check as a record."""
-    return intake.check(LogRecord(0, key, value, at))
+    return intake.check(LogRecord(0, key, value, at, tuple(headers)))
 
 
 def test_records_that_count():
@@ -192,8 +196,19 @@ def test_records_that_count():
 @pytest.mark.parametrize(
     ("reason", "case"),
     [
-        ("too_large", {"value": b"x" * (256 * 1024 + 1)}),
-        ("not_json", {"value": b"x" * (256 * 1024)}),
+        ("too_large", {"value": b"x" * (MOST - 3)}),
+        ("not_json", {"value": b"x" * (MOST - 4)}),
+        ("too_large", {"value": b"x" * (MOST + 1), "key": None}),
+        ("not_json", {"value": b"x" * MOST, "key": None}),
+        ("too_large", {"value": None, "key": b"x" * (MOST + 1)}),
+        ("not_json", {"value": None, "key": b"x" * MOST}),
+        ("too_large", {"value": CALL, "headers": [("a", b"x" * MOST)]}),
+        ("too_large", {"value": None, "headers": [("x" * (MOST - 3), None)]}),
+        ("too_large", {"value": None, "headers": [("я" * (MOST // 2), b"")]}),
+        ("not_json", {"value": None, "headers": [("x" * (MOST - 4), None)]}),
+        ("too_large", {"value": None, "headers": [("a", b"b")] * (MOST // 2 - 1)}),
+        ("not_json", {"value": b"x" * MOST, "headers": [("forwarded-offset", b"7")]}),
+        ("too_large", {"value": b"x" * (MOST + 1024), "headers": [("forwarded-offset", b"7")]}),
         ("wrong_key", {"value": changed(CALL, partitionkey="cl-8")}),
         ("wrong_key", {"value": changed(CALL, partitionkey="")}),
         ("time_out_of_range", {"value": CALL, "at": 1_795_425_302_000 - 600_001}),

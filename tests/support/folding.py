@@ -79,8 +79,8 @@ def rules(zone: tzinfo = UTC, **changes: Any) -> Rules:
     return Rules(zone, build(CalendarFile(), zone), **changes)
 
 
-Sums = dict[tuple[str, int], dict[tuple[str, str], dict[str, int]]]
-"""(kind, bucket) → (manager, team) → measure key → sum."""
+Sums = dict[tuple[str, int], dict[tuple[str, ...], dict[str, int]]]
+"""(kind, bucket) → (manager, team, and the piece of a part that is split) → measure key → sum."""
 
 
 def sums(updates: Iterable[ViewUpdate], into: Sums | None = None) -> Sums:
@@ -90,11 +90,12 @@ def sums(updates: Iterable[ViewUpdate], into: Sums | None = None) -> Sums:
         for where, fields in update.cells.items():
             bucket = held.setdefault(where, {})
             for raw, payload in fields.items():
-                who = parse_field(raw)
+                _, *who, piece = parse_field(raw)
+                name = (*who, piece) if piece else tuple(who)
                 if payload is None:
-                    bucket.pop((who.manager, who.team), None)
+                    bucket.pop(name, None)
                 else:
-                    bucket[who.manager, who.team] = decode_part(payload)
+                    bucket[name] = decode_part(payload)
             if not bucket:
                 del held[where]
     return held

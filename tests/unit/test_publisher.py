@@ -1,6 +1,7 @@
 """The SDK against a real Kafka: what is published lies there, in order, once, where the contract says."""
 
 import asyncio
+import random
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,9 @@ from deploy.stack.ports import free_port
 from producers import topics
 from producers.errors import EventRefused, EventTooLarge, KafkaRejected, KafkaUnavailable, PublisherClosed
 from producers.events import ChatMessage, CostBooked, ManagerChanged, intake, wire
+from producers.events.intake import record_size
 from producers.partitioner import partition_for
-from producers.publisher import SalesPublisher
+from producers.publisher import CONTENT_TYPE, SalesPublisher
 from producers.settings import KafkaSettings
 from tests.support.servers import kafka_cluster
 
@@ -113,10 +115,12 @@ async def test_what_consumers_would_refuse_is_not_sent(settings: KafkaSettings):
 
 @pytest.mark.integration
 async def test_the_largest_event_arrives(settings: KafkaSettings):
-    """256 KiB that no codec makes smaller are within every limit on the way."""
-    value = bytes(range(256)) * 1024
+    """256 KiB that no codec makes smaller are within every limit on the way: key and header count."""
+    value = random.Random(1).randbytes(256 * 1024 - len(b"cl-1") - record_size(None, None, CONTENT_TYPE))
     async with SalesPublisher(settings, compression=None) as publisher:
         assert (await publisher.publish_raw(b"cl-1", value)).offset == 0
+        with pytest.raises(EventTooLarge):
+            await publisher.publish_raw(b"cl-1", value + b"x")
     (record,) = await everything(settings, settings.events_topic, 1)
     assert record.value == value
 

@@ -5,13 +5,21 @@ from typing import Annotated, ClassVar, Literal
 
 from msgspec import Meta, Struct
 
-from producers.events.rules import AHEAD, EARLIEST, ID_LENGTH, LATEST, is_currency, is_source
+from producers.events.rules import (
+    AHEAD,
+    ATTRIBUTE_LENGTH,
+    EARLIEST,
+    ID_LENGTH,
+    LATEST,
+    SEQUENCE_LENGTH,
+    is_currency,
+    is_source,
+)
 
 Id = Annotated[str, Meta(min_length=1, max_length=ID_LENGTH)]
 Moment = Annotated[datetime, Meta(tz=True)]
 
 _MOST_REMEMBERED = 10_000
-_LONGEST_REMEMBERED = 256
 SOURCES: set[str] = set()
 """Sources known to be URI-references."""
 _currencies: set[str] = set()
@@ -27,12 +35,12 @@ class Envelope(Struct, frozen=True, gc=False, omit_defaults=True, kw_only=True, 
     type: ClassVar[str]
 
     specversion: Literal["1.0"]
-    id: Annotated[str, Meta(min_length=1)]
-    source: Annotated[str, Meta(min_length=1)]
+    id: Annotated[str, Meta(min_length=1, max_length=ATTRIBUTE_LENGTH)]
+    source: Annotated[str, Meta(min_length=1, max_length=ATTRIBUTE_LENGTH)]
     time: Moment
-    subject: str | None = None
+    subject: Annotated[str, Meta(max_length=ATTRIBUTE_LENGTH)] | None = None
     partitionkey: str | None = None
-    sequence: str | None = None
+    sequence: Annotated[str, Meta(max_length=SEQUENCE_LENGTH)] | None = None
 
     @property
     def key(self) -> str:
@@ -51,10 +59,9 @@ def known_source(source: str) -> bool:
         return True
     if not is_source(source):
         return False
-    if len(source) <= _LONGEST_REMEMBERED:
-        if len(SOURCES) >= _MOST_REMEMBERED:
-            SOURCES.clear()
-        SOURCES.add(source)
+    if len(SOURCES) >= _MOST_REMEMBERED:
+        SOURCES.clear()
+    SOURCES.add(source)
     return True
 
 

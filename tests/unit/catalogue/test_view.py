@@ -18,10 +18,11 @@ def test_measure_keys_survive_any_label(code, labels):
     assert measure.parts(measure.key(code, *labels)) == (code, *labels)
 
 
-@given(st.integers(0, 10_000), TEXT, TEXT)
-def test_fields_survive(partition, manager, team):
-    """A part's field names partition, manager and team whatever they contain."""
-    assert view.parse_field(view.field(partition, manager, team)) == (partition, manager, team)
+@given(st.integers(0, 10_000), TEXT, TEXT, st.sampled_from(["", "0", "fa0"]))
+def test_fields_survive(partition, manager, team, piece):
+    """A part's field names partition, manager, team and piece whatever they contain."""
+    found = view.parse_field(view.field(partition, manager, team, piece))
+    assert found == view.Field(partition, manager, team, piece)
 
 
 @given(st.dictionaries(TEXT, st.integers() | st.integers(-(1 << 80), 1 << 80), max_size=5))

@@ -69,7 +69,7 @@ def test_rocks_refuses_what_it_cannot_read(tmp_path):
 
 @pytest.mark.parametrize("make", [lambda _: InMemoryStore(), lambda folder: RocksStore(folder, {"t": "id"})])
 def test_client_store_contract(make, tmp_path):
-    """What was put is seen at once; None removes; keys are those of committed pages at least."""
+    """What was put is seen at once; None removes; keys are those of committed pages, never the partition's own."""
     store = make(tmp_path / "db")
     store.put_many([(b"a", b"1"), (b"b", b"2")])
     assert (store.get(b"a"), store.get(b"c")) == (b"1", None)
@@ -79,6 +79,11 @@ def test_client_store_contract(make, tmp_path):
     store.commit([(b"cell", None)], [(b"p", b"own2")], {"t": 5})
     assert store.get(b"b") == b"3"
     assert b"b" in set(store.keys())
+    store.put_many([(b"p", b"own2"), *((b"%05d" % n, b"x") for n in range(9000))])
+    store.commit([], [], {"t": 5})
+    assert set(store.keys()) - {b"a"} == {b"b", *(b"%05d" % n for n in range(9000))}
+    store.put_many([(b"%05d" % n, None) for n in range(9000)])
+    store.commit([], [], {"t": 5})
     if store.is_persistent:
         store.close()
         saved = make(tmp_path / "db").saved()
