@@ -156,6 +156,7 @@ _EXPLAINED: dict[tuple[str, str], tuple[Callable[[Any], str], int]] = {
     ("pydantic_settings", "SettingsError"): (str, 2),
     ("aiokafka.errors", "KafkaError"): (lambda error: f"Kafka: {error}", 1),
     ("redis.exceptions", "RedisError"): (lambda error: f"Redis: {error}", 1),
+    ("sqlite3", "Error"): (lambda error: f"the index of what was read cannot be kept: {error}", 1),
     ("builtins", "OSError"): (_os_line, 1),
 }
 """Errors that people can act on, by module and name → how to say it, and the exit status; the first match counts."""

@@ -1,8 +1,12 @@
-"""The topology: two agents, two tables, and the settings that make Faust hand over batches; made by a function."""
+"""The topology: an agent per topic that is read, two tables, and settings that make Faust hand over batches.
+
+Who owns what is made of a topic stands in one list. Its agent, its opening and its closing are all made from that list,
+so a part that nobody opens cannot exist.
+"""
 
 import ssl
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import Any, Protocol
 
 import faust
 from faust.types import TP
@@ -10,7 +14,7 @@ from yarl import URL
 
 from streams.batches import BatchConsumer, BatchScheduler, BatchSchema
 from streams.owner import Owner
-from streams.reference import ReferenceLetters
+from streams.records import Record
 from streams.settings import WorkerSettings
 from streams.tables import BatchTableManager, StateTable
 
@@ -23,11 +27,35 @@ _REQUEST_SECONDS = 90.0
 """Faust's own; it has to be longer than a session."""
 
 
+class TopicOwner(Protocol):
+    """Owns what this worker makes of the partitions of one topic, from their assignment to their revocation."""
+
+    @property
+    def name(self) -> str:
+        """Of the agent, in logs."""
+
+    @property
+    def topic(self) -> str:
+        """The topic that is read."""
+
+    async def open(self, numbers: Collection[int]) -> Mapping[int, int]:
+        """Shut former owners out; the offset at which reading each partition goes on. Raises RevokedError."""
+
+    async def fold(self, number: int, records: Sequence[Record]) -> None:
+        """Use what was fetched from one partition."""
+
+    async def close(self, numbers: Iterable[int]) -> None:
+        """Make durable what is not, if that is still allowed, and let go."""
+
+    async def close_all(self) -> None:
+        """Let go of all that is held."""
+
+
 class SalesApp(faust.App):
-    """A Faust app that knows who owns the state."""
+    """A Faust app that knows who owns the state (`owner`), and who owns what of each topic (`owners`, with it)."""
 
     owner: Owner
-    reference: ReferenceLetters
+    owners: tuple[TopicOwner, ...]
     on_failure: Callable[[BaseException], None]
 
     def _new_transport(self) -> Any:
@@ -51,9 +79,9 @@ def client_id(settings: WorkerSettings) -> str:
 
 
 def build(
-    settings: WorkerSettings, owner: Owner, reference: ReferenceLetters, on_failure: Callable[[BaseException], None]
+    settings: WorkerSettings, owner: Owner, others: Sequence[TopicOwner], on_failure: Callable[[BaseException], None]
 ) -> SalesApp:
-    """Make the app. `on_failure` is told of what must end the process."""
+    """Make the app. `others`: owners of further topics. `on_failure` is told of what must end the process."""
     app = SalesApp(
         settings.app_id,
         broker=[URL(f"aiokafka://{server.strip()}") for server in settings.kafka_servers.split(",")],
@@ -84,44 +112,36 @@ def build(
         TableManager=BatchTableManager,
         Table=StateTable,
     )
-    app.owner, app.reference, app.on_failure = owner, reference, on_failure
+    app.owner, app.owners, app.on_failure = owner, (owner, *others), on_failure
     for name, changelog in (("cells", settings.cells_topic), ("clients", settings.clients_topic)):
         app.Table(name, changelog_topic=app.topic(changelog, internal=False), key_type=bytes, value_type=bytes)
-    _agents(app, settings)
+    for one in app.owners:
+        _agent(app, one)
 
     @app.on_partitions_revoked.connect  # type: ignore[arg-type]  # mode asks for a keyword that it does not send
     async def revoked(_sender: Any, partitions: set[TP], **_: Any) -> None:
         """Flush and forget what is taken away: Faust asks for all of it at each change of the group."""
         try:
-            await owner.close([tp.partition for tp in partitions if tp.topic == settings.events_topic])
-            await reference.close([tp.partition for tp in partitions if tp.topic == settings.reference_topic])
+            for one in app.owners:
+                await one.close([tp.partition for tp in partitions if tp.topic == one.topic])
         except Exception as error:  # noqa: BLE001 - it must end the process, not only Faust's rebalance
             on_failure(error)
 
     return app
 
 
-def _agents(app: SalesApp, settings: WorkerSettings) -> None:
-    """Both agents take batches without acking: a transaction commits the offset with what was made of it."""
+def _agent(app: SalesApp, owner: TopicOwner) -> None:
+    """An agent that takes batches without acking: a transaction commits the offset with what was made of it."""
     schema = BatchSchema(key_type=bytes, value_type=bytes)
 
-    async def consume(stream: Any, use: Callable[[int, Any], Any]) -> None:
+    @app.agent(app.topic(owner.topic, schema=schema, acks=False), name=owner.name)
+    async def agent(stream: Any) -> None:
         async for fetch in stream.noack():
             try:
-                await use(*fetch)
+                await owner.fold(*fetch)
             except Exception as error:  # noqa: BLE001 - Faust would ack and lose the batch
                 app.on_failure(error)
                 return
-
-    @app.agent(app.topic(settings.events_topic, schema=schema, acks=False), name="fold")
-    async def fold(stream: Any) -> None:
-        """Fold events into the state of their partition."""
-        await consume(stream, app.owner.fold)
-
-    @app.agent(app.topic(settings.reference_topic, schema=schema, acks=False), name="reference")
-    async def reference(stream: Any) -> None:
-        """Dead-letter what cannot be used of the reference topic."""
-        await consume(stream, app.reference.check)
 
 
 def _credentials(settings: WorkerSettings) -> Any:

@@ -7,7 +7,7 @@ the broker: that one's next commit is refused, and nothing of it is ever seen by
 import asyncio
 from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import structlog
 from aiokafka import AIOKafkaProducer, TopicPartition
@@ -26,6 +26,7 @@ from aiokafka.producer.message_accumulator import BatchBuilder
 from producers.stopping import stop
 from streams.errors import ChangelogError, OwnershipLost, WorkerError
 from streams.forwarding import Copy
+from streams.letters.letter import Letter
 from streams.settings import WorkerSettings
 
 log = structlog.get_logger(__name__)
@@ -42,14 +43,6 @@ _PASSING = (
 
 Pair = tuple[bytes, bytes | None]
 """Key and value of a changelog record; no value takes the key away."""
-
-
-class Letter(NamedTuple):
-    """A dead letter: key and value byte for byte as they came, and headers that say why and where from."""
-
-    key: bytes | None
-    value: bytes | None
-    headers: Sequence[tuple[str, bytes]]
 
 
 @dataclass(frozen=True, slots=True)

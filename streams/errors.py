@@ -4,6 +4,7 @@ StreamsError
 ├── StateError          what was restored cannot be used
 │   └── RulesChanged    … because it was counted by other rules; replay under a new application id
 ├── RevokedError        partitions were taken away while they were opened; the next assignment follows
+├── ClosingError        dead letters could not all be closed; those that were stay so
 ├── SinkError           the view cannot be written now; folding goes on
 └── WorkerError         the worker cannot start or go on
     ├── ChangelogError  Kafka does not take or give what a changelog holds now; it is tried again
@@ -57,6 +58,10 @@ class OwnershipLost(WorkerError):
             "(it was silent for longer than the session, or another one runs with the same SALES_WORKER_ID)"
         )
         self.partition = partition
+
+
+class ClosingError(StreamsError):
+    """Kafka failed while dead letters were closed. What was committed is closed, the rest is as it was."""
 
 
 class SinkError(StreamsError):

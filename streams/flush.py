@@ -13,9 +13,11 @@ from typing import Any
 import structlog
 
 from metrics.ending import end_tasks
-from streams.changelog import Changelog, Commit, Letter
+from streams.changelog import Changelog, Commit
+from streams.letters.letter import Letter, Refusal, make
+from streams.letters.recount import Recount
 from streams.local_store import LocalStore
-from streams.partition import COPIES_BYTES, Partition, RefusedRecord
+from streams.partition import COPIES_BYTES, Partition
 from streams.records import Record
 from streams.sensors import WorkerSensors
 
@@ -43,6 +45,7 @@ class Owned:
         sensors: WorkerSensors,
         *,
         topic: str,
+        application: str,
         interval: float,
         records: int,
         on_failure: Callable[[BaseException], None],
@@ -53,6 +56,7 @@ class Owned:
         self._store = store
         self._sensors = sensors
         self._topic = topic
+        self._application = application
         self._interval = interval
         self._records = records
         self._on_failure = on_failure
@@ -67,6 +71,8 @@ class Owned:
         self.patience = _PATIENCE_SECONDS
         self.closed = False
         self.is_rebuilt = False
+        self.recount: Recount | None = None
+        """While records come again that were refused before, and have their letters."""
         self._counted = (-2, 0.0)
 
     def start(self) -> None:
@@ -80,9 +86,13 @@ class Owned:
 
     def fold(self, records: Sequence[Record]) -> None:
         """Fold what was fetched. Records at or below the fence are skipped."""
-        self._letters += [
-            letter(refused, self._topic, self.partition.number) for refused in self.partition.fold(records)
-        ]
+        refused: Sequence[Refusal] = self.partition.fold(records)
+        if self.recount is not None:
+            refused, marks = self.recount.new(records, refused)
+            self._letters += marks
+            if self.recount.is_over:
+                self.recount = None
+        self._letters += [make(one, self._topic, self.partition.number, self._application) for one in refused]
         if len(self._timestamps) < _TIMESTAMPS:
             self._timestamps.append(records[0].timestamp)
         self._unflushed += len(records)
@@ -209,18 +219,3 @@ class Owned:
     async def _end(self) -> None:
         if self._flushing is not None:
             await end_tasks([self._flushing])
-
-
-def letter(refused: RefusedRecord, topic: str, partition: int) -> Letter:
-    """A refused record as a dead letter: as it came, with reason and origin added to its headers."""
-    record: Any = refused.record
-    added = (
-        ("reason", refused.reason),
-        ("detail", refused.detail),
-        ("source_topic", topic),
-        ("source_partition", str(partition)),
-        ("source_offset", str(record.offset)),
-    )
-    names = {name for name, _ in added}
-    kept = [(name, value) for name, value in record.headers if name not in names]
-    return Letter(record.key, record.value, [*kept, *((name, text.encode(errors="replace")) for name, text in added)])

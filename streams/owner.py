@@ -5,17 +5,18 @@ after the fence that was found. Nothing of the time before is used again.
 """
 
 import asyncio
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from time import monotonic, perf_counter
 
 import structlog
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_random_exponential
 
 from metrics.ending import end_tasks
 from streams.changelog import Changelog, Commit, Pair
 from streams.errors import ChangelogError, RevokedError, StateError, WorkerError
 from streams.flush import Owned
 from streams.fold.rules import Rules
+from streams.letters.recount import Recount
 from streams.local_store import LocalStore
 from streams.log_ends import Ends
 from streams.partition import Counts, Partition
@@ -46,6 +47,7 @@ class Owner:
         set_aside: Callable[[int], None],
         restorer: Restorer,
         standbys: Standbys,
+        lettered: Callable[[int], Awaitable[Mapping[int, str]]],
         on_failure: Callable[[BaseException], None],
     ) -> None:
         self.settings = settings
@@ -59,8 +61,19 @@ class Owner:
         self._set_aside = set_aside
         self._restorer = restorer
         self._standbys = standbys
+        self._lettered = lettered
         self._on_failure = on_failure
         self._opening: dict[int, asyncio.Task[int]] = {}
+
+    @property
+    def name(self) -> str:
+        """Of the agent, in logs."""
+        return "fold"
+
+    @property
+    def topic(self) -> str:
+        """The topic that is read."""
+        return self.settings.events_topic
 
     # -- assignment
 
@@ -105,6 +118,7 @@ class Owner:
             partition.log = self._log or partition.log
             if partition.fence < 0:
                 partition.until = bounds.end
+            recount = await self._recount(partition)
         except BaseException:
             self.sensors.partitions.pop(number, None)
             await changelog.close()
@@ -122,11 +136,13 @@ class Owner:
             store,
             self.sensors,
             topic=self.settings.events_topic,
+            application=self.settings.app_id,
             interval=self.settings.flush_interval,
             records=self.settings.flush_records,
             on_failure=self._on_failure,
         )
         owned.is_rebuilt = source == "log"
+        owned.recount = recount
         self.owned[number] = owned
         owned.start()
         log.info(
@@ -155,6 +171,17 @@ class Owner:
                 return await self._restore(number, changelog, state)
         raise AssertionError  # it tries until it is done
 
+    async def _recount(self, partition: Partition) -> Recount | None:
+        """What is known of letters while the log is counted from its start: it may not be the first time."""
+        if partition.until - 1 <= partition.fence:
+            return None
+        async for attempt in AsyncRetrying(
+            retry=retry_if_exception_type(ChangelogError), wait=wait_random_exponential(0.5, 5), reraise=True
+        ):
+            with attempt:
+                recount = Recount(self.topic, partition.number, await self._lettered(partition.number), partition.fence)
+        return None if recount.is_over else recount
+
     async def stand_by(self, numbers: Collection[int]) -> None:
         """Keep copies of these partitions, which others own."""
         await self._standbys.follow(numbers)
@@ -170,6 +197,10 @@ class Owner:
         for result in results:
             if isinstance(result, BaseException):
                 raise result
+
+    async def close_all(self) -> None:
+        """Let go of all."""
+        await self.close(list(self.owned))
 
     # -- restoring
 

@@ -1,7 +1,6 @@
-"""Reference data: every worker keeps the winning record of each key in the view; one dead-letters what is unusable."""
+"""Reference data: every worker keeps the winning record of each key in the view."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import structlog
@@ -12,12 +11,7 @@ from metrics.view import Keys, encode_any, fenced
 from producers.errors import Refused
 from producers.events import intake
 from producers.events.units import us
-from streams.changelog import Changelog, Commit, Letter
 from streams.errors import SinkError
-from streams.flush import letter
-from streams.partition import RefusedRecord
-from streams.records import Record
-from streams.sensors import WorkerSensors
 from streams.settings import WorkerSettings
 from streams.sink import Sink
 
@@ -25,51 +19,6 @@ log = structlog.get_logger(__name__)
 
 _RETRY_SECONDS = 2.0
 _CHUNK = 500
-
-
-class ReferenceLetters:
-    """Dead-letters bad reference records once: letters and offset in one transaction per batch that has some."""
-
-    def __init__(self, topic: str, sensors: WorkerSensors, changelogs: Callable[[int], Changelog]) -> None:
-        self._topic = topic
-        self._sensors = sensors
-        self._changelogs = changelogs
-        self._open: dict[int, Changelog] = {}
-
-    async def open(self, partitions: Iterable[int]) -> None:
-        """Shut former owners out, before the committed offsets are read."""
-        for partition in partitions:
-            if partition not in self._open:
-                changelog = self._changelogs(partition)
-                await changelog.open()
-                self._open[partition] = changelog
-
-    async def close(self, partitions: Iterable[int]) -> None:
-        """Let go of partitions that were taken away."""
-        for partition in partitions:
-            if (changelog := self._open.pop(partition, None)) is not None:
-                await changelog.close()
-
-    async def close_all(self) -> None:
-        """Let go of all."""
-        await self.close(list(self._open))
-
-    async def check(self, partition: int, records: Sequence[Record]) -> None:
-        """Judge what was fetched from one partition; commit its end with the letters of what was refused."""
-        changelog = self._open.get(partition)
-        if changelog is None:
-            return
-        letters: list[Letter] = []
-        for record in records:
-            if record.value is None:
-                continue
-            try:
-                intake.check_reference(record)
-            except Refused as error:
-                refused = RefusedRecord(record, error.reason, error.detail)
-                letters.append(letter(refused, self._topic, partition))
-                self._sensors.refused(error.reason)
-        await changelog.write(Commit(records[-1].offset + 1, letters=letters))
 
 
 class ReferenceView:

@@ -8,6 +8,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
 from metrics.catalogue import service
 from metrics.family import Family
 from producers.events.rules import REASONS
+from streams.letters.collector import OpenLettersCollector
 from streams.log_ends import Ends
 from streams.partition import Counts
 from streams.partition_state import PartitionCollector, PartitionState
@@ -34,6 +35,8 @@ class WorkerSensors:
         self.partitions: dict[int, PartitionState] = {}
         self.standbys: dict[int, int] = {}
         """Changelog records that the copy of a partition does not have yet."""
+        self.open_letters = OpenLettersCollector()
+        registry.register(self.open_letters)
         self.failed_view_since: float | None = None
         self.answered_at = monotonic()
         """When a broker last answered what it was asked about the log."""

@@ -1,7 +1,7 @@
 """Faust's tables over our own state: Faust assigns and calls, partitions restore in batches and write by themselves.
 
 Faust reads changelogs one record at a time and writes one future per key. Here its table manager does not subscribe
-to the changelogs at all; on assignment it has the owner open the partitions, then starts the stream where they stand.
+to the changelogs at all; on assignment it has the owners open the partitions, then starts the stream where they stand.
 """
 
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from faust.tables.recovery import RebalanceAgain, Recovery, ServiceStopped
 from faust.types import TP
 from mode import Service
 
-from streams.errors import RevokedError
+from streams.errors import RevokedError, WorkerError
 from streams.owner import Owner
 
 log = structlog.get_logger(__name__)
@@ -117,18 +117,22 @@ class BatchRecovery(Recovery):
         app: Any = self.app
         consumer = app.consumer
         self._set_recovery_started()
-        topic = app.owner.settings.events_topic
-        assigned = {tp for tp in consumer.assignment() if tp.topic == topic}
-        positions: dict[int, int] = {}
+        assigned = consumer.assignment()
+        positions: dict[TP, int] = {}
 
         async def open_all() -> None:
             try:
-                positions.update(await app.owner.open([tp.partition for tp in assigned]))
+                for owner in app.owners:
+                    found = await owner.open([tp.partition for tp in assigned if tp.topic == owner.topic])
+                    positions.update((TP(owner.topic, number), position) for number, position in found.items())
             except RevokedError as error:
                 raise RebalanceAgain from error
 
         await self._wait(open_all())
+        if unopened := assigned - positions.keys():
+            raise WorkerError(f"nobody owns {', '.join(sorted(f'{tp.topic}/{tp.partition}' for tp in unopened))}")
         await app.on_rebalance_complete.send()
+        topic = app.owner.topic
         await app.owner.stand_by({tp.partition for tp in app.assignor.assigned_standbys() if tp.topic == topic})
         self._set_recovery_ended()
         if app.consumer_generation_id != generation:
@@ -136,8 +140,7 @@ class BatchRecovery(Recovery):
         assignment = consumer.assignment()
         if assignment:
             await self._wait(consumer.perform_seek())
-            if positions:
-                await self._wait(consumer.seek_wait({tp: positions[tp.partition] for tp in assigned}))
+            await self._wait(consumer.seek_wait(positions))
         consumer.resume_partitions(assignment)
         self.completed.set()
         app.flow_control.resume()
@@ -146,7 +149,7 @@ class BatchRecovery(Recovery):
         self.tables.on_actives_ready()
         self.tables.on_standbys_ready()
         app.on_rebalance_end()
-        log.info("worker ready", partitions=sorted(positions))
+        log.info("worker ready", partitions=sorted(tp.partition for tp in positions if tp.topic == topic))
 
     @Service.task
     async def _slurp_changelogs(self) -> None:

@@ -20,14 +20,17 @@ from streams.app import SalesApp, build, client_id
 from streams.changelog import KafkaChangelog
 from streams.errors import SinkError, WorkerError
 from streams.fold.rules import Rules
-from streams.group import owner_of
+from streams.group import committed, owner_of
 from streams.health import Health
+from streams.letters.follow import OpenLetters
+from streams.letters.recount import written
+from streams.letters.reference import ReferenceLetters
 from streams.local_store import InMemoryStore, LocalStore, RocksStore, set_aside
 from streams.log_ends import LogEnds
 from streams.owner import Owner
 from streams.partition_state import SILENT_SECONDS
 from streams.publish import Publisher
-from streams.reference import ReferenceLetters, ReferenceView
+from streams.reference import ReferenceView
 from streams.restore import KafkaRestorer
 from streams.rewriting import RewritingChangelog
 from streams.sensors import WorkerSensors
@@ -121,17 +124,20 @@ class Worker:
             self._rules,
             sensors,
             source=source,
-            changelogs=lambda number: self._changelog(number, restorer),
+            changelogs=lambda number: self._changelog(settings.events_topic, number, restorer),
             stores=stores,
             set_aside=self._set_aside,
             restorer=restorer,
             standbys=standbys,
+            lettered=partial(written, settings, settings.events_topic),
             on_failure=self.fail,
         )
         letters = ReferenceLetters(
-            settings.reference_topic,
+            settings,
             sensors,
-            lambda number: KafkaChangelog(settings, settings.reference_topic, number, "reference-"),
+            lambda number: self._changelog(settings.reference_topic, number, restorer, "reference-"),
+            partial(committed, settings, settings.reference_topic),
+            partial(written, settings, settings.reference_topic),
         )
         sink = RedisSink(settings.redis_url.get_secret_value(), settings.app_id)
         publisher = Publisher(
@@ -144,7 +150,7 @@ class Worker:
             zone=settings.timezone,
             local=self._rules.local,
         )
-        app = build(settings, owner, letters, self.fail)
+        app = build(settings, owner, [letters], self.fail)
         gc.collect()
         gc.freeze()
         gc.set_threshold(*GC_THRESHOLDS)
@@ -155,6 +161,7 @@ class Worker:
                 ("app", self._follow(app)),
                 ("publish", publisher.run()),
                 ("reference", ReferenceView(settings, sink).run()),
+                ("letters", OpenLetters(settings, sensors).run()),
                 ("log", self._watch_log(ends, source)),
             )
         ]
@@ -162,7 +169,7 @@ class Worker:
         await self._stop.wait()
         if self._failure is not None:
             raise self._failure
-        await self._end(app, owner, letters, publisher, background)
+        await self._end(app, publisher, background)
         for close in (standbys.close, sink.close, ends.close, health.close):
             await close()
 
@@ -204,27 +211,19 @@ class Worker:
             self._sensors.answered_at = ends.answered_at
             await asyncio.sleep(max(0.0, began + _ASK_SECONDS - monotonic()))
 
-    async def _end(
-        self,
-        app: SalesApp,
-        owner: Owner,
-        letters: ReferenceLetters,
-        publisher: Publisher,
-        background: list["asyncio.Task[None]"],
-    ) -> None:
+    async def _end(self, app: SalesApp, publisher: Publisher, background: list["asyncio.Task[None]"]) -> None:
         """Flush, show, leave, within the time that a supervisor gives."""
         for task in background:
             if task.get_name() != "app":
                 task.cancel()
-        owned = list(owner.owned)
         try:
             async with asyncio.timeout(_STOP_SECONDS):
                 await end_tasks(task for task in background if task.get_name() == "publish")
                 with suppress(SinkError, TimeoutError):
                     async with asyncio.timeout(_SHOW_SECONDS):
                         await publisher.show()
-                await owner.close(owned)
-                await letters.close_all()
+                for owner in app.owners:
+                    await owner.close_all()
                 app.leave_when_stopped()
                 await app.stop()
         except TimeoutError:
@@ -234,16 +233,14 @@ class Worker:
         await asyncio.wait(background, timeout=1)
         log.info("stopped")
 
-    def _changelog(self, number: int, restorer: KafkaRestorer) -> RewritingChangelog:
+    def _changelog(self, topic: str, number: int, restorer: KafkaRestorer, name: str = "") -> RewritingChangelog:
         settings = self._settings
 
         async def is_ours() -> bool | None:
-            owner = await owner_of(settings, settings.events_topic, number)
+            owner = await owner_of(settings, topic, number)
             return None if owner is None else owner == client_id(settings)
 
-        return RewritingChangelog(
-            number, lambda: KafkaChangelog(settings, settings.events_topic, number), restorer, is_ours
-        )
+        return RewritingChangelog(number, lambda: KafkaChangelog(settings, topic, number, name), restorer, is_ours)
 
     def _store(self, changelogs: Mapping[str, str], number: int) -> LocalStore:
         if self._settings.store == "memory":

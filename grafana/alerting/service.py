@@ -93,6 +93,15 @@ def _view() -> tuple[Alert, ...]:
     )  # fmt: skip
 
 
+def _open_letters() -> str:
+    """Open dead letters; new ones at least, where no worker may read their topic."""
+    return (
+        f"max by (reason, source) ({s.OPEN_DEAD_LETTERS.name}) > 0\n"
+        f"or (sum by (reason) (increase({s.DEAD_LETTERS.name}[10m])) > 0\n"
+        f"unless on () group({s.OPEN_DEAD_LETTERS.name}))"
+    )
+
+
 def _worker() -> tuple[Alert, ...]:
     # A partition has one owner: of two that show it, one has it no more.
     lag = f"max by (partition) ({s.LAG.name})"
@@ -115,12 +124,13 @@ def _worker() -> tuple[Alert, ...]:
             "As for LagGrowing; slow flushes point at Kafka, slow writes at Redis.",
         ),
         Alert(
-            "DeadLetters", f"sum by (reason) (increase({s.DEAD_LETTERS.name}[10m])) > 0", "", WARNING, SERVICE,
-            "Records could not be used: {{ $labels.reason }}",
-            "{{ $value | humanize }} records went to the dead letters in ten minutes.", _WALL,
+            "DeadLetters", _open_letters(), "", WARNING, SERVICE,
+            "Dead letters are open: {{ $labels.reason }} from {{ $labels.source }}",
+            "{{ $value | humanize }} records that could not be used were neither replayed nor dismissed.", _WALL,
             "A source sends what the contract does not allow. Those events are missing from the numbers.",
-            "`sales-pulse dead-letters list`: reason, source, and the record itself.",
-            "Mend the source, then `sales-pulse dead-letters replay`.",
+            "`sales-pulse dead-letters list`: reason, source, and what to mend; `--json` for the records themselves.",
+            "Mend the source, then `sales-pulse dead-letters replay`: it sends what can be used now, and says why it "
+            "does not send the rest. `sales-pulse dead-letters dismiss` closes what nobody will mend.",
         ),
         Alert(
             "RecordsForwarded",

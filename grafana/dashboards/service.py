@@ -63,6 +63,10 @@ def dashboard(look: Look) -> dict[str, Any]:
         folded("Kafka to worker", (9, [
             _rate("Events by type", s.EVENTS, "type"),
             _rate("Forwarded by source", s.FORWARDED, "source"),
+            _line(
+                "Open dead letters", s.OPEN_DEAD_LETTERS,
+                f"max by (reason, source) ({s.OPEN_DEAD_LETTERS.name}) > 0", "{{reason}} {{source}}",
+            ),
             _rate("Duplicates", s.DUPLICATES),
             _rate("Stale versions", s.STALE),
             _rate("Batches", s.BATCHES),

@@ -82,6 +82,13 @@ FORWARDED = _own(
     "reason",
     counter=True,
 )
+OPEN_DEAD_LETTERS = _own(
+    "sales_worker_open_dead_letters",
+    "Dead letters that were neither replayed nor dismissed, by reason and the CloudEvents source that sent the record "
+    "(empty where it cannot be read). Every worker counts all of them: take the greatest, not the sum.",
+    "reason",
+    "source",
+)
 BATCHES = _own("sales_worker_batches_total", "Batches folded.", counter=True)
 LAG = _own("sales_worker_lag_records", "Records of a partition that wait to be folded.", "partition")
 COMMIT_AGE = _own(
@@ -142,6 +149,7 @@ WORKER_FAMILIES = (
     STALE,
     DEAD_LETTERS,
     FORWARDED,
+    OPEN_DEAD_LETTERS,
     BATCHES,
     LAG,
     COMMIT_AGE,

@@ -9,7 +9,6 @@ from metrics.measure import parts as measure_parts
 from metrics.view import Waiting
 from streams.audit.report import Difference
 from streams.audit.shown_parts import PartName
-from streams.audit.truth import Letters
 from streams.plain.calls import HOUR
 from streams.plain.parts import Cell, Parts, is_kept
 from streams.plain.rules import Rules
@@ -61,15 +60,6 @@ def waiting(partition: int, time: int, log: list[Waiting], shown: list[Waiting])
 
 def _is_over(one: Waiting, time: int) -> bool:
     return one.channel == "call" and one.start + HOUR <= time
-
-
-def letters(log: Letters, shown: Letters, fences: Mapping[int, int]) -> Iterator[Difference]:
-    """Records that should be dead letters and are not, or the other way round, up to the fences."""
-    for source in sorted(log.keys() | shown.keys()):
-        partition, offset = source
-        if offset <= fences.get(partition, -1) and log.get(source) != shown.get(source):
-            where = f"dead letter of partition {partition}, offset {offset}"
-            yield Difference(where, shown.get(source, ""), log.get(source, ""))
 
 
 def series(log: Mapping[Series, Fraction], shown: Mapping[Series, float]) -> Iterator[Difference]:

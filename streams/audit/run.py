@@ -13,12 +13,12 @@ from metrics.settings import BusinessSettings
 from metrics.view import Keys
 from producers.events import wire
 from producers.settings import KafkaSettings
-from streams.audit import compare
+from streams.audit import compare, letters
 from streams.audit.exposition import scrape
 from streams.audit.forwarded import Forwarded
 from streams.audit.report import AuditError, Difference, Report
 from streams.audit.shown_parts import ShownParts, fences, settled
-from streams.audit.truth import Letters, dead_letters, references, tell
+from streams.audit.truth import references, tell
 from streams.plain.kafka import Log, kafka_log
 from streams.plain.parts import is_kept
 from streams.plain.reference import PlainReference
@@ -78,11 +78,9 @@ async def audit(
             at, exposed = await _exposed(redis, view, exporter, rules, report)
             shown = [Shown(at, rules, reference, at=True)] if exposed is not None else []
             forwarded = Forwarded()
-            letters = await _partitions(log, kafka, rules, view, shown, forwarded, report, progress or _Silent())
+            judged = await _partitions(log, kafka, rules, view, shown, forwarded, report, progress or _Silent())
             await forwarded.arrived(log, kafka.events_topic, _COPIES_SECONDS)
-            found = await dead_letters(log, kafka)
-            _compare_forwarded(forwarded, found, report)
-            _compare_letters(letters, found, report)
+            await _compare_letters(log, kafka, business.app_id, judged, forwarded, report, patience)
             _compare_reference(view, reference, report)
             if exposed is not None:
                 numbers = _held(shown[0].windowed(), at)
@@ -148,17 +146,16 @@ async def _partitions(
     forwarded: Forwarded,
     report: Report,
     progress: Progress,
-) -> Letters:
+) -> letters.Judged:
     """Recompute and compare one partition after another; says what must be in the dead letters."""
-    letters: Letters = {}
+    judged = letters.Judged()
     report.fences = view.fences
     progress.start(sum(fence + 1 for fence in view.fences.values()))
     count = len(view.fences)
     for partition, fence in sorted(view.fences.items()):
-        truth = await tell(log, kafka, rules, partition, count, fence, shown, forwarded, progress.advance)
+        truth = await tell(log, kafka, rules, partition, count, fence, shown, forwarded, judged, progress.advance)
         report.records += truth.records
         report.outcomes += truth.outcomes
-        letters |= truth.letters
         compared, different = await asyncio.to_thread(
             compare.parts, partition, truth.time, rules, truth.parts, view.parts
         )
@@ -170,14 +167,13 @@ async def _partitions(
         report.past += sum(
             not is_kept(kind, bucket, truth.time, rules) for kind, bucket, of, *_ in view.parts if of == partition
         )
-    return letters
+    return judged
 
 
-def _compare_forwarded(forwarded: Forwarded, letters: Letters, report: Report) -> None:
-    """Compare. Records that a worker refused before workers forwarded any may be letters, and are not expected."""
-    before = forwarded.refused_before(letters)
-    for place in before:
-        del letters[place]
+def _compare_forwarded(forwarded: Forwarded, found: letters.Written, topic: str, report: Report) -> letters.Written:
+    """Compare; gives the letters less those of records that a worker refused before workers forwarded any."""
+    of_events = {(place.partition, place.offset): reasons for place, reasons in found.items() if place.topic == topic}
+    before = forwarded.refused_before({place: max(reasons) for place, reasons in of_events.items()})
     if before:
         report.notes.append(
             f"{len(before):,} records that lie wrong are dead letters of an earlier version; "
@@ -186,12 +182,29 @@ def _compare_forwarded(forwarded: Forwarded, letters: Letters, report: Report) -
     report.compared["forwarded records"] += sum(map(len, forwarded.owed.values()))
     ends = {partition: fence + 1 for partition, fence in report.fences.items()}
     report.differs("forwarded records", forwarded.differences(ends, before))
+    return {
+        place: reasons
+        for place, reasons in found.items()
+        if place.topic != topic or (place.partition, place.offset) not in before
+    }
 
 
-def _compare_letters(expected: Letters, found: Letters, report: Report) -> None:
-    report.refused.update(expected.values())
-    report.compared["dead letters"] += len(expected)
-    report.differs("dead letters", compare.letters(expected, found, report.fences))
+async def _compare_letters(
+    log: Log,
+    kafka: KafkaSettings,
+    application: str,
+    judged: letters.Judged,
+    forwarded: Forwarded,
+    report: Report,
+    patience: float,
+) -> None:
+    """Compare what was forwarded and the dead letters of both topics; last, as they are durable after the view."""
+    committed = await letters.committed_to(log, kafka, application, report.fences, patience)
+    reference = await letters.judge_reference(log, kafka, committed)
+    found = await letters.written(log, kafka, application)
+    found = _compare_forwarded(forwarded, found, kafka.events_topic, report)
+    for one in (judged, reference):
+        letters.report_on(one, found, report)
 
 
 def _compare_reference(view: ShownParts, reference: PlainReference, report: Report) -> None:

@@ -9,6 +9,8 @@ from metrics.view import Waiting
 from producers.events.intake import Refused
 from producers.settings import KafkaSettings
 from streams.audit.forwarded import Forwarded
+from streams.audit.letters import Judged
+from streams.letters.letter import Place
 from streams.plain.kafka import Log
 from streams.plain.log import PlainPartition
 from streams.plain.parts import Parts, parts
@@ -17,18 +19,14 @@ from streams.plain.reference import PlainReference
 from streams.plain.rules import Rules
 from streams.plain.shown import Shown
 
-Letters = dict[tuple[int, int], str]
-"""(partition, offset) of the source → reason."""
-
 
 @dataclass
 class Truth:
-    """One partition up to a fence. `time`: of the partition, us. `letters`: what must be dead-lettered."""
+    """One partition up to a fence. `time`: of the partition, us."""
 
     partition: int
     records: int = 0
     outcomes: Counter[str] = field(default_factory=Counter)
-    letters: Letters = field(default_factory=dict)
     time: int = 0
     parts: Parts = field(default_factory=dict)
     waiting: list[Waiting] = field(default_factory=list)
@@ -43,19 +41,25 @@ async def tell(
     fence: int,
     shown: Sequence[Shown],
     forwarded: Forwarded,
+    judged: Judged,
     advance: Callable[[int], None],
 ) -> Truth:
-    """Recompute one partition up to and including the offset `fence`, and add its contributions to `shown`."""
+    """Recompute one partition up to and including the offset `fence`.
+
+    Adds its contributions to `shown`, and what must become of its records to `judged`.
+    """
     truth = Truth(partition)
     plain = PlainPartition(rules)
     places = forwarded.begin(partition, partitions)
     async for chunk in log.read(kafka.events_topic, partition, 0, fence + 1):
         for record in chunk:
+            place = Place(kafka.events_topic, partition, record.offset)
             try:
                 placed = places.judge(record)
             except Refused as refused:
-                truth.letters[partition, record.offset] = refused.reason
+                judged.judge(place, refused.reason)
                 continue
+            judged.judge(place, "")
             forwarded.note(partition, record.offset, placed)
             if placed.verdict == COUNTS:
                 plain.take(placed.event)
@@ -77,19 +81,6 @@ def _amount(truth: Truth, plain: PlainPartition, shown: Sequence[Shown]) -> None
     )
     for numbers in shown:
         numbers.add(plain.contributions())
-
-
-async def dead_letters(log: Log, kafka: KafkaSettings) -> Letters:
-    """What lies in the dead letters for the events topic."""
-    found: Letters = {}
-    for partition, end in (await log.ends(kafka.dead_letters_topic)).items():
-        async for chunk in log.read(kafka.dead_letters_topic, partition, 0, end):
-            for record in chunk:
-                headers = {name: (value or b"").decode(errors="replace") for name, value in record.headers}
-                if headers.get("source_topic") == kafka.events_topic:
-                    source = int(headers["source_partition"]), int(headers["source_offset"])
-                    found[source] = headers.get("reason", "")
-    return found
 
 
 async def references(log: Log, kafka: KafkaSettings, rules: Rules) -> PlainReference:

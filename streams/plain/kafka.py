@@ -36,6 +36,10 @@ class Log(Protocol):
         """Partition → offset after the last record. Empty when there is no such topic."""
         ...
 
+    async def committed(self, group: str) -> dict[tuple[str, int], int]:
+        """Topic and partition → the offset at which a consumer group goes on reading."""
+        ...
+
     def read(self, topic: str, partition: int, start: int, end: int) -> AsyncIterator[Sequence[Record]]:
         """Chunks of the records with start ≤ offset < end that the partition still has, in order."""
         ...
@@ -57,6 +61,11 @@ class KafkaLog:
         self._consumer.assign(found)
         ends = await self._consumer.end_offsets(found)
         return {tp.partition: end for tp, end in sorted(ends.items())}
+
+    async def committed(self, group: str) -> dict[tuple[str, int], int]:
+        """Topic and partition → the offset at which a consumer group goes on reading."""
+        offsets = await self._admin.list_consumer_group_offsets(group)
+        return {(tp.topic, tp.partition): at.offset for tp, at in offsets.items()}
 
     async def read(self, topic: str, partition: int, start: int, end: int) -> AsyncIterator[Sequence[Record]]:
         """Chunks of the records with start ≤ offset < end that the partition still has, in order."""

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from producers.errors import Refused
 from producers.events import REASONS, intake, wire
-from streams.flush import letter
+from streams.letters.letter import make
 from streams.partition import Counts, Partition
 from tests.contract.test_agreement import agree
 from tests.fuzz.values import values, variants
@@ -78,7 +78,7 @@ class Subject:
         assert sum(outcome.values()) == 1, f"counted {outcome}"
         assert len(refused) == sum(counts.refused.values())
         for one in refused:
-            made = letter(one, "events", 0)
+            made = make(one, "events", 0, "fuzz")
             assert (made.key, made.value) == (record.key, record.value)
             assert all(isinstance(name, str) and isinstance(text, bytes) for name, text in made.headers)
         self.outcomes.update(outcome)

@@ -33,6 +33,9 @@ class InMemoryLog:
     async def ends(self, topic: str) -> dict[int, int]:
         return {number: len(records) for number, records in self.topics.get(topic, {}).items()}
 
+    async def committed(self, _group: str) -> dict[tuple[str, int], int]:
+        return {(topic, number): len(held) for topic, all_ in self.topics.items() for number, held in all_.items()}
+
     async def read(self, topic: str, partition: int, start: int, end: int) -> AsyncIterator[Sequence[Any]]:
         for first in range(start, end, 7):
             yield self.topics[topic][partition][first : min(first + 7, end)]

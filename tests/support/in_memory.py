@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from streams.changelog import Commit, Letter, Pair
+from streams.changelog import Commit, Pair
 from streams.errors import ChangelogError, OwnershipLost
 from streams.forwarding import Copy
+from streams.letters.letter import Letter
 from streams.restore import Apply, Bounds, Progress, Restored
 from streams.settings import WorkerSettings
 
@@ -35,6 +36,11 @@ class Broker:
         if self.away:
             self.away -= 1
             raise ChangelogError("nobody answers")
+
+    def lettered(self) -> dict[int, str]:
+        """Offset → reason of the letters written so far."""
+        headers = [dict(letter.headers) for letter in self.letters]
+        return {int(one["source_offset"]): one["reason"].decode() for one in headers if "closed" not in one}
 
     def table(self, topic: str, partition: int) -> dict[bytes, bytes]:
         """What compaction would leave."""
@@ -67,7 +73,8 @@ class InMemoryChangelog:
             self._broker.failures -= 1
             raise ChangelogError("no leader")
         settings, records = self._broker.settings, self._broker.records
-        for topic, pairs in ((settings.cells_topic, commit.cells), (settings.clients_topic, commit.clients)):
+        written = {settings.cells_topic: commit.cells, settings.clients_topic: commit.clients}
+        for topic, pairs in written.items():
             records.setdefault((topic, self._partition), []).extend(pairs)
         self._broker.letters += commit.letters
         self._broker.copies += commit.copies
@@ -75,7 +82,7 @@ class InMemoryChangelog:
         if self._broker.unanswered:
             self._broker.unanswered -= 1
             raise ChangelogError("nobody answers")
-        return {topic: len(records[topic, self._partition]) for topic in (settings.cells_topic, settings.clients_topic)}
+        return {topic: len(records[topic, self._partition]) for topic, pairs in written.items() if pairs}
 
     def known(self, positions: Mapping[str, int]) -> None:
         pass

@@ -50,6 +50,29 @@ async def test_event_reaches_the_exporter(secured: SimpleNamespace, service: Sim
     assert "call-1" in answer.text
 
 
+async def test_dead_letters_need_no_more_than_the_operator(secured: SimpleNamespace, service: SimpleNamespace) -> None:
+    """The worker counts what is open, and the operator closes it."""
+    async with SalesPublisher(secured.kafka.settings("sales-gateway")) as publisher:
+        await publisher.publish_many_raw([(b"client-1", b"{")])
+
+    async def opened(expected: str) -> None:
+        deadline = time.monotonic() + 60
+        shown = ""
+        async with httpx.AsyncClient(timeout=10) as client:
+            while expected not in shown:
+                assert time.monotonic() < deadline, shown
+                await asyncio.sleep(0.5)
+                shown = (await client.get(f"http://127.0.0.1:{service.worker}/metrics")).text
+
+    await opened('sales_worker_open_dead_letters{reason="not_json",source=""} 1.0')
+    environment = secured.kafka.environment("sales-operator")
+    replayed = await asyncio.to_thread(command, "dead-letters", "replay", **environment)
+    assert (replayed.returncode, replayed.stdout.splitlines()[0]) == (0, "sent 0"), replayed.stderr
+    done = await asyncio.to_thread(command, "dead-letters", "dismiss", "--yes", **environment)
+    assert "dismissed 1" in done.stdout, done.stderr
+    await opened('sales_worker_open_dead_letters{reason="not_json",source=""} 0.0')
+
+
 def test_audit_needs_no_more_than_the_exporter(secured: SimpleNamespace, service: SimpleNamespace) -> None:
     done = command(
         "audit", "--exporter", service.url,

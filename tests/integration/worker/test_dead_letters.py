@@ -9,8 +9,8 @@ import pytest
 from aiokafka import AIOKafkaProducer
 
 from producers.partitioner import partition_for
-from producers.simulator.floor import key_of
-from streams.dead_letters import read
+from streams.letters.index import Filter
+from streams.letters.topic import everything
 from tests.support.workers import ROOT, floor, until
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(400)]
@@ -61,7 +61,8 @@ async def send(house, records):
 
 
 async def letters(house):
-    return [letter async for letter in read(house.kafka)]
+    async with everything(house.kafka) as index:
+        return list(index.in_log_order(Filter(closed_too=True)))
 
 
 async def test_every_reason_byte_for_byte(house):
@@ -100,27 +101,6 @@ async def test_every_reason_byte_for_byte(house):
             assert ("content-type", b"x") in by_value[value].headers
             assert by_value[value].detail
     assert "wrong_partition" in {one.reason for one in found}
-
-
-async def test_replayed_to_the_right_partition(house):
-    """Copies that lay on the wrong partition count once after `dead-letters replay`, however often it is run."""
-    worker = house.worker()
-    await until(lambda: worker.owned() == {0, 1, 2}, 120, "all partitions owned")
-    events = floor(60, managers=3)
-    records = []
-    for one in events:
-        key = key_of(one).encode()
-        right = partition_for(key, COUNT)
-        marks = [("forwarded-partition", b"%d" % right), ("forwarded-offset", b"%d" % len(records))]
-        records.append((key, raw(one), (right + 1) % COUNT, marks))
-    await send(house, records)
-    await until(lambda: worker.total("sales_worker_dead_letters_total") == len(records), 30, "all refused")
-    await until(lambda: len(command(house, "list", "--json", "--limit", "1000")) == len(records), 30, "all written")
-    for _ in range(2):
-        command(house, "replay", "--reason", "wrong_partition")
-    report = await house.verdict()
-    assert report.is_equal, report.lines()
-    assert report.records == 3 * len(records)
 
 
 def command(house, *arguments) -> list[str]:

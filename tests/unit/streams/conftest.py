@@ -43,6 +43,10 @@ class OwnerHouse:
                 number, lambda: InMemoryChangelog(self.broker, number), restorer, is_ours, wait=0.01
             )
 
+        async def lettered(number):
+            self.broker.answer()
+            return self.broker.lettered()
+
         return Owner(
             settings,
             rules(settings),
@@ -53,6 +57,7 @@ class OwnerHouse:
             set_aside=set_aside,
             restorer=restorer,
             standbys=Standbys(settings, store, set_aside, {}),
+            lettered=lettered,
             on_failure=self.failures.append,
         )
 

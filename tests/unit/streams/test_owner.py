@@ -95,36 +95,36 @@ async def test_flush_by_timer(unit):
     owner = unit.owner()
     await owner.open([0])
     await owner.fold(0, [meeting(0)])
-    await asyncio.sleep(0.2)
-    assert unit.broker.offsets == {0: 1}
+    await until(lambda: unit.broker.offsets == {0: 1}, 10, "it is durable", pause=0.01)
     assert not owner.owned[0].is_dirty
+    await until(lambda: owner.sensors.partitions[0].cells, 10, "it is told", pause=0.01)
     assert owner.sensors.partitions[0].cells == owner.owned[0].partition.cells > 0
 
 
 async def test_a_backlog_is_flushed_seldom(unit):
     """While many events wait, five intervals pass between two flushes; when none do, one."""
-    owner = unit.owner(flush_interval=0.2)
+    owner = unit.owner(flush_interval=0.4)
     await owner.open([0])
     state = owner.sensors.partitions[0]
     state.lag = 0
 
     async def flushed_after():
         began = asyncio.get_running_loop().time()
-        await until(lambda: not owner.owned[0].is_dirty, 2, "it is flushed", pause=0.01)
+        await until(lambda: not owner.owned[0].is_dirty, 10, "it is flushed", pause=0.01)
         return asyncio.get_running_loop().time() - began
 
     owner.owned[0].fold([meeting(0)])
-    assert await flushed_after() < 0.4
+    assert await flushed_after() < 1.2
     state.lag = 30_000
     owner.owned[0].fold([meeting(1)])
-    assert await flushed_after() > 0.9
+    assert await flushed_after() > 1.8
     owner.owned[0].fold([meeting(2)])
-    await asyncio.sleep(0.3)
+    await asyncio.sleep(0.5)
     state.lag = 0
-    assert await flushed_after() < 0.1
+    assert await flushed_after() < 1
     state.lag = 30_000
     owner.owned[0].fold([meeting(offset) for offset in range(3, 103)])
-    assert await flushed_after() < 0.2
+    assert await flushed_after() < 1
     await owner.close([0])
 
 
@@ -151,7 +151,7 @@ async def test_a_failed_flush_ends_the_process(unit):
     await owner.open([0])
     unit.broker.broken = True
     await owner.fold(0, [meeting(0)])
-    await asyncio.sleep(0.1)
+    await until(lambda: unit.failures, 10, "it is told", pause=0.01)
     assert [type(failure) for failure in unit.failures] == [OwnershipLost]
 
 
@@ -196,6 +196,9 @@ async def test_dead_letters_go_with_the_flush(unit):
         "source_topic": b"sales.events",
         "source_partition": b"0",
         "source_offset": b"1",
+        "source_timestamp": b"1780000000000",
+        "event_source": b"",
+        "refused_by": b"unit",
     }
 
 
@@ -210,6 +213,28 @@ async def test_other_rules_wipe_and_start_over(unit):
     assert await second.open([0]) == {0: 0}
     assert unit.broker.table("unit-cells-changelog", 0) == {}
     assert second.owned[0].is_rebuilt
+
+
+async def test_counted_again_no_letter_is_written_again(unit):
+    """Each bad record keeps its one letter, also when the recount is interrupted; what counts now closes its letter."""
+    bad = [meeting(0), *(meeting(offset, value=b"{") for offset in range(1, 5))]
+    unit.broker.source_end = 5
+    first = unit.owner()
+    await first.open([0])
+    await first.fold(0, bad)
+    await first.close([0])
+    unit.broker.source_end = 7
+    second = unit.owner(timezone="Asia/Tokyo")
+    await second.open([0])
+    await second.fold(0, bad[:2])
+    await second.close([0])
+    third = unit.owner(timezone="Asia/Tokyo")
+    await third.open([0])
+    await third.fold(0, [*bad[2:4], meeting(4), meeting(5, value=b"{"), meeting(6)])
+    await third.close([0])
+    letters = [dict(letter.headers) for letter in unit.broker.letters]
+    assert [int(one["source_offset"]) for one in letters if "closed" not in one] == [1, 2, 3, 4, 5]
+    assert [(one["closed"], int(one["source_offset"])) for one in letters if "closed" in one] == [(b"counted", 4)]
 
 
 async def test_counting_from_the_start_is_remembered(unit):

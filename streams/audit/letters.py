@@ -1,0 +1,110 @@
+"""Dead letters against their records: each unusable record has exactly one, and each letter has its record."""
+
+import asyncio
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from producers.errors import Refused
+from producers.events.intake import check_reference
+from producers.settings import KafkaSettings
+from streams.audit.report import Difference, Report
+from streams.letters import letter
+from streams.letters.letter import Place
+from streams.plain.kafka import Log
+
+Written = Mapping[Place, Counter[str]]
+"""Record → how often each reason was written of it."""
+
+_PAUSE_SECONDS = 0.2
+
+
+@dataclass
+class Judged:
+    """What must have become of records: `refused` with their reasons.
+
+    firsts, lasts: by topic and partition, the offsets of the first record that was judged and of the last; what lies
+    outside is not there any more or not read yet. compacted: of topics in which records vanish between others, all.
+    """
+
+    refused: dict[Place, str] = field(default_factory=dict)
+    firsts: dict[tuple[str, int], int] = field(default_factory=dict)
+    lasts: dict[tuple[str, int], int] = field(default_factory=dict)
+    compacted: dict[str, set[Place]] = field(default_factory=dict)
+
+    def judge(self, place: Place, reason: str) -> None:
+        """Take note of a record in log order; `reason` "" when it is usable."""
+        where = place.topic, place.partition
+        self.firsts.setdefault(where, place.offset)
+        self.lasts[where] = place.offset
+        if reason:
+            self.refused[place] = reason
+        if place.topic in self.compacted:
+            self.compacted[place.topic].add(place)
+
+    def covers(self, place: Place) -> bool:
+        """Whether the record of a letter was judged."""
+        if place.topic in self.compacted:
+            return place in self.compacted[place.topic]
+        where = place.topic, place.partition
+        return where in self.firsts and self.firsts[where] <= place.offset <= self.lasts[where]
+
+
+async def judge_reference(log: Log, kafka: KafkaSettings, committed: Mapping[tuple[str, int], int]) -> Judged:
+    """Judge the reference records that the workers have read."""
+    topic = kafka.reference_topic
+    judged = Judged(compacted={topic: set()})
+    for partition in await log.ends(topic):
+        async for chunk in log.read(topic, partition, 0, committed.get((topic, partition), 0)):
+            for record in chunk:
+                reason = ""
+                if record.value is not None:
+                    try:
+                        check_reference(record)
+                    except Refused as error:
+                        reason = error.reason
+                judged.judge(Place(topic, partition, record.offset), reason)
+    return judged
+
+
+async def committed_to(
+    log: Log, kafka: KafkaSettings, application: str, fences: Mapping[int, int], patience: float
+) -> Mapping[tuple[str, int], int]:
+    """How far the group has read each partition, once what the fences cover is durable: the view runs ahead of it."""
+    deadline = time.monotonic() + patience
+    while True:
+        found = await log.committed(application)
+        waits = any(found.get((kafka.events_topic, number), 0) <= fence for number, fence in fences.items())
+        if not waits or time.monotonic() > deadline:
+            return found
+        await asyncio.sleep(_PAUSE_SECONDS)
+
+
+async def written(log: Log, kafka: KafkaSettings, application: str) -> Written:
+    """The dead letters that an application wrote; those that do not say so are everybody's."""
+    found: dict[Place, Counter[str]] = defaultdict(Counter)
+    unsigned: dict[Place, Counter[str]] = defaultdict(Counter)
+    for partition, end in (await log.ends(kafka.dead_letters_topic)).items():
+        async for chunk in log.read(kafka.dead_letters_topic, partition, 0, end):
+            for record in chunk:
+                place, by = letter.place_of(record.headers), letter.text(record.headers, letter.APPLICATION)
+                if place is not None and by in ("", application) and not letter.text(record.headers, letter.MARK):
+                    (found if by else unsigned)[place][letter.text(record.headers, letter.REASON)] += 1
+    return {**unsigned, **found}
+
+
+def compare(judged: Judged, found: Written) -> Iterator[Difference]:
+    """Records without their letter, letters without their record, and what was written twice."""
+    for place in sorted(judged.refused.keys() | {place for place in found if judged.covers(place)}):
+        expected, reasons = judged.refused.get(place, ""), found.get(place, Counter[str]())
+        if reasons != Counter([expected] if expected else []):
+            shown = ", ".join(f"{reason} {n} times" if n > 1 else reason for reason, n in sorted(reasons.items()))
+            yield Difference(f"dead letter of {place}", shown, expected)
+
+
+def report_on(judged: Judged, found: Written, report: Report) -> None:
+    """Add the comparison to a report."""
+    report.refused.update(judged.refused.values())
+    report.compared["dead letters"] += len(judged.refused)
+    report.differs("dead letters", compare(judged, found))

@@ -1,0 +1,105 @@
+"""How many dead letters are open, by reason and source: every worker follows their topic, for the alert to go by.
+
+What is read stays in a file beside the local state, so each letter is read once in the life of a data directory.
+Every worker counts all of them, not its own: the alert asks for the greatest, and a rebalance changes nothing.
+"""
+
+import asyncio
+import sqlite3
+from time import monotonic
+
+import structlog
+from aiokafka import AIOKafkaConsumer
+from aiokafka.errors import KafkaError
+
+from streams.letters.index import Filter, Index
+from streams.sensors import WorkerSensors
+from streams.settings import WorkerSettings
+from streams.topic_id import topic_id
+
+log = structlog.get_logger(__name__)
+
+_RETRY_SECONDS = 2.0
+_FILE = "dead-letters-{}.sqlite"
+_LOOK_SECONDS = 60.0
+"""Between two looks for letters that somebody has deleted."""
+_CHUNK, _PAUSE_SECONDS = 1_000, 0.1
+"""Records between two pauses, in which events are folded: a backlog of letters is in no hurry."""
+
+
+class OpenLetters:
+    """Follows the dead letters, and tells the sensors how many are open."""
+
+    def __init__(self, settings: WorkerSettings, sensors: WorkerSensors) -> None:
+        self._settings = settings
+        self._sensors = sensors
+        self._topic = settings.dead_letters_topic
+
+    async def run(self) -> None:
+        """Follow, for ever; Kafka's troubles are waited out."""
+        while True:
+            try:
+                await self._follow()
+            except (KafkaError, OSError) as error:
+                log.warning("dead letters cannot be read; trying again", problem=f"{type(error).__name__} {error}")
+            except sqlite3.Error as error:
+                log.warning("the index of dead letters cannot be used; reading them again", problem=str(error))
+                self._remove()
+            await asyncio.sleep(_RETRY_SECONDS)
+
+    async def _follow(self) -> None:
+        consumer = AIOKafkaConsumer(
+            self._topic,
+            **self._settings.client_options(),
+            client_id=f"sales-pulse-{self._settings.worker_id}-letters",
+            group_id=None,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            isolation_level="read_committed",
+        )
+        index: Index | None = None
+        try:
+            await consumer.start()
+            index = await self._opened(consumer)
+            await self._read(consumer, index)
+        finally:
+            await consumer.stop()
+            if index is not None:
+                index.close()
+
+    async def _opened(self, consumer: AIOKafkaConsumer) -> Index:
+        """The index of this very topic; nothing counts of one that was deleted and recreated by the same name."""
+        name = _FILE.format(await topic_id(consumer._client, self._topic))  # noqa: SLF001 - its public calls know no ids
+        self._remove(keep=name)
+        index = Index(self._settings.data_dir / name, bodies=False)
+        known = index.positions()
+        for tp in consumer.assignment():
+            if tp.partition in known:
+                consumer.seek(tp, known[tp.partition])
+        return index
+
+    async def _read(self, consumer: AIOKafkaConsumer, index: Index) -> None:
+        ends = await consumer.end_offsets(list(consumer.assignment()))
+        looked = -_LOOK_SECONDS
+        while True:
+            is_due = monotonic() - looked >= _LOOK_SECONDS
+            if is_due:
+                looked = monotonic()
+                for tp, begin in (await consumer.beginning_offsets(list(consumer.assignment()))).items():
+                    await asyncio.to_thread(index.forget, tp.partition, begin)
+            fetched = await consumer.getmany(timeout_ms=1000, max_records=_CHUNK)
+            for tp, records in fetched.items():
+                await asyncio.to_thread(index.take, tp.partition, records, records[-1].offset + 1)
+            for tp, end in list(ends.items()):
+                if await consumer.position(tp) >= end:
+                    del ends[tp]
+            # Until all that was there at the start is read, what is closed may look open.
+            if not ends and (fetched or is_due or self._sensors.open_letters.counts is None):
+                self._sensors.open_letters.counts = await asyncio.to_thread(index.counts, Filter())
+            if fetched:
+                await asyncio.sleep(_PAUSE_SECONDS)
+
+    def _remove(self, *, keep: str = "") -> None:
+        for file in self._settings.data_dir.glob(_FILE.format("*") + "*"):
+            if not file.name.startswith(keep or "\0"):
+                file.unlink(missing_ok=True)

@@ -1,0 +1,118 @@
+"""What a dead letter is: the refused record byte for byte, and headers that say why, from where and by whom.
+
+A mark is a record beside the letters that closes one of them. The names of all headers are spelled here only.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple, Protocol
+
+from producers.events.sender import sender
+
+REASON, DETAIL = "reason", "detail"
+TOPIC, PARTITION, OFFSET = "source_topic", "source_partition", "source_offset"
+TIMESTAMP = "source_timestamp"
+"""The broker's, of the refused record, Unix ms; negative when it had none."""
+SENDER = "event_source"
+"""The CloudEvents source, where it could be read."""
+APPLICATION = "refused_by"
+"""Which application id refused it: two of them each write a letter of the same record."""
+CUT = "refused_size"
+"""Bytes that the refused record had, when it was too large to be kept: the letter says only where it was."""
+MARK = "closed"
+"""On a mark: what became of the letter, `replayed` or `dismissed`."""
+REPLAY_OF = "replay-of"
+"""On a record that was sent again: topic/partition/offset of the one that was refused first."""
+
+_OURS = frozenset({REASON, DETAIL, TOPIC, PARTITION, OFFSET, TIMESTAMP, SENDER, APPLICATION, CUT, MARK})
+
+Headers = Sequence[tuple[str, bytes | None]]
+
+
+class Refusal(Protocol):
+    """A record that could not be used, with the contract's reason and one line of detail."""
+
+    @property
+    def record(self) -> Any: ...  # noqa: D102
+    @property
+    def reason(self) -> str: ...  # noqa: D102
+    @property
+    def detail(self) -> str: ...  # noqa: D102
+
+
+class Letter(NamedTuple):
+    """A dead letter or mark to be written: key and value byte for byte as they came, and headers."""
+
+    key: bytes | None
+    value: bytes | None
+    headers: Headers
+
+
+class Place(NamedTuple):
+    """Where a record lies."""
+
+    topic: str
+    partition: int
+    offset: int
+
+    def __str__(self) -> str:
+        return f"{self.topic}/{self.partition}/{self.offset}"
+
+
+def make(refused: Refusal, topic: str, partition: int, application: str) -> Letter:
+    """A refused record as a dead letter: as it came, with reason and origin added to its headers."""
+    record = refused.record
+    added = {
+        REASON: refused.reason,
+        DETAIL: refused.detail,
+        **_at(Place(topic, partition, record.offset)),
+        TIMESTAMP: str(record.timestamp),
+        SENDER: sender(record.value, record.headers),
+        APPLICATION: application,
+    }
+    return Letter(record.key, record.value, [*own(record.headers), *_encoded(added)])
+
+
+def mark(place: Place, what: str) -> Letter:
+    """What closes the letter of the record at `place`."""
+    return Letter(str(place).encode(), None, _encoded({MARK: what, **_at(place)}))
+
+
+def own(headers: Iterable[tuple[str, bytes | None]]) -> list[tuple[str, bytes | None]]:
+    """Those of a record's headers that its sender gave it."""
+    return [(name, value) for name, value in headers if name not in _OURS]
+
+
+def text(headers: Iterable[tuple[str, bytes | None]], name: str) -> str:
+    """The last header of a name, "" where there is none."""
+    found = ""
+    for key, value in headers:
+        if key == name:
+            found = (value or b"").decode(errors="replace")
+    return found
+
+
+def place_of(headers: Iterable[tuple[str, bytes | None]]) -> Place | None:
+    """Where the refused record lay, None when the headers do not say so."""
+    said = dict(headers)
+    return parse("/".join((said.get(name) or b"").decode(errors="replace") for name in (TOPIC, PARTITION, OFFSET)))
+
+
+def parse(place: str) -> Place | None:
+    """The inverse of `str(place)`, None for what is none."""
+    topic, _, rest = place.partition("/")
+    partition, _, offset = rest.partition("/")
+    where, at = number(partition), number(offset)
+    return None if not topic or where is None or at is None else Place(topic, where, at)
+
+
+def number(said: str, most: int = (1 << 63) - 1) -> int | None:
+    """A whole number that is not negative, None for what is none or greater than `most`."""
+    return int(said) if said.isdecimal() and len(said) < 20 and int(said) <= most else None
+
+
+def _at(place: Place) -> dict[str, str]:
+    return {TOPIC: place.topic, PARTITION: str(place.partition), OFFSET: str(place.offset)}
+
+
+def _encoded(headers: dict[str, str]) -> list[tuple[str, bytes]]:
+    return [(name, said.encode(errors="replace")) for name, said in headers.items()]
