@@ -6,7 +6,7 @@ from typing import Any
 from pydantic_core import PydanticUndefined
 from pydantic_settings import BaseSettings
 
-from metrics.settings import BusinessSettings, ExporterSettings
+from metrics.settings import BusinessSettings, ExporterSettings, PublicSettings
 from producers.connectors.bitrix24.settings import Bitrix24Settings
 from producers.gateway.settings import GatewaySettings
 from producers.settings import KafkaSettings
@@ -15,6 +15,7 @@ from streams.settings import WorkerSettings
 GROUPS: tuple[tuple[str, type[BaseSettings]], ...] = (
     ("Kafka, for every process", KafkaSettings),
     ("The business, for every process that computes or shows numbers", BusinessSettings),
+    ("Dashboards and alerts, in `sales-pulse generate --to` and `up`", PublicSettings),
     ("`sales-pulse worker`", WorkerSettings),
     ("`sales-pulse exporter`", ExporterSettings),
     ("`sales-pulse gateway`", GatewaySettings),

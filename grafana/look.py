@@ -1,23 +1,23 @@
-"""What the generated walls and alerts take from settings: currency, targets, and where things are served."""
+"""What the generated walls and alerts take from settings: currency, targets, zone, and where things are served."""
 
 from dataclasses import dataclass
 from typing import Any
 
 from metrics.family import Family
 from metrics.kpi import Kpi
-from metrics.settings import BusinessSettings
+from metrics.settings import PublicSettings
 
 DATA_SOURCE = "sales-prometheus"
 """Fixed uid of the provisioned Prometheus data source."""
 
 
 def _default(name: str) -> Any:
-    return BusinessSettings.model_fields[name].default
+    return PublicSettings.model_fields[name].default
 
 
 @dataclass(frozen=True)
 class Look:
-    """Settings of what is generated; the defaults are those of the business settings, so committed files are stable.
+    """Settings of what is generated; the defaults are those of the settings, so committed files are stable.
 
     currency: ISO 4217 code of the base currency. call_target, chat_target: seconds. timezone: IANA name.
     exporter: address from which a browser reaches the exporter, for links to `/api/v1/explain`.
@@ -28,17 +28,19 @@ class Look:
     call_target: float = _default("call_target_seconds")
     chat_target: float = _default("chat_target_seconds")
     timezone: str = _default("timezone")
-    exporter: str = "http://127.0.0.1:9808"
-    grafana: str = "http://127.0.0.1:3000"
+    exporter: str = _default("public_url")
+    grafana: str = _default("grafana_url")
 
     @classmethod
-    def of(cls, settings: BusinessSettings) -> "Look":
+    def of(cls, settings: PublicSettings) -> "Look":
         """The look of one installation."""
         return cls(
             currency=settings.currency,
             call_target=settings.call_target_seconds,
             chat_target=settings.chat_target_seconds,
             timezone=settings.timezone,
+            exporter=settings.public_url,
+            grafana=settings.grafana_url,
         )
 
     @property

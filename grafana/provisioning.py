@@ -12,8 +12,10 @@ from grafana.dashboards import PLAYLIST
 from grafana.look import DATA_SOURCE, Look
 
 PROVISIONING = "deploy/grafana/provisioning"
-DASHBOARDS_AT = "/var/lib/grafana/dashboards"
-"""Where a container finds grafana/out/dashboards."""
+DASHBOARDS_AT = "${SALES_DASHBOARDS}"
+"""Where dashboards are: Grafana puts the variable of its own environment in."""
+EMPTY = ("plugins", "alerting", "notifiers")
+"""Folders that Grafana looks for at its start, and says are missing; of the last one older releases do."""
 JOBS = {EXPORTER_JOB: "exporter:9808", WORKER_JOB: "worker:9809"}
 """Scrape job → its address under compose."""
 
@@ -37,6 +39,7 @@ def grafana_files() -> dict[str, dict[str, Any]]:
             "datasources": [source],
         },
         f"{PROVISIONING}/dashboards/sales-pulse.yml": {"apiVersion": 1, "providers": [provider]},
+        **{f"{PROVISIONING}/{folder}/sales-pulse.yml": {"apiVersion": 1} for folder in EMPTY},
     }
 
 

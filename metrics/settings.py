@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Annotated
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import Field, RedisDsn, SecretStr, TypeAdapter, field_validator
+from pydantic import AfterValidator, Field, RedisDsn, SecretStr, TypeAdapter, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from metrics.calendar import Calendar, load
@@ -74,6 +74,21 @@ class BusinessSettings(BaseSettings):
     def working_calendar(self) -> Calendar:
         """Read the calendar file. Raises CalendarError, naming the place."""
         return load(self.calendar, self.zone)
+
+
+Address = Annotated[
+    str, Field(pattern=r"^https?://[A-Za-z0-9._~:/\[\]-]+$"), AfterValidator(lambda url: url.rstrip("/"))
+]
+"""Where a browser finds something: http(s), without query, spaces or quotes, since it is put in front of paths."""
+
+
+class PublicSettings(BusinessSettings):
+    """What dashboards, alerts and the runbook take from settings, besides how the business is measured."""
+
+    public_url: Address = "http://127.0.0.1:9808"
+    """Address under which people reach the exporter; links of dashboards to the entities behind a number lead there."""
+    grafana_url: Address = "http://127.0.0.1:3000"
+    """Address under which people reach Grafana; links in alerts lead there."""
 
 
 class ExporterSettings(BusinessSettings):

@@ -9,7 +9,8 @@ from typing import Annotated
 
 import typer
 
-from deploy.errors import GenerateError
+from deploy.errors import GenerateError, MisuseError
+from deploy.installation import look, written
 
 ROOT = Path(__file__).resolve().parents[2]
 PROVIDERS = ("producers.events.generate", "grafana.generate", "deploy.kubernetes.generate")
@@ -24,11 +25,27 @@ PAGES = {
 
 def command(
     check: Annotated[bool, typer.Option("--check", help="Change nothing; exit 1 and name what differs.")] = False,
+    to: Annotated[
+        Path | None, typer.Option(help="Write dashboards, rules and alerts of this installation's settings there.")
+    ] = None,
+    settings: Annotated[
+        Path | None, typer.Option(help="With --to: a file of SALES_ settings, read instead of .env.")
+    ] = None,
 ) -> None:
     """Rewrite schemas, reference page, dashboards, rules and alerts from their source.
 
-    Example: sales-pulse generate --check
+    What is committed shows the defaults. With --to: what this installation shows, with its currency, targets, zone and
+    addresses (SALES_PUBLIC_URL, SALES_GRAFANA_URL).
+
+    Example: SALES_CURRENCY=EUR sales-pulse generate --to /srv/sales-pulse
     """
+    if settings and not to:
+        raise MisuseError("--settings says what to write with --to; the committed files show the defaults")
+    if to:
+        if check:
+            raise MisuseError("--check compares what is committed; --to writes something else")
+        typer.echo(f"{written(to, look(settings))} files written to {to}")
+        return
     wanted, folders = collect()
     if check:
         if differing := differences(ROOT, wanted, folders):

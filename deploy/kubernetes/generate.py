@@ -9,6 +9,7 @@ import yaml
 
 from grafana.generate import NOTICE
 from grafana.generate import files as grafana_files
+from grafana.look import Look
 
 FOLDERS = ("deploy/kubernetes/monitoring",)
 """Folders, from the repository's root, that hold nothing but generated files."""
@@ -29,9 +30,9 @@ _INSTANCES: dict[str, dict[str, Any]] = {
 """Process → its `instance`: the exporter is one, a worker has its pod's name; an address is new with each start."""
 
 
-def files() -> dict[str, bytes]:
+def files(look: Look | None = None) -> dict[str, bytes]:
     """Path from the repository's root → content."""
-    made = grafana_files()
+    made = grafana_files(look)
     rules = {
         path.removeprefix(f"{OUT}/rules/").removesuffix(".yml"): yaml.safe_load(content)["groups"]
         for path, content in made.items()

@@ -13,11 +13,11 @@ def binary() -> str | None:
 
 
 class Alertmanager(Program):
-    """A server on loopback with its data in `folder`, without a cluster; `root` is where deploy/alertmanager lies."""
+    """A server on loopback with its data in `folder`, without a cluster; `generated` holds alertmanager/."""
 
-    def __init__(self, folder: Path, *, port: int, root: Path, log: Path | None = None) -> None:
+    def __init__(self, folder: Path, *, port: int, generated: Path, log: Path | None = None) -> None:
         self.folder = folder
-        self.root = root
+        self.generated = generated
         self.port = port
         self.address = f"127.0.0.1:{port}"
         argv = [
@@ -43,4 +43,4 @@ class Alertmanager(Program):
     def prepare(self) -> None:
         """Take the configuration over; it names receivers that reach nobody until someone fills them in."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        shutil.copy(self.root / "deploy" / "alertmanager" / "alertmanager.yml", self.folder)
+        shutil.copy(self.generated / "alertmanager" / "alertmanager.yml", self.folder)

@@ -1,15 +1,18 @@
 """The folder of a local stack: one stack at a time holds it; what lies in it outlives the stack."""
 
 import fcntl
+import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 from deploy.errors import AlreadyRunning
 
 _LOCK = "up.lock"
+PORTS = "ports.json"
+"""Part → port of the last run: bookmarks hold from run to run, even when the data are forgotten."""
 
 
 @contextmanager
@@ -41,10 +44,24 @@ def note(folder: Path, wall: str) -> None:
     (folder / _LOCK).write_text(f"{os.getpid()} {wall}")
 
 
+def remembered(folder: Path) -> dict[str, int]:
+    """Ports of the last run; none where it left nothing that can be read."""
+    try:
+        found = json.loads((folder / PORTS).read_bytes())
+        return {str(name): int(port) for name, port in found.items()}
+    except (OSError, ValueError, AttributeError, TypeError):
+        return {}
+
+
+def remember(folder: Path, ports: Mapping[str, int]) -> None:
+    """Keep the ports of this run, and of parts that do not take part in it."""
+    (folder / PORTS).write_text(json.dumps({**remembered(folder), **ports}))
+
+
 def clear(folder: Path) -> None:
     """Forget all data of earlier runs. Only for the holder."""
     for entry in folder.iterdir():
-        if entry.name == _LOCK:
+        if entry.name in (_LOCK, PORTS):
             continue
         if entry.is_dir() and not entry.is_symlink():
             shutil.rmtree(entry)

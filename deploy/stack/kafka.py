@@ -184,7 +184,7 @@ class KafkaCluster:
     """A cluster of n nodes on free ports; replicated three times where there are three.
 
     Use it as a context manager, or call `start` and `stop`. Nodes are found by position: `cluster.nodes[0]`.
-    `preferred_port` is tried for the first node.
+    `preferred` ports are tried for the first node.
     """
 
     def __init__(
@@ -193,10 +193,10 @@ class KafkaCluster:
         nodes: int = 1,
         *,
         heap: str = "384m",
-        preferred_port: int | None = None,
+        preferred: Sequence[int | None] = (),
         logs: Path | None = None,
     ) -> None:
-        brokers = [free_port(preferred_port if node == 0 else None) for node in range(nodes)]
+        brokers = [free_port(*(preferred if node == 0 else ())) for node in range(nodes)]
         voters = [(node, free_port()) for node in range(1, nodes + 1)]
         self.nodes = [
             KafkaNode(

@@ -5,20 +5,27 @@ import sys
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from deploy.stack import alertmanager, kafka, prometheus
+from deploy.installation import written
+from deploy.stack import alertmanager, grafana, kafka, prometheus
+from deploy.stack.folder import remember, remembered
 from deploy.stack.http import answers_ok
 from deploy.stack.ports import free_port
 from deploy.stack.program import Program
 from deploy.stack.redis import RedisServer
 from deploy.stack.supervisor import Service
+from grafana.look import Look
+from metrics.settings import PublicSettings
 
-PARTS = ("kafka", "redis", "worker", "exporter", "gateway", "simulator", "prometheus", "alertmanager")
+PARTS = ("kafka", "redis", "worker", "exporter", "gateway", "simulator", "prometheus", "alertmanager", "grafana")
 """Everything that can be started, in the order of their start."""
 ROOT = Path(__file__).resolve().parents[2]
 """Where the repository (or the installed package) lies."""
-_PORTS = {"exporter": 9808, "worker": 9809, "gateway": 8080, "prometheus": 9090, "alertmanager": 9093, "redis": 6379}
-_KAFKA_PORT = 9092
+_PORTS = {
+    "exporter": 9808, "worker": 9809, "gateway": 8080, "prometheus": 9090, "alertmanager": 9093, "grafana": 3000,
+    "redis": 6379, "kafka": 9092,
+}  # fmt: skip
 _LISTEN = {
     "exporter": "SALES_EXPORTER_LISTEN",
     "worker": "SALES_WORKER_METRICS_LISTEN",
@@ -43,14 +50,41 @@ class LocalStack:
         self.parts = [part for part in PARTS if part in parts]
         self.floor = floor
         self.settings: dict[str, str] = {}
-        self._addresses = {name: self._address(name) for name in (*_LISTEN, "prometheus", "alertmanager")}
+        self.ports: dict[str, int] = {}
+        self._last = remembered(self.folder)
+        watching = ("prometheus", "alertmanager", "grafana")
+        self._addresses = {name: self._address(name) for name in (*_LISTEN, *watching)}
         self.settings |= {setting: self._addresses[name] for name, setting in _LISTEN.items() if name in self.parts}
+        self._publish()
 
     def _address(self, name: str) -> str:
-        return f"127.0.0.1:{free_port(_PORTS[name])}"
+        self.ports[name] = free_port(*self._preferred(name))
+        return f"127.0.0.1:{self.ports[name]}"
 
-    def _port(self, name: str) -> int:
-        return int(self._addresses[name].rpartition(":")[2])
+    def _preferred(self, name: str) -> tuple[int | None, int]:
+        return self._last.get(name), _PORTS[name]
+
+    def _publish(self) -> None:
+        """Where people find exporter and Grafana, unless they have said so themselves."""
+        stated = PublicSettings(_env_file=self.folder.parent / ".env").model_fields_set
+        for name, part in (("public_url", "exporter"), ("grafana_url", "grafana")):
+            if name not in stated and part in self.parts:
+                self.settings[f"SALES_{name.upper()}"] = f"http://{self._addresses[part]}"
+
+    @property
+    def generated(self) -> Path:
+        """Folder of what Prometheus, Alertmanager and Grafana read here."""
+        return self.folder / "generated"
+
+    def generate(self) -> None:
+        """Write dashboards, rules and alerts by the settings in force. Raises ValidationError."""
+        addresses: dict[str, Any] = {
+            name: self.settings[f"SALES_{name.upper()}"]
+            for name in ("public_url", "grafana_url")
+            if f"SALES_{name.upper()}" in self.settings
+        }
+        settings = PublicSettings(_env_file=self.folder.parent / ".env", **addresses)
+        written(self.generated, Look.of(settings))
 
     @property
     def logs(self) -> Path:
@@ -70,27 +104,32 @@ class LocalStack:
         """First stage: Kafka and Redis, and the settings that lead to them."""
         services = []
         if "kafka" in self.parts:
-            cluster = kafka.KafkaCluster(self.folder / "kafka", heap="640m", preferred_port=_KAFKA_PORT, logs=self.logs)
+            cluster = kafka.KafkaCluster(
+                self.folder / "kafka", heap="640m", preferred=self._preferred("kafka"), logs=self.logs
+            )
             node = cluster.nodes[0]
+            self.ports["kafka"] = node.port
             self.settings["SALES_KAFKA_SERVERS"] = cluster.servers
             services.append(Service("kafka", node, lambda: node.ready, timeout=90, address=cluster.servers))
         if "redis" in self.parts:
             server = RedisServer(
-                self.folder / "redis", log=self.logs / "redis.log", preferred_port=_PORTS["redis"], persist=True
+                self.folder / "redis", log=self.logs / "redis.log", preferred=self._preferred("redis"), persist=True
             )
+            self.ports["redis"] = server.port
             self.settings["SALES_REDIS_URL"] = server.url
             services.append(Service("redis", server, lambda: server.ready, address=server.url))
         return services
 
     def processes(self) -> list[Service]:
         """Second stage: our own servers, and what watches them."""
+        self.generate()
         services = [self._own(name) for name in ("worker", "exporter", "gateway") if name in self.parts]
         running: dict[str, str] = {name: self._addresses[name] for name in ("worker", "exporter") if name in self.parts}
         if "alertmanager" in self.parts and alertmanager.binary():
             warden = alertmanager.Alertmanager(
                 self.folder / "alertmanager",
-                port=self._port("alertmanager"),
-                root=ROOT,
+                port=self.ports["alertmanager"],
+                generated=self.generated,
                 log=self.logs / "alertmanager.log",
             )
             services.append(Service("alertmanager", warden, lambda: warden.ready, address=warden.url))
@@ -98,13 +137,30 @@ class LocalStack:
         if "prometheus" in self.parts and prometheus.binary():
             server = prometheus.Prometheus(
                 self.folder / "prometheus",
-                port=self._port("prometheus"),
-                root=ROOT,
+                port=self.ports["prometheus"],
+                generated=self.generated,
                 targets=running,
                 log=self.logs / "prometheus.log",
             )
             services.append(Service("prometheus", server, lambda: server.ready, address=server.url))
         return services
+
+    def walls(self) -> list[Service]:
+        """Third stage: Grafana with every wall, and the job that puts the rotation into it."""
+        if "grafana" not in self.parts or not grafana.binary():
+            return []
+        server = grafana.Grafana(
+            self.folder / "grafana",
+            port=self.ports["grafana"],
+            generated=self.generated,
+            prometheus=f"http://{self._addresses['prometheus']}",
+            log=self.logs / "grafana.log",
+        )
+        rotation = server.playlist()
+        return [
+            Service("grafana", server, lambda: server.ready, timeout=120, address=server.url),
+            Service("playlist", rotation, lambda: rotation.returncode == 0, timeout=120, finite=True),
+        ]
 
     def simulator(self) -> list[Service]:
         """Last stage: the floor itself. It remembers how far it came, so a second start goes on."""
@@ -129,11 +185,11 @@ class LocalStack:
 
     def missing(self) -> list[str]:
         """Wanted parts whose binaries are not installed; the stack does without them."""
-        binaries = {"prometheus": prometheus.binary, "alertmanager": alertmanager.binary}
+        binaries = {"prometheus": prometheus.binary, "alertmanager": alertmanager.binary, "grafana": grafana.binary}
         return [name for name, find in binaries.items() if name in self.parts and not find()]
 
     def _own(self, name: str) -> Service:
-        url, port = self.url(name, "/healthz"), self._port(name)
+        url, port = self.url(name, "/healthz"), self.ports[name]
         program = self._program(name)
         return Service(
             name, program, lambda: program.listens(port) and answers_ok(url), timeout=90, address=self.url(name)
@@ -148,6 +204,7 @@ class LocalStack:
 
     def write_settings(self) -> Path:
         """Write `stack.env`, which every command run in the folder above reads. Returns its path."""
+        remember(self.folder, self.ports)
         file = self.folder / "stack.env"
         lines = [f"{name}={value}" for name, value in sorted(self.settings.items())]
         note = "# Addresses of the running local stack; written by `sales-pulse up`, removed when it ends."

@@ -33,15 +33,15 @@ def answers(port: int, host: str = "127.0.0.1", timeout: float = 0.5) -> bool:
         return False
 
 
-def free_port(preferred: int | None = None) -> int:
-    """Return `preferred` where it is free, else a free port. Raises OSError when none is left.
+def free_port(*preferred: int | None) -> int:
+    """Return the first of `preferred` that is free, else a free port. Raises OSError when none is left.
 
     A port is given away once only, among all processes that ask here: two stacks that start together would
     otherwise both find a port free, and one of them end up on the other's Kafka.
     """
     candidates = random.sample(_RANGE, k=500)
-    for port in candidates if preferred is None else [preferred, *candidates]:
-        if is_free(port) and _hold(port):
+    for port in [*preferred, *candidates]:
+        if port is not None and is_free(port) and _hold(port):
             return port
     raise OSError("no free port on 127.0.0.1 between 20000 and 32000")
 

@@ -25,15 +25,14 @@ def binary() -> str | None:
 class Prometheus(Program):
     """A server on loopback with configuration and data in `folder`.
 
-    `root` is where deploy/prometheus and grafana/out lie; `targets` are part → host:port of what runs (itself is
-    added).
+    `generated` holds prometheus/ and rules/; `targets` are part → host:port of what runs (itself is added).
     """
 
     def __init__(
-        self, folder: Path, *, port: int, root: Path, targets: Mapping[str, str], log: Path | None = None
+        self, folder: Path, *, port: int, generated: Path, targets: Mapping[str, str], log: Path | None = None
     ) -> None:
         self.folder = folder
-        self.root = root
+        self.generated = generated
         self.port = port
         self.address = f"127.0.0.1:{port}"
         self.targets = {**targets, "prometheus": self.address}
@@ -60,9 +59,9 @@ class Prometheus(Program):
     def prepare(self) -> None:
         """Lay configuration, rules and targets out as the configuration expects them beside itself."""
         (self.folder / "targets").mkdir(parents=True, exist_ok=True)
-        shutil.copy(self.root / "deploy" / "prometheus" / "prometheus.yml", self.folder)
+        shutil.copy(self.generated / "prometheus" / "prometheus.yml", self.folder)
         shutil.rmtree(self.folder / "rules", ignore_errors=True)
-        shutil.copytree(self.root / "grafana" / "out" / "rules", self.folder / "rules")
+        shutil.copytree(self.generated / "rules", self.folder / "rules")
         for part, job in JOBS.items():
             groups = [{"targets": [self.targets[part]]}] if part in self.targets else []
             (self.folder / "targets" / f"{job}.json").write_text(json.dumps(groups))

@@ -2,6 +2,7 @@
 
 import shutil
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -32,10 +33,10 @@ class RedisServer(Program):
     """One server on loopback. `persist` keeps its data in `folder` across runs; otherwise it is memory only."""
 
     def __init__(
-        self, folder: Path, *, log: Path | None = None, preferred_port: int | None = None, persist: bool = False
+        self, folder: Path, *, log: Path | None = None, preferred: Sequence[int | None] = (), persist: bool = False
     ) -> None:
         self.folder = folder
-        self.port = free_port(preferred_port)
+        self.port = free_port(*preferred)
         server = binary()
         # A dump of one product is not always readable by the other: each keeps its own.
         dump = f"{Path(server).name.removesuffix('-server')}.rdb"

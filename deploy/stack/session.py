@@ -63,6 +63,7 @@ class Session:
             self._topics()
         status.update("Starting the pipeline …")
         self.supervisor.start(self.stack.processes())
+        self.supervisor.start(self.stack.walls())
         self.supervisor.start(self.stack.simulator())
 
     def _topics(self) -> None:
@@ -111,7 +112,7 @@ class Session:
         if "gateway" in self.stack.parts:
             table.add_row("Gateway", self.stack.url("gateway", "/docs"))
         for service in self.supervisor.services:
-            if service.name in ("prometheus", "alertmanager", "kafka", "redis"):
+            if service.name in ("grafana", "prometheus", "alertmanager", "kafka", "redis"):
                 table.add_row(service.name.capitalize(), service.address)
         table.add_row("Logs", self._short(self.stack.logs))
         self.console.print()

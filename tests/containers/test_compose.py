@@ -8,15 +8,15 @@ from typing import Any
 import pytest
 import yaml
 
-from metrics.settings import ExporterSettings
+from metrics.settings import ExporterSettings, PublicSettings
 from producers.connectors.bitrix24.settings import Bitrix24Settings
 from producers.gateway.settings import GatewaySettings
 from streams.settings import WorkerSettings
 
 ROOT = Path(__file__).resolve().parents[2]
-ONE_SHOT = {"topics", "audit", "playlist"}
+ONE_SHOT = {"topics", "audit", "playlist", "walls"}
 """Services that do one thing and end: how they end is their health."""
-NO_SETTINGS = {"SALES_LOG_FORMAT", "SALES_PROMETHEUS_URL"}
+NO_SETTINGS = {"SALES_LOG_FORMAT", "SALES_PROMETHEUS_URL", "SALES_DASHBOARDS"}
 """A flag of the command line, and what Grafana's provisioning reads."""
 
 
@@ -35,7 +35,7 @@ def dockerfile() -> str:
 
 
 def known_settings() -> set[str]:
-    classes = (WorkerSettings, ExporterSettings, GatewaySettings, Bitrix24Settings)
+    classes = (WorkerSettings, ExporterSettings, PublicSettings, GatewaySettings, Bitrix24Settings)
     return {f"SALES_{name.upper()}" for kind in classes for name in kind.model_fields} | NO_SETTINGS
 
 
@@ -122,7 +122,7 @@ def test_prometheus_of_compose_scrapes_like_the_generated_configuration() -> Non
     generated = yaml.safe_load((ROOT / "deploy/prometheus/prometheus.yml").read_text())
     own = yaml.safe_load((ROOT / "deploy/containers/prometheus.yml").read_text())
     assert own["global"] == generated["global"]
-    assert own["rule_files"] == generated["rule_files"]
+    assert own["rule_files"] == [f"/etc/sales-pulse/{rules}" for rules in generated["rule_files"]]
     jobs = {config["job_name"] for config in generated["scrape_configs"]}
     assert jobs <= {config["job_name"] for config in own["scrape_configs"]}
 

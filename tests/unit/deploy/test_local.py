@@ -9,8 +9,11 @@ import pytest
 
 from deploy.commands.up import choose
 from deploy.errors import MisuseError
+from deploy.installation import written
 from deploy.stack import ports, prometheus
-from deploy.stack.local import PARTS, ROOT, Floor, LocalStack
+from deploy.stack.folder import clear
+from deploy.stack.local import PARTS, Floor, LocalStack
+from grafana.look import Look
 
 
 @pytest.mark.parametrize(
@@ -61,14 +64,18 @@ def test_settings_lead_to_the_stack(tmp_path: Path) -> None:
     stack = LocalStack(tmp_path, ["exporter", "redis"], Floor())
     stack.servers()
     lines = dict(line.split("=", 1) for line in stack.write_settings().read_text().splitlines() if line[0] != "#")
-    assert set(lines) == {"SALES_EXPORTER_LISTEN", "SALES_REDIS_URL"}
+    assert set(lines) == {"SALES_EXPORTER_LISTEN", "SALES_REDIS_URL", "SALES_PUBLIC_URL"}
+    assert f"{lines['SALES_PUBLIC_URL']}/" == stack.wall
     assert lines["SALES_REDIS_URL"].startswith("redis://127.0.0.1:")
     assert stack.wall == f"http://{lines['SALES_EXPORTER_LISTEN']}/"
 
 
 def test_prometheus_finds_what_it_is_told_of(tmp_path: Path) -> None:
     """Every running part is a target of its job, others are none; the generated rules lie beside the configuration."""
-    server = prometheus.Prometheus(tmp_path / "p", port=1, root=ROOT, targets={"exporter": "127.0.0.1:2"})
+    written(tmp_path / "generated", Look())
+    server = prometheus.Prometheus(
+        tmp_path / "p", port=1, generated=tmp_path / "generated", targets={"exporter": "127.0.0.1:2"}
+    )
     server.prepare()
     server.prepare()
     targets = {file.stem: json.loads(file.read_text()) for file in (tmp_path / "p" / "targets").iterdir()}
@@ -78,3 +85,33 @@ def test_prometheus_finds_what_it_is_told_of(tmp_path: Path) -> None:
     assert list((tmp_path / "p" / "rules").glob("*.yml"))
     asked = re.findall(r"targets/([\w-]+)\.json", (tmp_path / "p" / "prometheus.yml").read_text())
     assert set(asked) == set(targets)
+
+
+def test_ports_are_those_of_the_last_run(tmp_path: Path) -> None:
+    """Whatever was found free once is asked for again, so that bookmarks hold; even when the data are forgotten."""
+    everything = [part for part in PARTS if part != "simulator"]
+    code = (
+        "from pathlib import Path; from deploy.stack.local import Floor, LocalStack\n"
+        f"stack = LocalStack(Path({str(tmp_path)!r}), {everything!r}, Floor())\n"
+        "stack.servers(); stack.write_settings()\n"
+        "import json; print(json.dumps(stack.ports))"
+    )
+
+    def run() -> dict[str, int]:
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+        found: dict[str, int] = json.loads(done.stdout)
+        return found
+
+    with socket.socket() as other:
+        # Whoever has the usual port at the first run is gone at the second.
+        other.bind(("127.0.0.1", 0))
+        taken = other.getsockname()[1]
+        (tmp_path / "ports.json").write_text(json.dumps({"grafana": taken}))
+        first = run()
+    assert first["grafana"] != taken
+    assert set(first) == set(everything)
+    clear(tmp_path)
+    still_free = {name: port for name, port in first.items() if ports.is_free(port)}
+    assert still_free.items() <= run().items()
+    (tmp_path / "ports.json").write_text("{damaged")
+    assert set(run()) == set(first)

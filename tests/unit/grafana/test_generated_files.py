@@ -13,7 +13,7 @@ from grafana.generate import FOLDERS, files
 from grafana.look import Look
 from metrics import reference_page
 from metrics.catalogue import BY_NAME, KPIS
-from metrics.settings import BusinessSettings
+from metrics.settings import PublicSettings
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -75,7 +75,7 @@ def test_the_runbook_panel_of_an_alert_is_about_it() -> None:
 
 def test_look_follows_the_settings() -> None:
     """Targets, currency and zone of an installation reach alerts and quiet hours."""
-    look = Look.of(BusinessSettings(currency="EUR", call_target_seconds=30, timezone="Europe/Berlin"))
+    look = Look.of(PublicSettings(currency="EUR", call_target_seconds=30, timezone="Europe/Berlin"))
     made = files(look)
     assert b"> 90" in made["grafana/out/rules/alerts.yml"]
     assert b"Europe/Berlin" in made["deploy/alertmanager/alertmanager.yml"]
@@ -101,11 +101,15 @@ def test_provisioning_is_fixed() -> None:
 
 
 def test_compose_opens_grafana_on_the_wall() -> None:
-    """The home dashboard is the wall, where the volume of the dashboards puts it."""
-    grafana = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]["grafana"]
-    home = grafana["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"]
-    assert home == f"{provisioning.DASHBOARDS_AT}/sales-floor.json"
-    assert f"./grafana/out/dashboards:{provisioning.DASHBOARDS_AT}:ro" in grafana["volumes"]
+    """The home dashboard is the wall, where the volume of what was generated for this installation puts it."""
+    services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+    said, volume = services["grafana"]["environment"], "walls:/etc/sales-pulse:ro"
+    assert said["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"] == f"{said['SALES_DASHBOARDS']}/sales-floor.json"
+    assert {said["SALES_DASHBOARDS"], said["GF_PATHS_PROVISIONING"]} == {
+        f"/etc/sales-pulse/{folder}" for folder in ("dashboards", "provisioning")
+    }
+    assert all(volume in services[name]["volumes"] for name in ("grafana", "prometheus", "alertmanager", "playlist"))
+    assert services["walls"]["command"] == ["generate", "--to", services["walls"]["volumes"][0].partition(":")[2]]
 
 
 @pytest.mark.parametrize("name", ["telegram", "slack", "email", "webhook"])
