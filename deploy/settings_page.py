@@ -25,6 +25,8 @@ OTHERS = {
     "SALES_LOG_FORMAT": ("text", "How log lines look: text or json; also `--log-format`."),
     "SALES_LOG_LEVEL": ("info", "Least severe lines that are logged."),
     "SALES_GATEWAY_TOKEN": ("", "Token with which `sales-pulse simulate --to gateway` sends."),
+    "SALES_PROMETHEUS_URL": ("", "In Grafana's environment: where its data source finds Prometheus."),
+    "SALES_DASHBOARDS": ("", "In Grafana's environment: the folder of the generated dashboards."),
     "SALES_ASTERISK_CLIENT_KEY": ("", "Secret that makes client ids of phone numbers in Asterisk imports."),
 }
 """Settings that are read outside these classes."""

@@ -13,7 +13,7 @@ from deploy.settings_page import rows
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "deploy/docs").glob("*.md")), ROOT / "deploy/RUNBOOK.md"]
-OF_GRAFANA = {"SALES_PROMETHEUS_URL"}
+OF_GRAFANA = {"SALES_PROMETHEUS_URL", "SALES_DASHBOARDS"}
 """Read by Grafana's provisioning, not by us."""
 LONG_RUNNING = re.compile(r"deploy/(up|check)|curl|docker|sales-pulse (topics create|audit$|import \S+\.xlsx)")
 
