@@ -217,11 +217,11 @@ def _source() -> dict[str, Any]:
     }  # fmt: skip
 
 
-def annotation(name: str, expr: str, title: str, color: str) -> dict[str, Any]:
-    """Marks on the time axis where an expression has samples."""
+def annotation(name: str, expr: str, title: str, color: str, *, at_value: bool = False) -> dict[str, Any]:
+    """Marks on the time axis where an expression has samples; at_value: where its value says (Unix ms)."""
     return {
         "name": name, "datasource": SOURCE, "enable": True, "hide": False, "iconColor": color, "expr": expr,
-        "step": "60s", "titleFormat": title, "useValueForTime": False,
+        "step": "60s", "titleFormat": title, "useValueForTime": at_value,
     }  # fmt: skip
 
 

@@ -8,6 +8,7 @@ a group one after another, so that what is heavy waits in one line and does not 
 from collections import defaultdict
 from typing import Any
 
+from grafana import marks, on_call
 from grafana.promql import expression, families, has_plan, team_sums, team_sums_expressions, trend
 from metrics.catalogue import KPIS
 from metrics.family import Family, Kind, Source
@@ -18,8 +19,9 @@ NOW, LIVE, CALM, SLOW, SLOWEST = "5s", "15s", "30s", "2m", "4m"
 
 A sample is seen for five minutes, so nothing may run more seldom than that.
 """
-FIRST, LAST = "sales-00", "sales-managers"
-"""The file of what the others read, and that of all managers: one line each, as their rules are the dearest."""
+FIRST, LAST, MARKS, ON_CALL = "sales-00", "sales-managers", "sales-marks", "sales-on-call"
+"""The file of what the others read, that of all managers (one line each, as their rules are the dearest), marks, and
+what the lists of alerts lead to."""
 
 
 def interval(kpi: Kpi, level: Level) -> str:
@@ -73,7 +75,7 @@ def groups() -> dict[str, list[dict[str, Any]]]:
         file: [{"name": f"{file}-{every}", "interval": every, "rules": rules} for every, rules in by_interval.items()]
         for file, by_interval in files.items()
     }
-    return {FIRST: sums(), **made}
+    return {FIRST: sums(), **made, MARKS: [marks.group()], ON_CALL: [on_call.group()]}
 
 
 def records() -> dict[str, Kpi]:

@@ -3,10 +3,10 @@
 from typing import Any
 
 import grafana.panels as p
+from grafana import marks, on_call
 from grafana.look import Look
-from grafana.promql import once
 from grafana.shown import kpi
-from metrics.catalogue import plan, service
+from metrics.catalogue import service
 from metrics.family import CALENDAR_WINDOWS, PLAN_WINDOWS, SHORT_WINDOWS
 from metrics.kpi import Level
 
@@ -48,23 +48,14 @@ def manager() -> Any:
     return p.people_of("manager", "Manager", service.MANAGER_INFO.name, "$team")
 
 
-def marks() -> list[dict[str, Any]]:
-    """Releases, and plans that were set or changed."""
-    version, version_before = (once(service.BUILD, offset=at) for at in ("", " offset 2m"))
-    target, target_before = (once(plan.TARGET, offset=at) for at in ("", " offset 2m"))
-    return [
-        p.annotation("Releases", f"{version} unless {version_before}", "Release {{version}}", "purple"),
-        p.annotation(
-            "Plan changes",
-            f"{target} != {target_before}",
-            "Plan: {{level}} {{team}} {{manager}} {{measure}}, {{window}}",
-            "orange",
-        ),
-    ]
-
-
 def board(
-    uid: str, title: str, description: str, placed: list[p.Panel], look: Look, *variables: Any, **more: Any
+    uid: str,
+    title: str,
+    description: str,
+    placed: list[p.Panel],
+    look: Look,
+    *variables: Any,
+    **more: Any,
 ) -> dict[str, Any]:
     """A dashboard with what all share. variables: besides currency and exporter, which are always there."""
     shared = (
@@ -75,6 +66,15 @@ def board(
         "type": "dashboards", "title": "Sales Pulse", "tags": ["sales-pulse"], "asDropdown": True, "includeVars": True,
         "keepTime": True, "targetBlank": False, "icon": "external link", "tooltip": "", "url": "",
     }  # fmt: skip
+    teams = any(one["name"] == "team" for one in variables)
+    marked = marks.annotations(on_call.shown_on(uid, look, teams=teams))
     return p.document(
-        uid, title, description, placed, variables=(*variables, *shared), annotations=marks(), links=[others], **more
+        uid,
+        title,
+        description,
+        placed,
+        variables=(*variables, *shared),
+        annotations=marked,
+        links=[others],
+        **more,
     )

@@ -12,7 +12,6 @@ from tests.support.synthetic import filled_prometheus
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
 
 MAY_BE_EMPTY = {
-    "annotation Releases": "only at a release",
     "annotation Plan changes": "only where a plan changed",
     r"> 0$|<= 0$|[<>] 0\), \"kpi\"": "a change is more or less: only one of two has samples",
     r"ALERTS": "nothing fires",

@@ -87,7 +87,7 @@ def panels(board: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 def variables(board: dict[str, Any], asker: Asker) -> tuple[dict[str, str], list[Answer]]:
     """Variable → the text that Grafana puts in by default, and how its query went."""
-    chosen = {"__rate_interval": "1m", "__interval": "15s"}
+    chosen = {"__rate_interval": "1m", "__interval": "5m"}
     answers = []
     for variable in board["templating"]["list"]:
         name = variable["name"]

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from grafana import on_call
 from grafana.dashboards import base, dashboards
 from grafana.layout import COLUMNS, folded, place, widths
 from grafana.look import Look
@@ -231,7 +232,12 @@ def test_variables_are_shown_and_marks_are_drawn(board: dict[str, Any]) -> None:
     assert "window" in shown or board["uid"] == base.SERVICE
     assert ({"team"} <= shown) == (board["uid"] not in {base.FLOOR, base.SERVICE, base.PLAN})
     assert ("manager" in shown) == (board["uid"] == base.MANAGER)
-    assert [mark["name"] for mark in board["annotations"]["list"]] == ["Releases", "Plan changes"]
+    marks = board["annotations"]["list"]
+    alerts = ["Alerts"] if board["uid"] in on_call.pages(Look()) else []
+    assert [mark["name"] for mark in marks] == ["Releases", "Plan changes", *alerts]
+    # Moments that are recorded: neither a gap in scraping nor a coarse step makes or hides one.
+    assert all("offset" not in mark["expr"] and "unless" not in mark["expr"] for mark in marks)
+    assert [mark["useValueForTime"] for mark in marks] == [True, True, *(False for _ in alerts)]
 
 
 def test_money_is_shown_in_the_base_currency() -> None:
