@@ -13,7 +13,7 @@ from metrics.catalogue import plan, service
 
 EVERY = "1m"
 RELEASED = "company:sales_release:started_ms"
-PLANNED = "company:sales_plan_target:changed_ms"
+PLANNED = f"company:{plan.TARGET.name}:changed_ms"
 _MEMORY = "7d"
 """So long may nothing be scraped without the same version being taken for a new one."""
 _GAP = "10m"
