@@ -37,7 +37,7 @@ def command(
     What is committed shows the defaults. With --to: what this installation shows, with its currency, targets, zone and
     addresses (SALES_PUBLIC_URL, SALES_GRAFANA_URL).
 
-    Example: SALES_CURRENCY=EUR sales-pulse generate --to /srv/sales-pulse
+    Example: sales-pulse generate --to /srv/sales-pulse
     """
     if settings and not to:
         raise MisuseError("--settings says what to write with --to; the committed files show the defaults")
