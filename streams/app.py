@@ -41,8 +41,8 @@ class TopicOwner(Protocol):
     async def open(self, numbers: Collection[int]) -> Mapping[int, int]:
         """Shut former owners out; the offset at which reading each partition goes on. Raises RevokedError."""
 
-    async def fold(self, number: int, records: Sequence[Record]) -> None:
-        """Use what was fetched from one partition."""
+    async def fold(self, number: int, records: Sequence[Record], end: int) -> None:
+        """Use what was read of one partition, perhaps nothing: these are all committed records before `end`."""
 
     async def close(self, numbers: Iterable[int]) -> None:
         """Make durable what is not, if that is still allowed, and let go."""
@@ -63,19 +63,23 @@ class SalesApp(faust.App):
         transport.Consumer = BatchConsumer
         return transport
 
+    @property
+    def member_id(self) -> str:
+        """What the group knows this worker by; "" before it has joined."""
+        consumer = self._consumer_of_thread()
+        return str(consumer._coordinator.member_id) if consumer is not None else ""  # noqa: SLF001 - see below
+
+    def _consumer_of_thread(self) -> Any:
+        return getattr(getattr(self.consumer, "_thread", None), "_consumer", None)
+
     def leave_when_stopped(self) -> None:
         """Have the consumer leave the group when it stops, as one without a static id does.
 
         A static member says nothing when it goes: its partitions would stand still until its session is over.
         """
-        consumer = getattr(getattr(self.consumer, "_thread", None), "_consumer", None)
+        consumer = self._consumer_of_thread()
         if consumer is not None:
             consumer._coordinator._group_instance_id = None  # noqa: SLF001 - aiokafka has no public way
-
-
-def client_id(settings: WorkerSettings) -> str:
-    """What the group knows this worker by."""
-    return f"sales-pulse-{settings.worker_id}"
 
 
 def build(
@@ -86,7 +90,7 @@ def build(
         settings.app_id,
         broker=[URL(f"aiokafka://{server.strip()}") for server in settings.kafka_servers.split(",")],
         broker_credentials=_credentials(settings),
-        broker_client_id=client_id(settings),
+        broker_client_id=f"sales-pulse-{settings.worker_id}",
         broker_session_timeout=settings.session_timeout,
         broker_heartbeat_interval=min(_HEARTBEAT_SECONDS, settings.session_timeout / 3),
         broker_request_timeout=max(_REQUEST_SECONDS, settings.session_timeout + 10),

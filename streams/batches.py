@@ -1,10 +1,13 @@
 """Batches for Faust: what was fetched from one partition travels as one stream element, which is what makes it fast.
 
 Faust handles a stream element in about 140 µs whatever it holds. A scheduler hands it the list of records of one
-partition and fetch as one element (its offset is the last one's), and a schema passes the list through undecoded.
+partition and fetch as one element, and a schema passes the list through undecoded.
+
+Only committed records are read. A log may end in offsets that no reader is given (aborted records, the markers that end
+transactions), so how far reading has got goes with each batch, and by itself where nothing but those was read.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from faust import Schema
@@ -15,11 +18,19 @@ from faust.types import TP
 from streams.records import Record, as_decoded
 
 
+class Read(NamedTuple):
+    """What was read of one partition at once: committed records, perhaps none, all of those before the offset `end`."""
+
+    records: Sequence[Any]
+    end: int
+
+
 class Fetch(NamedTuple):
-    """What was fetched from one partition at once."""
+    """The same as the agent gets it."""
 
     partition: int
     records: Sequence[Record]
+    end: int
 
 
 class Batch:
@@ -33,24 +44,23 @@ class Batch:
     serialized_key_size = 0
     serialized_value_size = 0
 
-    def __init__(self, tp: TP, records: list[Any]) -> None:
-        last = records[-1]
+    def __init__(self, tp: TP, read: Read) -> None:
+        last = read.records[-1] if read.records else None
         self.topic: str = tp.topic
         self.partition: int = tp.partition
-        self.offset: int = last.offset
-        self.timestamp: int = last.timestamp
-        self.timestamp_type: int = last.timestamp_type
-        self.value = Fetch(tp.partition, records)
+        self.offset: int = read.end - 1
+        self.timestamp: int | None = last.timestamp if last is not None else None
+        self.timestamp_type: int | None = last.timestamp_type if last is not None else None
+        self.value = Fetch(tp.partition, *read)
 
 
 class BatchScheduler(DefaultSchedulingStrategy):
     """One element per partition and fetch, partitions in turn."""
 
-    def iterate(self, records: Mapping[TP, list[Any]]) -> Iterator[tuple[TP, Any]]:
-        """Yield (partition, Batch) for each partition that has records."""
-        for tp, batch in records.items():
-            if batch:
-                yield tp, Batch(tp, batch)
+    def iterate(self, records: Mapping[TP, Any]) -> Iterator[tuple[TP, Any]]:
+        """Yield (partition, Batch) for each partition of which something was read (`Read`)."""
+        for tp, read in records.items():
+            yield tp, Batch(tp, read)
 
 
 FETCH_MS = 100
@@ -64,14 +74,38 @@ folded that is the quiet reference topic alone, and nothing else is fetched unti
 class _ConsumerThread(AIOKafkaConsumerThread):
     def _create_worker_consumer(self, transport: Any) -> Any:
         consumer = super()._create_worker_consumer(transport)
-        consumer._fetch_max_wait_ms = FETCH_MS  # noqa: SLF001 - Faust has no setting for it
-        consumer._isolation_level = "read_committed"  # noqa: SLF001 - Faust ties it to a mode of its own
+        # Faust has no settings for these; it reads uncommitted records unless it writes transactions by itself.
+        consumer._fetch_max_wait_ms = FETCH_MS  # noqa: SLF001
+        consumer._isolation_level = "read_committed"  # noqa: SLF001
         return consumer
 
     async def on_start(self) -> None:
         """Start as Faust does, then let records come as they are decoded."""
         await super().on_start()
+        self._assignment: Any = None
+        self._ends: dict[Any, int] = {}
         as_decoded(self._ensure_consumer())
+
+    async def _fetch_records(self, consumer: Any, active_partitions: Any, *options: Any, **named: Any) -> Any:
+        """What was read, by partition, as `Read`; of partitions too where only the position moved."""
+        records = await super()._fetch_records(consumer, active_partitions, *options, **named)
+        # No await from here on: records and positions are of one moment.
+        assignment = consumer._fetcher._subscriptions.subscription.assignment  # noqa: SLF001 - as Faust's own code
+        if assignment is None or not self.consumer.flow_active:
+            return {}  # what is fetched while partitions are taken away is read again
+        if assignment is not self._assignment:
+            self._assignment, self._ends = assignment, {}
+        return dict(self._with_ends(records, active_partitions))
+
+    def _with_ends(self, records: Mapping[Any, Any], partitions: Iterable[Any]) -> Iterator[tuple[Any, Read]]:
+        for tp in partitions:
+            state = self._assignment.state_value(tp)
+            if state is None or not state.has_valid_position:
+                continue
+            found, end = records.get(tp, ()), state.position
+            if found or end != self._ends.get(tp):
+                self._ends[tp] = end
+                yield tp, Read(found, end)
 
 
 class BatchConsumer(Consumer):

@@ -24,7 +24,7 @@ from aiokafka.errors import (
 from aiokafka.producer.message_accumulator import BatchBuilder
 
 from producers.stopping import stop
-from streams.errors import ChangelogError, OwnershipLost, WorkerError
+from streams.errors import ChangelogError, Fenced, WorkerError
 from streams.forwarding import Copy
 from streams.letters.letter import Letter
 from streams.settings import WorkerSettings
@@ -33,7 +33,8 @@ log = structlog.get_logger(__name__)
 
 BATCH_BYTES = 900_000
 """Of a producer batch before compression; below the topic's max.message.bytes."""
-TRANSACTION_SECONDS = 300
+TRANSACTION_SECONDS, LONGEST_TRANSACTION_SECONDS = 10.0, 300.0
+"""After which brokers abort a transaction. Readers of committed records wait for one that a dead worker left open."""
 _REQUEST_SECONDS = 20
 _CLOSE_SECONDS = 1.0
 _PASSING = (
@@ -73,7 +74,7 @@ class Changelog(Protocol):
     async def write(self, commit: Commit) -> Mapping[str, int]:
         """Write everything or nothing; returns when it is durable: offset after the last record, by changelog topic.
 
-        After an error only `close` is allowed. Raises ChangelogError, OwnershipLost, WorkerError.
+        After an error only `close` is allowed. Raises ChangelogError (Fenced among them), WorkerError.
         """
 
     def known(self, positions: Mapping[str, int]) -> None:
@@ -86,8 +87,17 @@ class Changelog(Protocol):
 class KafkaChangelog:
     """The changelog topics of one partition of one source topic, through a transactional producer."""
 
-    def __init__(self, settings: WorkerSettings, topic: str, partition: int, name: str = "") -> None:
+    def __init__(
+        self,
+        settings: WorkerSettings,
+        topic: str,
+        partition: int,
+        name: str = "",
+        *,
+        transaction_seconds: float = TRANSACTION_SECONDS,
+    ) -> None:
         self._settings = settings
+        self._transaction_seconds = transaction_seconds
         self._source = TopicPartition(topic, partition)
         self._id = f"{settings.app_id}-{name}{partition}"
         self._letters_partitions = 1
@@ -102,7 +112,7 @@ class KafkaChangelog:
             **self._settings.client_options(),
             client_id=f"sales-pulse-{self._id}",
             transactional_id=self._id,
-            transaction_timeout_ms=TRANSACTION_SECONDS * 1000,
+            transaction_timeout_ms=int(self._transaction_seconds * 1000),
             request_timeout_ms=_REQUEST_SECONDS * 1000,
             max_batch_size=BATCH_BYTES,
             max_request_size=2 * BATCH_BYTES,
@@ -149,7 +159,7 @@ class KafkaChangelog:
             await producer.send_offsets_to_transaction({self._source: commit.offset}, settings.app_id)
             await producer.commit_transaction()
         except (ProducerFenced, InvalidProducerEpoch) as error:
-            raise OwnershipLost(partition) from error
+            raise Fenced(partition, self._transaction_seconds) from error
         except KafkaError as error:
             raise explained(error, f"the changelog of partition {partition} could not be written") from error
         return {

@@ -8,6 +8,7 @@ StreamsError
 ├── SinkError           the view cannot be written now; folding goes on
 └── WorkerError         the worker cannot start or go on
     ├── ChangelogError  Kafka does not take or give what a changelog holds now; it is tried again
+    │   └── Fenced      … because the broker takes nothing more from this producer
     └── OwnershipLost   another worker owns the partition
 """
 
@@ -47,6 +48,19 @@ class ChangelogError(WorkerError):
 
     Opening it anew decides which.
     """
+
+
+class Fenced(ChangelogError):
+    """The broker takes nothing more from this producer, and has aborted what it had open.
+
+    Another owner has opened the changelog, or the transaction took longer than it may: the group knows which.
+    """
+
+    def __init__(self, partition: int, seconds: float) -> None:
+        super().__init__(
+            f"Kafka shut the changelog of partition {partition} to this worker: another one opened it, or a "
+            f"transaction took longer than {seconds:g} s"
+        )
 
 
 class OwnershipLost(WorkerError):

@@ -30,8 +30,8 @@ _BACKLOG_INTERVALS = 5
 _PATIENCE_SECONDS = 5.0
 """For the last flush: a partition that is taken away is waited for by the whole group."""
 _TIMESTAMPS = 1_000
-_MARKERS, _QUIET_SECONDS = 100, 10.0
-"""Offsets that may be ends of a producer's transactions, which nobody reads, and how long nothing came before them."""
+_LIVE = 100
+"""Events that may wait where there is no backlog: those that came since the log's end was asked for."""
 
 
 class Owned:
@@ -73,7 +73,6 @@ class Owned:
         self.is_rebuilt = False
         self.recount: Recount | None = None
         """While records come again that were refused before, and have their letters."""
-        self._counted = (-2, 0.0)
 
     def start(self) -> None:
         """Begin to flush in the background."""
@@ -84,9 +83,12 @@ class Owned:
         if not self._room.is_set():
             await self._room.wait()
 
-    def fold(self, records: Sequence[Record]) -> None:
-        """Fold what was fetched. Records at or below the fence are skipped."""
+    def fold(self, records: Sequence[Record], end: int = 0) -> None:
+        """Fold what was read before the offset `end`. Records at or below the fence are skipped."""
         refused: Sequence[Refusal] = self.partition.fold(records)
+        self.partition.pass_over(end)
+        if not records:
+            return  # nothing to make durable: whoever reads from an older fence passes over the same
         if self.recount is not None:
             refused, marks = self.recount.new(records, refused)
             self._letters += marks
@@ -109,18 +111,8 @@ class Owned:
         return timestamps
 
     def left_to_count(self) -> int:
-        """Events that were in the log when counting it began and are not folded; above 0 the numbers are not whole."""
-        partition = self.partition
-        left = partition.until - 1 - partition.fence
-        if left <= 0:
-            return 0
-        now = monotonic()
-        if partition.fence != self._counted[0]:
-            self._counted = (partition.fence, now)
-        elif left < _MARKERS and now - self._counted[1] > _QUIET_SECONDS:
-            partition.until = 0
-            return 0
-        return left
+        """Offsets that the log had when counting began and that are not passed; above 0 the numbers are not whole."""
+        return max(0, self.partition.until - 1 - self.partition.fence)
 
     def read(self, table: str, key: Any) -> Any:
         """A value of one of the tables: a client's page by its key, or the parts of a cell by (kind, bucket)."""
@@ -185,7 +177,7 @@ class Owned:
             return
         # Its end is flushed at once: whoever waits for a backlog waits for that.
         for _ in range(10 * (_BACKLOG_INTERVALS - 1)):
-            is_over = self._sensors.backlog() <= _MARKERS
+            is_over = self._sensors.backlog() <= _LIVE
             if is_over or self.partition.is_full or await self._is_due_within(self._interval / 10):
                 return
 

@@ -21,7 +21,10 @@ _STABLE = "Stable"
 
 
 async def owner_of(settings: WorkerSettings, topic: str, partition: int) -> str | None:
-    """The client id of the member that owns a partition; None while nobody can tell: ask again."""
+    """The id of the member that owns a partition, "" for nobody; None while nobody can tell: ask again.
+
+    Not its client id: two workers may have been given the same name, and the group knows only one of them.
+    """
     admin = AIOKafkaAdminClient(**settings.client_options(), client_id=f"sales-pulse-{settings.worker_id}-group")
     try:
         await admin.start()
@@ -57,8 +60,8 @@ async def committed(settings: WorkerSettings, topic: str, partition: int) -> int
 
 
 def _owner(members: Iterable[Any], topic: str, partition: int) -> str:
-    for _, client, _, _, assignment, *_ in members:
+    for member, _, _, _, assignment, *_ in members:
         for name, numbers in ConsumerProtocolMemberAssignment.decode(assignment).assignment:
             if name == topic and partition in numbers:
-                return str(client)
+                return str(member)
     return ""

@@ -129,7 +129,7 @@ class Owner:
         self.sensors.restored(source, seconds)
         self.sensors.restoring(state.restored)
         state.fence, state.time_us, state.cells, state.ready = partition.fence, partition.time, partition.cells, True
-        state.lag = max(0, bounds.end - position)
+        state.stable = bounds.end
         owned = Owned(
             partition,
             changelog,
@@ -285,38 +285,33 @@ class Owner:
 
     # -- the stream
 
-    async def fold(self, number: int, records: Sequence[Record]) -> None:
-        """Fold what was fetched from one partition; dropped when the partition is not ours (any more)."""
+    async def fold(self, number: int, records: Sequence[Record], end: int = 0) -> None:
+        """Fold what was read of one partition before the offset `end`; dropped when it is not ours (any more)."""
         owned = self.owned.get(number)
         if owned is None:
             return
-        await owned.room()
-        if owned.closed:
-            return
+        if records:
+            await owned.room()
+            if owned.closed:
+                return
         began = perf_counter()
-        owned.fold(records)
+        owned.fold(records, end)
         partition = owned.partition
         counts, partition.counts = partition.counts, Counts()
-        state = self.sensors.partitions.get(number)
-        self.sensors.folded(
-            number,
-            counts,
-            records=len(records),
-            seconds=perf_counter() - began,
-            fence=partition.fence,
-            lag=max(0, state.lag - (records[-1].offset - records[0].offset + 1)) if state else 0,
-        )
+        if (state := self.sensors.partitions.get(number)) is not None:
+            state.folded(partition.fence)
+        if records:
+            self.sensors.folded(counts, records=len(records), seconds=perf_counter() - began)
 
     def lags(self, ends: Mapping[int, Ends]) -> None:
         """Take note of where the log ends now, by partition, and so that Kafka has answered."""
         for number, end in ends.items():
-            self.sensors.answered(number, end)
-            state = self.sensors.partitions.get(number)
+            if (state := self.sensors.partitions.get(number)) is None:
+                continue
+            state.answered(end)
             owned = self.owned.get(number)
-            if state is not None and owned is not None:
-                state.lag = max(0, end.stable - 1 - owned.partition.fence)
-                if not state.lag and not owned.is_dirty:
-                    self.sensors.idle(number)
+            if owned is not None and not state.lag and not owned.is_dirty:
+                self.sensors.idle(number)
 
 
 async def _watch(progress: Progress, state: PartitionState) -> None:

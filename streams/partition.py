@@ -125,7 +125,7 @@ class Partition:
 
     @property
     def fence(self) -> int:
-        """Offset of the last record folded or refused, -1 before any."""
+        """Offset up to which the log is folded: of the last record, or of what no reader is given behind it; or -1."""
         return self._out.fence
 
     @property
@@ -181,6 +181,14 @@ class Partition:
             else:
                 counts.stale += 1
         return refused
+
+    def pass_over(self, end: int) -> None:
+        """Move the fence up to the offset `end`: between the records before it and `end` is nothing that is read.
+
+        Aborted records and the markers that end transactions lie there. Without it a log that ends in them would
+        never be known to be folded to its end.
+        """
+        self._out.fence = max(self._out.fence, end - 1)
 
     def _admit(self, record: Record) -> tuple[Page | None, wire.Event, int]:
         """The client's page (None: it does not count here), the event and its time (us). Raises Refused."""

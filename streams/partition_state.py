@@ -20,7 +20,6 @@ class PartitionState:
     """What is known of one owned partition, for the scrape."""
 
     fence: int = -1
-    lag: int = 0
     time_us: int = 0
     cells: int = 0
     committed_at: float = field(default_factory=time)
@@ -30,10 +29,19 @@ class PartitionState:
     ready: bool = False
     contact_at: float = field(default_factory=monotonic)
     """When the partition's leader last answered; a partition that is opened has just been asked for."""
-    stable: int = -1
+    stable: int = 0
     """The last stable offset, and `held_since` when it was first seen below the high watermark: 0.0 while it is not."""
     held_since: float = 0.0
     held: float = 0.0
+
+    @property
+    def lag(self) -> int:
+        """Offsets that wait to be folded; of what an open transaction holds back, and while it is restored, none do."""
+        return max(0, self.stable - 1 - self.fence) if self.ready else 0
+
+    def folded(self, fence: int) -> None:
+        """Reading and folding got as far as the offset `fence`."""
+        self.fence, self.progressed_at = fence, monotonic()
 
     def answered(self, ends: Ends) -> None:
         """The leader said where the partition ends."""

@@ -8,6 +8,9 @@ can tell for good what became of it. Two things are asked for, in this order:
    own whose commit was answered by nobody. Then what is in memory is not what continues it, and the worker ends.
 
 The second alone makes it exact. The first keeps a worker that was frozen from stopping the one that replaced it.
+
+A broker also aborts what takes too long, as by slow disks or a frozen process: the same two questions tell that from
+another owner. What is written again after that gets twice the time, or a large flush would never get through.
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -15,8 +18,8 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 import structlog
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, wait_random_exponential
 
-from streams.changelog import Changelog, Commit, Pair
-from streams.errors import ChangelogError, OwnershipLost, WorkerError
+from streams.changelog import LONGEST_TRANSACTION_SECONDS, TRANSACTION_SECONDS, Changelog, Commit, Pair
+from streams.errors import ChangelogError, Fenced, OwnershipLost, WorkerError
 from streams.restore import Progress, Restorer
 
 log = structlog.get_logger(__name__)
@@ -25,7 +28,7 @@ _FIRST_SECONDS, _LONGEST_SECONDS = 0.5, 5.0
 
 
 class RewritingChangelog:
-    """Writes through changelogs that `make` makes, a new one after each failure.
+    """Writes through changelogs that `make` makes, a new one after each failure, given how long a transaction may take.
 
     `is_ours`: whether the group says that this worker owns the partition; None while nobody can tell.
     `wait`: how long between two tries, for whoever tries something else of it again, too.
@@ -34,7 +37,7 @@ class RewritingChangelog:
     def __init__(
         self,
         partition: int,
-        make: Callable[[], Changelog],
+        make: Callable[[float], Changelog],
         restorer: Restorer,
         is_ours: Callable[[], Awaitable[bool | None]],
         *,
@@ -46,7 +49,8 @@ class RewritingChangelog:
         self._is_ours = is_ours
         self.wait = wait_random_exponential(multiplier=wait, max=_LONGEST_SECONDS)
         self._positions: dict[str, int] = {}
-        self._inner = make()
+        self._seconds = TRANSACTION_SECONDS
+        self._inner = make(self._seconds)
 
     async def open(self) -> None:
         """Shut the former owner out."""
@@ -64,7 +68,11 @@ class RewritingChangelog:
             with attempt:
                 if attempt.retry_state.attempt_number > 1:
                     await self._reopen()
-                positions = await self._inner.write(commit)
+                try:
+                    positions = await self._inner.write(commit)
+                except Fenced:
+                    self._seconds = min(2 * self._seconds, LONGEST_TRANSACTION_SECONDS)
+                    raise
         self._positions.update(positions)
         # Of both topics, though this commit may have written to one only: a store on disk goes on from there.
         return dict(self._positions)
@@ -92,7 +100,7 @@ class RewritingChangelog:
             raise ChangelogError("the group cannot say now whose the partition is")
         if not is_ours:
             raise OwnershipLost(self._partition)
-        self._inner = self._make()
+        self._inner = self._make(self._seconds)
         await self._inner.open()
 
     async def _reopen(self) -> None:

@@ -9,7 +9,6 @@ from metrics.catalogue import service
 from metrics.family import Family
 from producers.events.rules import REASONS
 from streams.letters.collector import OpenLettersCollector
-from streams.log_ends import Ends
 from streams.partition import Counts
 from streams.partition_state import PartitionCollector, PartitionState
 
@@ -71,7 +70,7 @@ class WorkerSensors:
         contact = Gauge(service.KAFKA_CONTACT_AGE.name, service.KAFKA_CONTACT_AGE.help, registry=registry)
         contact.set_function(self.contact_age)
 
-    def folded(self, number: int, counts: Counts, *, records: int, seconds: float, fence: int, lag: int) -> None:
+    def folded(self, counts: Counts, *, records: int, seconds: float) -> None:
         """A batch was folded."""
         for kind, n in counts.folded.items():
             self._events.labels(kind).inc(n)
@@ -87,9 +86,6 @@ class WorkerSensors:
         self._batches.inc()
         self._batch.observe(records)
         self._fold.inc(seconds)
-        if (state := self.partitions.get(number)) is not None:
-            state.fence, state.lag = fence, lag
-            state.progressed_at = monotonic()
 
     def _source(self, source: str) -> str:
         """The source as a label; beyond a bound all others are one, as sources are what producers make up."""
@@ -113,11 +109,6 @@ class WorkerSensors:
         if (state := self.partitions.get(number)) is not None:
             state.committed_at, state.time_us, state.cells = time(), time_us, cells
             state.progressed_at = monotonic()
-
-    def answered(self, number: int, ends: Ends) -> None:
-        """The leader of a partition answered, and said where it ends."""
-        if (state := self.partitions.get(number)) is not None:
-            state.answered(ends)
 
     def contact(self, number: int) -> int:
         """When the leader of a partition last answered, in Unix ms."""

@@ -148,7 +148,8 @@ class Standbys:
     async def _look(self, consumer: AIOKafkaConsumer, copies: Mapping[int, "_Copy"]) -> None:
         """How far each copy is behind; one that has been up to date for long is written down as such."""
         for number, copy in copies.items():
-            ends = {topic: consumer.highwater(TopicPartition(topic, number)) for topic in copy.positions}
+            # Behind the last stable offset is a flush under way, or one that its dead owner left: nobody may read it.
+            ends = {topic: consumer.last_stable_offset(TopicPartition(topic, number)) for topic in copy.positions}
             if None not in ends.values():
                 self._lags[number] = copy.behind(ends)
             if time.monotonic() - copy.committed_at > _CONFIRM_SECONDS:

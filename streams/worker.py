@@ -16,7 +16,7 @@ from aiokafka.errors import KafkaError
 
 from metrics.ending import end_tasks, end_within
 from metrics.view import Keys
-from streams.app import SalesApp, build, client_id
+from streams.app import SalesApp, build
 from streams.changelog import KafkaChangelog
 from streams.errors import SinkError, WorkerError
 from streams.fold.rules import Rules
@@ -150,7 +150,7 @@ class Worker:
             zone=settings.timezone,
             local=self._rules.local,
         )
-        app = build(settings, owner, [letters], self.fail)
+        self._app = app = build(settings, owner, [letters], self.fail)
         gc.collect()
         gc.freeze()
         gc.set_threshold(*GC_THRESHOLDS)
@@ -238,9 +238,12 @@ class Worker:
 
         async def is_ours() -> bool | None:
             owner = await owner_of(settings, topic, number)
-            return None if owner is None else owner == client_id(settings)
+            return None if owner is None else owner == self._app.member_id
 
-        return RewritingChangelog(number, lambda: KafkaChangelog(settings, topic, number, name), restorer, is_ours)
+        def make(seconds: float) -> KafkaChangelog:
+            return KafkaChangelog(settings, topic, number, name, transaction_seconds=seconds)
+
+        return RewritingChangelog(number, make, restorer, is_ours)
 
     def _store(self, changelogs: Mapping[str, str], number: int) -> LocalStore:
         if self._settings.store == "memory":

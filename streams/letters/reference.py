@@ -103,8 +103,8 @@ class ReferenceLetters:
         """Let go of all."""
         await self.close(list(self._open))
 
-    async def fold(self, number: int, records: Sequence[Record]) -> None:
-        """Judge what was fetched from one partition; dropped when the partition is not ours (any more)."""
+    async def fold(self, number: int, records: Sequence[Record], end: int = 0) -> None:
+        """Judge what was read of one partition before the offset `end`; dropped when the partition is not ours (any more)."""
         held = self._open.get(number)
         if held is None:
             return
@@ -114,7 +114,7 @@ class ReferenceLetters:
                 return
             refused, letters = held.recount.new(new, list(self._judge(new)))
             letters += [make(one, self.topic, number, self._application) for one in refused]
-            commit = Commit(new[-1].offset + 1, letters=letters)
+            commit = Commit(max(end, new[-1].offset + 1), letters=letters)
             if await self._write(number, held, commit):
                 held.position = commit.offset
                 for one in refused:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from streams.changelog import Commit, Pair
-from streams.errors import ChangelogError, OwnershipLost
+from streams.errors import ChangelogError, Fenced
 from streams.forwarding import Copy
 from streams.letters.letter import Letter
 from streams.restore import Apply, Bounds, Progress, Restored
@@ -23,7 +23,10 @@ class Broker:
     copies: list[Copy] = field(default_factory=list)
     offsets: dict[int, int] = field(default_factory=dict)
     epochs: dict[int, int] = field(default_factory=dict)
-    broken: bool = False
+    too_slow: int = 0
+    """Transactions that will take longer than they may."""
+    transaction_seconds: list[float] = field(default_factory=list)
+    """How long a transaction may take, of each changelog that was opened."""
     failures: int = 0
     """Writes that will fail, nothing of them stored."""
     away: int = 0
@@ -56,19 +59,25 @@ class Broker:
 class InMemoryChangelog:
     """One owner's handle; opening it shuts the former one out."""
 
-    def __init__(self, broker: Broker, partition: int) -> None:
+    def __init__(self, broker: Broker, partition: int, seconds: float) -> None:
         self._broker = broker
+        self._seconds = seconds
         self._partition = partition
         self._epoch = -1
         self.is_closed = False
 
     async def open(self) -> None:
         self._broker.answer()
+        self._broker.transaction_seconds.append(self._seconds)
         self._epoch = self._broker.epochs[self._partition] = self._broker.epochs.get(self._partition, 0) + 1
 
     async def write(self, commit: Commit) -> Mapping[str, int]:
-        if self._broker.broken or self._epoch != self._broker.epochs.get(self._partition):
-            raise OwnershipLost(self._partition)
+        if self._broker.too_slow:
+            # It aborts the transaction, and the producer's epoch is over.
+            self._broker.too_slow -= 1
+            self._broker.epochs[self._partition] += 1
+        if self._epoch != self._broker.epochs.get(self._partition):
+            raise Fenced(self._partition, self._seconds)
         if self._broker.failures:
             self._broker.failures -= 1
             raise ChangelogError("no leader")

@@ -1,12 +1,17 @@
-"""Transactions of changelogs go through at once: nothing more is asked for while Kafka checks a part of one."""
+"""Transactions of changelogs go through at once, and those that the broker aborts are written again."""
 
 import asyncio
 import logging
+import os
+import time
 
 import pytest
 
 from producers.topics import ensure
-from streams.changelog import Commit, KafkaChangelog
+from streams.changelog import Commit, KafkaChangelog, Letter
+from streams.dead_letters import read
+from streams.restore import KafkaRestorer, Progress
+from streams.rewriting import RewritingChangelog
 from streams.settings import WorkerSettings
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
@@ -35,3 +40,51 @@ async def test_no_batch_is_sent_twice(house, caplog):
     for changelog in changelogs:
         await changelog.close()
     assert [record.message for record in caplog.records if "NotEnoughReplicas" in record.message] == []
+
+
+class _Slow(list):
+    """Pairs of which the process is frozen for so long that the broker aborts the transaction, once."""
+
+    frozen = False
+
+    def __iter__(self):
+        for number, pair in enumerate(super().__iter__()):
+            if number == len(self) - 1 and not self.frozen:
+                self.frozen = True
+                time.sleep(25)  # the time that a transaction may take, and the pause between two looks of the broker
+            yield pair
+
+
+async def test_what_the_broker_aborted_is_written_again(house, caplog):
+    """Frozen in a transaction for longer than brokers allow: all of it is there in the end, once, and it goes on."""
+    settings = WorkerSettings(
+        _env_file=None, kafka_servers=house.kafka_servers, topic_prefix=house.prefix, app_id=house.app_id, partitions=3
+    )
+    await ensure(settings, settings.changelogs(3))
+    restorer, seconds = KafkaRestorer(settings), []
+
+    def make(allowed):
+        seconds.append(allowed)
+        return KafkaChangelog(settings, settings.events_topic, 1, transaction_seconds=allowed)
+
+    async def is_ours():
+        return True
+
+    changelog = RewritingChangelog(1, make, restorer, is_ours)
+    await changelog.open()
+    changelog.known(dict.fromkeys((settings.cells_topic, settings.clients_topic), 0))
+    pairs = _Slow((b"%d" % number, os.urandom(100_000)) for number in range(60))
+    letters = [Letter(b"k", b"v", [("reason", b"not_json")])]
+    with caplog.at_level(logging.WARNING):
+        await changelog.write(Commit(7, pairs, [(b"p", b"first")], letters))
+    assert pairs.frozen
+    assert seconds == [10, 20]
+    await changelog.write(Commit(8, [(b"0", b"then")], [(b"p", b"second")]))
+    await changelog.close()
+
+    found = {settings.cells_topic: [], settings.clients_topic: []}
+    restored = await restorer.restore(1, {}, {topic: kept.extend for topic, kept in found.items()}, Progress(1))
+    assert found[settings.cells_topic] == [*pairs, (b"0", b"then")]
+    assert found[settings.clients_topic] == [(b"p", b"first"), (b"p", b"second")]
+    assert restored.source.end == 0
+    assert [letter.reason async for letter in read(settings)] == ["not_json"]

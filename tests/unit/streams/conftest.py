@@ -40,7 +40,7 @@ class OwnerHouse:
 
         def changelog(number):
             return RewritingChangelog(
-                number, lambda: InMemoryChangelog(self.broker, number), restorer, is_ours, wait=0.01
+                number, lambda seconds: InMemoryChangelog(self.broker, number, seconds), restorer, is_ours, wait=0.01
             )
 
         async def lettered(number):

@@ -6,9 +6,9 @@ from types import SimpleNamespace
 import msgspec
 import pytest
 
-from streams import flush
 from streams.errors import OwnershipLost, WorkerError
 from streams.local_store import RocksStore, set_aside
+from streams.log_ends import Ends
 from streams.own import VERSION, Own
 from streams.partition import PARTITION_KEY
 from tests.support.workers import until
@@ -106,7 +106,7 @@ async def test_a_backlog_is_flushed_seldom(unit):
     owner = unit.owner(flush_interval=0.4)
     await owner.open([0])
     state = owner.sensors.partitions[0]
-    state.lag = 0
+    state.stable = 0
 
     async def flushed_after():
         began = asyncio.get_running_loop().time()
@@ -115,14 +115,14 @@ async def test_a_backlog_is_flushed_seldom(unit):
 
     owner.owned[0].fold([meeting(0)])
     assert await flushed_after() < 1.2
-    state.lag = 30_000
+    state.stable = 30_000
     owner.owned[0].fold([meeting(1)])
     assert await flushed_after() > 1.8
     owner.owned[0].fold([meeting(2)])
     await asyncio.sleep(0.5)
-    state.lag = 0
+    state.stable = 0
     assert await flushed_after() < 1
-    state.lag = 30_000
+    state.stable = 30_000
     owner.owned[0].fold([meeting(offset) for offset in range(3, 103)])
     assert await flushed_after() < 1
     await owner.close([0])
@@ -130,7 +130,7 @@ async def test_a_backlog_is_flushed_seldom(unit):
 
 async def test_a_former_owner_is_shut_out(unit):
     """Its flush fails the process and changes nothing."""
-    old, new = unit.owner(flush_interval=60), unit.owner()
+    old, new = unit.owner(flush_interval=60, group=lambda: False), unit.owner()
     await old.open([0])
     await old.fold(0, [meeting(0)])
     await new.open([0])
@@ -147,9 +147,9 @@ async def test_a_former_owner_is_shut_out(unit):
 
 async def test_a_failed_flush_ends_the_process(unit):
     """The background flush tells of it once and does not go on."""
-    owner = unit.owner()
+    owner = unit.owner(group=lambda: False)
     await owner.open([0])
-    unit.broker.broken = True
+    unit.broker.too_slow = 1
     await owner.fold(0, [meeting(0)])
     await until(lambda: unit.failures, 10, "it is told", pause=0.01)
     assert [type(failure) for failure in unit.failures] == [OwnershipLost]
@@ -257,16 +257,28 @@ async def test_counting_from_the_start_is_remembered(unit):
     assert third.owned[0].left_to_count() == 0
 
 
-async def test_ends_of_transactions_are_no_events(unit, monkeypatch):
-    """Offsets that nobody can read at the log's end: after some quiet they are not waited for."""
-    unit.broker.source_end = 2
-    owner = unit.owner()
+@pytest.mark.parametrize("tail", [1, 100, 1_000])
+async def test_what_nobody_can_read_is_passed(unit, tail):
+    """A log that ends in aborted records or markers is folded to its end once reading has got there, and no sooner."""
+    unit.broker.source_end = 1 + tail
+    owner = unit.owner(flush_interval=60)
     await owner.open([0])
-    await owner.fold(0, [meeting(0)])
-    assert owner.owned[0].left_to_count() == 1
-    assert owner.owned[0].left_to_count() == 1
-    monkeypatch.setattr(flush, "_QUIET_SECONDS", 0.0)
-    assert owner.owned[0].left_to_count() == 0
+    owner.lags({0: Ends(1 + tail, 1 + tail)})
+    await owner.fold(0, [meeting(0)], 1)
+    assert owner.owned[0].left_to_count() == owner.sensors.backlog() == tail
+    if tail > 1:
+        await owner.fold(0, [], tail)
+        assert owner.owned[0].left_to_count() == owner.sensors.backlog() == 1
+    await owner.fold(0, [], 1 + tail)
+    assert owner.owned[0].left_to_count() == owner.sensors.backlog() == 0
+    assert owner.owned[0].partition.fence == tail
+    await owner.fold(0, [meeting(0), meeting(tail)], tail)  # of before the position moved: nothing goes back
+    assert owner.owned[0].partition.fence == tail
+    await owner.close([0])
+    assert unit.broker.offsets == {0: 1 + tail}
+    again = unit.owner()
+    assert await again.open([0]) == {0: 1 + tail}
+    assert again.owned[0].left_to_count() == 0
 
 
 @pytest.mark.parametrize(("begin", "end", "words"), [(0, 2, "made anew"), (5, 9, "deleted before")])

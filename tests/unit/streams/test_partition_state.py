@@ -46,7 +46,7 @@ def test_one_transaction_after_the_other(clock):
 
 def test_a_stall_is_not_kafkas_silence(clock):
     """No progress counts while Kafka answers; after a silence the time for it begins again."""
-    state = PartitionState(contact_at=clock.now, progressed_at=clock.now, lag=5, ready=True)
+    state = PartitionState(contact_at=clock.now, progressed_at=clock.now, ready=True)
     for _ in range(50):
         clock.now += 1
         state.answered(Ends(9, 9))

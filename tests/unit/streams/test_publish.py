@@ -134,12 +134,12 @@ async def test_a_backlog_is_shown_seldom_and_its_end_at_once(shown):
     running = asyncio.create_task(publisher.run())
     one = owner.owned[0]
     await until(lambda: publisher._shown.get(one) == 0 and not publisher._rebuilds, 10, "all is shown", pause=0.01)
-    owner.sensors.partitions[0].lag = 30_000
+    owner.sensors.partitions[0].stable = 30_000
     await asyncio.sleep(0.1)
     one.fold([meeting(1)])
     await asyncio.sleep(0.3)
     assert publisher._shown[one] == 0
-    owner.sensors.partitions[0].lag = 0
+    owner.sensors.partitions[0].stable = 0
     await until(lambda: publisher._shown[one] == 1, 4, "the rest is shown, sooner than the slowest pace", pause=0.01)
     running.cancel()
 
