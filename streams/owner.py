@@ -12,13 +12,13 @@ import structlog
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_random_exponential
 
 from metrics.ending import end_tasks
+from producers.log_ends import Ends
 from streams.changelog import Changelog, Commit, Pair
 from streams.errors import ChangelogError, RevokedError, StateError, WorkerError
 from streams.flush import Owned
 from streams.fold.rules import Rules
 from streams.letters.recount import Recount
 from streams.local_store import LocalStore
-from streams.log_ends import Ends
 from streams.partition import Counts, Partition
 from streams.partition_state import PartitionState
 from streams.records import Record

@@ -9,10 +9,7 @@ from prometheus_client.registry import Collector
 
 from metrics.catalogue import service
 from metrics.family import Family
-from streams.log_ends import Ends
-
-SILENT_SECONDS = 7.0
-"""Kafka is asked every second or two: when it has not answered for so long, nothing can be told of the log."""
+from producers.log_ends import SILENT_SECONDS, Ends
 
 
 @dataclass

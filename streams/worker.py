@@ -16,6 +16,7 @@ from aiokafka.errors import KafkaError
 
 from metrics.ending import end_tasks, end_within
 from metrics.view import Keys
+from producers.log_ends import SILENT_SECONDS, LogEnds
 from streams.app import SalesApp, build
 from streams.changelog import KafkaChangelog
 from streams.errors import SinkError, WorkerError
@@ -26,9 +27,7 @@ from streams.letters.follow import OpenLetters
 from streams.letters.recount import written
 from streams.letters.reference import ReferenceLetters
 from streams.local_store import InMemoryStore, LocalStore, RocksStore, set_aside
-from streams.log_ends import LogEnds
 from streams.owner import Owner
-from streams.partition_state import SILENT_SECONDS
 from streams.publish import Publisher
 from streams.reference import ReferenceView
 from streams.restore import KafkaRestorer
@@ -38,7 +37,7 @@ from streams.settings import WorkerSettings
 from streams.sink import RedisSink
 from streams.standby import Standbys
 from streams.start import lock, prepare_topics
-from streams.topic_id import Source, differ, made_anew, other_id
+from streams.topic_id import Source, differ, made_anew, other_id, topic_id
 
 log = structlog.get_logger(__name__)
 
@@ -154,7 +153,7 @@ class Worker:
         gc.collect()
         gc.freeze()
         gc.set_threshold(*GC_THRESHOLDS)
-        ends = LogEnds(settings, settings.events_topic)
+        ends = LogEnds(settings, settings.events_topic, f"sales-pulse-{settings.worker_id}-log")
         background = [
             asyncio.create_task(self._guard(work), name=name)
             for name, work in (
@@ -206,7 +205,9 @@ class Worker:
                 self._owner.lags(await ends.ask(list(self._sensors.partitions)))
                 if began - asked_id >= _ID_SECONDS:
                     asked_id = began
-                    if differ(source.id, found := await ends.id()):
+                    async with asyncio.timeout(_ASK_SECONDS):
+                        found = await topic_id(await ends.client(), self._settings.events_topic)
+                    if differ(source.id, found):
                         raise made_anew(self._settings.events_topic, other_id(source.id, found))
             self._sensors.answered_at = ends.answered_at
             await asyncio.sleep(max(0.0, began + _ASK_SECONDS - monotonic()))

@@ -34,18 +34,23 @@ async def _serve(settings: "GatewaySettings", bitrix24: "Bitrix24Settings", sock
     from deploy.serving import serve
     from producers.gateway.app import create_app
     from producers.gateway.auth import Gatekeeper
+    from producers.log_ends import LogEnds
     from producers.publisher import SalesPublisher
 
+    kafka = LogEnds(settings, settings.events_topic, "sales-pulse-gateway")
     Gatekeeper(settings)  # a secret that cannot work is told before Kafka is asked
     async with AsyncExitStack() as stack:
+        stack.push_async_callback(kafka.close)
         publisher = await stack.enter_async_context(SalesPublisher(settings, timeout_seconds=settings.gateway_timeout))
         if bitrix24.wanted:
             from producers.connectors.bitrix24.connector import Connector
 
             connector = await stack.enter_async_context(Connector(bitrix24, publisher))
-            app = create_app(publisher, settings, routers=[connector.router], background=connector.background)
+            app = create_app(
+                publisher, settings, kafka=kafka, routers=[connector.router], background=connector.background
+            )
             app.state.gateway.registry.register(connector.metrics.registry)
         else:
-            app = create_app(publisher, settings)
+            app = create_app(publisher, settings, kafka=kafka)
         # What was taken is sent first, as long as a supervisor waits.
         await serve(app, sockets, grace=8, leave=6)

@@ -13,6 +13,7 @@ from starlette.types import Receive, Scope, Send
 
 from producers.gateway.gateway import Gateway, Publisher
 from producers.gateway.openapi import OPERATION, RESPONSES, SCHEMA_RESPONSES, describe
+from producers.gateway.readiness import Kafka, Readiness
 from producers.gateway.settings import GatewaySettings
 
 EVENTS = "/v1/events"
@@ -33,16 +34,18 @@ def create_app(
     publisher: Publisher,
     settings: GatewaySettings,
     *,
+    kafka: Kafka | None = None,
     now: Callable[[], float] = time.time,
     routers: Sequence[APIRouter] = (),
     background: Sequence[Callable[[], Awaitable[None]]] = (),
 ) -> FastAPI:
-    """The application. `routers` and `background` belong to connectors that live in the same process."""
-    gateway = Gateway(publisher, settings, now)
+    """The application. `kafka` is asked for readiness, where given; `routers` and `background` are connectors'."""
+    readiness = Readiness(kafka, settings.events_topic)
+    gateway = Gateway(publisher, settings, now, readiness)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        tasks = [asyncio.ensure_future(run()) for run in background]
+        tasks = [asyncio.ensure_future(run()) for run in (*background, *((readiness.run,) if kafka else ()))]
         yield
         for task in tasks:
             task.cancel()
@@ -60,7 +63,7 @@ def create_app(
         return await gateway.answer(request)
 
     _contract(app)
-    _service(app, gateway)
+    _service(app, gateway, readiness)
     describe(app)
     for router in routers:
         app.include_router(router)
@@ -89,7 +92,7 @@ def _contract(app: FastAPI) -> None:
         return Response(documents["asyncapi.json"], media_type="application/json")
 
 
-def _service(app: FastAPI, gateway: Gateway) -> None:
+def _service(app: FastAPI, gateway: Gateway, readiness: Readiness) -> None:
     @app.get("/metrics", include_in_schema=False)
     async def metrics() -> Response:
         return Response(generate_latest(gateway.registry), media_type=CONTENT_TYPE_LATEST)
@@ -100,5 +103,5 @@ def _service(app: FastAPI, gateway: Gateway) -> None:
 
     @app.get("/readyz", summary="Ready to take events", responses={503: {"description": "Kafka does not take events."}})
     async def ready() -> JSONResponse:
-        failure = gateway.last_failure
-        return JSONResponse({"status": failure or "ok"}, 503 if failure else 200)
+        problem = readiness.problem
+        return JSONResponse({"status": problem or "ok"}, 503 if problem else 200)

@@ -12,10 +12,11 @@ from prometheus_client import CollectorRegistry, Counter, Histogram
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
-from producers.errors import EventTooLarge, KafkaRejected, ProducersError, PublisherError
+from producers.errors import ProducersError, PublisherError
 from producers.gateway import body
 from producers.gateway.auth import ANYBODY, Forbidden, Gatekeeper, Unauthorized
 from producers.gateway.limits import Busy, ContentTooLarge, Held, Rates, Room, TooManyRequests
+from producers.gateway.readiness import Readiness
 from producers.gateway.settings import GatewaySettings
 
 log = structlog.get_logger(__name__)
@@ -48,14 +49,16 @@ _STATUS: dict[type[ProducersError], int] = {
 class Gateway:
     """One request from body to acknowledgement."""
 
-    def __init__(self, publisher: Publisher, settings: GatewaySettings, now: Callable[[], float]) -> None:
+    def __init__(
+        self, publisher: Publisher, settings: GatewaySettings, now: Callable[[], float], readiness: Readiness
+    ) -> None:
         self._publisher = publisher
+        self._readiness = readiness
         self._settings = settings
         self._now = now
         self._gatekeeper = Gatekeeper(settings)
         self._rates = Rates(settings.gateway_events_per_second, time.monotonic)
         self._room = Room(settings.gateway_in_flight_bytes)
-        self.last_failure = ""
         self.registry = CollectorRegistry()
         self.events = Counter(
             "sales_gateway_events", "Events by what became of them.", ["outcome"], registry=self.registry
@@ -147,10 +150,11 @@ class Gateway:
                     pairs = [(record.key, record.value) for record in records if record.reference is reference]
                     if pairs:
                         await self._publisher.publish_many_raw(pairs, reference=reference)
-            self.last_failure = ""
-        except (EventTooLarge, KafkaRejected, PublisherError, TimeoutError) as error:
-            self.last_failure = str(error) or "Kafka does not answer in time"
-            log.warning("events were not taken by Kafka", error=self.last_failure, events=len(records))
+            self._readiness.taken()
+        except (PublisherError, TimeoutError) as error:
+            why = str(error) or "Kafka does not answer in time"
+            self._readiness.refused(why)
+            log.warning("events were not taken by Kafka", error=why, events=len(records))
             raise Busy("Kafka does not take events now; send again later") from error
 
 

@@ -104,7 +104,7 @@ class ReferenceLetters:
         await self.close(list(self._open))
 
     async def fold(self, number: int, records: Sequence[Record], end: int = 0) -> None:
-        """Judge what was read of one partition before the offset `end`; dropped when the partition is not ours (any more)."""
+        """Judge what was read of one partition before the offset `end`; dropped when it is not ours (any more)."""
         held = self._open.get(number)
         if held is None:
             return

@@ -6,10 +6,10 @@ import os
 import time
 
 import pytest
+from streams.dead_letters import read
 
 from producers.topics import ensure
 from streams.changelog import Commit, KafkaChangelog, Letter
-from streams.dead_letters import read
 from streams.restore import KafkaRestorer, Progress
 from streams.rewriting import RewritingChangelog
 from streams.settings import WorkerSettings

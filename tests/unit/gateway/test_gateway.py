@@ -281,7 +281,7 @@ async def test_rate_limit_names_the_source_and_when_to_come_back():
 
 
 async def test_kafka_away_is_503_and_readiness_says_so():
-    """No 202 without Kafka: 503 with Retry-After, and ready again after the next success."""
+    """No 202 without Kafka: 503 with Retry-After, and ready again at once after the next success."""
     setup = Setup()
     setup.publisher.failure = KafkaUnavailable("Kafka at x cannot be reached")
     answer = await setup.post(event())

@@ -6,9 +6,9 @@ from types import SimpleNamespace
 import msgspec
 import pytest
 
+from producers.log_ends import Ends
 from streams.errors import OwnershipLost, WorkerError
 from streams.local_store import RocksStore, set_aside
-from streams.log_ends import Ends
 from streams.own import VERSION, Own
 from streams.partition import PARTITION_KEY
 from tests.support.workers import until

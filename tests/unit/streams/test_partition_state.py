@@ -2,8 +2,8 @@
 
 import pytest
 
+from producers.log_ends import Ends
 from streams import partition_state
-from streams.log_ends import Ends
 from streams.partition_state import PartitionState
 
 

@@ -5,8 +5,8 @@ import asyncio
 import pytest
 
 from metrics.view import Keys, decode_any, decode_part, fenced, field, split
+from producers.log_ends import Ends
 from streams.errors import SinkError
-from streams.log_ends import Ends
 from streams.publish import Publisher
 from streams.sink import InMemorySink
 from tests.support.workers import until

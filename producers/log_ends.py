@@ -1,7 +1,7 @@
-"""What Kafka says of the log now: where each partition ends, and that it still answers, asked by a client of its own.
+"""What Kafka says of a topic now: where each partition ends, and that it still answers, asked by a client of its own.
 
-The stream's consumer knows neither while it stands still: its requests are answered late or never, and its library
-tries again in silence. Here each leader is asked by itself, once, with a short time-out.
+Consumers and producers do not know: their requests wait long for an answer, and are tried again in silence. Here each
+partition's leader is asked by itself, once, with a short time-out.
 """
 
 import asyncio
@@ -15,9 +15,10 @@ from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaError, for_code
 from aiokafka.protocol.offset import OffsetRequest
 
-from streams.settings import WorkerSettings
-from streams.topic_id import topic_id
+from producers.settings import KafkaSettings
 
+SILENT_SECONDS = 7.0
+"""Kafka is asked every second or two: when it has not answered for so long, nothing can be told of the log."""
 _ANSWER_SECONDS, _REQUEST_SECONDS = 2.0, 1.5
 """For an answer, and for one request of it: a connection on which that takes longer is renewed."""
 _ANEW_SECONDS = 10.0
@@ -39,15 +40,16 @@ class Ends(NamedTuple):
 class LogEnds:
     """Asks Kafka. `answered_at`: when (`monotonic`) a broker last answered anything."""
 
-    def __init__(self, settings: WorkerSettings, topic: str) -> None:
+    def __init__(self, settings: KafkaSettings, topic: str, client_id: str) -> None:
         self._settings = settings
         self._topic = topic
+        self._client_id = client_id
         self._client: AIOKafkaClient | None = None
         self.answered_at = monotonic()
 
     async def ask(self, partitions: Iterable[int]) -> Mapping[int, Ends]:
         """The ends of those partitions whose leader answers in time. Raises KafkaError, OSError, TimeoutError."""
-        client = await self._connected()
+        client = await self.client()
         leaders: dict[int, list[int]] = defaultdict(list)
         for number in partitions:
             leader = client.cluster.leader_for_partition(TopicPartition(self._topic, number))
@@ -65,13 +67,13 @@ class LogEnds:
                 raise answer
         return ends
 
-    async def id(self) -> str:
-        """The id that the topic has now. Raises KafkaError, OSError, TimeoutError."""
-        client = await self._connected()
-        async with asyncio.timeout(_ANSWER_SECONDS):
-            found = await topic_id(client, self._topic)
-        self.answered_at = monotonic()
-        return found
+    async def partitions(self) -> set[int]:
+        """The numbers of the topic's partitions, none while there is no such topic. Raises as `ask`."""
+        client = await self.client()
+        found: set[int] | None = client.cluster.partitions_for_topic(self._topic)
+        if not found:
+            client.force_metadata_update()
+        return set(found or ())
 
     async def _of_leader(self, client: AIOKafkaClient, leader: int, numbers: list[int]) -> dict[int, Ends]:
         async with asyncio.timeout(_ANSWER_SECONDS):
@@ -95,13 +97,14 @@ class LogEnds:
                     offsets[number] = offset
         return offsets
 
-    async def _connected(self) -> AIOKafkaClient:
+    async def client(self) -> AIOKafkaClient:
+        """The client, for other questions. Raises KafkaError, OSError, TimeoutError."""
         if monotonic() - self.answered_at > _ANEW_SECONDS:
             await self.close()
         if self._client is None:
             client: Any = AIOKafkaClient(
                 **self._settings.client_options(),
-                client_id=f"sales-pulse-{self._settings.worker_id}-log",
+                client_id=self._client_id,
                 request_timeout_ms=int(_REQUEST_SECONDS * 1000),
             )
             try:
