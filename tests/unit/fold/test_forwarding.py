@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from producers.events.rules import MAX_BYTES
+from producers.partitioner import partition_for
 from streams import forwarding
 from streams.own import read_own
 from streams.partition import PARTITION_KEY, Partition
@@ -212,6 +214,23 @@ def test_with_another_number_of_partitions_each_record_is_forwarded_anew() -> No
         partitions = [Partition(number, count, rules()) for number in range(count)]
         assert [partition.fold(logs[partition.number]) for partition in partitions] == [[]] * count
         assert sum(map(meetings, partitions)) == len(events)
+
+
+@pytest.mark.parametrize("mode", ["structured", "binary"])
+def test_a_copy_of_the_largest_record_is_not_too_large(mode: str) -> None:
+    """What is added to it does not count: the longest key, and headers that say where it lay."""
+    client = next(text for n in range(99) if partition_for((text := f"{n:02}" + "🙂" * 126).encode(), COUNT) == THERE)
+    bare = record(0, meeting(0, client, note="", data2=""), None, mode)
+    room = MAX_BYTES - len(bare.value or b"") - sum(len(name) + len(raw or b"") for name, raw in bare.headers)
+    pad = ("padding", b"x" * (room - len("padding")))
+    partition, target = Partition(HERE, COUNT, rules()), Partition(THERE, COUNT, rules())
+    largest = LogRecord(1 << 40, None, bare.value, FAR_MS, (*bare.headers, pad))
+    assert partition.fold([largest]) == []
+    (copy,) = partition.cut().copies
+    assert target.fold([LogRecord(0, copy.key, copy.value, FAR_MS, tuple(copy.headers))]) == []
+    assert meetings(target) == 1
+    too_large = LogRecord(1 << 41, None, bare.value, FAR_MS, (*bare.headers, pad, ("x", b"")))
+    assert [one.reason for one in partition.fold([too_large])] == ["too_large"]
 
 
 def test_memory_of_what_waits_to_be_forwarded_is_bounded() -> None:
