@@ -29,13 +29,14 @@ class Forwarded:
     """What is found while partitions are read: offsets in the partition that records are forwarded from.
 
     owed: of records that lie wrong; copied: of copies that counted. places: how the judging of each partition stands,
-    read: up to where (offset after the last record judged).
+    read: up to where (offset after the last record judged). ends: where the log ends, asked for last of all.
     """
 
     owed: defaultdict[Way, "array[int]"] = field(default_factory=lambda: defaultdict(_offsets))
     copied: defaultdict[Way, "array[int]"] = field(default_factory=lambda: defaultdict(_offsets))
     places: dict[int, PlainPlaces] = field(default_factory=dict)
     read: dict[int, int] = field(default_factory=dict)
+    ends: Mapping[int, int] = field(default_factory=dict)
 
     def begin(self, partition: int, partitions: int) -> PlainPlaces:
         """Judge a partition from its start."""
@@ -54,13 +55,14 @@ class Forwarded:
         A view is ahead of the flush that writes the copies.
         """
         deadline = time.monotonic() + patience
+        self.ends = await log.ends(topic)
         while late := {to for (_, to), offsets in self._missing() if offsets}:
-            ends = await log.ends(topic)
             for partition in late:
-                await self._go_on(log, topic, partition, ends.get(partition, 0))
+                await self._go_on(log, topic, partition, self.ends.get(partition, 0))
             if time.monotonic() > deadline:
                 return
             await asyncio.sleep(_PAUSE)
+            self.ends = await log.ends(topic)
 
     async def _go_on(self, log: Log, topic: str, partition: int, end: int) -> None:
         places = self.begin(partition, len(self.places))
@@ -91,8 +93,8 @@ class Forwarded:
             if letters.get((way[0], offset)) in _BEFORE
         }
 
-    def differences(self, ends: Mapping[int, int], settled: set[tuple[int, int]]) -> Iterator[Difference]:
-        """Records that count nowhere, and copies of none. `ends`: up to where each partition was audited."""
+    def differences(self, upto: Mapping[int, int], settled: set[tuple[int, int]]) -> Iterator[Difference]:
+        """Records that count nowhere, and copies of none. `upto`: up to where each partition was audited."""
         for way, offsets in self._missing():
             for offset in offsets:
                 if (way[0], offset) not in settled:
@@ -100,6 +102,7 @@ class Forwarded:
         for (came_from, to), copied in self.copied.items():
             owed = set(self.owed.get((came_from, to), ()))
             for offset in copied:
-                if offset < ends.get(came_from, 0) and offset not in owed:
+                is_known = offset < upto.get(came_from, 0) or offset >= self.ends.get(came_from, 0)
+                if is_known and offset not in owed:
                     what = f"partition {to}, a copy of partition {came_from}, offset {offset}"
                     yield Difference(what, "counted", "no record that lies wrong; whoever sent it set the headers")

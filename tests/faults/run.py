@@ -65,6 +65,7 @@ class Run:
         self.faults: list[tuple[float, int, str]] = []
         self.crashes = 0
         self.notes: dict[str, Any] = {}
+        self.flush_seconds = 1.0
         self._died: dict[str, float] = {}
         self._began = time.monotonic()
 
@@ -186,12 +187,15 @@ class Run:
         return row
 
     async def _caught_up(self, patience: float) -> None:
-        wanted = await verdict.ends(self.kafka)
-        waiting = asyncio.create_task(verdict.caught_up(self.business, wanted, patience))
-        while not waiting.done():
-            self.supervise()
-            await asyncio.sleep(0.2)
-        await waiting
+        """Until nothing is left to fold; workers that forward make the log longer meanwhile."""
+        wanted: dict[int, int] = {}
+        while wanted != (wanted := await verdict.ends(self.kafka)):
+            waiting = asyncio.create_task(verdict.caught_up(self.business, wanted, patience))
+            while not waiting.done():
+                self.supervise()
+                await asyncio.sleep(0.2)
+            await waiting
+            await asyncio.sleep(2 * self.flush_seconds)
 
     def _rebuilt(self, wanted: dict[int, int]) -> Any:
         """What the changelogs alone hold, shown by a new worker in an empty Redis."""

@@ -81,7 +81,7 @@ async def caught_up(business: BusinessSettings, wanted: dict[int, int], patience
                 behind = {
                     number: (held.get(number), end, beats.get(number))
                     for number, end in wanted.items()
-                    if end and (held.get(number) != end - 1 or not beats[number]["whole"])
+                    if end and (held.get(number, -1) < end - 1 or not beats[number]["whole"])
                 }
                 if not behind:
                     return time.monotonic() - began
