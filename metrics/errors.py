@@ -3,6 +3,8 @@
 MetricsError
 ├── CalendarError   the working calendar cannot be read; names the place in the file
 ├── WindowError     a moment or window that the cells cannot answer
+├── AskedError      a request with a parameter, manager or team that is unknown or contradicts another
+├── AwayError       what an answer needs cannot be reached now
 └── ViewError       the Redis view cannot be read or understood
 """
 
@@ -17,6 +19,14 @@ class CalendarError(MetricsError):
 
 class WindowError(MetricsError):
     """The asked moment or window lies outside what the cells still hold."""
+
+
+class AskedError(MetricsError):
+    """The request asks for what there is not; the text names the parameter."""
+
+
+class AwayError(MetricsError):
+    """Kafka, Redis or a worker is needed and away; the same request may be answered later."""
 
 
 class ViewError(MetricsError):

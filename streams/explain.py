@@ -15,6 +15,9 @@ from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from typing import Any
 
+from aiokafka.errors import KafkaError
+
+from metrics.errors import AwayError
 from metrics.family import Source
 from producers.events.intake import Refused, decode
 from producers.settings import KafkaSettings
@@ -135,11 +138,14 @@ class Explainer:
 
         manager, team: None sums over all; `team` as shown (by the roster when not stated). at: as `?at=` of
         /metrics; None means now. upto: partition → last offset to look at (the fences of what is shown); without
-        it the whole log. Raises ValueError for what does not exist, aiokafka's KafkaError without Kafka.
+        it the whole log. Raises ValueError for what does not exist, AwayError without Kafka.
         """
         query = Query(family, dict(labels or {}), manager, team, window, period)
         async with self._lock:
-            return await asyncio.to_thread(asyncio.run, self._answer(query, at, limit, upto))
+            try:
+                return await asyncio.to_thread(asyncio.run, self._answer(query, at, limit, upto))
+            except KafkaError as error:
+                raise AwayError(f"Kafka does not answer, so nothing can be explained now: {error}") from error
 
     async def _answer(
         self, query: Query, at: datetime | None, limit: int, upto: Mapping[int, int] | None

@@ -25,6 +25,9 @@ BY_CODE: dict[str, Family] = {family.code: family for family in FAMILIES if fami
 
 BY_NAME: dict[str, Family] = {family.name: family for family in (*FAMILIES, *SERVICE_FAMILIES)}
 
+BY_EXPOSED: dict[str, Family] = {name: family for family in FAMILIES for name in (family.name, *family.names)}
+"""Name as exposed, and of a histogram without its ending, too → its family."""
+
 CELL_FAMILIES: tuple[Family, ...] = tuple(f for f in FAMILIES if f.source is Source.CELLS)
 
-__all__ = ["BY_CODE", "BY_NAME", "CELL_FAMILIES", "FAMILIES", "KPIS", "SERVICE_FAMILIES"]
+__all__ = ["BY_CODE", "BY_EXPOSED", "BY_NAME", "CELL_FAMILIES", "FAMILIES", "KPIS", "SERVICE_FAMILIES"]

@@ -195,6 +195,17 @@ class Board:
         found = set[Credit]().union(self.aggregates.open, *(self.aggregates.sums[slot] for slot in _YEARS))
         return planned | {manager for manager, _ in found} | {w.manager for w in self._waiting(now)}
 
+    def credits(self) -> set[Credit]:
+        """(manager, team as shown) of everybody in the roster, the plans, or with anything held, however old."""
+        team_of = self.reference.team_of
+        found = {(one.id, one.team) for one in self.reference.managers.values()}
+        found |= {(manager, team_of(manager, team)) for manager, team in self.parts.credits()}
+        found |= {(w.manager, team_of(w.manager, w.team)) for w in self.parts.everyone_waiting()}
+        for (level, name), _, _ in self.reference.plans:
+            if level != "company":
+                found.add((name, team_of(name, "")) if level == "manager" else ("", name))
+        return found
+
     def people(self, now: float) -> list[Person]:
         """Everybody whom `sales_manager_info` names."""
         self.refresh(now)

@@ -6,7 +6,7 @@ from typing import Any
 from metrics.kpi import Formula, Minus, Oldest, PerManager, Plan, Product, Quantile, Ratio, Scaled, Sum, WorkingDays
 
 Part = dict[str, Any]
-"""`family` and `labels` as /api/v1/explain takes them; `window` where it is not that of the KPI."""
+"""`family` and `labels` as /api/v1/explain takes them; `window` where it is not that of the KPI, "" for none."""
 
 
 def parts(formula: Formula) -> list[Part]:
@@ -23,7 +23,7 @@ def _parts(formula: Formula) -> list[Part]:
         case Sum():
             # Explain takes one value per label: several that count are several numbers.
             chosen = product(*([(label, value) for value in values] for label, values in formula.where.items()))
-            fixed = {"window": formula.window} if formula.window else {}
+            fixed = {"window": formula.window} if formula.window or not formula.family.windows else {}
             return [{"family": formula.name, "labels": dict(labels), **fixed} for labels in chosen]
         case Quantile() | Oldest() | Plan() | WorkingDays():
             return [_leaf(formula)]
@@ -36,6 +36,11 @@ def _parts(formula: Formula) -> list[Part]:
 
 
 def _leaf(formula: Quantile | Oldest | Plan | WorkingDays) -> Part:
+    found = _named(formula)
+    return found if formula.family.windows else {**found, "window": ""}
+
+
+def _named(formula: Quantile | Oldest | Plan | WorkingDays) -> Part:
     match formula:
         case Quantile():
             return {"family": formula.family.sum, "labels": {}}

@@ -115,6 +115,10 @@ class Parts:
         names = self.items.names
         return {names[name]: value for name, value in part.items()}
 
+    def credits(self) -> set[Credit]:
+        """Everybody who has had anything in any bucket, by team as stated."""
+        return {(field.manager, field.team) for field in self._fields}
+
     def part(self, bucket: Bucket, field: Field) -> dict[str, int]:
         """One part by measure; empty when it is not held."""
         return dict(self._named(self._parts.get(bucket, {}).get(field, {})))

@@ -12,13 +12,14 @@ from typing import Annotated, Any, Protocol
 import msgspec
 import structlog
 from fastapi import FastAPI, Query, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, JSONResponse, Response, StreamingResponse
 from fastapi.staticfiles import StaticFiles
 from starlette.datastructures import State
 
 from metrics.ending import end_tasks
-from metrics.errors import MetricsError, WindowError
-from metrics.exporter import api
+from metrics.errors import AwayError, MetricsError, WindowError
+from metrics.exporter import api, asked
 from metrics.exporter.board import Board
 from metrics.exporter.follow import Follower
 from metrics.exporter.scrape import Scrapes, wanted
@@ -132,10 +133,15 @@ def create_app(exporter: Exporter, explainer: Explainer | None = None) -> FastAP
 
     @app.exception_handler(MetricsError)
     async def refuse(_: Request, error: MetricsError) -> JSONResponse:
-        return JSONResponse({"detail": str(error)}, 400)
+        return JSONResponse({"detail": str(error)}, 503 if isinstance(error, AwayError) else 400)
+
+    @app.exception_handler(RequestValidationError)
+    async def misread(_: Request, error: RequestValidationError) -> JSONResponse:
+        return JSONResponse({"detail": asked.misread(error.errors())}, 400)
 
     _prometheus(app, exporter)
-    _json(app, exporter, explainer)
+    _json(app, exporter)
+    _explain(app, exporter, explainer)
     _wall(app, exporter)
     return app
 
@@ -162,11 +168,12 @@ def _prometheus(app: FastAPI, exporter: Exporter) -> None:
         return JSONResponse(content, 503 if problem else 200)
 
 
-def _json(app: FastAPI, exporter: Exporter, explainer: Explainer | None) -> None:
+def _json(app: FastAPI, exporter: Exporter) -> None:
     @app.get("/api/v1/kpis", summary="The KPIs as JSON")
     async def kpis(
-        level: Level = Level.COMPANY, window: str = "day", period: str = "current", at: At = None
-    ) -> JSONResponse:
+        request: Request, level: Level = Level.COMPANY, window: str = "day", period: str = "current", at: At = None,
+    ) -> JSONResponse:  # fmt: skip
+        asked.once(request.query_params.multi_items(), ("level", "window", "period", "at"))
         if window not in api.WINDOWS:
             raise WindowError(f"window={window!r} does not exist; use one of {', '.join(api.WINDOWS)}")
         if period not in PERIODS:
@@ -182,20 +189,28 @@ def _json(app: FastAPI, exporter: Exporter, explainer: Explainer | None) -> None
         shown_at = exporter.board.local(now if then is None else then).isoformat()
         return JSONResponse({"level": level, "window": window, "period": period, "at": shown_at, "kpis": found})
 
+
+def _explain(app: FastAPI, exporter: Exporter, explainer: Explainer | None) -> None:
     @app.get("/api/v1/explain", summary="The entities behind one number")
     async def explain(
         request: Request, family: str, manager: str | None = None, team: str | None = None,
-        window: str = "day", period: str = "current", at: At = None,
+        window: str | None = None, period: str = "current", at: At = None,
         limit: Annotated[int, Query(ge=1, le=100_000)] = 1000,
     ) -> JSONResponse:  # fmt: skip
         if explainer is None:
             return JSONResponse({"detail": "this exporter has no way to the log"}, 501)
+        del window  # what it may be follows from the family
+        given = asked.once(request.query_params.multi_items())
         known = {"family", "manager", "team", "window", "period", "at", "limit"}
-        labels = {name: value for name, value in request.query_params.items() if name not in known}
-        then = moment(at)
+        labels = {name: value for name, value in given.items() if name not in known}
+        then, chosen = moment(at), asked.window_of(family, given)
+        if not (manager is None and team is None):
+            if not exporter.follower.loaded:
+                raise AwayError(exporter.problem())
+            asked.known(exporter.board, manager, team)
         try:
             found = await explainer.explain(
-                family, labels, manager, team, window, period,
+                family, labels, manager, team, chosen, period,
                 None if then is None else exporter.board.local(then), limit=limit,
             )  # fmt: skip
         except ValueError as error:
@@ -207,9 +222,18 @@ def _wall(app: FastAPI, exporter: Exporter) -> None:
     spaced = Spaced()
 
     @app.get("/api/v1/live", summary="What one wall shows")
-    async def live(level: Level = Level.COMPANY, id: str = "", window: str = "day") -> Response:  # noqa: A002 - the query's name
+    async def live(
+        request: Request,
+        level: Level = Level.COMPANY,
+        id: str = "",  # noqa: A002 - the query's name
+        window: str = "day",
+    ) -> Response:
+        asked.once(request.query_params.multi_items(), ("level", "id", "window"))
         if window not in CALENDAR_WINDOWS:
             raise WindowError(f"window={window!r} is not on the wall; use one of {', '.join(CALENDAR_WINDOWS)}")
+
+        if exporter.follower.loaded:
+            asked.scope(exporter.board, level, id)
 
         async def work() -> bytes:
             await exporter.follower.catch_up()
@@ -218,7 +242,8 @@ def _wall(app: FastAPI, exporter: Exporter) -> None:
         return Response(await spaced.get((level, id, window), work), media_type="application/json")
 
     @app.get("/api/v1/stream", summary="Server-sent events: says when numbers changed")
-    async def stream() -> StreamingResponse:
+    async def stream(request: Request) -> StreamingResponse:
+        asked.once(request.query_params.multi_items(), ())
         return StreamingResponse(
             _events(exporter.follower, app.state), media_type="text/event-stream", headers={"Cache-Control": "no-store"}
         )

@@ -15,7 +15,9 @@ function element(name, content, className = "") {
 
 /** Address of the explanation of one part of a tile's number in a view. */
 export function partUrl(part, tile, record, view) {
-  const planned = part.family.startsWith("sales_plan_"), query = new URLSearchParams({ family: part.family, window: part.window ?? tile.main.labels.window ?? view.window, limit: MOST_ROWS });
+  const planned = part.family.startsWith("sales_plan_"), query = new URLSearchParams({ family: part.family, limit: MOST_ROWS });
+  const window = part.window ?? tile.main.labels.window ?? view.window;
+  if (window) query.set("window", window);
   if (planned) query.set("level", view.level);
   for (const [name, value] of Object.entries(part.labels)) query.set(name, value);
   // A KPI by channel is made of numbers that all have channels; the window is no label of theirs.

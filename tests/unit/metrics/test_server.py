@@ -9,12 +9,13 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as read_text
 from redis.asyncio import Redis
 
+from metrics.errors import AwayError
 from metrics.exporter.follow import Follower
 from metrics.exporter.server import Exporter, create_app
 from metrics.measure import key
 from metrics.settings import ExporterSettings
 from metrics.view import Field
-from tests.support.boards import board, rate
+from tests.support.boards import board, manager, plan, rate
 
 NOW = datetime(2026, 11, 18, 12, 30, tzinfo=UTC).timestamp()
 DAY = datetime(2026, 11, 18, tzinfo=UTC).toordinal()
@@ -144,7 +145,7 @@ async def test_kpis(client, exporter):
     assert calls["values"] == [{"labels": {"team": "north"}, "value": 3.0, "previous": None, "trend": None}]
     for query in ({"window": "decade"}, {"period": "next"}, {"window": "5m", "at": "2026-11-18T12:00:00Z"}):
         assert (await client.get("/api/v1/kpis", params=query)).status_code == 400
-    assert (await client.get("/api/v1/kpis", params={"level": "planet"})).status_code == 422
+    assert (await client.get("/api/v1/kpis", params={"level": "planet"})).status_code == 400
 
 
 async def test_explain(client, exporter):
@@ -209,3 +210,80 @@ async def test_a_scrape_does_not_wait_for_a_long_turn(exporter, monkeypatch):
     follower._turned.set()
     assert await shown() == "4.0"
     assert await shown("") == "4.0"
+
+
+REFUSED = [
+    ("explain", {"family": "sales_calls", "manager": "m-9"}, "manager='m-9'"),
+    ("explain", {"family": "sales_calls", "manager": "${manager}"}, "manager='${manager}'"),
+    ("explain", {"family": "sales_calls", "team": ".*"}, "team='.*'"),
+    ("explain", {"family": "sales_calls", "team": "All"}, "north"),
+    ("explain", {"family": "sales_calls", "team": "$__all"}, "team='$__all'"),
+    ("explain", {"family": "sales_calls", "manager": ""}, "manager= is empty"),
+    ("explain", {"family": "sales_calls", "manager": "m-1", "team": "south"}, "contradicts manager='m-1'"),
+    ("explain", {"family": "sales_calls", "manager": ["m-1", "m-2"]}, "manager= is stated 2 times"),
+    ("explain", {"family": "sales_calls", "direction": ["inbound", "outbound"]}, "direction= is stated 2 times"),
+    ("explain", {"family": "sales_calls", "window": "fortnight"}, "window='fortnight'"),
+    ("explain", {"family": "sales_calls", "window": "5m", "at": "2026-11-20T00:00:00Z"}, "at= contradicts"),
+    ("explain", {"family": "sales_open_deals", "window": "day"}, "window='day' contradicts sales_open_deals"),
+    ("explain", {"family": "sales_open_deals", "period": "previous"}, "period='previous' contradicts"),
+    ("explain", {"family": "sales_plan_target", "window": "day"}, "window='day'"),
+    ("explain", {"family": "sales_calls", "limit": "many"}, "limit="),
+    ("explain", {}, "family="),
+    ("kpis", {"level": "planet"}, "level="),
+    ("kpis", {"team": "north"}, "'team'"),
+    ("kpis", {"window": ["day", "week"]}, "window= is stated 2 times"),
+    ("live", {"level": "team", "id": "nowhere"}, "team='nowhere'"),
+    ("live", {"level": "manager", "id": "m-9"}, "manager='m-9'"),
+    ("live", {"level": "company", "id": "north"}, "id='north' contradicts"),
+    ("live", {"level": "team"}, "needs id="),
+    ("live", {"wall": "1"}, "'wall'"),
+    ("stream", {"window": "day"}, "'window'"),
+]
+
+
+@pytest.mark.parametrize(("address", "query", "named"), REFUSED)
+async def test_what_is_not_known_is_refused_by_name(client, exporter, address, query, named):
+    """Unknown, repeated or contradictory parameters, managers and teams: 400 that names them, never a zero."""
+    exporter.board.put_reference({"a": manager("m-1", "north"), "b": manager("m-2", "south")})
+    answer = await client.get(f"/api/v1/{address}", params=query)
+    assert answer.status_code == 400, answer.text
+    assert named in answer.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("query", "window"),
+    [
+        ({"family": "sales_calls", "manager": "m-1", "team": "north"}, "day"),
+        ({"family": "sales_calls", "manager": "unknown"}, "day"),
+        ({"family": "sales_calls", "team": "unknown", "window": "year", "period": "previous"}, "year"),
+        ({"family": "sales_calls", "manager": "m-2"}, "day"),
+        ({"family": "sales_response_seconds_bucket", "le": "5.0", "window": "1h"}, "1h"),
+        ({"family": "sales_open_deals", "manager": "m-1"}, ""),
+        ({"family": "sales_plan_target", "team": "west", "level": "team"}, "month"),
+    ],
+)
+async def test_what_is_known_is_explained(exporter, query, window):
+    """People and teams of the roster, of plans and with numbers; where no window is stated it is the family's own."""
+    exporter.board.put_reference({"b": manager("m-2", "south"), "c": plan("team:west", "2026-11", "5")})
+    explainer = Explainer()
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(create_app(exporter, explainer)), base_url="http://exporter"
+    ) as client:
+        answer = await client.get("/api/v1/explain", params=query)
+    assert answer.status_code == 200, answer.text
+    assert explainer.asked[4] == window
+
+
+async def test_what_is_away_is_503(client, exporter):
+    """Without the view nobody can say who exists, without Kafka nothing can be explained: not a 400, not a 500."""
+    exporter.follower.loaded = False
+    answer = await client.get("/api/v1/explain", params={"family": "sales_calls", "manager": "m-1"})
+    assert (answer.status_code, "view" in answer.json()["detail"]) == (503, True)
+
+    class Away(Explainer):
+        async def explain(self, *_, **__):
+            raise AwayError("Kafka does not answer")
+
+    alone = httpx.AsyncClient(transport=httpx.ASGITransport(create_app(exporter, Away())), base_url="http://exporter")
+    answer = await alone.get("/api/v1/explain", params={"family": "sales_calls"})
+    assert (answer.status_code, answer.json()["detail"]) == (503, "Kafka does not answer")
