@@ -7,6 +7,7 @@ from typing import Any
 
 import grafana.panels as p
 from grafana import targets
+from grafana.links import definition
 from grafana.look import Look
 from grafana.promql import summed
 from grafana.shown import bars, explained, line_panel
@@ -15,7 +16,7 @@ from metrics.catalogue.plan import MONEY_MEASURES
 from metrics.family import Family
 from metrics.kpi import Level
 
-DEFINITION = [p.Link("Definition", "/d/sales-reference")]
+DEFINITION = [p.Link("Definition", definition())]
 MONEY = frozenset(MONEY_MEASURES)
 
 

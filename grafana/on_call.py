@@ -35,3 +35,13 @@ def shown_on(uid: str, look: Look, *, teams: bool) -> Matchers | None:
     if not scopes:
         return None
     return {"scope": tuple(sorted(scopes)), **({"team": "$team|"} if teams else {})}
+
+
+def with_runbook(expr: str) -> str:
+    """An expression by alert, its samples labelled with the panel of the runbook that is about it."""
+    return f"({expr}) * on (alertname) group_left (panel) {RUNBOOK}"
+
+
+def runbook(panel: str = "${__data.fields.panel}") -> str:
+    """Address of one alert's runbook, as a row of the list has it."""
+    return f"/d/sales-runbook?viewPanel={panel}"

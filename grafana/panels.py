@@ -13,6 +13,7 @@ from typing import Any
 import grafanalib.core as g
 from grafanalib._gen import DashboardEncoder
 
+from grafana.links import settle, singles
 from grafana.look import DATA_SOURCE
 
 SCHEMA_VERSION = 39
@@ -265,6 +266,10 @@ def document(
         annotations={"list": list(annotations)},
         panels=_numbered(raw["panels"]),
     )
+    known = singles(result["templating"]["list"])
+    for panel in result["panels"]:
+        for one in (panel, *panel.get("panels", ())):
+            settle(one, known)
     return result
 
 

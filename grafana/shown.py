@@ -5,6 +5,7 @@ from typing import Any
 
 import grafana.panels as p
 from grafana import targets
+from grafana.links import SERIES, definition
 from grafana.look import Look
 from grafana.promql import Live, changed, families, has_period, has_plan, is_share, live, select, summed
 from metrics.catalogue import KPIS, activities, service
@@ -71,19 +72,23 @@ def about(kpi: Kpi) -> str:
     return "\n\n".join(parts)
 
 
-def explained(families: tuple[Family, ...], level: Level | None, window: str) -> Iterator[p.Link]:
-    """Links to the entities behind a number, one for each family."""
+def explained(families: tuple[Family, ...], level: Level | None, window: str, number: int = SERIES) -> Iterator[p.Link]:
+    """Links to the entities behind a number, one for each family, and to its definition.
+
+    What the page cannot say of whom it is about is left out when it is made (`grafana.links`).
+    """
     who = "".join(f"&{label}=${{{label}}}" for label in (level.labels if level else ()))
     for family in families:
         span = f"&window={window}" if family.windows else ""
-        address = f"${{exporter}}/api/v1/explain?family={family.name}{who}{span}"
+        whose = f"&level={(level or Level.COMPANY).value}" if "level" in family.labels else ""
+        address = f"${{exporter}}/api/v1/explain?family={family.name}{whose}{who if family.credited else ''}{span}"
         yield p.Link(f"Explain: {family.name}", address)
-    yield p.Link("Definition", "/d/sales-reference")
+    yield p.Link("Definition", definition(number))
 
 
 def links(kpi: Kpi, level: Level | None, window: str = "$window") -> list[p.Link]:
     """Where a KPI's number comes from."""
-    return list(explained(families(kpi.formula), level, window.replace("$window", "${window}")))
+    return list(explained(families(kpi.formula), level, window.replace("$window", "${window}"), kpi.number))
 
 
 def of_window(kpi: Kpi) -> str:

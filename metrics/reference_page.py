@@ -59,10 +59,10 @@ def render() -> str:
     return "\n\n".join(paragraphs) + "\n"
 
 
-def kpi_table() -> str:
-    """One row per KPI."""
+def kpi_table(number: int = 0) -> str:
+    """One row per KPI. number: those of one number only."""
     head = ("KPI", "recorded as", "title", "unit", "kept labels", "windows", "definition", "formula", "example")
-    return _table(head, (_kpi_row(kpi) for kpi in KPIS))
+    return _table(head, (_kpi_row(kpi) for kpi in KPIS if number in {0, kpi.number}))
 
 
 def series_table() -> str:

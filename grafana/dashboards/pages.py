@@ -8,6 +8,7 @@ from grafana.alerting.alert import Alert
 from grafana.dashboards import base
 from grafana.layout import place
 from grafana.look import Look
+from metrics.catalogue import KPIS
 from metrics.reference_page import kpi_table, series_table
 
 
@@ -26,10 +27,10 @@ def _of(alert: Alert) -> p.Panel:
 
 def reference(_: Look) -> dict[str, Any]:
     """Every KPI and every series with its definition."""
-    placed = place(
-        (30, [p.text("KPIs", kpi_table(), about="Every KPI with its definition.")]),
-        (30, [p.text("Series", series_table(), about="Every series with its labels.")]),
-    )
+    numbers = sorted({kpi.number for kpi in KPIS})
+    kpis = [p.text(f"KPI {one}", kpi_table(one), about="Each KPI with its definition.") for one in numbers]
+    series = p.text("Series", series_table(), about="Every series with its labels.")
+    placed = place(*((12, [one]) for one in kpis), (30, [series]))
     return p.document(
         base.REFERENCE, "Reference", "Every number and its definition.", placed, tags=("pages",), refresh=""
     )

@@ -3,8 +3,10 @@
 from typing import Any
 
 import grafana.panels as p
+from grafana import on_call
 from grafana.dashboards import base
 from grafana.layout import folded, place
+from grafana.links import definition
 from grafana.look import Look
 from grafana.promql import by, select
 from grafana.tables import COLORED, Column, table
@@ -12,7 +14,7 @@ from metrics.catalogue import service as s
 from metrics.family import Family
 
 _RATE = "$__rate_interval"
-DEFINITIONS = [p.Link("Definition", f"/d/{base.REFERENCE}"), p.Link("Runbook", f"/d/{base.RUNBOOK}")]
+DEFINITIONS = [p.Link("Definition", definition()), p.Link("Runbook", f"/d/{base.RUNBOOK}")]
 BROKEN = ((None, "red"), (1.0, "green"))
 
 
@@ -109,17 +111,25 @@ def firing(scope: str = "") -> p.Panel:
     labels = by(_WHICH)
     since = f"(time() - max{labels}({select('ALERTS_FOR_STATE', chosen)}))"
     fires = f"max{labels}({select('ALERTS', chosen, alertstate='firing')})"
+    active = on_call.with_runbook(f"{since} and {fires}")
     nothing = 'label_replace(vector(0), "alertname", "None fires", "", "")'
     severity = {
         "critical": {"text": "critical", "color": "red", "index": 0},
         "warning": {"text": "warning", "color": "orange", "index": 1},
     }
     columns = [
-        Column("Alert", width=220, link=p.Link("Runbook", f"/d/{base.RUNBOOK}")),
+        Column("Alert", width=220, link=p.Link("Runbook", on_call.runbook())),
         Column("Severity", width=90, cell=COLORED, mappings=({"type": "value", "options": severity},)),
-        Column("For", f"({since} and {fires}) or on () {nothing}", "dtdurations", 0, width=150),
+        Column(
+            "For", f"{on_call.with_runbook(f'{since} and {fires}')} or on () {nothing}", "dtdurations", 0, width=150
+        ),
     ]
-    headings = {"alertname": "Alert", "severity": "Severity", **{label: label.capitalize() for label in _WHICH[2:]}}
+    headings = {
+        "panel": "",
+        "alertname": "Alert",
+        "severity": "Severity",
+        **{label: label.capitalize() for label in _WHICH[2:]},
+    }
     return table(
         "Alerts that fire", headings, columns, sort="For", links=[p.Link("Runbook", f"/d/{base.RUNBOOK}")],
         about="Alerts of Prometheus that fire now, with what they are about and for how long.",

@@ -12,7 +12,7 @@ from grafana.dashboards import base, dashboards
 from grafana.layout import COLUMNS, folded, place, widths
 from grafana.look import Look
 from grafana.panels import text
-from metrics.catalogue import BY_NAME, KPIS
+from metrics.catalogue import BY_EXPOSED, BY_NAME, KPIS
 from metrics.kpi import Level
 from tests.support.grafana_queries import SELECTOR, panels
 from tests.support.grafana_schema import lost_in_the_schema
@@ -301,3 +301,52 @@ def test_widths_may_be_given() -> None:
     placed = place((3, [(one, 10), two, three]), folded("more", (4, [inner])))
     assert [panel.gridPos["w"] for panel in placed] == [10, 7, 7, 24]
     assert inner.gridPos == {"h": 4, "w": 24, "x": 0, "y": 4}
+
+
+@each
+def test_links_ask_for_what_there_is(board: dict[str, Any]) -> None:
+    """No link of the API has a label whose variable the page does not have, or that may be "All"."""
+    variables = {one["name"]: one for one in board["templating"]["list"]}
+    asked = [url for url in _urls(board) if "/api/" in url]
+    assert asked or board["uid"] in {*PAGES, base.SERVICE}
+    for url in asked:
+        for name in re.findall(r"\$\{?(\w+)", url):
+            assert name in variables, url
+            assert not variables[name].get("includeAll"), url
+            assert not variables[name].get("multi"), url
+        family = BY_EXPOSED[re.findall(r"family=(\w+)", url)[0]]
+        names = set(re.findall(r"[?&](\w+)=", url)) - {"family", "window"}
+        assert names <= set(family.all_labels), url
+        assert ("window=" in url) == bool(family.windows), url
+
+
+@each
+def test_definitions_lead_to_the_definition(board: dict[str, Any]) -> None:
+    """A click on it opens the one panel that defines what is shown."""
+    panels = {panel["id"]: panel for panel in BOARDS[base.REFERENCE]["panels"]}
+    for url in (url for url in _urls(board) if base.REFERENCE in url):
+        assert int(url.partition("viewPanel=")[2]) in panels, url
+    for kpi in KPIS:
+        assert f"`{kpi.metric}:{kpi.operation}`" in panels[kpi.number]["options"]["content"]
+
+
+def _urls(board: dict[str, Any]) -> set[str]:
+    """Addresses of every link of every panel."""
+    return set(re.findall(r'"url": "([^"]+)"', json.dumps(board["panels"])))
+
+
+def test_no_person_is_shown_by_id() -> None:
+    """Wherever people are told apart, it is by name: no legend and no shown column is `manager`."""
+    for board in BOARDS.values():
+        for panel in _data_panels(board):
+            for target in panel.get("targets", ()):
+                assert "{{manager}}" not in target["legendFormat"], panel["title"]
+            renamed = [t["options"].get("renameByName", {}) for t in panel.get("transformations", ())]
+            assert not any(names.get("manager") for names in renamed), panel["title"]
+
+
+def test_no_address_is_literal() -> None:
+    """Addresses come from settings: in dashboards only Grafana's own paths and the variable of the exporter."""
+    for board in BOARDS.values():
+        for url in _urls(board):
+            assert url.startswith(("/d/", "${exporter}/")), url
