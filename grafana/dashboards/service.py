@@ -120,9 +120,7 @@ def firing(scope: str = "") -> p.Panel:
     columns = [
         Column("Alert", width=220, link=p.Link("Runbook", on_call.runbook())),
         Column("Severity", width=90, cell=COLORED, mappings=({"type": "value", "options": severity},)),
-        Column(
-            "For", f"{on_call.with_runbook(f'{since} and {fires}')} or on () {nothing}", "dtdurations", 0, width=150
-        ),
+        Column("For", f"{active} or on () {nothing}", "dtdurations", 0, width=150),
     ]
     headings = {
         "panel": "",
