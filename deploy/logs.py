@@ -1,20 +1,37 @@
 """How every process logs: one line per event on standard error, for people (text) or machines (json).
 
-Libraries that use the standard logging module (Faust, aiokafka, uvicorn) go through the same formatter.
+Libraries that use the standard logging module (Faust, aiokafka, uvicorn) go through the same formatter. Whoever says
+a line, it is written once and then counted, see `deploy.repeats`.
 """
 
 import logging
 import os
 import sys
-from typing import Literal
+from typing import Literal, TextIO
 
 import structlog
 from structlog.typing import Processor
+
+from deploy.repeats import Repeats, add_times
 
 LogFormat = Literal["text", "json"]
 
 _QUIET = {"aiokafka": logging.WARNING, "httpx": logging.WARNING, "uvicorn.access": logging.WARNING}
 """Libraries that narrate each step; what they warn of is still heard."""
+
+
+class _Handler(logging.StreamHandler[TextIO]):
+    """Counts what is said again; `logging.shutdown`, at the end of a process, has it write the last counts."""
+
+    def __init__(self, stream: TextIO) -> None:
+        super().__init__(stream)
+        self._repeats = Repeats(self.handle)
+        self.addFilter(self._repeats)
+
+    def close(self) -> None:
+        """Write what was counted."""
+        self._repeats.flush()
+        super().close()
 
 
 def configure(log_format: LogFormat, level: str | None = None) -> None:
@@ -34,9 +51,11 @@ def configure(log_format: LogFormat, level: str | None = None) -> None:
     else:
         plain = structlog.dev.plain_traceback
         last = [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain, pad_event_to=0)]
-    handler = logging.StreamHandler(sys.stderr)
+    handler = _Handler(sys.stderr)
     remove = structlog.stdlib.ProcessorFormatter.remove_processors_meta
-    handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=[remove, *last]))
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=[add_times, remove, *last])
+    )
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(name if name in logging.getLevelNamesMapping() else "INFO")

@@ -5,6 +5,7 @@ Redis and Kafka wait by it for each request. So one `cancel` is a wish, not an e
 """
 
 import asyncio
+import logging
 import os
 import threading
 from collections.abc import Iterable
@@ -37,5 +38,6 @@ def end_within(seconds: float) -> None:
 def _end_hard(seconds: float) -> None:
     try:
         log.warning("did not end by itself; ended hard", seconds=seconds)
+        logging.shutdown()
     finally:
         os._exit(1)

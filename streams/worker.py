@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import logging
 import os
 import signal
 from collections.abc import Coroutine, Mapping
@@ -98,6 +99,7 @@ class Worker:
 
     def _signalled(self) -> None:
         if self._stop.is_set():
+            logging.shutdown()
             os._exit(1)  # asked twice: now
         log.info("stopping")
         end_within(_HARD_SECONDS)

@@ -1,5 +1,6 @@
 """`sales-pulse worker`: one Faust worker; more of them share the partitions."""
 
+import logging
 import os
 import sys
 import traceback
@@ -40,6 +41,7 @@ def command(
             traceback.print_exception(error)
         line, status = told or ("this is a fault of the worker; its supervisor should start it again", 1)
         typer.echo(f"sales-pulse worker: {line}", err=True)
+        logging.shutdown()
         sys.stderr.flush()
         # Threads of Kafka clients must not hold up a worker that its supervisor shall start again.
         os._exit(status)
