@@ -1,7 +1,8 @@
 """Renders a KPI's formula as PromQL: the only place where the two languages meet.
 
 Every leaf is summed up to the labels of its level before anything is divided, so both sides of an operator carry the
-same labels and match one to one. The only exception is the working days, which are the same for everybody.
+same labels and match one to one. What a manager did is compared with a plan as a whole, under the plan's team. The only
+exception is the working days, which are those of the team, or of the company.
 
 Who shows a number is no part of it: two exporters, or one and what Prometheus still has of the one before a new start,
 show the same number twice. So what an exporter shows is read by `once` or `summed` alone.
@@ -26,6 +27,7 @@ from metrics.kpi import (
     Scaled,
     Sum,
     WorkingDays,
+    has_plan,
 )
 
 Leaf = Sum | Oldest | Plan | WorkingDays | Quantile | PerManager
@@ -103,6 +105,16 @@ class _Scope:
         """Whether a plan is in the formula: then only the running period counts, and there is no `period`."""
         return bool(self.kpi.windows) and not has_period(self.kpi)
 
+    @property
+    def is_personal(self) -> bool:
+        """Whether a manager's own plan is in the formula: all that he did counts, under the team of the plan."""
+        return self.level is Level.MANAGER and self.kpi.is_planned
+
+    @property
+    def time(self) -> tuple[str, ...]:
+        """Labels of time that a formula with a plan keeps."""
+        return () if self.live else ("window",)
+
     def labels(self, *extra: str) -> tuple[str, ...]:
         if self.live:
             return (*self.live.keep, *extra)
@@ -134,24 +146,9 @@ class _Scope:
         return result
 
 
-def has_plan(formula: Formula) -> bool:
-    """Whether a plan takes part in a formula."""
-    match formula:
-        case Plan() | WorkingDays():
-            return True
-        case Ratio(over, under):
-            return has_plan(over) or has_plan(under)
-        case Minus(left, right) | Product(left, right):
-            return has_plan(left) or has_plan(right)
-        case Scaled(of):
-            return has_plan(of)
-        case _:
-            return False
-
-
 def has_period(kpi: Kpi) -> bool:
     """Whether a KPI's series carry `period`: windowed, and not measured against a plan of the running period."""
-    return bool(kpi.windows) and not has_plan(kpi.formula)
+    return bool(kpi.windows) and not kpi.is_planned
 
 
 def families(formula: Formula) -> tuple[Family, ...]:
@@ -199,16 +196,11 @@ def live(kpi: Kpi, level: Level, how: Live) -> str:
     return f"{text} or {NOTHING}" if isinstance(kpi.formula, Sum | Oldest) and not how.keep else text
 
 
-def is_share(kpi: Kpi) -> bool:
-    """Whether a KPI changes by points: of 40 % after 50 % nobody says that it fell by 20 %."""
-    return kpi.unit == "percentunit"
-
-
 def changed(kpi: Kpi, level: Level, how: Live) -> str:
     """The change against the previous period: percent, of shares points; nothing without a base."""
     before, after = PERIODS[1], PERIODS[0]
     old, new = (f"({live(kpi, level, replace(how, period=period))})" for period in (before, after))
-    return f"100 * ({new} - {old})" if is_share(kpi) else f"100 * ({new} / ({old} > 0) - 1)"
+    return f"100 * ({new} - {old})" if kpi.in_points else f"100 * ({new} / ({old} > 0) - 1)"
 
 
 def team_sums(series: str) -> str:
@@ -236,9 +228,11 @@ def team_sums_expressions(family: Family, series: str) -> tuple[str, str]:
 
 
 def trend(kpi: Kpi, level: Level) -> str:
-    """Current ÷ previous − 1 over the recorded series; nothing without a base, as `metrics.kpi.change` has it."""
+    """Current ÷ previous − 1 over the recorded series, of shares the difference, as `metrics.kpi.change` has it."""
     name = kpi.record(level)
     current, previous = (select(name, period=period) for period in PERIODS)
+    if kpi.in_points:
+        return f"{current} - ignoring (period) {previous}"
     return f"{current} / ignoring (period) ({previous} > 0) - 1"
 
 
@@ -261,19 +255,64 @@ def _leaf(formula: Leaf, scope: _Scope) -> str:
         case PerManager(of) if scope.level is not Level.MANAGER:
             return _mean_of_managers(of, scope)
         case (Sum() as of) | PerManager(of):
-            text = _sum(of.family, of.name, scope, scope.labels(), scope.matchers(of.family, of.where, of.window))
+            matchers = scope.matchers(of.family, of.where, of.window)
+            if scope.is_personal:
+                text = _of_person(of, scope, matchers)
+            else:
+                text = _sum(of.family, of.name, scope, scope.labels(), matchers)
         case Oldest(family):
             text = f"max{by(scope.labels())}({select(family.name, scope.matchers(family, {}))})"
         case Plan(family, measure):
             planned = {"level": scope.level.value, "measure": measure}
             text = summed(scope.labels(), family, scope.matchers(family, planned))
         case WorkingDays(family, state):
-            kept = () if scope.live else ("window",)
-            text = summed(kept, family, scope.matchers(family, {"state": state}))
+            text = _working_days(family, scope, {"state": state})
         case Quantile(q, family):
             buckets = _sum(family, family.bucket, scope, scope.labels("le"), scope.matchers(family, {}))
             text = f"histogram_quantile({q}, {buckets}) >= 0"
     return text
+
+
+def _of_person(of: Sum, scope: _Scope, matchers: Matchers) -> str:
+    """All that a manager did, whatever team it is credited to: with the team of the plan, where there is one."""
+    matchers = {label: value for label, value in matchers.items() if label != "team"}
+    if "team" not in scope.labels():
+        return summed(scope.labels(), of.family, matchers, of.name)
+    match = ("manager", *scope.time)
+    did = summed(match, of.family, matchers, of.name)
+    return f"({did} * on ({', '.join(match)}) group_left (team) {_plans(scope, scope.labels())})"
+
+
+def _plans(scope: _Scope, labels: tuple[str, ...]) -> str:
+    """1 for each that has the plan of a formula."""
+    measure, family = _planned(scope.kpi.formula)
+    matchers = scope.matchers(family, {"level": scope.level.value, "measure": measure})
+    return f"group{by(labels)}({select(family.name, matchers)})"
+
+
+def _planned(formula: Formula) -> tuple[str, Family]:
+    """The measure whose plan is in a formula, and the plan's family."""
+    match formula:
+        case Plan(family, measure):
+            return measure, family
+        case Ratio(left, right) | Minus(left, right) | Product(left, right):
+            return _planned(left if has_plan(left) else right)
+        case Scaled(of):
+            return _planned(of)
+        case _:
+            raise TypeError(f"no plan in {formula}")
+
+
+def _working_days(family: Family, scope: _Scope, state: Matchers) -> str:
+    """By the calendar of each team, of the company; for live numbers of people by that of their plan's team."""
+    if scope.level is Level.COMPANY:
+        return summed(scope.time, family, {**scope.matchers(family, state), "team": ("",)})
+    days = summed(("team", *scope.time), family, scope.matchers(family, state))
+    if not scope.live or "team" in scope.live.keep:
+        return days
+    if scope.is_personal:
+        days = f"({_plans(scope, ('manager', 'team'))} * on (team) group_left () {days})"
+    return f"max{by(scope.live.keep)}({days})"
 
 
 def _sum(family: Family, series: str, scope: _Scope, labels: tuple[str, ...], matchers: Matchers) -> str:
@@ -297,10 +336,8 @@ def _mean_of_managers(of: Sum, scope: _Scope) -> str:
 
 def _ratio(ratio: Ratio, scope: _Scope) -> str:
     over, under = _inner(ratio.over, scope), _inner(ratio.under, scope)
-    if isinstance(ratio.under, WorkingDays) and scope.live:
-        return f"{over} / on () group_left () ({under} != 0)"
-    if isinstance(ratio.under, WorkingDays):
-        return f"{over} / on (window) group_left () ({under} != 0)"
+    if isinstance(ratio.under, WorkingDays) and scope.is_personal and not scope.live:
+        return f"{over} / on (team, window) group_left () ({under} != 0)"
     if ratio.empty is None:
         return f"{over} / ({under} != 0)"
     filler = f"{under} * 0" if ratio.empty == 0 else f"{under} * 0 + {ratio.empty:g}"

@@ -9,7 +9,7 @@ from collections import defaultdict
 from typing import Any
 
 from grafana import marks, on_call
-from grafana.promql import expression, families, has_plan, team_sums, team_sums_expressions, trend
+from grafana.promql import expression, families, team_sums, team_sums_expressions, trend
 from metrics.catalogue import KPIS
 from metrics.family import Family, Kind, Source
 from metrics.kpi import Kpi, Level, Quantile
@@ -26,7 +26,7 @@ what the lists of alerts lead to."""
 
 def interval(kpi: Kpi, level: Level) -> str:
     """How often a KPI is recorded."""
-    if not kpi.windows and not has_plan(kpi.formula):
+    if not kpi.windows and not kpi.is_planned:
         return NOW if kpi.number == 2 else CALM
     if level is Level.MANAGER:
         return SLOWEST if isinstance(kpi.formula, Quantile) else SLOW

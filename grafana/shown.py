@@ -7,9 +7,10 @@ import grafana.panels as p
 from grafana import targets
 from grafana.links import SERIES, definition
 from grafana.look import Look
-from grafana.promql import Live, changed, families, has_period, has_plan, is_share, live, select, summed
+from grafana.promql import Live, changed, families, has_period, live, select, summed
 from metrics.catalogue import KPIS, activities, service
-from metrics.family import Family, Kind
+from metrics.catalogue.plan import WORKING_DAYS
+from metrics.family import Family, Kind, Source
 from metrics.kpi import Kpi, Level
 
 TITLES = {kpi.title: kpi for kpi in KPIS}
@@ -39,7 +40,7 @@ def unit(kpi: Kpi, look: Look) -> str:
 
 def decimals(kpi: Kpi) -> int | None:
     """Digits after the point that say something."""
-    if in_days(kpi) or is_share(kpi):
+    if in_days(kpi) or kpi.in_points:
         return 1
     return {"s": 0, "currency": 0}.get(kpi.unit)
 
@@ -77,13 +78,24 @@ def explained(families: tuple[Family, ...], level: Level | None, window: str, nu
 
     What the page cannot say of whom it is about is left out when it is made (`grafana.links`).
     """
-    who = "".join(f"&{label}=${{{label}}}" for label in (level.labels if level else ()))
+    planned = any(family.source is Source.PLAN for family in families)
     for family in families:
         span = f"&window={window}" if family.windows else ""
-        whose = f"&level={(level or Level.COMPANY).value}" if "level" in family.labels else ""
-        address = f"${{exporter}}/api/v1/explain?family={family.name}{whose}{who if family.credited else ''}{span}"
+        address = f"${{exporter}}/api/v1/explain?family={family.name}{_who(family, level, planned=planned)}{span}"
         yield p.Link(f"Explain: {family.name}", address)
     yield p.Link("Definition", definition(number))
+
+
+def _who(family: Family, level: Level | None, *, planned: bool) -> str:
+    """Whose number is explained. planned: it is compared with a plan, as which all counts that a manager did."""
+    chosen = {label: f"${{{label}}}" for label in (level.labels if level else ())}
+    if family is WORKING_DAYS:
+        chosen = {"team": chosen.get("team", "")}
+    elif "level" in family.labels:
+        chosen = {"level": (level or Level.COMPANY).value, **chosen}
+    if planned and level is Level.MANAGER and family is not WORKING_DAYS:
+        chosen.pop("team", None)
+    return "".join(f"&{label}={value}" for label, value in chosen.items())
 
 
 def links(kpi: Kpi, level: Level | None, window: str = "$window") -> list[p.Link]:
@@ -93,7 +105,7 @@ def links(kpi: Kpi, level: Level | None, window: str = "$window") -> list[p.Link
 
 def of_window(kpi: Kpi) -> str:
     """The variable that a KPI's window is chosen by."""
-    return "$plan" if has_plan(kpi.formula) else "$window"
+    return "$plan" if kpi.is_planned else "$window"
 
 
 def mappings(kpi: Kpi) -> list[dict[str, Any]]:
@@ -107,7 +119,7 @@ def mappings(kpi: Kpi) -> list[dict[str, Any]]:
 def change_queries(kpi: Kpi, level: Level, how: Live) -> tuple[list[p.Query], list[p.Override]]:
     """The change against the previous period with its sign: more and less each by a query, as each has a colour."""
     change = changed(kpi, level, how)
-    what = "points" if is_share(kpi) else "%"
+    what = "points" if kpi.in_points else "%"
     name = f"{what} on previous {how.window.replace('$window', '${window}')}"
     up, down = {"up": (targets.GOOD, targets.BAD), "down": (targets.BAD, targets.GOOD)}.get(
         kpi.better, (targets.NEUTRAL, targets.NEUTRAL)

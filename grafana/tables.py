@@ -8,7 +8,7 @@ from typing import Any
 import grafana.panels as p
 from grafana import targets
 from grafana.look import Look
-from grafana.promql import Live, changed, families, has_period, is_share, live, rank, ranked
+from grafana.promql import Live, changed, families, has_period, live, rank, ranked
 from grafana.shown import CHANNELS, about, decimals, explained, of_window, recorded, scaled, unit, where
 from metrics.catalogue.now import AGES
 from metrics.kpi import Kpi, Level
@@ -159,7 +159,7 @@ class KpiTable:
         first = self._rows[0].kpi
         shown, digits = unit(first, self._look), decimals(first)
         rows = self._rows
-        percent = "suffix:points" if is_share(first) else "percent"
+        percent = "suffix:points" if first.in_points else "percent"
         columns = [
             Column("KPI", width=230),
             Column("Value", _union((one.name, self._value(one)) for one in rows), shown, digits),

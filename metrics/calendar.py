@@ -8,9 +8,10 @@ The YAML file that `SALES_CALENDAR` names:
     holidays: ["2027-01-01"]     # free, whatever the week says
     days:                        # extra or changed days, stronger than the two above
       "2026-12-26": ["10:00-15:00"]
-    teams:                       # a team that works otherwise; what it leaves out is as above
-      night:
+    teams:                       # a team that works otherwise: its hours replace the company's,
+      night:                     # its holidays and days add to them
         hours: {mon: ["20:00-24:00"]}
+        holidays: ["2027-01-07"]
 
 Several intervals a day; "24:00" ends a day. Times are wall-clock times of `SALES_TIMEZONE`: on the days that
 daylight saving begins or ends, an interval over the change is an hour shorter or longer.
@@ -210,9 +211,9 @@ class Calendar:
 def _hours(own: _Week, base: _Week, zone: tzinfo) -> Hours:
     hours = own.hours if own.hours is not None else base.hours
     week = hours if hours is not None else _DEFAULT_HOURS
-    holidays = own.holidays if own.holidays is not None else base.holidays
-    days = own.days if own.days is not None else base.days
-    return Hours(tuple(week[day] for day in WEEKDAYS), holidays or frozenset(), dict(days or {}), zone)
+    holidays = (base.holidays or frozenset()) | (own.holidays or frozenset())
+    days = (base.days or {}) | (own.days or {})
+    return Hours(tuple(week[day] for day in WEEKDAYS), holidays, days, zone)
 
 
 def build(content: CalendarFile, zone: tzinfo) -> Calendar:

@@ -59,7 +59,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class WorkingDays:
-    """`sales_working_days` of a state, the same for everybody."""
+    """`sales_working_days` of a state, by the calendar of the level's team, or of the company."""
 
     family: Family
     state: str
@@ -121,12 +121,32 @@ class Product:
 Formula = Sum | Oldest | Plan | WorkingDays | Quantile | PerManager | Ratio | Minus | Scaled | Product
 
 
-def change(current: float, previous: float | None) -> float | None:
-    """The trend, current ÷ previous − 1; None when the previous is absent, 0 or less.
+def has_plan(formula: Formula) -> bool:
+    """Whether a plan takes part in a formula."""
+    match formula:
+        case Plan() | WorkingDays():
+            return True
+        case Ratio(over, under):
+            return has_plan(over) or has_plan(under)
+        case Minus(left, right) | Product(left, right):
+            return has_plan(left) or has_plan(right)
+        case Scaled(of):
+            return has_plan(of)
+        case _:
+            return False
+
+
+def change(current: float, previous: float | None, *, points: bool = False) -> float | None:
+    """The trend, current ÷ previous − 1; None when the previous is absent, 0 or less. `points`: current − previous.
 
     Of a loss there is no share: from −100 to −50 would read as a fall by half, and from −100 to 100 as one by 200 %.
+    Of a share there is none either: from 2 % to 3 % would read as a rise by half.
     """
-    return current / previous - 1 if previous is not None and previous > 0 else None
+    if previous is None:
+        return None
+    if points:
+        return current - previous
+    return current / previous - 1 if previous > 0 else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +171,16 @@ class Kpi:
     trend: bool = True
     better: str = "up"
     levels: tuple[Level, ...] = (Level.MANAGER, Level.TEAM, Level.COMPANY)
+
+    @property
+    def in_points(self) -> bool:
+        """Whether its trend is a difference in points (0.05 is 5 points), as that of every share."""
+        return self.unit == "percentunit"
+
+    @property
+    def is_planned(self) -> bool:
+        """Whether it is measured against a plan of the running period."""
+        return has_plan(self.formula)
 
     @property
     def id(self) -> str:

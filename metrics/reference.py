@@ -50,6 +50,11 @@ class Reference:
         known = self.managers.get(manager)
         return known.team if known else UNKNOWN
 
+    def teams(self) -> list[str]:
+        """All teams that people or plans belong to, and the unknown one."""
+        planned = {name for level, name in (plan.scope for plan in self.plans.values()) if level == "team"}
+        return sorted({UNKNOWN, *planned, *(manager.team for manager in self.managers.values())})
+
     def name_of(self, manager: str) -> str:
         """What people call a manager; the id while the roster does not know it."""
         return self.names.get(manager, manager)

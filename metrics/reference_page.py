@@ -41,8 +41,9 @@ def render() -> str:
     levels = ", ".join(f"`{level.value}`" for level in Level)
     recorded = (
         f"Recorded at the levels {levels}, as `level:metric:operation`; where there is a trend (current ÷ previous "
-        "− 1), as the same name with `_trend`. Nothing is recorded where a denominator is 0 or absent; and no trend "
-        "where the previous is below 0 either, since of a loss there is no share."
+        "− 1, of a ratio current − previous: 0.05 is 5 points), as the same name with `_trend`. Nothing is recorded "
+        "where a denominator is 0 or absent; and no trend where the previous is below 0 either, since of a loss there "
+        "is no share."
     )
     exposed = (
         "Gauges, but for names in `_total`, which are counters. Histograms of sales are three gauges: `_bucket`, "

@@ -27,7 +27,7 @@ from streams.cells import DAYS_KEPT, Cells
 from streams.clients import HOT_PAGES, Clients, ClientStore, InMemoryClientStore
 from streams.errors import StateError
 from streams.fold.calls import CHANNEL as CALLS
-from streams.fold.calls import LONGEST
+from streams.fold.calls import LISTED
 from streams.fold.context import Context
 from streams.fold.handlers import HANDLERS, keep
 from streams.fold.rules import Rules
@@ -294,13 +294,13 @@ class Partition:
             yield ViewUpdate(fence, time, {where: parts}, None)
 
     def _waiting(self) -> list[Waiting]:
-        """Who waits at partition time, in no order; calls that rang for an hour have left."""
-        waits, left_before = self._clients.waiting, self.time - LONGEST
+        """Who waits, in no order; without calls that must have left by any clock."""
+        waits, left_before = self._clients.waiting, self.time - LISTED
         calls = [(wait.start, key) for key, wait in waits.items() if wait.channel == CALLS]
         for start, key in calls:
             if start <= left_before:
                 del waits[key]
-        self._next_leave = min((start for start, _ in calls if start > left_before), default=1 << 62) + LONGEST
+        self._next_leave = min((start for start, _ in calls if start > left_before), default=1 << 62) + LISTED
         return list(waits.values())
 
     # -- restoring

@@ -9,7 +9,6 @@ from grafana.dashboards import base
 from grafana.dashboards.floor import calls
 from grafana.layout import Band, folded, place
 from grafana.look import Look
-from grafana.promql import has_plan
 from grafana.shown import in_days, kpi, kpi_bars, lines
 from grafana.tables import KpiTable
 from metrics.catalogue import KPIS
@@ -35,7 +34,7 @@ def _tables(kpis: Iterable[Kpi], level: Level, look: Look) -> dict[str, p.Panel]
 
 def _every_kpi(level: Level, look: Look) -> tuple[list[Band], list[Band]]:
     """Bands at the top, and folded ones: plans, and what is seldom asked for."""
-    planned = [one for one in KPIS if has_plan(one.formula)]
+    planned = [one for one in KPIS if one.is_planned]
     seldom = [one for one in KPIS if one.title.startswith(_FOLDED)]
     often = [one for one in KPIS if one not in planned and one not in seldom]
     top = _tables(often, level, look)

@@ -58,10 +58,10 @@ def _attained(subject: str, look: Look) -> p.Panel:
 
 def _working_days() -> p.Panel:
     family = plan.WORKING_DAYS
-    expr = summed(("state",), family, {"window": "$plan"})
+    expr = summed(("state",), family, {"team": ("",), "window": "$plan"})
     return stat(
         "Working days, $plan", [p.number(expr, "{{state}}")], about=family.help, unit="none", names=True,
-        links=list(explained((family,), None, "${plan}")),
+        links=list(explained((family,), Level.COMPANY, "${plan}")),
     )  # fmt: skip
 
 

@@ -73,8 +73,10 @@ RECEIVABLE = Family(
     unit="currency",
 )
 
-RECEIVABLE_MIXED = "rm"
-"""Measure behind RECEIVABLE for invoices paid in another currency: due day, amounts by currency as JSON."""
+RECEIVABLE_ASKED = "ri"
+"""Measure behind RECEIVABLE for an invoice paid in other currencies: client, invoice, due day, currency → amount."""
+RECEIVABLE_PAID = "rp"
+"""What was paid of such an invoice: client, invoice, currency, local day (0: in its own currency) → amount."""
 AGES = ("not_due", "1-30", "31-60", "61-90", "over_90")
 
 FAMILIES = (

@@ -22,8 +22,9 @@ TO_DATE = Family(
 )
 WORKING_DAYS = Family(
     "sales_working_days",
-    "Working days of the running period, passed (before today) and left (from today on).",
-    labels=("window", "state"),
+    "Working days of the running period by the calendar of each team, with team empty of the company: passed (before "
+    "today) and left (from today on).",
+    labels=("team", "window", "state"),
     source=Source.PLAN,
     windows=PLAN_WINDOWS,
     credited=False,

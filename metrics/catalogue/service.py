@@ -17,10 +17,10 @@ def _own(name: str, text: str, *labels: str, unit: str = "short", counter: bool 
 
 
 UNCONVERTED = _own(
-    "sales_unconverted_events_total",
-    "Events with money in a currency that no rate converts; they are counted, their money is left out.",
+    "sales_unconverted_events",
+    "Events with money in a currency that no rate converts; they are counted, their money is left out until a rate "
+    "comes, which lowers this.",
     "currency",
-    counter=True,
 )
 VIEW_AGE = _own(
     "sales_view_age_seconds",

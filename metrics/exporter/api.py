@@ -47,18 +47,22 @@ class Numbers:
             [
                 *self._window(slot, level, only),
                 *self._window(OPEN, level, only),
-                *(row for row in self._waiting if where(row.shown) is not None),
+                *(row._replace(shown=shown) for row in self._waiting if (shown := where(row.shown)) is not None),
             ],
             self._window((NINETY_DAYS, "current"), level, only),
             self._plans,
             managers,
+            self._home,
         )
 
     def of_family(self, family: Family, level: Level, slot: Slot, only: Only) -> Evaluation:
         """KPIs of one family alone."""
         where, sums = place(level, only), self._sums.get(slot, {})
         found = rows(self._board, sums, slot, where, BITS[family])
-        return Evaluation(level, slot[0], found, [], [], lambda _: people(self._board, sums, where, family))
+        return Evaluation(level, slot[0], found, [], [], lambda _: people(self._board, sums, where, family), self._home)
+
+    def _home(self, manager: str) -> str:
+        return self._board.reference.team_of(manager, "")
 
     def _window(self, slot: Slot, level: Level, only: Only) -> list[Row]:
         key = (slot, level, only)
@@ -105,7 +109,7 @@ def _compared(
     old: Values = before.of(kpi) if before is not None and kpi.trend else {}
     for key, value in sorted(values.items()):
         previous = old.get(key)
-        yield key, value, previous, change(value, previous)
+        yield key, value, previous, change(value, previous, points=kpi.in_points)
 
 
 def live(board: Board, now: float, level: Level, name: str, window: str) -> dict[str, Any]:
@@ -120,6 +124,7 @@ def live(board: Board, now: float, level: Level, name: str, window: str) -> dict
         "currency": board.settings.currency,
         "targets": board.targets,
         "scopes": _scopes(board),
+        "team": "" if level is Level.COMPANY else name if level is Level.TEAM else reference.team_of(name, ""),
         "waiting": [
             {
                 "channel": w.channel,
@@ -165,7 +170,7 @@ def _wall_kpis(numbers: Numbers, level: Level, window: str, only: tuple[str, str
                 current[name] = numbers.evaluation(level, name, "current", only)
             old = None if planned else before[window]
             for key, value, previous, trend in _compared(kpi, current[name], old):
-                if only is not None and only[1] not in key[: len(level.labels)]:
+                if only is not None and only[1] != key[0]:
                     continue
                 labels = dict(zip(kpi.by, key[len(level.labels) :], strict=True)) | (
                     {"window": name} if planned else {}
@@ -226,6 +231,6 @@ def _leaders(
     rows: list[dict[str, Any]] = []
     for key, value, _, trend in _compared(won, current, before):
         name = board.reference.name_of(key[0]) if level is Level.MANAGER else key[0]
-        team = key[1] if level is Level.MANAGER else key[0]
+        team = (key[1] or board.reference.team_of(key[0], "")) if level is Level.MANAGER else key[0]
         rows.append({"id": key[0], "name": name, "team": team, "won": value, "trend": trend})
     return sorted(rows, key=lambda row: (-row["won"], row["name"]))[:_MOST_LEADERS]

@@ -9,7 +9,7 @@ from metrics.family import Family, Kind
 
 BASE = 0
 """The day of what needs no conversion."""
-_ALIASES = {now.RECEIVABLE_MIXED: now.RECEIVABLE}
+_ALIASES = dict.fromkeys((now.RECEIVABLE_ASKED, now.RECEIVABLE_PAID), now.RECEIVABLE)
 _COUNTED = frozenset({money.MONEY_EVENTS, money.OPEN_MONEY_EVENTS})
 BITS: dict[Family, int] = {family: 1 << number for number, family in enumerate(FAMILIES)}
 """One bit per family: what a change touches is a mask of them."""

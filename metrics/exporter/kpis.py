@@ -33,7 +33,7 @@ Values = dict[Key, float]
 class Evaluation:
     """One window and period at one level. `rows`: of the window and of what is so now; `ninety`: of 90 days.
 
-    managers: how many people of each row have any of a family.
+    managers: how many people of each row have any of a family. home: the team that a manager's plan stands under.
     """
 
     level: Level
@@ -42,9 +42,13 @@ class Evaluation:
     ninety: list[Row]
     plans: list[Sample]
     managers: Callable[[Family], dict[Shown, int]]
+    home: Callable[[str], str]
+    _personal: bool = False
 
     def of(self, kpi: Kpi) -> Values:
         """The KPI's values by label values; empty where there is nothing to divide by."""
+        # A manager's own plan is compared with all that he did, whatever team it is credited to.
+        self._personal = kpi.is_planned and self.level is Level.MANAGER
         return self._value(kpi.formula, kpi.by)
 
     def _value(self, formula: Formula, by: Key) -> Values:  # noqa: C901, PLR0911 - one case per kind of node
@@ -75,10 +79,10 @@ class Evaluation:
 
     def _ratio(self, formula: Ratio, by: Key) -> Values:
         over, under = self._value(formula.over, by), self._value(formula.under, by)
-        # Working days are the same for everybody: one value without labels serves all.
         if isinstance(formula.under, WorkingDays):
-            days = under.get((), 0.0)
-            return {key: value / days for key, value in over.items()} if days else {}
+            # By team, or of the company: a manager's are those of the team that his plan stands under.
+            days = {key: under.get(key[-1:], 0.0) for key in over}
+            return {key: value / days[key] for key, value in over.items() if days[key]}
         found: Values = {}
         for key, divisor in under.items():
             value = over.get(key, formula.empty)
@@ -132,12 +136,18 @@ class Evaluation:
         return found
 
     def _working_days(self, formula: WorkingDays) -> Values:
-        wanted = (self.window, formula.state)
-        found = [value for family, labels, value in self.plans if family is formula.family and labels == wanted]
-        return {(): found[0]} if found else {}
+        found: Values = {}
+        for family, labels, value in self.plans:
+            if family is formula.family and labels[1:] == (self.window, formula.state):
+                team = labels[0]
+                if bool(team) is (self.level is not Level.COMPANY):
+                    found[(team,) if team else ()] = value
+        return found
 
     def _of_level(self, shown: tuple[str, str]) -> Key:
         match self.level:
+            case Level.MANAGER if self._personal:
+                return (shown[0], self.home(shown[0]))
             case Level.MANAGER:
                 return shown
             case Level.TEAM:

@@ -24,7 +24,8 @@ def place(level: Level, only: tuple[str, str] | None = None) -> Place:
             return None
         match level:
             case Level.MANAGER:
-                return shown
+                # One person alone: all that he did, whatever team it is credited to.
+                return shown if only is None or only[0] != Level.MANAGER else (shown[0], "")
             case Level.TEAM:
                 return ("", shown[1])
             case _:

@@ -1,7 +1,6 @@
 """What is so now, as numbers: waiting clients by the exporter's clock, the open pipeline, receivables by age."""
 
-import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from fractions import Fraction
 
 from metrics import measure
@@ -13,10 +12,11 @@ from metrics.money import Rates
 from metrics.reference import Reference
 from metrics.view import Waiting
 
-CALL_LEAVES_AFTER = 3600
-"""Seconds after which a call that never ended is no longer shown as waiting."""
 _MICRO = 1_000_000
-_RECEIVABLES = frozenset({families.RECEIVABLE.code, families.RECEIVABLE_MIXED})
+CALL_LEAVES_AFTER_US = 3600 * _MICRO
+"""After which a call that never ended is no longer shown as waiting."""
+RECEIVABLES = frozenset({families.RECEIVABLE.code, families.RECEIVABLE_ASKED, families.RECEIVABLE_PAID})
+"""Codes of the measures behind receivables."""
 
 
 def age(due_day: int, today: int) -> str:
@@ -31,18 +31,20 @@ def age(due_day: int, today: int) -> str:
 
 
 def still_waiting(waiting: Iterable[Waiting], now: float) -> list[Waiting]:
-    """Who waits at a moment (Unix seconds): calls leave after an hour, nobody waits before his start."""
-    return [w for w in waiting if w.channel != "call" or now - w.start / _MICRO <= CALL_LEAVES_AFTER]
+    """Who waits at a moment (Unix seconds): calls leave after an hour."""
+    now_us = int(now * _MICRO)
+    return [w for w in waiting if w.channel != "call" or now_us - w.start < CALL_LEAVES_AFTER_US]
 
 
 def waiting_blocks(
     waiting: Iterable[Waiting], reference: Reference, now: float, targets: Mapping[str, float]
 ) -> dict[Shown, Block]:
     """Waiting clients per manager and team: how many, how many past their target, the oldest's seconds."""
+    now_us = int(now * _MICRO)
     waited: dict[tuple[Shown, str], list[float]] = {}
     for w in still_waiting(waiting, now):
         shown = (w.manager, reference.team_of(w.manager, w.team))
-        waited.setdefault((shown, w.channel), []).append(max(0.0, now - w.start / _MICRO))
+        waited.setdefault((shown, w.channel), []).append(max(0, now_us - w.start) / _MICRO)
     found: dict[Shown, Block] = {}
     for (shown, channel), seconds in waited.items():
         mine = found.setdefault(shown, {})
@@ -63,7 +65,7 @@ def open_block(items: Mapping[Item, int], rates: Rates, today: int) -> Block:
     receivables: dict[str, int] = {}
     others: dict[Item, int] = {}
     for item, value in items.items():
-        if measure.parts(item.measure)[0] in _RECEIVABLES:
+        if measure.parts(item.measure)[0] in RECEIVABLES:
             receivables[item.measure] = value
         else:
             # What is open now is worth today's rate.
@@ -75,30 +77,40 @@ def open_block(items: Mapping[Item, int], rates: Rates, today: int) -> Block:
 
 
 def owed_by_age(receivables: Mapping[str, int], rates: Rates, today: int) -> dict[str, float]:
-    """Amounts by the value of `age`, from the measures of receivables."""
+    """Amounts by the value of `age`, from the measures of receivables. What no rate converts is left out."""
     owed: dict[str, int | Fraction] = {}
-    for name, value in receivables.items():
-        code, due_day, what = measure.parts(name)
-        if amount := _owed(code, what, value, rates, today):
-            late = age(int(due_day), today)
-            owed[late] = owed.get(late, 0) + amount
+    for due_day, currency, rest in _rests(receivables, rates):
+        rate = rates.on(currency, today)
+        if rest and rate is not None:
+            late = age(due_day, today)
+            owed[late] = owed.get(late, 0) + rest * rate
     return {late: to_float(amount, MONEY_SCALE) for late, amount in owed.items()}
 
 
-def _owed(code: str, what: str, value: int, rates: Rates, today: int) -> Fraction | None:
-    """What is left of invoices, in the base currency; None without a rate."""
-    if code == families.RECEIVABLE_MIXED:
-        rest = _mixture(what, rates, today)
-        return None if rest is None else max(rest, Fraction(0)) * value
-    rate = rates.on(what, today)
-    return None if rate is None else value * rate
+def _rests(receivables: Mapping[str, int], rates: Rates) -> Iterator[tuple[int, str, int | Fraction]]:
+    """(due day, currency, what is left in it): of many invoices at once, and of each that was paid in other ones."""
+    asked: list[tuple[tuple[str, str], int, str, int]] = []
+    paid: dict[tuple[str, str], list[tuple[str, int, int]]] = {}
+    for name, value in receivables.items():
+        code, *labels = measure.parts(name)
+        if code == families.RECEIVABLE.code:
+            yield int(labels[0]), labels[1], value
+        elif code == families.RECEIVABLE_ASKED:
+            client, invoice, due_day, currency = labels
+            asked.append(((client, invoice), int(due_day), currency, value))
+        else:
+            client, invoice, currency, day = labels
+            paid.setdefault((client, invoice), []).append((currency, int(day), value))
+    for invoice_, due_day_, currency, amount in asked:
+        yield due_day_, currency, _rest(amount, currency, paid.get(invoice_, ()), rates)
 
 
-def _mixture(text: str, rates: Rates, today: int) -> Fraction | None:
-    """What is left of an invoice with payments in several currencies; what has no rate is left out."""
-    total = None
-    for currency, amount in json.loads(text).items():
-        rate = rates.on(currency, today)
-        if rate is not None:
-            total = (total or Fraction(0)) + int(amount) * rate
-    return total
+def _rest(amount: int, currency: str, paid: Iterable[tuple[str, int, int]], rates: Rates) -> int | Fraction:
+    """What is left of an invoice, in its own currency: a payment counts at the rates of its day."""
+    rest: int | Fraction = amount
+    for paid_in, day, value in paid:
+        if paid_in == currency:
+            rest -= value
+        elif (one := rates.on(paid_in, day)) is not None and (other := rates.on(currency, day)) is not None:
+            rest -= value * one / other
+    return min(max(rest, 0), amount)

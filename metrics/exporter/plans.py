@@ -39,7 +39,7 @@ def samples(reference: Reference, calendar: Calendar, zone: ZoneInfo, now: float
     today = datetime.fromtimestamp(now, zone).date()
     for window in PLAN_WINDOWS:
         first, end = period_start(window, today), period_end(window, today)
-        yield from _working_days(calendar.company, window, first, end, today)
+        yield from _working_days(reference, calendar, window, first, end, today)
         name = period_name(window, today)
         shares: dict[int, Fraction] = {}
         for plan in reference.plans.values():
@@ -95,8 +95,19 @@ def target_of(plan: PlanRecord, reference: Reference, first: date) -> Fraction |
     return target
 
 
-def _working_days(hours: Hours, window: str, first: date, end: date, today: date) -> Iterator[Sample]:
-    days = [day for day in range(first.toordinal(), end.toordinal()) if hours.day_us(day)]
-    passed = sum(day < today.toordinal() for day in days)
-    yield Sample(WORKING_DAYS, (window, "passed"), float(passed))
-    yield Sample(WORKING_DAYS, (window, "left"), float(len(days) - passed))
+def _working_days(
+    reference: Reference, calendar: Calendar, window: str, first: date, end: date, today: date
+) -> Iterator[Sample]:
+    counted: dict[int, tuple[int, int]] = {}
+    for team in ("", *reference.teams()):
+        hours = calendar.of(team)
+        days = counted.get(id(hours))
+        if days is None:
+            days = counted[id(hours)] = _days(hours, first, today), _days(hours, today, end)
+        for state, number in zip(("passed", "left"), days, strict=True):
+            yield Sample(WORKING_DAYS, (team, window, state), float(number))
+
+
+def _days(hours: Hours, first: date, end: date) -> int:
+    """Working days from the first, up to the end, which is not one of them."""
+    return sum(hours.day_us(day) > 0 for day in range(first.toordinal(), end.toordinal()))

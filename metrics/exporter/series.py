@@ -10,14 +10,13 @@ from metrics.catalogue import BY_CODE, now
 from metrics.exporter.aggregates import NOW, Slot
 from metrics.exporter.items import BITS, Items
 from metrics.exporter.numbers import Labels, to_float
-from metrics.exporter.open import owed_by_age
+from metrics.exporter.open import RECEIVABLES, owed_by_age
 from metrics.exporter.text import number, own
 from metrics.family import Family, Kind
 from metrics.money import Rates
 
 Sums = Mapping[int, int]
 _DIGITS = [str(n) for n in range(10_000)]
-_OWED = frozenset({now.RECEIVABLE.code, now.RECEIVABLE_MIXED})
 
 
 class Series(ABC):
@@ -194,7 +193,7 @@ class Book:
             code, *labels = measure.parts(name)
             family = BY_CODE.get(code)
             series: Series | None
-            if code in _OWED:
+            if code in RECEIVABLES:
                 series = self._owed
             elif family is None or len(labels) < len(family.labels):
                 series = None

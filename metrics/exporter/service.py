@@ -18,9 +18,7 @@ Rows = list[tuple[tuple[str, ...], float]]
 
 def own_numbers(board: Board, now: float, age: float | None, up: bool, partitions: int) -> dict[Family, Rows]:
     """The exporter's own series: family → (label values, number)."""
-    hours = {"": board.calendar.company}
-    hours |= {team: board.calendar.of(team) for team in {m.team for m in board.reference.managers.values()}}
-    hours.setdefault("unknown", board.calendar.company)
+    hours = {team: board.calendar.of(team) for team in ("", *board.reference.teams())}
     moment = int(now * 1_000_000)
     return {
         service.UNCONVERTED: [((currency,), float(n)) for currency, n in sorted(board.unconverted(now).items())],

@@ -9,7 +9,7 @@ from metrics.measure import parts as measure_parts
 from metrics.view import Waiting
 from streams.audit.report import Difference
 from streams.audit.shown_parts import PartName
-from streams.plain.calls import HOUR
+from streams.plain.calls import LISTED
 from streams.plain.parts import Cell, Parts, is_kept
 from streams.plain.rules import Rules
 from streams.plain.series import Series
@@ -49,7 +49,7 @@ def _cell(cell: Cell) -> str:
 
 
 def waiting(partition: int, time: int, log: list[Waiting], shown: list[Waiting]) -> Iterator[Difference]:
-    """Differences in who waits; calls that must have ended unseen are left out on both sides."""
+    """Differences in who waits; calls that are no longer listed are left out on both sides."""
     expected = Counter(one for one in log if not _is_over(one, time))
     found = Counter(one for one in shown if not _is_over(one, time))
     for one in sorted((expected - found) + (found - expected)):
@@ -59,7 +59,7 @@ def waiting(partition: int, time: int, log: list[Waiting], shown: list[Waiting])
 
 
 def _is_over(one: Waiting, time: int) -> bool:
-    return one.channel == "call" and one.start + HOUR <= time
+    return one.channel == "call" and one.start + LISTED <= time
 
 
 def series(log: Mapping[Series, Fraction], shown: Mapping[Series, float]) -> Iterator[Difference]:

@@ -16,8 +16,11 @@ CALL, RINGING = "c", "r"
 CHANNEL = "call"
 KINDS = tuple(product(("inbound", "outbound"), ("answered", "missed", "abandoned", "busy", "failed")))
 """What `Call.kind` numbers; encoded state depends on the order, so that new values go to the end."""
-LONGEST = HOUR
-"""A call that never ends is taken to have left."""
+LISTED = 2 * HOUR
+"""A call that never ends is listed as waiting until partition time is so far past its start.
+
+Who shows the list lets it go after an hour by the clock, which partition time may be minutes ahead of.
+"""
 
 _NUMBERS = {kind: number for number, kind in enumerate(KINDS)}
 _ANSWERED = _NUMBERS["inbound", "answered"]

@@ -15,6 +15,10 @@ class Client(Protocol):
     first: tuple[int, str] | None
     """The earliest won deal: (closing time, deal id)."""
 
+    @property
+    def name(self) -> str:
+        """The client's id."""
+
     def credited(self, owner: str) -> Ready | None:
         """The deal that the client's readiness is credited by to an owner."""
 

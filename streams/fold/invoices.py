@@ -1,10 +1,8 @@
 """Invoices: what is still owed of each, whichever of invoice and payments comes first."""
 
-import json
-
 from metrics import measure
 from metrics.catalogue.money import OPEN_MONEY_EVENTS
-from metrics.catalogue.now import RECEIVABLE, RECEIVABLE_MIXED
+from metrics.catalogue.now import RECEIVABLE, RECEIVABLE_ASKED, RECEIVABLE_PAID
 from producers.events.units import money, us
 from producers.events.wire import InvoiceChanged
 from streams.fold.context import Client, Context, known
@@ -26,7 +24,7 @@ def changed(client: Client, event: InvoiceChanged, at: int, out: Context) -> Out
     old = (held.sequence, held.time, held.id)
     if held.id and version <= old:
         return DUPLICATE if version == old else STALE
-    count(held, out, -1)
+    count(client, data.invoice_id, held, out, -1)
     if data.status == ISSUED and held.status != ISSUED:
         # Payments that name it are kept from now on, except those that are forgotten already.
         held.issue = out.fence + 1
@@ -36,7 +34,7 @@ def changed(client: Client, event: InvoiceChanged, at: int, out: Context) -> Out
     held.status = data.status
     held.manager, held.team = data.manager_id, data.team_id or ""
     held.amount, held.currency, held.due = money(data.amount), data.currency, us(data.due_at)
-    count(held, out, 1)
+    count(client, data.invoice_id, held, out, 1)
     client.put(name, encode(held))
     return FOLDED
 
@@ -54,7 +52,7 @@ def held_invoice(client: Client, invoice_id: str, out: Context) -> Invoice:
 def pay(client: Client, invoice_id: str, at: int, currency: str, amount: int, n: int, out: Context) -> int:
     """Add a payment to its invoice (n = 1) or take it back (-1); gives the invoice's `issue`, 0 when not issued."""
     held = held_invoice(client, invoice_id, out)
-    count(held, out, -1)
+    count(client, invoice_id, held, out, -1)
     day = out.rules.local.day(at)
     paid, payments = n * amount, n
     others = []
@@ -66,25 +64,32 @@ def pay(client: Client, invoice_id: str, at: int, currency: str, amount: int, n:
             others.append(one)
     held.paid = [*others, (day, currency, paid, payments)] if payments else others
     held.latest = max(held.latest, at)
-    count(held, out, 1)
+    count(client, invoice_id, held, out, 1)
     client.put(INVOICE + invoice_id, encode(held))
     return held.issue if held.status == ISSUED else 0
 
 
-def count(invoice: Invoice, out: Context, n: int) -> None:
-    """Add (n = 1) or take back (-1) what is owed."""
+def count(client: Client, invoice_id: str, invoice: Invoice, out: Context, n: int) -> None:
+    """Add (n = 1) or take back (-1) what is owed: never below 0 and never above the amount.
+
+    What is paid in another currency is worth what the rates of its day say, which are known when it is shown: such an
+    invoice is told by itself, with what was paid on which day.
+    """
     if invoice.status != ISSUED:
         return
-    owed = {invoice.currency: invoice.amount}
-    for _, currency, paid, _ in invoice.paid:
-        owed[currency] = owed.get(currency, 0) - paid
-    due = out.rules.local.day(invoice.due)
+    due, currency = out.rules.local.day(invoice.due), invoice.currency
     who = OPEN, invoice.manager, invoice.team
-    out.add(*who, (_is_open, invoice.currency), n)
-    if len(owed) > 1:
-        out.add(*who, (_mixed, due, tuple(sorted(item for item in owed.items() if item[1]))), n)
-    elif owed[invoice.currency] > 0:
-        out.add(*who, (_receivable, due, invoice.currency), n * owed[invoice.currency])
+    out.add(*who, (_is_open, currency), n)
+    own = sum(paid for _, paid_in, paid, _ in invoice.paid if paid_in == currency)
+    others = [(paid_in, day, paid) for day, paid_in, paid, _ in invoice.paid if paid and paid_in != currency]
+    if not others:
+        if (owed := min(max(invoice.amount - own, 0), invoice.amount)) > 0:
+            out.add(*who, (_receivable, due, currency), n * owed)
+        return
+    what = client.name, invoice_id
+    out.add(*who, (_asked, *what, due, currency), n * invoice.amount)
+    for paid_in, day, paid in ((currency, 0, own), *others):
+        out.add(*who, (_paid, *what, paid_in, day), n * paid)
 
 
 def _is_open(currency: str) -> tuple[str, ...]:
@@ -95,5 +100,9 @@ def _receivable(due: int, currency: str) -> tuple[str, ...]:
     return (measure.key(RECEIVABLE.code, str(due), currency),)
 
 
-def _mixed(due: int, owed: tuple[tuple[str, int], ...]) -> tuple[str, ...]:
-    return (measure.key(RECEIVABLE_MIXED, str(due), json.dumps(dict(owed), separators=(",", ":"))),)
+def _asked(client: str, invoice: str, due: int, currency: str) -> tuple[str, ...]:
+    return (measure.key(RECEIVABLE_ASKED, client, invoice, str(due), currency),)
+
+
+def _paid(client: str, invoice: str, currency: str, day: int) -> tuple[str, ...]:
+    return (measure.key(RECEIVABLE_PAID, client, invoice, currency, str(day)),)

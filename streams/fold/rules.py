@@ -9,6 +9,7 @@ from metrics.calendar import Calendar
 from metrics.catalogue import CELL_FAMILIES
 from metrics.catalogue.activities import RESPONSE_BOUNDS
 from metrics.catalogue.deals import DURATION_BOUNDS
+from metrics.catalogue.now import RECEIVABLE, RECEIVABLE_ASKED, RECEIVABLE_PAID
 from metrics.family import SECOND
 from streams.fold.localtime import HOUR, LocalTime
 
@@ -48,6 +49,8 @@ class Rules:
                 _DURATION_BOUNDS,
                 # A family that is new in the catalogue is counted from the start of the log, not from today on.
                 sorted(family.code for family in CELL_FAMILIES),
+                # How receivables are told, likewise.
+                (RECEIVABLE.code, RECEIVABLE_ASKED, RECEIVABLE_PAID),
             )
         )
         return sha256(text.encode()).hexdigest()[:32]

@@ -36,7 +36,7 @@ class Week:
 
 @dataclass(frozen=True)
 class PlainCalendar:
-    """The company's week and those of teams that work otherwise."""
+    """The company's week and those of teams: their hours replace the company's, holidays and days add to them."""
 
     zone: ZoneInfo
     company: Week = field(default_factory=lambda: Week(dict.fromkeys(WEEK[:5], _OFFICE)))
@@ -88,8 +88,8 @@ def _week(own: Mapping[str, Any], base: Week) -> Week:
     hours, holidays, days = own.get("hours"), own.get("holidays"), own.get("days")
     return Week(
         base.hours if hours is None else {str(name): _intervals(value) for name, value in hours.items()},
-        base.holidays if holidays is None else frozenset(_date(day) for day in holidays),
-        base.days if days is None else {_date(day): _intervals(value) for day, value in days.items()},
+        base.holidays | {_date(day) for day in holidays or ()},
+        {**base.days, **{_date(day): _intervals(value) for day, value in (days or {}).items()}},
     )
 
 

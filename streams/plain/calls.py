@@ -9,7 +9,10 @@ from streams.plain.exact import keep_greater, moment
 from streams.plain.rules import KEPT_DAYS, Rules
 
 HOUR = 3600 * 10**6
-"""A call that never ends waits no longer than this, us."""
+"""A call that never ends is shown no longer than this by the clock, us."""
+
+LISTED = 2 * HOUR
+"""The view lists it until the log's time is so far past its start."""
 
 FORGIVEN = 5 * 10**6
 """A missed or abandoned call is due a response when it lasted longer than this, us."""
@@ -37,14 +40,13 @@ class PlainRing:
         last = max(moment(event.time) for event in (self.start, self.answer) if event is not None)
         return rules.day(last) >= today - KEPT_DAYS
 
-    def open_things(self, time: int) -> Iterator[OpenThing]:
-        """The client, when an inbound call rings, for an hour at most; `time` is the log's time (us)."""
+    def open_things(self) -> Iterator[OpenThing]:
+        """The client, when an inbound call rings; who shows it looks at the clock."""
         if self.start is None or self.answer is not None or self.start.data.direction != "inbound":
             return
         data, since = self.start.data, moment(self.start.time)
-        if since + HOUR > time:
-            who = (data.manager_id or "unknown", data.team_id or "")
-            yield OpenThing("waiting", ("call",), *who, 1, "call", data.call_id, data.client_id, since=since)
+        who = (data.manager_id or "unknown", data.team_id or "")
+        yield OpenThing("waiting", ("call",), *who, 1, "call", data.call_id, data.client_id, since=since)
 
 
 def response_at(call: wire.CallEnded) -> int | None:

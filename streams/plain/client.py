@@ -133,8 +133,8 @@ class PlainClient:
         for chat in self.chats.values():
             yield from chat.added
 
-    def open_things(self, time: int) -> Iterator[OpenThing]:
-        """All that is so now; `time` is the log's time (us)."""
+    def open_things(self) -> Iterator[OpenThing]:
+        """All that is so now."""
         yield from deals.open_things(self._deals(), self.rules)
         invoices = [event for event in self.latest.values() if isinstance(event, wire.InvoiceChanged)]
         payments = [
@@ -144,7 +144,7 @@ class PlainClient:
         for chat in self.chats.values():
             yield from chat.open_things()
         for ring in self.ringing.values():
-            yield from ring.open_things(time)
+            yield from ring.open_things()
 
     def _deals(self) -> list[wire.DealChanged]:
         return [event for event in self.latest.values() if isinstance(event, wire.DealChanged)]

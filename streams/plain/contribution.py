@@ -27,7 +27,7 @@ class OpenThing(NamedTuple):
     """One entity's share of a family that has no window: what is so now.
 
     `value` as in `Contribution`, for weighted amounts in 10^-16. A receivable is what the invoice asks for
-    (`value` in `currency`) and `against`: (currency, ten-thousandths) of every payment, refunds negative.
+    (`value` in `currency`) and `against`: (currency, local day, ten-thousandths) of every payment, refunds negative.
     `due_day`: ordinal of the local day an invoice is due. `since`: us, when a client began to wait.
     """
 
@@ -41,5 +41,5 @@ class OpenThing(NamedTuple):
     client: str
     currency: str = ""
     due_day: int = 0
-    against: tuple[tuple[str, int], ...] = ()
+    against: tuple[tuple[str, int, int], ...] = ()
     since: int = 0

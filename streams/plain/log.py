@@ -42,7 +42,7 @@ class PlainPartition:
     def open_things(self) -> Iterator[OpenThing]:
         """All that is so now."""
         for client in self.clients.values():
-            yield from client.open_things(self.time)
+            yield from client.open_things()
 
 
 def recompute(events: Iterable[wire.Event], rules: Rules) -> PlainPartition:

@@ -50,7 +50,8 @@ def open_things(
             continue
         who = (data.manager_id, data.team_id or "")
         what = ("invoice", data.invoice_id, data.client_id, data.currency)
-        against = tuple(sorted((p.data.currency, signed(p)) for p in payments if p.data.invoice_id == data.invoice_id))
+        naming = [payment for payment in payments if payment.data.invoice_id == data.invoice_id]
+        against = tuple(sorted((p.data.currency, rules.day(moment(p.time)), signed(p)) for p in naming))
         due = rules.day(moment(data.due_at))
         yield OpenThing("rc", (), *who, ten_thousandths(data.amount), *what, due_day=due, against=against)
         yield OpenThing("mo", (), *who, 1, *what)

@@ -1,6 +1,5 @@
 """What the cells of one partition must hold, summed up from contributions."""
 
-import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 
@@ -40,13 +39,14 @@ def open_measures(one: OpenThing) -> list[tuple[str, int]]:
     if one.code != "rc":
         currency = (one.currency,) if one.currency else ()
         return [(key(one.code, *one.labels, *currency), one.value)]
-    owed = Counter({one.currency: one.value})
-    for paid_in, paid in one.against:
-        owed[paid_in] -= paid
-    if all(paid_in == one.currency for paid_in, _ in one.against):
-        return [(key("rc", str(one.due_day), one.currency), max(0, owed[one.currency]))]
-    mixed = json.dumps({c: n for c, n in owed.items() if n}, sort_keys=True, separators=(",", ":"))
-    return [(key("rm", str(one.due_day), mixed), 1)]
+    paid: Counter[tuple[str, int]] = Counter()
+    for paid_in, day, amount in one.against:
+        paid[paid_in, 0 if paid_in == one.currency else day] += amount
+    if all(paid_in == one.currency for (paid_in, _), amount in paid.items() if amount):
+        owed = max(0, min(one.value, one.value - paid[one.currency, 0]))
+        return [(key("rc", str(one.due_day), one.currency), owed)]
+    asked = key("ri", one.client, one.entity, str(one.due_day), one.currency), one.value
+    return [asked, *((key("rp", one.client, one.entity, c, str(day)), n) for (c, day), n in paid.items())]
 
 
 def parts(partition: PlainPartition) -> Parts:

@@ -18,12 +18,12 @@ def plan_series(now: int, rules: Rules, reference: PlainReference) -> dict[Serie
     for window in ("month", "quarter", "year"):
         first, after = first_day(window, today), next_first_day(window, today)
         days = [first + timedelta(days=n) for n in range((after - first).days)]
-        working = [day for day in days if rules.calendar.is_working_day(day)]
-        for state, counted in (
-            ("passed", [d for d in working if d < today]),
-            ("left", [d for d in working if d >= today]),
-        ):
-            found[series("sales_working_days", {"window": window, "state": state})] = Fraction(len(counted))
+        for team in ("", *reference.teams()):
+            working = [day for day in days if rules.calendar.is_working_day(day, team)]
+            labels = {"team": team, "window": window}
+            passed = Fraction(sum(day < today for day in working))
+            found[series("sales_working_days", labels | {"state": "passed"})] = passed
+            found[series("sales_working_days", labels | {"state": "left"})] = Fraction(len(working)) - passed
         for plan in reference.plans():
             target = _target(plan, first, reference)
             if plan.data.period != _period(window, first) or target is None:
@@ -33,8 +33,8 @@ def plan_series(now: int, rules: Rules, reference: PlainReference) -> dict[Serie
             found[series("sales_plan_target", labels)] = target
             whole = rules.calendar.working_us(rules.start(first), rules.start(after), team)
             if whole:
-                passed = rules.calendar.working_us(rules.start(first), now, team)
-                found[series("sales_plan_to_date", labels)] = target * Fraction(passed, whole)
+                worked = rules.calendar.working_us(rules.start(first), now, team)
+                found[series("sales_plan_to_date", labels)] = target * Fraction(worked, whole)
     return found
 
 

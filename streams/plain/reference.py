@@ -51,6 +51,16 @@ class PlainReference:
         held = self.held.get(f"manager:{manager}")
         return held.data.team_id if isinstance(held, wire.ManagerChanged) else "unknown"
 
+    def teams(self) -> list[str]:
+        """Teams that a manager or a plan is of, and the unknown one."""
+        found = {"unknown"}
+        for event in self.held.values():
+            if isinstance(event, wire.ManagerChanged):
+                found.add(event.data.team_id)
+            elif isinstance(event, wire.PlanSet) and event.data.scope.startswith("team:"):
+                found.add(event.data.scope.removeprefix("team:"))
+        return sorted(found)
+
     def rate(self, currency: str, day: int) -> Fraction | None:
         """Base units for one unit: the latest rate dated on or before a local day (ordinal); None without one."""
         if currency == self.currency:

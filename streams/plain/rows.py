@@ -18,7 +18,8 @@ _PARTS |= {family.name: (family, "_sum" if family.kind is Kind.HISTOGRAM else ""
 class Row(NamedTuple):
     """One entity's share. `time` in us, None for what is open now; `value` in the unit of the family.
 
-    converted: False when no rate converts its money, which is then left out (value 0).
+    converted: False when no rate converts its money, which is then left out (value 0), or a payment of an invoice,
+    which is then shown without it.
     """
 
     kind: str
@@ -110,8 +111,7 @@ def open_rows(query: Query, things: Iterable[OpenThing], shown: Shown) -> Iterat
         who = (one.kind, one.entity, one.client, one.manager, team, one.since or None)
         for name, values, value in _open_values(one, shown):
             if name == query.family and query.asks_for(query.declared.labels, values, one.manager, team):
-                known = not one.currency or shown.reference.rate(one.currency, shown.today) is not None
-                yield Row(*who, value, known)
+                yield Row(*who, value, shown.is_converted(one))
 
 
 def _open_values(one: OpenThing, shown: Shown) -> Iterator[tuple[str, tuple[str, ...], Fraction]]:

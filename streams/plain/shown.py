@@ -101,12 +101,23 @@ class Shown:
         return Fraction(0) if rate is None else value * Fraction(rate)
 
     def owed(self, invoice: OpenThing) -> Fraction:
-        """What is still to pay of an invoice, in the base currency at today's rates."""
-        if self.reference.rate(invoice.currency, self.today) is None:
-            return Fraction(0)
-        owed = self.converted(invoice.currency, self.today, invoice.value)
-        paid = sum((self.converted(currency, self.today, n) for currency, n in invoice.against), Fraction())
-        return max(Fraction(0), owed - paid) / 10**4
+        """What is still to pay of an invoice, in the base currency: at most all of it, at today's rate."""
+        paid = sum((self.paid(invoice, *one) or Fraction() for one in invoice.against), Fraction())
+        rest = min(max(Fraction(0), invoice.value - paid), Fraction(invoice.value))
+        return rest * (self.reference.rate(invoice.currency, self.today) or 0) / 10**4
+
+    def paid(self, invoice: OpenThing, currency: str, day: int, amount: int) -> Fraction | None:
+        """What a payment is worth in the currency of its invoice, at the rates of its day; None without them."""
+        if currency == invoice.currency:
+            return Fraction(amount)
+        rate, of_invoice = self.reference.rate(currency, day), self.reference.rate(invoice.currency, day)
+        return None if rate is None or of_invoice is None else amount * rate / of_invoice
+
+    def is_converted(self, one: OpenThing) -> bool:
+        """Whether rates convert all of what is shown as of now, its payments included."""
+        if one.currency and self.reference.rate(one.currency, self.today) is None:
+            return False
+        return all(self.paid(one, *payment) is not None for payment in one.against)
 
     def age(self, invoice: OpenThing) -> str:
         """How long an invoice is past due, as the label says it."""

@@ -3,7 +3,7 @@ import { clock, exact, show } from "./format.js";
 import { nameOf } from "./tiles.js";
 import { word } from "./words.js";
 
-const MOST_ROWS = 500, NEITHER_PERSON_NOR_TEAM = "sales_working_days";
+const MOST_ROWS = 500, BY_TEAM = "sales_working_days";
 let asking = null;
 
 function element(name, content, className = "") {
@@ -14,7 +14,7 @@ function element(name, content, className = "") {
 }
 
 /** Address of the explanation of one part of a tile's number in a view. */
-export function partUrl(part, tile, record, view) {
+export function partUrl(part, tile, record, view, team = "") {
   const planned = part.family.startsWith("sales_plan_"), query = new URLSearchParams({ family: part.family, limit: MOST_ROWS });
   const window = part.window ?? tile.main.labels.window ?? view.window;
   if (window) query.set("window", window);
@@ -22,7 +22,9 @@ export function partUrl(part, tile, record, view) {
   for (const [name, value] of Object.entries(part.labels)) query.set(name, value);
   // A KPI by channel is made of numbers that all have channels; the window is no label of theirs.
   for (const [name, value] of Object.entries(tile.main.labels)) if (name !== "window" && !query.has(name)) query.set(name, value);
-  if (view.level !== "company" && part.family !== NEITHER_PERSON_NOR_TEAM) query.set(view.level, view.id);
+  // Working days are those of a team's calendar, and with an empty team the company's.
+  if (part.family === BY_TEAM) query.set("team", team);
+  else if (view.level !== "company") query.set(view.level, view.id);
   return `api/v1/explain?${query}`;
 }
 
@@ -42,7 +44,7 @@ export function explain(dialog, tile, main, live, view) {
   });
   const choose = (button, part) => {
     for (const other of buttons) other.setAttribute("aria-pressed", String(other === button));
-    load(dialog, partUrl(part, tile, record, view), live);
+    load(dialog, partUrl(part, tile, record, view, live.team), live);
   };
   dialog.querySelector(".parts").replaceChildren(...buttons);
   if (!dialog.open) dialog.showModal();

@@ -57,6 +57,12 @@ export function change(value) {
   return signed(value);
 }
 
+/** A difference of two shares: 0.05 is 5 points. */
+export function points(value) {
+  if (value === null || value === undefined || !Number.isFinite(value)) return NONE;
+  return `${number(value * 100, { signDisplay: "exceptZero", maximumFractionDigits: Math.abs(value) < 0.0995 ? 1 : 0 })} ${word("points")}`;
+}
+
 export const arrow = (value) => (value > 0.0005 ? "▲" : value < -0.0005 ? "▼" : "■");
 
 /** An exact number, sent as text, with its digits grouped and none lost. */

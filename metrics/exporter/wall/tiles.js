@@ -1,5 +1,5 @@
 // The fifteen tiles: which numbers each shows, and how a tile is drawn without moving its neighbours.
-import { arrow, change, show } from "./format.js";
+import { arrow, change, points, show } from "./format.js";
 import { title, word } from "./words.js";
 
 const kpi = (id, labels = {}, name = "") => ({ id, labels, name });
@@ -54,11 +54,12 @@ export function nameOf(tile, record) {
   return short[0].toUpperCase() + short.slice(1) + (tile.about ? ` · ${word(tile.about)}` : "");
 }
 
-/** [label, change, good or bad] against the period before. Of a loss there is no share: only better or worse. */
+/** [label, change, good or bad] against the period before: of shares in points; of a loss only better or worse. */
 function trendOf(main) {
   const { record, current, previous, trend } = main;
   if (previous == null) return ["", "", ""];
   const before = `${word("before")} ${show(previous, unitOf(record))}`;
+  if (trend != null && record.unit === "percentunit") return [before, `${arrow(trend)} ${points(trend)}`, judge(trend, record.better)];
   if (current != null && previous < 0) return [before, arrow(current - previous), judge(current - previous, record.better)];
   if (trend == null || current == null) return [before, "–", ""];
   return [before, `${arrow(trend)} ${change(trend)}`, judge(trend, record.better)];

@@ -14,7 +14,7 @@ const WORDS = {
     overdue: "overdue", dso: "DSO", median: "median", p90: "p90", ratio: "rev. : profit", left: "left", need: "needed a day", forecast: "forecast",
     before: "was", of: "of", explain: "Why this number?", entity: "Entity", client: "Client", manager: "Manager", time: "Time", contribution: "Contribution",
     loading: "Adding it up from the log…", failed: "The explanation could not be had", parts: "Made of", adds: "rows add up to", largest: "the largest shown:",
-    unconverted: "no rate", d: "d", h: "h", m: "min", s: "s",
+    unconverted: "no rate", points: "pts", d: "d", h: "h", m: "min", s: "s",
   },
   ru: {
     scope: "Показать", company: "Вся компания", teams: "Отделы", managers: "Менеджеры", team: "Отдел", waiting: "Ждут сейчас", plan: "План продаж",
@@ -30,7 +30,7 @@ const WORDS = {
     overdue: "просрочено", dso: "DSO", median: "медиана", p90: "p90", ratio: "выр. : прибыль", left: "осталось", need: "нужно в день", forecast: "прогноз",
     before: "было", of: "из", explain: "Почему это число?", entity: "Что", client: "Клиент", manager: "Менеджер", time: "Время", contribution: "Вклад",
     loading: "Складываю по журналу событий…", failed: "Объяснение получить не удалось", parts: "Из чего состоит", adds: "строк в сумме дают", largest: "показаны крупнейшие:",
-    unconverted: "нет курса", d: "дн", h: "ч", m: "мин", s: "с",
+    unconverted: "нет курса", points: "п. п.", d: "дн", h: "ч", m: "мин", s: "с",
   },
 };
 

@@ -74,6 +74,21 @@ def test_working_time_is_the_sum_of_its_minutes(offset, length, team):
     )
 
 
+def test_a_teams_hours_replace_and_its_holidays_and_days_add():
+    """A team that states only hours keeps the company's holidays and days; what it states of these comes on top."""
+    own = 'holidays: ["2026-12-07"], days: {"2026-12-06": ["12:00-13:00"], "2026-11-28": ["10:00-11:00"]}'
+    text = FILE + f'  hours: {{hours: {{tue: ["20:00-24:00"]}}}}\n  more: {{{own}}}\n'
+    calendar = build(parse(text), BERLIN)
+
+    def hours(team, *days):
+        return [calendar.working_us(us(*day), us(*day, 23, 59, 59), team) // HOUR for day in days]
+
+    days = (2026, 11, 24), (2026, 11, 28), (2026, 12, 1), (2026, 12, 6), (2026, 12, 7)
+    assert hours("", *days) == [0, 5, 9, 23, 8]
+    assert hours("hours", *days) == [0, 5, 3, 0, 0]
+    assert hours("more", *days) == [0, 1, 9, 1, 0]
+
+
 def test_default_is_monday_to_friday_nine_to_six():
     """Without a file the week has 45 working hours."""
     calendar = load(None, BERLIN)

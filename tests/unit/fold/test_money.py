@@ -17,6 +17,11 @@ def _paid(amount: str, kind: str = "received", **more: str) -> tuple[str, dict[s
     return f"payment.{kind}", {"payment_id": "p", "amount": amount, "currency": "RUB", "invoice_id": "i", **more}
 
 
+DAY = "739943"
+PAID = ("rp", "cl-1", "i")
+ASKED = ("ri", "cl-1", "i", DUE, "RUB")
+
+
 def _log(*events: tuple[str, dict[str, str]]) -> Log:
     log = Log()
     for i, (kind, data) in enumerate(events):
@@ -44,12 +49,21 @@ def _again(**changes: str) -> tuple[str, dict[str, str]]:
         ([INVOICE, _again(status="cancelled"), _paid("30"), _again(sequence="3")], {("rc", DUE, "RUB"): 700_000}),
         ([INVOICE, _again(amount="50")], {("rc", DUE, "RUB"): 500_000}),
         ([INVOICE, _again(due_at="2026-12-25T00:00:00Z")], {("rc", "739975", "RUB"): 1_000_000}),
-        ([INVOICE, _paid("30", currency="USD")], {("rm", DUE, '{"RUB":1000000,"USD":-300000}'): 1}),
+        ([INVOICE, _paid("30", "refunded")], {("rc", DUE, "RUB"): 1_000_000}),
+        ([INVOICE, _paid("30", currency="USD")], {ASKED: 1_000_000, (*PAID, "USD", DAY): 300_000}),
+        (
+            [INVOICE, _paid("30", currency="USD"), _paid("5", payment_id="q"), _paid("1", "refunded", currency="USD")],
+            {ASKED: 1_000_000, (*PAID, "USD", DAY): 290_000, (*PAID, "RUB", "0"): 50_000},
+        ),
+        ([INVOICE, _paid("30", currency="USD"), _paid("30", "refunded", currency="USD")], {("rc", DUE, "RUB"): 10**6}),
         ([INVOICE, _paid("30", currency="USD"), _paid("30")], {("rc", DUE, "RUB"): 700_000}),
     ],
 )
 def test_what_is_owed(events, expected):
-    """Amount less payments plus refunds that name the invoice, never below 0, per due day."""
+    """Amount less payments plus refunds that name the invoice, between 0 and the amount, per due day.
+
+    What is paid in another currency stands beside what the invoice asks for, by the day whose rates count.
+    """
     sums = total(everything(fold(_log(*events))), "o")
     assert sums == ({} if expected is None else {("mo", "RUB"): 1, **expected})
 

@@ -11,7 +11,7 @@ from grafana.promql import ANY, expression, has_period, rank, select, trend
 from grafana.shown import TITLES, kpi
 from metrics.catalogue import FAMILIES as EXPORTED
 from metrics.catalogue import KPIS
-from metrics.kpi import Level
+from metrics.kpi import Kpi, Level
 
 DUE = "sum by (channel, window, period) (team:sales_responses_due:cells)"
 SCORES = "sum by (window, period) (team:sales_rating_score"
@@ -56,9 +56,19 @@ def test_expression(title: str, level: Level, expected: str) -> None:
 
 
 def test_trend_compares_the_two_periods_of_the_recorded_series() -> None:
-    assert trend(kpi("Win rate"), Level.TEAM) == (
-        'team:sales_win:ratio{period="current"} / ignoring (period) (team:sales_win:ratio{period="previous"} > 0) - 1'
+    name = "team:sales_meetings:sum"
+    assert trend(kpi("Meetings"), Level.TEAM) == (
+        f'{name}{{period="current"}} / ignoring (period) ({name}{{period="previous"}} > 0) - 1'
     )
+
+
+@pytest.mark.parametrize("one", [one for one in KPIS if one.trend], ids=lambda one: one.id)
+@pytest.mark.parametrize("level", Level)
+def test_trend_of_shares_is_a_difference(one: Kpi, level: Level) -> None:
+    """Of every KPI with unit percentunit, and of no other."""
+    name = one.record(level)
+    points = f'{name}{{period="current"}} - ignoring (period) {name}{{period="previous"}}'
+    assert (trend(one, level) == points) is (one.unit == "percentunit")
 
 
 @pytest.mark.parametrize(

@@ -60,6 +60,7 @@ def test_together_first_or_last(days, opened, waiting, level, window):
         [row for row in rows if row.slot == (NINETY_DAYS, "current")],
         shown.plan_samples(NOW),
         partial(people, shown, sums[window, "current"], place(level)),
+        lambda who: shown.reference.team_of(who, ""),
     )
     together = api.Numbers(shown, NOW).evaluation(level, window, "current")
     for kpi in KPIS:

@@ -1,6 +1,6 @@
 """The plain definition against the sentences of spec/kpis.md, one row each."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from fractions import Fraction
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -12,10 +12,11 @@ from streams.plain import PlainCalendar, Rules
 from streams.plain.calendar import of
 from streams.plain.exact import moment
 from streams.plain.windows import windows
-from tests.unit.plain.events import adds, event, told
+from tests.unit.plain.events import T0, adds, event, told
 
 S = 10**6
 DAY = 86_400
+FIRST_DAY = T0.toordinal()
 
 
 def ended(seconds: float, outcome: str = "answered", direction: str = "inbound", **data: Any) -> Any:
@@ -186,7 +187,7 @@ def test_what_a_client_owes_and_whether_it_is_ready() -> None:
     ready = [deal(5, n, "open", probability=0.7, team_id=f"t-{n}") for n in (1, 2)]
     partition = told(paid(w.PaymentReceived, "7.5"), paid(w.PaymentRefunded, "0.5"), invoice, *ready)
     things = {one.code: one for one in partition.open_things()}
-    assert things["rc"].against == (("RUB", -5000), ("RUB", 75000))
+    assert things["rc"].against == (("RUB", FIRST_DAY, -5000), ("RUB", FIRST_DAY, 75000))
     assert [one.team for one in partition.open_things() if one.code == "cr"] == ["t-2"]
 
 
@@ -221,6 +222,16 @@ def test_working_time(start: str, end: str, seconds: int) -> None:
     calendar = of(content, zone)
     from_, until = (moment(datetime.fromisoformat(text).replace(tzinfo=zone)) for text in (start, end))
     assert calendar.working_us(from_, until) == seconds * S
+
+
+def test_a_teams_hours_replace_and_its_holidays_and_days_add() -> None:
+    """A team that states only hours keeps the company's holidays and days; what it states of these comes on top."""
+    content: dict[str, Any] = {"holidays": ["2026-11-04"], "days": {"2026-11-07": ["10:00-15:00"]}}
+    own = {"hours": {"wed": ["20:00-24:00"]}, "holidays": ["2026-11-11"], "days": {"2026-11-08": ["12:00-13:00"]}}
+    calendar = of(content | {"teams": {"night": own}}, ZoneInfo("UTC"))
+    days = [date(2026, 11, day) for day in (4, 7, 8, 11, 12, 18)]
+    assert [calendar.is_working_day(day, "night") for day in days] == [False, True, True, False, False, True]
+    assert [calendar.is_working_day(day) for day in days] == [False, True, False, True, True, True]
 
 
 def _span(window: str, period: str, now: datetime, zone: str = "Europe/Berlin", *, cut: bool = False) -> list[str]:

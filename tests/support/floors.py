@@ -1,0 +1,122 @@
+"""A floor in memory: events and reference records folded, shown by a board, and told by the plain definition."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from fractions import Fraction
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import msgspec
+import yaml
+from prometheus_client.parser import text_string_to_metric_families
+
+from metrics.calendar import build, parse
+from metrics.exporter import api
+from metrics.exporter.board import Board
+from metrics.kpi import Level
+from metrics.settings import BusinessSettings
+from metrics.view import decode_part, parse_field
+from producers.events import wire
+from producers.settings import KafkaSettings
+from streams.explain import Explainer, Explanation
+from streams.fold.rules import Rules as FoldRules
+from streams.partition import Partition
+from streams.plain import PlainPartition, Rules
+from streams.plain.calendar import of
+from streams.plain.reference import PlainReference
+from streams.plain.series import Series, series
+from streams.plain.shown import shown
+from tests.laws.logs import InMemoryLog
+from tests.laws.mixtures import Json, encode
+
+
+@dataclass
+class Floor:
+    """One log, its reference data, and every way to see its numbers. Moments are given as RFC 3339 or Unix seconds."""
+
+    events: Sequence[Json]
+    references: Sequence[Json] = ()
+    zone: str = "UTC"
+    currency: str = "EUR"
+    calendar: Mapping[str, Any] = field(default_factory=dict)
+    ready_stages: tuple[str, ...] = ()
+    partitions: int = 1
+
+    def __post_init__(self) -> None:
+        zone = ZoneInfo(self.zone)
+        self.rules = Rules(
+            zone, of(self.calendar, zone), currency=self.currency, ready_stages=frozenset(self.ready_stages)
+        )
+        self.reference = PlainReference.of(
+            [wire.decode_reference(encode(one)) for one in self.references], self.currency
+        )
+        self.log = InMemoryLog(self.events, self.partitions, self.references)
+        self.board = self._board(zone)
+        self.plain_partitions = [self._told(records) for records in self.log.topics["sales.events"].values()]
+
+    def _board(self, zone: ZoneInfo) -> Board:
+        calendar = build(parse(yaml.safe_dump(dict(self.calendar))), zone)
+        rules = FoldRules(zone, calendar, ready_stages=frozenset(self.ready_stages))
+        board = Board(BusinessSettings(_env_file=None, timezone=self.zone, currency=self.currency))
+        board.calendar = calendar
+        for number, records in self.log.topics["sales.events"].items():
+            partition = Partition(number, self.partitions, rules)
+            assert not partition.fold(records)
+            for update in partition.everything():
+                for bucket, fields in update.cells.items():
+                    board.put(bucket, {parse_field(raw): decode_part(part or b"\x80") for raw, part in fields.items()})
+                if update.waiting is not None:
+                    board.put_waiting(number, update.waiting)
+        board.put_reference(
+            {key: {"type": e.type, "data": msgspec.to_builtins(e.data)} for key, e in self.reference.held.items()}
+        )
+        return board
+
+    def _told(self, records: Sequence[Any]) -> PlainPartition:
+        plain = PlainPartition(self.rules)
+        for record in records:
+            plain.take(wire.decode(record.value))
+        return plain
+
+    def metrics(self, at: str | float) -> dict[Series, float]:
+        """What /metrics shows, without zeros."""
+        text = b"".join(self.board.exposition(seconds(at))).decode()
+        return {
+            series(sample.name, sample.labels): sample.value
+            for family in text_string_to_metric_families(text)
+            for sample in family.samples
+            if sample.value
+        }
+
+    def plain(self, at: str | float) -> dict[Series, Fraction]:
+        """What it must show."""
+        return shown(
+            (one for partition in self.plain_partitions for one in partition.contributions()),
+            (one for partition in self.plain_partitions for one in partition.open_things()),
+            self.reference,
+            self.rules,
+            int(seconds(at) * 10**6),
+        )
+
+    def kpis(self, level: Level, window: str, at: str | float) -> dict[str, dict[tuple[str, ...], float]]:
+        """The JSON API's values: id → label values → value."""
+        numbers = api.Numbers(self.board, seconds(at))
+        return {
+            row["id"]: {tuple(one["labels"].values()): one["value"] for one in row["values"]}
+            for row in api.kpis(numbers, level, window, "current")
+        }
+
+    def wall(self, level: Level, name: str, window: str, at: str | float) -> Json:
+        """What a wall shows."""
+        return api.live(self.board, seconds(at), level, name, window)
+
+    async def explain(self, family: str, at: str | float, **asked: Any) -> Explanation:
+        """The entities behind a number."""
+        explainer = Explainer(KafkaSettings(), self.rules, open_log=self.log.opened, clock=lambda: seconds(at))
+        return await explainer.explain(family, **asked)
+
+
+def seconds(at: str | float) -> float:
+    """Unix seconds of a moment."""
+    return datetime.fromisoformat(at).timestamp() if isinstance(at, str) else at

@@ -1,0 +1,77 @@
+"""What Prometheus's own tool makes of the recording rules out of what an exporter shows, against what is expected."""
+
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+import yaml
+
+from metrics.catalogue import KPIS
+from metrics.kpi import Kpi, Level
+from streams.plain.kpis import Asked, Numbers, trend, windows_of
+from streams.plain.series import Series, series
+from tests.support.monitoring import RULES, binary
+
+_MINUTES = 9
+"""So long every rule that stands on others has seen them."""
+_EXACT = 1e-9
+
+
+def expected(numbers: Mapping[Series, float]) -> dict[Series, float]:
+    """Every KPI and trend at every level as the plain definition has it."""
+    found: dict[Series, float] = {}
+    plain = Numbers(numbers)  # type: ignore[arg-type] # floats and fractions alike
+    for kpi in KPIS:
+        for level in kpi.levels:
+            found |= _of(kpi, level, plain)
+    return found
+
+
+def _of(kpi: Kpi, level: Level, plain: Numbers) -> dict[Series, float]:
+    found: dict[Series, float] = {}
+    by_time = {time: Asked(plain, kpi, level, *time).values() for time in windows_of(kpi)}
+    for (window, period), values in by_time.items():
+        for key, value in values.items():
+            labels = dict(zip((*level.labels, *kpi.by), key, strict=True))
+            if window:
+                labels["window"] = window
+            old = by_time.get((window, "previous"), {}).get(key)
+            if kpi.trend and period == "current" and (change := trend(kpi, value, old)) is not None:
+                found[series(kpi.trend_record(level), labels)] = float(change)
+            if window and not kpi.is_planned:
+                labels["period"] = period
+            found[series(kpi.record(level), labels)] = float(value)
+    return found
+
+
+def differences(shown: Mapping[Series, float], wanted: Mapping[Series, float], folder: Path) -> str:
+    """What promtool finds different: nothing when the rules make of `shown` what is wanted; 0 is as good as absent."""
+    names = sorted({one.name for one in wanted} | {k.record(level) for k in KPIS for level in k.levels})
+    names += sorted({k.trend_record(level) for k in KPIS if k.trend for level in k.levels} - set(names))
+    inputs = [{"series": _text(one), "values": f"{value!r}x40"} for one, value in shown.items() if "sales_" in one.name]
+    inputs += [{"series": _text(one, "wanted:"), "values": f"{value!r}x40"} for one, value in wanted.items()]
+    questions = [
+        {
+            "expr": f"abs({name} - wanted:{name}) > {_EXACT} * (1 + abs(wanted:{name}))"
+            f" or ({name} != 0 unless wanted:{name}) or (wanted:{name} != 0 unless {name})",
+            "eval_time": f"{_MINUTES}m",
+            "exp_samples": [],
+        }
+        for name in names
+    ]
+    case = {
+        "rule_files": [str(path) for path in sorted(RULES.glob("sales-*.yml"))],
+        "evaluation_interval": "1m",
+        "tests": [{"interval": "1m", "input_series": inputs, "promql_expr_test": questions}],
+    }
+    file = folder / "case.yml"
+    file.write_text(yaml.safe_dump(case, allow_unicode=True))
+    done = subprocess.run(
+        [binary("promtool"), "test", "rules", str(file)], capture_output=True, text=True, timeout=300, check=False
+    )
+    return "" if done.returncode == 0 else done.stdout + done.stderr
+
+
+def _text(one: Series, prefix: str = "") -> str:
+    labels = ",".join(f'{name}="{value}"' for name, value in one.labels)
+    return f"{prefix}{one.name}{{{labels}}}"
