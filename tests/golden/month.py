@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from metrics.catalogue import FAMILIES
 from producers.events import wire
 from streams.plain.calendar import read
 from streams.plain.exact import moment
@@ -60,11 +61,18 @@ def expected() -> dict[Series, Fraction]:
     return found
 
 
+_TOLD = {name for family in FAMILIES for name in family.names}
+
+
 def is_told(one: Series) -> bool:
     """Whether month.txt tells all of this series: month, 90 days and now, without buckets."""
     labels = dict(one.labels)
-    return not one.name.endswith("_bucket") and labels.get("window") in {None, "month", "90d"} | (
-        {"quarter", "year"} if one.name.startswith(("sales_plan", "sales_working")) else set()
+    return (
+        one.name in _TOLD
+        and not one.name.endswith("_bucket")
+        and labels.get("window")
+        in {None, "month", "90d"}
+        | ({"quarter", "year"} if one.name.startswith(("sales_plan", "sales_working")) else set())
     )
 
 

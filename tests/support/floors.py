@@ -12,6 +12,7 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from metrics.calendar import build, parse
+from metrics.catalogue import FAMILIES
 from metrics.exporter import api
 from metrics.exporter.board import Board
 from metrics.kpi import Level
@@ -29,6 +30,9 @@ from streams.plain.series import Series, series
 from streams.plain.shown import shown
 from tests.laws.logs import InMemoryLog
 from tests.laws.mixtures import Json, encode
+
+_TOLD = {name for family in FAMILIES for name in family.names}
+"""What the plain definition tells."""
 
 
 @dataclass
@@ -86,7 +90,7 @@ class Floor:
             series(sample.name, sample.labels): sample.value
             for family in text_string_to_metric_families(text)
             for sample in family.samples
-            if sample.value
+            if sample.value and sample.name in _TOLD
         }
 
     def plain(self, at: str | float) -> dict[Series, Fraction]:

@@ -3,6 +3,7 @@
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, ClassVar
+from zlib import crc32
 
 import pytest
 
@@ -19,7 +20,7 @@ NOW = "2026-11-26T12:00:00+00:00"
 def event(kind: str, time: str, client: str = "c-1", **data: Any) -> Json:
     owner = {} if kind.startswith(("manager", "plan", "rate")) else {"client_id": client}
     made = {"specversion": "1.0", "source": "case://g", "type": f"sales.{kind}.v1", "time": time}
-    return made | {"id": f"{kind} {time} {data}", "data": owner | data}
+    return made | {"id": f"{kind} {time} {crc32(repr(data).encode())}", "data": owner | data}
 
 
 def won(deal: str, team: str, amount: str, time: str, manager: str = "mv-1") -> Json:
