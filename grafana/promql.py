@@ -27,7 +27,6 @@ from metrics.kpi import (
     Scaled,
     Sum,
     WorkingDays,
-    has_plan,
 )
 
 Leaf = Sum | Oldest | Plan | WorkingDays | Quantile | PerManager
@@ -285,22 +284,11 @@ def _of_person(of: Sum, scope: _Scope, matchers: Matchers) -> str:
 
 def _plans(scope: _Scope, labels: tuple[str, ...]) -> str:
     """1 for each that has the plan of a formula."""
-    measure, family = _planned(scope.kpi.formula)
-    matchers = scope.matchers(family, {"level": scope.level.value, "measure": measure})
-    return f"group{by(labels)}({select(family.name, matchers)})"
-
-
-def _planned(formula: Formula) -> tuple[str, Family]:
-    """The measure whose plan is in a formula, and the plan's family."""
-    match formula:
-        case Plan(family, measure):
-            return measure, family
-        case Ratio(left, right) | Minus(left, right) | Product(left, right):
-            return _planned(left if has_plan(left) else right)
-        case Scaled(of):
-            return _planned(of)
-        case _:
-            raise TypeError(f"no plan in {formula}")
+    planned = scope.kpi.plan
+    if planned is None:
+        raise TypeError(f"{scope.kpi.id} has no plan")
+    matchers = scope.matchers(planned.family, {"level": scope.level.value, "measure": planned.measure})
+    return f"group{by(labels)}({select(planned.family.name, matchers)})"
 
 
 def _working_days(family: Family, scope: _Scope, state: Matchers) -> str:

@@ -121,19 +121,17 @@ class Product:
 Formula = Sum | Oldest | Plan | WorkingDays | Quantile | PerManager | Ratio | Minus | Scaled | Product
 
 
-def has_plan(formula: Formula) -> bool:
-    """Whether a plan takes part in a formula."""
+def plan_of(formula: Formula) -> Plan | None:
+    """The plan that takes part in a formula."""
     match formula:
-        case Plan() | WorkingDays():
-            return True
-        case Ratio(over, under):
-            return has_plan(over) or has_plan(under)
-        case Minus(left, right) | Product(left, right):
-            return has_plan(left) or has_plan(right)
+        case Plan():
+            return formula
+        case Ratio(left, right) | Minus(left, right) | Product(left, right):
+            return plan_of(left) or plan_of(right)
         case Scaled(of):
-            return has_plan(of)
+            return plan_of(of)
         case _:
-            return False
+            return None
 
 
 def change(current: float, previous: float | None, *, points: bool = False) -> float | None:
@@ -178,9 +176,14 @@ class Kpi:
         return self.unit == "percentunit"
 
     @property
+    def plan(self) -> Plan | None:
+        """The plan of the running period that it is measured against."""
+        return plan_of(self.formula)
+
+    @property
     def is_planned(self) -> bool:
-        """Whether it is measured against a plan of the running period."""
-        return has_plan(self.formula)
+        """Whether there is one."""
+        return self.plan is not None
 
     @property
     def id(self) -> str:
