@@ -12,6 +12,7 @@ from producers.errors import Refused
 from producers.events import intake
 from producers.events.units import us
 from streams.errors import SinkError
+from streams.records import as_decoded
 from streams.settings import WorkerSettings
 from streams.sink import Sink
 
@@ -53,6 +54,7 @@ class ReferenceView:
         )
         try:
             await consumer.start()
+            as_decoded(consumer)
             while True:
                 for records in (await consumer.getmany(timeout_ms=1000)).values():
                     for record in records:

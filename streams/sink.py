@@ -1,9 +1,9 @@
 """Where the view goes: Redis, which can be lost at any time, and the same in memory for tests."""
 
 import uuid
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from importlib.resources import files
-from typing import Protocol
+from typing import Any, Protocol
 
 from redis.exceptions import NoScriptError, RedisError
 
@@ -14,11 +14,18 @@ from streams.errors import SinkError
 TTL_SECONDS = 7 * 86_400
 """Of a hash that its owners no longer refresh."""
 _CHANGES_KEPT = 10_000
+_CHANGES_BYTES = 64 << 20
+"""Of the stream of changes, about."""
+_CALL_BYTES, _PIPELINE_BYTES, _ENTRY_BYTES = 1 << 20, 8 << 20, 256 << 10
+"""Of a script call, in which Redis does nothing else; of calls sent before an answer is read; of a stream's entry."""
 _HASHES = 100
 _SCRIPT = files("streams").joinpath("write_parts.lua").read_text()
 
 Fields = Mapping[bytes, bytes]
 """Field of a hash → its fence and payload (`metrics.view.fenced`); a fence alone takes the field away."""
+
+Changes = list[tuple[str, list[bytes]]]
+"""What was written: (hash, its fields)."""
 
 Held = dict[tuple[str, int], set[bytes]]
 """Fields of one partition by (kind, bucket)."""
@@ -71,14 +78,24 @@ class RedisSink:
     async def _write(self, hashes: Mapping[str, Fields], quiet: Sequence[str]) -> None:
         if not self._sha:
             self._sha = await self._redis.script_load(_SCRIPT)
-        pipeline = self._redis.pipeline(transaction=False)
+        pipeline, held = self._redis.pipeline(transaction=False), 0
         for key, fields in hashes.items():
-            pieces = [piece for pair in fields.items() for piece in pair]
-            lengths = encode_any(list(map(len, pieces)))
-            pipeline.evalsha(self._sha, 1, key, TTL_SECONDS, lengths, b"".join(pieces))
+            for pieces, size in calls(fields):
+                if held and held + size > _PIPELINE_BYTES:
+                    await pipeline.execute()
+                    held = 0
+                held += size
+                lengths = encode_any(list(map(len, pieces)))
+                pipeline.evalsha(self._sha, 1, key, TTL_SECONDS, lengths, b"".join(pieces))
         if changes := [(key, list(fields)) for key, fields in hashes.items() if key not in quiet]:
-            pipeline.xadd(self._keys.changes, {"b": encode_any(changes)}, maxlen=_CHANGES_KEPT, approximate=True)
+            self._announce(pipeline, changes)
         await pipeline.execute()
+
+    def _announce(self, pipeline: Any, changes: Changes) -> None:
+        """Name what was written in the stream: it is bounded in bytes, too, whatever sizes its entries have."""
+        for entry in entries(changes):
+            kept = min(_CHANGES_KEPT, _CHANGES_BYTES // len(entry))
+            pipeline.xadd(self._keys.changes, {"b": entry}, maxlen=kept, approximate=True)
 
     async def generation(self) -> str:
         """The name in Redis; a new one is put there when none is."""
@@ -108,8 +125,10 @@ class RedisSink:
             async for raw in self._redis.scan_iter(match=f"{self._keys.cells('*', 0)[:-1]}*", count=1000):
                 gone = [field for field in await self._redis.hkeys(raw) if parse_field(field).partition == partition]
                 if gone:
-                    await self._redis.hdel(raw, *gone)
-                    await self._redis.xadd(self._keys.changes, {"b": encode_any([(raw.decode(), gone)])})
+                    pipeline = self._redis.pipeline(transaction=False)
+                    pipeline.hdel(raw, *gone)
+                    self._announce(pipeline, [(raw.decode(), gone)])
+                    await pipeline.execute()
         except (RedisError, OSError) as error:
             raise SinkError(_explain(error)) from error
 
@@ -211,6 +230,40 @@ class InMemorySink:
 
     async def close(self) -> None:
         """Nothing to do."""
+
+
+def calls(fields: Fields) -> Iterator[tuple[list[bytes], int]]:
+    """Fields and values in turn, and their bytes: as much as goes into one script call, at least one field."""
+    pieces: list[bytes] = []
+    size = 0
+    for field, value in fields.items():
+        more = len(field) + len(value)
+        if pieces and size + more > _CALL_BYTES:
+            yield pieces, size
+            pieces, size = [], 0
+        pieces += field, value
+        size += more
+    if pieces:
+        yield pieces, size
+
+
+def entries(changes: Changes) -> Iterator[bytes]:
+    """Changes as entries of the stream, each of a bounded size."""
+    whole = encode_any(changes)
+    if len(whole) <= _ENTRY_BYTES:
+        yield whole
+        return
+    for key, fields in changes:
+        some: list[bytes] = []
+        size = 0
+        for field in fields:
+            if some and size + len(field) > _ENTRY_BYTES:
+                yield encode_any([(key, some)])
+                some, size = [], 0
+            some.append(field)
+            size += len(field)
+        if some:
+            yield encode_any([(key, some)])
 
 
 def _sort(bucket: tuple[str, int] | None, fields: Iterable[bytes], found: dict[int, Held]) -> None:

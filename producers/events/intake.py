@@ -86,7 +86,7 @@ def check_size(key: bytes | None, value: bytes | None, headers: Headers = ()) ->
     """Raise `Refused` (too_large) for a record over 256 KiB; a copy by a worker may have what is added to it more."""
     size = record_size(key, value, headers)
     if size > MAX_BYTES and size > MAX_BYTES + COPY_BYTES * any(name == COPY_MARK for name, _ in headers):
-        raise Refused("too_large", f"key, value and headers have {size} bytes; send at most {MAX_BYTES}")
+        raise Refused("too_large", f"key, value and headers have more than {MAX_BYTES} bytes together; send less")
 
 
 def record_size(key: bytes | None, value: bytes | None, headers: Headers = ()) -> int:

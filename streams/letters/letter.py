@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from producers.events.sender import sender
+from streams.oversize import CutRecord, fitted
 
 REASON, DETAIL = "reason", "detail"
 TOPIC, PARTITION, OFFSET = "source_topic", "source_partition", "source_offset"
@@ -59,8 +60,12 @@ class Place(NamedTuple):
 
 
 def make(refused: Refusal, topic: str, partition: int, application: str) -> Letter:
-    """A refused record as a dead letter: as it came, with reason and origin added to its headers."""
-    record = refused.record
+    """A refused record as a dead letter: as it came, with reason and origin added to its headers.
+
+    Of one that is too large for that the beginning is kept, and how large it was.
+    """
+    record = fitted(refused.record)
+    cut = {CUT: str(record.size)} if isinstance(record, CutRecord) else {}
     added = {
         REASON: refused.reason,
         DETAIL: refused.detail,
@@ -68,6 +73,7 @@ def make(refused: Refusal, topic: str, partition: int, application: str) -> Lett
         TIMESTAMP: str(record.timestamp),
         SENDER: sender(record.value, record.headers),
         APPLICATION: application,
+        **cut,
     }
     return Letter(record.key, record.value, [*own(record.headers), *_encoded(added)])
 

@@ -1,82 +1,19 @@
 """What is forgotten is freed with either store, whenever the worker is restarted, and changes no number."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
-from typing import Any
 
 import msgspec
 import pytest
 
 from streams import sweep
-from streams.clients import Clients
-from streams.local_store import InMemoryStore, LocalStore, RocksStore
-from streams.own import KEY, Own
-from streams.partition import Partition
-from tests.support.folding import Log, LogRecord, everything, rules
+from streams.own import KEY
+from tests.support.folding import Log, everything
+from tests.support.stored import STORES, StoredPartition
 
 BEGIN = datetime(2024, 1, 1, 9, tzinfo=UTC)
 PER_DAY = 3
-STORES = ["memory", "rocksdb"]
-
-
-class House:
-    """A worker's partition with its store and changelog: lives on after each restart as its owner would let it."""
-
-    def __init__(self, kind: str, folder: Path) -> None:
-        self.kind = kind
-        self.folder = folder
-        self.cells: dict[bytes, bytes] = {}
-        self.clients: dict[bytes, bytes] = {}
-        self.store = self._open()
-        self.partition = Partition(0, 1, rules(), self.store)
-
-    def _open(self) -> LocalStore:
-        return RocksStore(self.folder, {}) if self.kind == "rocksdb" else InMemoryStore()
-
-    def fold(self, records: list[LogRecord]) -> None:
-        assert not self.partition.fold(records)
-
-    def cut(self) -> None:
-        cut = self.partition.cut()
-        for held, pairs in ((self.cells, cut.cells), (self.clients, cut.clients)):
-            for key, value in pairs:
-                if value is None:
-                    held.pop(key, None)
-                else:
-                    held[key] = value
-        self.store.commit(cut.cells, cut.clients[-1:], {"t": cut.fence})
-
-    def restart(self) -> None:
-        """Killed: what was folded since the last cut is folded again."""
-        self.store.close()
-        self.store = self._open()
-        self.partition = Partition(0, 1, rules(), self.store)
-        if (saved := self.store.saved()) is not None:
-            self.partition.restore_clients(saved.clients(), stored=True)
-            self.partition.restore_cells(saved.cells())
-        else:
-            self.partition.restore_clients(self.clients.items())
-            self.partition.restore_cells(self.cells.items())
-
-    @property
-    def own(self) -> Own:
-        return msgspec.msgpack.decode(self.clients[KEY], type=Own)
-
-    def remembered(self) -> dict[bytes, dict[str, bytes]]:
-        """Root → its entities, whichever pages they are in."""
-        clients = Clients(InMemoryStore())
-        clients.restore(((key, page) for key, page in self.clients.items() if key != KEY), stored=False)
-        roots = [key for key in self.clients if key[:1] in b"ck"]
-        return {root: dict(_entities(clients.find(root))) for root in roots}
-
-
-def _entities(page: Any) -> Iterator[tuple[str, bytes]]:
-    yield from page.entities.items()
-    if page.split:
-        for digit in range(4):
-            yield from _entities(page.pool.below(page, digit))
 
 
 def _years(days: int, seed: int) -> Log:
@@ -121,7 +58,7 @@ def _some(log: Log, random: Random, name: str, time: str) -> None:
             log.add("meeting.held", time, meeting_id=name, **client)
 
 
-def _live(house: House, log: Log, restarts: set[int]) -> None:
+def _live(house: StoredPartition, log: Log, restarts: set[int]) -> None:
     """Fold a log with a cut about every day; restart after some of them, or before they are cut."""
     for start in range(0, len(log.records), PER_DAY):
         house.fold(log.records[start : start + PER_DAY])
@@ -133,7 +70,7 @@ def _live(house: House, log: Log, restarts: set[int]) -> None:
     house.cut()
 
 
-def _rest(house: House, log: Log) -> None:
+def _rest(house: StoredPartition, log: Log) -> None:
     """Let a month pass, so that sweeping comes to rest as of the same day, however it went before."""
     for n in range(2):
         at = (BEGIN + timedelta(days=1100 + (sweep.DAYS + 1) * n, minutes=n)).isoformat()
@@ -148,7 +85,7 @@ def _rest(house: House, log: Log) -> None:
 def test_restarts_change_nothing(kind: str, often: float, tmp_path: Path) -> None:
     """Three years, restarted now and then or in every month: no end, and what counts is the same."""
     log, random = _years(1000, 1), Random(2)
-    whole, broken = House("memory", tmp_path), House(kind, tmp_path / "db")
+    whole, broken = StoredPartition("memory", tmp_path), StoredPartition(kind, tmp_path / "db")
     _live(whole, log, set())
     days = len(log.records) // PER_DAY
     _live(broken, log, {day for day in range(days) if random.random() < often})
@@ -173,7 +110,7 @@ def test_restarted_within_every_month_it_forgets_all_the_same(kind: str, tmp_pat
             log.add(
                 "meeting.held", at.isoformat(), meeting_id=f"{week}-{n}", client_id=f"cl-{week}-{n}", manager_id="m"
             )
-    house, held = House(kind, tmp_path / "db"), []
+    house, held = StoredPartition(kind, tmp_path / "db"), []
     for week in range(170):
         house.fold(log.records[week * 5 : week * 5 + 5])
         house.cut()
@@ -188,7 +125,7 @@ def test_a_client_whose_every_page_is_forgotten_is_gone(kind: str, tmp_path: Pat
     log = Log()
     for n in range(2000):
         log.add("meeting.held", BEGIN.isoformat(), meeting_id=f"{n}-{'x' * 60}", manager_id="m-1")
-    house = House(kind, tmp_path / "db")
+    house = StoredPartition(kind, tmp_path / "db")
     house.fold(log.records)
     house.cut()
     assert len(house.clients) > 50
@@ -210,7 +147,7 @@ def test_a_record_of_before_sweeps_were_noted_makes_one_due(kind: str, tmp_path:
     log = Log()
     log.add("meeting.held", BEGIN.isoformat(), meeting_id="x", manager_id="m-1")
     log.add("meeting.held", (BEGIN + timedelta(days=810)).isoformat(), meeting_id="y", manager_id="m", client_id="cl-2")
-    house = House(kind, tmp_path / "db")
+    house = StoredPartition(kind, tmp_path / "db")
     house.fold(log.records)
     house.cut()
     assert b"ccl-1" in house.clients

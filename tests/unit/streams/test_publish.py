@@ -4,11 +4,11 @@ import asyncio
 
 import pytest
 
-from metrics.view import Keys, decode_any, decode_part, fenced, field, split
+from metrics.view import Keys, decode_any, decode_part, encode_any, fenced, field, split
 from producers.log_ends import Ends
 from streams.errors import SinkError
 from streams.publish import Publisher
-from streams.sink import InMemorySink
+from streams.sink import InMemorySink, calls, entries
 from tests.support.workers import until
 from tests.unit.streams.test_owner import meeting
 
@@ -163,3 +163,21 @@ async def test_heartbeats_tell_of_kafka(shown):
     owner.lags({0: Ends(5, 5)})
     assert await contact() == pytest.approx(0, abs=0.5)
     assert owner.sensors.contact_age() == pytest.approx(0, abs=0.5)
+
+
+def test_what_is_written_at_once_is_bounded():
+    """However many parts, and however large: script calls and entries of the stream, in order and none left out."""
+    fields = {b"f%05d" % n + bytes(n % 7 * 400): b"v" * (n % 11 * 30_000) for n in range(1500)}
+    some = list(calls(fields))
+    assert [piece for pieces, _ in some for piece in pieces] == [one for pair in fields.items() for one in pair]
+    assert all(size == sum(map(len, pieces)) for pieces, size in some)
+    assert max(size for pieces, size in some if len(pieces) > 2) <= 1 << 20
+    assert list(calls({b"f": b"v" * (5 << 20)})) == [([b"f", b"v" * (5 << 20)], (5 << 20) + 1)]
+    assert list(calls({})) == []
+    changes = [("a", list(fields)), ("b", [b"x"]), ("c", list(fields))]
+    made = list(entries(changes))
+    assert max(map(len, made)) < 300_000
+    assert len(made) > 5
+    named = [(key, field) for entry in made for key, some in decode_any(entry) for field in some]
+    assert named == [(key, field) for key, some in changes for field in some]
+    assert list(entries([("a", [b"x"])])) == [encode_any([("a", [b"x"])])]
