@@ -40,7 +40,7 @@ class House:
         def changelog(number):
             return RewritingChangelog(
                 number,
-                lambda: InMemoryChangelog(self.broker, number),
+                lambda seconds: InMemoryChangelog(self.broker, number, seconds),
                 InMemoryRestorer(self.broker),
                 is_ours,
                 wait=0.01,
