@@ -148,7 +148,8 @@ def _worker() -> tuple[Alert, ...]:
             "{{ else }}the partitioner: partitioner=murmur2_random (librdkafka), one that is murmur2 of the key in "
             "others{{ end }}.", _WALL,
             "A sender's client does not put records where Kafka's default would. Nothing is lost. Where it sets no "
-            "key, response times of chats may be wrong: between partitions there is no order.",
+            "key, or spreads records whatever their key (kafka-go), response times of chats may be wrong: between "
+            "partitions there is no order.",
             "Who and why: the alert's labels. Which setting of which client: `deploy/docs/senders.md`.",
             "Tell the team that owns the source which setting to change. What was sent needs no repair.",
         ),

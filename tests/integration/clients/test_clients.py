@@ -131,8 +131,8 @@ def expected(sent: list[dict[str, Any]], house: House) -> Counter[str]:
     return found
 
 
-async def counted(house: House, send: Send, name: str) -> None:
-    """Send half, kill the worker, send the rest; everything counts once and in order."""
+async def counted(house: House, send: Send, name: str, *, in_order: bool = True) -> None:
+    """Send half, kill the worker, send the rest; everything counts once, and in order where a client's lies in one."""
     worker = house.worker()
     await until(lambda: len(worker.owned()) == COUNT, 120, "all partitions owned")
     sent = list(events(f"crm://{name}"))
@@ -146,7 +146,8 @@ async def counted(house: House, send: Send, name: str) -> None:
     assert report.is_equal, report.lines()
     assert report.outcomes["folded"] == len(sent)
     assert report.refused.total() == 0
-    assert shown(house) == expected(sent, house)
+    if in_order:
+        assert shown(house) == expected(sent, house)
     print(f"{name}: {report.outcomes['folded']} of {len(sent)} count, {report.outcomes['forwarded']} were forwarded")
 
 
@@ -196,8 +197,8 @@ async def test_keys_that_are_missing_or_dressed(many: House) -> None:
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("client", ["sarama", "kafka-go", "franz-go"])
 async def test_clients_in_go(many: House, go: Path, client: str) -> None:
-    """FNV-1a, round robin whatever the key, and murmur2."""
-    await counted(many, program(str(go / "clients"), client, cwd=go), client)
+    """By FNV-1a, by round robin whatever the key, and by murmur2."""
+    await counted(many, program(str(go / "clients"), client, cwd=go), client, in_order=client != "kafka-go")
 
 
 @pytest.mark.slow

@@ -12,6 +12,7 @@ from redis import Redis
 from metrics.view import Keys, decode_part, split
 from producers.partitioner import partition_for
 from producers.simulator.floor import key_of
+from streams.plain.kafka import kafka_log
 from tests.support.binary import binary
 from tests.support.workers import House, floor, until
 
@@ -77,6 +78,7 @@ async def test_every_record_counts_once_over_kills_replays_and_a_second_applicat
     assert (counted, report.refused.total()) == (len(events), 0)
     assert report.records == len(events) + lie_wrong
     first = parts(house)
+    await until(lambda: worker.total("sales_worker_lag_records") == 0, 20, "nothing is left to fold")
     reasons = {
         dict(labels)["reason"]
         for (name, labels), value in worker.metrics().items()
@@ -100,3 +102,41 @@ async def test_every_record_counts_once_over_kills_replays_and_a_second_applicat
         assert parts(house) == parts(with_same_log) == first
     finally:
         with_same_log.close()
+
+
+async def test_a_copy_is_the_record_byte_for_byte(house: House) -> None:
+    """Value, headers of any name, number and value, whatever the codec and size; a copy that lies wrong is refused."""
+    worker = house.worker()
+    await until(lambda: worker.owned() == {0, 1, 2}, 120, "all partitions owned")
+    client = next(f"клиент-{n}" for n in range(99) if partition_for(f"клиент-{n}".encode(), COUNT) == 2)
+    data = {"meeting_id": "m", "client_id": client, "manager_id": "m-1"}
+    event = {"specversion": "1.0", "id": "e", "source": "crm://x", "type": "sales.meeting.held.v1", "data": data}
+    sent: list[Any] = []
+    for number, size in enumerate((0, 1, 200_000, 100_000, 250_000, 200_000, 10)):
+        one = event | {"id": f"e-{number}", "time": "2026-01-05T10:00:00.1234567+03:00"}
+        value, headers = (binary(one)) if number % 2 else (json.dumps(one, indent=number or None).encode(), ())
+        more = [("", b""), ("ключ", None), ("x", b"\xff\x00"), ("x", b"y" * size), ("forwarded-digest", b"z")]
+        sent.append((None, value, number % 2, [*headers, *more]))
+    for codec in ("gzip", "zstd"):
+        async with AIOKafkaProducer(
+            bootstrap_servers=house.kafka_servers, compression_type=codec, max_request_size=1 << 20
+        ) as producer:
+            for key, value, partition, headers in sent[codec == "zstd" :: 2]:
+                await producer.send_and_wait(
+                    house.kafka.events_topic, key=key, value=value, partition=partition, headers=headers
+                )
+    wrong = [("forwarded-partition", b"0"), ("forwarded-offset", b"99")]
+    await send(house, [(None, sent[0][1], 1, wrong)])
+    report = await house.verdict()
+    assert report.is_equal, report.lines()
+    assert report.refused == {"wrong_partition": 1}
+    assert report.outcomes["forwarded"] == len(sent)
+    found: list[Any] = []
+    async with kafka_log(house.kafka) as log:
+        end = (await log.ends(house.kafka.events_topic))[2]
+        async for chunk in log.read(house.kafka.events_topic, 2, 0, end):
+            found += chunk
+    assert {one.key for one in found} == {client.encode()}
+    ours = {"forwarded-partition", "forwarded-offset", "forwarded-partitions", "forwarded-digest"}
+    copies = sorted((one.value, repr([h for h in one.headers if h[0] not in ours])) for one in found)
+    assert copies == sorted((value, repr([h for h in headers if h[0] not in ours])) for _, value, _, headers in sent)
