@@ -7,6 +7,7 @@ from typing import NamedTuple
 from producers.errors import Refused
 from producers.events import intake, wire
 from producers.events.binary import Headers
+from producers.events.rules import MAX_BYTES
 from producers.events.units import us
 from producers.partitioner import partition_for
 from producers.settings import KafkaSettings
@@ -97,9 +98,9 @@ class Judge:
         place, value = one.place, one.value
         if place is None or value is None or one.size is not None:
             return _lost(one)
-        headers = [pair for pair in letter.own(one.headers) if pair[0] not in (*FORWARDED, letter.REPLAY_OF)]
+        kept = [pair for pair in letter.own(one.headers) if pair[0] not in (*FORWARDED, letter.REPLAY_OF)]
         try:
-            event = self._event(place, Sent(None, value, self.now_ms, headers))
+            event = self._event(place, Sent(None, value, self.now_ms, kept))
         except Refused as error:
             return str(error)
         if event is None:
@@ -107,17 +108,19 @@ class Judge:
         if isinstance(event, wire.ReferenceEvent) and (stale := self.reference.stale(event, one.time)):
             return stale
         key = event.key.encode()
-        headers.append((letter.REPLAY_OF, str(one.first or place).encode()))
+        marked = [*kept, (letter.REPLAY_OF, str(one.first or place).encode())]
+        # What has the size that is allowed to the byte goes without.
+        headers = marked if intake.record_size(key, value, marked) <= MAX_BYTES else kept
         partition = partition_for(key, self.partitions[place.topic])
         return Sendable(place.topic, partition, key, value, headers, event)
 
     def _event(self, place: Place, record: Sent) -> wire.Event | wire.ReferenceEvent | None:
         """The event, whatever key it had: the right one is in it. Raises Refused."""
+        intake.check_size(None, record.value, record.headers)
         if place.topic == self.settings.reference_topic:
-            key = intake.decode_reference(record).key.encode()
-            return intake.check_reference(record._replace(key=key))
+            return intake.check_reference(record._replace(key=intake.decode_reference(record).key.encode()))
         if place.topic == self.settings.events_topic:
-            return intake.check(record)
+            return intake.check(record._replace(key=intake.decode(record).key.encode()))
         return None
 
 

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from producers.events.rules import MAX_BYTES
 from producers.partitioner import partition_for
 from producers.settings import KafkaSettings
 from streams.letters.dead_letter import DeadLetter
@@ -49,6 +50,16 @@ def test_key_and_partition_are_put_right(key):
     assert (sent.topic, sent.key, sent.value) == (KAFKA.events_topic, b"c-1", one.value)
     assert sent.partition == partition_for(b"c-1", 5)
     assert sent.headers == [("trace", b"1"), ("content-type", b"x"), (REPLAY_OF, b"sales.events/3/7")]
+
+
+@pytest.mark.parametrize(("spare", "is_sent", "is_marked"), [(0, True, False), (-1, False, False), (60, True, True)])
+def test_what_is_sent_is_not_too_large(spare, is_sent, is_marked):
+    """With the key put right and the header that names it: what fits to the byte goes without that header."""
+    value = json.dumps(event(note="x" * 10, subject=""), separators=(",", ":"))
+    padding = MAX_BYTES - spare - len(value) - len(b"c-1")
+    sent = judge().judge(letter(value.replace("x" * 10, "x" * (10 + padding)).encode(), None))
+    assert isinstance(sent, Sendable) == is_sent
+    assert (isinstance(sent, Sendable) and bool(sent.headers)) == is_marked
 
 
 def test_binary_mode_is_sent_as_it_came():
