@@ -22,7 +22,7 @@ COMMANDS = {
     "import": "Import events from JSON Lines or CSV files.",
     "bitrix24": "Fetch history from a Bitrix24 portal, or repair what the webhook missed.",
     "reference": "Apply plans, managers and rates from a YAML file.",
-    "dead-letters": "See what was refused and why; send it again after a fix.",
+    "dead-letters": "See what was refused and why; send it again after a fix, or dismiss it.",
     "audit": "Recompute every number from the log and compare with what is shown.",
     "generate": "Rewrite everything generated, or check that it is up to date.",
     "bench": "Measure how fast this machine folds events.",
