@@ -102,6 +102,7 @@ async def test_who_was_shut_out_writes_nothing(house):
     one, two = house.owner(), house.owner()
     await one.open([0])
     await two.open([0])
+    house.is_ours = False
     with pytest.raises(OwnershipLost):
         await one.fold(0, [bad(0)])
     await two.fold(0, [bad(0)])
