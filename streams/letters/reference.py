@@ -11,7 +11,7 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, retry_if
 from producers.errors import Refused
 from producers.events import intake
 from streams.changelog import Commit
-from streams.errors import ChangelogError
+from streams.errors import ChangelogError, WorkerError
 from streams.letters.letter import make
 from streams.letters.recount import Recount
 from streams.partition import RefusedRecord
@@ -147,8 +147,14 @@ class ReferenceLetters:
                     if attempt.retry_state.attempt_number > 1:
                         # It aborts what failed, or finishes it: so afterwards the offset tells which.
                         await held.changelog.reopen()
-                        if (await self._committed(number) or 0) >= commit.offset:
+                        at = await self._committed(number) or 0
+                        if at == commit.offset:
                             return True
+                        if at != held.position:
+                            raise WorkerError(
+                                f"reference data was read up to {at} by another owner of partition {number}, so this "
+                                "worker must start again from there"
+                            )
                     await held.changelog.write(commit)
         except ChangelogError:
             if held.is_closed:

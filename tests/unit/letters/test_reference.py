@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from streams.errors import OwnershipLost
+from streams.errors import OwnershipLost, WorkerError
 from streams.letters.reference import ReferenceLetters
 from streams.rewriting import RewritingChangelog
 from streams.sensors import WorkerSensors
@@ -106,6 +106,17 @@ async def test_who_was_shut_out_writes_nothing(house):
     with pytest.raises(OwnershipLost):
         await one.fold(0, [bad(0)])
     await two.fold(0, [bad(0)])
+    assert house.offsets() == [0]
+
+
+async def test_what_another_owner_wrote_meanwhile_is_not_written_again(house):
+    """The group says it is ours, but its offset is not the one that was left: the worker starts again from there."""
+    one, two = house.owner(), house.owner()
+    await one.open([0])
+    await two.open([0])
+    await two.fold(0, [bad(0)])
+    with pytest.raises(WorkerError, match="start again"):
+        await one.fold(0, [bad(0), bad(1)])
     assert house.offsets() == [0]
 
 
