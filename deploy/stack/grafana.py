@@ -56,6 +56,7 @@ class Grafana(Program):
     @property
     def password(self) -> str:
         """Of its user `admin`; made at the first start, kept beside its data."""
+        self.folder.mkdir(parents=True, exist_ok=True)
         file = self.folder / "password"
         if not file.exists():
             file.touch(mode=0o600)
@@ -64,7 +65,6 @@ class Grafana(Program):
 
     def prepare(self) -> None:
         """Say by the environment where everything is; whoever reaches loopback may look without a password."""
-        self.folder.mkdir(parents=True, exist_ok=True)
         settings = {
             "SERVER_HTTP_ADDR": "127.0.0.1",
             "SERVER_HTTP_PORT": str(self.port),

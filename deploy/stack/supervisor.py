@@ -94,7 +94,7 @@ class Supervisor:
     def _look(self, service: Service) -> None:
         """Note that a service became ready; give up on one that takes too long."""
         program = service.program
-        if program.running and service.ready():
+        if (program.running or _done(service)) and service.ready():
             service.was_ready = True
             service.took = time.monotonic() - service.started
             self.tell(service, "ready")
@@ -105,7 +105,7 @@ class Supervisor:
         """Look once at every program: plan a new start for what ended, start what is due. Raises StartError."""
         now = time.monotonic()
         for service in self.services:
-            if service.program.running or (service.finite and service.program.returncode == 0):
+            if service.program.running or _done(service):
                 continue
             if service.again_at is None:
                 self._plan(service, now)
@@ -145,6 +145,11 @@ class Supervisor:
                 if program.running:
                     self.tell(None, f"{program.name} did not end in time and was killed")
                 program.kill()
+
+
+def _done(service: Service) -> bool:
+    """Whether it has done what it was started for, once and for all."""
+    return service.finite and service.program.returncode == 0
 
 
 def _why(program: Program) -> str:

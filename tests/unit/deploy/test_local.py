@@ -10,7 +10,7 @@ import pytest
 from deploy.commands.up import choose
 from deploy.errors import MisuseError
 from deploy.installation import written
-from deploy.stack import ports, prometheus
+from deploy.stack import grafana, ports, prometheus
 from deploy.stack.folder import clear
 from deploy.stack.local import PARTS, Floor, LocalStack
 from grafana.look import Look
@@ -115,3 +115,33 @@ def test_ports_are_those_of_the_last_run(tmp_path: Path) -> None:
     assert still_free.items() <= run().items()
     (tmp_path / "ports.json").write_text("{damaged")
     assert set(run()) == set(first)
+
+
+def test_grafana_is_started_with_everything_provisioned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a binary and its pages are: data source, dashboards, home, a password of its own; else it is left out."""
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    monkeypatch.delenv("GF_PATHS_HOME", raising=False)
+    assert grafana.binary() is None
+    program = tmp_path / "bin" / "grafana"
+    program.parent.mkdir()
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    assert grafana.binary() is None, "its pages are not there"
+    (tmp_path / "conf").mkdir()
+    (tmp_path / "conf" / "defaults.ini").touch()
+    assert grafana.binary() == str(program)
+    generated = tmp_path / "generated"
+    written(generated, Look())
+    server = grafana.Grafana(tmp_path / "g", port=1, generated=generated, prometheus="http://127.0.0.1:2")
+    password = server.password
+    server.prepare()
+    said = server.env or {}
+    assert server.argv == [str(program), "server", "--homepath", str(tmp_path)]
+    assert Path(said["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"]).is_file()
+    folders = {path.name for path in Path(said["GF_PATHS_PROVISIONING"]).iterdir() if list(path.iterdir())}
+    assert {"datasources", "dashboards", "plugins", "alerting", "notifiers"} <= folders
+    assert said["SALES_PROMETHEUS_URL"] == "http://127.0.0.1:2"
+    assert list(Path(said["SALES_DASHBOARDS"]).glob("*.json"))
+    assert (server.password, len(password) > 20) == (password, True)
+    assert (tmp_path / "g" / "password").stat().st_mode & 0o077 == 0
+    assert (server.playlist().env or {})["GRAFANA_PASSWORD"] == password

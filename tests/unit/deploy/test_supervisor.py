@@ -90,6 +90,14 @@ def test_finished_program_stays_finished(bench: Bench) -> None:
     assert bench.told == ["simulator: ready"]
 
 
+def test_a_job_is_ready_when_it_is_done(bench: Bench) -> None:
+    """However quickly it ends: nobody waits for it to run."""
+    job = bench.service("playlist", "print('up')", finite=True, timeout=20.0)
+    job.ready = lambda: job.program.returncode == 0
+    bench.supervisor.start([job])
+    assert bench.told == ["playlist: ready"]
+
+
 @pytest.mark.parametrize(
     ("code", "cause"),
     [

@@ -1,0 +1,201 @@
+"""Dashboards over a running pipeline, asked as Grafana asks: numbers are of now, whatever the range and the screen."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+import pytest
+from dotenv import dotenv_values
+
+from grafana.shown import TITLES
+from metrics.kpi import Kpi
+from tests.support.as_grafana import SCRAPE, Screen, Series, shows_numbers
+from tests.support.grafana_queries import SELECTOR, documents
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
+
+PATIENCE = 420
+RANGES, SCREENS = ("1h", "12h", "7d"), (1920, 1280)
+SETTLED = 30
+"""Seconds after the last event within which everything that is shown has followed."""
+LATE = {"Rank", "of"}
+"""Columns that are of the last recording, as their tables say."""
+
+
+@dataclass
+class Floor:
+    """A pipeline that has counted three days and takes no more events."""
+
+    prometheus: str
+    exporter: str
+
+    def kpis(self, level: str, window: str) -> dict[str, list[dict[str, Any]]]:
+        """Id of a KPI → its values by the JSON API."""
+        query = {"level": level, "window": window}
+        found = httpx.get(f"{self.exporter}/api/v1/kpis", params=query, timeout=30).raise_for_status().json()
+        return {one["id"]: one["values"] for one in found["kpis"]}
+
+
+@pytest.fixture(scope="module")
+def floor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Floor]:
+    folder = tmp_path_factory.mktemp("floor")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("SALES_")}
+    argv = ["up", "--backlog-days", "3", "--managers", "8", "--events-per-second", "2", "--without", "grafana,gateway"]
+    with (folder / "up.log").open("wb") as log:
+        stack = subprocess.Popen(
+            [sys.executable, "-m", "deploy.cli", *argv],
+            cwd=folder, env=environment | {"PYTHONPATH": str(Path.cwd())}, stdout=log, stderr=log,
+        )  # fmt: skip
+    try:
+        address = _ready(folder, stack)
+        settings = dotenv_values(folder / ".local" / "stack.env")
+        _silence(stack.pid)
+        time.sleep(SETTLED)
+        yield Floor(address, f"http://{settings['SALES_EXPORTER_LISTEN']}")
+    finally:
+        _silence(stack.pid, signal.SIGCONT)
+        stack.send_signal(signal.SIGTERM)
+        assert stack.wait(60) == 0
+
+
+def _ready(folder: Path, stack: subprocess.Popen[bytes]) -> str:
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline and stack.poll() is None:
+        if found := re.search(r"^Prometheus\s+(http://\S+)", (folder / "up.log").read_text(), re.MULTILINE):
+            return found[1]
+        time.sleep(1)
+    raise AssertionError((folder / "up.log").read_text())
+
+
+def _silence(pid: int, number: int = signal.SIGSTOP) -> None:
+    for child in psutil.Process(pid).children(recursive=True):
+        if "simulate" in child.cmdline():
+            child.send_signal(number)
+
+
+BOARDS = {uid: board for uid, board in documents().items() if any(panel.get("targets") for panel in board["panels"])}
+each = pytest.mark.parametrize("board", BOARDS.values(), ids=BOARDS.keys())
+
+
+@each
+def test_every_number_is_of_now(floor: Floor, board: dict[str, Any]) -> None:
+    """For three ranges and two screens: no query errs, and a number is what Prometheus says of this moment."""
+    wrong = []
+    for past in RANGES:
+        for wide in SCREENS:
+            with Screen(board, floor.prometheus, wide=wide, end=time.time(), past=past) as screen:
+                assert screen.without_values == []
+                wrong += list(old_numbers(screen))
+    assert "\n".join(wrong) == ""
+
+
+def old_numbers(screen: Screen) -> Iterator[str]:
+    """What is shown and is not so now, or read from something that was worked out long before."""
+    refresh = float((screen.board["refresh"] or "5s").removesuffix("s"))
+    for panel in screen.panels():
+        drawn = _drawn(panel)
+        for target, asked in zip(panel["targets"], screen.asked(panel), strict=True):
+            shown = screen.answer(asked)
+            if not shows_numbers(panel) or target["refId"] in drawn or _heading(panel, target) in LATE:
+                continue
+            if asked.start is not None:
+                now = screen.at(asked.expr, screen.end)
+                yield from different(asked.where, shown, now, screen.end - refresh - SCRAPE)
+            yield from stale(screen, asked.where, asked.expr, refresh)
+
+
+def _heading(panel: Mapping[str, Any], target: Mapping[str, Any]) -> str:
+    """What the column of a query is called."""
+    made = [one["options"] for one in panel.get("transformations", ()) if one["id"] == "organize"]
+    value = f"Value #{target['refId']}"
+    return next((str(one["renameByName"][value]) for one in made if value in one.get("renameByName", {})), "")
+
+
+def _drawn(panel: Mapping[str, Any]) -> set[str]:
+    """References of the queries that a table draws as lines."""
+    lines = [one["options"] for one in panel.get("transformations", ()) if one["id"] == "timeSeriesTable"]
+    return {letter for options in lines for letter in options}
+
+
+def different(where: str, shown: Series, now: Series, oldest: float) -> Iterator[str]:
+    """Series whose last value is another than an instant query gives, or older than a refresh and a scrape."""
+    for labels in shown.keys() | now.keys():
+        if labels not in shown or labels not in now:
+            yield f"{where}: {dict(labels)} is {'not shown' if labels in now else 'shown and no more'}"
+        elif shown[labels][1] != pytest.approx(now[labels][1], rel=1e-9):
+            yield f"{where}: {dict(labels)} shows {shown[labels][1]:g}, now {now[labels][1]:g}"
+        elif shown[labels][0] < oldest:
+            yield f"{where}: {dict(labels)} is {oldest - shown[labels][0]:.0f} s too old"
+
+
+def stale(screen: Screen, where: str, expr: str, refresh: float) -> Iterator[str]:
+    """Selectors of a number whose newest sample is older than a refresh and a scrape (or one evaluation of a rule)."""
+    for found in SELECTOR.finditer(expr):
+        rest = expr[found.end() :].lstrip()
+        if rest.startswith(("[", "offset")):
+            continue
+        name, matchers = found[1], found[2] or ""
+        newest = screen.at(f"time() - max(timestamp({name}{matchers}))", screen.end)
+        age = next((value for _, value in newest.values()), 0.0)
+        if age > refresh + 2 * SCRAPE:
+            yield f"{where}: {name}{matchers} is {age:.0f} s old"
+
+
+@pytest.mark.parametrize("uid", ["sales-floor", "sales-response", "sales-plan", "sales-money"])
+def test_tiles_show_what_the_api_says(floor: Floor, uid: str) -> None:
+    """Each tile of one KPI of the company has the values of the JSON API."""
+    board, compared = documents()[uid], 0
+    with Screen(board, floor.prometheus, wide=1920, end=time.time()) as screen:
+        for panel in screen.panels():
+            kpi = _kpi_of(panel)
+            if kpi is None or panel["type"] != "stat":
+                continue
+            asked = next(iter(screen.asked(panel)))
+            window = re.search(r'window="(\w+)"', asked.expr)
+            said = floor.kpis("company", window[1] if window else "day")[kpi.id]
+            shown = sorted(value for _, value in screen.answer(asked).values())
+            assert shown == pytest.approx(sorted(one["value"] for one in said), rel=1e-6, abs=1e-9), asked.where
+            compared += 1
+    assert compared or uid != "sales-floor"
+
+
+@pytest.mark.parametrize(("uid", "label"), [("sales-team", "team"), ("sales-manager", "manager")])
+def test_rows_show_what_the_api_says(floor: Floor, uid: str, label: str) -> None:
+    """Each row of a table of KPIs has the value that the JSON API gives of the chosen team or manager."""
+    board, compared = documents()[uid], 0
+    with Screen(board, floor.prometheus, wide=1920, end=time.time()) as screen:
+        chosen = screen.chosen[label]
+        for panel in screen.panels():
+            asked = next(iter(screen.asked(panel)))
+            for labels, (_, value) in screen.answer(asked).items():
+                kpi = TITLES.get(dict(labels).get("kpi", ""))
+                if kpi is None or not value or _moves(kpi) or panel["type"] != "table":
+                    continue
+                window = "month" if "sales_plan" in kpi.id else str(screen.chosen["window"])
+                said = [one["value"] for one in floor.kpis(label, window)[kpi.id] if one["labels"][label] == chosen]
+                days = 86400 if kpi.unit == "s" and value != pytest.approx(said[0], rel=1e-6) else 1
+                assert value * days == pytest.approx(said[0], rel=1e-6), (kpi.title, chosen)
+                compared += 1
+    assert compared > 10
+
+
+def _moves(kpi: Kpi) -> bool:
+    """Whether it moves with the clock alone: whoever waits waits longer, plans to date grow."""
+    return bool(re.search(r"wait|growth|needed|forecast", f"{kpi.id} {kpi.title}", re.IGNORECASE))
+
+
+def _kpi_of(panel: Mapping[str, Any]) -> Kpi | None:
+    """The KPI of a tile, where it is about one that stands still."""
+    named = [kpi for kpi in TITLES.values() if f"**KPI {kpi.number}.** {kpi.help}" in panel.get("description", "")]
+    if len(named) != 1 or _moves(named[0]) or "30 days" in panel["title"]:
+        return None
+    return named[0]
