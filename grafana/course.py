@@ -38,13 +38,14 @@ def against_week_before(name: str, measure: str, color: str = targets.GOOD) -> t
 def by_hour(title: str, runs: Sequence[Hours], look: Look, matchers: Mapping[str, str] | None = None) -> p.Panel:
     """Bars for each hour of the day."""
     family = course.HOURS
-    exprs = [
-        summed(("hour",), family, {**(matchers or {}), "measure": one.measure, "day": one.day}) for one in runs
-    ]  # fmt: skip
+    exprs = {
+        one.name: summed(("hour",), family, {**(matchers or {}), "measure": one.measure, "day": one.day})
+        for one in runs
+    }
     return p.panel(
-        "barchart", title, [p.rows(expr) for expr in exprs], about=_about(family), links=DEFINITION,
+        "barchart", title, [p.rows(_runs(exprs))], about=_about(family), links=DEFINITION,
         unit=_unit(runs[0].measure, look), decimals=0,
-        transformations=[*_joined("hour", {"hour": "hour"}, [one.name for one in runs])],
+        transformations=_pivoted("hour", exprs),
         custom={"lineWidth": 0, "fillOpacity": 85, "gradientMode": "none"},
         defaults={"color": {"mode": "fixed", "fixedColor": targets.GOOD}, "min": 0},
         overrides=[p.override(one.name, color={"mode": "fixed", "fixedColor": one.color}) for one in runs],
@@ -58,22 +59,33 @@ def by_hour(title: str, runs: Sequence[Hours], look: Look, matchers: Mapping[str
     )  # fmt: skip
 
 
-def _joined(key: str, shown: Mapping[str, str], names: Sequence[str]) -> list[dict[str, Any]]:
-    """One table of several queries' rows, in the order of `key`."""
-    fields = ["Value"] if len(names) == 1 else [f"Value #{letter}" for letter in "ABCDEFGH"[: len(names)]]
-    order = [*shown, *fields]
+def _runs(exprs: Mapping[str, str]) -> str:
+    """One query of several runs, told apart by a label: a run that is empty then takes nobody's name."""
+    return "\nor ".join(f'label_replace({expr}, "run", "{name}", "", "")' for name, expr in exprs.items())
+
+
+def _pivoted(key: str, names: Iterable[str]) -> list[dict[str, Any]]:
+    """A column for each run, rows in the order of `key`."""
     return [
-        *([{"id": "merge", "options": {}}] if len(names) > 1 else []),
         {"id": "sortBy", "options": {"fields": {}, "sort": [{"field": key}]}},
+        {
+            "id": "groupingToMatrix",
+            "options": {"columnField": "run", "rowField": key, "valueField": "Value", "emptyValue": "null"},
+        },
         {
             "id": "organize",
             "options": {
-                "excludeByName": {"Time": True},
-                "indexByName": {name: place for place, name in enumerate(order)},
-                "renameByName": dict(zip(fields, names, strict=True)),
+                "excludeByName": {},
+                "indexByName": {name: place for place, name in enumerate((_corner(key), *names))},
+                "renameByName": {_corner(key): key},
             },
         },
     ]
+
+
+def _corner(key: str) -> str:
+    """What Grafana calls the column of the rows' names."""
+    return f"{key}\\run"
 
 
 def burn_up(title: str, measure: str, level: Level, look: Look, matchers: Mapping[str, str] | None = None) -> p.Panel:
@@ -81,13 +93,13 @@ def burn_up(title: str, measure: str, level: Level, look: Look, matchers: Mappin
     of = {**(matchers or {}), "measure": measure}
     done = summed(("day",), course.MONTH_TO_DAY, of)
     plan = summed(("day",), course.PLAN_COURSE, {**of, "level": level.value})
-    names = ["so far", "plan"]
+    exprs = {"so far": done, "plan": plan}
     return line_panel(
-        title, [p.rows(done), p.rows(plan)],
+        title, [p.rows(_runs(exprs))],
         about=f"{_about(course.MONTH_TO_DAY)}\n\n{_about(course.PLAN_COURSE)}", links=DEFINITION,
         unit=_unit(measure, look), decimals=0,
         transformations=[
-            *_joined("day", {"day": "day"}, names),
+            *_pivoted("day", exprs),
             {"id": "convertFieldType",
              "options": {"conversions": [{"targetField": "day", "destinationType": "time"}], "fields": {}}},
         ],

@@ -6,6 +6,9 @@ import httpx
 import pytest
 
 from grafana import rules
+from grafana.promql import Live, has_period, live, select
+from metrics.catalogue import KPIS
+from metrics.kpi import Level
 from tests.support.grafana_queries import check_all_queries, missing_records, unexplained
 from tests.support.synthetic import filled_prometheus
 
@@ -30,6 +33,27 @@ def test_every_recorded_series_has_data(prometheus_url: str) -> None:
     assert missing_records(prometheus_url, list(rules.records())) == []
     groups = httpx.get(f"{prometheus_url}/api/v1/rules").json()["data"]["groups"]
     assert [rule["lastError"] for group in groups for rule in group["rules"] if rule.get("lastError")] == []
+
+
+def _numbers(url: str, expr: str, labels: tuple[str, ...]) -> dict[tuple[str, ...], float]:
+    body = httpx.post(f"{url}/api/v1/query", data={"query": expr}, timeout=20).json()
+    return {
+        tuple(one["metric"].get(label, "") for label in labels): float(one["value"][1])
+        for one in body["data"]["result"]
+    }
+
+
+@pytest.mark.parametrize("level", Level, ids=str)
+def test_live_numbers_are_those_that_are_recorded(prometheus_url: str, level: Level) -> None:
+    """Walls ask the families, rules and alerts read the same formula: for every KPI they say the same."""
+    for kpi in KPIS:
+        for window in kpi.windows or ("",):
+            labels = (*level.labels, *kpi.by)
+            matchers = {"window": window} | ({"period": "current"} if has_period(kpi) else {}) if window else {}
+            recorded = _numbers(prometheus_url, select(kpi.record(level), matchers), labels)
+            shown = _numbers(prometheus_url, live(kpi, level, Live(window, keep=labels)), labels)
+            assert recorded, kpi.title
+            assert shown == pytest.approx(recorded), (kpi.title, window)
 
 
 def test_every_query_returns_data(prometheus_url: str) -> None:

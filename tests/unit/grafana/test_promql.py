@@ -7,7 +7,7 @@ import pytest
 from grafana import alerting, rules
 from grafana.dashboards import dashboards
 from grafana.look import Look
-from grafana.promql import ANY, expression, has_period, rank, select, trend
+from grafana.promql import ANY, NOTHING, Live, changed, expression, has_period, live, rank, select, trend
 from grafana.shown import TITLES, kpi
 from metrics.catalogue import FAMILIES as EXPORTED
 from metrics.catalogue import KPIS
@@ -53,6 +53,50 @@ IN_TIME = "sum by (channel, window, period) (team:sales_responses_in_time:cells)
 )
 def test_expression(title: str, level: Level, expected: str) -> None:
     assert expression(kpi(title), level) == expected
+
+
+WON = "max by (manager, team, pipeline, outcome, window, period) (sales_deals_closed{"
+OF_TEAM = {"team": "$team"}
+
+
+@pytest.mark.parametrize(
+    ("title", "how", "expected"),
+    [
+        (
+            "Calls",
+            Live("day"),
+            (
+                "sum(max by (manager, team, direction, outcome, window, period) "
+                f'(sales_calls{{window="day",period="current"}})) or {NOTHING}'
+            ),
+        ),
+        (
+            "Longest wait",
+            Live(matchers={**OF_TEAM, "channel": "call"}),
+            f'max(sales_waiting_oldest_seconds{{team=~"$team",channel="call"}}) or {NOTHING}',
+        ),
+        (
+            "Win rate",
+            Live("week", keep=("team",)),
+            (
+                f'(sum by (team) ({WON}outcome="won",window="week",period="current"}})) or '
+                f'sum by (team) ({WON}window="week",period="current"}})) * 0) / '
+                f'(sum by (team) ({WON}window="week",period="current"}})) != 0)'
+            ),
+        ),
+    ],
+)
+def test_live(title: str, how: Live, expected: str) -> None:
+    """One window of the families themselves: sums of nothing are 0, ratios of nothing are empty."""
+    assert live(kpi(title), Level.COMPANY, how) == expected
+
+
+def test_a_share_changes_by_points() -> None:
+    """Of 40 % after 50 % nobody says that it fell by 20 %."""
+    old, new = (f"({live(kpi('Win rate'), Level.TEAM, Live('day', period=one))})" for one in ("previous", "current"))
+    assert changed(kpi("Win rate"), Level.TEAM, Live("day")) == f"100 * ({new} - {old})"
+    old, new = (f"({live(kpi('Meetings'), Level.TEAM, Live('day', period=one))})" for one in ("previous", "current"))
+    assert changed(kpi("Meetings"), Level.TEAM, Live("day")) == f"100 * ({new} / ({old} > 0) - 1)"
 
 
 def test_trend_compares_the_two_periods_of_the_recorded_series() -> None:
