@@ -10,7 +10,7 @@ from grafana import targets
 from grafana.links import definition
 from grafana.look import Look
 from grafana.promql import summed
-from grafana.shown import bars, explained, line_panel
+from grafana.shown import bars, days, explained, line_panel, sparkline
 from metrics.catalogue import course
 from metrics.catalogue.plan import MONEY_MEASURES
 from metrics.family import Family
@@ -42,21 +42,41 @@ def by_hour(title: str, runs: Sequence[Hours], look: Look, matchers: Mapping[str
         one.name: summed(("hour",), family, {**(matchers or {}), "measure": one.measure, "day": one.day})
         for one in runs
     }
+    # All hours in which anything was counted, so that the axis has no holes.
+    exprs[runs[-1].name] += f" or 0 * {once_a('hour', family)}"
     return p.panel(
         "barchart", title, [p.rows(_runs(exprs))], about=_about(family), links=DEFINITION,
         unit=_unit(runs[0].measure, look), decimals=0,
         transformations=_pivoted("hour", exprs),
         custom={"lineWidth": 0, "fillOpacity": 85, "gradientMode": "none"},
         defaults={"color": {"mode": "fixed", "fixedColor": targets.GOOD}, "min": 0},
-        overrides=[p.override(one.name, color={"mode": "fixed", "fixedColor": one.color}) for one in runs],
+        overrides=[
+            p.override("hour", unit="string", noValue=" "),
+            *(p.override(one.name, color={"mode": "fixed", "fixedColor": one.color}) for one in runs),
+        ],
         options={
             "orientation": "auto", "xField": "hour", "showValue": "never", "stacking": "none", "groupWidth": 0.8,
             "barWidth": 0.95, "barRadius": 0, "fullHighlight": False, "xTickLabelRotation": 0,
-            "xTickLabelSpacing": 100,
+            "xTickLabelSpacing": 0,
             "legend": {"displayMode": "list", "placement": "bottom", "showLegend": True, "calcs": []},
             "tooltip": {"mode": "multi", "sort": "none"},
         },
     )  # fmt: skip
+
+
+def once_a(label: str, family: Family) -> str:
+    """Something for each value of a label."""
+    return f"max by ({label}) ({family.name})"
+
+
+def by_day(title: str, over: str, look: Look, under: tuple[str, ...] = ()) -> p.Panel:
+    """A measure of the last 31 days; divided by the sum of others, where there are any."""
+    family = course.DAYS
+    expr = summed(("day",), family, {"measure": over})
+    if under:
+        expr = f"{expr} / {summed(('day',), family, {'measure': under})}"
+    shares = under and over not in MONEY
+    return sparkline(title, expr, about=_about(family), unit="percentunit" if shares else _unit(over, look))
 
 
 def _runs(exprs: Mapping[str, str]) -> str:
@@ -99,9 +119,7 @@ def burn_up(title: str, measure: str, level: Level, look: Look, matchers: Mappin
         about=f"{_about(course.MONTH_TO_DAY)}\n\n{_about(course.PLAN_COURSE)}", links=DEFINITION,
         unit=_unit(measure, look), decimals=0,
         transformations=[
-            *_pivoted("day", exprs),
-            {"id": "convertFieldType",
-             "options": {"conversions": [{"targetField": "day", "destinationType": "time"}], "fields": {}}},
+            *_pivoted("day", exprs), *days("day"),
         ],
         overrides=[
             p.override("plan", custom__lineStyle={"fill": "dash", "dash": [8, 6]}, custom__fillOpacity=0,
@@ -113,7 +131,7 @@ def burn_up(title: str, measure: str, level: Level, look: Look, matchers: Mappin
     )  # fmt: skip
 
 
-def week(title: str, measure: str, look: Look, scheme: str = "continuous-blues") -> p.Panel:
+def week(title: str, measure: str, look: Look, hue: str = "blue") -> p.Panel:
     """Hours of the last seven whole days as a heat map: a row for each weekday."""
     family = course.WEEK_HOURS
     expr = summed(("weekday", "hour"), family, {"measure": measure})
@@ -126,8 +144,8 @@ def week(title: str, measure: str, look: Look, scheme: str = "continuous-blues")
             {"id": "sortBy", "options": {"fields": {}, "sort": [{"field": "weekday\\hour"}]}},
         ],
         custom={"align": "center", "cellOptions": {"type": "color-background", "mode": "basic"}, "inspect": False,
-                "minWidth": 26},
-        defaults={"color": {"mode": scheme}, "noValue": ""},
+                "width": 32},
+        defaults={"color": {"mode": "thresholds"}, "noValue": "", "thresholds": _shades(hue)},
         overrides=[
             p.override("weekday\\hour", displayName="hour", custom__cellOptions={"type": "auto"}, custom__width=70,
                        custom__align="left"),
@@ -136,6 +154,13 @@ def week(title: str, measure: str, look: Look, scheme: str = "continuous-blues")
             "showHeader": True, "cellHeight": "sm",
         },
     )  # fmt: skip
+
+
+def _shades(hue: str) -> dict[str, Any]:
+    """Darker the more; nothing is no colour."""
+    shades = ("transparent", f"super-light-{hue}", f"light-{hue}", hue, f"dark-{hue}")
+    steps = [{"value": None if not n else 20 * n, "color": shade} for n, shade in enumerate(shades)]
+    return {"mode": "percentage", "steps": steps}
 
 
 def spread(

@@ -11,7 +11,7 @@ show the same number twice. So what an exporter shows is read by `once` or `summ
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from metrics.catalogue import plan
+from metrics.catalogue import plan, service
 from metrics.family import CALENDAR_WINDOWS, PERIODS, SHORT_WINDOWS, Family, Source
 from metrics.kpi import (
     Formula,
@@ -187,12 +187,31 @@ def expression(kpi: Kpi, level: Level) -> str:
 
 NOTHING = f"0 * max({plan.WORKING_DAYS.name})"
 """0 while sales numbers are shown; nothing while they are withheld, so that no tile says 0 of what is unknown."""
+_SUBJECTS = {"team": service.WORKING_NOW, "manager": service.MANAGER_INFO}
+"""Label → a series that everybody has who has numbers."""
 
 
 def live(kpi: Kpi, level: Level, how: Live) -> str:
     """A KPI of one window, from what was scraped last. Sums of nothing are 0, ratios of nothing are empty."""
     text = _render(kpi.formula, _Scope(kpi, level, how))
-    return f"{text} or {NOTHING}" if isinstance(kpi.formula, Sum | Oldest) and not how.keep else text
+    if not isinstance(kpi.formula, Sum | Oldest):
+        return text
+    if not how.keep:
+        return f"{text} or {NOTHING}"
+    if len(how.keep) > 1 or how.keep[0] not in _SUBJECTS:
+        return text
+    return f"{text} or {_none_of(how)}"
+
+
+def _none_of(how: Live) -> str:
+    """0 for each team or manager that a page is about."""
+    label = how.keep[0]
+    family = _SUBJECTS[label]
+    chosen = {key: value for key, value in how.matchers.items() if key in family.labels}
+    everybody = f'{family.name}{{team!=""}}' if label == "team" else family.name
+    selected = select(family.name, chosen) if label == "manager" else everybody
+    among = f"{selected} and on (team) {select(family.name, chosen)}" if label == "team" and chosen else selected
+    return f"0 * max by ({label}) ({among})"
 
 
 def changed(kpi: Kpi, level: Level, how: Live) -> str:

@@ -42,7 +42,7 @@ def decimals(kpi: Kpi) -> int | None:
     """Digits after the point that say something."""
     if in_days(kpi) or kpi.in_points:
         return 1
-    return {"s": 0, "currency": 0}.get(kpi.unit)
+    return {"s": 1, "currency": 1}.get(kpi.unit)
 
 
 def scaled(kpi: Kpi, expr: str) -> str:
@@ -217,31 +217,42 @@ def line_panel(
 
 def lines(
     kpis: list[Kpi], level: Level, look: Look, *, title: str, window: str = "$window", by_level: bool = False,
-    steps: targets.Steps = p.PLAIN, **more: str,
+    steps: targets.Steps = p.PLAIN, bare: bool = False, matchers: Mapping[str, str] | None = None,
 ) -> p.Panel:  # fmt: skip
     """KPIs over time, as they were recorded; by_level: a line for each team or manager."""
     who = " ".join(f"{{{{{label}}}}}" for label in level.labels[:1]) if by_level else ""
+    of = matchers or {}
     queries = []
     for one in kpis:
         name = one.title.rpartition(", ")[2] if len(kpis) > 1 else ""
-        parts = [who, *(f"{{{{{label}}}}}" for label in one.by), name]
+        parts = [who, *(f"{{{{{label}}}}}" for label in one.by if label not in of), name]
         label = " ".join(part for part in parts if part) or one.title
-        queries.append(p.Query(recorded(one, level, **where(one, window=window, **more)), label))
+        queries.append(p.Query(recorded(one, level, **where(one, window=window, **of)), label))
     return line_panel(
         title, queries, about="\n\n".join(about(one) for one in kpis), unit=unit(kpis[0], look),
-        links=links(kpis[0], level, window), steps=steps,
+        links=links(kpis[0], level, window), steps=steps, bare=bare,
+        custom={"fillOpacity": 0 if by_level else 12},
     )  # fmt: skip
 
 
-def sparkline(kpi: Kpi, level: Level, look: Look, **matchers: str) -> p.Panel:
-    """Thirty days as they were recorded: of sums what each day came to, of all else each day's mean."""
-    series = recorded(kpi, level, **where(kpi, window="day", **matchers))
-    function = "max_over_time" if kpi.id.endswith(":sum") else "avg_over_time"
-    span = f"{function}({series}[1d:1h])" if "/" in series else f"{function}({series}[1d])"
+def sparkline(title: str, expr: str, *, about: str, unit: str) -> p.Panel:
+    """Days that come as labels, as a line. expr: a number for each day."""
     return line_panel(
-        "30 days", [p.Query(span, kpi.title, every="1h")], about=about(kpi), unit=unit(kpi, look),
-        links=links(kpi, level, "day"), bare=True, more={"timeFrom": "30d", "hideTimeOverride": True},
+        title, [p.rows(expr)], about=about, unit=unit, links=[p.Link("Definition", "/d/sales-reference")], bare=True,
+        decimals=1, transformations=days("day"), more={"timeFrom": "31d", "hideTimeOverride": True},
     )  # fmt: skip
+
+
+def days(key: str) -> list[dict[str, Any]]:
+    """Makes times of the days in a column."""
+    return [
+        {"id": "sortBy", "options": {"fields": {}, "sort": [{"field": key}]}},
+        {
+            "id": "convertFieldType",
+            "options": {"conversions": [{"targetField": key, "destinationType": "time"}], "fields": {}},
+        },
+        {"id": "organize", "options": {"excludeByName": {"Time": True}, "indexByName": {}, "renameByName": {}}},
+    ]
 
 
 def bars(
@@ -266,6 +277,7 @@ def bars(
         options={
             "displayMode": "basic", "orientation": "horizontal", "showUnfilled": True, "valueMode": "text",
             "namePlacement": "left", "sizing": "auto", "minVizHeight": 16, "minVizWidth": 8, "reduceOptions": LAST,
+            "text": {"titleSize": 15, "valueSize": 17},
         },
         **more,
     )  # fmt: skip

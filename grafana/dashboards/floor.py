@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from grafana.course import Hours, against_week_before, burn_up, by_hour
+from grafana.course import Hours, against_week_before, burn_up, by_day, by_hour
 from grafana.dashboards import base
 from grafana.layout import place
 from grafana.look import Look
-from grafana.shown import by_channel, kpi, kpi_bars, sparkline, tile
+from grafana.shown import by_channel, kpi, kpi_bars, lines, tile
 from metrics.catalogue import course
 from metrics.kpi import Level
 
@@ -36,7 +36,13 @@ def dashboard(look: Look) -> dict[str, Any]:
             (by_channel(kpi("Response time, p90"), _COMPANY, look, title="Response time, p90, $window"), 5),
         ]),
         (4, [tile(kpi(title), _COMPANY, look) for title in _TILES]),
-        (3, [sparkline(kpi(title), _COMPANY, look) for title in _TILES]),
+        (3, [
+            by_day("31 days", "won_amount", look),
+            by_day("31 days", "revenue_amount", look),
+            by_day("31 days", "deals_won", look, ("deals_won", "deals_lost")),
+            by_day("31 days", "won_amount", look, ("deals_won",)),
+            lines([kpi("Clients ready to close")], _COMPANY, look, title="Clients ready, 24 hours", bare=True),
+        ]),
         (7, [
             calls(look),
             by_hour("Chats by hour", against_week_before("answered", "chats_answered"), look),
@@ -51,5 +57,5 @@ def dashboard(look: Look) -> dict[str, Any]:
     )  # fmt: skip
     return base.board(
         base.FLOOR, "Sales floor", "The whole company at a glance. Made for a wall: add &kiosk to the address.",
-        placed, look, base.window(), tags=("wall",), refresh="5s",
+        placed, look, base.window(), tags=("wall",), refresh="5s", time_from="now-24h",
     )  # fmt: skip

@@ -36,7 +36,7 @@ def _columns(look: Look) -> list[Column]:
     for channel, name in CHANNELS.items():
         one = kpi("Response time, p90")
         steps = targets.steps(one, look, channel)
-        found.append(Column(f"p90 {name}", _of(one, channel=channel), "s", 0, steps, COLORED))
+        found.append(Column(f"p90 {name}", _of(one, channel=channel), "s", 1, steps, COLORED))
     for title, heading in (("against plan", "Of plan"), ("growth against plan", "Pace")):
         one = kpi(f"Booked sales: {title}")
         found.append(

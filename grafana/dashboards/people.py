@@ -72,7 +72,7 @@ def manager(look: Look) -> dict[str, Any]:
     """One manager: every KPI, and sales, calls and responses over time."""
     top, below = _every_kpi(Level.MANAGER, look)
     charts = [
-        lines([kpi(title)], Level.MANAGER, look, title=f"{title}, $window, over time", manager="$manager")
+        lines([kpi(title)], Level.MANAGER, look, title=f"{title}, $window, over time", matchers={"manager": "$manager"})
         for title in ("Booked sales", "Calls", "Response time, p90")
     ]
     return base.board(

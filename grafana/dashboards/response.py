@@ -18,8 +18,9 @@ from metrics.kpi import Kpi, Level
 
 _TEAM = {"team": "$team"}
 _BOUNDS = (10, 20, 30, 60, 120, 300)
-_NAMES = ("up to 10 s", "10 to 20 s", "20 to 30 s", "30 to 60 s", "1 to 2 min", "2 to 5 min", "over 5 min")
+_NAMES = ("≤ 10 s", "≤ 20 s", "≤ 30 s", "≤ 1 min", "≤ 2 min", "≤ 5 min", "> 5 min")
 _QUANTILES = ("p50", "p90", "p95")
+_TIMES = (*_QUANTILES, "mean")
 
 
 def dashboard(look: Look) -> dict[str, Any]:
@@ -34,7 +35,7 @@ def dashboard(look: Look) -> dict[str, Any]:
         one = kpi("Response time, p90")
         return lines(
             [one], Level.TEAM, look, title=f"{CHANNELS[channel].capitalize()}: p90 of 15 minutes", window="15m",
-            by_level=True, steps=targets.steps(one, look, channel), channel=channel, **_TEAM,
+            by_level=True, steps=targets.steps(one, look, channel), matchers={**_TEAM, "channel": channel},
         )  # fmt: skip
 
     spreads = [
@@ -53,20 +54,20 @@ def dashboard(look: Look) -> dict[str, Any]:
             (channels("Service level", "Service level, $window", background=True), 6),
             (_missed(), 5),
         ]),
-        (4, [channels(f"Response time, {what}", f"Response time, {what}, $window") for what in ("p50", "p90", "mean")]),
+        (4, [channels(f"Response time, {what}", f"Response time, {what}, $window") for what in _TIMES]),
         (9, [(_teams(look), 14), *((over_time(channel), 5) for channel in CHANNELS)]),
         (10, [
-            (week("Missed calls of the company, last 7 days by hour", "calls_missed", look, "continuous-YlRd"), 12),
-            *((one, 6) for one in spreads),
+            (week("Missed calls of the company, last 7 days by hour", "calls_missed", look, "red"), 14),
+            *((one, 5) for one in spreads),
         ]),
         folded("Percentiles and service level over time", (9, [_percentiles(look, name) for name in CHANNELS]), (9, [
             lines([kpi("Service level")], Level.TEAM, look, title=f"Service level of {name} by team, $window",
-                  by_level=True, steps=targets.IN_TIME, channel=channel, **_TEAM)
+                  by_level=True, steps=targets.IN_TIME, matchers={**_TEAM, "channel": channel})
             for channel, name in CHANNELS.items()
         ])),
         folded("Spread over time", (10, [_heat(name, channel) for channel, name in CHANNELS.items()])),
         folded("In working hours, for the window of a day or longer", (6, [
-            channels(f"Response time in working hours, {what}", f"{what}, $window") for what in (*_QUANTILES, "mean")
+            channels(f"Response time in working hours, {what}", f"{what}, $window") for what in _TIMES
         ])),
     )  # fmt: skip
     return base.board(
@@ -79,7 +80,7 @@ def _percentiles(look: Look, channel: str) -> p.Panel:
     return lines(
         [kpi(f"Response time, {q}") for q in _QUANTILES], Level.COMPANY, look,
         title=f"{CHANNELS[channel].capitalize()}: percentiles of the company, $window",
-        steps=targets.steps(kpi("Response time, p90"), look, channel), channel=channel,
+        steps=targets.steps(kpi("Response time, p90"), look, channel), matchers={"channel": channel},
     )  # fmt: skip
 
 
@@ -118,10 +119,10 @@ def _teams(look: Look) -> p.Panel:
         Column("Team", width=150, link=base.to_team("${__data.fields.Team}")),
         Column("Waiting", of(kpi("Waiting now")), "short", 0),
         Column("Late", of(late), "short", 0, targets.NONE_IS_GOOD, COLORED),
-        Column("Longest", of(longest), "s", 0, targets.seconds(max(look.targets.values()), targets.PATIENCE), COLORED),
+        Column("Longest", of(longest), "s", 1, targets.seconds(max(look.targets.values()), targets.PATIENCE), COLORED),
         *(Column(f"Level, {name}", of(level, channel=channel), "percentunit", 0, targets.IN_TIME, FILLED)
           for channel, name in CHANNELS.items()),
-        *(Column(f"p90, {name}", of(p90, channel=channel), "s", 0, targets.steps(p90, look, channel), COLORED)
+        *(Column(f"p90, {name}", of(p90, channel=channel), "s", 1, targets.steps(p90, look, channel), COLORED)
           for channel, name in CHANNELS.items()),
         Column("Missed", missed_share("$window", "team", **_TEAM), "percentunit", 0, targets.MISSED, FILLED),
     ]  # fmt: skip

@@ -5,7 +5,9 @@ from metrics.family import Family, Source
 
 HOUR_MEASURES = ("calls_taken", "calls_missed", "chats_answered", "deals_won", "won_amount", "revenue_amount")
 """Inbound calls answered; inbound calls missed or abandoned; first responses in chats; deals won; money."""
-DAY_MEASURES = PLAN_MEASURES
+DAY_MEASURES = (*PLAN_MEASURES, "deals_lost")
+SHOWN_DAYS = 31
+"""Days that DAYS goes back, today included."""
 TODAY, WEEK_BEFORE = "today", "week_before"
 """Values of `day` of HOURS: the running local day, and the same weekday a week earlier, the whole of it."""
 
@@ -30,6 +32,12 @@ WEEK_HOURS = _own(
     "weekday",
     "hour",
 )
+DAYS = _own(
+    "sales_by_day",
+    f"What each of the last {SHOWN_DAYS} local days has counted, today included, of the company.",
+    "measure",
+    "day",
+)
 MONTH_TO_DAY = _own(
     "sales_month_to_day",
     "What was counted from the first of the running month up to and including a day.",
@@ -46,4 +54,4 @@ PLAN_COURSE = _own(
     "day",
 )
 
-COURSE_FAMILIES = (HOURS, WEEK_HOURS, MONTH_TO_DAY, PLAN_COURSE)
+COURSE_FAMILIES = (HOURS, WEEK_HOURS, DAYS, MONTH_TO_DAY, PLAN_COURSE)

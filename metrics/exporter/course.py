@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 from metrics.calendar import Calendar
 from metrics.catalogue import activities, course, deals, money
+from metrics.catalogue.plan import PLAN_MEASURES
 from metrics.exporter import plans
 from metrics.exporter.aggregates import Sums, add
 from metrics.exporter.items import BASE, Items
@@ -58,7 +59,7 @@ def measures_of(name: str) -> tuple[str, ...]:
         return ()
     family, labels, rest = place
     if family is deals.CLOSED:
-        return ("deals_won",) if labels[1] == "won" else ()
+        return (f"deals_{labels[1]}",)
     if family is _RESPONSE and rest == _SUM:
         return ()
     return _BY_LABELS.get((family, labels)) or _BY_FAMILY.get(family, ())
@@ -149,7 +150,8 @@ class Course:
         return {
             course.HOURS: hours,
             course.WEEK_HOURS: week,
-            course.MONTH_TO_DAY: list(self._by_day(today, reference)),
+            course.DAYS: self._by_day(today, reference),
+            course.MONTH_TO_DAY: list(self._month_to_day(today, reference)),
             course.PLAN_COURSE: list(plan_course(today, reference, self._calendar)),
         }
 
@@ -172,13 +174,23 @@ class Course:
                     week[measure, weekday, hour] += value
         return list(hours.items()), list(week.items())
 
-    def _by_day(self, today: date, reference: Reference) -> Iterator[CourseRow]:
+    def _by_day(self, today: date, reference: Reference) -> list[CourseRow]:
+        days: dict[tuple[str, ...], float] = defaultdict(float)
+        for number in self._sums["d"]:
+            if 0 <= today.toordinal() - number < course.SHOWN_DAYS:
+                day = date.fromordinal(number).isoformat()
+                for (_, measure), value in self._of(("d", number), reference).items():
+                    if measure in course.DAY_MEASURES:
+                        days[measure, day] += value
+        return list(days.items())
+
+    def _month_to_day(self, today: date, reference: Reference) -> Iterator[CourseRow]:
         total: Numbers = defaultdict(float)
         first = today.replace(day=1)
         for day in (first + timedelta(days=n) for n in range(today.day)):
             if day.toordinal() in self._sums["d"]:
                 for key, value in self._of(("d", day.toordinal()), reference).items():
-                    if key[1] in course.DAY_MEASURES:
+                    if key[1] in PLAN_MEASURES:
                         total[key] += value
             for (team, measure), value in total.items():
                 yield (team, measure, day.isoformat()), value

@@ -118,6 +118,19 @@ def test_the_month_runs_up_to_the_window_of_the_month():
     } == {1800.0}
 
 
+def test_days_are_those_of_the_company():
+    """The last 31, whoever it was; what lies before is not shown."""
+    one = board(timezone="Europe/Berlin")
+    for back, team in ((0, "north"), (0, "south"), (30, "north"), (31, "north")):
+        part = {MEASURES["deals_won"]: 1, key("dx", "p", "lost"): 2, MEASURES["won_amount"]: 5_0000}
+        one.put(("d", TODAY.toordinal() - back), {Field(0, team, team): part})
+    found = shown(one, course.DAYS)
+    assert found["deals_won", "2026-10-29"] == 2.0
+    assert found["deals_lost", "2026-10-29"] == 4.0
+    assert found["won_amount", "2026-09-29"] == 5.0
+    assert {day for _, day in found} == {"2026-10-29", "2026-09-29"}
+
+
 def test_the_plan_of_a_month_is_used_up_by_working_time():
     """0 before the first working day, the whole plan at the end; days off add nothing."""
     one = board(timezone="Europe/Berlin")
