@@ -144,7 +144,7 @@ def week(title: str, measure: str, look: Look, hue: str = "blue") -> p.Panel:
             {"id": "sortBy", "options": {"fields": {}, "sort": [{"field": "weekday\\hour"}]}},
         ],
         custom={"align": "center", "cellOptions": {"type": "color-background", "mode": "basic"}, "inspect": False,
-                "width": 32},
+                "minWidth": 50},
         defaults={"color": {"mode": "thresholds"}, "noValue": "", "thresholds": _shades(hue)},
         overrides=[
             p.override("weekday\\hour", displayName="hour", custom__cellOptions={"type": "auto"}, custom__width=70,

@@ -208,7 +208,7 @@ def _none_of(how: Live) -> str:
     label = how.keep[0]
     family = _SUBJECTS[label]
     chosen = {key: value for key, value in how.matchers.items() if key in family.labels}
-    everybody = f'{family.name}{{team!=""}}' if label == "team" else family.name
+    everybody = f'{family.name}{{team!~"|unknown"}}' if label == "team" else family.name
     selected = select(family.name, chosen) if label == "manager" else everybody
     among = f"{selected} and on (team) {select(family.name, chosen)}" if label == "team" and chosen else selected
     return f"0 * max by ({label}) ({among})"

@@ -19,6 +19,7 @@ DAY_SECONDS = 86400
 DAYS = "suffix:days"
 """Grafana's own unit of days counts ten of them as weeks."""
 CHANNELS = {"call": "calls", "chat": "chats"}
+UNKNOWN = "unknown"
 LAST = {"calcs": ["lastNotNull"], "fields": "", "values": False}
 _LOWEST = activities.RESPONSE_BOUNDS[0]
 
@@ -51,8 +52,9 @@ def scaled(kpi: Kpi, expr: str) -> str:
 
 
 def named(expr: str) -> str:
-    """Numbers of managers with what they are called: an id means nothing to people."""
-    return f"({expr}) * on (manager) group_left (name) max by (manager, name) ({service.MANAGER_INFO.name})"
+    """Numbers of managers with what they are called: an id means nothing to people, and nobody is no person."""
+    people = f'max by (manager, name) ({service.MANAGER_INFO.name}{{manager!="{UNKNOWN}"}})'
+    return f"({expr}) * on (manager) group_left (name) {people}"
 
 
 def where(kpi: Kpi, *, window: str = "$window", period: str = "current", **more: str) -> dict[str, str]:
@@ -277,7 +279,6 @@ def bars(
         options={
             "displayMode": "basic", "orientation": "horizontal", "showUnfilled": True, "valueMode": "text",
             "namePlacement": "left", "sizing": "auto", "minVizHeight": 16, "minVizWidth": 8, "reduceOptions": LAST,
-            "text": {"titleSize": 15, "valueSize": 17},
         },
         **more,
     )  # fmt: skip

@@ -110,7 +110,7 @@ def table(
 def _sparkline(heading: str) -> p.Override:
     drawn = {"type": "sparkline", "hideValue": True, "drawStyle": "line", "lineWidth": 1, "fillOpacity": 15}
     return p.override(
-        heading, custom__cellOptions=drawn, custom__width=130, color={"mode": "fixed", "fixedColor": "blue"}
+        heading, custom__cellOptions=drawn, custom__width=120, color={"mode": "fixed", "fixedColor": "blue"}
     )
 
 
@@ -159,15 +159,19 @@ class KpiTable:
         first = self._rows[0].kpi
         shown, digits = unit(first, self._look), decimals(first)
         rows = self._rows
+<<<<<<< HEAD
         percent = "suffix:points" if first.in_points else "percent"
+=======
+        percent = "suffix:pp" if is_share(first) else "percent"
+>>>>>>> 10a5af6 (Service health shows what was forwarded, refused and held back; folded away is what is looked at for a reason)
         columns = [
-            Column("KPI", width=230),
-            Column("Value", _union((one.name, self._value(one)) for one in rows), shown, digits),
+            Column("KPI"),
+            Column("Value", _union((one.name, self._value(one)) for one in rows), shown, digits, width=110),
         ]
         if any(has_period(one.kpi) for one in rows):
             columns += [
-                Column("Better", self._changes("better"), percent, 1, ((None, targets.GOOD),), COLORED, 80),
-                Column("Worse", self._changes("worse"), percent, 1, ((None, targets.BAD),), COLORED, 80),
+                Column("Better", self._changes("better"), percent, 1, ((None, targets.GOOD),), COLORED, 90),
+                Column("Worse", self._changes("worse"), percent, 1, ((None, targets.BAD),), COLORED, 90),
             ]
         if any(self._target(one) is not None for one in rows):
             met = {"1": {"text": "✓", "color": targets.GOOD, "index": 0},

@@ -28,7 +28,7 @@ def calls(look: Look, **matchers: str) -> Any:
 def dashboard(look: Look) -> dict[str, Any]:
     """28 grid units high: one screen of 1920 × 1080 in kiosk mode, without scrolling."""
     placed = place(
-        (6, [
+        (5, [
             (by_channel(kpi("Waiting now"), _COMPANY, look), 4),
             (by_channel(kpi("Waiting too long"), _COMPANY, look, background=True), 4),
             (by_channel(kpi("Longest wait"), _COMPANY, look), 5),
@@ -48,7 +48,7 @@ def dashboard(look: Look) -> dict[str, Any]:
             by_hour("Chats by hour", against_week_before("answered", "chats_answered"), look),
             by_hour("Booked by hour", against_week_before("booked", "won_amount"), look),
         ]),
-        (8, [
+        (9, [
             (burn_up("Booked this month against plan", "won_amount", _COMPANY, look), 9),
             (kpi_bars(kpi("Booked sales"), Level.MANAGER, look, title="Booked, $window", top=PEOPLE,
                       drill=base.to_manager()), 8),

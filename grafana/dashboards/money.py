@@ -9,7 +9,7 @@ from grafana.dashboards import base
 from grafana.layout import place
 from grafana.look import Look
 from grafana.promql import Live, live, summed
-from grafana.shown import DAY_SECONDS, about, bars, explained, kpi, line_panel, links, recorded, tile, unit, where
+from grafana.shown import DAY_SECONDS, about, bars, explained, kpi, links, tile, unit
 from grafana.tables import COLORED, FILLED, GAUGE, Column, table
 from metrics.catalogue import deals, money, now
 from metrics.family import Family
@@ -22,15 +22,15 @@ _TILES = (
     "Payback of costs",
 )  # fmt: skip
 _DAYS = (1, 3, 7, 14, 30, 60)
-_SPANS = ("up to a day", "1 to 3 days", "3 to 7 days", "7 to 14 days", "14 to 30 days", "30 to 60 days", "over 60 days")
+_SPANS = ("≤ 1 day", "≤ 3 days", "≤ 7 days", "≤ 14 days", "≤ 30 days", "≤ 60 days", "> 60 days")
 
 
 def dashboard(look: Look) -> dict[str, Any]:
     """Tiles, what is owed and what may come, what was earned and how long it took."""
     placed = place(
         (5, [tile(kpi(title), Level.COMPANY, look, matchers=_TEAM) for title in _TILES]),
-        (8, [_receivables(look), _funnel(look)]),
-        (8, [_months("Margin", look), _months("Payback of costs", look),
+        (10, [_receivables(look), _funnel(look)]),
+        (6, [_months("Margin", look), _months("Payback of costs", look),
              _summed("Costs by category, $window", money.COST, "category", look)]),
         (7, [
             spread("Won deals by duration, $window", deals.DURATION, [days * DAY_SECONDS for days in _DAYS], _SPANS,
@@ -55,11 +55,11 @@ def _receivables(look: Look) -> p.Panel:
     money_unit = unit(owed, look)
     columns = [
         Column("Team", width=150, link=base.to_team("${__data.fields.Team}")),
-        Column("Owed", of(), money_unit, 0, cell=GAUGE, width=200),
-        Column("not due", of(now.AGES[0]), money_unit, 0),
-        *(Column(f"{age.replace('_', ' ')} days", of(age), money_unit, 0, ((None, targets.MIDDLE),), COLORED)
+        Column("Owed", of(), money_unit, 1, cell=GAUGE, width=200),
+        Column("not due", of(now.AGES[0]), money_unit, 1),
+        *(Column(f"{age.replace('_', ' ')} days", of(age), money_unit, 1, ((None, targets.MIDDLE),), COLORED)
           for age in now.AGES[1:-1]),
-        Column("over 90 days", of(now.AGES[-1]), money_unit, 0, ((None, targets.BAD),), COLORED),
+        Column("over 90 days", of(now.AGES[-1]), money_unit, 1, ((None, targets.BAD),), COLORED),
         Column("Overdue", live(share, Level.TEAM, Live(keep=("team",), matchers=_TEAM)), "percentunit", 0,
                targets.OWED, FILLED),
     ]  # fmt: skip
@@ -80,9 +80,9 @@ def _funnel(look: Look) -> p.Panel:
     columns = [
         Column("Pipeline", width=110),
         Column("Stage", width=130),
-        Column("Deals", of(now.OPEN_DEALS), "short", 0, cell=GAUGE, width=200),
-        Column("Amount", amount, in_money, 0),
-        Column("Weighted", weighted, in_money, 0),
+        Column("Deals", of(now.OPEN_DEALS), "short", 0),
+        Column("Amount", amount, in_money, 1, cell=GAUGE, width=220),
+        Column("Weighted", weighted, in_money, 1),
         Column("Probability", f"{weighted} / ({amount} > 0)", "percentunit", 0),
     ]
     families = (now.OPEN_DEALS, now.PIPELINE, now.WEIGHTED)
@@ -96,12 +96,12 @@ def _funnel(look: Look) -> p.Panel:
 def _months(title: str, look: Look) -> p.Panel:
     one = kpi(title)
     queries = [
-        p.Query(recorded(one, Level.COMPANY, **where(one, window="month", period=period)), name)
+        p.number(live(one, Level.COMPANY, Live("month", period, matchers=_TEAM)), name)
         for period, name in (("current", "this month"), ("previous", "last month up to the same day"))
     ]
-    return line_panel(
-        f"{title} by month, company", queries, about=about(one), unit=unit(one, look),
-        links=links(one, Level.COMPANY, "month"), steps=targets.steps(one, look), more={"timeFrom": "90d"},
+    return bars(
+        f"{title} by month", queries, about=about(one), unit=unit(one, look), links=links(one, Level.TEAM, "month"),
+        steps=targets.steps(one, look), decimals=1,
     )  # fmt: skip
 
 
@@ -110,7 +110,7 @@ def _check(look: Look) -> p.Panel:
     expr = live(one, Level.COMPANY, Live(keep=("pipeline",), matchers=_TEAM))
     return bars(
         "Average check by pipeline, $window", [p.number(f"sort_desc({expr})", "{{pipeline}}")], about=about(one),
-        unit=unit(one, look), links=links(one, Level.TEAM), label="pipeline", decimals=0,
+        unit=unit(one, look), links=links(one, Level.TEAM), label="pipeline", decimals=1,
     )  # fmt: skip
 
 
@@ -118,7 +118,7 @@ def _summed(title: str, family: Family, label: str, look: Look) -> p.Panel:
     expr = f"sort_desc({summed((label,), family, _WINDOWED)})"
     return bars(
         title, [p.number(expr, f"{{{{{label}}}}}")], about=_about(family), unit=look.unit(family), label=label,
-        links=list(explained((family,), Level.TEAM, "${window}")), decimals=0,
+        links=list(explained((family,), Level.TEAM, "${window}")), decimals=1 if family.unit == "currency" else 0,
     )  # fmt: skip
 
 

@@ -14,8 +14,13 @@ from grafana.tables import KpiTable
 from metrics.catalogue import KPIS
 from metrics.kpi import Kpi, Level
 
-_FOLDED = ("Receivables", "Response time in working hours")
-"""KPIs of many rows that are seldom asked for."""
+_OFTEN = (
+    "Booked sales", "Booked per salesperson", "Cash received", "Cash per salesperson", "Repeat sales, volume",
+    "Average check", "Service level", "Win rate", "Cold to warm", "Share of repeat volume", "Margin",
+    "Payback of costs", "Calls", "Meetings", "Closed deals", "Clients ready to close", "Repeat sales",
+    "Client rating", "Response time, p50", "Response time, p90", "Response time, mean",
+)  # fmt: skip
+"""KPIs that are always seen; the others are folded away."""
 
 
 def _kind(one: Kpi) -> str:
@@ -29,23 +34,31 @@ def _tables(kpis: Iterable[Kpi], level: Level, look: Look) -> dict[str, p.Panel]
     for one in kpis:
         if level in one.levels:
             by_kind.setdefault(_kind(one), []).append(one)
-    return {kind: KpiTable(found, level, look).panel(kind) for kind, found in by_kind.items()}
+    return {kind: KpiTable(found, level, look).panel(f"{kind}, $window") for kind, found in by_kind.items()}
 
 
 def _every_kpi(level: Level, look: Look) -> tuple[list[Band], list[Band]]:
     """Bands at the top, and folded ones: plans, and what is seldom asked for."""
+<<<<<<< HEAD
     planned = [one for one in KPIS if one.is_planned]
     seldom = [one for one in KPIS if one.title.startswith(_FOLDED)]
     often = [one for one in KPIS if one not in planned and one not in seldom]
     top = _tables(often, level, look)
     plans = _tables(planned, level, look)
     more = _tables(seldom, level, look)
+=======
+    planned = [one for one in KPIS if has_plan(one.formula)]
+    top = _tables((kpi(title) for title in _OFTEN), level, look)
+    rest = _tables((one for one in KPIS if one not in planned and one.title not in _OFTEN), level, look)
+    plans = {kind: KpiTable([one for one in planned if _kind(one) == kind], level, look).panel(f"{kind}, $plan")
+             for kind in ("Shares", "Money", "Counts")}  # fmt: skip
+>>>>>>> 10a5af6 (Service health shows what was forwarded, refused and held back; folded away is what is looked at for a reason)
     return (
         [(10, [top["Money"], top["Shares"]]), (10, [top["Counts"], top["Times"]])],
         [
             folded("Plans", (12, [plans["Shares"], plans["Money"]]), (10, [plans["Counts"]])),
-            folded("Days, receivables, and responses in working hours", (7, [top["Days"], more["Money"]]),
-                   (9, [more["Times"]])),
+            folded("All other KPIs", (9, [rest["Counts"], rest["Money"]]), (14, [rest["Times"], rest["Shares"]]),
+                   (7, [rest["Days"]])),
         ],
     )  # fmt: skip
 
@@ -72,9 +85,10 @@ def manager(look: Look) -> dict[str, Any]:
     """One manager: every KPI, and sales, calls and responses over time."""
     top, below = _every_kpi(Level.MANAGER, look)
     charts = [
-        lines([kpi(title)], Level.MANAGER, look, title=f"{title}, $window, over time", matchers={"manager": "$manager"})
-        for title in ("Booked sales", "Calls", "Response time, p90")
-    ]
+        lines([kpi(title)], Level.MANAGER, look, title=f"{title}, {window}", window=window,
+              matchers={"manager": "$manager"})
+        for title, window in (("Booked sales", "month"), ("Calls", "day"), ("Response time, p90", "day"))
+    ]  # fmt: skip
     return base.board(
         base.MANAGER, "Manager",
         "Every KPI of a manager, with its change, its target and the rank among all managers.",

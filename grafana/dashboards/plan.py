@@ -73,7 +73,8 @@ def _table(level: Level, labels: dict[str, str], link: p.Link, look: Look) -> p.
         steps = targets.steps(one, look)
         cell = FILLED if steps is targets.PACE else COLORED
         shown = named(expr) if level is Level.MANAGER else expr
-        columns.append(Column(heading, shown, unit(one, look), 0, steps, cell))
+        digits = 0 if one.unit == "percentunit" else 1
+        columns.append(Column(heading, shown, unit(one, look), digits, steps, cell))
     title = {Level.TEAM: "Teams: booked", Level.MANAGER: "People: booked"}[level]
     return table(
         f"{title}, $plan, furthest behind first", labels, columns, sort="Pace", ascending=True,

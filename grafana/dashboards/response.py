@@ -54,12 +54,10 @@ def dashboard(look: Look) -> dict[str, Any]:
             (channels("Service level", "Service level, $window", background=True), 6),
             (_missed(), 5),
         ]),
-        (4, [channels(f"Response time, {what}", f"Response time, {what}, $window") for what in _TIMES]),
-        (9, [(_teams(look), 14), *((over_time(channel), 5) for channel in CHANNELS)]),
-        (10, [
-            (week("Missed calls of the company, last 7 days by hour", "calls_missed", look, "red"), 14),
-            *((one, 5) for one in spreads),
-        ]),
+        (5, [channels(f"Response time, {what}", f"Response time, {what}, $window") for what in _TIMES]),
+        (8, [(_teams(look), 14), *((one, 5) for one in spreads)]),
+        (10, [week("Missed calls of the company, last 7 days by hour", "calls_missed", look, "red")]),
+        folded("The last 15 minutes over time", (9, [over_time(channel) for channel in CHANNELS])),
         folded("Percentiles and service level over time", (9, [_percentiles(look, name) for name in CHANNELS]), (9, [
             lines([kpi("Service level")], Level.TEAM, look, title=f"Service level of {name} by team, $window",
                   by_level=True, steps=targets.IN_TIME, matchers={**_TEAM, "channel": channel})

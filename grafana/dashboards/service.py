@@ -25,7 +25,14 @@ def dashboard(look: Look) -> dict[str, Any]:
         _gauge("View loaded", s.VIEW_UP, BROKEN),
         _gauge("Redis takes writes", s.REDIS_UP, BROKEN),
         _gauge("Collection succeeds", s.SCRAPE_OK, BROKEN),
-        _gauge("Working time now", s.WORKING_NOW, ((None, "text"), (1.0, "green")), "{{team}}", by_=("team",)),
+        _stat(
+            "Working time of teams now",
+            "short",
+            f'sum(max by (team) ({s.WORKING_NOW.name}{{team!=""}}))',
+            "teams",
+            about=_about(s.WORKING_NOW),
+            steps=((None, "text"), (1.0, "green")),
+        ),
     ]
     trouble = [
         _gauge("Lag", s.LAG, ((None, "green"), (1000, "orange"), (10_000, "red")), function="sum"),
@@ -38,11 +45,11 @@ def dashboard(look: Look) -> dict[str, Any]:
             steps=((None, "green"), (2, "orange"), (5, "red")),
         ),
         _stat(
-            "Dead letters, last hour",
+            "Open dead letters",
             "short",
-            f"sum(increase({s.DEAD_LETTERS.name}[1h])) or vector(0)",
+            f"sum(max by (reason, source) ({s.OPEN_DEAD_LETTERS.name})) or vector(0)",
             "records",
-            about=_about(s.DEAD_LETTERS),
+            about=_about(s.OPEN_DEAD_LETTERS),
             steps=((None, "green"), (1, "red")),
         ),
         _gauge("View age", s.VIEW_AGE, ((None, "green"), (10, "orange"), (60, "red"))),
@@ -56,6 +63,18 @@ def dashboard(look: Look) -> dict[str, Any]:
             _rate("Events by source", s.SOURCE_EVENTS, "source"),
             _rate("Dead letters by reason", s.DEAD_LETTERS, "reason"),
         ]),
+        (8, [
+            _rate("Forwarded by source", s.FORWARDED, "source"),
+            _line(
+                "Open dead letters", s.OPEN_DEAD_LETTERS,
+                f"(max by (reason, source) ({s.OPEN_DEAD_LETTERS.name}) > 0) or on () {_none('reason')}",
+                "{{reason}} {{source}}",
+            ),
+            _line("Since Kafka answered", s.KAFKA_CONTACT_AGE, f"max by (instance) ({s.KAFKA_CONTACT_AGE.name})",
+                  "{{instance}}"),
+            _line("Open transactions", s.OPEN_TRANSACTION, f"max by (partition) ({s.OPEN_TRANSACTION.name})",
+                  "partition {{partition}}"),
+        ]),
         folded("Exporter", (8, [
             _line("Collection of sales numbers", s.SCRAPE_SECONDS, f"max({s.SCRAPE_SECONDS.name})"),
             _line("Parts of cells held", s.VIEW_PARTS, f"max({s.VIEW_PARTS.name})"),
@@ -64,11 +83,6 @@ def dashboard(look: Look) -> dict[str, Any]:
         ])),
         folded("Kafka to worker", (9, [
             _rate("Events by type", s.EVENTS, "type"),
-            _rate("Forwarded by source", s.FORWARDED, "source"),
-            _line(
-                "Open dead letters", s.OPEN_DEAD_LETTERS,
-                f"max by (reason, source) ({s.OPEN_DEAD_LETTERS.name}) > 0", "{{reason}} {{source}}",
-            ),
             _rate("Duplicates", s.DUPLICATES),
             _rate("Stale versions", s.STALE),
             _rate("Batches", s.BATCHES),
@@ -136,7 +150,7 @@ def firing(scope: str = "") -> p.Panel:
 
 def _stat(title: str, unit: str, expr: str, legend: str, *, about: str, steps: Any = BROKEN) -> p.Panel:
     return p.panel(
-        "stat", title, [p.number(expr, legend)], about=about, unit="bool" if unit == "up" else unit,
+        "stat", title, [p.number(expr, legend)], about=about, unit="bool_yes_no" if unit in {"up", "bool"} else unit,
         links=DEFINITIONS, thresholds=steps,
         options={
             "reduceOptions": {"calcs": ["lastNotNull"], "fields": "", "values": False}, "colorMode": "background",
@@ -173,11 +187,18 @@ def _lines(title: str, queries: list[p.Query], about: str, unit: str) -> p.Panel
     )  # fmt: skip
 
 
+def _none(label: str) -> str:
+    return f'label_replace(vector(0), "{label}", "none", "", "")'
+
+
 def _rate(title: str, family: Family, label: str = "") -> p.Panel:
     labels = (label,) if label else ()
     if family is s.UNCONVERTED:
         return _line(title, family, f"max{by(labels)}({family.name})", f"{{{{{label}}}}}")
     expr = f"sum{by(labels)}(rate({family.name}[{_RATE}]))"
+    if label:
+        # What never happened has no series yet.
+        expr += f" or on () {_none(label)}"
     return _line(title, family, expr, f"{{{{{label}}}}}" if label else title, "cps")
 
 
