@@ -240,7 +240,7 @@ def lines(
 def sparkline(title: str, expr: str, *, about: str, unit: str) -> p.Panel:
     """Days that come as labels, as a line. expr: a number for each day."""
     return line_panel(
-        title, [p.rows(expr)], about=about, unit=unit, links=[p.Link("Definition", "/d/sales-reference")], bare=True,
+        title, [p.rows(expr)], about=about, unit=unit, links=[p.Link("Definition", definition())], bare=True,
         decimals=1, transformations=days("day"), more={"timeFrom": "31d", "hideTimeOverride": True},
     )  # fmt: skip
 

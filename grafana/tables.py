@@ -109,9 +109,7 @@ def table(
 
 def _sparkline(heading: str) -> p.Override:
     drawn = {"type": "sparkline", "hideValue": True, "drawStyle": "line", "lineWidth": 1, "fillOpacity": 15}
-    return p.override(
-        heading, custom__cellOptions=drawn, custom__width=120, color={"mode": "fixed", "fixedColor": "blue"}
-    )
+    return p.override(heading, custom__cellOptions=drawn, color={"mode": "fixed", "fixedColor": "blue"})
 
 
 @dataclass(frozen=True)
@@ -124,7 +122,8 @@ class Measured:
     @property
     def name(self) -> str:
         """What its row is called."""
-        return " · ".join((self.kpi.title, *(_NAMES[label][value] for label, value in self.own.items())))
+        title = self.kpi.title.replace("Response time", "Response")
+        return " · ".join((title, *(_NAMES[label][value] for label, value in self.own.items())))
 
     @property
     def better(self) -> str:
@@ -159,30 +158,26 @@ class KpiTable:
         first = self._rows[0].kpi
         shown, digits = unit(first, self._look), decimals(first)
         rows = self._rows
-<<<<<<< HEAD
-        percent = "suffix:points" if first.in_points else "percent"
-=======
-        percent = "suffix:pp" if is_share(first) else "percent"
->>>>>>> 10a5af6 (Service health shows what was forwarded, refused and held back; folded away is what is looked at for a reason)
+        percent = "suffix:pp" if first.in_points else "percent"
         columns = [
-            Column("KPI"),
-            Column("Value", _union((one.name, self._value(one)) for one in rows), shown, digits, width=110),
+            Column("KPI", width=170),
+            Column("Value", _union((one.name, self._value(one)) for one in rows), shown, digits, width=90),
         ]
         if any(has_period(one.kpi) for one in rows):
             columns += [
-                Column("Better", self._changes("better"), percent, 1, ((None, targets.GOOD),), COLORED, 90),
-                Column("Worse", self._changes("worse"), percent, 1, ((None, targets.BAD),), COLORED, 90),
+                Column("Better", self._changes("better"), percent, 1, ((None, targets.GOOD),), COLORED, 80),
+                Column("Worse", self._changes("worse"), percent, 1, ((None, targets.BAD),), COLORED, 80),
             ]
         if any(self._target(one) is not None for one in rows):
             met = {"1": {"text": "✓", "color": targets.GOOD, "index": 0},
                    "0": {"text": "✗", "color": targets.BAD, "index": 1}}  # fmt: skip
             columns += [
-                Column("Target", self._targets(), shown, digits, width=75),
-                Column("Met", self._met(), "none", 0, p.PLAIN, COLORED, 50, ({"type": "value", "options": met},)),
+                Column("Target", self._targets(), shown, digits, width=70),
+                Column("Met", self._met(), "none", 0, p.PLAIN, COLORED, 45, ({"type": "value", "options": met},)),
             ]
         columns += [
-            Column("Rank", _union((one.name, self._rank(one)) for one in rows), "none", 0, width=55),
-            Column("of", _union((one.name, self._ranked(one)) for one in rows), "none", 0, width=45),
+            Column("Rank", _union((one.name, self._rank(one)) for one in rows), "none", 0, width=50),
+            Column("of", _union((one.name, self._ranked(one)) for one in rows), "none", 0, width=40),
         ]  # fmt: skip
         lines = _union((one.name, f"max({recorded(one.kpi, self._level, **self._where(one))})") for one in rows)
         return table(

@@ -14,8 +14,7 @@ from metrics.kpi import Kpi, Level
 
 _TITLES = {
     "Booked sales": "Booked", "Cash received": "Cash", "Calls": "Calls", "Meetings": "Meetings",
-    "Win rate": "Win rate", "Average check": "Check", "Client rating": "Rating", "Repeat sales": "Repeat",
-    "Clients ready to close": "Ready", "Cold to warm": "Warmed",
+    "Win rate": "Win rate", "Average check": "Check", "Client rating": "Rating", "Clients ready to close": "Ready",
 }  # fmt: skip
 _TEAM = {"team": "$team"}
 
@@ -25,13 +24,14 @@ def _of(one: Kpi, window: str = "$window", **own: str) -> str:
 
 
 def _columns(look: Look) -> list[Column]:
-    found = [Column("Name", width=190, link=base.to_manager("${__data.fields.manager}"))]
+    found = [Column("Name", width=160, link=base.to_manager("${__data.fields.manager}"))]
     for title, heading in _TITLES.items():
         one = kpi(title)
         cell = GAUGE if title == "Booked sales" else COLORED
-        width = 260 if title == "Booked sales" else 0
+        width = 200 if title == "Booked sales" else 0
         found.append(
-            Column(heading, _of(one), unit(one, look), decimals(one), targets.steps(one, look), cell, width)
+            Column(heading, _of(one), unit(one, look), 0 if one.unit in {"percentunit", "currency"} else decimals(one),
+                   targets.steps(one, look), cell, width)
         )  # fmt: skip
     for channel, name in CHANNELS.items():
         one = kpi("Response time, p90")

@@ -39,20 +39,11 @@ def _tables(kpis: Iterable[Kpi], level: Level, look: Look) -> dict[str, p.Panel]
 
 def _every_kpi(level: Level, look: Look) -> tuple[list[Band], list[Band]]:
     """Bands at the top, and folded ones: plans, and what is seldom asked for."""
-<<<<<<< HEAD
     planned = [one for one in KPIS if one.is_planned]
-    seldom = [one for one in KPIS if one.title.startswith(_FOLDED)]
-    often = [one for one in KPIS if one not in planned and one not in seldom]
-    top = _tables(often, level, look)
-    plans = _tables(planned, level, look)
-    more = _tables(seldom, level, look)
-=======
-    planned = [one for one in KPIS if has_plan(one.formula)]
     top = _tables((kpi(title) for title in _OFTEN), level, look)
     rest = _tables((one for one in KPIS if one not in planned and one.title not in _OFTEN), level, look)
     plans = {kind: KpiTable([one for one in planned if _kind(one) == kind], level, look).panel(f"{kind}, $plan")
              for kind in ("Shares", "Money", "Counts")}  # fmt: skip
->>>>>>> 10a5af6 (Service health shows what was forwarded, refused and held back; folded away is what is looked at for a reason)
     return (
         [(10, [top["Money"], top["Shares"]]), (10, [top["Counts"], top["Times"]])],
         [

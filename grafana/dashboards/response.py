@@ -114,13 +114,13 @@ def _teams(look: Look) -> p.Panel:
         kpi(title) for title in ("Longest wait", "Waiting too long", "Response time, p90", "Service level")
     )  # fmt: skip
     columns = [
-        Column("Team", width=150, link=base.to_team("${__data.fields.Team}")),
+        Column("Team", width=120, link=base.to_team("${__data.fields.Team}")),
         Column("Waiting", of(kpi("Waiting now")), "short", 0),
         Column("Late", of(late), "short", 0, targets.NONE_IS_GOOD, COLORED),
         Column("Longest", of(longest), "s", 1, targets.seconds(max(look.targets.values()), targets.PATIENCE), COLORED),
-        *(Column(f"Level, {name}", of(level, channel=channel), "percentunit", 0, targets.IN_TIME, FILLED)
+        *(Column(f"SL {name}", of(level, channel=channel), "percentunit", 0, targets.IN_TIME, FILLED)
           for channel, name in CHANNELS.items()),
-        *(Column(f"p90, {name}", of(p90, channel=channel), "s", 1, targets.steps(p90, look, channel), COLORED)
+        *(Column(f"p90 {name}", of(p90, channel=channel), "s", 1, targets.steps(p90, look, channel), COLORED)
           for channel, name in CHANNELS.items()),
         Column("Missed", missed_share("$window", "team", **_TEAM), "percentunit", 0, targets.MISSED, FILLED),
     ]  # fmt: skip
