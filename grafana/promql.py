@@ -9,9 +9,8 @@ show the same number twice. So what an exporter shows is read by `once` or `summ
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
-from metrics.catalogue import plan, service
 from metrics.family import CALENDAR_WINDOWS, PERIODS, SHORT_WINDOWS, Family, Source
 from metrics.kpi import (
     Formula,
@@ -185,40 +184,9 @@ def expression(kpi: Kpi, level: Level) -> str:
     return _render(kpi.formula, _Scope(kpi, level))
 
 
-NOTHING = f"0 * max({plan.WORKING_DAYS.name})"
-"""0 while sales numbers are shown; nothing while they are withheld, so that no tile says 0 of what is unknown."""
-_SUBJECTS = {"team": service.WORKING_NOW, "manager": service.MANAGER_INFO}
-"""Label → a series that everybody has who has numbers."""
-
-
-def live(kpi: Kpi, level: Level, how: Live) -> str:
-    """A KPI of one window, from what was scraped last. Sums of nothing are 0, ratios of nothing are empty."""
-    text = _render(kpi.formula, _Scope(kpi, level, how))
-    if not isinstance(kpi.formula, Sum | Oldest):
-        return text
-    if not how.keep:
-        return f"{text} or {NOTHING}"
-    if len(how.keep) > 1 or how.keep[0] not in _SUBJECTS:
-        return text
-    return f"{text} or {_none_of(how)}"
-
-
-def _none_of(how: Live) -> str:
-    """0 for each team or manager that a page is about."""
-    label = how.keep[0]
-    family = _SUBJECTS[label]
-    chosen = {key: value for key, value in how.matchers.items() if key in family.labels}
-    everybody = f'{family.name}{{team!~"|unknown"}}' if label == "team" else family.name
-    selected = select(family.name, chosen) if label == "manager" else everybody
-    among = f"{selected} and on (team) {select(family.name, chosen)}" if label == "team" and chosen else selected
-    return f"0 * max by ({label}) ({among})"
-
-
-def changed(kpi: Kpi, level: Level, how: Live) -> str:
-    """The change against the previous period: percent, of shares points; nothing without a base."""
-    before, after = PERIODS[1], PERIODS[0]
-    old, new = (f"({live(kpi, level, replace(how, period=period))})" for period in (before, after))
-    return f"100 * ({new} - {old})" if kpi.in_points else f"100 * ({new} / ({old} > 0) - 1)"
+def of_window(kpi: Kpi, level: Level, how: Live) -> str:
+    """The PromQL of a KPI in one window, from the families themselves."""
+    return _render(kpi.formula, _Scope(kpi, level, how))
 
 
 def team_sums(series: str) -> str:

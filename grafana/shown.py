@@ -6,8 +6,9 @@ from typing import Any
 import grafana.panels as p
 from grafana import targets
 from grafana.links import SERIES, definition
+from grafana.live import changed, live
 from grafana.look import Look
-from grafana.promql import Live, changed, families, has_period, live, select, summed
+from grafana.promql import Live, families, has_period, select, summed
 from metrics.catalogue import KPIS, activities, service
 from metrics.catalogue.plan import WORKING_DAYS
 from metrics.family import Family, Kind, Source

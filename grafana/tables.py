@@ -7,8 +7,9 @@ from typing import Any
 
 import grafana.panels as p
 from grafana import targets
+from grafana.live import changed, live
 from grafana.look import Look
-from grafana.promql import Live, changed, families, has_period, live, rank, ranked
+from grafana.promql import Live, families, has_period, rank, ranked
 from grafana.shown import CHANNELS, about, decimals, explained, of_window, recorded, scaled, unit, where
 from metrics.catalogue.now import AGES
 from metrics.kpi import Kpi, Level

@@ -6,8 +6,9 @@ import grafana.panels as p
 from grafana import targets
 from grafana.dashboards import base
 from grafana.layout import place
+from grafana.live import live
 from grafana.look import Look
-from grafana.promql import Live, live
+from grafana.promql import Live
 from grafana.shown import CHANNELS, about, decimals, kpi, kpi_bars, links, named, unit
 from grafana.tables import COLORED, FILLED, GAUGE, Column, table
 from metrics.kpi import Kpi, Level

@@ -7,8 +7,9 @@ from grafana import targets
 from grafana.course import spread
 from grafana.dashboards import base
 from grafana.layout import place
+from grafana.live import live
 from grafana.look import Look
-from grafana.promql import Live, live, summed
+from grafana.promql import Live, summed
 from grafana.shown import DAY_SECONDS, about, bars, explained, kpi, links, tile, unit
 from grafana.tables import COLORED, FILLED, GAUGE, Column, table
 from metrics.catalogue import deals, money, now

@@ -7,8 +7,9 @@ from grafana import targets
 from grafana.course import burn_up
 from grafana.dashboards import base
 from grafana.layout import place
+from grafana.live import live
 from grafana.look import Look
-from grafana.promql import Live, live, summed
+from grafana.promql import Live, summed
 from grafana.shown import about, explained, kpi, links, named, stat, unit
 from grafana.tables import COLORED, FILLED, Column, table
 from metrics.catalogue import plan

@@ -8,8 +8,9 @@ from grafana.alerting.sales import LOST
 from grafana.course import spread, week
 from grafana.dashboards import base
 from grafana.layout import folded, place
+from grafana.live import live
 from grafana.look import Look
-from grafana.promql import Live, live, summed
+from grafana.promql import Live, summed
 from grafana.shown import CHANNELS, about, by_channel, explained, heatmap, kpi, lines, links, stat
 from grafana.tables import COLORED, FILLED, Column, table
 from metrics.catalogue import activities

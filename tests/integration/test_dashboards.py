@@ -6,7 +6,8 @@ import httpx
 import pytest
 
 from grafana import rules
-from grafana.promql import Live, has_period, live, select
+from grafana.live import live
+from grafana.promql import Live, has_period, select
 from metrics.catalogue import KPIS
 from metrics.kpi import Level
 from tests.support.grafana_queries import check_all_queries, missing_records, unexplained

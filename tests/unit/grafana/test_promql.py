@@ -6,8 +6,9 @@ import pytest
 
 from grafana import alerting, rules
 from grafana.dashboards import dashboards
+from grafana.live import NOTHING, changed, live
 from grafana.look import Look
-from grafana.promql import ANY, NOTHING, Live, changed, expression, has_period, live, rank, select, trend
+from grafana.promql import ANY, Live, expression, has_period, rank, select, trend
 from grafana.shown import TITLES, kpi
 from metrics.catalogue import FAMILIES as EXPORTED
 from metrics.catalogue import KPIS

@@ -1,0 +1,43 @@
+"""Numbers of now: a KPI of one window and its change, from what was scraped last, so that a wall waits for no rule."""
+
+from dataclasses import replace
+
+from grafana.promql import Live, of_window, select
+from metrics.catalogue import plan, service
+from metrics.family import PERIODS
+from metrics.kpi import Kpi, Level, Oldest, Sum
+
+NOTHING = f"0 * max({plan.WORKING_DAYS.name})"
+"""0 while sales numbers are shown; nothing while they are withheld, so that no tile says 0 of what is unknown."""
+_SUBJECTS = {"team": service.WORKING_NOW, "manager": service.MANAGER_INFO}
+"""Label → a series that everybody has who has numbers."""
+
+
+def live(kpi: Kpi, level: Level, how: Live) -> str:
+    """A KPI of one window, from what was scraped last. Sums of nothing are 0, ratios of nothing are empty."""
+    text = of_window(kpi, level, how)
+    if not isinstance(kpi.formula, Sum | Oldest):
+        return text
+    if not how.keep:
+        return f"{text} or {NOTHING}"
+    if len(how.keep) > 1 or how.keep[0] not in _SUBJECTS:
+        return text
+    return f"{text} or {_none_of(how)}"
+
+
+def _none_of(how: Live) -> str:
+    """0 for each team or manager that a page is about."""
+    label = how.keep[0]
+    family = _SUBJECTS[label]
+    chosen = {key: value for key, value in how.matchers.items() if key in family.labels}
+    everybody = f'{family.name}{{team!~"|unknown"}}' if label == "team" else family.name
+    selected = select(family.name, chosen) if label == "manager" else everybody
+    among = f"{selected} and on (team) {select(family.name, chosen)}" if label == "team" and chosen else selected
+    return f"0 * max by ({label}) ({among})"
+
+
+def changed(kpi: Kpi, level: Level, how: Live) -> str:
+    """The change against the previous period: percent, of shares points; nothing without a base."""
+    before, after = PERIODS[1], PERIODS[0]
+    old, new = (f"({live(kpi, level, replace(how, period=period))})" for period in (before, after))
+    return f"100 * ({new} - {old})" if kpi.in_points else f"100 * ({new} / ({old} > 0) - 1)"
