@@ -5,7 +5,8 @@ cancellation that arrives when the command has just been sent: a task that loads
 """
 
 import asyncio
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 from redis.asyncio import Redis
 from redis.asyncio.client import Pipeline
@@ -43,3 +44,25 @@ def connect(url: str, *, connections: int | None = None) -> Any:
         retry=Retry(NoBackoff(), 0),
         max_connections=connections,
     )
+
+
+class Memory(NamedTuple):
+    """What Redis does when its memory is full: its policy, and its limit in bytes (0: none)."""
+
+    policy: str
+    limit: int
+
+    @property
+    def problem(self) -> str:
+        """What is wrong with it for a view of which no part may be missing; "" when nothing is."""
+        if self.policy == "noeviction" or not self.limit:
+            return ""
+        return (
+            f"Redis evicts keys ({self.policy}) when its {self.limit / 2**20:.0f} MiB are full: what it evicts of the "
+            "view has to be written again, and numbers are withheld meanwhile; set maxmemory-policy noeviction"
+        )
+
+
+def read_memory(info: Mapping[str, Any]) -> Memory:
+    """From the answer to INFO memory; of a server that does not tell, nothing is known to be wrong."""
+    return Memory(str(info.get("maxmemory_policy", "noeviction")), int(info.get("maxmemory", 0)))

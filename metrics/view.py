@@ -3,17 +3,21 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from importlib.resources import files
 from typing import Any, NamedTuple
 
 import msgspec
 
 from metrics.errors import ViewError
 
-VERSION = 2
+VERSION = 3
 """Of the layout below. A reader that meets another version says so and waits for a rewrite."""
 
+BROKEN_HASHES = files("metrics").joinpath("broken_hashes.lua").read_text()
+"""Script that compares a manifest with what is there: for the worker that heals, and the exporter that withholds."""
 
-_FENCE_DIGITS = 16
+FENCE_DIGITS = 16
+"""Of each value the first characters are its fence."""
 _INT64 = range(-(1 << 63), 1 << 63)
 _encode = msgspec.msgpack.Encoder().encode
 _decode_plain_part = msgspec.msgpack.Decoder(dict[str, int]).decode
@@ -54,17 +58,51 @@ class Keys:
     def _key(self, name: str) -> str:
         return f"{{{self.app_id}}}:{name}"
 
-    def cells(self, kind: str, bucket: int) -> str:
-        """Hash of one bucket. `kind`: m, h (bucket = UTC second of its start), d (day ordinal), o (0)."""
-        return self._key(f"cells:{kind}:{bucket}")
+    def cells(self, kind: str, bucket: int, partition: int) -> str:
+        """Hash of one partition's parts of a bucket: one owner writes it.
 
-    def bucket(self, key: str) -> tuple[str, int] | None:
-        """(kind, bucket) of a cells key, or None for any other key."""
+        `kind`: m, h (bucket = UTC second of its start), d (day ordinal), o (0).
+        """
+        return self._key(f"cells:{kind}:{bucket}:{partition}")
+
+    @property
+    def all_cells(self) -> str:
+        """Pattern of all cells keys, for SCAN."""
+        return self._key("cells:*")
+
+    def place(self, key: str) -> tuple[str, int, int] | None:
+        """(kind, bucket, partition) of a cells key, or None for any other key."""
         head, _, rest = key.partition("}:cells:")
         if head != f"{{{self.app_id}" or not rest:
             return None
-        kind, _, bucket = rest.partition(":")
-        return kind, int(bucket)
+        kind, bucket, partition = rest.split(":")
+        return kind, int(bucket), int(partition)
+
+    def bucket(self, key: str) -> tuple[str, int] | None:
+        """(kind, bucket) of a cells key, or None for any other key."""
+        place = self.place(key)
+        return None if place is None else place[:2]
+
+    def manifest(self, partition: int) -> str:
+        """Hash: name of each hash of cells that the partition must have, `kind:bucket` → how many fields it has.
+
+        -1 where parts of it were lost. How many hashes there are stands in the heartbeat (`hashes`).
+        """
+        return self._key(f"manifest:{partition}")
+
+    def counted(self, key: str) -> tuple[str, str]:
+        """(manifest, name in there) of a cells key; ("", "") of any other."""
+        place = self.place(key)
+        return ("", "") if place is None else (self.manifest(place[2]), f"{place[0]}:{place[1]}")
+
+    def around(self, partition: int) -> tuple[str, str]:
+        """What stands before and behind a name in a manifest, in the key of that hash."""
+        return self._key("cells:"), f":{partition}"
+
+    @property
+    def asked(self) -> str:
+        """String that an exporter changes to have everything written again."""
+        return self._key("asked")
 
     @property
     def waiting(self) -> str:
@@ -92,6 +130,12 @@ class Keys:
         return self._key("generation")
 
 
+def parse_name(name: str) -> tuple[str, int]:
+    """(kind, bucket) of a name in a manifest."""
+    kind, _, bucket = name.partition(":")
+    return kind, int(bucket)
+
+
 def field(partition: int, manager: str, team: str, piece: str = "") -> bytes:
     """Name of a part inside a cells hash."""
     return _encode((partition, manager, team, piece) if piece else (partition, manager, team))
@@ -108,13 +152,13 @@ def parse_field(raw: bytes) -> Field:
 
 def fenced(fence: int, payload: bytes) -> bytes:
     """Put the fence (offset of the last record folded; -1 before any) before a payload; text order is its order."""
-    return b"%0*x%b" % (_FENCE_DIGITS, fence + 1, payload)
+    return b"%0*x%b" % (FENCE_DIGITS, fence + 1, payload)
 
 
 def split(value: bytes) -> tuple[int, bytes]:
     """(fence, payload) of a stored value. Raises ViewError."""
     try:
-        return int(value[:_FENCE_DIGITS], 16) - 1, value[_FENCE_DIGITS:]
+        return int(value[:FENCE_DIGITS], 16) - 1, value[FENCE_DIGITS:]
     except ValueError as error:
         raise ViewError(f"a value of the view has no fence: {value[:64]!r}") from error
 

@@ -5,7 +5,7 @@ bucket that is kept now was kept at every roll-up before, and one that is past i
 """
 
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 import msgspec
 
@@ -25,6 +25,9 @@ _SPECS = 100_000
 _head = struct.Struct(">cq")
 _encode = msgspec.msgpack.Encoder().encode
 _decode_pair = msgspec.msgpack.Decoder(list[str]).decode
+
+Where = tuple[str, int]
+"""Kind and start of a bucket."""
 
 
 class Cells:
@@ -139,27 +142,40 @@ class Cells:
                 bucket.parts[pair] = payload
         self._warm.clear()
 
-    def changes(self) -> dict[tuple[str, int], dict[bytes, bytes | None]]:
-        """Parts changed since the last call, for the view: (kind, bucket) → field → payload, None to take it away."""
+    def changes(self) -> tuple[dict[Where, dict[bytes, bytes | None]], set[Where]]:
+        """Parts changed since the last call, for the view: field → payload, None to take it away; by bucket.
+
+        Second, the buckets of which that is everything there is.
+        """
         self._learn_pairs()
         changed, self._unseen = self._unseen, {}
         fields = self._fields
-        result: dict[tuple[str, int], dict[bytes, bytes | None]] = {}
+        result: dict[Where, dict[bytes, bytes | None]] = {}
+        whole: set[Where] = set()
         for bucket in changed:
             uncut = bucket.uncut
             unseen, bucket.unseen = bucket.unseen, {}
-            found = result[bucket.kind, bucket.start] = {}
+            where = bucket.kind, bucket.start
+            found = result[where] = {}
+            if bucket.parts.keys() <= unseen.keys():
+                whole.add(where)
             for pair, payload in unseen.items():
                 if payload is None:
                     payload = bucket.encode(pair)  # noqa: PLW2901 - the same payload, made now
                     if pair in uncut:
                         uncut[pair] = payload
                 found[fields[pair]] = payload or None
-        return result
+        return result, whole
 
-    def everything(self) -> Iterator[tuple[tuple[str, int], dict[bytes, bytes | None]]]:
-        """All parts, a bucket at a time, as in `changes`."""
-        for bucket in list(self._buckets.values()):
+    def buckets(self) -> list[Where]:
+        """The buckets that have parts."""
+        return [where for where, bucket in self._buckets.items() if bucket.parts]
+
+    def everything(self, only: Collection[Where] | None = None) -> Iterator[tuple[Where, dict[bytes, bytes | None]]]:
+        """All parts (`only`: of these buckets), a bucket at a time, as in `changes`."""
+        for where, bucket in list(self._buckets.items()):
+            if only is not None and where not in only:
+                continue
             self._learn_pairs()
             held = {self._fields[pair]: bucket.encode(pair) or None for pair in bucket.parts}
             yield (bucket.kind, bucket.start), held

@@ -10,7 +10,7 @@ The cells, the clients, the partition's own record and the copies of one cut mus
 fence for all of them decides which records are skipped after a restart.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -23,7 +23,7 @@ from producers.events.rules import AHEAD_MS, MAX_BYTES
 from producers.events.units import us
 from producers.partitioner import partition_for
 from streams import forwarding
-from streams.cells import DAYS_KEPT, Cells
+from streams.cells import DAYS_KEPT, Cells, Where
 from streams.clients import HOT_PAGES, Clients, ClientStore, InMemoryClientStore
 from streams.errors import StateError
 from streams.fold.calls import CHANNEL as CALLS
@@ -94,10 +94,12 @@ class ViewUpdate(NamedTuple):
 
     fence: int
     time: int
-    cells: dict[tuple[str, int], dict[bytes, bytes | None]]
+    cells: dict[Where, dict[bytes, bytes | None]]
     """(kind, bucket) → field (`metrics.view.field`) → payload."""
     waiting: list[Waiting] | None
     """All who wait in this partition; None when that did not change."""
+    whole: Collection[Where] = ()
+    """The buckets of which `cells` has every part."""
 
 
 class Partition:
@@ -279,10 +281,15 @@ class Partition:
         if self._clients.waits_changed or out.time >= self._next_leave:
             self._clients.waits_changed = False
             waiting = self._waiting()
-        return ViewUpdate(self.fence, out.time, self._cells.changes(), waiting)
+        cells, whole = self._cells.changes()
+        return ViewUpdate(self.fence, out.time, cells, waiting, whole)
 
-    def everything(self) -> Iterator[ViewUpdate]:
-        """All that is held, a bucket at a time; the first carries who waits.
+    def buckets(self) -> list[Where]:
+        """The buckets that have parts."""
+        return self._cells.buckets()
+
+    def everything(self, only: Collection[Where] | None = None) -> Iterator[ViewUpdate]:
+        """All that is held (`only`: of these buckets), a bucket at a time; the first carries who waits.
 
         What is folded before the last was taken comes with `view` as well; the fence stays that of the start.
         """
@@ -290,8 +297,8 @@ class Partition:
         self._cells.roll_up(out.time, out.horizon_day)
         fence, time = self.fence, out.time
         yield ViewUpdate(fence, time, {}, self._waiting())
-        for where, parts in self._cells.everything():
-            yield ViewUpdate(fence, time, {where: parts}, None)
+        for where, parts in self._cells.everything(only):
+            yield ViewUpdate(fence, time, {where: parts}, None, (where,))
 
     def _waiting(self) -> list[Waiting]:
         """Who waits, in no order; without calls that must have left by any clock."""

@@ -2,17 +2,19 @@
 
 Nothing waits for the view. While it cannot be written, only "everything is needed" is remembered; when it is back,
 or has lost what it held, everything is written again, some buckets per round, while folding goes on. What the view
-holds and the state does not is emptied then.
+holds and the state does not is emptied then. Of what Redis evicts, only the buckets concerned are written again.
 """
 
 import asyncio
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, field
 from time import monotonic, time
 
 import structlog
 
-from metrics.view import VERSION, Keys, encode_any, encode_waiting, fenced
-from streams.cells import DAYS_KEPT, HOURS_KEPT, MINUTES_KEPT
+from metrics.redis_client import Memory
+from metrics.view import FENCE_DIGITS, VERSION, Keys, decode_any, encode_any, encode_waiting, fenced, split
+from streams.cells import DAYS_KEPT, HOURS_KEPT, MINUTES_KEPT, Where
 from streams.errors import SinkError
 from streams.flush import Owned
 from streams.fold.localtime import LocalTime
@@ -35,13 +37,59 @@ _BACKLOG = 20_000
 _CHUNK_PARTS = 2_000
 _RETRY_SECONDS = 1.0
 _REFRESH_SECONDS = 12 * 3600.0
+_CHECK_SECONDS = 3.0
+"""Between two looks whether all that was written is still there."""
+_MEMORY_SECONDS = 60.0
 _SECOND_US = 1_000_000
 _EMPTY = b"\x80"
 """An empty part: it keeps its fence, so that a former owner cannot bring an old part back."""
 
 
+@dataclass(slots=True)
+class _Writing:
+    """How far the view is for one owned partition."""
+
+    fence: int = -2
+    """Of the last round."""
+    rebuild: Iterator[ViewUpdate] | None = None
+    """What is left to be written again."""
+    is_due: bool = True
+    """Everything is needed, and not begun."""
+    is_lost: bool = False
+    """What the manifest says is not to be trusted either."""
+    is_healing: bool = False
+    """The view may have parts that are older than the manifest tells, until everything is written."""
+    leftover: Held = field(default_factory=dict)
+    """What was in the view before and has not been met in the state."""
+    there: set[Where] = field(default_factory=set)
+    """Buckets that the view has hashes of."""
+    pending: set[Where] = field(default_factory=set)
+    """Buckets that it must have, and may not have yet."""
+    drop: set[Where] = field(default_factory=set)
+    """Buckets whose hashes are to go: the state has nothing of them."""
+    beat: bytes = b""
+    """The heartbeat that was written last."""
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether nothing is left to be written again."""
+        return self.rebuild is None and not self.is_due
+
+
+class _Round:
+    """What is written at once."""
+
+    def __init__(self) -> None:
+        self.hashes: dict[str, dict[bytes, bytes]] = {}
+        self.whole: set[str] = set()
+        self.gone: set[str] = set()
+
+
 class Publisher:
-    """Writes the view of all owned partitions. One task; at most one write is under way."""
+    """Writes the view of all owned partitions. One task; at most one write is under way.
+
+    `reference`: how many reference records this worker knows, which the view must have, too.
+    """
 
     def __init__(
         self,
@@ -54,6 +102,7 @@ class Publisher:
         worker_id: str,
         zone: str,
         local: LocalTime,
+        reference: Callable[[], int] = lambda: 0,
     ) -> None:
         self._sink = sink
         self._keys = keys
@@ -63,12 +112,13 @@ class Publisher:
         self._worker_id = worker_id
         self._zone = zone
         self._local = local
-        self._rebuilds: dict[Owned, Iterator[ViewUpdate] | None] = {}
-        self._leftover: dict[Owned, Held] = {}
-        self._shown: dict[Owned, int] = {}
+        self._reference = reference
+        self._writing: dict[Owned, _Writing] = {}
         self._generation = ""
         self._beaten_at = 0.0
-        self._refreshed_at = monotonic()
+        self._checked_at = self._refreshed_at = monotonic()
+        self._looked_at = -_MEMORY_SECONDS
+        self._memory = Memory("", 0)
         self._buckets: set[str] = set()
 
     async def run(self) -> None:
@@ -88,33 +138,40 @@ class Publisher:
 
     def _is_behind(self) -> bool:
         """Whether so many events wait that what is shown now is old already."""
-        return not self._rebuilds and self._sensors.backlog() > _BACKLOG
+        return self._is_whole() and self._sensors.backlog() > _BACKLOG
+
+    def _is_whole(self) -> bool:
+        return all(writing.is_whole for writing in self._writing.values())
 
     async def show(self) -> float:
         """One round. Returns the seconds that collecting took. Raises SinkError; then everything is needed again."""
         owned = [one for one in self._owned() if not one.closed]
+        for gone in self._writing.keys() - set(owned):
+            del self._writing[gone]
+        for one in owned:
+            self._writing.setdefault(one, _Writing())
         beat = monotonic() - self._beaten_at >= HEARTBEAT_SECONDS
         if beat:
-            await self._check_generation()
-        for gone in self._shown.keys() - set(owned):
-            self._shown.pop(gone)
-            self._rebuilds.pop(gone, None)
-            self._leftover.pop(gone, None)
+            await self._look()
         owned = await self._prepare(owned)
         began = monotonic()
-        hashes: dict[str, dict[bytes, bytes]] = {}
+        found = _Round()
+        last = {one: self._writing[one].beat for one in owned}
         timestamps: list[int] = []
         parts = 0
         for one in owned:
-            changed = self._shown.get(one) != one.partition.fence or one in self._rebuilds
+            writing = self._writing[one]
+            changed = writing.fence != one.partition.fence or not writing.is_whole
             if changed:
                 timestamps += one.take_timestamps()
-                parts += self._collect(one, hashes)
+                parts += self._collect(one, writing, found)
             if beat or changed:
-                self._beat(one, hashes)
+                self._beat(one, writing, found.hashes)
         cost = monotonic() - began
-        if hashes:
-            await self._sink.write(hashes, quiet=(self._keys.partitions,))
+        if found.hashes:
+            quiet = (self._keys.partitions,)
+            before = await self._sink.write(found.hashes, quiet=quiet, whole=found.whole, gone=found.gone)
+            self._compare(last, before)
         if beat:
             self._beaten_at = began
             await self._refresh()
@@ -123,71 +180,89 @@ class Publisher:
 
     async def _prepare(self, owned: list[Owned]) -> list[Owned]:
         """Ask what the view holds of partitions that are about to be written as a whole; those that are still owned."""
-        if new := [one for one in owned if one not in self._shown]:
-            logs = await self._sink.logs({one.partition.number for one in new})
-            for one in new:
-                self._shown[one] = -2
-                self._rebuilds[one] = None
+        begun = {one.partition.number: one for one in owned if self._writing[one].is_due}
+        if begun:
+            beats = await self._sink.beats(begun)
+            for number, one in begun.items():
                 # Offsets of a topic that was made anew begin at 0 again: what is shown of the one before would stay.
-                one.is_rebuilt |= differ(logs.get(one.partition.number, ""), one.partition.log)
+                one.is_rebuilt |= differ(_log_of(beats.get(number)), one.partition.log)
         for one in owned:
             if one.is_rebuilt:
                 await self._sink.forget(one.partition.number)
                 one.is_rebuilt = False
-        if begun := [one for one in owned if one in self._rebuilds and self._rebuilds[one] is None]:
-            held = await self._sink.held({one.partition.number for one in begun})
-            self._leftover.update({one: held[one.partition.number] for one in begun})
+            elif self._writing[one].is_due and self._writing[one].is_lost:
+                await self._sink.uncount(one.partition.number)
+        if begun:
+            held = await self._sink.held(begun)
+            for number, one in begun.items():
+                writing = self._writing[one]
+                writing.leftover, writing.there = held[number], set(held[number])
         return [one for one in owned if not one.closed]
 
-    def _collect(self, one: Owned, hashes: dict[str, dict[bytes, bytes]]) -> int:
-        """Put what changed into `hashes`, and some of everything while it is needed; how many parts."""
+    def _collect(self, one: Owned, writing: _Writing, found: _Round) -> int:
+        """Put what changed into a round, and some of everything while it is needed; how many parts."""
         update = one.partition.view()
-        self._shown[one] = update.fence
-        parts = self._put(one, update, hashes)
-        if one not in self._rebuilds:
-            return parts
-        rebuild = self._rebuilds[one]
-        if rebuild is None:
-            rebuild = self._rebuilds[one] = one.partition.everything()
-        while parts < _CHUNK_PARTS:
-            more = next(rebuild, None)
+        writing.fence = update.fence
+        if writing.is_due:
+            writing.is_due, writing.is_lost = False, False
+            writing.rebuild, writing.pending = one.partition.everything(), set(one.partition.buckets())
+        parts = self._put(one, writing, update, found)
+        self._drop(one, writing, found)
+        while writing.rebuild is not None and parts < _CHUNK_PARTS:
+            more = next(writing.rebuild, None)
             if more is None:
-                del self._rebuilds[one]
-                parts += self._take_back(one, update, hashes)
+                writing.rebuild, writing.pending, writing.is_healing = None, set(), False
+                parts += self._take_back(one, writing, update, found)
                 break
             # `view` above has just rolled everything up, so a bucket taken now is as of the same fence.
-            parts += self._put(one, more._replace(fence=update.fence, time=update.time), hashes)
+            parts += self._put(one, writing, more._replace(fence=update.fence, time=update.time), found)
         return parts
 
-    def _take_back(self, one: Owned, update: ViewUpdate, hashes: dict[str, dict[bytes, bytes]]) -> int:
+    def _take_back(self, one: Owned, writing: _Writing, update: ViewUpdate, found: _Round) -> int:
         """Empty the parts that are in the view and in no state: emptied by a former owner, or while Redis was away."""
-        leftover = self._leftover.pop(one, {})
-        gone: dict[tuple[str, int], dict[bytes, bytes | None]] = {
+        leftover, writing.leftover = writing.leftover, {}
+        gone: dict[Where, dict[bytes, bytes | None]] = {
             where: dict.fromkeys(fields) for where, fields in leftover.items()
         }
-        return self._put(one, ViewUpdate(update.fence, update.time, gone, None), hashes)
+        whole = gone.keys() - set(one.partition.buckets())
+        return self._put(one, writing, ViewUpdate(update.fence, update.time, gone, None, whole), found)
 
-    def _put(self, one: Owned, update: ViewUpdate, hashes: dict[str, dict[bytes, bytes]]) -> int:
-        parts, fence = 0, fenced(update.fence, b"")
-        leftover = self._leftover.get(one, {})
-        for (kind, bucket), fields in update.cells.items():
-            if not fields:
-                continue  # a bucket whose parts have all been emptied: nothing to write or to name
-            leftover.get((kind, bucket), set()).difference_update(fields)
-            key = self._keys.cells(kind, bucket)
-            gone = self._is_past(kind, bucket, update.time)
-            if gone:
+    def _drop(self, one: Owned, writing: _Writing, found: _Round) -> None:
+        for where in writing.drop:
+            key = self._keys.cells(*where, one.partition.number)
+            found.hashes[key] = {}
+            found.gone.add(key)
+            self._buckets.discard(key)
+        writing.there -= writing.drop
+        writing.drop = set()
+
+    def _put(self, one: Owned, writing: _Writing, update: ViewUpdate, found: _Round) -> int:
+        parts, fence, number = 0, fenced(update.fence, b""), one.partition.number
+        hashes = found.hashes
+        for where, fields in update.cells.items():
+            writing.pending.discard(where)
+            if not fields:  # a bucket whose parts have all been emptied: nothing to write or to name
+                if where in writing.there and self._is_past(*where, update.time):
+                    writing.drop.add(where)
+                continue
+            writing.leftover.get(where, set()).difference_update(fields)
+            key = self._keys.cells(*where, number)
+            if gone := self._is_past(*where, update.time):
                 self._buckets.discard(key)
+                writing.there.discard(where)
+                found.gone.add(key)
             else:
                 self._buckets.add(key)
+                writing.there.add(where)
+                if where in update.whole:
+                    found.whole.add(key)
             empty = b"" if gone else _EMPTY
             hashes.setdefault(key, {}).update(
-                {field: fence + (empty if payload is None else payload) for field, payload in fields.items()}
+                {name: fence + (empty if payload is None else payload) for name, payload in fields.items()}
             )
             parts += len(fields)
         if update.waiting is not None:
-            number = str(one.partition.number).encode()
-            hashes.setdefault(self._keys.waiting, {})[number] = fence + encode_waiting(update.waiting)
+            hashes.setdefault(self._keys.waiting, {})[str(number).encode()] = fence + encode_waiting(update.waiting)
         return parts
 
     def _is_past(self, kind: str, bucket: int, time_us: int) -> bool:
@@ -197,7 +272,7 @@ class Publisher:
             return bucket * _SECOND_US + HOURS_KEPT <= time_us
         return kind == "d" and bucket < self._local.day(time_us) - DAYS_KEPT
 
-    def _beat(self, one: Owned, hashes: dict[str, dict[bytes, bytes]]) -> None:
+    def _beat(self, one: Owned, writing: _Writing, hashes: dict[str, dict[bytes, bytes]]) -> None:
         partition = one.partition
         state = {
             "at": int(time() * 1000),
@@ -207,26 +282,67 @@ class Publisher:
             "worker": self._worker_id,
             "zone": self._zone,
             "version": VERSION,
-            "whole": one not in self._rebuilds,
+            "whole": writing.is_whole,
             "left": one.left_to_count(),
             "log": partition.log,
+            "hashes": len(writing.there | writing.pending),
+            "intact": not writing.is_healing,
+            "reference": self._reference(),
         }
-        value = fenced(partition.fence, encode_any(state))
-        hashes.setdefault(self._keys.partitions, {})[str(partition.number).encode()] = value
+        writing.beat = fenced(partition.fence, encode_any(state))
+        hashes.setdefault(self._keys.partitions, {})[str(partition.number).encode()] = writing.beat
 
-    async def _check_generation(self) -> None:
+    async def _look(self) -> None:
+        """See whether the view still has what was written."""
         generation = await self._sink.generation()
         if generation != self._generation:
             if self._generation:
-                log.warning("the view lost what it held; writing it again")
+                log.warning("the view lost what it held, or is asked for; writing it again")
+            self._need_everything(lost=bool(self._generation))
             self._generation = generation
-            self._need_everything()
+        if monotonic() - self._checked_at >= _CHECK_SECONDS:
+            await self._check()
+            self._checked_at = monotonic()
+        if monotonic() - self._looked_at >= _MEMORY_SECONDS:
+            self._looked_at = monotonic()
+            await self._look_at_memory()
+
+    def _compare(self, last: Mapping[Owned, bytes], there: Mapping[int, bytes]) -> None:
+        """See whether the view had our last heartbeat: else another server took over, or began from an old dump."""
+        for one, beat in last.items():
+            if there.get(one.partition.number, beat) < beat[:FENCE_DIGITS]:
+                self._lost_some(one, "its last writes")
+
+    async def _check(self) -> None:
+        """Compare what is there with what was written; what was lost is written again."""
+        for one, writing in list(self._writing.items()):
+            if not writing.is_whole:
+                continue
+            number = one.partition.number
+            found = await self._sink.check(number)
+            if one.closed or self._writing.get(one) is not writing:
+                continue
+            if found.hashes != len(writing.there):
+                self._lost_some(one, f"{len(writing.there)} hashes are there, {found.hashes} are counted")
+            elif found.broken or not found.waits:
+                self._sensors.view_lost(len(found.broken) or 1)
+                log.warning("the view lost parts; writing them again", partition=number, hashes=len(found.broken))
+                lost, held = set(found.broken), set(one.partition.buckets())
+                writing.rebuild, writing.pending = one.partition.everything(lost & held), lost & held
+                writing.drop = lost - held
+
+    def _lost_some(self, one: Owned, what: str) -> None:
+        self._sensors.view_lost(1)
+        log.warning("the view lost what it held; writing it again", partition=one.partition.number, problem=what)
+        writing = self._writing[one]
+        writing.is_due, writing.is_lost, writing.is_healing, writing.rebuild = True, True, True, None
 
     async def _refresh(self) -> None:
         if monotonic() - self._refreshed_at > _REFRESH_SECONDS:
             self._refreshed_at = monotonic()
             self._drop_past()
-            await self._sink.refresh(sorted(self._buckets))
+            manifests = [self._keys.manifest(one.partition.number) for one in self._writing]
+            await self._sink.refresh([*sorted(self._buckets), *manifests])
 
     def _drop_past(self) -> None:
         """Let hashes end whose buckets are past in every partition: at most emptied parts are left in them."""
@@ -236,9 +352,20 @@ class Publisher:
             if bucket is not None and self._is_past(*bucket, earliest):
                 self._buckets.discard(key)
 
-    def _need_everything(self) -> None:
+    async def _look_at_memory(self) -> None:
+        memory = await self._sink.memory()
+        if memory != self._memory:
+            self._memory = memory
+            self._sensors.memory(memory)
+            if memory.problem:
+                log.warning(memory.problem)
+
+    def _need_everything(self, *, lost: bool = False) -> None:
         for one in self._owned():
-            self._rebuilds[one] = None
+            writing = self._writing.setdefault(one, _Writing())
+            writing.is_due, writing.rebuild = True, None
+            writing.is_lost |= lost
+            writing.is_healing |= lost
 
     def _lost(self, error: SinkError) -> None:
         if self._sensors.failed_view_since is None:
@@ -250,3 +377,8 @@ class Publisher:
             # What changed since is in "everything"; taken here so that the list of it stays short.
             one.partition.view()
             one.take_timestamps()
+
+
+def _log_of(beat: bytes | None) -> str:
+    """The id of the log that a partition was last shown of; "" where it is not known."""
+    return "" if beat is None else decode_any(split(beat)[1]).get("log", "")

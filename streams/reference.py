@@ -33,6 +33,10 @@ class ReferenceView:
         self._pending: dict[bytes, bytes] = {}
         self._generation = ""
 
+    def __len__(self) -> int:
+        """How many records the view must have."""
+        return len(self._winners) - len(self._pending.keys() & self._winners.keys())
+
     async def run(self) -> None:
         """Follow, for ever; Kafka's and Redis's troubles are waited out."""
         while True:
@@ -86,7 +90,8 @@ class ReferenceView:
     async def _show(self) -> None:
         try:
             generation = await self._sink.generation()
-            if generation != self._generation:
+            # Fewer than there are: some were lost, or not written yet.
+            if generation != self._generation or await self._sink.size(self._key) < len(self):
                 self._generation = generation
                 self._pending.update({key: value for key, (_, value) in self._winners.items()})
             while self._pending:

@@ -7,6 +7,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
 
 from metrics.catalogue import service
 from metrics.family import Family
+from metrics.redis_client import Memory
 from producers.events.rules import REASONS
 from streams.letters.collector import OpenLettersCollector
 from streams.partition import Counts
@@ -41,6 +42,10 @@ class WorkerSensors:
         """When a broker last answered what it was asked about the log."""
         registry.register(PartitionCollector(self.partitions, self.standbys))
         Info("sales_worker", "Which worker this is.", registry=registry).info({"worker": worker_id})
+        self._view_lost = _counter(registry, service.VIEW_LOST)
+        self._evicts = Gauge(
+            service.REDIS_EVICTS.name, service.REDIS_EVICTS.help, service.REDIS_EVICTS.labels, registry=registry
+        )
         self._events = _counter(registry, service.EVENTS)
         self._sources = _counter(registry, service.SOURCE_EVENTS)
         self._known_sources: set[str] = set()
@@ -142,6 +147,15 @@ class WorkerSensors:
         self._view_up.set(0)
         if self.failed_view_since is None:
             self.failed_view_since = time()
+
+    def view_lost(self, hashes: int) -> None:
+        """Redis does not have any more what was written."""
+        self._view_lost.inc(hashes)
+
+    def memory(self, memory: Memory) -> None:
+        """What Redis does when its memory is full."""
+        self._evicts.clear()
+        self._evicts.labels(memory.policy).set(float(bool(memory.problem)))
 
     def restoring(self, records: int) -> None:
         """Changelog records were read."""

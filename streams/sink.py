@@ -1,14 +1,16 @@
 """Where the view goes: Redis, which can be lost at any time, and the same in memory for tests."""
 
 import uuid
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from importlib.resources import files
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from redis.exceptions import NoScriptError, RedisError
 
-from metrics.redis_client import connect
-from metrics.view import Keys, decode_any, encode_any, parse_field, split
+from metrics.redis_client import Memory, connect, read_memory
+from metrics.view import BROKEN_HASHES, Keys, encode_any, parse_name
+from streams.cells import Where
 from streams.errors import SinkError
 
 TTL_SECONDS = 7 * 86_400
@@ -19,7 +21,7 @@ _CHANGES_BYTES = 64 << 20
 _CALL_BYTES, _PIPELINE_BYTES, _ENTRY_BYTES = 1 << 20, 8 << 20, 256 << 10
 """Of a script call, in which Redis does nothing else; of calls sent before an answer is read; of a stream's entry."""
 _HASHES = 100
-_SCRIPT = files("streams").joinpath("write_parts.lua").read_text()
+_WRITE = files("streams").joinpath("write_parts.lua").read_text()
 
 Fields = Mapping[bytes, bytes]
 """Field of a hash → its fence and payload (`metrics.view.fenced`); a fence alone takes the field away."""
@@ -27,30 +29,65 @@ Fields = Mapping[bytes, bytes]
 Changes = list[tuple[str, list[bytes]]]
 """What was written: (hash, its fields)."""
 
-Held = dict[tuple[str, int], set[bytes]]
-"""Fields of one partition by (kind, bucket)."""
+Held = dict[Where, set[bytes]]
+"""Fields of one partition by bucket."""
+
+
+Beats = dict[int, bytes]
+"""Heartbeats by partition, as they lie there."""
+
+
+class Check(NamedTuple):
+    """How many hashes of cells a manifest counts, those that are not as it says, and whether who waits is there."""
+
+    hashes: int
+    broken: list[Where]
+    waits: bool
 
 
 class Sink(Protocol):
     """The merged view of all partitions. Every method raises SinkError when it cannot be reached or is full."""
 
-    async def write(self, hashes: Mapping[str, Fields], *, quiet: Sequence[str] = ()) -> None:
-        """Write fields, each unless a greater fence is there, and announce them, but those of the `quiet` hashes."""
+    async def write(
+        self,
+        hashes: Mapping[str, Fields],
+        *,
+        quiet: Sequence[str] = (),
+        whole: Container[str] = (),
+        gone: Container[str] = (),
+    ) -> Beats:
+        """Write fields, each unless a greater fence is there, and announce them, but those of the `quiet` hashes.
+
+        whole: of these hashes of cells every part is among the fields. gone: these are dropped. Returns the heartbeats
+        that were there before, of the partitions whose heartbeats are written.
+        """
 
     async def generation(self) -> str:
-        """A name that changes when the view lost what it held."""
+        """A name that changes when the view lost what it held, or somebody asks for all of it."""
 
-    async def logs(self, partitions: Collection[int]) -> dict[int, str]:
-        """The id of the log that each of these partitions was last shown of, where one is known."""
+    async def beats(self, partitions: Collection[int]) -> Beats:
+        """The heartbeats of these partitions, as they are there."""
+
+    async def check(self, partition: int) -> Check:
+        """Whether all that was written of a partition's cells is there."""
 
     async def forget(self, partition: int) -> None:
         """Take away all that one partition has shown, whatever its fence."""
 
+    async def uncount(self, partition: int) -> None:
+        """Take away the manifest of a partition: all of it is about to be written again."""
+
     async def held(self, partitions: Collection[int]) -> dict[int, Held]:
         """What parts of these partitions there are, empty ones too."""
 
+    async def size(self, key: str) -> int:
+        """How many fields a hash has."""
+
     async def refresh(self, keys: Sequence[str]) -> None:
         """Keep hashes that do not change from expiring."""
+
+    async def memory(self) -> Memory:
+        """What Redis does when its memory is full."""
 
     async def close(self) -> None:
         """Let go of connections."""
@@ -62,34 +99,50 @@ class RedisSink:
     def __init__(self, url: str, app_id: str) -> None:
         self._keys = Keys(app_id)
         self._redis = connect(url, connections=4)
-        self._sha = ""
+        self._shas: dict[str, str] = {}
 
-    async def write(self, hashes: Mapping[str, Fields], *, quiet: Sequence[str] = ()) -> None:
-        """One pipeline: a script call per hash, then one entry of the stream of changes."""
-        try:
+    async def write(
+        self,
+        hashes: Mapping[str, Fields],
+        *,
+        quiet: Sequence[str] = (),
+        whole: Container[str] = (),
+        gone: Container[str] = (),
+    ) -> Beats:
+        """One pipeline: a script call for all hashes, then one entry of the stream of changes."""
+        with _explained():
             try:
-                await self._write(hashes, quiet)
+                return await self._write(hashes, quiet, whole, gone)
             except NoScriptError:
-                self._sha = ""
-                await self._write(hashes, quiet)
-        except (RedisError, OSError) as error:
-            raise SinkError(_explain(error)) from error
+                self._shas.clear()
+                return await self._write(hashes, quiet, whole, gone)
 
-    async def _write(self, hashes: Mapping[str, Fields], quiet: Sequence[str]) -> None:
-        if not self._sha:
-            self._sha = await self._redis.script_load(_SCRIPT)
-        pipeline, held = self._redis.pipeline(transaction=False), 0
-        for key, fields in hashes.items():
-            for pieces, size in calls(fields):
-                if held and held + size > _PIPELINE_BYTES:
-                    await pipeline.execute()
-                    held = 0
-                held += size
-                lengths = encode_any(list(map(len, pieces)))
-                pipeline.evalsha(self._sha, 1, key, TTL_SECONDS, lengths, b"".join(pieces))
-        if changes := [(key, list(fields)) for key, fields in hashes.items() if key not in quiet]:
+    async def _write(
+        self, hashes: Mapping[str, Fields], quiet: Sequence[str], whole: Container[str], gone: Container[str]
+    ) -> Beats:
+        sha = await self._sha(_WRITE)
+        beating = list(hashes.get(self._keys.partitions, ()))
+        modes = {key: 2 if key in gone else 1 if key in whole else 0 for key in hashes}
+        calls = list(_calls(hashes, modes))
+        # More than one call is still one round for who reads meanwhile.
+        pipeline, held = self._redis.pipeline(transaction=len(calls) > 1), 0
+        pipeline.hmget(self._keys.partitions, beating or [b""])
+        before = None
+        for slices in calls:
+            plan = [(len(pieces) // 2, *self._keys.counted(key), mode) for key, mode, pieces in slices]
+            pieces = [piece for _, _, some in slices for piece in some]
+            size = sum(map(len, pieces))
+            if held and held + size > _PIPELINE_BYTES:
+                before = before or (await pipeline.execute())[0]
+                held = 0
+            held += size
+            lengths, names = encode_any(list(map(len, pieces))), [key for key, _, _ in slices]
+            pipeline.evalsha(sha, len(names), *names, TTL_SECONDS, encode_any(plan), lengths, b"".join(pieces))
+        if changes := [(key, list(fields)) for key, fields in hashes.items() if fields and key not in quiet]:
             self._announce(pipeline, changes)
-        await pipeline.execute()
+        done = await pipeline.execute()
+        found = zip(beating, before or done[0], strict=False)
+        return {int(name): value for name, value in found if value is not None}
 
     def _announce(self, pipeline: Any, changes: Changes) -> None:
         """Name what was written in the stream: it is bounded in bytes, too, whatever sizes its entries have."""
@@ -97,66 +150,100 @@ class RedisSink:
             kept = min(_CHANGES_KEPT, _CHANGES_BYTES // len(entry))
             pipeline.xadd(self._keys.changes, {"b": entry}, maxlen=kept, approximate=True)
 
+    async def _sha(self, script: str) -> str:
+        if script not in self._shas:
+            self._shas[script] = await self._redis.script_load(script)
+        return self._shas[script]
+
     async def generation(self) -> str:
-        """The name in Redis; a new one is put there when none is."""
-        try:
-            found = await self._redis.get(self._keys.generation)
+        """The name in Redis, and what was asked last; a new name is put there when none is."""
+        with _explained():
+            found, asked = await self._redis.mget(self._keys.generation, self._keys.asked)
             if found is None:
                 await self._redis.set(self._keys.generation, uuid.uuid4().hex, nx=True)
                 found = await self._redis.get(self._keys.generation)
-        except (RedisError, OSError) as error:
-            raise SinkError(_explain(error)) from error
-        return str(found.decode()) if found else ""
+        return b" ".join(name or b"" for name in (found, asked)).decode()
 
-    async def logs(self, partitions: Collection[int]) -> dict[int, str]:
-        """From their heartbeats."""
-        try:
-            raw = await self._redis.hgetall(self._keys.partitions)
-        except (RedisError, OSError) as error:
-            raise SinkError(_explain(error)) from error
-        return _logs(raw, partitions)
+    async def beats(self, partitions: Collection[int]) -> Beats:
+        """HMGET."""
+        numbers = list(partitions)
+        with _explained():
+            found = await self._redis.hmget(self._keys.partitions, numbers) if numbers else []
+        return {number: value for number, value in zip(numbers, found, strict=True) if value is not None}
+
+    async def check(self, partition: int) -> Check:
+        """A script that compares the manifest with the sizes of hashes."""
+        with _explained():
+            try:
+                return await self._check(partition)
+            except NoScriptError:
+                self._shas.clear()
+                return await self._check(partition)
+
+    async def _check(self, partition: int) -> Check:
+        sha = await self._sha(BROKEN_HASHES)
+        keys = self._keys
+        pipeline = self._redis.pipeline(transaction=False)
+        pipeline.evalsha(sha, 1, keys.manifest(partition), *keys.around(partition))
+        pipeline.hexists(keys.waiting, str(partition))
+        (hashes, *broken), waits = await pipeline.execute()
+        return Check(hashes, [parse_name(name.decode()) for name in broken], bool(waits))
 
     async def forget(self, partition: int) -> None:
-        """Look through every hash of cells. Slow, and needed only when a partition is counted anew."""
-        try:
-            number = str(partition).encode()
-            await self._redis.hdel(self._keys.partitions, number)
-            await self._redis.hdel(self._keys.waiting, number)
-            async for raw in self._redis.scan_iter(match=f"{self._keys.cells('*', 0)[:-1]}*", count=1000):
-                gone = [field for field in await self._redis.hkeys(raw) if parse_field(field).partition == partition]
-                if gone:
-                    pipeline = self._redis.pipeline(transaction=False)
-                    pipeline.hdel(raw, *gone)
-                    self._announce(pipeline, [(raw.decode(), gone)])
-                    await pipeline.execute()
-        except (RedisError, OSError) as error:
-            raise SinkError(_explain(error)) from error
+        """Look through the names of all hashes of cells."""
+        keys, number = self._keys, str(partition).encode()
+        with _explained():
+            await self._redis.hdel(keys.partitions, number)
+            await self._redis.hdel(keys.waiting, number)
+            await self._redis.delete(keys.manifest(partition))
+            for key in await self._hashes({partition}):
+                gone = await self._redis.hkeys(key)
+                pipeline = self._redis.pipeline(transaction=False)
+                pipeline.delete(key)
+                self._announce(pipeline, [(key, gone)])
+                await pipeline.execute()
+
+    async def uncount(self, partition: int) -> None:
+        """DEL."""
+        with _explained():
+            await self._redis.delete(self._keys.manifest(partition))
 
     async def held(self, partitions: Collection[int]) -> dict[int, Held]:
-        """Look through the fields of every hash of cells, some hashes at a time."""
+        """Look through the fields of these partitions' hashes, some at a time."""
         found: dict[int, Held] = {number: {} for number in partitions}
-        try:
-            names = [raw async for raw in self._redis.scan_iter(match=f"{self._keys.cells('*', 0)[:-1]}*", count=1000)]
-            for begin in range(0, len(names), _HASHES):
-                some = names[begin : begin + _HASHES]
+        with _explained():
+            keys = await self._hashes(partitions)
+            for begin in range(0, len(keys), _HASHES):
+                some = keys[begin : begin + _HASHES]
                 pipeline = self._redis.pipeline(transaction=False)
-                for raw in some:
-                    pipeline.hkeys(raw)
-                for raw, fields in zip(some, await pipeline.execute(), strict=True):
-                    _sort(self._keys.bucket(raw.decode()), fields, found)
-        except (RedisError, OSError) as error:
-            raise SinkError(_explain(error)) from error
+                for key in some:
+                    pipeline.hkeys(key)
+                for key, fields in zip(some, await pipeline.execute(raise_on_error=False), strict=True):
+                    if isinstance(fields, list):  # what is of another type holds no parts
+                        _sort(self._keys.place(key), fields, found)
         return found
+
+    async def _hashes(self, partitions: Container[int]) -> list[str]:
+        names = [raw.decode() async for raw in self._redis.scan_iter(match=self._keys.all_cells, count=1000)]
+        return [name for name in names if (place := self._keys.place(name)) is not None and place[2] in partitions]
+
+    async def size(self, key: str) -> int:
+        """HLEN."""
+        with _explained():
+            return int(await self._redis.hlen(key))
+
+    async def memory(self) -> Memory:
+        """From INFO, which is allowed where CONFIG is not."""
+        with _explained():
+            return read_memory(await self._redis.info("memory"))
 
     async def refresh(self, keys: Sequence[str]) -> None:
         """EXPIRE each of them anew."""
-        try:
+        with _explained():
             pipeline = self._redis.pipeline(transaction=False)
             for key in keys:
                 pipeline.expire(key, TTL_SECONDS)
             await pipeline.execute()
-        except (RedisError, OSError) as error:
-            raise SinkError(_explain(error)) from error
 
     async def close(self) -> None:
         """Close the connections."""
@@ -167,25 +254,36 @@ class InMemorySink:
     """Dicts that behave as the script does. `lose()` forgets everything, `broken` makes every call fail."""
 
     def __init__(self, app_id: str = "test") -> None:
-        self._app_id = app_id
+        self.keys = Keys(app_id)
         self.hashes: dict[str, dict[bytes, bytes]] = {}
         self.changes: list[list[tuple[str, list[bytes]]]] = []
+        self.manifests: dict[str, dict[str, int]] = {}
         self.broken = False
         self._generation = uuid.uuid4().hex
 
     def lose(self) -> None:
         """Forget everything, as FLUSHALL."""
         self.hashes.clear()
+        self.manifests.clear()
         self._generation = uuid.uuid4().hex
 
-    def _check(self) -> None:
+    def _answer(self) -> None:
         if self.broken:
             raise SinkError("broken")
 
-    async def write(self, hashes: Mapping[str, Fields], *, quiet: Sequence[str] = ()) -> None:
+    async def write(
+        self,
+        hashes: Mapping[str, Fields],
+        *,
+        quiet: Sequence[str] = (),
+        whole: Container[str] = (),
+        gone: Container[str] = (),
+    ) -> Beats:
         """Keep what has the greater fence."""
-        self._check()
+        self._answer()
+        before = await self.beats([int(name) for name in hashes.get(self.keys.partitions, ())])
         for key, fields in hashes.items():
+            size = len(self.hashes.get(key, {}))
             stored = self.hashes.setdefault(key, {})
             for field, value in fields.items():
                 if stored.get(field, b"")[:16] <= value[:16]:
@@ -193,43 +291,90 @@ class InMemorySink:
                         stored[field] = value
                     else:
                         stored.pop(field, None)
-        if changes := [(key, list(fields)) for key, fields in hashes.items() if key not in quiet]:
+            manifest, name = self.keys.counted(key)
+            counted = self.manifests.setdefault(manifest, {}) if manifest else {}
+            if key in gone:
+                del self.hashes[key]
+                counted.pop(name, None)
+            else:
+                counted[name] = len(stored) if key in whole or counted.get(name) == size else -1
+        if changes := [(key, list(fields)) for key, fields in hashes.items() if fields and key not in quiet]:
             self.changes.append(changes)
+        return before
 
     async def generation(self) -> str:
         """Another one after `lose`."""
-        self._check()
+        self._answer()
         return self._generation
 
-    async def logs(self, partitions: Collection[int]) -> dict[int, str]:
-        """From their heartbeats."""
-        self._check()
-        return _logs(self.hashes.get(Keys(self._app_id).partitions, {}), partitions)
+    async def beats(self, partitions: Collection[int]) -> Beats:
+        """Those that are there."""
+        self._answer()
+        held = self.hashes.get(self.keys.partitions, {})
+        return {number: held[name] for number in partitions if (name := str(number).encode()) in held}
+
+    async def check(self, partition: int) -> Check:
+        """As the script does."""
+        self._answer()
+        counted, (before, behind) = self.manifests.get(self.keys.manifest(partition), {}), self.keys.around(partition)
+        sizes = {name: len(self.hashes.get(before + name + behind, {})) for name in counted}
+        broken = [parse_name(name) for name, size in counted.items() if sizes[name] != size]
+        return Check(len(counted), broken, str(partition).encode() in self.hashes.get(self.keys.waiting, {}))
 
     async def forget(self, partition: int) -> None:
-        """Take away a partition's fields."""
-        self._check()
-        keys, number = Keys(self._app_id), str(partition).encode()
-        for key, stored in self.hashes.items():
-            for name in list(stored):
-                cell = keys.bucket(key) is not None and parse_field(name).partition == partition
-                if cell or (key in (keys.partitions, keys.waiting) and name == number):
-                    del stored[name]
+        """Take away a partition's hashes and fields."""
+        self._answer()
+        self.manifests.pop(self.keys.manifest(partition), None)
+        for key in (self.keys.partitions, self.keys.waiting):
+            self.hashes.get(key, {}).pop(str(partition).encode(), None)
+        for key in [key for key in self.hashes if (place := self.keys.place(key)) and place[2] == partition]:
+            del self.hashes[key]
+
+    async def uncount(self, partition: int) -> None:
+        """Drop its manifest."""
+        self._answer()
+        self.manifests.pop(self.keys.manifest(partition), None)
 
     async def held(self, partitions: Collection[int]) -> dict[int, Held]:
         """Look through everything."""
-        self._check()
+        self._answer()
         found: dict[int, Held] = {number: {} for number in partitions}
         for key, stored in self.hashes.items():
-            _sort(Keys(self._app_id).bucket(key), stored, found)
+            _sort(self.keys.place(key), stored, found)
         return found
+
+    async def size(self, key: str) -> int:
+        """Of a dict."""
+        self._answer()
+        return len(self.hashes.get(key, {}))
 
     async def refresh(self, keys: Sequence[str]) -> None:  # noqa: ARG002 - nothing expires in memory
         """Nothing to do."""
-        self._check()
+        self._answer()
+
+    async def memory(self) -> Memory:
+        """Without a limit."""
+        self._answer()
+        return Memory("noeviction", 0)
 
     async def close(self) -> None:
         """Nothing to do."""
+
+
+def _calls(hashes: Mapping[str, Fields], modes: Mapping[str, int]) -> Iterator[list[tuple[str, int, list[bytes]]]]:
+    """Script calls of a bounded size: (hash, mode, fields and values in turn); the last of a hash says what all are."""
+    found: list[tuple[str, int, list[bytes]]] = []
+    held = 0
+    for key, fields in hashes.items():
+        slices = list(calls(fields)) or [([], 0)]
+        for number, (pieces, size) in enumerate(slices, 1):
+            if found and held + size > _CALL_BYTES:
+                yield found
+                found, held = [], 0
+            found.append((key, modes[key] if number == len(slices) else 0, pieces))
+            held += size
+    if found:
+        yield found
 
 
 def calls(fields: Fields) -> Iterator[tuple[list[bytes], int]]:
@@ -266,20 +411,16 @@ def entries(changes: Changes) -> Iterator[bytes]:
             yield encode_any([(key, some)])
 
 
-def _sort(bucket: tuple[str, int] | None, fields: Iterable[bytes], found: dict[int, Held]) -> None:
-    """Put the fields of one hash where their partitions are asked for."""
-    if bucket is None:
-        return
-    for name in fields:
-        if (held := found.get(parse_field(name).partition)) is not None:
-            held.setdefault(bucket, set()).add(name)
+def _sort(place: tuple[str, int, int] | None, fields: Iterable[bytes], found: dict[int, Held]) -> None:
+    """Put the fields of one hash where its partition is asked for."""
+    if place is not None and (held := found.get(place[2])) is not None:
+        held.setdefault(place[:2], set()).update(fields)
 
 
-def _logs(heartbeats: Fields, partitions: Collection[int]) -> dict[int, str]:
-    wanted = {str(number).encode(): number for number in partitions}
-    found = {wanted[name]: decode_any(split(value)[1]) for name, value in heartbeats.items() if name in wanted}
-    return {number: beat["log"] for number, beat in found.items() if beat.get("log")}
-
-
-def _explain(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}"
+@contextmanager
+def _explained() -> Iterator[None]:
+    """What Redis does not do is a SinkError."""
+    try:
+        yield
+    except (RedisError, OSError) as error:
+        raise SinkError(f"{type(error).__name__}: {error}") from error

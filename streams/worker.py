@@ -141,6 +141,7 @@ class Worker:
             partial(written, settings, settings.reference_topic),
         )
         sink = RedisSink(settings.redis_url.get_secret_value(), settings.app_id)
+        reference = ReferenceView(settings, sink)
         publisher = Publisher(
             sink,
             Keys(settings.app_id),
@@ -150,6 +151,7 @@ class Worker:
             worker_id=settings.worker_id,
             zone=settings.timezone,
             local=self._rules.local,
+            reference=lambda: len(reference),
         )
         self._app = app = build(settings, owner, [letters], self.fail)
         gc.collect()
@@ -161,7 +163,7 @@ class Worker:
             for name, work in (
                 ("app", self._follow(app)),
                 ("publish", publisher.run()),
-                ("reference", ReferenceView(settings, sink).run()),
+                ("reference", reference.run()),
                 ("letters", OpenLetters(settings, sensors).run()),
                 ("log", self._watch_log(ends, source)),
             )

@@ -30,6 +30,20 @@ VIEW_AGE = _own(
 VIEW_UP = _own("sales_view_up", "1 while Redis answers and the view is loaded.", unit="bool")
 VIEW_PARTITIONS = _own("sales_view_partitions", "Partitions whose owners report to the view.")
 VIEW_PARTS = _own("sales_view_parts", "Parts of cells that the exporter holds.")
+VIEW_MISSING = _own(
+    "sales_view_missing_hashes",
+    "Hashes of the view that Redis should have and does not, or not whole. While the exporter needs them it withholds "
+    "sales numbers, and workers write them again.",
+)
+VIEW_EVICTS = _own(
+    "sales_view_redis_evicts", "1 when Redis evicts keys once its memory is full, so that numbers go missing.", "policy"
+)
+VIEW_CONTACT_AGE = _own(
+    "sales_view_contact_age_seconds",
+    "Time since Kafka last answered the owner of a partition, of the one for which that is longest ago: so old are the "
+    "numbers.",
+    unit="s",
+)
 SCRAPE_SECONDS = _own(
     "sales_exporter_collect_seconds",
     "Time that the last collection of sales numbers took.",
@@ -62,6 +76,9 @@ EXPORTER_FAMILIES = (
     VIEW_UP,
     VIEW_PARTITIONS,
     VIEW_PARTS,
+    VIEW_MISSING,
+    VIEW_EVICTS,
+    VIEW_CONTACT_AGE,
     SCRAPE_SECONDS,
     SCRAPE_OK,
     WORKING_NOW,
@@ -126,6 +143,16 @@ CUT_SECONDS = _own("sales_worker_cut_seconds_total", "Time spent encoding what a
 CHANGELOG_RECORDS = _own("sales_worker_changelog_records_total", "Changelog records written.", counter=True)
 VIEW_PARTS_WRITTEN = _own("sales_worker_view_parts_total", "Parts of cells written to the view.", counter=True)
 VIEW_FAILURES = _own("sales_worker_view_failures_total", "Writes to the view that failed.", counter=True)
+VIEW_LOST = _own(
+    "sales_worker_view_lost_total",
+    "Hashes of the view that were gone or not whole in Redis although they had been written; they are written again.",
+    counter=True,
+)
+REDIS_EVICTS = _own(
+    "sales_worker_redis_evicts",
+    "1 when Redis evicts keys once its memory is full, so that the view has holes.",
+    "policy",
+)
 RESTORES = _own("sales_worker_restores_total", "Partitions restored, by where from.", "source", counter=True)
 RESTORE_SECONDS = _own("sales_worker_restore_seconds_total", "Time spent restoring.", unit="s", counter=True)
 REBALANCES = _own("sales_worker_rebalances_total", "Changes of the assignment.", counter=True)
@@ -172,6 +199,8 @@ WORKER_FAMILIES = (
     CHANGELOG_RECORDS,
     VIEW_PARTS_WRITTEN,
     VIEW_FAILURES,
+    VIEW_LOST,
+    REDIS_EVICTS,
     RESTORES,
     RESTORE_SECONDS,
     REBALANCES,

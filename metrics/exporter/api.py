@@ -1,6 +1,6 @@
 """The same numbers as JSON: KPIs at a level, and everything that the wall shows in one answer."""
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from typing import Any
 
 from metrics.catalogue import KPIS
@@ -112,8 +112,13 @@ def _compared(
         yield key, value, previous, change(value, previous, points=kpi.in_points)
 
 
-def live(board: Board, now: float, level: Level, name: str, window: str) -> dict[str, Any]:
-    """What one wall shows: the KPIs of its scope, who waits, the plan, the leaders."""
+def live(
+    board: Board, now: float, level: Level, name: str, window: str, unknown: Container[int] = ()
+) -> dict[str, Any]:
+    """What one wall shows: the KPIs of its scope, who waits, the plan, the leaders.
+
+    unknown: partitions of which nobody knows who still waits.
+    """
     numbers = Numbers(board, now)
     only = None if level is Level.COMPANY else (str(level), name)
     reference = board.reference
@@ -132,8 +137,9 @@ def live(board: Board, now: float, level: Level, name: str, window: str) -> dict
                 "name": reference.name_of(w.manager),
                 "team": team,
                 "since": w.start / 1_000_000,
+                "known": known,
             }
-            for w in board.waiting(now)
+            for w, known in board.waiting(now, unknown)
             for team in (reference.team_of(w.manager, w.team),)
             if only is None or only[1] == (w.manager if level is Level.MANAGER else team)
         ],

@@ -68,6 +68,8 @@ class Board:
         self.settings = settings
         self.zone = settings.zone
         self.calendar = settings.working_calendar()
+        self.knows_waits = True
+        """Whether those who wait in the view are known to wait still; else sums of them are nothing's."""
         self.targets = {"call": settings.call_target_seconds, "chat": settings.chat_target_seconds}
         self._head = {name: text.header(name, family.help).encode() for family, name in text.exposed(FAMILIES)}
         self._heads = frozenset(self._head.values())
@@ -91,7 +93,7 @@ class Board:
 
     def take_over(self, other: "Board") -> None:
         """Become another board, that was loaded aside; the other one is no longer to be used."""
-        vars(self).update(vars(other))
+        vars(self).update(vars(other) | {"knows_waits": self.knows_waits})
 
     # -- what comes in
 
@@ -317,11 +319,16 @@ class Board:
         return self.course.rows(self.local(now).date(), self.reference)
 
     def _waiting(self, now: float) -> list[Waiting]:
-        return still_waiting(self.parts.everyone_waiting(), now)
+        return still_waiting(self.parts.everyone_waiting(), now) if self.knows_waits else []
 
-    def waiting(self, now: float) -> list[Waiting]:
-        """Everyone who waits now, longest first."""
-        return self._waiting(now)
+    def waiting(self, now: float, unknown: Container[int] = ()) -> list[tuple[Waiting, bool]]:
+        """Everyone who waits now, longest first, and whether that is known. `unknown`: partitions where it is not."""
+        found = [
+            (one, number not in unknown)
+            for number, rows in self.parts.waiting.items()
+            for one in still_waiting(rows, now)
+        ]
+        return sorted(found, key=lambda pair: pair[0].start)
 
     def unconverted(self, now: float) -> dict[str, int]:
         """Events with money that no rate converts, by currency, over all days held and what is open."""

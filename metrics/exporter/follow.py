@@ -1,8 +1,13 @@
-"""Keeps the board in step with Redis: loads the view, follows what changes, starts over when Redis lost it."""
+"""Keeps the board in step with Redis: loads the view, follows what changes, starts over when Redis lost it.
+
+A board that was loaded while Redis lacked something is not whole (`lacking`), and neither is one that could not fetch
+a change. It is loaded again once Redis has everything; workers see by themselves what it lost, and are asked besides.
+"""
 
 import asyncio
 import time
-from collections.abc import Callable
+import uuid
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import redis.asyncio as redis
@@ -14,6 +19,8 @@ from metrics.errors import ViewError
 from metrics.exporter.board import Board
 from metrics.exporter.pace import Pace
 from metrics.exporter.parts import Bucket
+from metrics.exporter.whole import Holes, Manifests, count_of, heartbeats
+from metrics.redis_client import Memory, read_memory
 
 log = structlog.get_logger(__name__)
 _BLOCK_SECONDS = 1.0
@@ -23,7 +30,12 @@ _FIELDS = 2000
 _RETRY_SECONDS = 0.5
 _CATCH_UP_SECONDS = 2.0
 _CHECK_SECONDS = 1.0
-_PAGE = 2000
+_HOLES_SECONDS = 5.0
+"""Between two looks whether Redis has everything, while the board does."""
+_ASK_SECONDS = 3.0
+"""Workers have seen by then what Redis lost; whoever has not is asked."""
+_ASK_AGAIN_SECONDS = 60.0
+_MEMORY_SECONDS = 60.0
 _HOUR = 3600
 _EMPTY = (b"0-0", 0)
 _RENDER_AT_ONCE = 50
@@ -53,22 +65,37 @@ class Follower:
         self.pace = Pace()
         self.packing = False
         """Whether to compress ahead of whoever looks next."""
+        self._manifests = Manifests(client, self._keys)
+        self._looked = self._asked = self._lacked = self._measured = -_ASK_AGAIN_SECONDS
+        self._whole: frozenset[int] = frozenset()
+        """Partitions that were there as a whole when the board was loaded."""
+        self.memory = Memory("", 0)
+        """What Redis does when its memory is full."""
+        self.holes = Holes(0, "")
+        """What Redis lacked when it was last looked at."""
+        self.lacking = ""
+        """What the board lacks; "" when it is whole."""
         self.heartbeats: dict[int, dict[str, Any]] = {}
         self.loaded = False
         self.connected = False
         self.version = 0
 
-    def age(self) -> float | None:
-        """Seconds since the owner of the most silent partition reported; None before the first report."""
-        if not self.heartbeats:
-            return None
-        oldest: int = min(beat["at"] for beat in self.heartbeats.values())
-        return max(0.0, self._clock() - oldest / 1000)
+    def age(self, *, contact: bool = False) -> float | None:
+        """Seconds since the owner of the most silent partition reported; None before the first report.
+
+        contact: or since Kafka last answered an owner, where that is longer ago.
+        """
+        beats = self.heartbeats.values()
+        moments = [min(beat["at"], beat.get("contact", beat["at"]) if contact else beat["at"]) for beat in beats]
+        return max(0.0, self._clock() - min(moments) / 1000) if moments else None
 
     def missing(self) -> list[int]:
         """Partitions that nobody has reported for yet."""
-        count = max((int(beat.get("count", 0)) for beat in self.heartbeats.values()), default=0)
-        return [number for number in range(count) if number not in self.heartbeats]
+        return [number for number in range(count_of(self.heartbeats)) if number not in self.heartbeats]
+
+    def of_another_version(self) -> list[int]:
+        """Partitions whose owner lays the view out in another way."""
+        return sorted(number for number, beat in self.heartbeats.items() if beat.get("version") != view.VERSION)
 
     def uncounted(self) -> int:
         """Events that workers are still to count before numbers are those of the whole log."""
@@ -125,7 +152,8 @@ class Follower:
                     async with self._lock:
                         await self._load()
                 self.connected = True
-                self._heartbeats(await self._redis.hgetall(self._keys.partitions))
+                self.heartbeats |= heartbeats(await self._redis.hgetall(self._keys.partitions))
+                await self._see_holes()
                 checked = time.monotonic()
             if self._board.is_behind(self._clock()):
                 async with self._lock:
@@ -178,6 +206,37 @@ class Follower:
         last, added = _EMPTY if isinstance(about, ResponseError) else _summary(about)
         return _stamp(last) <= _stamp(self._position) and added != self._entries
 
+    async def _see_holes(self) -> None:
+        """Look whether Redis has everything; load again what was loaded without, as soon as it has."""
+        now = time.monotonic()
+        if now - self._measured >= _MEMORY_SECONDS:
+            self._measured = now
+            await self._measure()
+        if not self.lacking and self.heartbeats.keys() - self._whole:
+            self._lack("partitions that had not reported yet")
+        if not self.lacking and now - self._looked < _HOLES_SECONDS:
+            return
+        self._looked, self.holes = now, await self._manifests.holes()
+        if self.lacking and not self.holes.hashes:
+            async with self._lock:
+                await self._load()
+        elif self.lacking and now - self._lacked >= _ASK_SECONDS and now - self._asked >= _ASK_AGAIN_SECONDS:
+            self._asked = now
+            log.warning("asking workers to write the view again", missing=self.holes.what)
+            await self._redis.set(self._keys.asked, uuid.uuid4().hex)
+
+    async def _measure(self) -> None:
+        memory = read_memory(await self._redis.info("memory"))
+        if memory != self.memory and memory.problem:
+            log.warning(memory.problem)
+        self.memory = memory
+
+    def _lack(self, what: str) -> None:
+        if not self.lacking:
+            self._lacked = time.monotonic()
+            log.warning("the view in Redis is not whole; numbers are withheld until it is", missing=what)
+        self.lacking = what
+
     async def _load(self) -> None:
         """Read everything into a board aside, giving way often: a large view takes its time, and health is asked."""
         self.loaded = False
@@ -185,14 +244,10 @@ class Follower:
         self._position, self._entries = await self._stream()
         self._wanted.clear()
         self._hours.clear()
-        self.heartbeats.clear()
         self._board.clear()
-        board, buckets = Board(self._board.settings), 0
-        async for key in self._redis.scan_iter(match=_literal(self._keys.cells("", 0)[:-2]) + "*", count=_PAGE):
-            bucket = self._keys.bucket(key.decode())
-            if bucket is not None:
-                _cells(board, bucket, await self._redis.hgetall(key))
-                buckets += 1
+        board = Board(self._board.settings)
+        beats, sizes, holes = await self._manifests.read()
+        broken = await self._hashes(board, sizes)
         for raw, value in (await self._redis.hgetall(self._keys.waiting)).items():
             _waiting(board, raw, value)
         _reference(board, await self._redis.hgetall(self._keys.reference))
@@ -201,11 +256,33 @@ class Follower:
             await asyncio.sleep(0)
         while not board.refresh(now, most=_RENDER_AT_ONCE):  # noqa: ASYNC110 - gives way, waits for nothing
             await asyncio.sleep(0)
+        self.holes = await self._manifests.holes()
         self._board.take_over(board)
-        self._heartbeats(await self._redis.hgetall(self._keys.partitions))
+        self.heartbeats, self._whole = beats, frozenset(beats)
         self._generation, self.loaded = generation, True
         self.version += 1
-        log.info("the view is loaded", buckets=buckets, parts=board.parts.count)
+        if missing := holes.what or (f"{broken} hashes of cells" if broken else self.holes.what):
+            self._lack(missing)
+        else:
+            self.lacking = ""
+        log.info("the view is loaded", hashes=len(sizes), parts=board.parts.count, missing=missing or None)
+
+    async def _hashes(self, board: Board, sizes: Mapping[str, int]) -> int:
+        """Put all parts on a board; how many hashes are not as they should be."""
+        broken = 0
+        for some in _some(sizes):
+            pipe = self._redis.pipeline(transaction=False)
+            for key in some:
+                pipe.hgetall(key)
+            for key, values in zip(some, await pipe.execute(raise_on_error=False), strict=True):
+                if not isinstance(values, dict) or len(values) != sizes[key]:
+                    # It may have changed since, or it has lost something: seen at one moment it is one or the other.
+                    values, is_whole = await self._manifests.again(key)  # noqa: PLW2901
+                    broken += not is_whole
+                if (bucket := self._keys.bucket(key)) is not None:
+                    _cells(board, bucket, values)
+                await asyncio.sleep(0)
+        return broken
 
     async def _work(self, *, hours: bool = False) -> None:
         """Fetch what changed. The running hour's cells can wait: no window holds them before tomorrow."""
@@ -223,13 +300,22 @@ class Follower:
                 for key, fields in pages:
                     pipe.hmget(key, fields)
                 values = await pipe.execute()
+                # What is not there any more has been taken away, or lost.
+                is_lost = any(None in found for found in values) and await self._lost()
                 for (key, fields), found in zip(pages, values, strict=True):
-                    self._changed(key, dict(zip(fields, found, strict=True)))
+                    pairs = zip(fields, found, strict=True)
+                    self._changed(key, {name: one for name, one in pairs if one is not None or not is_lost})
         except BaseException:
             for key, missed in wanted.items():
                 self._wanted.setdefault(key, set()).update(missed)
             raise
         self.version += 1
+
+    async def _lost(self) -> bool:
+        self.holes = await self._manifests.holes()
+        if self.holes.hashes:
+            self._lack(self.holes.what)
+        return bool(self.holes.hashes)
 
     async def _render(self) -> None:
         """Render, and compress, ahead of whoever looks next, without keeping others waiting."""
@@ -271,11 +357,7 @@ class Follower:
         elif key == self._keys.reference:
             _reference(self._board, values)
         elif key == self._keys.partitions:
-            self._heartbeats({raw: value for raw, value in values.items() if value is not None})
-
-    def _heartbeats(self, values: dict[bytes, bytes]) -> None:
-        for raw, value in values.items():
-            self.heartbeats[int(raw)] = view.decode_any(view.split(value)[1])
+            self.heartbeats |= heartbeats({raw: value for raw, value in values.items() if value is not None})
 
 
 def _cells(board: Board, bucket: Bucket, values: dict[bytes, bytes | None]) -> None:
@@ -319,6 +401,20 @@ def _pages(wanted: dict[str, set[bytes]]) -> list[list[tuple[str, list[bytes]]]]
     return [page for page in found if page]
 
 
+def _some(sizes: Mapping[str, int]) -> Iterator[list[str]]:
+    """Hashes to read at once."""
+    found: list[str] = []
+    room = 5 * _FIELDS
+    for key, size in sizes.items():
+        found.append(key)
+        room -= size + 20
+        if room <= 0:
+            yield found
+            found, room = [], 5 * _FIELDS
+    if found:
+        yield found
+
+
 def _summary(about: dict[str, Any]) -> tuple[bytes, int]:
     return about["last-generated-id"], int(about["entries-added"])
 
@@ -326,8 +422,3 @@ def _summary(about: dict[str, Any]) -> tuple[bytes, int]:
 def _stamp(identifier: bytes) -> tuple[int, int]:
     first, _, second = identifier.partition(b"-")
     return int(first), int(second)
-
-
-def _literal(text: str) -> str:
-    """A Redis pattern that matches exactly this text."""
-    return "".join(f"\\{c}" if c in "*?[]\\^" else c for c in text)

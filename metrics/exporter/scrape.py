@@ -12,6 +12,7 @@ from metrics.exporter.board import SLOTS, Board
 from metrics.exporter.follow import Follower
 from metrics.exporter.packed import gzipped, pack
 from metrics.exporter.service import own_numbers, own_text
+from metrics.exporter.trust import Trust
 
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
 OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
@@ -35,11 +36,12 @@ class Scrapes:
     """Answers for Prometheus. `problem` says why sales numbers are withheld, "" when they are not."""
 
     def __init__(
-        self, board: Board, follower: Follower, clock: Callable[[], float], problem: Callable[[], str]
+        self, board: Board, follower: Follower, clock: Callable[[], float], trust: Trust, problem: Callable[[], str]
     ) -> None:
         self._board = board
         self._follower = follower
         self._clock = clock
+        self._trust = trust
         self._problem = problem
         self._registry = CollectorRegistry()
         for collector in (ProcessCollector, PlatformCollector, GCCollector):
@@ -80,7 +82,7 @@ class Scrapes:
         if windows is not None and NOW not in windows:
             return _finish("", openmetrics)
         follower = self._follower
-        own = own_numbers(self._board, now, follower.age(), follower.connected, len(follower.heartbeats))
+        own = own_numbers(self._board, now, follower, self._trust.age())
         own |= {service.SCRAPE_SECONDS: [((), seconds)], service.SCRAPE_OK: [((), 1.0)]}
         return _finish(own_text(own) + generate_latest(self._registry).decode(), openmetrics)
 

@@ -24,6 +24,7 @@ from metrics.exporter.board import Board
 from metrics.exporter.follow import Follower
 from metrics.exporter.scrape import Scrapes, wanted
 from metrics.exporter.spaced import Spaced
+from metrics.exporter.trust import FRESH_SECONDS, Trust
 from metrics.family import CALENDAR_WINDOWS, PERIODS
 from metrics.kpi import Level
 from metrics.settings import ExporterSettings
@@ -31,7 +32,7 @@ from metrics.settings import ExporterSettings
 log = structlog.get_logger(__name__)
 _PUSH_SECONDS = 0.25
 _YEARS = (2000, 2200)
-_PING_SECONDS = 15
+_TELL_SECONDS = 1.0
 _WALL = Path(str(files("metrics.exporter") / "wall"))
 
 
@@ -70,31 +71,27 @@ class Exporter:
         self.board = board
         self.follower = follower
         self.clock = clock
-        self.scrapes = Scrapes(board, follower, clock, self.problem)
+        self.trust = Trust(follower, clock, settings.view_max_age)
+        self.scrapes = Scrapes(board, follower, clock, self.trust, self.problem)
 
     def problem(self) -> str:
-        """Why the numbers cannot be vouched for; "" when they can."""
-        if not self.follower.loaded:
-            return "the view is not loaded yet: no answer from Redis"
-        age = self.follower.age()
-        if age is None:
-            return "no worker has reported yet"
-        if missing := self.follower.missing():
-            return f"no worker has reported for partitions {missing}"
-        if age > self.settings.view_max_age:
-            return f"the owner of a partition has been silent for {age:.0f} s"
-        if left := self.follower.uncounted():
-            return f"the log is being counted from its start: {left:,} events to go"
-        return ""
+        """Why the numbers cannot be vouched for; "" when they can. Tells the board whether it knows who waits."""
+        self.board.knows_waits = self.trust.knows_waits()
+        return self.trust.problem()
+
+    def state(self) -> dict[str, Any]:
+        """How far what a wall shows is that of now."""
+        age, problem, cause = self.trust.age(), self.problem(), self.trust.cause()
+        fresh = not problem and not cause and age is not None and age <= FRESH_SECONDS
+        return {"fresh": fresh, "problem": problem, "cause": cause, "age": age}
 
     def live(self, level: Level, identifier: str, window: str) -> bytes:
         """What one wall shows, as JSON; no numbers while they cannot be vouched for."""
-        found = api.live(self.board, self.clock(), level, identifier, window)
-        problem = self.problem()
-        fresh = not problem and self.follower.connected
-        if problem:
+        state = self.state()
+        found = api.live(self.board, self.clock(), level, identifier, window, self.trust.unknown_waits())
+        if state["problem"]:
             found |= {"kpis": [], "waiting": [], "plan": [], "leaders": [], "teams": []}
-        return msgspec.json.encode(found | {"fresh": fresh, "problem": problem, "age": self.follower.age()})
+        return msgspec.json.encode(found | state)
 
 
 def moment(value: str | None) -> float | None:
@@ -161,10 +158,8 @@ def _prometheus(app: FastAPI, exporter: Exporter) -> None:
 
     @app.get("/readyz", summary="View loaded and fresh", responses={503: {"description": "It is not; says why."}})
     async def ready() -> JSONResponse:
-        problem = exporter.problem()
-        if not problem and not exporter.follower.connected:
-            problem = "Redis does not answer"
-        content = {"status": problem or "ok", "view_age_seconds": exporter.follower.age()}
+        problem = exporter.trust.unready()
+        content = {"status": problem or "ok", "view_age_seconds": exporter.trust.age()}
         return JSONResponse(content, 503 if problem else 200)
 
 
@@ -245,7 +240,7 @@ def _wall(app: FastAPI, exporter: Exporter) -> None:
     async def stream(request: Request) -> StreamingResponse:
         asked.once(request.query_params.multi_items(), ())
         return StreamingResponse(
-            _events(exporter.follower, app.state), media_type="text/event-stream", headers={"Cache-Control": "no-store"}
+            _events(exporter, app.state), media_type="text/event-stream", headers={"Cache-Control": "no-store"}
         )
 
     @app.get("/", include_in_schema=False)
@@ -255,18 +250,18 @@ def _wall(app: FastAPI, exporter: Exporter) -> None:
     app.mount("/wall", StaticFiles(directory=_WALL), name="wall")
 
 
-async def _events(follower: Follower, state: State) -> AsyncIterator[str]:
-    seen, quiet = -1, 0.0
+async def _events(exporter: Exporter, state: State) -> AsyncIterator[str]:
+    """Says when numbers changed, and every second how old they are: also when nothing happens on the floor."""
+    follower, seen, told = exporter.follower, -1, 0.0
     follower.pace.watchers += 1
     try:
         while not state.ending:
             if follower.version != seen:
-                seen, quiet = follower.version, 0.0
+                seen = follower.version
                 yield f"event: changed\ndata: {seen}\n\n"
-            elif quiet >= _PING_SECONDS:
-                quiet = 0.0
-                yield ": ping\n\n"
+            if time.monotonic() - told >= _TELL_SECONDS:
+                told = time.monotonic()
+                yield f"event: age\ndata: {msgspec.json.encode(exporter.state()).decode()}\n\n"
             await asyncio.sleep(_PUSH_SECONDS)
-            quiet += _PUSH_SECONDS
     finally:
         follower.pace.watchers -= 1

@@ -10,21 +10,26 @@ from metrics.catalogue import FAMILIES, service
 from metrics.catalogue.course import COURSE_FAMILIES
 from metrics.exporter import text
 from metrics.exporter.board import Board, Row
+from metrics.exporter.follow import Follower
 from metrics.exporter.numbers import Histogram
 from metrics.family import Family
 
 Rows = list[tuple[tuple[str, ...], float]]
 
 
-def own_numbers(board: Board, now: float, age: float | None, up: bool, partitions: int) -> dict[Family, Rows]:
+def own_numbers(board: Board, now: float, follower: Follower, contact_age: float | None) -> dict[Family, Rows]:
     """The exporter's own series: family → (label values, number)."""
+    age, memory = follower.age(), follower.memory
     hours = {team: board.calendar.of(team) for team in ("", *board.reference.teams())}
     moment = int(now * 1_000_000)
     return {
         service.UNCONVERTED: [((currency,), float(n)) for currency, n in sorted(board.unconverted(now).items())],
         service.VIEW_AGE: [] if age is None else [((), age)],
-        service.VIEW_UP: [((), float(up))],
-        service.VIEW_PARTITIONS: [((), float(partitions))],
+        service.VIEW_UP: [((), float(follower.connected))],
+        service.VIEW_PARTITIONS: [((), float(len(follower.heartbeats)))],
+        service.VIEW_MISSING: [((), float(follower.holes.hashes))],
+        service.VIEW_EVICTS: [((memory.policy,), float(bool(memory.problem)))] if memory.policy else [],
+        service.VIEW_CONTACT_AGE: [] if contact_age is None else [((), contact_age)],
         service.VIEW_PARTS: [((), float(board.parts.count))],
         service.WORKING_NOW: [((team,), float(of.is_open(moment))) for team, of in sorted(hours.items())],
         service.BUILD: [((metadata.version("sales-pulse"),), 1.0)],

@@ -107,7 +107,7 @@ async def _last_change(redis: Client, keys: Keys) -> str:
 
 async def _everything(redis: Client, keys: Keys) -> ShownParts:
     view = ShownParts(keys)
-    async for key in redis.scan_iter(match=keys.cells("*", 0).removesuffix("0") + "*", count=1000):
+    async for key in redis.scan_iter(match=keys.all_cells, count=1000):
         kind, bucket = keys.bucket(key.decode()) or ("", 0)
         for name, value in (await redis.hgetall(key)).items():
             view.put(kind, bucket, name, value)

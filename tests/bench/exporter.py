@@ -87,18 +87,26 @@ class Floor:
         self._managers = managers
         self._parts: dict[str, dict[bytes, dict[str, int]]] = {}
         self._fence = 0
+        self._hashes: dict[int, set[str]] = {}
 
     def past(self) -> None:
         """400 days: each manager on one partition a day."""
         samples = [view.fenced(0, view.encode_part(part(self._rng))) for _ in range(50)]
         today = datetime.now(UTC).toordinal()
         for day in range(today - DAYS, today):
-            self._redis.hset(
-                self._keys.cells("d", day),
-                mapping={self._field(m, day % PARTITIONS): self._rng.choice(samples) for m in range(self._managers)},
-            )
+            number = day % PARTITIONS
+            parts = {self._field(m, number): self._rng.choice(samples) for m in range(self._managers)}
+            self._redis.hset(self._keys.cells("d", day, number), mapping=parts)
+            self._count(self._keys.cells("d", day, number), len(parts))
         self._redis.set(self._keys.generation, "1")
+        empty = view.fenced(0, view.encode_waiting([]))
+        self._redis.hset(self._keys.waiting, mapping={str(n): empty for n in range(PARTITIONS)})
         self._beat()
+
+    def _count(self, name: str, fields: int) -> None:
+        manifest, bucket = self._keys.counted(name)
+        self._redis.hset(manifest, bucket, fields)
+        self._hashes.setdefault(int(name.rpartition(":")[2]), set()).add(name)
 
     def run(self, rate: int) -> None:
         """Events until somebody ends the process."""
@@ -117,13 +125,14 @@ class Floor:
         now, changed = int(time.time()), {}
         self._fence += 1
         places = [("m", now // 60 * 60), ("h", now // 3600 * 3600), ("d", datetime.now(UTC).toordinal())]
-        names = [self._keys.cells(*place) for place in places]
-        for gone in self._parts.keys() - set(names):
+        names = {number: [self._keys.cells(*place, number) for place in places] for number in range(PARTITIONS)}
+        for gone in self._parts.keys() - {name for some in names.values() for name in some}:
             del self._parts[gone]
         for _ in range(events):
-            field = self._field(self._rng.randrange(self._managers), self._rng.randrange(PARTITIONS))
+            number = self._rng.randrange(PARTITIONS)
+            field = self._field(self._rng.randrange(self._managers), number)
             adds = event(self._rng)
-            for name in names:
+            for name in names[number]:
                 mine = self._parts.setdefault(name, {}).setdefault(field, {})
                 for measure, value in adds.items():
                     mine[measure] = mine.get(measure, 0) + value
@@ -132,13 +141,22 @@ class Floor:
         for name, fields in changed.items():
             values = {field: view.fenced(self._fence, view.encode_part(self._parts[name][field])) for field in fields}
             pipe.hset(name, mapping=values)
+            manifest, bucket = self._keys.counted(name)
+            pipe.hset(manifest, bucket, len(self._parts[name]))
+            self._hashes.setdefault(int(name.rpartition(":")[2]), set()).add(name)
         listed = view.encode_any([(name, list(fields)) for name, fields in changed.items()])
         pipe.xadd(self._keys.changes, {"b": listed}, maxlen=10_000)
+        self._beat(pipe)
         pipe.execute()
 
-    def _beat(self) -> None:
-        beat = view.fenced(self._fence, view.encode_any({"at": int(time.time() * 1000), "count": PARTITIONS}))
-        self._redis.hset(self._keys.partitions, mapping={str(n): beat for n in range(PARTITIONS)})
+    def _beat(self, redis: "Redis | None" = None) -> None:
+        now = int(time.time() * 1000)
+        known = {"at": now, "contact": now, "count": PARTITIONS, "version": view.VERSION}
+        beats = {
+            str(n): view.fenced(self._fence, view.encode_any({**known, "hashes": len(self._hashes.get(n, ()))}))
+            for n in range(PARTITIONS)
+        }
+        (redis or self._redis).hset(self._keys.partitions, mapping=beats)
 
 
 def _load(url: str, managers: int, rate: int) -> None:

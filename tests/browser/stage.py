@@ -14,9 +14,9 @@ from redis.asyncio import Redis
 
 from deploy.stack.ports import free_port
 from metrics.measure import key
-from metrics.view import Field, Keys, Waiting, encode_any, encode_part, encode_waiting, fenced, field
-from streams.sink import RedisSink
+from metrics.view import Field, Waiting, encode_any, encode_part, encode_waiting, field
 from tests.support.boards import manager, plan
+from tests.support.views import ViewWriter
 
 ROOT = Path(__file__).parents[2]
 CALENDAR = "hours: " + str({day: ["00:00-24:00"] for day in ("mon", "tue", "wed", "thu", "fri", "sat", "sun")})
@@ -84,45 +84,41 @@ class View:
     """Writes the view as workers do: through the sink, each time with a greater fence."""
 
     def __init__(self, redis_url: str, app_id: str) -> None:
-        self.keys = Keys(app_id)
+        self._writer = ViewWriter(redis_url, app_id)
+        self.keys = self._writer.keys
         self._url = redis_url
-        self._sink = RedisSink(redis_url, app_id)
-        self._fence = 0
         self._places: set[Place] = set()
         self._records: set[str] = set()
 
     async def close(self) -> None:
-        await self._sink.close()
+        await self._writer.close()
 
     async def put(self, parts: Mapping[Place, Mapping[str, int]]) -> None:
         """Set parts; an empty one takes it away."""
-        self._fence += 1
         hashes: dict[str, dict[bytes, bytes]] = {}
         for (bucket, where), part in parts.items():
-            value = fenced(self._fence, encode_part(part) if part else b"")
-            hashes.setdefault(self.keys.cells(*bucket), {})[field(*where)] = value
+            key = self.keys.cells(*bucket, where.partition)
+            hashes.setdefault(key, {})[field(*where)] = encode_part(part) if part else b"\x80"
             self._places.add((bucket, where))
-        await self._sink.write(hashes)
+        await self._writer.write(hashes)
 
     async def waiting(self, *rows: tuple[str, str, float]) -> None:
         """Who waits: (channel, manager, seconds so far)."""
-        self._fence += 1
         now = time.time()
         people = [Waiting(channel, who, "", int((now - seconds) * SECOND)) for channel, who, seconds in rows]
-        await self._sink.write({self.keys.waiting: {b"0": fenced(self._fence, encode_waiting(people))}})
+        await self._writer.write({self.keys.waiting: {b"0": encode_waiting(people)}})
 
-    async def beat(self, age: float = -86_400) -> None:
-        """The owner's heartbeat, `age` seconds old; by default one that stays fresh for all tests."""
-        self._fence += 1
-        value = {"at": int((time.time() - age) * 1000), "time": 0, "count": 1, "worker": "test"}
-        await self._sink.write({self.keys.partitions: {b"0": fenced(self._fence, encode_any(value))}})
+    async def beat(self, age: float = -86_400, contact: float | None = None) -> None:
+        """The owner's heartbeat, `age` seconds old, and Kafka's last answer; by default they stay fresh."""
+        now = time.time()
+        at, answered = (int((now - ago) * 1000) for ago in (age, age if contact is None else contact))
+        await self._writer.write(at=at, contact=answered)
 
     async def reference(self, records: Mapping[str, dict[str, Any] | None]) -> None:
         """Set reference records; None takes one away."""
-        self._fence += 1
-        values = {name.encode(): fenced(self._fence, encode_any(record)) for name, record in records.items()}
         self._records.update(records)
-        await self._sink.write({self.keys.reference: values})
+        values = {name.encode(): encode_any(record) for name, record in records.items()}
+        await self._writer.write({self.keys.reference: values})
 
     async def fill(self, scale: int = 1, people: Mapping[str, tuple[str, str]] = PEOPLE) -> None:
         """The floor that tests begin with; whatever else was written is taken away."""
@@ -145,7 +141,7 @@ class View:
             for scope in scopes
             for index, period in enumerate(periods)
         }
-        await self._sink.generation()
+        await self._writer.sink.generation()
         await self.reference(records)
         await self.waiting()
         await self.put(parts)
@@ -160,6 +156,7 @@ class View:
         async with Redis.from_url(self._url) as client:
             async for name in client.scan_iter(match=self.keys.waiting.removesuffix("waiting") + "*"):
                 await client.delete(name)
+        self._writer.lost()
 
 
 class ExporterProcess:

@@ -53,11 +53,17 @@ async def fill(url: str, app_id: str) -> None:
     """A view that takes a second or two to load."""
     keys, sink, today = view.Keys(app_id), RedisSink(url, app_id), datetime.now(UTC).toordinal()
     part = view.encode_part({key("c", "inbound", "answered"): 3, key("m"): 1, key("wa", "retail", "RUB"): 10**9})
-    fields = {view.field(p, f"m-{m}", "n"): view.fenced(1, part) for p in range(PARTITIONS) for m in range(MANAGERS)}
+    parts = {
+        number: {view.field(number, f"m-{m}", "n"): view.fenced(1, part) for m in range(MANAGERS)}
+        for number in range(PARTITIONS)
+    }
+    waiting = {str(number).encode(): view.fenced(1, view.encode_waiting([])) for number in range(PARTITIONS)}
     await sink.generation()
     for day in range(DAYS):
-        await sink.write({keys.cells("d", today - day): fields})
-    beat = {"at": int(time.time() * 1000) + 3_600_000, "time": 0, "count": PARTITIONS, "worker": "w", "whole": True}
+        hashes = {keys.cells("d", today - day, number): fields for number, fields in parts.items()}
+        await sink.write({**hashes, keys.waiting: waiting}, whole=hashes)
+    beat = {"at": int(time.time() * 1000) + 3_600_000, "time": 0, "count": PARTITIONS, "hashes": DAYS}
+    beat |= {"worker": "w", "whole": True, "version": view.VERSION}
     beats = {str(p).encode(): view.fenced(1, view.encode_any(beat)) for p in range(PARTITIONS)}
     await sink.write({keys.partitions: beats}, quiet=[keys.partitions])
     await sink.close()

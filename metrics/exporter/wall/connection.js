@@ -1,19 +1,21 @@
 // When to ask for numbers: as the exporter says that they changed, now and then in any case, and never in a hidden tab.
-const POLL_MS = 5000, LOST_MS = 1000, AGAIN_MS = 2000, LEAST_MS = 400, MOST_MS = 4000, TIMEOUT_MS = 8000;
+// Every second it says how old they are; a wall that does not hear that asks.
+const POLL_MS = 5000, QUIET_MS = 2500, LOST_MS = 1000, AGAIN_MS = 2000, LEAST_MS = 400, MOST_MS = 4000, TIMEOUT_MS = 8000;
 
 export class Connection {
-  /** url: () => what to ask. take(json): what came. lost(): no answer. */
-  constructor({ url, take, lost }) {
-    Object.assign(this, { url, take, lost });
+  /** url: () => what to ask. take(json): what came. tell(json): how old it is now. lost(): no answer. */
+  constructor({ url, take, tell, lost }) {
+    Object.assign(this, { url, take, tell, lost });
     this.source = this.timer = this.busy = null;
-    this.asked = this.took = 0;
+    this.asked = this.took = this.heard = 0;
     this.again = this.isLost = false;
   }
 
   start() {
     document.addEventListener("visibilitychange", () => (document.hidden ? this.pause() : this.resume()));
     setInterval(() => {
-      if (!document.hidden && Date.now() - this.asked > (this.isLost ? LOST_MS : POLL_MS)) this.refresh();
+      const isQuiet = Date.now() - this.heard > QUIET_MS;
+      if (!document.hidden && Date.now() - this.asked > (this.isLost ? LOST_MS : isQuiet ? QUIET_MS : POLL_MS)) this.refresh();
     }, 500);
     if (!document.hidden) this.resume();
   }
@@ -34,6 +36,7 @@ export class Connection {
     this.source?.close();
     const source = this.source = new EventSource("api/v1/stream");
     source.addEventListener("changed", () => this.soon());
+    source.addEventListener("age", (event) => { this.heard = Date.now(); if (!this.isLost) this.tell(JSON.parse(event.data)); });
     source.addEventListener("error", () => {
       this.soon();
       // A browser gives up on answers that are no stream (a proxy's error page); a wall must not.

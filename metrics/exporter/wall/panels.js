@@ -58,21 +58,30 @@ export function drawWaiting(root, live) {
     row.dataset.target = live.targets[w.channel];
     text(row.children[0], CHANNELS[w.channel] ?? "");
     row.children[0].setAttribute("aria-label", word(`${w.channel}s`));
+    row.dataset.known = w.known === false ? "0" : "1";
     link(row.children[1], "manager", w.manager, named(w) + (w.team && w.team !== UNKNOWN ? ` · ${w.team}` : ""));
   });
 }
 
-/** Each second: how long each client has waited, by the server's clock, and how many too long. */
-export function tickWaiting(root, live, now) {
+/** Each second: how long each client has waited, by the server's clock, and how many too long.
+ *
+ * `isOld`: the numbers are not those of now. Who waited then may have been answered since: such a wait does not go on,
+ * and nobody is told that it is late. */
+export function tickWaiting(root, live, now, isOld) {
+  const known = (w) => !isOld && w.known !== false;
   for (const row of root.querySelectorAll("li[data-since]")) {
-    const waited = now - Number(row.dataset.since);
-    text(row.lastElementChild, ticking(waited));
-    row.dataset.over = waited > Number(row.dataset.target) ? "1" : "0";
+    const waited = now - Number(row.dataset.since), sure = !isOld && row.dataset.known === "1";
+    row.dataset.unsure = sure ? "0" : "1";
+    text(row.lastElementChild, sure ? ticking(waited) : "?");
+    if (sure) row.lastElementChild.removeAttribute("aria-label"); else row.lastElementChild.setAttribute("aria-label", word("unsure"));
+    row.dataset.over = sure && waited > Number(row.dataset.target) ? "1" : "0";
   }
   for (const node of root.querySelectorAll(".counts [data-channel]")) {
-    const late = live.waiting.filter((w) => w.channel === node.dataset.channel && now - w.since > live.targets[w.channel]).length;
+    const mine = live.waiting.filter((w) => w.channel === node.dataset.channel);
+    const late = mine.filter((w) => known(w) && now - w.since > live.targets[w.channel]).length, unsure = mine.some((w) => !known(w));
     node.dataset.over = late ? "1" : "0";
-    text(node.children[2], late ? `${late} ${word("late")}` : "");
+    node.dataset.unsure = unsure ? "1" : "0";
+    text(node.children[2], late ? `${late} ${word("late")}` : unsure ? word("unsure") : "");
   }
 }
 

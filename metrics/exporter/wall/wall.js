@@ -2,7 +2,7 @@
 import { WINDOWS, readAddress, view, writeAddress } from "./address.js";
 import { Connection } from "./connection.js";
 import { explain } from "./explain.js";
-import { clock, setCurrency } from "./format.js";
+import { clock, duration, setCurrency } from "./format.js";
 import { drawLeaders, drawPlan, drawWaiting, remeasure, tickWaiting } from "./panels.js";
 import { TILES, buildTiles, drawTiles, pick, text } from "./tiles.js";
 import { getLanguage, setLanguage, word } from "./words.js";
@@ -12,27 +12,55 @@ const ROTATE_SECONDS = 20;
 const stored = (key, value) => { try { return localStorage.getItem(`sales-pulse.${key}`) ?? value; } catch { return value; } };
 const store = (key, value) => { try { localStorage.setItem(`sales-pulse.${key}`, value); } catch { /* private mode: the choice lasts as long as the page */ } };
 
-let live = null, drawn = "", skew = 0, rotating = 0, board = stored("board", "managers");
+const FRESH_SECONDS = 5;
+let live = null, told = 0, drawn = "", skew = 0, rotating = 0, board = stored("board", "managers");
 
 export const connection = new Connection({
   url: () => `api/v1/live?${new URLSearchParams(view)}`,
   take(found) {
     live = found;
-    skew = live.now - Date.now() / 1000;
+    told = Date.now();
+    skew = live.now - told / 1000;
     draw();
-    state(live.fresh ? "live" : live.problem ? "stale" : "aged");
+    judge();
+  },
+  tell(found) {
+    // Withheld or shown again: what is on the screen has to change, too.
+    if (live && Boolean(live.problem) !== Boolean(found.problem)) connection.soon();
+    if (live) Object.assign(live, found);
+    told = Date.now();
+    judge();
   },
   lost: () => state("lost"),
 });
 
-/** live; stale: numbers are withheld; aged: they may be old; lost: no exporter; connecting. */
+/** Seconds since what is shown was so: the age that the exporter told, and the time since. */
+const age = () => (live?.age == null ? null : live.age + (Date.now() - told) / 1000);
+
+/** Say what the numbers on the screen are worth now. */
+function judge() {
+  if (!live || $("live").dataset.state === "lost" && connection.isLost) return;
+  state(live.problem ? "stale" : live.cause || age() > FRESH_SECONDS ? "aged" : "live");
+}
+
+/** live; stale: numbers are withheld; aged: they are of some time ago; lost: no exporter; connecting. */
 function state(name) {
   const node = $("live"), notice = $("notice"), bad = ["stale", "aged", "lost"].includes(name);
+  const reason = name === "aged" ? `${live?.cause || "worker"}Notice` : name === "stale" && /Redis lacks/.test(live?.problem) ? "lackingNotice" : `${name}Notice`;
   node.dataset.state = name;
-  text(node.lastElementChild, word(name === "aged" ? "stale" : name));
+  text(node.lastElementChild, word(name));
   document.body.dataset.old = name === "lost" || name === "aged" ? "1" : "0";
+  notice.dataset.state = name;
   notice.hidden = !bad;
-  text(notice, bad ? word(`${name}Notice`) : "");
+  text(notice, bad ? word(reason) : "");
+  tickAge();
+}
+
+/** How old the numbers are. Beside what is read aloud: a screen reader must not count the seconds. */
+function tickAge() {
+  const seconds = age(), node = $("age"), shown = seconds != null && !live.problem;
+  node.hidden = !shown;
+  if (shown) text(node, seconds < 1.5 ? word("now") : `${word("ago")} ${duration(Math.floor(seconds))}`);
 }
 
 function draw() {
@@ -78,7 +106,10 @@ function tick() {
   const now = Date.now() / 1000 + skew, zone = live?.zone;
   text($("clock").firstElementChild, clock(now, zone, { weekday: "short", day: "numeric", month: "short" }));
   text($("clock").lastElementChild, clock(now, zone, { hour: "2-digit", minute: "2-digit", second: "2-digit" }));
-  if (live) tickWaiting($("waiting"), live, now);
+  if (!live) return;
+  tickWaiting($("waiting"), live, now, Boolean(live.problem) || $("live").dataset.state !== "live");
+  judge();
+  tickAge();
 }
 
 function everySecond() {

@@ -8,16 +8,16 @@ from datetime import UTC, datetime
 
 import httpx
 import pytest
-from redis.asyncio import Redis
 
 from metrics import view
 from metrics.exporter.board import Board
 from metrics.exporter.follow import Follower
 from metrics.exporter.server import Exporter, create_app
 from metrics.measure import key
+from metrics.redis_client import connect
 from metrics.settings import ExporterSettings
-from streams.sink import RedisSink
 from tests.support.servers import redis_server
+from tests.support.views import ViewWriter
 
 pytestmark = pytest.mark.integration
 
@@ -33,32 +33,28 @@ async def eventually(condition: Callable[[], Awaitable[bool]], seconds: float = 
             await asyncio.sleep(0.02)
 
 
-class Floor:
+class Floor(ViewWriter):
     """A worker's side of the view, and the exporter's endpoints."""
 
     def __init__(self, url: str, app_id: str) -> None:
-        self.keys = view.Keys(app_id)
-        self.sink = RedisSink(url, app_id)
+        super().__init__(url, app_id)
         self.settings = ExporterSettings(_env_file=None, app_id=app_id)
-        self.redis = Redis.from_url(url)
+        self.redis = connect(url)
         self.board = Board(self.settings)
         self.follower = Follower(self.board, self.redis, app_id)
         self.exporter = Exporter(self.settings, self.board, self.follower)
-        self.fence = 0
 
-    async def work(self, calls: int, kind: str = "d", bucket: int | None = None, partition: int = 0) -> None:
+    async def work(self, calls: int, kind: str = "d", bucket: int | None = None) -> None:
         """Calls of one manager in one part, as a worker writes them."""
-        self.fence += 1
-        part = view.encode_part({key("c", "inbound", "answered"): calls}) if calls else b""
-        cells = self.keys.cells(kind, today() if bucket is None else bucket)
-        await self.sink.write({cells: {view.field(partition, "m-1", "north"): view.fenced(self.fence, part)}})
+        part = view.encode_part({key("c", "inbound", "answered"): calls}) if calls else b"\x80"
+        cells = self.keys.cells(kind, today() if bucket is None else bucket, 0)
+        await self.write({cells: {view.field(0, "m-1", "north"): part}})
 
-    async def beat(self, ago: float = 0.0, count: int = 1) -> None:
-        """The heartbeat of partition 0."""
-        beat = view.encode_any({"at": int((time.time() - ago) * 1000), "count": count, "time": 0, "worker": "w"})
-        self.fence += 1
-        hashes = {self.keys.partitions: {b"0": view.fenced(self.fence, beat)}}
-        await self.sink.write(hashes, quiet=[self.keys.partitions])
+    async def report(self, ago: float = -3600.0, count: int = 1) -> None:
+        """The heartbeat of partition 0, and when Kafka last answered; by default one that stays fresh."""
+        self.count = count
+        at = int((time.time() - ago) * 1000)
+        await self.write(at=at, contact=at)
 
     async def shown(self, client: httpx.AsyncClient, **query: str) -> float | None:
         """Calls of today on /metrics; None when there is no such sample."""
@@ -91,7 +87,7 @@ async def running(url: str, app_id: str):
         httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://exporter") as client,
     ):
         yield floor, client
-    await floor.sink.close()
+    await floor.close()
     await floor.redis.aclose()
 
 
@@ -99,7 +95,7 @@ async def test_what_a_worker_writes_is_shown_at_once(redis_url, app_id):
     """The first scrape after a write has it, whatever the pace; a part that goes takes its sample with it."""
     async with running(redis_url, app_id) as (floor, client):
         await floor.sink.generation()
-        await floor.beat()
+        await floor.report()
         await floor.work(1)
         await floor.eventually(client, 1)
         for calls in range(2, 30):
@@ -113,14 +109,14 @@ async def test_a_flushed_redis_heals(redis_url, app_id):
     """Another generation: what was held is dropped, and what workers write again is shown."""
     async with running(redis_url, app_id) as (floor, client):
         await floor.sink.generation()
-        await floor.beat()
+        await floor.report()
         await floor.work(3)
         await floor.eventually(client, 3)
         async for name in floor.redis.scan_iter(match="{" + app_id + "}*"):
             await floor.redis.delete(name)
+        floor.lost()
         await floor.sink.generation()
-        await floor.beat()
-        await floor.work(5, partition=1)
+        await floor.work(5)
         await floor.eventually(client, 5)
 
 
@@ -128,12 +124,12 @@ async def test_changes_that_were_trimmed_away_are_read_from_the_hashes(redis_url
     """Entries gone before they were read: everything is read again."""
     async with running(redis_url, app_id) as (floor, client):
         await floor.sink.generation()
-        await floor.beat()
+        await floor.report()
         await floor.work(1)
         await floor.eventually(client, 1)
         pipeline = floor.redis.pipeline(transaction=True)
         part = view.encode_part({key("c", "inbound", "answered"): 9})
-        pipeline.hset(floor.keys.cells("d", today()), view.field(0, "m-1", "north"), view.fenced(99, part))
+        pipeline.hset(floor.keys.cells("d", today(), 0), view.field(0, "m-1", "north"), view.fenced(99, part))
         pipeline.xadd(floor.keys.changes, {"b": view.encode_any([])}, maxlen=1, approximate=False)
         pipeline.xadd(floor.keys.changes, {"b": view.encode_any([])}, maxlen=1, approximate=False)
         await pipeline.execute()
@@ -144,7 +140,7 @@ async def test_the_running_hour_is_there_when_asked_for(redis_url, app_id):
     """Live windows leave the running hour's cells aside; ?at= has them all the same."""
     async with running(redis_url, app_id) as (floor, client):
         await floor.sink.generation()
-        await floor.beat()
+        await floor.report()
         await floor.work(1)
         await floor.eventually(client, 1)
         now = int(time.time())
@@ -157,17 +153,17 @@ async def test_numbers_are_withheld_while_nobody_vouches_for_them(redis_url, app
     """A silent partition, or one that never reported: no sales families, readyz says why, the age is shown."""
     async with running(redis_url, app_id) as (floor, client):
         await floor.sink.generation()
-        await floor.beat(ago=120)
+        await floor.report(ago=120)
         await floor.work(1)
         await eventually(lambda: holds(client, "/metrics", "sales_view_age_seconds"))
         text = (await client.get("/metrics")).text
         assert "sales_calls{" not in text
         assert "sales_view_age_seconds 1" in text
-        ready = await client.get("/readyz")
-        assert (ready.status_code, "silent" in ready.json()["status"]) == (503, True)
-        await floor.beat(count=2)
+        await eventually(lambda: holds(client, "/readyz", "silent"))
+        assert (await client.get("/readyz")).status_code == 503
+        await floor.report(count=2)
         await eventually(lambda: holds(client, "/readyz", "partitions [1]"))
-        await floor.beat()
+        await floor.report()
         await floor.eventually(client, 1)
         assert (await client.get("/readyz")).status_code == 200
 
@@ -185,7 +181,7 @@ async def test_redis_may_come_late_and_go(tmp_path, app_id):
         server.start()
         try:
             await floor.sink.generation()
-            await floor.beat()
+            await floor.report()
             await floor.work(2)
             await floor.eventually(client, 2)
             assert "sales_view_up 1.0" in (await client.get("/metrics")).text

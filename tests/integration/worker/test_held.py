@@ -20,22 +20,25 @@ async def test_held(sink, app_id):
     keys = Keys(app_id)
     one, two, other = field(1, "m-1", "t"), field(1, "m-2", ""), field(3, "m-1", "t")
     part = fenced(7, b"\x81\xa1c\x01")
-    days = {keys.cells("d", day): {one: part, other: part} for day in range(739_000, 739_250)}
-    await sink.write({**days, keys.cells("o", 0): {two: fenced(7, b"\x80")}, keys.waiting: {b"1": part}})
+    wheres = [(day, number, name) for day in range(739_000, 739_250) for number, name in ((1, one), (3, other))]
+    days = {keys.cells("d", day, number): {name: part} for day, number, name in wheres}
+    await sink.write({**days, keys.cells("o", 0, 1): {two: fenced(7, b"\x80")}, keys.waiting: {b"1": part}})
     held = await sink.held({1, 2})
     assert held == {1: {**{("d", day): {one} for day in range(739_000, 739_250)}, ("o", 0): {two}}, 2: {}}
 
 
-async def test_logs_and_forget(sink, app_id):
-    """Which log a partition was shown of, where its heartbeat says so; after `forget` neither that nor its parts."""
+async def test_beats_and_forget(sink, app_id):
+    """Heartbeats as they were written; after `forget` neither that nor the partition's parts."""
     keys = Keys(app_id)
     beats = {b"1": {"log": "a"}, b"2": {"at": 1}, b"3": {"log": "b"}}
-    part = {field(number, "m-1", "t"): fenced(7, b"\x81\xa1c\x01") for number in (1, 3)}
+    parts = {
+        keys.cells("d", 739_000, number): {field(number, "m-1", "t"): fenced(7, b"\x81\xa1c\x01")} for number in (1, 3)
+    }
     await sink.write({
         keys.partitions: {number: fenced(7, encode_any(beat)) for number, beat in beats.items()},
-        keys.cells("d", 739_000): part,
+        **parts,
     })  # fmt: skip
-    assert await sink.logs({1, 2, 4}) == {1: "a"}
+    assert await sink.beats({1, 2, 4}) == {number: fenced(7, encode_any(beats[b"%d" % number])) for number in (1, 2)}
     await sink.forget(3)
-    assert await sink.logs({1, 2, 3}) == {1: "a"}
+    assert set(await sink.beats({1, 2, 3})) == {1, 2}
     assert await sink.held({1, 3}) == {1: {("d", 739_000): {field(1, "m-1", "t")}}, 3: {}}

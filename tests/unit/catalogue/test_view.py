@@ -48,8 +48,8 @@ def test_waiting_survives():
 def test_keys_of_two_applications_never_meet():
     """A cells key is recognised only by its own application."""
     keys, other = view.Keys("a"), view.Keys("a:cells")
-    assert keys.bucket(keys.cells("d", 739000)) == ("d", 739000)
-    assert other.bucket(keys.cells("d", 739000)) is None
+    assert keys.bucket(keys.cells("d", 739000, 3)) == ("d", 739000)
+    assert other.bucket(keys.cells("d", 739000, 3)) is None
     assert keys.bucket(keys.waiting) is None
 
 

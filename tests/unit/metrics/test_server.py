@@ -14,7 +14,7 @@ from metrics.exporter.follow import Follower
 from metrics.exporter.server import Exporter, create_app
 from metrics.measure import key
 from metrics.settings import ExporterSettings
-from metrics.view import Field
+from metrics.view import VERSION, Field
 from tests.support.boards import board, manager, plan, rate
 
 NOW = datetime(2026, 11, 18, 12, 30, tzinfo=UTC).timestamp()
@@ -41,7 +41,7 @@ def exporter():
     shown.put(("d", DAY), {Field(0, "m-1", "north"): {key("c", "inbound", "answered"): 3, key("me", "USD"): 2}})
     follower = Follower(shown, Redis(), "test", lambda: NOW)
     follower.loaded = True
-    follower.heartbeats = {0: {"at": NOW * 1000, "count": 1}}
+    follower.heartbeats = {0: {"at": NOW * 1000, "contact": NOW * 1000, "count": 1, "version": VERSION}}
     return Exporter(ExporterSettings(_env_file=None), shown, follower, lambda: NOW)
 
 
@@ -115,7 +115,7 @@ async def test_a_moment_before_the_hours(client):
 
 async def test_what_is_stale_is_withheld(client, exporter):
     """Past the greatest age: no sales families, no KPIs, no moment; the reason is given."""
-    exporter.follower.heartbeats = {0: {"at": (NOW - 61) * 1000, "count": 1}}
+    exporter.follower.heartbeats = {0: {"at": (NOW - 61) * 1000, "count": 1, "version": VERSION}}
     text = (await client.get("/metrics")).text
     assert "sales_calls{" not in text
     assert "sales_view_age_seconds 61.0" in text
@@ -128,7 +128,7 @@ async def test_what_is_stale_is_withheld(client, exporter):
 
 async def test_a_part_of_the_log_is_withheld(client, exporter):
     """While workers count the log from its start, numbers that grow from 0 are not shown as if they were true."""
-    exporter.follower.heartbeats = {0: {"at": NOW * 1000, "count": 1, "left": 12_345}}
+    exporter.follower.heartbeats = {0: {"at": NOW * 1000, "count": 1, "version": VERSION, "left": 12_345}}
     assert "sales_calls{" not in (await client.get("/metrics")).text
     answer = await client.get("/readyz")
     assert (answer.status_code, "counted from its start: 12,345 events to go" in answer.text) == (503, True)

@@ -43,7 +43,7 @@ def publisher_of(owner, sink):
 
 def meetings(sink):
     """The number of meetings of the day in the view, or None."""
-    value = sink.hashes.get(KEYS.cells("d", DAY), {}).get(field(0, "m-1", ""))
+    value = sink.hashes.get(KEYS.cells("d", DAY, 0), {}).get(field(0, "m-1", ""))
     return None if value is None else decode_part(split(value)[1]).get("m")
 
 
@@ -56,7 +56,7 @@ async def test_what_changed_is_shown(shown):
     fence, payload = split(sink.hashes[KEYS.partitions][b"0"])
     assert fence == 1
     assert decode_any(payload)["whole"]
-    assert any(key == KEYS.cells("d", DAY) for change in sink.changes for key, _ in change)
+    assert any(key == KEYS.cells("d", DAY, 0) for change in sink.changes for key, _ in change)
 
 
 async def test_a_bucket_that_was_emptied_is_not_announced(unit):
@@ -103,7 +103,7 @@ async def test_everything_after_it_was_out_of_reach(shown):
 async def test_a_greater_fence_stays(shown):
     """What a newer owner has shown is not replaced."""
     owner, sink, publisher = shown
-    await sink.write({KEYS.cells("d", DAY): {field(0, "m-1", ""): fenced(100, b"\x81\xa1m\x2a")}})
+    await sink.write({KEYS.cells("d", DAY, 0): {field(0, "m-1", ""): fenced(100, b"\x81\xa1m\x2a")}})
     await owner.fold(0, [meeting(0)])
     await publisher.show()
     assert meetings(sink) == 42
@@ -133,14 +133,19 @@ async def test_a_backlog_is_shown_seldom_and_its_end_at_once(shown):
     await owner.fold(0, [meeting(0)])
     running = asyncio.create_task(publisher.run())
     one = owner.owned[0]
-    await until(lambda: publisher._shown.get(one) == 0 and not publisher._rebuilds, 10, "all is shown", pause=0.01)
+
+    def fence():
+        writing = publisher._writing.get(one)
+        return writing.fence if writing is not None and writing.is_whole else None
+
+    await until(lambda: fence() == 0, 10, "all is shown", pause=0.01)
     owner.sensors.partitions[0].stable = 30_000
     await asyncio.sleep(0.1)
     one.fold([meeting(1)])
     await asyncio.sleep(0.3)
-    assert publisher._shown[one] == 0
+    assert fence() == 0
     owner.sensors.partitions[0].stable = 0
-    await until(lambda: publisher._shown[one] == 1, 4, "the rest is shown, sooner than the slowest pace", pause=0.01)
+    await until(lambda: fence() == 1, 4, "the rest is shown, sooner than the slowest pace", pause=0.01)
     running.cancel()
 
 

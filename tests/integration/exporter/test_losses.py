@@ -1,0 +1,253 @@
+"""What Redis loses of the view, in whatever way: no exporter shows a wrong number, and all heals by itself.
+
+A real owner folds and publishes into a real Redis all the time; exporters start again and again and load what is there.
+"""
+
+import asyncio
+import random
+import time
+from contextlib import asynccontextmanager
+from types import SimpleNamespace
+
+import pytest
+
+from metrics.exporter.board import Board
+from metrics.exporter.follow import Follower
+from metrics.exporter.trust import Trust
+from metrics.redis_client import connect
+from metrics.settings import ExporterSettings
+from metrics.view import Keys
+from streams.publish import Publisher
+from streams.sink import RedisSink
+from tests.support.servers import redis_server
+from tests.support.workers import until
+from tests.unit.streams.conftest import OwnerHouse
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
+
+APP = "losses"
+MANAGERS, DAYS = 12, 60
+HEALS_SECONDS = 12.0
+RATE = 200
+QUIET_SECONDS = 90.0
+DAY_MS = 86_400_000
+
+
+class Floor:
+    """An owner of one partition that counts meetings, a publisher, and exporters that come and go."""
+
+    def __init__(self, owner, url: str) -> None:
+        self.owner = owner
+        self.keys = Keys(APP)
+        self.redis = connect(url)
+        self.url = url
+        self.sink = RedisSink(url, APP)
+        self.sent = 0
+        self.publisher = Publisher(
+            self.sink, self.keys, lambda: list(owner.owned.values()), owner.sensors,
+            interval=0.05, worker_id="w", zone="UTC", local=owner._rules.local,
+        )  # fmt: skip
+
+    def meeting(self, days_ago: int) -> SimpleNamespace:
+        """One meeting, each of its own, so that the number of meetings is the number of events."""
+        number, self.sent = self.sent, self.sent + 1
+        at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - days_ago * 86_400))
+        value = (
+            f'{{"specversion":"1.0","id":"e-{number}","source":"t://1","type":"sales.meeting.held.v1","time":"{at}",'
+            f'"data":{{"meeting_id":"{number}","client_id":"c-1","manager_id":"m-{number % MANAGERS}"}}}}'
+        ).encode()
+        return SimpleNamespace(
+            topic="sales.events", partition=0, offset=number, timestamp=int(time.time() * 1000), key=b"c-1",
+            value=value, headers=(),
+        )  # fmt: skip
+
+    async def history(self) -> None:
+        await self.owner.fold(0, [self.meeting(day) for day in range(DAYS, 0, -1) for _ in range(MANAGERS)])
+
+    async def busy(self) -> None:
+        """Fold and publish, for ever."""
+        running = asyncio.create_task(self.publisher.run())
+        try:
+            while True:
+                await self.owner.fold(0, [self.meeting(0) for _ in range(RATE // 10)])
+                self.owner.owned[0].partition.counts.folded.clear()
+                await asyncio.sleep(0.1)
+        finally:
+            running.cancel()
+
+    @asynccontextmanager
+    async def exporter(self):
+        """A freshly started one."""
+        client = connect(self.url)
+        follower = Follower(Board(ExporterSettings(_env_file=None, app_id=APP)), client, APP)
+        task = asyncio.create_task(follower.run())
+        try:
+            yield follower
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            await client.aclose()
+
+    def shown(self, follower: Follower) -> int | None:
+        """Meetings of the last 400 days before today; None when numbers are withheld."""
+        if Trust(follower, time.time, 60).problem():
+            return None
+        board, today = follower._board, int(time.time()) // 86_400 + 719_163
+        days = (bucket for bucket in board.parts.buckets() if bucket[0] == "d" and bucket[1] < today)
+        return sum(board.parts.part(day, name).get("m", 0) for day in days for name in board.parts.fields(day))
+
+
+@pytest.fixture
+async def floor(tmp_path):
+    """A floor at work, on a Redis of its own, of which everything is shown."""
+    with redis_server(tmp_path) as server:
+        house = OwnerHouse(tmp_path)
+        house.broker.source_end = 0
+        owner = house.owner(flush_interval=1)
+        await owner.open([0])
+        found = Floor(owner, server.url)
+        await found.history()
+        working = asyncio.create_task(found.busy())
+        try:
+            async with found.exporter() as follower:
+                await until(lambda: found.shown(follower) == DAYS * MANAGERS, 20, "all is shown", pause=0.01)
+            yield found
+        finally:
+            working.cancel()
+            await asyncio.gather(working, return_exceptions=True)
+            await owner.close([0])
+            await found.sink.close()
+            await found.redis.aclose()
+
+
+async def keys_of(floor: Floor, kind: str) -> list[bytes]:
+    return sorted([key async for key in floor.redis.scan_iter(match=floor.keys.cells(kind, 0, 0)[:-3] + "*")])
+
+
+async def evict_days(floor: Floor) -> None:
+    await floor.redis.delete(*random.Random(1).sample(await keys_of(floor, "d"), 20))
+
+
+async def evict_today(floor: Floor) -> None:
+    await floor.redis.delete((await keys_of(floor, "d"))[-1], *(await keys_of(floor, "m")))
+
+
+async def take_fields(floor: Floor) -> None:
+    for key in (await keys_of(floor, "d"))[:5]:
+        await floor.redis.hdel(key, (await floor.redis.hkeys(key))[0])
+
+
+async def replace_by_strings(floor: Floor) -> None:
+    for key in (await keys_of(floor, "d"))[:5]:
+        await floor.redis.set(key, "something else")
+
+
+async def let_expire(floor: Floor) -> None:
+    for key in (await keys_of(floor, "d"))[:5]:
+        await floor.redis.pexpire(key, 1)
+
+
+async def lose_manifest(floor: Floor) -> None:
+    await floor.redis.delete(floor.keys.manifest(0))
+
+
+async def lose_manifest_and_days(floor: Floor) -> None:
+    await floor.redis.delete(floor.keys.manifest(0), *(await keys_of(floor, "d"))[:20])
+
+
+async def lose_heartbeats(floor: Floor) -> None:
+    await floor.redis.delete(floor.keys.partitions)
+
+
+async def lose_waiting(floor: Floor) -> None:
+    await floor.redis.delete(floor.keys.waiting)
+
+
+async def lose_stream(floor: Floor) -> None:
+    await floor.redis.delete(floor.keys.changes)
+
+
+async def lose_generation(floor: Floor) -> None:
+    await floor.redis.delete(floor.keys.generation)
+
+
+async def flush(floor: Floor) -> None:
+    await floor.redis.flushdb()
+
+
+async def flush_half(floor: Floor) -> None:
+    """Every second key, as a client does that deletes what it scans and is stopped."""
+    every = sorted([key async for key in floor.redis.scan_iter()])
+    await floor.redis.delete(*every[::2])
+
+
+async def evict_by_itself(floor: Floor, policy: str) -> None:
+    """A memory limit that it has to evict for."""
+    before = (await floor.redis.info("stats"))["evicted_keys"]
+    await floor.redis.config_set("maxmemory-policy", policy)
+    used = (await floor.redis.info("memory"))["used_memory"]
+    for share in (0.99, 0.97, 0.95, 0.92, 0.9, 0.87, 0.85):
+        await floor.redis.config_set("maxmemory", int(used * share))
+        await asyncio.sleep(0.3)
+        if (await floor.redis.info("stats"))["evicted_keys"] - before >= 5:
+            break
+    await floor.redis.config_set("maxmemory", 0)
+    assert (await floor.redis.info("stats"))["evicted_keys"] > before
+
+
+def policy(name: str):
+    async def evict(floor: Floor) -> None:
+        await evict_by_itself(floor, name)
+
+    evict.__name__ = name
+    return evict
+
+
+LOSSES = [
+    evict_days, evict_today, take_fields, replace_by_strings, let_expire, lose_manifest, lose_manifest_and_days,
+    lose_heartbeats, lose_waiting, lose_stream, lose_generation, flush, flush_half,
+    *map(policy, ("volatile-lru", "allkeys-lru", "volatile-ttl", "allkeys-random", "volatile-random")),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("lose", LOSSES, ids=lambda lose: lose.__name__)
+async def test_no_wrong_number_and_it_heals(floor, lose):
+    """An exporter that was there, and ones that start meanwhile, show the right number or none; soon all show it."""
+    right = DAYS * MANAGERS
+    wrong: list[tuple[str, int]] = []
+    async with floor.exporter() as old:
+        await until(lambda: floor.shown(old) == right, 20, "the first exporter shows all", pause=0.01)
+        await lose(floor)
+        began = time.monotonic()
+        healed = None
+        while time.monotonic() - began < HEALS_SECONDS and healed is None:
+            async with floor.exporter() as new:
+                for _ in range(20):
+                    await asyncio.sleep(0.02)
+                    seen = {"old": floor.shown(old), "new": floor.shown(new)}
+                    wrong += [(which, number) for which, number in seen.items() if number not in {right, None}]
+                    if seen == {"old": right, "new": right} and not (await new._manifests.holes()).hashes:
+                        healed = time.monotonic() - began
+                        break
+        assert wrong == []
+        assert healed is not None, (old.lacking, (await old._manifests.holes()).what)
+        print(f"{lose.__name__}: healed after {healed:.1f} s")
+
+
+@pytest.mark.timeout(300)
+async def test_no_false_alarm_under_load(floor):
+    """While nothing is lost nothing is withheld or written again, whatever is written meanwhile."""
+    right, loads, began = DAYS * MANAGERS, 0, time.monotonic()
+    async with floor.exporter() as old:
+        while time.monotonic() - began < QUIET_SECONDS:
+            async with floor.exporter() as new:
+                await until(lambda: new.loaded, 10, "it is loaded", pause=0.005)
+                assert new.lacking == ""
+                assert floor.shown(new) == right
+            assert (await old._manifests.holes()).hashes == 0
+            assert old.lacking == ""
+            loads += 1
+    registry = floor.owner.sensors.registry
+    assert not registry.get_sample_value("sales_worker_view_lost_total")
+    print(f"{loads} loads in {QUIET_SECONDS:.0f} s, {floor.sent} events")
+    assert loads > 50
