@@ -115,7 +115,7 @@ def shown(house: House) -> Counter[str]:
     """Sums of the days that Redis holds, over all partitions."""
     keys, found = Keys(house.app_id), Counter[str]()
     with Redis.from_url(house.redis_url) as redis:
-        for key in redis.scan_iter(match=keys.cells("d", 0).removesuffix("0") + "*"):
+        for key in redis.scan_iter(match=keys.cells("d", 0, 0).removesuffix("0:0") + "*"):
             for value in redis.hgetall(key).values():
                 found.update(decode_part(split(value)[1]))
     return found

@@ -46,7 +46,7 @@ def parts(house: House) -> dict[Any, Any]:
     keys = Keys(house.app_id)
     found = {}
     with Redis.from_url(house.redis_url) as redis:
-        for key in redis.scan_iter(match=keys.cells("*", 0).removesuffix("0") + "*"):
+        for key in redis.scan_iter(match=keys.all_cells):
             bucket = keys.bucket(key.decode()) or ("", 0)
             for name, value in redis.hgetall(key).items() if bucket[0] != "m" else ():
                 found[bucket, name] = decode_part(split(value)[1])
