@@ -6,8 +6,7 @@ holds and the state does not is emptied then. Of what Redis evicts, only the buc
 """
 
 import asyncio
-from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Mapping
 from time import monotonic, time
 
 import structlog
@@ -20,8 +19,9 @@ from streams.flush import Owned
 from streams.fold.localtime import LocalTime
 from streams.partition import ViewUpdate
 from streams.sensors import WorkerSensors
-from streams.sink import Held, Sink
+from streams.sink import Sink
 from streams.topic_id import differ
+from streams.writing import Round, Writing
 
 log = structlog.get_logger(__name__)
 
@@ -43,46 +43,6 @@ _MEMORY_SECONDS = 60.0
 _SECOND_US = 1_000_000
 _EMPTY = b"\x80"
 """An empty part: it keeps its fence, so that a former owner cannot bring an old part back."""
-
-
-@dataclass(slots=True)
-class _Writing:
-    """How far the view is for one owned partition."""
-
-    fence: int = -2
-    """Of the last round."""
-    rebuild: Iterator[ViewUpdate] | None = None
-    """What is left to be written again."""
-    is_due: bool = True
-    """Everything is needed, and not begun."""
-    is_lost: bool = False
-    """What the manifest says is not to be trusted either."""
-    is_healing: bool = False
-    """The view may have parts that are older than the manifest tells, until everything is written."""
-    leftover: Held = field(default_factory=dict)
-    """What was in the view before and has not been met in the state."""
-    there: set[Where] = field(default_factory=set)
-    """Buckets that the view has hashes of."""
-    pending: set[Where] = field(default_factory=set)
-    """Buckets that it must have, and may not have yet."""
-    drop: set[Where] = field(default_factory=set)
-    """Buckets whose hashes are to go: the state has nothing of them."""
-    beat: bytes = b""
-    """The heartbeat that was written last."""
-
-    @property
-    def is_whole(self) -> bool:
-        """Whether nothing is left to be written again."""
-        return self.rebuild is None and not self.is_due
-
-
-class _Round:
-    """What is written at once."""
-
-    def __init__(self) -> None:
-        self.hashes: dict[str, dict[bytes, bytes]] = {}
-        self.whole: set[str] = set()
-        self.gone: set[str] = set()
 
 
 class Publisher:
@@ -113,7 +73,7 @@ class Publisher:
         self._zone = zone
         self._local = local
         self._reference = reference
-        self._writing: dict[Owned, _Writing] = {}
+        self._writing: dict[Owned, Writing] = {}
         self._generation = ""
         self._beaten_at = 0.0
         self._checked_at = self._refreshed_at = monotonic()
@@ -149,13 +109,13 @@ class Publisher:
         for gone in self._writing.keys() - set(owned):
             del self._writing[gone]
         for one in owned:
-            self._writing.setdefault(one, _Writing())
+            self._writing.setdefault(one, Writing())
         beat = monotonic() - self._beaten_at >= HEARTBEAT_SECONDS
         if beat:
             await self._look()
         owned = await self._prepare(owned)
         began = monotonic()
-        found = _Round()
+        found = Round()
         last = {one: self._writing[one].beat for one in owned}
         timestamps: list[int] = []
         parts = 0
@@ -199,7 +159,7 @@ class Publisher:
                 writing.leftover, writing.there = held[number], set(held[number])
         return [one for one in owned if not one.closed]
 
-    def _collect(self, one: Owned, writing: _Writing, found: _Round) -> int:
+    def _collect(self, one: Owned, writing: Writing, found: Round) -> int:
         """Put what changed into a round, and some of everything while it is needed; how many parts."""
         update = one.partition.view()
         writing.fence = update.fence
@@ -218,7 +178,7 @@ class Publisher:
             parts += self._put(one, writing, more._replace(fence=update.fence, time=update.time), found)
         return parts
 
-    def _take_back(self, one: Owned, writing: _Writing, update: ViewUpdate, found: _Round) -> int:
+    def _take_back(self, one: Owned, writing: Writing, update: ViewUpdate, found: Round) -> int:
         """Empty the parts that are in the view and in no state: emptied by a former owner, or while Redis was away."""
         leftover, writing.leftover = writing.leftover, {}
         gone: dict[Where, dict[bytes, bytes | None]] = {
@@ -227,7 +187,7 @@ class Publisher:
         whole = gone.keys() - set(one.partition.buckets())
         return self._put(one, writing, ViewUpdate(update.fence, update.time, gone, None, whole), found)
 
-    def _drop(self, one: Owned, writing: _Writing, found: _Round) -> None:
+    def _drop(self, one: Owned, writing: Writing, found: Round) -> None:
         for where in writing.drop:
             key = self._keys.cells(*where, one.partition.number)
             found.hashes[key] = {}
@@ -236,7 +196,7 @@ class Publisher:
         writing.there -= writing.drop
         writing.drop = set()
 
-    def _put(self, one: Owned, writing: _Writing, update: ViewUpdate, found: _Round) -> int:
+    def _put(self, one: Owned, writing: Writing, update: ViewUpdate, found: Round) -> int:
         parts, fence, number = 0, fenced(update.fence, b""), one.partition.number
         hashes = found.hashes
         for where, fields in update.cells.items():
@@ -272,7 +232,7 @@ class Publisher:
             return bucket * _SECOND_US + HOURS_KEPT <= time_us
         return kind == "d" and bucket < self._local.day(time_us) - DAYS_KEPT
 
-    def _beat(self, one: Owned, writing: _Writing, hashes: dict[str, dict[bytes, bytes]]) -> None:
+    def _beat(self, one: Owned, writing: Writing, hashes: dict[str, dict[bytes, bytes]]) -> None:
         partition = one.partition
         state = {
             "at": int(time() * 1000),
@@ -362,7 +322,7 @@ class Publisher:
 
     def _need_everything(self, *, lost: bool = False) -> None:
         for one in self._owned():
-            writing = self._writing.setdefault(one, _Writing())
+            writing = self._writing.setdefault(one, Writing())
             writing.is_due, writing.rebuild = True, None
             writing.is_lost |= lost
             writing.is_healing |= lost

@@ -1,4 +1,4 @@
-"""Where the view goes: Redis, which can be lost at any time, and the same in memory for tests."""
+"""Where the view goes: Redis, which can be lost at any time."""
 
 import uuid
 from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
@@ -220,7 +220,7 @@ class RedisSink:
                     pipeline.hkeys(key)
                 for key, fields in zip(some, await pipeline.execute(raise_on_error=False), strict=True):
                     if isinstance(fields, list):  # what is of another type holds no parts
-                        _sort(self._keys.place(key), fields, found)
+                        sort_fields(self._keys.place(key), fields, found)
         return found
 
     async def _hashes(self, partitions: Container[int]) -> list[str]:
@@ -248,117 +248,6 @@ class RedisSink:
     async def close(self) -> None:
         """Close the connections."""
         await self._redis.aclose()
-
-
-class InMemorySink:
-    """Dicts that behave as the script does. `lose()` forgets everything, `broken` makes every call fail."""
-
-    def __init__(self, app_id: str = "test") -> None:
-        self.keys = Keys(app_id)
-        self.hashes: dict[str, dict[bytes, bytes]] = {}
-        self.changes: list[list[tuple[str, list[bytes]]]] = []
-        self.manifests: dict[str, dict[str, int]] = {}
-        self.broken = False
-        self._generation = uuid.uuid4().hex
-
-    def lose(self) -> None:
-        """Forget everything, as FLUSHALL."""
-        self.hashes.clear()
-        self.manifests.clear()
-        self._generation = uuid.uuid4().hex
-
-    def _answer(self) -> None:
-        if self.broken:
-            raise SinkError("broken")
-
-    async def write(
-        self,
-        hashes: Mapping[str, Fields],
-        *,
-        quiet: Sequence[str] = (),
-        whole: Container[str] = (),
-        gone: Container[str] = (),
-    ) -> Beats:
-        """Keep what has the greater fence."""
-        self._answer()
-        before = await self.beats([int(name) for name in hashes.get(self.keys.partitions, ())])
-        for key, fields in hashes.items():
-            size = len(self.hashes.get(key, {}))
-            stored = self.hashes.setdefault(key, {})
-            for field, value in fields.items():
-                if stored.get(field, b"")[:16] <= value[:16]:
-                    if len(value) > 16:
-                        stored[field] = value
-                    else:
-                        stored.pop(field, None)
-            manifest, name = self.keys.counted(key)
-            counted = self.manifests.setdefault(manifest, {}) if manifest else {}
-            if key in gone:
-                del self.hashes[key]
-                counted.pop(name, None)
-            else:
-                counted[name] = len(stored) if key in whole or counted.get(name) == size else -1
-        if changes := [(key, list(fields)) for key, fields in hashes.items() if fields and key not in quiet]:
-            self.changes.append(changes)
-        return before
-
-    async def generation(self) -> str:
-        """Another one after `lose`."""
-        self._answer()
-        return self._generation
-
-    async def beats(self, partitions: Collection[int]) -> Beats:
-        """Those that are there."""
-        self._answer()
-        held = self.hashes.get(self.keys.partitions, {})
-        return {number: held[name] for number in partitions if (name := str(number).encode()) in held}
-
-    async def check(self, partition: int) -> Check:
-        """As the script does."""
-        self._answer()
-        counted, (before, behind) = self.manifests.get(self.keys.manifest(partition), {}), self.keys.around(partition)
-        sizes = {name: len(self.hashes.get(before + name + behind, {})) for name in counted}
-        broken = [parse_name(name) for name, size in counted.items() if sizes[name] != size]
-        return Check(len(counted), broken, str(partition).encode() in self.hashes.get(self.keys.waiting, {}))
-
-    async def forget(self, partition: int) -> None:
-        """Take away a partition's hashes and fields."""
-        self._answer()
-        self.manifests.pop(self.keys.manifest(partition), None)
-        for key in (self.keys.partitions, self.keys.waiting):
-            self.hashes.get(key, {}).pop(str(partition).encode(), None)
-        for key in [key for key in self.hashes if (place := self.keys.place(key)) and place[2] == partition]:
-            del self.hashes[key]
-
-    async def uncount(self, partition: int) -> None:
-        """Drop its manifest."""
-        self._answer()
-        self.manifests.pop(self.keys.manifest(partition), None)
-
-    async def held(self, partitions: Collection[int]) -> dict[int, Held]:
-        """Look through everything."""
-        self._answer()
-        found: dict[int, Held] = {number: {} for number in partitions}
-        for key, stored in self.hashes.items():
-            _sort(self.keys.place(key), stored, found)
-        return found
-
-    async def size(self, key: str) -> int:
-        """Of a dict."""
-        self._answer()
-        return len(self.hashes.get(key, {}))
-
-    async def refresh(self, keys: Sequence[str]) -> None:  # noqa: ARG002 - nothing expires in memory
-        """Nothing to do."""
-        self._answer()
-
-    async def memory(self) -> Memory:
-        """Without a limit."""
-        self._answer()
-        return Memory("noeviction", 0)
-
-    async def close(self) -> None:
-        """Nothing to do."""
 
 
 def _calls(hashes: Mapping[str, Fields], modes: Mapping[str, int]) -> Iterator[list[tuple[str, int, list[bytes]]]]:
@@ -411,7 +300,7 @@ def entries(changes: Changes) -> Iterator[bytes]:
             yield encode_any([(key, some)])
 
 
-def _sort(place: tuple[str, int, int] | None, fields: Iterable[bytes], found: dict[int, Held]) -> None:
+def sort_fields(place: tuple[str, int, int] | None, fields: Iterable[bytes], found: dict[int, Held]) -> None:
     """Put the fields of one hash where its partition is asked for."""
     if place is not None and (held := found.get(place[2])) is not None:
         held.setdefault(place[:2], set()).update(fields)

@@ -67,10 +67,10 @@ def _view() -> tuple[Alert, ...]:
             "NumbersOld", f"max({s.VIEW_CONTACT_AGE.name}) > 5", "", WARNING, SERVICE,
             "The numbers shown are {{ $value | humanizeDuration }} old",
             "A worker has not reported for so long, or Kafka has not answered it; both happen every second.", _WALL,
-            "Walls show the numbers of then, amber and with their age; who still waits is not known. After a minute of a "
-            "silent worker the exporter withholds them.",
+            "Walls show the numbers of then, amber and with their age; who still waits is not known. After a minute of "
+            "a silent worker the exporter withholds them.",
             "`/readyz` of the exporter says which partitions, and whether it is the worker or Kafka; KafkaUnreachable.",
-            "As for KafkaUnreachable or WorkerDown. In a backlog it may come and go: the view is written every 5 s then.",
+            "As for KafkaUnreachable or WorkerDown. In a backlog it may come and go: the view follows every 5 s then.",
             breaks=True,
         ),
         Alert(

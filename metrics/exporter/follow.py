@@ -7,7 +7,7 @@ a change. It is loaded again once Redis has everything; workers see by themselve
 import asyncio
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import redis.asyncio as redis
@@ -18,7 +18,16 @@ from metrics import view
 from metrics.errors import ViewError
 from metrics.exporter.board import Board
 from metrics.exporter.pace import Pace
-from metrics.exporter.parts import Bucket
+from metrics.exporter.reading import (
+    hour_of,
+    pages,
+    put_cells,
+    put_hashes,
+    put_reference,
+    put_waiting,
+    stamp,
+    summary,
+)
 from metrics.exporter.whole import Holes, Manifests, count_of, heartbeats
 from metrics.redis_client import Memory, read_memory
 
@@ -26,7 +35,6 @@ log = structlog.get_logger(__name__)
 _BLOCK_SECONDS = 1.0
 _NAP_SECONDS = 0.25
 _ENTRIES = 1000
-_FIELDS = 2000
 _RETRY_SECONDS = 0.5
 _CATCH_UP_SECONDS = 2.0
 _CHECK_SECONDS = 1.0
@@ -76,8 +84,7 @@ class Follower:
         self.lacking = ""
         """What the board lacks; "" when it is whole."""
         self.heartbeats: dict[int, dict[str, Any]] = {}
-        self.loaded = False
-        self.connected = False
+        self.loaded = self.connected = False
         self.version = 0
 
     def age(self, *, contact: bool = False) -> float | None:
@@ -181,7 +188,7 @@ class Follower:
         for _, messages in entries or ():
             for identifier, fields in messages:
                 # Who catches up reads beside the one who waits: what both have seen counts once.
-                if _stamp(identifier) > _stamp(self._position):
+                if stamp(identifier) > stamp(self._position):
                     self._position = identifier
                     self._entries += 1
                     for key, changed in view.decode_any(fields[b"b"]):
@@ -190,7 +197,7 @@ class Follower:
     async def _stream(self) -> tuple[bytes, int]:
         """Last entry of the stream of changes, and how many it ever had."""
         try:
-            return _summary(await self._redis.xinfo_stream(self._keys.changes))
+            return summary(await self._redis.xinfo_stream(self._keys.changes))
         except ResponseError:
             return _EMPTY  # no such stream yet
 
@@ -203,8 +210,8 @@ class Follower:
         if isinstance(entries, Exception):
             raise entries
         self._note(entries)
-        last, added = _EMPTY if isinstance(about, ResponseError) else _summary(about)
-        return _stamp(last) <= _stamp(self._position) and added != self._entries
+        last, added = _EMPTY if isinstance(about, ResponseError) else summary(about)
+        return stamp(last) <= stamp(self._position) and added != self._entries
 
     async def _see_holes(self) -> None:
         """Look whether Redis has everything; load again what was loaded without, as soon as it has."""
@@ -247,10 +254,10 @@ class Follower:
         self._board.clear()
         board = Board(self._board.settings)
         beats, sizes, holes = await self._manifests.read()
-        broken = await self._hashes(board, sizes)
+        broken = await put_hashes(self._redis, self._keys, self._manifests, board, sizes)
         for raw, value in (await self._redis.hgetall(self._keys.waiting)).items():
-            _waiting(board, raw, value)
-        _reference(board, await self._redis.hgetall(self._keys.reference))
+            put_waiting(board, raw, value)
+        put_reference(board, await self._redis.hgetall(self._keys.reference))
         now = self._clock()
         for _ in board.aggregates.moving(int(now)):
             await asyncio.sleep(0)
@@ -267,42 +274,25 @@ class Follower:
             self.lacking = ""
         log.info("the view is loaded", hashes=len(sizes), parts=board.parts.count, missing=missing or None)
 
-    async def _hashes(self, board: Board, sizes: Mapping[str, int]) -> int:
-        """Put all parts on a board; how many hashes are not as they should be."""
-        broken = 0
-        for some in _some(sizes):
-            pipe = self._redis.pipeline(transaction=False)
-            for key in some:
-                pipe.hgetall(key)
-            for key, values in zip(some, await pipe.execute(raise_on_error=False), strict=True):
-                if not isinstance(values, dict) or len(values) != sizes[key]:
-                    # It may have changed since, or it has lost something: seen at one moment it is one or the other.
-                    values, is_whole = await self._manifests.again(key)  # noqa: PLW2901
-                    broken += not is_whole
-                if (bucket := self._keys.bucket(key)) is not None:
-                    _cells(board, bucket, values)
-                await asyncio.sleep(0)
-        return broken
-
     async def _work(self, *, hours: bool = False) -> None:
         """Fetch what changed. The running hour's cells can wait: no window holds them before tomorrow."""
         wanted, self._wanted = self._wanted, {}
         running = int(self._clock()) - 2 * _HOUR
-        for key in [key for key in wanted if _hour(self._keys, key) > running]:
+        for key in [key for key in wanted if hour_of(self._keys, key) > running]:
             self._hours.setdefault(key, set()).update(wanted.pop(key))
-        for key in [key for key in self._hours if hours or _hour(self._keys, key) <= running]:
+        for key in [key for key in self._hours if hours or hour_of(self._keys, key) <= running]:
             wanted.setdefault(key, set()).update(self._hours.pop(key))
         if not wanted:
             return
         try:
-            for pages in _pages(wanted):
+            for page in pages(wanted):
                 pipe = self._redis.pipeline(transaction=False)
-                for key, fields in pages:
+                for key, fields in page:
                     pipe.hmget(key, fields)
                 values = await pipe.execute()
                 # What is not there any more has been taken away, or lost.
                 is_lost = any(None in found for found in values) and await self._lost()
-                for (key, fields), found in zip(pages, values, strict=True):
+                for (key, fields), found in zip(page, values, strict=True):
                     pairs = zip(fields, found, strict=True)
                     self._changed(key, {name: one for name, one in pairs if one is not None or not is_lost})
         except BaseException:
@@ -350,75 +340,11 @@ class Follower:
     def _changed(self, key: str, values: dict[bytes, bytes | None]) -> None:
         bucket = self._keys.bucket(key)
         if bucket is not None:
-            _cells(self._board, bucket, values)
+            put_cells(self._board, bucket, values)
         elif key == self._keys.waiting:
             for raw, value in values.items():
-                _waiting(self._board, raw, value)
+                put_waiting(self._board, raw, value)
         elif key == self._keys.reference:
-            _reference(self._board, values)
+            put_reference(self._board, values)
         elif key == self._keys.partitions:
             self.heartbeats |= heartbeats({raw: value for raw, value in values.items() if value is not None})
-
-
-def _cells(board: Board, bucket: Bucket, values: dict[bytes, bytes | None]) -> None:
-    split, decode, parse = view.split, view.decode_part, view.parse_field
-    board.put(bucket, {parse(raw): {} if value is None else decode(split(value)[1]) for raw, value in values.items()})
-
-
-def _waiting(board: Board, raw: bytes, value: bytes | None) -> None:
-    board.put_waiting(int(raw), [] if value is None else view.decode_waiting(view.split(value)[1]))
-
-
-def _reference(board: Board, values: dict[bytes, bytes | None]) -> None:
-    if values:
-        board.put_reference(
-            {
-                raw.decode(): None if value is None else view.decode_any(view.split(value)[1]) or None
-                for raw, value in values.items()
-            }
-        )
-
-
-def _hour(keys: view.Keys, key: str) -> int:
-    """Unix second at which an hour cell starts; 0 for any other key."""
-    bucket = keys.bucket(key)
-    return bucket[1] if bucket is not None and bucket[0] == "h" else 0
-
-
-def _pages(wanted: dict[str, set[bytes]]) -> list[list[tuple[str, list[bytes]]]]:
-    """Requests, so many fields at once that neither side stalls."""
-    found: list[list[tuple[str, list[bytes]]]] = [[]]
-    room = _FIELDS
-    for key, fields in wanted.items():
-        # Behind the partition, their second byte: so a credit's parts of several partitions come together.
-        ordered = sorted(fields, key=lambda field: field[2:])
-        while ordered:
-            found[-1].append((key, ordered[:room]))
-            ordered, room = ordered[room:], room - len(ordered[:room])
-            if not room:
-                found.append([])
-                room = _FIELDS
-    return [page for page in found if page]
-
-
-def _some(sizes: Mapping[str, int]) -> Iterator[list[str]]:
-    """Hashes to read at once."""
-    found: list[str] = []
-    room = 5 * _FIELDS
-    for key, size in sizes.items():
-        found.append(key)
-        room -= size + 20
-        if room <= 0:
-            yield found
-            found, room = [], 5 * _FIELDS
-    if found:
-        yield found
-
-
-def _summary(about: dict[str, Any]) -> tuple[bytes, int]:
-    return about["last-generated-id"], int(about["entries-added"])
-
-
-def _stamp(identifier: bytes) -> tuple[int, int]:
-    first, _, second = identifier.partition(b"-")
-    return int(first), int(second)

@@ -3,7 +3,8 @@
 import pytest
 
 from metrics.view import Keys, encode_any, fenced, field
-from streams.sink import InMemorySink, RedisSink
+from streams.sink import RedisSink
+from streams.sink_in_memory import InMemorySink
 
 pytestmark = pytest.mark.integration
 

@@ -4,7 +4,7 @@ import pytest
 
 from metrics.view import Keys, decode_part, field, split
 from streams.errors import SinkError
-from streams.sink import InMemorySink
+from streams.sink_in_memory import InMemorySink
 from tests.unit.streams.test_owner import meeting
 from tests.unit.streams.test_publish import publisher_of
 
