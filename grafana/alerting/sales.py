@@ -175,9 +175,10 @@ def _plan() -> Alert:
         SALES,
         f"Team {{{{ $labels.team }}}} is {_SHARE} off its plan to date",
         f"Booked sales are more than {BEHIND:.0%} below the share of the month's plan that working time has used up.",
-        f"sales-plan{_URL}",
+        f"sales-team{_URL}",
         f"At this pace the month's plan will be missed. Silent until {SETTLED:.0%} of the working time has passed.",
-        "The Plan wall: forecast, needed per working day; Pipeline and money: what is ready to close.",
+        "The Team wall: plan, forecast, needed per working day; the Plan wall: all teams; Pipeline and money: what is "
+        "ready to close.",
         "Agree with the team which ready deals to close this week; correct a plan that was set wrongly.",
     )
 

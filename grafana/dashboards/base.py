@@ -48,6 +48,14 @@ def manager() -> Any:
     return p.people_of("manager", "Manager", service.MANAGER_INFO.name, "$team")
 
 
+def _to_page(title: str, url: str) -> dict[str, Any]:
+    """A link at the top of a dashboard: where the one who was woken goes on from it."""
+    return {
+        "type": "link", "title": title, "url": url, "icon": "bolt", "tooltip": title, "tags": [], "asDropdown": False,
+        "targetBlank": False, "includeVars": False, "keepTime": True,
+    }  # fmt: skip
+
+
 def board(
     uid: str,
     title: str,
@@ -66,15 +74,15 @@ def board(
         "type": "dashboards", "title": "Sales Pulse", "tags": ["sales-pulse"], "asDropdown": True, "includeVars": True,
         "keepTime": True, "targetBlank": False, "icon": "external link", "tooltip": "", "url": "",
     }  # fmt: skip
-    teams = any(one["name"] == "team" for one in variables)
-    marked = marks.annotations(on_call.shown_on(uid, look, teams=teams))
+    called = on_call.shown_on(uid, look, teams="team" in {one["name"] for one in variables})
+    helped = [_to_page("Runbook", f"/d/{RUNBOOK}"), _to_page("Alerts that fire", f"/d/{SERVICE}")] if called else []
     return p.document(
         uid,
         title,
         description,
         placed,
         variables=(*variables, *shared),
-        annotations=marked,
-        links=[others],
+        annotations=marks.annotations(called),
+        links=[others, *helped],
         **more,
     )

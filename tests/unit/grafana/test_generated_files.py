@@ -1,6 +1,7 @@
 """What is committed is what the catalogue gives, and nothing else."""
 
 import ast
+import json
 import re
 from pathlib import Path
 
@@ -11,10 +12,13 @@ from deploy.commands.generate import collect
 from grafana import alerting, provisioning
 from grafana.generate import FOLDERS, files
 from grafana.look import Look
+from grafana.panels import SCHEMA_VERSION
 from metrics import reference_page
 from metrics.catalogue import BY_NAME, KPIS
 from metrics.settings import PublicSettings
 
+LAST_SCHEMA = 42
+"""Of Grafana 12.1 and later, the last of its kind; older ones are brought up to it when a dashboard is opened."""
 ROOT = Path(__file__).resolve().parents[3]
 
 
@@ -121,3 +125,11 @@ def test_examples_differ_from_the_plain_configuration_by_receivers_only(name: st
     )
     assert example.pop("receivers") != plain.pop("receivers")
     assert example == plain
+
+
+def test_schema_is_checked_against_the_grafana_that_compose_ships() -> None:
+    """Dashboards are type-checked by that version's types, and state no schema that it does not know yet."""
+    shipped = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]["grafana"]["image"]
+    types = json.loads((ROOT / "tests" / "tools" / "grafana-types" / "package.json").read_text())["devDependencies"]
+    assert shipped.partition(":-")[2].rstrip("}") == f"grafana/grafana:{types['@grafana/schema']}"
+    assert SCHEMA_VERSION <= LAST_SCHEMA

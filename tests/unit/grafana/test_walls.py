@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from grafana import on_call
+from grafana.alerting import alerts
 from grafana.dashboards import base, dashboards
 from grafana.layout import COLUMNS, folded, place, widths
 from grafana.look import Look
@@ -206,7 +207,9 @@ def reached_from(uid: str) -> set[str]:
     board = BOARDS[uid]
     found = set(re.findall(r"/d/([\w-]+)", json.dumps([p for p in board["panels"] if p["type"] != "text"])))
     for link in board.get("links", ()):
-        assert link["type"] == "dashboards"
+        if link["type"] == "link":
+            found.add(link["url"].removeprefix("/d/"))
+            continue
         found |= {other for other, one in BOARDS.items() if set(link["tags"]) <= set(one["tags"])}
     return found
 
@@ -351,3 +354,18 @@ def test_no_address_is_literal() -> None:
     for board in BOARDS.values():
         for url in _urls(board):
             assert url.startswith(("/d/", "${exporter}/")), url
+
+
+def test_from_an_alert_to_what_to_do_in_two_clicks() -> None:
+    """Its link opens a page of its team that there is; the page leads to the runbook, and so does the alert itself."""
+    ids = {panel["id"]: panel for panel in BOARDS[base.RUNBOOK]["panels"]}
+    for number, alert in enumerate(alerts(Look()), 1):
+        rule = alert.rule(Look(), number)
+        uid, _, asked = alert.dashboard.partition("?")
+        names = {one["name"] for one in BOARDS[uid]["templating"]["list"]}
+        assert set(re.findall(r"var-(\w+)=", asked)) <= names, alert.name
+        links = {link["url"] for link in BOARDS[uid]["links"]}
+        assert {f"/d/{base.RUNBOOK}", f"/d/{base.SERVICE}"} <= links, uid
+        assert ids[int(rule["annotations"]["runbook_url"].rpartition("=")[2])]["title"] == alert.name
+    recorded = {rule["labels"]["alertname"]: rule["labels"]["panel"] for rule in on_call.group()["rules"]}
+    assert recorded == {panel["title"]: str(number) for number, panel in ids.items()}
