@@ -1,17 +1,20 @@
 """The law of forwarding: wherever records lie, under whatever key, each counts once, and replays change nothing."""
 
 from collections import Counter
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from streams.own import read_own
+from streams.partition import PARTITION_KEY
 from streams.plain import PlainPartition
 from streams.plain.parts import parts
 from streams.plain.placed import COUNTS, FORWARDED, Place, PlainPlaces
 from tests.laws.cluster import COUNT, Application, ManyLogs, Sent, placements, run
 from tests.laws.mixtures import Json, key_of, mixtures, zones
-from tests.laws.replay import plain_rules
+from tests.laws.replay import fold_rules, plain_rules
 from tests.laws.test_streamed import LAW
 
 steps = st.lists(
@@ -19,29 +22,43 @@ steps = st.lists(
 )
 
 
-def _plain(topic: ManyLogs, zone: ZoneInfo) -> tuple[list[PlainPartition], Counter[Place], set[Place]]:
-    """What each partition amounts to, how often each record counted, and which had to be forwarded."""
-    found, counted, owed = [], Counter[Place](), set()
+class Plain(NamedTuple):
+    """What each partition amounts to and has seen of copies, how often each record counted, which had to go."""
+
+    partitions: list[PlainPartition]
+    places: list[PlainPlaces]
+    counted: Counter[Place]
+    owed: set[Place]
+
+
+def _plain(topic: ManyLogs, zone: ZoneInfo) -> Plain:
+    found = Plain([], [], Counter(), set())
     for number, log in enumerate(topic.logs):
         partition, places = PlainPartition(plain_rules(zone)), PlainPlaces(number, COUNT)
         for record in log:
             placed = places.judge(record)
             if placed.verdict == COUNTS:
                 partition.take(placed.event)
-                counted[placed.origin or Place(number, record.offset)] += 1
+                found.counted[placed.origin or Place(number, record.offset)] += 1
             elif placed.verdict == FORWARDED:
-                owed.add(Place(number, record.offset))
-        found.append(partition)
-    return found, counted, owed
+                found.owed.add(Place(number, record.offset))
+        found.partitions.append(partition)
+        found.places.append(places)
+    return found
 
 
 def _agree(topic: ManyLogs, zone: ZoneInfo, application: Application) -> None:
-    for number, expected in enumerate(_plain(topic, zone)[0]):
-        assert application.partitions[number].time == expected.time
-        assert application.mirrors[number].parts == parts(expected)
+    plain = _plain(topic, zone)
+    for partition, mirror, expected, places in zip(
+        application.partitions, application.mirrors, plain.partitions, plain.places, strict=True
+    ):
+        assert partition.time == expected.time
+        assert mirror.parts == parts(expected)
+        own = read_own(mirror.clients[PARTITION_KEY], fold_rules(zone).signature)
+        assert own.forwarded == places.copied
 
 
-@settings(LAW, max_examples=700)
+@settings(LAW, max_examples=400)
 @given(mixtures(25), st.lists(placements(), min_size=25, max_size=25), zones(), steps)
 def test_each_record_counts_once_wherever_it_lies(
     mixture: list[Json], places: list[tuple[int, str, bool]], zone: ZoneInfo, how: list[tuple[int, int, int, int]]
@@ -57,9 +74,9 @@ def test_each_record_counts_once_wherever_it_lies(
         if not any(name.startswith("forwarded-") for name, _ in record.headers)
     }
     assert len(originals) == len(sent)
-    _, counted, owed = _plain(topic, zone)
-    assert counted == Counter(originals)
-    assert owed <= originals
+    plain = _plain(topic, zone)
+    assert plain.counted == Counter(originals)
+    assert plain.owed <= originals
     for application in applications:
         application.finish()
         _agree(topic, zone, application)
@@ -68,10 +85,11 @@ def test_each_record_counts_once_wherever_it_lies(
     for application in (*applications, replayed):
         application.finish()
         _agree(topic, zone, application)
-    assert _plain(topic, zone)[1] == counted
+    assert _plain(topic, zone).counted == plain.counted
+    assert sum(sum(partition.counts.sources.values()) for partition in replayed.partitions) == len(originals)
 
 
-@settings(LAW, max_examples=300)
+@settings(LAW, max_examples=200)
 @given(mixtures(25), st.lists(placements(), min_size=8, max_size=8), zones(), steps)
 def test_what_a_sender_keys_keeps_its_order(
     mixture: list[Json], places: list[tuple[int, str, bool]], zone: ZoneInfo, how: list[tuple[int, int, int, int]]
@@ -84,7 +102,7 @@ def test_what_a_sender_keys_keeps_its_order(
     run(topic, sent, zone, how)
     for one in sent:
         right.send(one._replace(partition=-1))
-    found, expected = (_plain(each, zone)[0] for each in (topic, right))
+    found, expected = (_plain(each, zone).partitions for each in (topic, right))
     assert [_amount(one) for one in found] == [_amount(one) for one in expected]
 
 
