@@ -57,7 +57,7 @@ def by_hour(title: str, runs: Sequence[Hours], look: Look, matchers: Mapping[str
         options={
             "orientation": "auto", "xField": "hour", "showValue": "never", "stacking": "none", "groupWidth": 0.8,
             "barWidth": 0.95, "barRadius": 0, "fullHighlight": False, "xTickLabelRotation": 0,
-            "xTickLabelSpacing": 60,
+            "xTickLabelSpacing": 100,
             "legend": {"displayMode": "list", "placement": "bottom", "showLegend": True, "calcs": []},
             "tooltip": {"mode": "multi", "sort": "none"},
         },

@@ -123,7 +123,7 @@ class Measured:
     @property
     def name(self) -> str:
         """What its row is called."""
-        title = self.kpi.title.replace("Response time", "Response")
+        title = self.kpi.title.replace("Response time, ", "Response ")
         return " · ".join((title, *(_NAMES[label][value] for label, value in self.own.items())))
 
     @property
@@ -161,24 +161,24 @@ class KpiTable:
         rows = self._rows
         percent = "suffix:pp" if first.in_points else "percent"
         columns = [
-            Column("KPI", width=170),
-            Column("Value", _union((one.name, self._value(one)) for one in rows), shown, digits, width=90),
+            Column("KPI", width=160),
+            Column("Value", _union((one.name, self._value(one)) for one in rows), shown, digits, width=80),
         ]
         if any(has_period(one.kpi) for one in rows):
             columns += [
-                Column("Better", self._changes("better"), percent, 1, ((None, targets.GOOD),), COLORED, 80),
-                Column("Worse", self._changes("worse"), percent, 1, ((None, targets.BAD),), COLORED, 80),
+                Column("Better", self._changes("better"), percent, 1, ((None, targets.GOOD),), COLORED, 74),
+                Column("Worse", self._changes("worse"), percent, 1, ((None, targets.BAD),), COLORED, 74),
             ]
         if any(self._target(one) is not None for one in rows):
             met = {"1": {"text": "✓", "color": targets.GOOD, "index": 0},
                    "0": {"text": "✗", "color": targets.BAD, "index": 1}}  # fmt: skip
             columns += [
-                Column("Target", self._targets(), shown, digits, width=70),
-                Column("Met", self._met(), "none", 0, p.PLAIN, COLORED, 45, ({"type": "value", "options": met},)),
+                Column("Target", self._targets(), shown, digits, width=62),
+                Column("Met", self._met(), "none", 0, p.PLAIN, COLORED, 42, ({"type": "value", "options": met},)),
             ]
         columns += [
-            Column("Rank", _union((one.name, self._rank(one)) for one in rows), "none", 0, width=50),
-            Column("of", _union((one.name, self._ranked(one)) for one in rows), "none", 0, width=40),
+            Column("Rank", _union((one.name, self._rank(one)) for one in rows), "none", 0, width=48),
+            Column("of", _union((one.name, self._ranked(one)) for one in rows), "none", 0, width=36),
         ]  # fmt: skip
         lines = _union((one.name, f"max({recorded(one.kpi, self._level, **self._where(one))})") for one in rows)
         return table(

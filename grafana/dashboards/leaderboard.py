@@ -25,11 +25,11 @@ def _of(one: Kpi, window: str = "$window", **own: str) -> str:
 
 
 def _columns(look: Look) -> list[Column]:
-    found = [Column("Name", width=160, link=base.to_manager("${__data.fields.manager}"))]
+    found = [Column("Name", width=150, link=base.to_manager("${__data.fields.manager}"))]
     for title, heading in _TITLES.items():
         one = kpi(title)
         cell = GAUGE if title == "Booked sales" else COLORED
-        width = 200 if title == "Booked sales" else 0
+        width = 180 if title == "Booked sales" else 0
         found.append(
             Column(heading, _of(one), unit(one, look), 0 if one.unit in {"percentunit", "currency"} else decimals(one),
                    targets.steps(one, look), cell, width)
