@@ -26,7 +26,10 @@ _NAMES: dict[str, dict[str, str]] = {
 
 @dataclass(frozen=True)
 class Column:
-    """One column. expr: PromQL that gives a number for each row; "" for a label. steps: colours of the cells."""
+    """One column. expr: PromQL that gives a number for each row; "" for a label. steps: colours of the cells.
+
+    width: fixed; least: of one that takes what is left (pixels).
+    """
 
     title: str
     expr: str = ""
@@ -38,6 +41,7 @@ class Column:
     mappings: tuple[dict[str, Any], ...] = ()
     link: p.Link | None = None
     most: float | None = None
+    least: int = 0
 
     def override(self) -> p.Override:
         """The settings of its cells."""
@@ -54,6 +58,8 @@ class Column:
             custom["decimals"] = self.decimals
         if self.width:
             custom["custom__width"] = self.width
+        if self.least:
+            custom["custom__minWidth"] = self.least
         if self.mappings:
             custom["mappings"] = list(self.mappings)
         if self.link:
@@ -110,7 +116,9 @@ def table(
 
 def _sparkline(heading: str) -> p.Override:
     drawn = {"type": "sparkline", "hideValue": True, "drawStyle": "line", "lineWidth": 1, "fillOpacity": 15}
-    return p.override(heading, custom__cellOptions=drawn, color={"mode": "fixed", "fixedColor": "blue"})
+    return p.override(
+        heading, custom__cellOptions=drawn, custom__width=100, color={"mode": "fixed", "fixedColor": "blue"}
+    )
 
 
 @dataclass(frozen=True)
@@ -161,7 +169,7 @@ class KpiTable:
         rows = self._rows
         percent = "suffix:pp" if first.in_points else "percent"
         columns = [
-            Column("KPI", width=160),
+            Column("KPI", least=160),
             Column("Value", _union((one.name, self._value(one)) for one in rows), shown, digits, width=80),
         ]
         if any(has_period(one.kpi) for one in rows):
