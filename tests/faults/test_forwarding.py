@@ -50,7 +50,7 @@ def test_rebalanced_while_it_forwards(run: Run) -> None:
 
 
 @pytest.mark.integration
-@pytest.mark.timeout(200)
+@pytest.mark.timeout(400)
 def test_ended_between_append_and_commit_on_one_node(small_run: Run) -> None:
     """The same on one Kafka node."""
     kills = begin(small_run, "one")

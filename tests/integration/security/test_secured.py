@@ -137,9 +137,11 @@ async def test_only_the_worker_writes_its_changelogs(
         await _write(secured.kafka, user, "sales-pulse-cells-changelog")
 
 
-async def test_worker_cannot_invent_events(secured: SimpleNamespace) -> None:
+async def test_worker_writes_events_but_no_reference_data(secured: SimpleNamespace) -> None:
+    """It forwards what lies on the wrong partition; roster, plans and rates are not its business."""
+    await _write(secured.kafka, "sales-worker", "sales.events")
     with pytest.raises(KafkaError):
-        await _write(secured.kafka, "sales-worker", "sales.events")
+        await _write(secured.kafka, "sales-worker", "sales.reference")
 
 
 def test_redis_wants_its_password(secured: SimpleNamespace) -> None:
@@ -156,5 +158,5 @@ def test_redis_wants_its_password(secured: SimpleNamespace) -> None:
 
 def test_every_process_has_rights_on_the_page() -> None:
     assert {right.user for right in documented_rights()} == {
-        "sales-topics", "sales-worker", "sales-gateway", "sales-exporter",
+        "sales-topics", "sales-worker", "sales-gateway", "sales-exporter", "sales-operator",
     }  # fmt: skip
