@@ -214,7 +214,7 @@ class Clients:
         for key, raw in pairs:
             chunk.append((key, raw))
             # Nobody waits in what is stored in chunks: it is an invoice.
-            if raw is not None and raw[1] != NOBODY_WAITS and raw[0] != _CHUNKED and key[:1] != _CHUNK:
+            if raw is not None and key[:1] != _CHUNK and raw[0] != _CHUNKED and raw[1] != NOBODY_WAITS:
                 waiting[key] = raw
             elif waiting:
                 waiting.pop(key, None)

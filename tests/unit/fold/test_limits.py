@@ -164,6 +164,19 @@ def test_an_entity_that_outgrows_a_record_is_stored_in_chunks(kind: str, tmp_pat
     assert {key for key in changelog if b"cc-1" in key} == set()
 
 
+@pytest.mark.parametrize("over", [1, 2, 3])
+def test_a_chunk_may_be_as_short_as_a_byte(over: int) -> None:
+    """What is read back does not depend on where chunks end."""
+    pool, size = Clients(InMemoryStore()), 2 * clients.CHUNK + over
+    page = pool.create(b"cc-1")
+    page.put("i1", bytes(1 << 20))
+    page.put("i1", bytes((1 << 20) + size - len(page.encode() or b"")))
+    assert len(page.encode() or b"") == size
+    changelog = {key: value for key, value in pool.cut() if value is not None}
+    assert min(map(len, changelog.values())) == min(over, 3)
+    assert store_of(changelog).find(b"cc-1").get("i1") == page.get("i1")
+
+
 def store_of(changelog: dict[bytes, bytes]) -> Clients:
     restored = Clients(InMemoryStore())
     restored.restore(changelog.items(), stored=False)
