@@ -20,6 +20,8 @@ from producers.settings import KafkaSettings
 MAX_MESSAGE_BYTES = 1024 * 1024
 HEADERS_ROOM = 64 * 1024
 FOREVER = "-1"
+CLOCK, BY_SENDER = "message.timestamp.type", "CreateTime"
+_BY_BROKER = {CLOCK: "LogAppendTime"}
 _VISIBLE_SECONDS = 30.0
 _ALREADY_EXISTS = 36
 
@@ -36,11 +38,15 @@ class TopicSpec:
 
 @dataclass(frozen=True)
 class Topics:
-    """What `ensure` did: names it `created`, names it `found`, and `differences` in plain words."""
+    """What `ensure` did: names it `created`, names it `found`, and `differences` in plain words.
+
+    `clocks`: of the differences those that must be mended before anything is counted: senders would set the clock.
+    """
 
     created: tuple[str, ...]
     found: tuple[str, ...]
     differences: tuple[str, ...]
+    clocks: tuple[str, ...] = ()
 
 
 def specs(settings: KafkaSettings) -> tuple[TopicSpec, TopicSpec, TopicSpec]:
@@ -56,9 +62,11 @@ def specs(settings: KafkaSettings) -> tuple[TopicSpec, TopicSpec, TopicSpec]:
             settings.events_topic,
             settings.partitions,
             settings.replication,
-            {"cleanup.policy": "delete", **keep, "message.timestamp.type": "LogAppendTime", **shared},
+            {"cleanup.policy": "delete", **keep, **_BY_BROKER, **shared},
         ),
-        TopicSpec(settings.reference_topic, 1, settings.replication, {"cleanup.policy": "compact", **shared}),
+        TopicSpec(
+            settings.reference_topic, 1, settings.replication, {"cleanup.policy": "compact", **_BY_BROKER, **shared}
+        ),
         TopicSpec(
             settings.dead_letters_topic,
             settings.partitions,
@@ -90,12 +98,12 @@ async def ensure(settings: KafkaSettings, extra: Iterable[TopicSpec] = ()) -> To
         await _create(admin, missing)
         await _visible(admin, [spec.name for spec in missing])
         found = [spec for name, spec in wanted.items() if name in there]
-        differences = await _compare(admin, found)
+        differences, clocks = await _compare(admin, found, settings)
     except KafkaError as error:
         raise TopicsError(f"Kafka at {settings.kafka_servers} refuses: {type(error).__name__} {error}") from error
     finally:
         await admin.close()
-    return Topics(tuple(s.name for s in missing), tuple(s.name for s in found), tuple(differences))
+    return Topics(tuple(s.name for s in missing), tuple(s.name for s in found), (*differences, *clocks), tuple(clocks))
 
 
 async def _create(admin: AIOKafkaAdminClient, missing: list[TopicSpec]) -> None:
@@ -129,12 +137,14 @@ async def _visible(admin: AIOKafkaAdminClient, names: list[str]) -> None:
             await asyncio.sleep(0.1)
 
 
-async def _compare(admin: AIOKafkaAdminClient, found: list[TopicSpec]) -> list[str]:
+async def _compare(
+    admin: AIOKafkaAdminClient, found: list[TopicSpec], settings: KafkaSettings
+) -> tuple[list[str], list[str]]:
     if not found:
-        return []
+        return [], []
     described = {topic["topic"]: topic for topic in await admin.describe_topics([s.name for s in found])}
     configs = await _configs(admin, [s.name for s in found])
-    differences = []
+    differences, clocks = [], []
     for spec in found:
         partitions = described[spec.name]["partitions"]
         if len(partitions) != spec.partitions:
@@ -148,9 +158,20 @@ async def _compare(admin: AIOKafkaAdminClient, found: list[TopicSpec]) -> list[s
         differences += [
             f"{spec.name} has {name}={configs[spec.name].get(name)}, the contract needs {value}"
             for name, value in spec.config.items()
-            if configs[spec.name].get(name) != value
+            if configs[spec.name].get(name) != value and name != CLOCK
         ]
-    return differences
+        if CLOCK in spec.config and configs[spec.name].get(CLOCK) == BY_SENDER:
+            clocks.append(_set_clock(spec.name, settings))
+    return differences, clocks
+
+
+def _set_clock(topic: str, settings: KafkaSettings) -> str:
+    return (
+        f"{topic} has {CLOCK}={BY_SENDER}, so that one wrong clock of a sender could push its numbers ahead for good: "
+        f"run kafka-configs.sh --bootstrap-server {settings.kafka_servers} --alter --entity-type topics "
+        f"--entity-name {topic} --add-config {CLOCK}=LogAppendTime, or sales-pulse topics create --mend-clock, which "
+        "also sends again what of reference data has no broker's time"
+    )
 
 
 async def _configs(admin: AIOKafkaAdminClient, names: list[str]) -> dict[str, dict[str, Any]]:

@@ -19,7 +19,7 @@ import msgspec
 from metrics.view import Waiting
 from producers.errors import Refused
 from producers.events import intake, wire
-from producers.events.rules import AHEAD_MS, MAX_BYTES
+from producers.events.rules import AHEAD_MS, LOG_APPEND_TIME, MAX_BYTES
 from producers.events.units import us
 from producers.partitioner import partition_for
 from streams import forwarding
@@ -209,8 +209,8 @@ class Partition:
         if page is None or getattr(event.data, "client_id", None) != page.name or event.partitionkey is not None:
             page = self._page(event)
         at = us(event.time)
-        if at > (timestamp + AHEAD_MS) * 1000 and timestamp >= 0:
-            intake.check_clock(event, timestamp)
+        if record.timestamp_type != LOG_APPEND_TIME or at > (timestamp + AHEAD_MS) * 1000:
+            intake.check_clock(event, record)
         if page is None:
             self._forward(record, event)
         return page, event, at
@@ -230,8 +230,7 @@ class Partition:
     ) -> tuple[Page | None, wire.Event, int]:
         """The same for a copy, which was checked where it came from. It counts once, whoever wrote it how often."""
         page, seen = self._page(event), self._forwarded.get(origin.partition, -1)
-        if record.timestamp >= 0:
-            intake.check_clock(event, record.timestamp + forwarding.COPY_AHEAD_MS)
+        intake.check_clock(event, record, forwarding.COPY_AHEAD_MS)
         if page is None and origin.is_current:
             raise Refused("wrong_partition", forwarding.lies_wrong(event.key, self.number, self.partitions))
         if not origin.is_current or origin.offset <= seen:

@@ -15,10 +15,11 @@ from streams.oversize import MOST, fitted
 
 
 class Record(Protocol):
-    """What is read of a fetched Kafka record. `timestamp`: ms, negative when unknown."""
+    """What is read of a fetched Kafka record. `timestamp`: ms, by the clock that `timestamp_type` names."""
 
     offset: int
     timestamp: int
+    timestamp_type: int | None
     key: bytes | None
     value: bytes | None
     headers: Sequence[tuple[str, bytes]]

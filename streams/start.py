@@ -61,6 +61,8 @@ async def prepare_topics(settings: WorkerSettings) -> Source:
 
 async def _prepare(settings: WorkerSettings) -> Source:
     topics = await ensure(settings)
+    if topics.clocks:
+        raise WorkerError("; ".join(topics.clocks))
     admin = AIOKafkaAdminClient(**settings.client_options())
     await admin.start()
     try:

@@ -21,11 +21,16 @@ def create(
     prefix: Annotated[str | None, typer.Option(help="Topics are <prefix>.events and so on.")] = None,
     partitions: Annotated[int | None, typer.Option(min=1, max=1000, help="Partitions of new topics.")] = None,
     replication: Annotated[int | None, typer.Option(min=1, max=100, help="Copies of new topics.")] = None,
+    *,
+    mend_clock: Annotated[
+        bool, typer.Option("--mend-clock", help="Let brokers set the time of records where senders do.")
+    ] = False,
 ) -> None:
     """Create missing topics and compare existing ones with what the contract needs.
 
     Example: sales-pulse topics create --servers kafka-1:9092,kafka-2:9092 --partitions 16 --replication 3
     """
+    from producers.clock import mend
     from producers.errors import TopicsError
     from producers.settings import KafkaSettings
     from producers.topics import ensure
@@ -38,6 +43,7 @@ def create(
     }
     settings = KafkaSettings(**{name: value for name, value in flags.items() if value is not None})
     try:
+        mended = asyncio.run(mend(settings)) if mend_clock else ()
         result = asyncio.run(ensure(settings))
     except TopicsError as error:
         raise DeployError(str(error)) from error
@@ -45,5 +51,7 @@ def create(
         print(f"created  {name}")
     for name in result.found:
         print(f"found    {name}")
+    for line in mended:
+        print(f"mended   {line}")
     for difference in result.differences:
         print(f"differs  {difference}")

@@ -67,11 +67,15 @@ class Session:
         self.supervisor.start(self.stack.simulator())
 
     def _topics(self) -> None:
+        from producers.clock import mend
         from producers.settings import KafkaSettings
         from producers.topics import ensure
 
-        made = asyncio.run(ensure(KafkaSettings(kafka_servers=self.stack.settings["SALES_KAFKA_SERVERS"])))
-        for difference in made.differences:
+        settings = KafkaSettings(kafka_servers=self.stack.settings["SALES_KAFKA_SERVERS"])
+        if asyncio.run(ensure(settings)).clocks:
+            for line in asyncio.run(mend(settings)):  # topics of before senders' clocks were refused
+                self.console.print(f"  [dim]·[/] topics        {line}")
+        for difference in asyncio.run(ensure(settings)).differences:
             self.console.print(f"  [yellow]![/] topics        {difference}")
 
     def _fill(self, status: Status) -> None:

@@ -122,7 +122,7 @@ _TEXTS = [
 
 
 class Case(NamedTuple):
-    """A record (`timestamp` is the broker's, ms) and its verdict: `accepted`, or a reason with the `field`.
+    """A record (`timestamp`: ms, by the clock of its type) and its verdict: `accepted`, or a reason with the `field`.
 
     What is accepted counts whatever its partition and key: what lies wrong is forwarded.
     """
@@ -135,6 +135,7 @@ class Case(NamedTuple):
     field: str | None = None
     timestamp: int = 1_795_425_600_000
     headers: Mapping[str, str] = _STRUCTURED
+    timestamp_type: str = "LogAppendTime"
 
 
 def cases() -> Iterator[Case]:
@@ -153,6 +154,9 @@ def cases() -> Iterator[Case]:
     yield _case("key of another client", _CALL, _event(_CALL), "accepted")._replace(key="cl-2")
     yield from _binary()
     yield _case("before 2000", _CALL, _old(), "time_out_of_range", "time")
+    for kind in (_CALL, _RATE):
+        case = _case(f"its sender's time only: {kind}", kind, _event(kind), "no_broker_time")
+        yield case._replace(timestamp_type="CreateTime")
 
 
 def _binary() -> Iterator[Case]:

@@ -9,7 +9,7 @@ from typing import Protocol
 from producers.errors import Refused
 from producers.events import wire
 from producers.events.binary import Headers, from_kafka, is_binary
-from producers.events.rules import AHEAD_MS, COPY_BYTES, COPY_MARK, MAX_BYTES
+from producers.events.rules import AHEAD_MS, COPY_BYTES, COPY_MARK, LOG_APPEND_TIME, MAX_BYTES
 from producers.events.units import us
 from producers.events.wire import Envelope, Event, ReferenceEvent
 
@@ -18,6 +18,7 @@ __all__ = [
     "Refused",
     "ahead",
     "check",
+    "check_ahead",
     "check_clock",
     "check_key",
     "check_partitionkey",
@@ -30,7 +31,7 @@ __all__ = [
 
 
 class Record(Protocol):
-    """A Kafka record. `timestamp`: the broker's, in milliseconds since the Unix epoch; negative when there is none."""
+    """A Kafka record. `timestamp`: in milliseconds since the Unix epoch, by the clock that `timestamp_type` names."""
 
     @property
     def key(self) -> bytes | None: ...  # noqa: D102 - named by Kafka
@@ -39,18 +40,20 @@ class Record(Protocol):
     @property
     def timestamp(self) -> int: ...  # noqa: D102
     @property
+    def timestamp_type(self) -> int | None: ...  # noqa: D102
+    @property
     def headers(self) -> Headers: ...  # noqa: D102
 
 
 def check(record: Record) -> Event:
     """The event of a record on the events topic, or `Refused` with the first reason that holds.
 
-    In order: too_large, what `decode` refuses, wrong_key, time_out_of_range.
+    In order: too_large, what `decode` refuses, wrong_key, no_broker_time, time_out_of_range.
     """
     check_size(record.key, record.value, record.headers)
     event = decode(record)
     check_partitionkey(event)
-    check_clock(event, record.timestamp)
+    check_clock(event, record)
     return event
 
 
@@ -62,7 +65,7 @@ def check_reference(record: Record) -> ReferenceEvent:
     check_size(record.key, record.value, record.headers)
     event = decode_reference(record)
     check_key(event, record.key)
-    check_clock(event, record.timestamp)
+    check_clock(event, record)
     return event
 
 
@@ -113,9 +116,23 @@ def check_partitionkey(event: Envelope) -> None:
         )
 
 
-def check_clock(event: Envelope, timestamp_ms: int) -> None:
-    """Raise `Refused` (time_out_of_range) when the event lies ahead of the broker's clock."""
-    if timestamp_ms >= 0 and ahead(us(event.time), timestamp_ms):
+def check_clock(event: Envelope, record: Record, more_ms: int = 0) -> None:
+    """Raise `Refused` when the record has no time of the broker's (no_broker_time), or the event lies ahead of it.
+
+    more_ms: so much further ahead it may lie.
+    """
+    if record.timestamp_type != LOG_APPEND_TIME or record.timestamp < 0:
+        raise Refused(
+            "no_broker_time",
+            "the record bears its sender's time, not the broker's; set message.timestamp.type=LogAppendTime on the "
+            "topic, then replay it",
+        )
+    check_ahead(event, record.timestamp + more_ms)
+
+
+def check_ahead(event: Envelope, timestamp_ms: int) -> None:
+    """Raise `Refused` (time_out_of_range) when the event lies ahead of a clock."""
+    if ahead(us(event.time), timestamp_ms):
         raise Refused(
             "time_out_of_range",
             f"time: {event.time.isoformat()} is more than 10 minutes ahead of the broker's clock; "

@@ -17,6 +17,8 @@ ATTRIBUTE_LENGTH = 256
 SEQUENCE_LENGTH = 64
 AHEAD = timedelta(minutes=10)
 AHEAD_MS = 600_000
+LOG_APPEND_TIME = 1
+"""Timestamp type of a record whose time is the broker's; 0 is the sender's, None unknown (as in old formats)."""
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 # The calendar of Python ends with 9999; a year's distance lets every zone and every window be computed.
 LATEST = datetime(9999, 1, 1, tzinfo=UTC)
@@ -30,6 +32,7 @@ REASONS = (
     "wrong_partition",
     "too_large",
     "time_out_of_range",
+    "no_broker_time",
 )
 
 MONEY = r"[0-9]{1,18}(\.[0-9]{1,4})?"

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from producers.errors import Refused
 from producers.events import REFERENCE_TYPES
-from producers.events.intake import check_clock, check_partitionkey, check_size
+from producers.events.intake import check_ahead, check_partitionkey, check_size
 from producers.events.wire import Event, ReferenceEvent, decode, decode_reference
 from producers.publisher import CONTENT_TYPE
 
@@ -31,5 +31,5 @@ def check(value: bytes, now_ms: int) -> Checked:
     key = event.key.encode()
     check_size(key, value, CONTENT_TYPE)
     check_partitionkey(event)
-    check_clock(event, now_ms)
+    check_ahead(event, now_ms)
     return Checked(key, value, event.type in REFERENCE_TYPES, event)

@@ -1,13 +1,14 @@
 """What the compacted reference topic says now: the greatest version of each record."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 
 from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError
 
 from producers.errors import KafkaRejected, KafkaUnavailable, Refused
-from producers.events.intake import Record, decode_reference
+from producers.events.intake import Record, check_reference
 from producers.events.wire import ReferenceEvent
 from producers.settings import KafkaSettings
 
@@ -24,13 +25,23 @@ async def current(settings: KafkaSettings) -> Mapping[str, ReferenceEvent]:
 
     Raises KafkaUnavailable, or KafkaRejected when the topic is missing.
     """
+    found: dict[str, ReferenceEvent] = {}
+    async with reading(settings) as records:
+        async for _, record in records:
+            _take(found, record)
+    return found
+
+
+@asynccontextmanager
+async def reading(settings: KafkaSettings) -> AsyncIterator[AsyncIterator[tuple[int, Record]]]:
+    """Partition and record, for all of the topic to its present end. Raises as `current`."""
     consumer = AIOKafkaConsumer(
         **settings.client_options(), isolation_level="read_committed", auto_offset_reset="earliest"
     )
     try:
         async with asyncio.timeout(_TIMEOUT):
             await consumer.start()
-            return await _read(consumer, settings.reference_topic)
+            yield _read(consumer, settings.reference_topic)
     except (KafkaError, OSError, TimeoutError) as error:
         where = f"Kafka at {settings.kafka_servers}"
         raise KafkaUnavailable(f"{where} cannot be read: {type(error).__name__} {error}".strip()) from error
@@ -38,19 +49,17 @@ async def current(settings: KafkaSettings) -> Mapping[str, ReferenceEvent]:
         await consumer.stop()
 
 
-async def _read(consumer: AIOKafkaConsumer, topic: str) -> dict[str, ReferenceEvent]:
+async def _read(consumer: AIOKafkaConsumer, topic: str) -> AsyncIterator[tuple[int, Record]]:
     if topic not in await consumer.topics():
         raise KafkaRejected(f"topic {topic} is missing; run sales-pulse topics create")
     consumer.subscribe([topic])
     while not (partitions := consumer.assignment()):  # noqa: ASYNC110  # soon all, as there is no group
         await asyncio.sleep(0.02)
     ends = await consumer.end_offsets(partitions)
-    found: dict[str, ReferenceEvent] = {}
     while any([await consumer.position(partition) < ends[partition] for partition in partitions]):
-        for records in (await consumer.getmany(timeout_ms=500)).values():
+        for tp, records in (await consumer.getmany(timeout_ms=500)).items():
             for record in records:
-                _take(found, record)
-    return found
+                yield tp.partition, record
 
 
 def _take(found: dict[str, ReferenceEvent], record: Record) -> None:
@@ -59,9 +68,9 @@ def _take(found: dict[str, ReferenceEvent], record: Record) -> None:
         found.pop(name, None)
         return
     try:
-        event = decode_reference(record)
+        event = check_reference(record)
     except Refused:
         return
     held = found.get(name)
-    if event.key == name and (held is None or version(event) > version(held)):
+    if held is None or version(event) > version(held):
         found[name] = event

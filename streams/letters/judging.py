@@ -7,7 +7,7 @@ from typing import NamedTuple
 from producers.errors import Refused
 from producers.events import intake, wire
 from producers.events.binary import Headers
-from producers.events.rules import MAX_BYTES
+from producers.events.rules import LOG_APPEND_TIME, MAX_BYTES
 from producers.events.units import us
 from producers.partitioner import partition_for
 from producers.settings import KafkaSettings
@@ -27,6 +27,7 @@ class Sent(NamedTuple):
     value: bytes | None
     timestamp: int
     headers: Headers
+    timestamp_type: int = LOG_APPEND_TIME
 
 
 @dataclass(frozen=True, slots=True)

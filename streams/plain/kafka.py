@@ -15,7 +15,7 @@ _RECORDS = 5_000
 
 
 class Record(Protocol):
-    """What is read of a Kafka record; `timestamp` in milliseconds, by the broker."""
+    """What is read of a Kafka record; `timestamp` in milliseconds, by the clock that `timestamp_type` names."""
 
     @property
     def offset(self) -> int: ...  # noqa: D102 - named by Kafka
@@ -25,6 +25,8 @@ class Record(Protocol):
     def value(self) -> bytes | None: ...  # noqa: D102
     @property
     def timestamp(self) -> int: ...  # noqa: D102
+    @property
+    def timestamp_type(self) -> int | None: ...  # noqa: D102
     @property
     def headers(self) -> Sequence[tuple[str, bytes]]: ...  # noqa: D102
 

@@ -53,10 +53,9 @@ class PlainPlaces:
         is_current = count is None or count == self.partitions
         origin = self._origin(record, headers, is_current)
         if origin is None:
-            check_clock(event, record.timestamp)
+            check_clock(event, record)
             return Placed(COUNTS if target == self.number else FORWARDED, event, target)
-        if record.timestamp >= 0:
-            check_clock(event, record.timestamp + _DAY_MS)
+        check_clock(event, record, _DAY_MS)
         if not is_current:
             return Placed(COUNTED_BEFORE, event, target, origin)
         if target != self.number:

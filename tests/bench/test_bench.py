@@ -12,6 +12,7 @@ from tests.bench import __main__ as bench
 from tests.bench import compare, stages, workload
 from tests.bench.peers import java, states, work
 from tests.bench.results import Results, latest, tables
+from tests.support.folding import FAR_MS
 
 COUNT = 3_000
 
@@ -20,7 +21,9 @@ def records() -> stages.Records:
     found: stages.Records = {number: [] for number in range(4)}
     for key, value in workload.events(COUNT, clients=200, managers=20, full=True):
         part = found[partition_for(key, 4)]
-        part.append(SimpleNamespace(offset=len(part), timestamp=-1, key=key, value=value))
+        part.append(
+            SimpleNamespace(offset=len(part), timestamp=FAR_MS, timestamp_type=1, key=key, value=value, headers=())
+        )
     return found
 
 

@@ -174,9 +174,15 @@ def test_accepted(value: bytes):
 MOST = 256 * 1024
 
 
-def record(value: bytes | None, key: bytes | None = b"cl-7", at: int = 1_795_680_000_000, headers: Headers = ()) -> Any:
+def record(
+    value: bytes | None,
+    key: bytes | None = b"cl-7",
+    at: int = 1_795_680_000_000,
+    headers: Headers = (),
+    clock: int | None = 1,
+) -> Any:
     """Check as a record."""
-    return intake.check(LogRecord(0, key, value, at, tuple(headers)))
+    return intake.check(LogRecord(0, key, value, at, tuple(headers), clock))
 
 
 def test_records_that_count():
@@ -185,7 +191,6 @@ def test_records_that_count():
         assert record(CALL, key).id == "c-1001-ended"
     assert record(CALL).id == "c-1001-ended"
     assert record(CALL, at=4_000_000_000_000).id == "c-1001-ended"
-    assert record(CALL, at=-1).id == "c-1001-ended"
     assert record(changed(CALL, partitionkey="cl-7")).partitionkey == "cl-7"
     at = 1_795_425_302_000 - 600_000
     assert record(CALL, at=at).id == "c-1001-ended"
@@ -211,6 +216,11 @@ def test_records_that_count():
         ("too_large", {"value": b"x" * (MOST + 1024), "headers": [("forwarded-offset", b"7")]}),
         ("wrong_key", {"value": changed(CALL, partitionkey="cl-8")}),
         ("wrong_key", {"value": changed(CALL, partitionkey="")}),
+        ("no_broker_time", {"value": CALL, "at": -1}),
+        ("no_broker_time", {"value": CALL, "clock": 0}),
+        ("no_broker_time", {"value": CALL, "clock": None}),
+        ("no_broker_time", {"value": changed(CALL, time="9998-06-01T00:00:00Z"), "clock": 0, "at": 250_000_000_000_000}),
+        ("wrong_key", {"value": changed(CALL, partitionkey="cl-8"), "clock": 0}),
         ("time_out_of_range", {"value": CALL, "at": 1_795_425_302_000 - 600_001}),
         ("time_out_of_range", {"value": changed(CALL, {"started_at": "2000-01-01T00:00:00Z", "answered_at": None}, time="1999-12-31T23:59:59.999Z")}),
         ("time_out_of_range", {"value": changed(CALL, time="9999-01-01T00:00:00Z")}),

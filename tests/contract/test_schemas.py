@@ -14,6 +14,7 @@ from producers.events import ALL_TYPES, intake
 from producers.events.compatibility import breaks, missing_types
 from producers.events.conformance import Case, cases
 from producers.events.generate import FOLDER, files
+from producers.events.rules import LOG_APPEND_TIME
 from producers.events.schema import asyncapi, schema
 from tests.support.folding import LogRecord
 from tests.support.strategies import Json, any_events
@@ -42,9 +43,12 @@ def test_conformance(case: Case):
     assert case.field is None or f"{case.field}: " in detail
 
 
+TYPES = {"CreateTime": 0, "LogAppendTime": LOG_APPEND_TIME}
+
+
 def verdict_of(case: Case) -> tuple[str, str]:
     headers = tuple((name, value.encode()) for name, value in case.headers.items())
-    record = LogRecord(0, case.key.encode(), case.value.encode(), case.timestamp, headers)
+    record = LogRecord(0, case.key.encode(), case.value.encode(), case.timestamp, headers, TYPES[case.timestamp_type])
     try:
         (intake.check if case.topic == "events" else intake.check_reference)(record)
     except Refused as refused:

@@ -14,12 +14,14 @@ import yaml
 
 from metrics.calendar import CalendarFile, build
 from metrics.view import Waiting, decode_part, parse_field
+from producers.events.rules import LOG_APPEND_TIME
 from streams.fold.rules import Rules as FoldRules
 from streams.partition import Partition
 from streams.plain import Rules
 from streams.plain.calendar import of
 from streams.plain.parts import Parts
 from tests.laws.mixtures import Json, encode, key_of
+from tests.support.folding import FAR_MS
 
 CALENDAR = {
     "hours": {"mon": ["09:00-13:00", "14:00-18:00"], "tue": ["09:00-18:00"], "sun": ["01:30-04:00"]},
@@ -38,8 +40,9 @@ class Rec:
     offset: int
     key: bytes | None
     value: bytes | None
-    timestamp: int = -1
+    timestamp: int = FAR_MS
     headers: tuple[tuple[str, bytes | None], ...] = ()
+    timestamp_type: int | None = LOG_APPEND_TIME
 
 
 @dataclass

@@ -11,6 +11,7 @@ from metrics.calendar import CalendarFile, build
 from metrics.measure import parts
 from metrics.view import decode_part, parse_field
 from producers.events.binary import Headers
+from producers.events.rules import LOG_APPEND_TIME
 from producers.partitioner import partition_for
 from streams.fold.rules import Rules
 from streams.partition import Partition, ViewUpdate
@@ -72,6 +73,7 @@ class LogRecord:
     value: bytes | None
     timestamp: int = FAR_MS
     headers: tuple[tuple[str, bytes | None], ...] = ()
+    timestamp_type: int | None = LOG_APPEND_TIME
 
 
 def rules(zone: tzinfo = UTC, **changes: Any) -> Rules:

@@ -29,7 +29,9 @@ class Topics:
 
 
 def record(offset, value=b"{", headers=(), key=b"k"):
-    return SimpleNamespace(offset=offset, key=key, value=value, timestamp=1_780_000_000_000, headers=headers)
+    return SimpleNamespace(
+        offset=offset, key=key, value=value, timestamp=1_780_000_000_000, timestamp_type=1, headers=headers
+    )
 
 
 def lettered(*letters):

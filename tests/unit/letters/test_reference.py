@@ -105,6 +105,7 @@ async def test_who_was_shut_out_writes_nothing(house):
     house.is_ours = False
     with pytest.raises(OwnershipLost):
         await one.fold(0, [bad(0)])
+    house.is_ours = True
     await two.fold(0, [bad(0)])
     assert house.offsets() == [0]
 
@@ -118,6 +119,18 @@ async def test_what_another_owner_wrote_meanwhile_is_not_written_again(house):
     with pytest.raises(WorkerError, match="start again"):
         await one.fold(0, [bad(0), bad(1)])
     assert house.offsets() == [0]
+
+
+async def test_too_slow_for_the_broker(house):
+    """What the broker aborted because it took too long is written again, once."""
+    owner = house.owner()
+    await owner.open([0])
+    house.broker.too_slow = 2
+    await owner.fold(0, [bad(0), bad(1)], 5)
+    assert house.offsets() == [0, 1]
+    assert house.broker.offsets == {0: 5}
+    await owner.fold(0, [], 9)
+    assert house.broker.offsets == {0: 5}
 
 
 async def test_taken_away_while_kafka_is_away(house, monkeypatch):

@@ -26,6 +26,7 @@ def meeting(offset, meeting_id=None, client="c-1", **changes):
         "partition": 0,
         "offset": offset,
         "timestamp": 1_780_000_000_000,
+        "timestamp_type": 1,
         "key": client.encode(),
         "value": value,
         "headers": (),

@@ -1,0 +1,77 @@
+"""Mends topics on which senders set the time of records: brokers shall, as the contract needs it.
+
+What lies there already keeps its sender's time and is refused from now on. Events can be sent again from the dead
+letters; reference data that nobody refused when it came is sent again here, as it is, so that it goes on to count.
+"""
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.errors import KafkaError, for_code
+
+from producers.errors import Refused, TopicsError
+from producers.events.intake import Record, check_reference
+from producers.reference.topic import reading
+from producers.settings import KafkaSettings
+from producers.topics import BY_SENDER, CLOCK
+
+_OF_THE_TOPIC = 1
+"""Source of a setting that was set on the topic itself."""
+
+
+async def mend(settings: KafkaSettings) -> tuple[str, ...]:
+    """Let brokers set the clock of events and reference data; what was done, a line each. Raises TopicsError."""
+    admin = AIOKafkaAdminClient(**settings.client_options())
+    try:
+        await admin.start()
+        there = set(await admin.list_topics())
+        topics = [topic for topic in (settings.events_topic, settings.reference_topic) if topic in there]
+        done = [f"{topic} has {CLOCK}=LogAppendTime now" for topic in topics if await _set(admin, topic)]
+        if settings.reference_topic in topics and (sent := await _send_again(settings)):
+            done.append(f"{sent} records of {settings.reference_topic} were sent again")
+    except (KafkaError, OSError) as error:
+        raise TopicsError(f"Kafka at {settings.kafka_servers} refuses: {type(error).__name__} {error}") from error
+    finally:
+        await admin.close()
+    return tuple(done)
+
+
+async def _set(admin: AIOKafkaAdminClient, topic: str) -> bool:
+    (answer,) = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, topic)])
+    ((_code, _message, _kind, _name, entries, *_),) = answer.resources
+    if {entry[0]: entry[1] for entry in entries}.get(CLOCK) != BY_SENDER:
+        return False
+    # What is not named falls back to its default.
+    own = {entry[0]: entry[1] for entry in entries if entry[3] == _OF_THE_TOPIC}
+    (altered,) = await admin.alter_configs(
+        [ConfigResource(ConfigResourceType.TOPIC, topic, {**own, CLOCK: "LogAppendTime"})]
+    )
+    for code, message, *_ in altered.resources:
+        if code:
+            raise TopicsError(f"{topic}: {message or for_code(code).__name__}")
+    return True
+
+
+async def _send_again(settings: KafkaSettings) -> int:
+    """Send what counts but for its clock, in order; how many."""
+    found: list[tuple[int, Record]] = []
+    async with reading(settings) as records:
+        async for partition, record in records:
+            if record.value is not None and _has_no_other_fault(record):
+                found.append((partition, record))
+    if not found:
+        return 0
+    async with AIOKafkaProducer(**settings.client_options(), acks="all", enable_idempotence=True) as producer:
+        for partition, record in found:
+            await producer.send_and_wait(
+                settings.reference_topic, record.value, record.key, partition=partition, headers=list(record.headers)
+            )
+    return len(found)
+
+
+def _has_no_other_fault(record: Record) -> bool:
+    try:
+        check_reference(record)
+    except Refused as refused:
+        return refused.reason == "no_broker_time"
+    return False
