@@ -10,8 +10,9 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError, for_code
 
 from producers.errors import Refused, TopicsError
-from producers.events.intake import Record, check_reference
-from producers.reference.topic import reading
+from producers.events.intake import Record, check_reference, decode_reference
+from producers.events.wire import ReferenceEvent
+from producers.reference.topic import reading, version
 from producers.settings import KafkaSettings
 from producers.topics import BY_SENDER, CLOCK
 
@@ -53,25 +54,35 @@ async def _set(admin: AIOKafkaAdminClient, topic: str) -> bool:
 
 
 async def _send_again(settings: KafkaSettings) -> int:
-    """Send what counts but for its clock, in order; how many."""
-    found: list[tuple[int, Record]] = []
+    """Send what would count but for its clock, once; how many records."""
+    lost: dict[bytes | None, tuple[int, Record, ReferenceEvent]] = {}
+    held: dict[bytes | None, ReferenceEvent] = {}
     async with reading(settings) as records:
         async for partition, record in records:
-            if record.value is not None and _has_no_other_fault(record):
-                found.append((partition, record))
-    if not found:
+            key = record.key
+            if record.value is None:
+                held.pop(key, None)
+                lost.pop(key, None)
+                continue
+            try:
+                event, is_lost = check_reference(record), False
+            except Refused as refused:
+                if refused.reason != "no_broker_time":
+                    continue
+                event, is_lost = decode_reference(record), True
+            if all(version(event) > version(one) for one in (held.get(key), lost.get(key, (0, 0, None))[2]) if one):
+                lost.pop(key, None)
+                if is_lost:
+                    lost[key] = partition, record, event
+                else:
+                    held[key] = event
+            elif not is_lost and key in lost and version(event) == version(lost[key][2]):
+                del lost[key]  # it was sent again before
+    if not lost:
         return 0
     async with AIOKafkaProducer(**settings.client_options(), acks="all", enable_idempotence=True) as producer:
-        for partition, record in found:
+        for partition, record, _ in lost.values():
             await producer.send_and_wait(
                 settings.reference_topic, record.value, record.key, partition=partition, headers=list(record.headers)
             )
-    return len(found)
-
-
-def _has_no_other_fault(record: Record) -> bool:
-    try:
-        check_reference(record)
-    except Refused as refused:
-        return refused.reason == "no_broker_time"
-    return False
+    return len(lost)

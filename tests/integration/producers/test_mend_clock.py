@@ -45,7 +45,7 @@ async def test_mended(kafka, topic_prefix):
 
     said = _command(kafka, topic_prefix, "--mend-clock")
     assert f"mended   {topic} has message.timestamp.type=LogAppendTime now" in said
-    assert f"mended   2 records of {topic} were sent again" in said
+    assert f"mended   1 records of {topic} were sent again" in said
     assert "CreateTime" not in said
     (held,) = (await current(settings)).values()
     assert held.data.team_id == "t-2"
@@ -56,6 +56,6 @@ async def test_mended(kafka, topic_prefix):
     await admin.close()
     assert "mended" not in _command(kafka, topic_prefix, "--mend-clock")
     async with AIOKafkaConsumer(topic, bootstrap_servers=kafka, auto_offset_reset="earliest") as consumer:
-        records = [await consumer.getone() for _ in range(5)]
-    assert [record.timestamp_type for record in records] == [0, 0, 0, 1, 1]
-    assert records[4].headers == (("a", b"b"),)
+        records = [await consumer.getone() for _ in range(4)]
+    assert [record.timestamp_type for record in records] == [0, 0, 0, 1]
+    assert records[3].headers == (("a", b"b"),)
