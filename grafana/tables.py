@@ -174,8 +174,8 @@ class KpiTable:
         ]
         if any(has_period(one.kpi) for one in rows):
             columns += [
-                Column("Better", self._changes("better"), percent, 1, ((None, targets.GOOD),), COLORED, 74),
-                Column("Worse", self._changes("worse"), percent, 1, ((None, targets.BAD),), COLORED, 74),
+                Column("Better", self._changes("better"), percent, 1, ((None, targets.GOOD),), COLORED, 80),
+                Column("Worse", self._changes("worse"), percent, 1, ((None, targets.BAD),), COLORED, 80),
             ]
         if any(self._target(one) is not None for one in rows):
             met = {"1": {"text": "✓", "color": targets.GOOD, "index": 0},
@@ -185,8 +185,8 @@ class KpiTable:
                 Column("Met", self._met(), "none", 0, p.PLAIN, COLORED, 42, ({"type": "value", "options": met},)),
             ]
         columns += [
-            Column("Rank", _union((one.name, self._rank(one)) for one in rows), "none", 0, width=48),
-            Column("of", _union((one.name, self._ranked(one)) for one in rows), "none", 0, width=36),
+            Column("Rank", _union((one.name, self._rank(one)) for one in rows), "none", 0, width=55),
+            Column("of", _union((one.name, self._ranked(one)) for one in rows), "none", 0, width=52),
         ]  # fmt: skip
         lines = _union((one.name, f"max({recorded(one.kpi, self._level, **self._where(one))})") for one in rows)
         return table(
