@@ -122,10 +122,12 @@ class RedisSink:
     ) -> Beats:
         sha = await self._sha(_WRITE)
         beating = list(hashes.get(self._keys.partitions, ()))
+        # Heartbeats last: all is there, and named, that they stand for (`metrics.exporter.fences`).
+        hashes = dict(sorted(hashes.items(), key=lambda item: item[0] in quiet))
         modes = {key: 2 if key in gone else 1 if key in whole else 0 for key in hashes}
         calls = list(_calls(hashes, modes))
-        # More than one call is still one round for who reads meanwhile.
-        pipeline, held = self._redis.pipeline(transaction=len(calls) > 1), 0
+        # More than one call, and naming what was written, is still one round for who reads meanwhile.
+        pipeline, held = self._redis.pipeline(transaction=True), 0
         pipeline.hmget(self._keys.partitions, beating or [b""])
         before = None
         for slices in calls:

@@ -14,7 +14,7 @@ from metrics.exporter.kpis import Evaluation, Key, Values
 from metrics.exporter.levels import open_rows, people, place, rows
 from metrics.exporter.made_of import parts
 from metrics.exporter.numbers import Shown
-from metrics.family import CALENDAR_WINDOWS, NINETY_DAYS, PLAN_WINDOWS, SHORT_WINDOWS, Family
+from metrics.family import CALENDAR_WINDOWS, NINETY_DAYS, PERIODS, PLAN_WINDOWS, SHORT_WINDOWS, Family
 from metrics.kpi import Kpi, Level, Ratio, change
 
 WINDOWS = (*SHORT_WINDOWS, *CALENDAR_WINDOWS)
@@ -94,7 +94,7 @@ def kpis(numbers: Numbers, level: Level, window: str, period: str) -> list[dict[
             ],
         }
         for kpi in KPIS
-        if not kpi.windows or window in kpi.windows
+        if not kpi.windows or (window in kpi.windows and (period == PERIODS[0] or not kpi.is_planned))
     ]
 
 

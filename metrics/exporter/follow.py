@@ -28,7 +28,8 @@ from metrics.exporter.reading import (
     stamp,
     summary,
 )
-from metrics.exporter.whole import Holes, Manifests, count_of, heartbeats
+from metrics.exporter.reported import Reported
+from metrics.exporter.whole import Holes, Manifests, heartbeats
 from metrics.redis_client import Memory, read_memory
 
 log = structlog.get_logger(__name__)
@@ -48,28 +49,28 @@ _HOUR = 3600
 _EMPTY = (b"0-0", 0)
 _RENDER_AT_ONCE = 50
 _LONG_TURN_SECONDS = 0.1
+_SETTLE_TRIES, _SETTLE_PAUSE = 20, 0.05
 
 
-class Follower:
+class Follower(Reported):
     """One connection that follows the view for ever. `version` grows whenever the board moved."""
 
     def __init__(
         self, board: Board, client: "redis.Redis", app_id: str, clock: Callable[[], float] = time.time
     ) -> None:
+        super().__init__(clock)
         self._board = board
         # redis-py types answers as text or bytes; ours are bytes (decode_responses is off).
         self._redis: Any = client
         self._keys = view.Keys(app_id)
-        self._clock = clock
         self._generation: bytes | None = None
         self._position, self._entries = _EMPTY
         self._wanted: dict[str, set[bytes]] = {}
         self._hours: dict[str, set[bytes]] = {}
         self._lock = asyncio.Lock()
-        self._last_problem = ""
         self._turned = asyncio.Event()
         self._turned.set()
-        self._turn_seconds = 0.0
+        self._turn_seconds, self._last_problem = 0.0, ""
         self.pace = Pace()
         self.packing = False
         """Whether to compress ahead of whoever looks next."""
@@ -83,30 +84,8 @@ class Follower:
         """What Redis lacked when it was last looked at."""
         self.lacking = ""
         """What the board lacks; "" when it is whole."""
-        self.heartbeats: dict[int, dict[str, Any]] = {}
         self.loaded = self.connected = False
         self.version = 0
-
-    def age(self, *, contact: bool = False) -> float | None:
-        """Seconds since the owner of the most silent partition reported; None before the first report.
-
-        contact: or since Kafka last answered an owner, where that is longer ago.
-        """
-        beats = self.heartbeats.values()
-        moments = [min(beat["at"], beat.get("contact", beat["at"]) if contact else beat["at"]) for beat in beats]
-        return max(0.0, self._clock() - min(moments) / 1000) if moments else None
-
-    def missing(self) -> list[int]:
-        """Partitions that nobody has reported for yet."""
-        return [number for number in range(count_of(self.heartbeats)) if number not in self.heartbeats]
-
-    def of_another_version(self) -> list[int]:
-        """Partitions whose owner lays the view out in another way."""
-        return sorted(number for number, beat in self.heartbeats.items() if beat.get("version") != view.VERSION)
-
-    def uncounted(self) -> int:
-        """Events that workers are still to count before numbers are those of the whole log."""
-        return sum(int(beat.get("left", 0)) for beat in self.heartbeats.values())
 
     def is_turning(self) -> bool:
         """Whether windows do not follow the clock yet, where that takes long."""
@@ -140,6 +119,27 @@ class Follower:
             # Whoever waited in vain must not see windows half turned.
             await self._turned.wait()
 
+    async def settle(self) -> dict[int, int] | None:
+        """Catch up until the board, hours included, is as of one record of each partition; say which.
+
+        None when workers kept writing meanwhile. Whoever does not give way after it sees the board so.
+        """
+        for _ in range(_SETTLE_TRIES):
+            await self._turned.wait()
+            try:
+                async with asyncio.timeout(_CATCH_UP_SECONDS), self._lock:
+                    await self._turn()
+                    beats = await self._redis.hgetall(self._keys.partitions)
+                    missed, read = await self._missed(), await self._read(None)
+                    await self._work(hours=True)
+                    whole = self.loaded and not missed and read < _ENTRIES
+                    if whole and (found := self._board.parts.fences.settled(beats)) is not None:
+                        return found
+            except (RedisError, OSError, TimeoutError, ViewError) as error:
+                log.warning("the last changes could not be fetched", error=str(error) or type(error).__name__)
+            await asyncio.sleep(_SETTLE_PAUSE)
+        return None
+
     def _is_old(self, *, hours: bool) -> bool:
         """Whether what the board has is to be fetched again for who looks."""
         return self.connected and (hours or not self.pace.is_fresh(time.monotonic()))
@@ -147,8 +147,7 @@ class Follower:
     def _problem(self, line: str) -> None:
         if self.connected or line != self._last_problem:
             log.warning(line)
-        self._last_problem = line
-        self.connected = False
+        self._last_problem, self.connected = line, False
 
     async def _follow(self) -> None:
         checked = -_CHECK_SECONDS
@@ -179,10 +178,12 @@ class Follower:
                     await self._render()
                     self.pace.worked(began, time.monotonic())
 
-    async def _read(self, block: float | None) -> None:
-        """Take note of what changed since the last entry read; wait for some at most so many seconds."""
+    async def _read(self, block: float | None) -> int:
+        """Take note of entries since the last one read, and say how many; wait for some at most so many seconds."""
         milliseconds = None if block is None else int(block * 1000)
-        self._note(await self._redis.xread({self._keys.changes: self._position}, count=_ENTRIES, block=milliseconds))
+        entries = await self._redis.xread({self._keys.changes: self._position}, count=_ENTRIES, block=milliseconds)
+        self._note(entries)
+        return sum(len(messages) for _, messages in entries or ())
 
     def _note(self, entries: Any) -> None:
         for _, messages in entries or ():

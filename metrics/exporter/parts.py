@@ -5,6 +5,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from metrics.exporter.fences import Fences
 from metrics.exporter.items import BASE, Items
 from metrics.view import Field, Waiting
 from metrics.windows import local_day
@@ -49,6 +50,7 @@ class Parts:
         self._fields: dict[Field, Field] = {}
         self._days: dict[Bucket, int] = {}
         self.items = Items(base)
+        self.fences = Fences()
         self.money_events: dict[tuple[str, int], int] = {}
         """Entities with money by (currency, local day; 0 for what is open), of day cells and open cells."""
         self.waiting: dict[int, list[Waiting]] = {}

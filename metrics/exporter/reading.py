@@ -15,8 +15,17 @@ FIELDS = 2000
 
 def put_cells(board: Board, bucket: Bucket, values: dict[bytes, bytes | None]) -> None:
     """Put parts of one bucket; None takes one away."""
-    split, decode, parse = view.split, view.decode_part, view.parse_field
-    board.put(bucket, {parse(raw): {} if value is None else decode(split(value)[1]) for raw, value in values.items()})
+    split, decode, parse, saw = view.split, view.decode_part, view.parse_field, board.parts.fences.saw
+    parts: dict[view.Field, dict[str, int]] = {}
+    for raw, value in values.items():
+        field = parse(raw)
+        if value is None:
+            parts[field] = {}
+        else:
+            fence, payload = split(value)
+            saw(field.partition, fence)
+            parts[field] = decode(payload)
+    board.put(bucket, parts)
 
 
 async def put_hashes(redis: Any, keys: view.Keys, manifests: Manifests, board: Board, sizes: Mapping[str, int]) -> int:
@@ -39,7 +48,9 @@ async def put_hashes(redis: Any, keys: view.Keys, manifests: Manifests, board: B
 
 def put_waiting(board: Board, raw: bytes, value: bytes | None) -> None:
     """Put who waits in one partition."""
-    board.put_waiting(int(raw), [] if value is None else view.decode_waiting(view.split(value)[1]))
+    fence, payload = (-1, b"") if value is None else view.split(value)
+    board.parts.fences.saw(int(raw), fence)
+    board.put_waiting(int(raw), view.decode_waiting(payload) if payload else [])
 
 
 def put_reference(board: Board, values: dict[bytes, bytes | None]) -> None:

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from fastapi.responses import Response, StreamingResponse
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector, generate_latest
 
+from metrics import settled as settling
 from metrics.catalogue import service
 from metrics.errors import WindowError
 from metrics.exporter.board import SLOTS, Board
@@ -20,6 +21,7 @@ NOW = "now"
 """Stands for all that has no window, among the windows wanted."""
 _WINDOWS = tuple(dict.fromkeys((NOW, *(window for window, _ in SLOTS))))
 _SMALL = 2_000_000
+UNSETTLED = "workers kept writing while the view was fetched; ask again"
 _SECOND_HAND_SECONDS = 10.0
 """How old numbers may be, for a scrape that would have to wait for a minute's turn."""
 
@@ -47,8 +49,12 @@ class Scrapes:
         for collector in (ProcessCollector, PlatformCollector, GCCollector):
             collector(registry=self._registry)
 
-    async def answer(self, accept: str, encodings: str, windows: frozenset[str] | None) -> Response:
-        """The numbers of now, in the form and encoding asked for."""
+    async def answer(
+        self, accept: str, encodings: str, windows: frozenset[str] | None, *, settled: bool = False
+    ) -> Response:
+        """The numbers of now, in the form and encoding asked for; `settled`: and the header that says as of what."""
+        if settled:
+            return await self._answer_settled(accept, encodings, windows, None)
         openmetrics, packs = "application/openmetrics-text" in accept, "gzip" in encodings
         follower, board, began = self._follower, self._board, time.perf_counter()
         follower.pace.looked(time.monotonic())
@@ -67,15 +73,43 @@ class Scrapes:
         about = self._about(now, time.perf_counter() - began, openmetrics, windows)
         return _plain([*chunks, about], openmetrics)
 
-    async def answer_at(self, at: float, accept: str, encodings: str, windows: frozenset[str] | None) -> Response:
+    async def answer_at(
+        self, at: float, accept: str, encodings: str, windows: frozenset[str] | None, *, settled: bool = False
+    ) -> Response:
         """The calendar windows as they stood. Raises WindowError."""
+        if settled:
+            return await self._answer_settled(accept, encodings, windows, at)
         await self._follower.catch_up(hours=True)
         if problem := self._problem():
-            return Response(f"{problem}\n", 503, media_type="text/plain")
+            return _withheld(problem)
+        return self._render_at(at, self._clock(), accept, encodings, windows)
+
+    def _render_at(
+        self, at: float, now: float, accept: str, encodings: str, windows: frozenset[str] | None
+    ) -> Response:
         openmetrics = "application/openmetrics-text" in accept
-        chunks = self._board.exposition_at(at, self._clock(), windows)
+        chunks = self._board.exposition_at(at, now, windows)
         chunks.append(_finish("", openmetrics))
         return _packed(gzipped(map(pack, chunks)), openmetrics) if "gzip" in encodings else _plain(chunks, openmetrics)
+
+    async def _answer_settled(
+        self, accept: str, encodings: str, windows: frozenset[str] | None, at: float | None
+    ) -> Response:
+        fences = await self._follower.settle()
+        # From here on nothing may give way: the board would move on.
+        now, began = self._clock(), time.perf_counter()
+        if problem := self._problem() or ("" if fences is not None else UNSETTLED):
+            return _withheld(problem)
+        if at is not None:
+            answer = self._render_at(at, now, accept, encodings, windows)
+        else:
+            openmetrics = "application/openmetrics-text" in accept
+            chunks = self._board.exposition(now, windows)
+            chunks.append(self._about(now, time.perf_counter() - began, openmetrics, windows))
+            packs = "gzip" in encodings
+            answer = _packed(gzipped(map(pack, chunks)), openmetrics) if packs else _plain(chunks, openmetrics)
+        answer.headers.update(settling.header(fences or {}, now))
+        return answer
 
     def _about(self, now: float, seconds: float, openmetrics: bool, windows: frozenset[str] | None) -> bytes:
         """What the exporter says of itself, to whom asks for what has no window."""
@@ -99,6 +133,10 @@ def _finish(about: str, openmetrics: bool) -> bytes:
         else:
             lines.append(line)
     return "\n".join([*lines, "# EOF\n"]).encode()
+
+
+def _withheld(problem: str) -> Response:
+    return Response(f"{problem}\n", 503, media_type="text/plain")
 
 
 def _packed(content: bytes, openmetrics: bool) -> Response:

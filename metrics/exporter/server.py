@@ -22,12 +22,13 @@ from metrics.errors import AwayError, MetricsError, WindowError
 from metrics.exporter import api, asked
 from metrics.exporter.board import Board
 from metrics.exporter.follow import Follower
-from metrics.exporter.scrape import Scrapes, wanted
+from metrics.exporter.scrape import UNSETTLED, Scrapes, wanted
 from metrics.exporter.spaced import Spaced
 from metrics.exporter.trust import FRESH_SECONDS, Trust
 from metrics.family import CALENDAR_WINDOWS, PERIODS
 from metrics.kpi import Level
 from metrics.settings import ExporterSettings
+from metrics.settled import HEADER, header
 
 log = structlog.get_logger(__name__)
 _PUSH_SECONDS = 0.25
@@ -111,6 +112,13 @@ def moment(value: str | None) -> float | None:
 
 
 At = Annotated[str | None, Query(description="RFC 3339 moment; without it, now")]
+Settled = Annotated[
+    bool,
+    Query(
+        description="as of one record of each partition and one moment, which the header "
+        f"`{HEADER}` names; 503 while workers write without a pause"
+    ),
+]
 Wanted = Annotated[
     Sequence[str], Query(description="Only these windows, `now` for what has none; may be repeated; without it, all")
 ]
@@ -145,12 +153,12 @@ def create_app(exporter: Exporter, explainer: Explainer | None = None) -> FastAP
 
 def _prometheus(app: FastAPI, exporter: Exporter) -> None:
     @app.get("/metrics", summary="Prometheus and OpenMetrics text")
-    async def metrics(request: Request, at: At = None, window: Wanted = ()) -> Response:
+    async def metrics(request: Request, at: At = None, window: Wanted = (), settled: Settled = False) -> Response:
         then, windows = moment(at), wanted(window)
         accept, encodings = request.headers.get("accept", ""), request.headers.get("accept-encoding", "")
         if then is not None:
-            return await exporter.scrapes.answer_at(then, accept, encodings, windows)
-        return await exporter.scrapes.answer(accept, encodings, windows)
+            return await exporter.scrapes.answer_at(then, accept, encodings, windows, settled=settled)
+        return await exporter.scrapes.answer(accept, encodings, windows, settled=settled)
 
     @app.get("/healthz", summary="Alive")
     async def alive() -> dict[str, str]:
@@ -167,22 +175,30 @@ def _json(app: FastAPI, exporter: Exporter) -> None:
     @app.get("/api/v1/kpis", summary="The KPIs as JSON")
     async def kpis(
         request: Request, level: Level = Level.COMPANY, window: str = "day", period: str = "current", at: At = None,
+        settled: Settled = False,
     ) -> JSONResponse:  # fmt: skip
-        asked.once(request.query_params.multi_items(), ("level", "window", "period", "at"))
+        asked.once(request.query_params.multi_items(), ("level", "window", "period", "at", "settled"))
         if window not in api.WINDOWS:
             raise WindowError(f"window={window!r} does not exist; use one of {', '.join(api.WINDOWS)}")
         if period not in PERIODS:
             raise WindowError(f"period={period!r} does not exist; use current or previous")
-        then, now = moment(at), exporter.clock()
+        then = moment(at)
         if then is not None and window not in CALENDAR_WINDOWS:
             raise WindowError("at= gives calendar windows only: day, week, month, quarter or year")
-        await exporter.follower.catch_up(hours=then is not None)
-        if problem := exporter.problem():
+        fences = None
+        if settled:
+            fences = await exporter.follower.settle()
+        else:
+            await exporter.follower.catch_up(hours=then is not None)
+        # From here on nothing may give way: the board would move on.
+        now = exporter.clock()
+        if problem := exporter.problem() or (UNSETTLED if settled and fences is None else ""):
             return JSONResponse({"detail": problem}, 503)
         numbers = api.Numbers(exporter.board, now, then)
         found = api.kpis(numbers, level, window, period)
         shown_at = exporter.board.local(now if then is None else then).isoformat()
-        return JSONResponse({"level": level, "window": window, "period": period, "at": shown_at, "kpis": found})
+        content = {"level": level, "window": window, "period": period, "at": shown_at, "kpis": found}
+        return JSONResponse(content, headers=None if fences is None else header(fences, now))
 
 
 def _explain(app: FastAPI, exporter: Exporter, explainer: Explainer | None) -> None:

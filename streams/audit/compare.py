@@ -7,12 +7,16 @@ from fractions import Fraction
 
 from metrics.measure import parts as measure_parts
 from metrics.view import Waiting
+from streams.audit.answers import Answer
 from streams.audit.report import Difference
 from streams.audit.shown_parts import PartName
 from streams.plain.calls import LISTED
 from streams.plain.parts import Cell, Parts, is_kept
 from streams.plain.rules import Rules
 from streams.plain.series import Series
+
+_FLOATS = 1e-9
+_HOURS_SHOWN = 8 * 86_400 * 10**6
 
 
 def parts(
@@ -62,10 +66,24 @@ def _is_over(one: Waiting, time: int) -> bool:
     return one.channel == "call" and one.start + LISTED <= time
 
 
-def series(log: Mapping[Series, Fraction], shown: Mapping[Series, float]) -> Iterator[Difference]:
-    """Differences in exposed series; what is absent counts as 0."""
-    for one in sorted(log.keys() | shown.keys()):
-        exact, found = log.get(one, Fraction()), shown.get(one, 0.0)
-        if float(exact) != found:
-            labels = ",".join(f'{name}="{value}"' for name, value in one.labels)
-            yield Difference(f"{one.name}{{{labels}}}", repr(found), str(exact))
+def answers(answer: Answer, log: Mapping[Series, Fraction]) -> Iterator[Difference]:
+    """Differences in what an answer shows; what is absent counts as 0. KPIs are divided in floats."""
+    slack = _FLOATS if answer.asked else 0.0
+    held = answer.at and answer.moment - answer.at <= _HOURS_SHOWN
+    for one in sorted(log.keys() | answer.shown.keys()):
+        exact, found = log.get(one, Fraction()), answer.shown.get(one, 0.0)
+        if abs(float(exact) - found) <= slack * max(1.0, abs(found)):
+            continue
+        # Older days and weeks are shown for the last instant of a day only.
+        if answer.at and not held and dict(one.labels)["window"] in ("day", "week"):
+            continue
+        labels = ",".join(f'{name}="{value}"' for name, value in one.labels)
+        yield Difference(f"{answer.name} {one.name}{{{labels}}}", repr(found), str(exact))
+
+
+def fences(answer: Answer, view: Mapping[int, int]) -> Iterator[Difference]:
+    """Partitions of which an answer is older than the view was when it was asked for."""
+    for partition, fence in view.items():
+        shown = answer.fences.get(partition, -1)
+        if shown < fence:
+            yield Difference(f"{answer.name} last record of partition {partition}", str(shown), str(fence))

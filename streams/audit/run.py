@@ -3,34 +3,26 @@
 import asyncio
 import time
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
-from fractions import Fraction
-from typing import Any, Protocol
+from typing import Protocol
 
 from redis.asyncio import Redis
 
 from metrics.settings import BusinessSettings
-from metrics.view import Keys
-from producers.events import wire
 from producers.settings import KafkaSettings
 from streams.audit import compare, letters
-from streams.audit.exposition import scrape
 from streams.audit.forwarded import Forwarded
-from streams.audit.report import AuditError, Difference, Report
-from streams.audit.shown_parts import ShownParts, fences, settled
-from streams.audit.truth import references, tell
+from streams.audit.report import AuditError, Report
+from streams.audit.retold import Retold
+from streams.audit.shown import Seen, compare_answers, look, reference_differences
+from streams.audit.shown_parts import ShownParts
+from streams.audit.truth import tell
 from streams.plain.kafka import Log, kafka_log
 from streams.plain.parts import is_kept
-from streams.plain.reference import PlainReference
 from streams.plain.rules import Rules
-from streams.plain.series import Series
-from streams.plain.shown import Shown
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TRIES = 5
 _COPIES_SECONDS = 15.0
 """Until the flush that writes the copies of what the view shows already."""
-_HOURS_SHOWN = 8 * 86_400 * 10**6
 
 
 class Progress(Protocol):
@@ -59,33 +51,31 @@ async def audit(
     patience: float = 60.0,
     progress: Progress | None = None,
 ) -> Report:
-    """Compare what is shown with what the log says, as of the fences of the view.
+    """Compare what is shown with what the log says, each as of its own records, while events come in.
 
     exporter: its address, when what it shows should be compared too. patience: seconds to wait for a moment in
-    which the view stands still. Raises AuditError (the view is missing, moves on, or belongs to other settings),
-    aiokafka's KafkaError and redis-py's RedisError when a server does not answer.
+    which a partition's view is whole. Raises AuditError (the view is missing, never whole, or belongs to other
+    settings), aiokafka's KafkaError and redis-py's RedisError when a server does not answer.
     """
     began = time.monotonic()
-    rules, report, keys = Rules.of(business), Report(), Keys(business.app_id)
+    rules, report = Rules.of(business), Report()
     redis = Redis.from_url(business.redis_url.get_secret_value())
     try:
         async with kafka_log(kafka) as log:
-            view = await settled(redis, keys, patience)
             ends = await log.ends(kafka.events_topic)
-            _check(view, ends, business)
-            report.fences = view.fences
-            reference = await references(log, kafka, rules)
-            at, exposed = await _exposed(redis, view, exporter, rules, report)
-            shown = [Shown(at, rules, reference, at=True)] if exposed is not None else []
-            forwarded = Forwarded()
-            judged = await _partitions(log, kafka, rules, view, shown, forwarded, report, progress or _Silent())
+
+            def checked(view: ShownParts) -> None:
+                _check(view, ends, business)
+
+            seen = await look(log, kafka, redis, business, checked, exporter=exporter, patience=patience)
+            report.fences, report.notes = seen.view.fences, seen.notes
+            retold, forwarded = Retold(seen.answers, rules, seen.reference), Forwarded()
+            judged = await _partitions(log, kafka, rules, seen, retold, forwarded, report, progress or _Silent())
             await forwarded.arrived(log, kafka.events_topic, _COPIES_SECONDS)
             await _compare_letters(log, kafka, business.app_id, judged, forwarded, report, patience)
-            _compare_reference(view, reference, report)
-            if exposed is not None:
-                numbers = _held(shown[0].windowed(), at)
-                report.compared["series of the exporter"] += len(numbers.keys() | exposed.keys())
-                report.differs("series of the exporter", compare.series(numbers, exposed))
+            report.compared["reference records"] += len(seen.reference.held)
+            report.differs("reference records", reference_differences(seen.view, seen.reference))
+            await asyncio.to_thread(compare_answers, seen, retold, report)
     finally:
         await redis.aclose()
     report.seconds = time.monotonic() - began
@@ -108,52 +98,21 @@ def _check(view: ShownParts, ends: Mapping[int, int], business: BusinessSettings
             )
 
 
-async def _exposed(
-    redis: Redis, view: ShownParts, exporter: str | None, rules: Rules, report: Report
-) -> tuple[int, dict[Series, float] | None]:
-    """The moment (us) at which the exporter was asked, and what it showed, if it shows the view that is audited."""
-    newest = max((beat.get("time", 0) for beat in view.beats.values()), default=0)
-    if exporter is None or newest <= 0:
-        return 0, None
-    at = rules.hour(newest) * 10**6 - 1
-    for _ in range(_TRIES):
-        exposed = await scrape(exporter, (_EPOCH + timedelta(microseconds=at)).isoformat())
-        if exposed is None:
-            report.notes.append(f"no exporter answers at {exporter}; what it shows was not compared")
-            return at, None
-        now, _ = await fences(redis, view.keys)
-        if now == view.fences:
-            return at, exposed
-        moved = await settled(redis, view.keys, 10)
-        view.fences, view.beats, view.parts, view.waiting = moved.fences, moved.beats, moved.parts, moved.waiting
-    report.notes.append("the view kept moving while the exporter answered; what it shows was not compared")
-    return at, None
-
-
-def _held(numbers: dict[Series, Fraction], at: int) -> dict[Series, Fraction]:
-    """Of the numbers at a moment (us) those that an exporter still shows: no day and week more than 8 days back."""
-    if time.time() * 10**6 - at <= _HOURS_SHOWN:
-        return numbers
-    return {one: n for one, n in numbers.items() if dict(one.labels)["window"] not in ("day", "week")}
-
-
 async def _partitions(
     log: Log,
     kafka: KafkaSettings,
     rules: Rules,
-    view: ShownParts,
-    shown: list[Shown],
+    seen: Seen,
+    retold: Retold,
     forwarded: Forwarded,
     report: Report,
     progress: Progress,
 ) -> letters.Judged:
     """Recompute and compare one partition after another; says what must be in the dead letters."""
-    judged = letters.Judged()
-    report.fences = view.fences
-    progress.start(sum(fence + 1 for fence in view.fences.values()))
-    count = len(view.fences)
+    judged, view, count = letters.Judged(), seen.view, len(seen.view.fences)
+    progress.start(sum(seen.last(partition) + 1 for partition in view.fences))
     for partition, fence in sorted(view.fences.items()):
-        truth = await tell(log, kafka, rules, partition, count, fence, shown, forwarded, judged, progress.advance)
+        truth = await tell(log, kafka, rules, partition, count, fence, retold, forwarded, judged, progress.advance)
         report.records += truth.records
         report.outcomes += truth.outcomes
         compared, different = await asyncio.to_thread(
@@ -205,27 +164,3 @@ async def _compare_letters(
     found = _compare_forwarded(forwarded, found, kafka.events_topic, report)
     for one in (judged, reference):
         letters.report_on(one, found, report)
-
-
-def _compare_reference(view: ShownParts, reference: PlainReference, report: Report) -> None:
-    log = {key: _plain(event) for key, event in reference.held.items()}
-    report.compared["reference records"] += len(log)
-    report.differs(
-        "reference records",
-        (
-            Difference(f"reference {key}", str(view.reference.get(key, {}).get("data", "")), str(log.get(key, "")))
-            for key in sorted(log.keys() | view.reference.keys())
-            if log.get(key) != _stated(view.reference.get(key))
-        ),
-    )
-
-
-def _plain(event: wire.ReferenceEvent) -> dict[str, Any]:
-    data = event.data
-    return {name: getattr(data, name) for name in data.__struct_fields__ if getattr(data, name) is not None}
-
-
-def _stated(record: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    if record is None:
-        return None
-    return {name: value for name, value in record["data"].items() if value is not None}

@@ -1,4 +1,9 @@
-"""What Redis holds, read as of one fence per partition although workers go on writing."""
+"""What Redis holds, read as of one fence per partition although workers go on writing.
+
+A worker writes parts, announces them, and then writes its heartbeat. So when heartbeats are read first and everything
+announced after them, all parts of a partition are as of its heartbeat, unless one bears a greater fence: then it was
+written meanwhile, and the partition's turn comes a moment later.
+"""
 
 import asyncio
 import time
@@ -20,7 +25,7 @@ from streams.audit.report import AuditError
 Client = Any
 """redis.asyncio.Redis that answers in bytes; its own annotations allow text everywhere."""
 
-_PAUSE = 0.03
+_PAUSE = 0.02
 
 PartName = tuple[str, int, int, str, str]
 """Kind of bucket, bucket, partition, manager, team as stated."""
@@ -28,7 +33,11 @@ PartName = tuple[str, int, int, str, str]
 
 @dataclass
 class ShownParts:
-    """A view as it stood at `fences` (partition → offset of the last record folded)."""
+    """A view as it stood at `fences` (partition → offset of the last record folded).
+
+    newest: greatest fence of any value of a partition. done: partitions that are as of their fence; what is written
+    to them later is left out.
+    """
 
     keys: Keys
     fences: dict[int, int] = field(default_factory=dict)
@@ -39,25 +48,47 @@ class ShownParts:
     waiting: dict[int, list[Waiting]] = field(default_factory=dict)
     reference: dict[str, dict[str, Any]] = field(default_factory=dict)
     newest: dict[int, int] = field(default_factory=dict)
+    done: set[int] = field(default_factory=set)
 
     def put(self, kind: str, bucket: int, raw_field: bytes, value: bytes | None) -> None:
         """Take over one field of a cells hash; None removes it."""
         partition, manager, team, piece = parse_field(raw_field)
+        if partition in self.done:
+            return
         name = (kind, bucket, partition, manager, team)
         pieces = self.pieces.setdefault(name, {})
         if value is None:
             pieces.pop(piece, None)
         else:
             fence, payload = split(value)
-            self.newest[partition] = max(self.newest.get(partition, -1), fence)
+            self._saw(partition, fence)
             pieces[piece] = decode_part(payload)
         if pieces:
             self.parts[name] = {one: n for held in pieces.values() for one, n in held.items()}
         else:
             self.parts.pop(name, None)
 
+    def put_waiting(self, partition: int, value: bytes) -> None:
+        """Take over who waits in a partition."""
+        if partition not in self.done:
+            fence, payload = split(value)
+            self._saw(partition, fence)
+            self.waiting[partition] = decode_waiting(payload)
 
-async def fences(redis: Client, keys: Keys) -> tuple[dict[int, int], dict[int, dict[str, Any]]]:
+    def _saw(self, partition: int, fence: int) -> None:
+        self.newest[partition] = max(self.newest.get(partition, -1), fence)
+
+    def settle(self, fences: dict[int, int], beats: dict[int, dict[str, Any]]) -> bool:
+        """Take over heartbeats that were read before the last changes; say whether every partition is as of one."""
+        for partition, fence in fences.items():
+            whole = beats[partition].get("whole", True)
+            if partition not in self.done and whole and self.newest.get(partition, -1) <= fence:
+                self.fences[partition], self.beats[partition] = fence, beats[partition]
+                self.done.add(partition)
+        return self.done >= fences.keys() | self.newest.keys()
+
+
+async def heartbeats(redis: Client, keys: Keys) -> tuple[dict[int, int], dict[int, dict[str, Any]]]:
     """Partition → fence, and → what its owner reports."""
     found: dict[int, int] = {}
     beats: dict[int, dict[str, Any]] = {}
@@ -68,36 +99,28 @@ async def fences(redis: Client, keys: Keys) -> tuple[dict[int, int], dict[int, d
 
 
 async def settled(redis: Client, keys: Keys, patience: float) -> ShownParts:
-    """Read all parts such that they agree with one fence per partition.
+    """Read all parts such that those of each partition are as of one fence.
 
-    First everything, then again and again what changed meanwhile, until nothing did. Raises AuditError when
-    that does not happen within `patience` seconds.
+    First everything, then again and again what changed meanwhile. Raises AuditError when a partition is never caught
+    between two writes within `patience` seconds.
     """
     deadline = time.monotonic() + patience
     last = await _last_change(redis, keys)
     view = await _everything(redis, keys)
     while True:
-        before, beats = await fences(redis, keys)
+        fences, beats = await heartbeats(redis, keys)
         changes = await redis.xrange(keys.changes, min=f"({last}" if last else "-")
         if changes:
             last = changes[-1][0].decode()
             await _again(redis, view, changes)
-        view.waiting = await _waiting(redis, keys)
-        after, _ = await fences(redis, keys)
-        ahead = any(fence > after.get(partition, -1) for partition, fence in view.newest.items())
-        whole = all(beat.get("whole", True) for beat in beats.values())
-        if before == after and whole and not ahead and await _last_change(redis, keys) == last:
-            # A write that was under way is over after this; then nothing may have changed.
-            await asyncio.sleep(_PAUSE)
-            later, _ = await fences(redis, keys)
-            if later == after and await _last_change(redis, keys) == last:
-                view.fences, view.beats = after, beats
-                return view
+        for partition, value in (await redis.hgetall(keys.waiting)).items():
+            view.put_waiting(int(partition), value)
+        if view.settle(fences, beats):
+            return view
         if time.monotonic() > deadline:
-            raise AuditError(
-                f"the view did not stand still for a moment within {patience:.0f} s; try with fewer events"
-            )
-        await asyncio.sleep(0.02)
+            missing = sorted((fences.keys() | view.newest.keys()) - view.done)
+            raise AuditError(f"the view of partition {missing[0]} was not whole within {patience:.0f} s; try again")
+        await asyncio.sleep(_PAUSE)
 
 
 async def _last_change(redis: Client, keys: Keys) -> str:
@@ -129,8 +152,3 @@ async def _again(redis: Client, view: ShownParts, changes: Iterable[tuple[bytes,
         ordered = sorted(changed)
         for name, value in zip(ordered, await redis.hmget(key, ordered), strict=True):
             view.put(*bucket, name, value)
-
-
-async def _waiting(redis: Client, keys: Keys) -> dict[int, list[Waiting]]:
-    found = await redis.hgetall(keys.waiting)
-    return {int(partition): decode_waiting(split(value)[1]) for partition, value in found.items()}

@@ -1,8 +1,8 @@
 """What the log says: every record of a partition accounted for, and the parts it must have made."""
 
 import asyncio
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections import Counter, deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from metrics.view import Waiting
@@ -10,14 +10,14 @@ from producers.events.intake import Refused
 from producers.settings import KafkaSettings
 from streams.audit.forwarded import Forwarded
 from streams.audit.letters import Judged
+from streams.audit.retold import Retold
 from streams.letters.letter import Place
-from streams.plain.kafka import Log
+from streams.plain.kafka import Log, Record
 from streams.plain.log import PlainPartition
 from streams.plain.parts import Parts, parts
-from streams.plain.placed import COUNTS
+from streams.plain.placed import COUNTS, PlainPlaces
 from streams.plain.reference import PlainReference
 from streams.plain.rules import Rules
-from streams.plain.shown import Shown
 
 
 @dataclass
@@ -39,48 +39,75 @@ async def tell(
     partition: int,
     partitions: int,
     fence: int,
-    shown: Sequence[Shown],
+    retold: Retold,
     forwarded: Forwarded,
     judged: Judged,
     advance: Callable[[int], None],
 ) -> Truth:
-    """Recompute one partition up to and including the offset `fence`.
+    """Recompute one partition up to and including the offset `fence`, and for `retold` on to where its last answer is.
 
-    Adds its contributions to `shown`, and what must become of its records to `judged`.
+    What must become of the records up to the fence is added to `judged`.
     """
-    truth = Truth(partition)
-    plain = PlainPartition(rules)
     places = forwarded.begin(partition, partitions)
-    async for chunk in log.read(kafka.events_topic, partition, 0, fence + 1):
+    reading = _Reading(Truth(partition), PlainPartition(rules), fence, retold, forwarded, judged, places)
+    stops = deque(sorted({fence, *retold.stops(partition)}))
+    last = stops[-1]
+    async for chunk in log.read(kafka.events_topic, partition, 0, last + 1):
         for record in chunk:
-            place = Place(kafka.events_topic, partition, record.offset)
-            try:
-                placed = places.judge(record)
-            except Refused as refused:
-                judged.judge(place, refused.reason)
-                continue
-            judged.judge(place, "")
-            forwarded.note(partition, record.offset, placed)
-            if placed.verdict == COUNTS:
-                plain.take(placed.event)
-            else:
-                truth.outcomes[placed.verdict] += 1
-        truth.records += len(chunk)
+            while record.offset > stops[0]:
+                await reading.stand(stops.popleft())
+            reading.hear(record, Place(kafka.events_topic, partition, record.offset))
         advance(len(chunk))
-    forwarded.read[partition] = fence + 1
-    # Minutes for a large log: in a thread, or Kafka's connections are too old to use when the loop comes to them again.
-    await asyncio.to_thread(_amount, truth, plain, shown)
-    return truth
+    forwarded.read[partition] = last + 1
+    for stop in stops:
+        await reading.stand(stop)
+    return reading.truth
 
 
-def _amount(truth: Truth, plain: PlainPartition, shown: Sequence[Shown]) -> None:
+@dataclass
+class _Reading:
+    """One partition, record by record: behind the fence what `retold` asks for, and copies that arrive."""
+
+    truth: Truth
+    plain: PlainPartition
+    fence: int
+    retold: Retold
+    forwarded: Forwarded
+    judged: Judged
+    places: PlainPlaces
+
+    async def stand(self, stop: int) -> None:
+        # Minutes for a large log: in a thread, or Kafka's connections are too old to use when the loop comes to them.
+        if stop == self.fence:
+            await asyncio.to_thread(_amount, self.truth, self.plain)
+        await asyncio.to_thread(self.retold.at, self.truth.partition, stop, self.plain)
+
+    def hear(self, record: Record, place: Place) -> None:
+        counts = place.offset <= self.fence
+        self.truth.records += counts
+        try:
+            placed = self.places.judge(record)
+        except Refused as refused:
+            if counts:
+                self.judged.judge(place, refused.reason)
+            return
+        if counts:
+            self.judged.judge(place, "")
+        if counts or placed.origin is not None:
+            self.forwarded.note(place.partition, place.offset, placed)
+        if placed.verdict == COUNTS:
+            self.retold.before(self.plain, placed.event.key)
+            self.plain.take(placed.event)
+        elif counts:
+            self.truth.outcomes[placed.verdict] += 1
+
+
+def _amount(truth: Truth, plain: PlainPartition) -> None:
     truth.outcomes, truth.time = truth.outcomes + plain.outcomes, plain.time
     truth.parts = parts(plain)
     truth.waiting = sorted(
         Waiting(one.labels[0], one.manager, one.team, one.since) for one in plain.open_things() if one.code == "waiting"
     )
-    for numbers in shown:
-        numbers.add(plain.contributions())
 
 
 async def references(log: Log, kafka: KafkaSettings, rules: Rules) -> PlainReference:

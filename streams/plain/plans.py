@@ -24,6 +24,7 @@ def plan_series(now: int, rules: Rules, reference: PlainReference) -> dict[Serie
             passed = Fraction(sum(day < today for day in working))
             found[series("sales_working_days", labels | {"state": "passed"})] = passed
             found[series("sales_working_days", labels | {"state": "left"})] = Fraction(len(working)) - passed
+        shares: dict[str, Fraction | None] = {}
         for plan in reference.plans():
             target = _target(plan, first, reference)
             if plan.data.period != _period(window, first) or target is None:
@@ -31,11 +32,17 @@ def plan_series(now: int, rules: Rules, reference: PlainReference) -> dict[Serie
             labels, team = _whose(plan, reference)
             labels |= {"measure": plan.data.measure, "window": window}
             found[series("sales_plan_target", labels)] = target
-            whole = rules.calendar.working_us(rules.start(first), rules.start(after), team)
-            if whole:
-                worked = rules.calendar.working_us(rules.start(first), now, team)
-                found[series("sales_plan_to_date", labels)] = target * Fraction(worked, whole)
+            if team not in shares:
+                shares[team] = _share(rules, first, after, now, team)
+            if (share := shares[team]) is not None:
+                found[series("sales_plan_to_date", labels)] = target * share
     return found
+
+
+def _share(rules: Rules, first: date, after: date, now: int, team: str) -> Fraction | None:
+    """How much of a period's working time has passed by a team's calendar; None where nothing is worked."""
+    whole = rules.calendar.working_us(rules.start(first), rules.start(after), team)
+    return Fraction(rules.calendar.working_us(rules.start(first), now, team), whole) if whole else None
 
 
 def _period(window: str, first: date) -> str:

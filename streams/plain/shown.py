@@ -1,11 +1,13 @@
 """Every series of spec/kpis.md as exact fractions, from contributions alone: what the exporter must show."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
+from typing import Any, TypeVar
 
 from metrics.catalogue import BY_CODE
+from metrics.catalogue.money import MONEY_EVENTS, OPEN_MONEY_EVENTS
 from metrics.family import SECOND, Family, Kind
 from streams.plain.calls import HOUR
 from streams.plain.contribution import Contribution, OpenThing
@@ -15,66 +17,112 @@ from streams.plain.rules import Rules
 from streams.plain.series import Series, series
 from streams.plain.windows import windows
 
-_Group = tuple[str, tuple[str, ...], str, str, str, str]
-"""Code, labels, manager, team, window, period."""
+_T = TypeVar("_T")
+_Time = tuple[str, str]
+"""Window, period."""
+_Group = tuple[str, tuple[str, ...], str, str]
+"""Code, labels, manager, team."""
+_Sums = defaultdict[_Time, defaultdict[_Group, Counter[tuple[str, int]]]]
+_Bins = defaultdict[_Time, defaultdict[_Group, Counter[int]]]
+
+
+def _groups() -> defaultdict[_Group, Counter[Any]]:
+    return defaultdict(Counter)
 
 
 @dataclass
 class Shown:
     """Numbers at a moment `now` (us), summed up from contributions that are handed in one after another.
 
-    at: the calendar windows as they stood then, cut after the running local hour or day.
+    at: the calendar windows as they stood then, cut after the running local hour or day. money: entities with money by
+    (currency, local day).
     """
 
     now: int
     rules: Rules
     reference: PlainReference
     at: bool = False
-    sums: defaultdict[_Group, Counter[tuple[str, int]]] = field(default_factory=lambda: defaultdict(Counter))
-    bins: defaultdict[_Group, Counter[int]] = field(default_factory=lambda: defaultdict(Counter))
+    sums: _Sums = field(default_factory=lambda: defaultdict(_groups))
+    bins: _Bins = field(default_factory=lambda: defaultdict(_groups))
+    money: Counter[tuple[str, int]] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
         self.windows = windows(self.now, self.rules, at=self.at)
         self.today = self.rules.day(self.now)
+        self._carried = {
+            code: [w for w in self.windows if w.window in family.windows] for code, family in BY_CODE.items()
+        }
 
-    def add(self, contributions: Iterable[Contribution]) -> None:
-        """Count contributions in every window that holds them."""
-        carried = {code: [w for w in self.windows if w.window in family.windows] for code, family in BY_CODE.items()}
+    def add(self, contributions: Iterable[Contribution], sign: int = 1) -> None:
+        """Count contributions in every window that holds them; sign: -1 takes them back."""
         for one in contributions:
+            day = self.rules.day(one.time)
+            if one.code == MONEY_EVENTS:
+                self.money[one.currency, day] += sign
             family = BY_CODE.get(one.code)
             if family is None:
                 continue
-            day = self.rules.day(one.time)
             team = self.reference.team(one.manager, one.team)
-            for window in carried[one.code]:
+            for window in self._carried[one.code]:
                 if window.holds(one.time, day):
-                    group = (one.code, one.labels, one.manager, team, window.window, window.period)
-                    self.sums[group][one.currency, day] += one.value
+                    time, group = (window.window, window.period), (one.code, one.labels, one.manager, team)
+                    self.sums[time][group][one.currency, day] += sign * one.value
                     if family.kind is Kind.HISTOGRAM:
-                        self.bins[group][bin_of(family, one.value)] += 1
+                        self.bins[time][group][bin_of(family, one.value)] += sign
 
-    def windowed(self) -> dict[Series, Fraction]:
-        """The families with a window."""
+    def windowed(self, more: "Shown | None" = None, only: Collection[str] | None = None) -> dict[Series, Fraction]:
+        """The families with a window. more: sums to add to these; only: the windows wanted."""
         found: dict[Series, Fraction] = {}
-        for group, sums in self.sums.items():
-            code, values, manager, team, window, period = group
-            family = BY_CODE[code]
-            labels = dict(zip(family.labels, values, strict=True))
-            labels |= {"manager": manager, "team": team, "window": window, "period": period}
-            if family.kind is Kind.MONEY:
-                amount = sum((self.converted(*at, value) for at, value in sums.items()), Fraction())
-                found[series(family.name, labels)] = amount / family.scale
+        for window in self.windows:
+            time = window.window, window.period
+            if only is not None and window.window not in only:
                 continue
-            total = Fraction(sums.total(), family.scale)
-            if family.kind is Kind.COUNT:
-                found[series(family.name, labels)] = total
-                continue
-            found[series(family.sum, labels)] = total
-            found[series(family.count, labels)] = Fraction(self.bins[group].total())
-            for index, le in enumerate(family.le):
-                below = sum(n for at, n in self.bins[group].items() if at <= index)
-                found[series(family.bucket, labels | {"le": le})] = Fraction(below)
+            other = {} if more is None else more.sums[time]
+            for group in [*self.sums[time], *(group for group in other if group not in self.sums[time])]:
+                sums, bins = self.sums[time].get(group, Counter()), self.bins[time].get(group, Counter())
+                if group in other:
+                    sums, bins = _plus(sums, other[group]), _plus(bins, more.bins[time].get(group, Counter()))  # type: ignore[union-attr]
+                self._put(found, time, group, sums, bins)
         return found
+
+    def _put(
+        self,
+        found: dict[Series, Fraction],
+        time: _Time,
+        group: _Group,
+        sums: Mapping[tuple[str, int], int],
+        bins: Mapping[int, int],
+    ) -> None:
+        code, values, manager, team = group
+        family = BY_CODE[code]
+        labels = dict(zip(family.labels, values, strict=True))
+        labels |= {"manager": manager, "team": team, "window": time[0], "period": time[1]}
+        if family.kind is Kind.MONEY:
+            amount = sum((self.converted(*at, value) for at, value in sums.items()), Fraction())
+            found[series(family.name, labels)] = amount / family.scale
+            return
+        total = Fraction(sum(sums.values()), family.scale)
+        if family.kind is Kind.COUNT:
+            found[series(family.name, labels)] = total
+            return
+        found[series(family.sum, labels)] = total
+        found[series(family.count, labels)] = Fraction(sum(bins.values()))
+        for index, le in enumerate(family.le):
+            below = sum(n for at, n in bins.items() if at <= index)
+            found[series(family.bucket, labels | {"le": le})] = Fraction(below)
+
+    def service(self, things: Iterable[OpenThing], more: "Shown | None" = None) -> dict[Series, Fraction]:
+        """What the exporter says besides: events that no rate converts, and who works now."""
+        money = Counter(self.money) if more is None else _plus(self.money, more.money)
+        money.update((one.currency, self.today) for one in things if one.code == OPEN_MONEY_EVENTS)
+        found: defaultdict[Series, Fraction] = defaultdict(Fraction)
+        for (currency, day), count in money.items():
+            if self.reference.rate(currency, day) is None:
+                found[series("sales_unconverted_events", {"currency": currency})] += count
+        for team in ("", *self.reference.teams()):
+            works = self.rules.calendar.working_us(self.now, self.now + 1, team)
+            found[series("sales_working_now", {"team": team})] = Fraction(works)
+        return dict(found)
 
     def open_now(self, things: Iterable[OpenThing]) -> dict[Series, Fraction]:
         """The families without a window, but for plans."""
@@ -146,6 +194,13 @@ class Shown:
             found[series("sales_waiting_overdue_clients", labels)] += 1
         oldest = series("sales_waiting_oldest_seconds", labels)
         found[oldest] = max(found[oldest], Fraction(waited, SECOND))
+
+
+def _plus(one: Counter[_T], other: Counter[_T]) -> Counter[_T]:
+    """Both added up; unlike `+` of counters it keeps what is below 0."""
+    found = Counter(one)
+    found.update(other)
+    return found
 
 
 def bin_of(family: Family, value: int) -> int:

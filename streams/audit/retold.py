@@ -1,0 +1,135 @@
+"""One reading of the log told at several offsets and moments: what every answer of the exporter must have shown.
+
+Answers are given while events come in, each as of other records. The plain definition is summed up once, where the
+first of them stands; what the clients who were heard of since add is exchanged for every later one.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+from metrics.catalogue import KPIS
+from metrics.family import NINETY_DAYS
+from metrics.kpi import Kpi, Level
+from streams.audit.answers import AT, Answer
+from streams.plain.client import PlainClient
+from streams.plain.contribution import Contribution, OpenThing
+from streams.plain.kpis import Asked, Numbers, trend
+from streams.plain.log import PlainPartition
+from streams.plain.reference import PlainReference
+from streams.plain.rules import Rules
+from streams.plain.series import Series, series
+from streams.plain.shown import Shown
+from streams.plain.windows import Window
+
+_Told = tuple[list[Contribution], list[OpenThing]]
+
+
+@dataclass
+class _Account:
+    """What an answer must show: the sums that it shares with others, and what differs where it stands."""
+
+    answer: Answer
+    shared: Shown
+    own: Shown
+    things: list[OpenThing] = field(default_factory=list)
+
+
+class Retold:
+    """The accounts of all answers, filled partition by partition: `stops`, then `before` and `at` in log order."""
+
+    def __init__(self, answers: Iterable[Answer], rules: Rules, reference: PlainReference) -> None:
+        self._shared: dict[tuple[Window, ...], Shown] = {}
+        self._accounts: list[_Account] = []
+        for answer in answers:
+            own = Shown(answer.at or answer.moment, rules, reference, at=bool(answer.at))
+            shared = Shown(own.now, rules, reference, at=own.at)
+            self._accounts.append(_Account(answer, self._shared.setdefault(tuple(own.windows), shared), own))
+        self._begun: int | None = None
+        self._clients: dict[str, _Told] = {}
+        self._base: dict[str, list[OpenThing]] = {}
+
+    def stops(self, partition: int) -> list[int]:
+        """Offsets at which answers stand; a new partition begins."""
+        self._begun = None
+        self._clients, self._base = {}, {}
+        return sorted({account.answer.fences.get(partition, -1) for account in self._accounts})
+
+    def before(self, partition: PlainPartition, key: str) -> None:
+        """A client is about to be heard of."""
+        if self._begun is not None and key not in self._clients:
+            self._clients[key] = _told(partition.clients.get(key))
+
+    def at(self, number: int, offset: int, partition: PlainPartition) -> None:
+        """The partition stands where some answers do."""
+        if self._begun is None:
+            self._begun = offset
+            self._sum_up(partition)
+        for account in self._accounts:
+            if account.answer.fences.get(number, -1) == offset:
+                self._exchange(account, partition)
+
+    def _sum_up(self, partition: PlainPartition) -> None:
+        for key, client in partition.clients.items():
+            contributions, things = _told(client)
+            for shown in self._shared.values():
+                shown.add(contributions)
+            if things:
+                self._base[key] = things
+
+    def _exchange(self, account: _Account, partition: PlainPartition) -> None:
+        for key, (contributions, _) in self._clients.items():
+            now, things = _told(partition.clients.get(key))
+            account.own.add(contributions, -1)
+            account.own.add(now)
+            account.things += things
+        account.things += [one for key, things in self._base.items() if key not in self._clients for one in things]
+
+    def expected(self) -> Iterable[tuple[Answer, dict[Series, Fraction]]]:
+        """Every answer with all that it must show."""
+        for account in self._accounts:
+            yield account.answer, _expected(account)
+
+
+def _told(client: PlainClient | None) -> _Told:
+    if client is None:
+        return [], []
+    return list(client.contributions()), list(client.open_things())
+
+
+def _expected(account: _Account) -> dict[Series, Fraction]:
+    answer, shared, own = account.answer, account.shared, account.own
+    if answer.source == AT:
+        return shared.windowed(own)
+    now = own.open_now(account.things) | own.plan()
+    if answer.asked is None:
+        return shared.windowed(own) | now | own.service(account.things, shared)
+    level, window, period = answer.asked
+    return dict(_kpis(Numbers(shared.windowed(own, {window, NINETY_DAYS}) | now), level, window, period))
+
+
+def _kpis(numbers: Numbers, level: Level, window: str, period: str) -> Iterable[tuple[Series, Fraction]]:
+    for kpi in KPIS:
+        if kpi.windows and window not in kpi.windows:
+            continue
+        if kpi.is_planned and period != "current":
+            continue
+        values = Asked(numbers, kpi, level, window, period).values()
+        before: Mapping[tuple[str, ...], Fraction] = {}
+        if kpi.trend and period == "current":
+            before = Asked(numbers, kpi, level, window, "previous").values()
+        for key, value in values.items():
+            yield from _told_of(kpi, level, window, period, key, value, before.get(key))
+
+
+def _told_of(
+    kpi: Kpi, level: Level, window: str, period: str, key: tuple[str, ...], value: Fraction, previous: Fraction | None
+) -> Iterable[tuple[Series, Fraction]]:
+    labels = dict(zip((*level.labels, *kpi.by), key, strict=True))
+    labels |= {"window": window} if kpi.windows else {}
+    timed = bool(kpi.windows) and not kpi.is_planned
+    yield series(kpi.record(level), labels | ({"period": period} if timed else {})), value
+    if previous is not None:
+        yield series(kpi.record(level), labels | {"period": "previous"}), previous
+        if (change := trend(kpi, value, previous)) is not None:
+            yield series(kpi.trend_record(level), labels), change
