@@ -74,15 +74,15 @@ class Stack:
             cwd=self.folder,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=300,
             check=False,
         )
 
     @contextmanager
-    def running(self, command: str) -> Iterator[None]:
+    def running(self, command: str, *arguments: str) -> Iterator[None]:
         with (self.folder / f"{command}.log").open("wb") as log:
             process = subprocess.Popen(
-                [sys.executable, "-m", "deploy.cli", command],
+                [sys.executable, "-m", "deploy.cli", command, *arguments],
                 env=self.environment | {"PYTHONPATH": str(Path(__file__).parents[2])},
                 cwd=self.folder,
                 stdout=log,

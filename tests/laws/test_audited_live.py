@@ -1,0 +1,164 @@
+"""Audits of a floor on which events keep coming in, on real servers: all that is shown is compared, lies are found."""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from metrics.measure import key, parts
+from metrics.view import decode_any, decode_part, encode_any, encode_part, split
+from tests.laws.test_audited import Stack, stack
+
+__all__ = ["stack"]
+
+pytestmark = pytest.mark.integration
+
+_PARTS, _SERIES, _KPIS, _REFERENCE = (
+    "parts", "series of the exporter", "KPIs of the JSON API", "reference records",
+)  # fmt: skip
+RUNS = 3
+
+
+def _audit(stack: Stack) -> dict[str, Any]:
+    done = stack.run("audit", "--json")
+    report: dict[str, Any] = json.loads(done.stdout or "{}")
+    assert report, done.stderr
+    assert done.returncode == (0 if report["equal"] else 1)
+    assert report["notes"] == []
+    return report
+
+
+def _announce(stack: Stack, name: str, field: bytes) -> None:
+    stack.redis.xadd(stack.keys.changes, {"b": encode_any([(name, [field])])})
+
+
+@contextmanager
+def _lie(stack: Stack, name: str, field: bytes, value: bytes) -> Iterator[None]:
+    """Let Redis, and so the exporter, hold another value for a while; then take it back in Redis alone."""
+    true: Any = stack.redis.hget(name, field)
+    stack.redis.hset(name, field, true[:16] + value)
+    _announce(stack, name, field)
+    yield
+    stack.redis.hset(name, field, true)
+
+
+def _part(stack: Stack, name: str, wanted: Callable[[tuple[str, ...]], bool]) -> tuple[bytes, str, dict[str, int]]:
+    """A field of a hash whose part has a measure of a kind, and that measure."""
+    for field, value in sorted(stack.redis.hgetall(name).items()):
+        part = decode_part(split(value)[1])
+        for measure in sorted(part):
+            if wanted(parts(measure)):
+                return field, measure, part
+    raise AssertionError(f"nothing of it in {name}")
+
+
+def _yesterday(stack: Stack) -> str:
+    pattern = stack.keys.cells("d", 0)[:-1] + "*"
+    days = [int(one.decode().rpartition(":")[2]) for one in stack.redis.scan_iter(match=pattern)]
+    return stack.keys.cells("d", sorted(days)[-2])
+
+
+def test_a_living_floor_is_audited_whole(stack: Stack) -> None:
+    """While a simulator sends 20 events a second: no difference, run after run, and every lie is told from the rest."""
+    floor = ("--managers", "12", "--events-per-second", "20", "--backlog-days", "3")
+    with stack.running("worker"), stack.running("exporter"), stack.running("simulate", *floor):
+        _until_it_moves(stack)
+        records = []
+        for _ in range(RUNS):
+            report = _audit(stack)
+            assert report["equal"], report["examples"]
+            assert report["compared"][_SERIES] > 1000
+            assert report["compared"][_KPIS] > 1000
+            records.append(report["records"])
+        assert sorted(set(records)) == records
+        assert len(records) == RUNS
+        _stale_board(stack)
+    with stack.running("worker"), stack.running("exporter"):
+        time.sleep(5)
+        _wrong_part(stack)
+        _wrong_rate(stack)
+        _wrong_age(stack)
+        assert _audit(stack)["equal"]
+
+
+def _until_it_moves(stack: Stack) -> None:
+    deadline = time.monotonic() + 120
+    seen: set[int] = set()
+    while len(seen) < 5:
+        assert time.monotonic() < deadline, (stack.folder / "simulate.log").read_text()[-2000:]
+        seen.add(sum(stack.fences().values()))
+        time.sleep(1)
+
+
+def _stale_board(stack: Stack) -> None:
+    """The view is right, and the exporter shows what was there before: only what is shown differs, also at `at`."""
+    name = _yesterday(stack)
+    field, measure, part = _part(stack, name, lambda one: one[0] == "c")
+    with _lie(stack, name, field, encode_part({**part, measure: part[measure] + 7})):
+        time.sleep(3)
+    found = _audit(stack)["differences"]
+    assert {_SERIES, _KPIS} <= found.keys()
+    assert _PARTS not in found
+    _announce(stack, name, field)
+
+
+def _wrong_part(stack: Stack) -> None:
+    """A part is changed: the view differs, and what is shown of it."""
+    name = _yesterday(stack)
+    field, measure, part = _part(stack, name, lambda one: one[0] == "c")
+    with _lie(stack, name, field, encode_part({**part, measure: part[measure] + 1})):
+        report = _audit(stack)
+        assert report["differences"][_PARTS] == 1
+        assert {_SERIES, _KPIS} <= report["differences"].keys()
+    _announce(stack, name, field)
+
+
+def _wrong_rate(stack: Stack) -> None:
+    """A rate is another than the topic says: money of that currency differs, too."""
+    name = stack.keys.reference
+    held = {field: decode_any(split(value)[1]) for field, value in stack.redis.hgetall(name).items()}
+    latest: dict[bytes, bytes] = {}
+    for field in sorted(field for field in held if field.startswith(b"rate:")):
+        latest[field.split(b":")[1]] = field
+    for field in latest.values():
+        record = held[field]
+        lie = {**record, "data": {**record["data"], "rate": "7777.5"}}
+        with _lie(stack, name, field, encode_any(lie)):
+            found = _audit(stack)["differences"]
+            assert found[_REFERENCE] == 1
+        _announce(stack, name, field)
+        if {_SERIES, _KPIS} <= found.keys():
+            return
+    raise AssertionError("no rate moved anything that is shown")
+
+
+def _wrong_age(stack: Stack) -> None:
+    """What is owed lies in another age bucket: the receivables by age differ, their sum does not."""
+    name = stack.keys.cells("o", 0)
+    field, measure, part = _part(stack, name, lambda one: one[0] == "rc")
+    code, due, currency = parts(measure)
+    moved = {one: value for one, value in part.items() if one != measure}
+    moved[key(code, str(int(due) - 100), currency)] = part[measure]
+    with _lie(stack, name, field, encode_part(moved)):
+        report = _audit(stack)
+    assert report["differences"][_PARTS] == 2
+    assert "sales_receivable_amount" in json.dumps(report["examples"])
+    _announce(stack, name, field)
+
+
+def test_without_an_exporter(stack: Stack) -> None:
+    """Without an exporter the audit says that nothing shown was compared."""
+    with stack.running("worker"):
+        _until_there(stack)
+        done = stack.run("audit", "--json")
+    assert json.loads(done.stdout)["notes"][0].startswith("no exporter answers at http://127.0.0.1:")
+
+
+def _until_there(stack: Stack) -> None:
+    deadline = time.monotonic() + 60
+    while len(stack.fences()) < 3:
+        assert time.monotonic() < deadline
+        time.sleep(0.5)
