@@ -79,7 +79,7 @@ class Asking:
                     for period in PERIODS:
                         query = {"level": level.value, "window": window, "period": period}
                         text, settled = await self._get(client, "/api/v1/kpis", query)
-                        shown = dict(_kpis(json.loads(text), level, window, period))
+                        shown = dict(kpis(json.loads(text), level, window, period))
                         yield Answer(API, settled.fences, settled.moment, shown, asked=(level, window, period))
 
     async def _get(self, client: httpx.AsyncClient, path: str, query: dict[str, str]) -> tuple[str, Settled]:
@@ -112,7 +112,7 @@ def read(text: str) -> dict[Series, float]:
     }
 
 
-def _kpis(answer: Mapping[str, Any], level: Level, window: str, period: str) -> Iterator[tuple[Series, float]]:
+def kpis(answer: Mapping[str, Any], level: Level, window: str, period: str) -> Iterator[tuple[Series, float]]:
     """Values, previous values and trends, as the series that rules record."""
     for row in answer["kpis"]:
         kpi = _KPIS[row["id"]]

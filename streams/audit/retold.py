@@ -4,7 +4,7 @@ Answers are given while events come in, each as of other records. The plain defi
 first of them stands; what the clients who were heard of since add is exchanged for every later one.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 
@@ -105,10 +105,11 @@ def _expected(account: _Account) -> dict[Series, Fraction]:
     if answer.asked is None:
         return shared.windowed(own) | now | own.service(account.things, shared)
     level, window, period = answer.asked
-    return dict(_kpis(Numbers(shared.windowed(own, {window, NINETY_DAYS}) | now), level, window, period))
+    return dict(kpis(Numbers(shared.windowed(own, {window, NINETY_DAYS}) | now), level, window, period))
 
 
-def _kpis(numbers: Numbers, level: Level, window: str, period: str) -> Iterable[tuple[Series, Fraction]]:
+def kpis(numbers: Numbers, level: Level, window: str, period: str) -> Iterator[tuple[Series, Fraction]]:
+    """All that the JSON API must say of a level in a window: values, previous values and trends."""
     for kpi in KPIS:
         if kpi.windows and window not in kpi.windows:
             continue
@@ -124,7 +125,7 @@ def _kpis(numbers: Numbers, level: Level, window: str, period: str) -> Iterable[
 
 def _told_of(
     kpi: Kpi, level: Level, window: str, period: str, key: tuple[str, ...], value: Fraction, previous: Fraction | None
-) -> Iterable[tuple[Series, Fraction]]:
+) -> Iterator[tuple[Series, Fraction]]:
     labels = dict(zip((*level.labels, *kpi.by), key, strict=True))
     labels |= {"window": window} if kpi.windows else {}
     timed = bool(kpi.windows) and not kpi.is_planned

@@ -1,0 +1,148 @@
+"""The law of what is shown as of now: any events, roster, rates, plans and calendars, at any moment, seen in every way.
+
+Through the real fold and the exporter's board: /metrics, what the exporter says of itself, the JSON API; and through
+Prometheus's own tool the recording rules, of some of them.
+"""
+
+import tempfile
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from metrics.catalogue import service
+from metrics.exporter import api
+from metrics.exporter.service import own_numbers
+from metrics.family import CALENDAR_WINDOWS, PERIODS, SHORT_WINDOWS
+from metrics.kpi import Level
+from streams.audit import compare
+from streams.audit.answers import API, Answer
+from streams.audit.answers import kpis as shown_kpis
+from streams.audit.retold import kpis as plain_kpis
+from streams.plain.kpis import Numbers
+from streams.plain.series import series
+from streams.plain.shown import Shown
+from tests.laws.mixtures import ANCHORS, KINDS, ZONES, Choices, Json, event
+from tests.laws.replay import CALENDAR
+from tests.laws.test_streamed import LAW
+from tests.support.floors import Floor
+from tests.support.recorded import differences, expected
+
+_NEAR = 9
+"""Anchors within ten weeks: later ones push everything else out of the windows."""
+_MORE_CALENDAR = {
+    **CALENDAR,
+    "teams": {
+        **CALENDAR["teams"],  # type: ignore[dict-item] # a calendar file in parts
+        "t-2": {"holidays": ["2026-10-26", "2026-11-02"], "days": {"2026-11-01": ["00:30-03:30"]}},
+    },
+}
+_CALENDARS = ({}, _MORE_CALENDAR)
+_TEAMS = ("t-1", "t-2", "t-3")
+_DATES = ("2026-01-01", "2026-10-24", "2026-10-25", "2026-10-26", "2026-11-01", "2026-12-01", "2027-01-03")
+_PERIODS = ("2026-10", "2026-11", "2026-12", "2026-Q4", "2027-Q1", "2026", "2027")
+
+
+def _events(size: int) -> st.SearchStrategy[list[Json]]:
+    numbers = st.tuples(
+        st.integers(0, len(KINDS) - 1),
+        st.integers(0, 5),
+        st.integers(0, _NEAR - 1),
+        st.integers(0, 3000),
+        st.integers(0, 2**50),
+    )
+    return st.lists(numbers, min_size=1, max_size=size).map(lambda rows: [event(*row) for row in rows])
+
+
+def _reference(number: int, seed: int) -> Json:
+    choose = Choices(seed)
+    kind = choose.of("manager", "rate", "rate", "plan", "plan")
+    if kind == "manager":
+        who = choose.of("m-1", "m-2", "m-3", "m-9")
+        data = {"manager_id": who, "name": who, "team_id": choose.of(*_TEAMS), "active": choose.of(True, False)}
+    elif kind == "rate":
+        date = choose.of(
+            "2026-01-01", "2026-10-24", "2026-10-25", "2026-10-26", "2026-11-01", "2026-12-01", "2027-01-03"
+        )
+        value = choose.of("81.25", "0.000000000001", "3", "123456.789", "0.3333")
+        data = {"currency": choose.of("USD", "EUR"), "date": date, "rate": value}
+    else:
+        scope = choose.of("company", "team:t-1", "team:t-2", "manager:m-1", "manager:m-2", "manager:m-9")
+        measure = choose.of("won_amount", "revenue_amount", "deals_won", "calls", "meetings")
+        data = {
+            "scope": scope,
+            "measure": measure,
+            "period": choose.of(*_PERIODS),
+            "target": choose.of("17", "0", "0.5"),
+        }
+        data |= choose.of({}, {"currency": "USD"}) if measure.endswith("amount") else {}
+    type_ = {"manager": "manager.changed", "rate": "rate.set", "plan": "plan.set"}[kind]
+    made = {"specversion": "1.0", "id": f"r-{number}", "source": "crm://a", "type": f"sales.{type_}.v1"}
+    return {**made, "time": f"2026-10-{1 + number % 28:02}T00:00:00Z", "data": data}
+
+
+_references = st.lists(st.integers(0, 2**40), max_size=14).map(
+    lambda seeds: [_reference(number, seed) for number, seed in enumerate(seeds)]
+)
+_moments = st.tuples(
+    st.sampled_from(ANCHORS[:_NEAR]), st.integers(-600, 6000), st.sampled_from([0, 1, 59_999_999, 30_500_000])
+).map(lambda at: at[0] + timedelta(minutes=at[1], microseconds=at[2]))
+
+
+def _clock(events: list[Json], drawn: datetime) -> float:
+    """The moment drawn, but no event is dated more than ten minutes ahead of the clock."""
+    latest = max(datetime.fromisoformat(one["time"]) for one in events)
+    return max(drawn, latest - timedelta(minutes=10)).timestamp()
+
+
+def _floor(events: list[Json], references: list[Json], zone: str, calendar: int, partitions: int) -> Floor:
+    return Floor(events, references, zone, "RUB", _CALENDARS[calendar], ("READY",), partitions)
+
+
+@settings(LAW, max_examples=300)
+@given(_events(45), _references, st.sampled_from(ZONES), _moments, st.integers(0, 1), st.sampled_from([1, 3]))
+def test_all_that_is_shown_is_plain(
+    events: list[Json], references: list[Json], zone: str, now: datetime, calendar: int, partitions: int
+) -> None:
+    """/metrics to the last digit, KPIs of the API at all levels, windows and periods, and what cannot be converted."""
+    floor, at = _floor(events, references, zone, calendar, partitions), _clock(events, now)
+    moment = int(at * 10**6)
+    plain = floor.plain(at)
+    assert floor.metrics(at) == {one: float(value) for one, value in plain.items() if value}
+    _service(floor, at, moment)
+    numbers, shown = Numbers(plain), api.Numbers(floor.board, at)
+    for level in Level:
+        for window in (*SHORT_WINDOWS, *CALENDAR_WINDOWS):
+            for period in PERIODS:
+                told = {"kpis": api.kpis(shown, level, window, period)}
+                found = dict(shown_kpis(told, level, window, period))
+                answer = Answer(API, {}, moment, found, asked=(level, window, period))
+                assert list(compare.answers(answer, dict(plain_kpis(numbers, level, window, period)))) == []
+
+
+def _service(floor: Floor, at: float, moment: int) -> None:
+    plain = Shown(moment, floor.rules, floor.reference)
+    things = []
+    for partition in floor.plain_partitions:
+        plain.add(partition.contributions())
+        things += list(partition.open_things())
+    own = own_numbers(floor.board, at, None, up=True, partitions=1)
+    found = {
+        series(family.name, dict(zip(family.labels, labels, strict=True))): value
+        for family in (service.UNCONVERTED, service.WORKING_NOW)
+        for labels, value in own[family]
+    }
+    assert found == {one: float(value) for one, value in plain.service(things).items()}
+
+
+@settings(LAW, max_examples=12)
+@given(_events(60), _references, st.sampled_from(ZONES), _moments, st.integers(0, 1))
+def test_rules_record_what_is_plain(
+    events: list[Json], references: list[Json], zone: str, now: datetime, calendar: int
+) -> None:
+    """What Prometheus makes of /metrics by the recording rules: every KPI and trend at every level."""
+    floor, at = _floor(events, references, zone, calendar, 1), _clock(events, now)
+    with tempfile.TemporaryDirectory() as folder:
+        wanted = expected(floor.plain(at))  # type: ignore[arg-type] # fractions
+        assert differences(floor.metrics(at), wanted, Path(folder)) == ""
