@@ -24,6 +24,8 @@ from streams.plain.reference import PlainReference
 from streams.plain.rules import Rules
 
 _TRIES = 5
+_LATE = 2
+"""Pauses in which what was set a moment ago reaches the view."""
 _PAUSE = 1.0
 
 
@@ -56,6 +58,8 @@ async def look(
     `check` raises what is wrong with a view. Raises AuditError as well where nothing whole can be had.
     """
     rules = Rules.of(business)
+    notes: list[str] = []
+    answers: list[Answer] = []
     for attempt in range(_TRIES):
         if attempt:
             await asyncio.sleep(_PAUSE)
@@ -63,11 +67,12 @@ async def look(
         reference = await references(log, kafka, rules)
         view = await settled(redis, Keys(business.app_id), patience)
         check(view)
-        notes: list[str] = []
-        answers = [] if exporter is None else await _ask(exporter, view, rules, patience, notes)
-        # What was set a moment ago may not have reached the view.
-        same = not any(reference_differences(view, reference))
-        if same and await log.ends(kafka.reference_topic) == before:
+        if attempt < _LATE and any(reference_differences(view, reference)):
+            continue
+        notes, answers = [], []
+        if exporter is not None:
+            answers = await _ask(exporter, view, rules, patience, notes)
+        if await log.ends(kafka.reference_topic) == before:
             break
     return Seen(view, reference, answers, notes)
 

@@ -130,7 +130,7 @@ def _wrong_rate(stack: Stack) -> None:
             found = _audit(stack)["differences"]
             assert found[_REFERENCE] == 1
         _announce(stack, name, field)
-        if {_SERIES, _KPIS} <= found.keys():
+        if _SERIES in found:
             return
     raise AssertionError("no rate moved anything that is shown")
 

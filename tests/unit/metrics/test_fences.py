@@ -1,0 +1,45 @@
+"""As of which record a board is: known only when nothing of it is newer than a heartbeat that was read before."""
+
+import pytest
+
+from metrics.exporter.fences import Fences
+from metrics.settled import header, read
+
+BEAT = {"whole": True}
+
+
+@pytest.mark.parametrize(
+    ("seen", "heartbeats", "expected"),
+    [
+        ([(0, 5)], {0: (5, BEAT)}, {0: 5}),
+        ([(0, 5)], {0: (9, BEAT)}, {0: 9}),
+        ([(0, 5), (0, 3)], {0: (4, BEAT)}, None),
+        ([(0, 5), (1, 2)], {0: (5, BEAT), 1: (2, BEAT)}, {0: 5, 1: 2}),
+        ([(0, 5), (1, 3)], {0: (5, BEAT), 1: (2, BEAT)}, None),
+        ([(0, 5), (1, 2)], {0: (5, BEAT)}, None),
+        ([(0, 5)], {0: (5, {"whole": False})}, None),
+        ([], {0: (-1, BEAT)}, {0: -1}),
+        ([], {}, None),
+    ],
+)
+def test_settled(seen, heartbeats, expected):
+    """All partitions, or none: a part that was written meanwhile, or a view that is not whole, says nothing."""
+    fences = Fences()
+    for partition, fence in seen:
+        fences.saw(partition, fence)
+    assert fences.settled(heartbeats) == expected
+
+
+def test_loaded_anew():
+    """What was seen before a new load no longer counts."""
+    fences = Fences()
+    fences.saw(0, 9)
+    fences.clear()
+    assert fences.settled({0: (3, BEAT)}) == {0: 3}
+
+
+def test_the_header_is_read_as_it_was_written():
+    """Fences and the moment in microseconds."""
+    (text,) = header({0: 7, 12: -1}, 1764.5).values()
+    found = read(text)
+    assert (dict(found.fences), found.moment) == ({0: 7, 12: -1}, 1_764_500_000)
