@@ -49,7 +49,6 @@ _HOUR = 3600
 _EMPTY = (b"0-0", 0)
 _RENDER_AT_ONCE = 50
 _LONG_TURN_SECONDS = 0.1
-_SETTLE_TRIES, _SETTLE_PAUSE = 20, 0.05
 
 
 class Follower(Reported):
@@ -124,7 +123,7 @@ class Follower(Reported):
 
         None when workers kept writing meanwhile. Whoever does not give way after it sees the board so.
         """
-        for _ in range(_SETTLE_TRIES):
+        for _ in range(20):
             await self._turned.wait()
             try:
                 async with asyncio.timeout(_CATCH_UP_SECONDS), self._lock:
@@ -137,7 +136,7 @@ class Follower(Reported):
                         return found
             except (RedisError, OSError, TimeoutError, ViewError) as error:
                 log.warning("the last changes could not be fetched", error=str(error) or type(error).__name__)
-            await asyncio.sleep(_SETTLE_PAUSE)
+            await asyncio.sleep(_RETRY_SECONDS / 10)
         return None
 
     def _is_old(self, *, hours: bool) -> bool:

@@ -10,9 +10,11 @@ from pathlib import Path
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from redis.asyncio import Redis
 
 from metrics.catalogue import service
 from metrics.exporter import api
+from metrics.exporter.follow import Follower
 from metrics.exporter.service import own_numbers
 from metrics.family import CALENDAR_WINDOWS, PERIODS, SHORT_WINDOWS
 from metrics.kpi import Level
@@ -127,7 +129,7 @@ def _service(floor: Floor, at: float, moment: int) -> None:
     for partition in floor.plain_partitions:
         plain.add(partition.contributions())
         things += list(partition.open_things())
-    own = own_numbers(floor.board, at, None, up=True, partitions=1)
+    own = own_numbers(floor.board, at, Follower(floor.board, Redis(), "test", lambda: at), None)
     found = {
         series(family.name, dict(zip(family.labels, labels, strict=True))): value
         for family in (service.UNCONVERTED, service.WORKING_NOW)
