@@ -84,7 +84,9 @@ def table(
     transformations: list[dict[str, Any]] = []
     if trend:
         letter = ascii_uppercase[len(queries) - 1]
-        transformations.append({"id": "timeSeriesTable", "options": {letter: {"stat": "lastNotNull"}}})
+        # Of the range alone: an instant answer of one row looks like a time series, too, and would lose its labels.
+        only = {"id": "byRefId", "options": letter}
+        transformations.append({"id": "timeSeriesTable", "options": {letter: {"stat": "lastNotNull"}}, "filter": only})
         names[f"Trend #{letter}"] = trend
     if len(queries) > 1:
         transformations.append({"id": "merge", "options": {}})

@@ -105,6 +105,7 @@ def test_numbers_are_of_now(board: dict[str, Any]) -> None:
         assert all(target["instant"] != target["range"] for target in panel["targets"])
         if panel["type"] in NUMBERS:
             drawn = [one for one in panel.get("transformations", ()) if one["id"] == "timeSeriesTable"]
+            assert all(one["filter"] == {"id": "byRefId", "options": next(iter(one["options"]))} for one in drawn)
             assert [t["refId"] for t in ranges] == [letter for one in drawn for letter in one["options"]], panel[
                 "title"
             ]
