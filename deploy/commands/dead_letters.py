@@ -76,7 +76,8 @@ def replay(
 
     Calls, payments and snapshots count by their own times and versions, so the numbers are as if they had been right
     at once. Chats count in the order of the log: a message that is replayed stands behind what has come since. An
-    answer that was counted before does not answer it, so it waits for the next one.
+    answer that was counted before does not answer it, so it waits for the next one. An earlier version of something
+    that has a later one changes nothing: a lead keeps the first temperature that was counted.
 
     Example: sales-pulse dead-letters replay --source crm://a --dry-run
     """

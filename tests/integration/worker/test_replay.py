@@ -74,13 +74,17 @@ def mixture(rng, count):
 
 
 def split(rng, events):
-    """Some events that came right, and the rest; of a chat what came right comes first: it counts in log order."""
+    """Some events that came right, and the rest.
+
+    Of a chat what came right comes first, as it counts in log order; of a lead too, as its first temperature is what
+    was folded first: an earlier version that comes later is stale.
+    """
     right, wrong, broken = [], [], set()
     for one in events:
-        chat = one["data"].get("chat_id")
-        is_wrong = chat in broken or rng.random() < (0.1 if chat else 0.4)
-        if is_wrong and chat:
-            broken.add(chat)
+        ordered = one["data"].get("chat_id") or one["data"].get("lead_id")
+        is_wrong = ordered in broken or rng.random() < (0.1 if ordered else 0.4)
+        if is_wrong and ordered:
+            broken.add(ordered)
         (wrong if is_wrong else right).append(one)
     return right, wrong
 
