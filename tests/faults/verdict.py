@@ -13,7 +13,7 @@ from metrics.settings import BusinessSettings
 from metrics.view import Keys
 from producers.settings import KafkaSettings
 from streams.audit import AuditError, Report, audit
-from streams.audit.shown_parts import fences
+from streams.audit.shown_parts import heartbeats
 from streams.plain.kafka import kafka_log
 
 _FRESH_MS = 2_500
@@ -57,7 +57,7 @@ async def is_whole(business: BusinessSettings, partitions: int) -> bool:
     """Whether every partition's owner says now that all it holds is in the view."""
     redis = Redis.from_url(business.redis_url.get_secret_value(), socket_timeout=1)
     try:
-        _, beats = await fences(redis, Keys(business.app_id))
+        _, beats = await heartbeats(redis, Keys(business.app_id))
     except (RedisError, OSError):
         return False
     finally:
@@ -74,7 +74,7 @@ async def caught_up(business: BusinessSettings, wanted: dict[int, int], patience
     try:
         while time.monotonic() - began < patience:
             try:
-                held, beats = await fences(redis, Keys(business.app_id))
+                held, beats = await heartbeats(redis, Keys(business.app_id))
             except RedisError as error:
                 behind = {0: error}
             else:
