@@ -55,9 +55,9 @@ def dashboard(look: Look) -> dict[str, Any]:
             (channels("Service level", "Service level, $window", background=True), 6),
             (_missed(), 5),
         ]),
-        (5, [channels(f"Response time, {what}", f"Response time, {what}, $window") for what in _TIMES]),
+        (4, [channels(f"Response time, {what}", f"Response time, {what}, $window") for what in _TIMES]),
         (8, [(_teams(look), 14), *((one, 5) for one in spreads)]),
-        (10, [week("Missed calls of the company, last 7 days by hour", "calls_missed", look, "red")]),
+        (11, [week("Missed calls of the company, last 7 days by hour", "calls_missed", look, "red")]),
         folded("The last 15 minutes over time", (9, [over_time(channel) for channel in CHANNELS])),
         folded("Percentiles and service level over time", (9, [_percentiles(look, name) for name in CHANNELS]), (9, [
             lines([kpi("Service level")], Level.TEAM, look, title=f"Service level of {name} by team, $window",
