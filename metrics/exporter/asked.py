@@ -70,14 +70,12 @@ def known(board: Board, manager: str | None, team: str | None) -> None:
         raise AskedError(f"team={team!r} contradicts manager={manager!r}, who is of {', '.join(theirs) or UNKNOWN}")
 
 
-def scope(board: Board, level: Level, name: str) -> None:
-    """Raise AskedError for a wall of somebody who does not exist, or of a company with a name."""
-    if level is Level.COMPANY:
-        if name:
-            raise AskedError(f"id={name!r} contradicts level=company; leave it out")
-    elif not name:
+def scope(level: Level, name: str) -> None:
+    """Raise AskedError for a wall of a company with a name, or of a team or manager without one.
+
+    A name that nobody has heard of is no mistake here: a kiosk's address outlives people; its wall says whose it is.
+    """
+    if level is Level.COMPANY and name:
+        raise AskedError(f"id={name!r} contradicts level=company; leave it out")
+    if level is not Level.COMPANY and not name:
         raise AskedError(f"level={level.value} needs id=, the {level.value}")
-    elif level is Level.TEAM:
-        known(board, None, name)
-    else:
-        known(board, name, None)

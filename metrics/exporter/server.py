@@ -243,8 +243,7 @@ def _wall(app: FastAPI, exporter: Exporter) -> None:
         if window not in CALENDAR_WINDOWS:
             raise WindowError(f"window={window!r} is not on the wall; use one of {', '.join(CALENDAR_WINDOWS)}")
 
-        if exporter.follower.loaded:
-            asked.scope(exporter.board, level, id)
+        asked.scope(level, id)
 
         async def work() -> bytes:
             await exporter.follower.catch_up()

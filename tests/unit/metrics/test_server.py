@@ -232,8 +232,6 @@ REFUSED = [
     ("kpis", {"level": "planet"}, "level="),
     ("kpis", {"team": "north"}, "'team'"),
     ("kpis", {"window": ["day", "week"]}, "window= is stated 2 times"),
-    ("live", {"level": "team", "id": "nowhere"}, "team='nowhere'"),
-    ("live", {"level": "manager", "id": "m-9"}, "manager='m-9'"),
     ("live", {"level": "company", "id": "north"}, "id='north' contradicts"),
     ("live", {"level": "team"}, "needs id="),
     ("live", {"wall": "1"}, "'wall'"),
