@@ -36,11 +36,15 @@ def lines() -> Iterator[tuple[str, str]]:
             assert not words, f"{page}: {words}"
 
 
-def is_right(words: list[str]) -> bool:  # noqa: PLR0911 - one line a kind
+def is_right(words: list[str]) -> bool:  # noqa: C901, PLR0911 - one line a kind
     """Whether a command is one that exists here, with the files and names that it mentions."""
     match words:
         case ["poe", task]:
             return task in PROJECT["tool"]["poe"]["tasks"]
+        case [setting, *rest] if re.match(r"TEST_\w+=", setting):
+            return is_right(rest)
+        case ["pytest", "-s", *rest]:
+            return is_right(["pytest", *rest])
         case ["pytest", "-m", marker, *paths]:
             markers = {one.partition(":")[0] for one in PROJECT["tool"]["pytest"]["ini_options"]["markers"]}
             return marker in markers and all((ROOT / path.partition("::")[0]).exists() for path in paths)
