@@ -71,12 +71,12 @@ class Keys:
         return self._key("cells:*")
 
     def place(self, key: str) -> tuple[str, int, int] | None:
-        """(kind, bucket, partition) of a cells key, or None for any other key."""
+        """(kind, bucket, partition) of a cells key, or None for any other key, also one of another layout."""
         head, _, rest = key.partition("}:cells:")
-        if head != f"{{{self.app_id}" or not rest:
+        words = rest.split(":")
+        if head != f"{{{self.app_id}" or len(words) != 3:  # kind, bucket, partition
             return None
-        kind, bucket, partition = rest.split(":")
-        return kind, int(bucket), int(partition)
+        return words[0], int(words[1]), int(words[2])
 
     def bucket(self, key: str) -> tuple[str, int] | None:
         """(kind, bucket) of a cells key, or None for any other key."""

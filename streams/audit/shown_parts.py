@@ -131,9 +131,9 @@ async def _last_change(redis: Client, keys: Keys) -> str:
 async def _everything(redis: Client, keys: Keys) -> ShownParts:
     view = ShownParts(keys)
     async for key in redis.scan_iter(match=keys.all_cells, count=1000):
-        kind, bucket = keys.bucket(key.decode()) or ("", 0)
-        for name, value in (await redis.hgetall(key)).items():
-            view.put(kind, bucket, name, value)
+        if (bucket := keys.bucket(key.decode())) is not None:
+            for name, value in (await redis.hgetall(key)).items():
+                view.put(*bucket, name, value)
     for key, value in (await redis.hgetall(keys.reference)).items():
         view.reference[key.decode()] = decode_any(split(value)[1])
     return view

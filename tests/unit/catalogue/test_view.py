@@ -58,3 +58,13 @@ def test_damage_is_told(read):
     """A damaged value is a ViewError with one clear line, not a crash."""
     with pytest.raises(ViewError, match="view"):
         read(b"\xc1zz")
+
+
+@pytest.mark.parametrize("rest", ["cells:d:739677", "cells:o:0", "cells:", "cells", "cells:m:60:1:x"])
+def test_keys_of_another_layout_are_not_ours(rest):
+    """What workers of another release have left there, or write beside ours, is no hash of cells."""
+    keys = view.Keys("a")
+    assert keys.place(f"{{a}}:{rest}") is None
+    assert keys.bucket(f"{{a}}:{rest}") is None
+    assert keys.counted(f"{{a}}:{rest}") == ("", "")
+    assert keys.place(keys.cells("d", 739_677, 3)) == ("d", 739_677, 3)
