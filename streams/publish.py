@@ -12,8 +12,8 @@ from time import monotonic, time
 import structlog
 
 from metrics.redis_client import Memory
-from metrics.view import FENCE_DIGITS, VERSION, Keys, decode_any, encode_any, encode_waiting, fenced, split
-from streams.cells import DAYS_KEPT, HOURS_KEPT, MINUTES_KEPT, Where
+from metrics.view import FENCE_DIGITS, VERSION, Keys, encode_any, encode_waiting, fenced
+from streams.cells import Where
 from streams.errors import SinkError
 from streams.flush import Owned
 from streams.fold.localtime import LocalTime
@@ -21,7 +21,7 @@ from streams.partition import ViewUpdate
 from streams.sensors import WorkerSensors
 from streams.sink import Sink
 from streams.topic_id import differ
-from streams.writing import Round, Writing
+from streams.writing import Round, Writing, is_past, state_of
 
 log = structlog.get_logger(__name__)
 
@@ -40,7 +40,6 @@ _REFRESH_SECONDS = 12 * 3600.0
 _CHECK_SECONDS = 3.0
 """Between two looks whether all that was written is still there."""
 _MEMORY_SECONDS = 60.0
-_SECOND_US = 1_000_000
 _EMPTY = b"\x80"
 """An empty part: it keeps its fence, so that a former owner cannot bring an old part back."""
 
@@ -75,7 +74,7 @@ class Publisher:
         self._reference = reference
         self._writing: dict[Owned, Writing] = {}
         self._generation = ""
-        self._beaten_at = 0.0
+        self._beaten_at = self._told_at = 0.0
         self._checked_at = self._refreshed_at = monotonic()
         self._looked_at = -_MEMORY_SECONDS
         self._memory = Memory("", 0)
@@ -87,14 +86,14 @@ class Publisher:
             began = monotonic()
             try:
                 cost = await self.show()
+                wait = min(max(self._interval, _SHARE * cost), _SLOWEST_SECONDS) - (monotonic() - began)
+                await asyncio.sleep(max(wait, 0.0))
+                while self._is_behind() and monotonic() - began < _BACKLOG_SECONDS:
+                    await asyncio.sleep(self._interval)
+                    await self._beat_again()
             except SinkError as error:
                 self._lost(error)
                 await asyncio.sleep(_RETRY_SECONDS)
-                continue
-            wait = min(max(self._interval, _SHARE * cost), _SLOWEST_SECONDS) - (monotonic() - began)
-            await asyncio.sleep(max(wait, 0.0))
-            while self._is_behind() and monotonic() - began < _BACKLOG_SECONDS:  # noqa: ASYNC110 - nobody tells of lag
-                await asyncio.sleep(self._interval)
 
     def _is_behind(self) -> bool:
         """Whether so many events wait that what is shown now is old already."""
@@ -133,19 +132,23 @@ class Publisher:
             before = await self._sink.write(found.hashes, quiet=quiet, whole=found.whole, gone=found.gone)
             self._compare(last, before)
         if beat:
-            self._beaten_at = began
+            self._beaten_at = self._told_at = began
             await self._refresh()
         self._sensors.shown(seconds=monotonic() - began, parts=parts, timestamps=timestamps)
         return cost
 
     async def _prepare(self, owned: list[Owned]) -> list[Owned]:
         """Ask what the view holds of partitions that are about to be written as a whole; those that are still owned."""
+        # Before the write: what is written into a view of before makes a mixture of it, and has to say so.
+        beats = await self._sink.beats([one.partition.number for one in owned]) if owned else {}
+        self._compare({one: self._writing[one].beat for one in owned}, beats)
         begun = {one.partition.number: one for one in owned if self._writing[one].is_due}
         if begun:
-            beats = await self._sink.beats(begun)
             for number, one in begun.items():
+                writing = self._writing[one]
+                writing.rewound = writing.rewound or state_of(beats.get(number)).get("rewound", 0)
                 # Offsets of a topic that was made anew begin at 0 again: what is shown of the one before would stay.
-                one.is_rebuilt |= differ(_log_of(beats.get(number)), one.partition.log)
+                one.is_rebuilt |= differ(state_of(beats.get(number)).get("log", ""), one.partition.log)
         for one in owned:
             if one.is_rebuilt:
                 await self._sink.forget(one.partition.number)
@@ -202,12 +205,12 @@ class Publisher:
         for where, fields in update.cells.items():
             writing.pending.discard(where)
             if not fields:  # a bucket whose parts have all been emptied: nothing to write or to name
-                if where in writing.there and self._is_past(*where, update.time):
+                if where in writing.there and is_past(*where, update.time, self._local):
                     writing.drop.add(where)
                 continue
             writing.leftover.get(where, set()).difference_update(fields)
             key = self._keys.cells(*where, number)
-            if gone := self._is_past(*where, update.time):
+            if gone := is_past(*where, update.time, self._local):
                 self._buckets.discard(key)
                 writing.there.discard(where)
                 found.gone.add(key)
@@ -225,13 +228,6 @@ class Publisher:
             hashes.setdefault(self._keys.waiting, {})[str(number).encode()] = fence + encode_waiting(update.waiting)
         return parts
 
-    def _is_past(self, kind: str, bucket: int, time_us: int) -> bool:
-        if kind == "m":
-            return bucket * _SECOND_US + MINUTES_KEPT <= time_us
-        if kind == "h":
-            return bucket * _SECOND_US + HOURS_KEPT <= time_us
-        return kind == "d" and bucket < self._local.day(time_us) - DAYS_KEPT
-
     def _beat(self, one: Owned, writing: Writing, hashes: dict[str, dict[bytes, bytes]]) -> None:
         partition = one.partition
         state = {
@@ -247,10 +243,23 @@ class Publisher:
             "log": partition.log,
             "hashes": len(writing.there | writing.pending),
             "intact": not writing.is_healing,
+            "rewound": writing.rewound,
             "reference": self._reference(),
         }
         writing.beat = fenced(partition.fence, encode_any(state))
         hashes.setdefault(self._keys.partitions, {})[str(partition.number).encode()] = writing.beat
+
+    async def _beat_again(self) -> None:
+        """Between two rounds: that the owner is there, and when Kafka answered, as of what the last round showed."""
+        if monotonic() - self._told_at < HEARTBEAT_SECONDS:
+            return
+        self._told_at, beats = monotonic(), {}
+        last = {one: writing.beat for one, writing in self._writing.items() if writing.beat and not one.closed}
+        for one in last:
+            number = one.partition.number
+            beats[str(number).encode()] = self._writing[one].beat_again(self._sensors.contact(number))
+        if beats:
+            self._compare(last, await self._sink.write({self._keys.partitions: beats}, quiet=(self._keys.partitions,)))
 
     async def _look(self) -> None:
         """See whether the view still has what was written."""
@@ -270,8 +279,10 @@ class Publisher:
     def _compare(self, last: Mapping[Owned, bytes], there: Mapping[int, bytes]) -> None:
         """See whether the view had our last heartbeat: else another server took over, or began from an old dump."""
         for one, beat in last.items():
-            if there.get(one.partition.number, beat) < beat[:FENCE_DIGITS]:
+            found = there.get(one.partition.number, beat)
+            if found < beat[:FENCE_DIGITS]:
                 self._lost_some(one, "its last writes")
+                self._writing[one].rewound, self._writing[one].beat = int(time() * 1000), found
 
     async def _check(self) -> None:
         """Compare what is there with what was written; what was lost is written again."""
@@ -309,7 +320,7 @@ class Publisher:
         earliest = min((one.partition.time for one in self._owned()), default=0)
         for key in list(self._buckets):
             bucket = self._keys.bucket(key)
-            if bucket is not None and self._is_past(*bucket, earliest):
+            if bucket is not None and is_past(*bucket, earliest, self._local):
                 self._buckets.discard(key)
 
     async def _look_at_memory(self) -> None:
@@ -337,8 +348,3 @@ class Publisher:
             # What changed since is in "everything"; taken here so that the list of it stays short.
             one.partition.view()
             one.take_timestamps()
-
-
-def _log_of(beat: bytes | None) -> str:
-    """The id of the log that a partition was last shown of; "" where it is not known."""
-    return "" if beat is None else decode_any(split(beat)[1]).get("log", "")

@@ -2,10 +2,16 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from time import time
+from typing import Any
 
-from streams.cells import Where
+from metrics.view import FENCE_DIGITS, decode_any, encode_any, split
+from streams.cells import DAYS_KEPT, HOURS_KEPT, MINUTES_KEPT, Where
+from streams.fold.localtime import LocalTime
 from streams.partition import ViewUpdate
 from streams.sink import Held
+
+_SECOND_US = 1_000_000
 
 
 @dataclass(slots=True)
@@ -30,6 +36,8 @@ class Writing:
     """Buckets that it must have, and may not have yet."""
     drop: set[Where] = field(default_factory=set)
     """Buckets whose hashes are to go: the state has nothing of them."""
+    rewound: int = 0
+    """Unix ms at which the view was last found to be one of before; what was read before that is to be read again."""
     beat: bytes = b""
     """The heartbeat that was written last."""
 
@@ -37,6 +45,12 @@ class Writing:
     def is_whole(self) -> bool:
         """Whether nothing is left to be written again."""
         return self.rebuild is None and not self.is_due
+
+    def beat_again(self, contact: int) -> bytes:
+        """The heartbeat that was written last, as of now; `contact`: Unix ms at which Kafka last answered."""
+        state = state_of(self.beat) | {"at": int(time() * 1000), "contact": contact}
+        self.beat = self.beat[:FENCE_DIGITS] + encode_any(state)
+        return self.beat
 
 
 class Round:
@@ -46,3 +60,18 @@ class Round:
         self.hashes: dict[str, dict[bytes, bytes]] = {}
         self.whole: set[str] = set()
         self.gone: set[str] = set()
+
+
+def state_of(beat: bytes | None) -> dict[str, Any]:
+    """What a heartbeat says; nothing where there is none."""
+    found: dict[str, Any] = decode_any(split(beat)[1]) if beat else {}
+    return found
+
+
+def is_past(kind: str, bucket: int, time_us: int, local: LocalTime) -> bool:
+    """Whether a bucket is kept no longer at a partition's time."""
+    if kind == "m":
+        return bucket * _SECOND_US + MINUTES_KEPT <= time_us
+    if kind == "h":
+        return bucket * _SECOND_US + HOURS_KEPT <= time_us
+    return kind == "d" and bucket < local.day(time_us) - DAYS_KEPT

@@ -70,7 +70,7 @@ def _view() -> tuple[Alert, ...]:
             "Walls show the numbers of then, amber and with their age; who still waits is not known. After a minute of "
             "a silent worker the exporter withholds them.",
             "`/readyz` of the exporter says which partitions, and whether it is the worker or Kafka; KafkaUnreachable.",
-            "As for KafkaUnreachable or WorkerDown. In a backlog it may come and go: the view follows every 5 s then.",
+            "As for KafkaUnreachable or WorkerDown.",
             breaks=True,
         ),
         Alert(

@@ -29,7 +29,7 @@ from metrics.exporter.reading import (
     summary,
 )
 from metrics.exporter.reported import Reported
-from metrics.exporter.whole import Holes, Manifests, heartbeats
+from metrics.exporter.whole import Holes, Manifests, heartbeats, rewound
 from metrics.redis_client import Memory, read_memory
 
 log = structlog.get_logger(__name__)
@@ -75,8 +75,6 @@ class Follower(Reported):
         """Whether to compress ahead of whoever looks next."""
         self._manifests = Manifests(client, self._keys)
         self._looked = self._asked = self._lacked = self._measured = -_ASK_AGAIN_SECONDS
-        self._whole: frozenset[int] = frozenset()
-        """Partitions that were there as a whole when the board was loaded."""
         self.memory = Memory("", 0)
         """What Redis does when its memory is full."""
         self.holes = Holes(0, "")
@@ -219,8 +217,7 @@ class Follower(Reported):
         if now - self._measured >= _MEMORY_SECONDS:
             self._measured = now
             await self._measure()
-        if not self.lacking and self.heartbeats.keys() - self._whole:
-            self._lack("partitions that had not reported yet")
+        self._lack(self.unread())
         if not self.lacking and now - self._looked < _HOLES_SECONDS:
             return
         self._looked, self.holes = now, await self._manifests.holes()
@@ -239,10 +236,10 @@ class Follower(Reported):
         self.memory = memory
 
     def _lack(self, what: str) -> None:
-        if not self.lacking:
+        if what and not self.lacking:
             self._lacked = time.monotonic()
             log.warning("the view in Redis is not whole; numbers are withheld until it is", missing=what)
-        self.lacking = what
+        self.lacking = what or self.lacking
 
     async def _load(self) -> None:
         """Read everything into a board aside, giving way often: a large view takes its time, and health is asked."""
@@ -265,7 +262,7 @@ class Follower(Reported):
             await asyncio.sleep(0)
         self.holes = await self._manifests.holes()
         self._board.take_over(board)
-        self.heartbeats, self._whole = beats, frozenset(beats)
+        self.heartbeats, self.read_as = beats, rewound(beats)
         self._generation, self.loaded = generation, True
         self.version += 1
         if missing := holes.what or (f"{broken} hashes of cells" if broken else self.holes.what):
@@ -295,6 +292,9 @@ class Follower(Reported):
                 for (key, fields), found in zip(page, values, strict=True):
                     pairs = zip(fields, found, strict=True)
                     self._changed(key, {name: one for name, one in pairs if one is not None or not is_lost})
+            # Whoever announces says at the same moment whether it was written beside what is older.
+            self.heartbeats |= heartbeats(await self._redis.hgetall(self._keys.partitions))
+            self._lack(self.unread())
         except BaseException:
             for key, missed in wanted.items():
                 self._wanted.setdefault(key, set()).update(missed)
@@ -303,8 +303,7 @@ class Follower(Reported):
 
     async def _lost(self) -> bool:
         self.holes = await self._manifests.holes()
-        if self.holes.hashes:
-            self._lack(self.holes.what)
+        self._lack(self.holes.what)
         return bool(self.holes.hashes)
 
     async def _render(self) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from metrics import view
-from metrics.exporter.whole import count_of
+from metrics.exporter.whole import count_of, rewound
 
 
 class Reported:
@@ -13,6 +13,16 @@ class Reported:
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self.heartbeats: dict[int, dict[str, Any]] = {}
+        self.read_as: dict[int, int] = {}
+        """Partitions that were there when the board was loaded, and when the view had last gone back until then."""
+
+    def unread(self) -> str:
+        """What workers say was not there when the board was loaded; "" when it was."""
+        now = rewound(self.heartbeats)
+        if now.keys() - self.read_as.keys():
+            return "partitions that had not reported yet"
+        is_older = any(moment > self.read_as[number] for number, moment in now.items())
+        return "its last writes: another server took over" if is_older else ""
 
     def age(self, *, contact: bool = False) -> float | None:
         """Seconds since the owner of the most silent partition reported; None before the first report.

@@ -97,6 +97,11 @@ def heartbeats(raw: Mapping[bytes, bytes]) -> dict[int, dict[str, Any]]:
     return {int(number): view.decode_any(view.split(value)[1]) for number, value in raw.items()}
 
 
+def rewound(beats: Heartbeats) -> dict[int, int]:
+    """When the view of each partition last went back to what was before, Unix ms; 0 where it never did."""
+    return {number: int(beat.get("rewound", 0)) for number, beat in beats.items()}
+
+
 def count_of(beats: Heartbeats) -> int:
     """How many partitions there are, as far as anybody has said."""
     return max((int(beat.get("count", 0)) for beat in beats.values()), default=0)

@@ -57,8 +57,8 @@ class Floor:
             f'"data":{{"meeting_id":"{number}","client_id":"c-1","manager_id":"m-{number % MANAGERS}"}}}}'
         ).encode()
         return SimpleNamespace(
-            topic="sales.events", partition=0, offset=number, timestamp=int(time.time() * 1000), key=b"c-1",
-            value=value, headers=(),
+            topic="sales.events", partition=0, offset=number, timestamp=int(time.time() * 1000), timestamp_type=1,
+            key=b"c-1", value=value, headers=(),
         )  # fmt: skip
 
     async def history(self) -> None:
@@ -232,6 +232,52 @@ async def test_no_wrong_number_and_it_heals(floor, lose):
         assert wrong == []
         assert healed is not None, (old.lacking, (await old._manifests.holes()).what)
         print(f"{lose.__name__}: healed after {healed:.1f} s")
+
+
+async def go_back(floor: Floor, kept: dict[bytes, bytes]) -> None:
+    """Another server takes over, which has not heard of what was written since: at once, and no connection ends."""
+    pipe = floor.redis.pipeline(transaction=True)
+    pipe.flushdb()
+    for key, value in kept.items():
+        pipe.restore(key, 0, value)
+    await pipe.execute()
+
+
+async def kept(floor: Floor) -> dict[bytes, bytes]:
+    """All that is in Redis, at one moment."""
+    names = [key async for key in floor.redis.scan_iter()]
+    pipe = floor.redis.pipeline(transaction=True)
+    for name in names:
+        pipe.dump(name)
+    return {name: value for name, value in zip(names, await pipe.execute(), strict=True) if value is not None}
+
+
+async def test_an_older_copy_takes_over(floor, monkeypatch):
+    """Numbers of then may be seen, as of then, until the worker writes; never a mixture of then and now."""
+    monkeypatch.setattr("streams.publish._CHUNK_PARTS", 100)
+    then, wrong = DAYS * MANAGERS, []
+    right = 2 * then
+    async with floor.exporter() as old:
+        old.pace.watchers = 1
+        await until(lambda: floor.shown(old) == then, 20, "the first exporter shows all", pause=0.01)
+        before = await kept(floor)
+        await floor.history()
+        await until(lambda: floor.shown(old) == right, 20, "what is new is shown", pause=0.01)
+        floor.publisher._interval = 1.5
+        await asyncio.sleep(0.3)
+        await go_back(floor, before)
+        async with floor.exporter() as new:
+            new.pace.watchers = 1
+            await until(lambda: new.loaded, 10, "an exporter has started before the worker writes", pause=0.001)
+            floor.publisher._interval = 0.1
+            began, healed = time.monotonic(), False
+            while time.monotonic() - began < 2 * HEALS_SECONDS and not healed:
+                await asyncio.sleep(0.01)
+                seen = {"old": floor.shown(old), "new": floor.shown(new)}
+                wrong += [(which, n) for which, n in seen.items() if n not in {right, then, None}]
+                healed = seen == {"old": right, "new": right} and not (await new._manifests.holes()).hashes
+            assert wrong == []
+            assert healed, (old.lacking, new.lacking, (await old._manifests.holes()).what)
 
 
 @pytest.mark.timeout(300)

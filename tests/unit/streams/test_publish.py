@@ -150,6 +150,32 @@ async def test_a_backlog_is_shown_seldom_and_its_end_at_once(shown):
     running.cancel()
 
 
+async def test_heartbeats_go_on_in_a_backlog(shown, monkeypatch):
+    """Between two rounds the owner says that it is there, as of what it has shown, not as of what it has folded."""
+    monkeypatch.setattr("streams.publish.HEARTBEAT_SECONDS", 0.05)
+    owner, sink, publisher = shown
+    await owner.fold(0, [meeting(0)])
+    running = asyncio.create_task(publisher.run())
+    one = owner.owned[0]
+
+    def beat():
+        fence, payload = split(sink.hashes.get(KEYS.partitions, {}).get(b"0", fenced(-1, encode_any({"at": 0}))))
+        return fence, decode_any(payload)
+
+    await until(lambda: beat()[0] == 0 and beat()[1]["whole"], 10, "all is shown", pause=0.01)
+    owner.sensors.partitions[0].stable = 30_000
+    await asyncio.sleep(0.1)
+    one.fold([meeting(1)])
+    told = set()
+    for _ in range(50):
+        fence, state = beat()
+        told.add(state["at"])
+        assert fence == 0
+        await asyncio.sleep(0.01)
+    assert len(told) >= 4
+    running.cancel()
+
+
 async def test_heartbeats_tell_of_kafka(shown):
     """Each partition's heartbeat says when its leader last answered, whatever other leaders do."""
     owner, sink, publisher = shown
