@@ -67,6 +67,9 @@ class KafkaSettings(BaseSettings):
 
         Raises `OSError` or `ssl.SSLError` when a certificate file cannot be read.
         """
+        from producers.header_names import accept_all  # noqa: PLC0415 - settings are read without Kafka too
+
+        accept_all()
         options: dict[str, Any] = {
             "bootstrap_servers": [server.strip() for server in self.kafka_servers.split(",") if server.strip()],
             "security_protocol": self.kafka_security_protocol,
