@@ -14,6 +14,8 @@ DAYS = 30
 """Local days of a month."""
 PAGES = 1000
 """Looked at per cut at least, while a sweep is under way."""
+OVERDUE_PAGES = 20_000
+"""The same half a month later: restarts have cut each sweep short since."""
 _SHARE = 4
 """Pages that change per page that is looked at: a sweep is over before the state has grown to a multiple."""
 
@@ -48,7 +50,8 @@ class Sweep:
             self._begun = _month(horizon)
             self._keys = self._clients.store.keys()
         sweep, keep = self._clients.sweep, self._keep
-        for _ in range(max(PAGES, len(self._clients.dirty) // _SHARE)):
+        least = PAGES if horizon < self.done + DAYS + DAYS // 2 else OVERDUE_PAGES
+        for _ in range(max(least, len(self._clients.dirty) // _SHARE)):
             key = next(self._keys, None)
             if key is None:
                 self._keys = None

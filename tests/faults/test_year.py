@@ -52,8 +52,11 @@ def test_year(small_run, store):
         some = list(islice(log, size))
         asyncio.run(_publish(run.kafka, some))
         sent += len(some)
-        # Killed in the middle of what it has to fold, wherever it is.
-        run.sleep(random.uniform(0.5, 6))
+        # Killed in the middle of what it has to fold: it has got on since it was started, and is not done.
+        run.whole(120)
+        before = sum(run.fences().values())
+        run.until(lambda before=before: sum(run.fences().values()) > before, 120, "something is folded")
+        run.sleep(random.uniform(0, 1))
         if week % 8 == 7:
             _tell(run, worker, store, week, sent, began)
         if random.random() < 0.2:

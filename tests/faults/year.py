@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 import redis
 
-from metrics.view import Keys, parse_field, split
+from metrics.view import Keys, split
 from streams.bucket import decode_part
 from streams.changelog import Pair
 from streams.clients import Clients
@@ -84,7 +84,7 @@ def _looked_at(found: Left, kept: bytes | None, raw: bytes) -> bytes:
 
 @dataclass
 class Shown:
-    """What Redis holds of the view. `parts`: fields that say something; `past`: hashes of buckets out of their time."""
+    """What Redis holds of the view. `parts`: fields that say something; `buckets`: how many of each kind."""
 
     megabytes: int = 0
     keys: int = 0
@@ -99,13 +99,13 @@ def shown(url: str, app_id: str) -> Shown:
     with redis.Redis.from_url(url) as client:
         found.megabytes = client.info("memory")["used_memory"] >> 20
         found.keys = client.dbsize()
-        for key in client.scan_iter(match=f"{Keys(app_id).cells('*', 0)[:-1]}*", count=1000):
-            where = Keys(app_id).bucket(key.decode())
-            for name, value in client.hgetall(key).items():
-                parse_field(name)
-                found.fields += 1
-                found.parts += split(value)[1] != b"\x80"
-            found.buckets[where[0]] += 1
+        where = set()
+        for key in client.scan_iter(match=Keys(app_id).all_cells, count=1000):
+            where.add(Keys(app_id).bucket(key.decode()))
+            values = client.hvals(key)
+            found.fields += len(values)
+            found.parts += sum(split(value)[1] != b"\x80" for value in values)
+        found.buckets.update(kind for kind, _ in where)
     return found
 
 

@@ -158,3 +158,21 @@ def test_a_record_of_before_sweeps_were_noted_makes_one_due(kind: str, tmp_path:
     house.cut()
     assert b"ccl-1" not in house.clients
     assert house.own.swept
+
+
+@pytest.mark.parametrize("kind", STORES)
+def test_killed_before_any_sweep_is_over_it_forgets_all_the_same(kind: str, tmp_path: Path) -> None:
+    """Begun again at each start, a sweep of some pages at a time would never come to the last ones."""
+    log = Log()
+    for n in range(3000):
+        log.add("meeting.held", BEGIN.isoformat(), meeting_id=f"{n}", client_id=f"cl-{n}", manager_id="m-1")
+    house = StoredPartition(kind, tmp_path / "db")
+    house.fold(log.records)
+    house.cut()
+    for day in range(sweep.DAYS * 2 + 5):
+        at = BEGIN + timedelta(days=800 + day)
+        log.add("meeting.held", at.isoformat(), meeting_id=f"day-{day}", client_id=f"day-{day}", manager_id="m-1")
+        house.fold(log.records[house.partition.fence + 1 :])
+        house.cut()
+        house.restart()
+    assert len(house.clients) < 200
