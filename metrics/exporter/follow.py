@@ -96,8 +96,8 @@ class Follower(Reported):
                 await self._follow()
             except (RedisError, OSError, TimeoutError) as error:
                 self._problem(f"Redis does not answer ({type(error).__name__}: {error}); trying again")
-            except ViewError as error:
-                self._problem(f"{error}; loading the view anew")
+            except Exception as error:  # noqa: BLE001 - what cannot be read must not end the only one who reads it
+                self._problem(f"the view cannot be followed ({type(error).__name__}: {error}); loading it again")
                 self.loaded = False
             await asyncio.sleep(_RETRY_SECONDS)
 

@@ -120,6 +120,26 @@ async def test_a_flushed_redis_heals(redis_url, app_id):
         await floor.eventually(client, 5)
 
 
+async def test_what_nobody_can_read_is_got_over(redis_url, app_id):
+    """An entry of the stream of changes in a form that this release does not know: all is loaded again."""
+    async with running(redis_url, app_id) as (floor, client):
+        await floor.sink.generation()
+        await floor.report()
+        await floor.work(3)
+        await floor.eventually(client, 3)
+        follower = floor.exporter.follower
+        await floor.redis.xadd(floor.keys.changes, {"b": view.encode_any(7)})
+        await asyncio.sleep(1)
+        before = follower.version
+        await floor.work(5)
+
+        async def followed() -> bool:
+            return follower.version > before  # by itself, while nobody looks
+
+        await eventually(followed)
+        await floor.eventually(client, 5)
+
+
 async def test_changes_that_were_trimmed_away_are_read_from_the_hashes(redis_url, app_id):
     """Entries gone before they were read: everything is read again."""
     async with running(redis_url, app_id) as (floor, client):
