@@ -2,6 +2,7 @@
 
 import functools
 import inspect
+import logging
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -177,6 +178,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if (told := explain(error)) is None:
             raise
         line, status = told
+        logging.shutdown()  # what was counted meanwhile comes first: the reason stands last
         typer.echo(f"sales-pulse: {line}", err=True)
         sys.exit(status)
 

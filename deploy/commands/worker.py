@@ -40,8 +40,8 @@ def command(
         if told is None:
             traceback.print_exception(error)
         line, status = told or ("this is a fault of the worker; its supervisor should start it again", 1)
+        logging.shutdown()  # what was counted meanwhile comes first: the reason stands last
         typer.echo(f"sales-pulse worker: {line}", err=True)
-        logging.shutdown()
         sys.stderr.flush()
         # Threads of Kafka clients must not hold up a worker that its supervisor shall start again.
         os._exit(status)
