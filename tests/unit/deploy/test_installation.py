@@ -78,6 +78,15 @@ def test_currency_and_addresses_are_those_of_the_settings(other: Look) -> None:
     assert {one["location"] for one in quiet} == {"Asia/Tokyo"}
 
 
+def _steps(field: Any) -> Iterator[float]:
+    """The values at which colours turn, of all and of single fields, wherever they stand."""
+    if isinstance(field, dict):
+        yield from (step["value"] for step in field.get("steps", ()) if step["value"] is not None)
+        field = list(field.values())
+    for one in field if isinstance(field, list) else ():
+        yield from _steps(one)
+
+
 def test_targets_are_those_of_the_settings(other: Look) -> None:
     """Thresholds of seconds and limits of alerts follow the targets; none stands at a default."""
     made, defaults = files(other), Look().targets
@@ -87,9 +96,9 @@ def test_targets_are_those_of_the_settings(other: Look) -> None:
     for path, content in made.items():
         if re.match(r"dashboards/.*\.json", path):
             for panel in json.loads(content)["panels"]:
-                field = panel.get("fieldConfig", {}).get("defaults", {})
-                if field.get("unit") == "s" and "response" in json.dumps(panel["targets"]):
-                    stood |= {step["value"] for step in field.get("thresholds", {}).get("steps", [])}
+                field = panel.get("fieldConfig", {})
+                if field.get("defaults", {}).get("unit") == "s" and "response" in json.dumps(panel["targets"]):
+                    stood |= set(_steps(field))
     assert set(other.targets.values()) <= stood
     assert not ours & stood
     waits = [rule for group in yaml.safe_load(made["rules/alerts.yml"])["groups"] for rule in group["rules"]]
