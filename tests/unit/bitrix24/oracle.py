@@ -38,7 +38,7 @@ def summary(partition: PlainPartition) -> Summary:
         entity = _plain(one.entity, one.client)
         found[one.code, one.labels, manager, one.time, one.value, one.kind, entity, client, one.currency] += 1
     for thing in partition.open_things():
-        against = tuple(pair for pair in thing.against if pair[1])
+        against = tuple(one for one in thing.against if one[-1])
         entity = _plain(thing.entity, thing.client)
         who = (thing.code, thing.labels, thing.manager, thing.value, thing.kind, entity, thing.client)
         found[(*who, thing.currency, thing.due_day, against, thing.since)] += 1
