@@ -26,6 +26,7 @@ VALUES: dict[str, tuple[str, ...]] = {
     "version": ("0.1.0",),
     "type": ("sales.call.ended.v1",),
     "source": ("pbx", "crm"),
+    "policy": ("noeviction",),
     "reason": ("invalid-json",),
     "partition": ("0", "1"),
     "table": ("cells", "clients"),
