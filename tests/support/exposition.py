@@ -102,7 +102,8 @@ def _one(family: Family, who: dict[str, str], number: int) -> Iterator[Series]:
 def _plan(family: Family, floor: Floor) -> Iterator[Series]:
     if not family.credited:
         for window, state in product(family.windows, VALUES["state"]):
-            yield family.name, {"window": window, "state": state}, 10.0
+            for team in ("", *floor.team_names):
+                yield family.name, {"team": team, "window": window, "state": state}, 10.0
         return
     share = 0.5 if family.name.endswith("to_date") else 1.0
     everybody = {
