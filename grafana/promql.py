@@ -311,8 +311,8 @@ def _mean_of_managers(of: Sum, scope: _Scope) -> str:
 
 def _ratio(ratio: Ratio, scope: _Scope) -> str:
     over, under = _inner(ratio.over, scope), _inner(ratio.under, scope)
-    if isinstance(ratio.under, WorkingDays) and scope.is_personal and not scope.live:
-        return f"{over} / on (team, window) group_left () ({under} != 0)"
+    if isinstance(ratio.under, WorkingDays) and scope.is_personal and "team" in scope.labels():
+        return f"{over} / on ({', '.join(('team', *scope.time))}) group_left () ({under} != 0)"
     if ratio.empty is None:
         return f"{over} / ({under} != 0)"
     filler = f"{under} * 0" if ratio.empty == 0 else f"{under} * 0 + {ratio.empty:g}"

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
+from metrics.catalogue.plan import TARGET
 from metrics.family import Family, Source
 from metrics.kpi import (
     Formula,
@@ -29,12 +30,12 @@ Values = dict[Key, Fraction]
 
 
 class Numbers:
-    """Series by name. What is 0 is as good as absent, but for the sum of a histogram that counted something."""
+    """Series by name. What is 0 is as good as absent, but for a plan of 0 and the sum of what a histogram counted."""
 
     def __init__(self, numbers: Mapping[Series, Fraction]) -> None:
         self._by_name: defaultdict[str, list[tuple[dict[str, str], Fraction]]] = defaultdict(list)
         for one, value in numbers.items():
-            if value or one.name.endswith("_sum"):
+            if value or one.name.endswith("_sum") or one.name == TARGET.name:
                 self._by_name[one.name].append((dict(one.labels), value))
 
     def of(self, name: str, **wanted: str) -> Iterator[tuple[dict[str, str], Fraction]]:
@@ -130,7 +131,7 @@ class Asked:
         return (*(labels[label] for label in self.level.labels), *(labels[label] for label in self.kpi.by))
 
     def _home(self, manager: str) -> str:
-        plans = self.numbers.of("sales_plan_target", level="manager", manager=manager)
+        plans = self.numbers.of(TARGET.name, level="manager", manager=manager)
         return next((labels["team"] for labels, _ in plans), "")
 
     def _mean_of_people(self, of: Sum) -> Values:

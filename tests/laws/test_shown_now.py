@@ -102,7 +102,7 @@ def _floor(events: list[Json], references: list[Json], zone: str, calendar: int,
     return Floor(events, references, zone, "RUB", _CALENDARS[calendar], ("READY",), partitions)
 
 
-@settings(LAW, derandomize=True, max_examples=300)
+@settings(LAW, max_examples=300)
 @given(_events(45), _references, st.sampled_from(ZONES), _moments, st.integers(0, 1), st.sampled_from([1, 3]))
 def test_all_that_is_shown_is_plain(
     events: list[Json], references: list[Json], zone: str, now: datetime, calendar: int, partitions: int
@@ -138,7 +138,7 @@ def _service(floor: Floor, at: float, moment: int) -> None:
     assert found == {one: float(value) for one, value in plain.service(things).items()}
 
 
-@settings(LAW, derandomize=True, max_examples=12)
+@settings(LAW, max_examples=12)
 @given(_events(60), _references, st.sampled_from(ZONES), _moments, st.integers(0, 1))
 def test_rules_record_what_is_plain(
     events: list[Json], references: list[Json], zone: str, now: datetime, calendar: int
