@@ -9,6 +9,7 @@ from pydantic_settings import BaseSettings
 from metrics.settings import BusinessSettings, ExporterSettings, PublicSettings
 from producers.connectors.bitrix24.settings import Bitrix24Settings
 from producers.gateway.settings import GatewaySettings
+from producers.identities.settings import IdentitySettings
 from producers.settings import KafkaSettings
 from streams.settings import WorkerSettings
 
@@ -19,6 +20,7 @@ GROUPS: tuple[tuple[str, type[BaseSettings]], ...] = (
     ("`sales-pulse worker`", WorkerSettings),
     ("`sales-pulse exporter`", ExporterSettings),
     ("`sales-pulse gateway`", GatewaySettings),
+    ("Identities, for all ways in", IdentitySettings),
     ("Bitrix24, in the gateway and `sales-pulse bitrix24`", Bitrix24Settings),
 )
 OTHERS = {

@@ -47,6 +47,11 @@ class KafkaSettings(BaseSettings):
         return f"{self.topic_prefix}.reference"
 
     @property
+    def identities_topic(self) -> str:
+        """The compacted topic of which client a number or address belongs to."""
+        return f"{self.topic_prefix}.identities"
+
+    @property
     def dead_letters_topic(self) -> str:
         """The topic of records that could not be used."""
         return f"{self.topic_prefix}.dead-letters"

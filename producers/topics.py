@@ -49,8 +49,8 @@ class Topics:
     clocks: tuple[str, ...] = ()
 
 
-def specs(settings: KafkaSettings) -> tuple[TopicSpec, TopicSpec, TopicSpec]:
-    """The three topics of the contract: events, reference, dead letters."""
+def specs(settings: KafkaSettings) -> tuple[TopicSpec, ...]:
+    """The topics of the contract: events, reference, identities, dead letters."""
     shared = {
         "max.message.bytes": str(MAX_MESSAGE_BYTES),
         # A majority of the copies has a record before it is acknowledged; one copy is its own majority.
@@ -67,6 +67,7 @@ def specs(settings: KafkaSettings) -> tuple[TopicSpec, TopicSpec, TopicSpec]:
         TopicSpec(
             settings.reference_topic, 1, settings.replication, {"cleanup.policy": "compact", **_BY_BROKER, **shared}
         ),
+        TopicSpec(settings.identities_topic, 1, settings.replication, {"cleanup.policy": "compact", **shared}),
         TopicSpec(
             settings.dead_letters_topic,
             settings.partitions,

@@ -17,11 +17,11 @@ from producers.topics import ensure, specs
 
 @pytest.mark.integration
 def test_topics_are_created_and_found(kafka: str, topic_prefix: str):
-    """The first run creates three topics, the second finds them, a third says what differs."""
+    """The first run creates four topics, the second finds them, a third says what differs."""
     run = ["create", "--servers", kafka, "--prefix", topic_prefix, "--partitions", "3"]
     first, second = CliRunner().invoke(app, run), CliRunner().invoke(app, run)
     assert first.output.splitlines() == [
-        f"created  {topic_prefix}.{n}" for n in ("events", "reference", "dead-letters")
+        f"created  {topic_prefix}.{n}" for n in ("events", "reference", "identities", "dead-letters")
     ]
     assert second.output == first.output.replace("created", "found  ")
     third = CliRunner().invoke(app, [*run[:-1], "4"])
