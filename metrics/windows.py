@@ -1,16 +1,19 @@
 """Which buckets of which cells each window holds at a moment, by the table in the specification."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from metrics.errors import WindowError
+from metrics.family import PERIODS
 
 MINUTES = {"5m": 5, "15m": 15, "1h": 60}
 DAYS_HELD = 800
 """Local days that day cells reach back."""
+WITH_HOURS = ("day", "week")
 DAYS_WITH_HOURS = 8
-"""Days back within which the windows that need hour cells (day, week) can be cut."""
+"""The windows that need hour cells, and the days back within which they can be cut."""
 
 _MINUTE = 60
 _NOTHING = range(0)
@@ -88,7 +91,7 @@ def _until_hour(name: str, period: str, first: date, last: date, zone: ZoneInfo,
 def _calendar(now: int, zone: ZoneInfo, *, cut: bool) -> list[Window]:
     local = datetime.fromtimestamp(now, zone)
     today, found = local.date(), []
-    for name in ("day", "week"):
+    for name in WITH_HOURS:
         first, end = period_start(name, today), period_end(name, today)
         length = end - first
         if cut:
@@ -123,12 +126,24 @@ def windows(now: int, zone: ZoneInfo) -> tuple[Window, ...]:
 def windows_at(at: int, now: int, zone: ZoneInfo) -> tuple[Window, ...]:
     """The calendar windows as they stood at a moment: `current` is cut as `previous` is.
 
-    More than 8 days back there is no day and week. Raises WindowError before the day cells.
+    More than 8 days back there is day and week only at the last second of a local day, when days are whole.
+    Raises WindowError before the day cells.
     """
     back = local_day(now, zone) - local_day(at, zone)
     if back > DAYS_HELD:
         raise WindowError(f"at lies {back} days back; the days are held for {DAYS_HELD}")
     found = _calendar(at, zone, cut=True)
     if now - at > DAYS_WITH_HOURS * 86400:
-        found = [window for window in found if window.name not in {"day", "week"}]
+        found = [window for window in found if window.name not in WITH_HOURS]
+        if local_day(at, zone) != local_day(at + 1, zone):
+            found += _whole_days(datetime.fromtimestamp(at, zone).date())
     return tuple(found)
+
+
+def _whole_days(today: date) -> Iterator[Window]:
+    """Day and week at the end of a day."""
+    for name in WITH_HOURS:
+        first = period_start(name, today)
+        length = period_end(name, today) - first
+        yield Window(name, PERIODS[0], days=_days(first, today))
+        yield Window(name, PERIODS[1], days=_days(first - length, today - length))

@@ -25,11 +25,11 @@ _MOST_LEADERS = 50
 class Numbers:
     """All sums of one moment, so that one request works each window out once."""
 
-    def __init__(self, board: Board, now: float, at: float | None = None) -> None:
+    def __init__(self, board: Board, now: float, at: float | None = None, window: str = "") -> None:
         self._board = board
         self._now = now
         self._live = at is None
-        self._sums = board.sums(now) if at is None else board.sums_at(at, now)
+        self._sums = board.sums(now) if at is None else board.sums_at(at, now, (window,) if window else None)
         self._plans = board.plan_samples(now) if self._live else []
         self._waiting = list(board.waiting_rows(now)) if self._live else []
         self._rows: dict[tuple[Slot, Level, Only], list[Row]] = {}

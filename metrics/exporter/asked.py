@@ -70,6 +70,13 @@ def known(board: Board, manager: str | None, team: str | None) -> None:
         raise AskedError(f"team={team!r} contradicts manager={manager!r}, who is of {', '.join(theirs) or UNKNOWN}")
 
 
+def named(board: Board, level: Level, name: str) -> None:
+    """Raise AskedError for a name= that is empty, or of a manager or team that nobody has heard of."""
+    if not name:
+        raise AskedError("name= is empty; leave it out for all")
+    known(board, name if level is Level.MANAGER else None, name if level is Level.TEAM else None)
+
+
 def scope(level: Level, name: str) -> None:
     """Raise AskedError for a wall of a company with a name, or of a team or manager without one.
 

@@ -10,9 +10,11 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 from metrics.catalogue import CELL_FAMILIES, FAMILIES
+from metrics.errors import WindowError
 from metrics.exporter import plans, text
 from metrics.exporter.aggregates import NOW, Aggregates, Slot, Sums, add, all_from_scratch
 from metrics.exporter.course import Course, CourseRow
+from metrics.exporter.days import Days
 from metrics.exporter.items import BITS, Item, carries
 from metrics.exporter.lines import Column, Lines
 from metrics.exporter.numbers import Block, Shown, block, merged, resolve
@@ -25,7 +27,7 @@ from metrics.family import CALENDAR_WINDOWS, NINETY_DAYS, PERIODS, SHORT_WINDOWS
 from metrics.reference import Reference, build
 from metrics.settings import BusinessSettings
 from metrics.view import Field, Waiting
-from metrics.windows import local_day, windows_at
+from metrics.windows import DAYS_WITH_HOURS, WITH_HOURS, local_day, windows_at
 
 SLOTS: tuple[Slot, ...] = (
     *((window, period) for window in (*SHORT_WINDOWS, *CALENDAR_WINDOWS) for period in PERIODS),
@@ -84,6 +86,7 @@ class Board:
         self._book = Book(self.parts.items)
         self._lines = Lines((*SLOTS, NOW))
         self.course = Course(self.parts.items, self.zone, self.calendar)
+        self.days = Days(self.parts)
         self._people = People()
         self._today = 0
         self._asked: set[frozenset[str] | None] = set()
@@ -105,6 +108,7 @@ class Board:
             if deltas := self.parts.put(bucket, field, part):
                 add(gained, (field.manager, field.team), deltas)
         self.course.put(bucket, gained)
+        self.days.changed(bucket)
         for credit, items in gained.items():
             self.aggregates.change(bucket, credit, list(items.items()))
 
@@ -267,7 +271,7 @@ class Board:
         """Text of the calendar windows as they stood at a moment. Raises WindowError."""
         lines = Lines(SLOTS)
         today = local_day(int(at), self.zone)
-        for slot, sums in self.sums_at(at, now).items():
+        for slot, sums in self.sums_at(at, now, windows).items():
             if windows is None or slot[0] in windows:
                 self._render(lines, slot, sums, dict.fromkeys(sums, -1), today)
         chunks = []
@@ -291,9 +295,16 @@ class Board:
         self.aggregates.move(int(now))
         return self.aggregates.sums
 
-    def sums_at(self, at: float, now: float) -> dict[Slot, Sums]:
-        """Sums of the calendar windows as they stood at a moment. Raises WindowError."""
-        return all_from_scratch(self.parts, windows_at(int(at), int(now), self.zone))
+    def sums_at(self, at: float, now: float, wanted: Container[str] | None = None) -> dict[Slot, Sums]:
+        """Sums of the calendar windows as they stood at a moment; wanted: these, None for all. Raises WindowError."""
+        chosen = windows_at(int(at), int(now), self.zone)
+        there = {window.name for window in chosen}
+        if any(name not in there for name in WITH_HOURS if wanted is None or name in wanted):
+            raise WindowError(
+                f"at= lies more than {DAYS_WITH_HOURS} days back, where day and week are given for the last second of "
+                "a local day only (23:59:59); for another moment ask for the others alone: window=month"
+            )
+        return all_from_scratch(self.parts, [one for one in chosen if wanted is None or one.name in wanted])
 
     def open_rows(self, now: float) -> Iterator[Row]:
         """What is open now."""

@@ -133,10 +133,12 @@ class Parts:
         """All buckets that anything is held of."""
         return set(self._parts)
 
-    def of(self, bucket: Bucket) -> Iterator[tuple[Credit, Deltas]]:
-        """What a bucket's parts add, part by part."""
+    def of(self, bucket: Bucket, manager: str = "") -> Iterator[tuple[Credit, Deltas]]:
+        """What a bucket's parts add, part by part. manager: of one alone, "" for all."""
         special = self.items.special
         for field, raw in self._parts.get(bucket, {}).items():
+            if manager and field.manager != manager:
+                continue
             items = self._numbered(raw)
             deltas = list(items.items())
             if not special.isdisjoint(items):

@@ -34,9 +34,11 @@ def period_name(window: str, day: date) -> str:
     return f"{day.year}"
 
 
-def samples(reference: Reference, calendar: Calendar, zone: ZoneInfo, now: float) -> Iterator[Sample]:
-    """All plan families at a moment (Unix seconds)."""
-    today = datetime.fromtimestamp(now, zone).date()
+def samples(
+    reference: Reference, calendar: Calendar, zone: ZoneInfo, now: float, today: date | None = None
+) -> Iterator[Sample]:
+    """All plan families at a moment (Unix seconds). today: the day of which it is the end, for what is over."""
+    today = today or datetime.fromtimestamp(now, zone).date()
     for window in PLAN_WINDOWS:
         first, end = period_start(window, today), period_end(window, today)
         yield from _working_days(reference, calendar, window, first, end, today)

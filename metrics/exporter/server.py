@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Any, Protocol
+from typing import Annotated, Any, Literal, Protocol
 
 import msgspec
 import structlog
@@ -19,7 +19,7 @@ from starlette.datastructures import State
 
 from metrics.ending import end_tasks
 from metrics.errors import AwayError, MetricsError, WindowError
-from metrics.exporter import api, asked
+from metrics.exporter import api, asked, history
 from metrics.exporter.board import Board
 from metrics.exporter.follow import Follower
 from metrics.exporter.scrape import UNSETTLED, Scrapes, wanted
@@ -34,6 +34,8 @@ log = structlog.get_logger(__name__)
 _PUSH_SECONDS = 0.25
 _YEARS = (2000, 2200)
 _TELL_SECONDS = 1.0
+_HISTORY = ("kpi", "family", "level", "name", "step", "from", "to", "format")
+_ATTACHED = {"Content-Disposition": 'attachment; filename="history.csv"'}
 _WALL = Path(str(files("metrics.exporter") / "wall"))
 
 
@@ -72,6 +74,7 @@ class Exporter:
         self.board = board
         self.follower = follower
         self.clock = clock
+        self.history = history.History(board)
         self.trust = Trust(follower, clock, settings.view_max_age)
         self.scrapes = Scrapes(board, follower, clock, self.trust, self.problem)
 
@@ -146,6 +149,7 @@ def create_app(exporter: Exporter, explainer: Explainer | None = None) -> FastAP
 
     _prometheus(app, exporter)
     _json(app, exporter)
+    _history(app, exporter)
     _explain(app, exporter, explainer)
     _wall(app, exporter)
     return app
@@ -194,11 +198,45 @@ def _json(app: FastAPI, exporter: Exporter) -> None:
         now = exporter.clock()
         if problem := exporter.problem() or (UNSETTLED if settled and fences is None else ""):
             return JSONResponse({"detail": problem}, 503)
-        numbers = api.Numbers(exporter.board, now, then)
+        numbers = api.Numbers(exporter.board, now, then, window)
         found = api.kpis(numbers, level, window, period)
         shown_at = exporter.board.local(now if then is None else then).isoformat()
         content = {"level": level, "window": window, "period": period, "at": shown_at, "kpis": found}
         return JSONResponse(content, headers=None if fences is None else header(fences, now))
+
+
+def _history(app: FastAPI, exporter: Exporter) -> None:
+    @app.get("/api/v1/history", summary="How one number developed, by local day, week, month, quarter or year")
+    async def developed(
+        request: Request, kpi: str | None = None, family: str | None = None, level: Level = Level.COMPANY,
+        name: str | None = None, step: str = "day",
+        since: Annotated[str | None, Query(alias="from")] = None,
+        until: Annotated[str | None, Query(alias="to")] = None,
+        form: Annotated[Literal["json", "csv"], Query(alias="format")] = "json",
+    ) -> Response:  # fmt: skip
+        asked.once(request.query_params.multi_items(), _HISTORY)
+        question = history.question(kpi, family, level, name or "", step)
+        first, last = history.day("from", since), history.day("to", until)
+        await exporter.follower.catch_up()
+        board, told = exporter.board, exporter.history
+        if problem := exporter.problem():
+            raise AwayError(problem)
+        if name is not None:
+            asked.named(board, level, name)
+        periods = history.span(question, first, last, board.local(exporter.clock()).date())
+        for _ in told.making(question, periods, exporter.clock()):
+            await asyncio.sleep(0)
+        # From here on nothing may give way: the board would move on.
+        if problem := exporter.problem():
+            raise AwayError(problem)
+        points = told.points(question, periods, exporter.clock())
+        if form == "csv":
+            text = history.table(question, points, board.reference.name_of)
+            return Response(text, media_type="text/csv; charset=utf-8", headers=_ATTACHED)
+        about = {"kpi": question.kpi} if question.kpi else {"family": question.series}
+        about |= {"unit": question.unit, "level": level, "name": question.name, "step": step}
+        content = {**about, "zone": board.settings.timezone, "points": points}
+        return Response(msgspec.json.encode(content), media_type="application/json")
 
 
 def _explain(app: FastAPI, exporter: Exporter, explainer: Explainer | None) -> None:

@@ -16,7 +16,6 @@ from streams.plain.rules import Rules
 from streams.plain.series import Series
 
 _FLOATS = 1e-9
-_HOURS_SHOWN = 8 * 86_400 * 10**6
 
 
 def parts(
@@ -69,13 +68,9 @@ def _is_over(one: Waiting, time: int) -> bool:
 def answers(answer: Answer, log: Mapping[Series, Fraction]) -> Iterator[Difference]:
     """Differences in what an answer shows; what is absent counts as 0. KPIs are divided in floats."""
     slack = _FLOATS if answer.asked else 0.0
-    held = answer.at and answer.moment - answer.at <= _HOURS_SHOWN
     for one in sorted(log.keys() | answer.shown.keys()):
         exact, found = log.get(one, Fraction()), answer.shown.get(one, 0.0)
         if abs(float(exact) - found) <= slack * max(1.0, abs(found)):
-            continue
-        # Older days and weeks are shown for the last instant of a day only.
-        if answer.at and not held and dict(one.labels)["window"] in ("day", "week"):
             continue
         labels = ",".join(f'{name}="{value}"' for name, value in one.labels)
         yield Difference(f"{answer.name} {one.name}{{{labels}}}", repr(found), str(exact))

@@ -27,6 +27,8 @@ _TRIES = 5
 _LATE = 2
 """Pauses in which what was set a moment ago reaches the view."""
 _PAUSE = 1.0
+_HOURS_SHOWN = 7 * 86_400 * 10**6
+"""Within this time (us) the exporter is asked for an hour: it has hours for eight days."""
 
 
 @dataclass
@@ -79,12 +81,20 @@ async def look(
 
 async def _ask(exporter: str, view: ShownParts, rules: Rules, patience: float, notes: list[str]) -> list[Answer]:
     newest = max((beat.get("time", 0) for beat in view.beats.values()), default=0)
-    at = rules.hour(min(newest, int(time.time() * 10**6))) * 10**6 - 1 if newest else 0
+    at = _moment(newest, int(time.time() * 10**6), rules) if newest else 0
     try:
         return [answer async for answer in Asking(exporter, patience).answers(at)]
     except httpx.TransportError:
         notes.append(f"no exporter answers at {exporter}; what it shows was not compared")
         return []
+
+
+def _moment(newest: int, now: int, rules: Rules) -> int:
+    """The past that is asked for (us): the end of the hour before the newest record, or of a day."""
+    newest = min(newest, now)
+    if now - newest < _HOURS_SHOWN:
+        return rules.hour(newest) * 10**6 - 1
+    return rules.start(rules.local(newest).date()) - 1
 
 
 def compare_answers(seen: Seen, retold: Retold, report: Report) -> None:

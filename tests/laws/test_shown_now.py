@@ -31,7 +31,7 @@ from tests.laws.test_streamed import LAW
 from tests.support.floors import Floor
 from tests.support.recorded import differences, expected
 
-_NEAR = 9
+NEAR = 9
 """Anchors within ten weeks: later ones push everything else out of the windows."""
 _MORE_CALENDAR = {
     **CALENDAR,
@@ -46,11 +46,11 @@ _DATES = ("2026-01-01", "2026-10-24", "2026-10-25", "2026-10-26", "2026-11-01", 
 _PERIODS = ("2026-10", "2026-11", "2026-12", "2026-Q4", "2027-Q1", "2026", "2027")
 
 
-def _events(size: int) -> st.SearchStrategy[list[Json]]:
+def near_events(size: int) -> st.SearchStrategy[list[Json]]:
     numbers = st.tuples(
         st.integers(0, len(KINDS) - 1),
         st.integers(0, 5),
-        st.integers(0, _NEAR - 1),
+        st.integers(0, NEAR - 1),
         st.integers(0, 3000),
         st.integers(0, 2**50),
     )
@@ -84,31 +84,31 @@ def _reference(number: int, seed: int) -> Json:
     return {**made, "time": f"2026-10-{1 + number % 28:02}T00:00:00Z", "data": data}
 
 
-_references = st.lists(st.integers(0, 2**40), max_size=14).map(
+references = st.lists(st.integers(0, 2**40), max_size=14).map(
     lambda seeds: [_reference(number, seed) for number, seed in enumerate(seeds)]
 )
 _moments = st.tuples(
-    st.sampled_from(ANCHORS[:_NEAR]), st.integers(-600, 6000), st.sampled_from([0, 1, 59_999_999, 30_500_000])
+    st.sampled_from(ANCHORS[:NEAR]), st.integers(-600, 6000), st.sampled_from([0, 1, 59_999_999, 30_500_000])
 ).map(lambda at: at[0] + timedelta(minutes=at[1], microseconds=at[2]))
 
 
-def _clock(events: list[Json], drawn: datetime) -> float:
+def clock(events: list[Json], drawn: datetime) -> float:
     """The moment drawn, but no event is dated more than ten minutes ahead of the clock."""
     latest = max(datetime.fromisoformat(one["time"]) for one in events)
     return max(drawn, latest - timedelta(minutes=10)).timestamp()
 
 
-def _floor(events: list[Json], references: list[Json], zone: str, calendar: int, partitions: int) -> Floor:
-    return Floor(events, references, zone, "RUB", _CALENDARS[calendar], ("READY",), partitions)
+def floor_of(events: list[Json], records: list[Json], zone: str, calendar: int, partitions: int) -> Floor:
+    return Floor(events, records, zone, "RUB", _CALENDARS[calendar], ("READY",), partitions)
 
 
 @settings(LAW, max_examples=300)
-@given(_events(45), _references, st.sampled_from(ZONES), _moments, st.integers(0, 1), st.sampled_from([1, 3]))
+@given(near_events(45), references, st.sampled_from(ZONES), _moments, st.integers(0, 1), st.sampled_from([1, 3]))
 def test_all_that_is_shown_is_plain(
     events: list[Json], references: list[Json], zone: str, now: datetime, calendar: int, partitions: int
 ) -> None:
     """/metrics to the last digit, KPIs of the API at all levels, windows and periods, and what cannot be converted."""
-    floor, at = _floor(events, references, zone, calendar, partitions), _clock(events, now)
+    floor, at = floor_of(events, references, zone, calendar, partitions), clock(events, now)
     moment = int(at * 10**6)
     plain = floor.plain(at)
     assert floor.metrics(at) == {one: float(value) for one, value in plain.items() if value}
@@ -139,12 +139,12 @@ def _service(floor: Floor, at: float, moment: int) -> None:
 
 
 @settings(LAW, max_examples=12)
-@given(_events(60), _references, st.sampled_from(ZONES), _moments, st.integers(0, 1))
+@given(near_events(60), references, st.sampled_from(ZONES), _moments, st.integers(0, 1))
 def test_rules_record_what_is_plain(
     events: list[Json], references: list[Json], zone: str, now: datetime, calendar: int
 ) -> None:
     """What Prometheus makes of /metrics by the recording rules: every KPI and trend at every level."""
-    floor, at = _floor(events, references, zone, calendar, 1), _clock(events, now)
+    floor, at = floor_of(events, references, zone, calendar, 1), clock(events, now)
     with tempfile.TemporaryDirectory() as folder:
         wanted = expected(floor.plain(at))  # type: ignore[arg-type] # fractions
         assert differences(floor.metrics(at), wanted, Path(folder)) == ""

@@ -102,14 +102,24 @@ async def test_a_moment_that_cannot_be_shown(client, at, why):
         assert why in answer.json()["detail"]
 
 
-async def test_a_moment_before_the_hours(client):
-    """Nine days back there is no day and no week, but a month."""
+async def test_a_moment_before_the_hours(client, exporter):
+    """Nine days back a day and a week are shown as of a day's end only; a month as of any moment."""
     then = datetime.fromtimestamp(NOW, UTC) - timedelta(days=9)
-    text = (await client.get("/metrics", params={"at": then.isoformat()})).text
+    for path, query in (("/metrics", {}), ("/api/v1/kpis", {"window": "week"})):
+        answer = await client.get(path, params={"at": then.isoformat(), **query})
+        assert answer.status_code == 400
+        assert "23:59:59" in answer.json()["detail"]
+    text = (await client.get("/metrics", params={"at": then.isoformat(), "window": "month"})).text
     assert 'window="day"' not in text
+    exporter.board.put(("d", DAY - 9), {Field(0, "m-1", "north"): {key("c", "inbound", "answered"): 7}})
+    text = (await client.get("/metrics", params={"at": "2026-11-09T23:59:59.9Z"})).text
+    assert 'window="day",period="current"} 7.0' in text
+    assert 'window="week",period="current"} 7.0' in text
+    kpis = (await client.get("/api/v1/kpis", params={"at": "2026-11-09T23:59:59Z", "window": "day"})).json()["kpis"]
+    assert next(kpi for kpi in kpis if kpi["id"] == "sales_calls:sum")["values"][0]["value"] == 7
     at = datetime.fromtimestamp(NOW, UTC).isoformat()
     text = (await client.get("/metrics", params={"at": at})).text
-    assert 'window="month",period="current"} 3.0' in text
+    assert 'window="month",period="current"} 10.0' in text
     assert "sales_view" not in text
 
 
@@ -232,6 +242,24 @@ REFUSED = [
     ("kpis", {"level": "planet"}, "level="),
     ("kpis", {"team": "north"}, "'team'"),
     ("kpis", {"window": ["day", "week"]}, "window= is stated 2 times"),
+    ("history", {}, "one of kpi= and family="),
+    ("history", {"kpi": "sales_calls:sum", "family": "sales_calls"}, "one of kpi= and family="),
+    ("history", {"kpi": "sales_calls"}, "kpi='sales_calls'"),
+    ("history", {"family": "sales_visits"}, "family='sales_visits'"),
+    ("history", {"family": "sales_response_seconds"}, "sales_response_seconds_bucket"),
+    ("history", {"family": "sales_open_deals"}, "about now"),
+    ("history", {"kpi": "sales_clients_ready:sum"}, "about now"),
+    ("history", {"kpi": "sales_plan_calls:ratio", "step": "day"}, "month, quarter, year"),
+    ("history", {"kpi": "sales_calls:sum", "step": "5m"}, "step='5m'"),
+    ("history", {"kpi": "sales_calls:sum", "name": "north"}, "name='north' contradicts level=company"),
+    ("history", {"kpi": "sales_calls:sum", "level": "team", "name": "west"}, "team='west'"),
+    ("history", {"kpi": "sales_calls:sum", "level": "manager", "name": ""}, "name= is empty"),
+    ("history", {"kpi": "sales_calls:sum", "from": "yesterday"}, "from='yesterday'"),
+    ("history", {"kpi": "sales_calls:sum", "from": "2024-01-01"}, "800 days back"),
+    ("history", {"kpi": "sales_calls:sum", "from": "2026-11-10", "to": "2026-11-09"}, "after to=2026-11-09"),
+    ("history", {"kpi": "sales_calls:sum", "from": ["2026-11-10", "2026-11-09"]}, "from= is stated 2 times"),
+    ("history", {"kpi": "sales_calls:sum", "format": "xml"}, "format="),
+    ("history", {"kpi": "sales_calls:sum", "at": "2026-11-10"}, "'at'"),
     ("live", {"level": "company", "id": "north"}, "id='north' contradicts"),
     ("live", {"level": "team"}, "needs id="),
     ("live", {"wall": "1"}, "'wall'"),

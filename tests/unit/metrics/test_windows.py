@@ -116,11 +116,16 @@ def test_at_cuts_the_current_windows_too():
 
 
 def test_at_has_its_limits():
-    """More than 8 days back there is no day and week, before the day cells there is nothing."""
+    """More than 8 days back day and week are there as of a day's end; before the day cells there is nothing."""
     now = at(2026, 11, 25, 14)
     assert ("day", "current") in by_name(windows_at(now - 8 * 86400, now, MOSCOW))
     found = by_name(windows_at(now - 8 * 86400 - 1, now, MOSCOW))
     assert {name for name, _ in found} == {"month", "quarter", "year"}
+    found = by_name(windows_at(at(2026, 11, 15, 23, 59) + 59, now, MOSCOW))
+    assert found["day", "current"].days == days((2026, 11, 15), (2026, 11, 15))
+    assert found["day", "previous"].days == days((2026, 11, 14), (2026, 11, 14))
+    assert found["week", "current"].days == days((2026, 11, 9), (2026, 11, 15))
+    assert found["week", "previous"].days == days((2026, 11, 2), (2026, 11, 8))
     with pytest.raises(WindowError, match="800"):
         windows_at(now - 801 * 86400, now, MOSCOW)
     with pytest.raises(WindowError, match="calendar window"):

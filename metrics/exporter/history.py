@@ -1,0 +1,327 @@
+"""How a number developed: its value in each whole local day, week, month, quarter or year that day cells hold.
+
+The same sums and formulas as on the wall, over other runs of days: a month's point is what the wall says of that month.
+"""
+
+import csv
+import io
+from collections import OrderedDict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from functools import cached_property
+from typing import Any, NamedTuple
+
+from metrics.catalogue import BY_EXPOSED, KPIS
+from metrics.catalogue.plan import TARGET
+from metrics.errors import AskedError
+from metrics.exporter import plans
+from metrics.exporter.board import Board, Row
+from metrics.exporter.days import Share
+from metrics.exporter.items import BITS
+from metrics.exporter.kpis import Evaluation, Key
+from metrics.exporter.levels import people, place, rows
+from metrics.exporter.made_of import parts
+from metrics.exporter.numbers import Histogram, Number, Shown
+from metrics.family import CALENDAR_WINDOWS, PERIODS, PLAN_WINDOWS, Family, Kind, Source
+from metrics.kpi import Formula, Kpi, Level, PerManager, Plan, Ratio
+from metrics.windows import DAYS_HELD, local_day, period_end, period_start
+
+_BY_ID = {kpi.id: kpi for kpi in KPIS}
+_BACK = {"day": 29, "week": 7 * 11, "month": 335, "quarter": 640, "year": 730}
+"""Days before the last one that are shown when nobody says from when."""
+_MOST_VALUES = 200_000
+"""People or teams, times periods, of one answer."""
+_MOST_QUESTIONS = 64
+_PLANNED: dict[str, str] = {
+    kpi.id: planned.formula.under.measure
+    for planned in KPIS
+    if planned.operation == "ratio" and isinstance(planned.formula, Ratio) and isinstance(planned.formula.under, Plan)
+    for kpi in KPIS
+    if kpi.formula == planned.formula.over
+}
+"""KPI → measure of the plan that its value of a month, quarter or year is compared with."""
+
+
+class Value(NamedTuple):
+    """One number of a period. target: of the plan, where there is one."""
+
+    labels: dict[str, str]
+    value: float
+    target: float | None
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked: a KPI, or a family's series as exposed; whose; by which step.
+
+    name: one team or manager, "" for all of the level.
+    """
+
+    kpi: str
+    series: str
+    level: Level
+    name: str
+    step: str
+
+    @property
+    def only(self) -> tuple[str, str] | None:
+        """Label and value of the one who is asked for."""
+        return (self.level.value, self.name) if self.name else None
+
+    @property
+    def formula(self) -> Formula | None:
+        """Of the KPI."""
+        return _BY_ID[self.kpi].formula if self.kpi else None
+
+    @property
+    def family(self) -> Family:
+        """Whose series it is, of a question about one."""
+        return BY_EXPOSED[self.series]
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Names of a value's labels, in order."""
+        if self.kpi:
+            return (*self.level.labels, *_BY_ID[self.kpi].by)
+        le = ("le",) if self.series == self.family.bucket else ()
+        return (*self.level.labels, *self.family.labels, *le)
+
+    @property
+    def unit(self) -> str:
+        """Grafana's name of the unit."""
+        if self.kpi:
+            return _BY_ID[self.kpi].unit
+        return "short" if self.series in {self.family.count, self.family.bucket} else self.family.unit
+
+    @cached_property
+    def share(self) -> Share:
+        """The sums that it needs."""
+        names = [part["family"] for part in parts(self.formula)] if self.formula else [self.series]
+        mask = 0
+        for name in names:
+            mask |= BITS[BY_EXPOSED[name]]
+        if self.level is Level.MANAGER:
+            return Share(mask, manager=self.name)
+        return Share(mask, together=not isinstance(self.formula, PerManager))
+
+
+def question(kpi: str | None, family: str | None, level: Level, name: str, step: str) -> Question:
+    """What is asked for, checked against the catalogue. Raises AskedError."""
+    if (kpi is None) is (family is None):
+        raise AskedError("state one of kpi= and family=; GET /api/v1/kpis names the KPIs")
+    if step not in CALENDAR_WINDOWS:
+        raise AskedError(f"step={step!r} does not exist; use one of {', '.join(CALENDAR_WINDOWS)}")
+    if name and level is Level.COMPANY:
+        raise AskedError(f"name={name!r} contradicts level=company; leave it out")
+    if kpi is not None:
+        found = _BY_ID.get(kpi)
+        if found is None:
+            raise AskedError(f"there is no kpi={kpi!r}; there are {', '.join(sorted(_BY_ID))}")
+        _stepped(kpi, found.windows, step)
+    else:
+        declared = BY_EXPOSED.get(family or "")
+        if declared is None:
+            raise AskedError(f"there is no family={family!r}; metrics/REFERENCE.md lists them")
+        _stepped(f"{family}", declared.windows if declared.source is Source.CELLS else (), step)
+        if declared.kind is Kind.HISTOGRAM and family == declared.name:
+            raise AskedError(f"family={family!r} is a distribution; use one of {', '.join(declared.names)}, or kpi=")
+    return Question(kpi or "", family or "", level, name, step)
+
+
+def _stepped(name: str, windows: tuple[str, ...], step: str) -> None:
+    steps = [window for window in windows if window in CALENDAR_WINDOWS]
+    if not steps:
+        raise AskedError(f"{name} is about now and has no history")
+    if step not in steps:
+        raise AskedError(f"step={step!r} does not exist for {name}; use one of {', '.join(steps)}")
+
+
+def day(name: str, value: str | None) -> date | None:
+    """A local date of a parameter. Raises AskedError."""
+    if value is None:
+        return None
+    try:
+        return date.fromisoformat(value)
+    except ValueError as error:
+        raise AskedError(f"{name}={value!r} is no date; write it like 2026-11-23") from error
+
+
+def span(asked: Question, first: date | None, last: date | None, today: date) -> list[date]:
+    """First days of the periods that dates lie in, up to the running one. Raises AskedError."""
+    oldest = today - timedelta(days=DAYS_HELD)
+    last = min(last or today, today)
+    first = max(oldest, last - timedelta(days=_BACK[asked.step])) if first is None else first
+    if first > last:
+        raise AskedError(f"from={first} lies after to={last}; today is {today}")
+    if first < oldest:
+        raise AskedError(f"from={first} lies more than {DAYS_HELD} days back; numbers are kept since {oldest}")
+    found = [period_start(asked.step, first)]
+    while (following := period_end(asked.step, found[-1])) <= last:
+        found.append(following)
+    return found
+
+
+class History:
+    """Answers about one board; what a period that is over has said is kept until a day of it changes."""
+
+    def __init__(self, board: Board) -> None:
+        self._board = board
+        self._values: OrderedDict[Question, dict[date, tuple[object, list[Value]]]] = OrderedDict()
+
+    def making(self, asked: Question, periods: list[date], now: float) -> Iterator[None]:
+        """Work out what is not known yet, in steps: others get their turn in between. Raises AskedError."""
+        today = date.fromordinal(local_day(int(now), self._board.zone))
+        self._fits(asked, periods)
+        for first in periods:
+            yield from self._board.days.making(asked.share, _days(asked, first))
+            self._of(asked, first, today, now)
+            yield
+
+    def points(self, asked: Question, periods: list[date], now: float) -> list[dict[str, Any]]:
+        """The value of each period, by its first day, as it stands now. Nothing changes while it is worked out."""
+        today = date.fromordinal(local_day(int(now), self._board.zone))
+        found = []
+        for first in periods:
+            end = period_end(asked.step, first)
+            values = self._of(asked, first, today, now)
+            found.append(
+                {
+                    "from": first.isoformat(),
+                    "to": (end - timedelta(days=1)).isoformat(),
+                    "complete": end <= today and first >= today - timedelta(days=DAYS_HELD),
+                    "values": [_plain(value) for value in values],
+                }
+            )
+        self._board.days.trim()
+        return found
+
+    def _fits(self, asked: Question, periods: list[date]) -> None:
+        if asked.name or asked.level is Level.COMPANY:
+            return
+        names = {manager if asked.level is Level.MANAGER else team for manager, team in self._board.credits()}
+        if len(names) * len(periods) > _MOST_VALUES:
+            raise AskedError(
+                f"{len(names)} of level={asked.level} times {len(periods)} periods are more than {_MOST_VALUES} values;"
+                " ask for one by name=, for a longer step= or for fewer days"
+            )
+
+    def _of(self, asked: Question, first: date, today: date, now: float) -> list[Value]:
+        kept = self._values.setdefault(asked, {})
+        self._values.move_to_end(asked)
+        while len(self._values) > _MOST_QUESTIONS:
+            self._values.popitem(last=False)
+        is_over = period_end(asked.step, first) <= today
+        days = self._board.days
+        state = (self._board.reference, days, days.version(_days(asked, first)))
+        known = kept.get(first)
+        if is_over and known is not None and known[0] == state:
+            return known[1]
+        found = list(self._worked_out(asked, first, today, now))
+        if is_over:
+            kept[first] = state, found
+        return found
+
+    def _worked_out(self, asked: Question, first: date, today: date, now: float) -> Iterator[Value]:
+        board, level = self._board, asked.level
+        end = period_end(asked.step, first)
+        sums = board.days.sums(asked.share, _days(asked, first))
+        where, slot = place(level, asked.only), (asked.step, PERIODS[0])
+        found = rows(board, sums, slot, where, asked.share.mask)
+        targets: dict[Key, float] = {}
+        if asked.kpi:
+            kpi = _BY_ID[asked.kpi]
+            planned = asked.step in PLAN_WINDOWS and (kpi.is_planned or kpi.id in _PLANNED)
+            samples = self._plans(end, today, now) if planned else []
+            evaluation = Evaluation(
+                level, asked.step, found, [], samples, lambda of: people(board, sums, where, of), self._home
+            )
+            values = evaluation.of(kpi)
+            if kpi.id in _PLANNED:
+                plan = Kpi(15, "", "", "", "", "", Plan(TARGET, _PLANNED[kpi.id]), "", PLAN_WINDOWS)
+                targets = evaluation.of(plan)
+        else:
+            values = dict(_series(found, asked))
+        for key, value in sorted(values.items()):
+            if not asked.name or key[0] == asked.name:
+                labels = dict(zip(asked.labels, self._named(asked, key), strict=True))
+                yield Value(labels, value, targets.get(self._planned(asked, key)))
+
+    def _plans(self, end: date, today: date, now: float) -> list[plans.Sample]:
+        """Of a period that is over as at its end."""
+        board = self._board
+        if end > today:
+            return list(plans.samples(board.reference, board.calendar, board.zone, now))
+        moment = datetime(end.year, end.month, end.day, tzinfo=board.zone).astimezone(UTC).timestamp()
+        return list(plans.samples(board.reference, board.calendar, board.zone, moment, end - timedelta(days=1)))
+
+    def _home(self, manager: str) -> str:
+        return self._board.reference.team_of(manager, "")
+
+    def _named(self, asked: Question, key: Key) -> Key:
+        """One person's numbers of all teams are shown under the team that he is in."""
+        if asked.level is Level.MANAGER and asked.name:
+            return (key[0], self._home(key[0]), *key[2:])
+        return key
+
+    def _planned(self, asked: Question, key: Key) -> Key:
+        return (key[0], self._home(key[0])) if asked.level is Level.MANAGER else key[: len(asked.level.labels)]
+
+
+def _days(asked: Question, first: date) -> range:
+    return range(first.toordinal(), period_end(asked.step, first).toordinal())
+
+
+def _plain(value: Value) -> dict[str, Any]:
+    found = {"labels": value.labels, "value": value.value}
+    return found if value.target is None else found | {"target": value.target}
+
+
+def _series(found: list[Row], asked: Question) -> Iterator[tuple[Key, float]]:
+    totals: dict[Key, float] = {}
+    for row in found:
+        for labels, number in row.block.get(asked.family, {}).items():
+            for rest, value in _parts(number, asked):
+                key = (*_of_level(row.shown, asked.level), *labels, *rest)
+                totals[key] = totals.get(key, 0) + value
+    return iter(totals.items())
+
+
+def _parts(number: Number, asked: Question) -> Iterator[tuple[Key, float]]:
+    family = asked.family
+    if not isinstance(number, Histogram):
+        yield (), number
+    elif asked.series == family.sum:
+        yield (), number.sum
+    elif asked.series == family.count:
+        yield (), float(number.count)
+    else:
+        below = 0
+        for le, count in zip(family.le, number.bins, strict=True):
+            below += count
+            yield (le,), float(below)
+
+
+def _of_level(shown: Shown, level: Level) -> Key:
+    match level:
+        case Level.MANAGER:
+            return shown
+        case Level.TEAM:
+            return (shown[1],)
+        case _:
+            return ()
+
+
+def table(asked: Question, points: list[dict[str, Any]], name_of: Any) -> str:
+    """The same as CSV: a row for each value, and one without a value for a period that has none."""
+    named = asked.level is Level.MANAGER
+    out = io.StringIO()
+    writer = csv.writer(out)
+    writer.writerow(["from", "to", "complete", *(["name"] if named else []), *asked.labels, "value", "target"])
+    for point in points:
+        period = [point["from"], point["to"], str(point["complete"]).lower()]
+        for one in point["values"] or [{"labels": {}, "value": ""}]:
+            labels = [one["labels"].get(label, "") for label in asked.labels]
+            name = [name_of(labels[0]) if labels[0] else ""] if named else []
+            writer.writerow([*period, *name, *labels, one["value"], one.get("target", "")])
+    return out.getvalue()

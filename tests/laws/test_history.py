@@ -1,0 +1,119 @@
+"""The law of history: each period's point is what the plain definition says at its end, now that all is known.
+
+Asked again after more has come in, also late and about the past, it is what the plain definition then says.
+"""
+
+from datetime import date, datetime, timedelta
+from fractions import Fraction
+from random import Random
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from metrics.catalogue import CELL_FAMILIES, KPIS
+from metrics.exporter import history
+from metrics.family import CALENDAR_WINDOWS
+from metrics.kpi import Kpi, Level
+from metrics.windows import period_end
+from streams.plain.kpis import Asked, Numbers
+from streams.plain.series import Series
+from tests.laws.mixtures import ANCHORS, ZONES, Json
+from tests.laws.test_shown_now import NEAR, clock, floor_of, near_events, references
+from tests.laws.test_streamed import LAW
+from tests.support.floors import Floor
+
+_WINDOWED = [kpi for kpi in KPIS if kpi.windows]
+_SERIES = [name for family in CELL_FAMILIES for name in family.names]
+_FLOATS = 1e-9
+_BACK = 45
+_ASKED = 8
+
+Told = dict[tuple[str, ...], float]
+
+
+def _equal(exact: dict[tuple[str, ...], Fraction], found: Told) -> bool:
+    """What is 0 is as good as absent; KPIs are divided in floats."""
+    return all(
+        abs(float(exact.get(key, 0)) - found.get(key, 0.0)) <= _FLOATS * max(1.0, abs(found.get(key, 0.0)))
+        for key in exact.keys() | found.keys()
+    )
+
+
+def _asked(floor: Floor, told: history.History, question: history.Question, now: float) -> dict[date, Told]:
+    today = floor.board.local(now).date()
+    periods = history.span(question, today - timedelta(days=_BACK), today, today)
+    for _ in told.making(question, periods, now):
+        pass
+    points = told.points(question, periods, now)
+    assert [date.fromisoformat(point["from"]) for point in points] == periods
+    return {
+        date.fromisoformat(point["from"]): {tuple(one["labels"].values()): one["value"] for one in point["values"]}
+        for point in points
+    }
+
+
+class _Plain:
+    """The plain definition's numbers at the end of any local day, or now."""
+
+    def __init__(self, floor: Floor, now: float) -> None:
+        self._floor, self._now = floor, now
+        self._known: dict[date, dict[Series, Fraction]] = {}
+
+    def series(self, step: str, first: date) -> dict[Series, Fraction]:
+        """All series as of the end of the period of a step that begins on a day; of the running one as of now."""
+        today = self._floor.board.local(self._now).date()
+        end = min(period_end(step, first), today + timedelta(days=1))
+        if end not in self._known:
+            at = self._now if end > today else self._end(end)
+            self._known[end] = self._floor.plain(at)
+        return self._known[end]
+
+    def _end(self, day: date) -> float:
+        return datetime(day.year, day.month, day.day, tzinfo=self._floor.board.zone).timestamp() - 2e-6
+
+    def kpi(self, kpi: Kpi, level: Level, step: str, first: date) -> dict[tuple[str, ...], Fraction]:
+        return Asked(Numbers(self.series(step, first)), kpi, level, step, "current").values()
+
+    def family(self, question: history.Question, first: date) -> dict[tuple[str, ...], Fraction]:
+        found: dict[tuple[str, ...], Fraction] = {}
+        for one, value in self.series(question.step, first).items():
+            labels = dict(one.labels)
+            if one.name == question.series and labels["window"] == question.step and labels["period"] == "current":
+                key = tuple(labels[name] for name in question.labels)
+                found[key] = found.get(key, Fraction()) + value
+        return found
+
+
+@settings(LAW, max_examples=100)
+@given(
+    near_events(40), references, st.sampled_from(ZONES),
+    st.sampled_from(ANCHORS[:NEAR]), st.integers(-600, 90_000), st.integers(0, 1), st.sampled_from([1, 3]),
+    st.sampled_from(Level), st.sampled_from(CALENDAR_WINDOWS), st.integers(0, 40), st.randoms(use_true_random=False),
+)  # fmt: skip
+def test_history_is_plain(
+    events: list[Json], records: list[Json], zone: str, anchor: datetime, minutes: int, calendar: int, partitions: int,
+    level: Level, step: str, known: int, random: Random,
+) -> None:  # fmt: skip
+    """Every KPI and family by a step and level; asked first when some of it was known, then when all is."""
+    now = clock(events, anchor + timedelta(minutes=minutes))
+    questions = [
+        *(history.question(kpi.id, None, level, "", step) for kpi in _WINDOWED if step in kpi.windows),
+        *(history.question(None, name, level, "", step) for name in _SERIES),
+    ]
+    questions = random.sample(questions, _ASKED)
+    before = floor_of(events[: max(1, known)], records, zone, calendar, partitions)
+    floor = floor_of(events, records, zone, calendar, partitions)
+    board = before.board
+    told = history.History(board)
+    for question in questions:
+        _asked(before, told, question, now)
+    # The rest comes in, as updates of the view.
+    for bucket in floor.board.parts.buckets() | board.parts.buckets():
+        fields = floor.board.parts.fields(bucket) | board.parts.fields(bucket)
+        board.put(bucket, {field: floor.board.parts.part(bucket, field) for field in fields})
+    plain = _Plain(floor, now)
+    for question in questions:
+        kpi = next((kpi for kpi in _WINDOWED if kpi.id == question.kpi), None)
+        for first, found in _asked(before, told, question, now).items():
+            exact = plain.kpi(kpi, level, step, first) if kpi else plain.family(question, first)
+            assert _equal(exact, found), (question, first, exact, found)
