@@ -1,6 +1,6 @@
 """Which buckets of which cells each window holds at a moment, by the table in the specification."""
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -123,11 +123,11 @@ def windows(now: int, zone: ZoneInfo) -> tuple[Window, ...]:
     return tuple(found)
 
 
-def windows_at(at: int, now: int, zone: ZoneInfo) -> tuple[Window, ...]:
-    """The calendar windows as they stood at a moment: `current` is cut as `previous` is.
+def windows_at(at: int, now: int, zone: ZoneInfo, wanted: Container[str] | None = None) -> tuple[Window, ...]:
+    """The calendar windows as they stood at a moment: `current` is cut as `previous` is. wanted: these, None for all.
 
     More than 8 days back there is day and week only at the last second of a local day, when days are whole.
-    Raises WindowError before the day cells.
+    Raises WindowError where one that is wanted is not held, and before the day cells.
     """
     back = local_day(now, zone) - local_day(at, zone)
     if back > DAYS_HELD:
@@ -137,7 +137,12 @@ def windows_at(at: int, now: int, zone: ZoneInfo) -> tuple[Window, ...]:
         found = [window for window in found if window.name not in WITH_HOURS]
         if local_day(at, zone) != local_day(at + 1, zone):
             found += _whole_days(datetime.fromtimestamp(at, zone).date())
-    return tuple(found)
+        elif any(wanted is None or name in wanted for name in WITH_HOURS):
+            raise WindowError(
+                f"at= lies more than {DAYS_WITH_HOURS} days back, where day and week are given for the last second of "
+                "a local day only (23:59:59); for another moment ask for the others alone: window=month"
+            )
+    return tuple(window for window in found if wanted is None or window.name in wanted)
 
 
 def _whole_days(today: date) -> Iterator[Window]:

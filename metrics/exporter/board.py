@@ -6,11 +6,10 @@ One event loop uses it. Nothing here reads a clock or Redis: moments (Unix secon
 from collections.abc import Container, Iterator, Mapping
 from datetime import datetime
 from functools import lru_cache
-from itertools import islice
+from itertools import islice, product
 from typing import Any, NamedTuple
 
 from metrics.catalogue import CELL_FAMILIES, FAMILIES
-from metrics.errors import WindowError
 from metrics.exporter import plans, text
 from metrics.exporter.aggregates import NOW, Aggregates, Slot, Sums, add, all_from_scratch
 from metrics.exporter.course import Course, CourseRow
@@ -27,12 +26,9 @@ from metrics.family import CALENDAR_WINDOWS, NINETY_DAYS, PERIODS, SHORT_WINDOWS
 from metrics.reference import Reference, build
 from metrics.settings import BusinessSettings
 from metrics.view import Field, Waiting
-from metrics.windows import DAYS_WITH_HOURS, WITH_HOURS, local_day, windows_at
+from metrics.windows import local_day, windows_at
 
-SLOTS: tuple[Slot, ...] = (
-    *((window, period) for window in (*SHORT_WINDOWS, *CALENDAR_WINDOWS) for period in PERIODS),
-    (NINETY_DAYS, "current"),
-)
+SLOTS: tuple[Slot, ...] = (*product((*SHORT_WINDOWS, *CALENDAR_WINDOWS), PERIODS), (NINETY_DAYS, "current"))
 MONEY = sum(bit for family, bit in BITS.items() if family.kind is Kind.MONEY)
 OPEN = sum(bit for family, bit in BITS.items() if family.source is Source.OPEN)
 """Masks of the families of money, and of those without a window that come from cells."""
@@ -297,14 +293,7 @@ class Board:
 
     def sums_at(self, at: float, now: float, wanted: Container[str] | None = None) -> dict[Slot, Sums]:
         """Sums of the calendar windows as they stood at a moment; wanted: these, None for all. Raises WindowError."""
-        chosen = windows_at(int(at), int(now), self.zone)
-        there = {window.name for window in chosen}
-        if any(name not in there for name in WITH_HOURS if wanted is None or name in wanted):
-            raise WindowError(
-                f"at= lies more than {DAYS_WITH_HOURS} days back, where day and week are given for the last second of "
-                "a local day only (23:59:59); for another moment ask for the others alone: window=month"
-            )
-        return all_from_scratch(self.parts, [one for one in chosen if wanted is None or one.name in wanted])
+        return all_from_scratch(self.parts, windows_at(int(at), int(now), self.zone, wanted))
 
     def open_rows(self, now: float) -> Iterator[Row]:
         """What is open now."""

@@ -119,7 +119,9 @@ def test_at_has_its_limits():
     """More than 8 days back day and week are there as of a day's end; before the day cells there is nothing."""
     now = at(2026, 11, 25, 14)
     assert ("day", "current") in by_name(windows_at(now - 8 * 86400, now, MOSCOW))
-    found = by_name(windows_at(now - 8 * 86400 - 1, now, MOSCOW))
+    with pytest.raises(WindowError, match="23:59:59"):
+        windows_at(now - 8 * 86400 - 1, now, MOSCOW)
+    found = by_name(windows_at(now - 8 * 86400 - 1, now, MOSCOW, ("month", "quarter", "year")))
     assert {name for name, _ in found} == {"month", "quarter", "year"}
     found = by_name(windows_at(at(2026, 11, 15, 23, 59) + 59, now, MOSCOW))
     assert found["day", "current"].days == days((2026, 11, 15), (2026, 11, 15))
