@@ -49,7 +49,7 @@ async def _serve(settings: "GatewaySettings", bitrix24: "Bitrix24Settings", sock
             app = create_app(
                 publisher, settings, kafka=kafka, routers=[connector.router], background=connector.background
             )
-            app.state.gateway.registry.register(connector.metrics.registry)
+            app.state.gateway.series.registry.register(connector.metrics.registry)
         else:
             app = create_app(publisher, settings, kafka=kafka)
         # What was taken is sent first, as long as a supervisor waits.

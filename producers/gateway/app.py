@@ -95,7 +95,7 @@ def _contract(app: FastAPI) -> None:
 def _service(app: FastAPI, gateway: Gateway, readiness: Readiness) -> None:
     @app.get("/metrics", include_in_schema=False)
     async def metrics() -> Response:
-        return Response(generate_latest(gateway.registry), media_type=CONTENT_TYPE_LATEST)
+        return Response(generate_latest(gateway.series.registry), media_type=CONTENT_TYPE_LATEST)
 
     @app.get("/healthz", summary="Alive")
     async def alive() -> dict[str, str]:

@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import ipaddress
 import re
+import time
 from collections import defaultdict
 from collections.abc import Mapping
 from functools import lru_cache
@@ -13,10 +14,16 @@ from functools import lru_cache
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from producers.errors import ProducersError
+from producers.gateway import body
 from producers.gateway.settings import GatewaySettings
 
 _HASHED = re.compile(r"sha256:([0-9a-f]{64})")
 _SHORTEST_KEY = 16
+_SIGNED = ("id", "timestamp", "signature")
+_CLOCK_SECONDS = 300
+"""Between the sender's clock and ours, by Standard Webhooks."""
+_MILLISECONDS = 10**11
+"""No time in seconds for the next 3,000 years."""
 ANYBODY = ""
 """The sender when nobody is configured and the request comes from this machine: any source."""
 
@@ -43,37 +50,68 @@ class Gatekeeper:
         """Whether any sender is configured; without one only loopback may send."""
         return bool(self._tokens or self._webhooks)
 
-    def by_token(self, headers: Mapping[str, str], host: str | None) -> str | None:
+    def by_token(self, headers: Mapping[str, str], host: str | None, query_token: str = "") -> str | None:
         """The source that the bearer token belongs to; None when the request is signed instead.
 
+        `query_token`: the one of the address, which CloudEvents' web hooks have for those who can set no header.
         Raises Unauthorized. Every token is compared, in constant time each, so that time tells nothing.
         """
         if not self.closed:
-            if _is_loopback(host):
+            if is_loopback(host):
                 return ANYBODY
             raise Unauthorized("no sender is configured, so only this machine may send; set SALES_GATEWAY_TOKENS")
-        kind, _, token = headers.get("authorization", "").partition(" ")
+        kind, _, token = headers.get("authorization", f"Bearer {query_token}").partition(" ")
         if not token:
-            if "webhook-signature" in headers and self._webhooks:
+            if self._webhooks and ("webhook-signature" in headers or "svix-signature" in headers):
                 return None
             raise Unauthorized("send the header Authorization: Bearer <token>, or a Standard Webhooks signature")
+        source = self.of_token(token) if kind.lower() == "bearer" else None
+        if source is None:
+            raise Unauthorized("the token is not known here")
+        return source
+
+    def of_token(self, token: str) -> str | None:
+        """The source that a token belongs to."""
         given = hashlib.sha256(token.strip().encode()).digest()
         matching = [source for source, known in self._tokens if hmac.compare_digest(known, given)]
-        if kind.lower() != "bearer" or not matching:
-            raise Unauthorized("the token is not known here")
-        return matching[0]
+        return matching[0] if matching else None
 
-    def by_signature(self, headers: Mapping[str, str], body: bytes) -> str:
-        """The source whose secret signed id, timestamp and body (Standard Webhooks). Raises Unauthorized."""
-        given = dict(headers)
+    def by_signature(self, headers: Mapping[str, str], content: bytes) -> str:
+        """The source whose secret signed id, timestamp and content (Standard Webhooks). Raises Unauthorized.
+
+        Only what is signed may say anything about the events: attributes in headers are not.
+        """
+        if body.is_binary(headers):
+            raise Unauthorized(
+                "a signature covers the body only, and in binary mode the event's attributes are in headers; "
+                f"send it in structured mode, as {body.STRUCTURED[0]}"
+            )
+        given = {f"webhook-{name}": headers.get(f"webhook-{name}", headers.get(f"svix-{name}", "")) for name in _SIGNED}
+        _check_clock(given["webhook-timestamp"])
         for source, webhooks in self._webhooks.items():
             for webhook in webhooks:
                 try:
-                    webhook.verify(body, given, json_parse=False)
+                    webhook.verify(content, given, json_parse=False)
                 except (WebhookVerificationError, ValueError):
                     continue
                 return source
-        raise Unauthorized("the signature fits no known secret, or its time is off")
+        raise Unauthorized(
+            "the signature fits no known secret: sign <webhook-id>.<webhook-timestamp>.<body> as it is sent"
+        )
+
+
+def _check_clock(stamp: str) -> None:
+    """Raise Unauthorized with the reason when a signature's time cannot be right."""
+    if not (stamp.isascii() and stamp.isdecimal() and len(stamp) < 20):
+        raise Unauthorized("webhook-timestamp is no number; send Unix time in seconds")
+    off = int(stamp) - time.time()
+    if int(stamp) > _MILLISECONDS:
+        raise Unauthorized("webhook-timestamp is not in seconds; send Unix time in seconds")
+    if abs(off) > _CLOCK_SECONDS:
+        raise Unauthorized(
+            f"webhook-timestamp is {abs(off):.0f} s {'ahead' if off > 0 else 'old'}; at most {_CLOCK_SECONDS} s are "
+            "taken: set the sender's clock, and sign when you send"
+        )
 
 
 def _digest(token: str) -> bytes:
@@ -96,15 +134,16 @@ def _webhook(source: str, secret: str) -> Webhook:
 
 
 @lru_cache(maxsize=1024)
-def _is_loopback(host: str | None) -> bool:
+def is_loopback(host: str | None) -> bool:
+    """Whether an address is this machine's own."""
     try:
         return host is not None and ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
 
 
-def sign(secret: str, message_id: str, timestamp: int, body: bytes) -> str:
+def sign(secret: str, message_id: str, timestamp: int, content: bytes) -> str:
     """The `webhook-signature` header that a sender makes; for tests and for the examples in the documentation."""
     key = base64.b64decode(secret.removeprefix("whsec_"))
-    mac = hmac.new(key, f"{message_id}.{timestamp}.".encode() + body, hashlib.sha256).digest()
+    mac = hmac.new(key, f"{message_id}.{timestamp}.".encode() + content, hashlib.sha256).digest()
     return f"v1,{base64.b64encode(mac).decode()}"

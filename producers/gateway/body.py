@@ -1,38 +1,46 @@
 """From a request's body to checked records: structured, batched or binary CloudEvents, each problem with its place."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import NamedTuple
-from urllib.parse import unquote
 
 import msgspec
 
-from producers.errors import ProducersError, Refused
+from producers.errors import Refused
+from producers.events import json_text
+from producers.events.binary import STRUCTURED as CLOUDEVENTS
 from producers.events.binary import structured
-from producers.events.intake import check_size
+from producers.events.intake import check_partitionkey, check_size
 from producers.events.registry import ALL_TYPES
 from producers.events.rules import AHEAD_MS
+from producers.events.sender import sender
 from producers.events.units import us
 from producers.events.wire import Event, ReferenceEvent, decode, decode_reference
+from producers.gateway import attributes
+from producers.gateway.content import UnsupportedMediaType
+from producers.gateway.limits import ContentTooLarge
 from producers.gateway.openapi import MOST_EVENTS
 from producers.publisher import CONTENT_TYPE
 
 STRUCTURED = ("application/cloudevents+json", "application/json")
 BATCH = "application/cloudevents-batch+json"
+_ATTRIBUTES = ("ce-specversion", "ce-id", "ce-type", "ce-source")
+_BASE64 = b'"data_base64"'
 
 _split = msgspec.json.Decoder(list[msgspec.Raw]).decode
-
-
-class UnsupportedMediaType(ProducersError):  # noqa: N818 - named as HTTP names it
-    """The content type or encoding is none that the gateway reads (415)."""
+_base64 = msgspec.json.Decoder(bytes).decode
 
 
 class Record(NamedTuple):
-    """One event, ready for Kafka."""
+    """One event, ready for Kafka. `place`: in the request, from 0; `time`: when it happened, µs."""
 
+    place: int
     key: bytes
     value: bytes
     source: str
+    id: str
+    type: str
+    time: int
     reference: bool
 
 
@@ -46,64 +54,111 @@ class Problem:
     detail: str
 
 
-def read(headers: Mapping[str, str], body: bytes, now_ms: int) -> tuple[list[Record], list[Problem]]:
-    """All good events and all problems of a request. Raises UnsupportedMediaType.
+@dataclass(slots=True)
+class Events:
+    """The events of a request, those that can be sent and what is wrong with the others."""
 
-    Nothing is sent unless there is no problem at all: a sender repairs the batch and sends it whole again.
+    values: Sequence[bytes]
+    records: list[Record] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+
+    def source(self, index: int) -> str:
+        """Who sent a refused event, as far as it says so."""
+        return sender(self.values[index]) if index < len(self.values) else ""
+
+
+def media_type(headers: Mapping[str, str]) -> str:
+    """The content type without its parameters."""
+    return headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+def is_binary(headers: Mapping[str, str]) -> bool:
+    """Whether attributes are in headers. Content types of CloudEvents say that they are not."""
+    return not media_type(headers).startswith(CLOUDEVENTS) and any(name in headers for name in _ATTRIBUTES)
+
+
+def split(headers: Mapping[str, str], body: bytes) -> list[bytes]:
+    """The events of a request, unread, each as a structured one.
+
+    Raises UnsupportedMediaType, ContentTooLarge, or Refused when the body as a whole is none.
     """
-    if headers.get("content-encoding", "identity").strip().lower() != "identity":
-        raise UnsupportedMediaType("compressed bodies are not read; send the body as it is")
-    media = headers.get("content-type", "").partition(";")[0].strip().lower()
+    media = media_type(headers)
     if media == BATCH:
-        return _batch(body, now_ms)
-    if "ce-specversion" in headers and media != STRUCTURED[0]:
-        try:
-            value = _binary(headers, body, media)
-        except Refused as refused:
-            return [], [_problem(0, refused)]
-        return _collect([value], now_ms)
+        return _batch(body)
+    if is_binary(headers):
+        if media not in {"", "application/json"} and not media.endswith("+json"):
+            raise UnsupportedMediaType(f"in binary mode the body is the data as application/json, not {media[:60]}")
+        return [structured(attributes.read(headers.items()), body)]
     if media in STRUCTURED:
-        return _collect([body], now_ms)
+        if body[:64].lstrip()[:1] == b"[":
+            raise Refused("not_cloudevents", f"the body is an array; send a batch as content-type {BATCH}")
+        return [body]
     raise UnsupportedMediaType(
-        f"content-type {media or '(none)'} is not read; send {STRUCTURED[0]}, {BATCH}, or binary mode with ce- headers"
+        f"content-type {media[:60] or '(none)'} is not read; send {STRUCTURED[0]}, {BATCH}, or binary mode with "
+        f"ce- headers{_WAYS.get(media, '')}"
     )
 
 
-def _batch(body: bytes, now_ms: int) -> tuple[list[Record], list[Problem]]:
+_WAYS = {
+    "application/x-www-form-urlencoded": f" (curl: -H 'content-type: {STRUCTURED[0]}')",
+    "application/x-ndjson": f" (lines: as an array, {BATCH})",
+    "application/jsonl": f" (lines: as an array, {BATCH})",
+}
+
+
+def _batch(body: bytes) -> list[bytes]:
     try:
         values = _split(body)
     except (msgspec.DecodeError, RecursionError) as error:
-        return [], [Problem(0, "not_json", "", f"the body is no JSON array of events: {error}")]
+        raise Refused(
+            "not_json", f"the body is no JSON array of events: {error}; one event goes as {STRUCTURED[0]}"
+        ) from error
     if len(values) > MOST_EVENTS:
-        return [], [Problem(MOST_EVENTS, "too_large", "", f"more than {MOST_EVENTS} events; send several batches")]
-    return _collect([bytes(value) for value in values], now_ms)
+        raise ContentTooLarge(f"more than {MOST_EVENTS} events; send several batches")
+    return [bytes(value) for value in values]
 
 
-def _collect(values: list[bytes], now_ms: int) -> tuple[list[Record], list[Problem]]:
-    records, problems = [], []
+def read(values: Sequence[bytes], now_ms: int) -> Events:
+    """All that can be sent and all problems. In one request a pair of source and id may stand for one event only."""
+    found = Events(values)
+    seen: dict[tuple[str, str], Record] = {}
     for index, value in enumerate(values):
         try:
-            records.append(_record(value, now_ms))
+            record = _record(index, value, now_ms)
+            _check_twin(seen.setdefault((record.source, record.id), record), record)
         except Refused as refused:
-            problems.append(_problem(index, refused))
-    return records, problems
+            found.problems.append(problem(index, refused))
+        else:
+            found.records.append(record)
+    return found
 
 
-def _problem(index: int, refused: Refused) -> Problem:
-    field, _, _ = refused.detail.partition(":")
-    return Problem(index, refused.reason, field if field and " " not in field else "", refused.detail)
+def _check_twin(first: Record, record: Record) -> None:
+    if first is not record and first.value != record.value:
+        raise Refused(
+            "not_cloudevents",
+            f"id: {record.id[:60]} is another event's of this batch, at {first.place}; give each its own",
+        )
 
 
-def _record(value: bytes, now_ms: int) -> Record:
+def problem(index: int, refused: Refused) -> Problem:
+    """A refusal with its place, and the field that it names."""
+    named, _, _ = refused.detail.partition(":")
+    return Problem(index, refused.reason, named if named and " " not in named else "", refused.detail)
+
+
+def _record(index: int, value: bytes, now_ms: int) -> Record:
     check_size(None, value)
+    if _BASE64 in value:
+        value = _from_base64(value)
     event, reference = _decoded(value)
     key = event.key.encode()
     check_size(key, value, CONTENT_TYPE)
-    if us(event.time) > (now_ms + AHEAD_MS) * 1000:
+    time = us(event.time)
+    if time > (now_ms + AHEAD_MS) * 1000:
         raise Refused("time_out_of_range", "time: is more than 10 minutes ahead of now; send when it happened")
-    if event.partitionkey is not None and event.partitionkey != event.key:
-        raise Refused("wrong_key", "partitionkey: differs from the key of the type; leave it out")
-    return Record(key, value, event.source, reference)
+    check_partitionkey(event)
+    return Record(index, key, value, event.source, event.id, event.type, time, reference)
 
 
 def _decoded(value: bytes) -> tuple[Event | ReferenceEvent, bool]:
@@ -120,8 +175,28 @@ def _decoded(value: bytes) -> tuple[Event | ReferenceEvent, bool]:
     raise Refused("unknown_type", f"type: is none of the contract; send one of {', '.join(ALL_TYPES)}")
 
 
-def _binary(headers: Mapping[str, str], body: bytes, media: str) -> bytes:
-    if media not in {"", "application/json"} and not media.endswith("+json"):
-        raise UnsupportedMediaType(f"in binary mode the body is the data as application/json, not {media}")
-    attributes = {name.removeprefix("ce-"): unquote(value) for name, value in headers.items() if name.startswith("ce-")}
-    return structured(attributes, body)
+def _from_base64(value: bytes) -> bytes:
+    """An event whose data came as bytes, with the data itself. Raises Refused."""
+    json_text.check(value)
+    try:
+        members = json_text.members(value)
+    except TypeError:
+        return value
+    packed = members.pop("data_base64", None)
+    if packed is None:
+        return value
+    if "data" in members:
+        raise Refused("not_cloudevents", "data_base64: stands beside data; send one of them")
+    try:
+        data = _base64(packed)
+    except msgspec.DecodeError as error:
+        raise Refused("not_cloudevents", "data_base64: is no base64; send data as a JSON object") from error
+    return b"{" + b",".join(_members(members, data)) + b"}"
+
+
+def _members(members: Mapping[str, msgspec.Raw], data: bytes) -> Iterator[bytes]:
+    for name, raw in members.items():
+        yield msgspec.json.encode(name) + b":" + bytes(raw)
+    json_text.check(data)
+    json_text.whole(data)
+    yield b'"data":' + data

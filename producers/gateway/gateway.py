@@ -4,24 +4,28 @@ import asyncio
 import time
 from collections import Counter as Tally
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from operator import attrgetter
 from typing import Protocol
 
 import structlog
-from prometheus_client import CollectorRegistry, Counter, Histogram
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
-from producers.errors import ProducersError, PublisherError
-from producers.gateway import body
-from producers.gateway.auth import ANYBODY, Forbidden, Gatekeeper, Unauthorized
-from producers.gateway.limits import Busy, ContentTooLarge, Held, Rates, Room, TooManyRequests
+from producers.errors import ProducersError, PublisherError, Refused
+from producers.gateway import asked, content
+from producers.gateway.asked import Asked, BadParameter
+from producers.gateway.auth import ANYBODY, Gatekeeper, Unauthorized
+from producers.gateway.body import Record
+from producers.gateway.judge import Judge, refused_whole
+from producers.gateway.limits import Busy, ContentTooLarge, Held, Room, TooManyRequests
+from producers.gateway.noting import Noting
 from producers.gateway.readiness import Readiness
+from producers.gateway.series import Series
 from producers.gateway.settings import GatewaySettings
+from producers.gateway.verdict import Verdict, refuse
 
 log = structlog.get_logger(__name__)
-_RETRY_SECONDS = 2
-_MOST_NAMED = 100
+_of_whom = attrgetter("source", "type")
 
 
 class Publisher(Protocol):
@@ -36,11 +40,11 @@ class RequestTimeout(ProducersError):  # noqa: N818 - named as HTTP names it
 
 
 _STATUS: dict[type[ProducersError], int] = {
+    BadParameter: 400,
     Unauthorized: 401,
-    Forbidden: 403,
     RequestTimeout: 408,
     ContentTooLarge: 413,
-    body.UnsupportedMediaType: 415,
+    content.UnsupportedMediaType: 415,
     TooManyRequests: 429,
     Busy: 503,
 }
@@ -55,75 +59,75 @@ class Gateway:
         self._publisher = publisher
         self._readiness = readiness
         self._settings = settings
-        self._now = now
-        self._gatekeeper = Gatekeeper(settings)
-        self._rates = Rates(settings.gateway_events_per_second, time.monotonic)
+        self.gatekeeper = Gatekeeper(settings)
+        self._judge = Judge(settings, now)
         self._room = Room(settings.gateway_in_flight_bytes)
-        self.registry = CollectorRegistry()
-        self.events = Counter(
-            "sales_gateway_events", "Events by what became of them.", ["outcome"], registry=self.registry
-        )
-        self.requests = Counter("sales_gateway_requests", "Requests by status.", ["status"], registry=self.registry)
-        self._taken = self.requests.labels("202")
-        self.seconds = Histogram(
-            "sales_gateway_request_seconds", "Time from request to answer.", registry=self.registry
-        )
+        self.series = series = Series()
+        series.in_flight.set_function(lambda: self._room.used)
+        series.ready.set_function(lambda: not readiness.problem)
+        self.noting = Noting(series, now)
 
     async def answer(self, request: Request) -> Response:
         """Take a request's events; whatever becomes of them, the answer is a documented one."""
         began = time.perf_counter()
         try:
-            accepted = await self.take(request)
-        except BadEvents as error:
-            errors = [asdict(found) for found in error.problems[:_MOST_NAMED]]
-            return self._problem(400, str(error), errors=errors)
-        except ProducersError as error:
-            status = next((code for kind, code in _STATUS.items() if isinstance(error, kind)), 500)
-            return self._problem(status, str(error))
+            response = await self._answer(request, began)
         except ClientDisconnect:
             # Nobody reads this answer.
             return Response(status_code=400)
-        self._taken.inc()
-        seconds = time.perf_counter() - began
-        self.seconds.observe(seconds)
-        if self._settings.gateway_request_log:
-            log.info(
-                "request taken", status=202, sources=[*accepted], events=accepted.total(), seconds=round(seconds, 4)
-            )
-        return Response(b'{"accepted":%d}' % accepted.total(), 202, media_type="application/json")
+        self.series.answered(response.status_code, time.perf_counter() - began)
+        return response
 
-    def _problem(self, status: int, title: str, **more: object) -> Response:
-        self.requests.labels(str(status)).inc()
-        log.info("request refused", status=status, why=title)
-        headers = {"Retry-After": str(_RETRY_SECONDS)} if status in {408, 429, 503} else {}
-        if status == 401:
-            headers["WWW-Authenticate"] = "Bearer"
-        content = {"type": "about:blank", "status": status, "title": title, **more}
-        return JSONResponse(content, status, headers, media_type="application/problem+json")
+    async def _answer(self, request: Request, began: float) -> Response:
+        # Whom a refusal concerns, as far as the request has got.
+        whom = [ANYBODY]
+        try:
+            how = asked.read(request.scope["query_string"])
+            verdict = await self._take(request, how, whom)
+        except ProducersError as error:
+            status = next((code for kind, code in _STATUS.items() if isinstance(error, kind)), 500)
+            self.noting.turned_away(whom[0], status, str(error))
+            return refuse(status, str(error))
+        if verdict.warnings:
+            self.noting.unknown(verdict)
+        if verdict.problems:
+            status, title, more = verdict.refusal() if not (how.partial and verdict.good) else (207, "", {})
+            self.noting.refused(verdict, status)
+            if status != 207:
+                return refuse(status, title, **more)
+        if how.dry_run:
+            self.noting.tried(verdict)
+        elif self._settings.gateway_request_log:
+            sources = [*dict.fromkeys(record.source for record in verdict.good)]
+            seconds = round(time.perf_counter() - began, 4)
+            log.info("request taken", status=202, sources=sources, events=len(verdict.good), seconds=seconds)
+        return verdict.answer(dry_run=how.dry_run, partial=how.partial, private=bool(how.token))
 
-    async def take(self, request: Request) -> Tally[str]:
-        """Read, check and send a request's events; return how many by source. Raises ProducersError, BadEvents."""
-        source = self._gatekeeper.by_token(request.headers, request.client.host if request.client else None)
+    async def _take(self, request: Request, how: Asked, whom: list[str]) -> Verdict:
+        """Read, check and send a request's events. Raises ProducersError.
+
+        Nothing is sent if anything is wrong, unless asked for: a sender repairs the batch and sends it whole again.
+        """
+        headers = request.headers
+        sender = self.gatekeeper.by_token(headers, request.client.host if request.client else None, how.token)
+        whom[0] = sender or ANYBODY
+        packed = content.encoding(headers)
         with self._room.hold() as held:
-            content = await self._content(request, held)
-            if source is None:
-                source = self._gatekeeper.by_signature(request.headers, content)
-            records = self._checked(request, content)
-            sources = Tally(record.source for record in records)
-            for name, count in sources.items():
-                if source not in {ANYBODY, name}:
-                    raise Forbidden(f"you send for {source} only")
-                self._rates.take(name, count)
-            await self._send(records)
-        self.events.labels("accepted").inc(len(records))
-        return sources
-
-    def _checked(self, request: Request, content: bytes) -> list[body.Record]:
-        records, problems = body.read(request.headers, content, int(self._now() * 1000))
-        if problems:
-            self.events.labels("refused").inc(len(problems))
-            raise BadEvents(problems)
-        return records
+            taken = await self._content(request, held)
+            if packed:
+                try:
+                    taken = content.unpacked(taken, self._settings.gateway_body_bytes)
+                except Refused as refused:
+                    return refused_whole(whom[0], refused)
+                held.take(len(taken))
+            if sender is None:
+                # Of what was packed the sender signed what it is, not how it was packed on the way.
+                whom[0] = sender = self.gatekeeper.by_signature(headers, taken)
+            verdict = self._judge.judge(sender, headers, taken, dry_run=how.dry_run)
+            if verdict.good and not how.dry_run and (how.partial or not verdict.problems):
+                await self._send(verdict.good)
+                self.noting.taken(Tally(map(_of_whom, verdict.good)))
+        return verdict
 
     async def _content(self, request: Request, held: Held) -> bytes:
         most = self._settings.gateway_body_bytes
@@ -131,19 +135,19 @@ class Gateway:
         declared = request.headers.get("content-length", "0")
         if declared.isdecimal() and int(declared) > most:
             raise too_large
-        content = bytearray()
+        taken = bytearray()
         try:
             async with asyncio.timeout(self._settings.gateway_timeout):
                 async for chunk in request.stream():
                     held.take(len(chunk))
-                    content += chunk
-                    if len(content) > most:
+                    taken += chunk
+                    if len(taken) > most:
                         raise too_large
         except TimeoutError as error:
             raise RequestTimeout("the body did not arrive in time; send it at once") from error
-        return bytes(content)
+        return bytes(taken)
 
-    async def _send(self, records: list[body.Record]) -> None:
+    async def _send(self, records: Sequence[Record]) -> None:
         try:
             async with asyncio.timeout(self._settings.gateway_timeout):
                 for reference in (False, True):
@@ -156,12 +160,3 @@ class Gateway:
             self._readiness.refused(why)
             log.warning("events were not taken by Kafka", error=why, events=len(records))
             raise Busy("Kafka does not take events now; send again later") from error
-
-
-class BadEvents(Exception):  # noqa: N818 - what the answer lists
-    """The request holds bad events."""
-
-    def __init__(self, problems: list[body.Problem]) -> None:
-        reasons = ", ".join(sorted({found.reason for found in problems}))
-        super().__init__(f"{len(problems)} bad events ({reasons}); none was sent")
-        self.problems = problems

@@ -1,13 +1,17 @@
 """Settings of the gateway: where it listens, who may send, and how much."""
 
+from difflib import get_close_matches
+from fnmatch import fnmatchcase
 from typing import Annotated
 
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import NoDecode
 
+from producers.events.registry import ALL_TYPES
 from producers.settings import KafkaSettings
 
 Pairs = tuple[tuple[str, SecretStr], ...]
+Rights = tuple[tuple[str, tuple[str, ...]], ...]
 
 
 class GatewaySettings(KafkaSettings):
@@ -22,7 +26,15 @@ class GatewaySettings(KafkaSettings):
     gateway_secrets: Annotated[Pairs, NoDecode] = Field(
         (), description="source=whsec_… pairs for Standard Webhooks signatures, comma separated"
     )
-    gateway_body_bytes: int = Field(4 * 1024 * 1024, ge=1024, description="largest body taken, bytes")
+    gateway_rights: Annotated[Rights, NoDecode] = Field(
+        (),
+        description="which types a source may send, like pbx://spb=sales.call.*,sales.chat.*;crm://a=sales.*: "
+        "semicolons between sources, commas between types. A source that is not named may send all types of events, "
+        "and no reference data",
+    )
+    gateway_body_bytes: int = Field(
+        4 * 1024 * 1024, ge=1024, description="largest body taken, bytes; of one packed with gzip also when unpacked"
+    )
     gateway_events_per_second: int = Field(20_000, ge=1, description="most events a second of one source")
     gateway_in_flight_bytes: int = Field(
         32 * 1024 * 1024, ge=1024, description="most bytes that wait for Kafka; beyond it the answer is 503"
@@ -55,3 +67,23 @@ class GatewaySettings(KafkaSettings):
                 raise ValueError(f"pair {number} is not source=secret; write them like pbx://spb=LONG-RANDOM-TEXT")
             pairs.append((source, SecretStr(secret)))
         return tuple(pairs)
+
+    @field_validator("gateway_rights", mode="before")
+    @classmethod
+    def _rights(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        rights = []
+        for item in filter(None, (part.strip() for part in value.split(";"))):
+            # A source may hold "=", a type may not.
+            source, _, listed = item.rpartition("=")
+            patterns = tuple(part.strip() for part in listed.split(",") if part.strip())
+            if not (source and patterns):
+                raise ValueError(f"{item!r} is not source=types; write it like pbx://spb=sales.call.*")
+            for pattern in patterns:
+                if not any(fnmatchcase(kind, pattern) for kind in ALL_TYPES):
+                    near = get_close_matches(pattern, ALL_TYPES, n=1)
+                    like = near[0] if near else "sales.call.*"
+                    raise ValueError(f"{source}: {pattern!r} fits no type of the contract; write one like {like}")
+            rights.append((source, patterns))
+        return tuple(rights)

@@ -1,0 +1,54 @@
+"""The bytes of a request's body as plain UTF-8: unpacked within a bound, whatever was announced about them."""
+
+import re
+import zlib
+from collections.abc import Mapping
+
+from producers.errors import ProducersError, Refused
+from producers.gateway.limits import ContentTooLarge
+
+_BOM = b"\xef\xbb\xbf"
+_GZIP = zlib.MAX_WBITS | 16
+_CHARSET = re.compile(r";\s*charset\s*=\s*\"?([^\s;\"]*)", re.IGNORECASE).search
+_UTF_8 = frozenset({"", "utf-8", "utf8"})
+_LIKE_ASCII = re.compile(r"(us-)?ascii|latin-?1|iso-?8859-\d+|(windows-|cp)125\d|koi8-[ru]").fullmatch
+"""Character sets in which ASCII means itself, so that a body of nothing else is UTF-8, too."""
+
+
+class UnsupportedMediaType(ProducersError):  # noqa: N818 - named as HTTP names it
+    """The content type or encoding is none that the gateway reads (415)."""
+
+
+def encoding(headers: Mapping[str, str]) -> str:
+    """The `content-encoding`: "" or "gzip". Raises UnsupportedMediaType."""
+    found = headers.get("content-encoding", "").strip().lower()
+    if found in {"", "identity"}:
+        return ""
+    if found in {"gzip", "x-gzip"}:
+        return "gzip"
+    raise UnsupportedMediaType(f"content-encoding {found[:60]} is not read; send gzip, or the body as it is")
+
+
+def unpacked(body: bytes, most: int) -> bytes:
+    """What was packed with gzip. Raises ContentTooLarge beyond `most` bytes, of which no more are ever unpacked."""
+    unpacking = zlib.decompressobj(_GZIP)
+    try:
+        found = unpacking.decompress(body, most + 1)
+    except zlib.error as error:
+        raise Refused("not_json", f"the body is no gzip ({error}); pack it, or leave out content-encoding") from error
+    if len(found) > most:
+        raise ContentTooLarge(f"the unpacked body is larger than {most} bytes; send smaller batches")
+    if not unpacking.eof:
+        raise Refused("not_json", "the gzip body ends early; send it whole")
+    if unpacking.unused_data:
+        raise Refused("not_json", "the gzip body goes on after its end; pack it as one stream")
+    return found
+
+
+def text(headers: Mapping[str, str], body: bytes) -> bytes:
+    """The body in UTF-8 without a byte order mark. Raises UnsupportedMediaType for what is spelled otherwise."""
+    found = _CHARSET(headers.get("content-type", ""))
+    charset = found[1].lower() if found else ""
+    if charset not in _UTF_8 and not (_LIKE_ASCII(charset) and body.isascii()):
+        raise UnsupportedMediaType(f"charset {charset[:60]} is not read: JSON is UTF-8; encode the body so")
+    return body.removeprefix(_BOM)

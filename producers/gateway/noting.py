@@ -1,0 +1,87 @@
+"""Writes down what became of requests, three times over: for Prometheus, for the log, and for the sender to see."""
+
+from collections.abc import Callable, Mapping
+
+import structlog
+
+from producers.gateway.series import Series
+from producers.gateway.verdict import Verdict
+from producers.senders import REFUSED, TAKEN, UNKNOWN, Names, Notes, Refusal
+
+log = structlog.get_logger(__name__)
+_MOST_NAMED = 5
+_MOST_SLIPS = 1_000
+
+
+class Noting:
+    """`notes`: what was noted since somebody last took them. `now`: Unix seconds."""
+
+    def __init__(self, series: Series, now: Callable[[], float]) -> None:
+        self.notes = Notes()
+        self._series = series
+        self._now = now
+        self._name = Names()
+        self._slips: set[tuple[str, str]] = set()
+
+    def take(self) -> Notes:
+        """All notes, which begin anew."""
+        notes, self.notes = self.notes, Notes()
+        return notes
+
+    def taken(self, counts: Mapping[tuple[str, str], int]) -> None:
+        """So many events of each source and type are in Kafka."""
+        now = self._now()
+        for (source, kind), n in counts.items():
+            self._series.events(source, "accepted", n)
+            name = self._name(source)
+            self.notes.count(name, TAKEN, kind, n, now)
+            self.notes.seen(name, kind, now)
+
+    def tried(self, verdict: Verdict) -> None:
+        """Events were judged, and not to be sent."""
+        for record in verdict.good:
+            self._series.events(record.source, "tried", 1)
+
+    def refused(self, verdict: Verdict, status: int) -> None:
+        """Some events of a request are bad."""
+        now = self._now()
+        for source, found in zip(verdict.sources, verdict.problems, strict=True):
+            self._series.events(source, "refused", 1)
+            self._series.refused(source, found.reason)
+            name = self._name(source)
+            self.notes.count(name, REFUSED, found.reason, 1, now)
+            self.notes.refuse(name, Refusal("http", found.reason, found.field, found.detail), now)
+        first = verdict.problems[0]
+        log.info(
+            "request refused",
+            status=status,
+            source=" ".join([*dict.fromkeys(verdict.sources)][:_MOST_NAMED]),
+            reason=" ".join([*dict.fromkeys(found.reason for found in verdict.problems)]),
+            field=" ".join([*dict.fromkeys(found.field for found in verdict.problems)][:_MOST_NAMED]),
+            events=len(verdict.problems),
+            of=verdict.total,
+            why=first.detail,
+        )
+
+    def turned_away(self, source: str, status: int, why: str) -> None:
+        """A request as a whole was not taken, whatever it holds."""
+        self._series.refused(source, str(status))
+        log.info("request refused", status=status, source=source, why=why)
+        if source:
+            now = self._now()
+            self.notes.count(self._name(source), REFUSED, str(status), 1, now)
+            self.notes.refuse(self._name(source), Refusal("http", str(status), "", why), now)
+
+    def unknown(self, verdict: Verdict) -> None:
+        """Fields were ignored. The log has each once."""
+        now = self._now()
+        sources = {record.place: record.source for record in verdict.good}
+        sources |= {found.index: source for source, found in zip(verdict.sources, verdict.problems, strict=True)}
+        for hint in verdict.warnings:
+            source = verdict.sender or sources.get(hint.index, "")
+            name = self._name(source)
+            self._series.unknown(source, 1)
+            self.notes.count(name, UNKNOWN, hint.field, 1, now)
+            if (name, hint.field) not in self._slips and len(self._slips) < _MOST_SLIPS:
+                self._slips.add((name, hint.field))
+                log.warning("a field is ignored", source=source, field=hint.field, why=hint.detail)

@@ -1,0 +1,59 @@
+"""What the gateway tells Prometheus about itself."""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from producers.senders import Names
+
+_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+
+
+class Series:
+    """All series of one gateway, in a registry of their own."""
+
+    def __init__(self) -> None:
+        self.registry = registry = CollectorRegistry()
+        self._events = Counter(
+            "sales_gateway_events",
+            "Events by source and what became of them: accepted, refused, or tried (dry_run).",
+            ["source", "outcome"],
+            registry=registry,
+        )
+        self._refused = Counter(
+            "sales_gateway_refused",
+            "Events and requests refused, by source (empty where nobody proved who sent them) and reason: of the "
+            "contract, forbidden, or the HTTP status.",
+            ["source", "reason"],
+            registry=registry,
+        )
+        self._unknown = Counter(
+            "sales_gateway_unknown_fields",
+            "Fields that the contract does not know, found in the events looked at: the first ten of a request.",
+            ["source"],
+            registry=registry,
+        )
+        self._requests = Counter("sales_gateway_requests", "Requests by status.", ["status"], registry=registry)
+        self.seconds = Histogram(
+            "sales_gateway_request_seconds", "Time from request to answer.", buckets=_SECONDS, registry=registry
+        )
+        self.in_flight = Gauge(
+            "sales_gateway_in_flight_bytes", "Bytes of requests that wait for Kafka.", registry=registry
+        )
+        self.ready = Gauge("sales_gateway_ready", "1 while Kafka takes events.", registry=registry)
+        self._name = Names()
+
+    def answered(self, status: int, seconds: float) -> None:
+        """A request got its answer."""
+        self._requests.labels(str(status)).inc()
+        self.seconds.observe(seconds)
+
+    def events(self, source: str, outcome: str, count: int) -> None:
+        """So many events were accepted, refused or tried."""
+        self._events.labels(self._name(source), outcome).inc(count)
+
+    def refused(self, source: str, reason: str, count: int = 1) -> None:
+        """Something was refused."""
+        self._refused.labels(self._name(source), reason).inc(count)
+
+    def unknown(self, source: str, count: int) -> None:
+        """Fields were unknown."""
+        self._unknown.labels(self._name(source)).inc(count)
