@@ -3,8 +3,7 @@
 Gateways and workers each take notes of what they see; whoever reads puts them together.
 """
 
-from collections import Counter
-from collections.abc import Iterator
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -86,26 +85,32 @@ class Notes:
             if not refusals:
                 del self.refusals[source]
 
-    def sources(self) -> list[str]:
-        """All that there is something to tell of."""
-        return sorted({count.source for count in self.counts} | {source for source, _ in self.last} | {*self.refusals})
+    def by_source(self) -> dict[str, "Notes"]:
+        """The notes on each sender."""
+        found: defaultdict[str, Notes] = defaultdict(Notes)
+        for count, n in self.counts.items():
+            found[count.source].counts[count] = n
+        for (source, kind), at in self.last.items():
+            found[source].last[source, kind] = at
+        for source, refusals in self.refusals.items():
+            found[source].refusals[source] = refusals
+        return dict(found)
 
-    def sums(self, source: str, what: str) -> Counter[str]:
+    def sums(self, what: str) -> Counter[str]:
         """By name, over the day."""
         found: Counter[str] = Counter()
-        for count, n in self._of(source, what):
-            found[count.name] += n
+        for count, n in self.counts.items():
+            if count.what == what:
+                found[count.name] += n
         return found
 
-    def course(self, source: str, what: str) -> Counter[int]:
+    def course(self, what: str) -> Counter[int]:
         """By quarter."""
         found: Counter[int] = Counter()
-        for count, n in self._of(source, what):
-            found[count.quarter] += n
+        for count, n in self.counts.items():
+            if count.what == what:
+                found[count.quarter] += n
         return found
-
-    def _of(self, source: str, what: str) -> Iterator[tuple[Count, int]]:
-        return ((count, n) for count, n in self.counts.items() if (count.source, count.what) == (source, what))
 
 
 class Names:

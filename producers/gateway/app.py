@@ -12,9 +12,12 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.types import Receive, Scope, Send
 
 from producers.gateway.gateway import Gateway, Publisher
-from producers.gateway.openapi import OPERATION, RESPONSES, SCHEMA_RESPONSES, describe
+from producers.gateway.handshake import answer as answer_handshake
+from producers.gateway.openapi import HANDSHAKE_RESPONSES, OPERATION, RESPONSES, SCHEMA_RESPONSES, describe
 from producers.gateway.readiness import Kafka, Readiness
 from producers.gateway.settings import GatewaySettings
+from producers.gateway.sources.board import Board, Shared
+from producers.gateway.sources.router import create_router
 
 EVENTS = "/v1/events"
 
@@ -36,16 +39,22 @@ def create_app(
     *,
     kafka: Kafka | None = None,
     now: Callable[[], float] = time.time,
+    shared: Shared | None = None,
     routers: Sequence[APIRouter] = (),
     background: Sequence[Callable[[], Awaitable[None]]] = (),
 ) -> FastAPI:
-    """The application. `kafka` is asked for readiness, where given; `routers` and `background` are connectors'."""
+    """The application.
+
+    `kafka` is asked for readiness, where given; `shared` is where gateways and workers leave notes on senders;
+    `routers` and `background` are connectors'.
+    """
     readiness = Readiness(kafka, settings.events_topic)
     gateway = Gateway(publisher, settings, now, readiness)
+    board = Board(gateway.noting, now, shared)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        tasks = [asyncio.ensure_future(run()) for run in (*background, *((readiness.run,) if kafka else ()))]
+        tasks = [asyncio.ensure_future(run()) for run in (board.run, *background, *((readiness.run,) if kafka else ()))]
         yield
         for task in tasks:
             task.cancel()
@@ -62,6 +71,12 @@ def create_app(
         """
         return await gateway.answer(request)
 
+    @app.options(EVENTS, status_code=200, responses=HANDSHAKE_RESPONSES, summary="Handshake of CloudEvents' web hooks")
+    async def handshake(request: Request) -> Response:
+        """Whether and how often a sender may deliver here, by `WebHook-Request-Origin` and `WebHook-Request-Rate`."""
+        return answer_handshake(request, gateway.gatekeeper, settings.gateway_events_per_second)
+
+    app.include_router(create_router(board, gateway.gatekeeper))
     _contract(app)
     _service(app, gateway, readiness)
     describe(app)

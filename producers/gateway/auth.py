@@ -14,7 +14,7 @@ from functools import lru_cache
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from producers.errors import ProducersError
-from producers.gateway import body
+from producers.gateway.reading import body
 from producers.gateway.settings import GatewaySettings
 
 _HASHED = re.compile(r"sha256:([0-9a-f]{64})")

@@ -12,14 +12,14 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from producers.errors import ProducersError, PublisherError, Refused
-from producers.gateway import asked, content
-from producers.gateway.asked import Asked, BadParameter
 from producers.gateway.auth import ANYBODY, Gatekeeper, Unauthorized
-from producers.gateway.body import Record
 from producers.gateway.judge import Judge, refused_whole
 from producers.gateway.limits import Busy, ContentTooLarge, Held, Room, TooManyRequests
 from producers.gateway.noting import Noting
 from producers.gateway.readiness import Readiness
+from producers.gateway.reading import asked, content
+from producers.gateway.reading.asked import Asked, BadParameter
+from producers.gateway.reading.body import Record
 from producers.gateway.series import Series
 from producers.gateway.settings import GatewaySettings
 from producers.gateway.verdict import Verdict, refuse

@@ -5,11 +5,11 @@ from collections import Counter as Tally
 from collections.abc import Callable, Iterable, Mapping
 
 from producers.errors import Refused
-from producers.gateway import body, content
 from producers.gateway.auth import ANYBODY
-from producers.gateway.body import Events, Problem, Record
-from producers.gateway.hints import Hint, hints
 from producers.gateway.limits import Rates
+from producers.gateway.reading import body, content
+from producers.gateway.reading.body import Events, Problem, Record
+from producers.gateway.reading.hints import Hint, hints
 from producers.gateway.rights import Rights
 from producers.gateway.settings import GatewaySettings
 from producers.gateway.verdict import MOST_NAMED, Verdict

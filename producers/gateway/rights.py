@@ -4,7 +4,7 @@ from fnmatch import fnmatchcase
 
 from producers.events.registry import ALL_TYPES, EVENT_TYPES
 from producers.gateway.auth import ANYBODY
-from producers.gateway.body import Problem, Record
+from producers.gateway.reading.body import Problem, Record
 from producers.gateway.settings import GatewaySettings
 
 FORBIDDEN = "forbidden"

@@ -6,8 +6,8 @@ from typing import Any
 
 from starlette.responses import JSONResponse, Response
 
-from producers.gateway.body import Problem, Record
-from producers.gateway.hints import Hint
+from producers.gateway.reading.body import Problem, Record
+from producers.gateway.reading.hints import Hint
 from producers.gateway.rights import FORBIDDEN
 
 MOST_NAMED = 100

@@ -8,7 +8,7 @@ import pytest
 
 from producers.errors import Refused
 from producers.events import MAX_BYTES, intake
-from producers.gateway import body
+from producers.gateway.reading import body
 from producers.importer.check import check
 from producers.publisher import CONTENT_TYPE
 from streams.partition import Partition

@@ -1,63 +1,16 @@
 """The gateway over real HTTP semantics: who may send, what is refused and how it is told, what reaches Kafka."""
 
 import asyncio
-import base64
-import gzip
 import json
 import time
-from datetime import UTC, datetime
 
-import httpx
 import pytest
 import structlog
 
 from producers.errors import KafkaUnavailable, ProducersError
-from producers.gateway.app import create_app
 from producers.gateway.auth import sign
 from producers.gateway.settings import GatewaySettings
-
-NOW = datetime(2026, 11, 23, 12, tzinfo=UTC).timestamp()
-SECRET = "whsec_" + base64.b64encode(b"a secret of the pbx in spb").decode()
-
-
-def event(**changes):
-    base = {
-        "specversion": "1.0", "id": "m-1", "source": "crm://a", "type": "sales.meeting.held.v1",
-        "time": "2026-11-23T09:15:02Z", "data": {"meeting_id": "m-1", "client_id": "cl-7", "manager_id": "m-3"},
-    }  # fmt: skip
-    return base | changes
-
-
-class InMemoryPublisher:
-    def __init__(self):
-        self.sent, self.failure, self.delay = [], None, 0.0
-
-    async def publish_many_raw(self, records, *, reference=False):
-        await asyncio.sleep(self.delay)
-        if self.failure:
-            raise self.failure
-        self.sent += [(reference, *record) for record in records]
-        return len(records)
-
-
-class Setup:
-    def __init__(self, host="127.0.0.1", **settings):
-        self.publisher = InMemoryPublisher()
-        self.settings = GatewaySettings(_env_file=None, **settings)
-        self.app = create_app(self.publisher, self.settings, now=lambda: NOW)
-        transport = httpx.ASGITransport(self.app, client=(host, 1234))
-        self.client = httpx.AsyncClient(transport=transport, base_url="http://gateway")
-
-    async def post(self, content, **headers):
-        if not isinstance(content, bytes):
-            headers.setdefault("content_type", "application/cloudevents+json")
-            content = json.dumps(content).encode()
-        return await self.client.post(
-            "/v1/events", content=content, headers={k.replace("_", "-"): v for k, v in headers.items()}
-        )
-
-
-BATCH = "application/cloudevents-batch+json"
+from tests.support.gateway import BATCH, SECRET, Setup, event
 
 
 async def test_one_structured_event():
@@ -129,7 +82,8 @@ async def test_each_bad_event_of_a_batch_is_named_and_none_is_sent():
         (b"\xff\xfe", {"content_type": "application/cloudevents+json"}, 400),
         (b"x", {"content_type": "text/plain"}, 415),
         (b"x", {}, 415),
-        (b"\x1f\x8b", {"content_type": "application/cloudevents+json", "content_encoding": "gzip"}, 415),
+        (b"\x1f\x8b", {"content_type": "application/cloudevents+json", "content_encoding": "gzip"}, 400),
+        (b"\x1f\x8b", {"content_type": "application/cloudevents+json", "content_encoding": "br"}, 415),
         (b"{}", {"content_type": "text/xml", "ce_specversion": "1.0"}, 415),
         (b" " * 5_000_000, {"content_type": "application/cloudevents+json"}, 413),
         (b'{"pad":"' + b"x" * 300_000 + b'"}', {"content_type": "application/cloudevents+json"}, 400),
@@ -227,14 +181,6 @@ async def test_who_signs_is_told_what_is_wrong():
     assert (await signed(event(data={}))).json()["errors"][0]["reason"] == "invalid_data"
     assert (await signed(event(source="pbx://b"))).status_code == 403
     assert setup.publisher.sent == []
-
-
-@pytest.mark.parametrize("encoding", ["gzip", "deflate", "br", "zstd", "identity, gzip"])
-async def test_a_compressed_bomb_is_not_unpacked(encoding):
-    """Whatever is packed is refused unread, however small it is."""
-    bomb = gzip.compress(b"0" * 100_000_000, 1)
-    answer = await Setup().post(bomb, content_type="application/cloudevents+json", content_encoding=encoding)
-    assert answer.status_code == 415
 
 
 async def test_a_body_that_does_not_come_is_given_up():

@@ -16,10 +16,10 @@ from producers.events.rules import AHEAD_MS
 from producers.events.sender import sender
 from producers.events.units import us
 from producers.events.wire import Event, ReferenceEvent, decode, decode_reference
-from producers.gateway import attributes
-from producers.gateway.content import UnsupportedMediaType
 from producers.gateway.limits import ContentTooLarge
 from producers.gateway.openapi import MOST_EVENTS
+from producers.gateway.reading import attributes
+from producers.gateway.reading.content import UnsupportedMediaType
 from producers.publisher import CONTENT_TYPE
 
 STRUCTURED = ("application/cloudevents+json", "application/json")

@@ -1,0 +1,1 @@
+"""What a request says: its parameters, its body, its events, and what in them is unknown."""

@@ -1,0 +1,93 @@
+"""Where a sender sees for itself what became of its events: `/v1/sources` for programs, `/sources` for people."""
+
+import base64
+import binascii
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse, JSONResponse, Response
+
+from producers.errors import ProducersError
+from producers.gateway.auth import ANYBODY, Forbidden, Gatekeeper, Unauthorized, is_loopback
+from producers.gateway.openapi import SOURCE_RESPONSES
+from producers.gateway.sources.board import Board
+from producers.gateway.sources.page import POLICY, render
+from producers.gateway.verdict import refuse
+
+_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
+"""Of this machine; under any other a page of somebody else's could read what only this machine may (DNS rebinding)."""
+_LOGIN = 'Basic realm="Sales Pulse: your token as the password, any name", charset="UTF-8"'
+
+
+def create_router(board: Board, gatekeeper: Gatekeeper) -> APIRouter:
+    """The routes."""
+    router = APIRouter()
+
+    async def answer(request: Request, source: str | None) -> Response:
+        try:
+            who = _reader(request, gatekeeper)
+            if source is not None and who not in {ANYBODY, source}:
+                raise Forbidden(f"you may see {who} only")
+        except ProducersError as error:
+            return _refused(error)
+        found: dict[str, Any]
+        if (wanted := source or who) != ANYBODY:
+            found = await board.of(wanted)
+        else:
+            found = {"sources": await board.all()}
+        return JSONResponse(found, headers={"Cache-Control": "no-store"})
+
+    @router.get("/v1/sources", summary="What became of a sender's events", responses=SOURCE_RESPONSES)
+    async def one(request: Request, source: str | None = None) -> Response:
+        """Of the last day. With a token: of its source. On this machine, where no tokens are set: of all."""
+        return await answer(request, source)
+
+    @router.get("/v1/sources/{source:path}", include_in_schema=False)
+    async def by_path(request: Request, source: str) -> Response:
+        return await answer(request, source)
+
+    @router.get("/sources", include_in_schema=False)
+    async def page(request: Request) -> Response:
+        try:
+            who = _reader(request, gatekeeper)
+        except ProducersError as error:
+            return _refused(error, login=True)
+        reports = await board.all() if who == ANYBODY else [await board.of(who)]
+        headers = {"Cache-Control": "no-store", "Content-Security-Policy": POLICY, "Referrer-Policy": "no-referrer"}
+        return HTMLResponse(render(reports), headers=headers)
+
+    return router
+
+
+def _reader(request: Request, gatekeeper: Gatekeeper) -> str:
+    """Whose events the request may see; ANYBODY: everybody's. Raises Unauthorized, Forbidden."""
+    host = request.client.host if request.client else None
+    if not gatekeeper.closed:
+        if not is_loopback(host):
+            raise Unauthorized("no sender is configured, so only this machine may look; set SALES_GATEWAY_TOKENS")
+        if (request.url.hostname or "") not in _NAMES:
+            raise Forbidden("open this by the name localhost or 127.0.0.1")
+        return ANYBODY
+    kind, _, given = request.headers.get("authorization", "").partition(" ")
+    if kind.lower() == "basic":
+        source = gatekeeper.of_token(_password(given))
+        if source is None:
+            raise Unauthorized("the token is not known here")
+        return source
+    source = gatekeeper.by_token(request.headers, host)
+    # Who signs signs an empty body.
+    return gatekeeper.by_signature(request.headers, b"") if source is None else source
+
+
+def _password(given: str) -> str:
+    try:
+        return base64.b64decode(given, validate=True).decode().partition(":")[2]
+    except (binascii.Error, ValueError):
+        return ""
+
+
+def _refused(error: ProducersError, *, login: bool = False) -> Response:
+    answer = refuse(401 if isinstance(error, Unauthorized) else 403, str(error))
+    if login and answer.status_code == 401:
+        answer.headers["WWW-Authenticate"] = _LOGIN
+    return answer
