@@ -3,8 +3,8 @@
 import asyncio
 import time
 from array import array
-from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from producers.events.intake import Refused
@@ -30,6 +30,8 @@ class Forwarded:
 
     owed: of records that lie wrong; copied: of copies that counted. places: how the judging of each partition stands,
     read: up to where (offset after the last record judged). ends: where the log ends, asked for last of all.
+    durable: up to where each partition is committed, and so its copies with it; held: partitions that an open
+    transaction holds back, behind which copies may lie.
     """
 
     owed: defaultdict[Way, "array[int]"] = field(default_factory=lambda: defaultdict(_offsets))
@@ -37,6 +39,8 @@ class Forwarded:
     places: dict[int, PlainPlaces] = field(default_factory=dict)
     read: dict[int, int] = field(default_factory=dict)
     ends: Mapping[int, int] = field(default_factory=dict)
+    durable: Mapping[int, int] = field(default_factory=dict)
+    held: Collection[int] = ()
 
     def begin(self, partition: int, partitions: int) -> PlainPlaces:
         """Judge a partition from its start."""
@@ -49,17 +53,21 @@ class Forwarded:
         elif placed.verdict == COUNTS and placed.origin is not None:
             self.copied[placed.origin.partition, partition].append(placed.origin.offset)
 
-    async def arrived(self, log: Log, topic: str, patience: float) -> None:
+    async def arrived(self, log: Log, topic: str, durable: Mapping[int, int], patience: float) -> None:
         """Look for copies behind what was audited, until none is missing or `patience` seconds are over.
 
-        A view is ahead of the flush that writes the copies.
+        A view is ahead of the flush that writes the copies, in one transaction with the offset: a record that is not
+        committed is owed nothing yet, however long its worker is away. Brokers end a transaction in each partition by
+        itself, so a copy may be seen a moment after the offset.
         """
+        self.durable = durable
         deadline = time.monotonic() + patience
         self.ends = await log.ends(topic)
         while late := {to for (_, to), offsets in self._missing() if offsets}:
             for partition in late:
                 await self._go_on(log, topic, partition, self.ends.get(partition, 0))
             if time.monotonic() > deadline:
+                self.held = await log.held_back(topic)
                 return
             await asyncio.sleep(_PAUSE)
             self.ends = await log.ends(topic)
@@ -81,8 +89,15 @@ class Forwarded:
 
     def _missing(self) -> Iterator[tuple[Way, list[int]]]:
         for way, owed in self.owed.items():
-            found = set(self.copied.get(way, ()))
-            yield way, [offset for offset in owed if offset not in found]
+            found, durable = set(self.copied.get(way, ())), self.durable.get(way[0], 0)
+            yield way, [offset for offset in owed if offset < durable and offset not in found]
+
+    def held_back(self) -> Iterator[tuple[int, int]]:
+        """Partitions in which an open transaction hides whether copies are there, and of how many records."""
+        hidden = Counter[int]()
+        for (_, to), offsets in self._missing():
+            hidden[to] += len(offsets) if to in self.held else 0
+        yield from ((to, count) for to, count in sorted(hidden.items()) if count)
 
     def refused_before(self, letters: Mapping[tuple[int, int], str]) -> set[tuple[int, int]]:
         """Records without a copy that lie in the dead letters, where a worker put them that did not forward yet."""
@@ -97,7 +112,7 @@ class Forwarded:
         """Records that count nowhere, and copies of none. `upto`: up to where each partition was audited."""
         for way, offsets in self._missing():
             for offset in offsets:
-                if (way[0], offset) not in settled:
+                if (way[0], offset) not in settled and way[1] not in self.held:
                     yield Difference(f"partition {way[0]}, offset {offset}, lies wrong", "", f"a copy on {way[1]}")
         for (came_from, to), copied in self.copied.items():
             owed = set(self.owed.get((came_from, to), ()))

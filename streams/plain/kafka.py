@@ -7,7 +7,9 @@ from typing import Any, Protocol
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaConnectionError
 
+from producers.log_ends import LogEnds
 from producers.settings import KafkaSettings
 
 _FETCH_BYTES = 4 << 20
@@ -42,6 +44,10 @@ class Log(Protocol):
         """Topic and partition → the offset at which a consumer group goes on reading."""
         ...
 
+    async def held_back(self, topic: str) -> set[int]:
+        """Partitions in which an open transaction hides what lies behind it."""
+        ...
+
     def read(self, topic: str, partition: int, start: int, end: int) -> AsyncIterator[Sequence[Record]]:
         """Chunks of the records with start ≤ offset < end that the partition still has, in order."""
         ...
@@ -50,7 +56,8 @@ class Log(Protocol):
 class KafkaLog:
     """The real topics. Made for the loop in which it was opened."""
 
-    def __init__(self, consumer: AIOKafkaConsumer, admin: AIOKafkaAdminClient) -> None:
+    def __init__(self, settings: KafkaSettings, consumer: AIOKafkaConsumer, admin: AIOKafkaAdminClient) -> None:
+        self._settings = settings
         self._consumer = consumer
         self._admin = admin
 
@@ -68,6 +75,17 @@ class KafkaLog:
         """Topic and partition → the offset at which a consumer group goes on reading."""
         offsets = await self._admin.list_consumer_group_offsets(group)
         return {(tp.topic, tp.partition): at.offset for tp, at in offsets.items()}
+
+    async def held_back(self, topic: str) -> set[int]:
+        """Partitions in which an open transaction hides what lies behind it."""
+        asking = LogEnds(self._settings, topic, "sales-pulse-audit")
+        try:
+            ends = await asking.ask(await asking.partitions())
+        except OSError as error:
+            raise KafkaConnectionError(f"Kafka does not say in time where {topic} ends") from error
+        finally:
+            await asking.close()
+        return {number for number, end in ends.items() if end.stable < end.high}
 
     async def read(self, topic: str, partition: int, start: int, end: int) -> AsyncIterator[Sequence[Record]]:
         """Chunks of the records with start ≤ offset < end that the partition still has, in order."""
@@ -98,6 +116,6 @@ async def kafka_log(settings: KafkaSettings) -> AsyncIterator[KafkaLog]:
     try:
         await consumer.start()
         await admin.start()
-        yield KafkaLog(consumer, admin)
+        yield KafkaLog(settings, consumer, admin)
     finally:
         await asyncio.gather(consumer.stop(), admin.close(), return_exceptions=True)

@@ -8,7 +8,7 @@ import asyncio
 import itertools
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -173,7 +173,7 @@ class Run:
             load.stop()
         ended = time.monotonic()
         asyncio.run(self._caught_up(patience))
-        first = asyncio.run(verdict.judge(self.kafka, self.business))
+        first = asyncio.run(self._supervised(verdict.judge(self.kafka, self.business)))
         # Dead letters are committed by the next flush, which may come after the view: the audit waits for them.
         log = asyncio.run(verdict.logged(self.kafka))
         second = self._rebuilt(log.ends)
@@ -182,20 +182,25 @@ class Run:
         print(f"\n{row.line()}", flush=True)
         for report in (first, second):
             assert report.is_equal, "\n".join(report.lines())
+            assert not report.notes, "the audit could not look at everything"
         self._check(log, first, second)
         self.notes["forwarded"] = first.outcomes["forwarded"]
         return row
 
     async def _caught_up(self, patience: float) -> None:
-        """Until nothing is left to fold; workers that forward make the log longer meanwhile."""
+        """Until nothing is left to fold or to commit; workers that forward make the log longer meanwhile."""
         wanted: dict[int, int] = {}
         while wanted != (wanted := await verdict.ends(self.kafka)):
-            waiting = asyncio.create_task(verdict.caught_up(self.business, wanted, patience))
-            while not waiting.done():
-                self.supervise()
-                await asyncio.sleep(0.2)
-            await waiting
-            await asyncio.sleep(2 * self.flush_seconds)
+            await self._supervised(verdict.caught_up(self.business, wanted, patience))
+            await self._supervised(asyncio.sleep(2 * self.flush_seconds))
+
+    async def _supervised(self, waiting: Coroutine[Any, Any, Any]) -> Any:
+        """Wait for something while ended workers are started again."""
+        task = asyncio.create_task(waiting)
+        while not task.done():
+            self.supervise()
+            await asyncio.sleep(0.2)
+        return await task
 
     def _rebuilt(self, wanted: dict[int, int]) -> Any:
         """What the changelogs alone hold, shown by a new worker in an empty Redis."""

@@ -18,6 +18,7 @@ class InMemoryLog:
             "sales.events": {number: [] for number in range(partitions)},
             "sales.reference": {0: []},
         }
+        self.held: set[int] = set()
         for one in mixture:
             self.add(one)
         held = self.topics["sales.reference"][0]
@@ -35,6 +36,9 @@ class InMemoryLog:
 
     async def committed(self, _group: str) -> dict[tuple[str, int], int]:
         return {(topic, number): len(held) for topic, all_ in self.topics.items() for number, held in all_.items()}
+
+    async def held_back(self, _topic: str) -> set[int]:
+        return self.held
 
     async def read(self, topic: str, partition: int, start: int, end: int) -> AsyncIterator[Sequence[Any]]:
         for first in range(start, end, 7):

@@ -13,6 +13,7 @@ from redis.asyncio import Redis
 
 from metrics.view import Keys, decode_any, split
 from producers.partitioner import partition_for
+from streams.plain.kafka import kafka_log
 from tests.support.workers import until
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
@@ -119,6 +120,12 @@ async def left(house):
     return {int(number): decode_any(split(value)[1])["left"] for number, value in beats.items()}
 
 
+async def held_back(house):
+    """Partitions of which an audit knows that it cannot read them to their end."""
+    async with kafka_log(house.kafka) as log:
+        return await log.held_back(house.kafka.events_topic)
+
+
 async def exact(house):
     report = await house.verdict()
     assert report.is_equal, report.lines()
@@ -170,6 +177,7 @@ async def test_an_open_transaction(house):
         await until(lambda: sources(worker).get(f"crm://behind-{number}") == free, 20, "others are counted")  # noqa: B023
         await until(lambda: held(worker)[stuck] > 5, 20, "it is seen for how long")  # noqa: B023
         assert {number for number, seconds in held(worker).items() if seconds} == {stuck}
+        assert await held_back(house) == {stuck}
         assert sources(worker).get(f"crm://behind-{number}") == free
         assert f"crm://open-{number}" not in sources(worker)
         assert worker.total("sales_worker_lag_records") == 0, "nothing that may be read waits"
@@ -177,6 +185,7 @@ async def test_an_open_transaction(house):
         await end()
         await until(lambda: sources(worker).get(f"crm://behind-{number}") == 30, 20, "then they count")  # noqa: B023
         await until(lambda: not any(held(worker).values()), 5, "nothing is held back")
+        assert await held_back(house) == set()
     assert "crm://open-0" not in sources(worker)
     assert sources(worker)["crm://open-1"] == 1
     await producer.stop()

@@ -75,6 +75,15 @@ async def test_letters_and_records(topic, offsets, shown, at):
     assert found == expected
 
 
+@pytest.mark.parametrize(("durable", "missing"), [(0, 0), (6, 0), (7, 1), (8, 1)])
+async def test_what_is_not_committed_has_no_letter_yet(durable, missing):
+    """A letter is written with the offset of its record: neither one that lacks before nor one that comes after counts."""
+    topic = KAFKA.events_topic
+    due = judged(topic, REASONS).before({(topic, 0): durable})
+    assert len(await differences(due)) == missing
+    assert await differences(due, letter(topic, 6)) == []
+
+
 async def test_what_is_nobodys_business():
     """Letters of another application, of records read later or deleted, and marks: no differences."""
     topic = KAFKA.events_topic

@@ -39,9 +39,11 @@ class Logs:
             if n != without:
                 self.put(copy.partition, copy.key, copy.value, copy.headers)
 
-    async def found(self, fences: dict[int, int] | None = None, letters: Any = None) -> list[tuple[str, str, str]]:
-        """What differs."""
-        forwarded = Forwarded()
+    async def found(
+        self, fences: dict[int, int] | None = None, letters: Any = None, durable: dict[int, int] | None = None
+    ) -> list[tuple[str, str, str]]:
+        """What differs; `durable`: up to where partitions are committed, all of them unless it says otherwise."""
+        self.forwarded = forwarded = Forwarded()
         ends = {n: len(log) if fences is None else fences.get(n, -1) + 1 for n, log in self.records.items()}
         for number, log in self.records.items():
             places = forwarded.begin(number, COUNT)
@@ -51,7 +53,9 @@ class Logs:
                 except Refused:
                     continue
             forwarded.read[number] = ends[number]
-        await forwarded.arrived(self.log, TOPIC, 0.3)
+        await forwarded.arrived(
+            self.log, TOPIC, {n: len(log) for n, log in self.records.items()} | (durable or {}), 0.3
+        )
         return list(forwarded.differences(ends, forwarded.refused_before(letters or {})))
 
 
@@ -82,6 +86,28 @@ async def test_copies_may_lie_behind_the_fence() -> None:
     logs.forward()
     assert await logs.found({HERE: 4, THERE: 1}) == []
     assert await logs.found({HERE: 4}) == []
+
+
+@pytest.mark.parametrize(("durable", "lost"), [(0, []), (3, [0, 1, 2]), (5, [0, 1, 2, 3, 4])])
+async def test_what_is_not_committed_is_not_lost(durable: int, lost: list[int]) -> None:
+    """A worker that ended between showing and committing owes what it has committed, and nothing else yet."""
+    logs = Logs()
+    logs.lie_wrong(5)
+    assert [where for where, _, _ in await logs.found(durable={HERE: durable})] == [
+        f"partition {HERE}, offset {offset}, lies wrong" for offset in lost
+    ]
+
+
+async def test_what_an_open_transaction_hides_is_not_lost() -> None:
+    """Copies may lie behind it: the audit says so, of that partition alone."""
+    logs = Logs()
+    logs.lie_wrong(5)
+    logs.log.held = {THERE}
+    assert await logs.found() == []
+    assert list(logs.forwarded.held_back()) == [(THERE, 5)]
+    logs.log.held = {HERE}
+    assert len(await logs.found()) == 5
+    assert list(logs.forwarded.held_back()) == []
 
 
 async def test_what_an_older_version_refused_is_not_lost() -> None:
