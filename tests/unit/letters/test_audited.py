@@ -77,7 +77,7 @@ async def test_letters_and_records(topic, offsets, shown, at):
 
 @pytest.mark.parametrize(("durable", "missing"), [(0, 0), (6, 0), (7, 1), (8, 1)])
 async def test_what_is_not_committed_has_no_letter_yet(durable, missing):
-    """A letter is written with the offset of its record: neither one that lacks before nor one that comes after counts."""
+    """A letter is written with the offset of its record: before it, one that lacks is no difference."""
     topic = KAFKA.events_topic
     due = judged(topic, REASONS).before({(topic, 0): durable})
     assert len(await differences(due)) == missing
