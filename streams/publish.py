@@ -40,6 +40,7 @@ _REFRESH_SECONDS = 12 * 3600.0
 _CHECK_SECONDS = 3.0
 """Between two looks whether all that was written is still there."""
 _MEMORY_SECONDS = 60.0
+_HOUR_US = 3_600_000_000
 _EMPTY = b"\x80"
 """An empty part: it keeps its fence, so that a former owner cannot bring an old part back."""
 
@@ -78,7 +79,6 @@ class Publisher:
         self._checked_at = self._refreshed_at = monotonic()
         self._looked_at = -_MEMORY_SECONDS
         self._memory = Memory("", 0)
-        self._buckets: set[str] = set()
 
     async def run(self) -> None:
         """Show, for ever."""
@@ -170,6 +170,9 @@ class Publisher:
             writing.is_due, writing.is_lost = False, False
             writing.rebuild, writing.pending = one.partition.everything(), set(one.partition.buckets())
         parts = self._put(one, writing, update, found)
+        if update.time // _HOUR_US != writing.hour:
+            writing.hour = update.time // _HOUR_US
+            writing.drop |= self._past(one, writing)
         self._drop(one, writing, found)
         while writing.rebuild is not None and parts < _CHUNK_PARTS:
             more = next(writing.rebuild, None)
@@ -190,12 +193,16 @@ class Publisher:
         whole = gone.keys() - set(one.partition.buckets())
         return self._put(one, writing, ViewUpdate(update.fence, update.time, gone, None, whole), found)
 
+    def _past(self, one: Owned, writing: Writing) -> set[Where]:
+        """Buckets past their time that only the view knows: their parts were emptied before this owner came."""
+        time_us, known = one.partition.time, set(one.partition.buckets())
+        return {where for where in writing.there - known if is_past(*where, time_us, self._local)}
+
     def _drop(self, one: Owned, writing: Writing, found: Round) -> None:
         for where in writing.drop:
             key = self._keys.cells(*where, one.partition.number)
             found.hashes[key] = {}
             found.gone.add(key)
-            self._buckets.discard(key)
         writing.there -= writing.drop
         writing.drop = set()
 
@@ -211,11 +218,9 @@ class Publisher:
             writing.leftover.get(where, set()).difference_update(fields)
             key = self._keys.cells(*where, number)
             if gone := is_past(*where, update.time, self._local):
-                self._buckets.discard(key)
                 writing.there.discard(where)
                 found.gone.add(key)
             else:
-                self._buckets.add(key)
                 writing.there.add(where)
                 if where in update.whole:
                     found.whole.add(key)
@@ -311,17 +316,9 @@ class Publisher:
     async def _refresh(self) -> None:
         if monotonic() - self._refreshed_at > _REFRESH_SECONDS:
             self._refreshed_at = monotonic()
-            self._drop_past()
-            manifests = [self._keys.manifest(one.partition.number) for one in self._writing]
-            await self._sink.refresh([*sorted(self._buckets), *manifests])
-
-    def _drop_past(self) -> None:
-        """Let hashes end whose buckets are past in every partition: at most emptied parts are left in them."""
-        earliest = min((one.partition.time for one in self._owned()), default=0)
-        for key in list(self._buckets):
-            bucket = self._keys.bucket(key)
-            if bucket is not None and is_past(*bucket, earliest, self._local):
-                self._buckets.discard(key)
+            writings = [(one.partition.number, writing.there) for one, writing in self._writing.items()]
+            cells = [self._keys.cells(*where, number) for number, there in writings for where in there]
+            await self._sink.refresh([*sorted(cells), *(self._keys.manifest(number) for number, _ in writings)])
 
     async def _look_at_memory(self) -> None:
         memory = await self._sink.memory()

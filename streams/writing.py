@@ -36,6 +36,8 @@ class Writing:
     """Buckets that it must have, and may not have yet."""
     drop: set[Where] = field(default_factory=set)
     """Buckets whose hashes are to go: the state has nothing of them."""
+    hour: int = -1
+    """Of partition time, when what is past was last looked for."""
     rewound: int = 0
     """Unix ms at which the view was last found to be one of before; what was read before that is to be read again."""
     beat: bytes = b""

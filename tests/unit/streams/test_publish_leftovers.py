@@ -4,6 +4,7 @@ import pytest
 
 from metrics.view import Keys, decode_part, field, split
 from streams.errors import SinkError
+from streams.local_store import InMemoryStore, RocksStore
 from streams.sink_in_memory import InMemorySink
 from tests.unit.streams.test_owner import meeting
 from tests.unit.streams.test_publish import publisher_of
@@ -110,3 +111,37 @@ async def test_shown_of_another_log(unit, now, left):
     await publisher_of(second, sink).show()
     assert meetings(sink) == left
     assert meetings(sink, "m-2") == 1
+
+
+@pytest.mark.parametrize("kind", ["memory", "rocksdb"])
+async def test_emptied_parts_leave_with_their_bucket(unit, tmp_path, kind):
+    """Emptied by an owner that is gone, they keep their fence until their bucket is past, and no longer."""
+
+    def store(number):
+        return InMemoryStore() if kind == "memory" else RocksStore(tmp_path / str(number), {})
+
+    first, sink = unit.owner(store, flush_interval=60), InMemorySink("unit")
+    await first.open([0])
+    publisher = publisher_of(first, sink)
+    await first.fold(0, [held(0, "m-1")])
+    await publisher.show()
+    later = held(1, "m-1", 0)
+    later.value = later.value.replace(b"03-02T10", b"03-03T10")
+    await first.fold(0, [later])
+    await publisher.show()
+    day = KEYS.cells("d", DAY, 0)
+    assert [split(value)[1] for value in sink.hashes[day].values()] == [b"\x80"]
+    await first.close([0])
+    second = unit.owner(store, flush_interval=60)
+    await second.open([0])
+    publisher = publisher_of(second, sink)
+    await publisher.show()
+    assert day in sink.hashes
+    years = held(2, "m-1", 2)
+    years.value = years.value.replace(b"2026-03-02", b"2029-03-02")
+    years.timestamp += 4 * 366 * 86_400_000
+    await second.fold(0, [years])
+    await publisher.show()
+    assert day not in sink.hashes
+    assert (await sink.check(0)).hashes == len(publisher._writing[second.owned[0]].there)
+    await second.close([0])
