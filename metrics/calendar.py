@@ -119,10 +119,6 @@ class Hours:
             return self.days[day]
         return () if day in self.holidays else self.week[day.weekday()]
 
-    def is_working(self, day: date) -> bool:
-        """Whether any of a local day is worked."""
-        return bool(self.intervals(day))
-
     def spans(self, day: int) -> tuple[tuple[int, int], ...]:
         """Working spans of a local day (ordinal) as moments (us from, us to)."""
         found = self._spans.get(day)

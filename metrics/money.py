@@ -1,7 +1,6 @@
 """Money when it is shown: exact conversion with dated rates, and what cannot be converted."""
 
 from bisect import bisect_right
-from datetime import date
 from fractions import Fraction
 
 
@@ -31,7 +30,3 @@ class Rates:
         days = self._days.get(currency, [])
         index = bisect_right(days, day)
         return self._rates[currency][days[index - 1]] if index else None
-
-    def dates(self, currency: str) -> list[date]:
-        """Days on which a currency's rate changes."""
-        return [date.fromordinal(day) for day in self._days.get(currency, [])]

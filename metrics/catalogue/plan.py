@@ -4,7 +4,6 @@ from metrics.family import PLAN_WINDOWS, Family, Source
 
 PLAN_MEASURES = ("won_amount", "revenue_amount", "deals_won", "calls", "meetings")
 MONEY_MEASURES = frozenset({"won_amount", "revenue_amount"})
-LEVELS = ("manager", "team", "company")
 
 TARGET = Family(
     "sales_plan_target",

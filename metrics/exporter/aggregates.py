@@ -33,13 +33,8 @@ def add(sums: Sums, credit: Credit, deltas: Deltas, sign: int = 1) -> None:
         del sums[credit]
 
 
-def from_scratch(parts: Parts, window: Window) -> Sums:
-    """The sums of one window, added up anew: the plain definition."""
-    return all_from_scratch(parts, [window])[window.name, window.period]
-
-
-def all_from_scratch(parts: Parts, wanted: Iterable[Window]) -> dict[Slot, Sums]:
-    """The sums of several windows, added up anew: what `?at=` uses."""
+def from_scratch(parts: Parts, wanted: Iterable[Window]) -> dict[Slot, Sums]:
+    """The sums of several windows, added up anew: what `?at=` uses, and what running sums have to be."""
     found: dict[Slot, Sums] = {(window.name, window.period): {} for window in wanted}
     for bucket in parts.buckets():
         if into := [window for window in wanted if window.holds(*bucket)]:

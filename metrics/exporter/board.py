@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from metrics.catalogue import CELL_FAMILIES, FAMILIES
 from metrics.exporter import plans, text
-from metrics.exporter.aggregates import NOW, Aggregates, Slot, Sums, add, all_from_scratch
+from metrics.exporter.aggregates import NOW, Aggregates, Slot, Sums, add, from_scratch
 from metrics.exporter.course import Course, CourseRow
 from metrics.exporter.days import Days
 from metrics.exporter.items import BITS, Item, carries
@@ -293,7 +293,7 @@ class Board:
 
     def sums_at(self, at: float, now: float, wanted: Container[str] | None = None) -> dict[Slot, Sums]:
         """Sums of the calendar windows as they stood at a moment; wanted: these, None for all. Raises WindowError."""
-        return all_from_scratch(self.parts, windows_at(int(at), int(now), self.zone, wanted))
+        return from_scratch(self.parts, windows_at(int(at), int(now), self.zone, wanted))
 
     def open_rows(self, now: float) -> Iterator[Row]:
         """What is open now."""

@@ -1,17 +1,11 @@
-"""What the exporter says of itself, and the same numbers as prometheus_client's metrics."""
+"""What the exporter says of itself: how old and how whole its view is, who works now, which money has no rate."""
 
-from collections.abc import Iterator
 from importlib import metadata
 
-from prometheus_client.core import GaugeMetricFamily, Metric
-from prometheus_client.registry import Collector
-
-from metrics.catalogue import FAMILIES, service
-from metrics.catalogue.course import COURSE_FAMILIES
+from metrics.catalogue import service
 from metrics.exporter import text
-from metrics.exporter.board import Board, Row
+from metrics.exporter.board import Board
 from metrics.exporter.follow import Follower
-from metrics.exporter.numbers import Histogram
 from metrics.family import Family
 
 Rows = list[tuple[tuple[str, ...], float]]
@@ -44,58 +38,3 @@ def own_text(numbers: dict[Family, Rows]) -> str:
             chunks.append(text.header(family.name, family.help, "counter" if family.counter else "gauge"))
             chunks.append(text.plain_lines(family, rows))
     return "".join(chunks)
-
-
-class SalesCollector(Collector):
-    """All families as prometheus_client's metrics: slower than the text, and what the text is tested against."""
-
-    def __init__(self, board: Board, now: float) -> None:
-        self._board = board
-        self._now = now
-
-    def describe(self) -> Iterator[Metric]:
-        """Names, help and labels, from the catalogue alone."""
-        return iter(_empty().values())
-
-    def collect(self) -> Iterator[Metric]:
-        """Every family that has a sample."""
-        metrics = _empty()
-        board, now = self._board, self._now
-        for row in [*board.rows(now), *board.open_rows(now), *board.waiting_rows(now)]:
-            _add(metrics, row)
-        for family, labels, value in board.plan_samples(now):
-            metrics[family.name].add_metric(labels, value)
-        for family, rows in board.course_rows(now).items():
-            for labels, value in rows:
-                metrics[family.name].add_metric(labels, value)
-        for person in board.people(now):
-            metrics[service.MANAGER_INFO.name].add_metric(person, 1.0)
-        return (metric for metric in metrics.values() if metric.samples)
-
-
-def _empty() -> dict[str, GaugeMetricFamily]:
-    own = (service.MANAGER_INFO, *COURSE_FAMILIES)
-    found = {family.name: _gauge(family, family.name) for family in own}
-    for family, name in text.exposed(FAMILIES):
-        found[name] = _gauge(family, name)
-    return found
-
-
-def _gauge(family: Family, name: str) -> GaugeMetricFamily:
-    labels = (*family.all_labels, *(("le",) if name == family.bucket else ()))
-    return GaugeMetricFamily(name, family.help, labels=labels)
-
-
-def _add(metrics: dict[str, GaugeMetricFamily], row: Row) -> None:
-    for family, numbers in row.block.items():
-        for own, number in numbers.items():
-            labels = (*row.shown, *own, *(row.slot or ()))
-            if isinstance(number, Histogram):
-                running = 0
-                for le, count in zip(family.le, number.bins, strict=True):
-                    running += count
-                    metrics[family.bucket].add_metric((*labels, le), running)
-                metrics[family.sum].add_metric(labels, number.sum)
-                metrics[family.count].add_metric(labels, number.count)
-            else:
-                metrics[family.name].add_metric(labels, number)

@@ -89,8 +89,3 @@ class Report:
         total = self.different.total()
         lines.append(f"{'no difference' if not total else f'{total:,} differences'}, in {self.seconds:.1f} s")
         return lines
-
-
-def _line(difference: Difference) -> str:
-    where, shown, log = difference
-    return f"different       {where}: shown {shown or 'nothing'}, log {log or 'nothing'}"

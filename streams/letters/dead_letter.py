@@ -47,11 +47,6 @@ class DeadLetter:
         return self._header(letter.DETAIL)
 
     @property
-    def source_topic(self) -> str:
-        """The topic on which it was."""
-        return self._header(letter.TOPIC)
-
-    @property
     def source(self) -> str:
         """Where it was: topic/partition/offset."""
         return "/".join(self._header(name) for name in (letter.TOPIC, letter.PARTITION, letter.OFFSET))

@@ -10,27 +10,18 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaConnectionError
 
 from producers.log_ends import LogEnds
+from producers.events import intake
 from producers.settings import KafkaSettings
 
 _FETCH_BYTES = 4 << 20
 _RECORDS = 5_000
 
 
-class Record(Protocol):
-    """What is read of a Kafka record; `timestamp` in milliseconds, by the clock that `timestamp_type` names."""
+class Record(intake.Record, Protocol):
+    """A record of the contract, and where in its partition it lies."""
 
     @property
     def offset(self) -> int: ...  # noqa: D102 - named by Kafka
-    @property
-    def key(self) -> bytes | None: ...  # noqa: D102
-    @property
-    def value(self) -> bytes | None: ...  # noqa: D102
-    @property
-    def timestamp(self) -> int: ...  # noqa: D102
-    @property
-    def timestamp_type(self) -> int | None: ...  # noqa: D102
-    @property
-    def headers(self) -> Sequence[tuple[str, bytes]]: ...  # noqa: D102
 
 
 class Log(Protocol):

@@ -173,11 +173,3 @@ def trend(kpi: Kpi, current: Fraction, previous: Fraction | None) -> Fraction | 
     if previous is None or (kpi.unit != "percentunit" and previous <= 0):
         return None
     return current - previous if kpi.unit == "percentunit" else current / previous - 1
-
-
-def windows_of(kpi: Kpi) -> list[tuple[str, str]]:
-    """Every window and period that a KPI is recorded for; one of ("", "") for what is so now."""
-    if not kpi.windows:
-        return [("", "")]
-    periods = ("current",) if kpi.is_planned else ("current", "previous")
-    return [(window, period) for window in kpi.windows for period in periods]

@@ -11,11 +11,11 @@ from hypothesis import given
 
 from producers.errors import Refused
 from producers.events import ALL_TYPES, intake
-from producers.events.compatibility import breaks, missing_types
 from producers.events.conformance import Case, cases
 from producers.events.generate import FOLDER, files
 from producers.events.rules import LOG_APPEND_TIME
 from producers.events.schema import asyncapi, schema
+from tests.support.compatibility import breaks, missing_types
 from tests.support.folding import LogRecord
 from tests.support.strategies import Json, any_events
 

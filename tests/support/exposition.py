@@ -8,7 +8,7 @@ from itertools import product
 
 from metrics.catalogue import FAMILIES, course, deals, service
 from metrics.catalogue.now import AGES
-from metrics.catalogue.plan import LEVELS, PLAN_MEASURES
+from metrics.catalogue.plan import PLAN_MEASURES
 from metrics.family import NINETY_DAYS, PERIODS, Family, Kind, Source
 
 VALUES: dict[str, tuple[str, ...]] = {
@@ -111,7 +111,7 @@ def _plan(family: Family, floor: Floor) -> Iterator[Series]:
         "team": [{"manager": "", "team": t} for t in floor.team_names],
         "company": [{"manager": "", "team": ""}],
     }
-    for level, measure, window in product(LEVELS, PLAN_MEASURES, family.windows):
+    for level, measure, window in product(everybody, PLAN_MEASURES, family.windows):
         for who in everybody[level]:
             yield family.name, {"level": level, "measure": measure, "window": window, **who}, 500.0 * share
 

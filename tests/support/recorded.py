@@ -2,13 +2,15 @@
 
 import subprocess
 from collections.abc import Mapping
+from itertools import product
 from pathlib import Path
 
 import yaml
 
 from metrics.catalogue import KPIS
+from metrics.family import PERIODS
 from metrics.kpi import Kpi, Level
-from streams.plain.kpis import Asked, Numbers, trend, windows_of
+from streams.plain.kpis import Asked, Numbers, trend
 from streams.plain.series import Series, series
 from tests.support.monitoring import RULES, binary
 
@@ -29,7 +31,7 @@ def expected(numbers: Mapping[Series, float]) -> dict[Series, float]:
 
 def _of(kpi: Kpi, level: Level, plain: Numbers) -> dict[Series, float]:
     found: dict[Series, float] = {}
-    by_time = {time: Asked(plain, kpi, level, *time).values() for time in windows_of(kpi)}
+    by_time = {time: Asked(plain, kpi, level, *time).values() for time in _times(kpi)}
     for (window, period), values in by_time.items():
         for key, value in values.items():
             labels = dict(zip((*level.labels, *kpi.by), key, strict=True))
@@ -42,6 +44,13 @@ def _of(kpi: Kpi, level: Level, plain: Numbers) -> dict[Series, float]:
                 labels["period"] = period
             found[series(kpi.record(level), labels)] = float(value)
     return found
+
+
+def _times(kpi: Kpi) -> list[tuple[str, str]]:
+    """Every window and period that a KPI is recorded for; one of ("", "") for what is so now."""
+    if not kpi.windows:
+        return [("", "")]
+    return list(product(kpi.windows, PERIODS[:1] if kpi.is_planned else PERIODS))
 
 
 def differences(shown: Mapping[Series, float], wanted: Mapping[Series, float], folder: Path) -> str:

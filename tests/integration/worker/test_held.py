@@ -4,7 +4,7 @@ import pytest
 
 from metrics.view import Keys, encode_any, fenced, field
 from streams.sink import RedisSink
-from streams.sink_in_memory import InMemorySink
+from tests.support.sink_in_memory import InMemorySink
 
 pytestmark = pytest.mark.integration
 

@@ -73,7 +73,7 @@ async def once(house, expected):
     found = await letters(house)
     assert Counter((one.key, one.value, one.reason) for one in found) == Counter(expected)
     assert len({one.source for one in found}) == len(found)
-    assert {one.source_topic for one in found} <= {house.kafka.reference_topic}
+    assert {one.place.topic for one in found} <= {house.kafka.reference_topic}
 
 
 async def test_every_reason_once(house):

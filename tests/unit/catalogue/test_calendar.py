@@ -93,7 +93,7 @@ def test_default_is_monday_to_friday_nine_to_six():
     """Without a file the week has 45 working hours."""
     calendar = load(None, BERLIN)
     assert calendar.working_us(us(2026, 11, 23), us(2026, 11, 30)) == 45 * HOUR
-    assert not calendar.of().is_working(datetime(2026, 11, 29, tzinfo=BERLIN).date())
+    assert not calendar.of().intervals(datetime(2026, 11, 29, tzinfo=BERLIN).date())
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import pytest
 
 from streams.errors import StateError
 from streams.local_store import InMemoryStore, RocksStore
-from streams.sink_in_memory import InMemorySink
+from tests.support.sink_in_memory import InMemorySink
 from tests.unit.streams.test_publish import publisher_of
 from tests.unit.streams.test_publish_leftovers import held, meetings
 

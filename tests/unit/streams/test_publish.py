@@ -9,7 +9,7 @@ from producers.log_ends import Ends
 from streams.errors import SinkError
 from streams.publish import Publisher
 from streams.sink import calls, entries
-from streams.sink_in_memory import InMemorySink
+from tests.support.sink_in_memory import InMemorySink
 from tests.support.workers import until
 from tests.unit.streams.test_owner import meeting
 

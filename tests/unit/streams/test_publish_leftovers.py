@@ -5,7 +5,7 @@ import pytest
 from metrics.view import Keys, decode_part, field, split
 from streams.errors import SinkError
 from streams.local_store import InMemoryStore, RocksStore
-from streams.sink_in_memory import InMemorySink
+from tests.support.sink_in_memory import InMemorySink
 from tests.unit.streams.test_owner import meeting
 from tests.unit.streams.test_publish import publisher_of
 

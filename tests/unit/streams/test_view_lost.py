@@ -3,7 +3,7 @@
 import pytest
 
 from metrics.view import Keys, decode_any, field, split
-from streams.sink_in_memory import InMemorySink
+from tests.support.sink_in_memory import InMemorySink
 from tests.unit.streams.test_owner import meeting
 from tests.unit.streams.test_publish import DAY, meetings, publisher_of
 

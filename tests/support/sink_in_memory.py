@@ -107,7 +107,7 @@ class InMemorySink:
         self._answer()
         return len(self.hashes.get(key, {}))
 
-    async def refresh(self, keys: Sequence[str]) -> None:  # noqa: ARG002 - nothing expires in memory
+    async def refresh(self, keys: Sequence[str]) -> None:
         """Nothing to do."""
         self._answer()
 
