@@ -50,11 +50,6 @@ def widths(count: int, columns: int = COLUMNS) -> list[int]:
     return [each + (index < rest) for index in range(count)]
 
 
-def heading(title: str) -> Band:
-    """A band with a row heading."""
-    return 1, [p.row(title)]
-
-
 def folded(title: str, *bands: Band) -> Band:
     """A heading under which bands are folded away until a person opens it."""
     row = p.row(title, [item[0] if isinstance(item, tuple) else item for _, items in bands for item in items])

@@ -76,13 +76,3 @@ def groups() -> dict[str, list[dict[str, Any]]]:
         for file, by_interval in files.items()
     }
     return {FIRST: sums(), **made, MARKS: [marks.group()], ON_CALL: [on_call.group()]}
-
-
-def records() -> dict[str, Kpi]:
-    """Every recorded name → the KPI that it shows."""
-    return {
-        name: kpi
-        for kpi in KPIS
-        for level in kpi.levels
-        for name in ((kpi.record(level), kpi.trend_record(level)) if kpi.trend else (kpi.record(level),))
-    }

@@ -24,15 +24,6 @@ def is_free(port: int, host: str = "127.0.0.1") -> bool:
     return True
 
 
-def answers(port: int, host: str = "127.0.0.1", timeout: float = 0.5) -> bool:
-    """Whether something accepts connections there."""
-    try:
-        with socket.create_connection((host, port), timeout=timeout):
-            return True
-    except OSError:
-        return False
-
-
 def free_port(*preferred: int | None) -> int:
     """Return the first of `preferred` that is free, else a free port. Raises OSError when none is left.
 

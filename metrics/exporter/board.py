@@ -12,15 +12,15 @@ from typing import Any, NamedTuple
 from metrics.catalogue import CELL_FAMILIES, FAMILIES
 from metrics.exporter import plans, text
 from metrics.exporter.aggregates import NOW, Aggregates, Slot, Sums, add, from_scratch
-from metrics.exporter.course import Course, CourseRow
+from metrics.exporter.course import Course
 from metrics.exporter.days import Days
 from metrics.exporter.items import BITS, Item, carries
 from metrics.exporter.lines import Column, Lines
-from metrics.exporter.numbers import Block, Shown, block, merged, resolve
-from metrics.exporter.open import open_block, still_waiting, waiting_blocks
+from metrics.exporter.numbers import Block, Shown, merged
+from metrics.exporter.open import still_waiting, waiting_blocks
 from metrics.exporter.packed import Packed, pack, pack_once
 from metrics.exporter.parts import Bucket, Credit, Parts
-from metrics.exporter.people import People, Person, people
+from metrics.exporter.people import People
 from metrics.exporter.series import Book
 from metrics.family import CALENDAR_WINDOWS, NINETY_DAYS, PERIODS, SHORT_WINDOWS, Family, Kind, Source
 from metrics.reference import Reference, build
@@ -208,11 +208,6 @@ class Board:
                 found.add((name, team_of(name, "")) if level == "manager" else ("", name))
         return found
 
-    def people(self, now: float) -> list[Person]:
-        """Everybody whom `sales_manager_info` names."""
-        self.refresh(now)
-        return list(people(self.reference, self._credited(now)))
-
     def refresh(self, now: float, most: int = 1 << 30) -> bool:
         """Render what changed since the last time, at most so many credits; say whether that was all."""
         self.aggregates.move(int(now))
@@ -278,14 +273,6 @@ class Board:
 
     # -- numbers
 
-    def rows(self, now: float) -> Iterator[Row]:
-        """Numbers of every credit in every window."""
-        for slot, sums in self.sums(now).items():
-            for shown, credits_ in sorted(resolve(sums, self.reference).items()):
-                numbers = block(self.named(merged(sums, credits_)), self.reference.rates)
-                if numbers:
-                    yield Row(shown, slot, numbers)
-
     def sums(self, now: float) -> dict[Slot, Sums]:
         """Sums of every window and period at this moment."""
         self.aggregates.move(int(now))
@@ -294,15 +281,6 @@ class Board:
     def sums_at(self, at: float, now: float, wanted: Container[str] | None = None) -> dict[Slot, Sums]:
         """Sums of the calendar windows as they stood at a moment; wanted: these, None for all. Raises WindowError."""
         return from_scratch(self.parts, windows_at(int(at), int(now), self.zone, wanted))
-
-    def open_rows(self, now: float) -> Iterator[Row]:
-        """What is open now."""
-        today = local_day(int(now), self.zone)
-        sums = self.aggregates.open
-        for shown, credits_ in sorted(resolve(sums, self.reference).items()):
-            numbers = open_block(self.named(merged(sums, credits_)), self.reference.rates, today)
-            if numbers:
-                yield Row(shown, None, numbers)
 
     def waiting_rows(self, now: float) -> Iterator[Row]:
         """Who waits now, as numbers."""
@@ -313,10 +291,6 @@ class Board:
     def plan_samples(self, now: float) -> list[plans.Sample]:
         """Targets, plans to date and working days."""
         return list(plans.samples(self.reference, self.calendar, self.zone, now))
-
-    def course_rows(self, now: float) -> dict[Family, list[CourseRow]]:
-        """Sums by hour and by day."""
-        return self.course.rows(self.local(now).date(), self.reference)
 
     def _waiting(self, now: float) -> list[Waiting]:
         return still_waiting(self.parts.everyone_waiting(), now) if self.knows_waits else []

@@ -121,14 +121,6 @@ class Parts:
         """Everybody who has had anything in any bucket, by team as stated."""
         return {(field.manager, field.team) for field in self._fields}
 
-    def part(self, bucket: Bucket, field: Field) -> dict[str, int]:
-        """One part by measure; empty when it is not held."""
-        return dict(self._named(self._parts.get(bucket, {}).get(field, {})))
-
-    def fields(self, bucket: Bucket) -> set[Field]:
-        """The parts held of a bucket."""
-        return set(self._parts.get(bucket, ()))
-
     def buckets(self) -> set[Bucket]:
         """All buckets that anything is held of."""
         return set(self._parts)

@@ -140,10 +140,3 @@ def is_loopback(host: str | None) -> bool:
         return host is not None and ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
-
-
-def sign(secret: str, message_id: str, timestamp: int, content: bytes) -> str:
-    """The `webhook-signature` header that a sender makes; for tests and for the examples in the documentation."""
-    key = base64.b64decode(secret.removeprefix("whsec_"))
-    mac = hmac.new(key, f"{message_id}.{timestamp}.".encode() + content, hashlib.sha256).digest()
-    return f"v1,{base64.b64encode(mac).decode()}"

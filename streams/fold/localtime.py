@@ -28,10 +28,6 @@ class LocalTime:
         second = moment // SECOND
         return (second + self.offset(second)) // 86_400 + _EPOCH_ORDINAL
 
-    def hour(self, second: int) -> int:
-        """UTC epoch second at which the local hour of an epoch second starts."""
-        return second - (second + self.offset(second)) % 3600
-
     def place(self, second: int) -> tuple[tuple[int, int], bool]:
         """Local hour (its first UTC epoch second) and day of an epoch second; whether all its quarter lies there."""
         offset = self.offset(second)

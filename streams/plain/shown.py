@@ -209,18 +209,3 @@ def bin_of(family: Family, value: int) -> int:
         if value <= bound * SECOND:
             return index
     return len(family.bounds)
-
-
-def shown(
-    contributions: Iterable[Contribution],
-    things: Iterable[OpenThing],
-    reference: PlainReference,
-    rules: Rules,
-    now: int,
-    *,
-    at: bool = False,
-) -> dict[Series, Fraction]:
-    """Every series and its exact value at a moment (us); what would be 0 may be absent."""
-    numbers = Shown(now, rules, reference, at)
-    numbers.add(contributions)
-    return numbers.windowed() if at else numbers.windowed() | numbers.open_now(things) | numbers.plan()

@@ -5,8 +5,8 @@ from fractions import Fraction
 from streams.plain import recompute
 from streams.plain.reference import PlainReference
 from streams.plain.series import Series
-from streams.plain.shown import shown
 from tests.golden import month
+from tests.support.numbers import shown
 
 
 def _shown() -> dict[Series, Fraction]:

@@ -5,12 +5,12 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from grafana import rules
 from grafana.live import live
 from grafana.promql import Live, has_period, select
 from metrics.catalogue import KPIS
 from metrics.kpi import Level
 from tests.support.grafana_queries import check_all_queries, missing_records, unexplained
+from tests.support.recorded import records
 from tests.support.synthetic import filled_prometheus
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
@@ -31,7 +31,7 @@ def prometheus_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 def test_every_recorded_series_has_data(prometheus_url: str) -> None:
     """With all families exposed, no recording rule gives nothing, and none fails."""
-    assert missing_records(prometheus_url, list(rules.records())) == []
+    assert missing_records(prometheus_url, list(records())) == []
     groups = httpx.get(f"{prometheus_url}/api/v1/rules").json()["data"]["groups"]
     assert [rule["lastError"] for group in groups for rule in group["rules"] if rule.get("lastError")] == []
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from grafana import rules
 from tests.support.grafana_queries import check_all_queries, missing_records, unexplained
+from tests.support.recorded import records
 
 PATIENCE = 420
 MAY_BE_EMPTY = {
@@ -39,7 +39,7 @@ def test_a_simulated_floor_fills_every_panel(tmp_path):
         )  # fmt: skip
     try:
         url = _prometheus(tmp_path, stack)
-        wanted = [name for name in rules.records() if "sales_plan_calls" not in name]
+        wanted = [name for name in records() if "sales_plan_calls" not in name]
         deadline = time.monotonic() + PATIENCE
         while (missing := missing_records(url, wanted)) and time.monotonic() < deadline:
             time.sleep(5)

@@ -16,12 +16,13 @@ from streams.plain.placed import COUNTS, PlainPlaces
 from streams.plain.reference import PlainReference
 from streams.plain.rows import Query, open_rows, plan_rows, windowed_rows
 from streams.plain.series import Series
-from streams.plain.shown import Shown, shown
+from streams.plain.shown import Shown
 from tests.laws.cluster import COUNT, ManyLogs, Sent, placements, run
 from tests.laws.logs import InMemoryLog
 from tests.laws.mixtures import ANCHORS, Json, encode, mixtures, zones
 from tests.laws.replay import plain_rules
 from tests.laws.test_streamed import LAW
+from tests.support.numbers import shown
 
 REFERENCES: list[Json] = [
     {

@@ -19,11 +19,11 @@ from streams.partition import Partition
 from streams.plain import PlainPartition
 from streams.plain.reference import PlainReference
 from streams.plain.series import Series, series
-from streams.plain.shown import shown
 from tests.laws.mixtures import Json, encode, mixtures, zones
 from tests.laws.replay import calendar_file, plain_rules, records, replay
 from tests.laws.test_explained import REFERENCES
 from tests.laws.test_streamed import LAW, steps
+from tests.support.numbers import shown
 
 RULES_STAGE = "READY"
 _TOLD = {name for family in FAMILIES for name in family.names}

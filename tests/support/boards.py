@@ -3,6 +3,7 @@
 from hypothesis import strategies as st
 
 from metrics.exporter.board import Board
+from metrics.exporter.parts import Bucket
 from metrics.measure import key
 from metrics.settings import BusinessSettings
 from metrics.view import Field, Waiting
@@ -14,6 +15,11 @@ DURATION_BINS = 16
 def board(**settings) -> Board:
     """An empty board that reads no settings from files or the environment."""
     return Board(BusinessSettings(_env_file=None, **settings))
+
+
+def parts_of(board: Board, bucket: Bucket) -> dict[Field, dict[str, int]]:
+    """The parts held of a bucket, by measure."""
+    return {field: dict(board.parts._named(raw)) for field, raw in board.parts._parts.get(bucket, {}).items()}
 
 
 MANAGERS = ("m-1", "m-2", 'quote"and\\slash', "unknown")

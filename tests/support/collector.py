@@ -9,8 +9,39 @@ from metrics.catalogue import FAMILIES, service
 from metrics.catalogue.course import COURSE_FAMILIES
 from metrics.exporter import text
 from metrics.exporter.board import Board, Row
-from metrics.exporter.numbers import Histogram
+from metrics.exporter.course import CourseRow
+from metrics.exporter.numbers import Histogram, block, merged, resolve
+from metrics.exporter.open import open_block
+from metrics.exporter.people import Person, people
 from metrics.family import Family
+from metrics.windows import local_day
+
+
+def rows(board: Board, now: float) -> Iterator[Row]:
+    """Numbers of every credit in every window."""
+    for slot, sums in board.sums(now).items():
+        for shown, credits_ in sorted(resolve(sums, board.reference).items()):
+            if numbers := block(board.named(merged(sums, credits_)), board.reference.rates):
+                yield Row(shown, slot, numbers)
+
+
+def open_rows(board: Board, now: float) -> Iterator[Row]:
+    """What is open now."""
+    today, sums = local_day(int(now), board.zone), board.aggregates.open
+    for shown, credits_ in sorted(resolve(sums, board.reference).items()):
+        if numbers := open_block(board.named(merged(sums, credits_)), board.reference.rates, today):
+            yield Row(shown, None, numbers)
+
+
+def course_rows(board: Board, now: float) -> dict[Family, list[CourseRow]]:
+    """Sums by hour and by day."""
+    return board.course.rows(board.local(now).date(), board.reference)
+
+
+def everybody(board: Board, now: float) -> list[Person]:
+    """Everybody whom `sales_manager_info` names."""
+    board.refresh(now)
+    return list(people(board.reference, board._credited(now)))
 
 
 class SalesCollector(Collector):
@@ -28,14 +59,14 @@ class SalesCollector(Collector):
         """Every family that has a sample."""
         metrics = _empty()
         board, now = self._board, self._now
-        for row in [*board.rows(now), *board.open_rows(now), *board.waiting_rows(now)]:
+        for row in [*rows(board, now), *open_rows(board, now), *board.waiting_rows(now)]:
             _add(metrics, row)
         for family, labels, value in board.plan_samples(now):
             metrics[family.name].add_metric(labels, value)
-        for family, rows in board.course_rows(now).items():
-            for labels, value in rows:
+        for family, found in course_rows(board, now).items():
+            for labels, value in found:
                 metrics[family.name].add_metric(labels, value)
-        for person in board.people(now):
+        for person in everybody(board, now):
             metrics[service.MANAGER_INFO.name].add_metric(person, 1.0)
         return (metric for metric in metrics.values() if metric.samples)
 

@@ -27,9 +27,9 @@ from streams.plain import PlainPartition, Rules
 from streams.plain.calendar import of
 from streams.plain.reference import PlainReference
 from streams.plain.series import Series, series
-from streams.plain.shown import shown
 from tests.laws.logs import InMemoryLog
 from tests.laws.mixtures import Json, encode
+from tests.support.numbers import shown
 
 _TOLD = {name for family in FAMILIES for name in family.names}
 """What the plain definition tells."""

@@ -6,6 +6,7 @@ import json
 from datetime import UTC, datetime
 
 import httpx
+from standardwebhooks.webhooks import Webhook
 
 from producers.gateway.app import create_app
 from producers.gateway.settings import GatewaySettings
@@ -58,3 +59,8 @@ class Setup:
 
 
 BATCH = "application/cloudevents-batch+json"
+
+
+def sign(secret, message_id, timestamp, body):
+    """The header that a sender makes by the library of Standard Webhooks."""
+    return Webhook(secret).sign(message_id, datetime.fromtimestamp(timestamp, UTC), body.decode())

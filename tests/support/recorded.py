@@ -19,6 +19,16 @@ _MINUTES = 9
 _EXACT = 1e-9
 
 
+def records() -> dict[str, Kpi]:
+    """Every recorded name → the KPI that it shows."""
+    return {
+        name: kpi
+        for kpi in KPIS
+        for level in kpi.levels
+        for name in ((kpi.record(level), kpi.trend_record(level)) if kpi.trend else (kpi.record(level),))
+    }
+
+
 def expected(numbers: Mapping[Series, float]) -> dict[Series, float]:
     """Every KPI and trend at every level as the plain definition has it."""
     found: dict[Series, float] = {}

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import httpx
 
-from grafana import rules
 from grafana.alerting.service import EXPORTER_JOB, WORKER_JOB
 from tests.support.exposition import Synthetic
 from tests.support.grafana_queries import missing_records
 from tests.support.monitoring import prometheus, serving
+from tests.support.recorded import records
 
 PATIENCE = 100
 ROUNDS = 4
@@ -30,7 +30,7 @@ def settle(url: str) -> None:
     A name is not enough to wait for: its short windows come from another group, some seconds before the long ones.
     Goes on after 100 s at the latest; the test says what is missing then.
     """
-    wanted = list(rules.records())
+    wanted = list(records())
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline and missing_records(url, wanted):
         time.sleep(1)

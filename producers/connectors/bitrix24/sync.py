@@ -5,7 +5,7 @@ Webhook, reconciliation and backfill all end here, one batch at a time, so that 
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Collection, Iterable, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Literal
@@ -19,7 +19,7 @@ from producers.connectors.bitrix24.hooks import DELETED
 from producers.connectors.bitrix24.ledger import Ledger
 from producers.connectors.bitrix24.payments import Payments
 from producers.connectors.bitrix24.rest import Call, items
-from producers.connectors.bitrix24.store import Change, Outgoing
+from producers.connectors.bitrix24.store import Outgoing
 from producers.connectors.bitrix24.surroundings import Row, Surroundings, chunks, item_query
 from producers.events import REFERENCE_TYPES, Event
 
@@ -215,10 +215,6 @@ class Synchronizer:
             paid = ledger.row("payment", invoices.by_stage(row.id)) if kind == "invoice" else None
             if paid is not None:
                 ledger.withdraw(paid, self._parts.moment())
-
-    def mark(self, kind: str, ids: Iterable[str]) -> None:
-        """Have entities looked at with the next drain."""
-        self._store.add([Change(kind, number) for number in ids], self._parts.now())
 
 
 def _outgoing(event: Event) -> Outgoing:

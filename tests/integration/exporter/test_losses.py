@@ -19,6 +19,7 @@ from metrics.settings import ExporterSettings
 from metrics.view import Keys
 from streams.publish import Publisher
 from streams.sink import RedisSink
+from tests.support.boards import parts_of
 from tests.support.servers import redis_server
 from tests.support.workers import until
 from tests.unit.streams.conftest import OwnerHouse
@@ -94,7 +95,7 @@ class Floor:
             return None
         board, today = follower._board, int(time.time()) // 86_400 + 719_163
         days = (bucket for bucket in board.parts.buckets() if bucket[0] == "d" and bucket[1] < today)
-        return sum(board.parts.part(day, name).get("m", 0) for day in days for name in board.parts.fields(day))
+        return sum(part.get("m", 0) for day in days for part in parts_of(board, day).values())
 
 
 @pytest.fixture

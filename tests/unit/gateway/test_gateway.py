@@ -8,9 +8,8 @@ import pytest
 import structlog
 
 from producers.errors import KafkaUnavailable, ProducersError
-from producers.gateway.auth import sign
 from producers.gateway.settings import GatewaySettings
-from tests.support.gateway import BATCH, SECRET, Setup, event
+from tests.support.gateway import BATCH, SECRET, Setup, event, sign
 
 
 async def test_one_structured_event():

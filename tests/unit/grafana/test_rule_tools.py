@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 import yaml
 
-from grafana import alerting, alertmanager, rules
+from grafana import alerting, alertmanager
 from grafana.look import Look
 from grafana.promql import families
 from metrics.catalogue import service
 from tests.support.grafana_queries import SELECTOR
 from tests.support.monitoring import RULES, binary
+from tests.support.recorded import records
 
 ROOT = Path(__file__).resolve().parents[3]
 TESTS = sorted((ROOT / "tests" / "rules").glob("*s.yml"))
@@ -55,7 +56,7 @@ def verdicts() -> Iterator[tuple[set[str], set[str], str]]:
 def read(alert: alerting.Alert) -> set[str]:
     """Series that an alert is about: those behind what its expression reads, but for who works when."""
     names = {name for name, _ in SELECTOR.findall(alert.expr)} - {service.WORKING_NOW.name}
-    recorded = rules.records()
+    recorded = records()
     behind = {
         name
         for one in names & set(recorded)

@@ -18,6 +18,8 @@ from metrics.measure import parts as names
 from metrics.view import Field, Waiting
 from metrics.windows import local_day
 from tests.support.boards import board, fields, manager, open_parts, parts, plan, rate, waitings
+from tests.support.collector import open_rows
+from tests.support.collector import rows as rows_of
 
 NOW = datetime(2026, 11, 18, 12, tzinfo=UTC).timestamp()
 DAY = datetime(2026, 11, 18, tzinfo=UTC).toordinal()
@@ -48,13 +50,13 @@ def test_together_first_or_last(days, opened, waiting, level, window):
     records = {"a": manager("m-1", "north"), "b": rate("USD", "2026-10-01", "90.25"), "c": plan("company", "2026", "9")}
     shown.put_reference(records)
     sums = shown.sums(NOW)
-    rows = list(shown.rows(NOW))
+    rows = list(rows_of(shown, NOW))
     single = Evaluation(
         level,
         window,
         [
             *(row for row in rows if row.slot == (window, "current")),
-            *shown.open_rows(NOW),
+            *open_rows(shown, NOW),
             *shown.waiting_rows(NOW),
         ],
         [row for row in rows if row.slot == (NINETY_DAYS, "current")],

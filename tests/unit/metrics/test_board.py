@@ -12,7 +12,7 @@ from metrics.exporter.aggregates import from_scratch
 from metrics.measure import key
 from metrics.view import Field, Waiting
 from metrics.windows import local_day, windows
-from tests.support.boards import board, fields, manager, open_parts, parts, plan, rate, waitings
+from tests.support.boards import board, fields, manager, open_parts, parts, parts_of, plan, rate, waitings
 from tests.support.collector import SalesCollector
 
 ZONE = ZoneInfo("Europe/Berlin")
@@ -69,8 +69,7 @@ def test_whatever_happens_the_board_shows_the_sum_of_its_parts(todo):
     assert samples(text) == samples(generate_latest(registry).decode())
     fresh = board(timezone="Europe/Berlin")
     for kind, bucket in shown.parts.buckets():
-        for field in shown.parts.fields((kind, bucket)):
-            fresh.put((kind, bucket), {field: shown.parts.part((kind, bucket), field)})
+        fresh.put((kind, bucket), parts_of(shown, (kind, bucket)))
     fresh.put_reference(dict(shown._records))
     assert samples(b"".join(fresh.exposition(now)).decode()) == samples(text)
 

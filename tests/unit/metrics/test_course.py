@@ -12,6 +12,7 @@ from metrics.exporter.text import plain_lines
 from metrics.measure import key
 from metrics.view import Field
 from tests.support.boards import board, manager, plan, rate
+from tests.support.collector import course_rows
 
 ZONE = ZoneInfo("Europe/Berlin")
 NOW = int(datetime(2026, 10, 29, 15, 30, tzinfo=ZONE).timestamp())
@@ -42,7 +43,7 @@ changes = st.lists(
 
 def shown(one, family):
     """Labels → value of a family's lines."""
-    return dict(one.course_rows(NOW)[family])
+    return dict(course_rows(one, NOW)[family])
 
 
 @given(changes)
@@ -82,7 +83,7 @@ def test_lines_follow_the_numbers(todo):
     wanted = [
         line
         for family in course.COURSE_FAMILIES
-        for line in plain_lines(family, one.course_rows(NOW)[family]).splitlines()
+        for line in plain_lines(family, course_rows(one, NOW)[family]).splitlines()
     ]
     assert sorted(lines) == sorted(wanted)
 
@@ -94,7 +95,7 @@ def test_the_hour_that_comes_twice_is_one_line():
     one = board(timezone="Europe/Berlin")
     for hour in twice:
         one.put(("h", hour), {Field(0, "m-1", "north"): {MEASURES["calls_taken"]: 2}})
-    assert one.course_rows(NOW)[course.WEEK_HOURS] == [(("calls_taken", "7 Sun", "02"), 4.0)]
+    assert course_rows(one, NOW)[course.WEEK_HOURS] == [(("calls_taken", "7 Sun", "02"), 4.0)]
     text = b"".join(one.exposition(NOW)).decode()
     assert text.count('sales_by_weekday_hour{measure="calls_taken",weekday="7 Sun",hour="02"} 4.0\n') == 1
 
