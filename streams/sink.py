@@ -89,9 +89,6 @@ class Sink(Protocol):
     async def memory(self) -> Memory:
         """What Redis does when its memory is full."""
 
-    async def close(self) -> None:
-        """Let go of connections."""
-
 
 class RedisSink:
     """The view in Redis: a pipeline per write, so a slow network costs one round trip."""

@@ -5,7 +5,7 @@ to the changelogs at all; on assignment it has the owners open the partitions, t
 """
 
 from collections.abc import Iterator
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import faust
 import structlog
@@ -18,6 +18,9 @@ from mode import Service
 from streams.errors import RevokedError, WorkerError
 from streams.owner import Owner
 
+if TYPE_CHECKING:
+    from streams.app import SalesApp
+
 log = structlog.get_logger(__name__)
 
 
@@ -29,8 +32,7 @@ class StateStore(Store[Any, Any]):
 
     @property
     def _owner(self) -> Owner:
-        owner: Owner = cast("Any", self.app).owner
-        return owner
+        return cast("SalesApp", self.app).owner
 
     def __getitem__(self, key: Any) -> Any:
         for owned in self._owner.owned.values():
@@ -110,11 +112,11 @@ class BatchRecovery(Recovery):
             except ServiceStopped:
                 break
             except Exception as error:  # noqa: BLE001 - whatever it is, the worker cannot go on
-                cast("Any", self.app).on_failure(error)
+                cast("SalesApp", self.app).on_failure(error)
                 break
 
     async def _recover(self, generation: int) -> None:
-        app: Any = self.app
+        app = cast("SalesApp", self.app)
         consumer = app.consumer
         self._set_recovery_started()
         assigned = consumer.assignment()

@@ -11,7 +11,6 @@ from metrics.exporter.items import BASE, Item
 from metrics.exporter.parts import Credit
 from metrics.family import Family, Kind
 from metrics.money import Rates
-from metrics.reference import Reference
 
 Labels = tuple[str, ...]
 Shown = tuple[str, str]
@@ -82,14 +81,6 @@ def to_float(amount: int | Fraction, scale: int) -> float:
     if isinstance(amount, int):
         return amount / scale
     return float(amount / scale)
-
-
-def resolve(sums: Mapping[Credit, Mapping[int, int]], reference: Reference) -> dict[Shown, list[Credit]]:
-    """Credits by how they are shown: a manager's stated and unstated shares of one team become one."""
-    shown: dict[Shown, list[Credit]] = {}
-    for credit in sums:
-        shown.setdefault((credit[0], reference.team_of(*credit)), []).append(credit)
-    return shown
 
 
 def merged(sums: Mapping[Credit, Mapping[int, int]], of: Iterable[Credit]) -> Mapping[int, int]:

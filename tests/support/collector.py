@@ -1,6 +1,6 @@
 """All families as prometheus_client's metrics: what the exporter's own, faster text is held against."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
@@ -10,11 +10,21 @@ from metrics.catalogue.course import COURSE_FAMILIES
 from metrics.exporter import text
 from metrics.exporter.board import Board, Row
 from metrics.exporter.course import CourseRow
-from metrics.exporter.numbers import Histogram, block, merged, resolve
+from metrics.exporter.numbers import Histogram, Shown, block, merged
 from metrics.exporter.open import open_block
+from metrics.exporter.parts import Credit
 from metrics.exporter.people import Person, people
 from metrics.family import Family
+from metrics.reference import Reference
 from metrics.windows import local_day
+
+
+def resolve(sums: Mapping[Credit, Mapping[int, int]], reference: Reference) -> dict[Shown, list[Credit]]:
+    """Credits by how they are shown: a manager's stated and unstated shares of one team become one."""
+    shown: dict[Shown, list[Credit]] = {}
+    for credit in sums:
+        shown.setdefault((credit[0], reference.team_of(*credit)), []).append(credit)
+    return shown
 
 
 def rows(board: Board, now: float) -> Iterator[Row]:

@@ -12,7 +12,7 @@ from metrics.exporter.text import plain_lines
 from metrics.measure import key
 from metrics.view import Field
 from tests.support.boards import board, manager, plan, rate
-from tests.support.collector import course_rows
+from tests.support.collector import course_rows, rows
 
 ZONE = ZoneInfo("Europe/Berlin")
 NOW = int(datetime(2026, 10, 29, 15, 30, tzinfo=ZONE).timestamp())
@@ -113,7 +113,7 @@ def test_the_month_runs_up_to_the_window_of_the_month():
     assert deals == [1.0] * 3 + [2.0] * 24 + [3.0]
     assert found["north", "won_amount", "2026-10-29"] == 2 * 10 * 90.0
     assert ("north", "deals_won", "2026-10-01") not in found
-    [won] = [row.block for row in one.rows(NOW) if row.slot == ("month", "current")]
+    [won] = [row.block for row in rows(one, NOW) if row.slot == ("month", "current")]
     assert {
         value for family, values in won.items() if family.name == "sales_won_amount" for value in values.values()
     } == {1800.0}
