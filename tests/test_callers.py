@@ -29,6 +29,8 @@ PUBLIC = {
     "deploy.stack.program.Program.pause": "the other half of resume; faults freeze programs",
 }
 """What is called from outside, and why."""
+COMING = ("producers.identities.resolver.",)
+"""Modules of a change that is not whole yet; empty at a release."""
 BY_NAME = {"command": "deploy.commands.", "files": "", "render": ""}
 """Functions that are looked up by name → prefix of the modules that have them: by the command line and `generate`."""
 PLAIN = {"property", "cached_property", "staticmethod", "classmethod", "cache", "lru_cache", "contextmanager",
@@ -41,7 +43,8 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef
 @pytest.fixture(scope="module")
 def uses() -> dict[str, set[str]]:
     """What is defined → what uses it, both by full name; `<name>` stands for all that uses `name`."""
-    subprocess.run([sys.executable, "-m", "mypy", "--no-error-summary"], cwd=ROOT, check=True, capture_output=True)
+    done = subprocess.run([sys.executable, "-m", "mypy"], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
     found: dict[str, set[str]] = {}
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
     databases = sorted((ROOT / ".mypy_cache" / version).glob("*.db"))
@@ -155,6 +158,7 @@ def test_everything_has_a_caller(uses: dict[str, set[str]]) -> None:
             if (
                 callers.are_there(name)
                 or name in PUBLIC
+                or name.startswith(COMING)
                 or (node.name.startswith("__") and node.name.endswith("__"))
                 or is_handed_over(node)
                 or (not is_method and node.name in read)

@@ -14,12 +14,14 @@ from metrics.catalogue import CELL_FAMILIES, KPIS
 from metrics.exporter import history
 from metrics.family import CALENDAR_WINDOWS
 from metrics.kpi import Kpi, Level
+from metrics.view import Field
 from metrics.windows import period_end
 from streams.plain.kpis import Asked, Numbers
 from streams.plain.series import Series
 from tests.laws.mixtures import ANCHORS, ZONES, Json
 from tests.laws.test_shown_now import NEAR, clock, floor_of, near_events, references
 from tests.laws.test_streamed import LAW
+from tests.support.boards import parts_of
 from tests.support.floors import Floor
 
 _WINDOWED = [kpi for kpi in KPIS if kpi.windows]
@@ -109,8 +111,8 @@ def test_history_is_plain(
         _asked(before, told, question, now)
     # The rest comes in, as updates of the view.
     for bucket in floor.board.parts.buckets() | board.parts.buckets():
-        fields = floor.board.parts.fields(bucket) | board.parts.fields(bucket)
-        board.put(bucket, {field: floor.board.parts.part(bucket, field) for field in fields})
+        gone: dict[Field, dict[str, int]] = {field: {} for field in parts_of(board, bucket)}
+        board.put(bucket, gone | parts_of(floor.board, bucket))
     plain = _Plain(floor, now)
     for question in questions:
         kpi = next((kpi for kpi in _WINDOWED if kpi.id == question.kpi), None)
