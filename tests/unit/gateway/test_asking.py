@@ -8,9 +8,8 @@ import pytest
 import structlog
 
 from producers.events.registry import ALL_TYPES, EVENT_TYPES
-from producers.gateway.auth import sign
 from producers.gateway.settings import GatewaySettings
-from tests.support.gateway import BATCH, SECRET, Setup, event
+from tests.support.gateway import BATCH, SECRET, Setup, event, sign
 
 MANAGER = event(
     id="r-1",

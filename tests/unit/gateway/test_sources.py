@@ -7,11 +7,10 @@ from html import escape
 import pytest
 
 from producers.events.rules import REASONS
-from producers.gateway.auth import sign
 from producers.gateway.sources import remedies
 from producers.gateway.sources.board import Known, SharedAway
 from producers.senders import COUNTED, DAY, FORWARDED, LETTERED, MOST_REFUSALS, QUARTER, Names, Notes, Refusal
-from tests.support.gateway import BATCH, NOW, SECRET, Setup, event
+from tests.support.gateway import BATCH, NOW, SECRET, Setup, event, sign
 from tests.unit.gateway.test_asking import BAD, MANAGER, TOKEN, TOKENS, basic
 
 
