@@ -9,8 +9,8 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaConnectionError
 
-from producers.log_ends import LogEnds
 from producers.events import intake
+from producers.log_ends import LogEnds
 from producers.settings import KafkaSettings
 
 _FETCH_BYTES = 4 << 20
