@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
 import typer
 
@@ -15,10 +15,20 @@ from deploy.errors import MisuseError
 
 if TYPE_CHECKING:
     from deploy.progress import Progress
-    from producers.importer.formats import Format
-    from producers.importer.run import Import, Report
+    from producers.importer.formats import Format, Origin
+    from producers.importer.known import Known
     from producers.importer.source import Source
     from producers.importer.state import State
+    from producers.publisher import SalesPublisher
+    from producers.settings import KafkaSettings
+
+
+class Withdraw(NamedTuple):
+    """Of whose events it is looked for what vanished from the files, and whether it is taken back."""
+
+    origin: "Origin | None"
+    done: bool
+
 
 Kind = Literal["jsonl", "csv", "asterisk-queue-log", "asterisk-cdr"]
 
@@ -34,11 +44,16 @@ def command(
     rejects: Annotated[Path, typer.Option(help="Folder for refused lines and their reasons.")] = Path(".local/import"),
     allow_refused: Annotated[bool, typer.Option("--allow-refused", help="Exit 0 although lines were refused.")] = False,
     allow_empty: Annotated[bool, typer.Option("--allow-empty", help="Exit 0 although no line makes an event.")] = False,
+    withdraw_missing: Annotated[
+        bool, typer.Option("--withdraw-missing", help="Show what earlier imports sent and the files no longer have.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="With --withdraw-missing: take it back.")] = False,
     template: Annotated[bool, typer.Option("--template", help="Print a commented mapping and stop.")] = False,
 ) -> None:
     """Import events from JSON Lines, or from a table with a mapping. Stopped in the middle, it goes on from there.
 
-    Each line is accounted for: taken, left out and why, or refused and why (and kept, to be imported again).
+    Each line is accounted for: taken, left out and why, or refused and why (and kept, to be imported again). Imported
+    again, what the log has already is not sent, and what the file says otherwise is corrected.
 
     Example: sales-pulse import deals.csv.gz --mapping deals.yaml --dry-run
     """
@@ -50,12 +65,17 @@ def command(
     if not files:
         raise MisuseError("which file? Give one or more, or - for standard input")
     make = _formats(kind, mapping)
+    origin = make().origin
+    if withdraw_missing and origin is None:
+        raise MisuseError("--withdraw-missing needs --mapping: of events as they are nobody can say what vanished")
+    if yes and not withdraw_missing:
+        raise MisuseError("--yes goes with --withdraw-missing")
     sources = [Source(name) for name in files]
     if dry_run:
         ends = [_dry_run(source, make()) for source in sources]
     else:
         salt = hashlib.sha256(mapping.read_bytes()).hexdigest() if mapping else kind or ""
-        ends = asyncio.run(_import(sources, make, rejects, salt))
+        ends = asyncio.run(_import(sources, make, rejects, salt, Withdraw(origin if withdraw_missing else None, yes)))
     refused = any(end.refused for end in ends) and not allow_refused
     empty = any(end.read and not end.taken for end in ends) and not allow_empty
     if refused or empty:
@@ -103,93 +123,112 @@ def _formats(kind: Kind | None, mapping: Path | None) -> "Callable[[], Format]":
 
 
 def _dry_run(source: "Source", format_: "Format") -> "State":
+    from deploy.import_report import account, show
     from deploy.progress import Progress
     from producers.importer.run import dry_run
-    from producers.importer.state import State
+    from producers.importer.state import Counts, State
 
     with Progress("checked", source.size) as progress:
         report = dry_run(
             source, format_, time.time_ns() // 1_000_000, lambda count: progress.advance(count, source.done)
         )
     end = State(
-        sent=report.types.total(),
+        counts=Counts(sent=report.types.total()),
         taken=report.taken,
         left_out=report.left_out.total(),
         refused=report.reasons.total(),
     )
-    print(f"{source.name}: {_account(end)}; {end.sent} events would be sent")
-    _show(report, format_.notes)
+    print(f"{source.name}: {account(end)}; {end.counts.sent} events")
+    show(report, format_.notes)
     return end
 
 
-def _account(end: "State") -> str:
-    return f"{end.read} lines read: {end.taken} taken, {end.left_out} left out, {end.refused} refused"
-
-
-async def _import(sources: "list[Source]", make: "Callable[[], Format]", folder: Path, salt: str) -> "list[State]":
+async def _import(
+    sources: "list[Source]", make: "Callable[[], Format]", folder: Path, salt: str, withdraw: Withdraw
+) -> "list[State]":
+    from deploy.import_report import tell
     from deploy.progress import Progress
-    from producers.importer.rejects import Rejects
+    from producers.importer.known import Known
+    from producers.importer.log import catch_up
     from producers.importer.run import Import
     from producers.importer.state import StateFile
     from producers.publisher import SalesPublisher
+    from producers.settings import KafkaSettings
 
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    settings = KafkaSettings()
+    where = hashlib.sha256(f"{settings.kafka_servers} {settings.events_topic}".encode()).hexdigest()[:12]
     ends = []
-    async with SalesPublisher() as publisher:
-        for source in sources:
-            name = "stdin" if source.path is None else source.path.name
-            identity = source.identity
-            key = hashlib.sha256(f"{identity}{salt}".encode()).hexdigest() if identity else None
-            states = StateFile(folder, key)
-            begin = states.load()
-            target = folder / f"{name}.rejects"
-            format_ = make()
-            with Progress("imported", source.size) as progress:
-                job = Import(
-                    source,
-                    format_,
-                    publisher,
-                    Rejects(target, begin.rejects),
-                    states,
-                    now_ms=lambda: time.time_ns() // 1_000_000,
-                    wanted=lambda: not stop.is_set(),
-                    advance=partial(_advance, progress, source),
-                )
-                finished = await job.run()
-            _tell(source, job, format_.notes, target, finished=finished)
-            ends.append(job.state)
-            if not finished:
-                raise typer.Exit(1)
+    async with SalesPublisher(settings) as publisher:
+        with Known(folder / f"known-{where}.sqlite") as known:
+            with Progress("read of the log", None) as progress:
+                await catch_up(known, settings, lambda count: _read(progress, count, stop))
+            for source in sources:
+                name = "stdin" if source.path is None else source.path.name
+                identity = source.identity
+                key = hashlib.sha256(f"{identity}{salt}".encode()).hexdigest() if identity else None
+                target = folder / f"{name}.rejects"
+                format_ = make()
+                with Progress("imported", source.size) as progress:
+                    job = Import(
+                        source,
+                        format_,
+                        publisher,
+                        target,
+                        StateFile(folder, key),
+                        known,
+                        now_ms=lambda: time.time_ns() // 1_000_000,
+                        wanted=lambda: not stop.is_set(),
+                        advance=partial(_advance, progress, source),
+                    )
+                    finished = await job.run()
+                tell(source, job, format_.notes, target, finished=finished)
+                ends.append(job.state)
+                if not finished:
+                    raise typer.Exit(1)
+            if withdraw.origin is not None:
+                await _withdraw(settings, known, publisher, withdraw.origin, ends, really=withdraw.done)
     return ends
+
+
+async def _withdraw(
+    settings: "KafkaSettings",
+    known: "Known",
+    publisher: "SalesPublisher",
+    origin: "Origin",
+    ends: "list[State]",
+    *,
+    really: bool,
+) -> None:
+    from deploy.import_report import tell_missing
+    from producers.importer.log import lying
+    from producers.importer.run import BATCH
+    from producers.importer.withdrawing import Missing, kinds, withdrawals
+
+    if any(end.refused or not end.taken for end in ends):
+        print("nothing is withdrawn: lines were refused, or none was taken, so that what vanished cannot be told")
+        raise typer.Exit(1)
+    missing = Missing()
+    places = known.missing(origin.source, kinds(origin.types), [end.run for end in ends])
+    sent, pairs = 0, []
+    async for pair in withdrawals(lying(settings, places), origin, missing):
+        pairs.append(pair)
+        if len(pairs) >= BATCH:
+            sent += await publisher.publish_many_raw(pairs) if really else 0
+            pairs.clear()
+    if pairs and really:
+        sent += await publisher.publish_many_raw(pairs)
+    tell_missing(missing, sent, really=really)
+
+
+def _read(progress: "Progress", count: int, stop: asyncio.Event) -> None:
+    progress.advance(count, progress.count + count)
+    if stop.is_set():
+        print("stopped while it read what the log has; run the same command again to go on")
+        raise typer.Exit(1)
 
 
 def _advance(progress: "Progress", source: "Source", count: int) -> None:
     progress.advance(count, source.done)
-
-
-def _tell(source: "Source", job: "Import", notes: list[str], target: Path, *, finished: bool) -> None:
-    state = job.state
-    print(f"{source.name}: {_account(state)}; {state.sent} events sent")
-    _show(job.report, notes)
-    if state.refused:
-        print(f"  refused lines: {target}, their reasons: {target}.reasons")
-    if not finished:
-        again = "run the same command again to go on" if source.path else "send the rest again from there"
-        print(f"  stopped after line {state.line}; {again}")
-
-
-def _show(report: "Report", notes: list[str]) -> None:
-    for note in notes:
-        print(f"  {note}")
-    for type_, count in sorted(report.types.items()):
-        print(f"  {type_}: {count}")
-    if report.first and report.last:
-        print(f"  from {report.first.isoformat()} to {report.last.isoformat()}")
-    for why, count in report.left_out.most_common():
-        print(f"  left out: {count}, {why}")
-    for reason, count in report.reasons.most_common():
-        print(f"  refused as {reason}: {count}")
-        for number, detail in report.examples[reason]:
-            print(f"    line {number}: {detail}")

@@ -27,15 +27,30 @@ class Record(NamedTuple):
     left_out: str = ""
 
 
+class Origin(NamedTuple):
+    """Whose events a format makes: of this `source`. `given`: with ids from the file, else with derived ones.
+
+    types: those that it can make.
+    """
+
+    source: str
+    types: frozenset[str]
+    given: bool = False
+
+
 class Format(Protocol):
     """Reads one source; each source needs a format of its own.
 
+    origin: None where the events of a file are another system's, as they are: those are never corrected.
     header: what a file of refused records must begin with to be imported again; known once records are asked for.
     notes: what was found out about the file and a person should know, one line each.
     """
 
     header: bytes
     notes: list[str]
+
+    @property
+    def origin(self) -> Origin | None: ...  # noqa: D102 - above
 
     def records(self, source: Source, after: State) -> Iterator[Record]:
         """Yield the records behind those that `after` says are done, in order. Raises ImportProblem."""
@@ -45,6 +60,7 @@ class JsonLines:
     """One CloudEvent a line, as it is."""
 
     header = b""
+    origin = None
 
     def __init__(self) -> None:
         self.notes: list[str] = []
@@ -65,4 +81,4 @@ def behind(records: Iterable[Record], after: State) -> Iterator[Record]:
     return (record for record in records if record.end > after.end)
 
 
-__all__ = ["Format", "JsonLines", "Line", "Record", "behind"]
+__all__ = ["Format", "JsonLines", "Line", "Origin", "Record", "behind"]

@@ -2,7 +2,7 @@
 
 import difflib
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -14,6 +14,7 @@ from producers.events import ALL_TYPES
 from producers.importer.cells import Cell, text
 from producers.importer.errors import MappingProblem
 from producers.importer.fields import KINDS, Convert, Kind, Value, Written, converter
+from producers.importer.formats import Origin
 from producers.importer.mapping import Column, MappingFile, Rule, When
 from producers.importer.money import AmountReader
 
@@ -167,7 +168,7 @@ class _Maker:
 class RowMapper:
     """A mapping file, checked.
 
-    columns: those that it looks at. amounts: those whose decimal mark it does not say.
+    columns: those that it looks at. amounts: those whose decimal mark it does not say. origin: whose events it makes.
     """
 
     def __init__(self, file: MappingFile) -> None:
@@ -184,6 +185,8 @@ class RowMapper:
             if KINDS.get(name) is Kind.AMOUNT and spec.decimal is None
             for column in spec.columns
         } | {when.column for when in conditions if when.negative is not None}
+        types = frozenset(type_ for rule in file.events for type_ in _types(rule.type))
+        self.origin = Origin(file.source, types, given=any(rule.id is not None for rule in file.events))
         self._looked_at = list(dict.fromkeys(when.column for when in conditions))
 
     def bind(self, places: Places) -> Callable[[Row], tuple[bytes, ...]]:
@@ -202,6 +205,13 @@ def _fields(rule: Rule) -> Iterator[tuple[str, Column]]:
         if spec is not None:
             yield name, spec
     yield from rule.data.items()
+
+
+def _types(spec: Column) -> Iterable[str]:
+    """The types that a rule can make."""
+    if spec.constant is not None:
+        return (str(spec.constant),)
+    return ALL_TYPES if spec.values is None else spec.values.values()
 
 
 def _problems(rule: Rule) -> Iterator[str]:

@@ -5,16 +5,20 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from pathlib import Path
+from typing import Any, Protocol
 
 import msgspec
 
 from producers.errors import Refused
 from producers.importer.check import Checked, check
+from producers.importer.corrections import Corrections
+from producers.importer.decided import Decided
 from producers.importer.formats import Format, Record
+from producers.importer.known import Known
 from producers.importer.rejects import Rejects
 from producers.importer.source import Source
-from producers.importer.state import State, StateFile
+from producers.importer.state import Counts, State, StateFile
 
 BATCH = 5000
 _EXAMPLES = 5
@@ -93,15 +97,19 @@ def dry_run(source: Source, format_: Format, now_ms: int, advance: Callable[[int
 
 
 class Import:
-    """One import of one file. `wanted` is asked after each batch whether to go on."""
+    """One import of one file. `wanted` is asked after each batch whether to go on.
+
+    `known` has to have caught up with the log; it says what is sent.
+    """
 
     def __init__(
         self,
         source: Source,
         format_: Format,
         publisher: Publisher,
-        rejects: Rejects,
+        rejects: Path,
         states: StateFile,
+        known: Known,
         *,
         now_ms: Callable[[], int],
         wanted: Callable[[], bool],
@@ -112,54 +120,68 @@ class Import:
         self._source = source
         self._format = format_
         self._publisher = publisher
-        self._rejects = rejects
         self._states = states
+        self._known = known
         self._now_ms = now_ms
         self._wanted = wanted
         self._advance = advance
-        self.state = states.load()
+        state = states.load()
+        self.state = state if known.has(state.run) else State(run=known.begin())
+        self._rejects = Rejects(rejects, self.state.rejects)
+        self._corrections = Corrections(known, self.state.run, format_.origin)
         self.report = Report()
 
     async def run(self) -> bool:
         """Send what is left of the file; return False when it was stopped before the end."""
         with self._rejects, closing(_batches(self._format.records(self._source, self.state), self._batch)) as batches:
             for batch in batches:
-                await self._send(batch)
+                await self._take(batch)
                 if not self._wanted():
                     return False
+        while (settled := self._corrections.settle(self._batch)) is not None:
+            await self._send(settled)
+            self._remember(counts=self.state.counts + settled.counts)
+        counts = self.state.counts
+        # Of an entity's waiting events one was settled; the others were lesser versions of it.
+        self._remember(counts=counts + Counts(older=counts.waiting, waiting=-counts.waiting))
         self._states.forget()
         return True
 
-    async def _send(self, batch: list[Record]) -> None:
-        events: list[tuple[bytes, bytes]] = []
-        reference: list[tuple[bytes, bytes]] = []
+    async def _take(self, batch: list[Record]) -> None:
+        found: list[Checked] = []
         report = self.report
         before = report.taken, report.left_out.total(), report.reasons.total()
         now_ms = self._now_ms()
         for record in batch:
             try:
-                for checked in judge(record, now_ms, report):
-                    (reference if checked.reference else events).append((checked.key, checked.value))
+                found += judge(record, now_ms, report)
             except Refused as refused:
                 report.refuse(record.number, refused)
                 self._rejects.add(record.number, record.raw, refused, self._format.header)
-        if reference:
-            await self._publisher.publish_many_raw(reference, reference=True)
-        if events:
-            await self._publisher.publish_many_raw(events)
+        decided = self._corrections.decide(found)
+        await self._send(decided)
         last = batch[-1]
-        self.state = msgspec.structs.replace(
-            self.state,
+        self._remember(
             end=last.end,
             line=last.number + last.raw[:-1].count(b"\n"),
-            sent=self.state.sent + len(events) + len(reference),
+            counts=self.state.counts + decided.counts,
             taken=self.state.taken + report.taken - before[0],
             left_out=self.state.left_out + report.left_out.total() - before[1],
             refused=self.state.refused + report.reasons.total() - before[2],
             rejects=self._rejects.flush(),
         )
-        self._states.save(self.state)
         self._advance(len(batch))
+
+    async def _send(self, decided: Decided) -> None:
+        if decided.reference:
+            await self._publisher.publish_many_raw(decided.reference, reference=True)
+        if decided.events:
+            await self._publisher.publish_many_raw(decided.events)
+        self._known.save(decided, self.state.run)
+
+    def _remember(self, **changes: Any) -> None:
+        self.state = msgspec.structs.replace(self.state, **changes)
+        self._states.save(self.state)
 
 
 def _batches(records: Iterator[Record], size: int) -> Generator[list[Record]]:

@@ -5,15 +5,47 @@ from pathlib import Path
 import msgspec
 
 
+class Counts(msgspec.Struct):
+    """Events by what became of them; `corrected` are among the sent ones.
+
+    older: another line, or the log, has a greater version. clashing: another line has the same version and says
+    otherwise. elsewhere: the log's version is newer from another system. unraisable: the contract has no room for it.
+    waiting: what becomes of them is known at the end of the file.
+    """
+
+    sent: int = 0
+    corrected: int = 0
+    known: int = 0
+    older: int = 0
+    elsewhere: int = 0
+    clashing: int = 0
+    unraisable: int = 0
+    waiting: int = 0
+
+    def __add__(self, other: "Counts") -> "Counts":
+        """Both together."""
+        return Counts(
+            *(a + b for a, b in zip(msgspec.structs.astuple(self), msgspec.structs.astuple(other), strict=True))
+        )
+
+    @property
+    def total(self) -> int:
+        """All events."""
+        parts: tuple[int, ...] = msgspec.structs.astuple(self)
+        return sum(parts) - self.corrected
+
+
 class State(msgspec.Struct, frozen=True):
     """`end` is how far its format has read, `line` the number of lines before it, the rest are counts.
 
-    taken, left_out, refused: records by what became of them; sent: the events made of those that were taken.
+    taken, left_out, refused: records by what became of them; counts: the events made of those that were taken.
+    run: its number in the index of what the log has.
     """
 
     end: int = 0
     line: int = 0
-    sent: int = 0
+    run: int = 0
+    counts: Counts = msgspec.field(default_factory=Counts)
     taken: int = 0
     left_out: int = 0
     refused: int = 0

@@ -37,6 +37,7 @@ class Table:
     def __init__(self, mapper: RowMapper) -> None:
         self._mapper = mapper
         self.header = b""
+        self.origin = mapper.origin
         self.notes: list[str] = []
 
     def records(self, source: Source, after: State) -> Iterator[Record]:

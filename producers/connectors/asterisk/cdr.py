@@ -6,9 +6,9 @@ from datetime import datetime
 from typing import Any
 
 from producers.connectors.asterisk.config import Names
-from producers.connectors.asterisk.events import event, records, stamp
+from producers.connectors.asterisk.events import CALL_TYPES, event, records, stamp
 from producers.errors import Refused
-from producers.importer.formats import Record
+from producers.importer.formats import Origin, Record
 from producers.importer.source import Source
 from producers.importer.state import State
 
@@ -32,6 +32,7 @@ class Cdr:
 
     def __init__(self, names: Names) -> None:
         self._names = names
+        self.origin = Origin(names.config.source, CALL_TYPES, given=True)
         self.notes: list[str] = []
 
     def records(self, source: Source, after: State) -> Iterator[Record]:

@@ -12,6 +12,7 @@ from producers.importer.source import Line, Source
 from producers.importer.state import State
 
 Data = dict[str, Any]
+CALL_TYPES = frozenset(f"sales.call.{kind}.v1" for kind in ("started", "answered", "ended"))
 
 
 def records(source: Source, after: State, events: Callable[[bytes], list[bytes]]) -> Iterator[Record]:

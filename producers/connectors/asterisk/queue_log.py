@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from producers.connectors.asterisk.config import Names
-from producers.connectors.asterisk.events import event, records, stamp
+from producers.connectors.asterisk.events import CALL_TYPES, event, records, stamp
 from producers.errors import Refused
-from producers.importer.formats import Record
+from producers.importer.formats import Origin, Record
 from producers.importer.source import Source
 from producers.importer.state import State
 
@@ -37,6 +37,7 @@ class QueueLog:
 
     def __init__(self, names: Names) -> None:
         self._names = names
+        self.origin = Origin(names.config.source, CALL_TYPES, given=True)
         self.notes: list[str] = []
         self._calls: dict[str, _Call] = {}
         self._verbs: dict[str, Callable[..., list[bytes]]] = {

@@ -10,7 +10,7 @@ import pytest
 from producers.errors import KafkaUnavailable
 from producers.importer.errors import ImportProblem
 from producers.importer.formats import JsonLines
-from producers.importer.rejects import Rejects
+from producers.importer.known import Known
 from producers.importer.run import Import, dry_run
 from producers.importer.source import Source
 from producers.importer.state import StateFile
@@ -72,17 +72,18 @@ BAD = (
 @pytest.fixture
 def job(tmp_path):
     """Make an import of a file, with batches of three lines."""
+    known = Known(None)
 
     def make(path, publisher, wanted=lambda: True):
         source = Source(str(path))
         states = StateFile(tmp_path / "state", source.identity)
-        rejects = Rejects(tmp_path / "out.rejects", states.load().rejects)
         return Import(
             source,
             JsonLines(),
             publisher,
-            rejects,
+            tmp_path / "out.rejects",
             states,
+            known,
             now_ms=lambda: NOW_MS,
             wanted=wanted,
             advance=lambda _: None,
@@ -102,7 +103,7 @@ async def test_all_of_it_in_order(tmp_path, job):
     assert await work.run()
     assert publisher.events == [(f"c-{n % 3}".encode(), line) for n, line in enumerate(lines)]
     assert publisher.reference == [(b"rate:USD:2026-11-20", RATE)]
-    assert work.state.sent == 11
+    assert work.state.counts.sent == 11
     assert not (tmp_path / "out.rejects").exists()
 
 
@@ -160,7 +161,7 @@ async def test_stopped_and_resumed(tmp_path, job, stop_after, packed):
     assert (tmp_path / "out.rejects").read_bytes() == b"".join(x + b"\n" for x in lines if x.startswith(b"no"))
     numbers = [json.loads(x)["line"] for x in (tmp_path / "out.rejects.reasons").read_bytes().splitlines()]
     assert numbers == [1, 5, 9, 13]
-    assert (work.state.sent, work.state.refused) == (9, 4)
+    assert (work.state.counts.sent, work.state.refused) == (9, 4)
 
 
 async def test_killed_before_the_acknowledgement(tmp_path, job):
@@ -179,15 +180,17 @@ async def test_killed_before_the_acknowledgement(tmp_path, job):
 
 
 async def test_changed_file_begins_anew(tmp_path, job):
-    """A file that is not the same any more is read from its beginning."""
+    """A file that is not the same any more is read from its beginning; what the log has already is not sent again."""
     path = tmp_path / "a.jsonl"
     path.write_bytes(b"".join(meeting(n) + b"\n" for n in range(7)))
     batches = count(1)
     await job(path, InMemoryPublisher(), lambda: next(batches) < 1).run()
     path.write_bytes(b"".join(meeting(n) + b"\n" for n in range(8)))
     publisher = InMemoryPublisher()
-    assert await job(path, publisher).run()
-    assert len(publisher.events) == 8
+    work = job(path, publisher)
+    assert await work.run()
+    assert [value for _, value in publisher.events] == [meeting(n) for n in range(3, 8)]
+    assert (work.state.taken, work.state.counts.known, work.state.counts.sent) == (8, 3, 5)
 
 
 def test_no_such_file():

@@ -1,0 +1,35 @@
+"""What was decided about a batch of a file's events: what to send, and what to remember once Kafka has it."""
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from producers.importer.entities import REFERENCE, Item
+from producers.importer.state import Counts
+
+Pair = tuple[bytes, bytes]
+
+
+class Waiting(NamedTuple):
+    """A file's greatest version of an entity of which the log has one that is not smaller, and the event."""
+
+    item: Item
+    value: bytes
+
+
+@dataclass(slots=True)
+class Decided:
+    """`items`: what is sent; `seen`: what the log has so; `waiting`: for the end of the file; `done`: waits no more."""
+
+    events: list[Pair] = field(default_factory=list)
+    reference: list[Pair] = field(default_factory=list)
+    items: list[Item] = field(default_factory=list)
+    seen: list[bytes] = field(default_factory=list)
+    waiting: list[Waiting] = field(default_factory=list)
+    done: list[bytes] = field(default_factory=list)
+    counts: Counts = field(default_factory=Counts)
+
+    def send(self, key: bytes, value: bytes, what: Item) -> None:
+        """Have an event sent."""
+        (self.reference if what.kind == REFERENCE else self.events).append((key, value))
+        self.items.append(what)
+        self.counts.sent += 1

@@ -1,0 +1,66 @@
+"""What an event is about, which version of it it is, and what it says: by these an import compares file and log."""
+
+import hashlib
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+import msgspec
+
+from producers.events import REFERENCE_TYPES
+from producers.events.units import us
+
+_encode = msgspec.json.encode
+
+KINDS: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {
+        "sales.call.ended.v1": ("call", "call_id"),
+        "sales.lead.changed.v1": ("lead", "lead_id"),
+        "sales.lead.deleted.v1": ("lead", "lead_id"),
+        "sales.deal.changed.v1": ("deal", "deal_id"),
+        "sales.deal.deleted.v1": ("deal", "deal_id"),
+        "sales.invoice.changed.v1": ("invoice", "invoice_id"),
+        "sales.payment.received.v1": ("payment", "payment_id"),
+        "sales.payment.refunded.v1": ("refund", "payment_id"),
+        "sales.meeting.held.v1": ("meeting", "meeting_id"),
+        "sales.rating.given.v1": ("rating", "rating_id"),
+        "sales.cost.booked.v1": ("cost", "cost_id"),
+    }
+)
+"""Type → the kind of entity that it is a version of, and the field that names the entity."""
+MOMENT, REFERENCE = "moment", "reference"
+"""The other kinds: what happened and has no versions (a chat message, a ringing call), and reference data."""
+
+Version = tuple[str, int, str]
+"""Sequence ("" when none), time (us), id."""
+
+
+class Item(NamedTuple):
+    """One event, as far as it is compared. `key`: what it is about; `digest`: what it says of it, and for when."""
+
+    key: bytes
+    version: Version
+    digest: bytes
+    source: str
+    kind: str
+
+
+def item(event: Any) -> Item:
+    """An event of the wire as it is compared. An entity is one client's: under another client it is another one."""
+    kind, field = KINDS.get(event.type, (MOMENT, ""))
+    at = us(event.time)
+    if field:
+        named = f"{kind}\0{event.key}\0{getattr(event.data, field)}"
+    elif event.type in REFERENCE_TYPES:
+        kind, named = REFERENCE, f"{REFERENCE}\0{event.key}"
+    else:
+        named = f"{MOMENT}\0{event.source}\0{event.id}"
+    says = hashlib.blake2b(_encode(event.data), digest_size=12)
+    says.update(f"{event.type}\0{at}".encode())
+    return Item(
+        hashlib.blake2b(named.encode(), digest_size=16).digest(),
+        (event.sequence or "", at, event.id),
+        says.digest(),
+        event.source,
+        kind,
+    )
