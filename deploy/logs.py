@@ -7,6 +7,7 @@ a line, it is written once and then counted, see `deploy.repeats`.
 import logging
 import os
 import sys
+from pathlib import Path
 from typing import Literal, TextIO
 
 import structlog
@@ -28,9 +29,14 @@ class _Handler(logging.StreamHandler[TextIO]):
         self._repeats = Repeats(self.handle)
         self.addFilter(self._repeats)
 
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the library's name
+        """Nothing is said of a line that nobody can read, as its stream is gone; of other mistakes all."""
+        if not isinstance(sys.exc_info()[1], OSError) and not self.stream.closed:
+            super().handleError(record)
+
     def close(self) -> None:
         """Write what was counted."""
-        self._repeats.flush()
+        self._repeats.close()
         super().close()
 
 
@@ -45,18 +51,22 @@ def configure(log_format: LogFormat, level: str | None = None) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.StackInfoRenderer(),
     ]
+    stream = sys.stderr or Path(os.devnull).open("w")  # noqa: SIM115 - as long as the process; it was started without one
     last: list[Processor]
     if log_format == "json":
         last = [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer(default=str)]
     else:
         plain = structlog.dev.plain_traceback
-        last = [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain, pad_event_to=0)]
-    handler = _Handler(sys.stderr)
+        last = [structlog.dev.ConsoleRenderer(colors=stream.isatty(), exception_formatter=plain, pad_event_to=0)]
+    handler = _Handler(stream)
     remove = structlog.stdlib.ProcessorFormatter.remove_processors_meta
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=[add_times, remove, *last])
     )
     root = logging.getLogger()
+    for former in root.handlers:
+        if isinstance(former, _Handler):
+            former.close()  # or its thread would write to a stream that its owner has closed
     root.handlers[:] = [handler]
     root.setLevel(name if name in logging.getLevelNamesMapping() else "INFO")
     for logger, minimum in _QUIET.items():

@@ -23,6 +23,7 @@ _MOST_ALIKE, _MOST_GROUPS = 20, 1000
 """Lines that differ in words too: so many of one event, and of all, are told apart within a minute. A stranger may
 choose the words (a source, a header): beyond this they are counted together."""
 _LONGEST = 500
+_PAUSE_SECONDS = 1.0
 _TELLING = frozenset({"partition", "partitions", "topic", "task"})
 """Fields whose numbers tell one thing from another."""
 _UNTOLD = frozenset({"timestamp", "level", "logger", "event", "exc_info", "_record", "_from_structlog"})
@@ -57,6 +58,7 @@ class Repeats(logging.Filter):
         self._alike: Counter[tuple[str, int, str]] = Counter()
         self._swept_at = clock()
         self._thread: threading.Thread | None = None
+        self._ended = threading.Event()
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Whether to write a record now."""
@@ -104,14 +106,13 @@ class Repeats(logging.Filter):
             self._write(record)
         return is_open or bool(due)
 
-    def flush(self) -> None:
-        """Write all counts: the last words of a process."""
+    def close(self) -> None:
+        """Write all counts, the last words of a process or handler, and let the thread end."""
+        self._ended.set()
         self.sweep(everything=True)
 
     def _follow(self) -> None:
-        pause = threading.Event()
-        while True:
-            pause.wait(1.0)
+        while not self._ended.wait(_PAUSE_SECONDS):
             with self._lock:
                 if not self._groups:
                     self._thread = None

@@ -8,6 +8,7 @@ import textwrap
 
 import pytest
 
+from deploy.logs import _Handler, configure
 from deploy.repeats import SECONDS, Repeats
 
 
@@ -153,3 +154,69 @@ def test_said_while_nothing_else_is():
     assert said.count("waiting for Kafka") == 2
     assert "times=19" in said
     assert said.count("ValueError: 19") == 1
+
+
+_BROKEN = """
+    import logging, os, sys, threading, structlog
+    from deploy import repeats
+    from deploy.logs import configure
+    noise = os.dup(2)
+    {before}
+    repeats.SECONDS = 0.1
+    configure("text")
+    log = structlog.get_logger("ours")
+    log.warning("first", n=0)
+    {broken}
+    for number in range(20):
+        log.warning("waiting for Kafka", problem=f"attempt {{number}}")
+    sys.stderr = open(noise, "w")  # where Python would complain
+    import time; time.sleep(1.5)
+    print("went on")
+"""
+
+
+@pytest.mark.parametrize(
+    ("before", "broken"),
+    [
+        ("", "sys.stderr.close()"),
+        ("", "read, write = os.pipe(); os.close(read); os.dup2(write, 2)"),
+        ("", "os.close(2)"),
+        ("sys.stderr = None", ""),
+    ],
+    ids=["closed", "pipe", "gone", "none"],
+)
+def test_nobody_listens(before, broken):
+    """A process whose standard error is closed, or was never there, goes on and complains nowhere."""
+    program = textwrap.dedent(_BROKEN).format(before=before, broken=broken)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout) == (0, "went on\n")
+    assert "Logging error" not in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_another_handler_takes_over(capfd):
+    """Configured again, as tests and commands within commands do: the former writes its counts, and its thread ends."""
+    root, before = logging.getLogger(), logging.getLogger().handlers[:]
+    try:
+        configure("json")
+        former = root.handlers[0]
+        for _ in range(3):
+            logging.getLogger("a").warning("again")
+        assert former._repeats._thread.is_alive()
+        configure("json")
+        former._repeats._thread.join(5)
+        assert not former._repeats._thread.is_alive()
+        said = [json.loads(line) for line in capfd.readouterr().err.splitlines()]
+        assert [(line["event"], line.get("times")) for line in said] == [("again", None), ("again", 2)]
+    finally:
+        root.handlers[:] = before
+
+
+def test_what_is_wrong_with_a_line_is_still_said(capsys):
+    """A line that cannot be formatted is a mistake of ours, and shows."""
+    handler = _Handler(sys.stderr)
+    logger = logging.Logger("a")  # noqa: LOG001 - one that nobody else has
+    logger.addHandler(handler)
+    logger.warning("%d", "no number")
+    handler.close()
+    assert "Logging error" in capsys.readouterr().err
