@@ -95,6 +95,10 @@ class Keys:
         place = self.place(key)
         return ("", "") if place is None else (self.manifest(place[2]), f"{place[0]}:{place[1]}")
 
+    def senders(self, what: str) -> str:
+        """What gateways and workers note for senders to see; no part of the view."""
+        return self._key(f"senders:{what}")
+
     def around(self, partition: int) -> tuple[str, str]:
         """What stands before and behind a name in a manifest, in the key of that hash."""
         return self._key("cells:"), f":{partition}"

@@ -4,8 +4,11 @@ Gateways and workers each take notes of what they see; whoever reads puts them t
 """
 
 from collections import Counter, defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
+
+from producers.errors import ProducersError
 
 QUARTER = 900
 """Seconds of one count."""
@@ -111,6 +114,28 @@ class Notes:
             if count.what == what:
                 found[count.quarter] += n
         return found
+
+
+@dataclass(slots=True)
+class Known:
+    """`letters`: source and reason → open dead letters; None while nobody tells."""
+
+    notes: Notes = field(default_factory=Notes)
+    letters: Mapping[tuple[str, str], int] | None = None
+
+
+class SharedAway(ProducersError):  # noqa: N818 - a state that passes
+    """What the others know cannot be asked or told now."""
+
+
+class Shared(Protocol):
+    """Where gateways and workers leave their notes. Both raise SharedAway."""
+
+    async def write(self, notes: Notes) -> None:
+        """Leave notes for all."""
+
+    async def read(self, now: float) -> Known:
+        """What all have left in the last day."""
 
 
 class Names:

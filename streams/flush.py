@@ -94,7 +94,9 @@ class Owned:
             self._letters += marks
             if self.recount.is_over:
                 self.recount = None
-        self._letters += [make(one, self._topic, self.partition.number, self._application) for one in refused]
+        if refused:
+            self._letters += [make(one, self._topic, self.partition.number, self._application) for one in refused]
+            self._sensors.lettered(refused)
         if len(self._timestamps) < _TIMESTAMPS:
             self._timestamps.append(records[0].timestamp)
         self._unflushed += len(records)

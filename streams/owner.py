@@ -301,7 +301,8 @@ class Owner:
         if (state := self.sensors.partitions.get(number)) is not None:
             state.folded(partition.fence)
         if records:
-            self.sensors.folded(counts, records=len(records), seconds=perf_counter() - began)
+            seconds, at = perf_counter() - began, records[-1].timestamp / 1000
+            self.sensors.folded(counts, records=len(records), seconds=seconds, at=at)
 
     def lags(self, ends: Mapping[int, Ends]) -> None:
         """Take note of where the log ends now, by partition, and so that Kafka has answered."""

@@ -1,6 +1,6 @@
 """What the worker says about itself: metrics in base units, and whether it makes progress."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from time import monotonic, time
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
@@ -8,8 +8,12 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
 from metrics.catalogue import service
 from metrics.family import Family
 from metrics.redis_client import Memory
+from producers import senders as told
 from producers.events.rules import REASONS
+from producers.events.sender import sender
+from producers.senders import COUNTED, DAY, FORWARDED, LETTERED, Names, Notes
 from streams.letters.collector import OpenLettersCollector
+from streams.letters.letter import Refusal
 from streams.partition import Counts
 from streams.partition_state import PartitionCollector, PartitionState
 
@@ -48,7 +52,10 @@ class WorkerSensors:
         )
         self._events = _counter(registry, service.EVENTS)
         self._sources = _counter(registry, service.SOURCE_EVENTS)
-        self._known_sources: set[str] = set()
+        self._refused = _counter(registry, service.REFUSED)
+        self._name = Names(_MOST_SOURCES)
+        self.notes = Notes()
+        """For senders to see; whoever shares them takes them and puts new ones in place."""
         self._letters = _counter(registry, service.DEAD_LETTERS)
         for reason in REASONS:
             # There from the start: an increase is seen only of what was there before.
@@ -75,16 +82,23 @@ class WorkerSensors:
         contact = Gauge(service.KAFKA_CONTACT_AGE.name, service.KAFKA_CONTACT_AGE.help, registry=registry)
         contact.set_function(self.contact_age)
 
-    def folded(self, counts: Counts, *, records: int, seconds: float) -> None:
-        """A batch was folded."""
+    def folded(self, counts: Counts, *, records: int, seconds: float, at: float) -> None:
+        """A batch was folded, whose last record the broker took `at` (Unix s)."""
+        is_recent = at > time() - DAY
         for kind, n in counts.folded.items():
             self._events.labels(kind).inc(n)
         for source, n in counts.sources.items():
-            self._sources.labels(self._source(source)).inc(n)
+            name = self._name(source)
+            self._sources.labels(name).inc(n)
+            if is_recent:
+                self.notes.count(name, COUNTED, "", n, at)
         for reason, n in counts.refused.items():
             self._letters.labels(reason).inc(n)
         for (source, reason), n in counts.forwarded.items():
-            self._forwarded.labels(self._source(source), reason).inc(n)
+            name = self._name(source)
+            self._forwarded.labels(name, reason).inc(n)
+            if is_recent:
+                self.notes.count(name, FORWARDED, reason, n, at)
         self._duplicates.inc(counts.duplicates)
         self._stale.inc(counts.stale)
         self._skipped.inc(counts.skipped)
@@ -92,17 +106,23 @@ class WorkerSensors:
         self._batch.observe(records)
         self._fold.inc(seconds)
 
-    def _source(self, source: str) -> str:
-        """The source as a label; beyond a bound all others are one, as sources are what producers make up."""
-        if source not in self._known_sources:
-            if len(self._known_sources) >= _MOST_SOURCES:
-                return "other"
-            self._known_sources.add(source)
-        return source
+    def lettered(self, refused: Iterable[Refusal]) -> None:
+        """Records become dead letters for the first time."""
+        now = time()
+        for one in refused:
+            record = one.record
+            name = self._name(sender(record.value, record.headers))
+            self._refused.labels(name).inc()
+            at = record.timestamp / 1000 if record.timestamp >= 0 else now
+            if at > now - DAY:
+                self.notes.count(name, LETTERED, one.reason, 1, at)
+                self.notes.refuse(name, told.Refusal("kafka", one.reason, "", one.detail), at)
 
-    def refused(self, reason: str) -> None:
-        """A record of the reference topic was refused."""
-        self._letters.labels(reason).inc()
+    def refused(self, refused: Collection[Refusal]) -> None:
+        """Records of the reference topic were refused."""
+        for one in refused:
+            self._letters.labels(one.reason).inc()
+        self.lettered(refused)
 
     def flushed(
         self, number: int, *, seconds: float, cut_seconds: float, written: int, time_us: int, cells: int

@@ -33,6 +33,7 @@ from streams.publish import Publisher
 from streams.reference import ReferenceView
 from streams.restore import KafkaRestorer
 from streams.rewriting import RewritingChangelog
+from streams.senders import RedisNotes, share
 from streams.sensors import WorkerSensors
 from streams.settings import WorkerSettings
 from streams.sink import RedisSink
@@ -141,6 +142,7 @@ class Worker:
             partial(written, settings, settings.reference_topic),
         )
         sink = RedisSink(settings.redis_url.get_secret_value(), settings.app_id)
+        notes = RedisNotes(settings.redis_url.get_secret_value(), settings.app_id)
         reference = ReferenceView(settings, sink)
         publisher = Publisher(
             sink,
@@ -165,6 +167,7 @@ class Worker:
                 ("publish", publisher.run()),
                 ("reference", reference.run()),
                 ("letters", OpenLetters(settings, sensors).run()),
+                ("senders", share(notes, sensors)),
                 ("log", self._watch_log(ends, source)),
             )
         ]
@@ -173,7 +176,7 @@ class Worker:
         if self._failure is not None:
             raise self._failure
         await self._end(app, publisher, background)
-        for close in (standbys.close, sink.close, ends.close, health.close):
+        for close in (standbys.close, sink.close, notes.close, ends.close, health.close):
             await close()
 
     async def _unless_stopped(self, work: Coroutine[Any, Any, T_]) -> T_ | None:

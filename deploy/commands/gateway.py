@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
     from producers.connectors.bitrix24.settings import Bitrix24Settings
     from producers.gateway.settings import GatewaySettings
+    from streams.senders import RedisNotes
 
 
 def command(
@@ -42,15 +43,34 @@ async def _serve(settings: "GatewaySettings", bitrix24: "Bitrix24Settings", sock
     async with AsyncExitStack() as stack:
         stack.push_async_callback(kafka.close)
         publisher = await stack.enter_async_context(SalesPublisher(settings, timeout_seconds=settings.gateway_timeout))
+        shared = _shared()
+        if shared is not None:
+            stack.push_async_callback(shared.close)
         if bitrix24.wanted:
             from producers.connectors.bitrix24.connector import Connector
 
             connector = await stack.enter_async_context(Connector(bitrix24, publisher))
             app = create_app(
-                publisher, settings, kafka=kafka, routers=[connector.router], background=connector.background
+                publisher,
+                settings,
+                kafka=kafka,
+                shared=shared,
+                routers=[connector.router],
+                background=connector.background,
             )
             app.state.gateway.series.registry.register(connector.metrics.registry)
         else:
-            app = create_app(publisher, settings, kafka=kafka)
+            app = create_app(publisher, settings, kafka=kafka, shared=shared)
         # What was taken is sent first, as long as a supervisor waits.
         await serve(app, sockets, grace=8, leave=6)
+
+
+def _shared() -> "RedisNotes | None":
+    """Where senders' notes are shared with workers and other gateways: where SALES_REDIS_URL says so."""
+    from metrics.settings import BusinessSettings
+    from streams.senders import RedisNotes
+
+    settings = BusinessSettings()
+    if "redis_url" not in settings.model_fields_set:
+        return None
+    return RedisNotes(settings.redis_url.get_secret_value(), settings.app_id)

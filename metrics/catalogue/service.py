@@ -91,6 +91,12 @@ SOURCE_EVENTS = _own("sales_worker_source_events_total", "Events folded, by sour
 DUPLICATES = _own("sales_worker_duplicates_total", "Events seen before.", counter=True)
 STALE = _own("sales_worker_stale_total", "Events with a version not greater than the one held.", counter=True)
 DEAD_LETTERS = _own("sales_worker_dead_letters_total", "Records that could not be used.", "reason", counter=True)
+REFUSED = _own(
+    "sales_worker_refused_total",
+    "Records that became dead letters, by the CloudEvents source that sent them (empty where it cannot be read).",
+    "source",
+    counter=True,
+)
 FORWARDED = _own(
     "sales_worker_forwarded_total",
     "Records that lay on another partition than their client's, by source and what its sender has to set right: "
@@ -175,6 +181,7 @@ WORKER_FAMILIES = (
     DUPLICATES,
     STALE,
     DEAD_LETTERS,
+    REFUSED,
     FORWARDED,
     OPEN_DEAD_LETTERS,
     BATCHES,

@@ -16,8 +16,9 @@ from producers.gateway.handshake import answer as answer_handshake
 from producers.gateway.openapi import HANDSHAKE_RESPONSES, OPERATION, RESPONSES, SCHEMA_RESPONSES, describe
 from producers.gateway.readiness import Kafka, Readiness
 from producers.gateway.settings import GatewaySettings
-from producers.gateway.sources.board import Board, Shared
+from producers.gateway.sources.board import Board
 from producers.gateway.sources.router import create_router
+from producers.senders import Shared
 
 EVENTS = "/v1/events"
 

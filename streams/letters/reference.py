@@ -117,8 +117,7 @@ class ReferenceLetters:
             commit = Commit(max(end, new[-1].offset + 1), letters=letters)
             if await self._write(number, held, commit):
                 held.position = commit.offset
-                for one in refused:
-                    self._sensors.refused(one.reason)
+                self._sensors.refused(refused)
 
     @staticmethod
     def _judge(records: Sequence[Record]) -> Iterator[RefusedRecord]:

@@ -3,42 +3,31 @@
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Any
 
 import structlog
 
-from producers.errors import ProducersError
 from producers.gateway.noting import Noting
 from producers.gateway.sources import remedies
-from producers.senders import COUNTED, DAY, FORWARDED, LETTERED, QUARTER, REFUSED, TAKEN, UNKNOWN, Notes
+from producers.senders import (
+    COUNTED,
+    DAY,
+    FORWARDED,
+    LETTERED,
+    QUARTER,
+    REFUSED,
+    TAKEN,
+    UNKNOWN,
+    Known,
+    Notes,
+    Shared,
+    SharedAway,
+)
 
 log = structlog.get_logger(__name__)
 _SHARE_SECONDS = 1.0
 _HOUR = 3600
-
-
-class SharedAway(ProducersError):  # noqa: N818 - a state that passes
-    """What the others know cannot be asked or told now."""
-
-
-@dataclass(slots=True)
-class Known:
-    """`letters`: source and reason → open dead letters; None while nobody tells."""
-
-    notes: Notes = field(default_factory=Notes)
-    letters: Mapping[tuple[str, str], int] | None = None
-
-
-class Shared(Protocol):
-    """Where gateways and workers leave their notes. Both raise SharedAway."""
-
-    async def write(self, notes: Notes) -> None:
-        """Leave notes for all."""
-
-    async def read(self, now: float) -> Known:
-        """What all have left in the last day."""
 
 
 class Board:

@@ -8,8 +8,19 @@ import pytest
 
 from producers.events.rules import REASONS
 from producers.gateway.sources import remedies
-from producers.gateway.sources.board import Known, SharedAway
-from producers.senders import COUNTED, DAY, FORWARDED, LETTERED, MOST_REFUSALS, QUARTER, Names, Notes, Refusal
+from producers.senders import (
+    COUNTED,
+    DAY,
+    FORWARDED,
+    LETTERED,
+    MOST_REFUSALS,
+    QUARTER,
+    Known,
+    Names,
+    Notes,
+    Refusal,
+    SharedAway,
+)
 from tests.support.gateway import BATCH, NOW, SECRET, Setup, event, sign
 from tests.unit.gateway.test_asking import BAD, MANAGER, TOKEN, TOKENS, basic
 
