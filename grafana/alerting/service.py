@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from grafana.alerting.alert import CRITICAL, SERVICE, WARNING, Alert
 from grafana.promql import select
+from metrics.catalogue import gateway as g
 from metrics.catalogue import service as s
 
 EXPORTER_JOB, WORKER_JOB = "sales-exporter", "sales-worker"
@@ -48,6 +49,30 @@ def _silent_source() -> Alert:
         "Events by source on the wall Service health; the gateway's log for refused requests of that source.",
         "Mend the source's webhook or token. Then let it send what was missed (`sales-pulse import`, or "
         "`bitrix24 reconcile`): late events correct the past.",
+    )
+
+
+def _source_refused() -> Alert:
+    def new(name: str) -> str:
+        # A source is there with its first refusal, and nobody sees that as an increase.
+        return f"increase({name}[10m]) > 0 or ({name} unless {name} offset 10m) > 0"
+
+    # Of a gateway what its sender can mend, where it is known who that is.
+    at_gateways = f'{g.REFUSED.name}{{source!="",reason!~"408|429|5.."}}'
+    return Alert(
+        "SourceRefused",
+        f"sum by (source) ({new(s.REFUSED.name)}\nor {new(at_gateways)})",
+        "",
+        WARNING,
+        SERVICE,
+        "What {{ $labels.source }} sends is refused",
+        "{{ $value | humanize }} events or requests in ten minutes, at the gateway or by workers.",
+        _WALL,
+        "A source sends what the contract or its rights do not allow. Those events are missing from the numbers.",
+        "The gateway's page `/sources`: reasons, fields and remedies, also of what came by Kafka. The gateway's log, "
+        "line `request refused`; for Kafka `sales-pulse dead-letters list`.",
+        "Tell the team that owns the source what its page says; `POST /v1/events?dry_run=true` tries a change. What "
+        "the gateway refused the source sends again, what workers refused is replayed (DeadLetters).",
     )
 
 
@@ -254,5 +279,6 @@ def alerts() -> tuple[Alert, ...]:
         *_worker(),
         *_kafka(),
         _silent_source(),
+        _source_refused(),
     )
     return tuple(replace(alert, every="5s") for alert in found)

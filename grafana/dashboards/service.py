@@ -10,6 +10,7 @@ from grafana.links import definition
 from grafana.look import Look
 from grafana.promql import by, select
 from grafana.tables import COLORED, Column, table
+from metrics.catalogue import gateway as g
 from metrics.catalogue import service as s
 from metrics.family import Family
 
@@ -75,6 +76,14 @@ def dashboard(look: Look) -> dict[str, Any]:
             _line("Open transactions", s.OPEN_TRANSACTION, f"max by (partition) ({s.OPEN_TRANSACTION.name})",
                   "partition {{partition}}"),
         ]),
+        folded("Senders", (8, [
+            _rate("Refused by workers", s.REFUSED, "source"),
+            _rate("Refused by gateways", g.REFUSED, "source"),
+            _rate("Fields ignored by gateways", g.UNKNOWN_FIELDS, "source"),
+            _line("Gateways: waiting for Kafka", g.IN_FLIGHT, f"sum by (instance) ({g.IN_FLIGHT.name})",
+                  "{{instance}}"),
+            _line("Gateways: ready", g.READY, f"min by (instance) ({g.READY.name})", "{{instance}}"),
+        ])),
         folded("Exporter", (8, [
             _line("Collection of sales numbers", s.SCRAPE_SECONDS, f"max({s.SCRAPE_SECONDS.name})"),
             _line("Parts of cells held", s.VIEW_PARTS, f"max({s.VIEW_PARTS.name})"),

@@ -1,6 +1,6 @@
 """Every number there is, each declared once: the families that are exposed and the KPIs made of them."""
 
-from metrics.catalogue import activities, course, deals, money, now, plan, service
+from metrics.catalogue import activities, course, deals, gateway, money, now, plan, service
 from metrics.catalogue.kpis import KPIS
 from metrics.family import Family, Source
 
@@ -17,6 +17,7 @@ SERVICE_FAMILIES: tuple[Family, ...] = (
     *course.COURSE_FAMILIES,
     *service.EXPORTER_FAMILIES,
     *service.WORKER_FAMILIES,
+    *gateway.FAMILIES,
 )
 """What the service says of itself."""
 
