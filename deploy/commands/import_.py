@@ -31,6 +31,7 @@ class Withdraw(NamedTuple):
 
 
 Kind = Literal["jsonl", "csv", "asterisk-queue-log", "asterisk-cdr"]
+_ASTERISK = ("asterisk-queue-log", "asterisk-cdr")
 
 
 def command(
@@ -48,6 +49,7 @@ def command(
         bool, typer.Option("--withdraw-missing", help="Show what earlier imports sent and the files no longer have.")
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="With --withdraw-missing: take it back.")] = False,
+    follow: Annotated[bool, typer.Option("--follow", help="Asterisk's logs: go on as the file grows.")] = False,
     template: Annotated[bool, typer.Option("--template", help="Print a commented mapping and stop.")] = False,
 ) -> None:
     """Import events from JSON Lines, or from a table with a mapping. Stopped in the middle, it goes on from there.
@@ -64,14 +66,28 @@ def command(
         return
     if not files:
         raise MisuseError("which file? Give one or more, or - for standard input")
+    if follow and (kind not in _ASTERISK or len(files) != 1 or files[0] == "-" or dry_run):
+        raise MisuseError(f"--follow takes one file, with --format {' or '.join(_ASTERISK)}, and no --dry-run")
     make = _formats(kind, mapping)
+    if follow:
+        from deploy.following import follow as followed
+
+        asyncio.run(followed(Path(files[0]).resolve(), make(), rejects))
+        return
     origin = make().origin
     if withdraw_missing and origin is None:
         raise MisuseError("--withdraw-missing needs --mapping: of events as they are nobody can say what vanished")
     if yes and not withdraw_missing:
         raise MisuseError("--yes goes with --withdraw-missing")
     sources = [Source(name) for name in files]
+    if kind in _ASTERISK:
+        from producers.connectors.asterisk.order import oldest_first
+
+        sources = oldest_first(sources)
     if dry_run:
+        from deploy.following import without_kafka
+
+        without_kafka(make())
         ends = [_dry_run(source, make()) for source in sources]
     else:
         salt = hashlib.sha256(mapping.read_bytes()).hexdigest() if mapping else kind or ""
@@ -83,7 +99,7 @@ def command(
 
 
 def _template(kind: Kind | None) -> str:
-    if kind in ("asterisk-queue-log", "asterisk-cdr"):
+    if kind in _ASTERISK:
         from producers.connectors.asterisk import config
 
         return config.TEMPLATE
@@ -96,7 +112,7 @@ def _formats(kind: Kind | None, mapping: Path | None) -> "Callable[[], Format]":
     """Return what makes the format for each file."""
     from producers.importer.formats import JsonLines
 
-    if kind in ("asterisk-queue-log", "asterisk-cdr"):
+    if kind in _ASTERISK:
         if mapping is None:
             raise MisuseError(
                 f"--format {kind} needs --mapping; begin with sales-pulse import --template --format {kind}"
@@ -106,7 +122,8 @@ def _formats(kind: Kind | None, mapping: Path | None) -> "Callable[[], Format]":
         from producers.connectors.asterisk.queue_log import QueueLog
 
         config = load_config(mapping)
-        return lambda: QueueLog(config) if kind == "asterisk-queue-log" else Cdr(config)
+        format_ = QueueLog(config) if kind == "asterisk-queue-log" else Cdr(config)
+        return lambda: format_  # one for all files: a call may lie in two of them
     if mapping is None:
         if kind == "csv":
             raise MisuseError("CSV needs --mapping; begin with sales-pulse import --template")
@@ -146,6 +163,7 @@ def _dry_run(source: "Source", format_: "Format") -> "State":
 async def _import(
     sources: "list[Source]", make: "Callable[[], Format]", folder: Path, salt: str, withdraw: Withdraw
 ) -> "list[State]":
+    from deploy.following import identities
     from deploy.import_report import tell
     from deploy.progress import Progress
     from producers.importer.known import Known
@@ -161,7 +179,7 @@ async def _import(
     settings = KafkaSettings()
     where = hashlib.sha256(f"{settings.kafka_servers} {settings.events_topic}".encode()).hexdigest()[:12]
     ends = []
-    async with SalesPublisher(settings) as publisher:
+    async with SalesPublisher(settings) as publisher, identities(make()) as resolver:
         with Known(folder / f"known-{where}.sqlite") as known:
             with Progress("read of the log", None) as progress:
                 await catch_up(known, settings, lambda count: _read(progress, count, stop))
@@ -182,6 +200,7 @@ async def _import(
                         now_ms=lambda: time.time_ns() // 1_000_000,
                         wanted=lambda: not stop.is_set(),
                         advance=partial(_advance, progress, source),
+                        identities=resolver,
                     )
                     finished = await job.run()
                 tell(source, job, format_.notes, target, finished=finished)

@@ -110,6 +110,8 @@ class Corrections:
         origin = self._origin
         if origin is None or before.source != origin.source:
             return False
+        if origin.ranked and before.version[0] != one.item.version[0]:
+            return False
         if origin.given or before.kind == REFERENCE:
             return True
         types = [type_ for type_, (kind, _) in KINDS.items() if kind == before.kind]

@@ -16,6 +16,7 @@ class Record(NamedTuple):
     """What was read as one: its first line's number, its bytes, and the position after it.
 
     `values` are the JSON events in it; `problem` says why it is refused; `left_out` why it makes no event.
+    One with none of them is taken, its event comes with another record.
     `end` grows from record to record: bytes of a file of lines, rows of a table.
     """
 
@@ -30,12 +31,14 @@ class Record(NamedTuple):
 class Origin(NamedTuple):
     """Whose events a format makes: of this `source`. `given`: with ids from the file, else with derived ones.
 
-    types: those that it can make.
+    types: those that it can make. ranked: of two of its files the one with the greater sequence knows more, and is not
+    corrected by the other.
     """
 
     source: str
     types: frozenset[str]
     given: bool = False
+    ranked: bool = False
 
 
 class Format(Protocol):

@@ -1,7 +1,7 @@
 """The import of one file: read, check, send in batches, remember. Nothing is lost, and nothing counts twice."""
 
 from collections import Counter
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -30,6 +30,30 @@ class Publisher(Protocol):
 
     async def publish_many_raw(self, records: Iterable[tuple[bytes, bytes]], *, reference: bool = False) -> int:
         """Send (key, value) pairs."""
+
+
+class Identities(Protocol):
+    """Claims of numbers and addresses, as a format made them."""
+
+    async def settle(self) -> Mapping[str, str]:
+        """Bring new ones to where all see them; return whose came too late: client as given → as it stands."""
+
+
+async def settled(events: list[tuple[bytes, bytes]], identities: Identities | None) -> list[tuple[bytes, bytes]]:
+    """The events, once all that they claim is claimed; under the client that stands, where a claim came too late."""
+    lost = await identities.settle() if identities and events else {}
+    if not lost:
+        return events
+    given: list[tuple[bytes, bytes]] = []
+    for key, value in events:
+        standing = lost.get(key.decode())
+        if standing is not None:
+            event = msgspec.json.decode(value)
+            event["data"]["client_id"] = standing
+            given.append((standing.encode(), msgspec.json.encode(event)))
+        else:
+            given.append((key, value))
+    return given
 
 
 @dataclass(slots=True)
@@ -72,7 +96,7 @@ def judge(record: Record, now_ms: int, report: Report) -> list[Checked]:
     """Return all events of a record, and count it. Raises Refused when one is refused: a record goes as a whole."""
     if record.problem is not None:
         raise record.problem
-    if not record.values:
+    if record.left_out:
         report.leave_out(record.left_out)
         return []
     found = [check(value, now_ms) for value in record.values]
@@ -115,8 +139,10 @@ class Import:
         wanted: Callable[[], bool],
         advance: Callable[[int], None],
         batch: int = BATCH,
+        identities: Identities | None = None,
     ) -> None:
         self._batch = batch
+        self._identities = identities
         self._source = source
         self._format = format_
         self._publisher = publisher
@@ -176,7 +202,7 @@ class Import:
         if decided.reference:
             await self._publisher.publish_many_raw(decided.reference, reference=True)
         if decided.events:
-            await self._publisher.publish_many_raw(decided.events)
+            await self._publisher.publish_many_raw(await settled(decided.events, self._identities))
         self._known.save(decided, self.state.run)
 
     def _remember(self, **changes: Any) -> None:

@@ -3,7 +3,7 @@
 import hashlib
 import hmac
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, available_timezones
 
 import yaml
@@ -11,20 +11,23 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, f
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from producers.faults import say
+from producers.identities import IdentitySettings, Resolver, anonymous
 from producers.importer.errors import MappingProblem
 
 TEMPLATE = """\
 # Whose calls an Asterisk's logs tell of: sales-pulse import queue_log --format asterisk-queue-log --mapping this.yaml
-# The secret SALES_ASTERISK_CLIENT_KEY makes client ids; with another one, clients are others.
+# The secret SALES_IDENTITY_KEY makes client ids, the same for all ways in; with another one, clients are others.
 source: pbx://spb                # the CloudEvents source: one for each PBX
 timezone: Europe/Moscow          # of the times in call records; the queue log has none
-significant_digits: 10           # +7 921 …, 8 921 … and 921 … are one client
 queues: {sales: north}           # queue → team; calls of queues that are not named are left out
 agents:                          # agent or channel → manager
   PJSIP/101: m-1
   SIP/102: {manager: m-2, team: south}
 inbound_contexts: [from-trunk]   # call records: which dialplan contexts are clients calling
 outbound_contexts: [from-internal]
+# trunks: [PJSIP/4501]           # lines to outside whose names look like extensions (two to six digits)
+# queue_calls: records           # take calls of queues from the call records, where there is no queue log
+# answers_first: true            # a menu or greeting answers calls before a telephone rings
 """
 
 
@@ -35,7 +38,9 @@ class AsteriskSettings(BaseSettings):
         env_prefix="SALES_", env_file=(".local/stack.env", ".env"), extra="ignore", frozen=True
     )
 
-    asterisk_client_key: SecretStr | None = Field(None, description="secret that turns numbers into client ids")
+    asterisk_client_key: SecretStr | None = Field(
+        None, description="secret that turns numbers into client ids where SALES_IDENTITY_KEY is not set"
+    )
 
 
 class Agent(BaseModel):
@@ -59,6 +64,9 @@ class Config(BaseModel):
     agents: dict[str, Agent] = {}
     inbound_contexts: tuple[str, ...] = ("from-trunk", "from-pstn")
     outbound_contexts: tuple[str, ...] = ("from-internal",)
+    trunks: tuple[str, ...] = ()
+    queue_calls: Literal["queue_log", "records"] = "queue_log"
+    answers_first: bool = False
 
     @field_validator("agents", mode="before")
     @classmethod
@@ -76,12 +84,16 @@ class Config(BaseModel):
 
 
 class Names:
-    """A configuration with its secret: gives managers for agents and client ids for numbers."""
+    """A configuration with what knows clients: gives managers for agents and client ids for numbers.
 
-    def __init__(self, config: Config, key: SecretStr) -> None:
+    resolver: the installation's identities; without them numbers are hashed with `key`.
+    """
+
+    def __init__(self, config: Config, key: SecretStr | None = None, resolver: Resolver | None = None) -> None:
         self.config = config
         self.zone = ZoneInfo(config.timezone)
-        self._key = key
+        self.resolver = resolver
+        self._key = key.get_secret_value().encode() if key else b""
 
     def who(self, agent: str, queue: str = "") -> dict[str, Any]:
         """Return `manager_id` and `team_id` as far as they are known; a channel's serial number is cut off."""
@@ -94,18 +106,24 @@ class Names:
         return known
 
     def client(self, number: str, call: str) -> str:
-        """Return the client id of a number; a caller without one is a client of this call alone."""
+        """Return the client of a number; a caller without one is a client of this call alone."""
+        if self.resolver is not None:
+            match = self.resolver.client(phone=number)
+            return match.client if match else anonymous(call)
         digits = "".join(c for c in number if c.isdigit())[-self.config.significant_digits :]
-        text = digits if len(digits) >= 4 else f"call:{call}"
-        digest = hmac.new(self._key.get_secret_value().encode(), text.encode(), hashlib.sha256).hexdigest()
-        return f"pbx-{digest[:24]}"
+        if len(digits) < 4:
+            return anonymous(call)
+        return f"pbx-{hmac.new(self._key, digits.encode(), hashlib.sha256).hexdigest()[:24]}"
 
 
 def load_config(path: Path) -> Names:
     """Read the YAML file and the secret. Raises MappingProblem, naming the place."""
     key = AsteriskSettings().asterisk_client_key
-    if key is None or len(key.get_secret_value()) < 16:
-        raise MappingProblem("set SALES_ASTERISK_CLIENT_KEY to a secret of 16 characters or more")
+    if IdentitySettings().key is None and (key is None or len(key.get_secret_value()) < 16):
+        raise MappingProblem(
+            "set SALES_IDENTITY_KEY to the secret that all ways in have, 16 characters or more "
+            "(or SALES_ASTERISK_CLIENT_KEY, if this exchange has been imported with it)"
+        )
     try:
         return Names(Config.model_validate(yaml.safe_load(path.read_text("utf-8"))), key)
     except OSError as error:

@@ -165,7 +165,8 @@ def test_the_secret_is_asked_for(tmp_path, monkeypatch):
     path.write_text("source: pbx://x\n")
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("SALES_ASTERISK_CLIENT_KEY", raising=False)
-    with pytest.raises(MappingProblem, match="SALES_ASTERISK_CLIENT_KEY"):
+    monkeypatch.delenv("SALES_IDENTITY_KEY", raising=False)
+    with pytest.raises(MappingProblem, match="SALES_IDENTITY_KEY"):
         load_config(path)
     monkeypatch.setenv("SALES_ASTERISK_CLIENT_KEY", "0123456789abcdef")
     assert load_config(path).config.source == "pbx://x"

@@ -1,0 +1,83 @@
+"""What `sales-pulse import` does for the logs of an exchange: clients by their numbers, and logs that grow."""
+
+import asyncio
+import hashlib
+import signal
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, cast
+
+from deploy.import_report import account, show
+
+if TYPE_CHECKING:
+    from producers.connectors.asterisk.config import Names
+    from producers.connectors.asterisk.follow import Growing
+    from producers.identities import Resolver
+    from producers.importer.formats import Format
+
+
+class _Named(Protocol):
+    names: "Names"
+
+
+@asynccontextmanager
+async def identities(format_: "Format") -> "AsyncIterator[Resolver | None]":
+    """The installation's identities, where it has some and the format meets telephone numbers."""
+    if not hasattr(format_, "names"):
+        yield None
+        return
+    from producers.identities.topic import opened
+    from producers.settings import KafkaSettings
+
+    async with opened(KafkaSettings()) as resolver:
+        cast("_Named", format_).names.resolver = resolver
+        yield resolver
+        if resolver is not None:
+            print(f"  {resolver.known} of {resolver.known + resolver.claimed} look-ups met a client that was known")
+
+
+def without_kafka(format_: "Format") -> None:
+    """For a dry run, which asks nobody: numbers are told apart as they would be, by claims that end with it."""
+    from producers.identities import IdentitySettings, InMemoryClaimsLog, Resolver
+
+    settings = IdentitySettings()
+    if hasattr(format_, "names") and settings.key is not None:
+        resolver = Resolver(InMemoryClaimsLog(), settings.key, settings.identity_region)
+        cast("_Named", format_).names.resolver = resolver
+
+
+async def follow(path: Path, format_: "Format", folder: Path) -> None:
+    """Send what a log tells as it grows, until a signal ends it; say then what became of its lines."""
+    from producers.connectors.asterisk.follow import Follow, Memory
+    from producers.importer.rejects import Rejects
+    from producers.importer.state import Counts, State
+    from producers.publisher import SalesPublisher
+
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    memory = Memory(folder / f"{hashlib.sha256(str(path).encode()).hexdigest()[:32]}.follow.json")
+    target = folder / f"{path.name}.follow.rejects"
+    growing = cast("Growing", format_)
+    print(f"{path}: followed; stop it with Ctrl-C or SIGTERM, it goes on from there", flush=True)
+    async with SalesPublisher() as publisher, identities(format_) as resolver:
+        job = Follow(
+            path,
+            growing,
+            publisher,
+            Rejects(target, memory.load().rejects),
+            memory,
+            now_ms=lambda: time.time_ns() // 1_000_000,
+            wanted=lambda: not stop.is_set(),
+            say=lambda text: print(text, flush=True),
+            identities=resolver,
+        )
+        await job.run()
+    come = job.come
+    end = State(counts=Counts(sent=come.sent), taken=come.taken, left_out=come.left_out, refused=come.refused)
+    print(f"{path}: {account(end)}; {come.sent} events sent")
+    show(job.report, growing.notes)
+    if come.refused:
+        print(f"  refused lines: {target}, their reasons: {target}.reasons")
