@@ -123,6 +123,10 @@ class Keys:
         """Hash: record key → the winning reference record."""
         return self._key("reference")
 
+    def reference_of(self, worker: str) -> str:
+        """Hash with one field, the mark that a worker leaves with each write of reference records."""
+        return self._key(f"reference-of:{worker}")
+
     @property
     def changes(self) -> str:
         """Stream of what changed: entry field `b` = msgpack [[hash key, [fields…]], …]."""

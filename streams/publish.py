@@ -19,7 +19,7 @@ from streams.flush import Owned
 from streams.fold.localtime import LocalTime
 from streams.partition import ViewUpdate
 from streams.sensors import WorkerSensors
-from streams.sink import Sink
+from streams.sink import Beats, Before, Sink
 from streams.topic_id import differ
 from streams.writing import Round, Writing, is_past, state_of
 
@@ -130,7 +130,7 @@ class Publisher:
         if found.hashes:
             quiet = (self._keys.partitions,)
             before = await self._sink.write(found.hashes, quiet=quiet, whole=found.whole, gone=found.gone)
-            self._compare(last, before)
+            self._compare(last, self._beats_of(before))
         if beat:
             self._beaten_at = self._told_at = began
             await self._refresh()
@@ -264,7 +264,11 @@ class Publisher:
             number = one.partition.number
             beats[str(number).encode()] = self._writing[one].beat_again(self._sensors.contact(number))
         if beats:
-            self._compare(last, await self._sink.write({self._keys.partitions: beats}, quiet=(self._keys.partitions,)))
+            before = await self._sink.write({self._keys.partitions: beats}, quiet=(self._keys.partitions,))
+            self._compare(last, self._beats_of(before))
+
+    def _beats_of(self, before: Before) -> Beats:
+        return {int(number): beat for number, beat in before.get(self._keys.partitions, {}).items()}
 
     async def _look(self) -> None:
         """See whether the view still has what was written."""
@@ -281,7 +285,7 @@ class Publisher:
             self._looked_at = monotonic()
             await self._look_at_memory()
 
-    def _compare(self, last: Mapping[Owned, bytes], there: Mapping[int, bytes]) -> None:
+    def _compare(self, last: Mapping[Owned, bytes], there: Beats) -> None:
         """See whether the view had our last heartbeat: else another server took over, or began from an old dump."""
         for one, beat in last.items():
             found = there.get(one.partition.number, beat)

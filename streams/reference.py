@@ -1,13 +1,19 @@
-"""Reference data: every worker keeps the winning record of each key in the view."""
+"""Reference data: every worker keeps the winning record of each key in the view.
+
+With each write a worker leaves a mark, and looks for the one of its last write at the same moment. When that is not
+there, what it has written may not be there either: Redis was emptied, or went back to an older copy, where records are
+as they were, and deleted ones still are. Then all is written again, and what is in the view and not in the topic goes.
+"""
 
 import asyncio
+import time
 from typing import Any
 
 import structlog
 from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError
 
-from metrics.view import Keys, encode_any, fenced
+from metrics.view import Keys, encode_any, fenced, split
 from producers.errors import Refused
 from producers.events import intake
 from producers.events.units import us
@@ -20,6 +26,7 @@ log = structlog.get_logger(__name__)
 
 _RETRY_SECONDS = 2.0
 _CHUNK = 500
+_MARK = b"at"
 
 
 class ReferenceView:
@@ -28,10 +35,13 @@ class ReferenceView:
     def __init__(self, settings: WorkerSettings, sink: Sink) -> None:
         self._settings = settings
         self._sink = sink
-        self._key = Keys(settings.app_id).reference
+        keys = Keys(settings.app_id)
+        self._key, self._marked = keys.reference, keys.reference_of(settings.worker_id)
         self._winners: dict[bytes, tuple[tuple[str, int, str], bytes]] = {}
         self._pending: dict[bytes, bytes] = {}
-        self._generation = ""
+        self._read_to = -1
+        self._mark = b""
+        self._is_due = True
 
     def __len__(self) -> int:
         """How many records the view must have."""
@@ -59,17 +69,22 @@ class ReferenceView:
         try:
             await consumer.start()
             as_decoded(consumer)
+            # Not before all of it is read: a record that was deleted since would come back for a moment.
+            is_read = False
             while True:
                 for records in (await consumer.getmany(timeout_ms=1000)).values():
                     for record in records:
                         self.take(record)
-                await self._show()
+                is_read = is_read or await _is_at_end(consumer)
+                if is_read:
+                    await self.show()
         finally:
             await consumer.stop()
 
     def take(self, record: Any) -> None:
         """Let a record win, unless a later version is known; an unusable one is another's business."""
         key = record.key
+        self._read_to = max(self._read_to, record.offset)
         if record.value is None:
             if key is not None and self._winners.pop(key, None) is not None:
                 self._pending[key] = fenced(record.offset, b"")
@@ -87,22 +102,48 @@ class ReferenceView:
         self._winners[key] = version, value
         self._pending[key] = value
 
-    async def _show(self) -> None:
+    async def show(self) -> None:
+        """Write what changed, or everything where the view is not the one that was written to."""
         try:
-            generation = await self._sink.generation()
-            # Fewer than there are: some were lost, or not written yet.
-            if generation != self._generation or await self._sink.size(self._key) < len(self):
-                self._generation = generation
-                self._pending.update({key: value for key, (_, value) in self._winners.items()})
-            while self._pending:
+            # Fewer than there are: some were lost.
+            self._is_due |= await self._sink.size(self._key) < len(self)
+            await self._write({})
+            while self._pending or self._is_due:
+                if self._is_due:
+                    self._is_due = False
+                    await self._need_everything()
                 chunk = dict(list(self._pending.items())[:_CHUNK])
-                await self._sink.write({self._key: chunk})
+                await self._write(chunk)
                 for key, value in chunk.items():
                     if self._pending.get(key) == value:
                         del self._pending[key]
         except SinkError:
             # All of it again when the view is back; it may have lost some.
-            self._generation = ""
+            self._is_due = True
+
+    async def _write(self, chunk: dict[bytes, bytes]) -> None:
+        """Write some records with a mark; everything is due when the mark of the last write is not there."""
+        held = split(self._mark)[0] if self._mark else 0
+        mark = fenced(max(held + 1, time.time_ns() // 1_000_000), b"\1")
+        hashes = {self._key: chunk, self._marked: {_MARK: mark}} if chunk else {self._marked: {_MARK: mark}}
+        before = (await self._sink.write(hashes, quiet=(self._marked,))).get(self._marked, {}).get(_MARK, b"")
+        self._is_due |= before != self._mark
+        # A greater one, by a clock that was ahead, stays: the next write goes on from it.
+        self._mark = max(mark, before)
+
+    async def _need_everything(self) -> None:
+        there = await self._sink.fields(self._key)
+        gone = fenced(self._read_to, b"")
+        self._pending |= {key: gone for key in there if key not in self._winners}
+        self._pending |= {key: value for key, (_, value) in self._winners.items()}
+
+
+async def _is_at_end(consumer: AIOKafkaConsumer) -> bool:
+    """Whether all that the topic has is read."""
+    partitions = list(consumer.assignment())
+    ends = await consumer.end_offsets(partitions)
+    positions = [await consumer.position(tp) >= ends[tp] for tp in partitions]
+    return bool(positions) and all(positions)
 
 
 def encode_data(event: Any) -> dict[str, Any]:

@@ -36,6 +36,9 @@ Held = dict[Where, set[bytes]]
 Beats = dict[int, bytes]
 """Heartbeats by partition, as they lie there."""
 
+Before = dict[str, dict[bytes, bytes]]
+"""What was there before a write, by hash: fields and their values."""
+
 
 class Check(NamedTuple):
     """How many hashes of cells a manifest counts, those that are not as it says, and whether who waits is there."""
@@ -55,11 +58,11 @@ class Sink(Protocol):
         quiet: Sequence[str] = (),
         whole: Container[str] = (),
         gone: Container[str] = (),
-    ) -> Beats:
+    ) -> Before:
         """Write fields, each unless a greater fence is there, and announce them, but those of the `quiet` hashes.
 
-        whole: of these hashes of cells every part is among the fields. gone: these are dropped. Returns the heartbeats
-        that were there before, of the partitions whose heartbeats are written.
+        whole: of these hashes of cells every part is among the fields. gone: these are dropped. Returns what was there
+        before of the `quiet` hashes' fields, at the moment of writing: whoever marks a view in them knows it again.
         """
 
     async def generation(self) -> str:
@@ -83,6 +86,9 @@ class Sink(Protocol):
     async def size(self, key: str) -> int:
         """How many fields a hash has."""
 
+    async def fields(self, key: str) -> Collection[bytes]:
+        """Their names."""
+
     async def refresh(self, keys: Sequence[str]) -> None:
         """Keep hashes that do not change from expiring."""
 
@@ -105,7 +111,7 @@ class RedisSink:
         quiet: Sequence[str] = (),
         whole: Container[str] = (),
         gone: Container[str] = (),
-    ) -> Beats:
+    ) -> Before:
         """One pipeline: a script call for all hashes, then one entry of the stream of changes."""
         with _explained():
             try:
@@ -116,32 +122,37 @@ class RedisSink:
 
     async def _write(
         self, hashes: Mapping[str, Fields], quiet: Sequence[str], whole: Container[str], gone: Container[str]
-    ) -> Beats:
+    ) -> Before:
         sha = await self._sha(_WRITE)
-        beating = list(hashes.get(self._keys.partitions, ()))
+        marks = [(key, list(hashes[key])) for key in quiet if hashes.get(key)]
         # Heartbeats last: all is there, and named, that they stand for (`metrics.exporter.fences`).
         hashes = dict(sorted(hashes.items(), key=lambda item: item[0] in quiet))
         modes = {key: 2 if key in gone else 1 if key in whole else 0 for key in hashes}
         calls = list(_calls(hashes, modes))
         # More than one call, and naming what was written, is still one round for who reads meanwhile.
         pipeline, held = self._redis.pipeline(transaction=True), 0
-        pipeline.hmget(self._keys.partitions, beating or [b""])
-        before = None
+        for key, names in marks:
+            pipeline.hmget(key, names)
+        before: list[list[bytes | None]] = []
         for slices in calls:
             plan = [(len(pieces) // 2, *self._keys.counted(key), mode) for key, mode, pieces in slices]
             pieces = [piece for _, _, some in slices for piece in some]
             size = sum(map(len, pieces))
             if held and held + size > _PIPELINE_BYTES:
-                before = before or (await pipeline.execute())[0]
+                done = await pipeline.execute()
+                before = before or done[: len(marks)]
                 held = 0
             held += size
-            lengths, names = encode_any(list(map(len, pieces))), [key for key, _, _ in slices]
-            pipeline.evalsha(sha, len(names), *names, TTL_SECONDS, encode_any(plan), lengths, b"".join(pieces))
+            lengths, keys = encode_any(list(map(len, pieces))), [key for key, _, _ in slices]
+            pipeline.evalsha(sha, len(keys), *keys, TTL_SECONDS, encode_any(plan), lengths, b"".join(pieces))
         if changes := [(key, list(fields)) for key, fields in hashes.items() if fields and key not in quiet]:
             self._announce(pipeline, changes)
         done = await pipeline.execute()
-        found = zip(beating, before or done[0], strict=False)
-        return {int(name): value for name, value in found if value is not None}
+        found = zip(marks, before or done[: len(marks)], strict=True)
+        return {
+            key: {name: value for name, value in zip(names, values, strict=True) if value is not None}
+            for (key, names), values in found
+        }
 
     def _announce(self, pipeline: Any, changes: Changes) -> None:
         """Name what was written in the stream: it is bounded in bytes, too, whatever sizes its entries have."""
@@ -230,6 +241,12 @@ class RedisSink:
         """HLEN."""
         with _explained():
             return int(await self._redis.hlen(key))
+
+    async def fields(self, key: str) -> Collection[bytes]:
+        """HKEYS."""
+        with _explained():
+            found: list[bytes] = await self._redis.hkeys(key)
+            return found
 
     async def memory(self) -> Memory:
         """From INFO, which is allowed where CONFIG is not."""

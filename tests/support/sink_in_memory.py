@@ -6,7 +6,7 @@ from collections.abc import Collection, Container, Mapping, Sequence
 from metrics.redis_client import Memory
 from metrics.view import Keys, parse_name
 from streams.errors import SinkError
-from streams.sink import Beats, Check, Fields, Held, sort_fields
+from streams.sink import Beats, Before, Check, Fields, Held, sort_fields
 
 
 class InMemorySink:
@@ -37,10 +37,15 @@ class InMemorySink:
         quiet: Sequence[str] = (),
         whole: Container[str] = (),
         gone: Container[str] = (),
-    ) -> Beats:
+    ) -> Before:
         """Keep what has the greater fence."""
         self._answer()
-        before = await self.beats([int(name) for name in hashes.get(self.keys.partitions, ())])
+        before = {
+            key: {name: held[name] for name in hashes[key] if name in held}
+            for key in quiet
+            if key in hashes
+            for held in (self.hashes.get(key, {}),)
+        }
         for key, fields in hashes.items():
             size = len(self.hashes.get(key, {}))
             stored = self.hashes.setdefault(key, {})
@@ -106,6 +111,11 @@ class InMemorySink:
         """Of a dict."""
         self._answer()
         return len(self.hashes.get(key, {}))
+
+    async def fields(self, key: str) -> Collection[bytes]:
+        """Of a dict."""
+        self._answer()
+        return list(self.hashes.get(key, {}))
 
     async def refresh(self, keys: Sequence[str]) -> None:
         """Nothing to do."""
