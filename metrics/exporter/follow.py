@@ -287,8 +287,12 @@ class Follower(Reported):
                 for key, fields in page:
                     pipe.hmget(key, fields)
                 values = await pipe.execute()
-                # What is not there any more has been taken away, or lost.
-                is_lost = any(None in found for found in values) and await self._lost()
+                is_lost = False
+                if any(None in found for found in values):
+                    # What is not there has been taken away, or lost: only what is read at one moment tells.
+                    self.holes, values = await self._manifests.beside(page)
+                    self._lack(self.holes.what)
+                    is_lost = bool(self.holes.hashes)
                 for (key, fields), found in zip(page, values, strict=True):
                     pairs = zip(fields, found, strict=True)
                     self._changed(key, {name: one for name, one in pairs if one is not None or not is_lost})
@@ -300,11 +304,6 @@ class Follower(Reported):
                 self._wanted.setdefault(key, set()).update(missed)
             raise
         self.version += 1
-
-    async def _lost(self) -> bool:
-        self.holes = await self._manifests.holes()
-        self._lack(self.holes.what)
-        return bool(self.holes.hashes)
 
     async def _render(self) -> None:
         """Render, and compress, ahead of whoever looks next, without keeping others waiting."""

@@ -3,7 +3,7 @@
 Workers write a round at once, and the scripts here look at once, so that a write under way is never taken for a loss.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from redis.exceptions import NoScriptError
@@ -19,6 +19,8 @@ class Holes(NamedTuple):
 
 
 Heartbeats = dict[int, dict[str, Any]]
+Page = Sequence[tuple[str, Sequence[bytes]]]
+"""Hashes and some of their fields."""
 
 
 class Manifests:
@@ -60,13 +62,20 @@ class Manifests:
 
     async def holes(self) -> Holes:
         """What is missing now."""
+        return (await self.beside(()))[0]
+
+    async def beside(self, wanted: Page) -> tuple[Holes, list[list[bytes | None]]]:
+        """What is missing, and the values of fields of hashes at the same moment: one that is not there is lost or not.
+
+        Raises RedisError where a hash is none.
+        """
         try:
-            return await self._holes()
+            return await self._beside(wanted)
         except NoScriptError:
             self._sha = ""
-            return await self._holes()
+            return await self._beside(wanted)
 
-    async def _holes(self) -> Holes:
+    async def _beside(self, wanted: Page) -> tuple[Holes, list[list[bytes | None]]]:
         self._sha = self._sha or await self._redis.script_load(view.BROKEN_HASHES)
         keys = self._keys
         count = count_of(heartbeats(await self._redis.hgetall(keys.partitions)))
@@ -76,8 +85,11 @@ class Manifests:
         pipe.hlen(keys.reference)
         for number in range(count):
             pipe.evalsha(self._sha, 1, keys.manifest(number), *keys.around(number))
-        raw, waiting, reference, *found = await pipe.execute(raise_on_error=False)
-        for answer in (raw, *found):
+        for key, fields in wanted:
+            pipe.hmget(key, fields)
+        raw, waiting, reference, *rest = await pipe.execute(raise_on_error=False)
+        found, values = rest[:count], rest[count:]
+        for answer in (raw, *rest):
             if isinstance(answer, Exception):
                 raise answer
         beats = heartbeats(raw)
@@ -89,7 +101,7 @@ class Manifests:
         named = {int(name) for name in waiting} if isinstance(waiting, list) else set()
         known = max((int(beat.get("reference", 0)) for beat in beats.values()), default=0)
         short = known - (reference if isinstance(reference, int) else 0)
-        return _told(missing, sorted(beats.keys() - named), max(0, short))
+        return _told(missing, sorted(beats.keys() - named), max(0, short)), values
 
 
 def heartbeats(raw: Mapping[bytes, bytes]) -> dict[int, dict[str, Any]]:

@@ -16,7 +16,7 @@ from metrics.exporter.follow import Follower
 from metrics.exporter.trust import Trust
 from metrics.redis_client import connect
 from metrics.settings import ExporterSettings
-from metrics.view import Keys
+from metrics.view import Keys, encode_any
 from streams.publish import Publisher
 from streams.sink import RedisSink
 from tests.support.boards import parts_of
@@ -279,6 +279,61 @@ async def test_an_older_copy_takes_over(floor, monkeypatch):
                 healed = seen == {"old": right, "new": right} and not (await new._manifests.holes()).hashes
             assert wrong == []
             assert healed, (old.lacking, new.lacking, (await old._manifests.holes()).what)
+
+
+class Meddled:
+    """A client of Redis: when fields are asked for that are not there, something happens before the next command."""
+
+    def __init__(self, redis, meddle):
+        self._redis, self._meddle = redis, meddle
+
+    def __getattr__(self, name):
+        return getattr(self._redis, name)
+
+    def pipeline(self, **named):
+        pipe = self._redis.pipeline(**named)
+        execute = pipe.execute
+
+        async def execute_and_meddle(*some, **more):
+            asked = any(command[0][0] == "HMGET" for command in pipe.command_stack)
+            answers = await execute(*some, **more)
+            if asked and any(isinstance(one, list) and None in one for one in answers):
+                await self._meddle()
+            return answers
+
+        pipe.execute = execute_and_meddle
+        return pipe
+
+
+@pytest.mark.parametrize("days", [1, 20])
+async def test_healed_while_it_is_looked_at(floor, days):
+    """What is not there when it is fetched, and is again when it is asked whether it was lost, was not taken away."""
+    right, wrong, healed = DAYS * MANAGERS, [], 0
+    async with floor.exporter() as follower:
+        follower.pace.watchers = 1
+        await until(lambda: floor.shown(follower) == right, 20, "all is shown", pause=0.01)
+        keys = (await keys_of(floor, "d"))[:days]
+        copies = {key: await floor.redis.dump(key) for key in keys}
+        names = [(key.decode(), await floor.redis.hkeys(key)) for key in keys]
+
+        async def heal():
+            nonlocal healed
+            for key, copy in copies.items():
+                healed += 1
+                await floor.redis.restore(key, 0, copy, replace=True)
+
+        follower._redis = Meddled(follower._redis, heal)
+        pipe = floor.redis.pipeline(transaction=True)
+        pipe.delete(*keys)
+        pipe.xadd(floor.keys.changes, {"b": encode_any(names)})
+        await pipe.execute()
+        began = time.monotonic()
+        while time.monotonic() - began < 3:
+            wrong += [number] if (number := floor.shown(follower)) not in {right, None} else []
+            await asyncio.sleep(0.002)
+        assert healed >= days
+        assert wrong == []
+        assert floor.shown(follower) == right
 
 
 @pytest.mark.timeout(300)
