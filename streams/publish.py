@@ -40,7 +40,6 @@ _REFRESH_SECONDS = 12 * 3600.0
 _CHECK_SECONDS = 3.0
 """Between two looks whether all that was written is still there."""
 _MEMORY_SECONDS = 60.0
-_HOUR_US = 3_600_000_000
 _EMPTY = b"\x80"
 """An empty part: it keeps its fence, so that a former owner cannot bring an old part back."""
 
@@ -170,9 +169,7 @@ class Publisher:
             writing.is_due, writing.is_lost = False, False
             writing.rebuild, writing.pending = one.partition.everything(), set(one.partition.buckets())
         parts = self._put(one, writing, update, found)
-        if update.time // _HOUR_US != writing.hour:
-            writing.hour = update.time // _HOUR_US
-            writing.drop |= self._past(one, writing)
+        writing.drop_past(update.time, one.partition.buckets, self._local)
         self._drop(one, writing, found)
         while writing.rebuild is not None and parts < _CHUNK_PARTS:
             more = next(writing.rebuild, None)
@@ -192,11 +189,6 @@ class Publisher:
         }
         whole = gone.keys() - set(one.partition.buckets())
         return self._put(one, writing, ViewUpdate(update.fence, update.time, gone, None, whole), found)
-
-    def _past(self, one: Owned, writing: Writing) -> set[Where]:
-        """Buckets past their time that only the view knows: their parts were emptied before this owner came."""
-        time_us, known = one.partition.time, set(one.partition.buckets())
-        return {where for where in writing.there - known if is_past(*where, time_us, self._local)}
 
     def _drop(self, one: Owned, writing: Writing, found: Round) -> None:
         for where in writing.drop:

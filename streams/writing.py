@@ -1,6 +1,6 @@
 """How far the view is with one owned partition, and what is written to it at once."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from time import time
 from typing import Any
@@ -12,6 +12,7 @@ from streams.partition import ViewUpdate
 from streams.sink import Held
 
 _SECOND_US = 1_000_000
+_HOUR_US = 3600 * _SECOND_US
 
 
 @dataclass(slots=True)
@@ -47,6 +48,15 @@ class Writing:
     def is_whole(self) -> bool:
         """Whether nothing is left to be written again."""
         return self.rebuild is None and not self.is_due
+
+    def drop_past(self, time_us: int, known: Callable[[], Iterable[Where]], local: LocalTime) -> None:
+        """Once an hour of partition time: of what only the view knows let go what is past.
+
+        Its parts were emptied before this owner came, and the state has none of them; `known`: the buckets that it has.
+        """
+        if time_us // _HOUR_US != self.hour:
+            self.hour = time_us // _HOUR_US
+            self.drop |= {where for where in self.there.difference(known()) if is_past(*where, time_us, local)}
 
     def beat_again(self, contact: int) -> bytes:
         """The heartbeat that was written last, as of now; `contact`: Unix ms at which Kafka last answered."""
