@@ -22,6 +22,7 @@ COMMANDS = {
     "simulate": "Simulate a believable sales floor.",
     "import": "Import events from JSON Lines or CSV files.",
     "bitrix24": "Fetch history from a Bitrix24 portal, or repair what the webhook missed.",
+    "forget": "Remove what links a person's numbers and addresses to a client.",
     "reference": "Apply plans, managers and rates from a YAML file.",
     "dead-letters": "See what was refused and why; send it again after a fix, or dismiss it.",
     "audit": "Recompute every number from the log and compare with what is shown.",

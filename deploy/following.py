@@ -25,7 +25,7 @@ class _Named(Protocol):
 @asynccontextmanager
 async def identities(format_: "Format") -> "AsyncIterator[Resolver | None]":
     """The installation's identities, where it has some and the format meets telephone numbers."""
-    if not hasattr(format_, "names"):
+    if getattr(format_, "names", None) is None:
         yield None
         return
     from producers.identities.topic import opened
@@ -43,7 +43,7 @@ def without_kafka(format_: "Format") -> None:
     from producers.identities import IdentitySettings, InMemoryClaimsLog, Resolver
 
     settings = IdentitySettings()
-    if hasattr(format_, "names") and settings.key is not None:
+    if getattr(format_, "names", None) is not None and settings.key is not None:
         resolver = Resolver(InMemoryClaimsLog(), settings.key, settings.identity_region)
         cast("_Named", format_).names.resolver = resolver
 

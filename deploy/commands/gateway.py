@@ -35,6 +35,7 @@ async def _serve(settings: "GatewaySettings", bitrix24: "Bitrix24Settings", sock
     from deploy.serving import serve
     from producers.gateway.app import create_app
     from producers.gateway.auth import Gatekeeper
+    from producers.identities.topic import opened
     from producers.log_ends import LogEnds
     from producers.publisher import SalesPublisher
 
@@ -46,6 +47,7 @@ async def _serve(settings: "GatewaySettings", bitrix24: "Bitrix24Settings", sock
         shared = _shared()
         if shared is not None:
             stack.push_async_callback(shared.close)
+        identities = await stack.enter_async_context(opened(settings))
         if bitrix24.wanted:
             from producers.connectors.bitrix24.connector import Connector
 
@@ -55,12 +57,13 @@ async def _serve(settings: "GatewaySettings", bitrix24: "Bitrix24Settings", sock
                 settings,
                 kafka=kafka,
                 shared=shared,
+                identities=identities,
                 routers=[connector.router],
                 background=connector.background,
             )
             app.state.gateway.series.registry.register(connector.metrics.registry)
         else:
-            app = create_app(publisher, settings, kafka=kafka, shared=shared)
+            app = create_app(publisher, settings, kafka=kafka, shared=shared, identities=identities)
         # What was taken is sent first, as long as a supervisor waits.
         await serve(app, sockets, grace=8, leave=6)
 

@@ -54,11 +54,14 @@ def command(
 ) -> None:
     """Import events from JSON Lines, or from a table with a mapping. Stopped in the middle, it goes on from there.
 
+    A table with the columns client_id and phone or email is a client list: callers are these clients from then on.
+
     Each line is accounted for: taken, left out and why, or refused and why (and kept, to be imported again). Imported
     again, what the log has already is not sent, and what the file says otherwise is corrected.
 
     Example: sales-pulse import deals.csv.gz --mapping deals.yaml --dry-run
     """
+    from deploy.client_lists import import_lists
     from producers.importer.source import Source
 
     if template:
@@ -68,17 +71,16 @@ def command(
         raise MisuseError("which file? Give one or more, or - for standard input")
     if follow and (kind not in _ASTERISK or len(files) != 1 or files[0] == "-" or dry_run):
         raise MisuseError(f"--follow takes one file, with --format {' or '.join(_ASTERISK)}, and no --dry-run")
+    usable = import_lists(files, rejects, dry_run=dry_run) if mapping is None and kind is None else None
+    if usable is not None:
+        raise typer.Exit(0 if usable or allow_refused else 1)
     make = _formats(kind, mapping)
     if follow:
         from deploy.following import follow as followed
 
         asyncio.run(followed(Path(files[0]).resolve(), make(), rejects))
         return
-    origin = make().origin
-    if withdraw_missing and origin is None:
-        raise MisuseError("--withdraw-missing needs --mapping: of events as they are nobody can say what vanished")
-    if yes and not withdraw_missing:
-        raise MisuseError("--yes goes with --withdraw-missing")
+    withdraw = _withdrawal(make, withdraw_missing, yes)
     sources = [Source(name) for name in files]
     if kind in _ASTERISK:
         from producers.connectors.asterisk.order import oldest_first
@@ -91,11 +93,20 @@ def command(
         ends = [_dry_run(source, make()) for source in sources]
     else:
         salt = hashlib.sha256(mapping.read_bytes()).hexdigest() if mapping else kind or ""
-        ends = asyncio.run(_import(sources, make, rejects, salt, Withdraw(origin if withdraw_missing else None, yes)))
+        ends = asyncio.run(_import(sources, make, rejects, salt, withdraw))
     refused = any(end.refused for end in ends) and not allow_refused
     empty = any(end.read and not end.taken for end in ends) and not allow_empty
     if refused or empty:
         raise typer.Exit(1)
+
+
+def _withdrawal(make: "Callable[[], Format]", wanted: bool, yes: bool) -> Withdraw:
+    origin = make().origin
+    if wanted and origin is None:
+        raise MisuseError("--withdraw-missing needs --mapping: of events as they are nobody can say what vanished")
+    if yes and not wanted:
+        raise MisuseError("--yes goes with --withdraw-missing")
+    return Withdraw(origin if wanted else None, yes)
 
 
 def _template(kind: Kind | None) -> str:

@@ -80,6 +80,7 @@ def dashboard(look: Look) -> dict[str, Any]:
             _rate("Refused by workers", s.REFUSED, "source"),
             _rate("Refused by gateways", g.REFUSED, "source"),
             _rate("Fields ignored by gateways", g.UNKNOWN_FIELDS, "source"),
+            _rate("Clients given by number, known or new", g.CLIENTS, "outcome"),
             _line("Gateways: waiting for Kafka", g.IN_FLIGHT, f"sum by (instance) ({g.IN_FLIGHT.name})",
                   "{{instance}}"),
             _line("Gateways: ready", g.READY, f"min by (instance) ({g.READY.name})", "{{instance}}"),

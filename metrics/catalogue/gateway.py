@@ -21,7 +21,14 @@ UNKNOWN_FIELDS = _family(
     unit="short",
     counter=True,
 )
+CLIENTS = _family(
+    "sales_gateway_clients_total",
+    "Events whose client was given by a number or an address, by source and whether the client was known.",
+    labels=("source", "outcome"),
+    unit="short",
+    counter=True,
+)
 IN_FLIGHT = _family("sales_gateway_in_flight_bytes", "Bytes of requests that wait for Kafka.", labels=(), unit="bytes")
 READY = _family("sales_gateway_ready", "1 while Kafka takes events from a gateway.", labels=(), unit="bool")
 
-FAMILIES = (REFUSED, UNKNOWN_FIELDS, IN_FLIGHT, READY)
+FAMILIES = (REFUSED, UNKNOWN_FIELDS, CLIENTS, IN_FLIGHT, READY)

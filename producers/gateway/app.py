@@ -11,6 +11,7 @@ from fastapi.responses import JSONResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.types import Receive, Scope, Send
 
+from producers.gateway.clients import Identities
 from producers.gateway.gateway import Gateway, Publisher
 from producers.gateway.handshake import answer as answer_handshake
 from producers.gateway.openapi import HANDSHAKE_RESPONSES, OPERATION, RESPONSES, SCHEMA_RESPONSES, describe
@@ -41,16 +42,18 @@ def create_app(
     kafka: Kafka | None = None,
     now: Callable[[], float] = time.time,
     shared: Shared | None = None,
+    identities: Identities | None = None,
     routers: Sequence[APIRouter] = (),
     background: Sequence[Callable[[], Awaitable[None]]] = (),
 ) -> FastAPI:
     """The application.
 
     `kafka` is asked for readiness, where given; `shared` is where gateways and workers leave notes on senders;
+    `identities` know clients by numbers and addresses;
     `routers` and `background` are connectors'.
     """
     readiness = Readiness(kafka, settings.events_topic)
-    gateway = Gateway(publisher, settings, now, readiness)
+    gateway = Gateway(publisher, settings, now, readiness, identities)
     board = Board(gateway.noting, now, shared)
 
     @asynccontextmanager

@@ -13,6 +13,7 @@ from starlette.responses import Response
 
 from producers.errors import ProducersError, PublisherError, Refused
 from producers.gateway.auth import ANYBODY, Gatekeeper, Unauthorized
+from producers.gateway.clients import Clients, Identities
 from producers.gateway.judge import Judge, refused_whole
 from producers.gateway.limits import Busy, ContentTooLarge, Held, Room, TooManyRequests
 from producers.gateway.noting import Noting
@@ -54,7 +55,12 @@ class Gateway:
     """One request from body to acknowledgement."""
 
     def __init__(
-        self, publisher: Publisher, settings: GatewaySettings, now: Callable[[], float], readiness: Readiness
+        self,
+        publisher: Publisher,
+        settings: GatewaySettings,
+        now: Callable[[], float],
+        readiness: Readiness,
+        identities: Identities | None = None,
     ) -> None:
         self._publisher = publisher
         self._readiness = readiness
@@ -66,6 +72,7 @@ class Gateway:
         series.in_flight.set_function(lambda: self._room.used)
         series.ready.set_function(lambda: not readiness.problem)
         self.noting = Noting(series, now)
+        self._clients = Clients(identities, series)
 
     async def answer(self, request: Request) -> Response:
         """Take a request's events; whatever becomes of them, the answer is a documented one."""
@@ -124,6 +131,7 @@ class Gateway:
                 # Of what was packed the sender signed what it is, not how it was packed on the way.
                 whom[0] = sender = self.gatekeeper.by_signature(headers, taken)
             verdict = self._judge.judge(sender, headers, taken, dry_run=how.dry_run)
+            self._clients.judge(verdict)
             if verdict.good and not how.dry_run and (how.partial or not verdict.problems):
                 await self._send(verdict.good)
                 self.noting.taken(Tally(map(_of_whom, verdict.good)))
@@ -150,6 +158,7 @@ class Gateway:
     async def _send(self, records: Sequence[Record]) -> None:
         try:
             async with asyncio.timeout(self._settings.gateway_timeout):
+                records = await self._clients.resolve(records)
                 for reference in (False, True):
                     pairs = [(record.key, record.value) for record in records if record.reference is reference]
                     if pairs:

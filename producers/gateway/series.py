@@ -31,6 +31,12 @@ class Series:
             ["source"],
             registry=registry,
         )
+        self._clients = Counter(
+            "sales_gateway_clients",
+            "Events whose client was given by a number or an address, by source and whether the client was known.",
+            ["source", "outcome"],
+            registry=registry,
+        )
         self._requests = Counter("sales_gateway_requests", "Requests by status.", ["status"], registry=registry)
         self.seconds = Histogram(
             "sales_gateway_request_seconds", "Time from request to answer.", buckets=_SECONDS, registry=registry
@@ -57,3 +63,7 @@ class Series:
     def unknown(self, source: str, count: int) -> None:
         """Fields were unknown."""
         self._unknown.labels(self._name(source)).inc(count)
+
+    def clients(self, source: str, outcome: str) -> None:
+        """A client was resolved: known or new."""
+        self._clients.labels(self._name(source), outcome).inc()

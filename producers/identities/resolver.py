@@ -3,8 +3,9 @@
 `client` is quick and asks nobody; `settle` brings new claims to the topic before anything is published under them.
 """
 
+import asyncio
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from producers.errors import ProducersError
@@ -72,11 +73,12 @@ class Resolver:
         self._now_ms = now_ms
         self.claims = Claims()
         self._mine: dict[str, Claim] = {}
+        self._turn = asyncio.Lock()
         self.known = self.claimed = 0
 
     async def start(self) -> None:
         """Read the topic. Raises WrongKey, and KafkaUnavailable or KafkaRejected."""
-        await self._log.read(self.claims)
+        await self.follow()
         if self.claims.check is None:
             await self._log.write([(CHECK, fingerprint(self._key), self._now_ms())])
             await self._log.read(self.claims)
@@ -92,52 +94,93 @@ class Resolver:
         `own` is the id that this way in has for the client, used where nobody has claimed anything; else it is the
         hash. Of several claims the oldest counts, and what is not claimed yet is claimed for it.
         """
-        hashes = self.hashes(phone, email)
+        hashes = self.hashes((phone,), (email,))
         return self.match(hashes, own) if hashes else None
 
-    def hashes(self, phone: str = "", email: str = "") -> list[str]:
-        """What a number and an address are known by."""
-        found = []
-        if number := phone and (normalise(phone, self._region) or local(phone)):
-            found.append(keyed_hash(f"phone:{number}", self._key))
-        if address := email and normalise_email(email):
-            found.append(keyed_hash(f"email:{address}", self._key))
-        return found
+    def hashes(self, phones: Iterable[str] = (), emails: Iterable[str] = ()) -> list[str]:
+        """What numbers and addresses are known by; those that are none are left out."""
+        numbers = (normalise(phone, self._region) or local(phone) for phone in phones if phone)
+        addresses = (normalise_email(email) for email in emails if email)
+        found = [f"phone:{number}" for number in numbers if number]
+        found += [f"email:{address}" for address in addresses if address]
+        return [keyed_hash(value, self._key) for value in dict.fromkeys(found)]
+
+    def listed(self, own: str) -> str:
+        """The client that an id of a client list stands for: itself, unless its number was claimed before."""
+        claim = self._standing(self._listing(own))
+        return claim.client if claim else own
+
+    def enlist(self, own: str, hashes: Sequence[str]) -> Match:
+        """Take a client of a list, by the numbers and addresses that `hashes` gave."""
+        listing = self._listing(own)
+        match = self.match([*hashes, listing] if self._standing(listing) else hashes, own)
+        if match.client != own and self._standing(listing) is None:
+            self._mine[listing] = Claim(self._now_ms(), match.client)
+        return match
+
+    def _listing(self, own: str) -> str:
+        return keyed_hash(f"client:{own}", self._key)
+
+    def _standing(self, hashed: str) -> Claim | None:
+        return self.claims.get(hashed) or self._mine.get(hashed)
 
     def match(self, hashes: Sequence[str], own: str = "") -> Match:
         """The same for what `hashes` gave, of as many numbers and addresses as the client has."""
+        is_known = any(self.claims.get(hashed) is not None for hashed in hashes)
+        client = self._whose(hashes) or own or hashes[0]
+        for hashed in hashes:
+            if self._standing(hashed) is None:
+                self._mine[hashed] = Claim(self._now_ms(), client)
+        self.known += is_known
+        self.claimed += not is_known
+        return Match(client, is_known)
+
+    def _whose(self, hashes: Sequence[str]) -> str | None:
+        """The client of the oldest claim: of those that stand, else of those that are about to be made."""
         held = [claim for hashed in hashes if (claim := self.claims.get(hashed)) is not None]
         mine = [claim for hashed in hashes if (claim := self._mine.get(hashed)) is not None]
-        standing = min(held, default=None) or min(mine, default=None)
-        client = standing.client if standing else own or hashes[0]
-        for hashed in hashes:
-            if self.claims.get(hashed) is None and hashed not in self._mine:
-                self._mine[hashed] = Claim(self._now_ms(), client)
-        self.known += bool(held)
-        self.claimed += not held
-        return Match(client, bool(held))
+        oldest = min(held, default=None) or min(mine, default=None)
+        return oldest.client if oldest else None
+
+    async def resolve(self, asked: Sequence[Sequence[str]]) -> list[Match]:
+        """`match` for several clients, once what is claimed for them stands: nothing is claimed too late."""
+        if any(self.claims.get(hashed) is None for hashes in asked for hashed in hashes):
+            await self.follow()
+        first = [self.match(hashes) for hashes in asked]
+        await self.settle()
+        return [
+            Match(self._whose(hashes) or match.client, match.known) for hashes, match in zip(asked, first, strict=True)
+        ]
 
     async def settle(self) -> Mapping[str, str]:
-        """Bring new claims to the topic; return whose claims came too late: client as given → client as it stands."""
-        if not self._mine:
-            return {}
-        await self._log.read(self.claims)
-        mine, self._mine = self._mine, {}
-        await self._log.write([(h, claim.client, claim.at) for h, claim in mine.items() if self.claims.get(h) is None])
-        await self._log.read(self.claims)
-        await self.mend()
-        lost = {}
-        for hashed, claim in mine.items():
-            standing = self.claims.get(hashed)
-            if standing is not None and standing.client != claim.client:
-                lost[claim.client] = standing.client
-        return lost
+        """Bring new claims to the topic; return whose claims came too late: client as given → client as it stands.
+
+        When it returns, `match` says for all that it was asked before what stands. Safe for many tasks.
+        """
+        async with self._turn:
+            if not self._mine:
+                return {}
+            await self._log.read(self.claims)
+            mine = dict(self._mine)
+            new = [(h, claim.client, claim.at) for h, claim in mine.items() if self.claims.get(h) is None]
+            await self._log.write(new)
+            await self._log.read(self.claims)
+            await self._mend()
+            lost = {}
+            for hashed, claim in mine.items():
+                standing = self.claims.get(hashed)
+                if standing is not None and standing.client != claim.client:
+                    lost[claim.client] = standing.client
+                del self._mine[hashed]
+            return lost
 
     async def follow(self) -> None:
         """Take what others claimed since."""
-        await self._log.read(self.claims)
+        async with self._turn:
+            await self._log.read(self.claims)
+            await self._mend()
 
-    async def mend(self) -> None:
+    async def _mend(self) -> None:
         """Write first claims again behind later ones, so that compaction keeps them."""
         entries = [(h, claim.client, claim.at) for h in sorted(self.claims.disputed) if (claim := self.claims.get(h))]
         if entries:
@@ -146,8 +189,9 @@ class Resolver:
 
     async def forget(self, client: str) -> int:
         """Remove a client's claims; return how many."""
-        await self._log.read(self.claims)
-        hashes = list(self.claims.of_client(client))
-        await self._log.write([(hashed, None, self._now_ms()) for hashed in hashes])
-        await self._log.read(self.claims)
+        async with self._turn:
+            await self._log.read(self.claims)
+            hashes = list(self.claims.of_client(client))
+            await self._log.write([(hashed, None, self._now_ms()) for hashed in hashes])
+            await self._log.read(self.claims)
         return len(hashes)

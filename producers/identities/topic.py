@@ -105,7 +105,6 @@ async def opened(settings: KafkaSettings, identities: IdentitySettings | None = 
         consumer.assign([TopicPartition(settings.identities_topic, 0)])
         resolver = Resolver(KafkaClaimsLog(settings, consumer, producer), identities.key, identities.identity_region)
         await resolver.start()
-        await resolver.mend()
         yield resolver
     finally:
         await consumer.stop()

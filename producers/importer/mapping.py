@@ -35,6 +35,11 @@ class Column(_Strict):
     join: Names | None = None
     """Columns whose texts are put together with `with` between them."""
     with_: Annotated[str, Field(alias="with")] = "-"
+    phone: Names | None = None
+    email: Names | None = None
+    """For `client_id`: columns of the client's numbers and addresses, by which the identities know whose they are."""
+    listed: bool = False
+    """For `client_id`: an id of a client list that was imported before."""
     constant: str | int | float | bool | None = None
     values: dict[str, str] | None = None
     default: str | int | float | bool | None = None
@@ -53,18 +58,29 @@ class Column(_Strict):
     width: Annotated[int, Field(ge=1, le=64)] | None = None
     """For `sequence`: zeros are put before it up to this width."""
 
-    _names = field_validator("column", "join", "format", mode="before")(_several)
+    _names = field_validator("column", "join", "format", "phone", "email", mode="before")(_several)
 
     @model_validator(mode="after")
     def _one_origin(self) -> Self:
-        if sum(origin is not None for origin in (self.column, self.join, self.constant)) != 1:
+        origins = sum(origin is not None for origin in (self.column, self.join, self.constant))
+        if origins > 1 or (origins == 0 and not self.addresses):
             raise ValueError("give one of column, join and constant")
         return self
 
     @property
     def columns(self) -> Names:
-        """The columns that it looks at."""
+        """The columns that it takes its text from."""
         return self.column or self.join or ()
+
+    @property
+    def addresses(self) -> Names:
+        """The columns with numbers and addresses of the client."""
+        return (self.phone or ()) + (self.email or ())
+
+    @property
+    def is_identity(self) -> bool:
+        """Whether it is resolved by the identities."""
+        return bool(self.addresses) or self.listed
 
 
 class When(_Strict):

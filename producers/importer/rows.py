@@ -2,7 +2,7 @@
 
 import difflib
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -11,12 +11,15 @@ import msgspec
 
 from producers.errors import Refused
 from producers.events import ALL_TYPES
+from producers.identities import Resolver
 from producers.importer.cells import Cell, text
+from producers.importer.clients import client_taker
 from producers.importer.errors import MappingProblem
 from producers.importer.fields import KINDS, Convert, Kind, Value, Written, converter
 from producers.importer.formats import Origin
 from producers.importer.mapping import Column, MappingFile, Rule, When
 from producers.importer.money import AmountReader
+from producers.importer.places import Places, Row, finder
 
 _encode = msgspec.json.encode
 _ENTITY = (
@@ -24,21 +27,7 @@ _ENTITY = (
 )  # fmt: skip
 """What an event is about, the most special first: a payment names a deal too."""
 
-Row = Sequence[Cell]
 Take = Callable[[Row], Value | None]
-
-
-class Places:
-    """Where the columns of a table are, and which decimal marks they show. Raises KeyError for what is not there."""
-
-    def __init__(self, at: Mapping[str, int], decimals: Mapping[str, str | None]) -> None:
-        self.at = at
-        self.decimals = decimals
-
-    def decimal(self, columns: Sequence[str]) -> str | None:
-        """The decimal mark that these columns show, when they agree."""
-        marks = {self.decimals.get(column) for column in columns} - {None}
-        return marks.pop() if len(marks) == 1 else None
 
 
 def _take(name: str, spec: Column, file: MappingFile, places: Places, currency: str | None) -> Take:
@@ -50,9 +39,9 @@ def _take(name: str, spec: Column, file: MappingFile, places: Places, currency: 
     convert = converter(Written(name, spec, zone, decimal, currency))
     default = spec.default
     if spec.values is not None or spec.width is not None or spec.prefix:
-        return _changed_text(name, spec, _finder(spec, places), convert)
+        return _changed_text(name, spec, finder(spec, places), convert)
     if len(spec.columns) > 1:
-        find = _finder(spec, places)
+        find = finder(spec, places)
         return lambda row: default if (cell := find(row)) == "" else convert(cell)
     place = places.at[spec.columns[0]]
 
@@ -91,17 +80,6 @@ def _changed_text(name: str, spec: Column, find: Callable[[Row], Cell], convert:
     return take
 
 
-def _finder(spec: Column, places: Places) -> Callable[[Row], Cell]:
-    """What finds a field's cell in rows; an empty one is ""."""
-    indexes = [places.at[column] for column in spec.columns]
-    if spec.join is not None:
-        return lambda row: spec.with_.join(filled for index in indexes if (filled := text(row[index])))
-    if len(indexes) == 1:
-        (only,) = indexes
-        return lambda row: row[only]
-    return lambda row: next((row[index] for index in indexes if text(row[index])), "")
-
-
 def _condition(when: When, places: Places) -> Callable[[Row], bool]:
     """What says whether a condition holds of a row."""
     index, column = places.at[when.column], when.column
@@ -123,7 +101,7 @@ def _condition(when: When, places: Places) -> Callable[[Row], bool]:
 class _Maker:
     """One rule, ready to make events from the rows of one table."""
 
-    def __init__(self, rule: Rule, file: MappingFile, places: Places) -> None:
+    def __init__(self, rule: Rule, file: MappingFile, places: Places, resolver: Resolver | None) -> None:
         currency = rule.data["currency"].constant if "currency" in rule.data else None
         take = partial(_take, file=file, places=places, currency=str(currency) if currency else None)
         self._source = file.source
@@ -132,7 +110,11 @@ class _Maker:
         self._id = take("id", rule.id) if rule.id else None
         self._sequence = take("sequence", rule.sequence) if rule.sequence else None
         self._constants = {name: spec.constant for name, spec in rule.data.items() if spec.constant is not None}
-        self._data = [(name, take(name, spec)) for name, spec in rule.data.items() if spec.constant is None]
+        self._data = [
+            (name, client_taker(spec, places, resolver) if spec.is_identity else take(name, spec))
+            for name, spec in rule.data.items()
+            if spec.constant is None
+        ]
 
     def make(self, row: Row) -> bytes | None:
         """Return the event of a row as JSON; None when the row makes none. Raises Refused."""
@@ -178,7 +160,10 @@ class RowMapper:
                 raise MappingProblem(f"events[{number}].{problem}")
         fields = [pair for rule in file.events for pair in _fields(rule)]
         conditions = [when for rule in file.events for when in rule.when]
-        self.columns = {column for _, spec in fields for column in spec.columns} | {when.column for when in conditions}
+        looked_at = (column for _, spec in fields for column in spec.columns + spec.addresses)
+        self.columns = set(looked_at) | {when.column for when in conditions}
+        self.needs_identities = any(spec.is_identity for _, spec in fields)
+        self.resolver: Resolver | None = None
         self.amounts = {
             column
             for name, spec in fields
@@ -191,7 +176,7 @@ class RowMapper:
 
     def bind(self, places: Places) -> Callable[[Row], tuple[bytes, ...]]:
         """Return what makes all events of a row of one table. It raises Refused."""
-        makers = [_Maker(rule, self.file, places) for rule in self.file.events]
+        makers = [_Maker(rule, self.file, places, self.resolver) for rule in self.file.events]
         return lambda row: tuple(made for maker in makers if (made := maker.make(row)) is not None)
 
     def why_none(self, row: Row, places: Places) -> str:
@@ -225,7 +210,9 @@ def _problems(rule: Rule) -> Iterator[str]:
         yield f"type: {constant!r} is no type of the contract" + (f"; did you mean {near[0]}?" if near else "")
         return
     known = data_fields(model)
-    for name in rule.data:
+    for name, spec in rule.data.items():
+        if spec.is_identity and name != "client_id":
+            yield f"data.{name}: phone, email and listed are for client_id"
         if name not in known:
             near = difflib.get_close_matches(name, known, 1)
             advice = f"did you mean {near[0]}?" if near else f"it has {', '.join(known)}"

@@ -7,11 +7,13 @@ from typing import NamedTuple
 
 from producers.errors import Refused
 from producers.importer.cells import text
+from producers.importer.clients import ClientRows
 from producers.importer.errors import ImportProblem
 from producers.importer.formats import Record, behind
 from producers.importer.money import Styles, two_readings
+from producers.importer.places import Places
 from producers.importer.readers import JsonReader, Read, Reader, SheetReader, TextReader, first
-from producers.importer.rows import Places, RowMapper
+from producers.importer.rows import RowMapper
 from producers.importer.source import Source
 from producers.importer.state import State
 
@@ -32,12 +34,16 @@ class _Header(NamedTuple):
 
 
 class Table:
-    """A table with a header row. Read twice where a decimal mark has to be found out."""
+    """A table with a header row. Read twice where a decimal mark has to be found out.
 
-    def __init__(self, mapper: RowMapper) -> None:
+    names: what the identities are given to, where clients are known by numbers and addresses.
+    """
+
+    def __init__(self, mapper: RowMapper | ClientRows) -> None:
         self._mapper = mapper
         self.header = b""
         self.origin = mapper.origin
+        self.names = mapper if isinstance(mapper, RowMapper) and mapper.needs_identities else None
         self.notes: list[str] = []
 
     def records(self, source: Source, after: State) -> Iterator[Record]:

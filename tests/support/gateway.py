@@ -41,10 +41,10 @@ class InMemoryPublisher:
 class Setup:
     """A gateway and its client, whose address is `host`."""
 
-    def __init__(self, host="127.0.0.1", shared=None, **settings):
+    def __init__(self, host="127.0.0.1", shared=None, identities=None, **settings):
         self.publisher = InMemoryPublisher()
         self.settings = GatewaySettings(_env_file=None, **settings)
-        self.app = create_app(self.publisher, self.settings, now=lambda: NOW, shared=shared)
+        self.app = create_app(self.publisher, self.settings, now=lambda: NOW, shared=shared, identities=identities)
         transport = httpx.ASGITransport(self.app, client=(host, 1234))
         self.client = httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1")
 

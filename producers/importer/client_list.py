@@ -1,0 +1,95 @@
+"""The import of a client list (`client_id`, `phone…`, `email…`): claims for the identities, and no event."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+
+import msgspec
+
+from producers.errors import Refused
+from producers.identities import Resolver
+from producers.importer.clients import ClientRows, Listed, is_client_list
+from producers.importer.formats import Record
+from producers.importer.mapping import MappingFile
+from producers.importer.readers import Reader, SheetReader, TextReader, first
+from producers.importer.rejects import Rejects
+from producers.importer.source import Source
+from producers.importer.state import State
+from producers.importer.tables import Table
+
+_TITLES = 50
+_BATCH = 5000
+
+
+@dataclass(slots=True)
+class ListReport:
+    """What became of the rows. renamed: clients that stay under the id that claimed their number before."""
+
+    taken: int = 0
+    renamed: int = 0
+    left_out: Counter[str] = field(default_factory=Counter)
+    refused: list[tuple[int, Refused]] = field(default_factory=list)
+
+
+def client_list(source: Source, mapping: MappingFile) -> Table | None:
+    """What reads a client list; None when the file is none. `mapping` is what tables are read with by themselves."""
+    source.keep()
+    reader: Reader = SheetReader(source, mapping) if source.is_sheet else TextReader(source, mapping)
+    for dialect in reader.dialects():
+        for row in first(reader, dialect, _TITLES):
+            names = tuple(str(cell) for cell in row.cells)
+            if is_client_list(names):
+                return Table(ClientRows(names))
+    return None
+
+
+class ListImport:
+    """Claims what a list says, in batches, and counts what became of its rows."""
+
+    def __init__(self, table: Table, resolver: Resolver, rejects: Rejects | None) -> None:
+        self._table = table
+        self._resolver = resolver
+        self._rejects = rejects
+        self.report = ListReport()
+
+    async def run(self, source: Source, advance: Callable[[int], None]) -> None:
+        """Take the whole list. Twice does no harm: what is claimed is claimed."""
+        with self._rejects or nullcontext():
+            for batch in _batches(self._table.records(source, State())):
+                for record in batch:
+                    try:
+                        self._take(record)
+                    except Refused as refused:
+                        self.report.refused.append((record.number, refused))
+                        if self._rejects is not None:
+                            self._rejects.add(record.number, record.raw, refused, self._table.header)
+                await self._resolver.settle()
+                if self._rejects is not None:
+                    self._rejects.flush()
+                advance(len(batch))
+
+    def _take(self, record: Record) -> None:
+        if record.problem is not None:
+            raise record.problem
+        if not record.values:
+            self.report.left_out[record.left_out] += 1
+            return
+        listed = msgspec.json.decode(record.values[0], type=Listed)
+        hashes = self._resolver.hashes(listed.phones, listed.emails)
+        if not hashes:
+            said = ", ".join(listed.phones + listed.emails)[:60]
+            raise Refused("invalid_data", f"phone, email: {said!r} is neither a phone number nor an address")
+        self.report.taken += 1
+        self.report.renamed += self._resolver.enlist(listed.client, hashes).client != listed.client
+
+
+def _batches(records: Iterator[Record]) -> Iterator[list[Record]]:
+    batch: list[Record] = []
+    for record in records:
+        batch.append(record)
+        if len(batch) >= _BATCH:
+            yield batch
+            batch = []
+    if batch:
+        yield batch

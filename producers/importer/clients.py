@@ -1,0 +1,103 @@
+"""Clients in tables: a field that is resolved by the identities, and the list of clients that feeds them."""
+
+import re
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import msgspec
+
+from producers.errors import Refused
+from producers.events.rules import ID_LENGTH
+from producers.identities import Resolver
+from producers.importer.cells import text
+from producers.importer.errors import ImportProblem
+from producers.importer.formats import Origin
+from producers.importer.mapping import Column, MappingFile, Names
+from producers.importer.places import Places, Row, finder
+
+ID, PHONE, EMAIL = "client_id", "phone", "email"
+_SEVERAL = re.compile(r"[;,|/\n]+").split
+NO_KEY = (
+    "set SALES_IDENTITY_KEY to the secret that all ways in have (16 characters or more): without it nobody knows "
+    "clients by their numbers"
+)
+
+
+def client_taker(spec: Column, places: Places, resolver: Resolver | None) -> Callable[[Row], str | None]:
+    """What takes a row's client. Raises ImportProblem where there are no identities."""
+    if resolver is None:
+        raise ImportProblem(NO_KEY)
+    own = finder(spec, places) if spec.columns else None
+    phones = [places.at[column] for column in spec.phone or ()]
+    emails = [places.at[column] for column in spec.email or ()]
+
+    def take(row: Row) -> str | None:
+        mine = text(own(row)) if own is not None else ""
+        mine = mine and spec.prefix + mine
+        if mine and spec.listed and (standing := resolver.listed(mine)) != mine:
+            return standing
+        hashes = resolver.hashes(_cells(row, phones), _cells(row, emails))
+        if hashes:
+            return resolver.match(hashes, mine).client
+        return mine or (None if spec.default is None else str(spec.default))
+
+    return take
+
+
+def _cells(row: Row, places: list[int]) -> Iterator[str]:
+    """The numbers or addresses in some cells, of which one may have several."""
+    for place in places:
+        if cell := text(row[place]):
+            yield from _SEVERAL(cell)
+
+
+class Listed(NamedTuple):
+    """A row of a client list."""
+
+    client: str
+    phones: tuple[str, ...]
+    emails: tuple[str, ...]
+
+
+class ClientRows:
+    """Reads a client list as `RowMapper` reads other tables; what it makes of a row is a `Listed`."""
+
+    origin: Origin | None = None
+
+    def __init__(self, header: Names) -> None:
+        named = {name: name.strip().casefold() for name in header}
+        self.file = MappingFile.model_validate({"source": "clients", "events": [_NOTHING]})
+        self._phones = [name for name, plain in named.items() if plain.startswith(PHONE)]
+        self._emails = [name for name, plain in named.items() if plain.startswith(EMAIL)]
+        self._id = next(name for name, plain in named.items() if plain == ID)
+        self.columns = {self._id, *self._phones, *self._emails}
+        self.amounts: set[str] = set()
+
+    def bind(self, places: Places) -> Callable[[Row], tuple[bytes, ...]]:
+        """Return what makes a row's record. It raises Refused."""
+        at = places.at
+        phones, emails = [at[name] for name in self._phones], [at[name] for name in self._emails]
+
+        def make(row: Row) -> tuple[bytes, ...]:
+            client = text(row[at[self._id]])
+            if not 1 <= len(client) <= ID_LENGTH:
+                raise Refused("invalid_data", f"{ID}: {client[:60]!r} has to have 1 to {ID_LENGTH} characters")
+            listed = Listed(client, tuple(_cells(row, phones)), tuple(_cells(row, emails)))
+            return (msgspec.json.encode(listed),) if listed.phones or listed.emails else ()
+
+        return make
+
+    def why_none(self, row: Row, places: Places) -> str:
+        """Why a row says nothing."""
+        del row, places
+        return "neither a phone nor an email is in it"
+
+
+_NOTHING = {"type": {"constant": "sales.meeting.held.v1"}, "time": {"constant": ""}, "data": {}}
+"""A list makes no events; the mapping that tables have needs one."""
+
+
+def is_client_list(names: Names) -> bool:
+    """Whether a header is that of a client list."""
+    plain = [name.strip().strip('"').casefold() for name in names]
+    return ID in plain and any(name.startswith((PHONE, EMAIL)) for name in plain)

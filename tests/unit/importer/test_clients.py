@@ -1,0 +1,139 @@
+"""Clients in tables: lists of them in all the forms that tables have, and fields that are resolved by a number."""
+
+import json
+from collections import Counter
+
+import pytest
+from typer.testing import CliRunner
+
+from deploy.cli import build
+from producers.identities import InMemoryClaimsLog, Resolver
+from producers.importer.client_list import ListImport, client_list
+from producers.importer.errors import MappingProblem
+from producers.importer.mapping import MappingFile
+from producers.importer.rows import RowMapper
+from producers.importer.source import Source
+from producers.importer.state import State
+from producers.importer.tables import Table
+
+KEY = b"a secret of the house"
+PLAIN = MappingFile.model_validate({
+    "source": "clients", "events": [{"type": {"constant": ""}, "time": {"constant": ""}, "data": {}}],
+})  # fmt: skip
+LISTS = {
+    "commas": "client_id,phone,email\ncrm-1,+7 921 000-00-01,anna@example.com\ncrm-2,89210000002,\n",
+    "semicolons, title, several": (
+        "Clients of the house\nName;Client_ID;Phone work;phone2\n"
+        "Anna;crm-1;8(921)000-00-01, +79210000009;\nBoris;crm-2;;9210000002\n"
+    ),
+    "tabs in UTF-16": "client_id\tPHONE\ncrm-1\t+79210000001\ncrm-2\t+79210000002\n",
+}
+
+
+async def resolver(log=None):
+    made = Resolver(log or InMemoryClaimsLog(), KEY, "RU")
+    await made.start()
+    return made
+
+
+def written(tmp_path, text, encoding="utf-8"):
+    path = tmp_path / "clients.csv"
+    path.write_bytes(text.encode(encoding))
+    return Source(str(path))
+
+
+@pytest.mark.parametrize("name", LISTS)
+async def test_client_lists(tmp_path, name):
+    """A list is known by its header, however it is written, and its numbers are its clients from then on."""
+    source = written(tmp_path, LISTS[name], "utf-16" if "UTF-16" in name else "utf-8")
+    table, way = client_list(source, PLAIN), await resolver()
+    job = ListImport(table, way, None)
+    for _ in range(2):
+        await job.run(source, lambda _: None)
+    assert (job.report.taken, job.report.refused, job.report.renamed) == (4, [], 0)
+    assert way.client(phone="+79210000001") == ("crm-1", True)
+    assert way.client(phone="+79210000002") == ("crm-2", True)
+
+
+async def test_every_row_of_a_list(tmp_path):
+    """Each row is taken, left out or refused, and says why."""
+    text = "client_id,phone\ncrm-1,+79210000001\ncrm-2,\n,+79210000003\ncrm-4,101\ncrm-5,anonymous\n"
+    source = written(tmp_path, text)
+    job = ListImport(client_list(source, PLAIN), await resolver(), None)
+    await job.run(source, lambda _: None)
+    report = job.report
+    assert (report.taken, report.left_out) == (1, Counter({"neither a phone nor an email is in it": 1}))
+    assert [number for number, _ in report.refused] == [4, 5, 6]
+    assert "client_id" in report.refused[0][1].detail
+    assert "'101' is neither a phone number nor an address" in report.refused[1][1].detail
+
+
+@pytest.mark.parametrize("text", ["ID;Client;Owner\n1;2;3\n", "client_id;name\n1;2\n", "phone\n1\n"])
+def test_other_tables_are_no_lists(tmp_path, text):
+    """Without the columns that a list has, a table needs a mapping."""
+    assert client_list(written(tmp_path, text), PLAIN) is None
+
+
+def mapper(client):
+    data = {"meeting_id": "Id", "manager_id": {"constant": "m-1"}, "client_id": client}
+    rule = {"type": {"constant": "sales.meeting.held.v1"}, "time": "Day", "data": data}
+    return RowMapper(MappingFile.model_validate({"source": "crm://x", "events": [rule]}))
+
+
+async def clients(tmp_path, spec, text, way):
+    path = tmp_path / "meetings.csv"
+    path.write_text("Id,Client,Phone,Mail,Day\n" + text)
+    how = mapper(spec)
+    how.resolver = way
+    records = Table(how).records(Source(str(path)), State())
+    return [json.loads(value)["data"].get("client_id") for record in records for value in record.values]
+
+
+async def test_resolved_by_number(tmp_path):
+    """A row's client is whoever claimed its number or address; else its own id, which is the claim from then on."""
+    log = InMemoryClaimsLog()
+    telephone = await resolver(log)
+    caller = telephone.client(phone="+79210000001").client
+    await telephone.settle()
+    way = await resolver(log)
+    spec = {"column": "Client", "prefix": "crm-", "phone": "Phone", "email": "Mail"}
+    text = (
+        "a,1,8 921 000 00 01,,2026-11-01T10:00:00Z\nb,2,,b@example.com,2026-11-01T10:00:00Z\n"
+        "c,3,,B@Example.com,2026-11-01T10:00:00Z\nd,4,101,,2026-11-01T10:00:00Z\n"
+    )
+    assert await clients(tmp_path, spec, text, way) == [caller, "crm-2", "crm-2", "crm-4"]
+    await way.settle()
+    await telephone.follow()
+    assert telephone.client(email="b@example.com") == ("crm-2", True)
+    bare = await clients(tmp_path, {"phone": "Phone"}, "e,,+79210000001,,2026-11-01T10:00:00Z\n", way)
+    assert bare == [caller]
+
+
+async def test_resolved_by_list(tmp_path):
+    """An id of an imported list is the client that its number belonged to before."""
+    way = await resolver()
+    caller = way.client(phone="+79210000001").client
+    way.enlist("crm-1", way.hashes(["+79210000001"]))
+    spec = {"column": "Client", "prefix": "crm-", "listed": True}
+    rows = "a,1,,,2026-11-01T10:00:00Z\nb,2,,,2026-11-01T10:00:00Z\n"
+    assert await clients(tmp_path, spec, rows, way) == [caller, "crm-2"]
+
+
+def test_only_clients_are_resolved():
+    """Another field by a phone number is a slip in the mapping."""
+    with pytest.raises(MappingProblem, match=r"manager_id: phone, email and listed are for client_id"):
+        RowMapper(MappingFile.model_validate({
+            "source": "crm://x",
+            "events": [{
+                "type": {"constant": "sales.meeting.held.v1"}, "time": "Day",
+                "data": {"meeting_id": "Id", "manager_id": {"phone": "Phone"}, "client_id": "Client"},
+            }],
+        }))  # fmt: skip
+
+
+def test_without_a_key(tmp_path, monkeypatch):
+    """Without the secret the command says what to set, and shows no traceback."""
+    monkeypatch.delenv("SALES_IDENTITY_KEY", raising=False)
+    written(tmp_path, LISTS["commas"])
+    result = CliRunner().invoke(build(["import"]), ["import", str(tmp_path / "clients.csv")])
+    assert "SALES_IDENTITY_KEY" in str(result.exception)
