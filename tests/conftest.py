@@ -4,6 +4,7 @@ import os
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -18,6 +19,7 @@ settings.register_profile("slow", max_examples=5_000, deadline=None, suppress_he
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "dev"))
 
 _USED = pytest.StashKey[dict[str, Service]]()
+_SAID = pytest.StashKey[set[str]]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -25,12 +27,26 @@ def pytest_configure(config: pytest.Config) -> None:
     for name in [name for name in os.environ if name.startswith("SALES_")]:
         del os.environ[name]
     config.stash[_USED] = {}
+    config.stash[_SAID] = set()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Take over what a process of pytest-xdist says of its servers."""
+    node.config.stash[_SAID].update(getattr(node, "workeroutput", {}).get("servers", ()))
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    said = {f"{name}: {service.address} ({service.origin})" for name, service in session.config.stash[_USED].items()}
+    session.config.stash[_SAID].update(said)
+    if (output := getattr(session.config, "workeroutput", None)) is not None:
+        output["servers"] = sorted(said)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """Say which servers the tests talked to."""
-    for name, service in config.stash[_USED].items():
-        terminalreporter.write_line(f"{name}: {service.address} ({service.origin})")
+    for line in sorted(config.stash[_SAID]):
+        terminalreporter.write_line(line)
 
 
 @pytest.fixture(scope="session")
