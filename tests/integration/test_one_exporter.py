@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 RECORDED = '{__name__=~"(manager|team|company):.*",__name__!~".*:sales_release:.*"}'
 MOVES = ("sales_worker", "sales_unconverted", "sales_exporter", "sales_view", "sales_release", "up")
 """What is of a process, or grows while the test looks."""
-REDEPLOYS = 2
+REDEPLOYS = 1
 WATCHED_SECONDS = 12
 """After each start: two scrapes and two runs of the rules, 5 s apart here; what doubled did so at the first."""
 
@@ -79,6 +79,7 @@ def test_a_redeploy_moves_no_number(tmp_path: Path) -> None:
                     before, began = asked(url, RECORDED), head_series(url)
 
 
+@pytest.mark.slow
 def test_an_exporter_that_moves_under_a_running_prometheus_moves_no_number(tmp_path: Path) -> None:
     """As in a rolling update: the new one is there before the old one is no target any more."""
     floor = Synthetic()

@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
 _PARTS, _SERIES, _KPIS, _REFERENCE = (
     "parts", "series of the exporter", "KPIs of the JSON API", "reference records",
 )  # fmt: skip
-RUNS = 3
+RUNS = 2
 
 
 def _audit(stack: Stack) -> dict[str, Any]:
