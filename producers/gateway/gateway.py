@@ -2,9 +2,7 @@
 
 import asyncio
 import time
-from collections import Counter as Tally
 from collections.abc import Callable, Sequence
-from operator import attrgetter
 from typing import Protocol
 
 import structlog
@@ -18,7 +16,7 @@ from producers.gateway.judge import Judge, refused_whole
 from producers.gateway.limits import Busy, ContentTooLarge, Held, Room, TooManyRequests
 from producers.gateway.noting import Noting
 from producers.gateway.readiness import Readiness
-from producers.gateway.reading import asked, content
+from producers.gateway.reading import asked, body, content
 from producers.gateway.reading.asked import Asked, BadParameter
 from producers.gateway.reading.body import Record
 from producers.gateway.series import Series
@@ -26,7 +24,8 @@ from producers.gateway.settings import GatewaySettings
 from producers.gateway.verdict import Verdict, refuse
 
 log = structlog.get_logger(__name__)
-_of_whom = attrgetter("source", "type")
+_AT_ONCE = 0.9
+"""Of the time allowed, what is left when a body has come at once."""
 
 
 class Publisher(Protocol):
@@ -115,57 +114,71 @@ class Gateway:
 
         Nothing is sent if anything is wrong, unless asked for: a sender repairs the batch and sends it whole again.
         """
-        headers = request.headers
+        headers = dict(request.headers.items())
         sender = self.gatekeeper.by_token(headers, request.client.host if request.client else None, how.token)
         whom[0] = sender or ANYBODY
         packed = content.encoding(headers)
-        with self._room.hold() as held:
-            taken = await self._content(request, held)
-            if packed:
-                try:
-                    taken = content.unpacked(taken, self._settings.gateway_body_bytes)
-                except Refused as refused:
-                    return refused_whole(whom[0], refused)
-                held.take(len(taken))
-            if sender is None:
-                # Of what was packed the sender signed what it is, not how it was packed on the way.
-                whom[0] = sender = self.gatekeeper.by_signature(headers, taken)
-            verdict = self._judge.judge(sender, headers, taken, dry_run=how.dry_run)
-            self._clients.judge(verdict)
-            if verdict.good and not how.dry_run and (how.partial or not verdict.problems):
-                await self._send(verdict.good)
-                self.noting.taken(Tally(map(_of_whom, verdict.good)))
+        sending: Sequence[Record] = ()
+        try:
+            with self._room.hold() as held:
+                async with asyncio.timeout(self._settings.gateway_timeout) as limit:
+                    taken = await self._content(request, headers.get("content-length", "0"), held)
+                    if packed:
+                        taken = content.unpacked(taken, self._settings.gateway_body_bytes)
+                        held.take(len(taken))
+                    if sender is None:
+                        # Of what was packed the sender signed what it is, not how it was packed on the way.
+                        whom[0] = sender = self.gatekeeper.by_signature(headers, taken)
+                    pairs = request.headers.items() if body.is_binary(headers) else ()
+                    verdict = self._judge.judge(sender, headers, taken, pairs, dry_run=how.dry_run)
+                    self._clients.judge(verdict)
+                    if verdict.good and not how.dry_run and (how.partial or not verdict.problems):
+                        sending = verdict.good
+                        self._extend(limit)
+                        await self._send(sending)
+                        self.noting.taken(verdict.counts)
+        except Refused as refused:
+            return refused_whole(whom[0], refused)
+        except TimeoutError as error:
+            if sending:
+                raise self._unsent("Kafka does not answer in time", len(sending)) from error
+            raise RequestTimeout("the body did not arrive in time; send it at once") from error
         return verdict
 
-    async def _content(self, request: Request, held: Held) -> bytes:
+    def _extend(self, limit: asyncio.Timeout) -> None:
+        """Kafka has the whole time, however long the body took; nearly all came at once, and then it is the same."""
+        ends, now = limit.when(), asyncio.get_running_loop().time()
+        if ends is not None and ends - now < self._settings.gateway_timeout * _AT_ONCE:
+            limit.reschedule(now + self._settings.gateway_timeout)
+
+    async def _content(self, request: Request, declared: str, held: Held) -> bytes:
         most = self._settings.gateway_body_bytes
-        too_large = ContentTooLarge(f"the body is larger than {most} bytes; send smaller batches")
-        declared = request.headers.get("content-length", "0")
-        if declared.isdecimal() and int(declared) > most:
-            raise too_large
+        is_fitting = not declared.isdecimal() or int(declared) <= most
         taken = bytearray()
-        try:
-            async with asyncio.timeout(self._settings.gateway_timeout):
-                async for chunk in request.stream():
-                    held.take(len(chunk))
-                    taken += chunk
-                    if len(taken) > most:
-                        raise too_large
-        except TimeoutError as error:
-            raise RequestTimeout("the body did not arrive in time; send it at once") from error
+        if is_fitting:
+            async for chunk in request.stream():
+                held.take(len(chunk))
+                taken += chunk
+                if len(taken) > most:
+                    is_fitting = False
+                    break
+        if not is_fitting:
+            raise ContentTooLarge(f"the body is larger than {most} bytes; send smaller batches")
         return bytes(taken)
 
     async def _send(self, records: Sequence[Record]) -> None:
         try:
-            async with asyncio.timeout(self._settings.gateway_timeout):
-                records = await self._clients.resolve(records)
-                for reference in (False, True):
-                    pairs = [(record.key, record.value) for record in records if record.reference is reference]
-                    if pairs:
-                        await self._publisher.publish_many_raw(pairs, reference=reference)
-            self._readiness.taken()
-        except (PublisherError, TimeoutError) as error:
-            why = str(error) or "Kafka does not answer in time"
-            self._readiness.refused(why)
-            log.warning("events were not taken by Kafka", error=why, events=len(records))
-            raise Busy("Kafka does not take events now; send again later") from error
+            records = await self._clients.resolve(records)
+            for reference in (False, True):
+                pairs = [(record.key, record.value) for record in records if record.reference is reference]
+                if pairs:
+                    await self._publisher.publish_many_raw(pairs, reference=reference)
+        except PublisherError as error:
+            raise self._unsent(str(error), len(records)) from error
+        self._readiness.taken()
+
+    def _unsent(self, why: str, events: int) -> Busy:
+        """What is said of events that Kafka did not take."""
+        self._readiness.refused(why)
+        log.warning("events were not taken by Kafka", error=why, events=events)
+        return Busy("Kafka does not take events now; send again later")

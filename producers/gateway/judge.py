@@ -3,19 +3,22 @@
 import time
 from collections import Counter as Tally
 from collections.abc import Callable, Iterable, Mapping
+from operator import attrgetter
 
 from producers.errors import Refused
 from producers.gateway.auth import ANYBODY
 from producers.gateway.limits import Rates
 from producers.gateway.reading import body, content
-from producers.gateway.reading.body import Events, Problem, Record
-from producers.gateway.reading.hints import Hint, hints
+from producers.gateway.reading.body import Events
+from producers.gateway.reading.hints import hints
 from producers.gateway.rights import Rights
 from producers.gateway.settings import GatewaySettings
 from producers.gateway.verdict import MOST_NAMED, Verdict
 
 _LOOKED_AT = 10
 """Events of a request in which unknown fields are looked for, beside bad ones: a slip is in all of them."""
+
+_of_whom = attrgetter("source", "type")
 
 
 class Judge:
@@ -26,54 +29,59 @@ class Judge:
         self._rates = Rates(settings.gateway_events_per_second, time.monotonic)
         self._now = now
 
-    def judge(self, sender: str, headers: Mapping[str, str], taken: bytes, *, dry_run: bool) -> Verdict:
+    def judge(
+        self, sender: str, headers: Mapping[str, str], taken: bytes, pairs: Iterable[tuple[str, str]], *, dry_run: bool
+    ) -> Verdict:
         """What becomes of each event. Raises UnsupportedMediaType, ContentTooLarge, TooManyRequests.
 
+        `pairs`: all headers of binary mode, where a name may stand twice.
         What is refused counts towards the sender's limit like any other: judging it is the most of the work.
         """
         try:
-            values = body.split(headers, content.text(headers, taken))
+            values = body.split(headers, content.text(headers, taken), pairs)
         except Refused as refused:
             self._rates.take(sender, 1)
             return refused_whole(sender, refused)
         if sender != ANYBODY:
             self._rates.take(sender, len(values))
         events = body.read(values, int(self._now() * 1000))
+        if sender != ANYBODY:
+            self._forbid(sender, events)
+        counts = Tally(map(_of_whom, events.records))
         if sender == ANYBODY:
-            self._limit_each(events)
-        else:
-            events.records, forbidden = self._allowed(sender, events.records)
-            events.problems += forbidden
-            if forbidden:
-                events.problems.sort(key=lambda found: found.index)
-        bad = [found.index for found in events.problems[:MOST_NAMED]]
-        looked_at: Iterable[int] = range(len(values) if dry_run else min(_LOOKED_AT, len(values)))
+            self._limit_each(counts, events)
+        looked_at = [*range(len(values) if dry_run else min(_LOOKED_AT, len(values)))]
+        warnings = [hint for index in looked_at for hint in hints(index, values[index])]
+        if not events.problems:
+            return Verdict(sender, len(values), events.records, counts, warnings=warnings)
+        bad = [found.index for found in events.problems[:MOST_NAMED] if found.index >= len(looked_at)]
         return Verdict(
             sender,
             len(values),
             events.records,
+            counts,
             events.problems,
-            [*_hints(events, [*looked_at, *(index for index in bad if index not in looked_at)])],
+            warnings + [hint for index in bad for hint in hints(index, values[index])],
             [sender or events.source(found.index) for found in events.problems],
         )
 
-    def _limit_each(self, events: Events) -> None:
+    def _limit_each(self, good: Mapping[tuple[str, str], int], events: Events) -> None:
         """Whoever may send for any source has the limit of each."""
-        counts = Tally(record.source for record in events.records)
-        counts.update(events.source(found.index) for found in events.problems)
+        counts = Tally(events.source(found.index) for found in events.problems) if events.problems else {}
+        for (source, _), count in good.items():
+            counts[source] = counts.get(source, 0) + count
         for source, count in counts.items():
             self._rates.take(source, count)
 
-    def _allowed(self, sender: str, records: list[Record]) -> tuple[list[Record], list[Problem]]:
-        judged = [(record, self._rights.judge(sender, record)) for record in records]
-        return [one for one, found in judged if found is None], [found for _, found in judged if found is not None]
+    def _forbid(self, sender: str, events: Events) -> None:
+        """Move to the problems what the sender has no right to send."""
+        forbidden = [found for record in events.records if (found := self._rights.judge(sender, record)) is not None]
+        if forbidden:
+            places = {found.index for found in forbidden}
+            events.records = [record for record in events.records if record.place not in places]
+            events.problems = sorted([*events.problems, *forbidden], key=lambda found: found.index)
 
 
 def refused_whole(sender: str, refused: Refused) -> Verdict:
     """Of a request whose body holds no event that could be named."""
-    return Verdict(sender, 1, [], [body.problem(0, refused)], sources=[sender])
-
-
-def _hints(events: Events, indexes: Iterable[int]) -> Iterable[Hint]:
-    for index in indexes:
-        yield from hints(index, events.values[index])
+    return Verdict(sender, 1, [], {}, [body.problem(0, refused)], sources=[sender])

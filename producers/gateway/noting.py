@@ -39,8 +39,8 @@ class Noting:
 
     def tried(self, verdict: Verdict) -> None:
         """Events were judged, and not to be sent."""
-        for record in verdict.good:
-            self._series.events(record.source, "tried", 1)
+        for (source, _), n in verdict.counts.items():
+            self._series.events(source, "tried", n)
 
     def refused(self, verdict: Verdict, status: int) -> None:
         """Some events of a request are bad."""

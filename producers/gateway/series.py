@@ -46,15 +46,17 @@ class Series:
         )
         self.ready = Gauge("sales_gateway_ready", "1 while Kafka takes events.", registry=registry)
         self._name = Names()
+        self._children: dict[tuple[str, ...], Counter] = {}
+        """What `labels` gives for an outcome or status; asking it costs more than counting."""
 
     def answered(self, status: int, seconds: float) -> None:
         """A request got its answer."""
-        self._requests.labels(str(status)).inc()
+        self._child(self._requests, str(status)).inc()
         self.seconds.observe(seconds)
 
     def events(self, source: str, outcome: str, count: int) -> None:
         """So many events were accepted, refused or tried."""
-        self._events.labels(self._name(source), outcome).inc(count)
+        self._child(self._events, self._name(source), outcome).inc(count)
 
     def refused(self, source: str, reason: str, count: int = 1) -> None:
         """Something was refused."""
@@ -67,3 +69,9 @@ class Series:
     def clients(self, source: str, outcome: str) -> None:
         """A client was resolved: known or new."""
         self._clients.labels(self._name(source), outcome).inc()
+
+    def _child(self, of: Counter, *labels: str) -> Counter:
+        child = self._children.get(labels)
+        if child is None:
+            child = self._children[labels] = of.labels(*labels)
+        return child

@@ -1,6 +1,6 @@
 """What becomes of a request's events, and the answer that says so."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -17,11 +17,15 @@ PROBLEM_JSON = "application/problem+json"
 
 @dataclass(slots=True)
 class Verdict:
-    """Who sent how many events, those to be sent to Kafka, what is wrong with the others, and unknown fields."""
+    """Who sent how many events, those to be sent to Kafka, what is wrong with the others, and unknown fields.
+
+    `counts`: of the good ones, by source and type.
+    """
 
     sender: str
     total: int
     good: Sequence[Record]
+    counts: Mapping[tuple[str, str], int]
     problems: Sequence[Problem] = ()
     warnings: Sequence[Hint] = ()
     sources: Sequence[str] = field(default=())

@@ -1,6 +1,6 @@
 """From a request's body to checked records: structured, batched or binary CloudEvents, each problem with its place."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -12,7 +12,7 @@ from producers.events.binary import STRUCTURED as CLOUDEVENTS
 from producers.events.binary import structured
 from producers.events.intake import check_partitionkey, check_size
 from producers.events.registry import ALL_TYPES
-from producers.events.rules import AHEAD_MS
+from producers.events.rules import AHEAD_MS, MAX_BYTES
 from producers.events.sender import sender
 from producers.events.units import us
 from producers.events.wire import Event, ReferenceEvent, decode, decode_reference
@@ -26,13 +26,15 @@ STRUCTURED = ("application/cloudevents+json", "application/json")
 BATCH = "application/cloudevents-batch+json"
 _ATTRIBUTES = ("ce-specversion", "ce-id", "ce-type", "ce-source")
 _BASE64 = b'"data_base64"'
+_NEAR = MAX_BYTES // 2
+"""Bytes of a value beyond which the record is measured to the byte."""
 
 _split = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _base64 = msgspec.json.Decoder(bytes).decode
 
 
 class Record(NamedTuple):
-    """One event, ready for Kafka. `place`: in the request, from 0; `time`: when it happened, µs."""
+    """One event, ready for Kafka. `place`: in the request, from 0."""
 
     place: int
     key: bytes
@@ -40,7 +42,6 @@ class Record(NamedTuple):
     source: str
     id: str
     type: str
-    time: int
     reference: bool
 
 
@@ -77,8 +78,8 @@ def is_binary(headers: Mapping[str, str]) -> bool:
     return not media_type(headers).startswith(CLOUDEVENTS) and any(name in headers for name in _ATTRIBUTES)
 
 
-def split(headers: Mapping[str, str], body: bytes) -> list[bytes]:
-    """The events of a request, unread, each as a structured one.
+def split(headers: Mapping[str, str], body: bytes, pairs: Iterable[tuple[str, str]] = ()) -> list[bytes]:
+    """The events of a request, unread, each as a structured one; `pairs`: all headers, for binary mode.
 
     Raises UnsupportedMediaType, ContentTooLarge, or Refused when the body as a whole is none.
     """
@@ -88,7 +89,7 @@ def split(headers: Mapping[str, str], body: bytes) -> list[bytes]:
     if is_binary(headers):
         if media not in {"", "application/json"} and not media.endswith("+json"):
             raise UnsupportedMediaType(f"in binary mode the body is the data as application/json, not {media[:60]}")
-        return [structured(attributes.read(headers.items()), body)]
+        return [structured(attributes.read(pairs), body)]
     if media in STRUCTURED:
         if body[:64].lstrip()[:1] == b"[":
             raise Refused("not_cloudevents", f"the body is an array; send a batch as content-type {BATCH}")
@@ -121,11 +122,14 @@ def _batch(body: bytes) -> list[bytes]:
 def read(values: Sequence[bytes], now_ms: int) -> Events:
     """All that can be sent and all problems. In one request a pair of source and id may stand for one event only."""
     found = Events(values)
+    latest = (now_ms + AHEAD_MS) * 1000
     seen: dict[tuple[str, str], Record] = {}
     for index, value in enumerate(values):
         try:
-            record = _record(index, value, now_ms)
-            _check_twin(seen.setdefault((record.source, record.id), record), record)
+            record = _record(index, value, latest)
+            first = seen.setdefault((record.source, record.id), record)
+            if first is not record:
+                _check_twin(first, record)
         except Refused as refused:
             found.problems.append(problem(index, refused))
         else:
@@ -134,7 +138,7 @@ def read(values: Sequence[bytes], now_ms: int) -> Events:
 
 
 def _check_twin(first: Record, record: Record) -> None:
-    if first is not record and first.value != record.value:
+    if first.value != record.value:
         raise Refused(
             "not_cloudevents",
             f"id: {record.id[:60]} is another event's of this batch, at {first.place}; give each its own",
@@ -147,18 +151,21 @@ def problem(index: int, refused: Refused) -> Problem:
     return Problem(index, refused.reason, named if named and " " not in named else "", refused.detail)
 
 
-def _record(index: int, value: bytes, now_ms: int) -> Record:
-    check_size(None, value)
+def _record(index: int, value: bytes, latest: int) -> Record:
+    is_large = len(value) > _NEAR
+    if is_large:
+        check_size(None, value)
     if _BASE64 in value:
         value = _from_base64(value)
     event, reference = _decoded(value)
     key = event.key.encode()
-    check_size(key, value, CONTENT_TYPE)
-    time = us(event.time)
-    if time > (now_ms + AHEAD_MS) * 1000:
+    if is_large:
+        check_size(key, value, CONTENT_TYPE)
+    if us(event.time) > latest:
         raise Refused("time_out_of_range", "time: is more than 10 minutes ahead of now; send when it happened")
-    check_partitionkey(event)
-    return Record(index, key, value, event.source, event.id, event.type, time, reference)
+    if event.partitionkey is not None:
+        check_partitionkey(event)
+    return Record(index, key, value, event.source, event.id, event.type, reference)
 
 
 def _decoded(value: bytes) -> tuple[Event | ReferenceEvent, bool]:

@@ -17,6 +17,7 @@ _MOST = 20
 _LONGEST = 64
 """Characters of a name; a longer one is none that anybody mistyped."""
 _ATTRIBUTES = (*Attributes.model_fields, "data")
+_KNOWN = frozenset(_ATTRIBUTES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +39,9 @@ def hints(index: int, value: bytes) -> Iterable[Hint]:
         return
     kind, data = event.get("type"), event.get("data")
     fields = _fields(kind) if isinstance(kind, str) else None
-    if not fields or not isinstance(data, dict):
+    if not event.keys() <= _KNOWN:
         yield from _unknown(index, "", event, _ATTRIBUTES, told=False)
-        return
-    if event.keys() - _ATTRIBUTES:
-        yield from _unknown(index, "", event, _ATTRIBUTES, told=False)
-    if data.keys() - fields:
+    if fields and isinstance(data, dict) and not data.keys() <= fields.keys():
         yield from _unknown(index, "data.", data, fields, told=True)
 
 
@@ -58,12 +56,12 @@ def _unknown(index: int, path: str, found: dict[str, Any], known: Iterable[str],
 
 
 @cache
-def _fields(kind: str) -> tuple[str, ...] | None:
+def _fields(kind: str) -> dict[str, Any] | None:
     model = ALL_TYPES.get(kind)
     if model is None:
         return None
     data: Any = model.model_fields["data"].annotation
-    return tuple(data.model_fields)
+    return dict(data.model_fields)
 
 
 def _near(name: str, known: list[str]) -> str:

@@ -119,7 +119,7 @@ async def test_rights(rights, kinds):
     from producers.gateway.rights import Rights
 
     judge = Rights(GatewaySettings(_env_file=None, gateway_rights=rights)).judge
-    may = [kind for kind in ALL_TYPES if judge("crm://a", Record(0, b"", b"", "crm://a", "1", kind, 0, False)) is None]
+    may = [kind for kind in ALL_TYPES if judge("crm://a", Record(0, b"", b"", "crm://a", "1", kind, False)) is None]
     assert may == [kind for kind in ALL_TYPES if kind in kinds]
 
 
