@@ -13,7 +13,7 @@ from producers.events import REFERENCE_TYPES
 from producers.gateway.reading import body
 from producers.gateway.reading.body import Record
 from producers.gateway.series import Series
-from producers.gateway.verdict import Verdict
+from producers.gateway.verdict import Verdict, tally
 
 _PHONE, _EMAIL = "tel:", "mailto:"
 _WITHOUT_CLIENT = {"sales.cost.booked.v1", *REFERENCE_TYPES}
@@ -52,6 +52,7 @@ class Clients:
         whose.sort(key=lambda one: one[0])
         verdict.problems, verdict.sources = [one[1] for one in whose], [one[2] for one in whose]
         verdict.good = [record for record in verdict.good if record.place not in bad]
+        verdict.counts = tally(verdict.good)
 
     async def resolve(self, records: Sequence[Record]) -> Sequence[Record]:
         """The events under their clients, once all claims are in Kafka. Raises PublisherError."""

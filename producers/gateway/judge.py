@@ -3,7 +3,6 @@
 import time
 from collections import Counter as Tally
 from collections.abc import Callable, Iterable, Mapping
-from operator import attrgetter
 
 from producers.errors import Refused
 from producers.gateway.auth import ANYBODY
@@ -13,12 +12,10 @@ from producers.gateway.reading.body import Events
 from producers.gateway.reading.hints import hints
 from producers.gateway.rights import Rights
 from producers.gateway.settings import GatewaySettings
-from producers.gateway.verdict import MOST_NAMED, Verdict
+from producers.gateway.verdict import MOST_NAMED, Verdict, tally
 
 _LOOKED_AT = 10
 """Events of a request in which unknown fields are looked for, beside bad ones: a slip is in all of them."""
-
-_of_whom = attrgetter("source", "type")
 
 
 class Judge:
@@ -47,7 +44,7 @@ class Judge:
         events = body.read(values, int(self._now() * 1000))
         if sender != ANYBODY:
             self._forbid(sender, events)
-        counts = Tally(map(_of_whom, events.records))
+        counts = tally(events.records)
         if sender == ANYBODY:
             self._limit_each(counts, events)
         looked_at = [*range(len(values) if dry_run else min(_LOOKED_AT, len(values)))]

@@ -1,7 +1,9 @@
 """What becomes of a request's events, and the answer that says so."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from operator import attrgetter
 from typing import Any
 
 from starlette.responses import JSONResponse, Response
@@ -13,6 +15,7 @@ from producers.gateway.rights import FORBIDDEN
 MOST_NAMED = 100
 _RETRY_SECONDS = 2
 PROBLEM_JSON = "application/problem+json"
+_of_whom = attrgetter("source", "type")
 
 
 @dataclass(slots=True)
@@ -62,6 +65,11 @@ class Verdict:
         for found in self.problems:
             results[found.index] = asdict(found) | {"status": 403 if found.reason == FORBIDDEN else 400}
         return results
+
+
+def tally(records: Iterable[Record]) -> Mapping[tuple[str, str], int]:
+    """How many there are, by source and type."""
+    return Counter(map(_of_whom, records))
 
 
 def _warnings(hints: Iterable[Hint]) -> list[dict[str, Any]]:

@@ -182,3 +182,13 @@ async def test_the_last_refusals_survive_a_flood():
     assert [one["reason"] for one in said["refusals"]] == ["invalid_data", "unknown_type"]
     assert said["refused"] == {"invalid_data": 300, "unknown_type": 1}
     assert "client_id" not in json.dumps(said["refusals"])
+
+
+async def test_what_cannot_be_resolved_is_not_taken():
+    """A number as client, where the gateway has no key: it is among the refused, and only the rest is counted."""
+    setup = Setup(gateway_tokens=TOKENS)
+    number = event(id="2", data=event()["data"] | {"client_id": "tel:+74951234567"})
+    answer = await setup.post([event(), number], "?partial=true", content_type=BATCH, **TOKEN)
+    assert (answer.status_code, answer.json()["accepted"]) == (207, 1)
+    said = (await setup.client.get("/v1/sources", headers=TOKEN)).json()
+    assert (said["taken"], said["refused"]) == (1, {"invalid_data": 1})
