@@ -14,7 +14,7 @@ from producers.importer.entities import Item, Version
 from producers.importer.errors import ImportProblem
 
 _ASKED = 500
-_FORM = 1
+_FORM = 2
 _SCHEMA = """
 CREATE TABLE entity (
     key BLOB PRIMARY KEY, sequence TEXT NOT NULL, time INTEGER NOT NULL, id TEXT NOT NULL, digest BLOB NOT NULL,
@@ -129,7 +129,10 @@ class Known:
 
     def take(self, found: Sequence[tuple[Item, int, int]], reached: Mapping[int, tuple[int, bytes]]) -> None:
         """Take events of the log with partition and offset, in order, and how far it is read by now."""
-        rows = [(*self._row(item), lies, at, 0) for item, lies, at in found]
+        rows = [
+            (item.key, *item.version, item.digest, self._number(item.source), item.kind, lies, at, 0)
+            for item, lies, at in found
+        ]
         self._database.execute("BEGIN")
         self._database.executemany(_TAKE, rows)
         self._database.executemany(
@@ -171,7 +174,11 @@ class Known:
 
     def save(self, decided: Decided, run: int) -> None:
         """Remember what was decided about a batch, once Kafka has what was sent of it."""
-        sent = [(*self._row(item), 0, -1, run) for item in sorted(decided.items)]
+        numbers = {source: self._number(source) for source in {item.source for item in decided.items}}
+        sent = [
+            (key, *version, digest, numbers[source], kind, 0, -1, run)
+            for key, version, digest, source, kind in sorted(decided.items)
+        ]
         waiting = [
             (run, one.key, *one.version, one.digest, one.source, one.kind, value) for one, value in decided.waiting
         ]
@@ -216,10 +223,10 @@ class Known:
         ):
             yield Lying(lies, at, kind)
 
-    def _row(self, item: Item) -> tuple[bytes, str, int, str, bytes, int, str]:
-        number = self._sources.get(item.source)
+    def _number(self, source: str) -> int:
+        number = self._sources.get(source)
         if number is None:
-            number = self._sources[item.source] = len(self._sources) + 1
-            self._names[number] = item.source
-            self._database.execute("INSERT INTO source VALUES (?, ?)", (number, item.source))
-        return (item.key, *item.version, item.digest, number, item.kind)
+            number = self._sources[source] = len(self._sources) + 1
+            self._names[number] = source
+            self._database.execute("INSERT INTO source VALUES (?, ?)", (number, source))
+        return number

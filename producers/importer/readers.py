@@ -105,13 +105,13 @@ class TextReader:
         special = self._file.escape or '"'
         encoding, errors = self.encoding.name, self.encoding.errors
         number = 1
-        for line in lines:
-            if '"' not in line and special not in line and line[-1] == "\n":
-                lines.take()
+        while True:
+            if line := lines.plain(special):
                 yield Read(number, line.rstrip("\r\n").split(delimiter), line.encode(encoding, errors))
                 number += 1
                 continue
-            lines.put_back(0)
+            if not lines.are_left():
+                return
             cells, problem = self._quoted(lines, delimiter, width)
             taken = lines.take()
             yield Read(number, cells, self._bytes(taken), Refused("invalid_data", problem) if problem else None)
@@ -165,6 +165,19 @@ class _Lines:
         self.taken.append(line)
         self._size += len(line)
         return line
+
+    def plain(self, special: str) -> str:
+        """The next line when it is a row of its own, without quotes; else "", and it is still to be read."""
+        line = self._again.popleft() if self._again else self._file.readline(LONGEST)
+        if line and '"' not in line and special not in line and line[-1] == "\n":
+            return line
+        if line:
+            self._again.appendleft(line)
+        return ""
+
+    def are_left(self) -> bool:
+        """Whether a line that is not plain is to be read."""
+        return bool(self._again)
 
     def put_back(self, keep: int) -> None:
         """Give back all lines but the first `keep`, to be read again."""

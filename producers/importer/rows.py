@@ -227,8 +227,13 @@ def data_fields(model: Any) -> list[str]:
 def derived_id(event: Mapping[str, Any]) -> str:
     """Return an id that the same version of the same entity gets every time."""
     data = event["data"]
-    entity = next((data[name] for name in _ENTITY if name in data), "")
-    parts = [event["source"], event["type"], entity, event.get("sequence", ""), event["time"], data.get("author", "")]
+    entity = ""
+    for name in _ENTITY:
+        if name in data:
+            entity = data[name]
+            break
+    author, sequence = data.get("author", ""), event.get("sequence", "")
+    text = f"{event['source']}\0{event['type']}\0{entity}\0{sequence}\0{event['time']}\0{author}"
     if not entity:  # reference data: its content
-        parts.append(_encode(data, order="sorted").decode())
-    return hashlib.sha256("\0".join(str(part) for part in parts).encode()).hexdigest()[:32]
+        text = f"{text}\0{_encode(data, order='sorted').decode()}"
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
