@@ -47,7 +47,8 @@ TRANSFERS = (
     None,
     Transfer("blind", TO),
     Transfer("blind", (Rung("PJSIP/103"),)),
-    Transfer("blind", TO, into="queue"),
+    Transfer("blind", (Rung("PJSIP/103", "local", "answers"),)),
+    Transfer("blind", (Rung("PJSIP/103", "optimised", "answers"),), into="queue"),
     Transfer("blind", into="voicemail"),
     Transfer("phone", TO),
     Transfer("phone", TO, linked=False),
@@ -173,9 +174,10 @@ SCRIPTS = st.builds(
     otherwise=st.sampled_from(["hangup", "voicemail", "announcement"]),
     transfer=st.sampled_from(TRANSFERS),
     ends=st.sampled_from(["caller", "agent"]),
-    number=st.sampled_from(["79000000001", "+7 900 000-00-02", "89000000003", "anonymous", ""]),
+    number=st.sampled_from(["79000000001", "+7 900 000-00-02", "89000000003", "214943", "anonymous", ""]),
+    trunk=st.sampled_from(["PJSIP/trunk", "SIP/211553"]),
 )
-QUIET = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+QUIET = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @st.composite

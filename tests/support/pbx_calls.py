@@ -43,6 +43,7 @@ class Script:
     transfer: Transfer | None = None
     ends: str = "caller"  # or agent
     number: str = "79000000001"
+    trunk: str = "PJSIP/trunk"
 
 
 @dataclass
@@ -88,7 +89,7 @@ class Play:
 
     def _inbound(self) -> Told:
         pbx, script = self.pbx, self.script
-        caller = pbx.channel("PJSIP/trunk", script.number, "600", "from-trunk")
+        caller = pbx.channel(script.trunk, script.number, "600", "from-trunk")
         told = Told("inbound", script.number, pbx.now, uniqueid=caller.uniqueid)
         if script.greeted or script.way == "menu":
             pbx.run(caller, "BackGround", "custom/welcome")
@@ -300,7 +301,7 @@ class Play:
         desk = pbx.channel("PJSIP/101", "101", script.number, "from-internal", person="PJSIP/101")
         told = Told("outbound", script.number, pbx.now, manager="m-101", uniqueid=desk.uniqueid)
         pbx.run(desk, "Dial", f"PJSIP/{script.number}@trunk,300")
-        client = pbx.channel("PJSIP/trunk", script.number, "", "from-trunk", desk, dialed=True)
+        client = pbx.channel(script.trunk, script.number, "", "from-trunk", desk, dialed=True)
         pbx.dial(desk, client)
         pbx.wait(rung.after)
         if rung.does != "answers":

@@ -16,6 +16,8 @@ MACHINES = frozenset({
     "waitexten", "waitmusiconhold", "zapateller",
 })  # fmt: skip
 """Applications that talk themselves: who is connected with one has reached nobody."""
+_NO_EXTENSION = 5
+"""Digits from which on a number may be one outside."""
 _WORST = (("NO ANSWER", "missed"), ("ANSWERED", "missed"), ("BUSY", "busy"))
 
 
@@ -49,14 +51,13 @@ class Rules:
         roots = [leg for leg in legs if leg.uniqueid == (leg.linkedid or leg.uniqueid)] or legs
         root = next((leg for leg in roots if not is_local(leg.channel)), roots[0])
         own = [leg for leg in legs if leg.channel == root.channel]
-        if self._is_desk(root.channel):
-            return self._from_desk(call, root, own, legs)
-        contexts = self._config.inbound_contexts
+        contexts = {leg.context for leg in own}
         if is_local(root.channel):
             return LeftOut("begun by the exchange itself, on a Local channel")
-        if any(leg.context in contexts for leg in own):
+        if not self._is_desk(root.channel, root.src) and not contexts.isdisjoint(self._config.inbound_contexts):
             return self._inbound(call, root, own, legs)
-        if any(leg.context in self._config.outbound_contexts for leg in own):
+        from_inside = self._may_be_desk(root.channel) or not contexts.isdisjoint(self._config.outbound_contexts)
+        if from_inside:
             return self._from_desk(call, root, own, legs)
         return LeftOut(f"the context {root.context} is neither in inbound_contexts nor in outbound_contexts")
 
@@ -78,12 +79,9 @@ class Rules:
         )
 
     def _from_desk(self, call: str, root: Leg, own: Sequence[Leg], legs: Sequence[Leg]) -> Known | LeftOut:
-        outside = [
-            leg for leg in own if leg.dstchannel and not is_local(leg.dstchannel) and not self._is_desk(leg.dstchannel)
-        ]
+        outside = [leg for leg in own if self._is_outside(leg)]
         if not outside:
-            behind = [leg for leg in legs if is_local(leg.channel) and leg.dstchannel and not is_local(leg.dstchannel)]
-            outside = [leg for leg in behind if not self._is_desk(leg.dstchannel)]
+            outside = [leg for leg in legs if is_local(leg.channel) and self._is_outside(leg)]
         if not outside:
             if any(leg.dstchannel for leg in legs) or root.app.lower() in MACHINES or not _is_number(root.dst):
                 return LeftOut("inside the house")
@@ -107,20 +105,15 @@ class Rules:
         return Known(data, started, answered, max(end, answered or end), strangers)
 
     def _answered(self, leg: Leg) -> bool:
-        """Whether somebody at a desk talked with the first party."""
-        return (
-            leg.disposition == "ANSWERED"
-            and leg.answer is not None
-            and bool(leg.dstchannel)
-            and leg.app.lower() not in MACHINES
-            and (self._is_desk(leg.dstchannel) or is_local(leg.dstchannel))
-        )
+        """Whether somebody, at a desk or wherever the call was sent on to, talked with the first party."""
+        is_connected = leg.disposition == "ANSWERED" and leg.answer is not None and bool(leg.dstchannel)
+        return is_connected and leg.app.lower() not in MACHINES
 
     def _moment(self, first: Leg, people: Sequence[Leg], own: Sequence[Leg]) -> float | None:
         """When the first person answered; None where legs do not say it, as the exchange had answered before."""
-        inner = [leg.answer for leg in people if is_local(leg.channel) and leg.answer is not None]
-        if inner:
-            return min(inner)
+        taken = [leg.answer for leg in people if leg.answer is not None and is_local(leg.channel)]
+        if taken and first.answer is not None and min(taken) <= first.answer:
+            return min(taken)
         # Where a Local channel is optimised away, its leg ends as the one of the telephone behind it begins.
         first = next(
             (leg for leg in own if is_local(leg.dstchannel) and self._answered(leg) and leg.end == first.start), first
@@ -135,15 +128,13 @@ class Rules:
 
     def _unanswered(self, legs: Sequence[Leg]) -> tuple[str, str]:
         """The outcome, and whose telephone alone rang."""
-        rang = [leg for leg in legs if leg.dstchannel and (self._is_desk(leg.dstchannel) or is_local(leg.dstchannel))]
+        rang = [leg for leg in legs if leg.dstchannel]
         if not rang:
             return ("missed" if any("voicemail" in leg.app.lower() for leg in legs) else "abandoned"), ""
         real = [leg for leg in rang if not is_local(leg.dstchannel)] or rang
         people = {self._person(leg.dstchannel) for leg in real}
         # Before Asterisk 12 one leg stands for all that rang: what was dialled names them.
-        people.update(
-            name for leg in real if leg.app == "Dial" for name in _dialled_devices(leg.data) if self._is_desk(name)
-        )
+        people.update(name for leg in real if leg.app == "Dial" for name in _dialled_devices(leg.data))
         managers = {self._names.who(name).get("manager_id", name) for name in people}
         return _worst(real), min(people) if len(managers) == 1 else ""
 
@@ -159,11 +150,23 @@ class Rules:
     def _end(self, client: str, legs: Sequence[Leg]) -> float:
         return max(leg.end for leg in legs if client in (leg.channel, leg.dstchannel))
 
-    def _is_desk(self, channel: str) -> bool:
+    def _is_desk(self, channel: str, number: str) -> bool:
+        """Whether it is somebody's in the house: it is in the configuration, or called as its own number."""
         name = device(channel)
-        if name in self._config.trunks or is_local(channel):
+        return name in self._config.agents or (self._may_be_desk(channel) and extension(name) == number)
+
+    def _may_be_desk(self, channel: str) -> bool:
+        """Whether it is named like an extension; lines to outside may be, too."""
+        name = device(channel)
+        return name not in self._config.trunks and (name in self._config.agents or is_extension(extension(name)))
+
+    def _is_outside(self, leg: Leg) -> bool:
+        """Whether the second party is outside of the house."""
+        if not leg.dstchannel or is_local(leg.dstchannel) or self._is_desk(leg.dstchannel, leg.dst):
             return False
-        return name in self._config.agents or is_extension(extension(name))
+        name = device(leg.dstchannel)
+        # Who dials as many digits as a line's name has, and other ones, dials through it: 214943 on SIP/211553.
+        return not self._may_be_desk(leg.dstchannel) or len(leg.dst) >= max(_NO_EXTENSION, len(extension(name)))
 
     def _person(self, channel: str) -> str:
         """The agent's name for a channel; behind a Local channel it is the desk with that extension."""

@@ -134,6 +134,13 @@ def test_a_machine_is_nobody(read, app):
     assert "answered_at" not in end
 
 
+@pytest.mark.parametrize(("disposition", "outcome"), [("ANSWERED", "answered"), ("NO ANSWER", "missed")])
+def test_sent_on_to_a_mobile(read, disposition, outcome):
+    """A ring group may ring somebody outside: whoever takes it there has answered, and who rang out missed it."""
+    (end,), _, _ = read(line("PJSIP/trunk-00000009", (0, 7, 60), disposition, data="PJSIP/7900@trunk,20", ids=LOCAL))
+    assert end["outcome"] == outcome
+
+
 def test_strangers_are_told(read):
     """Who takes calls and is not in the mapping is credited to nobody, and named."""
     (end,), _, notes = read(line("PJSIP/107-1", (0, 7, 60), "ANSWERED", ids=LOCAL))
