@@ -24,7 +24,7 @@ agents: {PJSIP/101: m-1}
 @pytest.fixture
 def house(kafka, redis_url, topic_prefix, app_id, tmp_path):
     with make_house(kafka, redis_url, topic_prefix, app_id, tmp_path) as found:
-        found.environment["SALES_ASTERISK_CLIENT_KEY"] = "a secret of this test"
+        found.environment["SALES_IDENTITY_KEY"] = "a secret of this test"
         made = subprocess.run([*COMMAND, "topics", "create"], env=found.environment, capture_output=True, check=False)
         assert made.returncode == 0, made.stderr
         yield found
@@ -81,8 +81,9 @@ async def test_killed_and_rotated(house, tmp_path):
         f"{now}.2": "abandoned",
         f"{now}.3": "abandoned",
     }
-    assert ends[f"{now}.2"]["client_id"].startswith("pbx-")
+    assert len({data["client_id"] for data in ends.values() if not data["client_id"].startswith("anonymous:")}) == 3
     second.send_signal(signal.SIGTERM)
     said, _ = await second.communicate()
     assert second.returncode == 0
     assert b"7 lines read: 7 taken, 0 left out, 0 refused" in said
+    assert b"look-ups met a client that was known" in said
