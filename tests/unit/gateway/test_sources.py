@@ -6,6 +6,7 @@ from html import escape
 
 import pytest
 
+from metrics.catalogue import SERVICE_FAMILIES
 from producers.events.rules import REASONS
 from producers.gateway.sources import remedies
 from producers.senders import (
@@ -192,3 +193,18 @@ async def test_what_cannot_be_resolved_is_not_taken():
     assert (answer.status_code, answer.json()["accepted"]) == (207, 1)
     said = (await setup.client.get("/v1/sources", headers=TOKEN)).json()
     assert (said["taken"], said["refused"]) == (1, {"invalid_data": 1})
+
+
+def test_every_series_is_in_the_catalogue():
+    """Name, labels and kind: what dashboards and alerts are made of is what a gateway exposes."""
+    exposed = {}
+    for collector in {*Setup().app.state.gateway.series.registry._collector_to_names}:
+        (metric,) = collector.describe() if hasattr(collector, "describe") else collector.collect()
+        labels = getattr(collector, "_labelnames", ())
+        exposed[metric.name + "_total" * (metric.type == "counter")] = (labels, metric.type == "counter")
+    declared = {
+        family.name: (family.labels, family.counter)
+        for family in SERVICE_FAMILIES
+        if family.name.startswith("sales_gateway_")
+    }
+    assert declared.items() <= exposed.items()
