@@ -123,6 +123,11 @@ class Keys:
         """Hash: record key → the winning reference record."""
         return self._key("reference")
 
+    @property
+    def reference_count(self) -> str:
+        """Hash with one field, `n`: how many records `reference` must have, written at one moment with them."""
+        return self._key("reference-count")
+
     def reference_of(self, worker: str) -> str:
         """Hash with one field, the mark that a worker leaves with each write of reference records."""
         return self._key(f"reference-of:{worker}")

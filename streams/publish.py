@@ -45,10 +45,7 @@ _EMPTY = b"\x80"
 
 
 class Publisher:
-    """Writes the view of all owned partitions. One task; at most one write is under way.
-
-    `reference`: how many reference records this worker knows, which the view must have, too.
-    """
+    """Writes the view of all owned partitions. One task; at most one write is under way."""
 
     def __init__(
         self,
@@ -61,7 +58,6 @@ class Publisher:
         worker_id: str,
         zone: str,
         local: LocalTime,
-        reference: Callable[[], int] = lambda: 0,
     ) -> None:
         self._sink = sink
         self._keys = keys
@@ -71,7 +67,6 @@ class Publisher:
         self._worker_id = worker_id
         self._zone = zone
         self._local = local
-        self._reference = reference
         self._writing: dict[Owned, Writing] = {}
         self._generation = ""
         self._beaten_at = self._told_at = 0.0
@@ -241,7 +236,6 @@ class Publisher:
             "hashes": len(writing.there | writing.pending),
             "intact": not writing.is_healing,
             "rewound": writing.rewound,
-            "reference": self._reference(),
         }
         writing.beat = fenced(partition.fence, encode_any(state))
         hashes.setdefault(self._keys.partitions, {})[str(partition.number).encode()] = writing.beat
@@ -314,7 +308,8 @@ class Publisher:
             self._refreshed_at = monotonic()
             writings = [(one.partition.number, writing.there) for one, writing in self._writing.items()]
             cells = [self._keys.cells(*where, number) for number, there in writings for where in there]
-            await self._sink.refresh([*sorted(cells), *(self._keys.manifest(number) for number, _ in writings)])
+            manifests = [self._keys.manifest(number) for number, _ in writings]
+            await self._sink.refresh([*sorted(cells), *manifests, self._keys.reference, self._keys.waiting])
 
     async def _look_at_memory(self) -> None:
         memory = await self._sink.memory()

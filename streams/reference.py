@@ -26,7 +26,7 @@ log = structlog.get_logger(__name__)
 
 _RETRY_SECONDS = 2.0
 _CHUNK = 500
-_MARK = b"at"
+_MARK, _COUNT = b"at", b"n"
 
 
 class ReferenceView:
@@ -36,7 +36,9 @@ class ReferenceView:
         self._settings = settings
         self._sink = sink
         keys = Keys(settings.app_id)
-        self._key, self._marked = keys.reference, keys.reference_of(settings.worker_id)
+        self._key, self._counted, self._marked = (
+            keys.reference, keys.reference_count, keys.reference_of(settings.worker_id),
+        )  # fmt: skip
         self._winners: dict[bytes, tuple[tuple[str, int, str], bytes]] = {}
         self._pending: dict[bytes, bytes] = {}
         self._read_to = -1
@@ -44,7 +46,7 @@ class ReferenceView:
         self._is_due = True
 
     def __len__(self) -> int:
-        """How many records the view must have."""
+        """How many records the view must have now."""
         return len(self._winners) - len(self._pending.keys() & self._winners.keys())
 
     async def run(self) -> None:
@@ -106,7 +108,7 @@ class ReferenceView:
         """Write what changed, or everything where the view is not the one that was written to."""
         try:
             # Fewer than there are: some were lost.
-            self._is_due |= await self._sink.size(self._key) < len(self)
+            self._is_due = self._is_due or await self._sink.size(self._key) < len(self)
             await self._write({})
             while self._pending or self._is_due:
                 if self._is_due:
@@ -125,8 +127,12 @@ class ReferenceView:
         """Write some records with a mark; everything is due when the mark of the last write is not there."""
         held = split(self._mark)[0] if self._mark else 0
         mark = fenced(max(held + 1, time.time_ns() // 1_000_000), b"\1")
-        hashes = {self._key: chunk, self._marked: {_MARK: mark}} if chunk else {self._marked: {_MARK: mark}}
-        before = (await self._sink.write(hashes, quiet=(self._marked,))).get(self._marked, {}).get(_MARK, b"")
+        missing = (self._pending.keys() & self._winners.keys()) - chunk.keys()
+        count = fenced(self._read_to, encode_any(len(self._winners) - len(missing)))
+        hashes = {self._key: chunk, self._counted: {_COUNT: count}, self._marked: {_MARK: mark}}
+        quiet = (self._counted, self._marked)
+        written = await self._sink.write({key: fields for key, fields in hashes.items() if fields}, quiet=quiet)
+        before = written.get(self._marked, {}).get(_MARK, b"")
         self._is_due |= before != self._mark
         # A greater one, by a clock that was ahead, stays: the next write goes on from it.
         self._mark = max(mark, before)

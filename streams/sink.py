@@ -87,7 +87,7 @@ class Sink(Protocol):
         """How many fields a hash has."""
 
     async def fields(self, key: str) -> Collection[bytes]:
-        """Their names."""
+        """Their names; none of what is no hash."""
 
     async def refresh(self, keys: Sequence[str]) -> None:
         """Keep hashes that do not change from expiring."""
@@ -245,8 +245,8 @@ class RedisSink:
     async def fields(self, key: str) -> Collection[bytes]:
         """HKEYS."""
         with _explained():
-            found: list[bytes] = await self._redis.hkeys(key)
-            return found
+            found = await self._redis.hkeys(key) if await self._redis.type(key) == b"hash" else []
+        return list(found)
 
     async def memory(self) -> Memory:
         """From INFO, which is allowed where CONFIG is not."""

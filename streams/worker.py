@@ -153,7 +153,6 @@ class Worker:
             worker_id=settings.worker_id,
             zone=settings.timezone,
             local=self._rules.local,
-            reference=lambda: len(reference),
         )
         self._app = app = build(settings, owner, [letters], self.fail)
         gc.collect()

@@ -83,11 +83,12 @@ class Manifests:
         pipe.hgetall(keys.partitions)
         pipe.hkeys(keys.waiting)
         pipe.hlen(keys.reference)
+        pipe.hget(keys.reference_count, "n")
         for number in range(count):
             pipe.evalsha(self._sha, 1, keys.manifest(number), *keys.around(number))
         for key, fields in wanted:
             pipe.hmget(key, fields)
-        raw, waiting, reference, *rest = await pipe.execute(raise_on_error=False)
+        raw, waiting, reference, counted, *rest = await pipe.execute(raise_on_error=False)
         found, values = rest[:count], rest[count:]
         for answer in (raw, *rest):
             if isinstance(answer, Exception):
@@ -99,7 +100,7 @@ class Manifests:
             if (lacking := _lacking(beats.get(number, {}), counted) + len(broken))
         ]
         named = {int(name) for name in waiting} if isinstance(waiting, list) else set()
-        known = max((int(beat.get("reference", 0)) for beat in beats.values()), default=0)
+        known = int(view.decode_any(view.split(counted)[1])) if isinstance(counted, bytes) else 0
         short = known - (reference if isinstance(reference, int) else 0)
         return _told(missing, sorted(beats.keys() - named), max(0, short)), values
 

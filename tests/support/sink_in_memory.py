@@ -17,6 +17,7 @@ class InMemorySink:
         self.hashes: dict[str, dict[bytes, bytes]] = {}
         self.changes: list[list[tuple[str, list[bytes]]]] = []
         self.manifests: dict[str, dict[str, int]] = {}
+        self.refreshed: set[str] = set()
         self.broken = False
         self._generation = uuid.uuid4().hex
 
@@ -118,8 +119,9 @@ class InMemorySink:
         return list(self.hashes.get(key, {}))
 
     async def refresh(self, keys: Sequence[str]) -> None:
-        """Nothing to do."""
+        """Remember them: nothing expires in memory."""
         self._answer()
+        self.refreshed = set(keys)
 
     async def memory(self) -> Memory:
         """Without a limit."""

@@ -18,6 +18,8 @@ from metrics.redis_client import connect
 from metrics.settings import ExporterSettings
 from metrics.view import Keys, encode_any
 from streams.publish import Publisher
+from streams.reference import ReferenceView
+from streams.settings import WorkerSettings
 from streams.sink import RedisSink
 from tests.support.boards import parts_of
 from tests.support.servers import redis_server
@@ -279,6 +281,47 @@ async def test_an_older_copy_takes_over(floor, monkeypatch):
                 healed = seen == {"old": right, "new": right} and not (await new._manifests.holes()).hashes
             assert wrong == []
             assert healed, (old.lacking, new.lacking, (await old._manifests.holes()).what)
+
+
+def rate(offset, number, *, deleted=False):
+    """A record of the reference topic."""
+    day = f"2026-01-{number + 1:02}"
+    value = (
+        f'{{"specversion":"1.0","id":"r-{number}","source":"t://1","type":"sales.rate.set.v1",'
+        f'"time":"2026-01-31T10:00:00Z","data":{{"currency":"USD","date":"{day}","rate":"90"}}}}'
+    ).encode()
+    return SimpleNamespace(
+        offset=offset, timestamp=int(time.time() * 1000), timestamp_type=1, headers=(), key=f"rate:USD:{day}".encode(),
+        value=None if deleted else value,
+    )  # fmt: skip
+
+
+async def test_reference_records_deleted_and_lost(floor):
+    """One that somebody deletes is no loss: nothing is withheld. One that Redis loses is, until it is there again."""
+    workers = [ReferenceView(WorkerSettings(app_id=APP, worker_id=name), floor.sink) for name in ("w", "v")]
+    for worker in workers:
+        for number in range(20):
+            worker.take(rate(number, number))
+        await worker.show()
+    async with floor.exporter() as follower:
+        follower.pace.watchers = 1
+        trust = Trust(follower, time.time, 60)
+        await until(lambda: not trust.problem(), 20, "all is shown", pause=0.01)
+        problems = []
+        for number in range(5):
+            for worker in workers:
+                worker.take(rate(20 + number, number, deleted=True))
+                await worker.show()
+                began = time.monotonic()
+                while time.monotonic() - began < 0.5:
+                    problems += [problem] if (problem := trust.problem()) else []
+                    await asyncio.sleep(0.005)
+        assert problems == []
+        assert (await follower._manifests.holes()).hashes == 0
+        await floor.redis.hdel(floor.keys.reference, rate(0, 7).key)
+        assert (await follower._manifests.holes()).what == "1 reference records"
+        await workers[0].show()
+        assert (await follower._manifests.holes()).hashes == 0
 
 
 class Meddled:

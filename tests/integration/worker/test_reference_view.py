@@ -97,3 +97,5 @@ async def test_what_was_deleted_stays_so(house):
             await pipe.execute()
             assert not await is_right()
             await becomes(is_right)
+            await redis.set(keys.reference, "something else")
+            await becomes(is_right)

@@ -145,3 +145,17 @@ async def test_emptied_parts_leave_with_their_bucket(unit, tmp_path, kind):
     assert day not in sink.hashes
     assert (await sink.check(0)).hashes == len(publisher._writing[second.owned[0]].there)
     await second.close([0])
+
+
+async def test_nothing_expires_that_is_needed(owner, monkeypatch):
+    """Each hash of the view that is not written all the time is kept from expiring while its owner is there."""
+    monkeypatch.setattr("streams.publish._REFRESH_SECONDS", 0.0)
+    monkeypatch.setattr("streams.publish.HEARTBEAT_SECONDS", 0.0)
+    sink = InMemorySink("unit")
+    await sink.write({KEYS.reference: {b"rate:USD:2026-01-05": b"0" * 16 + b"\x80"}})
+    publisher = publisher_of(owner, sink)
+    await owner.fold(0, [held(0, "m-1")])
+    for _ in range(2):
+        await publisher.show()
+    written = {KEYS.partitions}
+    assert sink.refreshed == (sink.hashes.keys() | {KEYS.manifest(0)}) - written

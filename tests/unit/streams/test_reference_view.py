@@ -131,7 +131,7 @@ async def test_nothing_is_written_while_nothing_changes(house, monkeypatch, ahea
     monkeypatch.setattr(house.sink, "write", counted)
     for _ in range(3):
         await one.show()
-    assert writes == [KEYS.reference_of("one")] * 3
+    assert writes == [KEYS.reference_count, KEYS.reference_of("one")] * 3
 
 
 async def test_emptied_and_out_of_reach(house):
