@@ -7,6 +7,7 @@ import asyncio
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple, Protocol
+from weakref import WeakKeyDictionary
 
 from producers.errors import ProducersError
 from producers.identities.claims import CHECK, Claim, Claims, fingerprint
@@ -36,13 +37,13 @@ class InMemoryClaimsLog:
 
     def __init__(self) -> None:
         self.entries: list[Entry] = []
-        self._read: dict[int, int] = {}
+        self._read: WeakKeyDictionary[Claims, int] = WeakKeyDictionary()
 
     async def read(self, claims: Claims) -> None:
         """Bring all that is new to `claims`."""
-        for hashed, client, at in self.entries[self._read.get(id(claims), 0) :]:
+        for hashed, client, at in self.entries[self._read.get(claims, 0) :]:
             claims.take(hashed, client, at)
-        self._read[id(claims)] = len(self.entries)
+        self._read[claims] = len(self.entries)
 
     async def write(self, entries: Sequence[Entry]) -> None:
         """Append."""

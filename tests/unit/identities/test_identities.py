@@ -220,3 +220,13 @@ async def test_client_list():
     assert (other.listed("crm-1"), other.listed("crm-2"), other.listed("crm-3")) == (caller, "crm-2", "crm-3")
     assert other.client(phone="+79210000002") == (caller, True)
     assert other.client(email="A@example.com") == ("crm-2", True)
+
+
+async def test_each_reader_reads_all():
+    """Readers come and go, and each new one reads the log from its beginning."""
+    log = InMemoryClaimsLog()
+    for number in range(50):
+        way = await resolver(log)
+        assert all(way.client(phone=f"+7921000{other:04d}").known for other in range(number))
+        way.client(phone=f"+7921000{number:04d}")
+        await way.settle()
