@@ -8,6 +8,7 @@ import json
 from typing import Any
 
 from grafana.alerting.service import EXPORTER_JOB, WORKER_JOB
+from grafana.alerting.ways_in import GATEWAY_JOB
 from grafana.dashboards import PLAYLIST
 from grafana.look import DATA_SOURCE, Look
 
@@ -16,7 +17,7 @@ DASHBOARDS_AT = "${SALES_DASHBOARDS}"
 """Where dashboards are: Grafana puts the variable of its own environment in."""
 EMPTY = ("plugins", "alerting", "notifiers")
 """Folders that Grafana looks for at its start, and says are missing; of the last one older releases do."""
-JOBS = {EXPORTER_JOB: "exporter:9808", WORKER_JOB: "worker:9809"}
+JOBS = {EXPORTER_JOB: "exporter:9808", WORKER_JOB: "worker:9809", GATEWAY_JOB: "gateway:8080"}
 """Scrape job → its address under compose."""
 
 

@@ -123,8 +123,8 @@ class LocalStack:
     def processes(self) -> list[Service]:
         """Second stage: our own servers, and what watches them."""
         self.generate()
+        running = {name: self._addresses[name] for name in _LISTEN if name in self.parts}
         services = [self._own(name) for name in ("worker", "exporter", "gateway") if name in self.parts]
-        running: dict[str, str] = {name: self._addresses[name] for name in ("worker", "exporter") if name in self.parts}
         if "alertmanager" in self.parts and alertmanager.binary():
             warden = alertmanager.Alertmanager(
                 self.folder / "alertmanager",

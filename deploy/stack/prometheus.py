@@ -11,6 +11,7 @@ from deploy.stack.program import Program
 JOBS = {
     "exporter": "sales-exporter",
     "worker": "sales-worker",
+    "gateway": "sales-gateway",
     "prometheus": "prometheus",
     "alertmanager": "alertmanager",
 }

@@ -65,3 +65,13 @@ class Alert:
             f"**What to do.** {self.do}\n\n"
             f"```promql\n{self.expr}\n```\n"
         )
+
+
+def of_service(
+    name: str, expr: str, wait: str, severity: str, summary: str, description: str, means: str, look: str, do: str,
+    *, breaks: bool = False,
+) -> Alert:  # fmt: skip
+    """An alert about the service itself: it leads to the wall Service health, is cheap, and so is asked often."""
+    return Alert(
+        name, expr, wait, severity, SERVICE, summary, description, "sales-service", means, look, do, breaks, every="5s"
+    )

@@ -1,28 +1,22 @@
 """Alerts about the service itself: what makes its numbers late, wrong or absent."""
 
-from dataclasses import replace
-
-from grafana.alerting.alert import CRITICAL, SERVICE, WARNING, Alert
+from grafana.alerting.alert import CRITICAL, WARNING, Alert, of_service
 from grafana.promql import select
-from metrics.catalogue import gateway as g
 from metrics.catalogue import service as s
 
 EXPORTER_JOB, WORKER_JOB = "sales-exporter", "sales-worker"
 """Names of the scrape jobs in deploy/prometheus/prometheus.yml."""
-_WALL = "sales-service"
 
 
 def _down(name: str, job: str, what: str, effect: str) -> Alert:
     up = select("up", job=job)
-    return Alert(
+    return of_service(
         name,
         f"{up} == 0 or absent({up})",
         "30s",
         CRITICAL,
-        SERVICE,
         f"{what} cannot be reached",
         f"Prometheus has not reached it for half a minute. {effect}",
-        _WALL,
         f"The {what.lower()} is down, or Prometheus cannot reach it. {effect}",
         "Whether the process runs; its `/healthz` and `/readyz`; the last lines of its log.",
         "Start it again. It exits with one clear line when Kafka or Redis cannot be reached: mend that first.",
@@ -36,15 +30,13 @@ def _silent_source() -> Alert:
 
     usual = f"({sent('6h')} > 30 or {sent('30m', ' offset 1w')} > 5)"
     open_now = f'{s.WORKING_NOW.name}{{team=""}} == 1'
-    return Alert(
+    return of_service(
         "SourceSilent",
         f"({usual}\nunless on (source) {sent('30m')} > 0)\nand on () ({open_now})",
         "5m",
         WARNING,
-        SERVICE,
         "No events from {{ $labels.source }} for half an hour",
         "The source usually sends at this time: more than 30 events in six hours, or at this time a week ago.",
-        _WALL,
         "A CRM, telephone exchange or chat has stopped sending. What it reports is missing from every number.",
         "Events by source on the wall Service health; the gateway's log for refused requests of that source.",
         "Mend the source's webhook or token. Then let it send what was missed (`sales-pulse import`, or "
@@ -52,103 +44,75 @@ def _silent_source() -> Alert:
     )
 
 
-def _source_refused() -> Alert:
-    def new(name: str) -> str:
-        # A source is there with its first refusal, and nobody sees that as an increase.
-        return f"increase({name}[10m]) > 0 or ({name} unless {name} offset 10m) > 0"
-
-    # Of a gateway what its sender can mend, where it is known who that is.
-    at_gateways = f'{g.REFUSED.name}{{source!="",reason!~"408|429|5.."}}'
-    return Alert(
-        "SourceRefused",
-        f"sum by (source) ({new(s.REFUSED.name)}\nor {new(at_gateways)})",
-        "",
-        WARNING,
-        SERVICE,
-        "What {{ $labels.source }} sends is refused",
-        "{{ $value | humanize }} events or requests in ten minutes, at the gateway or by workers.",
-        _WALL,
-        "A source sends what the contract or its rights do not allow. Those events are missing from the numbers.",
-        "The gateway's page `/sources`: reasons, fields and remedies, also of what came by Kafka. The gateway's log, "
-        "line `request refused`; for Kafka `sales-pulse dead-letters list`.",
-        "Tell the team that owns the source what its page says; `POST /v1/events?dry_run=true` tries a change. What "
-        "the gateway refused the source sends again, what workers refused is replayed (DeadLetters).",
-    )
-
-
 def _view() -> tuple[Alert, ...]:
     return (
-        Alert(
-            "ViewStale", f"{s.VIEW_AGE.name} > 30 or {s.VIEW_UP.name} == 0", "30s", CRITICAL, SERVICE,
+        of_service(
+            "ViewStale", f"{s.VIEW_AGE.name} > 30 or {s.VIEW_UP.name} == 0", "30s", CRITICAL,
             "The exporter's view is stale",
             "A partition's owner has not reported for over 30 s, or Redis does not answer the exporter.",
-            _WALL,
             "Some numbers stand still; after a while the exporter withholds what it cannot vouch for.",
             "View age and partitions reporting; whether all workers run; whether Redis answers.",
             "Start the missing worker; mend Redis. Workers write the whole view again by themselves.",
             breaks=True,
         ),
-        Alert(
-            "NumbersOld", f"max({s.VIEW_CONTACT_AGE.name}) > 5", "", WARNING, SERVICE,
+        of_service(
+            "NumbersOld", f"max({s.VIEW_CONTACT_AGE.name}) > 5", "", WARNING,
             "The numbers shown are {{ $value | humanizeDuration }} old",
-            "A worker has not reported for so long, or Kafka has not answered it; both happen every second.", _WALL,
+            "A worker has not reported for so long, or Kafka has not answered it; both happen every second.",
             "Walls show the numbers of then, amber and with their age; who still waits is not known. After a minute of "
             "a silent worker the exporter withholds them.",
             "`/readyz` of the exporter says which partitions, and whether it is the worker or Kafka; KafkaUnreachable.",
             "As for KafkaUnreachable or WorkerDown.",
             breaks=True,
         ),
-        Alert(
-            "ViewIncomplete", f"max({s.VIEW_MISSING.name}) > 0", "5s", CRITICAL, SERVICE,
+        of_service(
+            "ViewIncomplete", f"max({s.VIEW_MISSING.name}) > 0", "5s", CRITICAL,
             "Redis lacks {{ $value }} hashes of the view",
-            "Parts of the view that workers have written are not in Redis any more.", _WALL,
+            "Parts of the view that workers have written are not in Redis any more.",
             "The exporter withholds sales numbers that it cannot read as a whole, and asks for them; workers write "
             "them again by themselves, within seconds.",
             "`/readyz` of the exporter; RedisEvicts; who deletes our keys (`redis-cli monitor`); whether workers run.",
             "When it stays or comes back: a Redis for the view alone, with `maxmemory-policy noeviction`, and room.",
             breaks=True,
         ),
-        Alert(
-            "ViewLosesKeys", f"sum(increase({s.VIEW_LOST.name}[10m])) > 0", "", WARNING, SERVICE,
+        of_service(
+            "ViewLosesKeys", f"sum(increase({s.VIEW_LOST.name}[10m])) > 0", "", WARNING,
             "Redis lost {{ $value | humanize }} hashes of the view in ten minutes",
-            "Workers found gone what they had written, and wrote it again.", _WALL,
+            "Workers found gone what they had written, and wrote it again.",
             "Numbers stay right. Each loss costs a restarted exporter seconds without numbers.",
             "`evicted_keys` and `expired_keys` of `INFO stats`; failovers; other users of that Redis.",
             "As for ViewIncomplete.",
         ),
-        Alert(
+        of_service(
             "RedisEvicts", f"max by (policy) ({s.VIEW_EVICTS.name}) > 0 or max by (policy) ({s.REDIS_EVICTS.name}) > 0",
-            "1m", WARNING, SERVICE,
+            "1m", WARNING,
             "Redis evicts keys when it is full: {{ $labels.policy }}",
             "It has a memory limit and the eviction policy of a cache: what it evicts has to be written again.",
-            _WALL,
             "As soon as it is full numbers go missing again and again, and are withheld meanwhile.",
             "`CONFIG GET maxmemory*`; `INFO memory`.",
             "Set `maxmemory-policy noeviction`. When it is then full, RedisNotWritable says so; give it more memory.",
         ),
-        Alert(
-            "RedisNotWritable", f"{s.REDIS_UP.name} == 0", "30s", CRITICAL, SERVICE,
+        of_service(
+            "RedisNotWritable", f"{s.REDIS_UP.name} == 0", "30s", CRITICAL,
             "Worker {{ $labels.instance }} cannot write to Redis",
             "Redis has refused or not answered a worker's writes for half a minute.",
-            _WALL,
             "Events are folded and kept, but nobody sees them.",
             "Redis: memory, disk, network; the worker's log for the exact error.",
             "Mend Redis. Nothing is lost: workers write what they hold again.",
             breaks=True,
         ),
-        Alert(
-            "CollectionFailing", f"{s.SCRAPE_OK.name} == 0", "1m", CRITICAL, SERVICE,
-            "The exporter fails to collect sales numbers", "The last collections have failed for a minute.", _WALL,
+        of_service(
+            "CollectionFailing", f"{s.SCRAPE_OK.name} == 0", "1m", CRITICAL,
+            "The exporter fails to collect sales numbers", "The last collections have failed for a minute.",
             "The exporter answers, but without sales numbers.",
             "The exporter's log: it names what failed.",
             "Restart the exporter; if it stays, report the error with the log.",
             breaks=True,
         ),
-        Alert(
-            "MoneyWithoutRate", f"max by (currency) ({s.UNCONVERTED.name}) > 0", "10m", WARNING, SERVICE,
+        of_service(
+            "MoneyWithoutRate", f"max by (currency) ({s.UNCONVERTED.name}) > 0", "10m", WARNING,
             "No rate converts {{ $labels.currency }}",
             "{{ $value }} events carry money in a currency without a rate; they are counted, their money is left out.",
-            _WALL,
             "Sums of money are too small by what is in that currency.",
             "Which currency: the alert's label. Which rates there are: `sales-pulse reference`.",
             "Set the rate (`sales-pulse reference apply`). It mends the past from its date on.",
@@ -170,37 +134,37 @@ def _worker() -> tuple[Alert, ...]:
     lag = f"max by (partition) ({s.LAG.name})"
     buckets = f"sum by (le) (rate({s.LATENCY.bucket}[5m]))"
     return (
-        Alert(
-            "LagGrowing", f"{lag} > 1000 and max by (partition) (deriv({s.LAG.name}[5m])) > 0", "5m", WARNING, SERVICE,
+        of_service(
+            "LagGrowing", f"{lag} > 1000 and max by (partition) (deriv({s.LAG.name}[5m])) > 0", "5m", WARNING,
             "Lag of partition {{ $labels.partition }} grows: {{ $value | humanize }} records",
-            "More events arrive than are folded, for five minutes.", _WALL,
+            "More events arrive than are folded, for five minutes.",
             "Numbers fall behind events. They will be right, but late.",
             "Throughput by type, lag by partition: all partitions, or those of one worker?",
             "Start another worker. One hot partition: find the client that is sent too often.",
         ),
-        Alert(
-            "SlowToView", f"histogram_quantile(0.99, {buckets}) > 5", "5m", WARNING, SERVICE,
+        of_service(
+            "SlowToView", f"histogram_quantile(0.99, {buckets}) > 5", "5m", WARNING,
             "Events take {{ $value | humanizeDuration }} to be seen",
-            "p99 of the time from a record's timestamp to the view is over 5 s.", _WALL,
+            "p99 of the time from a record's timestamp to the view is over 5 s.",
             "The wall is not live.",
             "Flush and write times on the wall Service health; load of Kafka and Redis.",
             "As for LagGrowing; slow flushes point at Kafka, slow writes at Redis.",
         ),
-        Alert(
-            "DeadLetters", _open_letters(), "", WARNING, SERVICE,
+        of_service(
+            "DeadLetters", _open_letters(), "", WARNING,
             "Dead letters are open: {{ $labels.reason }} from {{ $labels.source }}",
-            "{{ $value | humanize }} records that could not be used were neither replayed nor dismissed.", _WALL,
+            "{{ $value | humanize }} records that could not be used were neither replayed nor dismissed.",
             "A source sends what the contract does not allow. Those events are missing from the numbers.",
             "`sales-pulse dead-letters list`: reason, source, and what to mend; `--json` for the records themselves.",
             "Mend the source, then `sales-pulse dead-letters replay`: it sends what can be used now, and says why it "
             "does not send the rest. `sales-pulse dead-letters dismiss` closes what nobody will mend.",
         ),
-        Alert(
+        of_service(
             "RecordsForwarded",
             # A source is there with its first record, and nobody sees that as an increase.
             f"sum by (source, reason) (increase({s.FORWARDED.name}[1h])) > 0\n"
             f"or sum by (source, reason) ({s.FORWARDED.name} unless {s.FORWARDED.name} offset 1h) > 0",
-            "10m", WARNING, SERVICE,
+            "10m", WARNING,
             "{{ $labels.source }} sends to the wrong partition: {{ $labels.reason }}",
             "{{ $value | humanize }} records in an hour lay on another partition than their client's. They count, but "
             "later, and Kafka holds them twice. To set in that client: "
@@ -209,32 +173,32 @@ def _worker() -> tuple[Alert, ...]:
             "(StringSerializer, StringConverter), not as JSON"
             '{{ else if eq $labels.reason "other_key" }}the client_id as key, nothing else'
             "{{ else }}the partitioner: partitioner=murmur2_random (librdkafka), one that is murmur2 of the key in "
-            "others{{ end }}.", _WALL,
+            "others{{ end }}.",
             "A sender's client does not put records where Kafka's default would. Nothing is lost. Where it sets no "
             "key, or spreads records whatever their key (kafka-go), response times of chats may be wrong: between "
             "partitions there is no order.",
             "Who and why: the alert's labels. Which setting of which client: `deploy/docs/senders.md`.",
             "Tell the team that owns the source which setting to change. What was sent needs no repair.",
         ),
-        Alert(
+        of_service(
             "RestoreStuck",
             f"sum by (instance) ({s.RESTORE_REMAINING.name}) > 0\n"
             f"and sum by (instance) (rate({s.RESTORE_RECORDS.name}[2m])) == 0",
-            "2m", CRITICAL, SERVICE,
+            "2m", CRITICAL,
             "Worker {{ $labels.instance }} does not get on with restoring",
-            "{{ $value | humanize }} changelog records are left, and none was restored for minutes.", _WALL,
+            "{{ $value | humanize }} changelog records are left, and none was restored for minutes.",
             "The worker has partitions but cannot serve them.",
             "The worker's log; whether the changelog topics can be read; disk space of `SALES_DATA_DIR`.",
             "Restart the worker. If its local store is broken, remove its data directory: it restores from Kafka.",
             breaks=True,
         ),
-        Alert(
+        of_service(
             "WorkerNotProgressing",
             f"sum by (instance) ({s.LAG.name}) > 0\nand sum by (instance) (rate({s.BATCHES.name}[2m])) == 0\n"
             f"unless sum by (instance) ({s.RESTORE_REMAINING.name}) > 0",
-            "2m", CRITICAL, SERVICE,
+            "2m", CRITICAL,
             "Worker {{ $labels.instance }} folds nothing while events wait",
-            "{{ $value | humanize }} records wait in its partitions, and it has folded none for minutes.", _WALL,
+            "{{ $value | humanize }} records wait in its partitions, and it has folded none for minutes.",
             "One worker hangs. Its partitions stand still; the others go on.",
             "Its log and `/healthz`; time since the last commit, by partition.",
             "Restart that worker: it comes back to its committed offsets, nothing is lost or counted twice.",
@@ -245,21 +209,21 @@ def _worker() -> tuple[Alert, ...]:
 
 def _kafka() -> tuple[Alert, ...]:
     return (
-        Alert(
-            "KafkaUnreachable", f"{s.KAFKA_CONTACT_AGE.name} > 10", "", CRITICAL, SERVICE,
+        of_service(
+            "KafkaUnreachable", f"{s.KAFKA_CONTACT_AGE.name} > 10", "", CRITICAL,
             "Kafka has not answered worker {{ $labels.instance }} for {{ $value | humanizeDuration }}",
-            "No answer about at least one of its partitions for over 10 s; it is asked every second.", _WALL,
+            "No answer about at least one of its partitions for over 10 s; it is asked every second.",
             "Nothing new is counted: numbers are those of the last contact, and who waits cannot be told.",
             "Whether brokers run, and are not frozen; the network between; for one partition: whether it has a leader "
             "(`kafka-topics.sh --describe`). The worker's `/readyz` says for how long.",
             "Mend Kafka. Workers go on by themselves, nothing is lost; restarting them does not help.",
             breaks=True,
         ),
-        Alert(
-            "OpenTransaction", f"max by (partition) ({s.OPEN_TRANSACTION.name}) > 30", "", WARNING, SERVICE,
+        of_service(
+            "OpenTransaction", f"max by (partition) ({s.OPEN_TRANSACTION.name}) > 30", "", WARNING,
             "Partition {{ $labels.partition }} is held back by an open transaction for {{ $value | humanizeDuration }}",
             "A producer began a transaction on the events topic and neither commits nor aborts it. Nothing behind its "
-            "first record may be read.", _WALL,
+            "first record may be read.",
             "Numbers of the partition's clients stand still, whatever arrives. Readers of committed records wait for "
             "every open transaction; workers' own last 10 s at most.",
             "Whose it is: `kafka-transactions.sh --bootstrap-server … find-hanging --topic …`, or `describe-producers "
@@ -271,14 +235,12 @@ def _kafka() -> tuple[Alert, ...]:
 
 
 def alerts() -> tuple[Alert, ...]:
-    """All alerts about the service; cheap, so asked often."""
-    found = (
+    """All alerts about worker, exporter and what they need."""
+    return (
         _down("ExporterDown", EXPORTER_JOB, "Exporter", "Walls and alerts see no sales numbers."),
         _down("WorkerDown", WORKER_JOB, "Worker", "Its partitions stand still until it or another worker is back."),
         *_view(),
         *_worker(),
         *_kafka(),
         _silent_source(),
-        _source_refused(),
     )
-    return tuple(replace(alert, every="5s") for alert in found)

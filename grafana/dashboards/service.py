@@ -1,5 +1,6 @@
-"""Service health: whether the numbers can be trusted: lag, latency, throughput, dead letters, restore, view, Redis."""
+"""Service health: whether the numbers can be trusted: ways in, lag, latency, dead letters, restore, view, Redis."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import grafana.panels as p
@@ -20,7 +21,7 @@ BROKEN = ((None, "red"), (1.0, "green"))
 
 
 def dashboard(look: Look) -> dict[str, Any]:
-    """From what is seen (exporter, view) to what makes it (worker, Kafka, Redis)."""
+    """One screen of 1920 × 1080: what fires, then what may be wrong; folded away, the details of each process."""
     up = [
         _stat("Scraped", "up", "min by (job) (up)", "{{job}}", about="1 while Prometheus reaches the process."),
         _gauge("View loaded", s.VIEW_UP, BROKEN),
@@ -57,14 +58,14 @@ def dashboard(look: Look) -> dict[str, Any]:
     ]
     placed = place(
         (6, [(firing(), 12), *((panel, 3) for panel in trouble)]),
-        (4, up),
-        (8, [
+        (3, up),
+        (5, [
             _line("Lag by partition", s.LAG, f"max by (partition) ({s.LAG.name})", "partition {{partition}}"),
             _latency(s.LATENCY, "Event to view"),
             _rate("Events by source", s.SOURCE_EVENTS, "source"),
             _rate("Dead letters by reason", s.DEAD_LETTERS, "reason"),
         ]),
-        (8, [
+        (5, [
             _rate("Forwarded by source", s.FORWARDED, "source"),
             _line(
                 "Open dead letters", s.OPEN_DEAD_LETTERS,
@@ -76,6 +77,12 @@ def dashboard(look: Look) -> dict[str, Any]:
             _line("Open transactions", s.OPEN_TRANSACTION, f"max by (partition) ({s.OPEN_TRANSACTION.name})",
                   "partition {{partition}}"),
         ]),
+        (5, [
+            _rate("Gateway: events", g.EVENTS, "outcome"),
+            _rate("Gateway: requests by status", g.REQUESTS, "status"),
+            _latency(g.SECONDS, "Gateway: request to answer"),
+            _waiting(),
+        ]),
         folded("Senders", (8, [
             _rate("Refused by workers", s.REFUSED, "source"),
             _rate("Refused by gateways", g.REFUSED, "source"),
@@ -84,6 +91,13 @@ def dashboard(look: Look) -> dict[str, Any]:
             _line("Gateways: waiting for Kafka", g.IN_FLIGHT, f"sum by (instance) ({g.IN_FLIGHT.name})",
                   "{{instance}}"),
             _line("Gateways: ready", g.READY, f"min by (instance) ({g.READY.name})", "{{instance}}"),
+        ])),
+        folded("Bitrix24", (8, [
+            _rate("Hooks", g.BITRIX24_HOOKS, "outcome"),
+            _rate("Events published by type", g.BITRIX24_EVENTS, "type"),
+            _rate("Attempts that failed", g.BITRIX24_FAILURES, "task"),
+            _rate("Entities left out", g.BITRIX24_REFUSED),
+            _line("Since the last reconciliation", g.BITRIX24_RECONCILED, _since(g.BITRIX24_RECONCILED), unit="s"),
         ])),
         folded("Exporter", (8, [
             _line("Collection of sales numbers", s.SCRAPE_SECONDS, f"max({s.SCRAPE_SECONDS.name})"),
@@ -185,9 +199,9 @@ def _line(title: str, family: Family, expr: str, legend: str = "", unit: str = "
     return _lines(title, [p.Query(expr, legend or title)], _about(family), unit or family.unit)
 
 
-def _lines(title: str, queries: list[p.Query], about: str, unit: str) -> p.Panel:
+def _lines(title: str, queries: list[p.Query], about: str, unit: str, overrides: Sequence[p.Override] = ()) -> p.Panel:
     return p.panel(
-        "timeseries", title, queries, about=about, unit=unit, links=DEFINITIONS,
+        "timeseries", title, queries, about=about, unit=unit, links=DEFINITIONS, overrides=overrides,
         custom={"drawStyle": "line", "lineWidth": 1, "fillOpacity": 10, "showPoints": "never"},
         defaults={"color": {"mode": "palette-classic"}, "min": 0} if unit != "dateTimeAsIso" else {},
         options={
@@ -195,6 +209,22 @@ def _lines(title: str, queries: list[p.Query], about: str, unit: str) -> p.Panel
             "tooltip": {"mode": "multi", "sort": "desc"},
         },
     )  # fmt: skip
+
+
+def _waiting() -> p.Panel:
+    """Changes of the portal that wait, and since when the oldest does; 0 where no portal is connected."""
+    queries = [
+        p.Query(f"max({g.BITRIX24_WAITING.name}) or vector(0)", "waiting"),
+        p.Query(f"({_since(g.BITRIX24_OLDEST)}) or vector(0)", "oldest for"),
+    ]
+    about = f"{_about(g.BITRIX24_WAITING)}\n\n{_about(g.BITRIX24_OLDEST)}"
+    oldest = p.override("oldest for", unit="s", custom__axisPlacement="right")
+    return _lines("Bitrix24: changes to fetch", queries, about, "short", [oldest])
+
+
+def _since(moment: Family) -> str:
+    """Seconds since a moment that is 0 where there is none."""
+    return f"time() - (max({moment.name}) > 0)"
 
 
 def _none(label: str) -> str:
@@ -206,9 +236,8 @@ def _rate(title: str, family: Family, label: str = "") -> p.Panel:
     if family is s.UNCONVERTED:
         return _line(title, family, f"max{by(labels)}({family.name})", f"{{{{{label}}}}}")
     expr = f"sum{by(labels)}(rate({family.name}[{_RATE}]))"
-    if label:
-        # What never happened has no series yet.
-        expr += f" or on () {_none(label)}"
+    # What never happened has no series yet.
+    expr += f" or on () {_none(label)}" if label else " or vector(0)"
     return _line(title, family, expr, f"{{{{{label}}}}}" if label else title, "cps")
 
 

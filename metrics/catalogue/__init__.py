@@ -18,6 +18,7 @@ SERVICE_FAMILIES: tuple[Family, ...] = (
     *service.EXPORTER_FAMILIES,
     *service.WORKER_FAMILIES,
     *gateway.FAMILIES,
+    *gateway.BITRIX24_FAMILIES,
 )
 """What the service says of itself."""
 

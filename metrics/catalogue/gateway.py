@@ -1,4 +1,4 @@
-"""What gateways refuse, ignore and hold: families of the ways in, by the sender who can mend it."""
+"""The ways in: what gateways take, refuse and hold, by the sender who can mend it, and what a portal's connector does."""
 
 from functools import partial
 
@@ -6,6 +6,24 @@ from metrics.family import Family, Source
 
 _family = partial(Family, source=Source.SERVICE, windows=(), credited=False)
 
+EVENTS = _family(
+    "sales_gateway_events_total",
+    "Events that came in by gateways, by source: accepted (Kafka has them), refused (the contract does not allow them) "
+    "or tried (dry_run).",
+    labels=("source", "outcome"),
+    unit="short",
+    counter=True,
+)
+REQUESTS = _family(
+    "sales_gateway_requests_total",
+    "Requests with events, by the status of the answer.",
+    labels=("status",),
+    unit="short",
+    counter=True,
+)
+SECONDS = _family(
+    "sales_gateway_request_seconds", "Time from a request to its answer (histogram).", labels=(), unit="s"
+)
 REFUSED = _family(
     "sales_gateway_refused_total",
     "Events and requests that gateways refused, by source (empty where nobody proved who sent them) and reason: of the "
@@ -31,4 +49,45 @@ CLIENTS = _family(
 IN_FLIGHT = _family("sales_gateway_in_flight_bytes", "Bytes of requests that wait for Kafka.", labels=(), unit="bytes")
 READY = _family("sales_gateway_ready", "1 while Kafka takes events from a gateway.", labels=(), unit="bool")
 
-FAMILIES = (REFUSED, UNKNOWN_FIELDS, CLIENTS, IN_FLIGHT, READY)
+FAMILIES = (EVENTS, REQUESTS, SECONDS, REFUSED, UNKNOWN_FIELDS, CLIENTS, IN_FLIGHT, READY)
+
+BITRIX24_HOOKS = _family(
+    "sales_bitrix24_hooks_total",
+    "Hooks of the portal by what became of them: accepted, ignored (they concern nothing that is read) or refused.",
+    labels=("outcome",),
+    counter=True,
+)
+BITRIX24_EVENTS = _family("sales_bitrix24_events_total", "Events published, by type.", labels=("type",), counter=True)
+BITRIX24_REFUSED = _family(
+    "sales_bitrix24_refused_total",
+    "Entities of the portal that do not fit the contract and were left out.",
+    counter=True,
+)
+BITRIX24_FAILURES = _family(
+    "sales_bitrix24_failures_total",
+    "Attempts that failed and are tried again, by what was tried: drain (fetch what hooks told of), chats, reconcile.",
+    labels=("task",),
+    counter=True,
+)
+BITRIX24_RECONCILED = _family(
+    "sales_bitrix24_reconciled_timestamp_seconds",
+    "When the last reconciliation ended, Unix seconds; 0 before the first.",
+    unit="dateTimeAsIso",
+)
+BITRIX24_WAITING = _family("sales_bitrix24_waiting", "Changes that the portal told of and that wait to be fetched.")
+BITRIX24_OLDEST = _family(
+    "sales_bitrix24_oldest_timestamp_seconds",
+    "Since when the oldest of these changes waits, Unix seconds; 0 when none does.",
+    unit="dateTimeAsIso",
+)
+
+BITRIX24_FAMILIES = (
+    BITRIX24_HOOKS,
+    BITRIX24_EVENTS,
+    BITRIX24_REFUSED,
+    BITRIX24_FAILURES,
+    BITRIX24_RECONCILED,
+    BITRIX24_WAITING,
+    BITRIX24_OLDEST,
+)
+"""Shown by the gateway, too, where a portal is connected."""

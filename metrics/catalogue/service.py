@@ -1,4 +1,4 @@
-"""What the service says of itself: the exporter's and the worker's own series, each declared once."""
+"""What the service says of itself: the own series of exporter and worker, each declared once."""
 
 from metrics.family import Family, Source
 

@@ -1,4 +1,4 @@
-"""A synthetic exposition of every family of the catalogue: what an exporter and a worker of a busy floor would show."""
+"""A synthetic exposition of every family of the catalogue, as a busy floor would show it; and what a real one names."""
 
 import time
 from collections.abc import Iterator
@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import product
 
-from metrics.catalogue import FAMILIES, course, deals, service
+from prometheus_client.parser import text_string_to_metric_families
+
+from metrics.catalogue import FAMILIES, course, deals, gateway, service
 from metrics.catalogue.now import AGES
 from metrics.catalogue.plan import PLAN_MEASURES
 from metrics.family import NINETY_DAYS, PERIODS, Family, Kind, Source
@@ -28,6 +30,8 @@ VALUES: dict[str, tuple[str, ...]] = {
     "source": ("pbx", "crm"),
     "policy": ("noeviction",),
     "reason": ("invalid-json",),
+    "status": ("202", "400"),
+    "task": ("drain", "reconcile"),
     "partition": ("0", "1"),
     "table": ("cells", "clients"),
     "measure": tuple(dict.fromkeys((*course.HOUR_MEASURES, *course.DAY_MEASURES))),
@@ -38,7 +42,7 @@ VALUES: dict[str, tuple[str, ...]] = {
 DEALS = ("won", "lost")
 PAID_BACK = 5
 """So many times as much profit as of anything else: more than all costs, so that their payback has a trend."""
-HISTOGRAMS = (service.LATENCY, service.FLUSH_SECONDS, service.VIEW_SECONDS)
+HISTOGRAMS = (service.LATENCY, service.FLUSH_SECONDS, service.VIEW_SECONDS, gateway.SECONDS)
 WORKER_BOUNDS = ("0.1", "1.0", "+Inf")
 
 
@@ -169,5 +173,25 @@ class Synthetic:
         """What a worker shows."""
         return self._own(service.WORKER_FAMILIES)
 
+    def gateway(self) -> bytes:
+        """What a gateway shows that a portal is connected to."""
+        return self._own((*gateway.FAMILIES, *gateway.BITRIX24_FAMILIES))
+
     def _own(self, families: tuple[Family, ...]) -> bytes:
         return text(own(families, self.floor, time.monotonic() - self._start))
+
+
+def exposed(page: str) -> dict[str, set[str]]:
+    """Names on a page of `/metrics`, of a histogram without its endings → their labels."""
+    found: dict[str, set[str]] = {}
+    for metric in text_string_to_metric_families(page):
+        for sample in metric.samples:
+            if not sample.name.endswith("_created"):
+                name = metric.name if metric.type == "histogram" else sample.name
+                found.setdefault(name, set()).update(sample.labels.keys() - {"le"})
+    return found
+
+
+def declared(*families: Family) -> dict[str, set[str]]:
+    """The same of families of the catalogue."""
+    return {family.name: set(family.labels) for family in families}

@@ -28,6 +28,12 @@ class Metrics:
             "sales_bitrix24_oldest_timestamp_seconds", "Since when the oldest change waits.", registry=self.registry
         )
 
+        # There from the start: nobody sees the first of each as an increase.
+        for outcome in ("accepted", "ignored", "refused"):
+            self.hooks.labels(outcome)
+        for task in ("drain", "chats", "reconcile"):
+            self.failures.labels(task)
+
     def watch(self, waiting: Callable[[], tuple[int, float | None]]) -> None:
         """Read the spool's size when asked for numbers."""
         self._waiting.set_function(lambda: waiting()[0])

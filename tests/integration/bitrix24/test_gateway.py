@@ -13,10 +13,12 @@ import httpx
 import pytest
 from aiokafka import AIOKafkaConsumer
 
+from metrics.catalogue import gateway as families
 from producers.settings import KafkaSettings
 from producers.topics import ensure
 from tests.support.bitrix24_life import Life
 from tests.support.bitrix24_portal import SECRET, TOKEN, StandIn, serve_portal
+from tests.support.exposition import declared, exposed
 
 pytestmark = pytest.mark.integration
 ROOT = str(Path(__file__).resolve().parents[3])
@@ -83,7 +85,7 @@ async def test_hooks_survive_a_kill_and_commands_find_nothing_left(kafka, topic_
             deals = await read(kafka, f"{topic_prefix}.events", 20)
             assert {deal["type"] for deal in deals} == {"sales.deal.changed.v1"}
             assert len({deal["data"]["deal_id"] for deal in deals}) == 20
-            assert "sales_bitrix24_hooks_total" in (await client.get("/metrics")).text
+            assert await shown(client) == declared(*families.FAMILIES, *families.BITRIX24_FAMILIES)
         for command in ("reconcile", "backfill"):
             async with process(tmp_path, environment, "bitrix24", command) as running:
                 assert await running.wait() == 0
@@ -91,6 +93,16 @@ async def test_hooks_survive_a_kill_and_commands_find_nothing_left(kafka, topic_
     assert "\n0 events published" in said
     for secret in (SECRET, TOKEN, KEY, "Secret Client"):
         assert secret not in said
+
+
+async def shown(client: httpx.AsyncClient) -> dict[str, set[str]]:
+    """What the gateway exposes, once it has counted what Kafka has."""
+    async with asyncio.timeout(20):
+        while True:
+            found = exposed((await client.get("/metrics")).text)
+            if families.BITRIX24_EVENTS.name in found:
+                return found
+            await asyncio.sleep(0.1)
 
 
 async def read(servers: str, topic: str, count: int) -> list[dict]:

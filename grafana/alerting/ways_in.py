@@ -1,0 +1,119 @@
+"""Alerts about the ways in: the gateway, and a portal's connector in it. What they do not take is nowhere counted."""
+
+from grafana.alerting.alert import CRITICAL, WARNING, Alert, of_service
+from metrics.catalogue import gateway as g
+from metrics.catalogue import service as s
+
+GATEWAY_JOB = "sales-gateway"
+"""Name of its scrape job in deploy/prometheus/prometheus.yml."""
+_BEHIND = 600
+"""Seconds that a change of the portal waits at most: longer than a few retries take."""
+_UNREPAIRED = 3600
+"""Seconds after the last reconciliation; there is one every few minutes."""
+
+
+def _source_refused() -> Alert:
+    def new(name: str) -> str:
+        # A source is there with its first refusal, and nobody sees that as an increase.
+        return f"increase({name}[10m]) > 0 or ({name} unless {name} offset 10m) > 0"
+
+    # Of a gateway what its sender can mend, where it is known who that is.
+    at_gateways = f'{g.REFUSED.name}{{source!="",reason!~"408|429|5.."}}'
+    return of_service(
+        "SourceRefused",
+        f"sum by (source) ({new(s.REFUSED.name)}\nor {new(at_gateways)})",
+        "",
+        WARNING,
+        "What {{ $labels.source }} sends is refused",
+        "{{ $value | humanize }} events or requests in ten minutes, at the gateway or by workers.",
+        "A source sends what the contract or its rights do not allow. Those events are missing from the numbers.",
+        "The gateway's page `/sources`: reasons, fields and remedies, also of what came by Kafka. The gateway's log, "
+        "line `request refused`; for Kafka `sales-pulse dead-letters list`.",
+        "Tell the team that owns the source what its page says; `POST /v1/events?dry_run=true` tries a change. What "
+        "the gateway refused the source sends again, what workers refused is replayed (DeadLetters).",
+    )
+
+
+def _gateway() -> tuple[Alert, ...]:
+    def answered(status: str, span: str) -> str:
+        return f'sum by (status) (increase({g.REQUESTS.name}{{status=~"{status}"}}[{span}])) > 0'
+
+    return (
+        of_service(
+            # Who sends to Kafka directly has no gateway: its absence is no fault.
+            "GatewayDown", f'up{{job="{GATEWAY_JOB}"}} == 0', "30s", CRITICAL,
+            "Gateway {{ $labels.instance }} cannot be reached",
+            "Prometheus has not reached it for half a minute.",
+            "Sources that send over HTTP reach nobody, unless another gateway runs; hooks of a portal are lost until "
+            "the next reconciliation.",
+            "Whether the process runs; its `/healthz` and `/readyz`; the last lines of its log.",
+            "Start it again. Senders that keep what was not answered 202 send it then; for others see SourceSilent.",
+        ),
+        of_service(
+            "GatewayFails", answered("5..", "2m"), "1m", CRITICAL,
+            "The gateway answers {{ $labels.status }}",
+            "{{ $value | humanize }} requests in two minutes were not taken, for a reason that is not the sender's.",
+            "Kafka does not take events, or more come in at once than the gateway holds (503); 500 is a fault of ours.",
+            "Its log and `/readyz`; KafkaUnreachable; request times on the wall Service health.",
+            "Mend Kafka, or start another gateway. Senders are told when to send again (`Retry-After`); nothing that "
+            "was answered 202 is lost.",
+        ),
+        of_service(
+            "GatewayRefuses", answered("401|408|429", "10m"), "", WARNING,
+            "The gateway turns requests away with {{ $labels.status }}",
+            "{{ $value | humanize }} requests in ten minutes: 401 nobody knows the token, 408 the body did not arrive, 429 "
+            "more than is allowed a second. What a known source sends wrongly, SourceRefused tells.",
+            "What was turned away is in no number and in no dead letter: only its sender has it.",
+            "The gateway's log, line `request refused`: from where, and why.",
+            "A token that ran out: give its source the new one. Then let the source send again: late events correct the "
+            "past.",
+        ),
+    )  # fmt: skip
+
+
+def _portal() -> tuple[Alert, ...]:
+    waits = f"time() - (max({g.BITRIX24_OLDEST.name}) > 0)"
+    reconciled = f"time() - (max({g.BITRIX24_RECONCILED.name}) > 0)"
+    failed = f"sum by (task) (increase({g.BITRIX24_FAILURES.name}[15m]))"
+    return (
+        of_service(
+            "PortalBehind", f"{waits} > {_BEHIND}", "1m", WARNING,
+            "Bitrix24: a change has waited {{ $value | humanizeDuration }} to be fetched",
+            f"Hooks told of changes that were not fetched within {_BEHIND // 60} minutes.",
+            "Deals, calls and chats of the portal are counted late.",
+            "Changes that wait and attempts that fail on the wall Service health; the gateway's log.",
+            "As for PortalFails. When nothing fails, the portal's limit of requests is reached: "
+            "`SALES_BITRIX24_REQUESTS_PER_SECOND`.",
+        ),
+        of_service(
+            "PortalFails", f"{failed} > 3", "5m", WARNING,
+            "Bitrix24: {{ $labels.task }} fails again and again",
+            "{{ $value | humanize }} attempts failed in a quarter of an hour; each is tried again.",
+            "The portal does not answer, or does not let the webhook in any more. What was not fetched is not counted.",
+            "The gateway's log, line `will be tried again`: it says why. `sales-pulse bitrix24 check` says which right "
+            "is missing.",
+            "Mend the webhook or its rights in the portal. What changed meanwhile comes with the next reconciliation.",
+        ),
+        of_service(
+            "PortalNotReconciled", f"{reconciled} > {_UNREPAIRED}", "5m", WARNING,
+            "Bitrix24: not reconciled for {{ $value | humanizeDuration }}",
+            "The repair of what hooks missed, which runs every few minutes, has not ended for over an hour.",
+            "What no hook told of is missing, and nobody would notice.",
+            "PortalFails with task reconcile; the gateway's log.",
+            "As for PortalFails; `sales-pulse bitrix24 reconcile` runs it by hand and says what is wrong.",
+        ),
+        of_service(
+            "PortalRefused", f"sum(increase({g.BITRIX24_REFUSED.name}[1h])) > 0", "", WARNING,
+            "Bitrix24: {{ $value | humanize }} entities were left out",
+            "What the portal says of them does not fit the contract.",
+            "They are missing from the numbers.",
+            "The gateway's log names entity and field.",
+            "Mend the entity in the portal, or the mapping (`SALES_BITRIX24_MAPPING`); the next change or "
+            "reconciliation brings it.",
+        ),
+    )  # fmt: skip
+
+
+def alerts() -> tuple[Alert, ...]:
+    """All alerts about the ways in."""
+    return (_source_refused(), *_gateway(), *_portal())
