@@ -8,9 +8,10 @@ from typing import Any
 import grafana.panels as p
 from grafana import targets
 from grafana.links import definition
+from grafana.live import live
 from grafana.look import Look
-from grafana.promql import summed
-from grafana.shown import bars, days, explained, line_panel, sparkline
+from grafana.promql import Live, summed
+from grafana.shown import bars, days, explained, kpi, line_panel, sparkline
 from metrics.catalogue import course
 from metrics.catalogue.plan import MONEY_MEASURES
 from metrics.family import Family
@@ -108,22 +109,33 @@ def _corner(key: str) -> str:
     return f"{key}\\run"
 
 
+SUBJECTS = {
+    "won_amount": "Booked sales", "revenue_amount": "Cash received", "deals_won": "Deals won", "calls": "Calls",
+    "meetings": "Meetings",
+}  # fmt: skip
+"""Measure that is planned → how the titles of its KPIs begin."""
+
+
 def burn_up(title: str, measure: str, level: Level, look: Look, matchers: Mapping[str, str] | None = None) -> p.Panel:
-    """What a month has come to, day by day, and what the plan wanted of it."""
+    """What a month has come to, day by day, what the plan wanted of it, and where it leads to at this pace."""
     of = {**(matchers or {}), "measure": measure}
     done = summed(("day",), course.MONTH_TO_DAY, of)
     plan = summed(("day",), course.PLAN_COURSE, {**of, "level": level.value})
-    exprs = {"so far": done, "plan": plan}
+    growth = kpi(f"{SUBJECTS[measure]}: growth against plan")
+    pace = f"(1 + scalar({live(growth, level, Live('month', matchers=matchers or {}))}))"
+    # From the last day on that has counted anything: before it there is what was counted.
+    ahead = f"({plan} * {pace} unless on (day) ({done} < scalar(max({done}))))"
+    exprs = {"so far": done, "plan": plan, "at this pace": ahead}
+    dashed = {"custom__lineStyle": {"fill": "dash", "dash": [8, 6]}, "custom__fillOpacity": 0}
     return line_panel(
         title, [p.rows(_runs(exprs))],
-        about=f"{_about(course.MONTH_TO_DAY)}\n\n{_about(course.PLAN_COURSE)}", links=DEFINITION,
-        unit=_unit(measure, look), decimals=0,
-        transformations=[
-            *_pivoted("day", exprs), *days("day"),
-        ],
+        about=f"{_about(course.MONTH_TO_DAY)}\n\n{_about(course.PLAN_COURSE)}\n\nAt this pace: the plan's course times "
+              "what was done so far ÷ plan to date; its end is the forecast of the KPI.",
+        links=DEFINITION, unit=_unit(measure, look), decimals=0,
+        transformations=[*_pivoted("day", exprs), *days("day")],
         overrides=[
-            p.override("plan", custom__lineStyle={"fill": "dash", "dash": [8, 6]}, custom__fillOpacity=0,
-                       color={"mode": "fixed", "fixedColor": "gray"}),
+            p.override("plan", color={"mode": "fixed", "fixedColor": "gray"}, **dashed),
+            p.override("at this pace", color={"mode": "fixed", "fixedColor": "blue"}, **dashed),
             p.override("so far", color={"mode": "fixed", "fixedColor": "blue"}, custom__showPoints="always"),
         ],
         defaults={"min": 0},

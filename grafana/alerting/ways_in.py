@@ -61,12 +61,11 @@ def _gateway() -> tuple[Alert, ...]:
         of_service(
             "GatewayRefuses", answered("401|408|429", "10m"), "", WARNING,
             "The gateway turns requests away with {{ $labels.status }}",
-            "{{ $value | humanize }} requests in ten minutes: 401 nobody knows the token, 408 the body did not arrive, 429 "
-            "more than is allowed a second. What a known source sends wrongly, SourceRefused tells.",
+            "{{ $value | humanize }} requests in ten minutes: 401 nobody knows the token, 408 the body did not arrive, "
+            "429 more than is allowed a second. What a known source sends wrongly, SourceRefused tells.",
             "What was turned away is in no number and in no dead letter: only its sender has it.",
             "The gateway's log, line `request refused`: from where, and why.",
-            "A token that ran out: give its source the new one. Then let the source send again: late events correct the "
-            "past.",
+            "A token that ran out: give its source the new one. Then let it send again: late events correct the past.",
         ),
     )  # fmt: skip
 

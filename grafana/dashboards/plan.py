@@ -4,7 +4,7 @@ from typing import Any
 
 import grafana.panels as p
 from grafana import targets
-from grafana.course import burn_up
+from grafana.course import SUBJECTS, burn_up
 from grafana.dashboards import base
 from grafana.layout import place
 from grafana.live import live
@@ -15,10 +15,6 @@ from grafana.tables import COLORED, FILLED, Column, table
 from metrics.catalogue import plan
 from metrics.kpi import Level
 
-_SUBJECTS = {
-    "Booked sales": "won_amount", "Cash received": "revenue_amount", "Deals won": "deals_won", "Calls": "calls",
-    "Meetings": "meetings",
-}  # fmt: skip
 _COLUMNS = {
     "against plan": "Of plan", "growth against plan": "Pace", "forecast": "Forecast", "left to plan": "Left",
     "needed per working day": "Needed a day",
@@ -27,9 +23,9 @@ _COLUMNS = {
 
 def dashboard(look: Look) -> dict[str, Any]:
     """The company on top, then teams and managers by booked sales, those furthest behind first."""
-    month = [burn_up(f"{title} this month", name, Level.COMPANY, look) for title, name in _SUBJECTS.items()]
+    month = [burn_up(f"{title} this month", name, Level.COMPANY, look) for name, title in SUBJECTS.items()]
     placed = place(
-        (4, [*(_attained(subject, look) for subject in _SUBJECTS), _working_days()]),
+        (4, [*(_attained(subject, look) for subject in SUBJECTS.values()), _working_days()]),
         (7, month[:2]),
         (6, month[2:]),
         (11, [

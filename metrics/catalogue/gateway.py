@@ -1,4 +1,4 @@
-"""The ways in: what gateways take, refuse and hold, by the sender who can mend it, and what a portal's connector does."""
+"""The ways in: what gateways take, refuse and hold, by the sender who can mend it, and a portal's connector."""
 
 from functools import partial
 
