@@ -10,7 +10,7 @@ from grafana import targets
 from grafana.links import definition
 from grafana.live import live
 from grafana.look import Look
-from grafana.promql import Live, summed
+from grafana.promql import Live, by, summed
 from grafana.shown import bars, days, explained, kpi, line_panel, sparkline
 from metrics.catalogue import course
 from metrics.catalogue.plan import MONEY_MEASURES
@@ -135,7 +135,7 @@ def burn_up(title: str, measure: str, level: Level, look: Look, matchers: Mappin
         transformations=[*_pivoted("day", exprs), *days("day")],
         overrides=[
             p.override("plan", color={"mode": "fixed", "fixedColor": "gray"}, **dashed),
-            p.override("at this pace", color={"mode": "fixed", "fixedColor": "blue"}, **dashed),
+            p.override("at this pace", color={"mode": "fixed", "fixedColor": "light-blue"}, **dashed),
             p.override("so far", color={"mode": "fixed", "fixedColor": "blue"}, custom__showPoints="always"),
         ],
         defaults={"min": 0},
@@ -144,9 +144,12 @@ def burn_up(title: str, measure: str, level: Level, look: Look, matchers: Mappin
 
 
 def week(title: str, measure: str, look: Look, hue: str = "blue") -> p.Panel:
-    """Hours of the last seven whole days as a heat map: a row for each weekday."""
-    family = course.WEEK_HOURS
-    expr = summed(("weekday", "hour"), family, {"measure": measure})
+    """Hours of the last seven whole days as a heat map: a row for each weekday.
+
+    An hour in which anything was counted has its place, so that the row of hours has no holes.
+    """
+    family, cell = course.WEEK_HOURS, ("weekday", "hour")
+    expr = f"{summed(cell, family, {'measure': measure})} or 0 * max{by(cell)}({family.name})"
     return p.panel(
         "table", title, [p.rows(expr)], about=_about(family), links=DEFINITION, unit=_unit(measure, look), decimals=0,
         transformations=[
@@ -157,7 +160,10 @@ def week(title: str, measure: str, look: Look, hue: str = "blue") -> p.Panel:
         ],
         custom={"align": "center", "cellOptions": {"type": "color-background", "mode": "basic"}, "inspect": False,
                 "minWidth": 50},
-        defaults={"color": {"mode": "thresholds"}, "noValue": "", "thresholds": _shades(hue)},
+        defaults={
+            "color": {"mode": "thresholds"}, "noValue": "", "thresholds": _shades(hue),
+            "mappings": [{"type": "value", "options": {"0": {"text": "·", "index": 0}}}],
+        },
         overrides=[
             p.override("weekday\\hour", displayName="hour", custom__cellOptions={"type": "auto"}, custom__width=70,
                        custom__align="left"),

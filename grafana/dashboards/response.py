@@ -57,14 +57,13 @@ def dashboard(look: Look) -> dict[str, Any]:
         ]),
         (4, [channels(f"Response time, {what}", f"Response time, {what}, $window") for what in _TIMES]),
         (8, [(_teams(look), 14), *((one, 5) for one in spreads)]),
-        (11, [week("Missed calls of the company, last 7 days by hour", "calls_missed", look, "red")]),
-        folded("The last 15 minutes over time", (9, [over_time(channel) for channel in CHANNELS])),
-        folded("Percentiles and service level over time", (9, [_percentiles(look, name) for name in CHANNELS]), (9, [
+        (9, [week("Missed calls of the company, last 7 days by hour", "calls_missed", look, "red")]),
+        folded("Over time", (9, [over_time(channel) for channel in CHANNELS]),
+               (9, [_percentiles(look, name) for name in CHANNELS]), (9, [
             lines([kpi("Service level")], Level.TEAM, look, title=f"Service level of {name} by team, $window",
                   by_level=True, steps=targets.IN_TIME, matchers={**_TEAM, "channel": channel})
             for channel, name in CHANNELS.items()
-        ])),
-        folded("Spread over time", (10, [_heat(name, channel) for channel, name in CHANNELS.items()])),
+        ]), (10, [_heat(name, channel) for channel, name in CHANNELS.items()])),
         folded("In working hours, for the window of a day or longer", (6, [
             channels(f"Response time in working hours, {what}", f"{what}, $window") for what in _TIMES
         ])),

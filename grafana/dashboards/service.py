@@ -79,11 +79,11 @@ def dashboard(look: Look) -> dict[str, Any]:
         ]),
         (5, [
             _rate("Gateway: events", g.EVENTS, "outcome"),
-            _rate("Gateway: requests by status", g.REQUESTS, "status"),
+            _answers(),
             _latency(g.SECONDS, "Gateway: request to answer"),
             _waiting(),
         ]),
-        folded("Senders", (8, [
+        folded("Ways in", (8, [
             _rate("Refused by workers", s.REFUSED, "source"),
             _rate("Refused by gateways", g.REFUSED, "source"),
             _rate("Fields ignored by gateways", g.UNKNOWN_FIELDS, "source"),
@@ -91,13 +91,12 @@ def dashboard(look: Look) -> dict[str, Any]:
             _line("Gateways: waiting for Kafka", g.IN_FLIGHT, f"sum by (instance) ({g.IN_FLIGHT.name})",
                   "{{instance}}"),
             _line("Gateways: ready", g.READY, f"min by (instance) ({g.READY.name})", "{{instance}}"),
-        ])),
-        folded("Bitrix24", (8, [
-            _rate("Hooks", g.BITRIX24_HOOKS, "outcome"),
-            _rate("Events published by type", g.BITRIX24_EVENTS, "type"),
-            _rate("Attempts that failed", g.BITRIX24_FAILURES, "task"),
-            _rate("Entities left out", g.BITRIX24_REFUSED),
-            _line("Since the last reconciliation", g.BITRIX24_RECONCILED, _since(g.BITRIX24_RECONCILED), unit="s"),
+        ]), (8, [
+            _rate("Bitrix24: hooks", g.BITRIX24_HOOKS, "outcome"),
+            _rate("Bitrix24: events by type", g.BITRIX24_EVENTS, "type"),
+            _rate("Bitrix24: attempts that failed", g.BITRIX24_FAILURES, "task"),
+            _rate("Bitrix24: entities left out", g.BITRIX24_REFUSED),
+            _line("Bitrix24: since reconciled", g.BITRIX24_RECONCILED, _since(g.BITRIX24_RECONCILED), unit="s"),
         ])),
         folded("Exporter", (8, [
             _line("Collection of sales numbers", s.SCRAPE_SECONDS, f"max({s.SCRAPE_SECONDS.name})"),
@@ -209,6 +208,13 @@ def _lines(title: str, queries: list[p.Query], about: str, unit: str, overrides:
             "tooltip": {"mode": "multi", "sort": "desc"},
         },
     )  # fmt: skip
+
+
+def _answers() -> p.Panel:
+    """Requests by the first digit of their status: the alert names the status itself."""
+    kind = f'label_replace(rate({g.REQUESTS.name}[{_RATE}]), "kind", "${{1}}xx", "status", "(.).*")'
+    expr = f"sum by (kind) ({kind}) or on () {_none('kind')}"
+    return _line("Gateway: requests by status", g.REQUESTS, expr, "{{kind}}", "cps")
 
 
 def _waiting() -> p.Panel:

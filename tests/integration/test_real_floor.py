@@ -16,7 +16,7 @@ from tests.support.recorded import records
 PATIENCE = 420
 MAY_BE_EMPTY = {
     r"(?i)refus|dead letter|stale|duplicate|failure|restor|rebalanc": "nothing of the kind need have happened",
-    r"(?i)gateway|portal|since the last reconc": "nobody sends by the gateway, and no portal is connected",
+    r"(?i)gateway|portal|bitrix24": "nobody sends by the gateway, and no portal is connected",
     r"(?i)unconverted": "every currency of the floor has its rates",
     r"^alert \w+$": "a healthy floor fires nothing; its selectors are asked one by one",
     r"(?i)waiting|longest wait|too long": "nobody may be waiting at this moment",

@@ -30,7 +30,7 @@ VALUES: dict[str, tuple[str, ...]] = {
     "source": ("pbx", "crm"),
     "policy": ("noeviction",),
     "reason": ("invalid-json",),
-    "status": ("202", "400"),
+    "status": ("202", "400", "503"),
     "task": ("drain", "reconcile"),
     "partition": ("0", "1"),
     "table": ("cells", "clients"),
