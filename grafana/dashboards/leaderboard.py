@@ -29,7 +29,7 @@ def _columns(look: Look) -> list[Column]:
     for title, heading in _TITLES.items():
         one = kpi(title)
         cell = GAUGE if title == "Booked sales" else COLORED
-        width = 180 if title == "Booked sales" else 0
+        width = 140 if title == "Booked sales" else 0
         found.append(
             Column(heading, _of(one), unit(one, look), 0 if one.unit in {"percentunit", "currency"} else decimals(one),
                    targets.steps(one, look), cell, width)

@@ -45,7 +45,7 @@ def _every_kpi(level: Level, look: Look) -> tuple[list[Band], list[Band]]:
     plans = {kind: KpiTable([one for one in planned if _kind(one) == kind], level, look).panel(f"{kind}, $plan")
              for kind in ("Shares", "Money", "Counts")}  # fmt: skip
     return (
-        [(10, [top["Money"], top["Shares"]]), (10, [top["Counts"], top["Times"]])],
+        [(9, [top["Money"], top["Shares"]]), (10, [top["Counts"], top["Times"]])],
         [
             folded("Plans", (12, [plans["Shares"], plans["Money"]]), (10, [plans["Counts"]])),
             folded("All other KPIs", (9, [rest["Counts"], rest["Money"]]), (14, [rest["Times"], rest["Shares"]]),
@@ -67,7 +67,7 @@ def team(look: Look) -> dict[str, Any]:
     ]  # fmt: skip
     return base.board(
         base.TEAM, "Team", "Every KPI of a team, with its change, its target and its rank among teams.",
-        place(*top, (8, charts), *below), look, base.window(), base.plan_window(), base.team(everything=False),
+        place(*top, (7, charts), *below), look, base.window(), base.plan_window(), base.team(everything=False),
         time_from="now-24h",
     )  # fmt: skip
 
@@ -83,6 +83,6 @@ def manager(look: Look) -> dict[str, Any]:
     return base.board(
         base.MANAGER, "Manager",
         "Every KPI of a manager, with its change, its target and the rank among all managers.",
-        place(*top, (8, charts), *below), look, base.window(), base.plan_window(), base.team(), base.manager(),
+        place(*top, (7, charts), *below), look, base.window(), base.plan_window(), base.team(), base.manager(),
         time_from="now-24h",
     )  # fmt: skip
