@@ -30,7 +30,7 @@ VALUES: dict[str, tuple[str, ...]] = {
     "source": ("pbx", "crm"),
     "policy": ("noeviction",),
     "reason": ("invalid-json",),
-    "status": ("202", "400", "503"),
+    "status": ("202", "401", "503"),
     "task": ("drain", "reconcile"),
     "partition": ("0", "1"),
     "table": ("cells", "clients"),
@@ -182,16 +182,21 @@ class Synthetic:
 
 
 def exposed(page: str) -> dict[str, set[str]]:
-    """Names on a page of `/metrics`, of a histogram without its endings → their labels."""
+    """Names on a page of `/metrics`, of a histogram without its endings → their labels; none where there is no sample."""
     found: dict[str, set[str]] = {}
     for metric in text_string_to_metric_families(page):
-        for sample in metric.samples:
-            if not sample.name.endswith("_created"):
-                name = metric.name if metric.type == "histogram" else sample.name
-                found.setdefault(name, set()).update(sample.labels.keys() - {"le"})
+        if metric.name.endswith("_created"):
+            continue
+        name = f"{metric.name}_total" if metric.type == "counter" else metric.name
+        found[name] = {label for sample in metric.samples for label in sample.labels} - {"le"}
     return found
 
 
-def declared(*families: Family) -> dict[str, set[str]]:
-    """The same of families of the catalogue."""
-    return {family.name: set(family.labels) for family in families}
+def unlike(page: str, *families: Family) -> dict[str, tuple[object, object]]:
+    """Name → labels on a page and in the catalogue, where one of both does not have it or they differ."""
+    found, wanted = exposed(page), {family.name: set(family.labels) for family in families}
+    return {
+        name: (found.get(name), wanted.get(name))
+        for name in found | wanted
+        if name not in found or name not in wanted or (found[name] and found[name] != wanted[name])
+    }
