@@ -182,7 +182,7 @@ class Synthetic:
 
 
 def exposed(page: str) -> dict[str, set[str]]:
-    """Names on a page of `/metrics`, of a histogram without its endings → their labels; none where there is no sample."""
+    """Names on a page of `/metrics`, of a histogram without its endings → labels (none without a sample)."""
     found: dict[str, set[str]] = {}
     for metric in text_string_to_metric_families(page):
         if metric.name.endswith("_created"):
