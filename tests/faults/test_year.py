@@ -26,8 +26,8 @@ WEEKS = DAYS // 7
 
 
 def _log():
-    """Events of the years before, then of the year; it ends now."""
-    now = datetime.now(UTC) - timedelta(hours=1)
+    """Events of the years before, then of the year; it ends at the last noon, so that all partitions end on one day."""
+    now = (datetime.now(UTC) - timedelta(hours=10)).replace(hour=9, minute=0)
     year_ = now - timedelta(days=DAYS)
     old = events(EVENTS // 20, full=True, days=BEFORE, start=year_ - timedelta(days=BEFORE), seed=2, prefix="old-",
                  clients=20_000)  # fmt: skip
