@@ -86,7 +86,7 @@ def _course(hours: Sequence[Mapping[str, Any]]) -> str:
         for number, hour in enumerate(hours)
     )
     words = f"Events by hour, at most {most:,}" if any(hour["events"] for hour in hours) else "No events"
-    drawn = f'<svg viewBox="0 0 238 40" role="img" aria-label="{words}">{bars}</svg>'
+    drawn = f'<svg viewBox="0 0 238 40" preserveAspectRatio="xMinYMid" role="img" aria-label="{words}">{bars}</svg>'
     return f"<figure>{drawn}<figcaption>{words}</figcaption></figure>"
 
 

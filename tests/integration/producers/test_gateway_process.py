@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import gzip
 import json
 import os
 import signal
@@ -19,6 +20,7 @@ from producers.topics import ensure
 from tests.support.exposition import unlike
 
 pytestmark = pytest.mark.integration
+BATCH = "Content-Type: application/cloudevents-batch+json"
 COMMAND = (sys.executable, "-m", "deploy.cli", "gateway")
 TOKEN = "the-token-that-nobody-may-see"
 SECRET = "whsec_" + base64.b64encode(b"the secret that nobody may see").decode()
@@ -97,6 +99,10 @@ async def test_rude_clients_and_secrets(environment, kafka, topic_prefix, tmp_pa
         login = f"Authorization: Bearer {TOKEN}"
         kind = "Content-Type: application/cloudevents+json"
         close = "Connection: close"
+        packed, bomb = gzip.compress(body), gzip.compress(b"[" + b" " * 100_000_000, 1)
+        data = json.dumps(EVENT["data"]).encode()
+        attributes = [f"ce-{name}: {value}" for name, value in EVENT.items() if name != "data"]
+        attributes.append("Content-Type: application/json")
         rude = {
             "no number": (head(login, kind, close, "Content-Length: many") + body,),
             "two lengths": (head(login, kind, close, "Content-Length: 5", "Content-Length: 900") + body,),
@@ -106,6 +112,12 @@ async def test_rude_clients_and_secrets(environment, kafka, topic_prefix, tmp_pa
             "no HTTP": (b"\x16\x03\x01 Connection: close\r\n\r\n",),
             "huge header": (head(login, kind, close, "X: " + "x" * 200_000),),
             "announced": (head(login, kind, close, "Content-Length: 999999999999"),),
+            "torn gzip": (head(login, kind, close, "Content-Encoding: gzip", "Content-Length: 20") + packed[:20],),
+            "bomb": (head(login, BATCH, close, "Content-Encoding: gzip", f"Content-Length: {len(bomb)}") + bomb,),
+            "bomb in a bomb": (head(login, kind, close, "Content-Encoding: gzip, gzip", "Content-Length: 0"),),
+            "two ids": (head(login, *attributes, "ce-id: other", close, f"Content-Length: {len(data)}") + data,),
+            "no UTF-8": (head(login, *attributes, "ce-subject: %ff", close, f"Content-Length: {len(data)}") + data,),
+            "other method": (head(login, close).replace(b"POST", b"PUT"),),
             "long number": (head(login, kind, close, f"Content-Length: {'9' * 5000}"),),
         }
         for name, pieces in rude.items():
