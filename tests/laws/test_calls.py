@@ -165,33 +165,40 @@ DESKS = st.builds(
     st.integers(0, 12),
 )
 RUNG = st.lists(DESKS, min_size=1, max_size=3, unique_by=lambda rung: rung.desk).map(tuple)
-SCRIPTS = st.builds(
-    Script,
-    st.sampled_from(["desk", "group", "queue", "turns", "outbound", "internal", "menu", "feature"]),
-    RUNG,
-    greeted=st.booleans(),
-    impatient=st.booleans(),
-    otherwise=st.sampled_from(["hangup", "voicemail", "announcement"]),
-    transfer=st.sampled_from(TRANSFERS),
-    ends=st.sampled_from(["caller", "agent"]),
-    number=st.sampled_from(["79000000001", "+7 900 000-00-02", "89000000003", "214943", "anonymous", ""]),
-    trunk=st.sampled_from(["PJSIP/trunk", "SIP/211553"]),
-)
+WAYS = ["desk", "group", "queue", "turns", "outbound", "internal", "menu", "feature"]
+
+
+def scripts(*ways):
+    return st.builds(
+        Script,
+        st.sampled_from(ways),
+        RUNG,
+        greeted=st.booleans(),
+        impatient=st.booleans(),
+        otherwise=st.sampled_from(["hangup", "voicemail", "announcement"]),
+        transfer=st.sampled_from(TRANSFERS),
+        ends=st.sampled_from(["caller", "agent"]),
+        number=st.sampled_from(["79000000001", "+7 900 000-00-02", "89000000003", "214943", "anonymous", ""]),
+        trunk=st.sampled_from(["PJSIP/trunk", "SIP/211553"]),
+    )
+
+
+ANY = scripts(*WAYS)
 QUIET = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @st.composite
-def floors(draw, scripts=SCRIPTS, system=None):
+def floors(draw, played=ANY, system=None):
     """Rows and lines of a floor where calls go on at the same time, in the order of their ends; and what was told."""
     system = draw(st.sampled_from(["", "pbx-1"])) if system is None else system
     rows, lines, told = [], [], []
-    for number, script in enumerate(draw(st.lists(scripts, min_size=1, max_size=6))):
+    for number, script in enumerate(draw(st.lists(played, min_size=1, max_size=6))):
         if script.way == "outbound" and not script.number.lstrip("+").replace(" ", "").replace("-", "").isdigit():
             continue
         pbx = Exchange(BEGIN + draw(st.integers(0, 90)) * (number + 1), system, 1 + 100 * number)
         waits = any(each.does == "ignores" for each in script.rung)
-        played = replace(script, impatient=script.impatient and waits)
-        told.append((played, Play(pbx, played).play()))
+        as_played = replace(script, impatient=script.impatient and waits)
+        told.append((as_played, Play(pbx, as_played).play()))
         rows += pbx.rows
         lines += pbx.queue_log
     return sorted(rows, key=lambda row: row.end), sorted(lines, key=lambda line: line[0]), told
@@ -257,7 +264,7 @@ def test_without_links(tmp_path, floor, layout):
     assert len(calls) == len(kept)
 
 
-QUEUED = SCRIPTS.filter(lambda script: script.way in {"queue", "turns"})
+QUEUED = scripts("queue", "turns")
 
 
 def table(lines, zone):

@@ -58,3 +58,13 @@ def test_a_claim_that_came_too_late(read):
     found = read(log, number, "79000000001", meanwhile=lambda: claimed(log, number, "bitrix24:contact:7"))
     assert found[0][0] == found[0][1]["data"]["client_id"] == "bitrix24:contact:7"
     assert found[1][0] == found[1][1]["data"]["client_id"] != "bitrix24:contact:7"
+
+
+def test_a_reader_that_ended_is_not_another_one():
+    """What one reader of the log in memory had read says nothing of the next, even where that one has its address."""
+    log = InMemoryClaimsLog()
+    for _ in range(20):
+        claimed(log, "+7 921 555-01-02", "bitrix24:contact:7")
+        resolver = Resolver(log, KEY, "RU")
+        asyncio.run(resolver.start())
+        assert resolver.client(phone="89215550102") == ("bitrix24:contact:7", True)
