@@ -39,7 +39,9 @@ async def mend(settings: KafkaSettings) -> tuple[str, ...]:
 
 async def _set(admin: AIOKafkaAdminClient, topic: str) -> bool:
     (answer,) = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, topic)])
-    ((_code, _message, _kind, _name, entries, *_),) = answer.resources
+    ((code, message, _kind, _name, entries, *_),) = answer.resources
+    if code:
+        raise TopicsError(f"the settings of topic {topic} cannot be read: {message or for_code(code).__name__}")
     if {entry[0]: entry[1] for entry in entries}.get(CLOCK) != BY_SENDER:
         return False
     # What is not named falls back to its default.

@@ -179,6 +179,8 @@ async def _configs(admin: AIOKafkaAdminClient, names: list[str]) -> dict[str, di
     answers = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, name) for name in names])
     configs: dict[str, dict[str, Any]] = {}
     for answer in answers:
-        for _code, _message, _kind, name, entries, *_rest in answer.resources:
+        for code, message, _kind, name, entries, *_rest in answer.resources:
+            if code:
+                raise TopicsError(f"the settings of topic {name} cannot be read: {message or for_code(code).__name__}")
             configs[name] = {entry[0]: entry[1] for entry in entries}
     return configs

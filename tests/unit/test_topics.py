@@ -1,6 +1,7 @@
 """`sales-pulse topics create`, and the settings that it reads."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from pydantic import ValidationError
@@ -9,6 +10,7 @@ from typer.testing import CliRunner
 from deploy.commands.topics import app
 from deploy.errors import DeployError
 from deploy.stack.ports import free_port
+from producers import clock, topics
 from producers.errors import KafkaRejected, TopicsError
 from producers.publisher import SalesPublisher
 from producers.settings import KafkaSettings
@@ -79,3 +81,18 @@ async def test_a_missing_certificate_is_told():
         await ensure(settings)
     with pytest.raises(KafkaRejected, match="SALES_KAFKA_SSL"):
         await SalesPublisher(settings).start()
+
+
+class Closed:
+    """An admin client of somebody who may not read the settings of topics."""
+
+    async def describe_configs(self, resources):
+        (one,) = resources
+        return [SimpleNamespace(resources=[(29, None, 2, one.name, [])])]
+
+
+@pytest.mark.parametrize("read", [clock._set, lambda admin, name: topics._configs(admin, [name])])
+async def test_settings_that_may_not_be_read_are_told(read):
+    """By both who read them: neither "no difference" nor "mended" nor a KeyError."""
+    with pytest.raises(TopicsError, match=r"settings of topic sales\.events cannot be read: TopicAuthorizationFailed"):
+        await read(Closed(), "sales.events")
