@@ -85,7 +85,8 @@ class Owned:
 
     def fold(self, records: Sequence[Record], end: int = 0) -> None:
         """Fold what was read before the offset `end`. Records at or below the fence are skipped."""
-        refused: Sequence[Refusal] = self.partition.fold(records)
+        wanted = records if self.recount is None else self.recount.less_closed(records)
+        refused: Sequence[Refusal] = self.partition.fold(wanted)
         self.partition.pass_over(end)
         if not records:
             return  # nothing to make durable: whoever reads from an older fence passes over the same

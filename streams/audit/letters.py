@@ -26,15 +26,18 @@ class Judged:
 
     firsts, lasts: by topic and partition, the offsets of the first record that was judged and of the last; what lies
     outside is not there any more or not read yet. compacted: of topics in which records vanish between others, all.
+    closed: records whose letters somebody has closed → the reason: they count where their replay lies, or nowhere.
     """
 
     refused: dict[Place, str] = field(default_factory=dict)
     firsts: dict[tuple[str, int], int] = field(default_factory=dict)
     lasts: dict[tuple[str, int], int] = field(default_factory=dict)
     compacted: dict[str, set[Place]] = field(default_factory=dict)
+    closed: Mapping[Place, str] = field(default_factory=dict)
 
     def judge(self, place: Place, reason: str) -> None:
         """Take note of a record in log order; `reason` "" when it is usable."""
+        reason = self.closed.get(place, reason)
         where = place.topic, place.partition
         self.firsts.setdefault(where, place.offset)
         self.lasts[where] = place.offset
@@ -57,10 +60,12 @@ class Judged:
         return where in self.firsts and self.firsts[where] <= place.offset <= self.lasts[where]
 
 
-async def judge_reference(log: Log, kafka: KafkaSettings, committed: Mapping[tuple[str, int], int]) -> Judged:
+async def judge_reference(
+    log: Log, kafka: KafkaSettings, committed: Mapping[tuple[str, int], int], closed: Mapping[Place, str]
+) -> Judged:
     """Judge the reference records that the workers have read."""
     topic = kafka.reference_topic
-    judged = Judged(compacted={topic: set()})
+    judged = Judged(compacted={topic: set()}, closed=closed)
     for partition in await log.ends(topic):
         async for chunk in log.read(topic, partition, 0, committed.get((topic, partition), 0)):
             for record in chunk:
@@ -98,6 +103,23 @@ async def written(log: Log, kafka: KafkaSettings, application: str) -> Written:
                 if place is not None and by in ("", application) and not letter.text(record.headers, letter.MARK):
                     (found if by else unsigned)[place][letter.text(record.headers, letter.REASON)] += 1
     return {**unsigned, **found}
+
+
+async def closed(log: Log, kafka: KafkaSettings, application: str) -> Mapping[Place, str]:
+    """What `Judged` is to know."""
+    reasons: dict[Place, str] = {}
+    marked: set[Place] = set()
+    for partition, end in (await log.ends(kafka.dead_letters_topic)).items():
+        async for chunk in log.read(kafka.dead_letters_topic, partition, 0, end):
+            for record in chunk:
+                place, mark = letter.place_of(record.headers), letter.text(record.headers, letter.MARK)
+                if place is None:
+                    continue
+                if mark in ("replayed", "dismissed"):
+                    marked.add(place)
+                elif not mark and letter.text(record.headers, letter.APPLICATION) in ("", application):
+                    reasons[place] = letter.text(record.headers, letter.REASON)
+    return {place: reason for place, reason in reasons.items() if place in marked}
 
 
 def compare(judged: Judged, found: Written) -> Iterator[Difference]:

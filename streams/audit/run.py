@@ -70,7 +70,8 @@ async def audit(
             seen = await look(log, kafka, redis, business, checked, exporter=exporter, patience=patience)
             report.fences, report.notes = seen.view.fences, seen.notes
             retold, forwarded = Retold(seen.answers, rules, seen.reference), Forwarded()
-            judged = await _partitions(log, kafka, rules, seen, retold, forwarded, report, progress or _Silent())
+            judged = letters.Judged(closed=await letters.closed(log, kafka, business.app_id))
+            await _partitions(log, kafka, rules, seen, retold, forwarded, judged, report, progress or _Silent())
             durable = await _durable(log, business.app_id, judged, report, patience)
             upto = {number: offset for (topic, number), offset in durable.items() if topic == kafka.events_topic}
             await forwarded.arrived(log, kafka.events_topic, upto, _COPIES_SECONDS)
@@ -107,11 +108,12 @@ async def _partitions(
     seen: Seen,
     retold: Retold,
     forwarded: Forwarded,
+    judged: letters.Judged,
     report: Report,
     progress: Progress,
-) -> letters.Judged:
-    """Recompute and compare one partition after another; says what must be in the dead letters."""
-    judged, view, count = letters.Judged(), seen.view, len(seen.view.fences)
+) -> None:
+    """Recompute and compare one partition after another; what must be in the dead letters is added to `judged`."""
+    view, count = seen.view, len(seen.view.fences)
     progress.start(sum(seen.last(partition) + 1 for partition in view.fences))
     for partition, fence in sorted(view.fences.items()):
         truth = await tell(log, kafka, rules, partition, count, fence, retold, forwarded, judged, progress.advance)
@@ -128,7 +130,6 @@ async def _partitions(
         report.past += sum(
             not is_kept(kind, bucket, truth.time, rules) for kind, bucket, of, *_ in view.parts if of == partition
         )
-    return judged
 
 
 def _compare_forwarded(forwarded: Forwarded, found: letters.Written, topic: str, report: Report) -> letters.Written:
@@ -179,7 +180,7 @@ async def _compare_letters(
     report: Report,
 ) -> None:
     """Compare what was forwarded and the dead letters of both topics; last, as they are durable after the view."""
-    reference = await letters.judge_reference(log, kafka, durable)
+    reference = await letters.judge_reference(log, kafka, durable, judged.closed)
     found = await letters.written(log, kafka, application)
     found = _compare_forwarded(forwarded, found, kafka.events_topic, report)
     for one in (judged, reference):

@@ -85,6 +85,10 @@ class _Reading:
     def hear(self, record: Record, place: Place) -> None:
         counts = place.offset <= self.fence
         self.truth.records += counts
+        if place in self.judged.closed:
+            if counts:
+                self.judged.judge(place, "")
+            return
         try:
             placed = self.places.judge(record)
         except Refused as refused:

@@ -1,6 +1,7 @@
 """A log that is counted again from its start: a record that has its letter gets no second one.
 
-And a letter whose record counts now, because the contract has grown since, is closed.
+And a letter whose record counts now, because the contract has grown since, is closed. One that somebody has closed
+stays so: what was replayed counts where its replay lies, what was dismissed does not count, as before.
 """
 
 from collections import deque
@@ -11,30 +12,41 @@ from aiokafka.errors import KafkaError
 from streams.changelog import explained
 from streams.letters import letter
 from streams.letters.letter import Letter, Place, Refusal, mark
-from streams.plain.kafka import kafka_log
+from streams.plain.kafka import Log, kafka_log
 from streams.records import Record
 from streams.settings import WorkerSettings
 
 COUNTED = "counted"
+CLOSED = ""
+"""In place of a reason: neither does the record count, nor does it get another letter."""
 
 
 async def written(settings: WorkerSettings, topic: str, partition: int) -> dict[int, str]:
-    """Offset → reason of the letters that this application has of a partition. Raises ChangelogError, WorkerError."""
-    found: dict[int, str] = {}
+    """What `known` says of a partition. Raises ChangelogError, WorkerError."""
     try:
         async with kafka_log(settings) as log:
-            ends = await log.ends(settings.dead_letters_topic)
-            lies_on = partition % max(1, len(ends))  # as `KafkaChangelog` writes them
-            async for chunk in log.read(settings.dead_letters_topic, lies_on, 0, ends.get(lies_on, 0)):
-                for record in chunk:
-                    headers = record.headers
-                    place, by = letter.place_of(headers), letter.text(headers, letter.APPLICATION)
-                    is_letter = not letter.text(headers, letter.MARK) and by in ("", settings.app_id)
-                    if place is not None and place[:2] == (topic, partition) and is_letter:
-                        found[place.offset] = letter.text(headers, letter.REASON)
+            return await known(log, settings.dead_letters_topic, settings.app_id, topic, partition)
     except KafkaError as error:
         raise explained(error, f"the dead letters of partition {partition} could not be read") from error
-    return found
+
+
+async def known(log: Log, letters: str, application: str, topic: str, partition: int) -> dict[int, str]:
+    """Offset → reason of the letters that an application has of a partition; CLOSED of what somebody closed."""
+    found: dict[int, str] = {}
+    closed: set[int] = set()
+    ends = await log.ends(letters)
+    lies_on = partition % max(1, len(ends))  # as `KafkaChangelog` writes them, and `Closer` the marks
+    async for chunk in log.read(letters, lies_on, 0, ends.get(lies_on, 0)):
+        for record in chunk:
+            headers = record.headers
+            place, mark_ = letter.place_of(headers), letter.text(headers, letter.MARK)
+            if place is None or place[:2] != (topic, partition):
+                continue
+            if mark_:
+                closed |= {place.offset} if mark_ != COUNTED else set()
+            elif letter.text(headers, letter.APPLICATION) in ("", application):
+                found[place.offset] = letter.text(headers, letter.REASON)
+    return {offset: CLOSED if offset in closed else reason for offset, reason in found.items()}
 
 
 class Recount:
@@ -44,11 +56,16 @@ class Recount:
         self._topic = topic
         self._partition = partition
         self._known = deque(sorted((offset, reason) for offset, reason in known.items() if offset > fence))
+        self._closed = {offset for offset, reason in self._known if reason == CLOSED}
 
     @property
     def is_over(self) -> bool:
         """Whether all records that have letters were passed."""
         return not self._known
+
+    def less_closed(self, records: Sequence[Record]) -> Sequence[Record]:
+        """Records without those whose letters somebody has closed."""
+        return [record for record in records if record.offset not in self._closed] if self._closed else records
 
     def new(self, records: Sequence[Record], refused: Iterable[Refusal]) -> tuple[list[Refusal], list[Letter]]:
         """Of what was refused that which has no letter yet; marks that close the letters of what was not."""
@@ -58,6 +75,6 @@ class Recount:
         while self._known and self._known[0][0] <= records[-1].offset:
             offset, reason = self._known.popleft()
             lettered[offset] = reason
-        counted = [offset for offset in lettered if offset in there and offset not in reasons]
-        new = [one for one in refused if lettered.get(one.record.offset) != one.reason]
+        counted = [o for o, reason in lettered.items() if reason != CLOSED and o in there and o not in reasons]
+        new = [one for one in refused if lettered.get(one.record.offset) not in (one.reason, CLOSED)]
         return new, [mark(Place(self._topic, self._partition, offset), COUNTED) for offset in counted]

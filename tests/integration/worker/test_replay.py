@@ -12,6 +12,7 @@ import pytest
 from aiokafka import AIOKafkaProducer
 from redis.asyncio import Redis
 
+from metrics.measure import key
 from metrics.view import Keys
 from producers.partitioner import partition_for
 from producers.topics import ensure
@@ -281,3 +282,40 @@ async def test_list_shows_the_latest_whole(house):
     assert len(command(house, "list", "--json", "--until", middle)) == 6
     assert len(command(house, "list", "--json", "--since", middle, "--source", "crm://1")) == 3
     assert len(command(house, "list", "--json", "--since", "1h")) == 12
+
+
+async def test_a_recount_of_replayed_chats_changes_nothing(house):
+    """What was refused, and is right by now, goes on to count where its replay lies; what was dismissed does not."""
+    await ensure(house.kafka)
+    lay = partition_for(b"cl-1", COUNT)
+
+    def said(number, minute, author, **more):
+        data = {"chat_id": "ch-1", "client_id": "cl-1", "author": author, **more}
+        return event(id=f"c-{number}", type="sales.chat.message.v1", time=f"2026-11-23T10:{minute:02}:00Z", data=data)
+
+    chat = [
+        said(0, 0, "client"),
+        said(1, 5, "manager", manager_id="m-1"),
+        said(2, 6, "client"),
+        said(3, 7, "manager", manager_id="m-2"),
+    ]
+    await send(house, [(b"cl-1", raw(one), lay, []) for one in chat])
+    async with AIOKafkaProducer(bootstrap_servers=house.kafka_servers) as producer:
+        for offset, reason in ((1, "unknown_type"), (3, "invalid_data")):
+            record = SimpleNamespace(
+                offset=offset, key=b"cl-1", value=raw(chat[offset]), timestamp=1_790_000_000_000, headers=[]
+            )
+            refused = SimpleNamespace(record=record, reason=reason, detail="not yet")
+            letter = make(refused, house.kafka.events_topic, lay, house.app_id)
+            await producer.send_and_wait(
+                house.kafka.dead_letters_topic, letter.value, letter.key, lay, headers=list(letter.headers)
+            )
+    assert command(house, "replay", "--reason", "unknown_type")[0] == "sent 1: unknown_type 1"
+    assert command(house, "dismiss", "--reason", "invalid_data", "--yes")[-1] == "dismissed 1"
+    house.worker()
+    report = await house.verdict()
+    assert report.is_equal, report.lines()
+    shown, _, waiting = await parts(house)
+    days = {name[3]: part for name, part in shown.items() if name[0] == "d"}
+    assert {who: part[key("r", "chat", "first", "s")] for who, part in days.items()} == {"m-1": 360 * 10**6}
+    assert not any(waiting.values())

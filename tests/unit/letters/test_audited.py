@@ -6,10 +6,12 @@ from types import SimpleNamespace
 import pytest
 
 from producers.settings import KafkaSettings
-from streams.audit.letters import Judged, compare, judge_reference, written
-from streams.letters.letter import Place, make, mark
+from streams.audit.letters import Judged, closed, compare, judge_reference, written
+from streams.letters.letter import OFFSET, PARTITION, TOPIC, Place, make, mark
+from streams.letters.recount import CLOSED, known
 
 KAFKA = KafkaSettings()
+PLACE = (TOPIC, PARTITION, OFFSET)
 TOPICS = [KAFKA.events_topic, KAFKA.reference_topic]
 
 
@@ -101,8 +103,42 @@ async def test_reference_topic_is_judged():
     good = record(4, json.dumps(rate).encode(), key=b"rate:USD:2026-01-05")
     log = Topics(sales_reference=[record(0), record(2, None), good, record(9), record(12)])
     topic = KAFKA.reference_topic
-    found = await judge_reference(log, KAFKA, {(topic, 0): 10})
+    found = await judge_reference(log, KAFKA, {(topic, 0): 10}, {})
     assert found.refused == {Place(topic, 0, 0): "not_json", Place(topic, 0, 9): "not_json"}
     # The record at 3 may have been compacted away.
     assert await differences(found, letter(topic, 0), letter(topic, 9), letter(topic, 3)) == []
     assert len(await differences(found, letter(topic, 0), letter(topic, 4))) == 2
+
+
+async def test_what_somebody_closed_is_settled():
+    """Replayed or dismissed: the record is as its letter says, whatever the contract takes now; two letters are not."""
+    place, other = Place(KAFKA.events_topic, 0, 5), Place(KAFKA.events_topic, 0, 7)
+    for what in ("replayed", "dismissed", "counted"):
+        found = [letter(place.topic, 5), mark(place, what), letter(other.topic, 7, by="b"), mark(other, "replayed")]
+        told = await closed(lettered(*found), KAFKA, "a")
+        assert told == ({} if what == "counted" else {place: "not_json"})
+    judged_ = Judged(closed={place: "not_json"})
+    judged_.judge(place, "")
+    assert await differences(judged_, letter(place.topic, 5), mark(place, "replayed")) == []
+    assert await differences(judged_, letter(place.topic, 5), letter(place.topic, 5)) != []
+
+
+async def test_letters_of_an_earlier_version_are_read():
+    """Without who refused them, their sender and the broker's time: each is the letter of its record, whoever asks."""
+    old = letter(KAFKA.events_topic, 6)
+    bare = [(name, value) for name, value in old.headers if name in ("reason", "detail", *PLACE)]
+    one = judged(KAFKA.events_topic, {5: "", 6: "not_json", 7: ""})
+    assert await differences(one, old._replace(headers=bare)) == []
+    told = await known(lettered(old._replace(headers=bare)), KAFKA.dead_letters_topic, "a", KAFKA.events_topic, 0)
+    assert told == {6: "not_json"}
+
+
+@pytest.mark.parametrize("what", ["replayed", "dismissed", "counted"])
+async def test_a_recount_knows_what_is_closed(what):
+    """In whatever order letters and marks of several runs lie."""
+    place = Place(KAFKA.events_topic, 0, 5)
+    for order in ((0, 1), (0, 1, 0), (0, 0, 1)):
+        both = letter(place.topic, 5), mark(place, what)
+        topics = lettered(*(both[number] for number in order))
+        told = await known(topics, KAFKA.dead_letters_topic, "a", KAFKA.events_topic, 0)
+        assert told == {5: "not_json" if what == "counted" else CLOSED}
