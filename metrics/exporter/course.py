@@ -26,8 +26,9 @@ from metrics.reference import Reference
 from metrics.windows import period_end, period_start
 
 CourseRow = tuple[tuple[str, ...], float]
-Numbers = dict[tuple[str, str], float]
-"""(Team, measure) → what one hour or day has counted."""
+Exact = int | Fraction
+Numbers = dict[tuple[str, ...], Exact]
+"""(Team, measure) → what one hour or day has counted: money in ten-thousandths, until it is shown."""
 
 _KEPT = {"h": 24 * 9, "d": 40}
 """Newest buckets of hours and days that are held: a week before today, and the longest month."""
@@ -91,7 +92,7 @@ class Course:
     def __init__(self, items: Items, zone: ZoneInfo, calendar: Calendar) -> None:
         self._items = items
         self._zone = zone
-        self._calendar = calendar
+        self.calendar = calendar
         self._sums: dict[str, dict[int, Sums]] = {kind: {} for kind in _KEPT}
         self._numbers: dict[Bucket, Numbers] = {}
         self._reference: Reference | None = None
@@ -152,13 +153,13 @@ class Course:
             course.WEEK_HOURS: week,
             course.DAYS: self._by_day(today, reference),
             course.MONTH_TO_DAY: list(self._month_to_day(today, reference)),
-            course.PLAN_COURSE: list(plan_course(today, reference, self._calendar)),
+            course.PLAN_COURSE: list(plan_course(today, reference, self.calendar)),
         }
 
     def _by_hour(self, today: date, reference: Reference) -> tuple[list[CourseRow], list[CourseRow]]:
         # Added up, since an hour comes twice where the clock is put back.
-        hours: dict[tuple[str, ...], float] = defaultdict(float)
-        week: dict[tuple[str, ...], float] = defaultdict(float)
+        hours: dict[tuple[str, ...], Exact] = defaultdict(int)
+        week: dict[tuple[str, ...], Exact] = defaultdict(int)
         for number in self._sums["h"]:
             local = datetime.fromtimestamp(number, self._zone)
             back = (today - local.date()).days
@@ -172,28 +173,27 @@ class Course:
                     hours[team, measure, course.WEEK_BEFORE if back else course.TODAY, hour] += value
                 if back:
                     week[measure, weekday, hour] += value
-        return list(hours.items()), list(week.items())
+        return list(_rows(hours, 1)), list(_rows(week, 0))
 
     def _by_day(self, today: date, reference: Reference) -> list[CourseRow]:
-        days: dict[tuple[str, ...], float] = defaultdict(float)
+        days: dict[tuple[str, ...], Exact] = defaultdict(int)
         for number in self._sums["d"]:
             if 0 <= today.toordinal() - number < course.SHOWN_DAYS:
                 day = date.fromordinal(number).isoformat()
                 for (_, measure), value in self._of(("d", number), reference).items():
                     if measure in course.DAY_MEASURES:
                         days[measure, day] += value
-        return list(days.items())
+        return list(_rows(days, 0))
 
     def _month_to_day(self, today: date, reference: Reference) -> Iterator[CourseRow]:
-        total: Numbers = defaultdict(float)
+        total: Numbers = defaultdict(int)
         first = today.replace(day=1)
         for day in (first + timedelta(days=n) for n in range(today.day)):
             if day.toordinal() in self._sums["d"]:
                 for key, value in self._of(("d", day.toordinal()), reference).items():
                     if key[1] in PLAN_MEASURES:
                         total[key] += value
-            for (team, measure), value in total.items():
-                yield (team, measure, day.isoformat()), value
+            yield from (((*labels, day.isoformat()), value) for labels, value in _rows(total, 1))
 
     def _of(self, bucket: Bucket, reference: Reference) -> Numbers:
         found = self._numbers.get(bucket)
@@ -202,7 +202,7 @@ class Course:
         return found
 
     def _added_up(self, sums: Sums, reference: Reference) -> Numbers:
-        exact: dict[tuple[str, str], int | Fraction] = defaultdict(int)
+        exact: Numbers = defaultdict(int)
         items, foreign = self._items.all, self._items.foreign
         for (manager, team), numbers in sums.items():
             shown = reference.team_of(manager, team)
@@ -212,7 +212,13 @@ class Course:
                 if rate is not None:
                     for measure in measures_of(name):
                         exact[shown, measure] += value * rate
-        return {key: to_float(value, MONEY_SCALE if key[1].endswith("_amount") else 1) for key, value in exact.items()}
+        return exact
+
+
+def _rows(exact: Mapping[tuple[str, ...], Exact], measure: int) -> Iterator[CourseRow]:
+    """Rows as they are shown. measure: which of the labels names it."""
+    for labels, value in exact.items():
+        yield labels, to_float(value, MONEY_SCALE if labels[measure].endswith("_amount") else 1)
 
 
 def _rate(name: str, day: int, reference: Reference) -> Fraction | int | None:

@@ -89,10 +89,13 @@ class Exporter:
         fresh = not problem and not cause and age is not None and age <= FRESH_SECONDS
         return {"fresh": fresh, "problem": problem, "cause": cause, "age": age}
 
-    def live(self, level: Level, identifier: str, window: str) -> bytes:
-        """What one wall shows, as JSON; no numbers while they cannot be vouched for."""
+    def live(self, level: Level, identifier: str, window: str, now: float | None = None) -> bytes:
+        """What one wall shows, as JSON; no numbers while they cannot be vouched for. Raises AskedError."""
         state = self.state()
-        found = api.live(self.board, self.clock(), level, identifier, window, self.trust.unknown_waits())
+        if self.follower.loaded and level is not Level.COMPANY:
+            asked.known(self.board, *((identifier, None) if level is Level.MANAGER else (None, identifier)))
+        moment = self.clock() if now is None else now
+        found = api.live(self.board, moment, level, identifier, window, self.trust.unknown_waits())
         if state["problem"]:
             found |= {"kpis": [], "waiting": [], "plan": [], "leaders": [], "teams": []}
         return msgspec.json.encode(found | state)
@@ -276,12 +279,21 @@ def _wall(app: FastAPI, exporter: Exporter) -> None:
         level: Level = Level.COMPANY,
         id: str = "",  # noqa: A002 - the query's name
         window: str = "day",
+        settled: Settled = False,
     ) -> Response:
-        asked.once(request.query_params.multi_items(), ("level", "id", "window"))
+        asked.once(request.query_params.multi_items(), ("level", "id", "window", "settled"))
         if window not in CALENDAR_WINDOWS:
             raise WindowError(f"window={window!r} is not on the wall; use one of {', '.join(CALENDAR_WINDOWS)}")
 
         asked.scope(level, id)
+        if settled:
+            fences = await exporter.follower.settle()
+            # From here on nothing may give way: the board would move on.
+            if fences is None or exporter.problem():
+                raise AwayError(exporter.problem() or UNSETTLED)
+            now = exporter.clock()
+            content = exporter.live(level, id, window, now)
+            return Response(content, media_type="application/json", headers=header(fences, now))
 
         async def work() -> bytes:
             await exporter.follower.catch_up()

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import random
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
@@ -12,20 +13,26 @@ import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
 from metrics.catalogue import FAMILIES, KPIS, service
+from metrics.catalogue.course import COURSE_FAMILIES
 from metrics.family import CALENDAR_WINDOWS, PERIODS, SHORT_WINDOWS
 from metrics.kpi import Level
 from metrics.settled import HEADER, Settled
 from metrics.settled import read as read_header
+from streams.audit import walls
 from streams.audit.report import AuditError
+from streams.audit.walls import Wall
 from streams.plain.series import Series, series
 
-METRICS, AT, API = "/metrics", "/metrics?at=", "JSON API"
-_NAMES = {name for family in FAMILIES for name in family.names} | {service.UNCONVERTED.name, service.WORKING_NOW.name}
+METRICS, AT, API, WALL = "/metrics", "/metrics?at=", "JSON API", "wall"
+_BESIDES = (service.UNCONVERTED, service.WORKING_NOW, *COURSE_FAMILIES)
+_NAMES = {name for family in FAMILIES for name in family.names} | {family.name for family in _BESIDES}
 _KPIS = {kpi.id: kpi for kpi in KPIS}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SECONDS = 120.0
 """For one answer: a large floor takes its time, and a busy one some tries."""
 _PAUSE = 0.1
+_PEOPLE = 3
+"""Of whose walls are looked at: they are made as those of teams are, and all KPIs of people are asked for besides."""
 _SKEW = 5.0
 """Seconds that clocks may be apart."""
 
@@ -34,7 +41,7 @@ _SKEW = 5.0
 class Answer:
     """One answer: what is shown, as of which records and which moment (us).
 
-    at: the moment (us) that was asked for, 0 for now. asked: level, window and period of KPIs.
+    at: the moment (us) that was asked for, 0 for now. asked: level, window and period of KPIs; wall: whose it is.
     """
 
     source: str
@@ -43,16 +50,24 @@ class Answer:
     shown: Mapping[Series, float]
     at: int = 0
     asked: tuple[Level, str, str] | None = None
+    wall: Wall | None = None
 
     @property
     def kind(self) -> str:
         """How its numbers are counted in the report."""
+        if self.wall is not None:
+            return "numbers of walls"
         return "KPIs of the JSON API" if self.asked else "series of the exporter"
+
+    @property
+    def divides(self) -> bool:
+        """Whether its numbers are divided in floats."""
+        return self.asked is not None or self.wall is not None
 
     @property
     def name(self) -> str:
         """For people."""
-        return f"{self.source} {' '.join(map(str, self.asked))}" if self.asked else self.source
+        return " ".join(map(str, (self.source, *(self.asked or self.wall or ()))))
 
 
 class Asking:
@@ -63,7 +78,7 @@ class Asking:
         self._patience = patience
 
     async def answers(self, at: int) -> AsyncIterator[Answer]:
-        """Everything that is shown: /metrics as it stands and at a moment (us), and the KPIs at all levels.
+        """Everything that is shown: /metrics as it stands and at a moment (us), the KPIs at all levels, and walls.
 
         Raises AuditError when an answer cannot be had, httpx.TransportError when nobody is there.
         """
@@ -81,6 +96,27 @@ class Asking:
                         text, settled = await self._get(client, "/api/v1/kpis", query)
                         shown = dict(kpis(json.loads(text), level, window, period))
                         yield Answer(API, settled.fences, settled.moment, shown, asked=(level, window, period))
+            async for answer in self._walls(client):
+                yield answer
+
+    async def _walls(self, client: httpx.AsyncClient) -> AsyncIterator[Answer]:
+        """The walls of the company, of all teams and of some people, other ones each time."""
+        scopes: dict[str, Any] = {}
+        for window in CALENDAR_WINDOWS:
+            answer, scopes = await self._wall(client, Wall(Level.COMPANY, "", window))
+            yield answer
+        people = [one["id"] for one in scopes["managers"]]
+        some = random.sample(people, min(_PEOPLE, len(people)))
+        named = [*((Level.TEAM, team) for team in scopes["teams"]), *((Level.MANAGER, person) for person in some)]
+        for number, (level, name) in enumerate(named):
+            yield (await self._wall(client, Wall(level, name, CALENDAR_WINDOWS[number % len(CALENDAR_WINDOWS)])))[0]
+
+    async def _wall(self, client: httpx.AsyncClient, wall: Wall) -> tuple[Answer, dict[str, Any]]:
+        """What one wall shows, and whom there are walls of."""
+        query = {"level": wall.level.value, "id": wall.name, "window": wall.window}
+        text, settled = await self._get(client, "/api/v1/live", query)
+        found = json.loads(text)
+        return Answer(WALL, settled.fences, settled.moment, walls.shown(found, wall), wall=wall), found["scopes"]
 
     async def _get(self, client: httpx.AsyncClient, path: str, query: dict[str, str]) -> tuple[str, Settled]:
         """The text of an answer, and what it is as of."""

@@ -67,7 +67,7 @@ def _is_over(one: Waiting, time: int) -> bool:
 
 def answers(answer: Answer, log: Mapping[Series, Fraction]) -> Iterator[Difference]:
     """Differences in what an answer shows; what is absent counts as 0. KPIs are divided in floats."""
-    slack = _FLOATS if answer.asked else 0.0
+    slack = _FLOATS if answer.divides else 0.0
     for one in sorted(log.keys() | answer.shown.keys()):
         exact, found = log.get(one, Fraction()), answer.shown.get(one, 0.0)
         if abs(float(exact) - found) <= slack * max(1.0, abs(found)):

@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 
 from metrics.catalogue import KPIS
-from metrics.family import NINETY_DAYS
+from metrics.family import NINETY_DAYS, PLAN_WINDOWS
 from metrics.kpi import Kpi, Level
+from streams.audit import walls
 from streams.audit.answers import AT, Answer
 from streams.plain.client import PlainClient
 from streams.plain.contribution import Contribution, OpenThing
@@ -102,8 +103,13 @@ def _expected(account: _Account) -> dict[Series, Fraction]:
     if answer.source == AT:
         return shared.windowed(own)
     now = own.open_now(account.things) | own.plan()
+    if answer.wall is not None:
+        # Of a plan's windows only what plans are about, of which none is a duration: the most of all series.
+        held = shared.windowed(own, {answer.wall.window})
+        held |= shared.windowed(own, {NINETY_DAYS, *PLAN_WINDOWS} - {answer.wall.window}, durations=False)
+        return walls.expected(answer.wall, Numbers(held | now), account.things, own, answer.shown)
     if answer.asked is None:
-        return shared.windowed(own) | now | own.service(account.things, shared)
+        return shared.windowed(own) | now | own.service(account.things, shared) | shared.course.shown(own.course)
     level, window, period = answer.asked
     return dict(kpis(Numbers(shared.windowed(own, {window, NINETY_DAYS}) | now), level, window, period))
 

@@ -26,10 +26,10 @@ def plan_series(now: int, rules: Rules, reference: PlainReference) -> dict[Serie
             found[series("sales_working_days", labels | {"state": "left"})] = Fraction(len(working)) - passed
         shares: dict[str, Fraction | None] = {}
         for plan in reference.plans():
-            target = _target(plan, first, reference)
-            if plan.data.period != _period(window, first) or target is None:
+            target = target_of(plan, first, reference)
+            if plan.data.period != period_of(window, first) or target is None:
                 continue
-            labels, team = _whose(plan, reference)
+            labels, team = whose(plan, reference)
             labels |= {"measure": plan.data.measure, "window": window}
             found[series("sales_plan_target", labels)] = target
             if team not in shares:
@@ -45,7 +45,8 @@ def _share(rules: Rules, first: date, after: date, now: int, team: str) -> Fract
     return Fraction(rules.calendar.working_us(rules.start(first), now, team), whole) if whole else None
 
 
-def _period(window: str, first: date) -> str:
+def period_of(window: str, first: date) -> str:
+    """How plans name a month, quarter or year."""
     match window:
         case "month":
             return f"{first.year}-{first.month:02}"
@@ -55,7 +56,7 @@ def _period(window: str, first: date) -> str:
             return f"{first.year}"
 
 
-def _whose(plan: wire.PlanSet, reference: PlainReference) -> tuple[dict[str, str], str]:
+def whose(plan: wire.PlanSet, reference: PlainReference) -> tuple[dict[str, str], str]:
     """Labels of the level that a plan is for, and the team whose calendar counts."""
     level, _, name = plan.data.scope.partition(":")
     if level == "manager":
@@ -66,7 +67,7 @@ def _whose(plan: wire.PlanSet, reference: PlainReference) -> tuple[dict[str, str
     return {"level": "company", "manager": "", "team": ""}, ""
 
 
-def _target(plan: wire.PlanSet, first: date, reference: PlainReference) -> Fraction | None:
+def target_of(plan: wire.PlanSet, first: date, reference: PlainReference) -> Fraction | None:
     """The target; money in the base currency at the rate of the period's first day, None without a rate."""
     target = Fraction(plan.data.target)
     if plan.data.measure not in MONEY_MEASURES or plan.data.currency is None:

@@ -1,7 +1,7 @@
 """Every series of spec/kpis.md as exact fractions, from contributions alone: what the exporter must show."""
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any, TypeVar
@@ -11,6 +11,7 @@ from metrics.catalogue.money import MONEY_EVENTS, OPEN_MONEY_EVENTS
 from metrics.family import SECOND, Family, Kind
 from streams.plain.calls import HOUR
 from streams.plain.contribution import Contribution, OpenThing
+from streams.plain.course import Course
 from streams.plain.plans import plan_series
 from streams.plain.reference import PlainReference
 from streams.plain.rules import Rules
@@ -47,14 +48,17 @@ class Shown:
     money: Counter[tuple[str, int]] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
+        self._told: dict[tuple[_Time, bool], dict[Series, Fraction]] = {}
         self.windows = windows(self.now, self.rules, at=self.at)
         self.today = self.rules.day(self.now)
+        self.course = Course(self.today, self.rules, self.reference)
         self._carried = {
             code: [w for w in self.windows if w.window in family.windows] for code, family in BY_CODE.items()
         }
 
     def add(self, contributions: Iterable[Contribution], sign: int = 1) -> None:
         """Count contributions in every window that holds them; sign: -1 takes them back."""
+        self._told.clear()
         for one in contributions:
             day = self.rules.day(one.time)
             if one.code == MONEY_EVENTS:
@@ -63,6 +67,7 @@ class Shown:
             if family is None:
                 continue
             team = self.reference.team(one.manager, one.team)
+            self.course.add(one, day, team, sign)
             for window in self._carried[one.code]:
                 if window.holds(one.time, day):
                     time, group = (window.window, window.period), (one.code, one.labels, one.manager, team)
@@ -70,19 +75,29 @@ class Shown:
                     if family.kind is Kind.HISTOGRAM:
                         self.bins[time][group][bin_of(family, one.value)] += sign
 
-    def windowed(self, more: "Shown | None" = None, only: Collection[str] | None = None) -> dict[Series, Fraction]:
-        """The families with a window. more: sums to add to these; only: the windows wanted."""
+    def windowed(
+        self, more: "Shown | None" = None, only: Collection[str] | None = None, *, durations: bool = True
+    ) -> dict[Series, Fraction]:
+        """The families with a window. more: sums to add to these; only: the windows wanted; durations: those, too."""
         found: dict[Series, Fraction] = {}
         for window in self.windows:
             time = window.window, window.period
-            if only is not None and window.window not in only:
-                continue
-            other = {} if more is None else more.sums[time]
-            for group in [*self.sums[time], *(group for group in other if group not in self.sums[time])]:
-                sums, bins = self.sums[time].get(group, Counter()), self.bins[time].get(group, Counter())
-                if group in other:
-                    sums, bins = _plus(sums, other[group]), _plus(bins, more.bins[time].get(group, Counter()))  # type: ignore[union-attr]
-                self._put(found, time, group, sums, bins)
+            if only is None or window.window in only:
+                found |= self._alone(time, durations=durations)
+                if more is not None:
+                    for group in _wanted(more.sums[time], durations=durations):
+                        sums = _plus(self.sums[time].get(group, Counter()), more.sums[time][group])
+                        bins = _plus(self.bins[time].get(group, Counter()), more.bins[time].get(group, Counter()))
+                        self._put(found, time, group, sums, bins)
+        return found
+
+    def _alone(self, time: _Time, *, durations: bool) -> dict[Series, Fraction]:
+        """A window of these sums alone: the same for all that is added to it, so it is worked out once."""
+        if (found := self._told.get((time, durations))) is None:
+            found = self._told[time, durations] = {}
+            for group in _wanted(self.sums[time], durations=durations):
+                bins = self.bins[time].get(group, Counter())
+                self._put(found, time, group, self.sums[time][group], bins)
         return found
 
     def _put(
@@ -194,6 +209,11 @@ class Shown:
             found[series("sales_waiting_overdue_clients", labels)] += 1
         oldest = series("sales_waiting_oldest_seconds", labels)
         found[oldest] = max(found[oldest], Fraction(waited, SECOND))
+
+
+def _wanted(groups: Iterable[_Group], *, durations: bool) -> Iterator[_Group]:
+    """All of them, or those that are no durations."""
+    return (one for one in groups if durations or BY_CODE[one[0]].kind is not Kind.HISTOGRAM)
 
 
 def _plus(one: Counter[_T], other: Counter[_T]) -> Counter[_T]:

@@ -17,8 +17,8 @@ __all__ = ["stack"]
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
 
-_PARTS, _SERIES, _KPIS, _REFERENCE = (
-    "parts", "series of the exporter", "KPIs of the JSON API", "reference records",
+_PARTS, _SERIES, _KPIS, _WALLS, _REFERENCE = (
+    "parts", "series of the exporter", "KPIs of the JSON API", "numbers of walls", "reference records",
 )  # fmt: skip
 RUNS = 2
 
@@ -73,12 +73,14 @@ def test_a_living_floor_is_audited_whole(stack: Stack) -> None:
                 assert report["equal"], report["examples"]
                 assert report["compared"][_SERIES] > 1000
                 assert report["compared"][_KPIS] > 1000
+                assert report["compared"][_WALLS] > 200
                 records.append(report["records"])
             assert sorted(set(records)) == records
             assert len(records) == RUNS
             _stale_board(stack)
         # What is written meanwhile would mend the lies that follow.
         _wrong_part(stack)
+        _wrong_hour(stack)
         _wrong_rate(stack)
         _wrong_age(stack)
         assert _audit(stack)["equal"]
@@ -101,7 +103,7 @@ def _stale_board(stack: Stack) -> None:
         address = f"http://{stack.environment['SALES_EXPORTER_LISTEN']}/metrics"
         assert httpx.get(address, params={"settled": "true"}, timeout=60).status_code == httpx.codes.OK
     found = _audit(stack)["differences"]
-    assert {_SERIES, _KPIS} <= found.keys()
+    assert {_SERIES, _KPIS, _WALLS} <= found.keys()
     assert _PARTS not in found
     _announce(stack, name, field)
 
@@ -113,6 +115,16 @@ def _wrong_part(stack: Stack) -> None:
         report = _audit(stack)
         assert report["differences"][_PARTS] == 1
         assert {_SERIES, _KPIS} <= report["differences"].keys()
+    _announce(stack, name, field)
+
+
+def _wrong_hour(stack: Stack) -> None:
+    """An hour is changed: today by hour differs, the KPIs of whole days do not."""
+    name, field, measure, part = _part(stack, "h", lambda one: one == ("c", "inbound", "answered"))
+    with _lie(stack, name, field, encode_part({**part, measure: part[measure] + 1})):
+        report = _audit(stack)
+    assert report["differences"][_PARTS] == 1
+    assert "sales_by_hour" in json.dumps(report["examples"])
     _announce(stack, name, field)
 
 

@@ -13,15 +13,17 @@ from hypothesis import strategies as st
 from redis.asyncio import Redis
 
 from metrics.catalogue import service
+from metrics.catalogue.course import COURSE_FAMILIES
 from metrics.exporter import api
 from metrics.exporter.follow import Follower
 from metrics.exporter.service import own_numbers
 from metrics.family import CALENDAR_WINDOWS, PERIODS, SHORT_WINDOWS
 from metrics.kpi import Level
-from streams.audit import compare
-from streams.audit.answers import API, Answer
+from streams.audit import compare, walls
+from streams.audit.answers import API, WALL, Answer, read
 from streams.audit.answers import kpis as shown_kpis
 from streams.audit.retold import kpis as plain_kpis
+from streams.audit.walls import Wall
 from streams.plain.kpis import Numbers
 from streams.plain.series import series
 from streams.plain.shown import Shown
@@ -102,6 +104,9 @@ def floor_of(events: list[Json], records: list[Json], zone: str, calendar: int, 
     return Floor(events, records, zone, "RUB", _CALENDARS[calendar], ("READY",), partitions)
 
 
+_COURSE = {family.name for family in COURSE_FAMILIES}
+
+
 @settings(LAW, max_examples=300)
 @given(near_events(45), references, st.sampled_from(ZONES), _moments, st.integers(0, 1), st.sampled_from([1, 3]))
 def test_all_that_is_shown_is_plain(
@@ -123,6 +128,25 @@ def test_all_that_is_shown_is_plain(
                 assert list(compare.answers(answer, dict(plain_kpis(numbers, level, window, period)))) == []
 
 
+@settings(LAW, max_examples=60)
+@given(near_events(45), references, st.sampled_from(ZONES), _moments, st.integers(0, 1), st.sampled_from(Level))
+def test_walls_show_what_is_plain(
+    events: list[Json], references: list[Json], zone: str, now: datetime, calendar: int, level: Level
+) -> None:
+    """KPIs of every scope, who waits in it, its plan and its leaders."""
+    floor, at = floor_of(events, references, zone, calendar, 1), clock(events, now)
+    moment = int(at * 10**6)
+    told, numbers = Shown(moment, floor.rules, floor.reference), Numbers(floor.plain(at))
+    things = [one for partition in floor.plain_partitions for one in partition.open_things()]
+    names = {Level.COMPANY: ("",), Level.TEAM: ("t-1", "unknown"), Level.MANAGER: ("m-1", "m-2", "unknown")}
+    for name in names[level]:
+        for window in CALENDAR_WINDOWS:
+            wall = Wall(level, name, window)
+            found = walls.shown(floor.wall(level, name, window, at), wall)
+            answer = Answer(WALL, {}, moment, found, wall=wall)
+            assert list(compare.answers(answer, walls.expected(wall, numbers, things, told, found))) == []
+
+
 def _service(floor: Floor, at: float, moment: int) -> None:
     plain = Shown(moment, floor.rules, floor.reference)
     things = []
@@ -136,6 +160,9 @@ def _service(floor: Floor, at: float, moment: int) -> None:
         for labels, value in own[family]
     }
     assert found == {one: float(value) for one, value in plain.service(things).items()}
+    text = b"".join(floor.board.exposition(at)).decode()
+    found = {one: value for one, value in read(text).items() if one.name in _COURSE and value}
+    assert found == {one: float(value) for one, value in plain.course.shown().items() if value}
 
 
 @settings(LAW, max_examples=12)

@@ -63,7 +63,7 @@ class Floor:
         calendar = build(parse(yaml.safe_dump(dict(self.calendar))), zone)
         rules = FoldRules(zone, calendar, ready_stages=frozenset(self.ready_stages))
         board = Board(BusinessSettings(_env_file=None, timezone=self.zone, currency=self.currency))
-        board.calendar = calendar
+        board.calendar = board.course.calendar = calendar
         for number, records in self.log.topics["sales.events"].items():
             partition = Partition(number, self.partitions, rules)
             assert not partition.fold(records)

@@ -150,3 +150,16 @@ def test_old_buckets_leave():
         one.put(("h", HOUR - n * 3600), {Field(0, "m", ""): {MEASURES["calls_taken"]: 1}})
     assert sum(shown(one, course.HOURS).values()) == 16 + 24
     assert len(one.course._sums["h"]) == 24 * 9
+
+
+def test_sums_over_teams_and_days_are_exact():
+    """Ten cents and twenty are thirty, in any family: what is added up is no float before it is shown."""
+    one = board(timezone="Europe/Berlin")
+    for back, team, amount in ((0, "n", 1000), (0, "s", 2000), (1, "n", 2000)):
+        for kind, bucket in (("d", TODAY.toordinal() - back), ("h", HOUR - back * 86_400)):
+            one.put((kind, bucket), {Field(0, "m", team): {MEASURES["won_amount"]: amount}})
+    assert dict(course_rows(one, NOW)[course.DAYS])["won_amount", TODAY.isoformat()] == 0.3
+    month = dict(course_rows(one, NOW)[course.MONTH_TO_DAY])
+    assert month["n", "won_amount", TODAY.isoformat()] == 0.3
+    [(_, week)] = course_rows(one, NOW)[course.WEEK_HOURS]
+    assert week == 0.2
