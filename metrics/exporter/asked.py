@@ -78,10 +78,7 @@ def named(board: Board, level: Level, name: str) -> None:
 
 
 def scope(level: Level, name: str) -> None:
-    """Raise AskedError for a wall of a company with a name, or of a team or manager without one.
-
-    A name that nobody has heard of is no mistake here: a kiosk's address outlives people; its wall says whose it is.
-    """
+    """Raise AskedError for a wall of a company with a name, or of a team or manager without one."""
     if level is Level.COMPANY and name:
         raise AskedError(f"id={name!r} contradicts level=company; leave it out")
     if level is not Level.COMPANY and not name:

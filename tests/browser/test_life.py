@@ -119,6 +119,21 @@ async def test_a_quick_change_of_view_shows_no_other(screen):
     assert await tile(page, 1) == str(CALLS[ANNA])
 
 
+async def test_a_view_that_does_not_exist_says_so(screen):
+    """A kiosk of a team that is gone shows no numbers and no "reconnecting", but what is wrong and the way back."""
+    screen.expected = "400"
+    page = await screen.show()
+    await page.goto(f"{screen.url}/#level=team&id=gone&window=day")
+    await page.wait_for_selector("#live[data-state=refused]")
+    assert "no such team" in await page.inner_text("#notice")
+    await asyncio.sleep(2.5)
+    assert await page.get_attribute("#live", "data-state") == "refused"
+    assert await page.locator("#scope option").all_inner_texts() == ["Whole company", "gone"]
+    await page.select_option("#scope", label="Whole company")
+    await shows(page, 1, str(SUM))
+    await page.wait_for_selector("#live[data-state=live]")
+
+
 async def _late(route) -> None:
     await asyncio.sleep(0.6)
     await route.continue_()

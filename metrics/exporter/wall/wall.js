@@ -13,6 +13,7 @@ const stored = (key, value) => { try { return localStorage.getItem(`sales-pulse.
 const store = (key, value) => { try { localStorage.setItem(`sales-pulse.${key}`, value); } catch { /* private mode: the choice lasts as long as the page */ } };
 
 const FRESH_SECONDS = 5;
+const NOTHING = { kpis: [], waiting: [], plan: [], leaders: [], teams: [], scopes: { teams: [], managers: [] }, age: null };
 let live = null, told = 0, drawn = "", skew = 0, rotating = 0, board = stored("board", "managers");
 
 export const connection = new Connection({
@@ -26,10 +27,16 @@ export const connection = new Connection({
   },
   tell(found) {
     // Withheld or shown again: what is on the screen has to change, too.
-    if (live && Boolean(live.problem) !== Boolean(found.problem)) connection.soon();
-    if (live) Object.assign(live, found);
+    if (live && !live.refused && Boolean(live.problem) !== Boolean(found.problem)) connection.soon();
+    if (live && !live.refused) Object.assign(live, found);
     told = Date.now();
     judge();
+  },
+  refused() {
+    // A team that is no more, or a name that never was: nothing to show, and the way back to the company.
+    live = { ...live, ...NOTHING, refused: true };
+    draw();
+    state("refused");
   },
   lost: () => state("lost"),
 });
@@ -39,13 +46,14 @@ const age = () => (live?.age == null ? null : live.age + (Date.now() - told) / 1
 
 /** Say what the numbers on the screen are worth now. */
 function judge() {
+  if (live?.refused) return state("refused");
   if (!live || $("live").dataset.state === "lost" && connection.isLost) return;
   state(live.problem ? "stale" : live.cause || age() > FRESH_SECONDS ? "aged" : "live");
 }
 
-/** live; stale: numbers are withheld; aged: they are of some time ago; lost: no exporter; connecting. */
+/** live; refused: there is no such team or manager; stale: numbers are withheld; aged: they are of some time ago; lost: no exporter; connecting. */
 function state(name) {
-  const node = $("live"), notice = $("notice"), bad = ["stale", "aged", "lost"].includes(name);
+  const node = $("live"), notice = $("notice"), bad = ["stale", "aged", "lost", "refused"].includes(name);
   const reason = name === "aged" ? `${live?.cause || "worker"}Notice` : name === "stale" && /Redis lacks/.test(live?.problem) ? "lackingNotice" : `${name}Notice`;
   node.dataset.state = name;
   text(node.lastElementChild, word(name));
@@ -96,7 +104,7 @@ function drawScope() {
   const nodes = [option("company", "", word("company")),
     group(word("teams"), live.scopes.teams.map((team) => option("team", team, team))),
     group(word("managers"), live.scopes.managers.map((m) => option("manager", m.id, m.name || m.id)))];
-  // Somebody who left, or a name that never was: the wall says whom it was asked for.
+  // Somebody who left, or a name that never was: the list says whom it was asked for.
   if (!chosen) nodes.push(option(view.level, view.id, view.id));
   select.replaceChildren(...nodes);
   document.title = `${select.selectedOptions[0].text} · Sales Pulse`;

@@ -262,6 +262,8 @@ REFUSED = [
     ("history", {"kpi": "sales_calls:sum", "at": "2026-11-10"}, "'at'"),
     ("live", {"level": "company", "id": "north"}, "id='north' contradicts"),
     ("live", {"level": "team"}, "needs id="),
+    ("live", {"level": "team", "id": "west"}, "team='west'"),
+    ("live", {"level": "manager", "id": "m-9"}, "manager='m-9'"),
     ("live", {"wall": "1"}, "'wall'"),
     ("stream", {"window": "day"}, "'window'"),
 ]
