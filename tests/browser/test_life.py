@@ -121,7 +121,7 @@ async def test_a_quick_change_of_view_shows_no_other(screen):
 
 async def test_a_view_that_does_not_exist_says_so(screen):
     """A kiosk of a team that is gone shows no numbers and no "reconnecting", but what is wrong and the way back."""
-    screen.expected = "400"
+    screen.expected += "|400"
     page = await screen.show()
     await page.goto(f"{screen.url}/#level=team&id=gone&window=day")
     await page.wait_for_selector("#live[data-state=refused]")
