@@ -197,7 +197,7 @@ class KpiTable:
         return table(
             title, {"kpi": "KPI"}, columns, links=self._links(),
             about="\n\n".join(
-                ["Ranks are those of the last recording, which is up to four minutes old; all else is of now. "
+                ["Ranks are those of the last recording, which is up to four minutes old; all else is of now.",
                  "Lines do not go below 0.",
                  *dict.fromkeys(about(one.kpi) for one in rows)]
             ),
