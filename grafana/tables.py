@@ -190,15 +190,11 @@ class KpiTable:
             Column("Rank", _union((one.name, self._rank(one)) for one in rows), "none", 0, width=55),
             Column("of", _union((one.name, self._ranked(one)) for one in rows), "none", 0, width=52),
         ]  # fmt: skip
-        # Grafana 12.2 hangs on a sparkline that stays at one value below 0: its range is then upside down.
-        lines = _union(
-            (one.name, f"clamp_min(max({recorded(one.kpi, self._level, **self._where(one))}), 0)") for one in rows
-        )
+        lines = _union((one.name, f"max({recorded(one.kpi, self._level, **self._where(one))})") for one in rows)
         return table(
             title, {"kpi": "KPI"}, columns, links=self._links(),
             about="\n\n".join(
                 ["Ranks are those of the last recording, which is up to four minutes old; all else is of now.",
-                 "Lines do not go below 0.",
                  *dict.fromkeys(about(one.kpi) for one in rows)]
             ),
             extra=[p.Query(lines, "{{kpi}}", every="1h")], trend="30 days",
