@@ -104,7 +104,8 @@ async def test_a_refusal_is_told_once_and_clearly(tmp_path):
 
 async def test_the_secret_stays_secret(tmp_path, caplog):
     """Neither errors nor the most talkative logs hold the webhook's path, whatever goes wrong."""
-    caplog.set_level(logging.DEBUG)
+    for logger in (None, "httpx", "httpcore"):  # another test may have quietened them
+        caplog.set_level(logging.DEBUG, logger=logger)
     portal = StandIn(Life(), burst=1e9)
     told = []
     async with serve_portal(portal):
