@@ -5,7 +5,7 @@ producers set, compaction of the log) would be noticed only when numbers cannot 
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -78,12 +78,16 @@ def specs(settings: KafkaSettings) -> tuple[TopicSpec, ...]:
     )
 
 
-async def ensure(settings: KafkaSettings, extra: Iterable[TopicSpec] = ()) -> Topics:
+async def ensure(
+    settings: KafkaSettings, extra: Iterable[TopicSpec] = (), but: Container[str] = (), *, lenient: bool = False
+) -> Topics:
     """Create what is missing, wait until it can be used, and say what differs on the rest.
 
+    but: topics of the contract that who asks has no business with, and so perhaps no right to. lenient: settings that
+    may not be read are said to differ.
     Nothing that exists is changed. Raises `TopicsError` when Kafka cannot be reached or refuses.
     """
-    wanted = {spec.name: spec for spec in (*specs(settings), *extra)}
+    wanted = {spec.name: spec for spec in (*specs(settings), *extra) if spec.name not in but}
     try:
         options = settings.client_options()
     except OSError as error:
@@ -99,7 +103,7 @@ async def ensure(settings: KafkaSettings, extra: Iterable[TopicSpec] = ()) -> To
         await _create(admin, missing)
         await _visible(admin, [spec.name for spec in missing])
         found = [spec for name, spec in wanted.items() if name in there]
-        differences, clocks = await _compare(admin, found, settings)
+        differences, clocks = await _compare(admin, found, settings, lenient=lenient)
     except KafkaError as error:
         raise TopicsError(f"Kafka at {settings.kafka_servers} refuses: {type(error).__name__} {error}") from error
     finally:
@@ -139,13 +143,15 @@ async def _visible(admin: AIOKafkaAdminClient, names: list[str]) -> None:
 
 
 async def _compare(
-    admin: AIOKafkaAdminClient, found: list[TopicSpec], settings: KafkaSettings
+    admin: AIOKafkaAdminClient, found: list[TopicSpec], settings: KafkaSettings, *, lenient: bool
 ) -> tuple[list[str], list[str]]:
     if not found:
         return [], []
     described = {topic["topic"]: topic for topic in await admin.describe_topics([s.name for s in found])}
-    configs = await _configs(admin, [s.name for s in found])
-    differences, clocks = [], []
+    configs, unread = await _configs(admin, [s.name for s in found])
+    if unread and not lenient:
+        raise TopicsError(unread[0])
+    differences, clocks = unread, []
     for spec in found:
         partitions = described[spec.name]["partitions"]
         if len(partitions) != spec.partitions:
@@ -156,6 +162,8 @@ async def _compare(
         copies = min((len(p["replicas"]) for p in partitions), default=0)
         if copies != spec.replication:
             differences.append(f"{spec.name} has {copies} copies, the settings say {spec.replication}")
+        if spec.name not in configs:
+            continue
         differences += [
             f"{spec.name} has {name}={configs[spec.name].get(name)}, the contract needs {value}"
             for name, value in spec.config.items()
@@ -175,12 +183,15 @@ def _set_clock(topic: str, settings: KafkaSettings) -> str:
     )
 
 
-async def _configs(admin: AIOKafkaAdminClient, names: list[str]) -> dict[str, dict[str, Any]]:
+async def _configs(admin: AIOKafkaAdminClient, names: list[str]) -> tuple[dict[str, dict[str, Any]], list[str]]:
+    """Settings by topic, and what is to be said of topics whose settings may not be read."""
     answers = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, name) for name in names])
     configs: dict[str, dict[str, Any]] = {}
+    unread: list[str] = []
     for answer in answers:
         for code, message, _kind, name, entries, *_rest in answer.resources:
             if code:
-                raise TopicsError(f"the settings of topic {name} cannot be read: {message or for_code(code).__name__}")
-            configs[name] = {entry[0]: entry[1] for entry in entries}
-    return configs
+                unread.append(f"the settings of topic {name} cannot be read: {message or for_code(code).__name__}")
+            else:
+                configs[name] = {entry[0]: entry[1] for entry in entries}
+    return configs, unread

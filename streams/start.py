@@ -60,7 +60,7 @@ async def prepare_topics(settings: WorkerSettings) -> Source:
 
 
 async def _prepare(settings: WorkerSettings) -> Source:
-    topics = await ensure(settings)
+    topics = await ensure(settings, but=[settings.identities_topic], lenient=True)
     if topics.clocks:
         raise WorkerError("; ".join(topics.clocks))
     admin = AIOKafkaAdminClient(**settings.client_options())
@@ -70,7 +70,7 @@ async def _prepare(settings: WorkerSettings) -> Source:
         client = admin._client  # noqa: SLF001 - its public calls know no ids
         found = await topic_id(client, settings.events_topic)
         changelogs = settings.changelogs(count)
-        extra = await ensure(settings, changelogs)
+        extra = await ensure(settings, changelogs, but=[settings.identities_topic], lenient=True)
         for created in (*topics.created, *extra.created):
             log.info("topic created", topic=created)
         for difference in dict.fromkeys(topics.differences):

@@ -12,22 +12,13 @@ from typing import Any
 
 import redis.asyncio as redis
 import structlog
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import NoPermissionError, RedisError, ResponseError
 
 from metrics import view
 from metrics.errors import ViewError
 from metrics.exporter.board import Board
 from metrics.exporter.pace import Pace
-from metrics.exporter.reading import (
-    hour_of,
-    pages,
-    put_cells,
-    put_hashes,
-    put_reference,
-    put_waiting,
-    stamp,
-    summary,
-)
+from metrics.exporter.reading import hour_of, pages, put_cells, put_hashes, put_reference, put_waiting, stamp, summary
 from metrics.exporter.reported import Reported
 from metrics.exporter.whole import Holes, Manifests, heartbeats, rewound
 from metrics.redis_client import Memory, read_memory
@@ -230,7 +221,11 @@ class Follower(Reported):
             await self._redis.set(self._keys.asked, uuid.uuid4().hex)
 
     async def _measure(self) -> None:
-        memory = read_memory(await self._redis.info("memory"))
+        try:
+            memory = read_memory(await self._redis.info("memory"))
+        except NoPermissionError:
+            log.warning("Redis does not say whether it evicts: give the exporter's user +info")
+            return
         if memory != self.memory and memory.problem:
             log.warning(memory.problem)
         self.memory = memory

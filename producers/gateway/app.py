@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from importlib.resources import files
 
 from fastapi import APIRouter, FastAPI, Request
@@ -22,6 +22,8 @@ from producers.gateway.sources.router import create_router
 from producers.senders import Shared
 
 EVENTS = "/v1/events"
+_LAST_NOTES_SECONDS = 1.0
+"""For what senders may see of themselves, when a gateway ends."""
 
 
 class _App(FastAPI):
@@ -63,6 +65,9 @@ def create_app(
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_LAST_NOTES_SECONDS):
+                await board.share()
 
     app = _App(title="Sales Pulse gateway", version="1", lifespan=lifespan)
     app.state.gateway = gateway

@@ -25,6 +25,7 @@ from streams.audit.answers import kpis as shown_kpis
 from streams.audit.retold import kpis as plain_kpis
 from streams.audit.walls import Wall
 from streams.plain.kpis import Numbers
+from streams.plain.parts import is_kept
 from streams.plain.series import series
 from streams.plain.shown import Shown
 from tests.laws.mixtures import ANCHORS, KINDS, ZONES, Choices, Json, event
@@ -151,7 +152,9 @@ def _service(floor: Floor, at: float, moment: int) -> None:
     plain = Shown(moment, floor.rules, floor.reference)
     things = []
     for partition in floor.plain_partitions:
-        plain.add(partition.contributions())
+        # Of what is past all windows only what is held counts.
+        time, day = partition.time, floor.rules.day
+        plain.add(c for c in partition.contributions() if is_kept("d", day(c.time), time, floor.rules))
         things += list(partition.open_things())
     own = own_numbers(floor.board, at, Follower(floor.board, Redis(), "test", lambda: at), None)
     found = {

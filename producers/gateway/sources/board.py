@@ -42,15 +42,20 @@ class Board:
         """Share what was noted, for ever; what cannot be shared now is kept."""
         while True:
             await asyncio.sleep(_SHARE_SECONDS)
-            self._noting.notes.forget(self._now())
-            if self._shared is not None and self._noting.notes:
-                notes = self._noting.take()
-                try:
-                    await self._shared.write(notes)
-                except SharedAway as error:
-                    log.warning("what senders may see of themselves is not shared", problem=str(error))
-                    notes.add(self._noting.notes)
-                    self._noting.notes = notes
+            await self.share()
+
+    async def share(self) -> None:
+        """Share what was noted since the last time: before a gateway ends, too."""
+        self._noting.notes.forget(self._now())
+        if self._shared is None or not self._noting.notes:
+            return
+        notes = self._noting.take()
+        try:
+            await self._shared.write(notes)
+        except SharedAway as error:
+            log.warning("what senders may see of themselves is not shared", problem=str(error))
+            notes.add(self._noting.notes)
+            self._noting.notes = notes
 
     async def known(self) -> tuple[Known, str]:
         """All that is known, and what is missing of it."""
