@@ -5,17 +5,20 @@ from typing import Any, Literal, Self
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+SOURCES = SettingsConfigDict(
+    env_prefix="SALES_",
+    env_file=(".local/stack.env", ".env"),
+    env_ignore_empty=True,
+    extra="ignore",
+    frozen=True,
+)
+"""Where settings are read: the environment, `.env`, then `.local/stack.env` that the local stack writes."""
+
 
 class KafkaSettings(BaseSettings):
-    """Read from flags, the environment, `.env`, then `.local/stack.env` that the local stack writes."""
+    """Read from flags, and from the sources of all settings."""
 
-    model_config = SettingsConfigDict(
-        env_prefix="SALES_",
-        env_file=(".local/stack.env", ".env"),
-        env_ignore_empty=True,
-        extra="ignore",
-        frozen=True,
-    )
+    model_config = SOURCES
 
     kafka_servers: str = Field("127.0.0.1:9092", description="Kafka brokers as host:port, comma separated")
     kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(

@@ -5,7 +5,7 @@ producers set, compaction of the log) would be noticed only when numbers cannot 
 """
 
 import asyncio
-from collections.abc import Container, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -79,15 +79,14 @@ def specs(settings: KafkaSettings) -> tuple[TopicSpec, ...]:
 
 
 async def ensure(
-    settings: KafkaSettings, extra: Iterable[TopicSpec] = (), but: Container[str] = (), *, lenient: bool = False
+    settings: KafkaSettings, topics: Iterable[TopicSpec] | None = None, *, lenient: bool = False
 ) -> Topics:
     """Create what is missing, wait until it can be used, and say what differs on the rest.
 
-    but: topics of the contract that who asks has no business with, and so perhaps no right to. lenient: settings that
-    may not be read are said to differ.
+    topics: those of the contract unless others are given. lenient: settings that may not be read are said to differ.
     Nothing that exists is changed. Raises `TopicsError` when Kafka cannot be reached or refuses.
     """
-    wanted = {spec.name: spec for spec in (*specs(settings), *extra) if spec.name not in but}
+    wanted = {spec.name: spec for spec in (specs(settings) if topics is None else topics)}
     try:
         options = settings.client_options()
     except OSError as error:

@@ -5,6 +5,7 @@ from typing import Any
 
 from metrics.catalogue import KPIS
 from metrics.catalogue.deals import WON_AMOUNT
+from metrics.catalogue.kpis import ACTUALS
 from metrics.catalogue.plan import MONEY_MEASURES
 from metrics.exporter.aggregates import NOW as OPEN
 from metrics.exporter.aggregates import Slot
@@ -15,7 +16,7 @@ from metrics.exporter.levels import open_rows, people, place, rows
 from metrics.exporter.made_of import parts
 from metrics.exporter.numbers import Shown
 from metrics.family import CALENDAR_WINDOWS, NINETY_DAYS, PERIODS, PLAN_WINDOWS, SHORT_WINDOWS, Family
-from metrics.kpi import Kpi, Level, Ratio, change
+from metrics.kpi import Kpi, Level, change
 
 WINDOWS = (*SHORT_WINDOWS, *CALENDAR_WINDOWS)
 Only = tuple[str, str] | None
@@ -198,14 +199,6 @@ def _wall_kpis(numbers: Numbers, level: Level, window: str, only: tuple[str, str
     return found
 
 
-_PLANS = {
-    kpi.metric.removeprefix("sales_plan_"): kpi.formula
-    for kpi in KPIS
-    if kpi.metric.startswith("sales_plan_") and kpi.operation == "ratio"
-}
-"""Measure of a plan → actual ÷ target."""
-
-
 def _plan(
     numbers: Numbers, board: Board, now: float, level: Level, only: tuple[str, str] | None
 ) -> list[dict[str, Any]]:
@@ -220,9 +213,8 @@ def _plan(
         row["money"] = measure in MONEY_MEASURES
         row["target" if family.name.endswith("target") else "to_date"] = value
     for (window, measure), row in found.items():
-        formula = _PLANS.get(measure)
-        if isinstance(formula, Ratio):
-            actual = Kpi(15, "", "", "", "", "", formula.over, "", (window,))
+        if measure in ACTUALS:
+            actual = Kpi(15, "", "", "", "", "", ACTUALS[measure], "", (window,))
             values = numbers.evaluation(level, window, "current", only).of(actual)
             row["actual"] = sum(values.values())
     return sorted(found.values(), key=lambda row: (PLAN_WINDOWS.index(row["window"]), row["measure"]))

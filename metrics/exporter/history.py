@@ -6,25 +6,25 @@ The same sums and formulas as on the wall, over other runs of days: a month's po
 import csv
 import io
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from typing import Any, NamedTuple
 
 from metrics.catalogue import BY_EXPOSED, KPIS
-from metrics.catalogue.plan import TARGET
+from metrics.catalogue.kpis import ACTUALS
 from metrics.errors import AskedError
 from metrics.exporter import plans
 from metrics.exporter.board import Board, Row
 from metrics.exporter.days import Share
 from metrics.exporter.items import BITS
-from metrics.exporter.kpis import Evaluation, Key
+from metrics.exporter.kpis import Evaluation, Key, key_of
 from metrics.exporter.levels import people, place, rows
 from metrics.exporter.made_of import parts
-from metrics.exporter.numbers import Histogram, Number, Shown
+from metrics.exporter.numbers import Histogram, Number
 from metrics.family import CALENDAR_WINDOWS, PERIODS, PLAN_WINDOWS, Family, Kind, Source
-from metrics.kpi import Formula, Kpi, Level, PerManager, Plan, Ratio
+from metrics.kpi import Formula, Level, PerManager
 from metrics.windows import DAYS_HELD, local_day, period_end, period_start
 
 _BY_ID = {kpi.id: kpi for kpi in KPIS}
@@ -33,13 +33,7 @@ _BACK = {"day": 29, "week": 7 * 11, "month": 335, "quarter": 640, "year": 730}
 _MOST_VALUES = 200_000
 """People or teams, times periods, of one answer."""
 _MOST_QUESTIONS = 64
-_PLANNED: dict[str, str] = {
-    kpi.id: planned.formula.under.measure
-    for planned in KPIS
-    if planned.operation == "ratio" and isinstance(planned.formula, Ratio) and isinstance(planned.formula.under, Plan)
-    for kpi in KPIS
-    if kpi.formula == planned.formula.over
-}
+_PLANNED = {kpi.id: measure for measure, actual in ACTUALS.items() for kpi in KPIS if kpi.formula == actual}
 """KPI → measure of the plan that its value of a month, quarter or year is compared with."""
 
 
@@ -175,7 +169,8 @@ class History:
         self._fits(asked, periods)
         for first in periods:
             yield from self._board.days.making(asked.share, _days(asked, first))
-            self._of(asked, first, today, now)
+            if period_end(asked.step, first) <= today:
+                self._of(asked, first, today, now)
             yield
 
     def points(self, asked: Question, periods: list[date], now: float) -> list[dict[str, Any]]:
@@ -238,8 +233,7 @@ class History:
             )
             values = evaluation.of(kpi)
             if kpi.id in _PLANNED:
-                plan = Kpi(15, "", "", "", "", "", Plan(TARGET, _PLANNED[kpi.id]), "", PLAN_WINDOWS)
-                targets = evaluation.of(plan)
+                targets = evaluation.targets(_PLANNED[kpi.id])
         else:
             values = dict(_series(found, asked))
         for key, value in sorted(values.items()):
@@ -278,13 +272,10 @@ def _plain(value: Value) -> dict[str, Any]:
 
 
 def _series(found: list[Row], asked: Question) -> Iterator[tuple[Key, float]]:
-    totals: dict[Key, float] = {}
     for row in found:
         for labels, number in row.block.get(asked.family, {}).items():
             for rest, value in _parts(number, asked):
-                key = (*_of_level(row.shown, asked.level), *labels, *rest)
-                totals[key] = totals.get(key, 0) + value
-    return iter(totals.items())
+                yield (*key_of(row.shown, asked.level), *labels, *rest), value
 
 
 def _parts(number: Number, asked: Question) -> Iterator[tuple[Key, float]]:
@@ -302,17 +293,7 @@ def _parts(number: Number, asked: Question) -> Iterator[tuple[Key, float]]:
             yield (le,), float(below)
 
 
-def _of_level(shown: Shown, level: Level) -> Key:
-    match level:
-        case Level.MANAGER:
-            return shown
-        case Level.TEAM:
-            return (shown[1],)
-        case _:
-            return ()
-
-
-def table(asked: Question, points: list[dict[str, Any]], name_of: Any) -> str:
+def table(asked: Question, points: list[dict[str, Any]], name_of: Callable[[str], str]) -> str:
     """The same as CSV: a row for each value, and one without a value for a period that has none."""
     named = asked.level is Level.MANAGER
     out = io.StringIO()

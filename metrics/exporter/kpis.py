@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import accumulate
 
+from metrics.catalogue.plan import TARGET
 from metrics.exporter.board import Row
 from metrics.exporter.numbers import Histogram, Number, Shown
 from metrics.exporter.plans import Sample
@@ -50,6 +51,10 @@ class Evaluation:
         # A manager's own plan is compared with all that he did, whatever team it is credited to.
         self._personal = kpi.is_planned and self.level is Level.MANAGER
         return self._value(kpi.formula, kpi.by)
+
+    def targets(self, measure: str) -> Values:
+        """What was planned of a measure, by the labels of the level."""
+        return self._plan(Plan(TARGET, measure))
 
     def _value(self, formula: Formula, by: Key) -> Values:  # noqa: C901, PLR0911 - one case per kind of node
         match formula:
@@ -144,16 +149,10 @@ class Evaluation:
                     found[(team,) if team else ()] = value
         return found
 
-    def _of_level(self, shown: tuple[str, str]) -> Key:
-        match self.level:
-            case Level.MANAGER if self._personal:
-                return (shown[0], self.home(shown[0]))
-            case Level.MANAGER:
-                return shown
-            case Level.TEAM:
-                return (shown[1],)
-            case _:
-                return ()
+    def _of_level(self, shown: Shown) -> Key:
+        if self._personal and self.level is Level.MANAGER:
+            return (shown[0], self.home(shown[0]))
+        return key_of(shown, self.level)
 
     def _numbers(
         self, family: Family, *, ninety: bool = False
@@ -161,6 +160,17 @@ class Evaluation:
         for row in self.ninety if ninety else self.rows:
             for labels, number in row.block.get(family, {}).items():
                 yield row.shown, dict(zip(family.labels, labels, strict=True)), number
+
+
+def key_of(shown: Shown, level: Level) -> Key:
+    """Values of a level's labels."""
+    match level:
+        case Level.MANAGER:
+            return shown
+        case Level.TEAM:
+            return (shown[1],)
+        case _:
+            return ()
 
 
 def _plus(one: float, other: float) -> float:

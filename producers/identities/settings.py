@@ -5,7 +5,9 @@ import hmac
 
 import phonenumbers
 from pydantic import Field, SecretStr, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings
+
+from producers.settings import SOURCES
 
 _SHORTEST_KEY = 16
 
@@ -13,13 +15,7 @@ _SHORTEST_KEY = 16
 class IdentitySettings(BaseSettings):
     """What identities need."""
 
-    model_config = SettingsConfigDict(
-        env_prefix="SALES_",
-        env_file=(".local/stack.env", ".env"),
-        env_ignore_empty=True,
-        extra="ignore",
-        frozen=True,
-    )
+    model_config = SOURCES
 
     identity_key: SecretStr | None = Field(
         None,

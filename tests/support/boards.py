@@ -1,12 +1,15 @@
 """Boards with something on them, for tests of the exporter."""
 
 from hypothesis import strategies as st
+from redis.asyncio import Redis
 
 from metrics.exporter.board import Board
+from metrics.exporter.follow import Follower
 from metrics.exporter.parts import Bucket
+from metrics.exporter.server import Exporter
 from metrics.measure import key
-from metrics.settings import BusinessSettings
-from metrics.view import Field, Waiting
+from metrics.settings import BusinessSettings, ExporterSettings
+from metrics.view import VERSION, Field, Waiting
 
 RESPONSE_BINS = 20
 DURATION_BINS = 16
@@ -15,6 +18,14 @@ DURATION_BINS = 16
 def board(**settings) -> Board:
     """An empty board that reads no settings from files or the environment."""
     return Board(BusinessSettings(_env_file=None, **settings))
+
+
+def exporter_of(shown: Board, now: float) -> Exporter:
+    """An exporter with one vouched-for partition. Redis is not asked: the follower does not run."""
+    follower = Follower(shown, Redis(), "test", lambda: now)
+    follower.loaded = True
+    follower.heartbeats = {0: {"at": now * 1000, "contact": now * 1000, "count": 1, "version": VERSION}}
+    return Exporter(ExporterSettings(_env_file=None), shown, follower, lambda: now)
 
 
 def parts_of(board: Board, bucket: Bucket) -> dict[Field, dict[str, int]]:

@@ -6,16 +6,13 @@ from datetime import UTC, date, datetime, timedelta
 
 import httpx
 import pytest
-from redis.asyncio import Redis
 
 from metrics.exporter import history
-from metrics.exporter.follow import Follower
-from metrics.exporter.server import Exporter, create_app
+from metrics.exporter.server import create_app
 from metrics.kpi import Level
 from metrics.measure import key
-from metrics.settings import ExporterSettings
 from metrics.view import VERSION, Field
-from tests.support.boards import board, manager, plan
+from tests.support.boards import board, exporter_of, manager, plan
 
 TODAY = date(2026, 11, 18)
 NOW = datetime(2026, 11, 18, 12, 30, tzinfo=UTC).timestamp()
@@ -30,10 +27,7 @@ def exporter():
         day = ("d", TODAY.toordinal() - back)
         shown.put(day, {Field(0, "m-1", "north"): {CALLS: 1}, Field(1, "m-2", "south"): {CALLS: 2}})
     shown.put_reference({"a": manager("m-1", "south"), "b": manager("m-2", "south")})
-    follower = Follower(shown, Redis(), "test", lambda: NOW)
-    follower.loaded = True
-    follower.heartbeats = {0: {"at": NOW * 1000, "contact": NOW * 1000, "count": 1, "version": VERSION}}
-    return Exporter(ExporterSettings(_env_file=None), shown, follower, lambda: NOW)
+    return exporter_of(shown, NOW)
 
 
 @pytest.fixture

@@ -7,15 +7,12 @@ import httpx
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as read_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as read_text
-from redis.asyncio import Redis
 
 from metrics.errors import AwayError
-from metrics.exporter.follow import Follower
-from metrics.exporter.server import Exporter, create_app
+from metrics.exporter.server import create_app
 from metrics.measure import key
-from metrics.settings import ExporterSettings
 from metrics.view import VERSION, Field
-from tests.support.boards import board, manager, plan, rate
+from tests.support.boards import board, exporter_of, manager, plan, rate
 
 NOW = datetime(2026, 11, 18, 12, 30, tzinfo=UTC).timestamp()
 DAY = datetime(2026, 11, 18, tzinfo=UTC).toordinal()
@@ -36,13 +33,10 @@ class Explainer:
 
 @pytest.fixture
 def exporter():
-    """One vouched-for partition and three calls today. Redis is not asked: the follower does not run."""
+    """Three calls today."""
     shown = board()
     shown.put(("d", DAY), {Field(0, "m-1", "north"): {key("c", "inbound", "answered"): 3, key("me", "USD"): 2}})
-    follower = Follower(shown, Redis(), "test", lambda: NOW)
-    follower.loaded = True
-    follower.heartbeats = {0: {"at": NOW * 1000, "contact": NOW * 1000, "count": 1, "version": VERSION}}
-    return Exporter(ExporterSettings(_env_file=None), shown, follower, lambda: NOW)
+    return exporter_of(shown, NOW)
 
 
 @pytest.fixture
