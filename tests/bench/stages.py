@@ -17,7 +17,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from producers.events import wire
-from producers.topics import ensure
+from producers.topics import ensure, specs
 from streams.changelog import Commit, KafkaChangelog
 from streams.partition import Cut, Partition
 from streams.settings import WorkerSettings
@@ -119,7 +119,7 @@ async def fetched(servers: str, topic: str, count: int) -> Records:
 
 async def appended(settings: WorkerSettings, cuts: Sequence[tuple[int, Cut]]) -> float:
     """CPU seconds of writing cuts to changelogs as a worker does, one transaction each."""
-    await ensure(settings, settings.changelogs(PARTITIONS))
+    await ensure(settings, [*specs(settings), *settings.changelogs(PARTITIONS)])
     changelogs = {number: KafkaChangelog(settings, settings.events_topic, number) for number in range(PARTITIONS)}
     for changelog in changelogs.values():
         await changelog.open()

@@ -33,7 +33,7 @@ MIB = 1 << 20
 async def test_every_flush_fits_the_topics(drive, kafka, topic_prefix, app_id, tmp_path) -> None:
     """All that is driven far, in few flushes as large as they get: the broker takes each, and it is read back whole."""
     settings = WorkerSettings(kafka_servers=kafka, topic_prefix=topic_prefix, app_id=app_id, partitions=1)
-    await topics.ensure(settings, settings.changelogs(1))
+    await topics.ensure(settings, [*topics.specs(settings), *settings.changelogs(1)])
     make = Greatest(11)
     drive(make, COUNTS.get(drive, 200))
     held = StoredPartition("memory", tmp_path, fold_rules(ZONE))
@@ -57,7 +57,7 @@ async def test_every_flush_fits_the_topics(drive, kafka, topic_prefix, app_id, t
 async def test_batches_of_noise_fit(kafka, topic_prefix, app_id) -> None:
     """Records as large as a flush ever has, that no codec makes smaller, one by one and together."""
     settings = WorkerSettings(kafka_servers=kafka, topic_prefix=topic_prefix, app_id=app_id, partitions=1)
-    await topics.ensure(settings, settings.changelogs(1))
+    await topics.ensure(settings, [*topics.specs(settings), *settings.changelogs(1)])
     noise = random.Random(12)
     changelog = KafkaChangelog(settings, settings.events_topic, 0)
     await changelog.open()

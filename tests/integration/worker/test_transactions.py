@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from producers.topics import ensure
+from producers.topics import ensure, specs
 from streams.changelog import Commit, KafkaChangelog
 from streams.letters.index import Filter
 from streams.letters.letter import Letter
@@ -28,7 +28,7 @@ async def test_no_batch_is_sent_twice(house, caplog):
         app_id=house.app_id,
         partitions=3,
     )
-    await ensure(settings, settings.changelogs(3))
+    await ensure(settings, [*specs(settings), *settings.changelogs(3)])
     changelogs = [KafkaChangelog(settings, settings.events_topic, number) for number in range(3)]
     for changelog in changelogs:
         await changelog.open()
@@ -62,7 +62,7 @@ async def test_what_the_broker_aborted_is_written_again(house, caplog):
     settings = WorkerSettings(
         _env_file=None, kafka_servers=house.kafka_servers, topic_prefix=house.prefix, app_id=house.app_id, partitions=3
     )
-    await ensure(settings, settings.changelogs(3))
+    await ensure(settings, [*specs(settings), *settings.changelogs(3)])
     restorer, seconds = KafkaRestorer(settings), []
 
     def make(allowed):
