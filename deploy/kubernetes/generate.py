@@ -7,6 +7,7 @@ from typing import Any
 
 import yaml
 
+from grafana.alerting.service import WORKER_SCRAPE
 from grafana.generate import NOTICE
 from grafana.generate import files as grafana_files
 from grafana.look import Look
@@ -72,7 +73,8 @@ def _monitor(process: str, unwanted: str) -> dict[str, Any]:
         *({"action": "replace", "targetLabel": "instance", **one} for one in [_INSTANCES.get(process)] if one),
         {"action": "labeldrop", "regex": unwanted},
     ]
-    endpoint = {"port": "http", "interval": "5s", "scrapeTimeout": "4s", "relabelings": relabelings}
+    interval, timeout = (WORKER_SCRAPE, WORKER_SCRAPE) if process == "worker" else ("5s", "4s")
+    endpoint = {"port": "http", "interval": interval, "scrapeTimeout": timeout, "relabelings": relabelings}
     return {
         "apiVersion": "monitoring.coreos.com/v1",
         "kind": "ServiceMonitor",

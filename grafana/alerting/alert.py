@@ -69,9 +69,9 @@ class Alert:
 
 def of_service(
     name: str, expr: str, wait: str, severity: str, summary: str, description: str, means: str, look: str, do: str,
-    *, breaks: bool = False,
+    *, breaks: bool = False, every: str = "5s",
 ) -> Alert:  # fmt: skip
     """An alert about the service itself: it leads to the wall Service health, is cheap, and so is asked often."""
     return Alert(
-        name, expr, wait, severity, SERVICE, summary, description, "sales-service", means, look, do, breaks, every="5s"
+        name, expr, wait, severity, SERVICE, summary, description, "sales-service", means, look, do, breaks, every=every
     )

@@ -5,6 +5,8 @@ from grafana.promql import select
 from metrics.catalogue import service as s
 
 EXPORTER_JOB, WORKER_JOB = "sales-exporter", "sales-worker"
+WORKER_SCRAPE = "2s"
+"""How often a worker is scraped, and asked about what it says of Kafka."""
 """Names of the scrape jobs in deploy/prometheus/prometheus.yml."""
 
 
@@ -56,14 +58,14 @@ def _view() -> tuple[Alert, ...]:
             breaks=True,
         ),
         of_service(
-            "NumbersOld", f"max({s.VIEW_CONTACT_AGE.name}) > 5", "", WARNING,
+            "NumbersOld", f"max({s.VIEW_CONTACT_AGE.name} > 5 or {s.KAFKA_CONTACT_AGE.name} > 5)", "", WARNING,
             "The numbers shown are {{ $value | humanizeDuration }} old",
             "A worker has not reported for so long, or Kafka has not answered it; both happen every second.",
             "Walls show the numbers of then, amber and with their age; who still waits is not known. After a minute of "
             "a silent worker the exporter withholds them.",
             "`/readyz` of the exporter says which partitions, and whether it is the worker or Kafka; KafkaUnreachable.",
             "As for KafkaUnreachable or WorkerDown.",
-            breaks=True,
+            breaks=True, every=WORKER_SCRAPE,
         ),
         of_service(
             "ViewIncomplete", f"max({s.VIEW_MISSING.name}) > 0", "5s", CRITICAL,

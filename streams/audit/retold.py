@@ -17,6 +17,7 @@ from streams.plain.client import PlainClient
 from streams.plain.contribution import Contribution, OpenThing
 from streams.plain.kpis import Asked, Numbers, trend
 from streams.plain.log import PlainPartition
+from streams.plain.parts import kept_from
 from streams.plain.reference import PlainReference
 from streams.plain.rules import Rules
 from streams.plain.series import Series, series
@@ -28,12 +29,16 @@ _Told = tuple[list[Contribution], list[OpenThing]]
 
 @dataclass
 class _Account:
-    """What an answer must show: the sums that it shares with others, and what differs where it stands."""
+    """What an answer must show: the sums that it shares with others, and what differs where it stands.
+
+    kept: partition → its first local day that was still held.
+    """
 
     answer: Answer
     shared: Shown
     own: Shown
     things: list[OpenThing] = field(default_factory=list)
+    kept: dict[int, int] = field(default_factory=dict)
 
 
 class Retold:
@@ -65,24 +70,25 @@ class Retold:
         """The partition stands where some answers do."""
         if self._begun is None:
             self._begun = offset
-            self._sum_up(partition)
+            self._sum_up(number, partition)
         for account in self._accounts:
             if account.answer.fences.get(number, -1) == offset:
-                self._exchange(account, partition)
+                account.kept[number] = kept_from(partition.time, partition.rules)
+                self._exchange(account, number, partition)
 
-    def _sum_up(self, partition: PlainPartition) -> None:
+    def _sum_up(self, number: int, partition: PlainPartition) -> None:
         for key, client in partition.clients.items():
             contributions, things = _told(client)
             for shown in self._shared.values():
-                shown.add(contributions)
+                shown.add(contributions, partition=number)
             if things:
                 self._base[key] = things
 
-    def _exchange(self, account: _Account, partition: PlainPartition) -> None:
+    def _exchange(self, account: _Account, number: int, partition: PlainPartition) -> None:
         for key, (contributions, _) in self._clients.items():
             now, things = _told(partition.clients.get(key))
-            account.own.add(contributions, -1)
-            account.own.add(now)
+            account.own.add(contributions, -1, partition=number)
+            account.own.add(now, partition=number)
             account.things += things
         account.things += [one for key, things in self._base.items() if key not in self._clients for one in things]
 
@@ -109,7 +115,12 @@ def _expected(account: _Account) -> dict[Series, Fraction]:
         held |= shared.windowed(own, {NINETY_DAYS, *PLAN_WINDOWS} - {answer.wall.window}, durations=False)
         return walls.expected(answer.wall, Numbers(held | now), account.things, own, answer.shown)
     if answer.asked is None:
-        return shared.windowed(own) | now | own.service(account.things, shared) | shared.course.shown(own.course)
+        return (
+            shared.windowed(own)
+            | now
+            | own.service(account.things, account.kept, shared)
+            | shared.course.shown(own.course)
+        )
     level, window, period = answer.asked
     return dict(kpis(Numbers(shared.windowed(own, {window, NINETY_DAYS}) | now), level, window, period))
 

@@ -62,9 +62,14 @@ def is_kept(kind: str, bucket: int, time: int, rules: Rules) -> bool:
         case "h":
             return bucket * SECOND + _HOURS_KEPT > time
         case "d":
-            return bucket >= rules.reached(time) - KEPT_DAYS
+            return bucket >= kept_from(time, rules)
         case _:
             return True
+
+
+def kept_from(time: int, rules: Rules) -> int:
+    """The first local day (ordinal) that is still kept at a partition's time (us)."""
+    return rules.reached(time) - KEPT_DAYS
 
 
 def _sum(contributions: Iterable[Contribution], things: Iterable[OpenThing], time: int, rules: Rules) -> Parts:

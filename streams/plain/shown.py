@@ -36,7 +36,7 @@ class Shown:
     """Numbers at a moment `now` (us), summed up from contributions that are handed in one after another.
 
     at: the calendar windows as they stood then, cut after the running local hour or day. money: entities with money by
-    (currency, local day).
+    (partition, currency, local day).
     """
 
     now: int
@@ -45,7 +45,7 @@ class Shown:
     at: bool = False
     sums: _Sums = field(default_factory=lambda: defaultdict(_groups))
     bins: _Bins = field(default_factory=lambda: defaultdict(_groups))
-    money: Counter[tuple[str, int]] = field(default_factory=Counter)
+    money: Counter[tuple[int, str, int]] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
         self._told: dict[tuple[_Time, bool], dict[Series, Fraction]] = {}
@@ -56,13 +56,13 @@ class Shown:
             code: [w for w in self.windows if w.window in family.windows] for code, family in BY_CODE.items()
         }
 
-    def add(self, contributions: Iterable[Contribution], sign: int = 1) -> None:
-        """Count contributions in every window that holds them; sign: -1 takes them back."""
+    def add(self, contributions: Iterable[Contribution], sign: int = 1, *, partition: int = 0) -> None:
+        """Count a partition's contributions in every window that holds them; sign: -1 takes them back."""
         self._told.clear()
         for one in contributions:
             day = self.rules.day(one.time)
             if one.code == MONEY_EVENTS:
-                self.money[one.currency, day] += sign
+                self.money[partition, one.currency, day] += sign
             family = BY_CODE.get(one.code)
             if family is None:
                 continue
@@ -126,10 +126,17 @@ class Shown:
             below = sum(n for at, n in bins.items() if at <= index)
             found[series(family.bucket, labels | {"le": le})] = Fraction(below)
 
-    def service(self, things: Iterable[OpenThing], more: "Shown | None" = None) -> dict[Series, Fraction]:
-        """What the exporter says besides: events that no rate converts, and who works now."""
-        money = Counter(self.money) if more is None else _plus(self.money, more.money)
-        money.update((one.currency, self.today) for one in things if one.code == OPEN_MONEY_EVENTS)
+    def service(
+        self, things: Iterable[OpenThing], kept: Mapping[int, int], more: "Shown | None" = None
+    ) -> dict[Series, Fraction]:
+        """What the exporter says besides: events that no rate converts, and who works now.
+
+        kept: partition → its first local day that is still held.
+        """
+        told = self.money if more is None else _plus(self.money, more.money)
+        money = Counter((one.currency, self.today) for one in things if one.code == OPEN_MONEY_EVENTS)
+        for (partition, currency, day), count in told.items():
+            money[currency, day] += count if day >= kept[partition] else 0
         found: defaultdict[Series, Fraction] = defaultdict(Fraction)
         for (currency, day), count in money.items():
             if self.reference.rate(currency, day) is None:

@@ -14,7 +14,7 @@ from tests.support.servers import kafka_cluster
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(400)]
 
-READY_SECONDS, AMBER_SECONDS, ALERT_SECONDS = 10.0, 8.0, 15.0
+READY_SECONDS, AMBER_SECONDS, ALERT_SECONDS = 10.0, 8.0, 10.0
 
 
 def firing(url: str) -> set[str]:

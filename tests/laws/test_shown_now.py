@@ -25,7 +25,7 @@ from streams.audit.answers import kpis as shown_kpis
 from streams.audit.retold import kpis as plain_kpis
 from streams.audit.walls import Wall
 from streams.plain.kpis import Numbers
-from streams.plain.parts import is_kept
+from streams.plain.parts import kept_from
 from streams.plain.series import series
 from streams.plain.shown import Shown
 from tests.laws.mixtures import ANCHORS, KINDS, ZONES, Choices, Json, event
@@ -150,19 +150,18 @@ def test_walls_show_what_is_plain(
 
 def _service(floor: Floor, at: float, moment: int) -> None:
     plain = Shown(moment, floor.rules, floor.reference)
-    things = []
-    for partition in floor.plain_partitions:
-        # Of what is past all windows only what is held counts.
-        time, day = partition.time, floor.rules.day
-        plain.add(c for c in partition.contributions() if is_kept("d", day(c.time), time, floor.rules))
+    things, kept = [], {}
+    for number, partition in enumerate(floor.plain_partitions):
+        plain.add(partition.contributions(), partition=number)
         things += list(partition.open_things())
+        kept[number] = kept_from(partition.time, floor.rules)
     own = own_numbers(floor.board, at, Follower(floor.board, Redis(), "test", lambda: at), None)
     found = {
         series(family.name, dict(zip(family.labels, labels, strict=True))): value
         for family in (service.UNCONVERTED, service.WORKING_NOW)
         for labels, value in own[family]
     }
-    assert found == {one: float(value) for one, value in plain.service(things).items()}
+    assert found == {one: float(value) for one, value in plain.service(things, kept).items()}
     text = b"".join(floor.board.exposition(at)).decode()
     found = {one: value for one, value in read(text).items() if one.name in _COURSE and value}
     assert found == {one: float(value) for one, value in plain.course.shown().items() if value}

@@ -85,6 +85,8 @@ async def test_what_was_deleted_stays_so(house):
                 await producer.send_and_wait(house.kafka.reference_topic, key=deleted, value=None)
 
             async def is_right():
+                if await redis.type(keys.reference) != b"hash":
+                    return False
                 found = await redis.hmget(keys.reference, [changed, deleted])
                 rates = [one and decode_any(split(one)[1])["data"]["rate"] for one in found]
                 return rates == ["2", None]
