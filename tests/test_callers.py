@@ -29,7 +29,7 @@ PUBLIC = {
     "deploy.stack.program.Program.pause": "the other half of resume; faults freeze programs",
 }
 """What is called from outside, and why."""
-COMING = ("producers.identities.resolver.",)
+COMING: tuple[str, ...] = ()
 """Modules of a change that is not whole yet; empty at a release."""
 BY_NAME = {"command": "deploy.commands.", "files": "", "render": ""}
 """Functions that are looked up by name → prefix of the modules that have them: by the command line and `generate`."""

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from producers.connectors.bitrix24.connector import Connector
 
 app = typer.Typer(no_args_is_help=True, help="Fetch history from a Bitrix24 portal, or repair what the webhook missed.")
-_TABLES = ("leads", "deals", "invoices", "payments", "activities", "calls", "ratings")
+_TABLES = ("contacts", "companies", "leads", "deals", "invoices", "payments", "activities", "calls", "ratings")
 
 
 @app.command()
@@ -84,6 +84,7 @@ def mapping() -> None:
 async def _with_connector(run: Callable[["Connector", Callable[[], bool]], Coroutine[Any, Any, None]]) -> None:
     from producers.connectors.bitrix24.connector import Connector
     from producers.connectors.bitrix24.settings import Bitrix24Settings
+    from producers.identities.topic import opened
     from producers.publisher import SalesPublisher
 
     settings = Bitrix24Settings()
@@ -95,5 +96,9 @@ async def _with_connector(run: Callable[["Connector", Callable[[], bool]], Corou
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with SalesPublisher(settings) as publisher, Connector(settings, publisher) as connector:
+    async with (
+        SalesPublisher(settings) as publisher,
+        opened(settings) as identities,
+        Connector(settings, publisher, identities=identities) as connector,
+    ):
         await run(connector, lambda: not stop.is_set())

@@ -51,7 +51,7 @@ async def _serve(settings: "GatewaySettings", bitrix24: "Bitrix24Settings", sock
         if bitrix24.wanted:
             from producers.connectors.bitrix24.connector import Connector
 
-            connector = await stack.enter_async_context(Connector(bitrix24, publisher))
+            connector = await stack.enter_async_context(Connector(bitrix24, publisher, identities=identities))
             app = create_app(
                 publisher,
                 settings,

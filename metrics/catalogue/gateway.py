@@ -63,6 +63,13 @@ BITRIX24_REFUSED = _family(
     "Entities of the portal that do not fit the contract and were left out.",
     counter=True,
 )
+BITRIX24_CLIENTS = _family(
+    "sales_bitrix24_clients_total",
+    "Calls of the portal whose number was looked up in the identities, by whether its client was known.",
+    labels=("outcome",),
+    unit="short",
+    counter=True,
+)
 BITRIX24_FAILURES = _family(
     "sales_bitrix24_failures_total",
     "Attempts that failed and are tried again, by what was tried: drain (fetch what hooks told of), chats, reconcile.",
@@ -85,6 +92,7 @@ BITRIX24_FAMILIES = (
     BITRIX24_HOOKS,
     BITRIX24_EVENTS,
     BITRIX24_REFUSED,
+    BITRIX24_CLIENTS,
     BITRIX24_FAILURES,
     BITRIX24_RECONCILED,
     BITRIX24_WAITING,

@@ -5,7 +5,7 @@
 
 from producers.identities.claims import Claim, Claims
 from producers.identities.numbers import normalise, normalise_email
-from producers.identities.resolver import InMemoryClaimsLog, Match, Resolver, anonymous
+from producers.identities.resolver import InMemoryClaimsLog, Match, Member, Resolver, anonymous
 from producers.identities.settings import IdentitySettings, keyed_hash
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "IdentitySettings",
     "InMemoryClaimsLog",
     "Match",
+    "Member",
     "Resolver",
     "anonymous",
     "keyed_hash",

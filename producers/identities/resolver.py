@@ -6,6 +6,7 @@
 import asyncio
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import zip_longest
 from typing import NamedTuple, Protocol
 from weakref import WeakKeyDictionary
 
@@ -48,6 +49,13 @@ class InMemoryClaimsLog:
     async def write(self, entries: Sequence[Entry]) -> None:
         """Append."""
         self.entries.extend(entries)
+
+
+class Member(NamedTuple):
+    """Somebody whom a way in knows by the id `own`, and by numbers and addresses, as `hashes` gave them."""
+
+    own: str
+    hashes: Sequence[str] = ()
 
 
 class Match(NamedTuple):
@@ -107,17 +115,54 @@ class Resolver:
         return [keyed_hash(value, self._key) for value in dict.fromkeys(found)]
 
     def listed(self, own: str) -> str:
-        """The client that an id of a client list stands for: itself, unless its number was claimed before."""
+        """The client behind an id of this way in: the id itself, until `unite` says otherwise."""
         claim = self._standing(self._listing(own))
         return claim.client if claim else own
 
-    def enlist(self, own: str, hashes: Sequence[str]) -> Match:
-        """Take a client of a list, by the numbers and addresses that `hashes` gave."""
-        listing = self._listing(own)
-        match = self.match([*hashes, listing] if self._standing(listing) else hashes, own)
-        if match.client != own and self._standing(listing) is None:
-            self._mine[listing] = Claim(self._now_ms(), match.client)
-        return match
+    def is_listed(self, own: str) -> bool:
+        """Whether `unite` has said, here or elsewhere, which client that is."""
+        return self.claims.get(self._listing(own)) is not None
+
+    async def unite(self, groups: Sequence[Sequence[Member]], *, for_ever: bool = True) -> None:
+        """Make each group (a contact, its company, its lead) one client, which `listed` gives for each of them.
+
+        It is the client of the oldest claim, on a member or on a number of one; else the first member's own id. Who
+        has a client keeps it, a number too. Not `for_ever`: members claim their numbers and are left open themselves,
+        until something is published about them.
+        """
+        await self.follow()
+        meant: dict[str, Claim] = {}
+        for group in groups:
+            client = self._whole(group, meant)
+            for member in group:
+                mine = self._stands(member, meant) or client
+                for hashed in member.hashes:
+                    if self._standing(hashed) is None:
+                        self._mine[hashed] = Claim(self._now_ms(), mine.client)
+                meant.setdefault(member.own, client)
+        await self.settle()
+        if not for_ever:
+            return
+        # Again, now that all numbers are claimed: somebody else may have been first with one a moment ago.
+        for group in groups:
+            client = self._whole(group, {})
+            for member in group:
+                if self._stands(member, {}) is None:
+                    self._mine[self._listing(member.own)] = client
+        await self.settle()
+
+    def _whole(self, group: Sequence[Member], meant: Mapping[str, Claim]) -> Claim:
+        stand = [claim for member in group if (claim := self._stands(member, meant)) is not None]
+        open_ = [member for member in group if self._stands(member, meant) is None]
+        found = [claim for member in open_ for one in member.hashes if (claim := self._standing(one)) is not None]
+        if stand:
+            # What members claimed for themselves was before anything was known of the others.
+            owns = {member.own for member in group}
+            found = stand + [claim for claim in found if claim.client not in owns]
+        return Claim(self._now_ms(), min(found).client if found else group[0].own)
+
+    def _stands(self, member: Member, meant: Mapping[str, Claim]) -> Claim | None:
+        return self._standing(self._listing(member.own)) or meant.get(member.own)
 
     def _listing(self, own: str) -> str:
         return keyed_hash(f"client:{own}", self._key)
@@ -143,11 +188,11 @@ class Resolver:
         oldest = min(held, default=None) or min(mine, default=None)
         return oldest.client if oldest else None
 
-    async def resolve(self, asked: Sequence[Sequence[str]]) -> list[Match]:
+    async def resolve(self, asked: Sequence[Sequence[str]], own: Sequence[str] = ()) -> list[Match]:
         """`match` for several clients, once what is claimed for them stands: nothing is claimed too late."""
         if any(self.claims.get(hashed) is None for hashes in asked for hashed in hashes):
             await self.follow()
-        first = [self.match(hashes) for hashes in asked]
+        first = [self.match(hashes, mine) for hashes, mine in zip_longest(asked, own, fillvalue="")]
         await self.settle()
         return [
             Match(self._whose(hashes) or match.client, match.known) for hashes, match in zip(asked, first, strict=True)

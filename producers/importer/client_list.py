@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from producers.errors import Refused
-from producers.identities import Resolver
+from producers.identities import Member, Resolver
 from producers.importer.clients import ClientRows, Listed, is_client_list
 from producers.importer.formats import Record
 from producers.importer.mapping import MappingFile
@@ -57,31 +57,33 @@ class ListImport:
         """Take the whole list. Twice does no harm: what is claimed is claimed."""
         with self._rejects or nullcontext():
             for batch in _batches(self._table.records(source, State())):
+                listed = []
                 for record in batch:
                     try:
-                        self._take(record)
+                        listed += self._members(record)
                     except Refused as refused:
                         self.report.refused.append((record.number, refused))
                         if self._rejects is not None:
                             self._rejects.add(record.number, record.raw, refused, self._table.header)
-                await self._resolver.settle()
+                await self._resolver.unite([[member] for member in listed])
+                self.report.taken += len(listed)
+                self.report.renamed += sum(self._resolver.listed(member.own) != member.own for member in listed)
                 if self._rejects is not None:
                     self._rejects.flush()
                 advance(len(batch))
 
-    def _take(self, record: Record) -> None:
+    def _members(self, record: Record) -> list[Member]:
         if record.problem is not None:
             raise record.problem
         if not record.values:
             self.report.left_out[record.left_out] += 1
-            return
+            return []
         listed = msgspec.json.decode(record.values[0], type=Listed)
         hashes = self._resolver.hashes(listed.phones, listed.emails)
         if not hashes:
             said = ", ".join(listed.phones + listed.emails)[:60]
             raise Refused("invalid_data", f"phone, email: {said!r} is neither a phone number nor an address")
-        self.report.taken += 1
-        self.report.renamed += self._resolver.enlist(listed.client, hashes).client != listed.client
+        return [Member(listed.client, hashes)]
 
 
 def _batches(records: Iterator[Record]) -> Iterator[list[Record]]:

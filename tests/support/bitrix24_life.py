@@ -75,6 +75,15 @@ class Life(Tables):
         self._hook("ONCRMDEALUPDATE", deal["id"])
         return None
 
+    def edit_contact(self) -> None:
+        number, phone = self.rng.randint(1, 30), f"900{self.rng.randint(0, 40):07d}"
+        written = self.rng.choice([f"+7{phone}", f"8 ({phone[:3]}) {phone[3:]}", phone, f"7{phone}"])
+        company = {"COMPANY_ID": str(self.rng.choice([0, 0, self.rng.randint(1, 12)]))}
+        self.party("contact", number, [written], [f"Client{number}@example.com"], **company)
+
+    def edit_company(self) -> None:
+        self.party("company", self.rng.randint(1, 12), [f"+7900{self.rng.randint(0, 40):07d}"])
+
     def move_deal(self) -> bool | None:
         deal = self._one("deal")
         return deal and self._move(2, "deal", deal, self.rng.choice(DEAL_STAGES[deal["categoryId"]]))
@@ -233,5 +242,5 @@ class Life(Tables):
 _WEIGHTS = {
     "new_lead": 5, "move_lead": 6, "new_deal": 6, "edit_deal": 12, "move_deal": 12, "move_funnel": 3, "delete_deal": 1,
     "new_invoice": 4, "move_invoice": 4, "edit_invoice": 3, "delete_invoice": 1, "pay": 6, "unpay": 1,
-    "delete_payment": 1, "call": 8, "vote_call": 3, "chat": 2, "meeting": 3,
+    "delete_payment": 1, "edit_contact": 4, "edit_company": 1, "call": 8, "vote_call": 3, "chat": 2, "meeting": 3,
 }  # fmt: skip

@@ -298,6 +298,20 @@ def _activities(life: Life, params: Mapping[str, Any]) -> dict[str, Any]:
     return answer | {"result": [{name: row[name] for name in wanted if name in row} for row in answer["result"]]}
 
 
+def _parties(kind: str) -> "Callable[[Life, Mapping[str, Any]], dict[str, Any]]":
+    """crm.contact.list, crm.company.list, crm.lead.list: numbers are multiple fields, given where they are named."""
+
+    def listed(life: Life, params: Mapping[str, Any]) -> dict[str, Any]:
+        rows = life.tables[kind].values()
+        if kind == "lead":
+            rows = [{"ID": str(row["id"]), "PHONE": row.get("PHONE", []), "EMAIL": []} for row in rows]
+        answer = selected(rows, params, "ID")
+        wanted = params["select"].values() if isinstance(params["select"], Mapping) else params["select"]
+        return answer | {"result": [{name: row[name] for name in wanted if row.get(name)} for row in answer["result"]]}
+
+    return listed
+
+
 def _statistics(life: Life, params: Mapping[str, Any]) -> dict[str, Any]:
     answer = selected(life.tables["call"].values(), params, "ID")
     return answer | {"result": [{k: v for k, v in row.items() if k != "ended"} for row in answer["result"]]}
@@ -313,6 +327,9 @@ _METHODS: dict[str, Callable[[Life, Mapping[str, Any]], dict[str, Any]]] = {
     "imopenlines.session.history.get": _session,
     "imopenlines.v2.Session.Rating.list": _ratings,
     "voximplant.statistic.get": _statistics,
+    "crm.contact.list": _parties("contact"),
+    "crm.company.list": _parties("company"),
+    "crm.lead.list": _parties("lead"),
     "user.get": lambda life, params: selected(life.users, {"start": params.get("start", 0)}, "ID"),
     "department.get": lambda life, params: selected(life.departments, {"start": params.get("start", 0)}, "ID"),
     "crm.currency.list": lambda life, _: {"result": life.currencies},

@@ -1,7 +1,7 @@
 """The tables of a stand-in Bitrix24 portal, and how a step of work leaves its traces in them."""
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
@@ -45,7 +45,8 @@ class Tables:
 
     def __post_init__(self) -> None:
         self.rng = random.Random(self.seed)
-        names = ("deal", "lead", "invoice", "payment", "order", "activity", "session", "call", "rating")
+        names = ("deal", "lead", "invoice", "payment", "order", "activity", "session", "call", "rating", "contact",
+                 "company")  # fmt: skip
         self.tables = {name: {} for name in names}
         self.ids = dict.fromkeys((*names, "history", "message"), 0)
         self.users = [
@@ -110,6 +111,20 @@ class Tables:
         self.ids[table] += 1
         row["id"] = self.ids[table]
         self.tables[table][row["id"]] = row
+        return row
+
+    def party(
+        self, kind: str, number: int, phones: Sequence[str] = (), emails: Sequence[str] = (), **fields: str
+    ) -> Row:
+        """A contact or a company, with its numbers as somebody typed them, and its hook."""
+        found = self.tables[kind].get(number, {"DATE_CREATE": self.text()})
+        self.tables[kind][number] = row = found | {
+            "ID": str(number), "NAME": "Anna Client", "DATE_MODIFY": self.text(), "LEAD_ID": None,
+            "PHONE": [{"ID": "1", "VALUE_TYPE": "WORK", "VALUE": one, "TYPE_ID": "PHONE"} for one in phones],
+            "EMAIL": [{"ID": "2", "VALUE_TYPE": "WORK", "VALUE": one, "TYPE_ID": "EMAIL"} for one in emails],
+            **({"COMPANY_ID": None} if kind == "contact" else {}), **fields,
+        }  # fmt: skip
+        self._hook(f"ONCRM{kind.upper()}{'UPDATE' if 'ID' in found else 'ADD'}", number)
         return row
 
     def _one(self, table: str, wanted: Callable[[Row], bool] = lambda _: True) -> Row | None:

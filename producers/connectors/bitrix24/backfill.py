@@ -7,7 +7,7 @@ from typing import Any, Final, Protocol
 
 import structlog
 
-from producers.connectors.bitrix24 import deals, invoices, leads, meetings
+from producers.connectors.bitrix24 import deals, invoices, leads, meetings, parties
 from producers.connectors.bitrix24.errors import PortalRefused
 from producers.connectors.bitrix24.ledger import Ledger
 from producers.connectors.bitrix24.reconcile import Reconciler
@@ -68,10 +68,12 @@ class Backfill:
         self.left_out: list[str] = []
 
     def tables(self) -> list[Table]:
-        """What is read, in order: deals come before what belongs to them."""
+        """What is read, in order: who comes before what is about him, deals before what belongs to them."""
         contacts = self._sync.contacts
         activity = {"select": list(meetings.FIELDS)}
+        people = [("contacts", "contact"), ("companies", "company")] if self._parts.parties.are_known else []
         return [
+            *(self._parties(name, kind) for name, kind in people),
             self._items("leads", leads.LEAD_TYPE, leads.FIELDS, self._sync.leads),
             self._items("deals", deals.DEAL_TYPE, self._sync.deal_fields, self._deals),
             self._items("invoices", invoices.INVOICE_TYPE, invoices.FIELDS, self._sync.invoices),
@@ -154,6 +156,12 @@ class Backfill:
 
     def _items(self, name: str, entity_type: int, fields: tuple[str, ...], take: Take) -> Table:
         return Table(name, "crm.item.list", item_query(entity_type, fields), "createdTime", take)
+
+    def _parties(self, name: str, kind: str) -> Table:
+        async def take(_: Ledger, rows: list[Row]) -> None:
+            await self._parts.parties.feed(kind, rows)
+
+        return Table(name, f"crm.{kind}.list", parties.query(kind), "DATE_CREATE", take, "ID")
 
     async def _deals(self, ledger: Ledger, rows: list[Row]) -> None:
         await self._sync.deals(ledger, rows, payments="moved")

@@ -19,26 +19,29 @@ _DIRECTIONS: Final = {"1": "outbound", "2": "inbound", "3": "inbound", "4": "out
 Facts = Mapping[str, Any]
 
 
-def from_statistics(row: Mapping[str, Any], identity: Identity) -> dict[str, Any]:
-    """What a row of `voximplant.statistic.get` says, as facts; the phone becomes a hash."""
+def from_statistics(row: Mapping[str, Any], caller: Mapping[str, str], known: Facts) -> dict[str, Any]:
+    """What a row of `voximplant.statistic.get` says of a call, as facts; `known` are those that hooks told.
+
+    Of the number hooks are believed: the statistics have what the CRM made of it, and a call keeps its client.
+    """
     facts = {
+        **(caller if "client" not in known else {}),
         "type": str(row.get("CALL_TYPE") or ""),
-        "client": identity.phone(str(row.get("PHONE_NUMBER") or "")),
         "end_user": str(row.get("PORTAL_USER_ID") or ""),
         "duration": number(row, "CALL_DURATION"),
         "began": str(row.get("CALL_START_DATE") or ""),
         "code": str(row.get("CALL_FAILED_CODE") or ""),
         "vote": number(row, "CALL_VOTE"),
     }
-    return {name: value for name, value in facts.items() if value not in ("", 0) or name == "duration"}
+    return {**known, **{name: value for name, value in facts.items() if value not in ("", 0) or name == "duration"}}
 
 
-def ringing(call: str, facts: Facts, meaning: Meaning, identity: Identity) -> Iterator[Event]:
+def ringing(call: str, facts: Facts, client: str, meaning: Meaning, identity: Identity) -> Iterator[Event]:
     """A client who waits on the line, and the answer, while the end is not known."""
     direction = _DIRECTIONS.get(facts.get("type", ""))
-    if direction != "inbound" or "client" not in facts or "init_ts" not in facts or "began" in facts:
+    if direction != "inbound" or not client or "init_ts" not in facts or "began" in facts:
         return
-    named = {"call_id": call, "client_id": facts["client"]}
+    named = {"call_id": call, "client_id": client}
     yield CallStarted.of(
         source=identity.source,
         time=hooks.moment(facts["init_ts"]),
@@ -56,17 +59,17 @@ def ringing(call: str, facts: Facts, meaning: Meaning, identity: Identity) -> It
         )
 
 
-def ended(call: str, facts: Facts, meaning: Meaning) -> Snapshot | None:
+def ended(call: str, facts: Facts, client: str, meaning: Meaning) -> Snapshot | None:
     """The end of a call; None while it has none, or when it is no call with a client."""
     direction = _DIRECTIONS.get(facts.get("type", ""))
     began = moment(facts.get("began"))
-    if direction is None or began is None or "client" not in facts:
+    if direction is None or began is None or not client:
         return None
     outcome = meaning.outcome(str(facts.get("code") or ""))
     end = began + timedelta(seconds=facts.get("duration", 0))
     data: dict[str, Any] = {
         "call_id": call,
-        "client_id": facts["client"],
+        "client_id": client,
         "direction": direction,
         "outcome": outcome,
         "started_at": iso(began),

@@ -19,9 +19,9 @@ Row = Mapping[str, Any]
 class Session:
     """One session of a chat: `activity` is its row in the CRM, `history` what the open line has of it."""
 
-    def __init__(self, activity: Row, history: Row, meaning: Meaning, identity: Identity) -> None:
+    def __init__(self, activity: Row, history: Row, client: str, meaning: Meaning, identity: Identity) -> None:
         self.id = str(activity["ASSOCIATED_ENTITY_ID"])
-        self.client = identity.client("chat", str(history["chatId"]))
+        self.client = client
         self.completed = activity.get("COMPLETED") == "Y"
         self._activity = activity
         self._meaning = meaning

@@ -12,6 +12,7 @@ from producers.connectors.bitrix24.hooks import HookReader
 from producers.connectors.bitrix24.identity import Identity
 from producers.connectors.bitrix24.mapping import load_mapping
 from producers.connectors.bitrix24.metrics import Metrics
+from producers.connectors.bitrix24.parties import Parties
 from producers.connectors.bitrix24.reconcile import Reconciler
 from producers.connectors.bitrix24.rest import Portal
 from producers.connectors.bitrix24.router import Inbox, create_router
@@ -20,6 +21,7 @@ from producers.connectors.bitrix24.store import Store
 from producers.connectors.bitrix24.surroundings import Publisher, Surroundings
 from producers.connectors.bitrix24.sync import Synchronizer
 from producers.errors import ProducersError
+from producers.identities import IdentitySettings, Resolver
 
 log = structlog.get_logger(__name__)
 _RETRY_SECONDS = 10.0
@@ -34,21 +36,29 @@ class Connector:
         publisher: Publisher,
         *,
         portal: Portal | None = None,
+        identities: Resolver | None = None,
         now: Callable[[], float] = time.time,
     ) -> None:
         self.settings = settings
         self.mapping = load_mapping(settings.bitrix24_mapping)
-        self.identity = Identity(settings.bitrix24_member_id or settings.domain, settings.domain, settings.client_key)
+        self.identity = Identity(
+            settings.bitrix24_member_id or settings.domain,
+            settings.domain,
+            settings.client_key,
+            IdentitySettings().identity_region,
+        )
         self.store = Store(settings.bitrix24_spool)
         self.portal = portal or Portal(settings)
         self.metrics = Metrics()
         self.metrics.watch(self.store.waiting)
+        self.parties = Parties(self.portal, self.store, self.identity, self.mapping, self.metrics, identities)
         self.parts = Surroundings(
             self.portal,
             self.store,
             publisher,
             self.mapping,
             self.identity,
+            self.parties,
             self.metrics,
             settings.currency,
             now,
@@ -64,7 +74,7 @@ class Connector:
     @property
     def router(self) -> APIRouter:
         """The route of the webhook."""
-        return create_router(HookReader(self.settings, self.identity), self._inbox, self.metrics)
+        return create_router(HookReader(self.settings, self.parties), self._inbox, self.metrics)
 
     @property
     def background(self) -> list[Callable[[], Awaitable[None]]]:

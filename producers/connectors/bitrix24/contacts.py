@@ -22,21 +22,28 @@ class Contacts:
 
     async def known_calls(self, ledger: Ledger, ids: Collection[str]) -> None:
         """Publish what is known of calls: ringing ones, ends, votes."""
-        for call in ids:
-            with ledger.guard("call", call):
-                self._call(ledger, call, self._parts.store.facts(call))
+        await self._calls(ledger, [(call, self._parts.store.facts(call)) for call in ids])
 
     async def statistics(self, ledger: Ledger, rows: Sequence[Row]) -> None:
         """Publish calls that the portal's statistics have, with what hooks told of them."""
+        found = []
         for row in rows:
             if call := str(row.get("CALL_ID") or ""):
                 with ledger.guard("call", call):
-                    facts = self._parts.store.facts(call) | calls.from_statistics(row, self._parts.identity)
-                    self._call(ledger, call, facts)
+                    caller = self._parts.parties.caller(call, str(row.get("PHONE_NUMBER") or ""))
+                    found.append((call, calls.from_statistics(row, caller, self._parts.store.facts(call))))
+        await self._calls(ledger, found)
 
-    def _call(self, ledger: Ledger, call: str, facts: calls.Facts) -> None:
-        ledger.emit(list(calls.ringing(call, facts, self._parts.mapping, self._parts.identity)))
-        if (end := calls.ended(call, facts, self._parts.mapping)) is None:
+    async def _calls(self, ledger: Ledger, found: Sequence[tuple[str, calls.Facts]]) -> None:
+        clients = await self._parts.parties.callers([facts for _, facts in found])
+        for (call, facts), client in zip(found, clients, strict=True):
+            with ledger.guard("call", call):
+                held = ledger.row("call", call)
+                self._call(ledger, call, facts, held.client if held else client)
+
+    def _call(self, ledger: Ledger, call: str, facts: calls.Facts, client: str) -> None:
+        ledger.emit(list(calls.ringing(call, facts, client, self._parts.mapping, self._parts.identity)))
+        if (end := calls.ended(call, facts, client, self._parts.mapping)) is None:
             return
         ledger.take(end)
         if (vote := calls.rating(call, facts, end)) is not None:
@@ -55,13 +62,14 @@ class Contacts:
 
     async def activities(self, ledger: Ledger, rows: Sequence[Row]) -> None:
         """Publish activities as fetched."""
+        await self._parts.parties.meet(meetings.party(row) for row in rows if self._counts(row))
         for row in rows:
             if row.get("PROVIDER_ID") == chats.PROVIDER:
                 continue
             with ledger.guard("meeting", str(row["ID"])):
                 held = ledger.row("meeting", str(row["ID"]))
                 client = held.client if held else None
-                meeting = meetings.snapshot(row, client, self._parts.mapping, self._parts.identity)
+                meeting = meetings.snapshot(row, client, self._parts.mapping, self._parts.parties)
                 if meeting is not None:
                     ledger.take(meeting)
         await self._sessions(ledger, [row for row in rows if row.get("PROVIDER_ID") == chats.PROVIDER])
@@ -79,16 +87,29 @@ class Contacts:
                     log.warning("a chat cannot be read; the webhook's user needs access to it", activity=row["ID"])
                 continue
             with ledger.guard("chat", str(row["ASSOCIATED_ENTITY_ID"])):
-                self._session(ledger, row, chats.Session(row, history, self._parts.mapping, self._parts.identity))
+                self._session(ledger, row, history)
 
-    def _session(self, ledger: Ledger, row: Row, session: chats.Session) -> None:
-        held = ledger.row("chat", session.id)
+    def _session(self, ledger: Ledger, row: Row, history: Row) -> None:
+        held = ledger.row("chat", str(row["ASSOCIATED_ENTITY_ID"]))
+        client = held.client if held else self._chatting(row, history)
+        session = chats.Session(row, history, client, self._parts.mapping, self._parts.identity)
         after, closed = (held.at, held.state == "closed") if held else (0, False)
         ledger.emit(list(session.events(after, closed=closed)))
         state = "closed" if session.completed else "open"
         told = Published("chat", session.id, session.client, session.last, 0, 0, "", state, "", {"activity": row["ID"]})
         if told != held:
             ledger.remember(told)
+
+    def _counts(self, row: Row) -> bool:
+        """Whether an activity is a chat or a meeting that was held."""
+        is_held = row.get("COMPLETED") == "Y" and self._parts.mapping.is_meeting(row)
+        return is_held or row.get("PROVIDER_ID") == chats.PROVIDER
+
+    def _chatting(self, row: Row, history: Row) -> str:
+        """Who chats: whom the CRM has bound the chat to, where identities say who that is; else the chat is all."""
+        if self._parts.parties.are_known and (party := meetings.party(row)):
+            return self._parts.parties.client(*party[0])
+        return self._parts.identity.client("chat", str(history["chatId"]))
 
     def open_chats(self) -> list[str]:
         """Activities of the chats that are not closed."""

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from producers.connectors.bitrix24.identity import Identity, entity_id, owner_client
+from producers.connectors.bitrix24.identity import entity_id
 from producers.connectors.bitrix24.ledger import Snapshot
 from producers.connectors.bitrix24.mapping import Mapping as Meaning
 from producers.connectors.bitrix24.values import iso, latest, moment, money, money_field, number, probability
@@ -23,10 +23,9 @@ def is_closed(item: Row, meaning: Meaning) -> bool:
     return meaning.deal_status(str(item["stageId"]), item.get("stageSemanticId")) != "open"
 
 
-def snapshot(item: Row, history: Sequence[Row], meaning: Meaning, identity: Identity, base: str) -> Snapshot:
-    """A deal as it is now. `history` are its rows of stage history, by id."""
+def snapshot(item: Row, history: Sequence[Row], client: str, meaning: Meaning, base: str) -> Snapshot:
+    """A deal of a client as it is now. `history` are its rows of stage history, by id."""
     number_ = str(item["id"])
-    client = owner_client(item, ("deal", number_), identity, first=meaning.client)
     status = meaning.deal_status(str(item["stageId"]), item.get("stageSemanticId"))
     currency = str(item.get("currencyId") or base)
     created = moment(item.get("createdTime"))

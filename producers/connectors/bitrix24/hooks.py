@@ -7,13 +7,14 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from producers.connectors.bitrix24.errors import HookRefused
-from producers.connectors.bitrix24.identity import Identity
+from producers.connectors.bitrix24.parties import Parties
 from producers.connectors.bitrix24.settings import Bitrix24Settings
 from producers.connectors.bitrix24.store import Change
 
 _WHAT = ("ADD", "UPDATE", "DELETE")
 _KINDS = {
     **{f"ONCRM{name}{what}": name.lower() for name in ("DEAL", "LEAD", "ACTIVITY") for what in _WHAT},
+    **{f"ONCRM{name}{what}": name.lower() for name in ("CONTACT", "COMPANY") for what in ("ADD", "UPDATE")},
     **{f"ONCRMDYNAMICITEM{what}": "invoice" for what in _WHAT},
     "ONCRMDEALMOVETOCATEGORY": "deal",
     "ONPAYMENTENTITYSAVED": "payment",
@@ -30,11 +31,11 @@ _FIELDS = 200
 class HookReader:
     """Believes only one portal's hooks, with its token."""
 
-    def __init__(self, settings: Bitrix24Settings, identity: Identity) -> None:
+    def __init__(self, settings: Bitrix24Settings, parties: Parties) -> None:
         self._token = settings.token.encode()
         self._domain = settings.domain
         self._member = settings.bitrix24_member_id
-        self._identity = identity
+        self._parties = parties
 
     def read(self, body: bytes) -> tuple[str, Change | None]:
         """The event's name, and the change in it, if any is of interest. Raises `HookRefused`."""
@@ -76,13 +77,13 @@ class HookReader:
             facts = {"type": form.get("data[CALL_TYPE]", ""), "init_ts": moment}
             # For an outgoing call CALLER_ID is our own number.
             if facts["type"] in {"2", "3"} and (phone := form.get("data[CALLER_ID]")):
-                facts["client"] = self._identity.phone(phone)
+                facts |= self._parties.caller(call, phone)
         elif name == "ONVOXIMPLANTCALLSTART":
             facts = {"user": form.get("data[USER_ID]", ""), "start_ts": moment}
         else:
             facts = {
                 "type": form.get("data[CALL_TYPE]", ""),
-                "client": self._identity.phone(form.get("data[PHONE_NUMBER]", "")),
+                **self._parties.caller(call, form.get("data[PHONE_NUMBER]", "")),
                 "end_user": form.get("data[PORTAL_USER_ID]", ""),
                 "duration": _number(form.get("data[CALL_DURATION]")),
                 "began": form.get("data[CALL_START_DATE]", ""),

@@ -5,7 +5,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from producers.connectors.bitrix24.identity import Identity, entity_id, owner_client
+from producers.connectors.bitrix24.identity import entity_id
 from producers.connectors.bitrix24.ledger import Snapshot
 from producers.connectors.bitrix24.mapping import Mapping as Meaning
 from producers.connectors.bitrix24.store import Published
@@ -20,11 +20,15 @@ FIELDS = (
 Row = Mapping[str, Any]
 
 
-def snapshot(item: Row, meaning: Meaning, identity: Identity, base: str) -> Snapshot:
-    """A smart invoice as it is now; its client is that of its deal where it names none."""
+def whose(item: Row) -> tuple[str, str]:
+    """What an invoice belongs to that names no client: its deal, else nothing but itself."""
+    deal = number(item, "parentId2")
+    return ("deal", str(deal)) if deal else ("invoice", str(item["id"]))
+
+
+def snapshot(item: Row, client: str, meaning: Meaning, base: str) -> Snapshot:
+    """A client's smart invoice as it is now."""
     number_ = str(item["id"])
-    fallback = ("deal", str(number(item, "parentId2"))) if number(item, "parentId2") else ("invoice", number_)
-    client = owner_client(item, fallback, identity, first=meaning.client)
     created = moment(item.get("createdTime"))
     changed = latest(moment(item.get("updatedTime")), moment(item.get("movedTime")), created)
     issued = moment(item.get("begindate")) or created or changed

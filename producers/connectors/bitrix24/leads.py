@@ -1,25 +1,24 @@
-"""Leads of the portal: one snapshot for each step of their history, because warming is counted when it happens.
-
-A lead's client is the lead itself, whoever it becomes later: the client of an entity never changes.
-"""
+"""Leads of the portal: one snapshot for each step of their history, because warming is counted when it happens."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from producers.connectors.bitrix24.identity import Identity
 from producers.connectors.bitrix24.ledger import Snapshot
 from producers.connectors.bitrix24.mapping import Mapping as Meaning
 from producers.connectors.bitrix24.values import iso, latest, moment
 from producers.events import LeadChanged
 
 LEAD_TYPE = 1
-FIELDS = ("id", "stageId", "stageSemanticId", "assignedById", "createdTime", "updatedTime", "movedTime")
+FIELDS = (
+    "id", "stageId", "stageSemanticId", "assignedById", "createdTime", "updatedTime", "movedTime", "companyId",
+    "contactId",
+)  # fmt: skip
 Row = Mapping[str, Any]
 
 
 def snapshots(
-    item: Row, history: Sequence[Row], meaning: Meaning, identity: Identity, after: datetime | None
+    item: Row, history: Sequence[Row], client: str, meaning: Meaning, after: datetime | None
 ) -> Iterator[Snapshot]:
     """A lead's steps later than `after`, oldest first, then how it is now."""
     number = str(item["id"])
@@ -27,7 +26,7 @@ def snapshots(
     now = latest(moment(item.get("updatedTime")), moment(item.get("movedTime")), created)
     base = {
         "lead_id": number,
-        "client_id": identity.client("lead", number),
+        "client_id": client,
         "manager_id": meaning.manager(item.get("assignedById")),
         "created_at": iso(created or now),
     }

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from producers.connectors.bitrix24.identity import Identity
 from producers.connectors.bitrix24.ledger import Snapshot
 from producers.connectors.bitrix24.mapping import Mapping as Meaning
+from producers.connectors.bitrix24.parties import Parties, Party
 from producers.connectors.bitrix24.values import latest, moment
 from producers.events import MeetingHeld
 
@@ -17,7 +17,13 @@ FIELDS = (
 _OWNERS = {"1": "lead", "2": "deal", "3": "contact", "4": "company"}
 
 
-def snapshot(row: Mapping[str, Any], client: str | None, meaning: Meaning, identity: Identity) -> Snapshot | None:
+def party(row: Mapping[str, Any]) -> list[Party]:
+    """The lead, contact or company that an activity is bound to, if it is one."""
+    kind = _OWNERS.get(str(row.get("OWNER_TYPE_ID")))
+    return [(kind, str(row["OWNER_ID"]))] if kind not in (None, "deal") and row.get("OWNER_ID") else []
+
+
+def snapshot(row: Mapping[str, Any], client: str | None, meaning: Meaning, parties: Parties) -> Snapshot | None:
     """A meeting that was held, or None. `client` is whom it was counted under before.
 
     Whom it is about is what it is bound to, not that one's client: a deal may change its client, a meeting may not.
@@ -30,7 +36,7 @@ def snapshot(row: Mapping[str, Any], client: str | None, meaning: Meaning, ident
     owner = row["ID"] if kind == "activity" else row["OWNER_ID"]
     data = {
         "meeting_id": str(row["ID"]),
-        "client_id": client or identity.client(kind, str(owner)),
+        "client_id": client or parties.client(kind, str(owner)),
         "manager_id": meaning.manager(row.get("RESPONSIBLE_ID")),
     }
     return Snapshot("meeting", str(row["ID"]), MeetingHeld, changed, held, data)

@@ -17,6 +17,12 @@ class Metrics:
         self.refused = Counter(
             "sales_bitrix24_refused", "Entities that do not fit the contract.", registry=self.registry
         )
+        self.clients = Counter(
+            "sales_bitrix24_clients",
+            "Calls whose number was looked up, by whether its client was known.",
+            ["outcome"],
+            registry=self.registry,
+        )
         self.failures = Counter(
             "sales_bitrix24_failures", "Attempts that failed, by what was tried.", ["task"], registry=self.registry
         )
@@ -31,6 +37,8 @@ class Metrics:
         # There from the start: nobody sees the first of each as an increase.
         for outcome in ("accepted", "ignored", "refused"):
             self.hooks.labels(outcome)
+        for outcome in ("known", "new"):
+            self.clients.labels(outcome)
         for task in ("drain", "chats", "reconcile"):
             self.failures.labels(task)
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import structlog
 
-from producers.connectors.bitrix24 import chats, deals, invoices, leads, meetings, people
+from producers.connectors.bitrix24 import chats, deals, invoices, leads, meetings, parties, people
 from producers.connectors.bitrix24.errors import PortalRefused
 from producers.connectors.bitrix24.rest import PAGE, Call
 from producers.connectors.bitrix24.surroundings import Row, Surroundings, item_query
@@ -41,6 +41,8 @@ class Reconciler:
         """
         self._careful = not believe
         steps: list[tuple[str, Callable[[datetime, dict[str, str]], Awaitable[None]]]] = [
+            ("contacts", self._contacts),
+            ("companies", self._companies),
             ("deals", self._deals),
             ("leads", self._leads),
             ("invoices", self._invoices),
@@ -94,6 +96,20 @@ class Reconciler:
             known = self._store.published("rate", [str(row["CURRENCY"]) for row in listed])
             for rate in people.rates(listed, self._parts.mapping, self._parts.currency, self._portal.now, known):
                 ledger.take(rate)
+
+    async def _contacts(self, since: datetime, seen: dict[str, str]) -> None:
+        await self._feed("contact", since, seen)
+
+    async def _companies(self, since: datetime, seen: dict[str, str]) -> None:
+        await self._feed("company", since, seen)
+
+    async def _feed(self, kind: str, since: datetime, seen: dict[str, str]) -> None:
+        if not self._parts.parties.are_known:
+            return
+        changed = parties.query(kind) | {"filter": {">=DATE_MODIFY": (since - OVERLAP).isoformat()}}
+        async with self._sync.batch(seen):
+            (rows,) = await self._portal.list_all([Call(f"crm.{kind}.list", changed)], "ID")
+            await self._parts.parties.feed(kind, rows)
 
     async def _deals(self, since: datetime, seen: dict[str, str]) -> None:
         since -= OVERLAP

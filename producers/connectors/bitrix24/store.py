@@ -30,6 +30,8 @@ CREATE TABLE IF NOT EXISTS outbox (
 CREATE TABLE IF NOT EXISTS cursor (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 """
 _MANY = 500
+_ONCE = ("client", "phone")
+"""Facts of which the first stands: a call keeps the client that it began with, however the number is written later."""
 
 
 class Dirty(NamedTuple):
@@ -182,6 +184,12 @@ class Store:
         with self._lock:
             return [row[0] for row in self._db.execute(query, (kind, after, limit))]
 
+    def clients(self) -> list[str]:
+        """Everybody who has deals, leads or invoices."""
+        query = "SELECT DISTINCT client FROM entity WHERE kind IN ('deal', 'lead', 'invoice') ORDER BY client"
+        with self._lock:
+            return [row[0] for row in self._db.execute(query)]
+
     def open_chats(self) -> list[Published]:
         """Chats that are not closed."""
         with self._lock:
@@ -236,10 +244,13 @@ class Store:
     def _learn(db: sqlite3.Connection, call: str, facts: dict[str, Any], now: float) -> None:
         row = db.execute("SELECT data FROM fact WHERE id = ?", (call,)).fetchone()
         held: dict[str, Any] = json.loads(row[0]) if row else {}
+        is_named = "client" in held
         for name, value in facts.items():
             # A hook that comes twice tells the later arrival; the first one is right.
             if name.endswith("_ts") and name in held:
                 held[name] = min(held[name], value)
+            elif is_named and name in _ONCE:
+                continue
             else:
                 held[name] = value
         db.execute("INSERT OR REPLACE INTO fact VALUES (?, ?, ?)", (call, now, json.dumps(held)))

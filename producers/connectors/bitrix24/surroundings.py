@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from producers.connectors.bitrix24.identity import Identity
 from producers.connectors.bitrix24.mapping import Mapping
 from producers.connectors.bitrix24.metrics import Metrics
+from producers.connectors.bitrix24.parties import Parties
 from producers.connectors.bitrix24.rest import Portal
 from producers.connectors.bitrix24.store import Store
 
@@ -31,6 +32,7 @@ class Surroundings:
     publisher: Publisher
     mapping: Mapping
     identity: Identity
+    parties: Parties
     metrics: Metrics
     currency: str
     now: Callable[[], float]

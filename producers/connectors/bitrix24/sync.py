@@ -38,7 +38,7 @@ class Synchronizer:
     def __init__(self, parts: Surroundings) -> None:
         self._parts = parts
         self._portal, self._store = parts.portal, parts.store
-        self._mapping, self._identity = parts.mapping, parts.identity
+        self._mapping, self._identity, self._parties = parts.mapping, parts.identity, parts.parties
         self._turn = asyncio.Lock()
         self.published = 0
         self.payments = Payments(parts)
@@ -105,6 +105,8 @@ class Synchronizer:
                 await self.invoices_by_id(ledger, owners["invoice"], careful=True)
             case "lead":
                 await self.leads_by_id(ledger, ids)
+            case "contact" | "company":
+                await self.feed(kind, ids)
             case _:
                 await self.contacts.activities_by_id(ledger, ids)
 
@@ -125,11 +127,13 @@ class Synchronizer:
         """Publish deals as fetched; with their payments, if wanted."""
         closed = [item for item in found if deals.is_closed(item, self._mapping)]
         histories = await self._histories(deals.DEAL_TYPE, [str(item["id"]) for item in closed])
+        await self._parties.meet(map(self._parties.of, found))
         snapshots = []
         for item in found:
-            history = histories.get(str(item["id"]), [])
-            with ledger.guard("deal", str(item["id"])):
-                snapshot = deals.snapshot(item, history, self._mapping, self._identity, self._parts.currency)
+            number = str(item["id"])
+            with ledger.guard("deal", number):
+                client = self._parties.owner(item, ("deal", number))
+                snapshot = deals.snapshot(item, histories.get(number, []), client, self._mapping, self._parts.currency)
                 snapshots.append(snapshot)
                 ledger.take(snapshot)
         if payments != "all":
@@ -147,12 +151,15 @@ class Synchronizer:
     async def leads(self, ledger: Ledger, found: Sequence[Row]) -> None:
         """Publish leads as fetched, step by step."""
         histories = await self._histories(leads.LEAD_TYPE, [str(item["id"]) for item in found])
+        await self._parties.meet([*self._parties.of(item), ("lead", str(item["id"]))] for item in found)
         for item in found:
             number = str(item["id"])
             held = ledger.row("lead", number)
             after = _EPOCH + timedelta(microseconds=held.at) if held else None
             with ledger.guard("lead", number):
-                for snapshot in leads.snapshots(item, histories.get(number, []), self._mapping, self._identity, after):
+                # Whoever it becomes later: the client of an entity never changes.
+                client = held.client if held else self._parties.client("lead", number)
+                for snapshot in leads.snapshots(item, histories.get(number, []), client, self._mapping, after):
                     ledger.take(snapshot)
 
     # Invoices and payments
@@ -165,16 +172,24 @@ class Synchronizer:
 
     async def invoices(self, ledger: Ledger, found: Sequence[Row]) -> None:
         """Publish invoices as fetched, with their payments."""
+        await self._parties.meet(map(self._parties.of, found))
         snapshots = []
         for item in found:
             with ledger.guard("invoice", str(item["id"])):
-                snapshot = invoices.snapshot(item, self._mapping, self._identity, self._parts.currency)
+                client = self._parties.owner(item, invoices.whose(item))
+                snapshot = invoices.snapshot(item, client, self._mapping, self._parts.currency)
                 snapshots.append(snapshot)
                 ledger.take(snapshot)
         done = [str(item["id"]) for item in found if item.get("stageSemanticId") == "S"]
         histories = await self._histories(invoices.INVOICE_TYPE, done if self._mapping.paid_by_stage else [])
         paid = {number: invoices.paid_at(rows) for number, rows in histories.items()}
         await self.payments.bring(ledger, invoices.INVOICE_TYPE, snapshots, paid)
+
+    # Contacts and companies
+
+    async def feed(self, kind: str, ids: Collection[str]) -> None:
+        """Have contacts or companies claim the numbers that they have now."""
+        await self._parties.feed(kind, await self._parties.by_id(kind, ids))
 
     # Pieces
 

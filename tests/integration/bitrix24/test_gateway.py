@@ -68,12 +68,17 @@ async def test_hooks_survive_a_kill_and_commands_find_nothing_left(kafka, topic_
             "SALES_GATEWAY_LISTEN": f"127.0.0.1:{port}", "SALES_BITRIX24_WEBHOOK_URL": portal.url,
             "SALES_BITRIX24_APPLICATION_TOKEN": TOKEN, "SALES_BITRIX24_CLIENT_KEY": KEY,
             "SALES_BITRIX24_REQUESTS_PER_SECOND": "500", "SALES_BITRIX24_BURST": "500",
-            "SALES_BITRIX24_COALESCE_SECONDS": "5",
+            "SALES_BITRIX24_COALESCE_SECONDS": "5", "SALES_IDENTITY_KEY": "a secret of the house",
         }  # fmt: skip
         async with process(tmp_path, environment, "gateway") as gateway:
             await answering(client)
-            for _ in range(20):
+            # Anna called another system before; Boris is in the portal and calls another system then.
+            await call(client, "called-1", "tel:8 921 000-00-01")
+            for number in range(20):
                 life.new_deal()
+                life.tables["deal"][number + 1] |= {"companyId": 0, "leadId": 0, "contactId": number + 1}
+            life.party("contact", 1, ["+7 921 000 00 01"])
+            life.party("contact", 2, ["89210000002"])
             headers = {"content-type": "application/x-www-form-urlencoded"}
             for hook in life.hooks:
                 answer = await client.post("/v1/bitrix24", content=portal.form(hook), headers=headers)
@@ -82,9 +87,14 @@ async def test_hooks_survive_a_kill_and_commands_find_nothing_left(kafka, topic_
             await gateway.wait()
         async with process(tmp_path, environment, "gateway"):
             await answering(client)
-            deals = await read(kafka, f"{topic_prefix}.events", 20)
+            deals = [one for one in await read(kafka, f"{topic_prefix}.events", 21) if "deal_id" in one["data"]]
             assert {deal["type"] for deal in deals} == {"sales.deal.changed.v1"}
             assert len({deal["data"]["deal_id"] for deal in deals}) == 20
+            whose = {deal["data"]["deal_id"].partition("-")[0]: deal["data"]["client_id"] for deal in deals}
+            await call(client, "called-2", "tel:+79210000002")
+            told = [one["data"] for one in await read(kafka, f"{topic_prefix}.events", 22)]
+            called = {one["call_id"]: one["client_id"] for one in told if "call_id" in one}
+            assert called == {"called-1": whose["1"], "called-2": whose["2"]}
             assert unlike(await page(client), *families.FAMILIES, *families.BITRIX24_FAMILIES) == {}
         for command in ("reconcile", "backfill"):
             async with process(tmp_path, environment, "bitrix24", command) as running:
@@ -93,6 +103,18 @@ async def test_hooks_survive_a_kill_and_commands_find_nothing_left(kafka, topic_
     assert "\n0 events published" in said
     for secret in (SECRET, TOKEN, KEY, "Secret Client"):
         assert secret not in said
+
+
+async def call(client: httpx.AsyncClient, name: str, number: str) -> None:
+    """A telephone system tells the gateway of a call."""
+    event = {
+        "specversion": "1.0", "id": name, "source": "pbx://x", "type": "sales.call.started.v1",
+        "time": "2026-11-02T09:00:00Z", "data": {"call_id": name, "client_id": number, "direction": "inbound"},
+    }  # fmt: skip
+    headers = {"content-type": "application/cloudevents+json"}
+    async with asyncio.timeout(30):
+        while (await client.post("/v1/events", json=event, headers=headers)).status_code == 503:
+            await asyncio.sleep(0.2)
 
 
 async def page(client: httpx.AsyncClient) -> str:

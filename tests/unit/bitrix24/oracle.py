@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from producers.connectors.bitrix24.identity import Identity
 from producers.events import wire
+from producers.identities import Resolver
 from streams.plain import PlainCalendar, PlainPartition, Rules, recompute
 from tests.support.bitrix24_life import Life
 from tests.support.bitrix24_tables import COST, Hook, Row
@@ -19,7 +20,21 @@ _OUTCOME = {"200": "answered", "304": "missed", "603-S": "abandoned", "486": "bu
 Summary = Counter[tuple[Any, ...]]
 
 
-def expected(life: Life, arrived: Iterable[Hook], identity: Identity) -> Summary:
+class Standing:
+    """Everybody's client as the claims of the identities' log have it in the end: the first claims, for ever."""
+
+    def __init__(self, identity: Identity, resolver: Resolver) -> None:
+        self._identity, self._resolver = identity, resolver
+
+    def client(self, kind: str, number: str | int) -> str:
+        own = self._identity.client(kind, number)
+        if kind != "phone":
+            return self._resolver.listed(own)
+        claim = self._resolver.claims.get(self._resolver.hashes([f"+{number}"])[0])
+        return claim.client if claim else own
+
+
+def expected(life: Life, arrived: Iterable[Hook], identity: Identity | Standing) -> Summary:
     """The summary of the events that a perfect witness would have sent."""
     events = [*_leads(life, identity), *_deals(life, identity), *_invoices(life, identity), *_meetings(life, identity)]
     events += [*_calls(life, list(arrived), identity), *_chats(life, identity), *_votes(life, identity)]
@@ -62,7 +77,7 @@ def _make(kind: type[Any], name: str, time: datetime, sequence: str | None = Non
     return kind(specversion="1.0", id=name, source="bitrix24://oracle", time=time, sequence=sequence, data=made)
 
 
-def _client(row: Row, fallback: tuple[str, int], identity: Identity) -> str:
+def _client(row: Row, fallback: tuple[str, int], identity: Identity | Standing) -> str:
     for name in ("companyId", "contactId"):
         if row[name]:
             return identity.client(name.removesuffix("Id"), row[name])
@@ -82,7 +97,7 @@ def _steps(life: Life, entity_type: int, number: int) -> list[Row]:
     return [row for row in life.history[entity_type] if row["OWNER_ID"] == number]
 
 
-def _leads(life: Life, identity: Identity) -> Iterator[Any]:
+def _leads(life: Life, identity: Identity | Standing) -> Iterator[Any]:
     for lead in life.tables["lead"].values():
         client = identity.client("lead", lead["id"])
         for place, step in enumerate(_steps(life, 1, lead["id"])):
@@ -93,7 +108,7 @@ def _leads(life: Life, identity: Identity) -> Iterator[Any]:
             )  # fmt: skip
 
 
-def _deals(life: Life, identity: Identity) -> Iterator[Any]:
+def _deals(life: Life, identity: Identity | Standing) -> Iterator[Any]:
     for deal in life.tables["deal"].values():
         client = _client(deal, ("deal", deal["id"]), identity)
         status = _STATUS[deal["stageSemanticId"]]
@@ -111,7 +126,7 @@ def _deals(life: Life, identity: Identity) -> Iterator[Any]:
         yield from _payments(life, 2, deal, client, {"deal_id": str(deal["id"])})
 
 
-def _invoices(life: Life, identity: Identity) -> Iterator[Any]:
+def _invoices(life: Life, identity: Identity | Standing) -> Iterator[Any]:
     for invoice in life.tables["invoice"].values():
         client = _client(invoice, ("deal", invoice["parentId2"]), identity)
         number = str(invoice["id"])
@@ -143,7 +158,7 @@ def _payments(life: Life, entity_type: int, owner: Row, client: str, named: dict
             )  # fmt: skip
 
 
-def _meetings(life: Life, identity: Identity) -> Iterator[Any]:
+def _meetings(life: Life, identity: Identity | Standing) -> Iterator[Any]:
     for row in life.tables["activity"].values():
         if row["TYPE_ID"] == "1" and row["COMPLETED"] == "Y":
             yield _make(
@@ -152,7 +167,7 @@ def _meetings(life: Life, identity: Identity) -> Iterator[Any]:
             )  # fmt: skip
 
 
-def _calls(life: Life, arrived: list[Hook], identity: Identity) -> Iterator[Any]:
+def _calls(life: Life, arrived: list[Hook], identity: Identity | Standing) -> Iterator[Any]:
     heard: dict[tuple[str, str], int] = {}
     for hook in arrived:
         if call := hook.data.get("data[CALL_ID]"):
@@ -180,12 +195,12 @@ def _calls(life: Life, arrived: list[Hook], identity: Identity) -> Iterator[Any]
             )  # fmt: skip
 
 
-def _chats(life: Life, identity: Identity) -> Iterator[Any]:
+def _chats(life: Life, identity: Identity | Standing) -> Iterator[Any]:
     for activity in life.tables["activity"].values():
         if activity["PROVIDER_ID"] != "IMOPENLINES_SESSION":
             continue
         session = life.tables["session"][int(activity["ASSOCIATED_ENTITY_ID"])]
-        named = {"chat_id": str(session["id"]), "client_id": identity.client("chat", session["chatId"])}
+        named = {"chat_id": str(session["id"]), "client_id": _chatter(activity, session, identity)}
         last = None
         for number, message in session["message"].items():
             user = session["users"].get(message["senderid"], {"connector": False, "bot": False})
@@ -200,11 +215,21 @@ def _chats(life: Life, identity: Identity) -> Iterator[Any]:
             yield _make(wire.ChatClosed, f"e{session['id']}", _at(activity["END_TIME"]), **named)
 
 
-def _votes(life: Life, identity: Identity) -> Iterator[Any]:
+def _chatter(activity: Row, session: Row, identity: Identity | Standing) -> str:
+    if isinstance(identity, Standing):
+        return identity.client("lead", activity["OWNER_ID"])
+    return identity.client("chat", session["chatId"])
+
+
+def _votes(life: Life, identity: Identity | Standing) -> Iterator[Any]:
     for row in life.tables["rating"].values():
         session = life.tables["session"][row["sessionId"]]
+        activity = next(
+            one for one in life.tables["activity"].values()
+            if one.get("ASSOCIATED_ENTITY_ID") == str(session["id"])
+        )  # fmt: skip
         yield _make(
             wire.RatingGiven, f"r{row['id']}", _at(row["dateVote"]), rating_id=f"chat-{row['sessionId']}",
-            client_id=identity.client("chat", session["chatId"]), manager_id=str(row["operatorId"]),
+            client_id=_chatter(activity, session, identity), manager_id=str(row["operatorId"]),
             score=5 if row["vote"] == "like" else 1,
         )  # fmt: skip

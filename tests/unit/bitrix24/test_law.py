@@ -6,10 +6,11 @@ import pytest
 
 from producers.connectors.bitrix24.backfill import Backfill
 from producers.errors import KafkaUnavailable
+from producers.identities import InMemoryClaimsLog, Resolver
 from streams.plain import recompute
 from tests.support.bitrix24_life import Life
 from tests.support.bitrix24_portal import Postman, StandIn, serve_portal
-from tests.unit.bitrix24.oracle import RULES, expected, summary
+from tests.unit.bitrix24.oracle import RULES, Standing, expected, summary
 from tests.unit.bitrix24.support import InMemoryPublisher, connected
 
 
@@ -20,6 +21,16 @@ class Silent:
 
 def differences(left, right):
     return {"missing": sorted(map(str, left - right))[:6], "extra": sorted(map(str, right - left))[:6]}
+
+
+async def resolver(log):
+    made = Resolver(log, b"a secret of the house", "RU")
+    await made.start()
+    return made
+
+
+def whose(connector, identities):
+    return connector.identity if identities is None else Standing(connector.identity, identities)
 
 
 async def hour(portal, postman, connector, publisher, minutes):
@@ -39,20 +50,29 @@ async def hour(portal, postman, connector, publisher, minutes):
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.slow), pytest.param(5, marks=pytest.mark.slow)])
-async def test_events_equal_the_portal(tmp_path, seed):
-    """An hour with 10 % of the hooks lost, twice, late, a restart and bad days; then a backfill changes nothing."""
+@pytest.mark.parametrize(
+    ("seed", "together"),
+    [(1, True), pytest.param(2, False, marks=pytest.mark.slow), pytest.param(5, True, marks=pytest.mark.slow)],
+)
+async def test_events_equal_the_portal(tmp_path, seed, together):
+    """An hour with 10 % of the hooks lost, twice, late, a restart and bad days; then a backfill changes nothing.
+
+    Together: with identities, that an exchange feeds beside the portal; the first claims stand for all that is told.
+    """
     life, publisher = Life(seed), InMemoryPublisher()
+    identities = await resolver(InMemoryClaimsLog()) if together else None
+    if identities is not None:
+        await identities.resolve([identities.hashes([f"+7900{number:07d}"]) for number in range(0, 40, 3)])
     portal = StandIn(life, faults=0.03, burst=1e9)
     async with serve_portal(portal):
         arrived = []
-        async with connected(portal, tmp_path, publisher) as (connector, client):
+        async with connected(portal, tmp_path, publisher, identities=identities) as (connector, client):
             postman = Postman(portal, client, lost=0.1, twice=0.1)
             await hour(portal, postman, connector, publisher, 30)
             arrived += postman.arrived
         life.live(180)
         life.hooks.clear()
-        async with connected(portal, tmp_path, publisher) as (connector, client):
+        async with connected(portal, tmp_path, publisher, identities=identities) as (connector, client):
             postman = Postman(portal, client, lost=0.1, twice=0.1)
             await hour(portal, postman, connector, publisher, 27)
             life.finish()
@@ -61,7 +81,7 @@ async def test_events_equal_the_portal(tmp_path, seed):
             await connector.reconciler.run(whole=True)
             await connector.reconciler.chats()
 
-            wanted = expected(life, arrived, connector.identity)
+            wanted = expected(life, arrived, whose(connector, identities))
             told = summary(recompute(publisher.events, RULES))
             assert told == wanted, differences(wanted, told)
             assert postman.dropped > 50
@@ -69,23 +89,24 @@ async def test_events_equal_the_portal(tmp_path, seed):
             count = len(publisher.log)
             assert await Backfill(connector.parts, connector.synchronizer, connector.reconciler).run(Silent())
             assert len(publisher.log) == count, publisher.log[count:]
-        async with connected(portal, tmp_path / "elsewhere", publisher) as (connector, _):
+        async with connected(portal, tmp_path / "elsewhere", publisher, identities=identities) as (connector, _):
             # Somebody who has lost the connector's memory fills in everything again.
             assert await Backfill(connector.parts, connector.synchronizer, connector.reconciler).run(Silent())
             told = summary(recompute(publisher.events, RULES))
             assert told == wanted, differences(wanted, told)
 
 
-@pytest.mark.parametrize("forbidden", [set(), {"sale.payment.list"}])
-async def test_a_backfill_alone_equals_the_portal(tmp_path, forbidden):
+@pytest.mark.parametrize(("forbidden", "together"), [(set(), True), ({"sale.payment.list"}, False)])
+async def test_a_backfill_alone_equals_the_portal(tmp_path, forbidden, together):
     """History from an empty memory is the same history, but for what only hooks can tell; also without the shop."""
     life, publisher = Life(3), InMemoryPublisher()
+    identities = await resolver(InMemoryClaimsLog()) if together else None
     life.live(3600)
     life.finish()
     portal = StandIn(life, faults=0.03, burst=1e9)
     portal.forbidden = forbidden
-    async with serve_portal(portal), connected(portal, tmp_path, publisher) as (connector, _):
+    async with serve_portal(portal), connected(portal, tmp_path, publisher, identities=identities) as (connector, _):
         assert await Backfill(connector.parts, connector.synchronizer, connector.reconciler).run(Silent())
-        wanted = expected(life, [], connector.identity)
+        wanted = expected(life, [], whose(connector, identities))
         told = summary(recompute(publisher.events, RULES))
         assert told == wanted, differences(wanted, told)

@@ -105,5 +105,5 @@ def test_the_command_refuses_unknown_tables():
     """A typing mistake is misuse."""
     result = CliRunner().invoke(build(["bitrix24"]), ["bitrix24", "backfill", "--only", "deels"])
     assert explain(result.exception) == (
-        "--only knows leads, deals, invoices, payments, activities, calls, ratings, not deels", 2,
+        "--only knows contacts, companies, leads, deals, invoices, payments, activities, calls, ratings, not deels", 2,
     )  # fmt: skip

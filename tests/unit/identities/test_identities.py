@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from producers.identities import Claims, InMemoryClaimsLog, Resolver, keyed_hash, normalise, normalise_email
+from producers.identities import Claims, InMemoryClaimsLog, Member, Resolver, keyed_hash, normalise, normalise_email
 from producers.identities.resolver import WrongKey
 
 KEY = b"a secret of the house"
@@ -211,11 +211,13 @@ async def test_client_list():
     telephone, crm = await resolver(log), await resolver(log)
     caller = telephone.client(phone="+79210000001").client
     await telephone.settle()
+    listed = [
+        [Member("crm-1", crm.hashes(["8 921 000 00 01", "+79210000002"]))],
+        [Member("crm-2", crm.hashes(["+79210000003"], ["a@example.com"]))],
+    ]
     for _ in range(2):
-        await crm.follow()
-        assert crm.enlist("crm-1", crm.hashes(["8 921 000 00 01", "+79210000002"])).client == caller
-        assert crm.enlist("crm-2", crm.hashes(["+79210000003"], ["a@example.com"])).client == "crm-2"
-        await crm.settle()
+        await crm.unite(listed)
+        assert [crm.listed(own) for own in ("crm-1", "crm-2")] == [caller, "crm-2"]
     other = await resolver(log)
     assert (other.listed("crm-1"), other.listed("crm-2"), other.listed("crm-3")) == (caller, "crm-2", "crm-3")
     assert other.client(phone="+79210000002") == (caller, True)

@@ -7,7 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from deploy.cli import build
-from producers.identities import InMemoryClaimsLog, Resolver
+from producers.identities import InMemoryClaimsLog, Member, Resolver
 from producers.importer.client_list import ListImport, client_list
 from producers.importer.errors import MappingProblem
 from producers.importer.mapping import MappingFile
@@ -113,7 +113,7 @@ async def test_resolved_by_list(tmp_path):
     """An id of an imported list is the client that its number belonged to before."""
     way = await resolver()
     caller = way.client(phone="+79210000001").client
-    way.enlist("crm-1", way.hashes(["+79210000001"]))
+    await way.unite([[Member("crm-1", way.hashes(["+79210000001"]))]])
     spec = {"column": "Client", "prefix": "crm-", "listed": True}
     rows = "a,1,,,2026-11-01T10:00:00Z\nb,2,,,2026-11-01T10:00:00Z\n"
     assert await clients(tmp_path, spec, rows, way) == [caller, "crm-2"]
