@@ -113,7 +113,7 @@ async def call(client: httpx.AsyncClient, name: str, number: str) -> None:
     }  # fmt: skip
     headers = {"content-type": "application/cloudevents+json"}
     async with asyncio.timeout(30):
-        while (await client.post("/v1/events", json=event, headers=headers)).status_code == 503:
+        while (await client.post("/v1/events", json=event, headers=headers)).status_code == 503:  # noqa: ASYNC110
             await asyncio.sleep(0.2)
 
 
