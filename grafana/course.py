@@ -183,11 +183,11 @@ def _shades(hue: str) -> dict[str, Any]:
 
 def spread(
     title: str, family: Family, bounds: Sequence[int], names: Sequence[str], matchers: Mapping[str, str],
-    steps: targets.Steps = p.PLAIN,
+    steps: targets.Steps = p.PLAIN, *, sparse: bool = False,
 ) -> p.Panel:  # fmt: skip
     """How many fell between two bounds of a histogram. bounds: some of the family's; names: one more than bounds.
 
-    steps: colours by the upper bound, as the values themselves would have.
+    steps: colours by the upper bound, as the values themselves would have. sparse: without those where there is none.
     """
 
     def at(bound: float | str) -> str:
@@ -196,6 +196,8 @@ def spread(
 
     counts = [at(bounds[0]), *(f"{at(high)} - {at(low)}" for low, high in pairwise(bounds)),
               f"{at('+Inf')} - {at(bounds[-1])}"]  # fmt: skip
+    if sparse:
+        counts = [f"({count}) > 0" for count in counts]
     uppers = [*bounds, bounds[-1] + 1]
     return bars(
         title, [p.number(expr, name) for expr, name in zip(counts, names, strict=True)], about=_about(family),

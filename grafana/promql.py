@@ -135,7 +135,7 @@ class _Scope:
 
     def _pinned(self, family: Family, window: str) -> Matchers:
         live = self.live or Live()
-        carried = ("manager", "team", *family.labels) if family.credited else family.labels
+        carried = (*family.credit, *family.labels)
         result = {label: value for label, value in live.matchers.items() if label in carried}
         if family.source is Source.CELLS:
             result |= {"window": window or live.window, "period": PERIODS[0] if window else live.period}

@@ -11,7 +11,7 @@ from typing import Any
 from grafana import marks, on_call
 from grafana.promql import expression, families, team_sums, team_sums_expressions, trend
 from metrics.catalogue import KPIS
-from metrics.family import Family, Kind, Source
+from metrics.family import Source
 from metrics.kpi import Kpi, Level, Quantile
 
 NOW, LIVE, CALM, SLOW, SLOWEST = "5s", "15s", "30s", "2m", "4m"
@@ -42,7 +42,7 @@ def sums() -> list[dict[str, Any]]:
     often: list[dict[str, Any]] = []
     seldom: list[dict[str, Any]] = []
     for family in read:
-        for series in _series(family):
+        for series in family.names:
             live, rest = team_sums_expressions(family, series)
             often.append({"record": team_sums(series), "expr": live, "labels": {"pace": "often"}})
             seldom.append({"record": team_sums(series), "expr": rest, "labels": {"pace": "seldom"}})
@@ -50,10 +50,6 @@ def sums() -> list[dict[str, Any]]:
         {"name": f"{FIRST}-{LIVE}", "interval": LIVE, "rules": often},
         {"name": f"{FIRST}-{SLOW}", "interval": SLOW, "rules": seldom},
     ]
-
-
-def _series(family: Family) -> tuple[str, ...]:
-    return (family.bucket, family.sum, family.count) if family.kind is Kind.HISTOGRAM else (family.name,)
 
 
 def rules_of(kpi: Kpi, level: Level) -> list[dict[str, Any]]:

@@ -11,7 +11,7 @@ from grafana.look import Look
 from grafana.promql import Live, families, has_period, select, summed
 from metrics.catalogue import KPIS, activities, service
 from metrics.catalogue.plan import WORKING_DAYS
-from metrics.family import Family, Kind, Source
+from metrics.family import Family, Source
 from metrics.kpi import Kpi, Level
 
 TITLES = {kpi.title: kpi for kpi in KPIS}
@@ -309,7 +309,7 @@ def kpi_bars(
 
 def heatmap(title: str, family: Family, matchers: dict[str, str]) -> p.Panel:
     """How a histogram's values are spread, over time: the colour is how many fell between two bounds."""
-    if family.kind is not Kind.HISTOGRAM:
+    if not family.has_buckets:
         raise ValueError(f"{family.name} is no histogram")
     expr = summed(("le",), family, matchers, family.bucket)
     return p.panel(

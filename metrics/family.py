@@ -21,6 +21,9 @@ class Kind(StrEnum):
     COUNT = "count"
     MONEY = "money"
     HISTOGRAM = "histogram"
+    """Counts of durations between bounds, and their sum."""
+    SIZES = "sizes"
+    """Counts of amounts between bounds in the base currency: buckets alone, as the sum is a family of its own."""
 
 
 class Source(StrEnum):
@@ -40,15 +43,16 @@ class Source(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """One family of `spec/kpis.md`, or for a histogram three: `_bucket`, `_sum`, `_count`.
+    """One family of `spec/kpis.md`, or for a histogram three: `_bucket`, `_sum`, `_count`; of sizes `_bucket` alone.
 
     labels: its own, besides `manager`, `team` (and `window`, `period` when from cells).
     code: of its measures in a cell (`metrics.measure`); "" when it is not read from cells.
     scale: what an integer in a cell is divided by.
-    bounds: upper bounds of a histogram, in seconds.
+    bounds: upper bounds of a histogram, in seconds, or in units of the base currency.
     windows: the windows it carries; empty when it has no window.
     unit: Grafana's name of the unit, for panels.
-    credited: carries `manager` and `team`.
+    credited: carries `manager` and `team`, or `team` alone where it is `by_team`: buckets of people would be most of
+    all series.
     """
 
     name: str
@@ -63,22 +67,36 @@ class Family:
     unit: str = "short"
     counter: bool = False
     credited: bool = True
+    by_team: bool = False
 
     @property
     def all_labels(self) -> tuple[str, ...]:
         """Label names as exposed, in order."""
-        match self.source:
-            case Source.CELLS:
-                return ("manager", "team", *self.labels, "window", "period")
-            case _:
-                return ("manager", "team", *self.labels) if self.credited else self.labels
+        time = ("window", "period") if self.source is Source.CELLS else ()
+        return (*self.credit, *self.labels, *time)
+
+    @property
+    def credit(self) -> tuple[str, ...]:
+        """Labels that say whose numbers they are."""
+        if not self.credited:
+            return ()
+        return ("team",) if self.by_team else ("manager", "team")
+
+    @property
+    def has_buckets(self) -> bool:
+        """Whether it is a distribution."""
+        return self.kind in {Kind.HISTOGRAM, Kind.SIZES}
 
     @property
     def names(self) -> tuple[str, ...]:
         """Names as exposed: one, or three for a histogram."""
-        if self.kind is Kind.HISTOGRAM:
-            return (self.bucket, self.sum, self.count)
-        return (self.name,)
+        match self.kind:
+            case Kind.HISTOGRAM:
+                return (self.bucket, self.sum, self.count)
+            case Kind.SIZES:
+                return (self.bucket,)
+            case _:
+                return (self.name,)
 
     @property
     def bucket(self) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from metrics.catalogue import FAMILIES, KPIS, SERVICE_FAMILIES
-from metrics.family import Family, Kind, Source
+from metrics.family import Family, Source
 from metrics.kpi import (
     Formula,
     Kpi,
@@ -89,7 +89,7 @@ def _kpi_row(kpi: Kpi) -> tuple[str, ...]:
 
 
 def _family_row(family: Family, numbers: set[int]) -> tuple[str, ...]:
-    kind = "histogram" if family.kind is Kind.HISTOGRAM else "counter" if family.counter else "gauge"
+    kind = "histogram" if family.has_buckets else "counter" if family.counter else "gauge"
     windows = " ".join(family.windows) or "now"
     return (
         f"`{family.name}`", kind, _UNITS.get(family.unit, family.unit), _code(family.all_labels), windows, family.help,
@@ -101,7 +101,7 @@ def _example(family: Family) -> str:
     if family.counter and family.source is Source.SERVICE:
         return f"rate({family.name}[5m])"
     braces = _braces(family.windows, "current" if family.source is Source.CELLS else "")
-    if family.kind is Kind.HISTOGRAM:
+    if family.has_buckets:
         return f"histogram_quantile(0.9, sum by (team, le) ({_ONCE} ({family.bucket}{braces})))"
     return f"sum by (team) ({_ONCE} ({family.name}{braces}))" if family.credited else f"{family.name}{braces}"
 

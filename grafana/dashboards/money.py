@@ -23,6 +23,8 @@ _TILES = (
     "Payback of costs",
 )  # fmt: skip
 _DAYS = (1, 3, 7, 14, 30, 60)
+_SIZES = (500, *(digit * 10**zeros for zeros in (3, 4, 5, 6) for digit in (1, 5)), 10**7)
+"""Whatever the currency: sizes of which there is no deal are not shown."""
 _SPANS = ("≤ 1 day", "≤ 3 days", "≤ 7 days", "≤ 14 days", "≤ 30 days", "≤ 60 days", "> 60 days")
 
 
@@ -36,6 +38,7 @@ def dashboard(look: Look) -> dict[str, Any]:
         (7, [
             spread("Won deals by duration, $window", deals.DURATION, [days * DAY_SECONDS for days in _DAYS], _SPANS,
                    _WINDOWED),
+            _sizes(),
             _check(look),
             _summed("Booked by pipeline, $window", deals.WON_AMOUNT, "pipeline", look),
             _summed("Deals created by pipeline, $window", deals.CREATED, "pipeline", look),
@@ -121,6 +124,18 @@ def _summed(title: str, family: Family, label: str, look: Look) -> p.Panel:
         title, [p.number(expr, f"{{{{{label}}}}}")], about=_about(family), unit=look.unit(family), label=label,
         links=list(explained((family,), Level.TEAM, "${window}")), decimals=1 if family.unit == "currency" else 0,
     )  # fmt: skip
+
+
+def _sizes() -> p.Panel:
+    names = [*map(_size, _SIZES), _size(_SIZES[-1]).replace("≤", ">")]
+    return spread("Won deals by size, $window", deals.SIZE, _SIZES, names, _WINDOWED, sparse=True)
+
+
+def _size(bound: int) -> str:
+    for unit_, name in ((10**6, " M"), (10**3, " K")):
+        if bound >= unit_:
+            return f"≤ {bound // unit_}{name}"
+    return f"≤ {bound}"
 
 
 def _about(family: Family) -> str:

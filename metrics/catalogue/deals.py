@@ -1,10 +1,21 @@
-"""What was sold: deals, won amounts, repeat sales, profit and duration."""
+"""What was sold: deals, won amounts, repeat sales, profit, duration and size."""
 
 from metrics.family import CALENDAR_WINDOWS, MONEY_SCALE, NINETY_DAYS, SECOND, Family, Kind
 
 _DAY = 86400
 DURATION_BOUNDS = tuple(days * _DAY for days in (1, 2, 3, 5, 7, 10, 14, 21, 30, 45, 60, 90, 120, 180, 365))
 """Upper bounds of deal durations, seconds."""
+SIZE_BOUNDS = (*(digit * 10**zeros for zeros in range(2, 9) for digit in (1, 2, 5)), 10**9)
+"""Upper bounds of deal sizes as shown, units of the base currency."""
+SIZE_STEPS = (
+    *(1, 2, 3, 4, 5, 6, 8),
+    *(digits * 10**zeros for zeros in range(18) for digits in (10, 12, 15, 20, 25, 30, 40, 50, 60, 80)),
+)
+"""Upper bounds of deal sizes in cells, units of the deal's own currency, up to the greatest amount of the contract.
+
+Finer than what is shown, whose bounds are among them: what another currency is worth is known when it is shown, and an
+amount is then taken for its step.
+"""
 
 _HOURLY = ("1h", *CALENDAR_WINDOWS)
 
@@ -63,5 +74,16 @@ DURATION = Family(
     bounds=DURATION_BOUNDS,
     unit="s",
 )
+SIZE = Family(
+    "sales_team_won_deal_amount",
+    "Won deals by amount in the base currency; of another currency rounded up to 1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8 "
+    "times a power of ten before it is converted.",
+    code="ws",
+    labels=("pipeline",),
+    kind=Kind.SIZES,
+    bounds=SIZE_BOUNDS,
+    unit="currency",
+    by_team=True,
+)
 
-FAMILIES = (CREATED, CLOSED, WON_AMOUNT, REPEAT_DEALS, REPEAT_AMOUNT, PROFIT, COSTED, DURATION)
+FAMILIES = (CREATED, CLOSED, WON_AMOUNT, REPEAT_DEALS, REPEAT_AMOUNT, PROFIT, COSTED, DURATION, SIZE)

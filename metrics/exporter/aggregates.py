@@ -1,9 +1,10 @@
 """Running sums of every window: moved by what changes, and by the buckets that time brings in and takes out."""
 
 from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from metrics.exporter.items import carries
+from metrics.exporter.items import BY_TEAM, carries
 from metrics.exporter.parts import Bucket, Credit, Deltas, Parts
 from metrics.windows import Window, windows
 
@@ -33,26 +34,44 @@ def add(sums: Sums, credit: Credit, deltas: Deltas, sign: int = 1) -> None:
         del sums[credit]
 
 
-def from_scratch(parts: Parts, wanted: Iterable[Window]) -> dict[Slot, Sums]:
+class Held(NamedTuple):
+    """What windows hold: of everybody, and of teams what is shown by team alone."""
+
+    people: dict[Slot, Sums]
+    teams: dict[Slot, Sums]
+
+
+def together(credit: Credit) -> Credit:
+    """Whose sums of what is shown by team: a manager is named only where the team was not stated."""
+    return ("", credit[1]) if credit[1] else credit
+
+
+def from_scratch(parts: Parts, wanted: Iterable[Window]) -> Held:
     """The sums of several windows, added up anew: what `?at=` uses, and what running sums have to be."""
-    found: dict[Slot, Sums] = {(window.name, window.period): {} for window in wanted}
+    slots = [(window.name, window.period) for window in wanted]
+    found = Held({slot: {} for slot in slots}, {slot: {} for slot in slots})
     for bucket in parts.buckets():
         if into := [window for window in wanted if window.holds(*bucket)]:
             for credit, deltas in parts.of(bucket):
                 for window in into:
-                    chosen = _carried(parts, window.name, deltas)
-                    if chosen:
-                        add(found[window.name, window.period], credit, chosen)
+                    slot, carried = (window.name, window.period), carries(window.name)
+                    if chosen := _chosen(parts, deltas, carried & ~BY_TEAM):
+                        add(found.people[slot], credit, chosen)
+                    if chosen := _chosen(parts, deltas, carried & BY_TEAM):
+                        add(found.teams[slot], together(credit), chosen)
     return found
 
 
-def _carried(parts: Parts, window: str, deltas: Deltas) -> Deltas:
-    bits, mask = parts.items.bits, carries(window)
+def _chosen(parts: Parts, deltas: Deltas, mask: int) -> Deltas:
+    bits = parts.items.bits
     return [(number, value) for number, value in deltas if bits[number] & mask]
 
 
 class Aggregates:
-    """Sums per window and period. `dirty`: per slot, credits and the mask of their families that changed."""
+    """Sums per window and period. `dirty`: per slot, credits and the mask of their families that changed.
+
+    teams, dirty_teams: the same of what is shown by team alone (`together`).
+    """
 
     def __init__(self, parts: Parts, zone: ZoneInfo) -> None:
         self._parts = parts
@@ -63,6 +82,8 @@ class Aggregates:
         self.open: Sums = {}
         self.sums: dict[Slot, Sums] = {}
         self.dirty: dict[Slot, dict[Credit, int]] = {NOW: {}}
+        self.teams: dict[Slot, Sums] = {}
+        self.dirty_teams: dict[Slot, dict[Credit, int]] = {}
 
     def change(self, bucket: Bucket, credit: Credit, deltas: Deltas) -> None:
         """Let what a credit gained in a bucket move every window that holds it."""
@@ -90,12 +111,17 @@ class Aggregates:
             sums = self.open if slot == NOW else self.sums.get(slot, {})
             if (manager, "") in sums or (manager, "") in dirty:
                 dirty[manager, ""] = dirty[manager, was] = -1
+        for slot, dirty in self.dirty_teams.items():
+            if (manager, "") in self.teams[slot] or (manager, "") in dirty:
+                dirty[manager, ""] = dirty["", was] = -1
 
     def touch_all(self, slot: Slot, mask: int = -1) -> None:
         """Have every credit of a slot looked at again."""
         dirty = self.dirty[slot]
         for credit in self.open if slot == NOW else self.sums.get(slot, {}):
             dirty[credit] = dirty.get(credit, 0) | mask
+        if slot != NOW and mask & BY_TEAM:
+            self.dirty_teams[slot].update(dict.fromkeys(self.teams[slot], mask))
 
     def is_behind(self, now: int) -> bool:
         """Whether a minute has turned since windows last followed the clock."""
@@ -118,11 +144,13 @@ class Aggregates:
             if old == window:
                 continue
             self.dirty.setdefault(slot, {})
+            self.dirty_teams.setdefault(slot, {})
+            self.teams.setdefault(slot, {})
             if old is not None and not old.meets(window):
                 self.touch_all(slot)
                 old = None
             if old is None:
-                self.sums[slot] = {}
+                self.sums[slot], self.teams[slot] = {}, {}
             self._windows[slot] = window
             moved.append((slot, old, window))
         if moved:
@@ -155,7 +183,12 @@ class Aggregates:
             mask |= bits[number]
         for slot, sign in where:
             carried = carries(slot[0])
-            if mask & carried:
-                chosen = [delta for delta in deltas if bits[delta[0]] & carried] if mask & ~carried else deltas
+            own, teams = carried & ~BY_TEAM, carried & BY_TEAM
+            if mask & own:
+                chosen = [delta for delta in deltas if bits[delta[0]] & own] if mask & ~own else deltas
                 add(self.sums[slot], credit, chosen, sign)
-                self._touch(slot, credit, mask & carried)
+                self._touch(slot, credit, mask & own)
+            if mask & teams:
+                whose = together(credit)
+                add(self.teams[slot], whose, [delta for delta in deltas if bits[delta[0]] & teams], sign)
+                self.dirty_teams[slot][whose] = -1

@@ -3,7 +3,7 @@
 One event loop uses it. Nothing here reads a clock or Redis: moments (Unix seconds) are given, updates are pushed.
 """
 
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from datetime import datetime
 from functools import lru_cache
 from itertools import islice, product
@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 
 from metrics.catalogue import CELL_FAMILIES, FAMILIES
 from metrics.exporter import plans, text
-from metrics.exporter.aggregates import NOW, Aggregates, Slot, Sums, add, from_scratch
+from metrics.exporter.aggregates import NOW, Aggregates, Held, Slot, Sums, add, from_scratch
 from metrics.exporter.course import Course
 from metrics.exporter.days import Days
-from metrics.exporter.items import BITS, Item, carries
+from metrics.exporter.items import BITS, BY_TEAM, CONVERTED, Item, carries
 from metrics.exporter.lines import Column, Lines
 from metrics.exporter.numbers import Block, Shown, merged
 from metrics.exporter.open import still_waiting, waiting_blocks
@@ -22,18 +22,19 @@ from metrics.exporter.packed import Packed, pack, pack_once
 from metrics.exporter.parts import Bucket, Credit, Parts
 from metrics.exporter.people import People
 from metrics.exporter.series import Book
-from metrics.family import CALENDAR_WINDOWS, NINETY_DAYS, PERIODS, SHORT_WINDOWS, Family, Kind, Source
+from metrics.family import CALENDAR_WINDOWS, NINETY_DAYS, PERIODS, SHORT_WINDOWS, Family, Source
 from metrics.reference import Reference, build
 from metrics.settings import BusinessSettings
 from metrics.view import Field, Waiting
 from metrics.windows import local_day, windows_at
 
 SLOTS: tuple[Slot, ...] = (*product((*SHORT_WINDOWS, *CALENDAR_WINDOWS), PERIODS), (NINETY_DAYS, "current"))
-MONEY = sum(bit for family, bit in BITS.items() if family.kind is Kind.MONEY)
 OPEN = sum(bit for family, bit in BITS.items() if family.source is Source.OPEN)
-"""Masks of the families of money, and of those without a window that come from cells."""
+"""Mask of the families without a window that come from cells."""
 _YEARS: tuple[Slot, ...] = tuple((CALENDAR_WINDOWS[-1], period) for period in PERIODS)
 """Slots in which all others lie: whoever has numbers at all has some here, or now."""
+
+_Render = Callable[[Lines, Slot, Sums, Mapping[Credit, int], int], None]
 
 
 @lru_cache(maxsize=4096)
@@ -122,7 +123,7 @@ class Board:
         old, self.reference = self.reference, build(self._records, self.settings.currency)
         if old.rates != self.reference.rates:
             for slot in self.aggregates.dirty:
-                self.aggregates.touch_all(slot, MONEY)
+                self.aggregates.touch_all(slot, CONVERTED)
         for manager in {*old.managers, *self.reference.managers}:
             was = old.team_of(manager, "")
             if was != self.reference.team_of(manager, ""):
@@ -216,21 +217,28 @@ class Board:
             # Receivables age and what is open is converted by the day's rate.
             self._today = today
             self.aggregates.touch_all(NOW)
-        for slot, dirty in self.aggregates.dirty.items():
+        for slot, sums, dirty, render in self._unrendered():
             if dirty:
                 if most <= 0:
                     return False
                 chosen = _taken(dirty, most)
                 most -= len(chosen)
-                sums = self.aggregates.open if slot == NOW else self.aggregates.sums[slot]
-                self._render(self._lines, slot, sums, chosen, today)
+                render(self._lines, slot, sums, chosen, today)
                 if dirty:
                     return False
         self.rendered_at = now
         return True
 
+    def _unrendered(self) -> Iterator[tuple[Slot, Sums, dict[Credit, int], _Render]]:
+        """What changed of people, and of what is shown by team."""
+        held = self.aggregates
+        for slot, dirty in held.dirty.items():
+            yield slot, held.open if slot == NOW else held.sums[slot], dirty, self._render
+        for slot, dirty in held.dirty_teams.items():
+            yield slot, held.teams[slot], dirty, self._render_teams
+
     def _render(self, lines: Lines, slot: Slot, sums: Sums, dirty: Mapping[Credit, int], today: int) -> None:
-        carried = OPEN if slot == NOW else carries(slot[0])
+        carried = OPEN if slot == NOW else carries(slot[0]) & ~BY_TEAM
         masks: dict[Shown, int] = {}
         team_of = self.reference.team_of
         for (manager, team), mask in dirty.items():
@@ -244,6 +252,18 @@ class Board:
             for name in _names(mask):
                 mine = found.get(name)
                 lines.put(name, shown, slot, "".join(mine).encode() if mine else b"")
+
+    def _render_teams(self, lines: Lines, slot: Slot, sums: Sums, dirty: Mapping[Credit, int], today: int) -> None:
+        team_of, names = self.reference.team_of, _names(BY_TEAM & carries(slot[0]))
+        members: dict[str, list[Credit]] = {team_of(*credit): [] for credit in dirty}
+        for credit in sums:
+            if (team := team_of(*credit)) in members:
+                members[team].append(credit)
+        for team, credits_ in members.items():
+            head = f'team="{text.escape(team)}"'
+            found = self._book.lines(merged(sums, credits_), BY_TEAM, head, slot, self.reference.rates, today)
+            for name in names:
+                lines.put(name, ("", team), slot, "".join(found.get(name, ())).encode())
 
     def _now_lines(self, blocks: dict[Shown, Block]) -> dict[str, str]:
         found: dict[str, list[str]] = {}
@@ -262,9 +282,11 @@ class Board:
         """Text of the calendar windows as they stood at a moment. Raises WindowError."""
         lines = Lines(SLOTS)
         today = local_day(int(at), self.zone)
-        for slot, sums in self.sums_at(at, now, windows).items():
-            if windows is None or slot[0] in windows:
-                self._render(lines, slot, sums, dict.fromkeys(sums, -1), today)
+        held = self._held_at(at, now, windows)
+        for render, found in ((self._render, held.people), (self._render_teams, held.teams)):
+            for slot, sums in found.items():
+                if windows is None or slot[0] in windows:
+                    render(lines, slot, sums, dict.fromkeys(sums, -1), today)
         chunks = []
         for _, name in text.exposed(CELL_FAMILIES):
             if columns := lines.columns(name):
@@ -280,6 +302,9 @@ class Board:
 
     def sums_at(self, at: float, now: float, wanted: Container[str] | None = None) -> dict[Slot, Sums]:
         """Sums of the calendar windows as they stood at a moment; wanted: these, None for all. Raises WindowError."""
+        return self._held_at(at, now, wanted).people
+
+    def _held_at(self, at: float, now: float, wanted: Container[str] | None) -> Held:
         return from_scratch(self.parts, windows_at(int(at), int(now), self.zone, wanted))
 
     def waiting_rows(self, now: float) -> Iterator[Row]:

@@ -61,7 +61,7 @@ def measures_of(name: str) -> tuple[str, ...]:
     family, labels, rest = place
     if family is deals.CLOSED:
         return (f"deals_{labels[1]}",)
-    if family is _RESPONSE and rest == _SUM:
+    if family is _RESPONSE and rest == (_SUM,):
         return ()
     return _BY_LABELS.get((family, labels)) or _BY_FAMILY.get(family, ())
 
@@ -223,7 +223,7 @@ def _rows(exact: Mapping[tuple[str, ...], Exact], measure: int) -> Iterator[Cour
 
 def _rate(name: str, day: int, reference: Reference) -> Fraction | int | None:
     place = address(name)
-    return None if place is None else 1 if day == BASE else reference.rates.on(place[2], day)
+    return None if place is None else 1 if day == BASE else reference.rates.on(place[2][0], day)
 
 
 def plan_course(today: date, reference: Reference, calendar: Calendar) -> Iterator[CourseRow]:

@@ -23,7 +23,7 @@ from metrics.exporter.kpis import Evaluation, Key, key_of
 from metrics.exporter.levels import people, place, rows
 from metrics.exporter.made_of import parts
 from metrics.exporter.numbers import Histogram, Number
-from metrics.family import CALENDAR_WINDOWS, PERIODS, PLAN_WINDOWS, Family, Kind, Source
+from metrics.family import CALENDAR_WINDOWS, PERIODS, PLAN_WINDOWS, Family, Source
 from metrics.kpi import Formula, Level, PerManager
 from metrics.windows import DAYS_HELD, local_day, period_end, period_start
 
@@ -118,7 +118,7 @@ def question(kpi: str | None, family: str | None, level: Level, name: str, step:
         if declared is None:
             raise AskedError(f"there is no family={family!r}; metrics/REFERENCE.md lists them")
         _stepped(f"{family}", declared.windows if declared.source is Source.CELLS else (), step)
-        if declared.kind is Kind.HISTOGRAM and family == declared.name:
+        if declared.has_buckets and family == declared.name:
             raise AskedError(f"family={family!r} is a distribution; use one of {', '.join(declared.names)}, or kpi=")
     return Question(kpi or "", family or "", level, name, step)
 

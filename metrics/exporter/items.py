@@ -11,8 +11,12 @@ BASE = 0
 """The day of what needs no conversion."""
 _ALIASES = dict.fromkeys((now.RECEIVABLE_ASKED, now.RECEIVABLE_PAID), now.RECEIVABLE)
 _COUNTED = frozenset({money.MONEY_EVENTS, money.OPEN_MONEY_EVENTS})
+_CONVERTED = (Kind.MONEY, Kind.SIZES)
 BITS: dict[Family, int] = {family: 1 << number for number, family in enumerate(FAMILIES)}
 """One bit per family: what a change touches is a mask of them."""
+CONVERTED = sum(bit for family, bit in BITS.items() if family.kind in _CONVERTED)
+BY_TEAM = sum(bit for family, bit in BITS.items() if family.by_team)
+"""Masks of the families that rates change, and of those that are shown by team alone."""
 
 
 class Item(NamedTuple):
@@ -65,7 +69,7 @@ class Items:
         self._numbers[item] = number
         self.all.append(item)
         self.bits.append(BITS[family] if family else 0)
-        self.foreign.append(bool(family and family.kind is Kind.MONEY and labels[-1:] != [self._base]))
+        self.foreign.append(bool(family and family.kind in _CONVERTED and labels[-1:] != [self._base]))
         self.counted.append(labels[-1] if code in _COUNTED else "")
         if self.foreign[number] or not family:
             self.special.add(number)

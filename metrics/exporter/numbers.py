@@ -1,5 +1,6 @@
 """From integers in sums to numbers with a name: families by label values, converted, divided by their scale."""
 
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
@@ -19,7 +20,7 @@ Shown = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Histogram:
-    """Counts per bin (not cumulative, the last one above all bounds) and the sum in seconds."""
+    """Counts per bin (not cumulative, the last one above all bounds) and the sum in seconds, 0 where it is of money."""
 
     bins: tuple[int, ...]
     sum: float
@@ -36,14 +37,20 @@ Block = dict[Family, dict[Labels, Number]]
 
 
 @lru_cache(maxsize=1 << 16)
-def address(name: str) -> tuple[Family, Labels, str] | None:
-    """(family, own labels, rest) of a measure; rest is the bin of a histogram or the currency of money."""
+def address(name: str) -> tuple[Family, Labels, Labels] | None:
+    """(family, own labels, rest) of a measure; rest is the bin of a histogram, then the currency of money."""
     code, *labels = measure.parts(name)
     family = BY_CODE.get(code)
     if family is None or len(labels) < len(family.labels):
         return None
     own = len(family.labels)
-    return family, tuple(labels[:own]), labels[own] if len(labels) > own else ""
+    return family, tuple(labels[:own]), tuple(labels[own:])
+
+
+def size_bin(family: Family, step: int, rate: Fraction) -> int:
+    """Index of the bin that a step of sizes lies in, at a rate of its currency."""
+    # Bounds are whole: none lies between a worth and the next whole number.
+    return bisect_left(family.bounds, -(-step * rate.numerator // rate.denominator))
 
 
 def block(items: Mapping[Item, int], rates: Rates) -> Block:
@@ -58,15 +65,14 @@ def block(items: Mapping[Item, int], rates: Rates) -> Block:
             continue
         family, labels, rest = place
         key = (family, labels)
-        if family.kind is Kind.HISTOGRAM:
-            if rest == "s":
+        if family.has_buckets:
+            if rest[0] == "s":
                 seconds[key] = seconds.get(key, 0) + value
-            else:
-                bins.setdefault(key, [0] * (len(family.bounds) + 1))[int(rest)] += value
-            continue
-        if day == BASE or family.kind is not Kind.MONEY:
+            elif (at := _bin(family, rest, day, rates)) is not None:
+                bins.setdefault(key, [0] * (len(family.bounds) + 1))[at] += value
+        elif day == BASE or family.kind is not Kind.MONEY:
             exact[key] = exact.get(key, 0) + value
-        elif (rate := rates.on(rest, day)) is not None:
+        elif (rate := rates.on(rest[0], day)) is not None:
             exact[key] = exact.get(key, 0) + value * rate
     for (family, labels), amount in exact.items():
         found.setdefault(family, {})[labels] = to_float(amount, family.scale)
@@ -74,6 +80,13 @@ def block(items: Mapping[Item, int], rates: Rates) -> Block:
         total = seconds.get((family, labels), 0)
         found.setdefault(family, {})[labels] = Histogram(tuple(counts), to_float(total, family.scale))
     return found
+
+
+def _bin(family: Family, rest: Labels, day: int, rates: Rates) -> int | None:
+    if family.kind is Kind.HISTOGRAM:
+        return int(rest[0])
+    rate = rates.on(rest[1], day)
+    return None if rate is None else size_bin(family, int(rest[0]), rate)
 
 
 def to_float(amount: int | Fraction, scale: int) -> float:

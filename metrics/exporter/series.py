@@ -9,7 +9,7 @@ from metrics import measure
 from metrics.catalogue import BY_CODE, now
 from metrics.exporter.aggregates import NOW, Slot
 from metrics.exporter.items import BITS, Items
-from metrics.exporter.numbers import Labels, to_float
+from metrics.exporter.numbers import Labels, size_bin, to_float
 from metrics.exporter.open import RECEIVABLES, owed_by_age
 from metrics.exporter.text import number, own
 from metrics.family import Family, Kind
@@ -29,7 +29,7 @@ class Series(ABC):
         self._templates: dict[Slot, tuple[str, ...]] = {}
 
     @abstractmethod
-    def add(self, item: int, rest: str, day: int) -> None:
+    def add(self, item: int, rest: Labels, day: int) -> None:
         """Take in an item of it; `rest` is what follows the labels in its measure."""
 
     @abstractmethod
@@ -59,7 +59,7 @@ class Count(Series):
         super().__init__(family, labels)
         self._item = -1
 
-    def add(self, item: int, rest: str, day: int) -> None:  # noqa: ARG002 - a count has neither
+    def add(self, item: int, rest: Labels, day: int) -> None:  # noqa: ARG002 - a count has neither
         """Take in its only item."""
         self._item = item
 
@@ -76,9 +76,9 @@ class Money(Series):
         super().__init__(family, labels)
         self._items: dict[int, tuple[str, int]] = {}
 
-    def add(self, item: int, rest: str, day: int) -> None:
+    def add(self, item: int, rest: Labels, day: int) -> None:
         """Take in the item of a currency and day."""
-        self._items[item] = (rest, day)
+        self._items[item] = (rest[0], day)
 
     def lines(self, sums: Sums, head: str, slot: Slot, rates: Rates, today: int) -> Iterator[tuple[str, str]]:
         """One line, unless no rate converts any of it."""
@@ -100,36 +100,20 @@ class Money(Series):
             yield self.family.name, self.template(slot)[0] % (head, number(value))
 
 
-class Histogram(Series):
-    """Counts per bin and a sum. Most of the text is here: pieces put together, as formatting costs six times more."""
+class Buckets(Series):
+    """A distribution. Most of the text is here: pieces put together, as formatting costs six times more."""
 
     def __init__(self, family: Family, labels: Labels) -> None:
         super().__init__(family, labels)
-        self._bins = [-1] * len(family.le)
-        self._sum = -1
         self._pieces: dict[Slot, list[str]] = {}
 
-    def add(self, item: int, rest: str, day: int) -> None:  # noqa: ARG002 - it is no money
-        """Take in a bin or the sum."""
-        if rest == "s":
-            self._sum = item
-        else:
-            self._bins[int(rest)] = item
-
-    def lines(self, sums: Sums, head: str, slot: Slot, rates: Rates, today: int) -> Iterator[tuple[str, str]]:  # noqa: ARG002
-        """Cumulative buckets, sum and count."""
-        cumulative = list(accumulate(map(sums.get, self._bins, repeat(0))))
-        highest = cumulative[-1]
-        if not highest:
-            return
+    def buckets(self, cumulative: list[int], head: str, slot: Slot) -> str:
+        """Its lines, from how many lie below each bound."""
         pieces = (self._pieces.get(slot) or self._cut(slot)).copy()
         pieces[1::4] = [head] * len(cumulative)
-        pieces[3::4] = map(_DIGITS.__getitem__, cumulative) if highest < len(_DIGITS) else map(str, cumulative)
-        total, count = self.template(slot)
-        family = self.family
-        yield family.bucket, "".join(pieces)
-        yield family.sum, total % (head, number(sums.get(self._sum, 0) / family.scale))
-        yield family.count, count % (head, highest)
+        small = cumulative[-1] < len(_DIGITS)
+        pieces[3::4] = map(_DIGITS.__getitem__, cumulative) if small else map(str, cumulative)
+        return "".join(pieces)
 
     def _cut(self, slot: Slot) -> list[str]:
         """Pieces of the bucket lines: before the head, (head), after it, (number), and so on, then the last end."""
@@ -143,8 +127,58 @@ class Histogram(Series):
         self._pieces[slot] = [*found, ".0\n"]
         return self._pieces[slot]
 
+
+class Histogram(Buckets):
+    """Counts per bin and a sum."""
+
+    def __init__(self, family: Family, labels: Labels) -> None:
+        super().__init__(family, labels)
+        self._bins = [-1] * len(family.le)
+        self._sum = -1
+
+    def add(self, item: int, rest: Labels, day: int) -> None:  # noqa: ARG002 - it is no money
+        """Take in a bin or the sum."""
+        if rest[0] == "s":
+            self._sum = item
+        else:
+            self._bins[int(rest[0])] = item
+
+    def lines(self, sums: Sums, head: str, slot: Slot, rates: Rates, today: int) -> Iterator[tuple[str, str]]:  # noqa: ARG002
+        """Cumulative buckets, sum and count."""
+        cumulative = list(accumulate(map(sums.get, self._bins, repeat(0))))
+        if cumulative[-1]:
+            yield self.family.bucket, self.buckets(cumulative, head, slot)
+            total, count = self.template(slot)
+            yield self.family.sum, total % (head, number(sums.get(self._sum, 0) / self.family.scale))
+            yield self.family.count, count % (head, cumulative[-1])
+
     def _formats(self, labels: str) -> tuple[str, ...]:
         return (f"{self.family.sum}{labels}}} %s\n", f"{self.family.count}{labels}}} %d.0\n")
+
+
+class Sizes(Buckets):
+    """Counts per step of an amount in its own currency, shown by what they are worth in the base currency."""
+
+    def __init__(self, family: Family, labels: Labels) -> None:
+        super().__init__(family, labels)
+        self._items: dict[int, tuple[int, str, int]] = {}
+
+    def add(self, item: int, rest: Labels, day: int) -> None:
+        """Take in a step of a currency and day."""
+        self._items[item] = (int(rest[0]), rest[1], day)
+
+    def lines(self, sums: Sums, head: str, slot: Slot, rates: Rates, today: int) -> Iterator[tuple[str, str]]:  # noqa: ARG002
+        """Cumulative buckets, of what rates convert."""
+        bins = [0] * len(self.family.le)
+        few, many = (self._items, sums) if len(self._items) < len(sums) else (sums, self._items)
+        for item in few:
+            if item in many:
+                step, currency, day = self._items[item]
+                if (rate := rates.on(currency, day)) is not None:
+                    bins[size_bin(self.family, step, rate)] += sums[item]
+        cumulative = list(accumulate(bins))
+        if cumulative[-1]:
+            yield self.family.bucket, self.buckets(cumulative, head, slot)
 
 
 class Owed(Series):
@@ -155,7 +189,7 @@ class Owed(Series):
         self._all = items.all
         self._items: set[int] = set()
 
-    def add(self, item: int, rest: str, day: int) -> None:  # noqa: ARG002 - worked out when shown
+    def add(self, item: int, rest: Labels, day: int) -> None:  # noqa: ARG002 - worked out when shown
         """Take in an amount due on some day."""
         self._items.add(item)
 
@@ -200,7 +234,7 @@ class Book:
             else:
                 series = self._series(family, tuple(labels[: len(family.labels)]))
             if series is not None:
-                series.add(item, labels[-1] if labels else "", day)
+                series.add(item, tuple(labels[len(series.family.labels) :]), day)
             self._of.append(series)
 
     def _series(self, family: Family, labels: Labels) -> Series:
@@ -218,3 +252,5 @@ def _made(family: Family, labels: Labels) -> Series:
             return Money(family, labels)
         case Kind.HISTOGRAM:
             return Histogram(family, labels)
+        case Kind.SIZES:
+            return Sizes(family, labels)

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from itertools import accumulate
 
 from metrics.exporter.numbers import Block, Histogram, Labels, Number, Shown
-from metrics.family import Family, Kind, Source
+from metrics.family import Family, Source
 
 Lines = dict[str, str]
 """Exposed name → the lines that one credit has of it."""
@@ -30,7 +30,7 @@ def block_lines(block: Block, shown: Shown, slot: tuple[str, str] | None) -> Lin
     for family, numbers in block.items():
         if slot and slot[0] not in family.windows:
             continue
-        if family.kind is Kind.HISTOGRAM:
+        if family.has_buckets:
             _histogram(family, numbers, head, tail, found)
         else:
             found[family.name] = "".join(

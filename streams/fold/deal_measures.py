@@ -1,7 +1,18 @@
 """How the measures of deals are spelled, each function the measures that grow together."""
 
 from metrics import measure
-from metrics.catalogue.deals import CLOSED, COSTED, CREATED, DURATION, PROFIT, REPEAT_AMOUNT, REPEAT_DEALS, WON_AMOUNT
+from metrics.catalogue.deals import (
+    CLOSED,
+    COSTED,
+    CREATED,
+    DURATION,
+    PROFIT,
+    REPEAT_AMOUNT,
+    REPEAT_DEALS,
+    SIZE,
+    SIZE_STEPS,
+    WON_AMOUNT,
+)
 from metrics.catalogue.money import MONEY_EVENTS, OPEN_MONEY_EVENTS
 from metrics.catalogue.now import CLIENTS_READY, OPEN_DEALS, PIPELINE, WEIGHTED
 
@@ -38,11 +49,12 @@ def lost(pipeline: str) -> Names:
     return (measure.key(CLOSED.code, pipeline, "lost"),)
 
 
-def won(pipeline: str, bin_: int, currency: str, again: bool) -> Names:
-    """A won deal, in its bin of duration."""
+def won(pipeline: str, bin_: int, step: int, currency: str, again: bool) -> Names:
+    """A won deal, in its bin of duration and by its step of size."""
     names = (
         measure.key(CLOSED.code, pipeline, "won"),
         measure.key(DURATION.code, pipeline, str(bin_)),
+        measure.key(SIZE.code, pipeline, str(SIZE_STEPS[step]), currency),
         measure.key(MONEY_EVENTS, currency),
     )
     return (*names, *repeat(pipeline)) if again else names

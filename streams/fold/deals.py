@@ -5,7 +5,7 @@ from producers.events.wire import DealChanged, DealDeleted
 from streams.fold import deal_measures as measures
 from streams.fold.context import Client, Context, known
 from streams.fold.deltas import OPEN
-from streams.fold.rules import Rules, duration_bin
+from streams.fold.rules import Rules, duration_bin, size_step
 from streams.fold.state import DUPLICATE, FOLDED, STALE, Deal, Outcome, Ready, decoder, encode
 
 DEAL = "d"
@@ -83,7 +83,7 @@ def _count(deal: Deal, repeat: bool, out: Context, n: int) -> None:
         closed = deal.closed or 0
         duration = closed - deal.created
         cell = out.cell(closed, manager, team)
-        cell[specs[measures.won, pipeline, duration_bin(duration), currency, repeat]] += n
+        cell[specs[measures.won, pipeline, duration_bin(duration), size_step(amount), currency, repeat]] += n
         cell[specs[measures.duration, pipeline]] += n * duration
         cell[specs[measures.won_amount, pipeline, currency, repeat]] += n * amount
         if deal.cost is not None:

@@ -8,13 +8,14 @@ from hashlib import sha256
 from metrics.calendar import Calendar
 from metrics.catalogue import CELL_FAMILIES
 from metrics.catalogue.activities import RESPONSE_BOUNDS
-from metrics.catalogue.deals import DURATION_BOUNDS
+from metrics.catalogue.deals import DURATION_BOUNDS, SIZE_STEPS
 from metrics.catalogue.now import RECEIVABLE, RECEIVABLE_ASKED, RECEIVABLE_PAID
-from metrics.family import SECOND
+from metrics.family import MONEY_SCALE, SECOND
 from streams.fold.localtime import HOUR, LocalTime
 
 _RESPONSE_BOUNDS = tuple(bound * SECOND for bound in RESPONSE_BOUNDS)
 _DURATION_BOUNDS = tuple(bound * SECOND for bound in DURATION_BOUNDS)
+_SIZE_STEPS = tuple(step * MONEY_SCALE for step in SIZE_STEPS)
 _REMEMBERED_HOURS = 20_000
 
 
@@ -47,6 +48,7 @@ class Rules:
                 self.ready_probability,
                 _RESPONSE_BOUNDS,
                 _DURATION_BOUNDS,
+                _SIZE_STEPS,
                 # A family that is new in the catalogue is counted from the start of the log, not from today on.
                 sorted(family.code for family in CELL_FAMILIES),
                 # How receivables are told, likewise.
@@ -105,3 +107,8 @@ def response_bin(value: int) -> int:
 def duration_bin(value: int) -> int:
     """Index of the histogram bin of a deal's duration (us)."""
     return bisect_left(_DURATION_BOUNDS, value)
+
+
+def size_step(amount: int) -> int:
+    """Index of the step of a deal's size (ten-thousandths)."""
+    return bisect_left(_SIZE_STEPS, amount)

@@ -34,6 +34,7 @@ def contributions(deals: Iterable[wire.DealChanged]) -> Iterator[Contribution]:
         labels, money = (data.pipeline,), (*what, data.currency)
         yield Contribution("wa", labels, *who, closed, amount, *money)
         yield Contribution("me", (), *who, closed, 1, *money)
+        yield Contribution("ws", labels, *who, closed, amount, *money)
         yield Contribution("dd", labels, *who, closed, closed - created, *what)
         if (closed, data.deal_id) != wins[0]:
             yield Contribution("rd", labels, *who, closed, 1, *what)

@@ -9,6 +9,7 @@ from metrics.measure import key
 from streams.plain.contribution import Contribution, OpenThing
 from streams.plain.log import PlainPartition
 from streams.plain.rules import KEPT_DAYS, Rules
+from streams.plain.sizes import step_of
 
 Cell = tuple[str, int, str, str]
 """Kind of bucket (m, h, d, o), bucket, manager, team as stated."""
@@ -28,6 +29,8 @@ def measures(one: Contribution) -> list[tuple[str, int]]:
         bins = [index for index, bound in enumerate(family.bounds) if one.value <= bound * SECOND]
         index = bins[0] if bins else len(family.bounds)
         return [(key(one.code, *one.labels, str(index)), 1), (key(one.code, *one.labels, "s"), one.value)]
+    if family is not None and family.kind is Kind.SIZES:
+        return [(key(one.code, *one.labels, str(step_of(one.value)), one.currency), 1)]
     currency = (one.currency,) if one.currency else ()
     return [(key(one.code, *one.labels, *currency), one.value)]
 

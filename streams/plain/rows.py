@@ -9,10 +9,11 @@ from metrics.catalogue import FAMILIES
 from metrics.family import SECOND, Family, Kind, Source
 from streams.plain.contribution import Contribution, OpenThing
 from streams.plain.plans import plan_series
-from streams.plain.shown import Shown, bin_of
+from streams.plain.shown import Shown
 
 _PARTS = {name: (family, name.removeprefix(family.name)) for family in FAMILIES for name in family.names}
-_PARTS |= {family.name: (family, "_sum" if family.kind is Kind.HISTOGRAM else "") for family in FAMILIES}
+_WHOLE = {Kind.HISTOGRAM: "_sum", Kind.SIZES: "_bucket"}
+_PARTS |= {family.name: (family, _WHOLE.get(family.kind, "")) for family in FAMILIES}
 
 
 class Row(NamedTuple):
@@ -36,8 +37,8 @@ class Row(NamedTuple):
 class Query:
     """Which number is asked for. What is None or left out of `labels` is summed over.
 
-    family: a name as exposed; a histogram without ending means its sum. `labels`: without manager, team,
-    window, period. Raises ValueError for a family or label that does not exist.
+    family: a name as exposed; a histogram without ending means its sum, one of amounts all that it counts.
+    `labels`: without manager, team, window, period. Raises ValueError for a family or label that does not exist.
     """
 
     family: str
@@ -98,8 +99,9 @@ def windowed_rows(query: Query, contributions: Iterable[Contribution], shown: Sh
         elif query.part == "_count":
             yield Row(*who, Fraction(1))
         elif query.part == "_bucket":
-            if bin_of(family, one.value) <= family.le.index(query.labels.get("le", "+Inf")):
-                yield Row(*who, Fraction(1))
+            at = shown.bin(one, shown.rules.day(one.time))
+            if at is None or at <= family.le.index(query.labels.get("le", "+Inf")):
+                yield Row(*who, Fraction(at is not None), at is not None)
         else:
             yield Row(*who, Fraction(one.value, family.scale))
 

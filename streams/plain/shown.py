@@ -16,6 +16,7 @@ from streams.plain.plans import plan_series
 from streams.plain.reference import PlainReference
 from streams.plain.rules import Rules
 from streams.plain.series import Series, series
+from streams.plain.sizes import bin_of_worth
 from streams.plain.windows import windows
 
 _T = TypeVar("_T")
@@ -70,10 +71,20 @@ class Shown:
             self.course.add(one, day, team, sign)
             for window in self._carried[one.code]:
                 if window.holds(one.time, day):
-                    time, group = (window.window, window.period), (one.code, one.labels, one.manager, team)
+                    time, manager = (window.window, window.period), "" if family.by_team else one.manager
+                    group = (one.code, one.labels, manager, team)
                     self.sums[time][group][one.currency, day] += sign * one.value
-                    if family.kind is Kind.HISTOGRAM:
-                        self.bins[time][group][bin_of(family, one.value)] += sign
+                    if family.has_buckets and (at := self.bin(one, day)) is not None:
+                        self.bins[time][group][at] += sign
+
+    def bin(self, one: Contribution, day: int) -> int | None:
+        """Index of the bin that a contribution to a distribution falls in; None where no rate converts it."""
+        family = BY_CODE[one.code]
+        if family.kind is Kind.HISTOGRAM:
+            return bin_of(family, one.value)
+        rate = self.reference.rate(one.currency, day)
+        own = one.currency == self.rules.currency
+        return None if rate is None else bin_of_worth(family, one.value, rate, own=own)
 
     def windowed(
         self, more: "Shown | None" = None, only: Collection[str] | None = None, *, durations: bool = True
@@ -111,7 +122,8 @@ class Shown:
         code, values, manager, team = group
         family = BY_CODE[code]
         labels = dict(zip(family.labels, values, strict=True))
-        labels |= {"manager": manager, "team": team, "window": time[0], "period": time[1]}
+        labels |= {"team": team, "window": time[0], "period": time[1]}
+        labels |= {} if family.by_team else {"manager": manager}
         if family.kind is Kind.MONEY:
             amount = sum((self.converted(*at, value) for at, value in sums.items()), Fraction())
             found[series(family.name, labels)] = amount / family.scale
@@ -120,8 +132,9 @@ class Shown:
         if family.kind is Kind.COUNT:
             found[series(family.name, labels)] = total
             return
-        found[series(family.sum, labels)] = total
-        found[series(family.count, labels)] = Fraction(sum(bins.values()))
+        if family.kind is Kind.HISTOGRAM:
+            found[series(family.sum, labels)] = total
+            found[series(family.count, labels)] = Fraction(sum(bins.values()))
         for index, le in enumerate(family.le):
             below = sum(n for at, n in bins.items() if at <= index)
             found[series(family.bucket, labels | {"le": le})] = Fraction(below)
@@ -219,8 +232,8 @@ class Shown:
 
 
 def _wanted(groups: Iterable[_Group], *, durations: bool) -> Iterator[_Group]:
-    """All of them, or those that are no durations."""
-    return (one for one in groups if durations or BY_CODE[one[0]].kind is not Kind.HISTOGRAM)
+    """All of them, or those that are no distributions."""
+    return (one for one in groups if durations or not BY_CODE[one[0]].has_buckets)
 
 
 def _plus(one: Counter[_T], other: Counter[_T]) -> Counter[_T]:

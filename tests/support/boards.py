@@ -51,6 +51,9 @@ windowed_measures = st.one_of(
     ),
     st.builds(lambda p, b: key("dd", p, b), _labels, st.sampled_from([*map(str, range(DURATION_BINS)), "s"])),
     st.builds(lambda p, c: key("wa", p, c), _labels, _currency),
+    st.builds(
+        lambda p, s, c: key("ws", p, s, c), _labels, st.sampled_from(["1", "100", "6000", "8" + "0" * 18]), _currency
+    ),
     st.builds(lambda c: key("rv", c), _currency),
     st.builds(lambda c: key("me", c), _currency),
     st.builds(lambda p, o: key("dx", p, o), _labels, st.sampled_from(["won", "lost"])),

@@ -10,13 +10,14 @@ from metrics.catalogue.course import COURSE_FAMILIES
 from metrics.exporter import text
 from metrics.exporter.board import Board, Row
 from metrics.exporter.course import CourseRow
+from metrics.exporter.items import Item
 from metrics.exporter.numbers import Histogram, Shown, block, merged
 from metrics.exporter.open import open_block
 from metrics.exporter.parts import Credit
 from metrics.exporter.people import Person, people
-from metrics.family import Family
+from metrics.family import Family, Kind
 from metrics.reference import Reference
-from metrics.windows import local_day
+from metrics.windows import local_day, windows
 
 
 def resolve(sums: Mapping[Credit, Mapping[int, int]], reference: Reference) -> dict[Shown, list[Credit]]:
@@ -33,6 +34,22 @@ def rows(board: Board, now: float) -> Iterator[Row]:
         for shown, credits_ in sorted(resolve(sums, board.reference).items()):
             if numbers := block(board.named(merged(sums, credits_)), board.reference.rates):
                 yield Row(shown, slot, numbers)
+
+
+def team_rows(board: Board, now: float) -> Iterator[Row]:
+    """Numbers that are shown by team alone, added up from its people's in every bucket of a window."""
+    for window in windows(int(now), board.zone):
+        sums: dict[Shown, dict[Item, int]] = {}
+        for bucket in filter(lambda one: window.holds(*one), board.parts.buckets()):
+            for credit, deltas in board.parts.of(bucket):
+                mine = sums.setdefault(("", board.reference.team_of(*credit)), {})
+                for item, value in board.named(dict(deltas)).items():
+                    mine[item] = mine.get(item, 0) + value
+        for shown, items in sorted(sums.items()):
+            numbers = block(items, board.reference.rates)
+            mine_only = {family: found for family, found in numbers.items() if family.by_team}
+            if mine_only:
+                yield Row(shown, (window.name, window.period), mine_only)
 
 
 def open_rows(board: Board, now: float) -> Iterator[Row]:
@@ -69,7 +86,7 @@ class SalesCollector(Collector):
         """Every family that has a sample."""
         metrics = _empty()
         board, now = self._board, self._now
-        for row in [*rows(board, now), *open_rows(board, now), *board.waiting_rows(now)]:
+        for row in [*rows(board, now), *team_rows(board, now), *open_rows(board, now), *board.waiting_rows(now)]:
             _add(metrics, row)
         for family, labels, value in board.plan_samples(now):
             metrics[family.name].add_metric(labels, value)
@@ -97,13 +114,16 @@ def _gauge(family: Family, name: str) -> GaugeMetricFamily:
 def _add(metrics: dict[str, GaugeMetricFamily], row: Row) -> None:
     for family, numbers in row.block.items():
         for own, number in numbers.items():
-            labels = (*row.shown, *own, *(row.slot or ()))
+            if row.slot is not None and row.slot[0] not in family.windows:
+                continue
+            labels = (*(row.shown[1:] if family.by_team else row.shown), *own, *(row.slot or ()))
             if isinstance(number, Histogram):
                 running = 0
                 for le, count in zip(family.le, number.bins, strict=True):
                     running += count
                     metrics[family.bucket].add_metric((*labels, le), running)
-                metrics[family.sum].add_metric(labels, number.sum)
-                metrics[family.count].add_metric(labels, number.count)
+                if family.kind is Kind.HISTOGRAM:
+                    metrics[family.sum].add_metric(labels, number.sum)
+                    metrics[family.count].add_metric(labels, number.count)
             else:
                 metrics[family.name].add_metric(labels, number)

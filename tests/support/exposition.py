@@ -74,8 +74,11 @@ def sales(floor: Floor) -> Iterator[Series]:
             yield from _plan(family, floor)
             continue
         for number, (manager, team) in enumerate(floor.people, 1):
+            if family.by_team and team in {one[1] for one in floor.people[: number - 1]}:
+                continue
             for values in product(*(_values(family, label) for label in family.labels)):
-                who = {"manager": manager, "team": team, **dict(zip(family.labels, values, strict=True))}
+                whose = {"team": team} if family.by_team else {"manager": manager, "team": team}
+                who = {**whose, **dict(zip(family.labels, values, strict=True))}
                 yield from _one(family, who, number)
 
 
@@ -93,14 +96,15 @@ def _one(family: Family, who: dict[str, str], number: int) -> Iterator[Series]:
             continue
         labels = {**who, "window": window, "period": period}
         value = float(share * (10 * number + (3 if period == PERIODS[0] else 1)))
-        if family.kind is not Kind.HISTOGRAM:
+        if not family.has_buckets:
             yield family.name, labels, value
             continue
         count = len(family.le)
         for index, le in enumerate(family.le, 1):
             yield family.bucket, {**labels, "le": le}, round(value * index / count, 3)
-        yield family.sum, labels, value * 30
-        yield family.count, labels, value
+        if family.kind is Kind.HISTOGRAM:
+            yield family.sum, labels, value * 30
+            yield family.count, labels, value
 
 
 def _plan(family: Family, floor: Floor) -> Iterator[Series]:

@@ -1,9 +1,11 @@
 """The catalogue says what the specification says: families, labels, windows, and all fifteen KPIs."""
 
 import re
+from itertools import pairwise
 
 from metrics.catalogue import FAMILIES, KPIS, SERVICE_FAMILIES
-from metrics.family import CALENDAR_WINDOWS, Kind, Source
+from metrics.catalogue.deals import SIZE_BOUNDS, SIZE_STEPS
+from metrics.family import CALENDAR_WINDOWS, Source
 from metrics.kpi import Level
 
 SPECIFIED = [
@@ -58,13 +60,21 @@ def test_every_windowed_family_carries_the_calendar_windows():
 
 def test_histograms_write_their_bounds_as_prometheus_does():
     """`le` is a float as text, the last one +Inf, in rising order."""
-    for family in (f for f in FAMILIES if f.kind is Kind.HISTOGRAM):
+    for family in (f for f in FAMILIES if f.has_buckets):
         assert family.le[-1] == "+Inf"
         assert all(re.fullmatch(r"\d+\.0", le) for le in family.le[:-1])
         assert sorted(family.bounds) == list(family.bounds)
     (response,) = (f for f in FAMILIES if f.name == "sales_response_seconds")
     assert response.le[0] == "5.0"
     assert len(response.bounds) == 19
+
+
+def test_sizes_in_cells_are_finer_than_those_shown():
+    """Every bound that is shown is a step: the base currency is told exactly. Any amount fits."""
+    assert set(SIZE_BOUNDS) <= set(SIZE_STEPS)
+    assert list(SIZE_STEPS) == sorted(set(SIZE_STEPS))
+    assert SIZE_STEPS[-1] >= 10**18
+    assert max(high / low for low, high in pairwise(SIZE_STEPS)) == 2
 
 
 def test_all_fifteen_kpis_are_there_once():

@@ -63,7 +63,8 @@ def test_whatever_happens_the_board_shows_the_sum_of_its_parts(todo):
             case _:
                 shown.exposition(now)
     text = b"".join(shown.exposition(now)).decode()
-    assert shown.aggregates.sums == from_scratch(shown.parts, windows(now, ZONE))
+    held = shown.aggregates
+    assert (held.sums, held.teams) == from_scratch(shown.parts, windows(now, ZONE))
     registry = CollectorRegistry()
     registry.register(SalesCollector(shown, now))
     assert samples(text) == samples(generate_latest(registry).decode())
@@ -217,3 +218,39 @@ def test_a_name_is_shown_as_the_roster_has_it_now():
     shown.put_reference({"b": manager("m-2", "s", "Anna Petrova"), "c": manager("m-3", "s", "Boris", active=False)})
     assert named(shown, START) == {"m-1": "Anna", "m-2": "Anna Petrova"}
     assert [shown.reference.name_of(who) for who in ("m-1", "m-9")] == ["Anna", "m-9"]
+
+
+def sizes(shown, now, team):
+    """Won deals of a team today by the bounds between which they lie."""
+    name, below, found = "sales_team_won_deal_amount_bucket", 0.0, {}
+    told = {labels[0]: count for labels, count in values(shown, now, name).items() if labels[2] == team}
+    for le, count in sorted(told.items(), key=lambda one: float(one[0])):
+        if count > below:
+            found[le] = count - below
+        below = count
+    return found
+
+
+def test_sizes_of_deals_are_told_by_team():
+    """The base currency exactly; another one by its step and the rate of the day, also one that comes late."""
+    shown = board(timezone="Europe/Berlin")
+    mine = {key("ws", "p", "100", "RUB"): 2, key("ws", "p", "120", "RUB"): 1, key("ws", "p", "60", "USD"): 1}
+    shown.put(("d", DAY), {Field(0, "m-1", "north"): mine, Field(1, "m-2", "north"): {key("ws", "p", "200", "RUB"): 1}})
+    assert sizes(shown, START, "north") == {"100.0": 2, "200.0": 2}
+    shown.put_reference({"rate:1": rate("USD", "2026-10-01", "83.33")})
+    assert sizes(shown, START, "north") == {"100.0": 2, "200.0": 2, "5000.0": 1}
+    shown.put_reference({"rate:1": rate("USD", "2026-10-01", "83.34")})
+    assert sizes(shown, START, "north") == {"100.0": 2, "200.0": 2, "10000.0": 1}
+    shown.put(("d", DAY), {Field(0, "m-1", "north"): {}})
+    assert sizes(shown, START, "north") == {"200.0": 1}
+
+
+def test_sizes_follow_a_team_that_arrives_late():
+    """Deals whose team nobody stated stand under that of the roster, and leave the one they stood under."""
+    shown = board(timezone="Europe/Berlin")
+    shown.put(("d", DAY), {Field(0, "m", ""): {key("ws", "p", "500", "RUB"): 1}})
+    assert sizes(shown, START, "unknown") == {"500.0": 1}
+    shown.put_reference({"manager:m": manager("m", "north")})
+    assert (sizes(shown, START, "north"), sizes(shown, START, "unknown")) == ({"500.0": 1}, {})
+    shown.put_reference({"manager:m": manager("m", "south")})
+    assert (sizes(shown, START, "south"), sizes(shown, START, "north")) == ({"500.0": 1}, {})
