@@ -7,7 +7,7 @@ from typing import Any
 
 from grafana.look import Look
 
-_WORDS = ("summary", "description", "runbook_url")
+_WORDS = ("summary", "description", "dashboard", "runbook_url")
 _TEXT = "{{ range .Alerts }}" + "".join(f"{{{{ .Annotations.{word} }}}}\n" for word in _WORDS) + "{{ end }}"
 _TITLE = "{{ .Status | toUpper }} {{ .CommonLabels.alertname }}"
 RECEIVERS: dict[str, dict[str, Any]] = {

@@ -16,6 +16,11 @@ from metrics.kpi import Kpi, Level
 
 TITLES = {kpi.title: kpi for kpi in KPIS}
 """How a dashboard names a KPI: by its title, so that series are spelled in the catalogue only."""
+_BRIEF = {
+    "Booked sales": "Booked", "Cash received": "Cash", "Average check": "Check", "Clients ready to close": "Ready",
+    "Client rating": "Rating", "Waiting too long": "Too long", "Longest wait": "Longest",
+    "Days sales outstanding": "DSO", "Overdue share of receivables": "Overdue", "Payback of costs": "Payback",
+}  # fmt: skip
 DAY_SECONDS = 86400
 DAYS = "suffix:days"
 """Grafana's own unit of days counts ten of them as weeks."""
@@ -28,6 +33,11 @@ _LOWEST = activities.RESPONSE_BOUNDS[0]
 def kpi(title: str) -> Kpi:
     """The KPI of that title. Raises KeyError, so a dashboard cannot show what is not defined."""
     return TITLES[title]
+
+
+def brief(kpi: Kpi) -> str:
+    """What a KPI is called where there is little room; its definition gives the whole name."""
+    return _BRIEF.get(kpi.title, kpi.title.replace("Response time, ", "Response "))
 
 
 def in_days(kpi: Kpi) -> bool:
@@ -168,7 +178,7 @@ def tile(
         more, overrides = change_queries(kpi, level, how)
         queries += more
     return stat(
-        title or kpi.title, queries, about=about(kpi), unit=unit(kpi, look), links=links(kpi, level, span),
+        title or brief(kpi), queries, about=about(kpi), unit=unit(kpi, look), links=links(kpi, level, span),
         steps=targets.steps(kpi, look), overrides=overrides, decimals=decimals(kpi),
         defaults={"mappings": mappings(kpi)},
     )  # fmt: skip
@@ -190,7 +200,7 @@ def by_channel(
         steps = p.steps(*targets.steps(kpi, look, channel))
         overrides.append(p.override(name, thresholds=steps))
     return stat(
-        title or kpi.title, queries, about=about(kpi), unit=unit(kpi, look), links=links(kpi, level, window),
+        title or brief(kpi), queries, about=about(kpi), unit=unit(kpi, look), links=links(kpi, level, window),
         background=background, overrides=overrides, decimals=decimals(kpi), defaults={"mappings": mappings(kpi)},
     )  # fmt: skip
 

@@ -15,6 +15,10 @@ from metrics.catalogue.now import AGES
 from metrics.kpi import Kpi, Level
 
 TEXT, COLORED, FILLED, GAUGE = "auto", "color-text", "color-background", "gauge"
+_SPAN, _EVERY = "30d", "1h"
+"""What a sparkline shows."""
+_GRAINS = {"currency": 1, "percentunit": 0.0001, "s": 0.1}
+"""By unit, differences that a sparkline can show."""
 _HIDDEN = {"viz": True, "legend": False, "tooltip": False}
 _NAMES: dict[str, dict[str, str]] = {
     "channel": CHANNELS,
@@ -190,16 +194,25 @@ class KpiTable:
             Column("Rank", _union((one.name, self._rank(one)) for one in rows), "none", 0, width=55),
             Column("of", _union((one.name, self._ranked(one)) for one in rows), "none", 0, width=52),
         ]  # fmt: skip
-        lines = _union((one.name, f"max({recorded(one.kpi, self._level, **self._where(one))})") for one in rows)
+        lines = _union((one.name, self._line(one)) for one in rows)
         return table(
             title, {"kpi": "KPI"}, columns, links=self._links(),
             about="\n\n".join(
                 ["Ranks are those of the last recording, which is up to four minutes old; all else is of now.",
                  *dict.fromkeys(about(one.kpi) for one in rows)]
             ),
-            extra=[p.Query(lines, "{{kpi}}", every="1h")], trend="30 days",
-            more={"timeFrom": "30d", "hideTimeOverride": True},
+            extra=[p.Query(lines, "{{kpi}}", every=_EVERY)], trend="30 days",
+            more={"timeFrom": _SPAN, "hideTimeOverride": True},
         )  # fmt: skip
+
+    def _line(self, one: Measured) -> str:
+        """What a sparkline draws: a shape without a scale, so it is told from its lowest value on.
+
+        Grafana 12.2 hangs where a line's lowest and highest value are almost one (sums differ by the order they were
+        added in), or where the lines before and after a refresh have but one value in common. From 0 on they do not.
+        """
+        line = f"round(max({recorded(one.kpi, self._level, **self._where(one))}), {_GRAINS.get(one.kpi.unit, 0.01):g})"
+        return f"({line} - min_over_time({line}[{_SPAN}:{_EVERY}] @ end()))"
 
     def _links(self) -> list[p.Link]:
         read = dict.fromkeys(family for one in self._rows for family in families(one.kpi.formula) if family.credited)

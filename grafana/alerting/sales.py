@@ -19,7 +19,7 @@ SETTLED = 0.25
 """Silent about plans until this share of the period's working time has passed."""
 
 TEAM = Level.TEAM
-_URL = "?var-team={{ $labels.team }}"
+_URL = "?var-team={{ $labels.team | urlquery }}"
 _SHARE = "{{ $value | humanizePercentage }}"
 
 

@@ -8,6 +8,8 @@ GATEWAY_JOB = "sales-gateway"
 """Name of its scrape job in deploy/prometheus/prometheus.yml."""
 _BEHIND = 600
 """Seconds that a change of the portal waits at most: longer than a few retries take."""
+_TURNED_AWAY = 10
+"""Requests in ten minutes from which on somebody is told: one a minute of one source."""
 _UNREPAIRED = 3600
 """Seconds after the last reconciliation; there is one every few minutes."""
 
@@ -36,7 +38,9 @@ def _source_refused() -> Alert:
 
 def _gateway() -> tuple[Alert, ...]:
     def answered(status: str, span: str) -> str:
-        return f'sum by (status) (increase({g.REQUESTS.name}{{status=~"{status}"}}[{span}])) > 0'
+        return f'sum by (status) (increase({g.REQUESTS.name}{{status=~"{status}"}}[{span}]))'
+
+    turned_away = "401|408|429"
 
     return (
         of_service(
@@ -50,7 +54,7 @@ def _gateway() -> tuple[Alert, ...]:
             "Start it again. Senders that keep what was not answered 202 send it then; for others see SourceSilent.",
         ),
         of_service(
-            "GatewayFails", answered("5..", "2m"), "1m", CRITICAL,
+            "GatewayFails", f"{answered('5..', '2m')} > 0", "1m", CRITICAL,
             "The gateway answers {{ $labels.status }}",
             "{{ $value | humanize }} requests in two minutes were not taken, for a reason that is not the sender's.",
             "Kafka does not take events, or more come in at once than the gateway holds (503); 500 is a fault of ours.",
@@ -59,10 +63,12 @@ def _gateway() -> tuple[Alert, ...]:
             "was answered 202 is lost.",
         ),
         of_service(
-            "GatewayRefuses", answered("401|408|429", "10m"), "", WARNING,
-            "The gateway turns requests away with {{ $labels.status }}",
-            "{{ $value | humanize }} requests in ten minutes: 401 nobody knows the token, 408 the body did not arrive, "
-            "429 more than is allowed a second. What a known source sends wrongly, SourceRefused tells.",
+            # Many, and still going on: a mistyped token, a scanner or one burst is nothing to be woken for.
+            "GatewayRefuses",
+            f"{answered(turned_away, '10m')} > {_TURNED_AWAY} and {answered(turned_away, '4m')} > 0", "5m", WARNING,
+            "The gateway keeps turning requests away with {{ $labels.status }}",
+            "{{ $value | humanize }} requests in ten minutes, and it goes on: 401 nobody knows the token, 408 the body "
+            "did not arrive, 429 more than is allowed a second. What a known source does wrong, SourceRefused tells.",
             "What was turned away is in no number and in no dead letter: only its sender has it.",
             "The gateway's log, line `request refused`: from where, and why.",
             "A token that ran out: give its source the new one. Then let it send again: late events correct the past.",

@@ -10,7 +10,7 @@ from grafana.shown import by_channel, kpi, kpi_bars, lines, tile
 from metrics.catalogue import course
 from metrics.kpi import Level
 
-_TILES = ("Booked sales", "Cash received", "Win rate", "Average check", "Clients ready to close")
+_TILES = ("Booked sales", "Cash received", "Average check", "Clients ready to close", "Win rate")
 _COMPANY = Level.COMPANY
 PEOPLE = 10
 
@@ -31,17 +31,17 @@ def dashboard(look: Look) -> dict[str, Any]:
         (5, [
             (by_channel(kpi("Waiting now"), _COMPANY, look), 4),
             (by_channel(kpi("Waiting too long"), _COMPANY, look, background=True), 4),
-            (by_channel(kpi("Longest wait"), _COMPANY, look), 5),
+            (by_channel(kpi("Longest wait"), _COMPANY, look), 4),
             (by_channel(kpi("Service level"), _COMPANY, look, title="Service level, $window", background=True), 6),
-            (by_channel(kpi("Response time, p90"), _COMPANY, look, title="Response time, p90, $window"), 5),
+            (by_channel(kpi("Response time, p90"), _COMPANY, look, title="Response p90, $window"), 6),
         ]),
         (4, [tile(kpi(title), _COMPANY, look) for title in _TILES]),
         (3, [
             by_day("31 days", "won_amount", look),
             by_day("31 days", "revenue_amount", look),
-            by_day("31 days", "deals_won", look, ("deals_won", "deals_lost")),
             by_day("31 days", "won_amount", look, ("deals_won",)),
-            lines([kpi("Clients ready to close")], _COMPANY, look, title="Clients ready, 24 hours", bare=True),
+            lines([kpi("Clients ready to close")], _COMPANY, look, title="24 hours", bare=True),
+            by_day("31 days", "deals_won", look, ("deals_won", "deals_lost")),
         ]),
         (7, [
             calls(look),
@@ -49,7 +49,7 @@ def dashboard(look: Look) -> dict[str, Any]:
             by_hour("Booked by hour", against_week_before("booked", "won_amount"), look),
         ]),
         (9, [
-            (burn_up("Booked this month against plan", "won_amount", _COMPANY, look), 9),
+            (burn_up("Booked against plan", "won_amount", _COMPANY, look), 9),
             (kpi_bars(kpi("Booked sales"), Level.MANAGER, look, title="Booked, $window", top=PEOPLE,
                       drill=base.to_manager()), 8),
             (kpi_bars(kpi("Booked sales"), Level.TEAM, look, title="Teams: booked, $window", drill=base.to_team()), 7),

@@ -9,14 +9,14 @@ from grafana.layout import place
 from grafana.live import live
 from grafana.look import Look
 from grafana.promql import Live
-from grafana.shown import CHANNELS, about, decimals, kpi, kpi_bars, links, named, unit
+from grafana.shown import CHANNELS, about, brief, decimals, kpi, kpi_bars, links, named, unit
 from grafana.tables import COLORED, FILLED, GAUGE, Column, table
 from metrics.kpi import Kpi, Level
 
-_TITLES = {
-    "Booked sales": "Booked", "Cash received": "Cash", "Calls": "Calls", "Meetings": "Meetings",
-    "Win rate": "Win rate", "Average check": "Check", "Client rating": "Rating", "Clients ready to close": "Ready",
-}  # fmt: skip
+_TITLES = (
+    "Booked sales", "Cash received", "Calls", "Meetings", "Win rate", "Average check", "Client rating",
+    "Clients ready to close",
+)  # fmt: skip
 _TEAM = {"team": "$team"}
 
 
@@ -26,12 +26,13 @@ def _of(one: Kpi, window: str = "$window", **own: str) -> str:
 
 def _columns(look: Look) -> list[Column]:
     found = [Column("Name", width=150, link=base.to_manager("${__data.fields.manager}"))]
-    for title, heading in _TITLES.items():
+    for title in _TITLES:
         one = kpi(title)
         cell = GAUGE if title == "Booked sales" else COLORED
         width = 140 if title == "Booked sales" else 0
         found.append(
-            Column(heading, _of(one), unit(one, look), 0 if one.unit in {"percentunit", "currency"} else decimals(one),
+            Column(brief(one), _of(one), unit(one, look),
+                   0 if one.unit in {"percentunit", "currency"} else decimals(one),
                    targets.steps(one, look), cell, width)
         )  # fmt: skip
     for channel, name in CHANNELS.items():

@@ -10,7 +10,7 @@ from grafana.layout import place
 from grafana.live import live
 from grafana.look import Look
 from grafana.promql import Live, summed
-from grafana.shown import DAY_SECONDS, about, bars, explained, kpi, links, tile, unit
+from grafana.shown import DAY_SECONDS, about, bars, brief, explained, kpi, links, tile, unit
 from grafana.tables import COLORED, FILLED, GAUGE, Column, table
 from metrics.catalogue import deals, money, now
 from metrics.family import Family
@@ -34,14 +34,14 @@ def dashboard(look: Look) -> dict[str, Any]:
         (5, [tile(kpi(title), Level.COMPANY, look, matchers=_TEAM) for title in _TILES]),
         (10, [_receivables(look), _funnel(look)]),
         (6, [_months("Margin", look), _months("Payback of costs", look),
-             _summed("Costs by category, $window", money.COST, "category", look)]),
+             _summed("Costs by category, $window", money.COST, "category", look),
+             _summed("Booked by pipeline, $window", deals.WON_AMOUNT, "pipeline", look)]),
         (7, [
-            spread("Won deals by duration, $window", deals.DURATION, [days * DAY_SECONDS for days in _DAYS], _SPANS,
+            spread("Won by duration, $window", deals.DURATION, [days * DAY_SECONDS for days in _DAYS], _SPANS,
                    _WINDOWED),
             _sizes(),
             _check(look),
-            _summed("Booked by pipeline, $window", deals.WON_AMOUNT, "pipeline", look),
-            _summed("Deals created by pipeline, $window", deals.CREATED, "pipeline", look),
+            _summed("New by pipeline, $window", deals.CREATED, "pipeline", look),
         ]),
     )  # fmt: skip
     return base.board(
@@ -104,8 +104,8 @@ def _months(title: str, look: Look) -> p.Panel:
         for period, name in (("current", "this month"), ("previous", "last month up to the same day"))
     ]
     return bars(
-        f"{title} by month", queries, about=about(one), unit=unit(one, look), links=links(one, Level.TEAM, "month"),
-        steps=targets.steps(one, look), decimals=1,
+        f"{brief(one)} by month", queries, about=about(one), unit=unit(one, look),
+        links=links(one, Level.TEAM, "month"), steps=targets.steps(one, look), decimals=1,
     )  # fmt: skip
 
 
@@ -113,7 +113,7 @@ def _check(look: Look) -> p.Panel:
     one = kpi("Average check")
     expr = live(one, Level.COMPANY, Live(keep=("pipeline",), matchers=_TEAM))
     return bars(
-        "Average check by pipeline, $window", [p.number(f"sort_desc({expr})", "{{pipeline}}")], about=about(one),
+        "Check by pipeline, $window", [p.number(f"sort_desc({expr})", "{{pipeline}}")], about=about(one),
         unit=unit(one, look), links=links(one, Level.TEAM), label="pipeline", decimals=1,
     )  # fmt: skip
 
@@ -128,7 +128,7 @@ def _summed(title: str, family: Family, label: str, look: Look) -> p.Panel:
 
 def _sizes() -> p.Panel:
     names = [*map(_size, _SIZES), _size(_SIZES[-1]).replace("≤", ">")]
-    return spread("Won deals by size, $window", deals.SIZE, _SIZES, names, _WINDOWED, sparse=True)
+    return spread("Won by size, $window", deals.SIZE, _SIZES, names, _WINDOWED, sparse=True)
 
 
 def _size(bound: int) -> str:

@@ -59,7 +59,7 @@ def team(look: Look) -> dict[str, Any]:
     top, below = _every_kpi(Level.TEAM, look)
     of = {"team": "$team"}
     charts = [
-        burn_up("Booked this month against plan", "won_amount", Level.TEAM, look, of),
+        burn_up("Booked against plan", "won_amount", Level.TEAM, look, of),
         kpi_bars(kpi("Booked sales"), Level.MANAGER, look, title="Booked by person, $window",
                  drill=base.to_manager(), matchers=of),
         calls(look, **of),

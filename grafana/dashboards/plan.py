@@ -10,7 +10,7 @@ from grafana.layout import place
 from grafana.live import live
 from grafana.look import Look
 from grafana.promql import Live, summed
-from grafana.shown import about, explained, kpi, links, named, stat, unit
+from grafana.shown import TITLES, about, brief, explained, kpi, links, named, stat, unit
 from grafana.tables import COLORED, FILLED, Column, table
 from metrics.catalogue import plan
 from metrics.kpi import Level
@@ -42,14 +42,16 @@ def dashboard(look: Look) -> dict[str, Any]:
 def _attained(subject: str, look: Look) -> p.Panel:
     ratio, pace = (kpi(f"{subject}: {how}") for how in ("against plan", "growth against plan"))
     how = Live("$plan")
-    names = {"of plan": ratio, "against its course": pace}
+    names = {"of ${plan} plan": ratio, "against its course": pace}
     queries = [p.number(live(one, Level.COMPANY, how), name) for name, one in names.items()]
     overrides = [
-        p.override(name, thresholds=p.steps(*targets.steps(one, look)), decimals=0) for name, one in names.items()
+        # By how names begin: a matcher does not know the variable's value.
+        p.override(f"/^{name.partition(' ')[0]}/", thresholds=p.steps(*targets.steps(one, look)), decimals=0)
+        for name, one in names.items()
     ]
     return stat(
-        f"{subject}, $plan", queries, about=f"{about(ratio)}\n\n{about(pace)}", unit="percentunit",
-        links=links(ratio, Level.COMPANY, "${plan}"), overrides=overrides,
+        brief(TITLES[subject]) if subject in TITLES else subject, queries, about=f"{about(ratio)}\n\n{about(pace)}",
+        unit="percentunit", links=links(ratio, Level.COMPANY, "${plan}"), overrides=overrides,
     )  # fmt: skip
 
 
@@ -57,7 +59,7 @@ def _working_days() -> p.Panel:
     family = plan.WORKING_DAYS
     expr = summed(("state",), family, {"team": ("",), "window": "$plan"})
     return stat(
-        "Working days, $plan", [p.number(expr, "{{state}}")], about=family.help, unit="none", names=True,
+        "Workdays", [p.number(expr, "{{state}} of ${plan}")], about=family.help, unit="none", names=True,
         links=list(explained((family,), Level.COMPANY, "${plan}")),
     )  # fmt: skip
 

@@ -11,10 +11,10 @@ from grafana.layout import folded, place
 from grafana.live import live
 from grafana.look import Look
 from grafana.promql import Live, summed
-from grafana.shown import CHANNELS, about, by_channel, explained, heatmap, kpi, lines, links, stat
+from grafana.shown import CHANNELS, UNKNOWN, about, by_channel, explained, heatmap, kpi, lines, links, named, stat
 from grafana.tables import COLORED, FILLED, Column, table
-from metrics.catalogue import activities
-from metrics.family import SHORT_WINDOWS
+from metrics.catalogue import activities, now
+from metrics.family import SHORT_WINDOWS, Family
 from metrics.kpi import Kpi, Level
 
 _TEAM = {"team": "$team"}
@@ -41,7 +41,7 @@ def dashboard(look: Look) -> dict[str, Any]:
 
     spreads = [
         spread(
-            f"{name.capitalize()} by time to answer, $window", activities.RESPONSE, _BOUNDS, _NAMES,
+            f"{name.capitalize()} answered in, $window", activities.RESPONSE, _BOUNDS, _NAMES,
             {**_TEAM, "channel": channel, "window": "$window", "period": "current"},
             targets.steps(kpi("Response time, p90"), look, channel),
         )
@@ -51,13 +51,14 @@ def dashboard(look: Look) -> dict[str, Any]:
         (5, [
             (channels("Waiting now"), 4),
             (channels("Waiting too long", background=True), 4),
-            (channels("Longest wait"), 5),
+            (channels("Longest wait"), 4),
             (channels("Service level", "Service level, $window", background=True), 6),
-            (_missed(), 5),
+            (_missed(), 6),
         ]),
-        (4, [channels(f"Response time, {what}", f"Response time, {what}, $window") for what in _TIMES]),
-        (8, [(_teams(look), 14), *((one, 5) for one in spreads)]),
-        (9, [week("Missed calls of the company, last 7 days by hour", "calls_missed", look, "red")]),
+        (4, [channels(f"Response time, {what}", f"Response {what}, $window") for what in _TIMES]),
+        (8, [(_teams(look), 12), *spreads]),
+        (9, [(_who_waits(look), 10),
+             (week("Missed calls of the company, 7 days by hour", "calls_missed", look, "red"), 14)]),
         folded("Over time", (9, [over_time(channel) for channel in CHANNELS]),
                (9, [_percentiles(look, name) for name in CHANNELS]), (9, [
             lines([kpi("Service level")], Level.TEAM, look, title=f"Service level of {name} by team, $window",
@@ -97,10 +98,34 @@ def missed_share(window: str, keep: str = "", **matchers: str) -> str:
 
 def _missed() -> p.Panel:
     return stat(
-        "Inbound calls missed, $window", [p.number(missed_share("$window", **_TEAM), "missed")],
+        "Calls missed, $window", [p.number(missed_share("$window", **_TEAM), "missed")],
         about=f"`{activities.CALLS.name}`: {activities.CALLS.help} Missed or abandoned ÷ all inbound.",
         unit="percentunit", decimals=1, links=list(explained((activities.CALLS,), Level.TEAM, "${window}")),
         steps=targets.MISSED, background=True,
+    )  # fmt: skip
+
+
+def _who_waits(look: Look) -> p.Panel:
+    """Whose clients wait, and since when: what the one who was woken asks first."""
+    oldest, overdue = max(look.targets.values()), targets.PATIENCE
+
+    def of(family: Family) -> str:
+        each, nobody = (summed(family.all_labels, family, {**_TEAM, **who}) for who in ({}, {"manager": UNKNOWN}))
+        return f'{named(each)} or label_replace({nobody}, "name", "nobody yet", "", "")'
+
+    waited = of(now.WAITING_OLDEST)
+    columns = [
+        Column("Who", width=150, link=base.to_manager("${__data.fields.manager}")),
+        Column("Team", width=110),
+        Column("Channel", width=75),
+        Column("Clients", of(now.WAITING), "short", 0, width=70),
+        Column("Waited", waited, "s", 0, targets.seconds(oldest, overdue), COLORED),
+        Column("Since", f"(time() - ({waited})) * 1000", "dateTimeAsIsoNoDateIfToday", width=100),
+    ]
+    return table(
+        "Who waits, longest first", {"name": "Who", "team": "Team", "channel": "Channel", "manager": ""}, columns,
+        sort="Waited", about=f"`{now.WAITING_OLDEST.name}`: {now.WAITING_OLDEST.help}",
+        links=list(explained((now.WAITING,), Level.TEAM, "")),
     )  # fmt: skip
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import grafana.panels as p
 from grafana import on_call
 from grafana.dashboards import base
-from grafana.layout import folded, place
+from grafana.layout import Stack, folded, place
 from grafana.links import definition
 from grafana.look import Look
 from grafana.promql import by, select
@@ -24,17 +24,17 @@ def dashboard(look: Look) -> dict[str, Any]:
     """One screen of 1920 × 1080: what fires, then what may be wrong; folded away, the details of each process."""
     up = [
         _stat("Scraped", "up", "min by (job) (up)", "{{job}}", about="1 while Prometheus reaches the process."),
-        _gauge("View loaded", s.VIEW_UP, BROKEN),
         _gauge("Redis takes writes", s.REDIS_UP, BROKEN),
         _gauge("Collection succeeds", s.SCRAPE_OK, BROKEN),
         _stat(
-            "Working time of teams now",
+            "Teams at work",
             "short",
             f'sum(max by (team) ({s.WORKING_NOW.name}{{team!=""}}))',
             "teams",
             about=_about(s.WORKING_NOW),
             steps=((None, "text"), (1.0, "green")),
         ),
+        _gauge("View loaded", s.VIEW_UP, BROKEN),
     ]
     trouble = [
         _gauge("Lag", s.LAG, ((None, "green"), (1000, "orange"), (10_000, "red")), function="sum"),
@@ -57,7 +57,7 @@ def dashboard(look: Look) -> dict[str, Any]:
         _gauge("View age", s.VIEW_AGE, ((None, "green"), (10, "orange"), (60, "red"))),
     ]
     placed = place(
-        (6, [(firing(), 12), *((panel, 3) for panel in trouble)]),
+        (6, [firing(), Stack(((3, trouble[:2]), (3, trouble[2:])))]),
         (3, up),
         (5, [
             _line("Lag by partition", s.LAG, f"max by (partition) ({s.LAG.name})", "partition {{partition}}"),
@@ -80,14 +80,15 @@ def dashboard(look: Look) -> dict[str, Any]:
         (5, [
             _rate("Gateway: events", g.EVENTS, "outcome"),
             _answers(),
-            _latency(g.SECONDS, "Gateway: request to answer"),
+            _latency(g.SECONDS, "Gateway: time to answer"),
             _waiting(),
         ]),
         folded("Ways in", (8, [
             _rate("Refused by workers", s.REFUSED, "source"),
             _rate("Refused by gateways", g.REFUSED, "source"),
             _rate("Fields ignored by gateways", g.UNKNOWN_FIELDS, "source"),
-            _rate("Clients given by number, known or new", g.CLIENTS, "outcome"),
+        ]), (8, [
+            _rate("Clients by number, known or new", g.CLIENTS, "outcome"),
             _line("Gateways: waiting for Kafka", g.IN_FLIGHT, f"sum by (instance) ({g.IN_FLIGHT.name})",
                   "{{instance}}"),
             _line("Gateways: ready", g.READY, f"min by (instance) ({g.READY.name})", "{{instance}}"),
@@ -95,14 +96,15 @@ def dashboard(look: Look) -> dict[str, Any]:
             _rate("Bitrix24: hooks", g.BITRIX24_HOOKS, "outcome"),
             _rate("Bitrix24: events by type", g.BITRIX24_EVENTS, "type"),
             _rate("Bitrix24: attempts that failed", g.BITRIX24_FAILURES, "task"),
+        ]), (8, [
             _rate("Bitrix24: entities left out", g.BITRIX24_REFUSED),
             _line("Bitrix24: since reconciled", g.BITRIX24_RECONCILED, _since(g.BITRIX24_RECONCILED), unit="s"),
         ])),
         folded("Exporter", (8, [
-            _line("Collection of sales numbers", s.SCRAPE_SECONDS, f"max({s.SCRAPE_SECONDS.name})"),
+            _line("Collection", s.SCRAPE_SECONDS, f"max({s.SCRAPE_SECONDS.name})"),
             _line("Parts of cells held", s.VIEW_PARTS, f"max({s.VIEW_PARTS.name})"),
             _line("Partitions reporting", s.VIEW_PARTITIONS, f"min({s.VIEW_PARTITIONS.name})"),
-            _rate("Money that no rate converts", s.UNCONVERTED, "currency"),
+            _rate("Unconverted money", s.UNCONVERTED, "currency"),
         ])),
         folded("Kafka to worker", (9, [
             _rate("Events by type", s.EVENTS, "type"),
@@ -214,7 +216,7 @@ def _answers() -> p.Panel:
     """Requests by the first digit of their status: the alert names the status itself."""
     kind = f'label_replace(rate({g.REQUESTS.name}[{_RATE}]), "kind", "${{1}}xx", "status", "(.).*")'
     expr = f"sum by (kind) ({kind}) or on () {_none('kind')}"
-    return _line("Gateway: requests by status", g.REQUESTS, expr, "{{kind}}", "cps")
+    return _line("Gateway: requests", g.REQUESTS, expr, "{{kind}}", "cps")
 
 
 def _waiting() -> p.Panel:

@@ -248,7 +248,7 @@ def test_variables_are_shown_and_marks_are_drawn(board: dict[str, Any]) -> None:
 def test_money_is_shown_in_the_base_currency() -> None:
     """The currency is a setting, told on the wall."""
     euro = dashboards(Look(currency="EUR"))[base.FLOOR]
-    tile = next(p for p in euro["panels"] if p["title"] == "Booked sales")
+    tile = next(p for p in euro["panels"] if p["title"] == "Booked")
     assert tile["fieldConfig"]["defaults"]["unit"] == "currencyEUR"
     assert "currencyRUB" not in json.dumps(euro)
     assert [v["query"] for v in euro["templating"]["list"] if v["name"] == "currency"] == ["EUR"]
@@ -257,7 +257,7 @@ def test_money_is_shown_in_the_base_currency() -> None:
 def test_thresholds_follow_the_targets() -> None:
     """Each channel is coloured by its own target, as the setting has it."""
     board = dashboards(Look(call_target=33))[base.RESPONSE]
-    p90 = next(p for p in board["panels"] if p["title"].startswith("Response time, p90"))
+    p90 = next(p for p in board["panels"] if p["title"].startswith("Response p90"))
     colored = {
         o["matcher"]["options"]: [step["value"] for step in one["value"]["steps"]]
         for o in p90["fieldConfig"]["overrides"]
