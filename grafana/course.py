@@ -11,7 +11,7 @@ from grafana.links import definition
 from grafana.live import live
 from grafana.look import Look
 from grafana.promql import Live, by, summed
-from grafana.shown import bars, days, explained, kpi, line_panel, sparkline
+from grafana.shown import BAR, bar, bars, days, explained, kpi, line_panel, sparkline
 from metrics.catalogue import course
 from metrics.catalogue.plan import MONEY_MEASURES
 from metrics.family import Family
@@ -38,7 +38,7 @@ def against_week_before(name: str, measure: str, color: str = targets.GOOD) -> t
 
 def by_hour(title: str, runs: Sequence[Hours], look: Look, matchers: Mapping[str, str] | None = None) -> p.Panel:
     """Bars for each hour of the day."""
-    family = course.HOURS
+    family, in_money = course.HOURS, runs[0].measure in MONEY
     exprs = {
         one.name: summed(("hour",), family, {**(matchers or {}), "measure": one.measure, "day": one.day})
         for one in runs
@@ -47,9 +47,11 @@ def by_hour(title: str, runs: Sequence[Hours], look: Look, matchers: Mapping[str
     exprs[runs[-1].name] += f" or 0 * {once_a('hour', family)}"
     return p.panel(
         "barchart", title, [p.rows(_runs(exprs))], about=_about(family), links=DEFINITION,
-        unit=_unit(runs[0].measure, look), decimals=0,
+        unit=_unit(runs[0].measure, look), decimals=None if in_money else 0,
         transformations=_pivoted("hour", exprs),
-        custom={"lineWidth": 0, "fillOpacity": 85, "gradientMode": "none"},
+        custom={"lineWidth": 0, "fillOpacity": 85, "gradientMode": "none",
+                # So that the axis of a quiet day does not say "0 1 1 2 2".
+                **({} if in_money else {"axisSoftMax": 5})},
         defaults={"color": {"mode": "fixed", "fixedColor": targets.GOOD}, "min": 0},
         overrides=[
             p.override("hour", unit="string", noValue=" "),
@@ -131,7 +133,7 @@ def burn_up(title: str, measure: str, level: Level, look: Look, matchers: Mappin
         title, [p.rows(_runs(exprs))],
         about=f"{_about(course.MONTH_TO_DAY)}\n\n{_about(course.PLAN_COURSE)}\n\nAt this pace: the plan's course times "
               "what was done so far ÷ plan to date; its end is the forecast of the KPI.",
-        links=DEFINITION, unit=_unit(measure, look), decimals=0,
+        links=DEFINITION, unit=_unit(measure, look), decimals=None if measure in MONEY else 0,
         transformations=[*_pivoted("day", exprs), *days("day")],
         overrides=[
             p.override("plan", color={"mode": "fixed", "fixedColor": "gray"}, **dashed),
@@ -159,7 +161,7 @@ def week(title: str, measure: str, look: Look, hue: str = "blue") -> p.Panel:
             {"id": "sortBy", "options": {"fields": {}, "sort": [{"field": "weekday\\hour"}]}},
         ],
         custom={"align": "center", "cellOptions": {"type": "color-background", "mode": "basic"}, "inspect": False,
-                "minWidth": 50},
+                "minWidth": 34},
         defaults={
             "color": {"mode": "thresholds"}, "noValue": "", "thresholds": _shades(hue),
             "mappings": [{"type": "value", "options": {"0": {"text": "·", "index": 0}}}],
@@ -200,7 +202,7 @@ def spread(
         counts = [f"({count}) > 0" for count in counts]
     uppers = [*bounds, bounds[-1] + 1]
     return bars(
-        title, [p.number(expr, name) for expr, name in zip(counts, names, strict=True)], about=_about(family),
+        title, [bar(expr, name) for expr, name in zip(counts, names, strict=True)], about=_about(family), label=BAR,
         unit="short", links=list(explained((family,), Level.TEAM, "${window}")), decimals=0,
         overrides=[
             p.override(name, color={"mode": "fixed", "fixedColor": _color(steps, upper)})

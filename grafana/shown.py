@@ -17,7 +17,7 @@ from metrics.kpi import Kpi, Level
 TITLES = {kpi.title: kpi for kpi in KPIS}
 """How a dashboard names a KPI: by its title, so that series are spelled in the catalogue only."""
 _BRIEF = {
-    "Booked sales": "Booked", "Cash received": "Cash", "Average check": "Check", "Clients ready to close": "Ready",
+    "Booked sales": "Booked", "Cash received": "Cash", "Average check": "Avg check", "Clients ready to close": "Ready",
     "Client rating": "Rating", "Waiting too long": "Too long", "Longest wait": "Longest",
     "Days sales outstanding": "DSO", "Overdue share of receivables": "Overdue", "Payback of costs": "Payback",
 }  # fmt: skip
@@ -26,6 +26,7 @@ DAYS = "suffix:days"
 """Grafana's own unit of days counts ten of them as weeks."""
 CHANNELS = {"call": "calls", "chat": "chats"}
 UNKNOWN = "unknown"
+BAR = "bar"
 LAST = {"calcs": ["lastNotNull"], "fields": "", "values": False}
 _LOWEST = activities.RESPONSE_BOUNDS[0]
 
@@ -293,6 +294,11 @@ def bars(
         },
         **more,
     )  # fmt: skip
+
+
+def bar(expr: str, name: str) -> p.Query:
+    """One bar with its name, which is a label, as a legend is not shown where the bar is alone (`BAR`)."""
+    return p.number(f'label_replace({expr}, "{BAR}", "{name}", "", "")', f"{{{{{BAR}}}}}")
 
 
 def kpi_bars(

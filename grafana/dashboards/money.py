@@ -10,7 +10,7 @@ from grafana.layout import place
 from grafana.live import live
 from grafana.look import Look
 from grafana.promql import Live, summed
-from grafana.shown import DAY_SECONDS, about, bars, brief, explained, kpi, links, tile, unit
+from grafana.shown import BAR, DAY_SECONDS, about, bar, bars, brief, explained, kpi, links, tile, unit
 from grafana.tables import COLORED, FILLED, GAUGE, Column, table
 from metrics.catalogue import deals, money, now
 from metrics.family import Family
@@ -100,12 +100,12 @@ def _funnel(look: Look) -> p.Panel:
 def _months(title: str, look: Look) -> p.Panel:
     one = kpi(title)
     queries = [
-        p.number(live(one, Level.COMPANY, Live("month", period, matchers=_TEAM)), name)
+        bar(live(one, Level.COMPANY, Live("month", period, matchers=_TEAM)), name)
         for period, name in (("current", "this month"), ("previous", "last month up to the same day"))
     ]
     return bars(
         f"{brief(one)} by month", queries, about=about(one), unit=unit(one, look),
-        links=links(one, Level.TEAM, "month"), steps=targets.steps(one, look), decimals=1,
+        links=links(one, Level.TEAM, "month"), steps=targets.steps(one, look), decimals=1, label=BAR,
     )  # fmt: skip
 
 

@@ -57,8 +57,8 @@ def dashboard(look: Look) -> dict[str, Any]:
         ]),
         (4, [channels(f"Response time, {what}", f"Response {what}, $window") for what in _TIMES]),
         (8, [(_teams(look), 12), *spreads]),
-        (9, [(_who_waits(look), 10),
-             (week("Missed calls of the company, 7 days by hour", "calls_missed", look, "red"), 14)]),
+        (9, [(_who_waits(look), 6),
+             (week("Missed calls of the company, 7 days by hour", "calls_missed", look, "red"), 18)]),
         folded("Over time", (9, [over_time(channel) for channel in CHANNELS]),
                (9, [_percentiles(look, name) for name in CHANNELS]), (9, [
             lines([kpi("Service level")], Level.TEAM, look, title=f"Service level of {name} by team, $window",
@@ -115,17 +115,15 @@ def _who_waits(look: Look) -> p.Panel:
 
     waited = of(now.WAITING_OLDEST)
     columns = [
-        Column("Who", width=150, link=base.to_manager("${__data.fields.manager}")),
-        Column("Team", width=110),
-        Column("Channel", width=75),
-        Column("Clients", of(now.WAITING), "short", 0, width=70),
-        Column("Waited", waited, "s", 0, targets.seconds(oldest, overdue), COLORED),
-        Column("Since", f"(time() - ({waited})) * 1000", "dateTimeAsIsoNoDateIfToday", width=100),
+        Column("Who", least=80, link=base.to_manager("${__data.fields.manager}")),
+        Column("In", width=48),
+        Column("Waited", waited, "s", 0, targets.seconds(oldest, overdue), COLORED, 75),
+        Column("Since", f"(time() - ({waited})) * 1000", "dateTimeAsIsoNoDateIfToday", width=80),
     ]
     return table(
-        "Who waits, longest first", {"name": "Who", "team": "Team", "channel": "Channel", "manager": ""}, columns,
+        "Who waits, since when", {"name": "Who", "channel": "In", "manager": "", "team": ""}, columns,
         sort="Waited", about=f"`{now.WAITING_OLDEST.name}`: {now.WAITING_OLDEST.help}",
-        links=list(explained((now.WAITING,), Level.TEAM, "")),
+        links=list(explained((now.WAITING_OLDEST,), Level.TEAM, "")),
     )  # fmt: skip
 
 

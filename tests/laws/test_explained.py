@@ -69,7 +69,7 @@ def _query(one: Series) -> Query:
         own["window"] = labels["window"]
         return Query(one.name, own, labels.get("manager"), labels.get("team"))
     return Query(
-        one.name, own, labels["manager"], labels["team"], labels.get("window", ""), labels.get("period", "current")
+        one.name, own, labels.get("manager"), labels["team"], labels.get("window", ""), labels.get("period", "current")
     )
 
 
