@@ -161,7 +161,7 @@ def week(title: str, measure: str, look: Look, hue: str = "blue") -> p.Panel:
             {"id": "sortBy", "options": {"fields": {}, "sort": [{"field": "weekday\\hour"}]}},
         ],
         custom={"align": "center", "cellOptions": {"type": "color-background", "mode": "basic"}, "inspect": False,
-                "minWidth": 34},
+                "minWidth": 40},
         defaults={
             "color": {"mode": "thresholds"}, "noValue": "", "thresholds": _shades(hue),
             "mappings": [{"type": "value", "options": {"0": {"text": "·", "index": 0}}}],

@@ -7,7 +7,7 @@ from grafana import targets
 from grafana.alerting.sales import LOST
 from grafana.course import spread, week
 from grafana.dashboards import base
-from grafana.layout import folded, place
+from grafana.layout import Stack, folded, place
 from grafana.live import live
 from grafana.look import Look
 from grafana.promql import Live, summed
@@ -47,18 +47,18 @@ def dashboard(look: Look) -> dict[str, Any]:
         )
         for channel, name in CHANNELS.items()
     ]  # fmt: skip
+    times = [channels(f"Response time, {what}", f"Response {what}, $window") for what in _TIMES]
     placed = place(
-        (5, [
+        (4, [
             (channels("Waiting now"), 4),
             (channels("Waiting too long", background=True), 4),
             (channels("Longest wait"), 4),
             (channels("Service level", "Service level, $window", background=True), 6),
             (_missed(), 6),
         ]),
-        (4, [channels(f"Response time, {what}", f"Response {what}, $window") for what in _TIMES]),
-        (8, [(_teams(look), 12), *spreads]),
-        (9, [(_who_waits(look), 6),
-             (week("Missed calls of the company, 7 days by hour", "calls_missed", look, "red"), 18)]),
+        (8, [(Stack(((4, times[:2]), (4, times[2:]))), 12), *spreads]),
+        (7, [(_teams(look), 16), (_who_waits(look), 8)]),
+        (9, [week("Missed calls of the company, last 7 days by hour", "calls_missed", look, "red")]),
         folded("Over time", (9, [over_time(channel) for channel in CHANNELS]),
                (9, [_percentiles(look, name) for name in CHANNELS]), (9, [
             lines([kpi("Service level")], Level.TEAM, look, title=f"Service level of {name} by team, $window",
@@ -115,10 +115,10 @@ def _who_waits(look: Look) -> p.Panel:
 
     waited = of(now.WAITING_OLDEST)
     columns = [
-        Column("Who", least=80, link=base.to_manager("${__data.fields.manager}")),
-        Column("In", width=48),
-        Column("Waited", waited, "s", 0, targets.seconds(oldest, overdue), COLORED, 75),
-        Column("Since", f"(time() - ({waited})) * 1000", "dateTimeAsIsoNoDateIfToday", width=80),
+        Column("Who", least=90, link=base.to_manager("${__data.fields.manager}")),
+        Column("In", width=50),
+        Column("Waited", waited, "s", 0, targets.seconds(oldest, overdue), COLORED, 85),
+        Column("Since", f"(time() - ({waited})) * 1000", "dateTimeAsIsoNoDateIfToday", width=90),
     ]
     return table(
         "Who waits, since when", {"name": "Who", "channel": "In", "manager": "", "team": ""}, columns,
