@@ -43,7 +43,7 @@ class Source(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """One family of `spec/kpis.md`, or for a histogram three: `_bucket`, `_sum`, `_count`; of sizes `_bucket` alone.
+    """One family of `numbers.md`, or for a histogram three: `_bucket`, `_sum`, `_count`; of sizes `_bucket` alone.
 
     labels: its own, besides `manager`, `team` (and `window`, `period` when from cells).
     code: of its measures in a cell (`metrics.measure`); "" when it is not read from cells.

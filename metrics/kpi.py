@@ -151,7 +151,7 @@ def change(current: float, previous: float | None, *, points: bool = False) -> f
 class Kpi:
     """One number that people look at.
 
-    number: of the KPI in `spec/kpis.md`, 1 to 15. metric, operation: the recording rule is `level:metric:operation`.
+    number: of the KPI in `numbers.md`, 1 to 15. metric, operation: the recording rule is `level:metric:operation`.
     by: labels kept besides those of the level. windows: that it is given for; () for what is so now.
     periods: whether a previous period, and so a trend, exists. better: "up", "down" or "" when neither is.
     """

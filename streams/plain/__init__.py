@@ -1,4 +1,4 @@
-"""The plain definition of every number: slow, and so simple that it can be checked against spec/kpis.md by eye.
+"""The plain definition of every number: slow, and so simple that it can be checked against numbers.md by eye.
 
 It shares no code with `streams.fold`. `sales-pulse audit`, the explainer and the laws hold the service against it.
 """

@@ -20,7 +20,7 @@ Writer = tuple[str, str]
 
 @dataclass
 class PlainChat:
-    """One chat as its log tells it; `take` follows the sentences of spec/kpis.md one by one."""
+    """One chat as its log tells it; `take` follows the sentences of numbers.md one by one."""
 
     chat: str
     client: str

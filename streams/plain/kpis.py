@@ -1,4 +1,4 @@
-"""The KPIs of spec/kpis.md worked out from series, by their formulas in the catalogue: exactly, and naively."""
+"""The KPIs of numbers.md worked out from series, by their formulas in the catalogue: exactly, and naively."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping

@@ -1,4 +1,4 @@
-"""Every series of spec/kpis.md as exact fractions, from contributions alone: what the exporter must show."""
+"""Every series of numbers.md as exact fractions, from contributions alone: what the exporter must show."""
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping

@@ -1,4 +1,4 @@
-"""Which moments each window holds, straight from the table in spec/kpis.md."""
+"""Which moments each window holds, straight from the table in numbers.md."""
 
 from datetime import date, datetime, timedelta
 from typing import NamedTuple

@@ -1,4 +1,4 @@
-"""The plain definition against the sentences of spec/kpis.md, one row each."""
+"""The plain definition against the sentences of numbers.md, one row each."""
 
 from datetime import UTC, date, datetime
 from fractions import Fraction
