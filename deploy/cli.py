@@ -26,6 +26,7 @@ COMMANDS = {
     "reference": "Apply plans, managers and rates from a YAML file.",
     "dead-letters": "See what was refused and why; send it again after a fix, or dismiss it.",
     "audit": "Recompute every number from the log and compare with what is shown.",
+    "forecast": "See how often the forecasts' interval would have held.",
     "generate": "Rewrite everything generated, or check that it is up to date.",
     "bench": "Measure how fast this machine folds events.",
 }

@@ -13,7 +13,7 @@ from grafana.look import Look
 from grafana.promql import Live, by, summed
 from grafana.shown import BAR, bar, bars, days, explained, kpi, line_panel, sparkline
 from metrics.catalogue import course
-from metrics.catalogue.plan import MONEY_MEASURES
+from metrics.catalogue.plan import FORECAST, MONEY_MEASURES
 from metrics.family import Family
 from metrics.kpi import Level
 
@@ -126,23 +126,37 @@ def burn_up(title: str, measure: str, level: Level, look: Look, matchers: Mappin
     growth = kpi(f"{SUBJECTS[measure]}: growth against plan")
     pace = f"(1 + scalar({live(growth, level, Live('month', matchers=matchers or {}))}))"
     # From the last day on that has counted anything: before it there is what was counted.
-    ahead = f"({plan} * {pace} unless on (day) ({done} < scalar(max({done}))))"
-    exprs = {"so far": done, "plan": plan, "at this pace": ahead}
+    past = f"({done} < scalar(max({done})))"
+    ahead = f"({plan} * {pace} unless on (day) {past})"
+    low, high = (f"({_towards(bound, of, level, done, plan)} unless on (day) {past})" for bound in ("low", "high"))
+    exprs = {"so far": done, "plan": plan, "at this pace": ahead, "low": low, "high": high}
     dashed = {"custom__lineStyle": {"fill": "dash", "dash": [8, 6]}, "custom__fillOpacity": 0}
     return line_panel(
         title, [p.rows(_runs(exprs))],
         about=f"{_about(course.MONTH_TO_DAY)}\n\n{_about(course.PLAN_COURSE)}\n\nAt this pace: the plan's course times "
-              "what was done so far ÷ plan to date; its end is the forecast of the KPI.",
+              "what was done so far ÷ plan to date; its end is the forecast of the KPI.\n\nLow and high: "
+              f"{_about(FORECAST)}",
         links=DEFINITION, unit=_unit(measure, look), decimals=None if measure in MONEY else 0,
         transformations=[*_pivoted("day", exprs), *days("day")],
         overrides=[
             p.override("plan", color={"mode": "fixed", "fixedColor": "gray"}, **dashed),
             p.override("at this pace", color={"mode": "fixed", "fixedColor": "light-blue"}, **dashed),
+            p.override("low", color={"mode": "fixed", "fixedColor": "super-light-blue"}, custom__lineWidth=0),
+            p.override("high", color={"mode": "fixed", "fixedColor": "super-light-blue"}, custom__lineWidth=0,
+                       custom__fillBelowTo="low", custom__fillOpacity=15),
             p.override("so far", color={"mode": "fixed", "fixedColor": "blue"}, custom__showPoints="always"),
         ],
         defaults={"min": 0},
         more={"timeFrom": "now/M", "hideTimeOverride": True},
     )  # fmt: skip
+
+
+def _towards(bound: str, of: Mapping[str, str], level: Level, done: str, plan: str) -> str:
+    """From what is counted now to an end of the forecast's interval, as the plan's working time goes."""
+    end = summed((), FORECAST, {**of, "level": level.value, "window": "month", "bound": bound})
+    now, begun, whole = (f"scalar(max({one}))" for one in (done, f"{plan} and on (day) {done}", plan))
+    # What is no number, without a forecast or when nothing is left to work, is no point.
+    return f"({now} + (scalar({end}) - {now}) * ({plan} - {begun}) / ({whole} - {begun}) > -Inf)"
 
 
 def week(title: str, measure: str, look: Look, hue: str = "blue") -> p.Panel:

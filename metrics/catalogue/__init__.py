@@ -15,6 +15,7 @@ FAMILIES: tuple[Family, ...] = (
 
 SERVICE_FAMILIES: tuple[Family, ...] = (
     *course.COURSE_FAMILIES,
+    plan.FORECAST,
     *service.EXPORTER_FAMILIES,
     *service.WORKER_FAMILIES,
     *gateway.FAMILIES,

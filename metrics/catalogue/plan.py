@@ -29,4 +29,15 @@ WORKING_DAYS = Family(
     credited=False,
 )
 
+FORECAST = Family(
+    "sales_plan_forecast",
+    "Where the running period will end by the pace of the last 13 weeks (`expected`), and between what: four fifths of "
+    "what followed such a pace in the past year lay between `low` and `high`. Of company and teams that have a plan; "
+    "worked out from whole days, never below what is counted by now; absent until 91 days and 40 outcomes are known.",
+    labels=("level", "team", "measure", "window", "bound"),
+    source=Source.SERVICE,
+    windows=PLAN_WINDOWS,
+    credited=False,
+)
+
 FAMILIES = (TARGET, TO_DATE, WORKING_DAYS)

@@ -10,6 +10,8 @@ from metrics.catalogue.plan import MONEY_MEASURES
 from metrics.exporter.aggregates import NOW as OPEN
 from metrics.exporter.aggregates import Slot
 from metrics.exporter.board import Board, Row
+from metrics.exporter.forecasts import EXPECTED
+from metrics.exporter.forecasts import Row as ForecastRow
 from metrics.exporter.items import BITS
 from metrics.exporter.kpis import Evaluation, Key, Values
 from metrics.exporter.levels import open_rows, people, place, rows
@@ -114,11 +116,17 @@ def _compared(
 
 
 def live(
-    board: Board, now: float, level: Level, name: str, window: str, unknown: Container[int] = ()
+    board: Board,
+    now: float,
+    level: Level,
+    name: str,
+    window: str,
+    unknown: Container[int] = (),
+    forecasts: Iterable[ForecastRow] = (),
 ) -> dict[str, Any]:
     """What one wall shows: the KPIs of its scope, who waits, the plan, the leaders.
 
-    unknown: partitions of which nobody knows who still waits.
+    unknown: partitions of which nobody knows who still waits. forecasts: between what plans will end.
     """
     numbers = Numbers(board, now)
     only = None if level is Level.COMPANY else (str(level), name)
@@ -145,7 +153,7 @@ def live(
             if only is None or only[1] == (w.manager if level is Level.MANAGER else team)
         ],
         "kpis": _wall_kpis(numbers, level, window, only),
-        "plan": _plan(numbers, board, now, level, only),
+        "plan": _plan(numbers, board, now, level, only, forecasts),
         "leaders": _leaders(numbers, board, window, Level.MANAGER, only),
         "teams": _leaders(numbers, board, window, Level.TEAM, only) if level is Level.COMPANY else [],
     }
@@ -200,7 +208,12 @@ def _wall_kpis(numbers: Numbers, level: Level, window: str, only: tuple[str, str
 
 
 def _plan(
-    numbers: Numbers, board: Board, now: float, level: Level, only: tuple[str, str] | None
+    numbers: Numbers,
+    board: Board,
+    now: float,
+    level: Level,
+    only: tuple[str, str] | None,
+    forecasts: Iterable[ForecastRow],
 ) -> list[dict[str, Any]]:
     found: dict[tuple[str, str], dict[str, Any]] = {}
     for family, labels, value in board.plan_samples(now):
@@ -212,6 +225,9 @@ def _plan(
         row = found.setdefault((window, measure), {"window": window, "measure": measure, "actual": 0.0})
         row["money"] = measure in MONEY_MEASURES
         row["target" if family.name.endswith("target") else "to_date"] = value
+    for (of, team, measure, window, bound), value in forecasts:
+        if of == level and bound != EXPECTED and team == (only[1] if only else "") and (window, measure) in found:
+            found[window, measure][bound] = value
     for (window, measure), row in found.items():
         if measure in ACTUALS:
             actual = Kpi(15, "", "", "", "", "", ACTUALS[measure], "", (window,))

@@ -198,21 +198,23 @@ class Course:
     def _of(self, bucket: Bucket, reference: Reference) -> Numbers:
         found = self._numbers.get(bucket)
         if found is None:
-            found = self._numbers[bucket] = self._added_up(self._sums[bucket[0]][bucket[1]], reference)
+            found = self._numbers[bucket] = counted(self._sums[bucket[0]][bucket[1]], self._items, reference)
         return found
 
-    def _added_up(self, sums: Sums, reference: Reference) -> Numbers:
-        exact: Numbers = defaultdict(int)
-        items, foreign = self._items.all, self._items.foreign
-        for (manager, team), numbers in sums.items():
-            shown = reference.team_of(manager, team)
-            for number, value in numbers.items():
-                name, day = items[number]
-                rate = _rate(name, day, reference) if foreign[number] else 1
-                if rate is not None:
-                    for measure in measures_of(name):
-                        exact[shown, measure] += value * rate
-        return exact
+
+def counted(sums: Sums, items: Items, reference: Reference) -> Numbers:
+    """What some hour or day has counted, by team as shown."""
+    exact: Numbers = defaultdict(int)
+    foreign = items.foreign
+    for (manager, team), numbers in sums.items():
+        shown = reference.team_of(manager, team)
+        for number, value in numbers.items():
+            name, day = items.all[number]
+            rate = _rate(name, day, reference) if foreign[number] else 1
+            if rate is not None:
+                for measure in measures_of(name):
+                    exact[shown, measure] += value * rate
+    return exact
 
 
 def _rows(exact: Mapping[tuple[str, ...], Exact], measure: int) -> Iterator[CourseRow]:

@@ -8,9 +8,11 @@ from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector,
 
 from metrics import settled as settling
 from metrics.catalogue import service
+from metrics.catalogue.plan import FORECAST
 from metrics.errors import WindowError
 from metrics.exporter.board import SLOTS, Board
 from metrics.exporter.follow import Follower
+from metrics.exporter.forecasts import Forecasts
 from metrics.exporter.packed import gzipped, pack
 from metrics.exporter.service import own_numbers, own_text
 from metrics.exporter.trust import Trust
@@ -38,13 +40,20 @@ class Scrapes:
     """Answers for Prometheus. `problem` says why sales numbers are withheld, "" when they are not."""
 
     def __init__(
-        self, board: Board, follower: Follower, clock: Callable[[], float], trust: Trust, problem: Callable[[], str]
+        self,
+        board: Board,
+        follower: Follower,
+        clock: Callable[[], float],
+        trust: Trust,
+        problem: Callable[[], str],
+        forecasts: Forecasts,
     ) -> None:
         self._board = board
         self._follower = follower
         self._clock = clock
         self._trust = trust
         self._problem = problem
+        self._forecasts = forecasts
         self._registry = CollectorRegistry()
         for collector in (ProcessCollector, PlatformCollector, GCCollector):
             collector(registry=self._registry)
@@ -117,6 +126,7 @@ class Scrapes:
             return _finish("", openmetrics)
         follower = self._follower
         own = own_numbers(self._board, now, follower, self._trust.age())
+        own |= {FORECAST: [] if self._problem() else self._forecasts.rows}
         own |= {service.SCRAPE_SECONDS: [((), seconds)], service.SCRAPE_OK: [((), 1.0)]}
         return _finish(own_text(own) + generate_latest(self._registry).decode(), openmetrics)
 

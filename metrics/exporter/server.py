@@ -22,6 +22,7 @@ from metrics.errors import AwayError, MetricsError, WindowError
 from metrics.exporter import api, asked, history
 from metrics.exporter.board import Board
 from metrics.exporter.follow import Follower
+from metrics.exporter.forecasts import Forecasts
 from metrics.exporter.scrape import UNSETTLED, Scrapes, wanted
 from metrics.exporter.spaced import Spaced
 from metrics.exporter.trust import FRESH_SECONDS, Trust
@@ -34,6 +35,7 @@ log = structlog.get_logger(__name__)
 _PUSH_SECONDS = 0.25
 _YEARS = (2000, 2200)
 _TELL_SECONDS = 1.0
+_FORECAST_SECONDS = 60.0
 _HISTORY = ("kpi", "family", "level", "name", "step", "from", "to", "format")
 _ATTACHED = {"Content-Disposition": 'attachment; filename="history.csv"'}
 _WALL = Path(str(files("metrics.exporter") / "wall"))
@@ -76,12 +78,25 @@ class Exporter:
         self.clock = clock
         self.history = history.History(board)
         self.trust = Trust(follower, clock, settings.view_max_age)
-        self.scrapes = Scrapes(board, follower, clock, self.trust, self.problem)
+        self.forecasts = Forecasts(board)
+        self.scrapes = Scrapes(board, follower, clock, self.trust, self.problem, self.forecasts)
 
     def problem(self) -> str:
         """Why the numbers cannot be vouched for; "" when they can. Tells the board whether it knows who waits."""
         self.board.knows_waits = self.trust.knows_waits()
         return self.trust.problem()
+
+    async def forecasting(self) -> None:
+        """Work forecasts out from time to time, as long as it runs."""
+        while True:
+            if self.follower.loaded and not self.problem():
+                try:
+                    for _ in self.forecasts.making(self.clock()):
+                        await asyncio.sleep(0)
+                except Exception:
+                    # Everything else is shown as before; those of a minute ago are, too.
+                    log.exception("forecasts could not be worked out")
+            await asyncio.sleep(_FORECAST_SECONDS if self.forecasts.rows else 1)
 
     def state(self) -> dict[str, Any]:
         """How far what a wall shows is that of now."""
@@ -95,7 +110,7 @@ class Exporter:
         if self.follower.loaded and level is not Level.COMPANY:
             asked.known(self.board, *((identifier, None) if level is Level.MANAGER else (None, identifier)))
         moment = self.clock() if now is None else now
-        found = api.live(self.board, moment, level, identifier, window, self.trust.unknown_waits())
+        found = api.live(self.board, moment, level, identifier, window, self.trust.unknown_waits(), self.forecasts.rows)
         if state["problem"]:
             found |= {"kpis": [], "waiting": [], "plan": [], "leaders": [], "teams": []}
         return msgspec.json.encode(found | state)
@@ -135,9 +150,9 @@ def create_app(exporter: Exporter, explainer: Explainer | None = None) -> FastAP
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        task = asyncio.create_task(exporter.follower.run())
+        tasks = [asyncio.create_task(exporter.follower.run()), asyncio.create_task(exporter.forecasting())]
         yield
-        await end_tasks([task])
+        await end_tasks(tasks)
 
     app = FastAPI(title="Sales Pulse", version="1", lifespan=lifespan)
     app.state.ending = False

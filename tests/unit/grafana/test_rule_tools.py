@@ -22,7 +22,7 @@ CONFIGS = sorted((ROOT / "deploy" / "alertmanager").rglob("*.yml"))
 
 
 def run(*argv: str) -> str:
-    done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=240, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 

@@ -1,0 +1,74 @@
+"""How often a forecast's interval would have held: made on each day of the past year from what lay before that day."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from statistics import median
+from typing import Any
+
+from metrics.calendar import Hours
+from metrics.family import PLAN_WINDOWS
+from metrics.forecast import LOOK_BACK, Past
+from metrics.windows import period_end
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One forecast of what the rest of a period would bring, and what it brought."""
+
+    window: str
+    expected: float
+    low: float
+    high: float
+    came: float
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Of so many forecasts the shares that held, that less came of, and more. width: of an interval, by its middle."""
+
+    forecasts: int
+    held: float
+    below: float
+    above: float
+    width: float
+
+    def as_json(self) -> dict[str, Any]:
+        """The same as plain values."""
+        return vars(self)
+
+
+def outcomes(done: Mapping[date, float], hours: Hours, today: date) -> Iterator[Outcome]:
+    """Of every working day of the last year and every window that was over before today. done: by local day."""
+    first = min(done, default=today)
+    days = [first + timedelta(days=n) for n in range((today - first).days)]
+    values = [done.get(day, 0.0) for day in days]
+    worked = [hours.day_us(day.toordinal()) for day in days]
+    for number in range(max(0, len(days) - LOOK_BACK), len(days)):
+        past = Past(values[:number], worked[:number]) if worked[number] else None
+        for window in PLAN_WINDOWS if past is not None else ():
+            end = number + (period_end(window, days[number]) - days[number]).days
+            if past is not None and end <= len(days) and (rest := past.rest(worked[number:end])) is not None:
+                yield Outcome(window, *rest, sum(values[number:end]))
+
+
+def verdicts(found: Mapping[str, list[Outcome]]) -> dict[tuple[str, str], Verdict]:
+    """By measure and window."""
+    sorted_: defaultdict[tuple[str, str], list[Outcome]] = defaultdict(list)
+    for measure, some in found.items():
+        for one in some:
+            sorted_[measure, one.window].append(one)
+    return {
+        (measure, window): _verdict(sorted_[measure, window])
+        for measure in found
+        for window in PLAN_WINDOWS
+        if sorted_[measure, window]
+    }
+
+
+def _verdict(some: list[Outcome]) -> Verdict:
+    below = sum(one.came < one.low for one in some) / len(some)
+    above = sum(one.came > one.high for one in some) / len(some)
+    widths = [(one.high - one.low) / one.expected for one in some if one.expected]
+    return Verdict(len(some), 1 - below - above, below, above, median(widths) if widths else 0.0)

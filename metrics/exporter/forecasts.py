@@ -1,0 +1,108 @@
+"""Where plans will end, worked out beside everything else: from the day cells of the past, once a minute at most."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from datetime import date
+from typing import NamedTuple
+
+from metrics.catalogue import activities, deals, money
+from metrics.catalogue.plan import MONEY_MEASURES
+from metrics.exporter import plans
+from metrics.exporter.board import Board
+from metrics.exporter.course import Exact, Numbers, counted
+from metrics.exporter.days import Share
+from metrics.exporter.items import BITS
+from metrics.exporter.numbers import to_float
+from metrics.family import MONEY_SCALE, PLAN_WINDOWS
+from metrics.forecast import LOOK_BACK, TRAILING, Past
+from metrics.windows import local_day, period_end, period_start
+
+Row = tuple[tuple[str, ...], float]
+"""Values of the family's labels, and the number."""
+_DAYS = LOOK_BACK + 2 * TRAILING
+"""Days looked at: each outcome has its pace before it."""
+_COUNTED = (activities.CALLS, activities.MEETINGS, deals.CLOSED, deals.WON_AMOUNT, money.REVENUE)
+_SHARE = Share(sum(BITS[family] for family in _COUNTED), together=True)
+EXPECTED = "expected"
+BOUNDS = (EXPECTED, "low", "high")
+
+
+class _Scope(NamedTuple):
+    level: str
+    team: str
+    measure: str
+
+
+class Forecasts:
+    """Of one board. `rows`: what was worked out last."""
+
+    def __init__(self, board: Board) -> None:
+        self._board = board
+        self._counted: dict[int, tuple[object, dict[_Scope, float]]] = {}
+        self.rows: list[Row] = []
+
+    def making(self, now: float) -> Iterator[None]:
+        """Work them out anew, in steps: others get their turn in between."""
+        board = self._board
+        today = local_day(int(now), board.zone)
+        days = range(today - _DAYS, today + 1)
+        for old in self._counted.keys() - set(days):
+            del self._counted[old]
+        for day in days:
+            yield from board.days.making(_SHARE, [day])
+            self._look(day)
+            yield
+        pasts: dict[_Scope, Past] = {}
+        rows: list[Row] = []
+        for scope, window in self._planned(date.fromordinal(today)):
+            if scope not in pasts:
+                pasts[scope] = self._past(scope, days)
+            rows += self._of(scope, window, pasts[scope], today)
+            yield
+        self.rows = rows
+        board.days.trim()
+
+    def _look(self, day: int) -> None:
+        board = self._board
+        state = (board.days, board.reference, board.days.version(range(day, day + 1)))
+        known = self._counted.get(day)
+        if known is None or known[0] != state:
+            sums = board.days.sums(_SHARE, range(day, day + 1))
+            self._counted[day] = state, _by_scope(counted(sums, board.parts.items, board.reference))
+
+    def _planned(self, today: date) -> list[tuple[_Scope, str]]:
+        names = {plans.period_name(window, today): window for window in PLAN_WINDOWS}
+        return [
+            (_Scope(*plan.scope, plan.measure), names[plan.period])
+            for plan in self._board.reference.plans.values()
+            if plan.period in names and plan.scope[0] != "manager"
+        ]
+
+    def _done(self, scope: _Scope, day: int) -> float:
+        return self._counted[day][1].get(scope, 0.0)
+
+    def _past(self, scope: _Scope, days: range) -> Past:
+        hours = self._board.calendar.of(scope.team)
+        return Past([self._done(scope, day) for day in days[:-1]], [hours.day_us(day) for day in days[:-1]])
+
+    def _of(self, scope: _Scope, window: str, past: Past, today: int) -> Iterator[Row]:
+        day = date.fromordinal(today)
+        first, end = period_start(window, day), period_end(window, day)
+        hours = self._board.calendar.of(scope.team)
+        rest = past.rest([hours.day_us(number) for number in range(today, end.toordinal())])
+        if rest is None:
+            return
+        begun = sum(self._done(scope, number) for number in range(first.toordinal(), today))
+        least = begun + self._done(scope, today)
+        for bound, value in zip(BOUNDS, rest, strict=True):
+            yield (*scope, window, bound), max(least, begun + value)
+
+
+def _by_scope(numbers: Numbers) -> dict[_Scope, float]:
+    exact: defaultdict[_Scope, Exact] = defaultdict(int)
+    for (team, measure), value in numbers.items():
+        exact[_Scope("team", team, measure)] += value
+        exact[_Scope("company", "", measure)] += value
+    return {
+        scope: to_float(value, MONEY_SCALE if scope.measure in MONEY_MEASURES else 1) for scope, value in exact.items()
+    }

@@ -1,0 +1,156 @@
+"""Forecasts of an exporter: the days that history tells, put into the forecast; shown as series and on the wall."""
+
+import json
+from datetime import UTC, date, datetime
+
+import httpx
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from deploy.commands import forecast as command
+from metrics.backtest import outcomes
+from metrics.exporter.server import create_app
+from metrics.forecast import Past
+from metrics.kpi import Level
+from metrics.measure import key
+from metrics.view import Field
+from tests.support.boards import board, exporter_of, manager, plan, rate
+
+TODAY = date(2026, 11, 18)
+NOW = datetime(2026, 11, 18, 12, 30, tzinfo=UTC).timestamp()
+DAYS = 400
+DOLLARS = key("wa", "b2b", "USD")
+
+
+def won(back):
+    """Roubles and dollars of two people on a day, as ten-thousandths: no day is as the other."""
+    roubles, dollars = 1_000_000 * (1 + back * 7 % 13), 10_000 * (1 + back % 5)
+    return {
+        Field(0, "m-1", "north"): {key("wa", "retail", "RUB"): roubles, DOLLARS: dollars},
+        Field(1, "m-2", ""): {key("wa", "retail", "RUB"): 3_000_000},
+    }
+
+
+@pytest.fixture
+def exporter():
+    shown = board()
+    for back in range(DAYS):
+        day = date.fromordinal(TODAY.toordinal() - back)
+        if day.weekday() < 5:
+            shown.put(("d", day.toordinal()), won(back))
+    shown.put_reference(
+        {
+            "a": manager("m-2", "south"),
+            "b": rate("USD", "2025-01-01", "90.5"),
+            "c": plan("company", "2026-11", "900000"),
+            "d": plan("team:south", "2026-Q4", "90000"),
+            "e": plan("manager:m-1", "2026-11", "5"),
+            "f": plan("company", "2026-10", "7"),
+            "g": plan("company", "2026", "9000", "calls"),
+        }
+    )
+    return exporter_of(shown, NOW)
+
+
+def make(exporter):
+    """Work them out; how many turns others had."""
+    return sum(1 for _ in exporter.forecasts.making(NOW))
+
+
+async def history(exporter, level, **more):
+    transport = httpx.ASGITransport(create_app(exporter))
+    async with httpx.AsyncClient(transport=transport, base_url="http://exporter") as client:
+        asked = {"kpi": "sales_won_amount:sum", "level": level, "from": "2025-01-01", **more}
+        points = (await client.get("/api/v1/history", params=asked)).json()["points"]
+    return {p["from"]: sum(one["value"] for one in p["values"]) for p in points}
+
+
+@pytest.mark.parametrize(
+    ("level", "team", "window", "first", "end"),
+    [("company", "", "month", "2026-11-01", "2026-12-01"), ("team", "south", "quarter", "2026-10-01", "2027-01-01")],
+)
+async def test_is_made_of_what_history_tells(exporter, level, team, window, first, end):
+    make(exporter)
+    found = {
+        labels[4]: value
+        for labels, value in exporter.forecasts.rows
+        if labels[:4] == (level, team, "won_amount", window)
+    }
+    days = await history(exporter, level, **({"name": team} if team else {}))
+    before = [date.fromordinal(n) for n in range(date(2025, 1, 1).toordinal(), TODAY.toordinal())]
+    hours = exporter.board.calendar.of(team)
+    past = Past([days[day.isoformat()] for day in before], [hours.day_us(day.toordinal()) for day in before])
+    rest = past.rest([hours.day_us(n) for n in range(TODAY.toordinal(), date.fromisoformat(end).toordinal())])
+    begun = sum(value for day, value in days.items() if first <= day < TODAY.isoformat())
+    assert rest.low > 0
+    assert found == pytest.approx(
+        {"expected": begun + rest.expected, "low": begun + rest.low, "high": begun + rest.high}
+    )
+
+
+def test_of_plans_that_run(exporter):
+    """Of company and teams, in the window that a plan is of; people, what is over and what has no past have none."""
+    turns = make(exporter)
+    assert {labels[:4] for labels, _ in exporter.forecasts.rows} == {
+        ("company", "", "won_amount", "month"),
+        ("team", "south", "won_amount", "quarter"),
+    }
+    assert turns > 100
+
+
+def test_never_below_what_is_counted(exporter):
+    """A deal larger than a month moves all three; a past day that changes moves them, too."""
+    make(exporter)
+    before = dict(exporter.forecasts.rows)
+    exporter.board.put(("d", TODAY.toordinal()), {Field(2, "m-1", "north"): {DOLLARS: 10**12}})
+    make(exporter)
+    now = {labels[4]: value for labels, value in exporter.forecasts.rows if labels[0] == "company"}
+    assert now["low"] == now["expected"] == now["high"] > 90.5 * 10**8
+    exporter.board.put(("d", TODAY.toordinal()), {Field(2, "m-1", "north"): {}})
+    make(exporter)
+    assert dict(exporter.forecasts.rows) == before
+    exporter.board.put(("d", TODAY.toordinal() - 1), {Field(2, "m-1", "north"): {DOLLARS: 10**8}})
+    make(exporter)
+    assert all(value > before[labels] for labels, value in exporter.forecasts.rows if labels[0] == "company")
+
+
+async def test_is_shown(exporter):
+    """As series, and on the wall of whoever it is about; withheld as all else is."""
+    make(exporter)
+    transport = httpx.ASGITransport(create_app(exporter))
+    async with httpx.AsyncClient(transport=transport, base_url="http://exporter") as client:
+        exporter.follower.catch_up = _nothing
+        text = (await client.get("/metrics")).text
+        families = {one.name: one.samples for one in text_string_to_metric_families(text)}
+        assert len(families["sales_plan_forecast"]) == 6
+        exporter.follower.loaded = False
+        assert "sales_plan_forecast{" not in (await client.get("/metrics")).text
+        exporter.follower.loaded = True
+    rows = {labels[4]: value for labels, value in exporter.forecasts.rows if labels[0] == "company"}
+    (month, *_) = exporter_live(exporter, Level.COMPANY, "")
+    assert (month["low"], month["high"]) == (rows["low"], rows["high"])
+    (quarter,) = exporter_live(exporter, Level.TEAM, "south")
+    assert quarter["low"] == quarter["high"] > 0, "south never varies"
+    assert "low" not in exporter_live(exporter, Level.MANAGER, "m-1")[0]
+
+
+def exporter_live(exporter, level, name):
+    return json.loads(exporter.live(level, name, "month"))["plan"]
+
+
+async def _nothing(**_):
+    return None
+
+
+async def test_backtest_asks_the_exporter(exporter):
+    """Company and each team, from what history tells alone."""
+    transport = httpx.ASGITransport(create_app(exporter))
+    async with httpx.AsyncClient(transport=transport, base_url="http://exporter") as client:
+        found = [one async for one in command._of(client, exporter.settings, "won_amount")]
+    expected = []
+    for level, name in (("company", {}), ("team", {"name": "north"}), ("team", {"name": "south"})):
+        days = await history(exporter, level, **name)
+        done = {date.fromisoformat(day): value for day, value in days.items() if value and day < TODAY.isoformat()}
+        expected += outcomes(done, exporter.board.calendar.of(name.get("name", "")), TODAY)
+    assert len(found) > 500
+    assert sorted(found, key=str) == sorted(expected, key=str)
