@@ -1,6 +1,6 @@
-"""Figures of a bench: one JSON line each, and tables for people and for README.md.
+"""Figures of a bench: one JSON line each, and tables for people and for the page on performance.
 
-`python -m tests.bench.results FILE` writes the latest of each into README.md.
+`python -m tests.bench.results FILE` writes the latest of each into performance.md.
 """
 
 import json
@@ -15,7 +15,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-README = Path(__file__).parent / "README.md"
+PAGE = Path(__file__).parents[2] / "deploy/docs/performance.md"
 _BEGIN, _END = "<!-- tables: begin, written by python -m tests.bench.results -->", "<!-- tables: end -->"
 _PACKAGES = ("faust-streaming", "aiokafka", "msgspec", "quixstreams")
 Value = float | str | list[float]
@@ -117,9 +117,9 @@ def latest(file: Path) -> list[Row]:
 
 
 def write(file: Path) -> None:
-    """Put the tables into README.md."""
-    before, rest = README.read_text().split(_BEGIN)
-    README.write_text(f"{before}{_BEGIN}\n\n{tables(latest(file))}\n\n{_END}{rest.split(_END)[1]}")
+    """Put the tables into the page."""
+    before, rest = PAGE.read_text().split(_BEGIN)
+    PAGE.write_text(f"{before}{_BEGIN}\n\n{tables(latest(file))}\n\n{_END}{rest.split(_END)[1]}")
 
 
 if __name__ == "__main__":
