@@ -2,7 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -77,34 +78,31 @@ async def _outcomes(exporter: str | None, measures: Any) -> "dict[str, list[Outc
 async def _of(client: Any, settings: "ExporterSettings", measure: str) -> Any:
     """The outcomes of company and teams."""
     from metrics.backtest import outcomes
-    from metrics.exporter.history import PLANNED
+    from metrics.catalogue.kpis import ACTUALS
     from metrics.windows import DAYS_HELD
 
-    kpi = next(kpi for kpi, of in PLANNED.items() if of == measure)
+    actual = ACTUALS[measure]
     calendar = settings.working_calendar()
     for level in ("company", "team"):
-        asked = {"kpi": kpi, "level": level, "step": "day"}
+        asked = {"family": actual.family.name, "level": level, "step": "day"}
         latest = (await client.get("/api/v1/history", params=asked)).raise_for_status().json()["points"][-1]["to"]
         today = date.fromisoformat(latest)
         asked["from"] = (today - timedelta(days=DAYS_HELD)).isoformat()
         points = (await client.get("/api/v1/history", params=asked)).raise_for_status().json()["points"]
-        for team, done in _days(points).items():
+        for team, done in _days(points, actual.where).items():
             for one in outcomes(done, calendar.of(team), today):
                 yield one
 
 
-def _days(points: list[dict[str, Any]]) -> dict[str, dict[date, float]]:
-    """Team, "" for the company → what each whole day has counted."""
-    found: dict[str, dict[date, float]] = {}
-    for team, day, value in _values(points):
-        found.setdefault(team, {})[day] = value
-    return found
-
-
-def _values(points: list[dict[str, Any]]) -> Iterator[tuple[str, date, float]]:
+def _days(points: list[dict[str, Any]], where: Mapping[str, Sequence[str]]) -> dict[str, dict[date, float]]:
+    """Team, "" for the company → what each day has counted."""
+    found: defaultdict[str, defaultdict[date, float]] = defaultdict(lambda: defaultdict(float))
     for point in points:
         for one in point["values"]:
-            yield one["labels"].get("team", ""), date.fromisoformat(point["from"]), one["value"]
+            labels = one["labels"]
+            if all(labels[name] in wanted for name, wanted in where.items()):
+                found[labels.get("team", "")][date.fromisoformat(point["from"])] += one["value"]
+    return dict(found)
 
 
 def _print(found: "dict[tuple[str, str], Verdict]") -> None:

@@ -203,9 +203,12 @@ KPIS: tuple[Kpi, ...] = (
     *_plan_of("meetings", "Meetings", "Встречи", Sum(a.MEETINGS), "short"),
 )  # fmt: skip
 
-ACTUALS: dict[str, Formula] = {
+ACTUALS: dict[str, Sum] = {
     kpi.formula.under.measure: kpi.formula.over
     for kpi in KPIS
-    if isinstance(kpi.formula, Ratio) and isinstance(kpi.formula.under, Plan) and kpi.formula.under.family is p.TARGET
+    if isinstance(kpi.formula, Ratio)
+    and isinstance(kpi.formula.over, Sum)
+    and isinstance(kpi.formula.under, Plan)
+    and kpi.formula.under.family is p.TARGET
 }
 """Measure of a plan → what was done, as it is compared with the plan of a whole period."""

@@ -33,7 +33,7 @@ _BACK = {"day": 29, "week": 7 * 11, "month": 335, "quarter": 640, "year": 730}
 _MOST_VALUES = 200_000
 """People or teams, times periods, of one answer."""
 _MOST_QUESTIONS = 64
-PLANNED = {kpi.id: measure for measure, actual in ACTUALS.items() for kpi in KPIS if kpi.formula == actual}
+_PLANNED = {kpi.id: measure for measure, actual in ACTUALS.items() for kpi in KPIS if kpi.formula == actual}
 """KPI → measure of the plan that its value of a month, quarter or year is compared with."""
 
 
@@ -226,14 +226,14 @@ class History:
         targets: dict[Key, float] = {}
         if asked.kpi:
             kpi = _BY_ID[asked.kpi]
-            planned = asked.step in PLAN_WINDOWS and (kpi.is_planned or kpi.id in PLANNED)
+            planned = asked.step in PLAN_WINDOWS and (kpi.is_planned or kpi.id in _PLANNED)
             samples = self._plans(end, today, now) if planned else []
             evaluation = Evaluation(
                 level, asked.step, found, [], samples, lambda of: people(board, sums, where, of), self._home
             )
             values = evaluation.of(kpi)
-            if kpi.id in PLANNED:
-                targets = evaluation.targets(PLANNED[kpi.id])
+            if kpi.id in _PLANNED:
+                targets = evaluation.targets(_PLANNED[kpi.id])
         else:
             values = dict(_series(found, asked))
         for key, value in sorted(values.items()):
