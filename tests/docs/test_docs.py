@@ -73,3 +73,16 @@ def test_settings_in_the_docs_exist():
 def test_every_setting_says_what_it_is_for():
     """No setting without a description."""
     assert [name for _, name, _, text in rows() if not text] == []
+
+
+def test_figures_are_those_that_were_measured():
+    """A figure of the README, or of the short table on performance, stands where it was measured, to the digit."""
+    page = (ROOT / "deploy/docs/performance.md").read_text()
+    short, rest = re.split(r"^## Beside", page, maxsplit=1, flags=re.MULTILINE)
+    fast = (ROOT / "README.md").read_text().partition("## How fast")[2].partition("\n## ")[0]
+    told = [cell for line in fast.splitlines() if line.startswith("| ") for cell in line.split("|")[2:4]]
+    told += [line.split("|")[2] for line in short.splitlines() if line.startswith("| ")]
+    figures = {found for cell in told for found in re.findall(r"\d[\d,.]*\d", cell)} - {"200,000", "2,000,000"}
+    assert len(figures) > 10
+    missing = {figure for figure in figures if not re.search(rf"(?<![\d,.]){re.escape(figure)}(?![\d,.]*\d)", rest)}
+    assert not missing, f"deploy/docs/performance.md does not say how these were measured: {missing}"

@@ -13,8 +13,7 @@ import pytest
 
 from deploy.cli import COMMANDS, build, find
 from deploy.settings_page import rows as settings_rows
-from metrics.catalogue import FAMILIES, KPIS
-from metrics.catalogue.course import COURSE_FAMILIES
+from metrics.catalogue import FAMILIES, KPIS, SERVICE_FAMILIES, gateway, service
 from metrics.family import CALENDAR_WINDOWS, Family, Source
 from producers.events import rules
 from producers.events.registry import EVENT_TYPES, REFERENCE_TYPES
@@ -237,15 +236,20 @@ def _without_window(one: Family) -> str:
 
 
 def test_families_without_a_window():
-    """What is so now, and the course: names, labels, and who carries no manager."""
+    """What is so now: names, labels, and who carries no manager."""
     heading = "Families without a window"
     said = {code(row[0])[0]: (row[1], row[0].partition("` ")[2]) for row in tables("numbers.md", heading)[0]}
     held = {one.name: (_without_window(one), _mark(one)) for one in FAMILIES if one.source is not Source.CELLS}
     the_same("numbers.md", heading, said, held, lambda name, is_: f"| `{name}` {is_[1]} | {is_[0]} | … |")
-    course = {code(row[0])[0]: row[1] for row in tables("numbers.md", "Families of the course")[0]}
-    of_course = {one.name: _without_window(one) for one in COURSE_FAMILIES}
-    the_same("numbers.md", "Families of the course", course, of_course, lambda name, is_: f"| `{name}` | {is_} | … |")
-    assert not any(one.credited for one in COURSE_FAMILIES)
+
+
+def test_families_worked_out_from_the_cells():
+    """What the exporter says of sales beyond sums: names and labels; what processes say of themselves is elsewhere."""
+    heading = "Families worked out from the cells"
+    own = {*service.EXPORTER_FAMILIES, *service.WORKER_FAMILIES, *gateway.FAMILIES, *gateway.BITRIX24_FAMILIES}
+    said = {code(row[0])[0]: row[1] for row in tables("numbers.md", heading)[0]}
+    held = {one.name: _without_window(one) for one in SERVICE_FAMILIES if one not in own}
+    the_same("numbers.md", heading, said, held, lambda name, is_: f"| `{name}` | {is_} | … |")
 
 
 def test_kpis():
@@ -309,7 +313,7 @@ def endpoints() -> dict[tuple[str, str], list[str]]:
     from metrics.exporter import server
     from producers.connectors.bitrix24.metrics import Metrics
     from producers.connectors.bitrix24.router import create_router
-    from producers.gateway import app as gateway
+    from producers.gateway import app as way_in
     from producers.gateway.reading import asked
     from producers.gateway.settings import GatewaySettings
     from tests.support.boards import board, exporter_of
@@ -317,7 +321,7 @@ def endpoints() -> dict[tuple[str, str], list[str]]:
     portal = create_router(None, None, Metrics())  # type: ignore[arg-type]  # nothing is served
     apps = {
         "exporter": server.create_app(exporter_of(board(), datetime(2026, 11, 18, tzinfo=UTC).timestamp())),
-        "gateway": gateway.create_app(None, GatewaySettings(_env_file=None), routers=[portal]),  # type: ignore[arg-type]
+        "gateway": way_in.create_app(None, GatewaySettings(_env_file=None), routers=[portal]),  # type: ignore[arg-type]
     }
     found: dict[tuple[str, str], list[str]] = {}
     for process, app in apps.items():
@@ -326,7 +330,7 @@ def endpoints() -> dict[tuple[str, str], list[str]]:
                 found[process, f"{method} {path}"] = parameters
     served = re.findall(r'add_get\("([^"]+)"', (ROOT / "streams/health.py").read_text())
     found |= {("worker", f"GET {path}"): [] for path in served}
-    found["gateway", f"POST {gateway.EVENTS}"] = [*asked._SWITCHES, asked._TOKEN]
+    found["gateway", f"POST {way_in.EVENTS}"] = [*asked._SWITCHES, asked._TOKEN]
     return found
 
 
