@@ -7,7 +7,7 @@ it, `producers.events.wire` is the fast form for consumers, `producers.events.in
 from producers.errors import Refused
 from producers.events.calls import CallAnswered, CallEnded, CallStarted
 from producers.events.chats import ChatClosed, ChatHandedOff, ChatMessage
-from producers.events.deals import DealChanged, DealDeleted, InvoiceChanged, LeadChanged
+from producers.events.deals import DealChanged, DealDeleted, InvoiceChanged, LeadChanged, LeadDeleted
 from producers.events.envelope import Event
 from producers.events.parsing import explain, parse, problems
 from producers.events.payments import CostBooked, PaymentReceived, PaymentRefunded
@@ -34,6 +34,7 @@ __all__ = [
     "Event",
     "InvoiceChanged",
     "LeadChanged",
+    "LeadDeleted",
     "ManagerChanged",
     "MeetingHeld",
     "PaymentReceived",

@@ -20,7 +20,8 @@ _GOOD: dict[str, Json] = {
     "sales.chat.message.v1": {"chat_id": "ch-1", **_STAFF, "author": "manager"},
     "sales.chat.handed_off.v1": {"chat_id": "ch-1", "client_id": "cl-1"},
     "sales.chat.closed.v1": {"chat_id": "ch-1", "client_id": "cl-1"},
-    "sales.lead.changed.v1": {"lead_id": "l-1", **_STAFF, "temperature": "warm", "created_at": _AT},
+    "sales.lead.changed.v1": {"lead_id": "l-1", **_STAFF, "temperature": "warm", "created_at": _AT, "status": "converted"},
+    "sales.lead.deleted.v1": {"lead_id": "l-1", "client_id": "cl-1"},
     "sales.deal.changed.v1": {
         "deal_id": "d-1", **_STAFF, "pipeline": "retail", "stage": "WON", "status": "won", **_MONEY,
         "cost": "800.0000", "probability": 1, "created_at": _AT, "closed_at": _AT,
@@ -49,6 +50,7 @@ _KEYS = {
     "sales.cost.booked.v1": "k-1",
 }
 _CALL, _DEAL = "sales.call.ended.v1", "sales.deal.changed.v1"
+_LEAD = "sales.lead.changed.v1"
 _MESSAGE, _RATING = "sales.chat.message.v1", "sales.rating.given.v1"
 _PLAN, _RATE = "sales.plan.set.v1", "sales.rate.set.v1"
 # name, type, changes of data (None here: member taken out), the field that is wrong; None when all is well
@@ -78,6 +80,8 @@ _DATA: list[tuple[str, str, Json, str | None]] = [
     ("open without closing time", _DEAL, {"closed_at": None, "status": "open"}, None),
     ("manager's message without manager", _MESSAGE, {"manager_id": None}, "manager_id"),
     ("client's message without manager", _MESSAGE, {"manager_id": None, "author": "client"}, None),
+    ("lead of an unknown status", _LEAD, {"status": "won"}, "status"),
+    ("lead without a status", _LEAD, {"status": None}, None),
     ("score of six", _RATING, {"score": 6}, "score"),
     ("score of a half", _RATING, {"score": 4.5}, "score"),
     ("score as truth value", _RATING, {"score": True}, "score"),

@@ -9,12 +9,13 @@ from producers.events.envelope import ClientData, Event
 from producers.events.fields import Currency, Id, Moment, Money, Probability
 
 Temperature = Literal["cold", "warm", "hot"]
+LeadStatus = Literal["open", "converted", "lost"]
 DealStatus = Literal["open", "won", "lost"]
 InvoiceStatus = Literal["issued", "cancelled", "written_off"]
 
 
 class LeadChangedData(ClientData):
-    """A lead's whole state."""
+    """A lead's whole state; without `status` it is open."""
 
     times: ClassVar[tuple[str, ...]] = ("created_at",)
 
@@ -24,6 +25,7 @@ class LeadChangedData(ClientData):
     temperature: Temperature
     created_at: Moment
     team_id: Id | None = None
+    status: LeadStatus | None = None
 
 
 class LeadChanged(Event):
@@ -31,6 +33,20 @@ class LeadChanged(Event):
 
     type: Literal["sales.lead.changed.v1"] = "sales.lead.changed.v1"
     data: LeadChangedData
+
+
+class LeadDeletedData(ClientData):
+    """A lead, named."""
+
+    lead_id: Id
+    client_id: Id
+
+
+class LeadDeleted(Event):
+    """A lead was deleted; a greater version after it brings the lead back."""
+
+    type: Literal["sales.lead.deleted.v1"] = "sales.lead.deleted.v1"
+    data: LeadDeletedData
 
 
 class DealChangedData(ClientData):

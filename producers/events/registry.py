@@ -2,7 +2,7 @@
 
 from producers.events.calls import CallAnswered, CallEnded, CallStarted
 from producers.events.chats import ChatClosed, ChatHandedOff, ChatMessage
-from producers.events.deals import DealChanged, DealDeleted, InvoiceChanged, LeadChanged
+from producers.events.deals import DealChanged, DealDeleted, InvoiceChanged, LeadChanged, LeadDeleted
 from producers.events.envelope import Event
 from producers.events.payments import CostBooked, PaymentReceived, PaymentRefunded
 from producers.events.reference import ManagerChanged, PlanSet, RateSet
@@ -27,6 +27,7 @@ EVENT_TYPES = _by_type(
     ChatHandedOff,
     ChatClosed,
     LeadChanged,
+    LeadDeleted,
     DealChanged,
     DealDeleted,
     InvoiceChanged,

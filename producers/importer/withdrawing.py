@@ -8,7 +8,6 @@ from typing import Any
 
 import msgspec
 
-from producers.events import ALL_TYPES
 from producers.events.wire import Event
 from producers.importer.entities import KINDS, item
 from producers.importer.formats import Origin
@@ -16,7 +15,6 @@ from producers.importer.raising import bumped, is_derived
 
 _EXAMPLES = 3
 _encode = msgspec.json.encode
-_LEAD_DELETED = "sales.lead.deleted.v1"
 
 
 @dataclass(slots=True)
@@ -61,11 +59,9 @@ async def withdrawals(
 def _nothing(kind: str, event: Event) -> dict[str, Any] | None:
     """What makes an event contribute nothing; None when the contract has no way, {} when it does already."""
     data: dict[str, Any] = msgspec.to_builtins(event.data)
-    if kind == "deal":
-        deleted = "sales.deal.deleted.v1"
-        return {} if event.type == deleted else {"type": deleted, "data": _named(data, "deal_id")}
-    if kind == "lead" and _LEAD_DELETED in ALL_TYPES:
-        return {} if event.type == _LEAD_DELETED else {"type": _LEAD_DELETED, "data": _named(data, "lead_id")}
+    if kind in ("deal", "lead"):
+        deleted = f"sales.{kind}.deleted.v1"
+        return {} if event.type == deleted else {"type": deleted, "data": _named(data, f"{kind}_id")}
     if kind == "invoice":
         return {} if data["status"] == "cancelled" else {"data": data | {"status": "cancelled"}}
     if kind in ("payment", "refund", "cost"):

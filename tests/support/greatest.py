@@ -81,6 +81,8 @@ def _data(kind: str, make: Greatest) -> Json:  # noqa: C901, PLR0911 - a table
         case "deal.changed":
             where = {"pipeline": make.pipeline, "stage": make.stage, "created_at": early, "cost": MONEY}
             return {"deal_id": make.text(), "status": "open", "probability": 0.123456789012, **where, **money}
+        case "lead.deleted":
+            return {"lead_id": make.text()}
         case "deal.deleted":
             return {"deal_id": make.text()}
         case "invoice.changed":
@@ -158,6 +160,7 @@ def entities(make: Greatest, count: int) -> None:
         for kind in ("lead.changed", "meeting.held", "rating.given", "payment.refunded", "chat.handed_off"):
             make.add(kind, n)
         make.add("chat.closed", n)
+        make.add("lead.deleted", n)
         make.add("deal.deleted", n)
 
 
@@ -168,7 +171,15 @@ DRIVES = (owners, categories, pipelines, payments, invoices, chats, managers, en
 KINDS = frozenset(
     (
         *("call.started", "call.answered", "call.ended", "chat.message", "chat.handed_off", "chat.closed"),
-        *("lead.changed", "deal.changed", "deal.deleted", "invoice.changed", "payment.received", "payment.refunded"),
+        *(
+            "lead.changed",
+            "lead.deleted",
+            "deal.changed",
+            "deal.deleted",
+            "invoice.changed",
+            "payment.received",
+            "payment.refunded",
+        ),
         *("meeting.held", "rating.given", "cost.booked"),
     )
 )

@@ -90,7 +90,11 @@ def _fields(draw: st.DrawFn, kind: str, time: datetime) -> Json:  # noqa: C901, 
             return chat
         case "lead.changed":
             temperature = draw(st.sampled_from(["cold", "warm", "hot"]))
-            return {"lead_id": draw(ids("l")), **client, **staff, "temperature": temperature, "created_at": before()}
+            state = draw(st.sampled_from([{}, {"status": "open"}, {"status": "converted"}, {"status": "lost"}]))
+            times = {"created_at": before()}
+            return {"lead_id": draw(ids("l")), **client, **staff, "temperature": temperature, **times, **state}
+        case "lead.deleted":
+            return {"lead_id": draw(ids("l")), **client}
         case "deal.changed":
             extra: Json = {"closed_at": before()} if status != "open" else {}
             if draw(st.booleans()):

@@ -8,7 +8,7 @@ from producers.errors import Refused
 from producers.events.units import instant, money, us
 from producers.events.wire.calls import CallAnswered, CallEnded, CallStarted
 from producers.events.wire.chats import ChatClosed, ChatHandedOff, ChatMessage
-from producers.events.wire.deals import DealChanged, DealDeleted, InvoiceChanged, LeadChanged
+from producers.events.wire.deals import DealChanged, DealDeleted, InvoiceChanged, LeadChanged, LeadDeleted
 from producers.events.wire.decoding import Event, ReferenceEvent, decode, decode_reference, encode
 from producers.events.wire.envelope import Envelope
 from producers.events.wire.payments import CostBooked, PaymentReceived, PaymentRefunded
@@ -29,6 +29,7 @@ __all__ = [
     "Event",
     "InvoiceChanged",
     "LeadChanged",
+    "LeadDeleted",
     "ManagerChanged",
     "MeetingHeld",
     "PaymentReceived",

@@ -9,12 +9,13 @@ from producers.events.rules import is_money
 from producers.events.wire.envelope import Data, Envelope, Id, Moment, dated, in_range, known_currency
 
 Temperature = Literal["cold", "warm", "hot"]
+LeadStatus = Literal["open", "converted", "lost"]
 DealStatus = Literal["open", "won", "lost"]
 InvoiceStatus = Literal["issued", "cancelled", "written_off"]
 
 
 class LeadChangedData(Data, frozen=True, gc=False):
-    """A lead's whole state."""
+    """A lead's whole state; without `status` it is open."""
 
     lead_id: Id
     client_id: Id
@@ -22,6 +23,7 @@ class LeadChangedData(Data, frozen=True, gc=False):
     temperature: Temperature
     created_at: Moment
     team_id: Id | None = None
+    status: LeadStatus | None = None
 
 
 class LeadChanged(Envelope, frozen=True, gc=False, tag="sales.lead.changed.v1"):
@@ -33,6 +35,20 @@ class LeadChanged(Envelope, frozen=True, gc=False, tag="sales.lead.changed.v1"):
     @override
     def sound(self) -> bool:
         return dated(self.data.created_at, self.time)
+
+
+class LeadDeletedData(Data, frozen=True, gc=False):
+    """A lead, named."""
+
+    lead_id: Id
+    client_id: Id
+
+
+class LeadDeleted(Envelope, frozen=True, gc=False, tag="sales.lead.deleted.v1"):
+    """A lead was deleted."""
+
+    type: ClassVar[str] = "sales.lead.deleted.v1"
+    data: LeadDeletedData
 
 
 class DealChangedData(Data, frozen=True, gc=False):

@@ -11,7 +11,7 @@ import msgspec
 from producers.events.json_text import SHALLOW_BYTES, readable
 from producers.events.wire.calls import CallAnswered, CallEnded, CallStarted
 from producers.events.wire.chats import ChatClosed, ChatHandedOff, ChatMessage
-from producers.events.wire.deals import DealChanged, DealDeleted, InvoiceChanged, LeadChanged
+from producers.events.wire.deals import DealChanged, DealDeleted, InvoiceChanged, LeadChanged, LeadDeleted
 from producers.events.wire.envelope import SOURCES, Envelope, in_range, known_source
 from producers.events.wire.payments import CostBooked, PaymentReceived, PaymentRefunded
 from producers.events.wire.reference import ManagerChanged, PlanSet, RateSet
@@ -25,6 +25,7 @@ Event = (
     | ChatHandedOff
     | ChatClosed
     | LeadChanged
+    | LeadDeleted
     | DealChanged
     | DealDeleted
     | InvoiceChanged
