@@ -32,6 +32,8 @@ WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _MICROSECOND = timedelta(microseconds=1)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MIDNIGHT = 24 * 60
+_LOOKS_AHEAD = 800
+_NEVER = 1 << 62
 
 Interval = tuple[int, int]
 """Minutes of the local day: from, to."""
@@ -168,6 +170,23 @@ class Hours:
         while len(sums) <= day - origin:
             sums.append(sums[-1] + self.day_us(origin + len(sums) - 1))
         return sums[day - origin]
+
+    def next_end(self, day: int) -> int:
+        """End of the next local day (ordinals) after `day` that has working hours, at most 14 days on; a moment."""
+        later = range(day + 1, day + 15)
+        found = next((one for one in later if self.intervals(date.fromordinal(one))), later[-1])
+        return self._moment(date.fromordinal(found), _MIDNIGHT)
+
+    def passed(self, start: int, working: int) -> int:
+        """The last moment up to which no more than so much working time has gone by since `start`."""
+        left, first = working, self._day(start)
+        for day in range(first, first + _LOOKS_AHEAD):
+            for begin, finish in self.spans(day):
+                length = finish - max(begin, start)
+                if length > left:
+                    return max(begin, start) + left
+                left -= max(0, length)
+        return _NEVER
 
     def is_open(self, moment: int) -> bool:
         """Whether a moment lies in working time."""

@@ -39,6 +39,10 @@ class BusinessSettings(BaseSettings):
     """An inbound call answered within this time is in time."""
     chat_target_seconds: float = Field(default=60, gt=0)
     """A chat message answered within this time is in time."""
+    callback_target_seconds: float = Field(default=1200, gt=0)
+    """A client whom nobody answered is called back in time within this working time."""
+    lead_target_seconds: float = Field(default=300, gt=0)
+    """A lead touched within this working time after its creation is touched in time."""
     ready_stages: Annotated[tuple[str, ...], NoDecode] = ()
     """Deal stages that make a client ready to close, comma separated."""
     ready_probability: float = Field(default=0.7, ge=0, le=1)

@@ -10,7 +10,7 @@ import msgspec
 
 from metrics.errors import ViewError
 
-VERSION = 3
+VERSION = 4
 """Of the layout below. A reader that meets another version says so and waits for a rewrite."""
 
 BROKEN_HASHES = files("metrics").joinpath("broken_hashes.lua").read_text()
@@ -38,6 +38,10 @@ class Field(NamedTuple):
 
 
 _decode_field = msgspec.msgpack.Decoder(Field).decode
+
+
+TALK, MISS, LEAD = "talk", "miss", "lead"
+"""Channels of what is no client who waits for an answer now: a call under way, a miss and a lead that are open."""
 
 
 class Waiting(NamedTuple):
@@ -114,6 +118,11 @@ class Keys:
         return self._key("waiting")
 
     @property
+    def unanswered(self) -> str:
+        """Hash: partition → clients whom nobody answered, leads that nobody touched, and calls under way."""
+        return self._key("unanswered")
+
+    @property
     def partitions(self) -> str:
         """Hash: partition → heartbeat of its owner."""
         return self._key("partitions")
@@ -147,6 +156,20 @@ def parse_name(name: str) -> tuple[str, int]:
     """(kind, bucket) of a name in a manifest."""
     kind, _, bucket = name.partition(":")
     return kind, int(bucket)
+
+
+class Unanswered(NamedTuple):
+    """A client whom nobody called back (MISS) or an untouched lead (LEAD), or a call under way (TALK).
+
+    entity: the call or lead. `start` in microseconds since the epoch; team "" when not stated.
+    """
+
+    kind: str
+    client: str
+    entity: str
+    manager: str
+    team: str
+    start: int
 
 
 def field(partition: int, manager: str, team: str, piece: str = "") -> bytes:
@@ -204,6 +227,16 @@ def encode_waiting(waiting: list[Waiting]) -> bytes:
 def decode_waiting(payload: bytes) -> list[Waiting]:
     """Reverse of `encode_waiting`. Raises ViewError."""
     return [Waiting(*row) for row in decode_any(payload)]
+
+
+def encode_unanswered(found: list[Unanswered]) -> bytes:
+    """Payload of the unanswered hash: all that is open in one partition."""
+    return _encode(found)
+
+
+def decode_unanswered(payload: bytes) -> list[Unanswered]:
+    """Reverse of `encode_unanswered`. Raises ViewError."""
+    return [Unanswered(*row) for row in decode_any(payload)]
 
 
 def encode_any(value: object) -> bytes:

@@ -48,6 +48,12 @@ def local_day(moment: int, zone: ZoneInfo) -> int:
     return datetime.fromtimestamp(moment, zone).toordinal()
 
 
+def hour_start(moment: int, zone: ZoneInfo) -> int:
+    """Unix second at which the local hour of a moment starts."""
+    offset = datetime.fromtimestamp(moment, zone).utcoffset() or timedelta()
+    return moment - (moment + int(offset.total_seconds())) % 3600
+
+
 def _instant(day: date, zone: ZoneInfo, hour: int = 0) -> int:
     """Unix second at which a local day's wall clock reaches a full hour (24: the day's end)."""
     wall = datetime(day.year, day.month, day.day, tzinfo=zone) + timedelta(hours=hour)

@@ -9,7 +9,7 @@ import struct
 from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol
 
-from metrics.view import Waiting
+from metrics.view import LEAD, MISS, TALK, Waiting
 from streams.own import KEY
 from streams.page import NOBODY_WAITS, Page, decode_page
 
@@ -23,6 +23,8 @@ HOT_BYTES = 8 << 20
 """Encoded bytes of the pages that stay decoded after a cut, at most; decoded they take about five times as many."""
 
 
+UNANSWERED = frozenset((MISS, LEAD, TALK))
+"""Channels of what is listed beside those who wait."""
 _CHUNK = b"x"
 _CHUNKED = 0xC1
 """The first byte of what stands for a page in chunks; no page begins with it."""
@@ -71,6 +73,7 @@ class Clients:
 
     waiting: (root key, entity) → who waits.
     waits_changed: whether that is new; who reads it sets it back.
+    unanswered, unanswered_changed: the same of misses and leads that are open, and of calls under way.
     """
 
     def __init__(self, store: ClientStore, hot: int = HOT_PAGES, hot_bytes: int = HOT_BYTES) -> None:
@@ -79,7 +82,9 @@ class Clients:
         self.dirty: list[Page] = []
         self.waiting: dict[tuple[bytes, str], Waiting] = {}
         self.waits_changed = False
-        self._restored_waiting: dict[bytes, bytes] = {}
+        self.unanswered: dict[tuple[bytes, str], Waiting] = {}
+        self.unanswered_changed = False
+        self._restored_waiting: dict[bytes, dict[str, Waiting]] = {}
         self._hot = hot
         self._hot_bytes = hot_bytes
         self._bytes = 0
@@ -121,10 +126,15 @@ class Clients:
 
     def wait(self, root: bytes, name: str, wait: Waiting | None) -> None:
         """Keep the list of who waits."""
-        self.waits_changed = True
+        if wait is None or wait.channel in UNANSWERED:
+            self.waits_changed |= self.waiting.pop((root, name), None) is not None
         if wait is None:
-            self.waiting.pop((root, name), None)
+            self.unanswered_changed |= self.unanswered.pop((root, name), None) is not None
+        elif wait.channel in UNANSWERED:
+            self.unanswered_changed = True
+            self.unanswered[root, name] = wait
         else:
+            self.waits_changed = True
             self.waiting[root, name] = wait
 
     def cut(self) -> list[tuple[bytes, bytes | None]]:
@@ -215,7 +225,7 @@ class Clients:
             chunk.append((key, raw))
             # Nobody waits in what is stored in chunks: it is an invoice.
             if raw is not None and key[:1] != _CHUNK and raw[0] != _CHUNKED and raw[1] != NOBODY_WAITS:
-                waiting[key] = raw
+                waiting[key] = decode_page(raw)[0]
             elif waiting:
                 waiting.pop(key, None)
             if len(chunk) >= 4096 and not stored:
@@ -224,10 +234,11 @@ class Clients:
         if not stored:
             self.store.put_many(chunk)
         self.waiting.clear()
-        self.waits_changed = True
-        for key, raw in waiting.items():
+        self.unanswered.clear()
+        self.waits_changed = self.unanswered_changed = True
+        for key, waits in waiting.items():
             root = _root_of(key)
-            for name, wait in decode_page(raw)[0].items():
+            for name, wait in waits.items():
                 self.wait(root, name, wait)
 
 

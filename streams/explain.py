@@ -17,6 +17,7 @@ from typing import Any
 
 from aiokafka.errors import KafkaError
 
+from metrics.catalogue import FAMILIES
 from metrics.errors import AwayError
 from metrics.family import Source
 from producers.events.intake import Refused, decode
@@ -32,6 +33,8 @@ from streams.plain.shown import Shown
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _CACHED = 64
+OLDEST = frozenset(family.name for family in FAMILIES if family.name.endswith("_oldest_seconds"))
+"""Families that show the greatest of their rows, not the sum."""
 _UNKNOWN = "unknown"
 
 
@@ -159,10 +162,11 @@ class Explainer:
             if name in self._cache:
                 return self._cache[name]
             reference = await self._reference(log, references)
-            shown = Shown(moment(moment_asked), self._rules, reference, at is not None)
+            asked, clock = moment(moment_asked), int(self._clock() * 1000) * 1000
+            shown = Shown(asked, self._rules, reference, at is not None, clock=clock if at is not None else asked)
             rows = sorted(await self._rows(log, query, until, shown), key=lambda row: -abs(row.value))
         total: Fraction = sum((row.value for row in rows), Fraction())
-        if query.family == "sales_waiting_oldest_seconds":
+        if query.family in OLDEST:
             rows = rows[:1]
             total = rows[0].value if rows else Fraction()
         answer = Explanation(

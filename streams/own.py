@@ -6,7 +6,7 @@ from streams.errors import RulesChanged, StateError
 
 KEY = b"p"
 """Of the record in changelog and local store; no page of a client has it."""
-VERSION = 2
+VERSION = 3
 """Of the encoded state. A worker that restores another version says so and counts the log again."""
 
 
@@ -16,6 +16,7 @@ class Own(msgspec.Struct, array_like=True, frozen=True):
     `until`: where the log ended when counting it began; until that is reached the numbers are of a part of it.
     `swept`: of which month (its first local day) of the horizon what is forgotten was last freed, 0 if unknown.
     `forwarded`: greatest offset of the copies folded, by the partition that they were forwarded from.
+    `live`: when (us) the first event happened that came at once, 0 before any.
     """
 
     version: int
@@ -26,15 +27,18 @@ class Own(msgspec.Struct, array_like=True, frozen=True):
     until: int = 0
     swept: int = 0
     forwarded: dict[int, int] = {}
+    live: int = 0
 
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Own).decode
 
 
-def write_own(rules: str, fence: int, time: int, log: str, until: int, swept: int, forwarded: dict[int, int]) -> bytes:
+def write_own(
+    rules: str, fence: int, time: int, log: str, until: int, swept: int, forwarded: dict[int, int], live: int
+) -> bytes:
     """The record as it is stored."""
-    return _encode(Own(VERSION, rules, fence, time, log, until, swept, forwarded))
+    return _encode(Own(VERSION, rules, fence, time, log, until, swept, forwarded, live))
 
 
 def read_own(value: bytes, rules: str) -> Own:

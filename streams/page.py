@@ -6,6 +6,7 @@ from typing import Any, Protocol
 import msgspec
 
 from metrics.view import Waiting
+from streams.fold.line import Line
 from streams.fold.state import READY, Ready, decoder, encode
 from streams.spread import digit, quick
 
@@ -16,6 +17,8 @@ _encode = msgspec.msgpack.Encoder().encode
 decode_page = msgspec.msgpack.Decoder(_State).decode
 _decode_ready = decoder(Ready)
 _BITS = 2
+_IN_LINE = "cm"
+"""Kinds that a line has: calls and meetings."""
 _QUICK_LEVELS = 32
 NOBODY_WAITS = 0x80
 """The second byte of a page in which nobody waits: an empty map."""
@@ -39,8 +42,8 @@ class Page:
     """The entities of a client, or a quarter of them. The root page is the `Client` that fold functions see."""
 
     __slots__ = (
-        "_listed", "chunks", "dirty", "entities", "first", "key", "name", "path", "pool", "root", "size", "split",
-        "waits",
+        "_listed", "chunks", "dirty", "entities", "first", "key", "line", "name", "path", "pool", "root", "size",
+        "split", "waits",
     )  # fmt: skip
 
     def __init__(self, pool: Pool, root: bytes, path: bytes, key: bytes, raw: bytes | None, chunks: int = 0) -> None:
@@ -56,6 +59,7 @@ class Page:
         self.first: tuple[int, str] | None = None
         self.chunks = chunks
         self._listed: dict[str, dict[str, bytes]] = _NOTHING
+        self.line: Line | None = None
         self.entities: dict[str, bytes]
         if raw is None:
             self.entities = {}
@@ -83,6 +87,8 @@ class Page:
         page = self._leaf(name) if self.split else self
         if page.entities.pop(name, None) is not None:
             page.touch()
+            if name[0] in _IN_LINE:
+                self.line = None
             if self._listed and name[0] in self._listed:
                 del self._listed[name[0]][name]
 

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from metrics.view import Waiting
+from metrics.view import Unanswered, Waiting
 from producers.errors import Refused
 from producers.events import intake, wire
 from producers.events.rules import AHEAD_MS, LOG_APPEND_TIME, MAX_BYTES
@@ -32,6 +32,7 @@ from streams.fold.context import Context
 from streams.fold.handlers import HANDLERS, keep
 from streams.fold.rules import Rules
 from streams.fold.state import DUPLICATE, FOLDED
+from streams.fold.touches import RECALLED
 from streams.own import KEY, read_own, write_own
 from streams.page import Page
 from streams.records import Record
@@ -39,6 +40,8 @@ from streams.sweep import Sweep
 
 PARTITION_KEY = KEY
 
+AT_ONCE = 60_000_000
+"""An event is live when it reaches the broker within so much time (us) after it happened."""
 COPIES_BYTES = 8 << 20
 """Of records that wait to be forwarded, beyond which a flush is due."""
 
@@ -100,6 +103,8 @@ class ViewUpdate(NamedTuple):
     """All who wait in this partition; None when that did not change."""
     whole: Collection[Where] = ()
     """The buckets of which `cells` has every part."""
+    unanswered: list[Unanswered] | None = None
+    """Misses and leads that are open, and calls under way; None when that did not change."""
 
 
 class Partition:
@@ -114,6 +119,7 @@ class Partition:
         self.counts = Counts()
         self.log = ""
         self.until = 0
+        self.live = 0
         self._rules = rules
         self._out = Context(rules)
         self._cells = Cells(number, self._out.deltas, rules.local)
@@ -123,6 +129,8 @@ class Partition:
         self._clients = Clients(InMemoryClientStore() if store is None else store)
         self._next_day = 0
         self._next_leave = 0
+        self._next_close = 0
+        self._listed: dict[tuple[bytes, str], tuple[Waiting, int, Unanswered]] = {}
         self._sweep = Sweep(self._clients, lambda client, name, raw: keep(client, name, raw, self._out))
 
     @property
@@ -153,7 +161,7 @@ class Partition:
         counts = self.counts
         folded, sources = counts.folded, counts.sources
         out = self._out
-        admit, handlers = self._admit, HANDLERS
+        admit, handlers, live = self._admit, HANDLERS, self.live
         for record in records:
             offset = record.offset
             if offset <= out.fence:
@@ -172,6 +180,8 @@ class Partition:
                 out.time = at
                 if at >= self._next_day:
                     self._turn_day()
+            if not live and record.timestamp * 1000 - at <= AT_ONCE:
+                live = self.live = at
             source = event.source
             sources[source] = sources.get(source, 0) + 1
             outcome = handlers[type(event)](page, event, at, out)
@@ -254,6 +264,7 @@ class Partition:
         day = local.reached(out.time)
         out.horizon_day = day - DAYS_KEPT
         out.horizon = local.start(out.horizon_day)
+        out.recall = out.horizon - RECALLED
         self._next_day = local.start(day + 1)
         self._sweep.start(out.horizon_day)
 
@@ -266,7 +277,14 @@ class Partition:
         self._sweep.step(out.horizon_day)
         clients = self._clients.cut()
         own = write_own(
-            self._rules.signature, self.fence, out.time, self.log, self.until, self._sweep.done, self._forwarded
+            self._rules.signature,
+            self.fence,
+            out.time,
+            self.log,
+            self.until,
+            self._sweep.done,
+            self._forwarded,
+            self.live,
         )
         clients.append((PARTITION_KEY, own))
         copies, self._copies, self.copies_bytes = self._copies, [], 0
@@ -280,8 +298,12 @@ class Partition:
         if self._clients.waits_changed or out.time >= self._next_leave:
             self._clients.waits_changed = False
             waiting = self._waiting()
+        unanswered = None
+        if self._clients.unanswered_changed or out.time >= self._next_close:
+            self._clients.unanswered_changed = False
+            unanswered = self._unanswered()
         cells, whole = self._cells.changes()
-        return ViewUpdate(self.fence, out.time, cells, waiting, whole)
+        return ViewUpdate(self.fence, out.time, cells, waiting, whole, unanswered)
 
     def buckets(self) -> list[Where]:
         """The buckets that have parts."""
@@ -295,7 +317,7 @@ class Partition:
         out = self._out
         self._cells.roll_up(out.time, out.horizon_day)
         fence, time = self.fence, out.time
-        yield ViewUpdate(fence, time, {}, self._waiting())
+        yield ViewUpdate(fence, time, {}, self._waiting(), unanswered=self._unanswered())
         for where, parts in self._cells.everything(only):
             yield ViewUpdate(fence, time, {where: parts}, None, (where,))
 
@@ -308,6 +330,22 @@ class Partition:
                 del waits[key]
         self._next_leave = min((start for start, _ in calls if start > left_before), default=1 << 62) + LISTED
         return list(waits.values())
+
+    def _unanswered(self) -> list[Unanswered]:
+        """What is open, in no order; without what nobody shows any more, whatever the clock."""
+        held, before, self._listed = self._clients.unanswered, self._listed, {}
+        for key, wait in list(held.items()):
+            listed = before.get(key)
+            if listed is None or listed[0] != wait:
+                channel, manager, team, start = wait
+                row = Unanswered(channel, key[0][1:].decode(), key[1][1:], manager, team, start)
+                listed = wait, self._rules.listed_until(channel, start, team), row
+            if listed[1] > self.time:
+                self._listed[key] = listed
+            else:
+                del held[key]
+        self._next_close = min((until for _, until, _ in self._listed.values()), default=1 << 62)
+        return [row for _, _, row in self._listed.values()]
 
     # -- restoring
 
@@ -336,6 +374,7 @@ class Partition:
             self._out.fence = own.fence
             self._out.time = own.time
             self._forwarded = own.forwarded
+            self.live = own.live
             if own.time:
                 self._turn_day()
                 self._sweep.restore(own.swept, self._out.horizon_day)

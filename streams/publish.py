@@ -12,7 +12,7 @@ from time import monotonic, time
 import structlog
 
 from metrics.redis_client import Memory
-from metrics.view import FENCE_DIGITS, VERSION, Keys, encode_any, encode_waiting, fenced
+from metrics.view import FENCE_DIGITS, VERSION, Keys, encode_any, encode_unanswered, encode_waiting, fenced
 from streams.cells import Where
 from streams.errors import SinkError
 from streams.flush import Owned
@@ -218,6 +218,9 @@ class Publisher:
             parts += len(fields)
         if update.waiting is not None:
             hashes.setdefault(self._keys.waiting, {})[str(number).encode()] = fence + encode_waiting(update.waiting)
+        if update.unanswered is not None:
+            listed = fence + encode_unanswered(update.unanswered)
+            hashes.setdefault(self._keys.unanswered, {})[str(number).encode()] = listed
         return parts
 
     def _beat(self, one: Owned, writing: Writing, hashes: dict[str, dict[bytes, bytes]]) -> None:
@@ -236,6 +239,7 @@ class Publisher:
             "hashes": len(writing.there | writing.pending),
             "intact": not writing.is_healing,
             "rewound": writing.rewound,
+            "live": partition.live,
         }
         writing.beat = fenced(partition.fence, encode_any(state))
         hashes.setdefault(self._keys.partitions, {})[str(partition.number).encode()] = writing.beat
@@ -309,7 +313,9 @@ class Publisher:
             writings = [(one.partition.number, writing.there) for one, writing in self._writing.items()]
             cells = [self._keys.cells(*where, number) for number, there in writings for where in there]
             manifests = [self._keys.manifest(number) for number, _ in writings]
-            await self._sink.refresh([*sorted(cells), *manifests, self._keys.reference, self._keys.waiting])
+            await self._sink.refresh(
+                [*sorted(cells), *manifests, self._keys.reference, self._keys.waiting, self._keys.unanswered]
+            )
 
     async def _look_at_memory(self) -> None:
         memory = await self._sink.memory()

@@ -196,8 +196,9 @@ class RedisSink:
         pipeline = self._redis.pipeline(transaction=False)
         pipeline.evalsha(sha, 1, keys.manifest(partition), *keys.around(partition))
         pipeline.hexists(keys.waiting, str(partition))
-        (hashes, *broken), waits = await pipeline.execute()
-        return Check(hashes, [parse_name(name.decode()) for name in broken], bool(waits))
+        pipeline.hexists(keys.unanswered, str(partition))
+        (hashes, *broken), waits, unanswered = await pipeline.execute()
+        return Check(hashes, [parse_name(name.decode()) for name in broken], bool(waits and unanswered))
 
     async def forget(self, partition: int) -> None:
         """Look through the names of all hashes of cells."""
@@ -205,6 +206,7 @@ class RedisSink:
         with _explained():
             await self._redis.hdel(keys.partitions, number)
             await self._redis.hdel(keys.waiting, number)
+            await self._redis.hdel(keys.unanswered, number)
             await self._redis.delete(keys.manifest(partition))
             for key in await self._hashes({partition}):
                 gone = await self._redis.hkeys(key)

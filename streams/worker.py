@@ -61,6 +61,8 @@ def rules(settings: WorkerSettings) -> Rules:
         zone=settings.zone,
         calendar=settings.working_calendar(),
         call_target=round(settings.call_target_seconds * _US),
+        callback_target=round(settings.callback_target_seconds * _US),
+        lead_target=round(settings.lead_target_seconds * _US),
         chat_target=round(settings.chat_target_seconds * _US),
         ready_stages=frozenset(settings.ready_stages),
         ready_probability=round(settings.ready_probability * 10**12),

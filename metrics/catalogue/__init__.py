@@ -1,11 +1,12 @@
 """Every number there is, each declared once: the families that are exposed and the KPIs made of them."""
 
-from metrics.catalogue import activities, course, deals, gateway, money, now, plan, service
+from metrics.catalogue import activities, course, deals, gateway, money, now, plan, service, unanswered
 from metrics.catalogue.kpis import KPIS
 from metrics.family import Family, Source
 
 FAMILIES: tuple[Family, ...] = (
     *activities.FAMILIES,
+    *unanswered.FAMILIES,
     *deals.FAMILIES,
     *money.FAMILIES,
     *now.FAMILIES,

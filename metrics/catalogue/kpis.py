@@ -5,6 +5,7 @@ from metrics.catalogue import deals as d
 from metrics.catalogue import money as m
 from metrics.catalogue import now as n
 from metrics.catalogue import plan as p
+from metrics.catalogue import unanswered as u
 from metrics.family import CALENDAR_WINDOWS, NINETY_DAYS, PLAN_WINDOWS, Family
 from metrics.kpi import (
     Formula,
@@ -175,6 +176,15 @@ KPIS: tuple[Kpi, ...] = (
     _now(2, "sales_waiting_clients", "sum", "Waiting now", "Ждут сейчас", n.WAITING.help, Sum(n.WAITING), "short", ("channel",)),
     _now(2, "sales_waiting_overdue_clients", "sum", "Waiting too long", "Ждут слишком долго", n.WAITING_OVERDUE.help, Sum(n.WAITING_OVERDUE), "short", ("channel",)),
     _now(2, "sales_waiting_oldest_seconds", "max", "Longest wait", "Самое долгое ожидание", n.WAITING_OLDEST.help, Oldest(n.WAITING_OLDEST), "s", ("channel",)),
+    _windowed(2, "sales_missed_returned", "ratio", "Missed clients called back", "Перезвонили пропущенным", "Clients called back ÷ clients missed.", Ratio(Sum(u.MISSED, {"outcome": (u.CALLED_BACK,)}), Sum(u.MISSED)), "percentunit"),
+    _windowed(2, "sales_callback_level", "ratio", "Called back in time", "Перезвонили вовремя", "Calls back in time ÷ calls back due.", Ratio(Sum(u.CALLBACKS_IN_TIME), Sum(u.CALLBACKS_DUE)), "percentunit"),
+    *_times(u.CALLBACK, 2, "sales_callback_business_seconds", "Time to call back", "Время до обратного звонка", (), (0.5, 0.9)),
+    _now(2, "sales_unreturned_clients", "sum", "To call back now", "Перезвонить сейчас", u.UNRETURNED.help, Sum(u.UNRETURNED), "short"),
+    _now(2, "sales_unreturned_oldest_seconds", "max", "Longest not called back", "Дольше всех без звонка", u.UNRETURNED_OLDEST.help, Oldest(u.UNRETURNED_OLDEST), "s"),
+    _windowed(2, "sales_lead_level", "ratio", "Leads touched in time", "Первое касание вовремя", "First touches in time ÷ first touches due.", Ratio(Sum(u.LEADS_IN_TIME), Sum(u.LEADS_DUE)), "percentunit"),
+    *_times(u.LEAD_RESPONSE, 2, "sales_lead_response_business_seconds", "Time to first touch of a lead", "Время до первого касания лида", (), (0.5, 0.9)),
+    _now(2, "sales_untouched_leads", "sum", "Leads not touched now", "Лиды без касания", u.UNTOUCHED.help, Sum(u.UNTOUCHED), "short"),
+    _now(2, "sales_untouched_oldest_seconds", "max", "Oldest lead not touched", "Самый старый лид без касания", u.UNTOUCHED_OLDEST.help, Oldest(u.UNTOUCHED_OLDEST), "s"),
     _windowed(3, "sales_won_lost", "ratio", "Won : lost", "Выиграно : проиграно", "Won deals ÷ lost deals.", Ratio(Sum(d.CLOSED, _WON), Sum(d.CLOSED, _LOST)), windows=d.CLOSED.windows),
     _windowed(3, "sales_win", "ratio", "Win rate", "Доля побед", "Won deals ÷ (won + lost).", Ratio(Sum(d.CLOSED, _WON), Sum(d.CLOSED)), "percentunit", d.CLOSED.windows),
     _windowed(4, "sales_won_amount", "sum", "Booked sales", "Продажи", d.WON_AMOUNT.help, Sum(d.WON_AMOUNT), "currency", ("1h", *CALENDAR_WINDOWS)),

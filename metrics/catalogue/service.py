@@ -59,6 +59,19 @@ WORKING_NOW = _own(
     "team",
     unit="bool",
 )
+UNRETURNED_LEFT = _own(
+    "sales_unreturned_left_seconds",
+    "Working time left until the target of the open miss that has least, by team; below 0 after it. Misses from before "
+    "the first event that came live are left out: of an imported past nobody is told.",
+    "team",
+    unit="s",
+)
+UNTOUCHED_LEFT = _own(
+    "sales_untouched_left_seconds",
+    "The same of open leads that nobody has touched.",
+    "team",
+    unit="s",
+)
 BUILD = _own("sales_build_info", "Always 1; the version of Sales Pulse that shows these numbers.", "version")
 MANAGER_INFO = _own(
     "sales_manager_info",
@@ -82,6 +95,8 @@ EXPORTER_FAMILIES = (
     SCRAPE_SECONDS,
     SCRAPE_OK,
     WORKING_NOW,
+    UNRETURNED_LEFT,
+    UNTOUCHED_LEFT,
     BUILD,
     MANAGER_INFO,
 )

@@ -22,10 +22,11 @@ from metrics.exporter.packed import Packed, pack, pack_once
 from metrics.exporter.parts import Bucket, Credit, Parts
 from metrics.exporter.people import People
 from metrics.exporter.series import Book
+from metrics.exporter.unanswered import Clocked, microseconds
 from metrics.family import CALENDAR_WINDOWS, NINETY_DAYS, PERIODS, SHORT_WINDOWS, Family, Source
 from metrics.reference import Reference, build
 from metrics.settings import BusinessSettings
-from metrics.view import Field, Waiting
+from metrics.view import Field, Unanswered, Waiting
 from metrics.windows import local_day, windows_at
 
 SLOTS: tuple[Slot, ...] = (*product((*SHORT_WINDOWS, *CALENDAR_WINDOWS), PERIODS), (NINETY_DAYS, "current"))
@@ -84,6 +85,7 @@ class Board:
         self._lines = Lines((*SLOTS, NOW))
         self.course = Course(self.parts.items, self.zone, self.calendar)
         self.days = Days(self.parts)
+        self.clocked = Clocked(self.settings, self.calendar)
         self._people = People()
         self._today = 0
         self._asked: set[frozenset[str] | None] = set()
@@ -112,6 +114,15 @@ class Board:
     def put_waiting(self, partition: int, waiting: list[Waiting]) -> None:
         """Take who waits in one partition."""
         self.parts.waiting[partition] = waiting
+
+    def put_unanswered(self, partition: int, rows: list[Unanswered]) -> None:
+        """Take what is open in one partition: misses and leads, and calls under way."""
+        self.clocked.take(partition, rows)
+
+    def follow_clock(self, now: float) -> None:
+        """Let what depends on the clock (Unix seconds) besides windows be as it is then."""
+        for bucket, parts in self.clocked.changes(microseconds(now)).items():
+            self.put(bucket, parts)
 
     def put_reference(self, records: dict[str, dict[str, Any] | None]) -> None:
         """Take reference records by key; None removes one. What they change is shown anew."""
@@ -172,7 +183,7 @@ class Board:
         waiting: dict[str, str] = {}
         planned: dict[Family, str] = {}
         if about_now:
-            waiting = self._now_lines(waiting_blocks(self._waiting(now), self.reference, now, self.targets))
+            waiting = self._now_lines(self._now_blocks(now))
             planned = self._plan_lines(now)
         for family, name in text.exposed(FAMILIES):
             match family.source:
@@ -196,7 +207,8 @@ class Board:
         """Managers who have numbers, or a plan."""
         planned = {name for (level, name), _, _ in self.reference.plans if level == "manager"}
         found = set[Credit]().union(self.aggregates.open, *(self.aggregates.sums[slot] for slot in _YEARS))
-        return planned | {manager for manager, _ in found} | {w.manager for w in self._waiting(now)}
+        waiting = {manager for manager, _ in self._now_blocks(now)}
+        return planned | {manager for manager, _ in found} | waiting
 
     def credits(self) -> set[Credit]:
         """(manager, team as shown) of everybody in the roster, the plans, or with anything held, however old."""
@@ -211,6 +223,7 @@ class Board:
 
     def refresh(self, now: float, most: int = 1 << 30) -> bool:
         """Render what changed since the last time, at most so many credits; say whether that was all."""
+        self.follow_clock(now)
         self.aggregates.move(int(now))
         today = local_day(int(now), self.zone)
         if today != self._today:
@@ -297,6 +310,7 @@ class Board:
 
     def sums(self, now: float) -> dict[Slot, Sums]:
         """Sums of every window and period at this moment."""
+        self.follow_clock(now)
         self.aggregates.move(int(now))
         return self.aggregates.sums
 
@@ -305,17 +319,28 @@ class Board:
         return self._held_at(at, now, wanted).people
 
     def _held_at(self, at: float, now: float, wanted: Container[str] | None) -> Held:
+        self.follow_clock(now)
         return from_scratch(self.parts, windows_at(int(at), int(now), self.zone, wanted))
 
     def waiting_rows(self, now: float) -> Iterator[Row]:
-        """Who waits now, as numbers."""
-        blocks = waiting_blocks(self._waiting(now), self.reference, now, self.targets)
-        for shown, numbers in sorted(blocks.items(), key=lambda item: item[0]):
+        """Who waits now, for whatever, as numbers."""
+        for shown, numbers in sorted(self._now_blocks(now).items(), key=lambda item: item[0]):
             yield Row(shown, None, numbers)
+
+    def _now_blocks(self, now: float) -> dict[Shown, Block]:
+        found = waiting_blocks(self._waiting(now), self.reference, now, self.targets)
+        if self.knows_waits:
+            for shown, block in self.clocked.blocks(self.reference, microseconds(now)).items():
+                found.setdefault(shown, {}).update(block)
+        return found
 
     def plan_samples(self, now: float) -> list[plans.Sample]:
         """Targets, plans to date and working days."""
         return list(plans.samples(self.reference, self.calendar, self.zone, now))
+
+    def left(self, kind: str, moment: int, live: int) -> dict[str, float]:
+        """By team, the least working time (s) left of what is open and not older than `live`; moments in us."""
+        return self.clocked.least_left(kind, self.reference, moment, live)
 
     def _waiting(self, now: float) -> list[Waiting]:
         return still_waiting(self.parts.everyone_waiting(), now) if self.knows_waits else []

@@ -18,7 +18,17 @@ from metrics import view
 from metrics.errors import ViewError
 from metrics.exporter.board import Board
 from metrics.exporter.pace import Pace
-from metrics.exporter.reading import hour_of, pages, put_cells, put_hashes, put_reference, put_waiting, stamp, summary
+from metrics.exporter.reading import (
+    hour_of,
+    pages,
+    put_cells,
+    put_hashes,
+    put_reference,
+    put_unanswered,
+    put_waiting,
+    stamp,
+    summary,
+)
 from metrics.exporter.reported import Reported
 from metrics.exporter.whole import Holes, Manifests, heartbeats, rewound
 from metrics.redis_client import Memory, read_memory
@@ -249,6 +259,8 @@ class Follower(Reported):
         broken = await put_hashes(self._redis, self._keys, self._manifests, board, sizes)
         for raw, value in (await self._redis.hgetall(self._keys.waiting)).items():
             put_waiting(board, raw, value)
+        for raw, value in (await self._redis.hgetall(self._keys.unanswered)).items():
+            put_unanswered(board, raw, value)
         put_reference(board, await self._redis.hgetall(self._keys.reference))
         now = self._clock()
         for _ in board.aggregates.moving(int(now)):
@@ -337,6 +349,9 @@ class Follower(Reported):
         elif key == self._keys.waiting:
             for raw, value in values.items():
                 put_waiting(self._board, raw, value)
+        elif key == self._keys.unanswered:
+            for raw, value in values.items():
+                put_unanswered(self._board, raw, value)
         elif key == self._keys.reference:
             put_reference(self._board, values)
         elif key == self._keys.partitions:

@@ -165,6 +165,7 @@ class History:
 
     def making(self, asked: Question, periods: list[date], now: float) -> Iterator[None]:
         """Work out what is not known yet, in steps: others get their turn in between. Raises AskedError."""
+        self._board.follow_clock(now)
         today = date.fromordinal(local_day(int(now), self._board.zone))
         self._fits(asked, periods)
         for first in periods:

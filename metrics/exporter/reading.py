@@ -53,6 +53,13 @@ def put_waiting(board: Board, raw: bytes, value: bytes | None) -> None:
     board.put_waiting(int(raw), view.decode_waiting(payload) if payload else [])
 
 
+def put_unanswered(board: Board, raw: bytes, value: bytes | None) -> None:
+    """Put what is open in one partition."""
+    fence, payload = (-1, b"") if value is None else view.split(value)
+    board.parts.fences.saw(int(raw), fence)
+    board.put_unanswered(int(raw), view.decode_unanswered(payload) if payload else [])
+
+
 def put_reference(board: Board, values: dict[bytes, bytes | None]) -> None:
     """Put reference records; None takes one away."""
     if values:

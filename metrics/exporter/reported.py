@@ -41,6 +41,10 @@ class Reported:
         """Partitions whose owner lays the view out in another way."""
         return sorted(number for number, beat in self.heartbeats.items() if beat.get("version") != view.VERSION)
 
+    def live_since(self) -> int:
+        """When the first event happened that came at once (us); 0 before any: all that came was history."""
+        return min((live for beat in self.heartbeats.values() if (live := int(beat.get("live", 0)))), default=0)
+
     def uncounted(self) -> int:
         """Events that workers are still to count before numbers are those of the whole log."""
         return sum(int(beat.get("left", 0)) for beat in self.heartbeats.values())

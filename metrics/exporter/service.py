@@ -7,6 +7,7 @@ from metrics.exporter import text
 from metrics.exporter.board import Board
 from metrics.exporter.follow import Follower
 from metrics.family import Family
+from metrics.view import LEAD, MISS
 
 Rows = list[tuple[tuple[str, ...], float]]
 
@@ -26,7 +27,18 @@ def own_numbers(board: Board, now: float, follower: Follower, contact_age: float
         service.VIEW_CONTACT_AGE: [] if contact_age is None else [((), contact_age)],
         service.VIEW_PARTS: [((), float(board.parts.count))],
         service.WORKING_NOW: [((team,), float(of.is_open(moment))) for team, of in sorted(hours.items())],
+        **_left(board, moment, follower),
         service.BUILD: [((metadata.version("sales-pulse"),), 1.0)],
+    }
+
+
+def _left(board: Board, moment: int, follower: Follower) -> dict[Family, Rows]:
+    live = follower.live_since()
+    if not live or not board.knows_waits:
+        return {}
+    return {
+        family: [((team,), left) for team, left in sorted(board.left(kind, moment, live).items())]
+        for family, kind in ((service.UNRETURNED_LEFT, MISS), (service.UNTOUCHED_LEFT, LEAD))
     }
 
 

@@ -82,13 +82,14 @@ class Manifests:
         pipe = self._redis.pipeline(transaction=True)
         pipe.hgetall(keys.partitions)
         pipe.hkeys(keys.waiting)
+        pipe.hkeys(keys.unanswered)
         pipe.hlen(keys.reference)
         pipe.hget(keys.reference_count, "n")
         for number in range(count):
             pipe.evalsha(self._sha, 1, keys.manifest(number), *keys.around(number))
         for key, fields in wanted:
             pipe.hmget(key, fields)
-        raw, waiting, reference, counted, *rest = await pipe.execute(raise_on_error=False)
+        raw, waiting, unanswered, reference, counted, *rest = await pipe.execute(raise_on_error=False)
         found, values = rest[:count], rest[count:]
         for answer in (raw, *rest):
             if isinstance(answer, Exception):
@@ -99,10 +100,10 @@ class Manifests:
             for number, (counted, *broken) in enumerate(found)
             if (lacking := _lacking(beats.get(number, {}), counted) + len(broken))
         ]
-        named = {int(name) for name in waiting} if isinstance(waiting, list) else set()
+        named = [{int(name) for name in names} if isinstance(names, list) else set() for names in (waiting, unanswered)]
         known = int(view.decode_any(view.split(counted)[1])) if isinstance(counted, bytes) else 0
         short = known - (reference if isinstance(reference, int) else 0)
-        return _told(missing, sorted(beats.keys() - named), max(0, short)), values
+        return _told(missing, sorted(beats.keys() - set.intersection(*named)), max(0, short)), values
 
 
 def heartbeats(raw: Mapping[bytes, bytes]) -> dict[int, dict[str, Any]]:

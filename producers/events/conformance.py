@@ -20,7 +20,9 @@ _GOOD: dict[str, Json] = {
     "sales.chat.message.v1": {"chat_id": "ch-1", **_STAFF, "author": "manager"},
     "sales.chat.handed_off.v1": {"chat_id": "ch-1", "client_id": "cl-1"},
     "sales.chat.closed.v1": {"chat_id": "ch-1", "client_id": "cl-1"},
-    "sales.lead.changed.v1": {"lead_id": "l-1", **_STAFF, "temperature": "warm", "created_at": _AT, "status": "converted"},
+    "sales.lead.changed.v1": {
+        "lead_id": "l-1", **_STAFF, "temperature": "warm", "created_at": _AT, "status": "converted",
+    },
     "sales.lead.deleted.v1": {"lead_id": "l-1", "client_id": "cl-1"},
     "sales.deal.changed.v1": {
         "deal_id": "d-1", **_STAFF, "pipeline": "retail", "stage": "WON", "status": "won", **_MONEY,

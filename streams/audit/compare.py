@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime
 from fractions import Fraction
 
 from metrics.measure import parts as measure_parts
-from metrics.view import Waiting
+from metrics.view import Unanswered, Waiting
 from streams.audit.answers import Answer
 from streams.audit.report import Difference
 from streams.audit.shown_parts import PartName
@@ -59,6 +59,14 @@ def waiting(partition: int, time: int, log: list[Waiting], shown: list[Waiting])
         yield Difference(
             f"partition {partition}, waiting {' '.join(map(str, one))}", str(found[one]), str(expected[one])
         )
+
+
+def unanswered(partition: int, log: list[Unanswered], shown: list[Unanswered]) -> Iterator[Difference]:
+    """Differences in what is open: misses, leads, and calls under way."""
+    expected, found = Counter(log), Counter(shown)
+    for one in sorted((expected - found) + (found - expected)):
+        name = f"partition {partition}, open {' '.join(map(str, one))}"
+        yield Difference(name, str(found[one]), str(expected[one]))
 
 
 def _is_over(one: Waiting, time: int) -> bool:

@@ -48,8 +48,8 @@ class Retold:
         self._shared: dict[tuple[Window, ...], Shown] = {}
         self._accounts: list[_Account] = []
         for answer in answers:
-            own = Shown(answer.at or answer.moment, rules, reference, at=bool(answer.at))
-            shared = Shown(own.now, rules, reference, at=own.at)
+            own = Shown(answer.at or answer.moment, rules, reference, at=bool(answer.at), clock=answer.moment)
+            shared = Shown(own.now, rules, reference, at=own.at, clock=own.clock)
             self._accounts.append(_Account(answer, self._shared.setdefault(tuple(own.windows), shared), own))
         self._begun: int | None = None
         self._clients: dict[str, _Told] = {}

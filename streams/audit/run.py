@@ -127,6 +127,9 @@ async def _partitions(
         held = view.waiting.get(partition, [])
         report.compared["waiting clients"] += len(truth.waiting)
         report.differs("waiting", compare.waiting(partition, truth.time, truth.waiting, held))
+        report.compared["clients nobody answered"] += len(truth.unanswered)
+        listed = view.unanswered.get(partition, [])
+        report.differs("unanswered", compare.unanswered(partition, truth.unanswered, listed))
         report.past += sum(
             not is_kept(kind, bucket, truth.time, rules) for kind, bucket, of, *_ in view.parts if of == partition
         )

@@ -13,9 +13,11 @@ from typing import Any
 
 from metrics.view import (
     Keys,
+    Unanswered,
     Waiting,
     decode_any,
     decode_part,
+    decode_unanswered,
     decode_waiting,
     parse_field,
     split,
@@ -46,6 +48,7 @@ class ShownParts:
     pieces: dict[PartName, dict[str, dict[str, int]]] = field(default_factory=dict)
     """What `parts` are put together from, by piece."""
     waiting: dict[int, list[Waiting]] = field(default_factory=dict)
+    unanswered: dict[int, list[Unanswered]] = field(default_factory=dict)
     reference: dict[str, dict[str, Any]] = field(default_factory=dict)
     newest: dict[int, int] = field(default_factory=dict)
     done: set[int] = field(default_factory=set)
@@ -74,6 +77,13 @@ class ShownParts:
             fence, payload = split(value)
             self._saw(partition, fence)
             self.waiting[partition] = decode_waiting(payload)
+
+    def put_unanswered(self, partition: int, value: bytes) -> None:
+        """Take over what is open in a partition."""
+        if partition not in self.done:
+            fence, payload = split(value)
+            self._saw(partition, fence)
+            self.unanswered[partition] = decode_unanswered(payload)
 
     def _saw(self, partition: int, fence: int) -> None:
         self.newest[partition] = max(self.newest.get(partition, -1), fence)
@@ -115,6 +125,8 @@ async def settled(redis: Client, keys: Keys, patience: float) -> ShownParts:
             await _again(redis, view, changes)
         for partition, value in (await redis.hgetall(keys.waiting)).items():
             view.put_waiting(int(partition), value)
+        for partition, value in (await redis.hgetall(keys.unanswered)).items():
+            view.put_unanswered(int(partition), value)
         if view.settle(fences, beats):
             return view
         if time.monotonic() > deadline:

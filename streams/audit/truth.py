@@ -5,7 +5,7 @@ from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from metrics.view import Waiting
+from metrics.view import Unanswered, Waiting
 from producers.events.intake import Refused
 from producers.settings import KafkaSettings
 from streams.audit.forwarded import Forwarded
@@ -13,6 +13,7 @@ from streams.audit.letters import Judged
 from streams.audit.retold import Retold
 from streams.letters.letter import Place
 from streams.plain.kafka import Log, Record
+from streams.plain.listed import still_listed
 from streams.plain.log import PlainPartition
 from streams.plain.parts import Parts, parts
 from streams.plain.placed import COUNTS, PlainPlaces
@@ -30,6 +31,7 @@ class Truth:
     time: int = 0
     parts: Parts = field(default_factory=dict)
     waiting: list[Waiting] = field(default_factory=list)
+    unanswered: list[Unanswered] = field(default_factory=list)
 
 
 async def tell(
@@ -109,9 +111,11 @@ class _Reading:
 def _amount(truth: Truth, plain: PlainPartition) -> None:
     truth.outcomes, truth.time = truth.outcomes + plain.outcomes, plain.time
     truth.parts = parts(plain)
+    things = list(plain.open_things())
     truth.waiting = sorted(
-        Waiting(one.labels[0], one.manager, one.team, one.since) for one in plain.open_things() if one.code == "waiting"
+        Waiting(one.labels[0], one.manager, one.team, one.since) for one in things if one.code == "waiting"
     )
+    truth.unanswered = still_listed(things, plain.time, plain.rules)
 
 
 async def references(log: Log, kafka: KafkaSettings, rules: Rules) -> PlainReference:

@@ -3,10 +3,12 @@
 from metrics import measure
 from metrics.catalogue import activities as counted
 from producers.events.wire import MeetingHeld, RatingGiven
+from streams.fold import touches
 from streams.fold.context import Client, Context, known
-from streams.fold.state import DUPLICATE, FOLDED, STALE, Meeting, Outcome, Rating, decoder, encode
+from streams.fold.returns import MEETING, TRAIL, trail_of
+from streams.fold.state import DUPLICATE, FOLDED, STALE, Meeting, Outcome, Rating, Trail, decoder, encode
 
-MEETING, RATING = "m", "g"
+RATING = "g"
 
 decode_meeting = decoder(Meeting)
 decode_rating = decoder(Rating)
@@ -17,7 +19,7 @@ def met(client: Client, event: MeetingHeld, at: int, out: Context) -> Outcome:
     data = event.data
     name = MEETING + data.meeting_id
     new = Meeting(event.sequence or "", at, event.id, data.manager_id, data.team_id or "")
-    old = known(client.get(name), decode_meeting, out.horizon)
+    old = known(client.get(name), decode_meeting, out.recall)
     if old is not None:
         mine, held = (new.sequence, at, new.id), (old.sequence, old.time, old.id)
         if mine <= held:
@@ -25,6 +27,12 @@ def met(client: Client, event: MeetingHeld, at: int, out: Context) -> Outcome:
         out.add(old.time, old.manager, old.team, (_sum_of, counted.MEETINGS.code), -1)
     out.add(at, new.manager, new.team, (_sum_of, counted.MEETINGS.code), 1)
     client.put(name, encode(new))
+    client.line = None
+    trail = trail_of(client, out) or Trail(0, "", 0)
+    trail.last = max(trail.last, at)
+    client.put(TRAIL, encode(trail))
+    said = None if old is None else (old.time, old.time)
+    touches.reached(client, touches.BY_MEETING, data.meeting_id, said, (at, at), (new.manager, new.team), out)
     return FOLDED
 
 

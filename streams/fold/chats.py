@@ -7,8 +7,8 @@ from producers.events.wire import ChatClosed, ChatHandedOff, ChatMessage
 from streams.fold.context import Client, Context, known
 from streams.fold.responses import due, respond
 from streams.fold.state import DUPLICATE, FOLDED, Chat, Outcome, decoder, encode
+from streams.fold.touches import CHAT, written
 
-CHAT = "h"
 CHANNEL = "chat"
 REMEMBERED = 256
 """Events of a chat that are recognised when they come again."""
@@ -39,7 +39,10 @@ def message(client: Client, event: ChatMessage, at: int, out: Context) -> Outcom
                 chat.waiting = None
                 chat.responded = True
                 client.wait(CHAT + data.chat_id, None)
-            chat.manager, chat.team, chat.bot = manager, team, False
+            chat.manager, chat.team, chat.bot, chat.wrote = manager, team, False, chat.last
+            client.put(CHAT + data.chat_id, encode(chat))
+            written(client, chat.last, data.chat_id, (manager, team), out)
+            return FOLDED
         case "bot":
             chat.bot = True
         case _:
@@ -80,9 +83,11 @@ def closed(client: Client, event: ChatClosed, at: int, out: Context) -> Outcome:
 def _enter(client: Client, event: ChatMessage | ChatHandedOff | ChatClosed, at: int, out: Context) -> Chat | None:
     """The chat with the event's time taken and the event remembered; None when it came before."""
     mark = xxh64_digest(f"{event.source}\0{event.id}".encode())
-    chat = known(client.get(CHAT + event.data.chat_id), decode_chat, out.horizon)
+    raw = client.get(CHAT + event.data.chat_id)
+    chat = known(raw, decode_chat, out.horizon)
     if chat is None:
-        return Chat(at, mark)
+        # Of one that is forgotten it stays known when a manager wrote: that touches leads.
+        return Chat(at, mark, wrote=0 if raw is None else decode_chat(raw).wrote)
     seen = chat.seen
     found = seen.find(mark)
     while found >= 0:

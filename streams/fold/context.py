@@ -5,6 +5,7 @@ from typing import Protocol, TypeVar
 
 from metrics.view import Waiting
 from streams.fold.deltas import Deltas
+from streams.fold.line import Line
 from streams.fold.rules import Rules
 from streams.fold.state import Ready
 
@@ -14,6 +15,9 @@ class Client(Protocol):
 
     first: tuple[int, str] | None
     """The earliest won deal: (closing time, deal id)."""
+
+    line: Line | None
+    """Its calls and meetings in order, where something made them; None at any time."""
 
     @property
     def name(self) -> str:
@@ -49,10 +53,11 @@ class Context:
 
     fence: offset of the last record folded or refused.
     time: partition time, us.
-    horizon, horizon_day: what counts last before is forgotten (us; local day).
+    horizon, horizon_day: what counts last before is forgotten (us; local day). recall: the same for what also says
+    how something later counts: a lead's touch, a missed client's call back.
     """
 
-    __slots__ = ("add", "cell", "deltas", "fence", "horizon", "horizon_day", "rules", "specs", "time")
+    __slots__ = ("add", "cell", "deltas", "fence", "horizon", "horizon_day", "recall", "rules", "specs", "time")
 
     def __init__(self, rules: Rules) -> None:
         self.rules = rules
@@ -64,6 +69,7 @@ class Context:
         self.time = 0
         self.horizon = 0
         self.horizon_day = 0
+        self.recall = 0
 
 
 class Forgettable(Protocol):

@@ -4,7 +4,8 @@ from collections.abc import Callable
 from typing import Any
 
 from producers.events import wire
-from streams.fold import activities, calls, chats, deals, invoices, leads, payments
+from streams.fold import activities, calls, chats, deals, invoices, leads, payments, returns, touches
+from streams.fold.call_kinds import CALL, decode_call
 from streams.fold.context import Client, Context, known
 from streams.fold.state import READY, Deal, Outcome, encode
 
@@ -19,6 +20,7 @@ HANDLERS: dict[type, Handler] = {
     wire.ChatHandedOff: chats.handed_off,
     wire.ChatClosed: chats.closed,
     wire.LeadChanged: leads.changed,
+    wire.LeadDeleted: leads.deleted,
     wire.DealChanged: deals.changed,
     wire.DealDeleted: deals.deleted,
     wire.InvoiceChanged: invoices.changed,
@@ -30,15 +32,21 @@ HANDLERS: dict[type, Handler] = {
 }
 
 _DECODERS: dict[str, Callable[[bytes], Any]] = {
-    calls.CALL: calls.decode_call,
+    CALL: decode_call,
     calls.RINGING: calls.decode_ringing,
-    chats.CHAT: chats.decode_chat,
-    leads.LEAD: leads.decode_lead,
+    touches.CHAT: chats.decode_chat,
+    touches.LEAD: touches.decode_lead,
     invoices.INVOICE: invoices.decode_invoice,
-    activities.MEETING: activities.decode_meeting,
+    returns.MEETING: activities.decode_meeting,
+    returns.TRAIL: returns.decode_trail,
+    touches.GATE: touches.decode_gate,
     activities.RATING: activities.decode_rating,
     payments.COST_NAME: payments.decode_cost,
 }
+
+
+_RECALLED = frozenset((CALL, touches.CHAT, touches.LEAD, returns.MEETING, returns.TRAIL, touches.GATE))
+"""Kinds that are known for longer, as they say how others count."""
 
 
 def keep(client: Client, name: str, entity: bytes, out: Context) -> bytes | None:
@@ -53,7 +61,10 @@ def keep(client: Client, name: str, entity: bytes, out: Context) -> bytes | None
         return _keep_deal(entity, out.horizon)
     if letter in {payments.PAYMENT, payments.REFUND}:
         return entity if payments.is_known(client, payments.decode_payment(entity), out) else None
-    return entity if known(entity, _DECODERS[letter], out.horizon) is not None else None
+    if letter == touches.MARK:
+        return entity if client.get(touches.LEAD + name[1:]) is not None else None
+    horizon = out.recall if letter in _RECALLED else out.horizon
+    return entity if known(entity, _DECODERS[letter], horizon) is not None else None
 
 
 def _keep_deal(entity: bytes, horizon: int) -> bytes | None:

@@ -1,40 +1,58 @@
-"""Leads: opened once and warmed once, as first seen; later versions only decide what is stale."""
+"""Leads: opened once and warmed once, as first seen; the latest version says whose they are, and whether still open."""
 
 from metrics import measure
 from metrics.catalogue.activities import LEADS_OPENED, LEADS_WARMED
 from producers.events.units import us
-from producers.events.wire import LeadChanged
+from producers.events.wire import LeadChanged, LeadDeleted
+from streams.fold import touches
 from streams.fold.context import Client, Context, known
-from streams.fold.state import DUPLICATE, FOLDED, STALE, Lead, Outcome, decoder, encode
-
-LEAD = "l"
-
-decode_lead = decoder(Lead)
+from streams.fold.state import DUPLICATE, FOLDED, STALE, Lead, Outcome, encode
+from streams.fold.touches import DELETED, LEAD, decode_lead
 
 
 def changed(client: Client, event: LeadChanged, at: int, out: Context) -> Outcome:
     """A snapshot of a lead."""
     data = event.data
-    name = LEAD + data.lead_id
     version = (event.sequence or "", at, event.id)
-    old = known(client.get(name), decode_lead, out.horizon)
-    created = us(data.created_at)
-    cold = warmed = False
-    counted = created
-    if old is None:
-        out.add(created, data.manager_id, data.team_id or "", (_opened, data.temperature), 1)
-    else:
-        held = (old.sequence, old.time, old.id)
-        if version <= held:
-            return DUPLICATE if version == held else STALE
-        cold, warmed, counted = old.cold, old.warmed, old.counted
+    old = known(client.get(LEAD + data.lead_id), decode_lead, out.recall)
+    if old is not None and (seen := _seen(version, old)) is not None:
+        return seen
+    created, manager, team = us(data.created_at), data.manager_id, data.team_id or ""
+    counted, cold, warmed = (old.counted, old.cold, old.warmed) if old is not None else (0, False, False)
+    if not counted:
+        out.add(created, manager, team, (_opened, data.temperature), 1)
+        counted = created
     if data.temperature == "cold":
         cold = True
     elif cold and not warmed:
-        out.add(at, data.manager_id, data.team_id or "", (_warmed,), 1)
+        out.add(at, manager, team, (_warmed,), 1)
         warmed = True
         counted = max(counted, at)
-    client.put(name, encode(Lead(*version, counted, cold, warmed)))
+    new = Lead(*version, counted, cold, warmed, data.status or "open", created, manager, team)
+    return _replace(client, data.lead_id, old, new, out)
+
+
+def deleted(client: Client, event: LeadDeleted, at: int, out: Context) -> Outcome:
+    """A lead is gone: what it was due and its touch go, its opening and warming stay as they were counted."""
+    version = (event.sequence or "", at, event.id)
+    lead_id = event.data.lead_id
+    old = known(client.get(LEAD + lead_id), decode_lead, out.recall)
+    if old is not None and (seen := _seen(version, old)) is not None:
+        return seen
+    counted, cold, warmed = (old.counted, old.cold, old.warmed) if old is not None else (0, False, False)
+    return _replace(client, lead_id, old, Lead(*version, counted, cold, warmed, DELETED), out)
+
+
+def _seen(version: tuple[str, int, str], old: Lead) -> Outcome | None:
+    held = (old.sequence, old.time, old.id)
+    if version > held:
+        return None
+    return DUPLICATE if version == held else STALE
+
+
+def _replace(client: Client, lead_id: str, old: Lead | None, new: Lead, out: Context) -> Outcome:
+    touches.changed(client, lead_id, old, new, out)
+    client.put(LEAD + lead_id, encode(new))
     return FOLDED
 
 

@@ -11,12 +11,16 @@ from metrics.catalogue.activities import RESPONSE_BOUNDS
 from metrics.catalogue.deals import DURATION_BOUNDS, SIZE_STEPS
 from metrics.catalogue.now import RECEIVABLE, RECEIVABLE_ASKED, RECEIVABLE_PAID
 from metrics.family import MONEY_SCALE, SECOND
+from metrics.view import MISS, TALK
+from streams.fold.line import TOUCHED_WITHIN
 from streams.fold.localtime import HOUR, LocalTime
 
 _RESPONSE_BOUNDS = tuple(bound * SECOND for bound in RESPONSE_BOUNDS)
 _DURATION_BOUNDS = tuple(bound * SECOND for bound in DURATION_BOUNDS)
 _SIZE_STEPS = tuple(step * MONEY_SCALE for step in SIZE_STEPS)
 _REMEMBERED_HOURS = 20_000
+SLACK = 2 * HOUR
+"""By how much the clock of who shows a list may be behind partition time, and more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +31,14 @@ class Rules:
     calendar: Calendar
     call_target: int = 20 * SECOND
     chat_target: int = 60 * SECOND
+    callback_target: int = 1200 * SECOND
+    lead_target: int = 300 * SECOND
     ready_stages: frozenset[str] = frozenset()
     ready_probability: int = 700_000_000_000
     local: LocalTime = field(init=False, repr=False, compare=False)
     signature: str = field(init=False, repr=False, compare=False)
     _worked: dict[tuple[str, int], int] = field(init=False, repr=False, compare=False, default_factory=dict)
+    _return_by: dict[tuple[str, int], int] = field(init=False, repr=False, compare=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "local", LocalTime(self.zone))
@@ -44,6 +51,8 @@ class Rules:
                 self.calendar.signature,
                 self.call_target,
                 self.chat_target,
+                self.callback_target,
+                self.lead_target,
                 sorted(self.ready_stages),
                 self.ready_probability,
                 _RESPONSE_BOUNDS,
@@ -72,6 +81,25 @@ class Rules:
             return self._exact(start, end, team)
         border = last * HOUR
         return (border - start if before else 0) + (end - border if after else 0)
+
+    def return_by(self, missed: int, team: str) -> int:
+        """Before which moment (us) a client who was missed then must be called: `Hours.next_end` of that local day."""
+        day = self.local.day(missed)
+        found = self._return_by.get((team, day))
+        if found is None:
+            if len(self._return_by) >= _REMEMBERED_HOURS:
+                self._return_by.clear()
+            found = self._return_by[team, day] = self.calendar.of(team).next_end(day)
+        return found
+
+    def listed_until(self, kind: str, start: int, team: str) -> int:
+        """Up to which partition time (us) a view lists what is open: after it no clock makes a difference."""
+        if kind == MISS:
+            return self.return_by(start, team) + SLACK
+        if kind == TALK:
+            return start + 2 * SLACK
+        due = self.calendar.of(team).passed(start, self.lead_target)
+        return max(due, start + TOUCHED_WITHIN) + SLACK
 
     def _whole(self, team: str, hour: int) -> bool | None:
         """Whether all of an hour (UTC) is working time, or none of it; None for some."""

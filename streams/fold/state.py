@@ -53,13 +53,16 @@ class Call(Record, gc=False):
 
 
 class Ringing(msgspec.Struct, array_like=True, omit_defaults=True, gc=False):
-    """A call whose end is not known: the version of its start (time < 0 when only the answer came), or its answer."""
+    """A call whose end is not known: the version of its start (id "" when only the answer came), and its answer.
+
+    taken: when it was answered, 0 when it was not.
+    """
 
     sequence: str
     time: int
     id: str
     last: int
-    answered: bool = False
+    taken: int = 0
     inbound: bool = False
     manager: str = UNKNOWN
     team: str = ""
@@ -67,6 +70,35 @@ class Ringing(msgspec.Struct, array_like=True, omit_defaults=True, gc=False):
     @property
     def pinned(self) -> bool:
         """Never: waiting ends after an hour."""
+        return False
+
+
+class Missed(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """A call that nobody answered, as what becomes of it is counted."""
+
+    time: int
+    id: str
+    manager: str
+    team: str
+
+
+class Trail(msgspec.Struct, array_like=True, omit_defaults=True, gc=False):
+    """What the next call of a client must know of those before it.
+
+    time, id: of the last call that has a role, in the order of calls. last: latest moment that any of them, or of the
+    client's meetings, speaks of. misses: what the next contact closes. gone: up to when a contact would have closed
+    those that are no longer kept here.
+    """
+
+    time: int
+    id: str
+    last: int
+    misses: list[Missed] = []
+    gone: int = 0
+
+    @property
+    def pinned(self) -> bool:
+        """Never."""
         return False
 
 
@@ -78,7 +110,7 @@ class Chat(msgspec.Struct, array_like=True, omit_defaults=True, gc=False):
     waiting: since when the client waits.
     bot: whether a bot wrote since the last manager's message, hand-off or closing.
     responded: whether a response was given since it began or was closed.
-    manager, team: who last wrote.
+    manager, team: who last wrote. wrote: when a manager last wrote, 0 when none did.
     """
 
     last: int
@@ -88,6 +120,7 @@ class Chat(msgspec.Struct, array_like=True, omit_defaults=True, gc=False):
     responded: bool = False
     manager: str = UNKNOWN
     team: str = ""
+    wrote: int = 0
 
     @property
     def pinned(self) -> bool:
@@ -95,17 +128,57 @@ class Chat(msgspec.Struct, array_like=True, omit_defaults=True, gc=False):
         return self.waiting is not None
 
 
+class Touch(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """The first touch of a lead: when, by what (`line.BY_CALL` …), and by whom."""
+
+    at: int
+    kind: int
+    id: str
+    manager: str
+    team: str
+
+    @property
+    def order(self) -> tuple[int, int, str]:
+        """The least of these is the first."""
+        return self.at, self.kind, self.id
+
+
 class Lead(Record, gc=False):
-    """A lead. `counted`: the latest moment that it was counted at; whether it was cold and has warmed."""
+    """A lead. `counted`: the latest moment that it was counted at, 0 before it was; whether it was cold and has warmed.
+
+    status "deleted" is a tombstone. chat: the first message that touches it; touch: the first of all.
+    """
 
     counted: int
     cold: bool
     warmed: bool
+    status: str = "open"
+    created: int = 0
+    manager: str = ""
+    team: str = ""
+    touch: Touch | None = None
+    chat: Touch | None = None
 
     @property
     def last(self) -> int:
-        """The latest of change, opening and warming."""
-        return max(self.time, self.counted)
+        """The latest of change, creation, opening and warming."""
+        return max(self.time, self.counted, self.created)
+
+
+class Gate(msgspec.Struct, array_like=True, gc=False):
+    """What a touch must know of the client's leads. `marked`: how many are told by marks, see `touches`.
+
+    settled: nothing that happens later changes any other lead. last: until when one of them is known.
+    """
+
+    marked: int
+    settled: int
+    last: int
+
+    @property
+    def pinned(self) -> bool:
+        """Never."""
+        return False
 
 
 class Deal(Record, gc=False):

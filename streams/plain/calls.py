@@ -41,12 +41,29 @@ class PlainRing:
         return rules.day(last) >= today - KEPT_DAYS
 
     def open_things(self) -> Iterator[OpenThing]:
-        """The client, when an inbound call rings; who shows it looks at the clock."""
-        if self.start is None or self.answer is not None or self.start.data.direction != "inbound":
+        """The client: waiting when an inbound call rings, else in a call; who shows it looks at the clock."""
+        if self.start is None:
+            if self.answer is not None:
+                said = self.answer.data
+                what = ("call", said.call_id, said.client_id)
+                yield OpenThing("talk", (), "unknown", "", 1, *what, since=moment(self.answer.time))
             return
         data, since = self.start.data, moment(self.start.time)
         who = (data.manager_id or "unknown", data.team_id or "")
-        yield OpenThing("waiting", ("call",), *who, 1, "call", data.call_id, data.client_id, since=since)
+        what = ("call", data.call_id, data.client_id)
+        if data.direction == "outbound":
+            yield OpenThing("talk", (), *who, 1, *what, since=since)
+        elif self.answer is not None:
+            yield OpenThing("talk", (), *who, 1, *what, since=max(since, moment(self.answer.time)))
+        else:
+            yield OpenThing("waiting", ("call",), *who, 1, *what, since=since)
+
+
+def is_unanswered(call: wire.CallEnded) -> bool:
+    """Whether a response was due that nobody gave."""
+    data = call.data
+    lasted = moment(call.time) - moment(data.started_at)
+    return data.direction == "inbound" and data.outcome in ("missed", "abandoned") and lasted > FORGIVEN
 
 
 def response_at(call: wire.CallEnded) -> int | None:
@@ -71,5 +88,5 @@ def contributions(call: wire.CallEnded, rules: Rules) -> Iterator[Contribution]:
         yield Contribution("d", ("call",), *who, answer, 1, *what)
         if answer - start <= rules.call_target:
             yield Contribution("t", ("call",), *who, answer, 1, *what)
-    elif data.direction == "inbound" and data.outcome in ("missed", "abandoned") and end - start > FORGIVEN:
+    elif is_unanswered(call):
         yield Contribution("d", ("call",), *who, end, 1, *what)

@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from producers.events import wire
-from streams.plain import calls, deals, money
+from streams.plain import calls, deals, money, returns
 from streams.plain.chats import PlainChat
 from streams.plain.contribution import Contribution, OpenThing
 from streams.plain.exact import keep_greater, moment
-from streams.plain.leads import PlainLead
+from streams.plain.leads import RECALLED, PlainLead, Touch
 from streams.plain.rules import KEPT_DAYS, Rules
 
 Entity = (
@@ -50,13 +50,14 @@ def name_of(event: Entity) -> tuple[str, str]:
 
 @dataclass
 class PlainClient:
-    """One client (or one cost, which is a log key of its own)."""
+    """One client (or one cost, which is a log key of its own). messages: a manager's latest one of each chat."""
 
     client: str
     rules: Rules
     latest: dict[tuple[str, str], Entity] = field(default_factory=dict)
     leads: dict[str, PlainLead] = field(default_factory=dict)
     chats: dict[str, PlainChat] = field(default_factory=dict)
+    messages: dict[str, Touch] = field(default_factory=dict)
     ringing: dict[str, calls.PlainRing] = field(default_factory=dict)
     oldest: int = _CENTURY
 
@@ -71,12 +72,13 @@ class PlainClient:
         match event:
             case wire.ChatMessage() | wire.ChatHandedOff() | wire.ChatClosed():
                 chat = self.chats.setdefault(event.data.chat_id, PlainChat(event.data.chat_id, self.client, self.rules))
-                return chat.take(event)
-            case wire.LeadChanged():
-                if event.data.lead_id in self.leads:
-                    return self.leads[event.data.lead_id].take(event)
-                self.leads[event.data.lead_id] = PlainLead(first=event, latest=event)
-                return "folded"
+                outcome = chat.take(event)
+                if outcome == "folded" and isinstance(event, wire.ChatMessage) and event.data.author == "manager":
+                    self._hear(Touch(chat.last or 0, 2, event.data.chat_id, *chat.writer))
+                return outcome
+            case wire.LeadChanged() | wire.LeadDeleted():
+                lead = self.leads.setdefault(event.data.lead_id, PlainLead())
+                return lead.take(event, max(self.messages.values(), key=lambda one: one[:3], default=None))
             case wire.CallStarted() | wire.CallAnswered():
                 if ("call", event.data.call_id) in self.latest:
                     return "stale"
@@ -86,12 +88,19 @@ class PlainClient:
                     self.ringing.pop(event.data.call_id, None)
                 return keep_greater(self.latest, name_of(event), event)
 
+    def _hear(self, message: Touch) -> None:
+        self.messages[message.entity] = message
+        for lead in self.leads.values():
+            lead.hear(message)
+
     def _forget(self, time: int) -> None:
         today = self.rules.reached(time)
         for name in [name for name, event in self.latest.items() if not self._is_known(event, today)]:
             del self.latest[name]
         for lead in [lead for lead, held in self.leads.items() if not held.is_known(today, self.rules)]:
             del self.leads[lead]
+        for chat in [chat for chat, message in self.messages.items() if not self._is_recalled(message.at, today)]:
+            del self.messages[chat]
         for chat in [chat for chat, held in self.chats.items() if not held.is_known(today)]:
             del self.chats[chat]
         for call in [call for call, ring in self.ringing.items() if not ring.is_known(today, self.rules)]:
@@ -99,7 +108,13 @@ class PlainClient:
 
     def _is_known(self, event: Entity, today: int) -> bool:
         """Whether an entity is kept for ever, or what it counts in is within 800 days."""
+        if isinstance(event, wire.CallEnded | wire.MeetingHeld):
+            return self._is_recalled(_last(event), today)
         return self._is_kept_for_ever(event) or self.rules.day(_last(event)) >= today - KEPT_DAYS
+
+    def _is_recalled(self, moment: int, today: int) -> bool:
+        """Whether it may say how something counts that is within 800 days."""
+        return self.rules.day(moment + RECALLED) >= today - KEPT_DAYS
 
     def _is_kept_for_ever(self, event: Entity) -> bool:
         match event:
@@ -129,7 +144,8 @@ class PlainClient:
                     yield from money.contributions(event)
         yield from deals.contributions(self._deals())
         for lead in self.leads.values():
-            yield from lead.contributions()
+            yield from lead.contributions(self.latest.values(), self.rules)
+        yield from returns.contributions(self._calls(), self.rules)
         for chat in self.chats.values():
             yield from chat.added
 
@@ -145,6 +161,12 @@ class PlainClient:
             yield from chat.open_things()
         for ring in self.ringing.values():
             yield from ring.open_things()
+        for lead in self.leads.values():
+            yield from lead.open_things(self.latest.values())
+        yield from returns.open_things(self._calls(), self.rules)
+
+    def _calls(self) -> list[wire.CallEnded]:
+        return [event for event in self.latest.values() if isinstance(event, wire.CallEnded)]
 
     def _deals(self) -> list[wire.DealChanged]:
         return [event for event in self.latest.values() if isinstance(event, wire.DealChanged)]

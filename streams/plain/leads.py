@@ -1,45 +1,145 @@
-"""What a lead adds: its opening and its warming, each as first counted."""
+"""What a lead adds: its opening and its warming, each as first counted; and who touched it first, and how soon."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from producers.events import wire
-from streams.plain.contribution import Contribution
+from streams.plain.contribution import Contribution, OpenThing, Pending
 from streams.plain.exact import moment, version
+from streams.plain.returns import is_contact
 from streams.plain.rules import KEPT_DAYS, Rules
+
+DAY = 86_400 * 10**6
+TOUCHED_WITHIN = 30 * DAY
+RECALLED = 31 * DAY
+"""What touches leads, and they themselves, are known for so much longer than they count."""
+_NEVER = 1 << 62
+
+
+class Touch(NamedTuple):
+    """When (us), by what (0: a call, 1: a meeting, 2: a message), and who. The least of these three is the first."""
+
+    at: int
+    kind: int
+    entity: str
+    manager: str
+    team: str
+
+
+def touches(created: int, events: Iterable[wire.Event]) -> Iterator[Touch]:
+    """All touches of a lead created at a moment (us) by calls and meetings."""
+    for event in events:
+        match event:
+            case wire.CallEnded(data=call) if is_contact(event):
+                who = (call.call_id, call.manager_id or "unknown", call.team_id or "")
+                if call.direction == "outbound":
+                    at = moment(call.started_at)
+                elif call.answered_at is None:
+                    continue
+                else:
+                    at = moment(call.answered_at)
+                    if at < created < moment(event.time):
+                        at = created
+                yield Touch(at, 0, *who)
+            case wire.MeetingHeld(data=meeting):
+                yield Touch(moment(event.time), 1, meeting.meeting_id, meeting.manager_id, meeting.team_id or "")
+            case _:
+                pass
 
 
 @dataclass
 class PlainLead:
-    """One lead: the first snapshot folded, the latest version, and the snapshot that warmed it."""
+    """One lead: the first snapshot folded, the latest version, and the snapshot that warmed it.
 
-    first: wire.LeadChanged
-    latest: wire.LeadChanged
+    was_cold: whether any snapshot was. message: the first one that touched it.
+    """
+
+    latest: wire.LeadChanged | wire.LeadDeleted | None = None
+    first: wire.LeadChanged | None = None
     warmed: wire.LeadChanged | None = None
+    was_cold: bool = False
+    message: Touch | None = None
 
     def is_known(self, today: int, rules: Rules) -> bool:
-        """Whether what it counts in, or its latest snapshot, is within 800 days of `today` (of the log)."""
-        days = [rules.day(moment(self.first.data.created_at)), rules.day(moment(self.latest.time))]
-        if self.warmed is not None:
-            days.append(rules.day(moment(self.warmed.time)))
-        return max(days) >= today - KEPT_DAYS
+        """Whether what it counts in, or its latest version, is within 800 days of `today` (of the log)."""
+        moments = [moment(event.time) for event in (self.latest, self.warmed) if event is not None]
+        created = [event for event in (self.latest, self.first) if isinstance(event, wire.LeadChanged)]
+        moments += [moment(event.data.created_at) for event in created]
+        return rules.day(max(moments) + RECALLED) >= today - KEPT_DAYS
 
-    def take(self, event: wire.LeadChanged) -> str:
-        """Fold a further snapshot; says "folded", "stale" or "duplicate"."""
-        if version(event) <= version(self.latest):
+    def take(self, event: wire.LeadChanged | wire.LeadDeleted, latest_message: Touch | None) -> str:
+        """Fold a snapshot or a deletion; says "folded", "stale" or "duplicate".
+
+        latest_message: the latest of a manager's messages to the client folded so far.
+        """
+        if self.latest is not None and version(event) <= version(self.latest):
             return "duplicate" if version(event) == version(self.latest) else "stale"
-        was_cold = self.latest.data.temperature == "cold"
         self.latest = event
-        if was_cold and event.data.temperature in ("warm", "hot") and self.warmed is None:
-            self.warmed = event
+        if isinstance(event, wire.LeadChanged):
+            self.first = self.first or event
+            if event.data.temperature == "cold":
+                self.was_cold = True
+            elif self.was_cold and self.warmed is None:
+                self.warmed = event
+            if not self._is_touch(self.message):
+                self.message = latest_message if self._is_touch(latest_message) else None
         return "folded"
 
-    def contributions(self) -> Iterator[Contribution]:
-        """The opening at `created_at`, the warming at the time of its snapshot."""
-        data = self.first.data
-        what = ("lead", data.lead_id, data.client_id)
-        labels = (data.temperature,)
-        yield Contribution("lo", labels, data.manager_id, data.team_id or "", moment(data.created_at), 1, *what)
+    def hear(self, message: Touch) -> None:
+        """A manager wrote to the client."""
+        if self._is_touch(message) and (self.message is None or message[:3] < self.message[:3]):
+            self.message = message
+
+    def _is_touch(self, touch: Touch | None) -> bool:
+        if touch is None or not isinstance(self.latest, wire.LeadChanged):
+            return False
+        created = moment(self.latest.data.created_at)
+        return created <= touch.at <= created + TOUCHED_WITHIN
+
+    def touched(self, events: Iterable[wire.Event]) -> Touch | None:
+        """The first touch; None when there is none, or the lead is deleted."""
+        if not isinstance(self.latest, wire.LeadChanged):
+            return None
+        found = [one for one in touches(moment(self.latest.data.created_at), events) if self._is_touch(one)]
+        if self.message is not None:
+            found.append(self.message)
+        return min(found, key=lambda touch: touch[:3], default=None)
+
+    def contributions(self, events: Iterable[wire.Event], rules: Rules) -> Iterator[Contribution]:
+        """The opening at `created_at`, the warming at the time of its snapshot, the first touch at its moment."""
+        if self.first is not None:
+            data = self.first.data
+            what = ("lead", data.lead_id, data.client_id)
+            who = (data.manager_id, data.team_id or "")
+            yield Contribution("lo", (data.temperature,), *who, moment(data.created_at), 1, *what)
         if self.warmed is not None:
             data = self.warmed.data
+            what = ("lead", data.lead_id, data.client_id)
             yield Contribution("lw", (), data.manager_id, data.team_id or "", moment(self.warmed.time), 1, *what)
+        if isinstance(self.latest, wire.LeadChanged):
+            yield from self._answered(self.latest, self.touched(events), rules)
+
+    def _answered(self, lead: wire.LeadChanged, touch: Touch | None, rules: Rules) -> Iterator[Contribution]:
+        data = lead.data
+        created, team = moment(data.created_at), data.team_id or ""
+        at = (data.manager_id, team, created, 1, "lead", data.lead_id, data.client_id)
+        if touch is None:
+            if (data.status or "open") == "open":
+                yield Contribution("ld", (), *at, pending=Pending(_NEVER, created, rules.lead_target, team))
+            return
+        worked = rules.calendar.working_us(created, touch.at, team)
+        yield Contribution("ld", (), *at)
+        if worked <= rules.lead_target:
+            yield Contribution("lt", (), *at)
+        yield Contribution("lr", (), touch.manager, touch.team, touch.at, worked, "lead", data.lead_id, data.client_id)
+
+    def open_things(self, events: Iterable[wire.Event]) -> Iterator[OpenThing]:
+        """The lead, while it is open and nobody has touched it; who shows it looks at the clock."""
+        lead = self.latest
+        if isinstance(lead, wire.LeadChanged) and (lead.data.status or "open") == "open" and not self.touched(events):
+            data = lead.data
+            what = ("lead", data.lead_id, data.client_id)
+            created = moment(data.created_at)
+            until = created + TOUCHED_WITHIN + 1
+            yield OpenThing("lead", (), data.manager_id, data.team_id or "", 1, *what, since=created, until=until)

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from metrics.catalogue import BY_CODE
 from metrics.family import SECOND, Kind
 from metrics.measure import key
-from streams.plain.contribution import Contribution, OpenThing
+from streams.plain.contribution import LISTED, Contribution, OpenThing
 from streams.plain.log import PlainPartition
 from streams.plain.rules import KEPT_DAYS, Rules
 from streams.plain.sizes import step_of
@@ -36,8 +36,8 @@ def measures(one: Contribution) -> list[tuple[str, int]]:
 
 
 def open_measures(one: OpenThing) -> list[tuple[str, int]]:
-    """The same for what is open now; waiting clients lie in no cell."""
-    if one.code == "waiting":
+    """The same for what is open now; clients who wait, for whatever, lie in no cell."""
+    if one.code in LISTED:
         return []
     if one.code != "rc":
         currency = (one.currency,) if one.currency else ()

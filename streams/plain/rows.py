@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from metrics.catalogue import FAMILIES
 from metrics.family import SECOND, Family, Kind, Source
-from streams.plain.contribution import Contribution, OpenThing
+from streams.plain.contribution import LISTED, Contribution, OpenThing
 from streams.plain.plans import plan_series
 from streams.plain.shown import Shown
 
@@ -85,7 +85,10 @@ def windowed_rows(query: Query, contributions: Iterable[Contribution], shown: Sh
     """The rows of a family with a window; `shown` says for which moment."""
     family = query.declared
     found = [w for w in shown.windows if (w.window, w.period) == (query.window, query.period)]
-    for one in contributions:
+    for contribution in contributions:
+        one = contribution.as_of(shown.clock, shown.rules.calendar)
+        if one is None:
+            continue
         if one.code != family.code or not any(w.holds(one.time, shown.rules.day(one.time)) for w in found):
             continue
         team = shown.reference.team(one.manager, one.team)
@@ -108,16 +111,27 @@ def windowed_rows(query: Query, contributions: Iterable[Contribution], shown: Sh
 
 def open_rows(query: Query, things: Iterable[OpenThing], shown: Shown) -> Iterator[Row]:
     """The rows of a family without a window."""
+    things = list(things)
+    open_ = dict(shown.open(things))
     for one in things:
         team = shown.reference.team(one.manager, one.team)
         who = (one.kind, one.entity, one.client, one.manager, team, one.since or None)
-        for name, values, value in _open_values(one, shown):
+        for name, values, value in _open_values(one, shown, open_.get(one, "")):
             if name == query.family and query.asks_for(query.declared.labels, values, one.manager, team):
                 yield Row(*who, value, shown.is_converted(one))
 
 
-def _open_values(one: OpenThing, shown: Shown) -> Iterator[tuple[str, tuple[str, ...], Fraction]]:
-    """Names, label values and values that an open thing is shown under."""
+def _open_values(one: OpenThing, shown: Shown, name: str) -> Iterator[tuple[str, tuple[str, ...], Fraction]]:
+    """Names, label values and values that an open thing is shown under. name: that of one that the clock decides."""
+    if one.code in LISTED - {"waiting"}:
+        if name:
+            yield f"sales_{name}", (), Fraction(1)
+            yield (
+                f"sales_{name.split('_', maxsplit=1)[0]}_oldest_seconds",
+                (),
+                Fraction(max(0, shown.now - one.since), SECOND),
+            )
+        return
     if one.code == "rc":
         yield "sales_receivable_amount", (shown.age(one),), shown.owed(one)
     elif one.code != "waiting":

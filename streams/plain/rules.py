@@ -26,6 +26,8 @@ class Rules:
     currency: str = "RUB"
     call_target: int = 20 * 10**6
     chat_target: int = 60 * 10**6
+    callback_target: int = 1200 * 10**6
+    lead_target: int = 300 * 10**6
     ready_stages: frozenset[str] = frozenset()
     ready_probability: Decimal = Decimal("0.7")
 
@@ -38,6 +40,8 @@ class Rules:
             currency=settings.currency,
             call_target=int(Decimal(str(settings.call_target_seconds)) * 10**6),
             chat_target=int(Decimal(str(settings.chat_target_seconds)) * 10**6),
+            callback_target=int(Decimal(str(settings.callback_target_seconds)) * 10**6),
+            lead_target=int(Decimal(str(settings.lead_target_seconds)) * 10**6),
             ready_stages=frozenset(settings.ready_stages),
             ready_probability=Decimal(str(settings.ready_probability)),
         )

@@ -24,6 +24,8 @@ _Time = tuple[str, str]
 """Window, period."""
 _Group = tuple[str, tuple[str, ...], str, str]
 """Code, labels, manager, team."""
+_MINUTES = 120 * 10**6
+"""Answers that share sums may be so far apart, and more (us)."""
 _Sums = defaultdict[_Time, defaultdict[_Group, Counter[tuple[str, int]]]]
 _Bins = defaultdict[_Time, defaultdict[_Group, Counter[int]]]
 
@@ -37,7 +39,8 @@ class Shown:
     """Numbers at a moment `now` (us), summed up from contributions that are handed in one after another.
 
     at: the calendar windows as they stood then, cut after the running local hour or day. money: entities with money by
-    (partition, currency, local day).
+    (partition, currency, local day). clock: the moment (us) as of which open misses and leads are told, `now` when 0.
+    pending: what is told anew for each answer, as its clock has it.
     """
 
     now: int
@@ -47,8 +50,11 @@ class Shown:
     sums: _Sums = field(default_factory=lambda: defaultdict(_groups))
     bins: _Bins = field(default_factory=lambda: defaultdict(_groups))
     money: Counter[tuple[int, str, int]] = field(default_factory=Counter)
+    clock: int = 0
+    pending: Counter[Contribution] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
+        self.clock = self.clock or self.now
         self._told: dict[tuple[_Time, bool], dict[Series, Fraction]] = {}
         self.windows = windows(self.now, self.rules, at=self.at)
         self.today = self.rules.day(self.now)
@@ -62,6 +68,9 @@ class Shown:
         self._told.clear()
         for one in contributions:
             day = self.rules.day(one.time)
+            if one.pending is not None and one.as_of(self.clock - _MINUTES, self.rules.calendar) is not one:
+                self.pending[one] += sign
+                continue
             if one.code == MONEY_EVENTS:
                 self.money[partition, one.currency, day] += sign
             family = BY_CODE.get(one.code)
@@ -95,12 +104,28 @@ class Shown:
             time = window.window, window.period
             if only is None or window.window in only:
                 found |= self._alone(time, durations=durations)
-                if more is not None:
-                    for group in _wanted(more.sums[time], durations=durations):
-                        sums = _plus(self.sums[time].get(group, Counter()), more.sums[time][group])
-                        bins = _plus(self.bins[time].get(group, Counter()), more.bins[time].get(group, Counter()))
-                        self._put(found, time, group, sums, bins)
+                others = [one for one in (more, self._late(more)) if one is not None]
+                for group in {one for other in others for one in _wanted(other.sums[time], durations=durations)}:
+                    sums = Counter(self.sums[time].get(group, {}))
+                    bins = Counter(self.bins[time].get(group, {}))
+                    for other in others:
+                        sums.update(other.sums[time].get(group, {}))
+                        bins.update(other.bins[time].get(group, {}))
+                    self._put(found, time, group, sums, bins)
         return found
+
+    def _late(self, more: "Shown | None") -> "Shown | None":
+        """What the clock decides, as that of the answer has it."""
+        counts = self.pending if more is None else _plus(self.pending, more.pending)
+        clock = (more or self).clock
+        told = [(one.as_of(clock, self.rules.calendar), n) for one, n in counts.items() if n]
+        if not any(one for one, _ in told):
+            return None
+        late = Shown(self.now, self.rules, self.reference, self.at)
+        for one, n in told:
+            if one is not None:
+                late.add([one._replace(pending=None)], n)
+        return late
 
     def _alone(self, time: _Time, *, durations: bool) -> dict[Series, Fraction]:
         """A window of these sums alone: the same for all that is added to it, so it is worked out once."""
@@ -162,6 +187,12 @@ class Shown:
     def open_now(self, things: Iterable[OpenThing]) -> dict[Series, Fraction]:
         """The families without a window, but for plans."""
         found: defaultdict[Series, Fraction] = defaultdict(Fraction)
+        things = list(things)
+        for one, name in self.open(things):
+            labels = {"manager": one.manager, "team": self.reference.team(one.manager, one.team)}
+            found[series(f"sales_{name}", labels)] += 1
+            oldest = series(f"sales_{name.split('_')[0]}_oldest_seconds", labels)
+            found[oldest] = max(found[oldest], Fraction(max(0, self.now - one.since), SECOND))
         for one in things:
             who = {"manager": one.manager, "team": self.reference.team(one.manager, one.team)}
             if one.code == "waiting":
@@ -173,6 +204,16 @@ class Shown:
                 value = self.converted(one.currency, self.today, one.value)
                 found[series(family.name, labels)] += value / family.scale
         return dict(found)
+
+    def open(self, things: Iterable[OpenThing]) -> Iterator[tuple[OpenThing, str]]:
+        """Misses and leads that are open now, with the name that they are counted by."""
+        things = list(things)
+        talking = {one.client for one in things if one.code == "talk" and self.now - one.since < HOUR}
+        for one in things:
+            if one.code == "miss" and self.now < one.until:
+                yield one, "unreturned_clients"
+            elif one.code == "lead" and self.now < one.until and one.client not in talking:
+                yield one, "untouched_leads"
 
     def plan(self) -> dict[Series, Fraction]:
         """Targets, what of them should be reached by now, and working days."""

@@ -30,6 +30,8 @@ def _board() -> Board:
             board.put(bucket, {parse_field(raw): decode_part(part or b"\x80") for raw, part in fields.items()})
         if update.waiting is not None:
             board.put_waiting(0, update.waiting)
+        if update.unanswered is not None:
+            board.put_unanswered(0, update.unanswered)
     board.put_reference({key: {"type": type_, "data": data} for key, type_, data in month.winning_references()})
     return board
 

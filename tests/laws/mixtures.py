@@ -18,11 +18,12 @@ Drawn = tuple[int, int, int, int, int]
 KINDS = (
     *("deal.changed",) * 4,
     *("chat.message",) * 5,
-    *("call.ended",) * 3,
+    *("call.ended",) * 5,
     *("invoice.changed",) * 2,
     *("payment.received",) * 2,
     *("lead.changed",) * 3,
     "deal.deleted",
+    "lead.deleted",
     "chat.handed_off",
     "chat.closed",
     "call.started",
@@ -95,7 +96,7 @@ def _data(kind: str, entity: int, time: datetime, choose: Choices) -> Json:  # n
     client = {"client_id": f"cl-{entity % 2}"}
     staff = {"manager_id": choose.of("m-1", "m-2", "m-3"), **choose.of({}, {"team_id": "t-1"}, {"team_id": "t-2"})}
     amount = {"amount": choose.of(*_MONEY), "currency": choose.of("RUB", "RUB", "USD", "EUR")}
-    call = {"call_id": f"call-{entity}", **client}
+    call = {"call_id": f"call-{entity}{choose.of('', '', '', 'b', 'c')}", **client}
     chat = {"chat_id": f"chat-{entity % 2}", **client}
     match kind:
         case "deal.changed":
@@ -135,7 +136,10 @@ def _data(kind: str, entity: int, time: datetime, choose: Choices) -> Json:  # n
             }
         case "lead.changed":
             temperature = choose.of("cold", "warm", "hot", "cold")
-            return {"lead_id": f"l-{entity}", **client, **staff, "temperature": temperature, "created_at": before()}
+            made = {"lead_id": f"l-{entity}", **client, **staff, "temperature": temperature, "created_at": before()}
+            return {**made, **choose.of({}, {"status": "open"}, {"status": "converted"}, {"status": "lost"}, {})}
+        case "lead.deleted":
+            return {"lead_id": f"l-{entity}", **client}
         case "invoice.changed":
             return {
                 "invoice_id": f"i-{entity}",

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 import yaml
 
 from metrics.calendar import CalendarFile, build
-from metrics.view import Waiting, decode_part, parse_field
+from metrics.view import Unanswered, Waiting, decode_part, parse_field
 from producers.events.rules import LOG_APPEND_TIME
 from streams.fold.rules import Rules as FoldRules
 from streams.partition import Partition
@@ -51,6 +51,7 @@ class Mirror:
 
     parts: Parts = field(default_factory=dict)
     waiting: list[Waiting] = field(default_factory=list)
+    unanswered: list[Unanswered] = field(default_factory=list)
     cells: dict[bytes, bytes] = field(default_factory=dict)
     clients: dict[bytes, bytes] = field(default_factory=dict)
 
@@ -66,6 +67,8 @@ class Mirror:
                     self.parts[cell] = decode_part(payload)
         if update.waiting is not None:
             self.waiting = update.waiting
+        if update.unanswered is not None:
+            self.unanswered = update.unanswered
 
     def keep(self, cut: Any) -> None:
         """Take over what a cut says."""

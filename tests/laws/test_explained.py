@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from producers.events import wire
 from producers.settings import KafkaSettings
-from streams.explain import Explainer
+from streams.explain import OLDEST, Explainer
 from streams.plain import Contribution, OpenThing, PlainPartition
 from streams.plain.exact import moment
 from streams.plain.placed import COUNTS, PlainPlaces
@@ -81,7 +81,7 @@ def _sum(query: Query, contributions: list[Contribution], things: list[OpenThing
     else:
         rows = list(open_rows(query, things, numbers))
     values = [row.value for row in rows]
-    if query.family == "sales_waiting_oldest_seconds":
+    if query.family in OLDEST:
         return max(values, default=Fraction())
     return sum(values, Fraction())
 

@@ -67,7 +67,7 @@ class _Plain:
         end = min(period_end(step, first), today + timedelta(days=1))
         if end not in self._known:
             at = self._now if end > today else self._end(end)
-            self._known[end] = self._floor.plain(at)
+            self._known[end] = self._floor.plain(at, self._now)
         return self._known[end]
 
     def _end(self, day: date) -> float:

@@ -12,6 +12,7 @@ from metrics.view import Waiting
 from producers.events import wire
 from streams.plain import PlainPartition, recompute
 from streams.plain.calls import LISTED
+from streams.plain.listed import still_listed
 from streams.plain.parts import parts
 from tests.laws.mixtures import Json, encode, mixtures, zones
 from tests.laws.replay import Mirror, fold_rules, plain_rules, records, replay, restarted
@@ -44,10 +45,12 @@ def _agree(mixture: list[Json], zone: ZoneInfo, how: list[int]) -> None:
     assert mirror.parts == parts(expected)
     still = (one for one in mirror.waiting if one.channel == "chat" or one.start + LISTED > partition.time)
     assert sorted(still) == _waiting(expected)
+    assert sorted(mirror.unanswered) == still_listed(expected.open_things(), partition.time, plain_rules(zone))
     restored, again = restarted(mirror, fold_rules(zone)), Mirror()
     for update in restored.everything():
         again.see(update)
     assert again.parts == mirror.parts
+    assert sorted(again.unanswered) == sorted(mirror.unanswered)
     assert restored.fence == partition.fence
 
 

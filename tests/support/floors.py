@@ -63,7 +63,7 @@ class Floor:
         calendar = build(parse(yaml.safe_dump(dict(self.calendar))), zone)
         rules = FoldRules(zone, calendar, ready_stages=frozenset(self.ready_stages))
         board = Board(BusinessSettings(_env_file=None, timezone=self.zone, currency=self.currency))
-        board.calendar = board.course.calendar = calendar
+        board.calendar = board.course.calendar = board.clocked.calendar = calendar
         for number, records in self.log.topics["sales.events"].items():
             partition = Partition(number, self.partitions, rules)
             assert not partition.fold(records)
@@ -72,6 +72,8 @@ class Floor:
                     board.put(bucket, {parse_field(raw): decode_part(part or b"\x80") for raw, part in fields.items()})
                 if update.waiting is not None:
                     board.put_waiting(number, update.waiting)
+                if update.unanswered is not None:
+                    board.put_unanswered(number, update.unanswered)
         board.put_reference(
             {key: {"type": e.type, "data": msgspec.to_builtins(e.data)} for key, e in self.reference.held.items()}
         )
@@ -93,14 +95,15 @@ class Floor:
             if sample.value and sample.name in _TOLD
         }
 
-    def plain(self, at: str | float) -> dict[Series, Fraction]:
-        """What it must show."""
+    def plain(self, at: str | float, clock: float = 0) -> dict[Series, Fraction]:
+        """What it must show. clock: now, if `at` is past."""
         return shown(
             (one for partition in self.plain_partitions for one in partition.contributions()),
             (one for partition in self.plain_partitions for one in partition.open_things()),
             self.reference,
             self.rules,
             int(seconds(at) * 10**6),
+            clock=int(clock * 10**6),
         )
 
     def kpis(self, level: Level, window: str, at: str | float) -> dict[str, dict[tuple[str, ...], float]]:

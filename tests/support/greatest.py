@@ -63,7 +63,7 @@ class Greatest:
         return found
 
 
-def _data(kind: str, make: Greatest) -> Json:  # noqa: C901, PLR0911 - a table
+def _data(kind: str, make: Greatest) -> Json:  # noqa: C901, PLR0911, PLR0912 - a table
     early = "2026-11-20T10:00:00Z"
     money = {"amount": MONEY, "currency": "RUB"}
     match kind:

@@ -18,8 +18,9 @@ def shown(
     now: int,
     *,
     at: bool = False,
+    clock: int = 0,
 ) -> dict[Series, Fraction]:
-    """Every series and its exact value at a moment (us); what would be 0 may be absent."""
-    numbers = Shown(now, rules, reference, at)
+    """Every series and its exact value at a moment (us), zeros or none. clock: now, where `now` is past."""
+    numbers = Shown(now, rules, reference, at, clock=clock)
     numbers.add(contributions)
     return numbers.windowed() if at else numbers.windowed() | numbers.open_now(things) | numbers.plan()

@@ -84,13 +84,14 @@ class InMemorySink:
         counted, (before, behind) = self.manifests.get(self.keys.manifest(partition), {}), self.keys.around(partition)
         sizes = {name: len(self.hashes.get(before + name + behind, {})) for name in counted}
         broken = [parse_name(name) for name, size in counted.items() if sizes[name] != size]
-        return Check(len(counted), broken, str(partition).encode() in self.hashes.get(self.keys.waiting, {}))
+        lists = (self.keys.waiting, self.keys.unanswered)
+        return Check(len(counted), broken, all(str(partition).encode() in self.hashes.get(key, {}) for key in lists))
 
     async def forget(self, partition: int) -> None:
         """Take away a partition's hashes and fields."""
         self._answer()
         self.manifests.pop(self.keys.manifest(partition), None)
-        for key in (self.keys.partitions, self.keys.waiting):
+        for key in (self.keys.partitions, self.keys.waiting, self.keys.unanswered):
             self.hashes.get(key, {}).pop(str(partition).encode(), None)
         for key in [key for key in self.hashes if (place := self.keys.place(key)) and place[2] == partition]:
             del self.hashes[key]

@@ -30,6 +30,7 @@ RESPONSE = {
     ("d", "call"): 1,
     ("t", "call"): 1,
 }
+MISS = {("mc", "lost"): 1, ("cd",): 1}
 
 
 @pytest.mark.parametrize(
@@ -37,12 +38,12 @@ RESPONSE = {
     [
         ({}, {("c", "inbound", "answered"): 1, **RESPONSE}),
         ({"direction": "outbound"}, {("c", "outbound", "answered"): 1}),
-        ({"outcome": "missed"}, {("c", "inbound", "missed"): 1, ("d", "call"): 1}),
-        ({"outcome": "abandoned"}, {("c", "inbound", "abandoned"): 1, ("d", "call"): 1}),
+        ({"outcome": "missed"}, {("c", "inbound", "missed"): 1, ("d", "call"): 1, **MISS}),
+        ({"outcome": "abandoned"}, {("c", "inbound", "abandoned"): 1, ("d", "call"): 1, **MISS}),
         ({"outcome": "abandoned", "started_at": "2026-11-23T09:14:55Z"}, {("c", "inbound", "abandoned"): 1}),
         (
             {"outcome": "missed", "started_at": "2026-11-23T09:14:54.999999Z"},
-            {("c", "inbound", "missed"): 1, ("d", "call"): 1},
+            {("c", "inbound", "missed"): 1, ("d", "call"): 1, **MISS},
         ),
         ({"outcome": "busy"}, {("c", "inbound", "busy"): 1}),
         ({"outcome": "failed"}, {("c", "inbound", "failed"): 1}),

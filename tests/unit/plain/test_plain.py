@@ -192,13 +192,15 @@ def test_what_a_client_owes_and_whether_it_is_ready() -> None:
 
 
 def test_forgotten_after_800_days() -> None:
-    """An entity is known until all that it counts in is past 800 days; then what comes for it is new."""
+    """Known until all that an entity counts in is past 800 days, what touches leads 31 days longer; then it is new."""
+    rating = {"rating_id": "x", "manager_id": "m", "score": 5}
     meeting = {"meeting_id": "x", "manager_id": "m"}
-    late = event(w.MeetingHeld, 5, **meeting, sequence="1")
-    for days, left in ((800, 1), (801, 0)):
-        clock = event(w.MeetingHeld, days * DAY, meeting_id="clock", manager_id="m")
-        partition = told(event(w.MeetingHeld, 0, **meeting, sequence="2"), clock, late)
-        assert partition.outcomes["stale"] == left
+    for kind, data, kept in ((w.RatingGiven, rating, 800), (w.MeetingHeld, meeting, 831)):
+        late = event(kind, 5, **data, sequence="1")
+        for days, left in ((kept, 1), (kept + 1, 0)):
+            clock = event(w.MeetingHeld, days * DAY, meeting_id="clock", manager_id="m")
+            partition = told(event(kind, 0, **data, sequence="2"), clock, late)
+            assert partition.outcomes["stale"] == left
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,52 @@
+"""What kind of call one is: its number, whether it was answered, and what it is to clients who wait for a call."""
+
+from itertools import product
+
+from streams.fold.line import CONTACT, MISSED, NO_ROLE, Reach
+from streams.fold.localtime import SECOND
+from streams.fold.state import Call, decoder
+
+CALL = "c"
+KINDS = tuple(product(("inbound", "outbound"), ("answered", "missed", "abandoned", "busy", "failed")))
+"""What `Call.kind` numbers; encoded state depends on the order, so that new values go to the end."""
+NUMBERS = {kind: number for number, kind in enumerate(KINDS)}
+ANSWERED = NUMBERS["inbound", "answered"]
+
+_LOST = frozenset({NUMBERS["inbound", "missed"], NUMBERS["inbound", "abandoned"]})
+_ATTEMPTS = frozenset(n for (direction, end), n in NUMBERS.items() if direction == "outbound" and end != "failed")
+_TOO_SHORT = 5 * SECOND
+_ANONYMOUS = "anonymous:"
+
+decode_call = decoder(Call)
+
+
+def is_unanswered(call: Call) -> bool:
+    """Whether a response was due that nobody gave."""
+    return call.kind in _LOST and call.time - call.started > _TOO_SHORT
+
+
+def is_outbound(call: Call) -> bool:
+    """Whether we called, and it was an attempt."""
+    return call.kind in _ATTEMPTS
+
+
+def role_of(call: Call) -> int:
+    """Whether it is contact, an attempt of the client's that nobody answered, or neither."""
+    kind = call.kind
+    if kind == ANSWERED or kind in _ATTEMPTS:
+        return CONTACT
+    return MISSED if kind in _LOST and call.time - call.started > _TOO_SHORT else NO_ROLE
+
+
+def reach_of(call: Call) -> Reach | None:
+    """Since when and until when it touches leads; None when it does not."""
+    if call.kind in _ATTEMPTS:
+        return call.started, call.started
+    if call.kind == ANSWERED and call.answered is not None:
+        return call.answered, call.time
+    return None
+
+
+def is_anonymous(client: str) -> bool:
+    """Whether nobody can call the client back."""
+    return client.startswith(_ANONYMOUS)

@@ -1,0 +1,223 @@
+"""The first touch of each lead: by call or meeting, whatever order they come in, and by chat, in log order.
+
+A client's leads are looked at one by one only where something late can change them. What happens in time order asks
+the client's `Gate`, and then only leads with a mark: untouched, or without a message that would touch them.
+"""
+
+from metrics import measure
+from metrics.catalogue import unanswered as counted
+from metrics.view import LEAD as OPEN_LEAD
+from metrics.view import Waiting
+from streams.fold.call_kinds import CALL, decode_call
+from streams.fold.context import Client, Context, known
+from streams.fold.line import BY_CALL, BY_CHAT, BY_MEETING, TOUCHED_WITHIN, Reach, touch_at
+from streams.fold.localtime import DAY
+from streams.fold.returns import MEETING, line_of, trail_of
+from streams.fold.rules import response_bin
+from streams.fold.state import Call, Chat, Gate, Lead, Meeting, Touch, decoder, encode
+
+LEAD, CHAT, GATE, MARK = "l", "h", "q", "u"
+RECALLED = 31 * DAY
+"""Calls, meetings, messages and leads are known for so much longer than they count: touches come within 30 days."""
+DELETED = "deleted"
+
+decode_lead = decoder(Lead)
+decode_gate = decoder(Gate)
+_decode_meeting = decoder(Meeting)
+_decode_chat = decoder(Chat)
+
+
+def changed(client: Client, lead_id: str, old: Lead | None, new: Lead, out: Context) -> None:
+    """A lead's new version: who touched it first, and what that counts. To be called before it is put."""
+    if new.status == DELETED:
+        new.chat = None if old is None else old.chat
+    elif old is not None and old.status != DELETED and old.created == new.created:
+        new.touch, new.chat = old.touch, old.chat
+    else:
+        chat = None if old is None else old.chat
+        new.chat = chat if chat and _is_within(chat.at, new.created) else _latest_message(client, new.created, out)
+        new.touch = _first(client, new, out)
+    if old is not None:
+        _count(old, out, -1)
+    _count(new, out, 1)
+    # Where the gate is forgotten, marks of leads that are may not be swept yet.
+    gate = _gate(client, out) or Gate(sum(1 for _ in client.named(MARK)), 0, 0)
+    gate.last = max(gate.last, new.last)
+    _mark(client, gate, lead_id, new)
+    client.put(GATE, encode(gate))
+    _list(client, lead_id, new, out)
+
+
+def reached(
+    client: Client, kind: int, name: str, old: Reach | None, new: Reach | None, who: tuple[str, str], out: Context
+) -> None:
+    """A call or meeting says (old: said before) when it touches leads, and who does. To be called after it is put."""
+    gate = _gate(client, out)
+    if gate is None:
+        return
+    if (old is None or old[0] > gate.settled) and (new is None or new[0] > gate.settled):
+        if new is None or not gate.marked:
+            return
+        marks = list(client.named(MARK))
+        gate.marked = len(marks)  # marks of leads that are forgotten are swept
+        for lead_id, _ in marks:
+            lead = _lead(client, lead_id, out)
+            at = None if lead is None else touch_at(new, lead.created)
+            if lead is None or new[0] > lead.created + TOUCHED_WITHIN:
+                _pass(client, gate, lead_id, lead)
+            elif lead.touch is None and at is not None:
+                _touch(client, gate, lead_id, lead, Touch(at, kind, name, *who), out)
+    else:
+        _look_again(client, gate, kind, name, new, who, out)
+    client.put(GATE, encode(gate))
+
+
+def _look_again(
+    client: Client, gate: Gate, kind: int, name: str, new: Reach | None, who: tuple[str, str], out: Context
+) -> None:
+    for lead_id, _ in list(client.named(LEAD)):
+        lead = _lead(client, lead_id, out)
+        if lead is None or lead.status == DELETED:
+            continue
+        touch = lead.touch
+        if touch is not None and (touch.kind, touch.id) == (kind, name):
+            touch = _first(client, lead, out)
+        elif new is not None and (at := touch_at(new, lead.created)) is not None:
+            mine = Touch(at, kind, name, *who)
+            touch = mine if touch is None or mine.order < touch.order else touch
+        if touch != lead.touch:
+            _touch(client, gate, lead_id, lead, touch, out)
+
+
+def written(client: Client, at: int, chat_id: str, who: tuple[str, str], out: Context) -> None:
+    """A manager wrote to the client."""
+    gate = _gate(client, out)
+    if gate is None or (at > gate.settled and not gate.marked):
+        return
+    message = Touch(at, BY_CHAT, chat_id, *who)
+    for lead_id, _ in list(client.named(MARK if at > gate.settled else LEAD)):
+        lead = _lead(client, lead_id, out)
+        if lead is None or (at > gate.settled and at > lead.created + TOUCHED_WITHIN):
+            _pass(client, gate, lead_id, lead)
+        elif (
+            lead.status != DELETED
+            and _is_within(at, lead.created)
+            and (lead.chat is None or message.order < lead.chat.order)
+        ):
+            lead.chat = message
+            first = message if lead.touch is None or message.order < lead.touch.order else lead.touch
+            _touch(client, gate, lead_id, lead, first, out)
+    client.put(GATE, encode(gate))
+
+
+def _gate(client: Client, out: Context) -> Gate | None:
+    return known(client.get(GATE), decode_gate, out.recall)
+
+
+def _lead(client: Client, lead_id: str, out: Context) -> Lead | None:
+    return known(client.get(LEAD + lead_id), decode_lead, out.recall)
+
+
+def _is_within(at: int, created: int) -> bool:
+    return created <= at <= created + TOUCHED_WITHIN
+
+
+def _touch(client: Client, gate: Gate, lead_id: str, lead: Lead, touch: Touch | None, out: Context) -> None:
+    """Give a lead another first touch, or none."""
+    _count(lead, out, -1)
+    lead.touch = touch
+    _count(lead, out, 1)
+    _mark(client, gate, lead_id, lead)
+    client.put(LEAD + lead_id, encode(lead))
+    _list(client, lead_id, lead, out)
+
+
+def _mark(client: Client, gate: Gate, lead_id: str, lead: Lead) -> None:
+    """Mark a lead that what happens next may touch."""
+    wanted = lead.status != DELETED and (lead.touch is None or lead.chat is None)
+    marked = client.get(MARK + lead_id) is not None
+    if wanted and not marked:
+        client.put(MARK + lead_id, b"")
+        gate.marked += 1
+    elif marked and not wanted:
+        client.drop(MARK + lead_id)
+        gate.marked -= 1
+    gate.settled = max(gate.settled, *(touch.at for touch in (lead.touch, lead.chat) if touch is not None), 0)
+
+
+def _pass(client: Client, gate: Gate, lead_id: str, lead: Lead | None) -> None:
+    """Nothing that happens from now on touches a lead: take its mark away."""
+    if client.get(MARK + lead_id) is not None:
+        client.drop(MARK + lead_id)
+        gate.marked -= 1
+    if lead is not None:
+        gate.settled = max(gate.settled, lead.created + TOUCHED_WITHIN)
+
+
+def _first(client: Client, lead: Lead, out: Context) -> Touch | None:
+    """The first touch of all that is known; calls and meetings are looked at only where one may be."""
+    trail = trail_of(client, out)
+    if trail is None or trail.last < lead.created:
+        return lead.chat
+    found = line_of(client, out).first(lead.created)
+    if found is None:
+        return lead.chat
+    touch = Touch(*found, *_who(client, *found[1:]))
+    return touch if lead.chat is None or touch.order < lead.chat.order else lead.chat
+
+
+def _who(client: Client, kind: int, name: str) -> tuple[str, str]:
+    raw = client.get((CALL if kind == BY_CALL else MEETING) + name) or b""
+    by: Call | Meeting = decode_call(raw) if kind == BY_CALL else _decode_meeting(raw)
+    return by.manager, by.team
+
+
+def _latest_message(client: Client, created: int, out: Context) -> Touch | None:
+    """A manager's latest message so far, if it touches a lead created then."""
+    latest: Touch | None = None
+    for chat_id, raw in client.named(CHAT):
+        chat = _decode_chat(raw)
+        if chat.wrote and chat.wrote >= out.recall:
+            message = Touch(chat.wrote, BY_CHAT, chat_id, chat.manager, chat.team)
+            latest = message if latest is None or message.order > latest.order else latest
+    return latest if latest is not None and _is_within(latest.at, created) else None
+
+
+def _list(client: Client, lead_id: str, lead: Lead, out: Context) -> None:
+    """Say whether a lead is open and untouched."""
+    is_open = lead.status == "open" and lead.touch is None
+    is_open = is_open and out.rules.listed_until(OPEN_LEAD, lead.created, lead.team) > out.time
+    client.wait(LEAD + lead_id, Waiting(OPEN_LEAD, lead.manager, lead.team, lead.created) if is_open else None)
+
+
+def _count(lead: Lead, out: Context, n: int) -> None:
+    """Count (n = 1) or take back (-1) that a lead is due, and its first touch. An untouched one is while it is open.
+
+    Whether the target is over is for who shows it: until then it is listed, and not shown as due.
+    """
+    touch = lead.touch
+    if touch is None:
+        if lead.status == "open":
+            out.add(lead.created, lead.manager, lead.team, (_due, False), n)
+        return
+    value = out.rules.working(lead.created, touch.at, lead.team)
+    out.add(lead.created, lead.manager, lead.team, (_due, value <= out.rules.lead_target), n)
+    cell, specs = out.cell(touch.at, touch.manager, touch.team), out.specs
+    cell[specs[_touched, response_bin(value)]] += n
+    cell[specs[_waited,]] += n * value
+
+
+def _due(in_time: bool) -> tuple[str, ...]:
+    due = measure.key(counted.LEADS_DUE.code)
+    return (due, measure.key(counted.LEADS_IN_TIME.code)) if in_time else (due,)
+
+
+def _touched(bin_: int) -> tuple[str, ...]:
+    return (measure.key(counted.LEAD_RESPONSE.code, str(bin_)),)
+
+
+def _waited() -> tuple[str, ...]:
+    return (measure.key(counted.LEAD_RESPONSE.code, "s"),)
+
+
+__all__ = ["BY_CALL", "BY_MEETING", "CHAT", "LEAD", "RECALLED", "changed", "reached", "written"]
