@@ -26,13 +26,12 @@ from streams import forwarding
 from streams.cells import DAYS_KEPT, Cells, Where
 from streams.clients import HOT_PAGES, Clients, ClientStore, InMemoryClientStore
 from streams.errors import StateError
-from streams.fold.calls import CHANNEL as CALLS
-from streams.fold.calls import LISTED
 from streams.fold.context import Context
 from streams.fold.handlers import HANDLERS, keep
 from streams.fold.rules import Rules
 from streams.fold.state import DUPLICATE, FOLDED
 from streams.fold.touches import RECALLED
+from streams.lists import Lists
 from streams.own import KEY, read_own, write_own
 from streams.page import Page
 from streams.records import Record
@@ -128,9 +127,7 @@ class Partition:
         self.copies_bytes = 0
         self._clients = Clients(InMemoryClientStore() if store is None else store)
         self._next_day = 0
-        self._next_leave = 0
-        self._next_close = 0
-        self._listed: dict[tuple[bytes, str], tuple[Waiting, int, Unanswered]] = {}
+        self._lists = Lists(self._clients, rules)
         self._sweep = Sweep(self._clients, lambda client, name, raw: keep(client, name, raw, self._out))
 
     @property
@@ -294,14 +291,7 @@ class Partition:
         """What changed since the last call, for Redis."""
         out = self._out
         self._cells.roll_up(out.time, out.horizon_day)
-        waiting = None
-        if self._clients.waits_changed or out.time >= self._next_leave:
-            self._clients.waits_changed = False
-            waiting = self._waiting()
-        unanswered = None
-        if self._clients.unanswered_changed or out.time >= self._next_close:
-            self._clients.unanswered_changed = False
-            unanswered = self._unanswered()
+        waiting, unanswered = self._lists.news(out.time)
         cells, whole = self._cells.changes()
         return ViewUpdate(self.fence, out.time, cells, waiting, whole, unanswered)
 
@@ -317,35 +307,9 @@ class Partition:
         out = self._out
         self._cells.roll_up(out.time, out.horizon_day)
         fence, time = self.fence, out.time
-        yield ViewUpdate(fence, time, {}, self._waiting(), unanswered=self._unanswered())
+        yield ViewUpdate(fence, time, {}, self._lists.waiting(time), unanswered=self._lists.unanswered(time))
         for where, parts in self._cells.everything(only):
             yield ViewUpdate(fence, time, {where: parts}, None, (where,))
-
-    def _waiting(self) -> list[Waiting]:
-        """Who waits, in no order; without calls that must have left by any clock."""
-        waits, left_before = self._clients.waiting, self.time - LISTED
-        calls = [(wait.start, key) for key, wait in waits.items() if wait.channel == CALLS]
-        for start, key in calls:
-            if start <= left_before:
-                del waits[key]
-        self._next_leave = min((start for start, _ in calls if start > left_before), default=1 << 62) + LISTED
-        return list(waits.values())
-
-    def _unanswered(self) -> list[Unanswered]:
-        """What is open, in no order; without what nobody shows any more, whatever the clock."""
-        held, before, self._listed = self._clients.unanswered, self._listed, {}
-        for key, wait in list(held.items()):
-            listed = before.get(key)
-            if listed is None or listed[0] != wait:
-                channel, manager, team, start = wait
-                row = Unanswered(channel, key[0][1:].decode(), key[1][1:], manager, team, start)
-                listed = wait, self._rules.listed_until(channel, start, team), row
-            if listed[1] > self.time:
-                self._listed[key] = listed
-            else:
-                del held[key]
-        self._next_close = min((until for _, until, _ in self._listed.values()), default=1 << 62)
-        return [row for _, _, row in self._listed.values()]
 
     # -- restoring
 

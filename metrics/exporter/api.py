@@ -17,6 +17,7 @@ from metrics.exporter.kpis import Evaluation, Key, Values
 from metrics.exporter.levels import open_rows, people, place, rows
 from metrics.exporter.made_of import parts
 from metrics.exporter.numbers import Shown
+from metrics.exporter.open import who_waits
 from metrics.family import CALENDAR_WINDOWS, NINETY_DAYS, PERIODS, PLAN_WINDOWS, SHORT_WINDOWS, Family
 from metrics.kpi import Kpi, Level, change
 
@@ -148,7 +149,7 @@ def live(
                 "since": w.start / 1_000_000,
                 "known": known,
             }
-            for w, known in board.waiting(now, unknown)
+            for w, known in who_waits(board.parts.waiting, now, unknown)
             for team in (reference.team_of(w.manager, w.team),)
             if only is None or only[1] == (w.manager if level is Level.MANAGER else team)
         ],

@@ -26,7 +26,7 @@ from metrics.exporter.unanswered import Clocked, microseconds
 from metrics.family import CALENDAR_WINDOWS, NINETY_DAYS, PERIODS, SHORT_WINDOWS, Family, Source
 from metrics.reference import Reference, build
 from metrics.settings import BusinessSettings
-from metrics.view import Field, Unanswered, Waiting
+from metrics.view import Field, Waiting
 from metrics.windows import local_day, windows_at
 
 SLOTS: tuple[Slot, ...] = (*product((*SHORT_WINDOWS, *CALENDAR_WINDOWS), PERIODS), (NINETY_DAYS, "current"))
@@ -115,10 +115,6 @@ class Board:
         """Take who waits in one partition."""
         self.parts.waiting[partition] = waiting
 
-    def put_unanswered(self, partition: int, rows: list[Unanswered]) -> None:
-        """Take what is open in one partition: misses and leads, and calls under way."""
-        self.clocked.take(partition, rows)
-
     def follow_clock(self, now: float) -> None:
         """Let what depends on the clock (Unix seconds) besides windows be as it is then."""
         for bucket, parts in self.clocked.changes(microseconds(now)).items():
@@ -183,7 +179,7 @@ class Board:
         waiting: dict[str, str] = {}
         planned: dict[Family, str] = {}
         if about_now:
-            waiting = self._now_lines(self._now_blocks(now))
+            waiting = text.now_lines(self._now_blocks(now))
             planned = self._plan_lines(now)
         for family, name in text.exposed(FAMILIES):
             match family.source:
@@ -278,13 +274,6 @@ class Board:
             for name in names:
                 lines.put(name, ("", team), slot, "".join(found.get(name, ())).encode())
 
-    def _now_lines(self, blocks: dict[Shown, Block]) -> dict[str, str]:
-        found: dict[str, list[str]] = {}
-        for shown, numbers in sorted(blocks.items(), key=lambda item: item[0]):
-            for name, lines in text.block_lines(numbers, shown, None).items():
-                found.setdefault(name, []).append(lines)
-        return {name: "".join(lines) for name, lines in found.items()}
-
     def _plan_lines(self, now: float) -> dict[Family, str]:
         rows: dict[Family, list[tuple[tuple[str, ...], float]]] = {}
         for family, labels, value in plans.samples(self.reference, self.calendar, self.zone, now):
@@ -338,21 +327,8 @@ class Board:
         """Targets, plans to date and working days."""
         return list(plans.samples(self.reference, self.calendar, self.zone, now))
 
-    def left(self, kind: str, moment: int, live: int) -> dict[str, float]:
-        """By team, the least working time (s) left of what is open and not older than `live`; moments in us."""
-        return self.clocked.least_left(kind, self.reference, moment, live)
-
     def _waiting(self, now: float) -> list[Waiting]:
         return still_waiting(self.parts.everyone_waiting(), now) if self.knows_waits else []
-
-    def waiting(self, now: float, unknown: Container[int] = ()) -> list[tuple[Waiting, bool]]:
-        """Everyone who waits now, longest first, and whether that is known. `unknown`: partitions where it is not."""
-        found = [
-            (one, number not in unknown)
-            for number, rows in self.parts.waiting.items()
-            for one in still_waiting(rows, now)
-        ]
-        return sorted(found, key=lambda pair: pair[0].start)
 
     def unconverted(self, now: float) -> dict[str, int]:
         """Events with money that no rate converts, by currency, over all days held and what is open."""

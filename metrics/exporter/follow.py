@@ -18,17 +18,7 @@ from metrics import view
 from metrics.errors import ViewError
 from metrics.exporter.board import Board
 from metrics.exporter.pace import Pace
-from metrics.exporter.reading import (
-    hour_of,
-    pages,
-    put_cells,
-    put_hashes,
-    put_reference,
-    put_unanswered,
-    put_waiting,
-    stamp,
-    summary,
-)
+from metrics.exporter.reading import hour_of, pages, put_cells, put_hashes, put_list, put_reference, stamp, summary
 from metrics.exporter.reported import Reported
 from metrics.exporter.whole import Holes, Manifests, heartbeats, rewound
 from metrics.redis_client import Memory, read_memory
@@ -257,10 +247,8 @@ class Follower(Reported):
         board = Board(self._board.settings)
         beats, sizes, holes = await self._manifests.read()
         broken = await put_hashes(self._redis, self._keys, self._manifests, board, sizes)
-        for raw, value in (await self._redis.hgetall(self._keys.waiting)).items():
-            put_waiting(board, raw, value)
-        for raw, value in (await self._redis.hgetall(self._keys.unanswered)).items():
-            put_unanswered(board, raw, value)
+        for key in (self._keys.waiting, self._keys.unanswered):
+            put_list(board, self._keys, key, await self._redis.hgetall(key))
         put_reference(board, await self._redis.hgetall(self._keys.reference))
         now = self._clock()
         for _ in board.aggregates.moving(int(now)):
@@ -346,12 +334,8 @@ class Follower(Reported):
         bucket = self._keys.bucket(key)
         if bucket is not None:
             put_cells(self._board, bucket, values)
-        elif key == self._keys.waiting:
-            for raw, value in values.items():
-                put_waiting(self._board, raw, value)
-        elif key == self._keys.unanswered:
-            for raw, value in values.items():
-                put_unanswered(self._board, raw, value)
+        elif key in (self._keys.waiting, self._keys.unanswered):
+            put_list(self._board, self._keys, key, values)
         elif key == self._keys.reference:
             put_reference(self._board, values)
         elif key == self._keys.partitions:

@@ -1,6 +1,6 @@
 """What is so now, as numbers: waiting clients by the exporter's clock, the open pipeline, receivables by age."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from fractions import Fraction
 
 from metrics import measure
@@ -34,6 +34,14 @@ def still_waiting(waiting: Iterable[Waiting], now: float) -> list[Waiting]:
     """Who waits at a moment (Unix seconds): calls leave after an hour."""
     now_us = int(now * _MICRO)
     return [w for w in waiting if w.channel != "call" or now_us - w.start < CALL_LEAVES_AFTER_US]
+
+
+def who_waits(
+    waiting: Mapping[int, list[Waiting]], now: float, unknown: Container[int] = ()
+) -> list[tuple[Waiting, bool]]:
+    """Everyone who waits now, longest first, and whether that is known. `unknown`: partitions where it is not."""
+    found = [(one, number not in unknown) for number, rows in waiting.items() for one in still_waiting(rows, now)]
+    return sorted(found, key=lambda pair: pair[0].start)
 
 
 def waiting_blocks(

@@ -46,18 +46,15 @@ async def put_hashes(redis: Any, keys: view.Keys, manifests: Manifests, board: B
     return broken
 
 
-def put_waiting(board: Board, raw: bytes, value: bytes | None) -> None:
-    """Put who waits in one partition."""
-    fence, payload = (-1, b"") if value is None else view.split(value)
-    board.parts.fences.saw(int(raw), fence)
-    board.put_waiting(int(raw), view.decode_waiting(payload) if payload else [])
-
-
-def put_unanswered(board: Board, raw: bytes, value: bytes | None) -> None:
-    """Put what is open in one partition."""
-    fence, payload = (-1, b"") if value is None else view.split(value)
-    board.parts.fences.saw(int(raw), fence)
-    board.put_unanswered(int(raw), view.decode_unanswered(payload) if payload else [])
+def put_list(board: Board, keys: view.Keys, key: str, values: Mapping[bytes, bytes | None]) -> None:
+    """Put who waits in some partitions, or what is open there."""
+    for raw, value in values.items():
+        fence, payload = (-1, b"") if value is None else view.split(value)
+        board.parts.fences.saw(int(raw), fence)
+        if key == keys.waiting:
+            board.put_waiting(int(raw), view.decode_waiting(payload) if payload else [])
+        else:
+            board.clocked.take(int(raw), view.decode_unanswered(payload) if payload else [])
 
 
 def put_reference(board: Board, values: dict[bytes, bytes | None]) -> None:

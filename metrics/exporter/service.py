@@ -37,7 +37,10 @@ def _left(board: Board, moment: int, follower: Follower) -> dict[Family, Rows]:
     if not live or not board.knows_waits:
         return {}
     return {
-        family: [((team,), left) for team, left in sorted(board.left(kind, moment, live).items())]
+        family: [
+            ((team,), left)
+            for team, left in sorted(board.clocked.least_left(kind, board.reference, moment, live).items())
+        ]
         for family, kind in ((service.UNRETURNED_LEFT, MISS), (service.UNTOUCHED_LEFT, LEAD))
     }
 

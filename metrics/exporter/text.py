@@ -1,6 +1,6 @@
 """Prometheus text, made fast: a credit's lines of a family and window are rendered once and kept until they change."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import accumulate
 
 from metrics.exporter.numbers import Block, Histogram, Labels, Number, Shown
@@ -86,3 +86,12 @@ def exposed(families: Iterable[Family]) -> Iterator[tuple[Family, str]]:
         if family.source is not Source.SERVICE:
             for name in family.names:
                 yield family, name
+
+
+def now_lines(blocks: Mapping[Shown, Block]) -> dict[str, str]:
+    """What has no window, by name as exposed."""
+    found: dict[str, list[str]] = {}
+    for shown, numbers in sorted(blocks.items(), key=lambda item: item[0]):
+        for name, lines in block_lines(numbers, shown, None).items():
+            found.setdefault(name, []).append(lines)
+    return {name: "".join(lines) for name, lines in found.items()}

@@ -73,7 +73,7 @@ class Floor:
                 if update.waiting is not None:
                     board.put_waiting(number, update.waiting)
                 if update.unanswered is not None:
-                    board.put_unanswered(number, update.unanswered)
+                    board.clocked.take(number, update.unanswered)
         board.put_reference(
             {key: {"type": e.type, "data": msgspec.to_builtins(e.data)} for key, e in self.reference.held.items()}
         )
