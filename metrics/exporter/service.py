@@ -36,13 +36,11 @@ def _left(board: Board, moment: int, follower: Follower) -> dict[Family, Rows]:
     live = follower.live_since()
     if not live or not board.knows_waits:
         return {}
-    return {
-        family: [
-            ((team,), left)
-            for team, left in sorted(board.clocked.least_left(kind, board.reference, moment, live).items())
-        ]
-        for family, kind in ((service.UNRETURNED_LEFT, MISS), (service.UNTOUCHED_LEFT, LEAD))
-    }
+    found: dict[Family, Rows] = {}
+    for family, kind in ((service.UNRETURNED_LEFT, MISS), (service.UNTOUCHED_LEFT, LEAD)):
+        left = board.clocked.least_left(kind, board.reference, moment, live)
+        found[family] = [((team,), seconds) for team, seconds in sorted(left.items())]
+    return found
 
 
 def own_text(numbers: dict[Family, Rows]) -> str:

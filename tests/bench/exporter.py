@@ -100,7 +100,8 @@ class Floor:
             self._count(self._keys.cells("d", day, number), len(parts))
         self._redis.set(self._keys.generation, "1")
         empty = view.fenced(0, view.encode_waiting([]))
-        self._redis.hset(self._keys.waiting, mapping={str(n): empty for n in range(PARTITIONS)})
+        for lists in (self._keys.waiting, self._keys.unanswered):
+            self._redis.hset(lists, mapping={str(n): empty for n in range(PARTITIONS)})
         self._beat()
 
     def _count(self, name: str, fields: int) -> None:

@@ -61,7 +61,7 @@ async def fill(url: str, app_id: str) -> None:
     await sink.generation()
     for day in range(DAYS):
         hashes = {keys.cells("d", today - day, number): fields for number, fields in parts.items()}
-        await sink.write({**hashes, keys.waiting: waiting}, whole=hashes)
+        await sink.write({**hashes, keys.waiting: waiting, keys.unanswered: waiting}, whole=hashes)
     beat = {"at": int(time.time() * 1000) + 3_600_000, "time": 0, "count": PARTITIONS, "hashes": DAYS}
     beat |= {"worker": "w", "whole": True, "version": view.VERSION}
     beats = {str(p).encode(): view.fenced(1, view.encode_any(beat)) for p in range(PARTITIONS)}

@@ -34,7 +34,8 @@ class ViewWriter:
             self._there[int(key.rpartition(":")[2])].add(key)
         numbers = [str(number).encode() for number in range(self.partitions)]
         if not self._has_waiting:
-            found.setdefault(self.keys.waiting, {}).update(dict.fromkeys(numbers, fenced(0, encode_waiting([]))))
+            for key in (self.keys.waiting, self.keys.unanswered):
+                found[key] = dict.fromkeys(numbers, fenced(0, encode_waiting([]))) | found.get(key, {})
             self._has_waiting = True
         found[self.keys.partitions] = {name: fenced(self.fence, encode_any(self._beat(int(name)))) for name in numbers}
         await self.sink.write(found, quiet=[self.keys.partitions], whole=whole)

@@ -166,6 +166,10 @@ async def lose_waiting(floor: Floor) -> None:
     await floor.redis.delete(floor.keys.waiting)
 
 
+async def lose_unanswered(floor: Floor) -> None:
+    await floor.redis.delete(floor.keys.unanswered)
+
+
 async def lose_stream(floor: Floor) -> None:
     await floor.redis.delete(floor.keys.changes)
 
@@ -208,7 +212,7 @@ def policy(name: str):
 
 LOSSES = [
     evict_days, evict_today, take_fields, replace_by_strings, let_expire, lose_manifest, lose_manifest_and_days,
-    lose_heartbeats, lose_waiting, lose_stream, lose_generation, flush, flush_half,
+    lose_heartbeats, lose_waiting, lose_unanswered, lose_stream, lose_generation, flush, flush_half,
     *map(policy, ("volatile-lru", "allkeys-lru", "volatile-ttl", "allkeys-random", "volatile-random")),
 ]  # fmt: skip
 

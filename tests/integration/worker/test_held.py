@@ -23,7 +23,14 @@ async def test_held(sink, app_id):
     part = fenced(7, b"\x81\xa1c\x01")
     wheres = [(day, number, name) for day in range(739_000, 739_250) for number, name in ((1, one), (3, other))]
     days = {keys.cells("d", day, number): {name: part} for day, number, name in wheres}
-    await sink.write({**days, keys.cells("o", 0, 1): {two: fenced(7, b"\x80")}, keys.waiting: {b"1": part}})
+    await sink.write(
+        {
+            **days,
+            keys.cells("o", 0, 1): {two: fenced(7, b"\x80")},
+            keys.waiting: {b"1": part},
+            keys.unanswered: {b"1": part},
+        }
+    )
     held = await sink.held({1, 2})
     assert held == {1: {**{("d", day): {one} for day in range(739_000, 739_250)}, ("o", 0): {two}}, 2: {}}
 

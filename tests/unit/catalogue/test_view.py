@@ -39,6 +39,12 @@ def test_fences_sort_as_text(one, other):
     assert view.split(view.fenced(one, b"payload")) == (one, b"payload")
 
 
+def test_unanswered_survives():
+    """What is open comes back as it was written."""
+    rows = [view.Unanswered(view.MISS, "cl", "c-1", "m", "", 5), view.Unanswered(view.LEAD, "cl", "l", "m", "t", 7)]
+    assert view.decode_unanswered(view.encode_unanswered(rows)) == rows
+
+
 def test_waiting_survives():
     """Who waits is read as it was written."""
     rows = [view.Waiting("call", "m", "", 5), view.Waiting("chat", "unknown", "north", 1 << 50)]
