@@ -180,3 +180,25 @@ def test_the_index_leads_to_every_page():
 def _is_a_document(page: Path) -> bool:
     """Decisions have an index of their own."""
     return page.parent.name != "decisions" or page.name == "README.md"
+
+
+EXPLAINING = [
+    page for page in PAGES if {"decisions", "specification"} & {*page.parts} or page.name == "architecture.md"
+]
+
+
+@pytest.mark.parametrize("page", EXPLAINING, ids=relative)
+def test_names_that_a_page_explains_are_in_the_code(page):
+    """A class or method between backticks, and a function called by name, is one that the code still has."""
+    wrong = []
+    for name in re.findall(r"`((?:[A-Z]\w*[a-z]\w*|\w+)(?:\.\w+)*)(?:\(\))?`", prose(page)):
+        first, *rest = name.split(".")
+        if re.search("[a-z][A-Z]|[A-Z][a-z]", first) and not all(part in words() for part in (first, *rest)):
+            wrong.append(name)
+    assert not wrong, f"{relative(page)}: the code has no {wrong} any more; correct or remove these names"
+
+
+@cache
+def words() -> frozenset[str]:
+    """Every word of the sources."""
+    return frozenset(word for path in SOURCES for word in re.findall(r"\w+", path.read_text()))
