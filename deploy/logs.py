@@ -54,7 +54,9 @@ def configure(log_format: LogFormat, level: str | None = None) -> None:
     stream = sys.stderr or Path(os.devnull).open("w")  # noqa: SIM115 - as long as the process; it was started without one
     last: list[Processor]
     if log_format == "json":
-        last = [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer(default=str)]
+        # Without the variables of each frame: passwords are among them.
+        tracebacks = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+        last = [structlog.processors.ExceptionRenderer(tracebacks), structlog.processors.JSONRenderer(default=str)]
     else:
         plain = structlog.dev.plain_traceback
         last = [structlog.dev.ConsoleRenderer(colors=stream.isatty(), exception_formatter=plain, pad_event_to=0)]

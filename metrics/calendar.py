@@ -241,7 +241,7 @@ def parse(text: str, name: str = "calendar") -> CalendarFile:
     """Check the text of a calendar file. Raises CalendarError naming each place and what to write."""
     try:
         content = yaml.safe_load(text) or {}
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: what looks like a date and is none
         raise CalendarError(f"{name} is not YAML: {' '.join(str(error).split())}") from error
     try:
         return CalendarFile.model_validate(content)
@@ -258,7 +258,9 @@ def load(path: Path | None, zone: tzinfo) -> Calendar:
     if path is None:
         return build(CalendarFile(), zone)
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        text = path.read_text(encoding="utf-8-sig")
+    except OSError as error:
         raise CalendarError(f"SALES_CALENDAR: {path} cannot be read: {error}") from error
+    except UnicodeDecodeError as error:
+        raise CalendarError(f"SALES_CALENDAR: {path} is not in UTF-8 (byte {error.start}); save it as UTF-8") from error
     return build(parse(text, str(path)), zone)

@@ -44,6 +44,7 @@ async def _audit(exporter: str | None, patience: float) -> "Report":
     from streams.audit import AuditError, audit
 
     kafka, business = KafkaSettings(), ExporterSettings()
+    business.working_calendar()  # says what is wrong with its file; the plain definition only reads it
     columns = (TextColumn("recomputing"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from deploy.errors import MisuseError
+from deploy.errors import DeployError, MisuseError
 
 if TYPE_CHECKING:
     from producers.reference.diff import Change
@@ -39,8 +39,12 @@ def apply(
     """
     from producers.reference.file import read, records
 
-    text = sys.stdin.read() if file == "-" else Path(file).read_text("utf-8")
-    content = read(text, "stdin" if file == "-" else file, _calendar_problem)
+    name = "stdin" if file == "-" else file
+    try:
+        text = (sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()).decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise DeployError(f"{name}: is not in UTF-8 (byte {error.start}); save it as UTF-8") from error
+    content = read(text, name, _calendar_problem)
     target = _calendar_target() if content.calendar is not None else None
     changes = asyncio.run(_changes(records(content)))
     for change in changes:

@@ -23,7 +23,10 @@ class Text:
             node = yaml.compose(text, Loader=yaml.SafeLoader)
         except yaml.YAMLError as error:
             raise ReferenceProblem(f"{name}: is not YAML: {' '.join(str(error).split())}") from error
-        self.content: Any = self._read(node, ()) if node is not None else {}
+        try:
+            self.content: Any = self._read(node, ()) if node is not None else {}
+        except RecursionError:
+            raise ReferenceProblem(f"{name}: a part of it holds itself; write it without & and *") from None
 
     def problem(self, place: Place, what: str) -> str:
         """Return one line for a problem: file, line, place, what."""
@@ -47,6 +50,9 @@ class Text:
     def _mapping(self, node: yaml.MappingNode, place: Place) -> dict[str, Any]:
         found: dict[str, Any] = {}
         for name, child in node.value:
+            if not isinstance(name, yaml.ScalarNode):
+                line = name.start_mark.line + 1
+                raise ReferenceProblem(f"{self.name}:{line}: a name is a list or a group; write it as text")
             here = (*place, str(name.value))
             if name.value in found:
                 self.problems.append(self.problem(here, f"stands here twice (also in line {name.start_mark.line + 1})"))

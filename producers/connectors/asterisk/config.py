@@ -125,11 +125,13 @@ def load_config(path: Path) -> Names:
             "(or SALES_ASTERISK_CLIENT_KEY, if this exchange has been imported with it)"
         )
     try:
-        return Names(Config.model_validate(yaml.safe_load(path.read_text("utf-8"))), key)
+        return Names(Config.model_validate(yaml.safe_load(path.read_text("utf-8-sig"))), key)
     except OSError as error:
         raise MappingProblem(f"{path}: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise MappingProblem(f"{path}: {error}") from error
+    except UnicodeDecodeError as error:
+        raise MappingProblem(f"{path}: is not in UTF-8 (byte {error.start}); save it as UTF-8") from error
     except ValidationError as error:
         lines = [f"{path}: {'.'.join(str(p) for p in e['loc'])}: {say(e)}" for e in error.errors()]
         raise MappingProblem("\n".join(lines)) from error
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: what looks like a date and is none
+        raise MappingProblem(f"{path}: {error}") from error

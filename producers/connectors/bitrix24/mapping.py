@@ -111,13 +111,17 @@ def load_mapping(path: Path | None) -> Mapping:
     if path is None:
         return Mapping()
     try:
-        found = yaml.safe_load(path.read_text(encoding="utf-8"))
+        found = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise MappingError(f"{path}: {error.strerror}") from error
-    except yaml.YAMLError as error:
+    except UnicodeDecodeError as error:
+        raise MappingError(f"{path}: is not in UTF-8 (byte {error.start}); save it as UTF-8") from error
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: what looks like a date and is none
         raise MappingError(f"{path}: not YAML: {' '.join(str(error).split())}") from error
     try:
         return Mapping.model_validate(_with_text_keys(found or {}))
+    except RecursionError:
+        raise MappingError(f"{path}: a part of it holds itself; write it without & and *") from None
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(str(step) for step in first["loc"])
