@@ -57,6 +57,7 @@ def _logging(function: Callable[..., Any]) -> Callable[..., Any]:
         from deploy.logs import configure
 
         configure(log_format)
+        _say_misspelt()
         return function(*args, **kwargs)
 
     parameters = [*signature.parameters.values(), option]
@@ -64,6 +65,16 @@ def _logging(function: Callable[..., Any]) -> Callable[..., Any]:
     run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     del run.__wrapped__  # typer would read the options of the function inside
     return run
+
+
+def _say_misspelt() -> None:
+    if any(name.upper().startswith("SALES_") for name in os.environ) or os.path.exists(".env"):  # noqa: PTH110 - quick
+        import structlog
+
+        from deploy.misspelt import misspelt
+
+        for line in misspelt():
+            structlog.get_logger(__name__).warning(line)
 
 
 def _with_logging(app: typer.Typer) -> None:

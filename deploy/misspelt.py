@@ -1,0 +1,24 @@
+"""Settings that nobody reads: a misspelt name would leave the default standing without a word."""
+
+import difflib
+import os
+from collections.abc import Iterator, Mapping
+
+from dotenv import dotenv_values
+
+from deploy.settings_page import rows
+from producers.settings import FILES
+
+_PREFIX, _NEAR = "SALES_", 0.8
+
+
+def misspelt(environment: Mapping[str, str] | None = None) -> Iterator[str]:
+    """A sentence for every name, in the environment or a file of settings, that is no setting."""
+    given = dict.fromkeys(os.environ if environment is None else environment, "")
+    for file in FILES:
+        given |= dict.fromkeys((name for name in dotenv_values(file) if name not in given), f"{file}: ")
+    known = [name for _, name, _, _ in rows()]
+    for name, place in given.items():
+        if name.upper().startswith(_PREFIX) and name.upper() not in known:
+            near = difflib.get_close_matches(name.upper(), known, 1, _NEAR)
+            yield f"{place}{name} is no setting" + (f"; did you mean {near[0]}?" if near else "")
