@@ -6,14 +6,17 @@ time: it is read from the log again then.
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from operator import itemgetter
 from pathlib import Path
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 from producers.importer.decided import Decided, Waiting
 from producers.importer.entities import Item, Version
 from producers.importer.errors import ImportProblem
 
 _ASKED = 500
+_GATHERED = 50_000
+"""What a run learns is written so many at once, in the order of the index: one by one it costs four times as much."""
 _FORM = 2
 _SCHEMA = """
 CREATE TABLE entity (
@@ -67,10 +70,15 @@ class Lying(NamedTuple):
 class Known:
     """The index. `path` None keeps it in memory. Raises ImportProblem where another import has it open."""
 
-    def __init__(self, path: Path | None) -> None:
+    def __init__(self, path: Path | None, gathered: int = _GATHERED) -> None:
         self._path = path
+        self._gathered = gathered
         self._sources: dict[str, int] = {}
         self._names: dict[int, str] = {}
+        self._sent: dict[bytes, tuple[Item, int]] = {}
+        self._seen: dict[bytes, int] = {}
+        self._waiting: dict[bytes, tuple[Waiting, int]] = {}
+        self._done: list[tuple[int, bytes]] = []
         self._database = self._opened()
 
     def _opened(self) -> sqlite3.Connection:
@@ -133,6 +141,7 @@ class Known:
             (item.key, *item.version, item.digest, self._number(item.source), item.kind, lies, at, 0)
             for item, lies, at in found
         ]
+        rows.sort(key=itemgetter(0))  # a stable sort: of one entity the order of the log stays
         self._database.execute("BEGIN")
         self._database.executemany(_TAKE, rows)
         self._database.executemany(
@@ -161,38 +170,74 @@ class Known:
     def look(self, keys: Iterable[bytes]) -> dict[bytes, Held]:
         """What is known of these."""
         found: dict[bytes, Held] = {}
-        wanted, names = sorted(set(keys)), self._names
-        for begin in range(0, len(wanted), _ASKED):
-            some = wanted[begin : begin + _ASKED]
-            marks = ",".join("?" * len(some))
-            for key, sequence, time, id_, digest, source, kind, seen in self._database.execute(
-                f"SELECT key, sequence, time, id, digest, source, kind, seen FROM entity WHERE key IN ({marks})",  # noqa: S608
-                some,
-            ):
-                found[key] = Held((sequence, time, id_), digest, names[source], kind, seen)
+        asked = []
+        for key in set(keys):
+            if (sent := self._sent.get(key)) is not None:
+                item, run = sent
+                found[key] = Held(item.version, item.digest, item.source, item.kind, run)
+            else:
+                asked.append(key)
+        asked.sort()
+        names, seen_in = self._names, self._seen
+        for key, sequence, time, id_, digest, source, kind, seen in self._rows(
+            "SELECT key, sequence, time, id, digest, source, kind, seen FROM entity WHERE key IN", asked
+        ):
+            found[key] = Held((sequence, time, id_), digest, names[source], kind, seen_in.get(key, seen))
         return found
 
+    def _rows(self, select: str, keys: Sequence[bytes]) -> Iterator[tuple[Any, ...]]:
+        for begin in range(0, len(keys), _ASKED):
+            some = keys[begin : begin + _ASKED]
+            yield from self._database.execute(f"{select} ({','.join('?' * len(some))})", some)
+
     def save(self, decided: Decided, run: int) -> None:
-        """Remember what was decided about a batch, once Kafka has what was sent of it."""
-        numbers = {source: self._number(source) for source in {item.source for item in decided.items}}
+        """Know what was decided about a batch. It is on the disk after `flush`, which Kafka has to have it before."""
+        for item in decided.items:
+            self._sent[item.key] = item, run
+        for key in decided.seen:
+            if key not in self._sent:
+                self._seen[key] = run
+        for one in decided.waiting:
+            before = self._waiting.get(one.item.key)
+            if before is None or one.item.version > before[0].item.version:
+                self._waiting[one.item.key] = one, run
+        self._done += [(run, key) for key in decided.done]
+
+    @property
+    def is_full(self) -> bool:
+        """Whether so much was saved that it has to be flushed, or what waited is decided."""
+        return bool(self._done) or len(self._sent) + len(self._seen) + len(self._waiting) >= self._gathered
+
+    def flush(self) -> None:
+        """Bring all that was saved to the disk."""
         sent = [
-            (key, *version, digest, numbers[source], kind, 0, -1, run)
-            for key, version, digest, source, kind in sorted(decided.items)
+            (key, *item.version, item.digest, self._number(item.source), item.kind, 0, -1, run)
+            for key, (item, run) in sorted(self._sent.items())
         ]
         waiting = [
-            (run, one.key, *one.version, one.digest, one.source, one.kind, value) for one, value in decided.waiting
+            (run, key, *one.item.version, one.item.digest, one.item.source, one.item.kind, one.value)
+            for key, (one, run) in sorted(self._waiting.items())
         ]
         self._database.execute("BEGIN")
         self._database.executemany(_TAKE, sent)
-        self._database.executemany("UPDATE entity SET seen = ? WHERE key = ?", [(run, key) for key in decided.seen])
-        self._database.executemany(_WAIT, waiting)
         self._database.executemany(
-            "DELETE FROM waiting WHERE run = ? AND key = ?", [(run, key) for key in decided.done]
+            "UPDATE entity SET seen = ? WHERE key = ?", [(run, key) for key, run in sorted(self._seen.items())]
         )
+        self._database.executemany(_WAIT, waiting)
+        self._database.executemany("DELETE FROM waiting WHERE run = ? AND key = ?", self._done)
         self._database.execute("COMMIT")
+        self.discard()
+
+    def discard(self) -> None:
+        """Forget what was saved since the last flush."""
+        self._sent.clear()
+        self._seen.clear()
+        self._waiting.clear()
+        self._done.clear()
 
     def waiting(self, run: int, limit: int) -> list[Waiting]:
         """Some of what waits for the end of a run's file."""
+        self.flush()
         return [
             Waiting(Item(key, (sequence, time, id_), digest, source, kind), value)
             for key, sequence, time, id_, digest, source, kind, value in self._database.execute(
@@ -203,14 +248,13 @@ class Known:
 
     def waits(self, run: int, keys: Sequence[bytes]) -> dict[bytes, Version]:
         """The versions that wait of these."""
-        found: dict[bytes, Version] = {}
-        for begin in range(0, len(keys), _ASKED):
-            some = keys[begin : begin + _ASKED]
-            asked = (
-                f"SELECT key, sequence, time, id FROM waiting WHERE run = ? AND key IN ({','.join('?' * len(some))})"  # noqa: S608
-            )
-            for key, sequence, time, id_ in self._database.execute(asked, (run, *some)):
-                found[key] = (sequence, time, id_)
+        select = f"SELECT key, sequence, time, id FROM waiting WHERE run = {run:d} AND key IN"
+        found: dict[bytes, Version] = {
+            key: (sequence, time, id_) for key, sequence, time, id_ in self._rows(select, sorted(set(keys)))
+        }
+        for key in keys:
+            if (one := self._waiting.get(key)) is not None:
+                found[key] = max(one[0].item.version, found.get(key, one[0].item.version))
         return found
 
     def missing(self, source: str, kinds: Sequence[str], runs: Sequence[int]) -> Iterator[Lying]:

@@ -19,6 +19,8 @@ from producers.settings import KafkaSettings
 
 _TIMEOUT = 30.0
 _RECORDS = 10_000
+_GATHERED = 50_000
+"""Events that are brought to the index together; see `Known`."""
 _FETCH_BYTES = 4 << 20
 _IN_REFERENCE = -1
 """What stands for the partition of reference data, whose topic is compacted and small: it is read whole each time."""
@@ -35,16 +37,19 @@ async def catch_up(known: Known, settings: KafkaSettings, advance: Callable[[int
         first = await consumer.beginning_offsets(partitions)
         for tp in partitions:
             consumer.seek(tp, max(first[tp], reached[tp.partition][0] + 1 if tp.partition in reached else 0))
+        taken: list[tuple[Item, int, int]] = []
         while waiting := [tp for tp in partitions if await consumer.position(tp) < ends[tp]]:
             found = await consumer.getmany(*waiting, timeout_ms=1000, max_records=_RECORDS)
-            taken: list[tuple[Item, int, int]] = []
             for tp, records in found.items():
                 taken += _items(records, tp.partition)
                 reached[tp.partition] = records[-1].offset, _mark(records[-1])
-            known.take(taken, reached)
+            if len(taken) >= _GATHERED:
+                known.take(taken, reached)
+                taken.clear()
             advance(sum(map(len, found.values())))
+        known.take(taken, reached)
     async with reading(settings) as reference:
-        taken = []
+        taken.clear()
         async for _, record in reference:
             if record.value is not None:
                 try:

@@ -177,6 +177,9 @@ class RowMapper:
     def bind(self, places: Places) -> Callable[[Row], tuple[bytes, ...]]:
         """Return what makes all events of a row of one table. It raises Refused."""
         makers = [_Maker(rule, self.file, places, self.resolver) for rule in self.file.events]
+        if len(makers) == 1:
+            make = makers[0].make
+            return lambda row: () if (made := make(row)) is None else (made,)
         return lambda row: tuple(made for maker in makers if (made := maker.make(row)) is not None)
 
     def why_none(self, row: Row, places: Places) -> str:

@@ -1,10 +1,11 @@
 """The import of one file: read, check, send in batches, remember. Nothing is lost, and nothing counts twice."""
 
+import asyncio
 from collections import Counter
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
-from contextlib import closing
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -21,6 +22,9 @@ from producers.importer.source import Source
 from producers.importer.state import Counts, State, StateFile
 
 BATCH = 5000
+_SETTLED = 20_000
+_SLICE = 500
+"""Records after which others run: the batch before is on its way to Kafka."""
 _EXAMPLES = 5
 _WHYS = 50
 
@@ -156,38 +160,61 @@ class Import:
         self._rejects = Rejects(rejects, self.state.rejects)
         self._corrections = Corrections(known, self.state.run, format_.origin)
         self.report = Report()
+        self._sending: asyncio.Task[None] | None = None
 
     async def run(self) -> bool:
         """Send what is left of the file; return False when it was stopped before the end."""
-        with self._rejects, closing(_batches(self._format.records(self._source, self.state), self._batch)) as batches:
-            for batch in batches:
-                await self._take(batch)
-                if not self._wanted():
-                    return False
-        while (settled := self._corrections.settle(self._batch)) is not None:
-            await self._send(settled)
-            self._remember(counts=self.state.counts + settled.counts)
+        records = self._format.records(self._source, self.state)
+        try:
+            with self._rejects:
+                while batch := await self._read(records):
+                    await self._take(batch)
+                    if not self._wanted():
+                        await self._keep()
+                        return False
+            await self._keep()
+            while (settled := self._corrections.settle(_SETTLED)) is not None:
+                await self._send(settled, counts=self.state.counts + settled.counts)
+        except BaseException:
+            # Nobody knows what of it Kafka has; the log will say.
+            if self._sending is not None:
+                self._sending.cancel()
+            self._known.discard()
+            raise
         counts = self.state.counts
         # Of an entity's waiting events one was settled; the others were lesser versions of it.
-        self._remember(counts=counts + Counts(older=counts.waiting, waiting=-counts.waiting))
+        self.state = msgspec.structs.replace(
+            self.state, counts=counts + Counts(older=counts.waiting, waiting=-counts.waiting)
+        )
+        await self._keep()
         self._states.forget()
         return True
+
+    async def _read(self, records: Iterator[Record]) -> list[Record]:
+        """The next batch; meanwhile the batch before goes on its way."""
+        batch: list[Record] = []
+        while len(batch) < self._batch and (some := list(islice(records, min(_SLICE, self._batch - len(batch))))):
+            batch += some
+            await asyncio.sleep(0)
+        return batch
 
     async def _take(self, batch: list[Record]) -> None:
         found: list[Checked] = []
         report = self.report
         before = report.taken, report.left_out.total(), report.reasons.total()
         now_ms = self._now_ms()
-        for record in batch:
+        for count, record in enumerate(batch):
+            if count % _SLICE == 0:
+                await asyncio.sleep(0)
             try:
                 found += judge(record, now_ms, report)
             except Refused as refused:
                 report.refuse(record.number, refused)
                 self._rejects.add(record.number, record.raw, refused, self._format.header)
         decided = self._corrections.decide(found)
-        await self._send(decided)
         last = batch[-1]
-        self._remember(
+        await self._send(
+            decided,
             end=last.end,
             line=last.number + last.raw[:-1].count(b"\n"),
             counts=self.state.counts + decided.counts,
@@ -198,24 +225,31 @@ class Import:
         )
         self._advance(len(batch))
 
-    async def _send(self, decided: Decided) -> None:
+    async def _send(self, decided: Decided, **place: Any) -> None:
+        """Have sent what was decided, once what was decided before has arrived; `place` is how far that is."""
+        self._known.save(decided, self.state.run)
+        await self._arrived()
+        self._sending = asyncio.create_task(self._publish(decided))
+        self.state = msgspec.structs.replace(self.state, **place)
+        if self._known.is_full:
+            await self._keep()
+
+    async def _publish(self, decided: Decided) -> None:
         if decided.reference:
             await self._publisher.publish_many_raw(decided.reference, reference=True)
         if decided.events:
             await self._publisher.publish_many_raw(await settled(decided.events, self._identities))
-        self._known.save(decided, self.state.run)
 
-    def _remember(self, **changes: Any) -> None:
-        self.state = msgspec.structs.replace(self.state, **changes)
+    async def _arrived(self) -> None:
+        if self._sending is not None:
+            await self._sending
+            self._sending = None
+
+    async def _keep(self) -> None:
+        """Once Kafka has all that was sent: remember it on the disk, and how far the import is.
+
+        Killed before, it reads the records since the last time again, and finds in the log what it had sent of them.
+        """
+        await self._arrived()
+        self._known.flush()
         self._states.save(self.state)
-
-
-def _batches(records: Iterator[Record], size: int) -> Generator[list[Record]]:
-    batch: list[Record] = []
-    for record in records:
-        batch.append(record)
-        if len(batch) >= size:
-            yield batch
-            batch = []
-    if batch:
-        yield batch

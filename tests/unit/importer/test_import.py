@@ -72,7 +72,7 @@ BAD = (
 @pytest.fixture
 def job(tmp_path):
     """Make an import of a file, with batches of three lines."""
-    known = Known(None)
+    known = Known(None, gathered=1)
 
     def make(path, publisher, wanted=lambda: True):
         source = Source(str(path))
