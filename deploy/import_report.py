@@ -4,7 +4,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from producers.importer.run import Import, Report
+    from producers.importer.report import Report
+    from producers.importer.run import Import
     from producers.importer.source import Source
     from producers.importer.state import Counts, State
     from producers.importer.withdrawing import Missing

@@ -3,10 +3,10 @@
 import asyncio
 import gc
 import hashlib
+import os
 import signal
 import time
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
@@ -32,8 +32,8 @@ class Withdraw(NamedTuple):
 
 
 Kind = Literal["jsonl", "csv", "asterisk-queue-log", "asterisk-cdr"]
-_GC_THRESHOLDS = 200_000, 20, 50
-"""Measured: rows leave many containers behind that live for a batch, and looking for cycles in them took a quarter."""
+_LARGE = 4 << 20
+"""Bytes of a file from which on a process of its own reads it: to start one takes half a second."""
 _ASTERISK = ("asterisk-queue-log", "asterisk-cdr")
 
 
@@ -180,6 +180,7 @@ async def _import(
     from deploy.following import identities
     from deploy.import_report import tell
     from deploy.progress import Progress
+    from producers.importer.judged import GC_THRESHOLDS
     from producers.importer.known import Known
     from producers.importer.log import catch_up
     from producers.importer.run import Import
@@ -188,7 +189,7 @@ async def _import(
     from producers.settings import KafkaSettings
 
     gc.freeze()
-    gc.set_threshold(*_GC_THRESHOLDS)
+    gc.set_threshold(*GC_THRESHOLDS)
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -215,8 +216,9 @@ async def _import(
                         known,
                         now_ms=lambda: time.time_ns() // 1_000_000,
                         wanted=lambda: not stop.is_set(),
-                        advance=partial(_advance, progress, source),
+                        advance=progress.advance,
                         identities=resolver,
+                        apart=_is_apart(source, format_),
                     )
                     finished = await job.run()
                 tell(source, job, format_.notes, target, finished=finished)
@@ -265,5 +267,7 @@ def _read(progress: "Progress", count: int, stop: asyncio.Event) -> None:
         raise typer.Exit(1)
 
 
-def _advance(progress: "Progress", source: "Source", count: int) -> None:
-    progress.advance(count, source.done)
+def _is_apart(source: "Source", format_: "Format") -> bool:
+    """Whether another processor may read a file: it is large, and what is in it is known without asking anybody."""
+    is_alone = getattr(format_, "names", None) is None
+    return is_alone and (source.size or 0) >= _LARGE and (os.cpu_count() or 1) > 1

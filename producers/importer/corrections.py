@@ -11,10 +11,10 @@ import msgspec
 
 from producers.errors import Refused
 from producers.events.wire import decode, decode_reference
-from producers.importer.check import Checked
 from producers.importer.decided import Decided, Waiting
-from producers.importer.entities import KINDS, MOMENT, REFERENCE, Item, item
+from producers.importer.entities import KINDS, MOMENT, REFERENCE, item
 from producers.importer.formats import Origin
+from producers.importer.judged import Ready
 from producers.importer.known import Held, Known
 from producers.importer.raising import is_derived, raised
 
@@ -28,17 +28,16 @@ class Corrections:
         self._origin = origin
         self._waits = bool(known.waiting(run, 1))
 
-    def decide(self, batch: Sequence[Checked]) -> Decided:
+    def decide(self, batch: Sequence[Ready]) -> Decided:
         """What to do with the next events of the file."""
         decided = Decided()
-        found = [(item(checked.event), checked) for checked in batch]
-        keys = [what.key for what, _ in found]
+        keys = [ready.item.key for ready in batch]
         held = self._known.look(keys)
         waits = self._known.waits(self._run, keys) if self._waits else {}
-        for what, checked in found:
+        for key, value, what in batch:
             before = held.get(what.key)
             if before is None or (what.version > before.version and what.kind != MOMENT):
-                held[what.key] = self._send(decided, what, checked, before)
+                held[what.key] = self._send(decided, Ready(key, value, what), before)
             elif waits.get(what.key) == what.version:
                 decided.counts.clashing += 1
             elif what.digest == before.digest and (what.version == before.version or what.kind == MOMENT):
@@ -49,7 +48,7 @@ class Corrections:
             elif what.kind == MOMENT:
                 decided.counts.clashing += 1
             elif before.seen != self._run:
-                decided.waiting.append(Waiting(what, checked.value))
+                decided.waiting.append(Waiting(what, value))
                 waits[what.key] = max(what.version, waits.get(what.key, what.version))
                 self._waits = True
                 decided.counts.waiting += 1
@@ -59,15 +58,15 @@ class Corrections:
                 decided.counts.older += 1
         return decided
 
-    def _send(self, decided: Decided, what: Item, checked: Checked, before: Held | None) -> Held:
-        value = checked.value
+    def _send(self, decided: Decided, ready: Ready, before: Held | None) -> Held:
+        key, value, what = ready
         if before is not None and self._origin is not None and before.source == what.source:
             decided.counts.corrected += before.seen != self._run
             if what.version[2] == before.version[2]:
                 # The same source and id once more would be the same event.
                 value = raised(value, what, before.version, given=True)
                 what = what._replace(version=(*what.version[:2], msgspec.json.decode(value)["id"]))
-        decided.send(checked.key, value, what)
+        decided.send(key, value, what)
         return Held(what.version, what.digest, what.source, what.kind, self._run)
 
     def settle(self, limit: int) -> Decided | None:

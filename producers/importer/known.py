@@ -248,7 +248,7 @@ class Known:
 
     def waits(self, run: int, keys: Sequence[bytes]) -> dict[bytes, Version]:
         """The versions that wait of these."""
-        select = f"SELECT key, sequence, time, id FROM waiting WHERE run = {run:d} AND key IN"
+        select = f"SELECT key, sequence, time, id FROM waiting WHERE run = {run:d} AND key IN"  # noqa: S608 - a number
         found: dict[bytes, Version] = {
             key: (sequence, time, id_) for key, sequence, time, id_ in self._rows(select, sorted(set(keys)))
         }

@@ -1,32 +1,25 @@
 """The import of one file: read, check, send in batches, remember. Nothing is lost, and nothing counts twice."""
 
 import asyncio
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
-from itertools import islice
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
 import msgspec
 
 from producers.errors import Refused
-from producers.importer.check import Checked, check
 from producers.importer.corrections import Corrections
 from producers.importer.decided import Decided
-from producers.importer.formats import Format, Record
+from producers.importer.formats import Format
+from producers.importer.judged import Batch, judged
 from producers.importer.known import Known
 from producers.importer.rejects import Rejects
+from producers.importer.report import Report, judge
 from producers.importer.source import Source
 from producers.importer.state import Counts, State, StateFile
 
 BATCH = 5000
 _SETTLED = 20_000
-_SLICE = 500
-"""Records after which others run: the batch before is on its way to Kafka."""
-_EXAMPLES = 5
-_WHYS = 50
 
 
 class Publisher(Protocol):
@@ -60,56 +53,6 @@ async def settled(events: list[tuple[bytes, bytes]], identities: Identities | No
     return given
 
 
-@dataclass(slots=True)
-class Report:
-    """What an import found: events by type; records that were taken, left out (why) and refused (why).
-
-    Of refusals, the first few of each reason with line and detail.
-    """
-
-    types: Counter[str] = field(default_factory=Counter)
-    taken: int = 0
-    left_out: Counter[str] = field(default_factory=Counter)
-    reasons: Counter[str] = field(default_factory=Counter)
-    examples: dict[str, list[tuple[int, str]]] = field(default_factory=dict)
-    first: datetime | None = None
-    last: datetime | None = None
-
-    def refuse(self, number: int, refused: Refused) -> None:
-        """Count a refusal in line `number`."""
-        self.reasons[refused.reason] += 1
-        examples = self.examples.setdefault(refused.reason, [])
-        if len(examples) < _EXAMPLES:
-            examples.append((number, refused.detail))
-
-    def leave_out(self, why: str) -> None:
-        """Count a record that makes no event."""
-        self.left_out[why if why in self.left_out or len(self.left_out) < _WHYS else "for other reasons"] += 1
-
-    def accept(self, checked: Checked) -> None:
-        """Count an event."""
-        event = checked.event
-        self.types[event.type] += 1
-        if self.first is None or event.time < self.first:
-            self.first = event.time
-        if self.last is None or event.time > self.last:
-            self.last = event.time
-
-
-def judge(record: Record, now_ms: int, report: Report) -> list[Checked]:
-    """Return all events of a record, and count it. Raises Refused when one is refused: a record goes as a whole."""
-    if record.problem is not None:
-        raise record.problem
-    if record.left_out:
-        report.leave_out(record.left_out)
-        return []
-    found = [check(value, now_ms) for value in record.values]
-    report.taken += 1
-    for checked in found:
-        report.accept(checked)
-    return found
-
-
 def dry_run(source: Source, format_: Format, now_ms: int, advance: Callable[[int], None]) -> Report:
     """Check a whole file and send nothing."""
     report, count = Report(), 0
@@ -127,7 +70,7 @@ def dry_run(source: Source, format_: Format, now_ms: int, advance: Callable[[int
 class Import:
     """One import of one file. `wanted` is asked after each batch whether to go on.
 
-    `known` has to have caught up with the log; it says what is sent.
+    `known` has to have caught up with the log; it says what is sent. `apart`: the file is read by a process of its own.
     """
 
     def __init__(
@@ -141,9 +84,10 @@ class Import:
         *,
         now_ms: Callable[[], int],
         wanted: Callable[[], bool],
-        advance: Callable[[int], None],
+        advance: Callable[[int, int], None],
         batch: int = BATCH,
         identities: Identities | None = None,
+        apart: bool = False,
     ) -> None:
         self._batch = batch
         self._identities = identities
@@ -161,17 +105,20 @@ class Import:
         self._corrections = Corrections(known, self.state.run, format_.origin)
         self.report = Report()
         self._sending: asyncio.Task[None] | None = None
+        self._seen = (0, 0, 0)
+        self._apart = apart
 
     async def run(self) -> bool:
         """Send what is left of the file; return False when it was stopped before the end."""
-        records = self._format.records(self._source, self.state)
         try:
             with self._rejects:
-                while batch := await self._read(records):
-                    await self._take(batch)
-                    if not self._wanted():
-                        await self._keep()
-                        return False
+                reading = judged(self._source, self._format, self.state, self._batch, self._now_ms, apart=self._apart)
+                async with reading as batches:
+                    async for batch in batches:
+                        await self._take(batch)
+                        if not self._wanted():
+                            await self._keep()
+                            return False
             await self._keep()
             while (settled := self._corrections.settle(_SETTLED)) is not None:
                 await self._send(settled, counts=self.state.counts + settled.counts)
@@ -190,40 +137,24 @@ class Import:
         self._states.forget()
         return True
 
-    async def _read(self, records: Iterator[Record]) -> list[Record]:
-        """The next batch; meanwhile the batch before goes on its way."""
-        batch: list[Record] = []
-        while len(batch) < self._batch and (some := list(islice(records, min(_SLICE, self._batch - len(batch))))):
-            batch += some
-            await asyncio.sleep(0)
-        return batch
-
-    async def _take(self, batch: list[Record]) -> None:
-        found: list[Checked] = []
-        report = self.report
-        before = report.taken, report.left_out.total(), report.reasons.total()
-        now_ms = self._now_ms()
-        for count, record in enumerate(batch):
-            if count % _SLICE == 0:
-                await asyncio.sleep(0)
-            try:
-                found += judge(record, now_ms, report)
-            except Refused as refused:
-                report.refuse(record.number, refused)
-                self._rejects.add(record.number, record.raw, refused, self._format.header)
-        decided = self._corrections.decide(found)
-        last = batch[-1]
+    async def _take(self, batch: Batch) -> None:
+        before, self.report = self._seen, batch.report
+        self._seen = batch.report.totals
+        for number, raw, reason, detail in batch.refused:
+            self._rejects.add(number, raw, Refused(reason, detail), self._format.header)
+        decided = self._corrections.decide(batch.ready)
+        taken, left_out, refused = (now - then for now, then in zip(self._seen, before, strict=True))
         await self._send(
             decided,
-            end=last.end,
-            line=last.number + last.raw[:-1].count(b"\n"),
+            end=batch.end,
+            line=batch.line,
             counts=self.state.counts + decided.counts,
-            taken=self.state.taken + report.taken - before[0],
-            left_out=self.state.left_out + report.left_out.total() - before[1],
-            refused=self.state.refused + report.reasons.total() - before[2],
+            taken=self.state.taken + taken,
+            left_out=self.state.left_out + left_out,
+            refused=self.state.refused + refused,
             rejects=self._rejects.flush(),
         )
-        self._advance(len(batch))
+        self._advance(batch.records, batch.done)
 
     async def _send(self, decided: Decided, **place: Any) -> None:
         """Have sent what was decided, once what was decided before has arrived; `place` is how far that is."""

@@ -129,7 +129,7 @@ async def imported(folder: Path, rows, how: RowMapper, log: Log, known: Known):
     log.follow(known)
     job = Import(
         Source(str(path)), Table(how), log, folder / "rejects", StateFile(None, None), known,
-        now_ms=lambda: NOW_MS, wanted=lambda: True, advance=lambda _: None, batch=3,
+        now_ms=lambda: NOW_MS, wanted=lambda: True, advance=lambda *_: None, batch=3,
     )  # fmt: skip
     before = len(log.values)
     assert await job.run()

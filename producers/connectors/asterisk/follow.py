@@ -19,7 +19,8 @@ from producers.connectors.asterisk.tail import Place, Tail
 from producers.errors import Refused
 from producers.importer.formats import Record
 from producers.importer.rejects import Rejects
-from producers.importer.run import BATCH, Identities, Publisher, Report, judge, settled
+from producers.importer.report import Report, judge
+from producers.importer.run import BATCH, Identities, Publisher, settled
 from producers.importer.source import Line
 
 _BACK = 6 * 3600

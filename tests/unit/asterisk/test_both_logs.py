@@ -10,6 +10,8 @@ from producers.connectors.asterisk.config import Config, Names
 from producers.connectors.asterisk.queue_log import QueueLog
 from producers.importer.check import check
 from producers.importer.corrections import Corrections
+from producers.importer.entities import item
+from producers.importer.judged import Ready
 from producers.importer.known import Known
 from producers.importer.source import Source
 from producers.importer.state import State
@@ -18,6 +20,11 @@ from tests.support.pbx_calls import Play, Rung, Script
 from tests.support.pbx_files import LAYOUTS, written
 
 CONFIG = {"source": "pbx://spb", "timezone": "Europe/Moscow", "queue_calls": "records"}
+
+
+def ready(value):
+    checked = check(value, 1_900_000_000_000)
+    return Ready(checked.key, value, item(checked.event))
 
 
 @pytest.fixture
@@ -37,7 +44,7 @@ def imported(tmp_path):
         with Known(tmp_path / "known.sqlite") as known:
             number = known.begin()
             corrections = Corrections(known, number, reader.origin)
-            decided = corrections.decide([check(value, 1_900_000_000_000) for value in values if b"ended" in value])
+            decided = corrections.decide([ready(value) for value in values if b"ended" in value])
             known.save(decided, number)
             counts = decided.counts
             while (settled := corrections.settle(100)) is not None:

@@ -86,7 +86,7 @@ def job(tmp_path):
             known,
             now_ms=lambda: NOW_MS,
             wanted=wanted,
-            advance=lambda _: None,
+            advance=lambda *_: None,
             batch=3,
         )
 

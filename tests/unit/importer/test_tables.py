@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from producers.errors import Refused
 from producers.importer.errors import ImportProblem, MappingProblem
 from producers.importer.mapping import MappingFile, load_mapping
+from producers.importer.report import Report, judge
 from producers.importer.rows import RowMapper
-from producers.importer.run import Report, judge
 from producers.importer.source import Source
 from producers.importer.state import State
 from producers.importer.tables import Table
