@@ -79,6 +79,8 @@ def _gateway() -> tuple[Alert, ...]:
 def _portal() -> tuple[Alert, ...]:
     waits = f"time() - (max({g.BITRIX24_OLDEST.name}) > 0)"
     reconciled = f"time() - (max({g.BITRIX24_RECONCILED.name}) > 0)"
+    forbidden = f"max by (what) ({g.BITRIX24_FORBIDDEN.name})"
+    hidden = f"max by (kind) (max_over_time({g.BITRIX24_HIDDEN.name}[1h]))"
     failed = f"sum by (task) (increase({g.BITRIX24_FAILURES.name}[15m]))"
     return (
         of_service(
@@ -95,8 +97,8 @@ def _portal() -> tuple[Alert, ...]:
             "Bitrix24: {{ $labels.task }} fails again and again",
             "{{ $value | humanize }} attempts failed in a quarter of an hour; each is tried again.",
             "The portal does not answer, or does not let the webhook in any more. What was not fetched is not counted.",
-            "The gateway's log, line `will be tried again`: it says why. `sales-pulse bitrix24 check` says which right "
-            "is missing.",
+            "The gateway's log, line `will be tried again`: it says why. `sales-pulse bitrix24 reconcile "
+            "--quick` says it, too.",
             "Mend the webhook or its rights in the portal. What changed meanwhile comes with the next reconciliation.",
         ),
         of_service(
@@ -106,6 +108,17 @@ def _portal() -> tuple[Alert, ...]:
             "What no hook told of is missing, and nobody would notice.",
             "PortalFails with task reconcile; the gateway's log.",
             "As for PortalFails; `sales-pulse bitrix24 reconcile` runs it by hand and says what is wrong.",
+        ),
+        of_service(
+            "PortalRightsLost",
+            f"{forbidden} > 0 or {hidden} > 0", "15m", WARNING,
+            "Bitrix24: the webhook may not read {{ $labels.what }}{{ with $labels.kind }}some {{ . }}s that it read "
+            "before{{ end }}",
+            "The portal refuses it for lack of rights, since at least a quarter of an hour.",
+            "What happens there is not counted; nothing that was counted is taken back.",
+            "The gateway's log, line `left out of reconciliation`: it names method and error.",
+            "Tick the scope in the portal's webhook, or give its user the right. Where the portal has no such "
+            "thing (no telephony, no open lines), silence the alert for it.",
         ),
         of_service(
             "PortalRefused", f"sum(increase({g.BITRIX24_REFUSED.name}[1h])) > 0", "", WARNING,

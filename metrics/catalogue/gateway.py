@@ -81,6 +81,19 @@ BITRIX24_RECONCILED = _family(
     "When the last reconciliation ended, Unix seconds; 0 before the first.",
     unit="dateTimeAsIso",
 )
+BITRIX24_FORBIDDEN = _family(
+    "sales_bitrix24_forbidden",
+    "1 for what the webhook may not read (deals, calls, …), as the last reconciliation found it.",
+    labels=("what",),
+    unit="bool",
+)
+BITRIX24_HIDDEN = _family(
+    "sales_bitrix24_hidden",
+    "Deals or invoices that were published and that the webhook may not read any more, of those looked at last. They "
+    "stay counted as they were.",
+    labels=("kind",),
+    unit="short",
+)
 BITRIX24_WAITING = _family("sales_bitrix24_waiting", "Changes that the portal told of and that wait to be fetched.")
 BITRIX24_OLDEST = _family(
     "sales_bitrix24_oldest_timestamp_seconds",
@@ -95,6 +108,8 @@ BITRIX24_FAMILIES = (
     BITRIX24_CLIENTS,
     BITRIX24_FAILURES,
     BITRIX24_RECONCILED,
+    BITRIX24_FORBIDDEN,
+    BITRIX24_HIDDEN,
     BITRIX24_WAITING,
     BITRIX24_OLDEST,
 )

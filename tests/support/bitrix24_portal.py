@@ -47,7 +47,12 @@ class StandIn:
         self.life = life
         self.faults = faults
         self.forbidden: set[str] = set()
-        self.locked = False
+        self.locked = ""
+        """Code of the refusal of the webhook itself, whatever is asked."""
+        self.moved = ""
+        """Where the portal is now: it answers 302 at its old address, with HTML."""
+        self.hidden: set[tuple[str, int]] = set()
+        """What may not be read: lists leave it out without a word, `crm.item.get` says ACCESS_DENIED."""
         self.rng = random.Random(life.seed)
         self.burst, self.drain = burst, drain
         self.level, self.since = 0.0, time.monotonic()
@@ -71,14 +76,17 @@ class StandIn:
         except Refusal as refusal:
             self.refusals += 1
             if refusal.code == "HTML":
-                return PlainTextResponse("<html>gateway</html>", refusal.status)
+                headers = {name: str(value) for name, value in refusal.times.items()}
+                return PlainTextResponse("<html>gateway</html>", refusal.status, headers)
             content = {"error": refusal.code, "error_description": "", "time": self._time() | refusal.times}
             return JSONResponse(content, refusal.status)
         return JSONResponse(body | {"time": self._time()})
 
     def _admit(self, secret: str) -> None:
+        if self.moved:
+            raise Refusal(302, "HTML", location=f"https://{self.moved}/rest/1/{secret}/batch.json")
         if secret != SECRET or self.locked:
-            raise Refusal(401, "INVALID_CREDENTIALS")
+            raise Refusal(401, self.locked or "INVALID_CREDENTIALS")
         now = time.monotonic()
         self.level = max(0.0, self.level - (now - self.since) * self.drain)
         self.since = now
@@ -122,10 +130,31 @@ class StandIn:
         self.methods[method] = self.methods.get(method, 0) + 1
         if method in self.forbidden:
             raise Refusal(403, "insufficient_scope")
+        if method == "crm.item.get":
+            return self._item(params)
+        if method == "crm.item.list":
+            return self._visible(params)
         handler = _METHODS.get(method)
         if handler is None:
             raise Refusal(404, "ERROR_METHOD_NOT_FOUND")
         return handler(self.life, params)
+
+    def _item(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        table, number = _TABLES[int(params["entityTypeId"])], int(params["id"])
+        if number not in self.life.tables[table]:
+            raise Refusal(400, "NOT_FOUND")
+        if (table, number) in self.hidden:
+            raise Refusal(400, "ACCESS_DENIED")
+        return {"result": {"item": self.life.tables[table][number]}}
+
+    def _visible(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        table = _TABLES[int(params["entityTypeId"])]
+        whole = self.life.tables[table]
+        self.life.tables[table] = {n: row for n, row in whole.items() if (table, n) not in self.hidden}
+        try:
+            return _items(self.life, params)
+        finally:
+            self.life.tables[table] = whole
 
     def _time(self) -> dict[str, Any]:
         return {"date_start": self.life.text(), "date_finish": self.life.text(), "operating": 0.1}
@@ -249,8 +278,11 @@ def _value(value: Any, like: Any) -> Any:
     return str(value)
 
 
+_TABLES = {1: "lead", 2: "deal", 31: "invoice"}
+
+
 def _items(life: Life, params: Mapping[str, Any]) -> dict[str, Any]:
-    table = {1: "lead", 2: "deal", 31: "invoice"}[int(params["entityTypeId"])]
+    table = _TABLES[int(params["entityTypeId"])]
     answer = selected(life.tables[table].values(), params)
     wanted = params["select"].values() if isinstance(params["select"], Mapping) else params["select"]
     rows = [{name: row[name] for name in wanted if name in row} for row in answer["result"]]
@@ -318,7 +350,6 @@ def _statistics(life: Life, params: Mapping[str, Any]) -> dict[str, Any]:
 
 
 _METHODS: dict[str, Callable[[Life, Mapping[str, Any]], dict[str, Any]]] = {
-    "crm.item.list": _items,
     "crm.stagehistory.list": _history,
     "crm.item.payment.list": _payments,
     "sale.payment.list": _shop_payments,

@@ -112,8 +112,10 @@ class Backfill:
                 log.warning("left out of the backfill", what=table.name, why=str(refused))
         if not only or "ratings" in only:
             await self._ratings(since)
-        for name in only or [""]:
-            self._store.forget(f"backfill:{name}")
+        # What could not be read to its end goes on there, once it may be read.
+        for table in self.tables():
+            if table.name not in self.left_out and (not only or table.name in only):
+                self._store.forget(f"backfill:{table.name}")
         return True
 
     async def _read(self, table: Table, since: datetime | None, progress: Progress) -> bool:

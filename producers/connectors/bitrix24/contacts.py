@@ -1,6 +1,7 @@
 """Contacts with clients brought up to date: calls, meetings, chats, and the marks that clients give them."""
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 
 import structlog
 
@@ -9,6 +10,7 @@ from producers.connectors.bitrix24.ledger import Ledger
 from producers.connectors.bitrix24.rest import Call
 from producers.connectors.bitrix24.store import Published
 from producers.connectors.bitrix24.surroundings import Row, Surroundings, chunks
+from producers.connectors.bitrix24.values import number
 
 log = structlog.get_logger(__name__)
 
@@ -27,11 +29,18 @@ class Contacts:
     async def statistics(self, ledger: Ledger, rows: Sequence[Row]) -> None:
         """Publish calls that the portal's statistics have, with what hooks told of them."""
         found = []
+        first: dict[str, Row] = {}
         for row in rows:
-            if call := str(row.get("CALL_ID") or ""):
-                with ledger.guard("call", call):
+            if (call := str(row.get("CALL_ID") or "")) and number(row, "ID") <= number(first.get(call, row), "ID"):
+                first[call] = row
+        for call, row in first.items():
+            with ledger.guard("call", call):
+                held = ledger.row("call", call)
+                # Several rows may share a CALL_ID (a call that was passed on): the first of them is the call.
+                if held is None or not held.owner or number(row, "ID") <= int(held.owner):
                     caller = self._parts.parties.caller(call, str(row.get("PHONE_NUMBER") or ""))
-                    found.append((call, calls.from_statistics(row, caller, self._parts.store.facts(call))))
+                    facts = calls.from_statistics(row, caller, self._parts.store.facts(call))
+                    found.append((call, facts | {"row": str(number(row, "ID"))}))
         await self._calls(ledger, found)
 
     async def _calls(self, ledger: Ledger, found: Sequence[tuple[str, calls.Facts]]) -> None:
@@ -39,13 +48,14 @@ class Contacts:
         for (call, facts), client in zip(found, clients, strict=True):
             with ledger.guard("call", call):
                 held = ledger.row("call", call)
-                self._call(ledger, call, facts, held.client if held else client)
+                row = str(facts.get("row", held.owner if held else ""))
+                self._call(ledger, call, facts, held.client if held else client, row)
 
-    def _call(self, ledger: Ledger, call: str, facts: calls.Facts, client: str) -> None:
+    def _call(self, ledger: Ledger, call: str, facts: calls.Facts, client: str, row: str) -> None:
         ledger.emit(list(calls.ringing(call, facts, client, self._parts.mapping, self._parts.identity)))
         if (end := calls.ended(call, facts, client, self._parts.mapping)) is None:
             return
-        ledger.take(end)
+        ledger.take(replace(end, owner=row))
         if (vote := calls.rating(call, facts, end)) is not None:
             ledger.take(vote)
 

@@ -13,9 +13,14 @@ from producers.events import DealChanged
 DEAL_TYPE = 2
 FIELDS = (
     "id", "stageId", "stageSemanticId", "categoryId", "opportunity", "currencyId", "assignedById", "probability",
-    "createdTime", "updatedTime", "movedTime", "closedate", "leadId", "companyId", "contactId",
+    "createdTime", "updatedTime", "movedTime", "closedate", "leadId", "companyId", "contactId", "isRecurring",
 )  # fmt: skip
 Row = Mapping[str, Any]
+
+
+def is_template(item: Row) -> bool:
+    """Whether it is no deal, but what recurring deals are made from."""
+    return item.get("isRecurring") == "Y"
 
 
 def is_closed(item: Row, meaning: Meaning) -> bool:

@@ -4,7 +4,8 @@ Bitrix24Error
 ├── MappingError        the mapping file cannot be used; a person must correct it
 ├── HookRefused         a webhook call is not from our portal, or no webhook call at all
 ├── PortalUnavailable   the portal does not answer or is over its limits; trying again later helps
-└── PortalRefused       the portal says no (rights, scope, unknown method); an operator must act
+├── PortalRefused       the portal says no (rights, scope, unknown method); an operator must act
+└── PortalClosed        it says no to the webhook itself: revoked, expired, wrong, moved; nothing can be read
 """
 
 # ruff: noqa: N818 - the names say what happened
@@ -43,4 +44,12 @@ class PortalRefused(Bitrix24Error):
         told = f" ({description})" if description else ""
         super().__init__(f"the portal refuses {method}: {code}{told}; check the scopes and rights of the webhook")
         self.method = method
+        self.code = code
+
+
+class PortalClosed(Bitrix24Error):
+    """The portal lets the webhook in no more, whatever is asked; `code` is its error code."""
+
+    def __init__(self, code: str, what_to_do: str) -> None:
+        super().__init__(f"the portal does not let the webhook in any more: {code}; {what_to_do}")
         self.code = code

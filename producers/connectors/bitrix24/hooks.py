@@ -21,6 +21,7 @@ _KINDS = {
     "ONPAYMENTDELETED": "payment",
 }
 """Events that name an entity by its id, and its kind."""
+_DYNAMIC = "ONCRMDYNAMICITEM"
 _CALLS = {"ONVOXIMPLANTCALLINIT", "ONVOXIMPLANTCALLSTART", "ONVOXIMPLANTCALLEND"}
 INVOICE_TYPE = "31"
 DELETED = ".deleted"
@@ -32,7 +33,7 @@ class HookReader:
     """Believes only one portal's hooks, with its token."""
 
     def __init__(self, settings: Bitrix24Settings, parties: Parties) -> None:
-        self._token = settings.token.encode()
+        self._tokens = [token.strip().encode() for token in settings.token.split(",") if token.strip()]
         self._domain = settings.domain
         self._member = settings.bitrix24_member_id
         self._parties = parties
@@ -45,13 +46,19 @@ class HookReader:
             raise HookRefused(400, "the body is no form of the portal's webhook") from error
         form = dict(pairs)
         # Compared first and always, so that the answer tells nothing else to who has no token.
-        if not hmac.compare_digest(form.get("auth[application_token]", "").encode(), self._token):
+        said = form.get("auth[application_token]", "").encode()
+        fits = [hmac.compare_digest(said, token) for token in self._tokens]
+        if not any(fits):
             raise HookRefused(401, "application_token is wrong")
         if not _same_host(form.get("auth[domain]", ""), self._domain):
             raise HookRefused(403, "the hook comes from another portal")
         if self._member is not None and form.get("auth[member_id]") != self._member:
             raise HookRefused(403, "the hook comes from another portal")
         name = form.get("event", "").upper()
+        if name.startswith(_DYNAMIC):
+            # The type may be a part of the name: ONCRMDYNAMICITEMUPDATE_31.
+            name, _, kind = name.partition("_")
+            form.setdefault("data[FIELDS][ENTITY_TYPE_ID]", kind)
         return name, self._change(name, form)
 
     def _change(self, name: str, form: Mapping[str, str]) -> Change | None:

@@ -29,6 +29,20 @@ class Metrics:
         self.reconciled = Gauge(
             "sales_bitrix24_reconciled_timestamp_seconds", "When the last reconciliation ended.", registry=self.registry
         )
+        self.forbidden = Gauge(
+            "sales_bitrix24_forbidden",
+            "1 for what the webhook may not read, as the last reconciliation found it.",
+            ["what"],
+            registry=self.registry,
+        )
+        self.hidden = Gauge(
+            "sales_bitrix24_hidden",
+            "Published entities that the webhook may not read any more, of those looked at last.",
+            ["kind"],
+            registry=self.registry,
+        )
+        for kind in ("deal", "invoice"):
+            self.hidden.labels(kind).set(0)
         self._waiting = Gauge("sales_bitrix24_waiting", "Changes that wait to be fetched.", registry=self.registry)
         self._oldest = Gauge(
             "sales_bitrix24_oldest_timestamp_seconds", "Since when the oldest change waits.", registry=self.registry

@@ -14,22 +14,34 @@ _PLACES = Decimal(1).scaleb(-12)
 Row = Mapping[str, Any]
 
 
-def managers(users: Sequence[Row], departments: Sequence[Row], meaning: Meaning, now: datetime) -> Iterator[Snapshot]:
-    """Everybody who works in the portal; the team is that of the first department."""
-    names = {str(row["ID"]): str(row.get("NAME") or row["ID"]) for row in departments}
-    for user in users:
-        number = str(user["ID"])
-        own = [str(part) for part in user.get("UF_DEPARTMENT") or []]
-        team = meaning.teams.get(own[0]) or names.get(own[0], own[0]) if own else "unknown"
-        full = " ".join(part for part in (user.get("NAME"), user.get("LAST_NAME")) if part)
-        manager = meaning.manager(number)
-        data = {
-            "manager_id": manager,
-            "name": (full or manager)[:128],
-            "team_id": team[:128],
-            "active": user.get("ACTIVE") in (True, "Y", "true"),
-        }
-        yield Snapshot("manager", number, ManagerChanged, now, now, data)
+def teams(departments: Sequence[Row]) -> dict[str, str]:
+    """Departments by id, with their names."""
+    return {str(row["ID"]): str(row.get("NAME") or row["ID"]) for row in departments if row.get("ID")}
+
+
+def manager(user: Row, names: Mapping[str, str], meaning: Meaning, now: datetime) -> Snapshot:
+    """Somebody who works in the portal; the team is that of the first department, of those whose names are known."""
+    number = str(user["ID"])
+    own = _parts(user.get("UF_DEPARTMENT"))
+    team = meaning.teams.get(own[0]) or names.get(own[0]) or "unknown" if own else "unknown"
+    full = " ".join(str(part) for part in (user.get("NAME"), user.get("LAST_NAME")) if part)
+    known_as = meaning.manager(number)
+    data = {
+        "manager_id": known_as,
+        "name": (full or known_as)[:128],
+        "team_id": team[:128],
+        "active": user.get("ACTIVE") in (True, "Y", "true"),
+    }
+    return Snapshot("manager", number, ManagerChanged, now, now, data)
+
+
+def _parts(departments: Any) -> list[str]:
+    """A user's departments: a list in the documentation; a number, a table with numbers as keys, or false are seen."""
+    if isinstance(departments, Mapping):
+        departments = list(departments.values())
+    if not isinstance(departments, list | tuple):
+        departments = [departments]
+    return [str(part) for part in departments if part and not isinstance(part, bool) and str(part) != "0"]
 
 
 def rates(

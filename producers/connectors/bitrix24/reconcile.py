@@ -33,6 +33,7 @@ class Reconciler:
         self._sync = synchronizer
         self._refused: set[str] = set()
         self._careful = True
+        self._told = False
 
     async def run(self, *, whole: bool = False, believe: bool = False) -> None:
         """One reconciliation. `whole` looks at every known deal and invoice, else at the next few thousand.
@@ -59,7 +60,11 @@ class Reconciler:
         while await self._sync.drain():
             pass
         await asyncio.to_thread(self._store.prune, self._parts.now() - _FACTS_KEPT)
-        self._parts.metrics.reconciled.set(self._parts.now())
+        if core := {"deals", "leads", "invoices", "calls"} & {name for name, _ in steps} - self._refused:
+            log.debug("reconciled", read=sorted(core))
+            self._parts.metrics.reconciled.set(self._parts.now())
+        else:
+            raise PortalRefused("all that counts", "insufficient_scope")
 
     async def reference(self) -> None:
         """Managers and rates as they are now."""
@@ -80,22 +85,50 @@ class Reconciler:
             if name not in self._refused:
                 self._refused.add(name)
                 log.warning("left out of reconciliation", what=name, why=str(refused))
+            self._parts.metrics.forbidden.labels(name).set(1)
+        else:
+            self._refused.discard(name)
+            self._parts.metrics.forbidden.labels(name).set(0)
 
     async def _people(self, _: datetime, seen: dict[str, str]) -> None:
         async with self._sync.batch(seen) as ledger:
             users = await self._offsets(
                 Call("user.get", {"sort": "ID", "order": "ASC", "FILTER": {"USER_TYPE": "employee"}})
             )
-            departments = await self._offsets(Call("department.get", {"sort": "ID", "order": "ASC"}))
-            for manager in people.managers(users, departments, self._parts.mapping, self._portal.now):
-                ledger.take(manager)
+            names = people.teams(await self._departments())
+            for user in users:
+                with ledger.guard("manager", str(user.get("ID"))):
+                    ledger.take(people.manager(user, names, self._parts.mapping, self._portal.now))
+
+    async def _departments(self) -> list[Row]:
+        """Departments; none where they may not be read: managers have names, and no teams, then."""
+        found: list[Row] = []
+
+        async def read(_: datetime, __: dict[str, str]) -> None:
+            found.extend(await self._offsets(Call("department.get", {"sort": "ID", "order": "ASC"})))
+
+        await self._step("departments", read)
+        return found
 
     async def _rates(self, _: datetime, seen: dict[str, str]) -> None:
         async with self._sync.batch(seen) as ledger:
             listed = await self._portal.call("crm.currency.list")
+            if self._parts.mapping.rates == "portal":
+                self._told_of(self._parts.currency, {str(row.get("CURRENCY")) for row in listed})
             known = self._store.published("rate", [str(row["CURRENCY"]) for row in listed])
             for rate in people.rates(listed, self._parts.mapping, self._parts.currency, self._portal.now, known):
                 ledger.take(rate)
+
+    def _told_of(self, currency: str, listed: set[str]) -> None:
+        """Without the base currency in the portal no amount of another one could be converted: say so, once."""
+        if currency not in listed and not self._told:
+            self._told = True
+            log.warning(
+                "the portal has no such currency, so that it gives no rates and other amounts stay unconverted; set "
+                "SALES_CURRENCY to one of the portal's, or `rates` in the mapping",
+                currency=currency,
+                portal=sorted(listed),
+            )
 
     async def _contacts(self, since: datetime, seen: dict[str, str]) -> None:
         await self._feed("contact", since, seen)

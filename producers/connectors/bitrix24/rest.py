@@ -12,7 +12,7 @@ import structlog
 from aiolimiter import AsyncLimiter
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
-from producers.connectors.bitrix24.errors import PortalRefused, PortalUnavailable
+from producers.connectors.bitrix24.errors import PortalClosed, PortalRefused, PortalUnavailable
 from producers.connectors.bitrix24.settings import Bitrix24Settings
 
 log = structlog.get_logger(__name__)
@@ -20,6 +20,14 @@ log = structlog.get_logger(__name__)
 BATCH: Final = 50
 PAGE: Final = 50
 _BUSY: Final = {"QUERY_LIMIT_EXCEEDED", "OPERATION_TIME_LIMIT", "INTERNAL_SERVER_ERROR", "OVERLOAD_LIMIT"}
+_CLOSED: Final = {
+    "expired_token", "invalid_token", "no_auth_found", "invalid_credentials", "invalid_request", "user_access_error",
+    "portal_deleted",
+}  # fmt: skip
+"""Refusals that mean the webhook itself, not one method of it."""
+_FOR_ALL: Final = 401
+"""With this status `ACCESS_DENIED` means that the portal's plan has no REST, else a missing right."""
+_RENEW: Final = "make a new one in the portal, with the same rights, and set SALES_BITRIX24_WEBHOOK_URL to it"
 _LONGEST_WAIT = 600.0
 _ATTEMPTS = 8
 
@@ -77,13 +85,20 @@ class Portal:
 
         `tolerant` puts None where the portal refuses a call; else the first refusal is raised.
         """
+        results = await self.outcomes(calls)
+        if not tolerant and (refused := next((one for one in results if isinstance(one, PortalRefused)), None)):
+            raise refused
+        return [None if isinstance(result, PortalRefused) else result for result in results]
+
+    async def outcomes(self, calls: Sequence[Call]) -> list[Any]:
+        """The same, with the refusal itself where a call is refused. Raises `PortalClosed` where all would be."""
         results: dict[int, Any] = {}
         async for attempt in self._attempts():
             with attempt:
-                await self._fill(calls, results, tolerant=tolerant)
+                await self._fill(calls, results)
         return [results[number] for number in range(len(calls))]
 
-    async def _fill(self, calls: Sequence[Call], results: dict[int, Any], *, tolerant: bool) -> None:
+    async def _fill(self, calls: Sequence[Call], results: dict[int, Any]) -> None:
         busy: PortalUnavailable | None = None
         missing = [number for number in range(len(calls)) if number not in results]
         for begin in range(0, len(missing), BATCH):
@@ -96,12 +111,12 @@ class Portal:
                 if name in bad:
                     times = _table(answer.get("result_time")).get(name) or {}
                     error = self._error(calls[number].method, bad[name], times)
+                    if isinstance(error, PortalClosed):
+                        raise error
                     if isinstance(error, PortalUnavailable):
                         busy = error
-                    elif tolerant:
-                        results[number] = None
                     else:
-                        raise error
+                        results[number] = error
                 elif name in good:
                     results[number] = good[name]
                 else:
@@ -134,10 +149,12 @@ class Portal:
             except httpx.HTTPError as error:
                 # The cause is left out: it knows the address.
                 raise PortalUnavailable(f"{self.domain} does not answer: {type(error).__name__}") from None
+        if response.is_redirect:
+            raise self._moved(response.headers.get("location", ""))
         try:
             body = response.json()
         except ValueError:
-            body = {}
+            body = {"error": "NO_JSON"}
         if not isinstance(body, dict) or (response.status_code == 200 and "result" not in body):
             body = {"error": "NO_JSON"}
         times = body.get("time") or {}
@@ -150,11 +167,24 @@ class Portal:
             raise PortalUnavailable(
                 f"{self.domain} is busy: {response.status_code} {body['error']}", self._reset(times)
             )
-        raise self._error(method, body, times)
+        raise self._error(method, body, times, status=response.status_code)
 
-    def _error(self, method: str, error: Any, times: Any) -> PortalRefused | PortalUnavailable:
+    def _moved(self, location: str) -> PortalClosed | PortalUnavailable:
+        """The portal answers from another address; its path is a secret, its name is not."""
+        host = urlsplit(location).netloc.rpartition("@")[2]
+        if not host or host.lower() == self.domain:
+            return PortalUnavailable(f"{self.domain} sends on to somewhere else")
+        return PortalClosed(
+            f"{self.domain} has moved to {host}", f"put {host} into SALES_BITRIX24_WEBHOOK_URL, the rest stays"
+        )
+
+    def _error(
+        self, method: str, error: Any, times: Any, *, status: int = 0
+    ) -> PortalRefused | PortalClosed | PortalUnavailable:
         table = error if isinstance(error, dict) else {"error": error}
         code = str(table.get("error") or "UNKNOWN")
+        if code.lower() in _CLOSED or (status == _FOR_ALL and code == "ACCESS_DENIED"):
+            return PortalClosed(code[:80], _RENEW if code != "ACCESS_DENIED" else "its plan has no REST")
         if code in _BUSY or code == "NO_JSON":
             return PortalUnavailable(f"{self.domain} is busy: {method} {code}", self._reset(times))
         return PortalRefused(method, code[:80])

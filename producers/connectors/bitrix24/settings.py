@@ -22,7 +22,7 @@ class Bitrix24Settings(KafkaSettings):
         None, description="inbound REST webhook, https://<portal>/rest/<user>/<secret>/"
     )
     bitrix24_application_token: SecretStr | None = Field(
-        None, description="application_token that the portal's outgoing webhook sends"
+        None, description="application_token that the portal's outgoing webhook sends; of several webhooks with commas"
     )
     bitrix24_client_key: SecretStr | None = Field(
         None, description="long random text; clients are known only by hashes keyed with it. Never change it"

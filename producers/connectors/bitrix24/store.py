@@ -176,11 +176,8 @@ class Store:
             return [_published(row) for row in rows]
 
     def known(self, kind: str, after: int, limit: int) -> list[str]:
-        """Ids of entities that are not deleted, by number, above `after`."""
-        query = (
-            "SELECT id FROM entity WHERE kind = ? AND state <> 'deleted' AND CAST(id AS INTEGER) > ? "
-            "ORDER BY CAST(id AS INTEGER) LIMIT ?"
-        )
+        """Ids of entities, by number, above `after`; deleted ones too, which may come back."""
+        query = "SELECT id FROM entity WHERE kind = ? AND CAST(id AS INTEGER) > ? ORDER BY CAST(id AS INTEGER) LIMIT ?"
         with self._lock:
             return [row[0] for row in self._db.execute(query, (kind, after, limit))]
 

@@ -19,14 +19,16 @@ from producers.connectors.bitrix24.hooks import DELETED
 from producers.connectors.bitrix24.ledger import Ledger
 from producers.connectors.bitrix24.payments import Payments
 from producers.connectors.bitrix24.rest import Call, items
-from producers.connectors.bitrix24.store import Outgoing
+from producers.connectors.bitrix24.store import Outgoing, Published
 from producers.connectors.bitrix24.surroundings import Row, Surroundings, chunks, item_query
 from producers.events import REFERENCE_TYPES, Event
 
 log = structlog.get_logger(__name__)
 _HISTORIES = 10
-_LOCKED_OUT = {"invalid_credentials", "no_auth_found", "invalid_token", "expired_token"}
-"""Refusals that mean the webhook itself, not one method of it."""
+_SUSPICIOUS = 20
+"""So many may be gone at once, or half of those asked for, before lost rights are suspected."""
+_NO_MORE = "NOT_FOUND"
+"""What `crm.item.get` says of an item that does not exist; of one that may not be read it says ACCESS_DENIED."""
 Which = Literal["all", "known", "moved"]
 """Deals whose payments are looked at: all, those with payments that are known, those that changed their client."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -84,8 +86,6 @@ class Synchronizer:
                 async with self.batch() as ledger:
                     await self._bring(ledger, kind, ids)
             except PortalRefused as refused:
-                if refused.code.lower() in _LOCKED_OUT:
-                    raise
                 # What may not be read must not hold up the rest; reconciliation finds it when it may.
                 log.warning("changes are left out", kind=kind, count=len(ids), why=str(refused))
         await asyncio.to_thread(self._store.done, changed)
@@ -116,7 +116,7 @@ class Synchronizer:
         """Bring deals up to date; what the portal no longer has is deleted."""
         found = await self._items(deals.DEAL_TYPE, ids, self.deal_fields)
         await self.deals(ledger, found, payments=payments)
-        self._withdraw(ledger, "deal", ids, found, careful=careful)
+        await self._withdraw(ledger, "deal", ids, found, careful=careful)
 
     @property
     def deal_fields(self) -> tuple[str, ...]:
@@ -124,7 +124,11 @@ class Synchronizer:
         return (*deals.FIELDS, self._mapping.cost_field) if self._mapping.cost_field else deals.FIELDS
 
     async def deals(self, ledger: Ledger, found: Sequence[Row], *, payments: Which) -> None:
-        """Publish deals as fetched; with their payments, if wanted."""
+        """Publish deals as fetched; with their payments, if wanted. Templates of recurring deals are none."""
+        for item in filter(deals.is_template, found):
+            if held := ledger.row("deal", str(item["id"])):
+                ledger.withdraw(held, self._parts.moment())
+        found = [item for item in found if not deals.is_template(item)]
         closed = [item for item in found if deals.is_closed(item, self._mapping)]
         histories = await self._histories(deals.DEAL_TYPE, [str(item["id"]) for item in closed])
         await self._parties.meet(map(self._parties.of, found))
@@ -168,7 +172,7 @@ class Synchronizer:
         """Bring smart invoices and their payments up to date; what the portal no longer has is cancelled."""
         found = await self._items(invoices.INVOICE_TYPE, ids, invoices.FIELDS)
         await self.invoices(ledger, found)
-        self._withdraw(ledger, "invoice", ids, found, careful=careful)
+        await self._withdraw(ledger, "invoice", ids, found, careful=careful)
 
     async def invoices(self, ledger: Ledger, found: Sequence[Row]) -> None:
         """Publish invoices as fetched, with their payments."""
@@ -215,21 +219,38 @@ class Synchronizer:
             found[str(row["OWNER_ID"])].append(row)
         return found
 
-    def _withdraw(
+    async def _withdraw(
         self, ledger: Ledger, kind: str, ids: Collection[str], found: Sequence[Row], *, careful: bool
     ) -> None:
         missing = set(ids) - {str(item["id"]) for item in found}
         gone = [row for row in self._store.published(kind, missing).values() if row.state != "deleted"]
-        if careful and len(gone) > 20 and len(gone) * 2 > len(ids):
+        if careful and len(gone) > _SUSPICIOUS and len(gone) * 2 > len(ids):
             # Somebody who took the webhook's rights away has not deleted the deals.
+            self._parts.metrics.hidden.labels(kind).set(len(gone))
             log.error("too many are gone to believe it; check the webhook's rights", kind=kind, gone=len(gone))
             return
-        for row in gone:
+        for row in await self._deleted(kind, gone):
             ledger.withdraw(row, self._parts.moment())
             # What only the invoice's stage said goes with it; money that was booked stays.
             paid = ledger.row("payment", invoices.by_stage(row.id)) if kind == "invoice" else None
             if paid is not None:
                 ledger.withdraw(paid, self._parts.moment())
+
+    async def _deleted(self, kind: str, gone: Sequence[Published]) -> list[Published]:
+        """Those of which the portal itself says that they are no more: lists leave out what may not be read, too."""
+        entity_type = {"deal": deals.DEAL_TYPE, "invoice": invoices.INVOICE_TYPE}[kind]
+        asked = [Call("crm.item.get", {"entityTypeId": entity_type, "id": row.id}) for row in gone]
+        said = await self._portal.outcomes(asked)
+        deleted, hidden = [], 0
+        for row, outcome in zip(gone, said, strict=True):
+            if isinstance(outcome, PortalRefused) and outcome.code == _NO_MORE:
+                deleted.append(row)
+            else:
+                hidden += isinstance(outcome, PortalRefused)
+        if hidden:
+            log.error("may not be read any more, and are not taken for deleted; check rights", kind=kind, count=hidden)
+        self._parts.metrics.hidden.labels(kind).set(hidden)
+        return deleted
 
 
 def _outgoing(event: Event) -> Outgoing:

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from producers.connectors.bitrix24.backfill import Backfill
-from producers.connectors.bitrix24.errors import PortalRefused
+from producers.connectors.bitrix24.errors import PortalClosed
 from tests.support.bitrix24_life import Life
 from tests.support.bitrix24_portal import Postman, StandIn, serve_portal
 from tests.support.bitrix24_tables import Hook
@@ -181,11 +181,11 @@ async def test_what_may_not_be_read_holds_up_nothing(story):
     assert "meeting.held" in dict(story.new())
 
     story.life.edit_deal()
-    story.portal.locked = True
-    with pytest.raises(PortalRefused, match="INVALID_CREDENTIALS"):
+    story.portal.locked = "INVALID_CREDENTIALS"
+    with pytest.raises(PortalClosed, match="INVALID_CREDENTIALS"):
         await story.told()
     assert story.connector.store.waiting()[0] == 1
-    story.portal.locked = False
+    story.portal.locked = ""
     story.life.tables["deal"][1]["opportunity"] = 77
     assert [data.amount for _, data in await story.told()] == ["77"]
 
