@@ -86,3 +86,19 @@ def test_figures_are_those_that_were_measured():
     assert len(figures) > 10
     missing = {figure for figure in figures if not re.search(rf"(?<![\d,.]){re.escape(figure)}(?![\d,.]*\d)", rest)}
     assert not missing, f"deploy/docs/performance.md does not say how these were measured: {missing}"
+
+
+def test_files_that_name_an_event_type_are_those_of_the_page():
+    """Whoever adds a type finds every file that has to name it, shown by one that is there."""
+    page = (ROOT / "deploy/docs/contributing.md").read_text()
+    told = page.partition("## To add an event type")[2].partition("\n## ")[0]
+    listed = {
+        found for line in told.splitlines() if line.startswith("| `") for found in re.findall(r"`([^`]+)`", line)[:1]
+    }
+    named = {
+        str(path.relative_to(ROOT))
+        for folder in ("producers/events", "streams")
+        for path in (ROOT / folder).rglob("*.py")
+        if re.search(r"\bRatingGiven\b", path.read_text())
+    }
+    assert listed == named, "deploy/docs/contributing.md, 'To add an event type'"
