@@ -19,7 +19,8 @@ def _default(name: str) -> Any:
 class Look:
     """Settings of what is generated; the defaults are those of the settings, so committed files are stable.
 
-    currency: ISO 4217 code of the base currency. call_target, chat_target: seconds. timezone: IANA name.
+    currency: ISO 4217 code of the base currency. call_target, chat_target, callback_target, lead_target: seconds.
+    timezone: IANA name.
     exporter: address from which a browser reaches the exporter, for links to `/api/v1/explain`.
     grafana: address from which a person who reads an alert reaches Grafana.
     """
@@ -27,6 +28,8 @@ class Look:
     currency: str = _default("currency")
     call_target: float = _default("call_target_seconds")
     chat_target: float = _default("chat_target_seconds")
+    callback_target: float = _default("callback_target_seconds")
+    lead_target: float = _default("lead_target_seconds")
     timezone: str = _default("timezone")
     exporter: str = _default("public_url")
     grafana: str = _default("grafana_url")
@@ -38,6 +41,8 @@ class Look:
             currency=settings.currency,
             call_target=settings.call_target_seconds,
             chat_target=settings.chat_target_seconds,
+            callback_target=settings.callback_target_seconds,
+            lead_target=settings.lead_target_seconds,
             timezone=settings.timezone,
             exporter=settings.public_url,
             grafana=settings.grafana_url,

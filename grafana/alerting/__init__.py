@@ -2,14 +2,14 @@
 
 from typing import Any
 
-from grafana.alerting import sales, service, ways_in
+from grafana.alerting import returns, sales, service, ways_in
 from grafana.alerting.alert import Alert
 from grafana.look import Look
 
 
 def alerts(look: Look) -> tuple[Alert, ...]:
     """Every alert, in the order of the runbook."""
-    return (*sales.alerts(look), *service.alerts(), *ways_in.alerts())
+    return (*sales.alerts(look), *returns.alerts(look), *service.alerts(), *ways_in.alerts())
 
 
 def groups(look: Look) -> list[dict[str, Any]]:

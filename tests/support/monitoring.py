@@ -15,6 +15,8 @@ import yaml
 from deploy.stack.http import answers_ok
 from deploy.stack.ports import free_port
 from deploy.stack.program import Program
+from grafana.generate import files
+from grafana.look import Look
 
 ROOT = Path(__file__).resolve().parents[2]
 RULES = ROOT / "grafana" / "out" / "rules"
@@ -85,10 +87,16 @@ def aim(folder: Path, targets: Mapping[str, str | Sequence[str]]) -> None:
 
 @contextmanager
 def prometheus(
-    folder: Path, targets: Mapping[str, str | Sequence[str]], *, every: str = "", relabelled: bool = True
+    folder: Path,
+    targets: Mapping[str, str | Sequence[str]],
+    look: Look | None = None,
+    *,
+    every: str = "",
+    relabelled: bool = True,
 ) -> Iterator[str]:
     """URL of a Prometheus with the generated prometheus.yml and rules; in the same folder it goes on with its data.
 
+    look: whose alerts are generated, where that is not the default one.
     every: evaluates all groups so often, for tests that need each rule once and would wait for minutes.
     relabelled: False scrapes as somebody does who wrote a configuration of his own.
     """
@@ -99,6 +107,8 @@ def prometheus(
             job.pop("relabel_configs", None)
     (folder / "prometheus.yml").write_text(yaml.safe_dump(config))
     shutil.copytree(RULES, folder / "rules", dirs_exist_ok=True)
+    if look is not None:
+        (folder / "rules" / "alerts.yml").write_bytes(files(look)["grafana/out/rules/alerts.yml"])
     if every:
         for file in (folder / "rules").glob("*.yml"):
             file.write_text(re.sub(r"^(\s+interval:) \w+$", rf"\1 {every}", file.read_text(), flags=re.MULTILINE))

@@ -1,0 +1,48 @@
+"""Alerts about clients nobody answered: a call back or a first touch that will be late unless somebody acts now."""
+
+from grafana.alerting.alert import SALES, WARNING, Alert
+from grafana.alerting.sales import working
+from grafana.look import Look
+from metrics.catalogue import service
+from metrics.family import Family
+
+URGENT = 0.5
+"""Somebody is told when no more than this share of the target is left."""
+
+
+def _late(name: str, family: Family, target: float, what: str, texts: tuple[str, str, str]) -> Alert:
+    left = URGENT * target
+    means, look_at, do = texts
+    return Alert(
+        name,
+        working(f"{family.name} < {left:g}"),
+        "",
+        WARNING,
+        SALES,
+        f"{what} of team {{{{ $labels.team }}}}: {{{{ $value | humanizeDuration }}}} of working time left",
+        f"Less than {left:g} s of the target of {target:g} s are left; below 0 it is over. "
+        "What is older than the first event that came live is left out.",
+        "sales-response?var-team={{ $labels.team }}",
+        means,
+        look_at,
+        do,
+        every="5s",
+    )
+
+
+def alerts(look: Look) -> tuple[Alert, ...]:
+    """Both, before the target is over."""
+    missed = (
+        "A client called, nobody answered, and nobody has called back. After the next working day it counts as lost.",
+        "The panel *To call back* of the built-in wall: who, since when, and how much time is left.",
+        "Call the client back: an attempt counts. When many wait, let another team help out.",
+    )
+    lead = (
+        "A lead is open, and nobody has called, written to or met the client since it was created.",
+        "The panel *To call back* lists leads, too. Many at once: was a list imported as if it came live?",
+        "Call the client. A lead that nobody will work on is to be closed as lost in the CRM.",
+    )
+    return (
+        _late("MissedClientNotCalledBack", service.UNRETURNED_LEFT, look.callback_target, "A missed client", missed),
+        _late("LeadUntouched", service.UNTOUCHED_LEFT, look.lead_target, "An untouched lead", lead),
+    )
