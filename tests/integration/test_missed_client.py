@@ -78,7 +78,7 @@ async def test_nobody_calls_back(kafka: str, redis_url: str, tmp_path: Path) -> 
 
 
 async def _come(publisher: SalesPublisher) -> float:
-    """Calls missed and leads opened in two teams; those of the west are called back. Unix seconds of the missed calls."""
+    """Calls missed and leads opened in two teams; the west calls back. Gives Unix seconds of the missed calls."""
     now = datetime.now(UTC)
     for manager, team in (("m-7", "east"), ("m-8", "west")):
         person = {"manager_id": manager, "name": manager, "team_id": team, "active": True}
