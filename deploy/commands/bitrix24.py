@@ -4,6 +4,7 @@ import asyncio
 import signal
 from collections.abc import Callable, Coroutine
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -89,6 +90,7 @@ def mapping() -> None:
 
 async def _with_connector(run: Callable[["Connector", Callable[[], bool]], Coroutine[Any, Any, None]]) -> None:
     from producers.connectors.bitrix24.connector import Connector
+    from producers.connectors.bitrix24.naming import published
     from producers.connectors.bitrix24.settings import Bitrix24Settings
     from producers.identities.topic import opened
     from producers.publisher import SalesPublisher
@@ -105,6 +107,6 @@ async def _with_connector(run: Callable[["Connector", Callable[[], bool]], Corou
     async with (
         SalesPublisher(settings) as publisher,
         opened(settings) as identities,
-        Connector(settings, publisher, identities=identities) as connector,
+        Connector(settings, publisher, identities=identities, published=partial(published, settings)) as connector,
     ):
         await run(connector, lambda: not stop.is_set())

@@ -1,6 +1,7 @@
 """`sales-pulse gateway`: the HTTP way in, with the Bitrix24 webhook where it is set up."""
 
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -50,8 +51,11 @@ async def _serve(settings: "GatewaySettings", bitrix24: "Bitrix24Settings", sock
         identities = await stack.enter_async_context(opened(settings))
         if bitrix24.wanted:
             from producers.connectors.bitrix24.connector import Connector
+            from producers.connectors.bitrix24.naming import published
 
-            connector = await stack.enter_async_context(Connector(bitrix24, publisher, identities=identities))
+            connector = await stack.enter_async_context(
+                Connector(bitrix24, publisher, identities=identities, published=partial(published, bitrix24))
+            )
             app = create_app(
                 publisher,
                 settings,

@@ -12,6 +12,7 @@ from producers.connectors.bitrix24.hooks import HookReader
 from producers.connectors.bitrix24.identity import Identity
 from producers.connectors.bitrix24.mapping import load_mapping
 from producers.connectors.bitrix24.metrics import Metrics
+from producers.connectors.bitrix24.naming import Published, named, settle
 from producers.connectors.bitrix24.parties import Parties
 from producers.connectors.bitrix24.reconcile import Reconciler
 from producers.connectors.bitrix24.rest import Portal
@@ -28,7 +29,10 @@ _RETRY_SECONDS = 10.0
 
 
 class Connector:
-    """Made of its settings and a publisher. `background` are tasks that run until they are cancelled."""
+    """Made of its settings and a publisher. `background` are tasks that run until they are cancelled.
+
+    published: says which portals the log has; asked once, where the spool does not know what this one is called.
+    """
 
     def __init__(
         self,
@@ -37,17 +41,16 @@ class Connector:
         *,
         portal: Portal | None = None,
         identities: Resolver | None = None,
+        published: Published | None = None,
         now: Callable[[], float] = time.time,
     ) -> None:
         self.settings = settings
         self.mapping = load_mapping(settings.bitrix24_mapping)
+        self.store = Store(settings.spool)
+        self._name, self._published = named(self.store, settings), published
         self.identity = Identity(
-            settings.bitrix24_member_id or settings.domain,
-            settings.domain,
-            settings.client_key,
-            IdentitySettings().identity_region,
+            self._name.seed, self._name.name, settings.client_key, IdentitySettings().identity_region
         )
-        self.store = Store(settings.bitrix24_spool)
         self.portal = portal or Portal(settings)
         self.metrics = Metrics()
         self.metrics.watch(self.store.waiting)
@@ -74,7 +77,7 @@ class Connector:
     @property
     def router(self) -> APIRouter:
         """The route of the webhook."""
-        return create_router(HookReader(self.settings, self.parties), self._inbox, self.metrics)
+        return create_router(HookReader(self.settings, self.parties, self.store), self._inbox, self.metrics)
 
     @property
     def background(self) -> list[Callable[[], Awaitable[None]]]:
@@ -135,7 +138,16 @@ class Connector:
         self.store.close()
 
     async def __aenter__(self) -> Self:
+        try:
+            await settle(self._name, self.store, self.settings, self._published or _nowhere)
+        except BaseException:
+            await self.aclose()
+            raise
         return self
 
     async def __aexit__(self, *_: object) -> None:
         await self.aclose()
+
+
+async def _nowhere() -> set[str]:
+    return set()

@@ -5,6 +5,7 @@ Bitrix24Error
 ├── HookRefused         a webhook call is not from our portal, or no webhook call at all
 ├── PortalUnavailable   the portal does not answer or is over its limits; trying again later helps
 ├── PortalRefused       the portal says no (rights, scope, unknown method); an operator must act
+├── PortalUnknown       which portal it is cannot be told; a person must say
 └── PortalClosed        it says no to the webhook itself: revoked, expired, wrong, moved; nothing can be read
 """
 
@@ -45,6 +46,10 @@ class PortalRefused(Bitrix24Error):
         super().__init__(f"the portal refuses {method}: {code}{told}; check the scopes and rights of the webhook")
         self.method = method
         self.code = code
+
+
+class PortalUnknown(Bitrix24Error):
+    """Another portal's events are in the log or in the spool; the text says what to set."""
 
 
 class PortalClosed(Bitrix24Error):

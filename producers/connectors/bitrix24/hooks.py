@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl
 from producers.connectors.bitrix24.errors import HookRefused
 from producers.connectors.bitrix24.parties import Parties
 from producers.connectors.bitrix24.settings import Bitrix24Settings
-from producers.connectors.bitrix24.store import Change
+from producers.connectors.bitrix24.store import Change, Store
 
 _WHAT = ("ADD", "UPDATE", "DELETE")
 _KINDS = {
@@ -27,15 +27,18 @@ INVOICE_TYPE = "31"
 DELETED = ".deleted"
 """Added to the kind of what the portal says is gone, which is then believed more easily."""
 _FIELDS = 200
+_MEMBER = "member"
+"""Cursor of the portal's member_id."""
 
 
 class HookReader:
     """Believes only one portal's hooks, with its token."""
 
-    def __init__(self, settings: Bitrix24Settings, parties: Parties) -> None:
+    def __init__(self, settings: Bitrix24Settings, parties: Parties, store: Store) -> None:
         self._tokens = [token.strip().encode() for token in settings.token.split(",") if token.strip()]
         self._domain = settings.domain
-        self._member = settings.bitrix24_member_id
+        self._store = store
+        self._member = settings.bitrix24_member_id or store.cursor(_MEMBER)
         self._parties = parties
 
     def read(self, body: bytes) -> tuple[str, Change | None]:
@@ -50,16 +53,24 @@ class HookReader:
         fits = [hmac.compare_digest(said, token) for token in self._tokens]
         if not any(fits):
             raise HookRefused(401, "application_token is wrong")
-        if not _same_host(form.get("auth[domain]", ""), self._domain):
-            raise HookRefused(403, "the hook comes from another portal")
-        if self._member is not None and form.get("auth[member_id]") != self._member:
-            raise HookRefused(403, "the hook comes from another portal")
+        self._check(form.get("auth[domain]", ""), form.get("auth[member_id]", ""))
         name = form.get("event", "").upper()
         if name.startswith(_DYNAMIC):
             # The type may be a part of the name: ONCRMDYNAMICITEMUPDATE_31.
             name, _, kind = name.partition("_")
             form.setdefault("data[FIELDS][ENTITY_TYPE_ID]", kind)
         return name, self._change(name, form)
+
+    def _check(self, domain: str, member: str) -> None:
+        """A portal is known by its member_id, which stays when it is renamed; until that is known, by its address."""
+        if self._member is None:
+            if not _same_host(domain, self._domain):
+                raise HookRefused(403, "the hook comes from another portal")
+            if member:
+                self._member = member
+                self._store.save((), {_MEMBER: member})
+        elif member != self._member:
+            raise HookRefused(403, "the hook comes from another portal")
 
     def _change(self, name: str, form: Mapping[str, str]) -> Change | None:
         if name in _CALLS:

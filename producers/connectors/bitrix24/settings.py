@@ -10,6 +10,8 @@ from pydantic_settings import SettingsConfigDict
 from producers.settings import KafkaSettings
 
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+_BEFORE = Path(".local/bitrix24")
+"""Where the spool was by default."""
 _NEEDED = ("bitrix24_webhook_url", "bitrix24_application_token", "bitrix24_client_key")
 
 
@@ -28,9 +30,19 @@ class Bitrix24Settings(KafkaSettings):
         None, description="long random text; clients are known only by hashes keyed with it. Never change it"
     )
     bitrix24_mapping: Path | None = Field(None, description="YAML file: what stages, fields and people mean")
-    bitrix24_spool: Path = Field(Path(".local/bitrix24"), description="folder of what is received and remembered")
+    bitrix24_spool: Path | None = Field(
+        None,
+        description="folder of what is received and remembered; keep it. Default: .local/bitrix24 where that is there "
+        "already, else ~/.local/share/sales-pulse/bitrix24",
+    )
+    bitrix24_identity: str | None = Field(
+        None,
+        pattern=r"^[A-Za-z0-9.:_@-]{1,128}$",
+        description="what the portal is called in the log, for good. Default: its address when it was first connected",
+    )
     bitrix24_member_id: str | None = Field(
-        None, description="the portal's member_id; hooks of another one are refused. Default: the domain alone decides"
+        None,
+        description="the portal's member_id; hooks of others are refused. Default: learnt from the first hook",
     )
     bitrix24_requests_per_second: float = Field(
         2.0, gt=0, le=10_000, description="how fast the portal's limit drains (Enterprise: 5)"
@@ -55,6 +67,15 @@ class Bitrix24Settings(KafkaSettings):
     def domain(self) -> str:
         """The portal's host, with its port where there is one."""
         return urlsplit(self.url).netloc.lower()
+
+    @property
+    def spool(self) -> Path:
+        """The folder of the spool, wherever the process was started."""
+        if self.bitrix24_spool is not None:
+            return self.bitrix24_spool
+        if (_BEFORE / "connector.sqlite3").exists():
+            return _BEFORE
+        return Path.home() / ".local" / "share" / "sales-pulse" / "bitrix24"
 
     @property
     def url(self) -> str:

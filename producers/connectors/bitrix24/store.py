@@ -181,6 +181,12 @@ class Store:
         with self._lock:
             return [row[0] for row in self._db.execute(query, (kind, after, limit))]
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing was ever published."""
+        with self._lock:
+            return self._db.execute("SELECT 1 FROM entity LIMIT 1").fetchone() is None
+
     def clients(self) -> list[str]:
         """Everybody who has deals, leads or invoices."""
         query = "SELECT DISTINCT client FROM entity WHERE kind IN ('deal', 'lead', 'invoice') ORDER BY client"

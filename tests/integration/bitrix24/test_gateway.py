@@ -68,7 +68,8 @@ async def test_hooks_survive_a_kill_and_commands_find_nothing_left(kafka, topic_
             "SALES_GATEWAY_LISTEN": f"127.0.0.1:{port}", "SALES_BITRIX24_WEBHOOK_URL": portal.url,
             "SALES_BITRIX24_APPLICATION_TOKEN": TOKEN, "SALES_BITRIX24_CLIENT_KEY": KEY,
             "SALES_BITRIX24_REQUESTS_PER_SECOND": "500", "SALES_BITRIX24_BURST": "500",
-            "SALES_BITRIX24_COALESCE_SECONDS": "5", "SALES_IDENTITY_KEY": "a secret of the house",
+            "SALES_BITRIX24_COALESCE_SECONDS": "5", "SALES_BITRIX24_SPOOL": "spool",
+            "SALES_IDENTITY_KEY": "a secret of the house",
         }  # fmt: skip
         async with process(tmp_path, environment, "gateway") as gateway:
             await answering(client)
@@ -99,7 +100,13 @@ async def test_hooks_survive_a_kill_and_commands_find_nothing_left(kafka, topic_
         for command in ("reconcile", "backfill"):
             async with process(tmp_path, environment, "bitrix24", command) as running:
                 assert await running.wait() == 0
+        elsewhere = environment | {
+            "SALES_BITRIX24_SPOOL": "lost", "SALES_BITRIX24_WEBHOOK_URL": portal.url.replace("127.0.0.1", "localhost"),
+        }  # fmt: skip
+        async with process(tmp_path, elsewhere, "bitrix24", "backfill") as running:
+            assert await running.wait() == 1, "another name, and a spool that knows nothing: asked before it sends"
     said = (tmp_path / "output.txt").read_text()
+    assert f"the log has events of the portal {portal.url.split('/')[2]}" in said
     assert "\n0 events published" in said
     for secret in (SECRET, TOKEN, KEY, "Secret Client"):
         assert secret not in said

@@ -22,6 +22,7 @@ SECRETS = {
     "SALES_BITRIX24_WEBHOOK_URL": "http://127.0.0.1:{port}/rest/1/portal-5ecret-46/",
     "SALES_BITRIX24_APPLICATION_TOKEN": "application-5ecret-47",
     "SALES_BITRIX24_CLIENT_KEY": "clients-5ecret-48",
+    "SALES_BITRIX24_SPOOL": "spool",
 }
 MARKS = ("5ecret", "c2lnbmF0dXJlLTVlY3JldC00NQ")
 _FOR_A_WHILE, _AT_MOST = 8.0, 90.0

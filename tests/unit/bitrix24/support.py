@@ -60,14 +60,16 @@ async def connected(
     portal: StandIn, folder: Path, publisher: InMemoryPublisher, **changes
 ) -> AsyncIterator[tuple[Connector, httpx.AsyncClient]]:
     """A connector and a client of its gateway; its background tasks are not started."""
-    identities = changes.pop("identities", None)
+    identities, published = changes.pop("identities", None), changes.pop("published", None)
     made = settings(portal, folder, **changes)
 
     def now() -> float:
         return portal.life.now.timestamp()
 
     rest = Portal(made, clock=now, patience=0.001)
-    async with Connector(made, publisher, portal=rest, now=now, identities=identities) as connector:
+    async with Connector(
+        made, publisher, portal=rest, now=now, identities=identities, published=published
+    ) as connector:
         app = create_app(None, GatewaySettings(_env_file=None), routers=[connector.router])
         transport = httpx.ASGITransport(app, client=("10.1.2.3", 4711))
         async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:

@@ -46,7 +46,8 @@ async def test_a_hook_becomes_an_event(portal, tmp_path):
     [
         ({"auth[application_token]": "wrong"}, 401),
         ({"auth[application_token]": ""}, 401),
-        ({"auth[domain]": "other.bitrix24.ru"}, 403),
+        ({"auth[domain]": "other.bitrix24.ru", "auth[member_id]": "another"}, 403),
+        ({"auth[domain]": "other.bitrix24.ru", "auth[member_id]": ""}, 403),
         ({"auth[member_id]": "another"}, 403),
         ({"data[FIELDS][ID]": "x"}, 400),
         ({"event": "ONAPPTEST"}, 200),
