@@ -80,14 +80,15 @@ async def published(settings: KafkaSettings) -> set[str]:
     try:
         async with asyncio.timeout(_TIMEOUT):
             await consumer.start()
-            topic = settings.events_topic
-            numbers = consumer.partitions_for_topic(topic) if topic in await consumer.topics() else set()
-            for tp in [TopicPartition(topic, number) for number in sorted(numbers or ())]:
-                consumer.assign([tp])
-                first = (await consumer.beginning_offsets([tp]))[tp]
-                end = (await consumer.end_offsets([tp]))[tp]
-                for begin in {first, max(first, end - _LOOKED_AT)}:
-                    found |= await _read(consumer, tp, begin, min(end, begin + _LOOKED_AT))
+            if settings.events_topic not in await consumer.topics():
+                return found
+            consumer.subscribe([settings.events_topic])
+            while not (partitions := sorted(consumer.assignment())):  # noqa: ASYNC110  # soon all, without a group
+                await asyncio.sleep(0.02)
+            first, ends = await consumer.beginning_offsets(partitions), await consumer.end_offsets(partitions)
+            for tp in partitions:
+                for begin in {first[tp], max(first[tp], ends[tp] - _LOOKED_AT)}:
+                    found |= await _read(consumer, tp, begin, min(ends[tp], begin + _LOOKED_AT))
     except (KafkaError, OSError, TimeoutError) as error:
         raise KafkaUnavailable(f"Kafka at {settings.kafka_servers} cannot be read: {error}") from error
     finally:
@@ -99,7 +100,7 @@ async def _read(consumer: AIOKafkaConsumer, tp: TopicPartition, begin: int, end:
     consumer.seek(tp, begin)
     found: set[str] = set()
     while await consumer.position(tp) < end:
-        for record in (await consumer.getmany(timeout_ms=500)).get(tp, ()):
+        for record in (await consumer.getmany(tp, timeout_ms=500)).get(tp, ()):
             if (portal := _PORTAL.search(record.value or b"")) is not None:
                 found.add(portal[1].decode(errors="replace"))
     return found
