@@ -157,9 +157,11 @@ def firing(scope: str = "") -> p.Panel:
         "warning": {"text": "warning", "color": "orange", "index": 1},
     }
     columns = [
-        Column("Alert", width=220, link=p.Link("Runbook", on_call.runbook())),
-        Column("Severity", width=90, cell=COLORED, mappings=({"type": "value", "options": severity},)),
-        Column("For", f"{active} or on () {nothing}", "dtdurations", 0, width=150),
+        Column("Alert", width=190, link=p.Link("Runbook", on_call.runbook())),
+        Column("Severity", width=80, cell=COLORED, mappings=({"type": "value", "options": severity},)),
+        Column("For", f"{active} or on () {nothing}", "dtdurations", 0, width=120),
+        Column("Team", least=110),
+        Column("Channel", width=80),
     ]
     headings = {
         "panel": "",
