@@ -123,7 +123,7 @@ def table(
 def _sparkline(heading: str) -> p.Override:
     drawn = {"type": "sparkline", "hideValue": True, "drawStyle": "line", "lineWidth": 1, "fillOpacity": 15}
     return p.override(
-        heading, custom__cellOptions=drawn, custom__width=100, color={"mode": "fixed", "fixedColor": "blue"}
+        heading, custom__cellOptions=drawn, custom__width=52, color={"mode": "fixed", "fixedColor": "blue"}
     )
 
 
@@ -137,7 +137,7 @@ class Measured:
     @property
     def name(self) -> str:
         """What its row is called."""
-        title = self.kpi.title.replace("Response time, ", "Response ")
+        title = self.kpi.title.replace("Response time, ", "Response ").replace(" per salesperson", " per person")
         return " · ".join((title, *(_NAMES[label][value] for label, value in self.own.items())))
 
     @property
@@ -175,24 +175,24 @@ class KpiTable:
         rows = self._rows
         percent = "suffix:pp" if first.in_points else "percent"
         columns = [
-            Column("KPI", least=160),
-            Column("Value", _union((one.name, self._value(one)) for one in rows), shown, digits, width=80),
+            Column("KPI", least=140),
+            Column("Value", _union((one.name, self._value(one)) for one in rows), shown, digits, width=78),
         ]
         if any(has_period(one.kpi) for one in rows):
             columns += [
-                Column("Better", self._changes("better"), percent, 1, ((None, targets.GOOD),), COLORED, 80),
-                Column("Worse", self._changes("worse"), percent, 1, ((None, targets.BAD),), COLORED, 80),
+                Column("Better", self._changes("better"), percent, 1, ((None, targets.GOOD),), COLORED, 72),
+                Column("Worse", self._changes("worse"), percent, 1, ((None, targets.BAD),), COLORED, 72),
             ]
         if any(self._target(one) is not None for one in rows):
             met = {"1": {"text": "✓", "color": targets.GOOD, "index": 0},
                    "0": {"text": "✗", "color": targets.BAD, "index": 1}}  # fmt: skip
             columns += [
                 Column("Target", self._targets(), shown, digits, width=62),
-                Column("Met", self._met(), "none", 0, p.PLAIN, COLORED, 42, ({"type": "value", "options": met},)),
+                Column("Met", self._met(), "none", 0, p.PLAIN, COLORED, 44, ({"type": "value", "options": met},)),
             ]
         columns += [
-            Column("Rank", _union((one.name, self._rank(one)) for one in rows), "none", 0, width=55),
-            Column("of", _union((one.name, self._ranked(one)) for one in rows), "none", 0, width=52),
+            Column("Rank", _union((one.name, self._rank(one)) for one in rows), "none", 0, width=52),
+            Column("of", _union((one.name, self._ranked(one)) for one in rows), "none", 0, width=34),
         ]  # fmt: skip
         lines = _union((one.name, self._line(one)) for one in rows)
         return table(
@@ -201,7 +201,7 @@ class KpiTable:
                 ["Ranks are those of the last recording, which is up to four minutes old; all else is of now.",
                  *dict.fromkeys(about(one.kpi) for one in rows)]
             ),
-            extra=[p.Query(lines, "{{kpi}}", every=_EVERY)], trend="30 days",
+            extra=[p.Query(lines, "{{kpi}}", every=_EVERY)], trend="30 d",
             more={"timeFrom": _SPAN, "hideTimeOverride": True},
         )  # fmt: skip
 

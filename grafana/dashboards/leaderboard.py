@@ -25,7 +25,7 @@ def _of(one: Kpi, window: str = "$window", **own: str) -> str:
 
 
 def _columns(look: Look) -> list[Column]:
-    found = [Column("Name", width=150, link=base.to_manager("${__data.fields.manager}"))]
+    found = [Column("Name", width=115, link=base.to_manager("${__data.fields.manager}"))]
     for title in _TITLES:
         one = kpi(title)
         cell = GAUGE if title == "Booked sales" else COLORED

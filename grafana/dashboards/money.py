@@ -32,7 +32,7 @@ def dashboard(look: Look) -> dict[str, Any]:
     """Tiles, what is owed and what may come, what was earned and how long it took."""
     placed = place(
         (5, [tile(kpi(title), Level.COMPANY, look, matchers=_TEAM) for title in _TILES]),
-        (10, [_receivables(look), _funnel(look)]),
+        (10, [(_receivables(look), 13), (_funnel(look), 11)]),
         (6, [_months("Margin", look), _months("Payback of costs", look),
              _summed("Costs by category, $window", money.COST, "category", look),
              _summed("Booked by pipeline, $window", deals.WON_AMOUNT, "pipeline", look)]),
@@ -58,17 +58,17 @@ def _receivables(look: Look) -> p.Panel:
 
     money_unit = unit(owed, look)
     columns = [
-        Column("Team", width=150, link=base.to_team("${__data.fields.Team}")),
-        Column("Owed", of(), money_unit, 1, cell=GAUGE, width=200),
+        Column("Team", width=100, link=base.to_team("${__data.fields.Team}")),
+        Column("Owed", of(), money_unit, 1, cell=GAUGE, width=95),
         Column("not due", of(now.AGES[0]), money_unit, 1),
-        *(Column(f"{age.replace('_', ' ')} days", of(age), money_unit, 1, ((None, targets.MIDDLE),), COLORED)
+        *(Column(age, of(age), money_unit, 1, ((None, targets.MIDDLE),), COLORED)
           for age in now.AGES[1:-1]),
-        Column("over 90 days", of(now.AGES[-1]), money_unit, 1, ((None, targets.BAD),), COLORED),
-        Column("Overdue", live(share, Level.TEAM, Live(keep=("team",), matchers=_TEAM)), "percentunit", 0,
+        Column("> 90", of(now.AGES[-1]), money_unit, 1, ((None, targets.BAD),), COLORED),
+        Column("Late", live(share, Level.TEAM, Live(keep=("team",), matchers=_TEAM)), "percentunit", 0,
                targets.OWED, FILLED),
     ]  # fmt: skip
     return table(
-        "Receivables by team and days past due, worst share first", {"team": "Team"}, columns, sort="Overdue",
+        "Receivables by team and days past due, worst share first", {"team": "Team"}, columns, sort="Late",
         about=f"{about(owed)}\n\n{about(share)}", links=links(owed, Level.TEAM),
     )  # fmt: skip
 
@@ -82,17 +82,17 @@ def _funnel(look: Look) -> p.Panel:
     amount, weighted = of(now.PIPELINE), of(now.WEIGHTED)
     in_money = look.unit(now.PIPELINE)
     columns = [
-        Column("Pipeline", width=110),
-        Column("Stage", width=130),
-        Column("Deals", of(now.OPEN_DEALS), "short", 0),
-        Column("Amount", amount, in_money, 1, cell=GAUGE, width=220),
+        Column("Pipeline", width=85),
+        Column("Stage", width=110),
+        Column("Deals", of(now.OPEN_DEALS), "short", 0, width=60),
+        Column("Amount", amount, in_money, 1, cell=GAUGE, width=90),
         Column("Weighted", weighted, in_money, 1),
-        Column("Probability", f"{weighted} / ({amount} > 0)", "percentunit", 0),
+        Column("Likely", f"{weighted} / ({amount} > 0)", "percentunit", 0),
     ]
     families = (now.OPEN_DEALS, now.PIPELINE, now.WEIGHTED)
     return table(
         "Open deals by stage, in the order of their probability", {"pipeline": "Pipeline", "stage": "Stage"}, columns,
-        sort="Probability", ascending=True, about="\n\n".join(_about(family) for family in families),
+        sort="Likely", ascending=True, about="\n\n".join(_about(family) for family in families),
         links=list(explained(families, Level.TEAM, "")),
     )  # fmt: skip
 

@@ -17,7 +17,7 @@ from metrics.kpi import Level
 
 _COLUMNS = {
     "against plan": "Of plan", "growth against plan": "Pace", "forecast": "Forecast", "left to plan": "Left",
-    "needed per working day": "Needed a day",
+    "needed per working day": "Per day",
 }  # fmt: skip
 
 

@@ -117,7 +117,7 @@ def _who_waits(look: Look) -> p.Panel:
     columns = [
         Column("Who", least=90, link=base.to_manager("${__data.fields.manager}")),
         Column("In", width=50),
-        Column("Waited", waited, "s", 0, targets.seconds(oldest, overdue), COLORED, 85),
+        Column("Waited", waited, "s", 0, targets.seconds(oldest, overdue), COLORED, 95),
         Column("Since", f"(time() - ({waited})) * 1000", "dateTimeAsIsoNoDateIfToday", width=90),
     ]
     return table(
@@ -139,8 +139,9 @@ def _teams(look: Look) -> p.Panel:
     columns = [
         Column("Team", width=120, link=base.to_team("${__data.fields.Team}")),
         Column("Waiting", of(kpi("Waiting now")), "short", 0),
-        Column("Late", of(late), "short", 0, targets.NONE_IS_GOOD, COLORED),
-        Column("Longest", of(longest), "s", 1, targets.seconds(max(look.targets.values()), targets.PATIENCE), COLORED),
+        Column("Late", of(late), "short", 0, targets.NONE_IS_GOOD, COLORED, 60),
+        Column("Longest", of(longest), "s", 1, targets.seconds(max(look.targets.values()), targets.PATIENCE), COLORED,
+               95),
         *(Column(f"SL {name}", of(level, channel=channel), "percentunit", 0, targets.IN_TIME, FILLED)
           for channel, name in CHANNELS.items()),
         *(Column(f"p90 {name}", of(p90, channel=channel), "s", 1, targets.steps(p90, look, channel), COLORED)

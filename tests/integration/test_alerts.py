@@ -1,9 +1,11 @@
 """Alerts through a real Prometheus and a real Alertmanager to a webhook: told, inhibited, and silent at night."""
 
+import re
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
@@ -14,6 +16,7 @@ from grafana import alertmanager as config
 from grafana.alerting.service import EXPORTER_JOB, WORKER_JOB
 from grafana.look import Look
 from metrics.catalogue import now, service
+from tests.support.grafana_queries import documents
 from tests.support.monitoring import alertmanager, prometheus, serving
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(150)]
@@ -146,16 +149,32 @@ def jobs(page: str, alerts: str) -> dict[str, str]:
     return {EXPORTER_JOB: page, WORKER_JOB: page, "alertmanager": alerts.removeprefix("http://")}
 
 
+TEAM = "Запад & Co + 50 %/#1"
+
+
+def who_waits(url: str, team: str) -> dict[tuple[str, str], float]:
+    """What the wall Response lists for a team: (name, channel) → since when, Unix seconds."""
+    (panel,) = (one for one in documents()["sales-response"]["panels"] if one["title"].startswith("Who waits"))
+    (since,) = (target["expr"] for target in panel["targets"] if "time()" in target["expr"])
+    expr = since.replace("$team", re.escape(team).replace("\\", "\\\\"))
+    found = httpx.get(f"{url}/api/v1/query", params={"query": expr}).json()["data"]["result"]
+    return {(one["metric"]["name"], one["metric"]["channel"]): float(one["value"][1]) / 1000 for one in found}
+
+
 def test_a_waiting_customer_is_told_of(tmp_path: Path, record_property: Callable[[str, object], None]) -> None:
-    """From the moment that the exporter shows a wait beyond the limit to the message: within 45 s."""
+    """From the moment that the exporter shows a wait beyond the limit to the message: within 45 s.
+
+    The message leads to the wall of the team, whatever it is called, and that wall says who waits and since when.
+    """
     received: list[dict[str, object]] = []
     limit, started = 60, time.monotonic()
 
     def page() -> bytes:
         wait = limit - 10 + time.monotonic() - started
-        labels = 'manager="ann",team="A",channel="call"'
+        labels = f'manager="ann",team="{TEAM}",channel="call"'
         return (
-            f'{service.WORKING_NOW.name}{{team="A"}} 1\n'
+            f'{service.WORKING_NOW.name}{{team="{TEAM}"}} 1\n'
+            f'{service.MANAGER_INFO.name}{{manager="ann",team="{TEAM}",name="Ann"}} 1\n'
             f"{service.VIEW_UP.name} 1\n{service.VIEW_AGE.name} 0\n{service.SCRAPE_OK.name} 1\n"
             f"{now.WAITING_OLDEST.name}{{{labels}}} {wait:g}\n"
         ).encode()
@@ -164,10 +183,16 @@ def test_a_waiting_customer_is_told_of(tmp_path: Path, record_property: Callable
         serving(page) as exporter,
         serving(bytes, received) as webhook,
         alertmanager(tmp_path / "am", configured(tmp_path / "am", webhook, NOON)) as alerts,
-        prometheus(tmp_path / "prometheus", jobs(exporter, alerts)),
+        prometheus(tmp_path / "prometheus", jobs(exporter, alerts)) as url,
     ):
         assert until(lambda: "CallWaitingTooLong" in told(received), 90)
         seconds = time.monotonic() - started - 10
+        (link,) = {alert["annotations"]["dashboard"] for message in received for alert in message["alerts"]}
+        assert urlsplit(link).path == "/d/sales-response"
+        assert parse_qs(urlsplit(link).query) == {"var-team": [TEAM]}
+        since = who_waits(url, TEAM)
+        assert since.keys() == {("Ann", "call")}
+        assert since["Ann", "call"] == pytest.approx(time.time() - (limit - 10 + time.monotonic() - started), abs=10)
     record_property("seconds_from_limit_to_message", round(seconds, 1))
     print(f"from the limit to the message: {seconds:.1f} s")
     assert seconds < 45

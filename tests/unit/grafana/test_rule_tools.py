@@ -87,6 +87,13 @@ def test_amtool_checks_configurations(config: Path) -> None:
     run(binary("amtool"), "check-config", str(config))
 
 
+@pytest.mark.parametrize("name", ["telegram", "slack"])
+def test_messages_lead_to_the_wall_and_the_runbook(name: str) -> None:
+    """Who is woken has both addresses at hand, and the first one is where to look."""
+    text = str(alertmanager.RECEIVERS[name])
+    assert 0 < text.index(".Annotations.dashboard") < text.index(".Annotations.runbook_url")
+
+
 @pytest.mark.parametrize("alert", alerting.alerts(Look()), ids=lambda alert: alert.name)
 def test_alerts_reach_those_whom_they_concern(alert: alerting.Alert) -> None:
     """What is about sales goes to sales, the rest to operations."""

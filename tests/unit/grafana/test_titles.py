@@ -32,3 +32,47 @@ def test_titles_fit_at_1280(board):
         if width(title) > room:
             cut.append(f"{title!r}: {width(title):.0f} px of {room:.0f}")
     assert cut == []
+
+
+CELL, ARROW, LEAST = 2 * 8, 20, 50
+"""A cell's padding, the arrow of the column that rows are sorted by, and the least width of a column."""
+
+
+def _columns(panel):
+    """Heading → fixed width or None, of the columns that are shown."""
+    names = next(one["options"] for one in panel["transformations"] if one["id"] == "organize")
+    order = sorted(names["indexByName"], key=names["indexByName"].get)
+    found = {}
+    for name in order:
+        heading = names["renameByName"].get(name, name)
+        own = {
+            one["id"]: one["value"]
+            for override in panel["fieldConfig"]["overrides"]
+            if override["matcher"]["options"] == heading
+            for one in override["properties"]
+        }
+        if not own.get("custom.hidden"):
+            found[heading] = own.get("custom.width")
+    return found
+
+
+@pytest.mark.parametrize("board", BOARDS.values(), ids=BOARDS.keys())
+def test_headings_of_tables_fit_at_1280(board):
+    """Columns without a width share what is left; none is so narrow that its heading is cut."""
+    cut = []
+    for panel in panels(board):
+        if panel["type"] != "table" or not any(one["id"] == "organize" for one in panel["transformations"]):
+            continue
+        # Of alerts only the labels that any has are columns.
+        columns = {name: w for name, w in _columns(panel).items() if panel["title"] != "Alerts that fire" or w}
+        room = panel["gridPos"]["w"] * COLUMN - GAP - FRAME
+        free = [name for name, fixed in columns.items() if not fixed]
+        left = room - sum(fixed for fixed in columns.values() if fixed)
+        if left < LEAST * len(free):
+            cut.append(f"{panel['title']}: {room:.0f} px do not hold all columns")
+        sort = {one["displayName"] for one in panel["options"].get("sortBy", ())}
+        for name, fixed in columns.items():
+            needed = width(name) + CELL + ARROW * (name in sort)
+            if needed > (fixed or left / len(free)):
+                cut.append(f"{panel['title']}: {name!r} needs {needed:.0f} px of {fixed or left / len(free):.0f}")
+    assert cut == []
