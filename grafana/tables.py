@@ -188,11 +188,11 @@ class KpiTable:
                    "0": {"text": "✗", "color": targets.BAD, "index": 1}}  # fmt: skip
             columns += [
                 Column("Target", self._targets(), shown, digits, width=62),
-                Column("Met", self._met(), "none", 0, p.PLAIN, COLORED, 44, ({"type": "value", "options": met},)),
+                Column("Met", self._met(), "none", 0, p.PLAIN, COLORED, 50, ({"type": "value", "options": met},)),
             ]
         columns += [
             Column("Rank", _union((one.name, self._rank(one)) for one in rows), "none", 0, width=52),
-            Column("of", _union((one.name, self._ranked(one)) for one in rows), "none", 0, width=34),
+            Column("of", _union((one.name, self._ranked(one)) for one in rows), "none", 0, width=50),
         ]  # fmt: skip
         lines = _union((one.name, self._line(one)) for one in rows)
         return table(

@@ -21,6 +21,8 @@ _OFTEN = (
     "Client rating", "Response time, p50", "Response time, p90", "Response time, mean",
 )  # fmt: skip
 """KPIs that are always seen; the others are folded away."""
+_HEIGHTS = {"Counts": 9, "Money": 9, "Times": 14, "Shares": 9, "Days": 7}
+"""Of the tables of the others."""
 
 
 def _kind(one: Kpi) -> str:
@@ -45,11 +47,11 @@ def _every_kpi(level: Level, look: Look) -> tuple[list[Band], list[Band]]:
     plans = {kind: KpiTable([one for one in planned if _kind(one) == kind], level, look).panel(f"{kind}, $plan")
              for kind in ("Shares", "Money", "Counts")}  # fmt: skip
     return (
-        [(9, [top["Money"], top["Shares"]]), (10, [top["Counts"], top["Times"]])],
+        # Those with targets have more columns.
+        [(9, [top["Money"], (top["Shares"], 13)]), (10, [top["Counts"], (top["Times"], 13)])],
         [
-            folded("Plans", (12, [plans["Shares"], plans["Money"]]), (10, [plans["Counts"]])),
-            folded("All other KPIs", (9, [rest["Counts"], rest["Money"]]), (14, [rest["Times"], rest["Shares"]]),
-                   (7, [rest["Days"]])),
+            folded("Plans", *((10, [plans[kind]]) for kind in ("Shares", "Money", "Counts"))),
+            folded("All other KPIs", *((height, [rest[kind]]) for kind, height in _HEIGHTS.items())),
         ],
     )  # fmt: skip
 
