@@ -9,8 +9,8 @@ import grafana.panels as p
 from grafana import targets
 from grafana.live import changed, live
 from grafana.look import Look
-from grafana.promql import Live, families, has_period, rank, ranked
-from grafana.shown import CHANNELS, about, decimals, explained, of_window, recorded, scaled, unit, where
+from grafana.promql import Live, families, has_period, rank, ranked, select
+from grafana.shown import CHANNELS, about, decimals, explained, of_window, scaled, unit, where
 from metrics.catalogue.now import AGES
 from metrics.kpi import Kpi, Level
 
@@ -206,13 +206,18 @@ class KpiTable:
         )  # fmt: skip
 
     def _line(self, one: Measured) -> str:
-        """What a sparkline draws: a shape without a scale, so it is told from its lowest value on.
+        """What a sparkline draws: a shape without a scale, told from its lowest value on, of two points at least.
 
-        Grafana 12.2 hangs where a line's lowest and highest value are almost one (sums differ by the order they were
-        added in), or where the lines before and after a refresh have but one value in common. From 0 on they do not.
+        Grafana 12.2 hangs on one whose lowest and highest value are almost one (sums differ by the order in which they
+        were added), where the lines before and after a refresh have but one value in common (from 0 on they do not),
+        and on a single point: so the first one of a line counts for the hour before it, too.
         """
-        line = f"round(max({recorded(one.kpi, self._level, **self._where(one))}), {_GRAINS.get(one.kpi.unit, 0.01):g})"
-        return f"({line} - min_over_time({line}[{_SPAN}:{_EVERY}] @ end()))"
+        now, next_ = (self._rounded(one, offset) for offset in ("", f" offset -{_EVERY}"))
+        return f"(({now} or {next_}) - min_over_time({now}[{_SPAN}:{_EVERY}] @ end()))"
+
+    def _rounded(self, one: Measured, offset: str) -> str:
+        series = select(one.kpi.record(self._level), self._where(one)) + offset
+        return f"round(max({scaled(one.kpi, series)}), {_GRAINS.get(one.kpi.unit, 0.01):g})"
 
     def _links(self) -> list[p.Link]:
         read = dict.fromkeys(family for one in self._rows for family in families(one.kpi.formula) if family.credited)

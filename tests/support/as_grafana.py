@@ -180,9 +180,19 @@ class Screen:
         """The last value of each series. Raises AssertionError with what Prometheus says."""
         if asked.start is None:
             return self.at(asked.expr, asked.end)
+        return {
+            _key(one["metric"]): (float(one["values"][-1][0]), float(one["values"][-1][1]))
+            for one in self._range(asked)
+        }
+
+    def line(self, asked: Asked) -> dict[tuple[tuple[str, str], ...], list[float]]:
+        """All values of each series that is drawn."""
+        return {_key(one["metric"]): [float(value) for _, value in one["values"]] for one in self._range(asked)}
+
+    def _range(self, asked: Asked) -> list[dict[str, Any]]:
         query = {"query": asked.expr, "start": asked.start, "end": asked.end, "step": asked.step}
-        result = self._get("/query_range", query)["result"]
-        return {_key(one["metric"]): (float(one["values"][-1][0]), float(one["values"][-1][1])) for one in result}
+        found: list[dict[str, Any]] = self._get("/query_range", query)["result"]
+        return found
 
     def at(self, expr: str, moment: float) -> Series:
         """What is so at a moment."""
