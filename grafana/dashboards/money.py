@@ -58,8 +58,8 @@ def _receivables(look: Look) -> p.Panel:
 
     money_unit = unit(owed, look)
     columns = [
-        Column("Team", width=100, link=base.to_team("${__data.fields.Team}")),
-        Column("Owed", of(), money_unit, 1, cell=GAUGE, width=95),
+        Column("Team", width=115, link=base.to_team("${__data.fields.Team}")),
+        Column("Owed", of(), money_unit, 1, cell=GAUGE, width=85),
         Column("not due", of(now.AGES[0]), money_unit, 1),
         *(Column(age, of(age), money_unit, 1, ((None, targets.MIDDLE),), COLORED)
           for age in now.AGES[1:-1]),
@@ -83,7 +83,7 @@ def _funnel(look: Look) -> p.Panel:
     in_money = look.unit(now.PIPELINE)
     columns = [
         Column("Pipeline", width=85),
-        Column("Stage", width=110),
+        Column("Stage", width=125),
         Column("Deals", of(now.OPEN_DEALS), "short", 0, width=60),
         Column("Amount", amount, in_money, 1, cell=GAUGE, width=90),
         Column("Weighted", weighted, in_money, 1),
