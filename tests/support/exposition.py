@@ -32,6 +32,7 @@ VALUES: dict[str, tuple[str, ...]] = {
     "reason": ("invalid-json",),
     "status": ("202", "401", "503"),
     "task": ("drain", "reconcile"),
+    "what": ("deals",),
     "partition": ("0", "1"),
     "table": ("cells", "clients"),
     "measure": tuple(dict.fromkeys((*course.HOUR_MEASURES, *course.DAY_MEASURES))),

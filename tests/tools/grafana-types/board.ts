@@ -50,7 +50,12 @@ type OneOf =
   | Shown<"table", Table, TableField>
   | Shown<"heatmap", Heatmap, HeatmapField>
   | Omit<Shown<"text", Text, never>, "targets">
-  | RowPanel;
+  | Folded;
+
+/** Grafana's own would take anything as a panel of a row. */
+interface Folded extends Omit<RowPanel, "panels"> {
+  panels: OneOf[];
+}
 
 /** Besides the common ones, what the Prometheus data source reads from an annotation. */
 type Mark = AnnotationQuery & { expr: string; step: string; titleFormat: string; useValueForTime: boolean };
