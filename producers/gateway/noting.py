@@ -6,7 +6,7 @@ import structlog
 
 from producers.gateway.series import Series
 from producers.gateway.verdict import Verdict
-from producers.senders import REFUSED, TAKEN, UNKNOWN, Names, Notes, Refusal
+from producers.senders import QUARTER, REFUSED, TAKEN, UNKNOWN, Names, Notes, Refusal
 
 log = structlog.get_logger(__name__)
 _MOST_NAMED = 5
@@ -17,7 +17,9 @@ class Noting:
     """`notes`: what was noted since somebody last took them. `now`: Unix seconds."""
 
     def __init__(self, series: Series, now: Callable[[], float]) -> None:
-        self.notes = Notes()
+        self._notes = Notes()
+        self._taken: dict[tuple[str, str], tuple[int, float]] = {}
+        """Source and type → how many since the notes were last looked at, and when the last came."""
         self._series = series
         self._now = now
         self._name = Names()
@@ -28,14 +30,33 @@ class Noting:
         notes, self.notes = self.notes, Notes()
         return notes
 
+    @property
+    def notes(self) -> Notes:
+        """What was noted until now."""
+        self._fold()
+        return self._notes
+
+    @notes.setter
+    def notes(self, notes: Notes) -> None:
+        self._notes = notes
+
+    def _fold(self) -> None:
+        for (source, kind), (n, at) in self._taken.items():
+            name = self._name(source)
+            self._notes.count(name, TAKEN, kind, n, at)
+            self._notes.seen(name, kind, at)
+        self._taken.clear()
+
     def taken(self, counts: Mapping[tuple[str, str], int]) -> None:
         """So many events of each source and type are in Kafka."""
         now = self._now()
-        for (source, kind), n in counts.items():
-            self._series.events(source, "accepted", n)
-            name = self._name(source)
-            self.notes.count(name, TAKEN, kind, n, now)
-            self.notes.seen(name, kind, now)
+        for of, n in counts.items():
+            self._series.events(of[0], "accepted", n)
+            count, at = self._taken.get(of, (0, now))
+            if at // QUARTER != now // QUARTER or len(self._taken) > _MOST_SLIPS:
+                self._fold()
+                count = 0
+            self._taken[of] = count + n, now
 
     def tried(self, verdict: Verdict) -> None:
         """Events were judged, and not to be sent."""

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache
-from typing import Any
+from typing import Any, Union
 
 import msgspec
 
@@ -20,6 +20,24 @@ _ATTRIBUTES = (*Attributes.model_fields, "data")
 _KNOWN = frozenset(_ATTRIBUTES)
 
 
+def _strict(name: str, fields: Iterable[tuple[str, Any]], **options: Any) -> type[msgspec.Struct]:
+    """A struct that has these fields and no other."""
+    optional = [(field, kind | msgspec.UnsetType, msgspec.UNSET) for field, kind in fields]
+    return msgspec.defstruct(name, optional, forbid_unknown_fields=True, **options)
+
+
+def _kind(name: str, data: Any) -> type[msgspec.Struct]:
+    """The names in an event of a type, whatever their values are."""
+    fields = _strict(f"{name}.data", [(field, msgspec.Raw) for field in data.model_fields])
+    others = [(field, msgspec.Raw) for field in Attributes.model_fields if field != "type"]
+    return _strict(name, [*others, ("data", fields)], tag_field="type", tag=name)
+
+
+_KINDS = tuple(_kind(name, model.model_fields["data"].annotation) for name, model in ALL_TYPES.items())
+_names = msgspec.json.Decoder(Union[_KINDS]).decode  # noqa: UP007 - as many as there are types
+"""Reads the names in an event and nothing else, and fails at one that is unknown: most events have none."""
+
+
 @dataclass(frozen=True, slots=True)
 class Hint:
     """An unknown field of one event, by its path, and what to do."""
@@ -31,6 +49,14 @@ class Hint:
 
 def hints(index: int, value: bytes) -> Iterable[Hint]:
     """What is unknown in an event. Of extension attributes only those are told that look like a known one."""
+    try:
+        _names(value)
+    except (msgspec.DecodeError, RecursionError, ValueError):
+        return list(_found(index, value))
+    return ()
+
+
+def _found(index: int, value: bytes) -> Iterable[Hint]:
     try:
         event = _decode(value)
     except (msgspec.DecodeError, RecursionError, ValueError):
