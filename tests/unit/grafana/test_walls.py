@@ -10,7 +10,7 @@ import pytest
 from grafana import on_call
 from grafana.alerting import alerts
 from grafana.dashboards import base, dashboards
-from grafana.layout import COLUMNS, folded, place, widths
+from grafana.layout import COLUMNS, Stack, folded, place, widths
 from grafana.look import Look
 from grafana.panels import text
 from metrics.catalogue import BY_EXPOSED, BY_NAME, KPIS
@@ -306,6 +306,15 @@ def test_widths_may_be_given() -> None:
     placed = place((3, [(one, 10), two, three]), folded("more", (4, [inner])))
     assert [panel.gridPos["w"] for panel in placed] == [10, 7, 7, 24]
     assert inner.gridPos == {"h": 4, "w": 24, "x": 0, "y": 4}
+
+
+def test_bands_may_stand_beside_a_panel() -> None:
+    """A stack has the place of one panel; what follows lies below both."""
+    one, two, three, last = (text(str(n), "") for n in range(4))
+    place((6, [one, Stack(((3, [two]), (3, [three])))]), (2, [last]))
+    assert one.gridPos == {"h": 6, "w": 12, "x": 0, "y": 0}
+    assert [p.gridPos for p in (two, three)] == [{"h": 3, "w": 12, "x": 12, "y": y} for y in (0, 3)]
+    assert last.gridPos == {"h": 2, "w": 24, "x": 0, "y": 6}
 
 
 @each
