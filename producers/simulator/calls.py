@@ -4,22 +4,34 @@ from typing import Any
 
 from producers.simulator.rhythm import DAY, HOUR, MINUTE, SECOND, rfc3339
 from producers.simulator.script import Script
+from producers.simulator.staff import Manager
 
 _INBOUND = 0.62
 _PAUSE_BEFORE_ANSWER = 9.0  # median seconds
+_PAUSE_BEFORE_CALL_BACK = 9.0  # median minutes
+_CALLS_BACK, _CALLS_AGAIN = 0.74, 0.12
 
 
 def tell_call(script: Script, at_us: int, client: str | None = None) -> None:
-    """Tell one call that starts at `at_us`."""
+    """Tell one call that starts at `at_us`; of one that nobody answered also what came of it."""
     rng = script.rng
     local_day, inside = divmod(script.rhythm.local(at_us), DAY)
-    hour = inside // HOUR
-    manager = script.staff.present(rng, local_day, hour)
-    inbound = rng.random() < _INBOUND
+    manager = script.staff.present(rng, local_day, inside // HOUR)
+    _tell(script, at_us, client or script.client(at_us), manager, inbound=rng.random() < _INBOUND)
+
+
+def tell_outbound(script: Script, at_us: int, client: str, manager: Manager) -> None:
+    """Tell a call to a client who has a reason to be called."""
+    _tell(script, at_us, client, manager, inbound=False)
+
+
+def _tell(script: Script, at_us: int, client: str, manager: Manager, *, inbound: bool) -> None:
+    rng = script.rng
+    hour = script.rhythm.local(at_us) % DAY // HOUR
     who = {"manager_id": manager.id, "team_id": manager.team}
     call = {
         "call_id": script.name("c"),
-        "client_id": client or script.client(at_us),
+        "client_id": client,
         "direction": "inbound" if inbound else "outbound",
     }
     # a queue rings for everybody, so some inbound calls have nobody's name while they wait
@@ -47,6 +59,8 @@ def tell_call(script: Script, at_us: int, client: str | None = None) -> None:
     elif started is not call or outcome == "missed":
         ended |= who
     script.say(waited, "sales.call.ended.v1", f"{call['call_id']}-e", ended)
+    if inbound and outcome in {"missed", "abandoned"}:
+        _follow(script, waited, client, manager)
     if outcome == "answered" and rng.random() < 0.05:
         rating = {
             "rating_id": f"r-{call['call_id']}",
@@ -56,6 +70,17 @@ def tell_call(script: Script, at_us: int, client: str | None = None) -> None:
             "contact_id": call["call_id"],
         }
         script.say(waited + MINUTE, "sales.rating.given.v1", str(rating["rating_id"]), rating)
+
+
+def _follow(script: Script, missed_us: int, client: str, manager: Manager) -> None:
+    """Tell what became of a client whom nobody answered: called back sooner or later, calls again, or is forgotten."""
+    luck = script.rng.random()
+    if luck < _CALLS_BACK:
+        wait = int(script.lognormal(_PAUSE_BEFORE_CALL_BACK * manager.slowness, 1.1) * MINUTE)
+        tell_outbound(script, script.hours(missed_us + min(wait, DAY)), client, manager)
+    elif luck < _CALLS_BACK + _CALLS_AGAIN:
+        again = script.hours(missed_us + int(script.lognormal(_PAUSE_BEFORE_CALL_BACK, 0.8) * MINUTE))
+        _tell(script, again, client, manager, inbound=True)
 
 
 def _inbound(script: Script, slowness: float) -> tuple[float, str]:

@@ -23,7 +23,7 @@ from producers.simulator.staff import Staff
 
 CALLS_PER_DAY, CHATS_PER_DAY, LEADS_PER_DAY = 6.6, 1.85, 0.65
 """Stories a day for one average manager; deals are in `market`."""
-EVENTS_PER_DAY = 41.0
+EVENTS_PER_DAY = 45.0
 """Events of all kinds that come of them, about (a test holds it to that)."""
 _SHORT_STORIES = 3 * DAY
 _CLIENTS_PER_MANAGER = 12
