@@ -5,8 +5,8 @@ from metrics.catalogue import activities as counted
 from producers.events.wire import MeetingHeld, RatingGiven
 from streams.fold import touches
 from streams.fold.context import Client, Context, known
-from streams.fold.returns import MEETING, TRAIL, trail_of
-from streams.fold.state import DUPLICATE, FOLDED, STALE, Meeting, Outcome, Rating, Trail, decoder, encode
+from streams.fold.returns import MEETING, note
+from streams.fold.state import DUPLICATE, FOLDED, STALE, Meeting, Outcome, Rating, decoder, encode
 
 RATING = "g"
 
@@ -28,9 +28,7 @@ def met(client: Client, event: MeetingHeld, at: int, out: Context) -> Outcome:
     out.add(at, new.manager, new.team, (_sum_of, counted.MEETINGS.code), 1)
     client.put(name, encode(new))
     client.line = None
-    trail = trail_of(client, out) or Trail(0, "", 0)
-    trail.last = max(trail.last, at)
-    client.put(TRAIL, encode(trail))
+    note(client, (at, at))
     said = None if old is None else (old.time, old.time)
     touches.reached(client, touches.BY_MEETING, data.meeting_id, said, (at, at), (new.manager, new.team), out)
     return FOLDED

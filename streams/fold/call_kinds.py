@@ -12,7 +12,7 @@ KINDS = tuple(product(("inbound", "outbound"), ("answered", "missed", "abandoned
 NUMBERS = {kind: number for number, kind in enumerate(KINDS)}
 ANSWERED = NUMBERS["inbound", "answered"]
 
-_LOST = frozenset({NUMBERS["inbound", "missed"], NUMBERS["inbound", "abandoned"]})
+UNANSWERED = frozenset({NUMBERS["inbound", "missed"], NUMBERS["inbound", "abandoned"]})
 _ATTEMPTS = frozenset(n for (direction, end), n in NUMBERS.items() if direction == "outbound" and end != "failed")
 _TOO_SHORT = 5 * SECOND
 _ANONYMOUS = "anonymous:"
@@ -22,7 +22,7 @@ decode_call = decoder(Call)
 
 def is_unanswered(call: Call) -> bool:
     """Whether a response was due that nobody gave."""
-    return call.kind in _LOST and call.time - call.started > _TOO_SHORT
+    return call.kind in UNANSWERED and call.time - call.started > _TOO_SHORT
 
 
 def is_outbound(call: Call) -> bool:
@@ -35,7 +35,7 @@ def role_of(call: Call) -> int:
     kind = call.kind
     if kind == ANSWERED or kind in _ATTEMPTS:
         return CONTACT
-    return MISSED if kind in _LOST and call.time - call.started > _TOO_SHORT else NO_ROLE
+    return MISSED if kind in UNANSWERED and call.time - call.started > _TOO_SHORT else NO_ROLE
 
 
 def reach_of(call: Call) -> Reach | None:

@@ -2,25 +2,23 @@
 
 from metrics import measure
 from metrics.catalogue.activities import CALLS
-from metrics.view import TALK, Waiting
+from metrics.view import Waiting
 from producers.events.units import us
 from producers.events.wire import CallAnswered, CallEnded, CallStarted
 from streams.fold import returns, touches
-from streams.fold.call_kinds import ANSWERED, CALL, KINDS, NUMBERS, decode_call, is_unanswered, reach_of
+from streams.fold.call_kinds import ANSWERED, CALL, KINDS, NUMBERS, UNANSWERED, decode_call, is_unanswered, reach_of
 from streams.fold.context import Client, Context, known
 from streams.fold.localtime import HOUR
 from streams.fold.responses import due, respond
-from streams.fold.state import DUPLICATE, FOLDED, STALE, UNKNOWN, Call, Outcome, Ringing, decoder, encode
+from streams.fold.state import DUPLICATE, FOLDED, STALE, UNKNOWN, Call, Outcome, Ringing, encode
+from streams.fold.touches import RINGING, decode_ringing
 
-RINGING = "r"
 CHANNEL = "call"
 LISTED = 2 * HOUR
 """A call that never ends is listed as waiting until partition time is so far past its start.
 
 Who shows the list lets it go after an hour by the clock, which partition time may be minutes ahead of.
 """
-
-decode_ringing = decoder(Ringing)
 
 
 def ended(client: Client, event: CallEnded, at: int, out: Context) -> Outcome:
@@ -48,12 +46,18 @@ def ended(client: Client, event: CallEnded, at: int, out: Context) -> Outcome:
     if client.get(ringing) is not None:
         client.drop(ringing)
         client.wait(ringing, None)
-    returns.settle(client, data.call_id, old, new, out)
+    # Most clients were never missed, and have no lead: nothing more is asked of their calls.
+    if client.get(returns.TRAIL) is not None or new.kind in UNANSWERED or old is not None or client.line is not None:
+        returns.settle(client, data.call_id, old, new, out)
     client.put(name, encode(new))
     _count(new, out, 1)
-    said, says = None if old is None else reach_of(old), reach_of(new)
-    if said is not None or says is not None:
-        touches.reached(client, touches.BY_CALL, data.call_id, said, says, (new.manager, new.team), out)
+    says = reach_of(new)
+    if says is not None:
+        returns.note(client, says)
+    if client.get(touches.GATE) is not None:
+        said = None if old is None else reach_of(old)
+        if said is not None or says is not None:
+            touches.reached(client, touches.BY_CALL, data.call_id, said, says, (new.manager, new.team), out)
     return FOLDED
 
 
@@ -96,7 +100,7 @@ def started(client: Client, event: CallStarted, at: int, out: Context) -> Outcom
         new.last = max(at, old.last)
     client.put(name, encode(new))
     waits = new.inbound and not new.taken
-    client.wait(name, Waiting(CHANNEL, new.manager, new.team, at) if waits else _talk(new))
+    client.wait(name, Waiting(CHANNEL, new.manager, new.team, at) if waits else _talk(client, new, out))
     return FOLDED
 
 
@@ -112,11 +116,10 @@ def answered(client: Client, event: CallAnswered, at: int, out: Context) -> Outc
     held.taken = at
     held.last = max(held.last, at)
     client.put(name, encode(held))
-    client.wait(name, _talk(held))
+    client.wait(name, _talk(client, held, out))
     return FOLDED
 
 
-def _talk(call: Ringing) -> Waiting:
-    """The client is in a call: outbound since it began, inbound since it was answered."""
-    since = max(call.time, call.taken) if call.inbound or not call.id else call.time
-    return Waiting(TALK, call.manager, call.team, since)
+def _talk(client: Client, call: Ringing, out: Context) -> Waiting | None:
+    """A call under way matters to who has leads: they are not untouched now."""
+    return touches.talk(call) if touches.has_leads(client, out) else None

@@ -33,7 +33,7 @@ HANDLERS: dict[type, Handler] = {
 
 _DECODERS: dict[str, Callable[[bytes], Any]] = {
     CALL: decode_call,
-    calls.RINGING: calls.decode_ringing,
+    touches.RINGING: touches.decode_ringing,
     touches.CHAT: chats.decode_chat,
     touches.LEAD: touches.decode_lead,
     invoices.INVOICE: invoices.decode_invoice,
@@ -61,6 +61,8 @@ def keep(client: Client, name: str, entity: bytes, out: Context) -> bytes | None
         return _keep_deal(entity, out.horizon)
     if letter in {payments.PAYMENT, payments.REFUND}:
         return entity if payments.is_known(client, payments.decode_payment(entity), out) else None
+    if letter == returns.LAST:
+        return entity if returns.touches_until(client) >= out.recall else None
     if letter == touches.MARK:
         return entity if client.get(touches.LEAD + name[1:]) is not None else None
     horizon = out.recall if letter in _RECALLED else out.horizon

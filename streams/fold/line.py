@@ -73,6 +73,11 @@ class Line:
             high += 1
         return calls[low : high + 1]
 
+    def last(self) -> int:
+        """The latest moment that anything in it speaks of."""
+        calls = self.calls[-1][0] if self.calls else 0
+        return max(calls, *(max(since, until) for since, _, _, until in self.touches), 0)
+
     def tail(self) -> list[tuple[int, str, bool]]:
         """The calls since the last contact."""
         low = len(self.calls)

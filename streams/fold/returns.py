@@ -13,11 +13,12 @@ from metrics.view import MISS, Waiting
 from streams.fold.call_kinds import CALL, is_anonymous, is_outbound, reach_of, role_of
 from streams.fold.call_kinds import decode_call as decode
 from streams.fold.context import Client, Context, known
-from streams.fold.line import CONTACT, MISSED, NO_ROLE, Line, Place
+from streams.fold.line import CONTACT, MISSED, NO_ROLE, Line, Place, Reach
 from streams.fold.rules import SLACK, response_bin
 from streams.fold.state import Call, Meeting, Missed, Trail, decoder, encode
 
-TRAIL, MEETING = "t", "m"
+TRAIL, MEETING, LAST = "t", "m", "v"
+_WIDTH = 8
 
 Found = dict[str, tuple[Missed, Call | None]]
 """Misses by their call's id, and the contact that followed each."""
@@ -27,8 +28,21 @@ _decode_meeting = decoder(Meeting)
 
 
 def trail_of(client: Client, out: Context) -> Trail | None:
-    """What is known of the client's calls and meetings; None when there were none."""
+    """What is known of the client's calls and meetings; None where nothing was missed yet, and calls are few."""
     return known(client.get(TRAIL), decode_trail, out.recall)
+
+
+def note(client: Client, reach: Reach) -> None:
+    """Remember up to when anything touches leads: most leads are created after all of it."""
+    last = max(reach).to_bytes(_WIDTH, "big")
+    held = client.get(LAST)
+    if held is None or last > held:
+        client.put(LAST, last)
+
+
+def touches_until(client: Client) -> int:
+    """Up to when any call or meeting touches leads; 0 without any."""
+    return int.from_bytes(client.get(LAST) or b"", "big")
 
 
 def settle(client: Client, call_id: str, old: Call | None, new: Call, out: Context) -> None:
@@ -41,13 +55,24 @@ def settle(client: Client, call_id: str, old: Call | None, new: Call, out: Conte
         now, was = now if now == CONTACT else NO_ROLE, was if was == CONTACT else NO_ROLE
     if now == was == NO_ROLE:
         return
-    trail = trail_of(client, out) or Trail(0, "", 0)
-    if was == NO_ROLE and (new.time, call_id) > (trail.time, trail.id) and new.started >= trail.gone:
+    trail = trail_of(client, out)
+    if trail is None and MISSED not in (now, was):
+        if client.line is not None:
+            _follow(client.line, call_id, old, was, new, now)
+        return
+    if (
+        trail is not None
+        and was == NO_ROLE
+        and (new.time, call_id) > (trail.time, trail.id)
+        and new.started >= trail.gone
+    ):
         _append(client, call_id, new, now, trail, out)
         if client.line is not None:
             client.line.add(call_id, new, now, reach_of(new))
     else:
-        line = client.line = client.line or _lined(client, out)
+        is_first = trail is None
+        line = line_of(client, out)
+        trail = trail or Trail(0, "", line.last())
         if old is not None and was != NO_ROLE:
             reach = reach_of(old)
             _change(client, line, (old.time, call_id), (old, None), lambda: line.remove(call_id, old, was, reach), out)
@@ -55,8 +80,23 @@ def settle(client: Client, call_id: str, old: Call | None, new: Call, out: Conte
             reach = reach_of(new)
             _change(client, line, (new.time, call_id), (None, new), lambda: line.add(call_id, new, now, reach), out)
         _retrace(client, line, trail, call_id, new, out)
+        if is_first:  # nothing came late: what comes next is asked of the trail
+            client.line = None
     trail.last = max(trail.last, new.last, new.started)
     client.put(TRAIL, encode(trail))
+
+
+def _is_next(trail: Trail, call_id: str, call: Call) -> bool:
+    """Whether a call follows all others in order, and began too late for a miss that is no longer kept."""
+    return (call.time, call_id) > (trail.time, trail.id) and call.started >= trail.gone
+
+
+def _follow(line: Line, call_id: str, old: Call | None, was: int, new: Call, now: int) -> None:
+    """Keep a line that is at hand."""
+    if old is not None and was != NO_ROLE:
+        line.remove(call_id, old, was, reach_of(old))
+    if now != NO_ROLE:
+        line.add(call_id, new, now, reach_of(new))
 
 
 def _append(client: Client, call_id: str, call: Call, role: int, trail: Trail, out: Context) -> None:

@@ -85,8 +85,8 @@ class Missed(msgspec.Struct, array_like=True, frozen=True, gc=False):
 class Trail(msgspec.Struct, array_like=True, omit_defaults=True, gc=False):
     """What the next call of a client must know of those before it.
 
-    time, id: of the last call that has a role, in the order of calls. last: latest moment that any of them, or of the
-    client's meetings, speaks of. misses: what the next contact closes. gone: up to when a contact would have closed
+    time, id: of the last call that has a role, in the order of calls. last: latest moment that any of them speaks of.
+    misses: what the next contact closes. gone: up to when a contact would have closed
     those that are no longer kept here.
     """
 
@@ -146,7 +146,8 @@ class Touch(msgspec.Struct, array_like=True, frozen=True, gc=False):
 class Lead(Record, gc=False):
     """A lead. `counted`: the latest moment that it was counted at, 0 before it was; whether it was cold and has warmed.
 
-    status "deleted" is a tombstone. chat: the first message that touches it; touch: the first of all.
+    status "deleted" is a tombstone. chat: the first message that touches it; touch: the first of all;
+    waited: working time until then.
     """
 
     counted: int
@@ -158,6 +159,7 @@ class Lead(Record, gc=False):
     team: str = ""
     touch: Touch | None = None
     chat: Touch | None = None
+    waited: int = 0
 
     @property
     def last(self) -> int:
@@ -166,12 +168,13 @@ class Lead(Record, gc=False):
 
 
 class Gate(msgspec.Struct, array_like=True, gc=False):
-    """What a touch must know of the client's leads. `marked`: how many are told by marks, see `touches`.
+    """What a touch must know of the client's leads. `marked`, `untouched`: how many marks there are, see `touches`.
 
     settled: nothing that happens later changes any other lead. last: until when one of them is known.
     """
 
     marked: int
+    untouched: int
     settled: int
     last: int
 

@@ -7,16 +7,18 @@ the client's `Gate`, and then only leads with a mark: untouched, or without a me
 from metrics import measure
 from metrics.catalogue import unanswered as counted
 from metrics.view import LEAD as OPEN_LEAD
-from metrics.view import Waiting
+from metrics.view import TALK, Waiting
 from streams.fold.call_kinds import CALL, decode_call
 from streams.fold.context import Client, Context, known
 from streams.fold.line import BY_CALL, BY_CHAT, BY_MEETING, TOUCHED_WITHIN, Reach, touch_at
 from streams.fold.localtime import DAY
-from streams.fold.returns import MEETING, line_of, trail_of
+from streams.fold.returns import MEETING, line_of, touches_until
 from streams.fold.rules import response_bin
-from streams.fold.state import Call, Chat, Gate, Lead, Meeting, Touch, decoder, encode
+from streams.fold.state import Call, Chat, Gate, Lead, Meeting, Ringing, Touch, decoder, encode
 
-LEAD, CHAT, GATE, MARK = "l", "h", "q", "u"
+LEAD, CHAT, GATE, MARK, RINGING = "l", "h", "q", "u", "r"
+UNTOUCHED = b"\x01"
+"""Mark of a lead that nobody has touched; b"" of one that only a message would touch earlier."""
 RECALLED = 31 * DAY
 """Calls, meetings, messages and leads are known for so much longer than they count: touches come within 30 days."""
 DELETED = "deleted"
@@ -25,6 +27,7 @@ decode_lead = decoder(Lead)
 decode_gate = decoder(Gate)
 _decode_meeting = decoder(Meeting)
 _decode_chat = decoder(Chat)
+decode_ringing = decoder(Ringing)
 
 
 def changed(client: Client, lead_id: str, old: Lead | None, new: Lead, out: Context) -> None:
@@ -37,15 +40,45 @@ def changed(client: Client, lead_id: str, old: Lead | None, new: Lead, out: Cont
         chat = None if old is None else old.chat
         new.chat = chat if chat and _is_within(chat.at, new.created) else _latest_message(client, new.created, out)
         new.touch = _first(client, new, out)
-    if old is not None:
-        _count(old, out, -1)
-    _count(new, out, 1)
-    # Where the gate is forgotten, marks of leads that are may not be swept yet.
-    gate = _gate(client, out) or Gate(sum(1 for _ in client.named(MARK)), 0, 0)
+    is_same = old is not None and _counted(old) == _counted(new)
+    gate = _gate(client, out)
+    if gate is None:
+        gate = _first_gate(client)
+        _list_talks(client)
+    if not is_same or old is None:
+        new.waited = _working(new, out)
+        if old is not None:
+            _count(old, out, -1)
+        _count(new, out, 1)
+        _mark(client, gate, lead_id, new)
+        _list(client, lead_id, new, out)
+    else:
+        new.waited = old.waited
     gate.last = max(gate.last, new.last)
-    _mark(client, gate, lead_id, new)
     client.put(GATE, encode(gate))
-    _list(client, lead_id, new, out)
+
+
+def _counted(lead: Lead) -> tuple[object, ...]:
+    """All that what a lead counts depends on."""
+    return lead.status, lead.created, lead.manager, lead.team, lead.touch, lead.chat
+
+
+def _working(lead: Lead, out: Context) -> int:
+    return 0 if lead.touch is None else out.rules.working(lead.created, lead.touch.at, lead.team)
+
+
+def _first_gate(client: Client) -> Gate:
+    """Where there was none, or it is forgotten: marks of leads that are may not be swept yet."""
+    marks = [mark for _, mark in client.named(MARK)]
+    return Gate(len(marks), sum(mark == UNTOUCHED for mark in marks), 0, 0)
+
+
+def _list_talks(client: Client) -> None:
+    """Calls under way are listed of clients who have leads."""
+    for name, raw in client.named(RINGING):
+        call = decode_ringing(raw)
+        if not (call.inbound and not call.taken):
+            client.wait(RINGING + name, talk(call))
 
 
 def reached(
@@ -56,10 +89,11 @@ def reached(
     if gate is None:
         return
     if (old is None or old[0] > gate.settled) and (new is None or new[0] > gate.settled):
-        if new is None or not gate.marked:
+        if new is None or not gate.untouched:
             return
         marks = list(client.named(MARK))
         gate.marked = len(marks)  # marks of leads that are forgotten are swept
+        gate.untouched = sum(mark == UNTOUCHED for _, mark in marks)
         for lead_id, _ in marks:
             lead = _lead(client, lead_id, out)
             at = None if lead is None else touch_at(new, lead.created)
@@ -110,6 +144,17 @@ def written(client: Client, at: int, chat_id: str, who: tuple[str, str], out: Co
     client.put(GATE, encode(gate))
 
 
+def talk(call: Ringing) -> Waiting:
+    """The client is in a call: outbound since it began, inbound since it was answered."""
+    since = max(call.time, call.taken) if call.inbound or not call.id else call.time
+    return Waiting(TALK, call.manager, call.team, since)
+
+
+def has_leads(client: Client, out: Context) -> bool:
+    """Whether any lead of the client is known."""
+    return _gate(client, out) is not None
+
+
 def _gate(client: Client, out: Context) -> Gate | None:
     return known(client.get(GATE), decode_gate, out.recall)
 
@@ -126,6 +171,7 @@ def _touch(client: Client, gate: Gate, lead_id: str, lead: Lead, touch: Touch | 
     """Give a lead another first touch, or none."""
     _count(lead, out, -1)
     lead.touch = touch
+    lead.waited = _working(lead, out)
     _count(lead, out, 1)
     _mark(client, gate, lead_id, lead)
     client.put(LEAD + lead_id, encode(lead))
@@ -135,11 +181,12 @@ def _touch(client: Client, gate: Gate, lead_id: str, lead: Lead, touch: Touch | 
 def _mark(client: Client, gate: Gate, lead_id: str, lead: Lead) -> None:
     """Mark a lead that what happens next may touch."""
     wanted = lead.status != DELETED and (lead.touch is None or lead.chat is None)
-    marked = client.get(MARK + lead_id) is not None
-    if wanted and not marked:
-        client.put(MARK + lead_id, b"")
-        gate.marked += 1
-    elif marked and not wanted:
+    mark, held = UNTOUCHED if lead.touch is None else b"", client.get(MARK + lead_id)
+    gate.untouched += (wanted and mark == UNTOUCHED) - (held == UNTOUCHED)
+    if wanted and held != mark:
+        client.put(MARK + lead_id, mark)
+        gate.marked += held is None
+    elif held is not None and not wanted:
         client.drop(MARK + lead_id)
         gate.marked -= 1
     gate.settled = max(gate.settled, *(touch.at for touch in (lead.touch, lead.chat) if touch is not None), 0)
@@ -147,19 +194,18 @@ def _mark(client: Client, gate: Gate, lead_id: str, lead: Lead) -> None:
 
 def _pass(client: Client, gate: Gate, lead_id: str, lead: Lead | None) -> None:
     """Nothing that happens from now on touches a lead: take its mark away."""
-    if client.get(MARK + lead_id) is not None:
+    held = client.get(MARK + lead_id)
+    if held is not None:
         client.drop(MARK + lead_id)
         gate.marked -= 1
+        gate.untouched -= held == UNTOUCHED
     if lead is not None:
         gate.settled = max(gate.settled, lead.created + TOUCHED_WITHIN)
 
 
 def _first(client: Client, lead: Lead, out: Context) -> Touch | None:
     """The first touch of all that is known; calls and meetings are looked at only where one may be."""
-    trail = trail_of(client, out)
-    if trail is None or trail.last < lead.created:
-        return lead.chat
-    found = line_of(client, out).first(lead.created)
+    found = None if touches_until(client) < lead.created else line_of(client, out).first(lead.created)
     if found is None:
         return lead.chat
     touch = Touch(*found, *_who(client, *found[1:]))
@@ -200,7 +246,7 @@ def _count(lead: Lead, out: Context, n: int) -> None:
         if lead.status == "open":
             out.add(lead.created, lead.manager, lead.team, (_due, False), n)
         return
-    value = out.rules.working(lead.created, touch.at, lead.team)
+    value = lead.waited
     out.add(lead.created, lead.manager, lead.team, (_due, value <= out.rules.lead_target), n)
     cell, specs = out.cell(touch.at, touch.manager, touch.team), out.specs
     cell[specs[_touched, response_bin(value)]] += n
