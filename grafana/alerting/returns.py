@@ -34,12 +34,12 @@ def alerts(look: Look) -> tuple[Alert, ...]:
     """Both, before the target is over."""
     missed = (
         "A client called, nobody answered, and nobody has called back. After the next working day it counts as lost.",
-        "The panel *To call back* of the built-in wall: who, since when, and how much time is left.",
+        "`/api/v1/explain?family=sales_unreturned_clients` of the exporter lists the calls: which client, since when, whose.",
         "Call the client back: an attempt counts. When many wait, let another team help out.",
     )
     lead = (
         "A lead is open, and nobody has called, written to or met the client since it was created.",
-        "The panel *To call back* lists leads, too. Many at once: was a list imported as if it came live?",
+        "`/api/v1/explain?family=sales_untouched_leads` lists them. Many at once: was a list imported as if it came live?",
         "Call the client. A lead that nobody will work on is to be closed as lost in the CRM.",
     )
     return (
