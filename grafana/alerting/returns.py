@@ -3,7 +3,7 @@
 from grafana.alerting.alert import SALES, WARNING, Alert
 from grafana.alerting.sales import working
 from grafana.look import Look
-from metrics.catalogue import service
+from metrics.catalogue import service, unanswered
 from metrics.family import Family
 
 URGENT = 0.5
@@ -30,16 +30,20 @@ def _late(name: str, family: Family, target: float, what: str, texts: tuple[str,
     )
 
 
+def _listed(family: Family, what: str) -> str:
+    return f"`/api/v1/explain?family={family.name}` of the exporter lists {what}"
+
+
 def alerts(look: Look) -> tuple[Alert, ...]:
     """Both, before the target is over."""
     missed = (
         "A client called, nobody answered, and nobody has called back. After the next working day it counts as lost.",
-        "`/api/v1/explain?family=sales_unreturned_clients` of the exporter lists the calls: which client, since when, whose.",
+        _listed(unanswered.UNRETURNED, "the calls: which client, since when, whose."),
         "Call the client back: an attempt counts. When many wait, let another team help out.",
     )
     lead = (
         "A lead is open, and nobody has called, written to or met the client since it was created.",
-        "`/api/v1/explain?family=sales_untouched_leads` lists them. Many at once: was a list imported as if it came live?",
+        _listed(unanswered.UNTOUCHED, "them. Many at once: was a list imported as if it came live?"),
         "Call the client. A lead that nobody will work on is to be closed as lost in the CRM.",
     )
     return (
