@@ -126,16 +126,18 @@ class Clients:
 
     def wait(self, root: bytes, name: str, wait: Waiting | None) -> None:
         """Keep the list of who waits."""
-        if wait is None or wait.channel in UNANSWERED:
-            self.waits_changed |= self.waiting.pop((root, name), None) is not None
-        if wait is None:
-            self.unanswered_changed |= self.unanswered.pop((root, name), None) is not None
-        elif wait.channel in UNANSWERED:
+        place, is_unanswered = (root, name), wait is not None and wait.channel in UNANSWERED
+        # What a correction moves from one list to the other leaves the first.
+        if wait is None or is_unanswered:
+            self.waits_changed |= self.waiting.pop(place, None) is not None
+        if not is_unanswered:
+            self.unanswered_changed |= self.unanswered.pop(place, None) is not None
+        if wait is not None and is_unanswered:
             self.unanswered_changed = True
-            self.unanswered[root, name] = wait
-        else:
+            self.unanswered[place] = wait
+        elif wait is not None:
             self.waits_changed = True
-            self.waiting[root, name] = wait
+            self.waiting[place] = wait
 
     def cut(self) -> list[tuple[bytes, bytes | None]]:
         """Encode what changed since the last cut, put it into the store, and let go of the coldest pages."""

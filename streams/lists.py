@@ -1,6 +1,6 @@
 """What is listed of one partition: who waits for an answer, and what nobody answered, both until no clock shows it."""
 
-from metrics.view import Unanswered, Waiting
+from metrics.view import LEAD, TALK, Unanswered, Waiting
 from streams.clients import Clients
 from streams.fold.calls import CHANNEL as CALLS
 from streams.fold.calls import LISTED
@@ -42,7 +42,10 @@ class Lists:
         return list(waits.values())
 
     def unanswered(self, time: int) -> list[Unanswered]:
-        """What is open, in no order; without what nobody shows any more, whatever the clock."""
+        """What is open, in no order; without what nobody shows any more, whatever the clock.
+
+        Calls under way are listed of clients with a lead that is: nobody else's change what is shown.
+        """
         held, before, self._listed = self._clients.unanswered, self._listed, {}
         for key, wait in list(held.items()):
             listed = before.get(key)
@@ -55,4 +58,6 @@ class Lists:
             else:
                 del held[key]
         self._next_close = min((until for _, until, _ in self._listed.values()), default=_NEVER)
-        return [row for _, _, row in self._listed.values()]
+        rows = [row for _, _, row in self._listed.values()]
+        leads = {row.client for row in rows if row.kind == LEAD}
+        return [row for row in rows if row.kind != TALK or row.client in leads]

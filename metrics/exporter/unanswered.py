@@ -17,12 +17,13 @@ from metrics.exporter.parts import Bucket
 from metrics.reference import Reference
 from metrics.settings import BusinessSettings
 from metrics.view import LEAD, MISS, TALK, Field, Unanswered
-from metrics.windows import hour_start, local_day
+from metrics.windows import DAYS_HELD, hour_start, local_day
 
 MICRO = 1_000_000
 TALKS = 3600 * MICRO
 """After which a call that never ended is no longer under way."""
-LEAD_DAYS = 30 * 86_400 * MICRO
+DAY = 86_400 * MICRO
+LEAD_DAYS = 30 * DAY
 OWN = -1
 """Stands for the partition of the exporter's own parts."""
 _NEVER = 1 << 62
@@ -82,7 +83,9 @@ class Clocked:
     def _listed(self, row: Unanswered) -> Listed:
         hours, target = self.calendar.of(row.team), self._targets[row.kind]
         until = hours.next_end(self._day(row.start)) if row.kind == MISS else row.start + LEAD_DAYS + 1
-        return Listed(row, hours.passed(row.start, target), until, target)
+        # Of a team that never works no target is ever over: its cell goes with its day, and what is taken from it, too.
+        due = min(hours.passed(row.start, target), row.start + DAYS_HELD * DAY)
+        return Listed(row, due, until, target)
 
     def _day(self, moment: int) -> int:
         return local_day(moment // MICRO, self._zone)

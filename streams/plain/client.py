@@ -160,8 +160,7 @@ class PlainClient:
         for chat in self.chats.values():
             yield from chat.open_things()
         for ring in self.ringing.values():
-            # Who has no leads is in a call that changes nothing.
-            yield from (one for one in ring.open_things() if self.leads or one.code != "talk")
+            yield from ring.open_things()
         for lead in self.leads.values():
             yield from lead.open_things(self.latest.values())
         yield from returns.open_things(self._calls(), self.rules)

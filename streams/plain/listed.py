@@ -12,12 +12,14 @@ SLACK = 2 * _HOUR
 
 
 def unanswered(things: Iterable[OpenThing]) -> list[Unanswered]:
-    """All of it, however old."""
-    return sorted(
+    """All of it, however old; calls under way of those alone who have a lead here: others' change nothing."""
+    rows = [
         Unanswered(one.code, one.client, one.entity, one.manager, one.team, one.since)
         for one in things
         if one.code in (MISS, LEAD, TALK)
-    )
+    ]
+    leads = {row.client for row in rows if row.kind == LEAD}
+    return sorted(row for row in rows if row.kind != TALK or row.client in leads)
 
 
 def still_listed(things: Iterable[OpenThing], time: int, rules: Rules) -> list[Unanswered]:

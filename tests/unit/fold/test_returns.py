@@ -68,3 +68,14 @@ def test_a_call_in_time_order_looks_at_no_other():
     partition.fold(log.records)
     assert page.line is not None
     assert len(page.line.calls) == 601
+
+
+def test_a_call_that_was_outbound_and_is_inbound_rings():
+    """A correction moves it from one list to the other; a restart finds the same."""
+    log = Log()
+    for second, direction in (("00", "outbound"), ("01", "inbound"), ("02", "outbound"), ("03", "inbound")):
+        log.add("call.started", f"{MONDAY}10:00:{second}Z", call_id="a", direction=direction, manager_id="m-1")
+    partition = fold(log)
+    (update,) = (one for one in partition.everything() if one.waiting)
+    assert [one.channel for one in update.waiting] == ["call"]
+    assert update.unanswered == []
