@@ -36,7 +36,7 @@ _TOUCHES_DUE = measure.key(families.LEADS_DUE.code)
 
 def microseconds(now: float) -> int:
     """A moment in Unix seconds as an integer."""
-    return round(now * MICRO)
+    return int(now * MICRO)
 
 
 class Listed(NamedTuple):

@@ -69,7 +69,8 @@ def expected(
 ) -> dict[Series, Fraction]:
     """What it must show. told: says in which team somebody is, and who still waits; seen: what it shows."""
     found: Counter[Series] = Counter()
-    for one, value in (*_kpis(wall, numbers), *_plans(wall, numbers), *_leaders(wall, numbers, seen)):
+    own = numbers.together() if wall.level is Level.MANAGER else numbers
+    for one, value in (*_kpis(wall, own), *_plans(wall, numbers), *_leaders(wall, numbers, seen)):
         found[one] += value  # type: ignore[assignment]  # exact, not whole
     for thing in things:
         who = {"manager": thing.manager, "team": told.reference.team(thing.manager, thing.team)}

@@ -86,11 +86,6 @@ def settle(client: Client, call_id: str, old: Call | None, new: Call, out: Conte
     client.put(TRAIL, encode(trail))
 
 
-def _is_next(trail: Trail, call_id: str, call: Call) -> bool:
-    """Whether a call follows all others in order, and began too late for a miss that is no longer kept."""
-    return (call.time, call_id) > (trail.time, trail.id) and call.started >= trail.gone
-
-
 def _follow(line: Line, call_id: str, old: Call | None, was: int, new: Call, now: int) -> None:
     """Keep a line that is at hand."""
     if old is not None and was != NO_ROLE:

@@ -44,6 +44,14 @@ class Numbers:
             if all(labels.get(label) == one for label, one in wanted.items()):
                 yield labels, value
 
+    def together(self) -> "Numbers":
+        """All that one person did as one, whatever team it is credited to; plans stay where they are."""
+        found = Numbers({})
+        for name, held in self._by_name.items():
+            is_whose = not name.startswith(("sales_plan_", "sales_working_"))
+            found._by_name[name] = [({**labels, "team": ""} if is_whose else labels, value) for labels, value in held]
+        return found
+
 
 @dataclass(frozen=True)
 class Asked:

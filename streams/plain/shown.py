@@ -174,7 +174,8 @@ class Shown:
         told = self.money if more is None else _plus(self.money, more.money)
         money = Counter((one.currency, self.today) for one in things if one.code == OPEN_MONEY_EVENTS)
         for (partition, currency, day), count in told.items():
-            money[currency, day] += count if day >= kept[partition] else 0
+            if count and day >= kept[partition]:
+                money[currency, day] += count
         found: defaultdict[Series, Fraction] = defaultdict(Fraction)
         for (currency, day), count in money.items():
             if self.reference.rate(currency, day) is None:

@@ -97,6 +97,7 @@ def test_an_exporter_that_moves_under_a_running_prometheus_moves_no_number(tmp_p
         assert head_series(url) < 1.05 * began
 
 
+@pytest.mark.slow
 def test_two_exporters_show_what_one_shows(tmp_path: Path) -> None:
     """Scraped by address, without our relabelling: rules, panels and alerts say of two what they say of one."""
     floor = Synthetic()

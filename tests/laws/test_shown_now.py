@@ -176,4 +176,4 @@ def test_rules_record_what_is_plain(
     floor, at = floor_of(events, references, zone, calendar, 1), clock(events, now)
     with tempfile.TemporaryDirectory() as folder:
         wanted = expected(floor.plain(at))  # type: ignore[arg-type] # fractions
-        assert differences(floor.metrics(at), wanted, Path(folder)) == ""
+        assert differences(floor.metrics(at, zeros=True), wanted, Path(folder)) == ""

@@ -85,14 +85,14 @@ class Floor:
             plain.take(wire.decode(record.value))
         return plain
 
-    def metrics(self, at: str | float) -> dict[Series, float]:
-        """What /metrics shows, without zeros."""
+    def metrics(self, at: str | float, *, zeros: bool = False) -> dict[Series, float]:
+        """What /metrics shows, without zeros unless they are wanted."""
         text = b"".join(self.board.exposition(seconds(at))).decode()
         return {
             series(sample.name, sample.labels): sample.value
             for family in text_string_to_metric_families(text)
             for sample in family.samples
-            if sample.value and sample.name in _TOLD
+            if (sample.value or zeros) and sample.name in _TOLD
         }
 
     def plain(self, at: str | float, clock: float = 0) -> dict[Series, Fraction]:

@@ -45,7 +45,7 @@ async def _contacts(redis, app_id):
     return [(now - beat["contact"]) / 1000 for beat in beats]
 
 
-@pytest.mark.parametrize("how", ["killed", "frozen"])
+@pytest.mark.parametrize("how", [pytest.param("killed", marks=pytest.mark.slow), "frozen"])
 async def test_without_kafka(how, broker, redis_url, topic_prefix, app_id, tmp_path):
     """Killed or frozen for 75 s, longer than the stall time-out: not ready, alive, not noisy, and back by itself."""
     from redis.asyncio import Redis
