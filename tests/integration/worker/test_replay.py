@@ -13,6 +13,7 @@ from aiokafka import AIOKafkaProducer
 from redis.asyncio import Redis
 
 from metrics.measure import key
+from metrics.measure import parts as parts_of
 from metrics.view import Keys
 from producers.partitioner import partition_for
 from producers.topics import ensure
@@ -134,7 +135,7 @@ async def parts(one):
     rules = Rules.of(one.business)
     # Messages touch leads in the order of the log, which a replay is another one of.
     told = {
-        name: {measure: n for measure, n in part.items() if measure.partition(":")[0] not in _TOUCHES}
+        name: {measure: n for measure, n in part.items() if parts_of(measure)[0] not in _TOUCHES}
         for name, part in view.parts.items()
     }
     kept = {
