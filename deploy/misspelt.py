@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dotenv import dotenv_values
 
 from deploy.settings_page import rows
-from producers.settings import FILES
+from metrics.settings import ENV_FILES
 
 _PREFIX, _NEAR = "SALES_", 0.8
 
@@ -15,7 +15,7 @@ _PREFIX, _NEAR = "SALES_", 0.8
 def misspelt(environment: Mapping[str, str] | None = None) -> Iterator[str]:
     """A sentence for every name, in the environment or a file of settings, that is no setting."""
     given = dict.fromkeys(os.environ if environment is None else environment, "")
-    for file in FILES:
+    for file in ENV_FILES:
         given |= dict.fromkeys((name for name in dotenv_values(file) if name not in given), f"{file}: ")
     known = [name for _, name, _, _ in rows()]
     for name, place in given.items():

@@ -5,10 +5,9 @@ from typing import Any, Literal, Self
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-FILES = (".local/stack.env", ".env")
 SOURCES = SettingsConfigDict(
     env_prefix="SALES_",
-    env_file=FILES,
+    env_file=(".local/stack.env", ".env"),
     env_ignore_empty=True,
     extra="ignore",
     frozen=True,

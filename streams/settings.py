@@ -5,24 +5,14 @@ from pathlib import Path
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
-from pydantic_settings import SettingsConfigDict
 
-from metrics.settings import ENV_FILES, BusinessSettings
+from metrics.settings import BusinessSettings
 from producers.settings import KafkaSettings
 from producers.topics import MAX_MESSAGE_BYTES, TopicSpec
 
 
 class WorkerSettings(KafkaSettings, BusinessSettings):
     """Settings of `sales-pulse worker`. Times are in seconds."""
-
-    model_config = SettingsConfigDict(
-        env_prefix="SALES_",
-        env_file=ENV_FILES,
-        env_ignore_empty=True,
-        extra="ignore",
-        frozen=True,
-        use_attribute_docstrings=True,
-    )
 
     worker_id: str = Field(default_factory=socket.gethostname, pattern=r"^[A-Za-z0-9._-]{1,200}$")
     """Static membership: a restart takes its partitions back at once. Unique per worker."""
