@@ -1,6 +1,5 @@
 """`sales-pulse generate`: rewrites everything generated, so that what is committed never drifts from its source."""
 
-import shutil
 from collections.abc import Mapping
 from importlib import import_module
 from importlib.util import find_spec
@@ -57,7 +56,7 @@ def command(
 
 
 def collect() -> tuple[dict[str, bytes], list[str]]:
-    """Ask every provider. Returns files by path from the root (bytes) and the folders to be emptied first."""
+    """Ask every provider. Returns files by path from the root (bytes) and the folders that hold nothing else."""
     wanted: dict[str, bytes] = {}
     folders: list[str] = []
     for name in filter(find_spec, PROVIDERS):
@@ -88,10 +87,14 @@ def _same(path: Path, content: bytes) -> bool:
 
 
 def write(root: Path, wanted: Mapping[str, bytes], folders: list[str]) -> None:
-    """Empty the owned folders, then write every file."""
-    for folder in folders:
-        shutil.rmtree(root / folder, ignore_errors=True)
-    for path, content in wanted.items():
-        target = root / path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(content)
+    """Write every file that differs, and take away what lies in the owned folders without being generated.
+
+    What is right stays in its place: a gateway or a Grafana that reads the folder finds no moment without it.
+    """
+    for name in differences(root, wanted, folders):
+        path = root / name
+        if name not in wanted:
+            path.unlink()
+            continue
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(wanted[name])

@@ -42,6 +42,8 @@ def test_commands_are_understood(command, tmp_path):
         arguments = [word for word in arguments if not word.startswith("-")] + ["--help"]
     elif NEEDS_MORE.search(command):
         arguments.append("--help")
+    elif arguments == ["generate"]:
+        arguments.append("--check")  # other tests read the files meanwhile
     done = subprocess.run(
         [sys.executable, "-m", "deploy.cli", *arguments],
         capture_output=True,

@@ -13,7 +13,8 @@ const stored = (key, value) => { try { return localStorage.getItem(`sales-pulse.
 const store = (key, value) => { try { localStorage.setItem(`sales-pulse.${key}`, value); } catch { /* private mode: the choice lasts as long as the page */ } };
 
 const FRESH_SECONDS = 5;
-const NOTHING = { kpis: [], waiting: [], plan: [], leaders: [], teams: [], scopes: { teams: [], managers: [] }, age: null };
+const WITHHELD = { kpis: [], waiting: [], plan: [], leaders: [], teams: [] };
+const NOTHING = { ...WITHHELD, scopes: { teams: [], managers: [] }, age: null };
 let live = null, told = 0, drawn = "", skew = 0, rotating = 0, board = stored("board", "managers");
 
 export const connection = new Connection({
@@ -26,9 +27,14 @@ export const connection = new Connection({
     judge();
   },
   tell(found) {
-    // Withheld or shown again: what is on the screen has to change, too.
-    if (live && !live.refused && Boolean(live.problem) !== Boolean(found.problem)) connection.soon();
-    if (live && !live.refused) Object.assign(live, found);
+    if (live && !live.refused) {
+      const isNew = Boolean(live.problem) !== Boolean(found.problem);
+      // What is withheld leaves the screen at once; what is shown again is withheld until its numbers are there.
+      if (isNew) connection.soon();
+      if (isNew && live.problem) return;
+      Object.assign(live, found, isNew ? WITHHELD : {});
+      if (isNew) draw();
+    }
     told = Date.now();
     judge();
   },
