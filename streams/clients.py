@@ -23,6 +23,8 @@ HOT_BYTES = 8 << 20
 """Encoded bytes of the pages that stay decoded after a cut, at most; decoded they take about five times as many."""
 
 
+Keep = Callable[[Page, str, bytes], bytes | None]
+"""What is still to be remembered of an entity: (client, name, entity) → all, a shorter form, or nothing."""
 UNANSWERED = frozenset((MISS, LEAD, TALK))
 """Channels of what is listed beside those who wait."""
 _CHUNK = b"x"
@@ -76,7 +78,9 @@ class Clients:
     unanswered, unanswered_changed: the same of misses and leads that are open, and of calls under way.
     """
 
-    def __init__(self, store: ClientStore, hot: int = HOT_PAGES, hot_bytes: int = HOT_BYTES) -> None:
+    def __init__(
+        self, store: ClientStore, keep: Keep | None = None, *, hot: int = HOT_PAGES, hot_bytes: int = HOT_BYTES
+    ) -> None:
         self.store = store
         self.pages: dict[bytes, Page] = {}
         self.dirty: list[Page] = []
@@ -85,6 +89,7 @@ class Clients:
         self.unanswered: dict[tuple[bytes, str], Waiting] = {}
         self.unanswered_changed = False
         self._restored_waiting: dict[bytes, dict[str, Waiting]] = {}
+        self._is_kept = keep
         self._hot = hot
         self._hot_bytes = hot_bytes
         self._bytes = 0
@@ -146,8 +151,7 @@ class Clients:
         for page in dirty:  # grows while pages are split
             raw = page.encode()
             if raw is not None and len(raw) > LARGEST and len(page.entities) > 1:
-                page.halve()
-                raw = page.encode()
+                raw = self._split(page)
             page.dirty = False
             size = 0 if raw is None else len(raw)
             self._bytes += size - page.size
@@ -166,6 +170,19 @@ class Clients:
         self.store.put_many(result)
         self._cool()
         return result
+
+    def _split(self, page: Page) -> bytes | None:
+        """Move entities into pages below, unless it is enough to forget some. As encoded then.
+
+        A sweep that is under way knows nothing of the new pages: what they would take away from it is looked at here.
+        """
+        if self._is_kept and (root := self.find(page.root)):
+            _forget(root, page, self._is_kept)
+            raw = page.encode()
+            if raw is None or len(raw) <= LARGEST or len(page.entities) < 2:
+                return raw
+        page.halve()
+        return page.encode()
 
     def _join(self, empty: Page) -> None:
         """Make a split page whole again when nothing is left in the four below it, or it would stay for ever."""
@@ -191,8 +208,8 @@ class Clients:
             del pages[key]
         self._bytes = size
 
-    def sweep(self, key: bytes, keep: Callable[[Page, str, bytes], bytes | None]) -> None:
-        """Replace each entity of a page by what `keep(client, name, entity)` says is still to be remembered."""
+    def sweep(self, key: bytes, keep: Keep) -> None:
+        """Replace each entity of a page by what is still to be remembered of it."""
         if key[:1] == _CHUNK:
             return
         were = len(self.pages)
@@ -203,13 +220,7 @@ class Clients:
             if not page.split:
                 return
             page = self.below(page, digit)
-        for name, entity in list(page.entities.items()):
-            kept = keep(root, name, entity)
-            if kept is None:
-                root.wait(name, None)
-                root.drop(name)
-            elif kept != entity:
-                root.put(name, kept)
+        _forget(root, page, keep)
         # What was decoded only to be looked at must not push out what is hot.
         while len(self.pages) > were:
             last, page = self.pages.popitem()
@@ -242,6 +253,16 @@ class Clients:
             root = _root_of(key)
             for name, wait in waits.items():
                 self.wait(root, name, wait)
+
+
+def _forget(root: Page, page: Page, keep: Keep) -> None:
+    for name, entity in list(page.entities.items()):
+        kept = keep(root, name, entity)
+        if kept is None:
+            root.wait(name, None)
+            root.drop(name)
+        elif kept != entity:
+            root.put(name, kept)
 
 
 def _chunk_key(number: int, key: bytes) -> bytes:

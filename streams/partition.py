@@ -12,6 +12,7 @@ fence for all of them decides which records are skipped after a restart.
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, NamedTuple
 
 import msgspec
@@ -125,10 +126,11 @@ class Partition:
         self._forwarded: dict[int, int] = {}
         self._copies: list[forwarding.Copy] = []
         self.copies_bytes = 0
-        self._clients = Clients(InMemoryClientStore() if store is None else store)
+        is_kept = partial(keep, out=self._out)
+        self._clients = Clients(InMemoryClientStore() if store is None else store, is_kept)
         self._next_day = 0
         self._lists = Lists(self._clients, rules)
-        self._sweep = Sweep(self._clients, lambda client, name, raw: keep(client, name, raw, self._out))
+        self._sweep = Sweep(self._clients, is_kept)
 
     @property
     def fence(self) -> int:

@@ -5,10 +5,9 @@ month is done is part of the partition's own record; a sweep that a restart cuts
 of a calendar of their own, so that they do not depend on when a cut happens to be taken.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
-from streams.clients import Clients
-from streams.page import Page
+from streams.clients import Clients, Keep
 
 DAYS = 30
 """Local days of a month."""
@@ -18,9 +17,6 @@ OVERDUE_PAGES = 20_000
 """The same half a month later: restarts have cut each sweep short since."""
 _SHARE = 4
 """Pages that change per page that is looked at: a sweep is over before the state has grown to a multiple."""
-
-Keep = Callable[[Page, str, bytes], bytes | None]
-"""What is still to be remembered of an entity: (client, name, entity) → all, a shorter form, or nothing."""
 
 
 class Sweep:

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import msgspec
 import pytest
@@ -185,3 +186,65 @@ def test_killed_before_any_sweep_is_over_it_forgets_all_the_same(kind: str, tmp_
         house.restart()
     assert not any(key.startswith(b"ccl-") for key in house.clients)
     assert sum(key.startswith(b"ca-") for key in house.clients) == 1500
+
+
+@pytest.mark.parametrize("kind", STORES)
+def test_a_page_that_is_split_before_a_sweep_gets_to_it_is_swept(kind: str, tmp_path: Path, monkeypatch: Any) -> None:
+    """The sweep began before the new pages were there, and the old one has nothing any more."""
+    monkeypatch.setattr(sweep, "PAGES", 10)
+    log = Log()
+    for n in range(500):  # looked at first
+        log.add("meeting.held", (BEGIN + timedelta(days=100)).isoformat(), meeting_id=f"{n}", client_id=f"a-{n}",
+                manager_id="m-1")  # fmt: skip
+    for n in range(20):
+        log.add("meeting.held", BEGIN.isoformat(), meeting_id=f"old-{n}", manager_id="m-1")
+    for n in range(25):
+        log.add("meeting.held", (BEGIN + timedelta(days=100)).isoformat(), meeting_id=f"kept-{n}", manager_id="m-1")
+    house = StoredPartition(kind, tmp_path / "db")
+    begun = BEGIN + timedelta(days=825 + sweep.DAYS)
+    log.add("meeting.held", (begun - timedelta(days=sweep.DAYS)).isoformat(), meeting_id="before", manager_id="m-1")
+    house.fold(log.records)
+    house.cut()
+    assert sum(name.startswith("mold") for name in house.remembered()[b"ccl-1"]) == 20
+    assert not any(key[:1] == b"s" for key in house.clients)
+    for hour in range(3):
+        for n in range(100):
+            log.add("meeting.held", (begun + timedelta(hours=hour)).isoformat(), meeting_id=f"{hour}-{n}-{'x' * 60}",
+                    manager_id="m-1")  # fmt: skip
+        house.fold(log.records[house.partition.fence + 1 :])
+        house.cut()
+    assert any(key[:1] == b"s" for key in house.clients)
+    assert house.own.swept < house.partition._out.horizon_day - sweep.DAYS, "the sweep is under way"
+    for hour in range(60):
+        log.add("meeting.held", (begun + timedelta(hours=5, minutes=hour)).isoformat(), meeting_id=f"end-{hour}",
+                manager_id="m-1")  # fmt: skip
+        house.fold(log.records[house.partition.fence + 1 :])
+        house.cut()
+    assert house.own.swept >= house.partition._out.horizon_day - sweep.DAYS, "it is over"
+    names = house.remembered()[b"ccl-1"]
+    assert sum(name.startswith("mkept") for name in names) == 25
+    assert not [name for name in names if name.startswith("mold")]
+
+
+def test_what_is_past_its_time_does_not_split_a_page(tmp_path: Path) -> None:
+    """A page that is too large only with what can go loses that, and stays one."""
+    log = Log()
+    for n in range(40):
+        log.add("meeting.held", (BEGIN + timedelta(days=21)).isoformat(), meeting_id=f"old-{n}-{'x' * 60}",
+                manager_id="m-1")  # fmt: skip
+    log.add(
+        "meeting.held", (BEGIN + timedelta(days=846)).isoformat(), meeting_id="swept", manager_id="m", client_id="a"
+    )
+    house = StoredPartition("memory", tmp_path)
+    house.fold(log.records)
+    house.cut()
+    swept = house.own.swept
+    for n in range(40):
+        log.add(
+            "meeting.held", (BEGIN + timedelta(days=853)).isoformat(), meeting_id=f"{n}-{'x' * 60}", manager_id="m-1"
+        )
+    house.fold(log.records[41:])
+    house.cut()
+    assert house.own.swept == swept, "no sweep was due"
+    assert not any(key[:1] == b"s" for key in house.clients)
+    assert sum(name[0] == "m" for name in house.remembered()[b"ccl-1"]) == 40
