@@ -14,7 +14,8 @@ The YAML file that `SALES_CALENDAR` names:
         holidays: ["2027-01-07"]
 
 Several intervals a day; "24:00" ends a day. Times are wall-clock times of `SALES_TIMEZONE`: on the days that
-daylight saving begins or ends, an interval over the change is an hour shorter or longer.
+daylight saving begins or ends, an interval over the change is an hour shorter or longer. A time that the clock skips
+is the moment at which it does so; one that it shows twice is the first of the two.
 """
 
 from bisect import bisect_right
@@ -27,6 +28,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
 from metrics.errors import CalendarError
+from metrics.family import SECOND
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _MICROSECOND = timedelta(microseconds=1)
@@ -136,7 +138,25 @@ class Hours:
         if minute == _MIDNIGHT:
             day, minute = day + timedelta(days=1), 0
         local = datetime.combine(day, time(minute // 60, minute % 60), self.zone)
-        return (local - _EPOCH) // _MICROSECOND
+        moment = (local - _EPOCH) // _MICROSECOND
+        if (_EPOCH + moment * _MICROSECOND).astimezone(self.zone).replace(tzinfo=None) != local.replace(tzinfo=None):
+            moment = self._skip((local.replace(fold=1) - _EPOCH) // _MICROSECOND, moment)
+        return moment
+
+    def _skip(self, before: int, after: int) -> int:
+        """When the clock went forward between two moments, to the second."""
+        low, high = before // SECOND, after // SECOND
+        offset = self._offset(high)
+        while low < high:
+            middle = (low + high) // 2
+            if self._offset(middle) == offset:
+                high = middle
+            else:
+                low = middle + 1
+        return low * SECOND
+
+    def _offset(self, second: int) -> timedelta | None:
+        return (_EPOCH + timedelta(seconds=second)).astimezone(self.zone).utcoffset()
 
     def day_us(self, day: int) -> int:
         """Working time of a local day (ordinal)."""
@@ -144,9 +164,11 @@ class Hours:
 
     def working_us(self, start: int, end: int) -> int:
         """Working time between two moments; 0 when `end` is not after `start`."""
-        if end <= start:
-            return 0
-        first, last = self._day(start), self._day(end)
+        return 0 if end <= start else self.worked(start, end, (self._day(start), self._day(end)))
+
+    def worked(self, start: int, end: int, days: tuple[int, int]) -> int:
+        """The same where the local days (ordinals) of both are known."""
+        first, last = days
         if last - first > 3:
             whole = self._cumulative(last) - self._cumulative(first + 1)
             return whole + self._clip(first, start, end) + self._clip(last, start, end)

@@ -16,8 +16,6 @@ from streams.spread import digit
 
 MINUTES_KEPT = 3 * HOUR
 HOURS_KEPT = 15 * DAY
-DAYS_KEPT = 800
-"""Local days."""
 MOST = 512
 """Measures of a part or piece; the longest names and sums that the contract allows make half a changelog record."""
 _WAY_BITS = 4

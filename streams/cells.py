@@ -10,10 +10,11 @@ from collections.abc import Collection, Iterable, Iterator
 import msgspec
 
 from metrics.view import field
-from streams.bucket import DAYS_KEPT, HOURS_KEPT, MINUTES_KEPT, Bucket, decode_part
+from streams.bucket import HOURS_KEPT, MINUTES_KEPT, Bucket, decode_part
 from streams.errors import StateError
 from streams.fold.deltas import BITS, MASK, Deltas, Sums
 from streams.fold.localtime import MINUTE, SECOND, LocalTime
+from streams.fold.rules import DAYS_KEPT
 from streams.rolling import Tally, by_day, by_hour
 
 _KINDS = (b"o", b"m", b"h", b"d")

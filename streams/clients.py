@@ -25,6 +25,8 @@ HOT_BYTES = 8 << 20
 
 Keep = Callable[[Page, str, bytes], bytes | None]
 """What is still to be remembered of an entity: (client, name, entity) → all, a shorter form, or nothing."""
+Tidy = Callable[[Page, dict[str, Waiting]], None]
+"""Takes from a client, and from who waits in one of his pages, what nothing needs any more: (client, who waits)."""
 UNANSWERED = frozenset((MISS, LEAD, TALK))
 """Channels of what is listed beside those who wait."""
 _CHUNK = b"x"
@@ -75,11 +77,18 @@ class Clients:
 
     waiting: (root key, entity) → who waits.
     waits_changed: whether that is new; who reads it sets it back.
-    unanswered, unanswered_changed: the same of misses and leads that are open, and of calls under way.
+    unanswered: the same of misses and leads that are open, and of calls under way.
+    unanswered_changed: which of these are new, said otherwise or gone; who reads it takes it away.
     """
 
     def __init__(
-        self, store: ClientStore, keep: Keep | None = None, *, hot: int = HOT_PAGES, hot_bytes: int = HOT_BYTES
+        self,
+        store: ClientStore,
+        keep: Keep | None = None,
+        tidy: Tidy | None = None,
+        *,
+        hot: int = HOT_PAGES,
+        hot_bytes: int = HOT_BYTES,
     ) -> None:
         self.store = store
         self.pages: dict[bytes, Page] = {}
@@ -87,9 +96,10 @@ class Clients:
         self.waiting: dict[tuple[bytes, str], Waiting] = {}
         self.waits_changed = False
         self.unanswered: dict[tuple[bytes, str], Waiting] = {}
-        self.unanswered_changed = False
+        self.unanswered_changed: set[tuple[bytes, str]] = set()
         self._restored_waiting: dict[bytes, dict[str, Waiting]] = {}
         self._is_kept = keep
+        self._tidy = tidy
         self._hot = hot
         self._hot_bytes = hot_bytes
         self._bytes = 0
@@ -131,18 +141,21 @@ class Clients:
 
     def wait(self, root: bytes, name: str, wait: Waiting | None) -> None:
         """Keep the list of who waits."""
-        place, is_unanswered = (root, name), wait is not None and wait.channel in UNANSWERED
-        # What a correction moves from one list to the other leaves the first.
-        if wait is None or is_unanswered:
-            self.waits_changed |= self.waiting.pop(place, None) is not None
-        if not is_unanswered:
-            self.unanswered_changed |= self.unanswered.pop(place, None) is not None
-        if wait is not None and is_unanswered:
-            self.unanswered_changed = True
-            self.unanswered[place] = wait
-        elif wait is not None:
-            self.waits_changed = True
-            self.waiting[place] = wait
+        place = root, name
+        if wait is None or wait.channel in UNANSWERED:
+            # What a correction moves from one list to the other leaves the first.
+            if self.waiting.pop(place, None) is not None:
+                self.waits_changed = True
+            if wait is not None:
+                self.unanswered[place] = wait
+                self.unanswered_changed.add(place)
+            elif self.unanswered.pop(place, None) is not None:
+                self.unanswered_changed.add(place)
+            return
+        if self.unanswered.pop(place, None) is not None:
+            self.unanswered_changed.add(place)
+        self.waits_changed = True
+        self.waiting[place] = wait
 
     def cut(self) -> list[tuple[bytes, bytes | None]]:
         """Encode what changed since the last cut, put it into the store, and let go of the coldest pages."""
@@ -177,7 +190,7 @@ class Clients:
         A sweep that is under way knows nothing of the new pages: what they would take away from it is looked at here.
         """
         if self._is_kept and (root := self.find(page.root)):
-            _forget(root, page, self._is_kept)
+            self._forget(root, page, self._is_kept)
             raw = page.encode()
             if raw is None or len(raw) <= LARGEST or len(page.entities) < 2:
                 return raw
@@ -220,7 +233,7 @@ class Clients:
             if not page.split:
                 return
             page = self.below(page, digit)
-        _forget(root, page, keep)
+        self._forget(root, page, keep)
         # What was decoded only to be looked at must not push out what is hot.
         while len(self.pages) > were:
             last, page = self.pages.popitem()
@@ -228,6 +241,17 @@ class Clients:
                 self.pages[last] = page
                 break
             self._bytes -= page.size
+
+    def _forget(self, root: Page, page: Page, keep: Keep) -> None:
+        for name, entity in list(page.entities.items()):
+            kept = keep(root, name, entity)
+            if kept is None:
+                root.wait(name, None)
+                root.drop(name)
+            elif kept != entity:
+                root.put(name, kept)
+        if self._tidy is not None:
+            self._tidy(root, page.waits)
 
     def restore(self, pairs: Iterable[tuple[bytes, bytes | None]], *, stored: bool) -> None:
         """Take over pages as `cut` gave them, in any number of calls; `stored`: the store has them already."""
@@ -246,23 +270,14 @@ class Clients:
                 chunk = []
         if not stored:
             self.store.put_many(chunk)
+        self.unanswered_changed.update(self.unanswered)
         self.waiting.clear()
         self.unanswered.clear()
-        self.waits_changed = self.unanswered_changed = True
+        self.waits_changed = True
         for key, waits in waiting.items():
             root = _root_of(key)
             for name, wait in waits.items():
                 self.wait(root, name, wait)
-
-
-def _forget(root: Page, page: Page, keep: Keep) -> None:
-    for name, entity in list(page.entities.items()):
-        kept = keep(root, name, entity)
-        if kept is None:
-            root.wait(name, None)
-            root.drop(name)
-        elif kept != entity:
-            root.put(name, kept)
 
 
 def _chunk_key(number: int, key: bytes) -> bytes:

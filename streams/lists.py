@@ -1,5 +1,7 @@
 """What is listed of one partition: who waits for an answer, and what nobody answered, both until no clock shows it."""
 
+from heapq import heappop, heappush
+
 from metrics.view import LEAD, TALK, Unanswered, Waiting
 from streams.clients import Clients
 from streams.fold.calls import CHANNEL as CALLS
@@ -7,6 +9,8 @@ from streams.fold.calls import LISTED
 from streams.fold.rules import Rules
 
 _NEVER = 1 << 62
+_Place = tuple[bytes, str]
+"""A client's root page, and the entity."""
 
 
 class Lists:
@@ -17,7 +21,9 @@ class Lists:
         self._rules = rules
         self._next_leave = 0
         self._next_close = 0
-        self._listed: dict[tuple[bytes, str], tuple[Waiting, int, Unanswered]] = {}
+        self._rows: dict[_Place, tuple[int, Unanswered]] = {}
+        self._closing: list[tuple[int, _Place]] = []
+        self._is_news = False
 
     def news(self, time: int) -> tuple[list[Waiting] | None, list[Unanswered] | None]:
         """Both lists; None for what did not change since the last call."""
@@ -26,9 +32,9 @@ class Lists:
         if clients.waits_changed or time >= self._next_leave:
             clients.waits_changed = False
             waiting = self.waiting(time)
-        if clients.unanswered_changed or time >= self._next_close:
-            clients.unanswered_changed = False
+        if clients.unanswered_changed or time >= self._next_close or self._is_news:
             unanswered = self.unanswered(time)
+            self._is_news = False
         return waiting, unanswered
 
     def waiting(self, time: int) -> list[Waiting]:
@@ -46,18 +52,32 @@ class Lists:
 
         Calls under way are listed of clients with a lead that is: nobody else's change what is shown.
         """
-        held, before, self._listed = self._clients.unanswered, self._listed, {}
-        for key, wait in list(held.items()):
-            listed = before.get(key)
-            if listed is None or listed[0] != wait:
-                channel, manager, team, start = wait
-                row = Unanswered(channel, key[0][1:].decode(), key[1][1:], manager, team, start)
-                listed = wait, self._rules.listed_until(channel, start, team), row
-            if listed[1] > time:
-                self._listed[key] = listed
-            else:
-                del held[key]
-        self._next_close = min((until for _, until, _ in self._listed.values()), default=_NEVER)
-        rows = [row for _, _, row in self._listed.values()]
-        leads = {row.client for row in rows if row.kind == LEAD}
-        return [row for row in rows if row.kind != TALK or row.client in leads]
+        clients, rows, closing = self._clients, self._rows, self._closing
+        if clients.unanswered_changed:
+            changed, clients.unanswered_changed, self._is_news = clients.unanswered_changed, set(), True
+            for place in changed:
+                self._enter(place, time)
+        while closing and closing[0][0] <= time:
+            until, place = heappop(closing)
+            if place in rows and rows[place][0] == until:
+                self._enter(place, time)
+        self._next_close = closing[0][0] if closing else _NEVER
+        listed = [row for _, row in rows.values()]
+        if not any(row.kind == TALK for row in listed):
+            return listed
+        leads = {row.client for row in listed if row.kind == LEAD}
+        return [row for row in listed if row.kind != TALK or row.client in leads]
+
+    def _enter(self, place: _Place, time: int) -> None:
+        """List what is at a place, as long as any clock shows it."""
+        held, rows = self._clients.unanswered, self._rows
+        wait = held.get(place)
+        until = 0 if wait is None else self._rules.listed_until(wait.channel, wait.start, wait.team, time)
+        if wait is None or until <= time:
+            rows.pop(place, None)
+            held.pop(place, None)
+            return
+        if place not in rows or rows[place][0] != until:
+            heappush(self._closing, (until, place))
+        (root, name), (channel, manager, team, start) = place, wait
+        rows[place] = until, Unanswered(channel, root[1:].decode(), name[1:], manager, team, start)

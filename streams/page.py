@@ -6,12 +6,16 @@ from typing import Any, Protocol
 import msgspec
 
 from metrics.view import Waiting
+from streams.fold.lead_index import Leads
 from streams.fold.line import Line
-from streams.fold.state import READY, Ready, decoder, encode
+from streams.fold.state import READY, Ready, Trail, decoder, encode
 from streams.spread import digit, quick
 
-_State = tuple[dict[str, Waiting], bool, tuple[int, str] | None, dict[str, Ready], dict[str, bytes]]
-"""Who waits in it; whether entities are in pages below; first win; readiness as it was noted before; entities."""
+_State = tuple[dict[str, Waiting], bool, tuple[int, str] | None, Trail | dict[str, Any] | None, dict[str, bytes]]
+"""Who waits in it; whether entities are in pages below; first win; trail; entities.
+
+Before version 5 of the state there was a map in the trail's place: who waits is read before the version is.
+"""
 
 _encode = msgspec.msgpack.Encoder().encode
 decode_page = msgspec.msgpack.Decoder(_State).decode
@@ -19,6 +23,9 @@ _decode_ready = decoder(Ready)
 _BITS = 2
 _IN_LINE = "cm"
 """Kinds that a line has: calls and meetings."""
+_LEAD = "l"
+_CALL = "c"
+"""What waits by the name of a call is a miss: it waits in the root page, where the next call looks for it."""
 _QUICK_LEVELS = 32
 NOBODY_WAITS = 0x80
 """The second byte of a page in which nobody waits: an empty map."""
@@ -42,8 +49,8 @@ class Page:
     """The entities of a client, or a quarter of them. The root page is the `Client` that fold functions see."""
 
     __slots__ = (
-        "_listed", "chunks", "dirty", "entities", "first", "key", "line", "name", "path", "pool", "root", "size",
-        "split", "waits",
+        "_listed", "chunks", "dirty", "entities", "first", "key", "leads", "line", "name", "path", "pool", "root",
+        "size", "split", "trail", "waits",
     )  # fmt: skip
 
     def __init__(self, pool: Pool, root: bytes, path: bytes, key: bytes, raw: bytes | None, chunks: int = 0) -> None:
@@ -60,14 +67,15 @@ class Page:
         self.chunks = chunks
         self._listed: dict[str, dict[str, bytes]] = _NOTHING
         self.line: Line | None = None
+        self.leads: Leads | None = None
+        self.trail: Trail | None = None
         self.entities: dict[str, bytes]
         if raw is None:
             self.entities = {}
         else:
-            waits, self.split, self.first, ready, self.entities = decode_page(raw)
+            waits, self.split, self.first, trail, self.entities = decode_page(raw)
             self.waits = waits or _NOTHING
-            if ready:
-                self._take_ready(ready)
+            self.trail = trail if isinstance(trail, Trail) else None
 
     def get(self, name: str) -> bytes | None:
         """An entity as encoded."""
@@ -89,6 +97,8 @@ class Page:
             page.touch()
             if name[0] in _IN_LINE:
                 self.line = None
+            elif name[0] == _LEAD:
+                self.leads = None
             if self._listed and name[0] in self._listed:
                 del self._listed[name[0]][name]
 
@@ -116,7 +126,7 @@ class Page:
 
     def wait(self, name: str, wait: Waiting | None) -> None:
         """Say that an entity waits, or no longer does."""
-        page = self._leaf(name) if self.split else self
+        page = self._leaf(name) if self.split and name[0] != _CALL else self
         if wait is None:
             if page.waits.pop(name, None) is None:
                 return
@@ -143,12 +153,6 @@ class Page:
         else:
             self.put(READY + owner, encode(ready))
 
-    def _take_ready(self, held: dict[str, Ready]) -> None:
-        """Readiness as a root page had it before it was among the entities: it had no bound."""
-        self.touch()
-        for owner, ready in held.items():
-            self.credit(owner, ready)
-
     def _leaf(self, name: str) -> "Page":
         hashed = quick(name)
         page = self
@@ -160,9 +164,9 @@ class Page:
 
     def encode(self) -> bytes | None:
         """The page as stored; None when nothing is left in it."""
-        if not (self.entities or self.split or self.first):
+        if not (self.entities or self.split or self.first or self.trail):
             return None
-        return _encode((self.waits, self.split, self.first, _NOTHING, self.entities))
+        return _encode((self.waits, self.split, self.first, self.trail, self.entities))
 
     def halve(self) -> None:
         """Move the entities into pages below."""
@@ -170,8 +174,8 @@ class Page:
         for name, entity in self.entities.items():
             page = self.pool.below(self, digit(name, len(self.path), _BITS))
             page.entities[name] = entity
-            if name in self.waits:
+            if name in self.waits and name[0] != _CALL:
                 page.keep_waiting(name, self.waits[name])
             page.touch()
         self.entities = {}
-        self.waits = _NOTHING
+        self.waits = {name: wait for name, wait in self.waits.items() if name[0] == _CALL} or _NOTHING

@@ -28,7 +28,7 @@ from streams.cells import DAYS_KEPT, Cells, Where
 from streams.clients import HOT_PAGES, Clients, ClientStore, InMemoryClientStore
 from streams.errors import StateError
 from streams.fold.context import Context
-from streams.fold.handlers import HANDLERS, keep
+from streams.fold.handlers import HANDLERS, keep, tidy
 from streams.fold.rules import Rules
 from streams.fold.state import DUPLICATE, FOLDED
 from streams.fold.touches import RECALLED
@@ -126,8 +126,8 @@ class Partition:
         self._forwarded: dict[int, int] = {}
         self._copies: list[forwarding.Copy] = []
         self.copies_bytes = 0
-        is_kept = partial(keep, out=self._out)
-        self._clients = Clients(InMemoryClientStore() if store is None else store, is_kept)
+        is_kept, clear = partial(keep, out=self._out), partial(tidy, out=self._out)
+        self._clients = Clients(InMemoryClientStore() if store is None else store, is_kept, clear)
         self._next_day = 0
         self._lists = Lists(self._clients, rules)
         self._sweep = Sweep(self._clients, is_kept)

@@ -5,7 +5,7 @@ from metrics.catalogue import activities as counted
 from producers.events.wire import MeetingHeld, RatingGiven
 from streams.fold import touches
 from streams.fold.context import Client, Context, known
-from streams.fold.returns import MEETING, note
+from streams.fold.returns import MEETING, trail_of
 from streams.fold.state import DUPLICATE, FOLDED, STALE, Meeting, Outcome, Rating, decoder, encode
 
 RATING = "g"
@@ -19,7 +19,8 @@ def met(client: Client, event: MeetingHeld, at: int, out: Context) -> Outcome:
     data = event.data
     name = MEETING + data.meeting_id
     new = Meeting(event.sequence or "", at, event.id, data.manager_id, data.team_id or "")
-    old = known(client.get(name), decode_meeting, out.recall)
+    raw = client.get(name)
+    old = known(raw, decode_meeting, out.recall)
     if old is not None:
         mine, held = (new.sequence, at, new.id), (old.sequence, old.time, old.id)
         if mine <= held:
@@ -27,10 +28,13 @@ def met(client: Client, event: MeetingHeld, at: int, out: Context) -> Outcome:
         out.add(old.time, old.manager, old.team, (_sum_of, counted.MEETINGS.code), -1)
     out.add(at, new.manager, new.team, (_sum_of, counted.MEETINGS.code), 1)
     client.put(name, encode(new))
-    client.line = None
-    note(client, (at, at))
-    said = None if old is None else (old.time, old.time)
-    touches.reached(client, touches.BY_MEETING, data.meeting_id, said, (at, at), (new.manager, new.team), out)
+    if client.line is not None:
+        client.line.move(data.meeting_id, None if raw is None else decode_meeting(raw).time, at)
+    trail = trail_of(client)
+    trail.reach(0, at)
+    if trail.gate is not None:
+        said = None if old is None else (old.time, old.time)
+        touches.reached(client, touches.BY_MEETING, data.meeting_id, said, (at, at), (new.manager, new.team), out)
     return FOLDED
 
 

@@ -14,6 +14,7 @@ ANSWERED = NUMBERS["inbound", "answered"]
 
 UNANSWERED = frozenset({NUMBERS["inbound", "missed"], NUMBERS["inbound", "abandoned"]})
 _ATTEMPTS = frozenset(n for (direction, end), n in NUMBERS.items() if direction == "outbound" and end != "failed")
+CONTACTS = _ATTEMPTS | {ANSWERED}
 _TOO_SHORT = 5 * SECOND
 _ANONYMOUS = "anonymous:"
 
@@ -33,7 +34,7 @@ def is_outbound(call: Call) -> bool:
 def role_of(call: Call) -> int:
     """Whether it is contact, an attempt of the client's that nobody answered, or neither."""
     kind = call.kind
-    if kind == ANSWERED or kind in _ATTEMPTS:
+    if kind in CONTACTS:
         return CONTACT
     return MISSED if kind in UNANSWERED and call.time - call.started > _TOO_SHORT else NO_ROLE
 

@@ -6,7 +6,7 @@ from metrics.view import Waiting
 from producers.events.units import us
 from producers.events.wire import CallAnswered, CallEnded, CallStarted
 from streams.fold import returns, touches
-from streams.fold.call_kinds import ANSWERED, CALL, KINDS, NUMBERS, UNANSWERED, decode_call, is_unanswered, reach_of
+from streams.fold.call_kinds import ANSWERED, CALL, KINDS, NUMBERS, decode_call, is_unanswered, reach_of
 from streams.fold.context import Client, Context, known
 from streams.fold.localtime import HOUR
 from streams.fold.responses import due, respond
@@ -46,30 +46,26 @@ def ended(client: Client, event: CallEnded, at: int, out: Context) -> Outcome:
     if client.get(ringing) is not None:
         client.drop(ringing)
         client.wait(ringing, None)
-    # Most clients were never missed, and have no lead: nothing more is asked of their calls.
-    if client.get(returns.TRAIL) is not None or new.kind in UNANSWERED or old is not None or client.line is not None:
-        returns.settle(client, data.call_id, old, new, out)
+    returns.settle(client, data.call_id, old, new, out)
     client.put(name, encode(new))
     _count(new, out, 1)
-    says = reach_of(new)
-    if says is not None:
-        returns.note(client, says)
-    if client.get(touches.GATE) is not None:
-        said = None if old is None else reach_of(old)
+    if client.trail is not None and client.trail.gate is not None:
+        said, says = None if old is None else reach_of(old), reach_of(new)
         if said is not None or says is not None:
             touches.reached(client, touches.BY_CALL, data.call_id, said, says, (new.manager, new.team), out)
     return FOLDED
 
 
 def _count(call: Call, out: Context, n: int) -> None:
-    kind = call.kind
-    out.add(call.time, call.manager, call.team, (_calls, kind), n)
+    kind, specs = call.kind, out.specs
+    cell = out.cell(call.time, call.manager, call.team)
+    cell[specs[_calls, kind]] += n
     if kind == ANSWERED:
         if call.answered is not None:
             target = out.rules.call_target
             respond(out, call.started, call.answered, call.manager, call.team, CHANNEL, "first", target, n)
     elif is_unanswered(call):
-        out.add(call.time, call.manager, call.team, (due, CHANNEL), n)
+        cell[specs[due, CHANNEL]] += n
 
 
 def _calls(kind: int) -> tuple[str, ...]:

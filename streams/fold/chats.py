@@ -7,7 +7,7 @@ from producers.events.wire import ChatClosed, ChatHandedOff, ChatMessage
 from streams.fold.context import Client, Context, known
 from streams.fold.responses import due, respond
 from streams.fold.state import DUPLICATE, FOLDED, Chat, Outcome, decoder, encode
-from streams.fold.touches import CHAT, GATE, written
+from streams.fold.touches import CHAT, written
 
 CHANNEL = "chat"
 REMEMBERED = 256
@@ -41,7 +41,7 @@ def message(client: Client, event: ChatMessage, at: int, out: Context) -> Outcom
                 client.wait(CHAT + data.chat_id, None)
             chat.manager, chat.team, chat.bot, chat.wrote = manager, team, False, chat.last
             client.put(CHAT + data.chat_id, encode(chat))
-            if client.get(GATE) is not None:
+            if client.trail is not None and client.trail.gate is not None:
                 written(client, chat.last, data.chat_id, (manager, team), out)
             return FOLDED
         case "bot":

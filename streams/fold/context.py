@@ -5,9 +5,10 @@ from typing import Protocol, TypeVar
 
 from metrics.view import Waiting
 from streams.fold.deltas import Deltas
+from streams.fold.lead_index import Leads
 from streams.fold.line import Line
 from streams.fold.rules import Rules
-from streams.fold.state import Ready
+from streams.fold.state import Ready, Trail
 
 
 class Client(Protocol):
@@ -18,6 +19,15 @@ class Client(Protocol):
 
     line: Line | None
     """Its calls and meetings in order, where something made them; None at any time."""
+
+    leads: Leads | None
+    """Its leads by creation, where something made that; None at any time."""
+
+    trail: Trail | None
+    """What is known of its calls, meetings and leads together; `touch` says that it changed."""
+
+    waits: dict[str, Waiting]
+    """Who waits, misses among them; of a client in several pages, misses alone. To be changed by `wait`."""
 
     @property
     def name(self) -> str:
@@ -36,7 +46,7 @@ class Client(Protocol):
         """Forget an entity, if it is there."""
 
     def touch(self) -> None:
-        """Say that `first` changed."""
+        """Say that `first` or `trail` changed."""
 
     def credit(self, owner: str, ready: Ready | None) -> None:
         """Say which deal that is; None: there is none."""

@@ -1,8 +1,9 @@
 """Which function folds which type of event, and which entities can be forgotten when."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from metrics.view import MISS, Waiting
 from producers.events import wire
 from streams.fold import activities, calls, chats, deals, invoices, leads, payments, returns, touches
 from streams.fold.call_kinds import CALL, decode_call
@@ -38,14 +39,12 @@ _DECODERS: dict[str, Callable[[bytes], Any]] = {
     touches.LEAD: touches.decode_lead,
     invoices.INVOICE: invoices.decode_invoice,
     returns.MEETING: activities.decode_meeting,
-    returns.TRAIL: returns.decode_trail,
-    touches.GATE: touches.decode_gate,
     activities.RATING: activities.decode_rating,
     payments.COST_NAME: payments.decode_cost,
 }
 
 
-_RECALLED = frozenset((CALL, touches.CHAT, touches.LEAD, returns.MEETING, returns.TRAIL, touches.GATE))
+_RECALLED = frozenset((CALL, touches.CHAT, touches.LEAD, returns.MEETING))
 """Kinds that are known for longer, as they say how others count."""
 
 
@@ -61,12 +60,28 @@ def keep(client: Client, name: str, entity: bytes, out: Context) -> bytes | None
         return _keep_deal(entity, out.horizon)
     if letter in {payments.PAYMENT, payments.REFUND}:
         return entity if payments.is_known(client, payments.decode_payment(entity), out) else None
-    if letter == returns.LAST:
-        return entity if returns.touches_until(client) >= out.recall else None
-    if letter == touches.MARK:
-        return entity if client.get(touches.LEAD + name[1:]) is not None else None
     horizon = out.recall if letter in _RECALLED else out.horizon
     return entity if known(entity, _DECODERS[letter], horizon) is not None else None
+
+
+def tidy(client: Client, waits: Mapping[str, Waiting], out: Context) -> None:
+    """Let go of who waits in a page where no view lists that any more, and of a trail of what is forgotten."""
+    trail, rules = client.trail, out.rules
+    for name, wait in list(waits.items()):
+        match wait.channel:
+            case calls.CHANNEL:
+                until = wait.start + calls.LISTED
+            case chats.CHANNEL:
+                continue
+            case _:
+                until = rules.listed_until(wait.channel, wait.start, wait.team, out.time)
+        if until <= out.time:
+            client.wait(name, None)
+            if wait.channel == MISS and trail is not None:
+                trail.gone = max(trail.gone, rules.return_by(wait.start, wait.team))
+    if trail is not None and trail.last < out.recall and (trail.gate is None or trail.gate.last < out.recall):
+        client.trail = None
+        client.touch()
 
 
 def _keep_deal(entity: bytes, horizon: int) -> bytes | None:

@@ -10,6 +10,7 @@ DAY = 24 * HOUR
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EPOCH_ORDINAL = _EPOCH.toordinal()
 _REMEMBERED_HOURS = 50_000
+_REMEMBERED_DAYS = 5_000
 _VARIES = 1 << 40
 """Stands for an offset that changes within the hour."""
 
@@ -17,11 +18,12 @@ _VARIES = 1 << 40
 class LocalTime:
     """Days (date ordinals) and hours of one zone. Moments are microseconds since the epoch (us)."""
 
-    __slots__ = ("_offsets", "zone")
+    __slots__ = ("_offsets", "_starts", "zone")
 
     def __init__(self, zone: tzinfo) -> None:
         self.zone = zone
         self._offsets: dict[int, int] = {}
+        self._starts: dict[int, int] = {}
 
     def day(self, moment: int) -> int:
         """Ordinal of the local day."""
@@ -63,6 +65,20 @@ class LocalTime:
 
     def start(self, day: int) -> int:
         """The first moment by which a local day is reached, to the minute."""
+        found = self._starts.get(day)
+        if found is None:
+            if len(self._starts) >= _REMEMBERED_DAYS:
+                self._starts.clear()
+            found = self._starts[day] = self._start(day)
+        return found
+
+    def stays(self, day: int) -> int:
+        """From which moment on the day before does not return, as it does where clocks go back over midnight."""
+        start = self.start(day)
+        before, at, after = (self.offset((start + hours * HOUR) // SECOND) for hours in (-3, 0, 3))
+        return start if before <= at <= after else start + 3 * HOUR
+
+    def _start(self, day: int) -> int:
         low = (day - _EPOCH_ORDINAL - 2) * 1440
         high = low + 4 * 1440
         while low < high:

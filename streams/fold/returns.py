@@ -1,48 +1,46 @@
 """Clients whose calls nobody answered: what became of each, whatever order the calls arrive in.
 
 A contact closes the misses since the contact before it; of the calls missed since then the first of each local day is
-one. In time order a call looks at no other call: what it must know is in the client's `Trail`. One that comes late, or
-says otherwise than before, moves what lies between the contacts around it.
+one. In time order a call looks at no other call: what it must know is in the client's `Trail`, and in who waits. One
+that comes late, or says otherwise than before, moves what lies between the contacts around it.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from itertools import pairwise
 
 from metrics import measure
 from metrics.catalogue import unanswered as counted
 from metrics.view import MISS, Waiting
-from streams.fold.call_kinds import CALL, is_anonymous, is_outbound, reach_of, role_of
+from streams.fold.call_kinds import (
+    CALL,
+    CONTACTS,
+    UNANSWERED,
+    is_anonymous,
+    is_outbound,
+    is_unanswered,
+    reach_of,
+    role_of,
+)
 from streams.fold.call_kinds import decode_call as decode
 from streams.fold.context import Client, Context, known
-from streams.fold.line import CONTACT, MISSED, NO_ROLE, Line, Place, Reach
-from streams.fold.rules import SLACK, response_bin
-from streams.fold.state import Call, Meeting, Missed, Trail, decoder, encode
+from streams.fold.line import CONTACT, MISSED, NO_ROLE, Line, Place
+from streams.fold.rules import RETURNED_WITHIN, SLACK, response_bin
+from streams.fold.state import Call, Meeting, Trail, decoder
 
-TRAIL, MEETING, LAST = "t", "m", "v"
-_WIDTH = 8
+MEETING = "m"
 
-Found = dict[str, tuple[Missed, Call | None]]
+Found = dict[str, tuple[Waiting, Call | None]]
 """Misses by their call's id, and the contact that followed each."""
 
-decode_trail = decoder(Trail)
 _decode_meeting = decoder(Meeting)
 
 
-def trail_of(client: Client, out: Context) -> Trail | None:
-    """What is known of the client's calls and meetings; None where nothing was missed yet, and calls are few."""
-    return known(client.get(TRAIL), decode_trail, out.recall)
-
-
-def note(client: Client, reach: Reach) -> None:
-    """Remember up to when anything touches leads: most leads are created after all of it."""
-    last = max(reach).to_bytes(_WIDTH, "big")
-    held = client.get(LAST)
-    if held is None or last > held:
-        client.put(LAST, last)
-
-
-def touches_until(client: Client) -> int:
-    """Up to when any call or meeting touches leads; 0 without any."""
-    return int.from_bytes(client.get(LAST) or b"", "big")
+def trail_of(client: Client) -> Trail:
+    """The client's trail, to be changed."""
+    client.touch()
+    if client.trail is None:
+        client.trail = Trail()
+    return client.trail
 
 
 def settle(client: Client, call_id: str, old: Call | None, new: Call, out: Context) -> None:
@@ -50,77 +48,71 @@ def settle(client: Client, call_id: str, old: Call | None, new: Call, out: Conte
 
     `old` as it was put, even where it is forgotten.
     """
-    now, was = role_of(new), NO_ROLE if old is None else role_of(old)
-    if MISSED in (now, was) and is_anonymous(client.name):
-        now, was = now if now == CONTACT else NO_ROLE, was if was == CONTACT else NO_ROLE
-    if now == was == NO_ROLE:
-        return
-    trail = trail_of(client, out)
-    if trail is None and MISSED not in (now, was):
-        if client.line is not None:
-            _follow(client.line, call_id, old, was, new, now)
-        return
-    if (
-        trail is not None
-        and was == NO_ROLE
-        and (new.time, call_id) > (trail.time, trail.id)
-        and new.started >= trail.gone
-    ):
-        _append(client, call_id, new, now, trail, out)
-        if client.line is not None:
-            client.line.add(call_id, new, now, reach_of(new))
-    else:
-        is_first = trail is None
-        line = line_of(client, out)
-        trail = trail or Trail(0, "", line.last())
-        if old is not None and was != NO_ROLE:
-            reach = reach_of(old)
-            _change(client, line, (old.time, call_id), (old, None), lambda: line.remove(call_id, old, was, reach), out)
-        if now != NO_ROLE:
-            reach = reach_of(new)
-            _change(client, line, (new.time, call_id), (None, new), lambda: line.add(call_id, new, now, reach), out)
-        _retrace(client, line, trail, call_id, new, out)
-        if is_first:  # nothing came late: what comes next is asked of the trail
-            client.line = None
-    trail.last = max(trail.last, new.last, new.started)
-    client.put(TRAIL, encode(trail))
+    was = NO_ROLE if old is None else _role(client, old)
+    if was != NO_ROLE or not _is_next(client, call_id, new, out):
+        _settle_late(client, call_id, (old, was), new, out)
 
 
-def _follow(line: Line, call_id: str, old: Call | None, was: int, new: Call, now: int) -> None:
-    """Keep a line that is at hand."""
-    if old is not None and was != NO_ROLE:
-        line.remove(call_id, old, was, reach_of(old))
-    if now != NO_ROLE:
-        line.add(call_id, new, now, reach_of(new))
+def _role(client: Client, call: Call) -> int:
+    """What a call is to its client; one whom nobody can call back is not missed."""
+    role = role_of(call)
+    return NO_ROLE if role == MISSED and is_anonymous(client.name) else role
 
 
-def _append(client: Client, call_id: str, call: Call, role: int, trail: Trail, out: Context) -> None:
-    """The next call in order."""
-    trail.time, trail.id = call.time, call_id
-    if role == CONTACT:
-        for miss in trail.misses:
+def _is_next(client: Client, call_id: str, new: Call, out: Context) -> bool:
+    """Settle a call that is the next in order, as nearly all are; says whether it is, or has no role."""
+    kind, time, trail = new.kind, new.time, client.trail
+    if kind not in CONTACTS and (kind not in UNANSWERED or not is_unanswered(new) or is_anonymous(client.name)):
+        return True
+    if trail is None:
+        trail = client.trail = Trail()
+    elif time <= trail.time or (trail.gone and min(time, new.started) < trail.gone):
+        return False
+    if kind not in CONTACTS:
+        trail.is_missed = True
+        _miss(client, call_id, new, trail, out)
+    elif trail.is_missed:  # else it has nothing to close
+        if client.waits:
+            _close(client, new, out)
+        trail.gone = 0
+    if client.line is not None:
+        client.line.add(call_id, new, CONTACT if kind in CONTACTS else MISSED, reach_of(new))
+    trail.over = max(time, new.started, new.answered or 0, trail.time + trail.over) - time
+    trail.time = time
+    client.touch()
+    return True
+
+
+def _miss(client: Client, call_id: str, call: Call, trail: Trail, out: Context) -> None:
+    """The next call in order, missed: a miss, unless another one of its local day is open."""
+    time = call.time
+    if client.waits:
+        by, day = out.rules.return_by, out.rules.local.day
+        today = day(time)
+        for name, wait in _open(client):
+            until = by(wait.start, wait.team)
+            if until <= time - SLACK:  # no contact from now on closes it
+                trail.gone = max(trail.gone, until)
+                client.wait(name, None)
+            elif day(wait.start) == today:
+                return
+    miss = Waiting(MISS, call.manager, call.team, time)
+    out.add(time, miss.manager, miss.team, (_missed, counted.LOST, True, False), 1)
+    client.wait(CALL + call_id, miss)
+
+
+def _close(client: Client, contact: Call, out: Context) -> None:
+    """The next call in order, a contact: it closes what is open, unless that is lost."""
+    for name, miss in _open(client):
+        client.wait(name, None)
+        if contact.started < out.rules.return_by(miss.start, miss.team):
             _count(miss, None, out, -1)
-            _count(miss, call, out, 1)
-            client.wait(CALL + miss.id, None)
-        trail.misses, trail.gone = [], 0
-        return
-    _expire(trail, out)
-    day = out.rules.local.day
-    today = day(call.time)
-    if all(day(miss.time) != today for miss in trail.misses):
-        miss = Missed(call.time, call_id, call.manager, call.team)
-        trail.misses.append(miss)
-        _count(miss, None, out, 1)
-        _list(client, miss, out)
+            _count(miss, contact, out, 1)
 
 
-def _expire(trail: Trail, out: Context) -> None:
-    """Let go of misses that no contact after the last call closes."""
-    by = out.rules.return_by
-    gone = [miss for miss in trail.misses if by(miss.time, miss.team) <= trail.time - SLACK]
-    if gone:
-        trail.gone = max(trail.gone, *(by(miss.time, miss.team) for miss in gone))
-        trail.misses = [miss for miss in trail.misses if miss not in gone]
+def _open(client: Client) -> list[tuple[str, Waiting]]:
+    """The misses since the last contact that a later one may close."""
+    return [(name, wait) for name, wait in client.waits.items() if wait.channel == MISS]
 
 
 def _lined(client: Client, out: Context) -> Line:
@@ -141,51 +133,75 @@ def line_of(client: Client, out: Context) -> Line:
     return client.line
 
 
+def _settle_late(client: Client, call_id: str, before: tuple[Call | None, int], new: Call, out: Context) -> None:
+    """A call that is not the next in order: take out what it was (call, role), put in what it is."""
+    (old, was), now, trail = before, _role(client, new), trail_of(client)
+    if now == MISSED:
+        trail.is_missed = True
+    if trail.is_missed:
+        line = line_of(client, out)
+        if old is not None and was != NO_ROLE:
+            reach = reach_of(old)
+            _change(client, line, (call_id, old, was), (old, None), lambda: line.remove(call_id, old, was, reach), out)
+        if now != NO_ROLE:
+            reach = reach_of(new)
+            _change(client, line, (call_id, new, now), (None, new), lambda: line.add(call_id, new, now, reach), out)
+        _retrace(client, line, (call_id, new), trail, out)
+    elif client.line is not None:
+        if old is not None and was != NO_ROLE:
+            client.line.remove(call_id, old, was, reach_of(old))
+        if now != NO_ROLE:
+            client.line.add(call_id, new, now, reach_of(new))
+    trail.reach(new.time if now != NO_ROLE else 0, max(new.last, new.started))
+
+
 def _change(
     client: Client,
     line: Line,
-    place: Place,
+    one: tuple[str, Call, int],
     sides: tuple[Call | None, Call | None],
     change: Callable[[], None],
     out: Context,
 ) -> None:
-    """Change the line at a place, and count what that changes between the contacts around. sides: the call there."""
-    before = _found(client, line.around(place), place[1], sides[0], out)
+    """Change the line by one call (id, call, role), and count what that changes. sides: the call there, and then."""
+    name, call, role = one
+    day = out.rules.local.day
+    place = call.time, name
+    between = line.around(place)
+    days = day(call.time), day(call.time)
+    if role == CONTACT:
+        # Earlier misses are lost by it as well as by the contact after it; later ones are followed by that one anyway.
+        after = None if between[1] is None else _call(client, between[1][1])
+        started = min(call.started, call.started if after is None else after.started)
+        days = min(day(started) - RETURNED_WITHIN - 1, days[0] - 1), days[1] + 1
+    held = _found(client, line, between, days, (name, sides[0]), out)
     change()
-    after = _found(client, line.around(place), place[1], sides[1], out)
-    for name, (miss, contact) in before.items():
-        if after.get(name) != (miss, contact):
-            _count(miss, contact, out, -1)
-            if contact is None:
-                client.wait(CALL + name, None)
-    for name, (miss, contact) in after.items():
-        if before.get(name) != (miss, contact):
-            _count(miss, contact, out, 1)
-            if contact is None:
-                _list(client, miss, out)
+    found = _found(client, line, between, days, (name, sides[1]), out)
+    for miss, n in ((held, -1), (found, 1)):
+        for key, pair in miss.items():
+            if (found if n < 0 else held).get(key) != pair:
+                _count(*pair, out, n)
 
 
 def _found(
-    client: Client, calls: Iterable[tuple[int, str, bool]], mine: str, as_now: Call | None, out: Context
+    client: Client,
+    line: Line,
+    between: tuple[Place | None, Place | None],
+    days: tuple[int, int],
+    mine: tuple[str, Call | None],
+    out: Context,
 ) -> Found:
-    """The misses among calls that follow each other, and the contact after each."""
+    """The misses of some days between two contacts, or a contact between them; mine: a call as it is now."""
+    since, before = between
+    borders = [since, *line.contacts_between(since, before), before]
     found: Found = {}
-    pending: list[Missed] = []
-    days: set[int] = set()
-    for time, name, is_contact in calls:
-        day = 0 if is_contact else out.rules.local.day(time)
-        if not is_contact and day in days:
-            continue
-        call = as_now if name == mine else _call(client, name)
-        if call is None:
-            continue
-        if is_contact:
-            found |= {miss.id: (miss, call) for miss in pending}
-            pending, days = [], set()
-        else:
-            days.add(day)
-            pending.append(Missed(time, name, call.manager, call.team))
-    return found | {miss.id: (miss, None) for miss in pending}
+    for begin, end in pairwise(borders):
+        contact = None if end is None else mine[1] if end[1] == mine[0] else _call(client, end[1])
+        for time, name in line.firsts((begin, end), days, out.rules.local):
+            call = mine[1] if name == mine[0] else _call(client, name)
+            if call is not None:
+                found[name] = Waiting(MISS, call.manager, call.team, time), contact
+    return found
 
 
 def _call(client: Client, name: str) -> Call | None:
@@ -193,35 +209,45 @@ def _call(client: Client, name: str) -> Call | None:
     return None if raw is None else decode(raw)
 
 
-def _retrace(client: Client, line: Line, trail: Trail, mine: str, as_now: Call, out: Context) -> None:
-    """Make the trail anew from the end of the line."""
-    trail.time, trail.id = line.calls[-1][:2] if line.calls else (0, "")
-    missed = [one for one in line.tail() if not one[2]]
-    trail.misses, trail.gone = [miss for miss, _ in _found(client, missed, mine, as_now, out).values()], 0
-    _expire(trail, out)
+def _retrace(client: Client, line: Line, mine: tuple[str, Call], trail: Trail, out: Context) -> None:
+    """Recreate the trail from the end of the line, and say which misses are open now."""
+    by, local = out.rules.return_by, out.rules.local
+    trail.over, trail.time = max(0, trail.last - line.end()), line.end()
+    since = line.contacts[-1] if line.contacts else None
+    last = local.day(trail.time) + 1
+    first = last - RETURNED_WITHIN - 3
+    # Whatever else there was may be older; no contact closes that any more.
+    trail.gone = local.start(first + RETURNED_WITHIN + 1) if line.missed[:1] < [(local.start(first), "")] else 0
+    are_open: dict[str, Waiting] = {}
+    for name, (miss, _) in _found(client, line, (since, None), (first, last), mine, out).items():
+        until = by(miss.start, miss.team)
+        if until <= out.time - SLACK:
+            trail.gone = max(trail.gone, until)
+        else:
+            are_open[CALL + name] = miss
+    for name, miss in _open(client):
+        if are_open.get(name) != miss:
+            client.wait(name, None)
+    for name, miss in are_open.items():
+        if client.waits.get(name) != miss:
+            client.wait(name, miss)
 
 
-def _list(client: Client, miss: Missed, out: Context) -> None:
-    """Say that a miss is open, unless it is lost by any clock."""
-    if out.rules.return_by(miss.time, miss.team) > out.time - SLACK:
-        client.wait(CALL + miss.id, Waiting(MISS, miss.manager, miss.team, miss.time))
-
-
-def _count(miss: Missed, contact: Call | None, out: Context, n: int) -> None:
+def _count(miss: Waiting, contact: Call | None, out: Context, n: int) -> None:
     """Count (n = 1) or take back (-1) a miss, and the call back that closed it."""
     rules = out.rules
-    if contact is None or contact.started >= rules.return_by(miss.time, miss.team):
-        out.add(miss.time, miss.manager, miss.team, (_missed, counted.LOST, True, False), n)
+    if contact is None or contact.started >= rules.return_by(miss.start, miss.team):
+        out.add(miss.start, miss.manager, miss.team, (_missed, counted.LOST, True, False), n)
         return
-    value = rules.working(miss.time, contact.started, miss.team)
+    value = rules.working(miss.start, contact.started, miss.team)
     in_time = value <= rules.callback_target
     if is_outbound(contact):
-        out.add(miss.time, miss.manager, miss.team, (_missed, counted.CALLED_BACK, True, in_time), n)
+        out.add(miss.start, miss.manager, miss.team, (_missed, counted.CALLED_BACK, True, in_time), n)
         cell, specs = out.cell(contact.started, contact.manager, contact.team), out.specs
         cell[specs[_called_back, response_bin(value)]] += n
         cell[specs[_waited,]] += n * value
     else:
-        out.add(miss.time, miss.manager, miss.team, (_missed, counted.CLIENT_CALLED, not in_time, False), n)
+        out.add(miss.start, miss.manager, miss.team, (_missed, counted.CLIENT_CALLED, not in_time, False), n)
 
 
 def _missed(outcome: str, due: bool, in_time: bool) -> tuple[str, ...]:

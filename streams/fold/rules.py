@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import tzinfo
 from hashlib import sha256
 
-from metrics.calendar import Calendar
+from metrics.calendar import Calendar, Hours
 from metrics.catalogue import CELL_FAMILIES
 from metrics.catalogue.activities import RESPONSE_BOUNDS
 from metrics.catalogue.deals import DURATION_BOUNDS, SIZE_STEPS
@@ -22,6 +22,11 @@ _REMEMBERED_HOURS = 20_000
 SLACK = 2 * HOUR
 """By how much the clock of who shows a list may be behind partition time, and more."""
 
+DAYS_KEPT = 800
+"""Local days that anything counts in."""
+RETURNED_WITHIN = 14
+"""Local days after that of a miss, within which there is a working day for it, see `Hours.next_end`."""
+
 
 @dataclass(frozen=True, slots=True)
 class Rules:
@@ -37,12 +42,14 @@ class Rules:
     ready_probability: int = 700_000_000_000
     local: LocalTime = field(init=False, repr=False, compare=False)
     signature: str = field(init=False, repr=False, compare=False)
-    _worked: dict[tuple[str, int], int] = field(init=False, repr=False, compare=False, default_factory=dict)
-    _return_by: dict[tuple[str, int], int] = field(init=False, repr=False, compare=False, default_factory=dict)
+    _teams: dict[str, "_Learnt"] = field(init=False, repr=False, compare=False)
+    _company: "_Learnt" = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "local", LocalTime(self.zone))
         object.__setattr__(self, "signature", self._sign())
+        object.__setattr__(self, "_teams", {team: _Learnt(hours) for team, hours in self.calendar.teams.items()})
+        object.__setattr__(self, "_company", _Learnt(self.calendar.company))
 
     def _sign(self) -> str:
         text = repr(
@@ -71,60 +78,78 @@ class Rules:
         if end <= start:
             return 0
         first, last = start // HOUR, end // HOUR
+        learnt = self._teams.get(team, self._company)
         if last - first > 1:
-            return self._exact(start, end, team)
-        before = self._whole(team, first)
+            return self._exact(start, end, learnt.hours)
+        worked = learnt.worked.get(first)
+        before = self._learn(learnt, first) if worked is None else worked
         if last == first:
-            return self._exact(start, end, team) if before is None else end - start if before else 0
-        after = self._whole(team, last)
-        if before is None or after is None:
-            return self._exact(start, end, team)
+            return end - start if before == HOUR else 0 if not before else self._exact(start, end, learnt.hours)
+        worked = learnt.worked.get(last)
+        after = self._learn(learnt, last) if worked is None else worked
+        if 0 < before < HOUR or 0 < after < HOUR:
+            return self._exact(start, end, learnt.hours)
         border = last * HOUR
         return (border - start if before else 0) + (end - border if after else 0)
 
     def return_by(self, missed: int, team: str) -> int:
         """Before which moment (us) a client who was missed then must be called: `Hours.next_end` of that local day."""
         day = self.local.day(missed)
-        found = self._return_by.get((team, day))
+        learnt = self._teams.get(team, self._company)
+        found = learnt.next_ends.get(day)
         if found is None:
-            if len(self._return_by) >= _REMEMBERED_HOURS:
-                self._return_by.clear()
-            found = self._return_by[team, day] = self.calendar.of(team).next_end(day)
+            if len(learnt.next_ends) >= _REMEMBERED_HOURS:
+                learnt.next_ends.clear()
+            found = learnt.next_ends[day] = learnt.hours.next_end(day)
         return found
 
-    def listed_until(self, kind: str, start: int, team: str) -> int:
-        """Up to which partition time (us) a view lists what is open: after it no clock makes a difference."""
+    def listed_until(self, kind: str, start: int, team: str, time: int) -> int:
+        """Up to which partition time (us) a view lists what is open: after it no clock makes a difference.
+
+        Where that is later than `time`, it may be later still: ask again then.
+        """
         if kind == MISS:
             return self.return_by(start, team) + SLACK
         if kind == TALK:
             return start + 2 * SLACK
-        due = self.calendar.of(team).passed(start, self.lead_target)
-        return max(due, start + TOUCHED_WITHIN) + SLACK
+        young = start + TOUCHED_WITHIN + SLACK
+        if young > time:
+            return young
+        # A team that never works has never let the target go by: as long as the lead counts, it is not due.
+        return min(self.calendar.of(team).passed(start, self.lead_target), self._kept_until(start)) + SLACK
 
-    def _whole(self, team: str, hour: int) -> bool | None:
-        """Whether all of an hour (UTC) is working time, or none of it; None for some."""
-        worked = self._worked.get((team, hour))
-        if worked is None:
-            worked = self._learn(team, hour)
-        return None if 0 < worked < HOUR else bool(worked)
+    def _kept_until(self, moment: int) -> int:
+        """Up to which partition time (us) the local day of a moment is kept."""
+        return self.local.start(self.local.day(moment) + DAYS_KEPT + 1)
 
-    def _learn(self, team: str, hour: int) -> int:
+    def _learn(self, learnt: "_Learnt", hour: int) -> int:
         """How much of an hour (UTC) is working time."""
-        if len(self._worked) >= _REMEMBERED_HOURS:
-            self._worked.clear()
-        worked = self._worked[team, hour] = self._exact(hour * HOUR, (hour + 1) * HOUR, team)
+        if len(learnt.worked) >= _REMEMBERED_HOURS:
+            learnt.worked.clear()
+        worked = learnt.worked[hour] = self._exact(hour * HOUR, (hour + 1) * HOUR, learnt.hours)
         return worked
 
-    def _exact(self, start: int, end: int, team: str) -> int:
-        day = self.local.day(start)
-        if day != self.local.day(end):
-            return self.calendar.working_us(start, end, team)
+    def _exact(self, start: int, end: int, hours: Hours) -> int:
+        day, last = self.local.day(start), self.local.day(end)
+        if day != last:
+            return hours.worked(start, end, (day, last))
         total = 0
-        for begin, finish in self.calendar.of(team).spans(day):
+        for begin, finish in hours.spans(day):
             low, high = max(start, begin), min(end, finish)
             if low < high:
                 total += high - low
         return total
+
+
+class _Learnt:
+    """What is worked out of a team's hours, or the company's: how much of an hour (UTC) is worked, and `next_end`."""
+
+    __slots__ = ("hours", "next_ends", "worked")
+
+    def __init__(self, hours: Hours) -> None:
+        self.hours = hours
+        self.worked: dict[int, int] = {}
+        self.next_ends: dict[int, int] = {}
 
 
 def response_bin(value: int) -> int:

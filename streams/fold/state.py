@@ -73,33 +73,43 @@ class Ringing(msgspec.Struct, array_like=True, omit_defaults=True, gc=False):
         return False
 
 
-class Missed(msgspec.Struct, array_like=True, frozen=True, gc=False):
-    """A call that nobody answered, as what becomes of it is counted."""
+class Gate(msgspec.Struct, array_like=True, gc=False):
+    """What a touch must know of the client's leads. last: until when one of them is known.
 
-    time: int
-    id: str
-    manager: str
-    team: str
-
-
-class Trail(msgspec.Struct, array_like=True, omit_defaults=True, gc=False):
-    """What the next call of a client must know of those before it.
-
-    time, id: of the last call that has a role, in the order of calls. last: latest moment that any of them speaks of.
-    misses: what the next contact closes. gone: up to when a contact would have closed
-    those that are no longer kept here.
+    settled: nothing that happens later changes any lead, but those without a touch and those without a message.
+    untouched, unheard: until when something may touch one of these, at most; 0 without any.
     """
 
-    time: int
-    id: str
-    last: int
-    misses: list[Missed] = []
+    settled: int = 0
+    untouched: int = 0
+    unheard: int = 0
+    last: int = 0
+
+
+class Trail(msgspec.Struct, array_like=True, gc=False):
+    """What the next call of a client must know of those before it; misses that are open wait in the client's root page.
+
+    time: end of the last call that has a role, 0 before any. over: by how much anything known of calls and meetings is
+    later. is_missed: whether any call was missed. gone: up to when a contact would have closed misses that no longer
+    wait. gate: of the client's leads, where there are any.
+    """
+
+    time: int = 0
+    over: int = 0
+    is_missed: bool = False
     gone: int = 0
+    gate: Gate | None = None
 
     @property
-    def pinned(self) -> bool:
-        """Never."""
-        return False
+    def last(self) -> int:
+        """The latest moment that anything known of calls and meetings speaks of."""
+        return self.time + self.over
+
+    def reach(self, time: int, until: int) -> None:
+        """A call ended, or a meeting was held, that speaks of nothing later than `until`."""
+        last = max(self.time + self.over, time, until)
+        self.time = max(self.time, time)
+        self.over = last - self.time
 
 
 class Chat(msgspec.Struct, array_like=True, omit_defaults=True, gc=False):
@@ -165,23 +175,6 @@ class Lead(Record, gc=False):
     def last(self) -> int:
         """The latest of change, creation, opening and warming."""
         return max(self.time, self.counted, self.created)
-
-
-class Gate(msgspec.Struct, array_like=True, gc=False):
-    """What a touch must know of the client's leads. `marked`, `untouched`: how many marks there are, see `touches`.
-
-    settled: nothing that happens later changes any other lead. last: until when one of them is known.
-    """
-
-    marked: int
-    untouched: int
-    settled: int
-    last: int
-
-    @property
-    def pinned(self) -> bool:
-        """Never."""
-        return False
 
 
 class Deal(Record, gc=False):

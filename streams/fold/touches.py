@@ -1,30 +1,29 @@
 """The first touch of each lead: by call or meeting, whatever order they come in, and by chat, in log order.
 
-A client's leads are looked at one by one only where something late can change them. What happens in time order asks
-the client's `Gate`, and then only leads with a mark: untouched, or without a message that would touch them.
+What happens in time order asks the client's `Gate`, and then only leads that it touches first. Something late is held
+against all that it may touch (`Leads`).
 """
 
 from metrics import measure
 from metrics.catalogue import unanswered as counted
 from metrics.view import LEAD as OPEN_LEAD
 from metrics.view import TALK, Waiting
+from streams.fold import lead_index
 from streams.fold.call_kinds import CALL, decode_call
 from streams.fold.context import Client, Context, known
+from streams.fold.lead_index import Leads
 from streams.fold.line import BY_CALL, BY_CHAT, BY_MEETING, TOUCHED_WITHIN, Reach, touch_at
 from streams.fold.localtime import DAY
-from streams.fold.returns import MEETING, line_of, touches_until
+from streams.fold.returns import MEETING, line_of, trail_of
 from streams.fold.rules import response_bin
 from streams.fold.state import Call, Chat, Gate, Lead, Meeting, Ringing, Touch, decoder, encode
 
-LEAD, CHAT, GATE, MARK, RINGING = "l", "h", "q", "u", "r"
-UNTOUCHED = b"\x01"
-"""Mark of a lead that nobody has touched; b"" of one that only a message would touch earlier."""
+LEAD, CHAT, RINGING = "l", "h", "r"
 RECALLED = 31 * DAY
 """Calls, meetings, messages and leads are known for so much longer than they count: touches come within 30 days."""
 DELETED = "deleted"
 
 decode_lead = decoder(Lead)
-decode_gate = decoder(Gate)
 _decode_meeting = decoder(Meeting)
 _decode_chat = decoder(Chat)
 decode_ringing = decoder(Ringing)
@@ -41,21 +40,22 @@ def changed(client: Client, lead_id: str, old: Lead | None, new: Lead, out: Cont
         new.chat = chat if chat and _is_within(chat.at, new.created) else _latest_message(client, new.created, out)
         new.touch = _first(client, new, out)
     is_same = old is not None and _counted(old) == _counted(new)
-    gate = _gate(client, out)
+    gate = gate_of(client, out)
     if gate is None:
-        gate = _first_gate(client)
+        gate = trail_of(client).gate = Gate()
+        client.leads = None
         _list_talks(client)
     if not is_same or old is None:
         new.waited = _working(new, out)
         if old is not None:
             _count(old, out, -1)
         _count(new, out, 1)
-        _mark(client, gate, lead_id, new)
+        _enter(client, gate, lead_id, new)
         _list(client, lead_id, new, out)
     else:
         new.waited = old.waited
     gate.last = max(gate.last, new.last)
-    client.put(GATE, encode(gate))
+    client.touch()
 
 
 def _counted(lead: Lead) -> tuple[object, ...]:
@@ -65,12 +65,6 @@ def _counted(lead: Lead) -> tuple[object, ...]:
 
 def _working(lead: Lead, out: Context) -> int:
     return 0 if lead.touch is None else out.rules.working(lead.created, lead.touch.at, lead.team)
-
-
-def _first_gate(client: Client) -> Gate:
-    """Where there was none, or it is forgotten: marks of leads that are may not be swept yet."""
-    marks = [mark for _, mark in client.named(MARK)]
-    return Gate(len(marks), sum(mark == UNTOUCHED for mark in marks), 0, 0)
 
 
 def _list_talks(client: Client) -> None:
@@ -85,63 +79,69 @@ def reached(
     client: Client, kind: int, name: str, old: Reach | None, new: Reach | None, who: tuple[str, str], out: Context
 ) -> None:
     """A call or meeting says (old: said before) when it touches leads, and who does. To be called after it is put."""
-    gate = _gate(client, out)
+    gate = gate_of(client, out)
     if gate is None:
         return
-    if (old is None or old[0] > gate.settled) and (new is None or new[0] > gate.settled):
-        if new is None or not gate.untouched:
-            return
-        marks = list(client.named(MARK))
-        gate.marked = len(marks)  # marks of leads that are forgotten are swept
-        gate.untouched = sum(mark == UNTOUCHED for _, mark in marks)
-        for lead_id, _ in marks:
-            lead = _lead(client, lead_id, out)
-            at = None if lead is None else touch_at(new, lead.created)
-            if lead is None or new[0] > lead.created + TOUCHED_WITHIN:
-                _pass(client, gate, lead_id, lead)
-            elif lead.touch is None and at is not None:
-                _touch(client, gate, lead_id, lead, Touch(at, kind, name, *who), out)
+    is_next = (old is None or old[0] > gate.settled) and (new is None or new[0] > gate.settled)
+    if is_next and (new is None or new[0] > gate.untouched):
+        return
+    leads = _leads(client, out)
+    if is_next:
+        found = [] if new is None else lead_index.reached(leads.untouched, *new)
     else:
-        _look_again(client, gate, kind, name, new, who, out)
-    client.put(GATE, encode(gate))
+        found = leads.touched_by(kind, name)
+        found += [] if new is None else lead_index.reached(leads.all, *new)
+    for lead_id in dict.fromkeys(found):
+        _reach(client, (gate, leads), lead_id, (kind, name), new, who, out)
+    _close(client, gate, leads)
 
 
-def _look_again(
-    client: Client, gate: Gate, kind: int, name: str, new: Reach | None, who: tuple[str, str], out: Context
+def _reach(
+    client: Client,
+    held: tuple[Gate, Leads],
+    lead_id: str,
+    by: tuple[int, str],
+    new: Reach | None,
+    who: tuple[str, str],
+    out: Context,
 ) -> None:
-    for lead_id, _ in list(client.named(LEAD)):
-        lead = _lead(client, lead_id, out)
-        if lead is None or lead.status == DELETED:
-            continue
-        touch = lead.touch
-        if touch is not None and (touch.kind, touch.id) == (kind, name):
-            touch = _first(client, lead, out)
-        elif new is not None and (at := touch_at(new, lead.created)) is not None:
-            mine = Touch(at, kind, name, *who)
-            touch = mine if touch is None or mine.order < touch.order else touch
-        if touch != lead.touch:
-            _touch(client, gate, lead_id, lead, touch, out)
+    """Something may touch a lead first, or no longer does."""
+    _, leads = held
+    order, place = leads.touch_of(lead_id), leads.created(lead_id)
+    at = None if new is None else touch_at(new, place)
+    if (order is None or order[1:] != by) and (at is None or (order is not None and order <= (at, *by))):
+        return
+    lead = _lead(client, lead_id, out)
+    if lead is None:
+        leads.put(lead_id, None)
+        return
+    touch = lead.touch
+    if touch is not None and (touch.kind, touch.id) == by:
+        touch = _first(client, lead, out)
+    elif at is not None:
+        touch = Touch(at, *by, *who)
+    if touch != lead.touch:
+        _touch(client, held, lead_id, lead, touch, out)
 
 
 def written(client: Client, at: int, chat_id: str, who: tuple[str, str], out: Context) -> None:
     """A manager wrote to the client."""
-    gate = _gate(client, out)
-    if gate is None or (at > gate.settled and not gate.marked):
+    gate = gate_of(client, out)
+    if gate is None or (at > gate.settled and at > gate.unheard):
         return
-    message = Touch(at, BY_CHAT, chat_id, *who)
-    for lead_id, _ in list(client.named(MARK if at > gate.settled else LEAD)):
+    leads, message = _leads(client, out), Touch(at, BY_CHAT, chat_id, *who)
+    for lead_id in lead_index.reached(leads.unheard if at > gate.settled else leads.all, at, at):
+        order = leads.chat_of(lead_id)
+        if order is not None and order <= message.order:
+            continue
         lead = _lead(client, lead_id, out)
-        if lead is None or (at > gate.settled and at > lead.created + TOUCHED_WITHIN):
-            _pass(client, gate, lead_id, lead)
-        elif (
-            lead.status != DELETED
-            and _is_within(at, lead.created)
-            and (lead.chat is None or message.order < lead.chat.order)
-        ):
-            lead.chat = message
-            first = message if lead.touch is None or message.order < lead.touch.order else lead.touch
-            _touch(client, gate, lead_id, lead, first, out)
-    client.put(GATE, encode(gate))
+        if lead is None:
+            leads.put(lead_id, None)
+            continue
+        lead.chat = message
+        first = message if lead.touch is None or message.order < lead.touch.order else lead.touch
+        _touch(client, (gate, leads), lead_id, lead, first, out)
+    _close(client, gate, leads)
 
 
 def talk(call: Ringing) -> Waiting:
@@ -152,11 +152,29 @@ def talk(call: Ringing) -> Waiting:
 
 def has_leads(client: Client, out: Context) -> bool:
     """Whether any lead of the client is known."""
-    return _gate(client, out) is not None
+    return gate_of(client, out) is not None
 
 
-def _gate(client: Client, out: Context) -> Gate | None:
-    return known(client.get(GATE), decode_gate, out.recall)
+def gate_of(client: Client, out: Context) -> Gate | None:
+    """The gate of a client who has leads."""
+    gate = None if client.trail is None else client.trail.gate
+    return None if gate is None or gate.last < out.recall else gate
+
+
+def _leads(client: Client, out: Context) -> Leads:
+    """The client's leads by creation, made now where that is not at hand."""
+    if client.leads is None:
+        held = ((name, known(raw, decode_lead, out.recall)) for name, raw in client.named(LEAD))
+        client.leads = Leads((name, lead) for name, lead in held if lead is not None and lead.status != DELETED)
+    return client.leads
+
+
+def _close(client: Client, gate: Gate, leads: Leads) -> None:
+    """Say in the gate which leads are left; keep them at hand where they are many."""
+    gate.untouched, gate.unheard = lead_index.last(leads.untouched), lead_index.last(leads.unheard)
+    if len(leads) < lead_index.KEPT:
+        client.leads = None
+    client.touch()
 
 
 def _lead(client: Client, lead_id: str, out: Context) -> Lead | None:
@@ -167,45 +185,34 @@ def _is_within(at: int, created: int) -> bool:
     return created <= at <= created + TOUCHED_WITHIN
 
 
-def _touch(client: Client, gate: Gate, lead_id: str, lead: Lead, touch: Touch | None, out: Context) -> None:
+def _touch(
+    client: Client, held: tuple[Gate, Leads], lead_id: str, lead: Lead, touch: Touch | None, out: Context
+) -> None:
     """Give a lead another first touch, or none."""
     _count(lead, out, -1)
     lead.touch = touch
     lead.waited = _working(lead, out)
     _count(lead, out, 1)
-    _mark(client, gate, lead_id, lead)
+    _enter(client, held[0], lead_id, lead)
     client.put(LEAD + lead_id, encode(lead))
     _list(client, lead_id, lead, out)
 
 
-def _mark(client: Client, gate: Gate, lead_id: str, lead: Lead) -> None:
-    """Mark a lead that what happens next may touch."""
-    wanted = lead.status != DELETED and (lead.touch is None or lead.chat is None)
-    mark, held = UNTOUCHED if lead.touch is None else b"", client.get(MARK + lead_id)
-    gate.untouched += (wanted and mark == UNTOUCHED) - (held == UNTOUCHED)
-    if wanted and held != mark:
-        client.put(MARK + lead_id, mark)
-        gate.marked += held is None
-    elif held is not None and not wanted:
-        client.drop(MARK + lead_id)
-        gate.marked -= 1
+def _enter(client: Client, gate: Gate, lead_id: str, lead: Lead) -> None:
+    """Tell gate and index of a lead as it is now."""
+    if client.leads is not None:
+        client.leads.put(lead_id, None if lead.status == DELETED else lead)
+    if lead.touch is None and lead.status != DELETED:
+        gate.untouched = max(gate.untouched, lead.created + TOUCHED_WITHIN)
+    if lead.chat is None and lead.status != DELETED:
+        gate.unheard = max(gate.unheard, lead.created + TOUCHED_WITHIN)
     gate.settled = max(gate.settled, *(touch.at for touch in (lead.touch, lead.chat) if touch is not None), 0)
-
-
-def _pass(client: Client, gate: Gate, lead_id: str, lead: Lead | None) -> None:
-    """Nothing that happens from now on touches a lead: take its mark away."""
-    held = client.get(MARK + lead_id)
-    if held is not None:
-        client.drop(MARK + lead_id)
-        gate.marked -= 1
-        gate.untouched -= held == UNTOUCHED
-    if lead is not None:
-        gate.settled = max(gate.settled, lead.created + TOUCHED_WITHIN)
 
 
 def _first(client: Client, lead: Lead, out: Context) -> Touch | None:
     """The first touch of all that is known; calls and meetings are looked at only where one may be."""
-    found = None if touches_until(client) < lead.created else line_of(client, out).first(lead.created)
+    trail = client.trail
+    found = None if trail is None or trail.last < lead.created else line_of(client, out).first(lead.created)
     if found is None:
         return lead.chat
     touch = Touch(*found, *_who(client, *found[1:]))
@@ -232,7 +239,7 @@ def _latest_message(client: Client, created: int, out: Context) -> Touch | None:
 def _list(client: Client, lead_id: str, lead: Lead, out: Context) -> None:
     """Say whether a lead is open and untouched."""
     is_open = lead.status == "open" and lead.touch is None
-    is_open = is_open and out.rules.listed_until(OPEN_LEAD, lead.created, lead.team) > out.time
+    is_open = is_open and out.rules.listed_until(OPEN_LEAD, lead.created, lead.team, out.time) > out.time
     client.wait(LEAD + lead_id, Waiting(OPEN_LEAD, lead.manager, lead.team, lead.created) if is_open else None)
 
 

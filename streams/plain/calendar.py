@@ -65,8 +65,10 @@ class PlainCalendar:
         return total
 
     def _moment(self, day: date, minute: int) -> int:
-        """The moment (us) of a minute of a local day; minute 1440 is the next midnight."""
+        """The moment (us) of a minute of a local day; minute 1440 is the next midnight. A skipped one is the next."""
         wall = datetime(day.year, day.month, day.day) + timedelta(minutes=minute)  # noqa: DTZ001 - a wall clock has no zone yet
+        while wall.replace(tzinfo=self.zone).astimezone(UTC).astimezone(self.zone).replace(tzinfo=None) != wall:
+            wall += timedelta(minutes=1)
         return int(wall.replace(tzinfo=self.zone).timestamp()) * 10**6
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from metrics.view import LEAD, MISS, TALK, Unanswered
 from streams.plain.contribution import OpenThing
-from streams.plain.rules import Rules
+from streams.plain.rules import KEPT_DAYS, Rules
 
 _HOUR = 3600 * 10**6
 SLACK = 2 * _HOUR
@@ -33,6 +33,8 @@ def _is_listed(one: OpenThing, time: int, rules: Rules) -> bool:
             return one.since + 2 * SLACK > time
         case "lead":
             worked = rules.calendar.working_us(one.since, time - SLACK, one.team)
-            return one.until - 1 + SLACK > time or worked <= rules.lead_target
+            # Of a team that never works none is ever due: it is listed as long as the day that it counts in is kept.
+            is_kept = rules.day(one.since) >= rules.reached(time - SLACK) - KEPT_DAYS
+            return one.until - 1 + SLACK > time or (is_kept and worked <= rules.lead_target)
         case _:
             return one.until + SLACK > time

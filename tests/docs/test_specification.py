@@ -270,7 +270,7 @@ def test_windows_are_those_of_the_code():
 def test_how_long_cells_are_kept():
     """Hours of minutes, days of hours, local days of days."""
     from metrics.windows import DAYS_HELD, DAYS_WITH_HOURS
-    from streams.bucket import DAYS_KEPT, HOURS_KEPT, MINUTES_KEPT
+    from streams.cells import DAYS_KEPT, HOURS_KEPT, MINUTES_KEPT
 
     hours, days = MINUTES_KEPT // 3_600_000_000, HOURS_KEPT // 86_400_000_000
     text = " ".join(section("numbers.md", "Windows").split())

@@ -28,6 +28,8 @@ from tests.support.folding import FAR_MS, LogRecord
 from tests.support.stored import STORES, StoredPartition
 
 _START = datetime(2026, 10, 20, 8, tzinfo=UTC)
+_STARTS = (_START, *(datetime(*day, 8, tzinfo=UTC) for day in ((2026, 9, 24), (2027, 3, 10), (2027, 3, 25))))
+"""Days before clocks go back, or forward, in one of the zones."""
 _DAYS = (0, 0, 0, 0, 1, 1, 2, 3, 6, 15, 16, 31, 45, 799, 820, 835, 870)
 _MINUTES = (0, 1, 2, 5, 19, 20, 21, 60, 600, 1000)
 _LASTED = (3, 6, 60, 300, 4000, 86_400, 20 * 86_400, -300)
@@ -36,11 +38,13 @@ _KINDS = (*("call.ended",) * 8, *("lead.changed",) * 3, *("chat.message",) * 2, 
 _RINGING = ("call.started", "call.answered")
 
 
-def event(number: int, kind: str, entity: int, day: int, minute: int, seed: int, padding: str = "") -> Json:
+def event(
+    number: int, kind: str, entity: int, day: int, minute: int, seed: int, padding: str = "", start: datetime = _START
+) -> Json:
     """Spell out one event. Two clients, one of whom nobody can call."""
     choose = Choices(seed)
     client = choose.of("cl-1", "cl-1", "cl-1", "cl-1", "anonymous:1")
-    time = _START + timedelta(days=_DAYS[day], minutes=_MINUTES[minute], seconds=choose.of(0, 0, 30))
+    time = start + timedelta(days=_DAYS[day], minutes=_MINUTES[minute], seconds=choose.of(0, 0, 30))
     found: Json = {"specversion": "1.0", "source": "pbx://a", "type": f"sales.{kind}.v1", "time": time.isoformat()}
     found["id"] = choose.of(f"e-{number}", f"e-{number}", f"e-{number}", "e-0")
     if (sequence := choose.of(None, None, "1", "2")) is not None:
@@ -133,10 +137,10 @@ _ZONES = ("UTC", "Europe/Berlin", "America/St_Johns", "Pacific/Chatham")
 def _mixture(random: Random, kinds: tuple[str, ...], days: int) -> list[Json]:
     """Many events, or few; of one client, or two; near each other, or not. Long ids split a client's page."""
     within, entities, padding = random.randint(2, days), random.choice([1, 2, 3, 5]), random.choice(["", "", "x" * 110])
-    mixture = []
+    mixture, start = [], random.choice(_STARTS)
     for number in range(random.randint(3, 45)):
         where = random.randrange(entities), random.randrange(within), random.randrange(len(_MINUTES))
-        mixture.append(event(number, random.choice(kinds), *where, random.randrange(2**40), padding))
+        mixture.append(event(number, random.choice(kinds), *where, random.randrange(2**40), padding, start))
     if random.random() < 0.5:  # else sequences decide nearly all versions
         for one in mixture:
             one.pop("sequence", None)

@@ -1,6 +1,6 @@
 """Working time: several intervals, holidays, extra days, teams, and daylight saving in both directions."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from metrics.calendar import Calendar, CalendarFile, build, load, parse
 from metrics.errors import CalendarError
+from streams.plain.calendar import of
 
 BERLIN = ZoneInfo("Europe/Berlin")
 HOUR = 3_600_000_000
@@ -26,7 +27,7 @@ teams:
 """
 
 
-def us(*local: int, zone: ZoneInfo = BERLIN) -> int:
+def us(*local: int, zone: tzinfo = BERLIN) -> int:
     return int(datetime(*local, tzinfo=zone).timestamp() * 1_000_000)
 
 
@@ -72,6 +73,28 @@ def test_working_time_is_the_sum_of_its_minutes(offset, length, team):
     assert exact == calendar.working_us(begin, middle, team) + calendar.working_us(
         middle, begin + length * minute, team
     )
+
+
+@pytest.mark.parametrize(
+    ("zone", "hours", "start", "end", "minutes"),
+    [
+        ("Europe/Berlin", ["02:00-02:45", "03:00-04:00"], (2026, 3, 29, 1), (2026, 3, 29, 2), 60),
+        ("Europe/Berlin", ["02:15-02:45"], (2026, 3, 28), (2026, 3, 30), 0),
+        ("Europe/Berlin", ["02:15-03:10"], (2026, 3, 28), (2026, 3, 30), 10),
+        ("Europe/Berlin", ["01:30-02:30"], (2026, 3, 28), (2026, 3, 30), 30),
+        ("Europe/Berlin", ["02:15-02:45"], (2026, 10, 25), (2026, 10, 26), 30),
+        ("Europe/Berlin", ["01:30-03:30"], (2026, 10, 24), (2026, 10, 26), 180),
+        ("Africa/Cairo", ["00:10-01:10"], (2026, 4, 1), (2026, 4, 30), 3 * 60 + 10),
+        ("Australia/Lord_Howe", ["02:10-02:40"], (2026, 10, 3), (2026, 10, 5), 10),
+    ],
+)
+def test_no_working_time_in_an_hour_that_the_clock_skips(zone, hours, start, end, minutes):
+    """It counts once, whoever adds it up; what the clock shows twice begins with the first of the two."""
+    content = {"hours": {"fri" if zone == "Africa/Cairo" else "sun": hours}}
+    calendar = build(CalendarFile.model_validate(content), ZoneInfo(zone))
+    assert calendar.working_us(us(*start, zone=UTC), us(*end, zone=UTC)) == minutes * 60_000_000
+    plain = of(content, ZoneInfo(zone))
+    assert plain.working_us(us(*start, zone=UTC), us(*end, zone=UTC)) == minutes * 60_000_000
 
 
 def test_a_teams_hours_replace_and_its_holidays_and_days_add():

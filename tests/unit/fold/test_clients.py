@@ -2,7 +2,6 @@
 
 import random
 
-import msgspec
 import pytest
 
 from metrics.view import Waiting
@@ -95,25 +94,3 @@ def test_the_root_of_a_split_client_stays_while_pages_below_it_are_hot():
         clients.cut()
         assert clients.find(b"cbusy") is busy
     assert len(clients.pages) == 20
-
-
-@pytest.mark.parametrize("count", [3, 400])
-def test_readiness_that_lay_in_the_root_page_moves_among_the_entities(count):
-    """State of before: of a client small or split, read, changed and stored; no page keeps the old form."""
-    ready = {f"m-{n}": Ready("s" * 3000, n, f"e-{n}", f"d-{n}", "t") for n in range(count)}
-    clients = Clients(InMemoryClientStore())
-    first = clients.create(b"cc-1")
-    for n in range(count):
-        first.put(f"d{n}", bytes(60))
-    stored = dict(clients.cut())
-    root = msgspec.msgpack.decode(stored[b"cc-1"])
-    assert root[1] is (count > 100)
-    clients.store.put_many([(b"cc-1", msgspec.msgpack.encode([*root[:3], ready, root[4]]))])
-    again = Clients(clients.store)
-    page = again.find(b"cc-1")
-    page.credit("m-1", None)
-    page.put("new", b"x")
-    assert max(len(value or b"") for _, value in again.cut()) < 8000
-    last = Clients(clients.store).find(b"cc-1")
-    assert {owner: last.credited(owner) for owner in ready} == {**ready, "m-1": None}
-    assert len(dict(last.named("d"))) == count

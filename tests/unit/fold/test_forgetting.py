@@ -10,7 +10,8 @@ import pytest
 
 from streams import sweep
 from streams.own import KEY
-from tests.support.folding import Log, everything
+from streams.page import decode_page
+from tests.support.folding import Log, everything, total
 from tests.support.stored import STORES, StoredPartition
 
 BEGIN = datetime(2024, 1, 1, 9, tzinfo=UTC)
@@ -143,7 +144,7 @@ def test_a_client_whose_every_page_is_forgotten_is_gone(kind: str, tmp_path: Pat
     log.add("meeting.held", (BEGIN + timedelta(days=901)).isoformat(), meeting_id="y", manager_id="m")
     house.fold(log.records)
     house.cut()
-    assert set(house.remembered()[b"ccl-1"]) == {"my", "v"}
+    assert set(house.remembered()[b"ccl-1"]) == {"my"}
 
 
 @pytest.mark.parametrize("kind", STORES)
@@ -248,3 +249,54 @@ def test_what_is_past_its_time_does_not_split_a_page(tmp_path: Path) -> None:
     assert house.own.swept == swept, "no sweep was due"
     assert not any(key[:1] == b"s" for key in house.clients)
     assert sum(name[0] == "m" for name in house.remembered()[b"ccl-1"]) == 40
+
+
+def _waits(house: StoredPartition) -> int:
+    return sum(len(decode_page(page)[0]) for key, page in house.clients.items() if key != KEY)
+
+
+@pytest.mark.parametrize("kind", STORES)
+def test_what_has_left_the_lists_leaves_the_pages(kind: str, tmp_path: Path) -> None:
+    """A miss, a lead, a call under way and one that rings of clients who never come again, swept within two months.
+
+    A call back that comes to light later closes the miss all the same.
+    """
+    log, start = Log(), BEGIN - timedelta(minutes=1)
+    who = {"manager_id": "m-1"}
+    log.add("call.ended", BEGIN.isoformat(), call_id="a", direction="inbound", outcome="missed",
+            started_at=start.isoformat(), client_id="cl-1", **who)  # fmt: skip
+    log.add("lead.changed", BEGIN.isoformat(), lead_id="l", temperature="cold", created_at=BEGIN.isoformat(),
+            client_id="cl-2", **who)  # fmt: skip
+    log.add("call.started", BEGIN.isoformat(), call_id="b", direction="outbound", client_id="cl-2", **who)
+    log.add("call.started", BEGIN.isoformat(), call_id="c", direction="inbound", client_id="cl-3", **who)
+    log.add("chat.message", BEGIN.isoformat(), chat_id="d", author="client", client_id="cl-4")
+    house = StoredPartition(kind, tmp_path / "db")
+    house.fold(log.records)
+    house.cut()
+    assert _waits(house) == 5
+    for day in range(65):
+        at = (BEGIN + timedelta(days=1 + day)).isoformat()
+        log.add("meeting.held", at, meeting_id=f"{day}", client_id="cl-5", **who)
+        house.fold(log.records[house.partition.fence + 1 :])
+        house.cut()
+    assert _waits(house) == 1  # who writes waits for ever
+    house.restart()
+    back = BEGIN + timedelta(hours=1)
+    log.add("call.ended", (back + timedelta(minutes=1)).isoformat(), call_id="e", direction="outbound",
+            outcome="answered", started_at=back.isoformat(), client_id="cl-1", **who)  # fmt: skip
+    house.fold(log.records[house.partition.fence + 1 :])
+    assert total(everything(house.partition), "d")["mc", "called_back"] == 1
+
+
+def test_a_client_missed_every_day_has_few_misses_that_wait(tmp_path: Path) -> None:
+    """Those that nothing can close any more go, as calls come in."""
+    log = Log()
+    for day in range(400):
+        at = BEGIN + timedelta(days=day)
+        log.add("call.ended", at.isoformat(), call_id=f"{day}", direction="inbound", outcome="missed",
+                started_at=(at - timedelta(minutes=1)).isoformat(), manager_id="m-1")  # fmt: skip
+    house = StoredPartition("memory", tmp_path)
+    house.fold(log.records)
+    house.cut()
+    assert _waits(house) < 6
+    assert total(everything(house.partition), "d")["mc", "lost"] == 400
