@@ -6,8 +6,9 @@ async with SalesPublisher(servers="127.0.0.1:9092") as publisher:
 
 import asyncio
 import time
-from collections.abc import AsyncIterable, Iterable
-from functools import lru_cache
+from collections.abc import AsyncIterable, Iterable, Sequence
+from functools import lru_cache, partial
+from itertools import islice
 from types import TracebackType
 from typing import Final, NamedTuple, Self
 
@@ -29,6 +30,9 @@ _HEADERS: Final = record_size(None, None, CONTENT_TYPE)
 _BATCH_BYTES = 256 * 1024
 _RECOUNT_SECONDS = 5.0
 _GRACE_SECONDS = 2.0
+
+_TOGETHER = 256
+"""Records that are handed over at once."""
 
 Raw = tuple[bytes, bytes]
 _partition = lru_cache(maxsize=65_536)(partition_for)
@@ -126,7 +130,7 @@ class SalesPublisher:
     async def publish_raw(self, key: bytes, value: bytes, *, reference: bool = False) -> Receipt:
         """Send bytes that are known to be a valid event with its right key, and wait for the brokers."""
         topic = self._topic(reference)
-        batch, place = await self._add(topic, await self._count(topic), key, value)
+        ((batch, place),) = await self._add(topic, [(key, value)])
         offset = await self._arrival(batch)
         return Receipt(topic, batch.partition, offset + place if offset >= 0 else -1)
 
@@ -139,38 +143,50 @@ class SalesPublisher:
         many = _Many(self)
         if isinstance(events, AsyncIterable):
             async for event in events:
-                await many.add(*encoded(event), reference=event.type in REFERENCE_TYPES)
+                await many.add([encoded(event)], reference=event.type in REFERENCE_TYPES)
         else:
             for event in events:
-                await many.add(*encoded(event), reference=event.type in REFERENCE_TYPES)
+                await many.add([encoded(event)], reference=event.type in REFERENCE_TYPES)
         return await many.arrival()
 
     async def publish_many_raw(self, records: Iterable[Raw] | AsyncIterable[Raw], *, reference: bool = False) -> int:
         """The same for (key, value) pairs that are known to be valid events with their right keys."""
         many = _Many(self)
         if isinstance(records, AsyncIterable):
-            async for key, value in records:
-                await many.add(key, value, reference=reference)
+            async for record in records:
+                await many.add([record], reference=reference)
         else:
-            for key, value in records:
-                await many.add(key, value, reference=reference)
+            left = iter(records)
+            while some := list(islice(left, _TOGETHER)):
+                await many.add(some, reference=reference)
         return await many.arrival()
 
-    async def _add(self, topic: str, partitions: int, key: bytes, value: bytes) -> tuple[Batch, int]:
-        if len(key) + len(value) + _HEADERS > MAX_BYTES:
+    async def _add(self, topic: str, records: Sequence[Raw]) -> list[tuple[Batch, int]]:
+        """Have records sent, in order; return the batch and the place in it of each."""
+        sizes = [len(key) + len(value) for key, value in records]
+        if max(sizes) + _HEADERS > MAX_BYTES:
+            size = next(size for size in sizes if size + _HEADERS > MAX_BYTES)
             raise EventTooLarge(
-                f"the event has {len(value)} bytes, with key and header {len(key) + len(value) + _HEADERS}; "
-                f"at most {MAX_BYTES} are taken"
+                f"the event has {size + _HEADERS} bytes with key and header; at most {MAX_BYTES} are taken"
             )
-        size = len(key) + len(value) + RECORD_OVERHEAD
-        if not self._budget.try_take(size):
-            await self._budget.take(size)
-        try:
-            lane = self._lane(topic, _partition(key, partitions))
-        except PublisherClosed:
-            self._budget.give(size)
-            raise
-        return lane.append(key, value, int(time.time() * 1000), CONTENT_TYPE, size)
+        total = sum(sizes) + RECORD_OVERHEAD * len(sizes)
+        if total > self._budget.limit // 4 and len(records) > 1:
+            half = len(records) // 2
+            return await self._add(topic, records[:half]) + await self._add(topic, records[half:])
+        partitions = await self._count(topic)
+        if not self._budget.try_take(total):
+            await self._budget.take(total)
+        if self._producer is None:
+            self._budget.give(total)
+            raise PublisherClosed("the publisher is closed; use it inside `async with`")
+        now_ms = int(time.time() * 1000)
+        lanes: dict[int, Lane] = {}
+        places = []
+        for (key, value), size in zip(records, sizes, strict=True):
+            partition = _partition(key, partitions)
+            lane = lanes.get(partition) or lanes.setdefault(partition, self._lane(topic, partition))
+            places.append(lane.append(key, value, now_ms, CONTENT_TYPE, size + RECORD_OVERHEAD))
+        return places
 
     async def _arrival(self, batch: Batch) -> int:
         try:
@@ -229,17 +245,17 @@ class _Many:
         self._failed: Batch | None = None
         self._taken = 0
 
-    async def add(self, key: bytes, value: bytes, *, reference: bool) -> None:
+    async def add(self, records: Sequence[Raw], *, reference: bool) -> None:
         if self._failed is not None:
             await self._publisher._arrival(self._failed)  # noqa: SLF001 - the publisher's own helper
         publisher = self._publisher
         topic = publisher._topic(reference)  # noqa: SLF001
-        batch, _ = await publisher._add(topic, await publisher._count(topic), key, value)  # noqa: SLF001
-        self._taken += 1
-        if batch not in self._batches:
-            self._batches.add(batch)
-            batch.done.add_done_callback(lambda done: self._settled(batch, done))
-        if self._taken % 256 == 0:
+        for batch, _ in await publisher._add(topic, records):  # noqa: SLF001
+            if batch not in self._batches:
+                self._batches.add(batch)
+                batch.done.add_done_callback(partial(self._settled, batch))
+        before, self._taken = self._taken, self._taken + len(records)
+        if self._taken // _TOGETHER > before // _TOGETHER:
             # Others run too, and this batch's sender among them.
             await asyncio.sleep(0)
 

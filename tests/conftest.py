@@ -18,6 +18,7 @@ settings.register_profile(
 settings.register_profile("slow", max_examples=5_000, deadline=None, suppress_health_check=list(HealthCheck))
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "dev"))
 
+ROOT = Path(__file__).parent
 _USED = pytest.StashKey[dict[str, Service]]()
 _SAID = pytest.StashKey[set[str]]()
 
@@ -28,6 +29,14 @@ def pytest_configure(config: pytest.Config) -> None:
         del os.environ[name]
     config.stash[_USED] = {}
     config.stash[_SAID] = set()
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Coverage is measured where tests run in one process; in the others it would slow down real servers."""
+    if config.pluginmanager.hasplugin("_cov"):
+        for item in items:
+            if not item.path.is_relative_to(ROOT / "unit"):
+                item.add_marker("no_cover")
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -91,6 +91,7 @@ def mapping() -> None:
 async def _with_connector(run: Callable[["Connector", Callable[[], bool]], Coroutine[Any, Any, None]]) -> None:
     from producers.connectors.bitrix24.connector import Connector
     from producers.connectors.bitrix24.naming import published
+    from producers.connectors.bitrix24.patience import LONG
     from producers.connectors.bitrix24.settings import Bitrix24Settings
     from producers.identities.topic import opened
     from producers.publisher import SalesPublisher
@@ -109,4 +110,5 @@ async def _with_connector(run: Callable[["Connector", Callable[[], bool]], Corou
         opened(settings) as identities,
         Connector(settings, publisher, identities=identities, published=partial(published, settings)) as connector,
     ):
+        connector.portal.patience.waits, connector.portal.patience.wanted = LONG, lambda: not stop.is_set()
         await run(connector, lambda: not stop.is_set())

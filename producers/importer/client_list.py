@@ -10,13 +10,14 @@ import msgspec
 from producers.errors import Refused
 from producers.identities import Member, Resolver
 from producers.importer.clients import ClientRows, Listed, is_client_list
-from producers.importer.formats import Record
+from producers.importer.formats import Record, singly
 from producers.importer.mapping import MappingFile
-from producers.importer.readers import Reader, SheetReader, TextReader, first
+from producers.importer.readers import Reader, SheetReader, first
 from producers.importer.rejects import Rejects
 from producers.importer.source import Source
 from producers.importer.state import State
 from producers.importer.tables import Table
+from producers.importer.text_rows import TextReader
 
 _TITLES = 50
 _BATCH = 5000
@@ -56,7 +57,7 @@ class ListImport:
     async def run(self, source: Source, advance: Callable[[int], None]) -> None:
         """Take the whole list. Twice does no harm: what is claimed is claimed."""
         with self._rejects or nullcontext():
-            for batch in _batches(self._table.records(source, State())):
+            for batch in _batches(singly(self._table.records(source, State()))):
                 listed = []
                 for record in batch:
                     try:

@@ -87,6 +87,10 @@ class ClientRows:
 
         return make
 
+    def bind_many(self, places: Places, width: int) -> None:
+        """Rows are made one by one."""
+        del places, width
+
     def why_none(self, row: Row, places: Places) -> str:
         """Why a row says nothing."""
         del row, places

@@ -34,21 +34,26 @@ class Corrections:
         keys = [ready.item.key for ready in batch]
         held = self._known.look(keys)
         waits = self._known.waits(self._run, keys) if self._waits else {}
-        for key, value, what in batch:
+        run = self._run
+        for ready in batch:
+            what = ready.item
             before = held.get(what.key)
-            if before is None or (what.version > before.version and what.kind != MOMENT):
-                held[what.key] = self._send(decided, Ready(key, value, what), before)
+            if before is None:
+                decided.send(ready.key, ready.value, what)
+                held[what.key] = Held(what.version, what.digest, what.source, what.kind, run)
+            elif what.version > before.version and what.kind != MOMENT:
+                held[what.key] = self._send(decided, ready, before)
             elif waits.get(what.key) == what.version:
                 decided.counts.clashing += 1
             elif what.digest == before.digest and (what.version == before.version or what.kind == MOMENT):
                 decided.counts.known += 1
-                if before.seen != self._run:
+                if before.seen != run:
                     decided.seen.append(what.key)
-                    held[what.key] = before._replace(seen=self._run)
+                    held[what.key] = before._replace(seen=run)
             elif what.kind == MOMENT:
                 decided.counts.clashing += 1
-            elif before.seen != self._run:
-                decided.waiting.append(Waiting(what, value))
+            elif before.seen != run:
+                decided.waiting.append(Waiting(what, ready.value))
                 waits[what.key] = max(what.version, waits.get(what.key, what.version))
                 self._waits = True
                 decided.counts.waiting += 1
@@ -58,9 +63,9 @@ class Corrections:
                 decided.counts.older += 1
         return decided
 
-    def _send(self, decided: Decided, ready: Ready, before: Held | None) -> Held:
+    def _send(self, decided: Decided, ready: Ready, before: Held) -> Held:
         key, value, what = ready
-        if before is not None and self._origin is not None and before.source == what.source:
+        if self._origin is not None and before.source == what.source:
             decided.counts.corrected += before.seen != self._run
             if what.version[2] == before.version[2]:
                 # The same source and id once more would be the same event.

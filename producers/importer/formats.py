@@ -4,7 +4,8 @@ A format may join lines (a quoted line break in CSV, the lines of one call in a 
 each line is in exactly one record, and a record has events, or a reason for having none.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from producers.errors import Refused
@@ -26,6 +27,30 @@ class Record(NamedTuple):
     values: tuple[bytes, ...] = ()
     problem: Refused | None = None
     left_out: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Records of one line each that follow each other, and each have events; `end` is that of the last one.
+
+    raw: the bytes of one, which few are asked for.
+    """
+
+    number: int
+    end: int
+    values: Sequence[tuple[bytes, ...]]
+    raw: Callable[[int], bytes]
+
+    def part(self, begin: int, stop: int) -> "Rows":
+        """Some of them."""
+        end = self.end - len(self.values) + stop
+        return Rows(self.number + begin, end, self.values[begin:stop], lambda index: self.raw(begin + index))
+
+    def records(self) -> Iterator[Record]:
+        """Each by itself."""
+        before = self.end - len(self.values)
+        for index, values in enumerate(self.values):
+            yield Record(self.number + index, self.raw(index), before + index + 1, values)
 
 
 class Origin(NamedTuple):
@@ -55,7 +80,7 @@ class Format(Protocol):
     @property
     def origin(self) -> Origin | None: ...  # noqa: D102 - above
 
-    def records(self, source: Source, after: State) -> Iterator[Record]:
+    def records(self, source: Source, after: State) -> Iterator[Record | Rows]:
         """Yield the records behind those that `after` says are done, in order. Raises ImportProblem."""
 
 
@@ -79,9 +104,18 @@ class JsonLines:
                     yield Record(number, raw, end, (value,))
 
 
+def singly(records: Iterable[Record | Rows]) -> Iterator[Record]:
+    """Each record by itself."""
+    for one in records:
+        if isinstance(one, Rows):
+            yield from one.records()
+        else:
+            yield one
+
+
 def behind(records: Iterable[Record], after: State) -> Iterator[Record]:
     """The records that are not done, of a format that must see its file from the beginning."""
     return (record for record in records if record.end > after.end)
 
 
-__all__ = ["Format", "JsonLines", "Line", "Origin", "Record", "behind"]
+__all__ = ["Format", "JsonLines", "Line", "Origin", "Record", "Rows", "behind", "singly"]

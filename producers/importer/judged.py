@@ -9,18 +9,18 @@ import multiprocessing
 import pickle
 import signal
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator
 from contextlib import aclosing, asynccontextmanager
-from itertools import islice
 from multiprocessing.connection import Connection
 from typing import NamedTuple
 
 import msgspec
 
 from producers.errors import Refused
+from producers.importer.check import check
 from producers.importer.entities import Item, item
 from producers.importer.errors import ImportProblem
-from producers.importer.formats import Format, Record
+from producers.importer.formats import Format, Record, Rows
 from producers.importer.report import Report, judge
 from producers.importer.source import Source
 from producers.importer.state import State
@@ -71,31 +71,93 @@ async def judged(
 async def _here(
     source: Source, format_: Format, after: State, size: int, now_ms: Callable[[], int]
 ) -> AsyncGenerator[Batch]:
-    records, report = format_.records(source, after), Report()
-    while True:
-        batch: list[Record] = []
-        while len(batch) < size and (some := list(islice(records, min(_SLICE, size - len(batch))))):
-            batch += some
-            await asyncio.sleep(0)
-        if not batch:
-            return
-        yield _judged(batch, report, source, now_ms())
+    report = Report()
+    judging = Judging(report, now_ms())
+    some: list[Record | Rows] = []
+    for some in batches(format_.records(source, after), min(size, _SLICE)):
+        judging.take(some)
+        await asyncio.sleep(0)
+        if judging.records >= size:
+            yield judging.batch(some[-1], source)
+            judging = Judging(report, now_ms())
+    if judging.records:
+        yield judging.batch(some[-1], source)
 
 
-def _judged(records: list[Record], report: Report, source: Source, now_ms: int) -> Batch:
-    ready: list[Ready] = []
-    refused = []
-    for record in records:
-        try:
-            found = judge(record, now_ms, report)
-        except Refused as problem:
-            report.refuse(record.number, problem)
-            refused.append((record.number, record.raw, problem.reason, problem.detail))
+def batches(records: Iterable[Record | Rows], size: int) -> Iterator[list[Record | Rows]]:
+    """Records, so many at a time."""
+    batch: list[Record | Rows] = []
+    room = size
+    for one in records:
+        if not isinstance(one, Rows):
+            batch.append(one)
+            room -= 1
         else:
-            ready += [Ready(checked.key, checked.value, item(checked.event)) for checked in found]
-    last = records[-1]
-    line = last.number + last.raw[:-1].count(b"\n")
-    return Batch(ready, refused, report, last.end, line, len(records), source.done)
+            begin, count = 0, len(one.values)
+            while count - begin >= room:
+                yield [*batch, one.part(begin, begin + room)]
+                begin += room
+                batch, room = [], size
+            if begin < count:
+                batch.append(one.part(begin, count) if begin else one)
+                room -= count - begin
+        if not room:
+            yield batch
+            batch, room = [], size
+    if batch:
+        yield batch
+
+
+class Judging:
+    """Some records judged: what may be sent, what is refused; all are counted in a report."""
+
+    def __init__(self, report: Report, now_ms: int) -> None:
+        self._report = report
+        self._now_ms = now_ms
+        self._ready: list[Ready] = []
+        self._refused: list[tuple[int, bytes, str, str]] = []
+        self.records = 0
+
+    def take(self, records: Iterable[Record | Rows]) -> None:
+        """Judge some more."""
+        for one in records:
+            if isinstance(one, Rows):
+                self.records += len(one.values)
+                if not self._are_sent(one):
+                    for record in one.records():
+                        self._judge(record)
+            else:
+                self.records += 1
+                self._judge(one)
+
+    def batch(self, last: Record | Rows, source: Source) -> Batch:
+        """All of them. `last`: the last of them."""
+        if isinstance(last, Rows):
+            line = last.number + len(last.values) - 1
+        else:
+            line = last.number + last.raw[:-1].count(b"\n")
+        return Batch(self._ready, self._refused, self._report, last.end, line, self.records, source.done)
+
+    def _are_sent(self, rows: Rows) -> bool:
+        """Whether none of these is refused; else nothing has happened."""
+        now_ms = self._now_ms
+        try:
+            found = [check(value, now_ms) for values in rows.values for value in values]
+        except Refused:
+            return False
+        self._report.taken += len(rows.values)
+        self._report.accept(found)
+        self._ready += [Ready(checked.key, checked.value, item(checked.event)) for checked in found]
+        return True
+
+    def _judge(self, record: Record) -> None:
+        try:
+            found = judge(record, self._now_ms, self._report)
+        except Refused as problem:
+            self._report.refuse(record.number, problem)
+            self._refused.append((record.number, record.raw, problem.reason, problem.detail))
+        else:
+            self._ready += [Ready(checked.key, checked.value, item(checked.event)) for checked in found]
 
 
 async def _apart(source: Source, format_: Format, after: State, size: int) -> AsyncGenerator[Batch]:
@@ -152,8 +214,10 @@ def _work(connection: Connection, name: str, format_: Format, after: State, size
         source, report = Source(name), Report()
         records = format_.records(source, after)
         say((format_.header, format_.notes))
-        while batch := list(islice(records, size)):
-            found = _judged(batch, report, source, time.time_ns() // 1_000_000)
+        for batch in batches(records, size):
+            judging = Judging(report, time.time_ns() // 1_000_000)
+            judging.take(batch)
+            found = judging.batch(batch[-1], source)
             say(found._replace(ready=[]), _encode(found.ready))
     except BrokenPipeError:
         return

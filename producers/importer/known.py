@@ -40,6 +40,8 @@ ON CONFLICT (key) DO UPDATE SET
     seen = max(seen, excluded.seen)
 WHERE {_NEWER} OR (at < 0 AND (excluded.sequence, excluded.time, excluded.id) = (sequence, time, id))
 """  # noqa: S608 - constants
+_SEND = "INSERT OR REPLACE INTO entity VALUES (?, ?, ?, ?, ?, ?, ?, 0, -1, ?)"
+"""What is sent is greater than what was known, and is not read from the log yet."""
 _WAIT = f"""
 INSERT INTO waiting VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (run, key) DO UPDATE SET
@@ -169,15 +171,12 @@ class Known:
 
     def look(self, keys: Iterable[bytes]) -> dict[bytes, Held]:
         """What is known of these."""
+        wanted = set(keys)
         found: dict[bytes, Held] = {}
-        asked = []
-        for key in set(keys):
-            if (sent := self._sent.get(key)) is not None:
-                item, run = sent
-                found[key] = Held(item.version, item.digest, item.source, item.kind, run)
-            else:
-                asked.append(key)
-        asked.sort()
+        for key in wanted & self._sent.keys():
+            item, run = self._sent[key]
+            found[key] = Held(item.version, item.digest, item.source, item.kind, run)
+        asked = sorted(wanted - found.keys())
         names, seen_in = self._names, self._seen
         for key, sequence, time, id_, digest, source, kind, seen in self._rows(
             "SELECT key, sequence, time, id, digest, source, kind, seen FROM entity WHERE key IN", asked
@@ -192,8 +191,7 @@ class Known:
 
     def save(self, decided: Decided, run: int) -> None:
         """Know what was decided about a batch. It is on the disk after `flush`, which Kafka has to have it before."""
-        for item in decided.items:
-            self._sent[item.key] = item, run
+        self._sent.update((item.key, (item, run)) for item in decided.items)
         for key in decided.seen:
             if key not in self._sent:
                 self._seen[key] = run
@@ -210,16 +208,18 @@ class Known:
 
     def flush(self) -> None:
         """Bring all that was saved to the disk."""
+        number = self._number
         sent = [
-            (key, *item.version, item.digest, self._number(item.source), item.kind, 0, -1, run)
-            for key, (item, run) in sorted(self._sent.items())
+            (key, *item.version, item.digest, number(item.source), item.kind, run)
+            for key in sorted(self._sent)
+            for item, run in (self._sent[key],)
         ]
         waiting = [
             (run, key, *one.item.version, one.item.digest, one.item.source, one.item.kind, one.value)
             for key, (one, run) in sorted(self._waiting.items())
         ]
         self._database.execute("BEGIN")
-        self._database.executemany(_TAKE, sent)
+        self._database.executemany(_SEND, sent)
         self._database.executemany(
             "UPDATE entity SET seen = ? WHERE key = ?", [(run, key) for key, run in sorted(self._seen.items())]
         )

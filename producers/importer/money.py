@@ -6,7 +6,7 @@ other amount in it usually decides. Where none does, the import is refused with 
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
@@ -27,6 +27,8 @@ _ALIKE = {"USD": frozenset({"AUD", "CAD", "HKD", "MXN", "NZD", "SGD"}), "RUB": f
 """Currencies that are written with the same sign."""
 _PLAIN = re.compile(r"\d+(?:([.,])(?:\d\d?|\d{4}))?", re.ASCII)
 """What most amounts look like: whole, or with a mark that cannot part thousands."""
+_PLAIN_CELLS = {mark: re.compile(rf"(?:[0-9]*(?:[{mark}](?:[0-9]{{4}}|[0-9]{{1,2}}))?\n)*").fullmatch for mark in ".,"}
+"""The same for all cells of a column, each with a line end behind it; some may be empty."""
 _NUMBER = re.compile(r"[\d.,](?:[\d.,\s\u00a0\u202f'’`_]*\d)?(?:[eE][+-]?\d{1,3})?")
 _BETWEEN_WORDS = re.compile(r"[\s\u00a0.,+|-]+")
 _EXPONENT = re.compile("[eE]")
@@ -94,6 +96,18 @@ class Styles:
             self.unclear = self.unclear or (number, cell.strip())
         elif mark:
             self.marks.setdefault(mark, (number, cell.strip()))
+
+    def look_at_all(self, number: int, cells: Sequence[Cell]) -> None:
+        """Take note of cells, the first of which is in line `number`."""
+        said = "\n".join(cells) + "\n" if set(map(type, cells)) == {str} else " "  # type: ignore[arg-type]
+        for mark, are_plain in _PLAIN_CELLS.items():
+            if are_plain(said):
+                if mark in said and mark not in self.marks:
+                    place, cell = next((place, cell) for place, cell in enumerate(cells) if mark in str(cell))
+                    self.look(number + place, cell)
+                return
+        for place, cell in enumerate(cells, number):
+            self.look(place, cell)
 
     @property
     def decimal(self) -> str | None:

@@ -10,8 +10,8 @@ from typing import Any
 
 import msgspec
 
+from producers.importer.derived import derived_id
 from producers.importer.entities import Item, Version
-from producers.importer.rows import derived_id
 
 _ID, _SEQUENCE = "~", "!"
 """What stands before a number that raises: above letters and digits in an id, below all of them in a sequence.

@@ -1,6 +1,7 @@
 """What an import found in a file: counted for the person who runs it."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -43,14 +44,15 @@ class Report:
         """Count a record that makes no event."""
         self.left_out[why if why in self.left_out or len(self.left_out) < _WHYS else "for other reasons"] += 1
 
-    def accept(self, checked: Checked) -> None:
-        """Count an event."""
-        event = checked.event
-        self.types[event.type] += 1
-        if self.first is None or event.time < self.first:
-            self.first = event.time
-        if self.last is None or event.time > self.last:
-            self.last = event.time
+    def accept(self, found: Sequence[Checked]) -> None:
+        """Count events."""
+        if not found:
+            return
+        self.types.update([checked.event.type for checked in found])
+        times = [checked.event.time for checked in found]
+        first, last = min(times), max(times)
+        self.first = first if self.first is None else min(first, self.first)
+        self.last = last if self.last is None else max(last, self.last)
 
 
 def judge(record: Record, now_ms: int, report: Report) -> list[Checked]:
@@ -62,6 +64,5 @@ def judge(record: Record, now_ms: int, report: Report) -> list[Checked]:
         return []
     found = [check(value, now_ms) for value in record.values]
     report.taken += 1
-    for checked in found:
-        report.accept(checked)
+    report.accept(found)
     return found

@@ -1,101 +1,26 @@
 """Rows of a foreign table made into events, as a mapping file says."""
 
 import difflib
-import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import msgspec
 
 from producers.errors import Refused
 from producers.events import ALL_TYPES
 from producers.identities import Resolver
-from producers.importer.cells import Cell, text
-from producers.importer.clients import client_taker
+from producers.importer.cells import text
+from producers.importer.columns import ODD, columnwise
+from producers.importer.derived import derived_id
 from producers.importer.errors import MappingProblem
-from producers.importer.fields import KINDS, Convert, Kind, Value, Written, converter
+from producers.importer.fields import KINDS, Kind, Value
 from producers.importer.formats import Origin
-from producers.importer.mapping import Column, MappingFile, Rule, When
-from producers.importer.money import AmountReader
-from producers.importer.places import Places, Row, finder
+from producers.importer.mapping import Column, MappingFile, Rule
+from producers.importer.places import Places, Row
+from producers.importer.taking import condition, taker
 
 _encode = msgspec.json.encode
-_ENTITY = (
-    "payment_id", "meeting_id", "rating_id", "cost_id", "call_id", "chat_id", "lead_id", "deal_id", "invoice_id",
-)  # fmt: skip
-"""What an event is about, the most special first: a payment names a deal too."""
-
-Take = Callable[[Row], Value | None]
-
-
-def _take(name: str, spec: Column, file: MappingFile, places: Places, currency: str | None) -> Take:
-    """What takes one field from rows. On the path of each row: one closure that does no more than it has to."""
-    if spec.constant is not None:
-        return lambda _: spec.constant
-    zone = ZoneInfo(file.timezone) if file.timezone else None
-    decimal = spec.decimal or places.decimal(spec.columns)
-    convert = converter(Written(name, spec, zone, decimal, currency))
-    default = spec.default
-    if spec.values is not None or spec.width is not None or spec.prefix:
-        return _changed_text(name, spec, finder(spec, places), convert)
-    if len(spec.columns) > 1:
-        find = finder(spec, places)
-        return lambda row: default if (cell := find(row)) == "" else convert(cell)
-    place = places.at[spec.columns[0]]
-
-    def take(row: Row) -> Value | None:
-        cell = row[place]
-        if type(cell) is str:
-            cell = cell.strip()
-        return default if cell == "" else convert(cell)
-
-    def take_text(row: Row) -> Value | None:
-        cell = row[place]
-        return (cell.strip() if type(cell) is str else text(cell)) or default
-
-    return take_text if convert is text else take
-
-
-def _changed_text(name: str, spec: Column, find: Callable[[Row], Cell], convert: Convert) -> Take:
-    """What takes a field whose text the mapping changes before it is read."""
-    values, default, width, prefix = spec.values, spec.default, spec.width, spec.prefix
-
-    def take(row: Row) -> Value | None:
-        found = text(find(row))
-        if not found:
-            return default
-        if values is not None:
-            known = values.get(found)
-            if known is None:
-                if default is None:
-                    raise Refused("invalid_data", f"{name}: the mapping has no value for {found!r}")
-                return default
-            found = known
-        if width is not None:
-            found = found.zfill(width)
-        return convert(prefix + found)
-
-    return take
-
-
-def _condition(when: When, places: Places) -> Callable[[Row], bool]:
-    """What says whether a condition holds of a row."""
-    index, column = places.at[when.column], when.column
-    amount = AmountReader(column, places.decimal([column]))
-
-    def holds(row: Row) -> bool:
-        cell = row[index]
-        found = text(cell)
-        return (
-            (when.is_ is None or found in when.is_)
-            and (when.not_ is None or found not in when.not_)
-            and (when.filled is None or when.filled == bool(found))
-            and (when.negative is None or (bool(found) and when.negative == (amount.number(cell) < 0)))
-        )
-
-    return holds
 
 
 class _Maker:
@@ -103,18 +28,14 @@ class _Maker:
 
     def __init__(self, rule: Rule, file: MappingFile, places: Places, resolver: Resolver | None) -> None:
         currency = rule.data["currency"].constant if "currency" in rule.data else None
-        take = partial(_take, file=file, places=places, currency=str(currency) if currency else None)
+        take = partial(taker, file=file, places=places, currency=str(currency) if currency else None, resolver=resolver)
         self._source = file.source
-        self._conditions = [_condition(when, places) for when in rule.when]
+        self._conditions = [condition(when, places) for when in rule.when]
         self._type, self._time = take("type", rule.type), take("time", rule.time)
         self._id = take("id", rule.id) if rule.id else None
         self._sequence = take("sequence", rule.sequence) if rule.sequence else None
         self._constants = {name: spec.constant for name, spec in rule.data.items() if spec.constant is not None}
-        self._data = [
-            (name, client_taker(spec, places, resolver) if spec.is_identity else take(name, spec))
-            for name, spec in rule.data.items()
-            if spec.constant is None
-        ]
+        self._data = [(name, take(name, spec)) for name, spec in rule.data.items() if spec.constant is None]
 
     def make(self, row: Row) -> bytes | None:
         """Return the event of a row as JSON; None when the row makes none. Raises Refused."""
@@ -182,10 +103,41 @@ class RowMapper:
             return lambda row: () if (made := make(row)) is None else (made,)
         return lambda row: tuple(made for maker in makers if (made := maker.make(row)) is not None)
 
+    def bind_many(self, places: Places, width: int) -> Callable[[Sequence[Row]], list[tuple[bytes, ...]]] | None:
+        """The same for many rows, () for each that `bind` has to be asked about; None where that is all of them.
+
+        width: how many cells a row has.
+        """
+        made = [columnwise(rule, self.file, places) for rule in self.file.events]
+        makers = [one for one in made if one is not None]
+        if len(makers) < len(made):
+            return None
+
+        def make(rows: Sequence[Row]) -> list[tuple[bytes, ...]]:
+            if set(map(len, rows)) == {width}:
+                return _together([one(rows) for one in makers])
+            found: list[tuple[bytes, ...]] = [()] * len(rows)
+            places = [place for place, row in enumerate(rows) if len(row) == width]
+            for place, events in zip(places, make([rows[place] for place in places]) if places else (), strict=True):
+                found[place] = events
+            return found
+
+        return make
+
     def why_none(self, row: Row, places: Places) -> str:
         """Why a row makes no event: what stands in the columns that rules look at."""
         seen = ", ".join(f"{column} is {text(row[places.at[column]])[:40]!r}" for column in self._looked_at)
         return f"no rule's `when` holds: {seen}"
+
+
+def _together(made: Sequence[Sequence[bytes | None]]) -> list[tuple[bytes, ...]]:
+    """The events that all rules make of each row; () where there is none, or the row is odd to a rule."""
+    if len(made) == 1:
+        return [(one,) if one else () for one in made[0]]
+    return [
+        () if ODD in several else tuple(one for one in several if one is not None)
+        for several in zip(*made, strict=True)
+    ]
 
 
 def _fields(rule: Rule) -> Iterator[tuple[str, Column]]:
@@ -225,18 +177,3 @@ def _problems(rule: Rule) -> Iterator[str]:
 def data_fields(model: Any) -> list[str]:
     """The names of the fields in the `data` of a type."""
     return list(model.model_fields["data"].annotation.model_fields)
-
-
-def derived_id(event: Mapping[str, Any]) -> str:
-    """Return an id that the same version of the same entity gets every time."""
-    data = event["data"]
-    entity = ""
-    for name in _ENTITY:
-        if name in data:
-            entity = data[name]
-            break
-    author, sequence = data.get("author", ""), event.get("sequence", "")
-    text = f"{event['source']}\0{event['type']}\0{entity}\0{sequence}\0{event['time']}\0{author}"
-    if not entity:  # reference data: its content
-        text = f"{text}\0{_encode(data, order='sorted').decode()}"
-    return hashlib.sha256(text.encode()).hexdigest()[:32]

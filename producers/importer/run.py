@@ -11,10 +11,10 @@ from producers.errors import Refused
 from producers.importer.corrections import Corrections
 from producers.importer.decided import Decided
 from producers.importer.formats import Format
-from producers.importer.judged import Batch, judged
+from producers.importer.judged import Batch, Judging, batches, judged
 from producers.importer.known import Known
 from producers.importer.rejects import Rejects
-from producers.importer.report import Report, judge
+from producers.importer.report import Report
 from producers.importer.source import Source
 from producers.importer.state import Counts, State, StateFile
 
@@ -55,15 +55,11 @@ async def settled(events: list[tuple[bytes, bytes]], identities: Identities | No
 
 def dry_run(source: Source, format_: Format, now_ms: int, advance: Callable[[int], None]) -> Report:
     """Check a whole file and send nothing."""
-    report, count = Report(), 0
-    for count, record in enumerate(format_.records(source, State()), 1):
-        try:
-            judge(record, now_ms, report)
-        except Refused as refused:
-            report.refuse(record.number, refused)
-        if count % BATCH == 0:
-            advance(BATCH)
-    advance(count % BATCH)
+    report = Report()
+    for batch in batches(format_.records(source, State()), BATCH):
+        judging = Judging(report, now_ms)
+        judging.take(batch)
+        advance(judging.records)
     return report
 
 

@@ -2,20 +2,22 @@
 
 import difflib
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import NamedTuple
 
 from producers.errors import Refused
 from producers.importer.cells import text
 from producers.importer.clients import ClientRows
 from producers.importer.errors import ImportProblem
-from producers.importer.formats import Record, behind
+from producers.importer.formats import Record, Rows
 from producers.importer.money import Styles, two_readings
 from producers.importer.places import Places
-from producers.importer.readers import JsonReader, Read, Reader, SheetReader, TextReader, first
+from producers.importer.readers import Block, JsonReader, Read, Reader, Row, SheetReader, first
 from producers.importer.rows import RowMapper
 from producers.importer.source import Source
 from producers.importer.state import State
+from producers.importer.text_rows import TextReader
 
 _TITLES = 50
 """Rows among which the header is looked for: exports put titles above it."""
@@ -46,15 +48,15 @@ class Table:
         self.names = mapper if isinstance(mapper, RowMapper) and mapper.needs_identities else None
         self.notes: list[str] = []
 
-    def records(self, source: Source, after: State) -> Iterator[Record]:
-        """Yield a record for each row that is not blank. Raises ImportProblem when a mapped column is missing."""
+    def records(self, source: Source, after: State) -> Iterator[Record | Rows]:
+        """Yield what is read of each row that is not blank. Raises ImportProblem when a mapped column is missing."""
         source.keep()
         reader = self._reader(source)
         head = self._find(reader)
         self.header = reader.mark + _line(head.row.raw)
         self.notes += reader.notes
         places = Places(head.at, self._decimals(reader, head))
-        return behind(self._read(reader, head, places), after)
+        return self._read(reader, head, places, after.end)
 
     def _reader(self, source: Source) -> Reader:
         if self._mapper.file.format == "jsonl":
@@ -130,12 +132,11 @@ class Table:
         styles = {column: Styles() for column in sorted(self._mapper.amounts)}
         if not styles:
             return {}
-        looks = [(head.at[column], style.look) for column, style in styles.items()]
+        looks = [(head.at[column], style.look_at_all) for column, style in styles.items()]
         longest = max(place for place, _ in looks)
-        for row in self._body(reader, head):
-            if len(row.cells) > longest:
-                for place, look in looks:
-                    look(row.number, row.cells[place])
+        for block in self._body(reader, head):
+            for place, look in looks:
+                look(block.number, [row[place] if len(row) > longest else "" for row in block.rows])
         for column, style in styles.items():
             if style.unclear and not style.marks:
                 number, amount = style.unclear
@@ -147,30 +148,53 @@ class Table:
 
     # -- the second pass
 
-    def _body(self, reader: Reader, head: _Header) -> Iterator[Read]:
-        for index, row in enumerate(reader.rows(head.dialect, len(head.row.cells))):
-            if index > head.above:
-                yield row
+    def _body(self, reader: Reader, head: _Header, done: int = 0) -> Iterator[Block]:
+        """What is behind the header, and behind so many rows that are done."""
+        above = head.above + 1 + done
+        for block in reader.blocks(head.dialect, len(head.row.cells)):
+            if above < len(block.rows):
+                yield block.behind(above) if above else block
+            above = max(0, above - len(block.rows))
 
-    def _read(self, reader: Reader, head: _Header, places: Places) -> Iterator[Record]:
-        make = self._mapper.bind(places)
-        shape = len(head.row.cells), max(places.at.values(), default=-1) + 1
-        for end, row in enumerate(self._body(reader, head), 1):
-            number, cells, raw, _ = row
-            try:
-                _check(row, *shape)
-                if values := make(cells):
-                    yield Record(number, raw, end, values)
-                    continue
-                why = self._mapper.why_none(cells, places)
-            except (Refused, UnicodeEncodeError) as error:
-                refused = error if isinstance(error, Refused) else _NO_TEXT
-                if row.problem or any(text(cell) for cell in cells):
-                    yield Record(number, raw, end, (), refused)
-                    continue
-                why = ""
-            is_empty = not any(text(cell) for cell in cells)
-            yield Record(number, raw, end, left_out="the row is empty" if is_empty else why)
+    def _read(self, reader: Reader, head: _Header, places: Places, done: int) -> Iterator[Record | Rows]:
+        width = len(head.row.cells)
+        make, make_many = self._mapper.bind(places), self._mapper.bind_many(places, width)
+        read_one = partial(self._one, make, places, (width, max(places.at.values(), default=-1) + 1))
+        for block in self._body(reader, head, done):
+            count = len(block.rows)
+            # One by itself may be of several lines, or refused.
+            made = [()] * count if make_many is None or count == 1 else make_many(block.rows)
+            begin = 0
+            for place in (place for place, values in enumerate(made) if not values):
+                if place > begin:
+                    yield Rows(block.number + begin, done + place, made[begin:place], partial(_raw, block, begin))
+                yield read_one(block.read(place), done + place + 1)
+                begin = place + 1
+            if begin < count:
+                yield Rows(block.number + begin, done + count, made[begin:], partial(_raw, block, begin))
+            done += count
+
+    def _one(
+        self, make: Callable[[Row], tuple[bytes, ...]], places: Places, shape: tuple[int, int], row: Read, end: int
+    ) -> Record:
+        """What is read of one row, and why it makes no event if it makes none."""
+        number, cells, raw, problem = row
+        try:
+            _check(row, *shape)
+            if values := make(cells):
+                return Record(number, raw, end, values)
+            why = self._mapper.why_none(cells, places)
+        except (Refused, UnicodeEncodeError) as error:
+            refused = error if isinstance(error, Refused) else _NO_TEXT
+            if problem or any(text(cell) for cell in cells):
+                return Record(number, raw, end, (), refused)
+            why = ""
+        is_empty = not any(text(cell) for cell in cells)
+        return Record(number, raw, end, left_out="the row is empty" if is_empty else why)
+
+
+def _raw(block: Block, begin: int, index: int) -> bytes:
+    return block.raw(begin + index)
 
 
 def _check(row: Read, width: int, needed: int) -> None:

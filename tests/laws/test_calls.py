@@ -20,7 +20,7 @@ from producers.importer.source import Source
 from producers.importer.state import State
 from tests.support.pbx import Exchange
 from tests.support.pbx_calls import PEOPLE, Play, Rung, Script, Transfer
-from tests.support.pbx_files import BARE, LAYOUTS, UNLINKED, written
+from tests.support.pbx_files import BARE, LAYOUTS, UNLINKED, before_twelve, written
 
 BEGIN = 1_790_000_000
 CONFIG = {
@@ -56,6 +56,7 @@ TRANSFERS = (
     Transfer("features", TO),
     Transfer("features", (Rung("PJSIP/103"),)),
 )
+ASKING = tuple(transfer for transfer in TRANSFERS if transfer and transfer.how in {"phone", "features"})
 
 
 def answering(script):
@@ -71,6 +72,8 @@ def every():
         if answering(script):
             for transfer, ends in product(TRANSFERS, ("caller", "agent")):
                 yield Script(way, script.rung, greeted, transfer=transfer, ends=ends)
+            for transfer in ASKING:
+                yield Script(way, script.rung, greeted, transfer=transfer, lingers=True)
         else:
             for otherwise in ("hangup", "voicemail", "announcement"):
                 yield Script(way, script.rung, greeted, otherwise=otherwise)
@@ -80,6 +83,7 @@ def every():
         ("answers", "ignores", "busy", "broken"), (None, Transfer("blind", TO)), ("caller", "agent")
     ):
         yield Script("outbound", (Rung(does=does),), transfer=transfer, ends=ends)
+        yield Script("outbound", (Rung(does=does),), transfer=transfer, lingers=True)
     for does, otherwise in product(("answers", "ignores"), ("hangup", "voicemail")):
         yield Script("internal", (Rung(SECOND, does=does),), otherwise=otherwise)
     yield Script("menu")
@@ -178,6 +182,7 @@ def scripts(*ways):
         otherwise=st.sampled_from(["hangup", "voicemail", "announcement"]),
         transfer=st.sampled_from(TRANSFERS),
         ends=st.sampled_from(["caller", "agent"]),
+        lingers=st.booleans(),
         number=st.sampled_from(["79000000001", "+7 900 000-00-02", "89000000003", "214943", "anonymous", ""]),
         trunk=st.sampled_from(["PJSIP/trunk", "SIP/211553"]),
     )
@@ -262,6 +267,33 @@ def test_without_links(tmp_path, floor, layout):
         want, ended, _ = expected(reader.names, call, greeted=False)
         same(calls[name], (want | {"call_id": name}, ended, False))
     assert len(calls) == len(kept)
+
+
+OLD = st.builds(
+    Script,
+    st.sampled_from(["desk", "group"]),
+    RUNG.map(lambda rung: tuple(replace(each, via="device") for each in rung)),
+    impatient=st.booleans(),
+    otherwise=st.sampled_from(["hangup", "voicemail", "announcement"]),
+)
+
+
+@QUIET
+@given(floor=floors(OLD), layout=st.sampled_from(sorted(UNLINKED)))
+def test_one_record_a_call(tmp_path, floor, layout):
+    """Before Asterisk 12 a call is one record, of what came last: whom a machine talked with has reached nobody."""
+    rows, _, told = floor
+    reader = Reader(tmp_path, inbound_contexts=["from-trunk", "app-closed"])
+    calls, _ = reader.read(written(before_twelve(rows), UNLINKED[layout]))
+    assert calls.keys() == {call.uniqueid for _, call in told}
+    for script, call in told:
+        want, ended, _ = expected(reader.names, call, greeted=False)
+        found = calls[call.uniqueid]
+        if call.answered is None and script.otherwise != "hangup" and not script.impatient:
+            want["outcome"] = "missed"  # the record does not say any more how the telephones failed,
+            if len(script.rung) > 1:  # and names one of them
+                found["data"].pop("manager_id", None)
+        same(found, (want, ended, False))
 
 
 QUEUED = scripts("queue", "turns")

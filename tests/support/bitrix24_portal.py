@@ -26,6 +26,7 @@ SECRET = "portal-secret-path"
 TOKEN = "the-application-token"
 MEMBER = "a223c6b3710f85df22e9377d6c4f7553"
 _PAGE = 50
+_OPERATING = 480
 _OPERATORS = {
     ">=": operators.ge, ">": operators.gt, "<=": operators.le, "<": operators.lt, "=": operators.eq, "@": operators.eq,
 }  # fmt: skip
@@ -51,6 +52,12 @@ class StandIn:
         """Code of the refusal of the webhook itself, whatever is asked."""
         self.moved = ""
         """Where the portal is now: it answers 302 at its old address, with HTML."""
+        self.costs: dict[str, float] = {}
+        """Method → seconds of `operating` that a call takes; 480 of them in ten minutes are allowed (limits.md)."""
+        self._used: dict[str, tuple[float, float]] = {}
+        """Method → seconds used, and when that begins anew."""
+        self.blocked = 0
+        """Calls refused for the time that their method had used."""
         self.hidden: set[tuple[str, int]] = set()
         """What may not be read: lists leave it out without a word, `crm.item.get` says ACCESS_DENIED."""
         self.rng = random.Random(life.seed)
@@ -78,9 +85,11 @@ class StandIn:
             if refusal.code == "HTML":
                 headers = {name: str(value) for name, value in refusal.times.items()}
                 return PlainTextResponse("<html>gateway</html>", refusal.status, headers)
-            content = {"error": refusal.code, "error_description": "", "time": self._time() | refusal.times}
+            content: dict[str, Any] = {"error": refusal.code, "error_description": ""}
+            if refusal.times:
+                content["time"] = self._time() | refusal.times
             return JSONResponse(content, refusal.status)
-        return JSONResponse(body | {"time": self._time()})
+        return JSONResponse(body | {"time": self._time(method)})
 
     def _admit(self, secret: str) -> None:
         if self.moved:
@@ -114,13 +123,13 @@ class StandIn:
         assert len(params["cmd"]) <= 50
         for name, command in params["cmd"].items():
             method, _, query = command.partition("?")
-            times[name] = self._time()
             if self.rng.random() < self.faults / 10:
                 bad[name] = {"error": "OPERATION_TIME_LIMIT", "error_description": "Method is blocked"}
-                times[name] |= {"operating_reset_at": int(self.life.now.timestamp()) + 1}
+                times[name] = self._time() | {"operating_reset_at": int(self.life.now.timestamp()) + 1}
                 continue
             try:
                 good[name] = self._call(method, php_table(parse_qsl(query)))["result"]
+                times[name] = self._time(method)
             except Refusal as refusal:
                 bad[name] = {"error": refusal.code, "error_description": ""}
         # PHP writes an empty table as a list.
@@ -130,6 +139,7 @@ class StandIn:
         self.methods[method] = self.methods.get(method, 0) + 1
         if method in self.forbidden:
             raise Refusal(403, "insufficient_scope")
+        self._work(method)
         if method == "crm.item.get":
             return self._item(params)
         if method == "crm.item.list":
@@ -156,8 +166,23 @@ class StandIn:
         finally:
             self.life.tables[table] = whole
 
-    def _time(self) -> dict[str, Any]:
-        return {"date_start": self.life.text(), "date_finish": self.life.text(), "operating": 0.1}
+    def _work(self, method: str) -> None:
+        """What a call costs its method; refused, without any date, where that is over."""
+        if method not in self.costs:
+            return
+        now = self.life.now.timestamp()
+        used, until = self._used.get(method, (0.0, 0.0))
+        if until <= now:
+            used, until = 0.0, now + 600
+        if used >= _OPERATING:
+            self.blocked += 1
+            raise Refusal(429, "OPERATION_TIME_LIMIT")
+        self._used[method] = used + self.costs[method], until
+
+    def _time(self, method: str = "") -> dict[str, Any]:
+        used, until = self._used.get(method, (0.1, 0.0))
+        dated = {"operating_reset_at": int(until)} if until else {}
+        return {"date_start": self.life.text(), "date_finish": self.life.text(), "operating": used} | dated
 
     def form(self, hook: Hook, **changes: str) -> bytes:
         """The hook as it goes over the line."""

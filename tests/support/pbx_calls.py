@@ -42,6 +42,7 @@ class Script:
     otherwise: str = "hangup"  # or voicemail, announcement
     transfer: Transfer | None = None
     ends: str = "caller"  # or agent
+    lingers: bool = False  # whether people of the house are still on the line when the client has left
     number: str = "79000000001"
     trunk: str = "PJSIP/trunk"
 
@@ -105,7 +106,7 @@ class Play:
         elif script.way != "menu" and not script.impatient:
             self._otherwise(caller)
         self._end(caller, line)
-        told.ended = pbx.now
+        told.ended = told.ended or pbx.now
         return _judged(told)
 
     def _ring(self, caller: Channel, way: str, rung: tuple[Rung, ...], told: Told, *, impatient: bool) -> Line | None:
@@ -258,6 +259,12 @@ class Play:
         pbx.dialed(asking, to.near, "ANSWER")
         pbx.bridge(asking, to.near)
         pbx.wait(10)
+        if self.script.lingers:
+            self._left_waiting(caller, line, told)
+            pbx.wait(TALK)
+            pbx.part(asking, to.near)
+            pbx.hang_up(asking, to.device, first, *line.between)
+            return None
         self._passed_on(caller, line, "ATTENDEDTRANSFER", "BRIDGE", "3f0b1c52-0001")
         pbx.part(asking, to.near)
         pbx.part(caller, line.near)
@@ -269,6 +276,15 @@ class Play:
         pbx.bridge(caller, to.device)
         pbx.wait(TALK)
         return to
+
+    def _left_waiting(self, caller: Channel, line: Line, told: Told) -> None:
+        """The client does not wait for the end of what they ask each other."""
+        if self.queue:
+            self.pbx.queued(self.queue, caller, line.device.person or "", "COMPLETECALLER", 8, TALK, 1)
+            self.queue = None
+        self.pbx.part(caller, line.near)
+        self.pbx.hang_up(caller)
+        told.ended = self.pbx.now
 
     def _passed_on(self, caller: Channel, line: Line, event: str, *to: str) -> None:
         if self.queue:
@@ -322,10 +338,17 @@ class Play:
             if line:
                 pbx.wait(TALK)
             self._end(client, line)
+        elif script.lingers:
+            pbx.part(desk, client)
+            pbx.hang_up(client)
+            told.ended = pbx.now
+            pbx.run(desk, "Playback", "how-was-it")
+            pbx.wait(9)
+            pbx.hang_up(desk)
         else:
             pbx.part(desk, client)
             pbx.hang_up(*((client, desk) if script.ends == "caller" else (desk, client)))
-        told.ended = pbx.now
+        told.ended = told.ended or pbx.now
         return _judged(told)
 
     def _internal(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
@@ -52,6 +53,27 @@ def written(rows: Iterable[Row], layout: tuple[str, bool, str], zone: str | None
     for row in rows:
         write.writerow(_cells(row, names.split(), zone))
     return text.getvalue().encode()
+
+
+def before_twelve(rows: Iterable[Row]) -> list[Row]:
+    """What an exchange before Asterisk 12 writes: of each channel that called one record, of what came last in it."""
+    kept: dict[str, list[Row]] = {}
+    for row in rows:
+        kept.setdefault(row.channel, []).append(row)
+    return sorted((_as_one(legs) for legs in kept.values()), key=lambda row: row.end)
+
+
+def _as_one(legs: list[Row]) -> Row:
+    legs.sort(key=lambda row: (row.end, row.answer is not None))
+    last, found = legs[-1], {leg.disposition for leg in legs}
+    dialled = [leg for leg in legs if leg.dstchannel]
+    return replace(
+        last,
+        start=min(leg.start for leg in legs),
+        answer=min((leg.answer for leg in legs if leg.answer is not None), default=None),
+        disposition=next(one for one in ("ANSWERED", "NO ANSWER", "BUSY", "FAILED") if one in found),
+        dstchannel=dialled[-1].dstchannel if dialled else "",
+    )
 
 
 def _cells(row: Row, names: Sequence[str], zone: str | None) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Any, Final, Protocol
 import structlog
 
 from producers.connectors.bitrix24 import deals, invoices, leads, meetings, parties
-from producers.connectors.bitrix24.errors import PortalRefused
+from producers.connectors.bitrix24.errors import PortalRefused, PortalUnavailable
 from producers.connectors.bitrix24.ledger import Ledger
 from producers.connectors.bitrix24.reconcile import Reconciler
 from producers.connectors.bitrix24.rest import PAGE, Call, items
@@ -100,16 +100,8 @@ class Backfill:
         for table in self.tables():
             if only and table.name not in only:
                 continue
-            try:
-                if not await self._read(table, since, progress):
-                    return False
-            except PortalRefused as refused:
-                if table.name == "payments":
-                    log.warning("payments are read deal by deal; with the scope sale it is faster", why=str(refused))
-                    await self._reconciler.sweep("deal", whole=True)
-                    continue
-                self.left_out.append(table.name)
-                log.warning("left out of the backfill", what=table.name, why=str(refused))
+            if not await self._take(table, since, progress):
+                return False
         if not only or "ratings" in only:
             await self._ratings(since)
         # What could not be read to its end goes on there, once it may be read.
@@ -117,6 +109,23 @@ class Backfill:
             if table.name not in self.left_out and (not only or table.name in only):
                 self._store.forget(f"backfill:{table.name}")
         return True
+
+    async def _take(self, table: Table, since: datetime | None, progress: Progress) -> bool:
+        """Read one table, or leave it out where it may not be read; False when that was not wanted to its end."""
+        try:
+            return await self._read(table, since, progress)
+        except PortalUnavailable:
+            if self._wanted():
+                raise
+            return False
+        except PortalRefused as refused:
+            if table.name == "payments":
+                log.warning("payments are read deal by deal; with the scope sale it is faster", why=str(refused))
+                await self._reconciler.sweep("deal", whole=True, singly=True)
+                return True
+            self.left_out.append(table.name)
+            log.warning("left out of the backfill", what=table.name, why=str(refused))
+            return True
 
     async def _read(self, table: Table, since: datetime | None, progress: Progress) -> bool:
         top = await self._edge(table, {}, "DESC")

@@ -31,11 +31,16 @@ class HookRefused(Bitrix24Error):
 
 
 class PortalUnavailable(Bitrix24Error):
-    """The portal gave no usable answer. `wait_seconds` is how long it asked to be left alone, if it did."""
+    """The portal gave no usable answer.
 
-    def __init__(self, text: str, wait_seconds: float | None = None) -> None:
+    `wait_seconds` is how long it is to be left alone, where that is known; `method` the one that this is about, where
+    others may be asked.
+    """
+
+    def __init__(self, text: str, wait_seconds: float | None = None, method: str = "") -> None:
         super().__init__(text)
         self.wait_seconds = wait_seconds
+        self.method = method
 
 
 class PortalRefused(Bitrix24Error):

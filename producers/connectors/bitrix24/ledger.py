@@ -55,6 +55,8 @@ class Ledger:
     events: list[Event] = field(default_factory=list)
     rows: dict[tuple[str, str], Published] = field(default_factory=dict)
     refused: int = 0
+    looks: dict[tuple[str, str], str] = field(default_factory=dict)
+    """How the portal has what was taken, by kind and id."""
 
     def row(self, kind: str, number: str) -> Published | None:
         """What is, or will be, published of an entity."""
@@ -64,7 +66,7 @@ class Ledger:
         """Publish a snapshot when it says something new."""
         held = self.row(snapshot.kind, snapshot.id)
         digest = _digest(snapshot)
-        at, rev = _micros(snapshot.at), 0
+        at, rev = micros(snapshot.at), 0
         if held is not None:
             if held.digest == digest and held.state != "deleted":
                 if held.state != snapshot.state or held.owner != snapshot.owner:
@@ -166,5 +168,6 @@ def _digest(snapshot: Snapshot) -> str:
     return hashlib.sha256(content.encode()).hexdigest()[:32]
 
 
-def _micros(moment: datetime) -> int:
+def micros(moment: datetime) -> int:
+    """Microseconds since the epoch."""
     return (moment - _EPOCH) // _MICROSECOND

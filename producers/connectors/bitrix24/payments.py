@@ -8,10 +8,11 @@ import structlog
 
 from producers.connectors.bitrix24 import invoices
 from producers.connectors.bitrix24.errors import PortalRefused
-from producers.connectors.bitrix24.ledger import Ledger, Snapshot
-from producers.connectors.bitrix24.rest import Call, items
+from producers.connectors.bitrix24.ledger import Ledger, Snapshot, micros
+from producers.connectors.bitrix24.rest import PAGE, Call, items
 from producers.connectors.bitrix24.store import Published
 from producers.connectors.bitrix24.surroundings import Row, Surroundings, chunks
+from producers.connectors.bitrix24.values import moment, money
 
 log = structlog.get_logger(__name__)
 _BINDING = ["orderId", "ownerId", "ownerTypeId"]
@@ -95,10 +96,58 @@ class Payments:
             if (kind := _OWNERS.get(str(row.get("ownerTypeId"))))
         ]
 
-    def of(self, ledger: Ledger, deals: Sequence[Snapshot], *, left_behind: bool) -> Iterable[Published]:
-        """Known payments of deals; with `left_behind` only those whose deal has another client now."""
+    async def differing(self, ids: range, top: int) -> dict[str, list[str]]:
+        """Deals and invoices some of whose payments are not as published. ids: those above its start, up to its stop.
+
+        top: the last id that the portal has.
+        """
+        fields = ["id", "orderId", "paid", "datePaid", "sum", "currency"]
+        pages = await self._parts.portal.batch(
+            [
+                Call(
+                    "sale.payment.list",
+                    {"filter": {">id": begin, "<=id": begin + PAGE}, "select": fields, "start": -1},
+                )
+                for begin in range(ids.start, min(ids.stop, top), PAGE)
+            ]
+        )
+        rows = {str(row["id"]): row for page in pages for row in items(page)}
+        known = self._parts.store.known("payment", ids.start, len(ids))
+        held = self._parts.store.published(
+            "payment", rows.keys() | {name for name in known if int(name) <= ids.stop or ids.stop >= top}
+        )
+        found: dict[str, set[str]] = defaultdict(set)
+        orders = set()
+        for name in held.keys() | rows.keys():
+            if _is_as(rows.get(name), held.get(name)):
+                continue
+            if name in held:
+                kind, _, number = held[name].owner.partition(":")
+                found[kind].add(number)
+            if name in rows:
+                orders.add(str(rows[name]["orderId"]))
+        for kind, number in await self.owners_of_orders(sorted(orders)):
+            found[kind].add(number)
+        return {kind: sorted(found[kind]) for kind in ("deal", "invoice")}
+
+    def left_behind(self, ledger: Ledger, deals: Sequence[Snapshot]) -> Iterable[Published]:
+        """Known payments of deals that have another client now."""
         for deal in deals:
             for row in self._parts.store.owned("payment", f"deal:{deal.id}"):
                 held = ledger.row("payment", row.id)
-                if held is not None and held.state != "deleted" and (held.client != deal.client or not left_behind):
+                if held is not None and held.state != "deleted" and held.client != deal.client:
                     yield row
+
+
+def _is_as(row: Row | None, held: Published | None) -> bool:
+    """Whether a payment of the shop is as it was published."""
+    paid = moment(row.get("datePaid")) if row is not None and row.get("paid") == "Y" else None
+    if row is None or paid is None:
+        return held is None or held.state == "deleted"
+    return (
+        held is not None
+        and held.state != "deleted"
+        and held.data["amount"] == money(row.get("sum"))
+        and held.data["currency"] == row.get("currency")
+        and (held.rev > 0 or held.at == micros(paid))
+    )

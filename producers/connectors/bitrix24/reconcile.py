@@ -3,15 +3,15 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import structlog
 
 from producers.connectors.bitrix24 import chats, deals, invoices, leads, meetings, parties, people
-from producers.connectors.bitrix24.errors import PortalRefused
-from producers.connectors.bitrix24.rest import PAGE, Call
+from producers.connectors.bitrix24.errors import PortalRefused, PortalUnavailable
+from producers.connectors.bitrix24.rest import PAGE, Call, items
 from producers.connectors.bitrix24.surroundings import Row, Surroundings, item_query
-from producers.connectors.bitrix24.sync import Synchronizer, Which
+from producers.connectors.bitrix24.sync import Synchronizer
 
 log = structlog.get_logger(__name__)
 OVERLAP: Final = timedelta(minutes=10)
@@ -33,6 +33,7 @@ class Reconciler:
         self._sync = synchronizer
         self._refused: set[str] = set()
         self._careful = True
+        self._later: PortalUnavailable | None = None
         self._told = False
 
     async def run(self, *, whole: bool = False, believe: bool = False) -> None:
@@ -40,7 +41,7 @@ class Reconciler:
 
         `believe` takes what is gone for deleted, however much it is; else lost rights are suspected.
         """
-        self._careful = not believe
+        self._careful, self._later = not believe, None
         steps: list[tuple[str, Callable[[datetime, dict[str, str]], Awaitable[None]]]] = [
             ("contacts", self._contacts),
             ("companies", self._companies),
@@ -57,8 +58,12 @@ class Reconciler:
             await self._step(name, step)
         await self.sweep("deal", whole=whole)
         await self.sweep("invoice", whole=whole)
+        if "payments" not in self._refused:
+            await self.sweep_payments(whole=whole)
         while await self._sync.drain():
             pass
+        if self._later is not None:
+            raise self._later
         await asyncio.to_thread(self._store.prune, self._parts.now() - _FACTS_KEPT)
         if core := {"deals", "leads", "invoices", "calls"} & {name for name, _ in steps} - self._refused:
             log.debug("reconciled", read=sorted(core))
@@ -81,6 +86,11 @@ class Reconciler:
         since = datetime.fromisoformat(held) if held else began - FIRST
         try:
             await step(since, {f"seen:{name}": began.isoformat()})
+        except PortalUnavailable as busy:
+            if not busy.method:
+                raise
+            # One method has used its time; the next step may do with others.
+            self._later = busy
         except PortalRefused as refused:
             if name not in self._refused:
                 self._refused.add(name)
@@ -226,24 +236,37 @@ class Reconciler:
             if not page.get("hasNextPage") or not page["ratings"]:
                 return found
 
-    async def sweep(self, kind: str, *, whole: bool) -> None:
+    async def sweep(self, kind: Literal["deal", "invoice"], *, whole: bool, singly: bool = False) -> None:
         """Look at known entities again, a window at a time: finds deletions and whatever changes silently.
 
-        Where the shop's payments may not be read, it also finds those of deals, one deal at a time.
+        singly: the shop's payments may not be read, so that those of deals are looked for one deal at a time.
         """
-        payments: Which = "all" if whole or "payments" in self._refused else "known"
         name = f"sweep:{kind}"
         after = 0 if whole else int(self._store.cursor(name) or 0)
         while True:
             ids = await asyncio.to_thread(self._store.known, kind, after, _SWEEP)
             after = int(ids[-1]) if len(ids) == _SWEEP else 0
             async with self._sync.batch({name: str(after)}) as ledger:
-                if kind == "deal":
-                    await self._sync.deals_by_id(ledger, ids, payments=payments, careful=self._careful)
+                if kind == "deal" and (singly or "payments" in self._refused):
+                    await self._sync.deals_by_id(ledger, ids, payments="all", careful=self._careful)
                 else:
-                    await self._sync.invoices_by_id(ledger, ids, careful=self._careful)
+                    await self._sync.again(ledger, kind, ids, careful=self._careful)
             if not (whole and after):
                 return
+
+    async def sweep_payments(self, *, whole: bool) -> None:
+        """Look at the shop's payments again, a window of ids at a time, at fifty by one call."""
+        query = {"select": ["id"], "order": {"id": "DESC"}, "start": -1}
+        top = max((int(row["id"]) for row in items(await self._portal.call("sale.payment.list", query))), default=0)
+        after = 0 if whole else int(self._store.cursor("sweep:payment") or 0)
+        while True:
+            ids = range(after, after + _SWEEP)
+            is_last = ids.stop >= top
+            async with self._sync.batch({"sweep:payment": "0" if is_last else str(ids.stop)}) as ledger:
+                await self._sync.payments_between(ledger, ids, top, careful=self._careful)
+            if is_last or not whole:
+                return
+            after = ids.stop
 
     async def _changed(self, entity_type: int, fields: tuple[str, ...], since: datetime) -> list[Row]:
         moments = [

@@ -2,24 +2,23 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 from urllib.parse import quote_plus, urlsplit
 
 import httpx
-import structlog
 from aiolimiter import AsyncLimiter
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from producers.connectors.bitrix24.errors import PortalClosed, PortalRefused, PortalUnavailable
+from producers.connectors.bitrix24.limits import Operating
+from producers.connectors.bitrix24.patience import Patience
 from producers.connectors.bitrix24.settings import Bitrix24Settings
-
-log = structlog.get_logger(__name__)
 
 BATCH: Final = 50
 PAGE: Final = 50
-_BUSY: Final = {"QUERY_LIMIT_EXCEEDED", "OPERATION_TIME_LIMIT", "INTERNAL_SERVER_ERROR", "OVERLOAD_LIMIT"}
+_TIME_USED: Final = "OPERATION_TIME_LIMIT"
+_BUSY: Final = {"QUERY_LIMIT_EXCEEDED", "INTERNAL_SERVER_ERROR", "OVERLOAD_LIMIT"}
 _CLOSED: Final = {
     "expired_token", "invalid_token", "no_auth_found", "invalid_credentials", "invalid_request", "user_access_error",
     "portal_deleted",
@@ -28,8 +27,6 @@ _CLOSED: Final = {
 _FOR_ALL: Final = 401
 """With this status `ACCESS_DENIED` means that the portal's plan has no REST, else a missing right."""
 _RENEW: Final = "make a new one in the portal, with the same rights, and set SALES_BITRIX24_WEBHOOK_URL to it"
-_LONGEST_WAIT = 600.0
-_ATTEMPTS = 8
 
 
 class Call(NamedTuple):
@@ -42,7 +39,8 @@ class Call(NamedTuple):
 class Portal:
     """The REST of one portal. Closed by `aclose`.
 
-    `transport`, `clock` (seconds since the epoch) and `patience` (a factor on waiting) are for tests.
+    `transport`, `clock` (seconds since the epoch), `sleep` and `patience` (a factor on waiting) are for
+    tests.
     """
 
     def __init__(
@@ -51,6 +49,7 @@ class Portal:
         *,
         transport: httpx.AsyncBaseTransport | None = None,
         clock: Callable[[], float] = time.time,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         patience: float = 1.0,
     ) -> None:
         parts = urlsplit(settings.url)
@@ -64,7 +63,10 @@ class Portal:
         rate, burst = settings.bitrix24_requests_per_second, settings.bitrix24_burst
         self._limiter = AsyncLimiter(burst, burst / rate)
         self._clock = clock
-        self._patience = patience
+        self._operating = Operating()
+        self.patience = Patience(self._operating.forget, clock, sleep, patience)
+        self._ahead = 0.0
+        """Seconds by which the portal's clock is before ours."""
         self.requests = 0
         self.now: datetime = datetime.fromtimestamp(clock(), UTC)
         """The portal's clock at its latest answer."""
@@ -75,7 +77,7 @@ class Portal:
 
     async def call(self, method: str, params: Mapping[str, Any] | None = None) -> Any:
         """The `result` of one method. Raises `PortalRefused`, or `PortalUnavailable` after several attempts."""
-        async for attempt in self._attempts():
+        async for attempt in self.patience.attempts():
             with attempt:
                 return (await self._post(method, dict(params or {})))["result"]
         raise AssertionError("tenacity raises the last error")  # pragma: no cover
@@ -93,7 +95,7 @@ class Portal:
     async def outcomes(self, calls: Sequence[Call]) -> list[Any]:
         """The same, with the refusal itself where a call is refused. Raises `PortalClosed` where all would be."""
         results: dict[int, Any] = {}
-        async for attempt in self._attempts():
+        async for attempt in self.patience.attempts(lambda: len(results)):
             with attempt:
                 await self._fill(calls, results)
         return [results[number] for number in range(len(calls))]
@@ -103,14 +105,15 @@ class Portal:
         missing = [number for number in range(len(calls)) if number not in results]
         for begin in range(0, len(missing), BATCH):
             numbers = missing[begin : begin + BATCH]
+            self._admit({calls[number].method for number in numbers})
             commands = {f"c{number}": f"{calls[number].method}?{php_query(calls[number].params)}" for number in numbers}
             answer = (await self._post("batch", {"halt": 0, "cmd": commands}))["result"]
             good, bad = _table(answer.get("result")), _table(answer.get("result_error"))
+            times = _table(answer.get("result_time"))
             for number in numbers:
-                name = f"c{number}"
+                name, method = f"c{number}", calls[number].method
                 if name in bad:
-                    times = _table(answer.get("result_time")).get(name) or {}
-                    error = self._error(calls[number].method, bad[name], times)
+                    error = self._error(method, bad[name], times.get(name))
                     if isinstance(error, PortalClosed):
                         raise error
                     if isinstance(error, PortalUnavailable):
@@ -119,10 +122,17 @@ class Portal:
                         results[number] = error
                 elif name in good:
                     results[number] = good[name]
+                    self._operating.learn(method, times.get(name))
                 else:
-                    busy = PortalUnavailable(f"the portal left {calls[number].method} out of a batch")
+                    busy = PortalUnavailable(f"the portal left {method} out of a batch")
         if busy is not None:
             raise busy
+
+    def _admit(self, methods: set[str]) -> None:
+        """Raises PortalUnavailable where one of these has used its time."""
+        seconds, method = self._operating.wait(methods, self._clock() + self._ahead)
+        if seconds > 0:
+            raise PortalUnavailable(f"{method} has used its time at {self.domain}", seconds, method)
 
     async def list_all(self, calls: Sequence[Call], id_field: str = "id") -> list[list[dict[str, Any]]]:
         """All rows of each list method, by ascending id.
@@ -142,6 +152,7 @@ class Portal:
         return rows
 
     async def _post(self, method: str, params: dict[str, Any]) -> dict[str, Any]:
+        self._admit({method})
         async with self._limiter:
             self.requests += 1
             try:
@@ -160,13 +171,14 @@ class Portal:
         times = body.get("time") or {}
         if moment := times.get("date_finish"):
             self.now = datetime.fromisoformat(moment).astimezone(UTC)
+            self._ahead = self.now.timestamp() - self._clock()
         if response.status_code == 200 and "error" not in body:
+            self._operating.learn(method, times)
+            self.patience.answered()
             return body
-        if response.status_code >= 500 or response.status_code == 429:
+        if (response.status_code >= 500 or response.status_code == 429) and body.get("error") != _TIME_USED:
             body.setdefault("error", "INTERNAL_SERVER_ERROR")
-            raise PortalUnavailable(
-                f"{self.domain} is busy: {response.status_code} {body['error']}", self._reset(times)
-            )
+            raise PortalUnavailable(f"{self.domain} is busy: {response.status_code} {body['error']}")
         raise self._error(method, body, times, status=response.status_code)
 
     def _moved(self, location: str) -> PortalClosed | PortalUnavailable:
@@ -185,29 +197,14 @@ class Portal:
         code = str(table.get("error") or "UNKNOWN")
         if code.lower() in _CLOSED or (status == _FOR_ALL and code == "ACCESS_DENIED"):
             return PortalClosed(code[:80], _RENEW if code != "ACCESS_DENIED" else "its plan has no REST")
+        if code == _TIME_USED:
+            # Some portals date the refusal itself.
+            self._operating.learn(method, times)
+            seconds = self._operating.block(method, self._clock() + self._ahead)
+            return PortalUnavailable(f"{self.domain} is busy: {method} {code}", seconds, method)
         if code in _BUSY or code == "NO_JSON":
-            return PortalUnavailable(f"{self.domain} is busy: {method} {code}", self._reset(times))
+            return PortalUnavailable(f"{self.domain} is busy: {method} {code}")
         return PortalRefused(method, code[:80])
-
-    def _reset(self, times: Any) -> float | None:
-        until = times.get("operating_reset_at") if isinstance(times, dict) else None
-        return min(_LONGEST_WAIT, max(0.0, float(until) - self.now.timestamp())) if until else None
-
-    def _attempts(self) -> AsyncRetrying:
-        backoff = wait_random_exponential(multiplier=0.5, max=30)
-
-        def wait(state: RetryCallState) -> float:
-            error = state.outcome.exception() if state.outcome else None
-            asked = error.wait_seconds if isinstance(error, PortalUnavailable) else None
-            return (asked or backoff(state)) * self._patience
-
-        return AsyncRetrying(
-            retry=retry_if_exception_type(PortalUnavailable),
-            stop=stop_after_attempt(_ATTEMPTS),
-            wait=wait,
-            sleep=asyncio.sleep,
-            reraise=True,
-        )
 
 
 class _Secret(httpx.AsyncBaseTransport):

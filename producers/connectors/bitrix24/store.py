@@ -27,6 +27,7 @@ CREATE TABLE IF NOT EXISTS fact (id TEXT PRIMARY KEY, since REAL NOT NULL, data 
 CREATE TABLE IF NOT EXISTS outbox (
     n INTEGER PRIMARY KEY AUTOINCREMENT, reference INTEGER NOT NULL, key BLOB NOT NULL, value BLOB NOT NULL
 );
+CREATE TABLE IF NOT EXISTS look (kind TEXT, id TEXT, print TEXT NOT NULL, PRIMARY KEY (kind, id)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS cursor (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 """
 _MANY = 500
@@ -169,6 +170,18 @@ class Store:
                 found.update({row[1]: _published(row) for row in self._db.execute(query, (kind, *some))})
         return found
 
+    def looks(self, kind: str, ids: Collection[str]) -> dict[str, str]:
+        """How entities looked in the portal when they were brought up to date last."""
+        wanted = list(ids)
+        found: dict[str, str] = {}
+        with self._lock:
+            for begin in range(0, len(wanted), _MANY):
+                some = wanted[begin : begin + _MANY]
+                marks = ",".join("?" * len(some))
+                query = f"SELECT id, print FROM look WHERE kind = ? AND id IN ({marks})"  # noqa: S608 - question marks only
+                found.update(self._db.execute(query, (kind, *some)).fetchall())
+        return found
+
     def owned(self, kind: str, owner: str) -> list[Published]:
         """What was published of the entities that belong to `owner`."""
         with self._lock:
@@ -200,9 +213,16 @@ class Store:
             return [_published(row) for row in rows]
 
     def save(
-        self, rows: Iterable[Published], cursors: dict[str, str] | None = None, records: Iterable[Outgoing] = ()
+        self,
+        rows: Iterable[Published],
+        cursors: dict[str, str] | None = None,
+        records: Iterable[Outgoing] = (),
+        looks: Iterable[tuple[str, str, str]] = (),
     ) -> None:
-        """Remember what goes out, how far was read, and the records that say so, in one transaction."""
+        """Remember what goes out, how far was read, and the records that say so, in one transaction.
+
+        looks: kind, id and how the portal has it.
+        """
         with self.transaction() as db:
             db.executemany(
                 "INSERT OR REPLACE INTO entity VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -211,6 +231,7 @@ class Store:
                     for r in rows
                 ],
             )
+            db.executemany("INSERT OR REPLACE INTO look VALUES (?, ?, ?)", looks)
             db.executemany("INSERT OR REPLACE INTO cursor VALUES (?, ?)", (cursors or {}).items())
             db.executemany(
                 "INSERT INTO outbox (reference, key, value) VALUES (?, ?, ?)",

@@ -66,7 +66,7 @@ async def test_the_portal_says_how_long_to_wait(tmp_path):
     rest = Portal(settings(portal, tmp_path), transport=transport, patience=1e-6)
     with pytest.raises(PortalUnavailable) as told:
         await rest.call("crm.item.list")
-    assert told.value.wait_seconds == 77
+    assert told.value.wait_seconds == pytest.approx(77, abs=1)
 
 
 async def test_an_answer_that_does_not_come_is_asked_for_again(tmp_path):

@@ -10,6 +10,7 @@ from deploy.cli import build
 from producers.identities import InMemoryClaimsLog, Member, Resolver
 from producers.importer.client_list import ListImport, client_list
 from producers.importer.errors import MappingProblem
+from producers.importer.formats import singly
 from producers.importer.mapping import MappingFile
 from producers.importer.rows import RowMapper
 from producers.importer.source import Source
@@ -85,7 +86,7 @@ async def clients(tmp_path, spec, text, way):
     path.write_text("Id,Client,Phone,Mail,Day\n" + text)
     how = mapper(spec)
     how.resolver = way
-    records = Table(how).records(Source(str(path)), State())
+    records = singly(Table(how).records(Source(str(path)), State()))
     return [json.loads(value)["data"].get("client_id") for record in records for value in record.values]
 
 

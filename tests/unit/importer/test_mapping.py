@@ -7,6 +7,7 @@ import yaml
 
 from producers.events.wire import decode
 from producers.importer.errors import ImportProblem, MappingProblem
+from producers.importer.formats import singly
 from producers.importer.mapping import MappingFile, load_mapping
 from producers.importer.rows import RowMapper
 from producers.importer.run import dry_run
@@ -28,7 +29,7 @@ def mapper():
 def records(mapper, tmp_path, text, encoding="utf-8"):
     path = tmp_path / "t.csv"
     path.write_bytes(text.encode(encoding))
-    return list(Table(mapper).records(Source(str(path)), State()))
+    return list(singly(Table(mapper).records(Source(str(path)), State())))
 
 
 def test_template_makes_events(mapper, tmp_path):

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from producers.errors import Refused
 from producers.importer.errors import ImportProblem, MappingProblem
+from producers.importer.formats import singly
 from producers.importer.mapping import MappingFile, load_mapping
 from producers.importer.report import Report, judge
 from producers.importer.rows import RowMapper
@@ -51,7 +52,7 @@ class Found:
     def __init__(self, path, file=None):
         self.table = Table(RowMapper(MappingFile.model_validate(FILE | (file or {}))))
         self.report = Report()
-        self.records = list(self.table.records(Source(str(path)), State()))
+        self.records = list(singly(self.table.records(Source(str(path)), State())))
         self.events = []
         for record in self.records:
             try:

@@ -1,0 +1,150 @@
+"""One field of many events: a column of cells made into values, and those into JSON, many at once."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, cast
+
+import msgspec
+
+from producers.errors import Refused
+from producers.importer.cells import Cell, text
+from producers.importer.fields import KINDS, Kind, Value
+from producers.importer.mapping import Column, MappingFile
+from producers.importer.places import Places, Row
+from producers.importer.taking import Taker, taker
+
+_encode = msgspec.json.encode
+_MOST = 1 << 15
+"""Different cells of a column, and values of a field, that are remembered."""
+_DIFFERENT = frozenset({Kind.TIME, Kind.AMOUNT})
+"""What is different in most rows, so that remembering it costs more than it saves."""
+
+Values = Sequence[Value | None]
+
+
+class _Remembered(dict[Any, Any]):
+    """What is made of a cell or value. Tables say the same again and again."""
+
+    def __init__(self, make: Callable[[Any], Any]) -> None:
+        super().__init__()
+        self._make = make
+
+    def __missing__(self, one: Any) -> Any:
+        if len(self) >= _MOST:
+            self.clear()
+        made = self[one] = self._make(one)
+        return made
+
+
+class Field:
+    """Reads one field of many rows, and writes it: `,"name":value`, or nothing where there is none."""
+
+    def __init__(
+        self,
+        name: str,
+        spec: Column,
+        file: MappingFile,
+        places: Places,
+        currency: str | None,
+    ) -> None:
+        self.name = name
+        self.constant = spec.constant
+        self._default = spec.default
+        self._prefix = spec.prefix
+        kind = KINDS.get(name)
+        self._is_text = (kind is None or kind in _DIFFERENT) and isinstance(spec.default, str | None)
+        self._json = _Remembered(partial(_in_json, name))
+        self._place: int | None = None
+        self._take: Callable[[Any], Value | None] = taker(name, spec, file, places, currency)
+        self._many: Callable[[Sequence[Any]], Values] = self._each
+        if spec.constant is None and len(spec.columns) == 1:
+            one = Taker(name, spec, file, places, currency)
+            self._place, self._take, self._convert = places.at[spec.columns[0]], one.cell, one.convert
+            self._remembered = _Remembered(one.cell)
+            if spec.values is not None or spec.width is not None or (kind not in _DIFFERENT and kind is not None):
+                self._many = self._known
+            else:
+                self._many = self._texts if kind is None else self._converted
+
+    def read(self, rows: Sequence[Row], columns: Sequence[Sequence[Cell]], odd: set[int]) -> Values:
+        """The values of the rows; places of rows that have none that can be used are added to `odd`."""
+        if self.constant is not None:
+            return [self.constant] * len(rows)
+        cells: Sequence[Any] = rows if self._place is None else columns[self._place]
+        try:
+            return self._many(cells)
+        except Refused:
+            return _singly(self._take, cells, odd, None)
+
+    def written(self, values: Values, odd: set[int]) -> Sequence[str]:
+        """The values in JSON; places of those that cannot be written are added to `odd`."""
+        if self.constant is not None:
+            return [_in_json(self.name, self.constant)] * len(values)
+        if self._is_text:
+            return quoted(self.name, values, odd)
+        return [self._json[value] for value in values]
+
+    # -- how values are read, all at once. Raises Refused
+
+    def _each(self, rows: Sequence[Row]) -> Values:
+        return [self._take(row) for row in rows]
+
+    def _texts(self, cells: Sequence[Cell]) -> Values:
+        found = list(map(text, cells)) if _is_mixed(cells) else _stripped(cells)
+        prefix = self._prefix
+        if "" in found:
+            return [prefix + one if one else self._default for one in found]
+        return [prefix + one for one in found] if prefix else found
+
+    def _converted(self, cells: Sequence[Cell]) -> Values:
+        if self._prefix or _is_mixed(cells):
+            return [self._take(cell) for cell in cells]
+        found = _stripped(cells)
+        if "" in found:
+            return [self._convert(one) if one else self._default for one in found]
+        return list(map(self._convert, found))
+
+    def _known(self, cells: Sequence[Cell]) -> Values:
+        # 1, 1.0 and True are one key.
+        return [self._take(cell) for cell in cells] if _is_mixed(cells) else [self._remembered[cell] for cell in cells]
+
+
+def quoted(name: str, values: Values, odd: set[int]) -> Sequence[str]:
+    """Texts in JSON; places of those that are no text in the encoding of the file are added to `odd`.
+
+    All at once: a quote in a text has a backslash before it, so that `","` parts them.
+    """
+    head = f',"{name}":"'
+    has_none = None in values
+    given = [value or "" for value in values] if has_none else values
+    try:
+        texts = _encode(given).decode()[2:-2].split('","')
+    except UnicodeEncodeError:
+        return _singly(partial(_in_json, name), values, odd, "")
+    if has_none:
+        return ["" if value is None else f'{head}{one}"' for one, value in zip(texts, values, strict=True)]
+    return [f'{head}{one}"' for one in texts]
+
+
+def _in_json(name: str, value: Value | None) -> str:
+    return "" if value is None else f',"{name}":{_encode(value).decode()}'
+
+
+def _is_mixed(cells: Sequence[Cell]) -> bool:
+    """Whether not all of them are texts, as in spreadsheets."""
+    return set(map(type, cells)) != {str}
+
+
+def _stripped(cells: Sequence[Cell]) -> list[str]:
+    return list(map(str.strip, cast("Sequence[str]", cells)))
+
+
+def _singly(make: Callable[[Any], Any], of: Sequence[Any], odd: set[int], nothing: Any) -> list[Any]:
+    made = []
+    for place, one in enumerate(of):
+        try:
+            made.append(make(one))
+        except (Refused, UnicodeEncodeError):
+            odd.add(place)
+            made.append(nothing)
+    return made

@@ -1,0 +1,87 @@
+"""What takes a field of an event from the cells of a row, as a mapping says: made once for a table."""
+
+from collections.abc import Callable
+from zoneinfo import ZoneInfo
+
+from producers.errors import Refused
+from producers.identities import Resolver
+from producers.importer.cells import Cell, text
+from producers.importer.clients import client_taker
+from producers.importer.fields import Convert, Value, Written, converter
+from producers.importer.mapping import Column, MappingFile, When
+from producers.importer.money import AmountReader
+from producers.importer.places import Places, Row, finder
+
+Take = Callable[[Row], Value | None]
+
+
+class Taker:
+    """Takes one field: how it is converted, and what an empty or unknown cell is taken for."""
+
+    def __init__(self, name: str, spec: Column, file: MappingFile, places: Places, currency: str | None) -> None:
+        self.name = name
+        self.spec = spec
+        zone = ZoneInfo(file.timezone) if file.timezone else None
+        decimal = spec.decimal or places.decimal(spec.columns)
+        self.convert: Convert = converter(Written(name, spec, zone, decimal, currency))
+
+    @property
+    def changes(self) -> bool:
+        """Whether the mapping changes the text of a cell before it is converted."""
+        return self.spec.values is not None or self.spec.width is not None or bool(self.spec.prefix)
+
+    def cell(self, cell: Cell) -> Value | None:
+        """The value of a cell. Raises Refused."""
+        if type(cell) is str:
+            cell = cell.strip()
+        if cell == "":
+            return self.spec.default
+        return self._changed(text(cell)) if self.changes else self.convert(cell)
+
+    def _changed(self, found: str) -> Value | None:
+        spec = self.spec
+        if spec.values is not None:
+            known = spec.values.get(found)
+            if known is None:
+                if spec.default is None:
+                    raise Refused("invalid_data", f"{self.name}: the mapping has no value for {found!r}")
+                return spec.default
+            found = known
+        if spec.width is not None:
+            found = found.zfill(spec.width)
+        return self.convert(spec.prefix + found)
+
+
+def taker(
+    name: str,
+    spec: Column,
+    file: MappingFile,
+    places: Places,
+    currency: str | None,
+    resolver: Resolver | None = None,
+) -> Take:
+    """What takes one field from rows. Raises ImportProblem where identities are needed and there are none."""
+    if spec.constant is not None:
+        return lambda _: spec.constant
+    if spec.is_identity:
+        return client_taker(spec, places, resolver)
+    find, take = finder(spec, places), Taker(name, spec, file, places, currency).cell
+    return lambda row: take(find(row))
+
+
+def condition(when: When, places: Places) -> Callable[[Row], bool]:
+    """What says whether a condition holds of a row. It raises Refused."""
+    index, column = places.at[when.column], when.column
+    amount = AmountReader(column, places.decimal([column]))
+
+    def holds(row: Row) -> bool:
+        cell = row[index]
+        found = text(cell)
+        return (
+            (when.is_ is None or found in when.is_)
+            and (when.not_ is None or found not in when.not_)
+            and (when.filled is None or when.filled == bool(found))
+            and (when.negative is None or (bool(found) and when.negative == (amount.number(cell) < 0)))
+        )
+
+    return holds

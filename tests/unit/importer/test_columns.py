@@ -1,0 +1,160 @@
+"""What is done for many rows at once is what is done for each of them."""
+
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from producers.errors import Refused
+from producers.importer.cells import text
+from producers.importer.mapping import MappingFile
+from producers.importer.money import Styles
+from producers.importer.places import Places
+from producers.importer.rows import RowMapper
+from producers.importer.source import Source
+from producers.importer.text_rows import TextReader
+from producers.importer.times import one_by_one, time_reader
+
+HEADER = ("ID", "Client", "Kind", "Sum", "Chance", "Day", "Moment", "Note", "Version", "State")
+FORMS = ["%d.%m.%Y %H:%M:%S", "%d.%m.%Y %H:%M", "%d.%m.%Y"]
+AMOUNTS = st.one_of(
+    st.decimals(0, 10**6, places=2).map(str),
+    st.sampled_from(["", " ", "1 250,50", "1,5", "12 руб.", "-7", "much", "0.12345", "1250", "1e3", "(5)"]),
+)
+MOMENTS = st.datetimes(datetime(2019, 1, 1), datetime(2026, 12, 31))  # noqa: DTZ001 - tables know no zones
+DATES = st.one_of(
+    st.tuples(MOMENTS, st.sampled_from([*FORMS, "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%d"])).map(
+        lambda pair: pair[0].strftime(pair[1])
+    ),
+    st.sampled_from(["", "soon", "1.2.2026 3:04", " 01.02.2026 ", "31.02.2026", "01.02.2026 24:00"]),
+)
+TEXTS = st.one_of(
+    st.sampled_from(["a", "b", "m-1", "", " ", ' a","b ', "\\", 'x"', "\udcff", "é\u2028\0", "1"]), st.text(max_size=6)
+)
+CELLS = st.one_of(TEXTS, st.integers(-3, 3), st.booleans(), st.floats(-9, 9), MOMENTS)
+ROW = st.tuples(
+    TEXTS, TEXTS, st.sampled_from(["won", "open", "", "x"]), AMOUNTS, AMOUNTS, DATES, DATES, TEXTS, TEXTS, TEXTS
+)  # fmt: skip
+ROWS = st.lists(st.one_of(ROW, ROW, ROW, st.lists(CELLS, min_size=8, max_size=11).map(tuple)), max_size=12)
+
+DEAL = {
+    "type": {"constant": "sales.deal.changed.v1"},
+    "time": {"column": ["Moment", "Day"], "format": FORMS},
+    "data": {
+        "deal_id": "ID", "client_id": {"column": "Client", "prefix": "crm-"}, "manager_id": {"constant": "m-1"},
+        "pipeline": {"constant": 'r%s"t'}, "stage": {"column": "Note", "default": "none"},
+        "status": {"column": "Kind", "values": {"won": "won", "open": "open"}, "default": "lost"},
+        "amount": {"column": "Sum", "places": 2}, "currency": {"constant": "RUB"},
+        "probability": {"column": "Chance", "scale": "0.01"}, "created_at": {"column": "Day", "format": FORMS},
+        "closed_at": {"column": "Day", "format": FORMS, "default": "2026-01-01T00:00:00Z"},
+    },
+}  # fmt: skip
+PAYMENT = {
+    "type": {"column": "State", "values": {"a": "sales.payment.received.v1"}, "default": "sales.payment.refunded.v1"},
+    "when": [{"column": "Kind", "is": ["won", "x"]}, {"column": "Sum", "negative": False}],
+    "time": {"column": "Day", "format": FORMS}, "id": {"join": ["ID", "Note"]},
+    "sequence": {"column": "Version", "width": 5},
+    "data": {"payment_id": "ID", "client_id": "Client", "manager_id": "Note", "amount": "Sum", "currency": "State"},
+}  # fmt: skip
+CHAT = {
+    "type": {"constant": "sales.chat.message.v1"}, "time": {"column": "Moment", "format": "%d.%m.%Y %H:%M:%S"},
+    "sequence": "Version",
+    "data": {"chat_id": {"join": ["ID", "State"], "with": "/"}, "client_id": "Client", "author": "Kind"},
+}  # fmt: skip
+RATING = {
+    "type": {"constant": "sales.rating.given.v1"}, "time": {"column": "Day", "format": ["%d.%m.%Y", "excel"]},
+    "data": {"rating_id": "ID", "client_id": "Client", "manager_id": "Kind", "score": {"column": "Sum", "default": 5}},
+}  # fmt: skip
+
+
+@settings(max_examples=300)
+@given(
+    rows=ROWS,
+    rules=st.lists(st.sampled_from([DEAL, PAYMENT, CHAT, RATING]), min_size=1, max_size=2),
+    zone=st.sampled_from(["Europe/Moscow", "America/St_Johns", "UTC", None]),
+    mark=st.sampled_from([None, ".", ","]),
+)
+def test_columns_are_rows(rows, rules, zone, mark):
+    """The events of rows made together are the very bytes of those made one by one; others are left to that."""
+    mapper = RowMapper(MappingFile.model_validate({"source": "crm://x", "timezone": zone, "events": rules}))
+    places = Places({name: place for place, name in enumerate(HEADER)}, {"Sum": mark, "Chance": mark})
+    make, make_many = mapper.bind(places), mapper.bind_many(places, len(HEADER))
+    assert make_many is not None
+    together = make_many(rows)
+    assert len(together) == len(rows)
+    for row, made in zip(rows, together, strict=True):
+        try:
+            alone = make(row) if len(row) == len(HEADER) else ()
+        except (Refused, UnicodeEncodeError):
+            alone = ()
+        # What has no id of its own is told apart by all that it says, one by one.
+        assert made == alone or (not made and not text(row[0]))
+
+
+@pytest.mark.parametrize("zone", [
+    "Europe/Moscow", "Europe/Berlin", "America/St_Johns", "Asia/Kolkata", "Australia/Lord_Howe", "Africa/Casablanca",
+])  # fmt: skip
+@settings(max_examples=60)
+@given(
+    cells=st.lists(
+        st.tuples(st.datetimes(datetime(1999, 1, 1), datetime(2030, 1, 1)), st.sampled_from(range(5)), st.booleans()),  # noqa: DTZ001
+        min_size=1, max_size=20,
+    ),
+    forms=st.sampled_from([
+        FORMS, ["%d.%m.%Y %H:%M:%S"], [], ["%m.%d.%Y %H:%M:%S", "%d.%m.%Y %H:%M:%S"], ["%d-%m-%y %H-%M"], ["%Y%m%d"],
+        ["%H:%M %d.%m.%Y"], ["%Y-%d-%m %H:%M:%S"],
+    ]),
+)  # fmt: skip
+def test_times_by_the_hour(cells, forms, zone):
+    """A time that is looked up is what reading it by itself gives, at changes of the clock, too."""
+    plain, quick = (make("time", forms, ZoneInfo(zone)) for make in (one_by_one, time_reader))
+    written = [*forms, "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%MZ"]
+    changes = [datetime(2024, month, day, hour) for month, day in ((3, 10), (3, 31), (10, 27)) for hour in range(24)]  # noqa: DTZ001
+    for moment, form, is_change in cells:
+        at = changes[moment.day % len(changes)] + timedelta(minutes=moment.minute) if is_change else moment
+        cell = at.strftime(written[form % len(written)])
+        for _ in range(2):
+            assert quick(cell) == plain(cell)
+
+
+AMOUNT = st.one_of(
+    st.decimals(0, 10**6, places=2).map(str),
+    st.sampled_from(["", ".5", "5.", "1.2345", "1.250", "1,250", "12", "1 2.5", "1.2.3", "x", 3.5, "1\n2"]),
+)
+
+
+@given(st.lists(st.lists(AMOUNT, min_size=1, max_size=5), max_size=5))
+def test_marks_of_columns(columns):
+    """What many amounts together show of their decimal mark is what each of them shows."""
+    together, alone, number = Styles(), Styles(), 1
+    for cells in columns:
+        together.look_at_all(number, cells)
+        for number, cell in enumerate(cells, number):  # noqa: B020
+            alone.look(number, cell)
+        number += 1
+    assert together.marks == alone.marks
+    if alone.unclear is not None or together.unclear is not None:
+        assert together.unclear == alone.unclear
+
+
+PIECES = st.sampled_from([*'a1;;"\n\n\r\\é', '""', "\r\n", "a;b;c\n", '"a";"b";"c"\n'])
+ESCAPES = st.sampled_from([None, "\\"])
+
+
+@settings(max_examples=300)
+@given(text=st.lists(PIECES, max_size=40).map("".join), escape=ESCAPES, width=st.sampled_from([0, 3]))
+def test_any_piece(tmp_path_factory, text, escape, width):
+    """Rows are the same however many characters are read at once; all bytes of the file are in one of them."""
+    path = tmp_path_factory.getbasetemp() / "pieces.csv"
+    path.write_bytes(text.encode())
+    file = MappingFile.model_validate({"source": "x", "events": [DEAL], "escape": escape, "encoding": "utf-8"})
+    found = []
+    for piece in (1, 7, 1 << 16):
+        blocks = TextReader(Source(str(path)), file, piece).blocks(";", width)
+        reads = [block.read(index) for block in blocks for index in range(len(block.rows))]
+        found.append([read._replace(problem=str(read.problem)) for read in reads])
+    assert found[0] == found[1] == found[2]
+    whole = b"".join(read.raw for read in found[0])
+    assert whole == text.encode() or whole == text.encode() + b"\n"
