@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 # What Kafka and aiokafka keep per record besides key and value.
 RECORD_OVERHEAD = 128
-Headers = Sequence[tuple[str, bytes]]
+Headers = Sequence[tuple[str, bytes | None]]
 
 
 class Sender(Protocol):
@@ -123,7 +123,9 @@ class Lane:
         self._task: asyncio.Task[None] | None = None
         self.outstanding: set[Batch] = set()
 
-    def append(self, key: bytes, value: bytes, timestamp_ms: int, headers: Headers, size: int) -> tuple[Batch, int]:
+    def append(
+        self, key: bytes, value: bytes | None, timestamp_ms: int, headers: Headers, size: int
+    ) -> tuple[Batch, int]:
         """Add a record, whose `size` was taken from the budget; return its batch and its place in it."""
         batch = self._batches[-1] if self._batches else self._open()
         if batch.builder.append(timestamp=timestamp_ms, key=key, value=value, headers=headers) is None:

@@ -20,7 +20,7 @@ from producers.events import REFERENCE_TYPES, Event
 from producers.events.intake import record_size
 from producers.events.rules import MAX_BYTES
 from producers.events.wire import Envelope, decode, decode_reference, encode
-from producers.lanes import RECORD_OVERHEAD, Batch, Budget, Lane
+from producers.lanes import RECORD_OVERHEAD, Batch, Budget, Headers, Lane
 from producers.partitioner import partition_for
 from producers.settings import KafkaSettings
 from producers.stopping import stop
@@ -134,6 +134,16 @@ class SalesPublisher:
         offset = await self._arrival(batch)
         return Receipt(topic, batch.partition, offset + place if offset >= 0 else -1)
 
+    async def publish_letters(self, letters: Sequence[tuple[bytes, bytes | None, Headers]]) -> None:
+        """Send dead letters, and marks that close some (key, value, headers), and wait for the brokers.
+
+        Raises `PublisherError`: `KafkaRejected` where this user may not write them.
+        """
+        topic = self._settings.dead_letters_topic
+        added = [await self._add(topic, [(key, value)], headers) for key, value, headers in letters]
+        for ((batch, _),) in added:
+            await self._arrival(batch)
+
     async def publish_many(self, events: Iterable[Event | Envelope] | AsyncIterable[Event | Envelope]) -> int:
         """Send all, keep their order per key, wait for the brokers; return how many.
 
@@ -161,9 +171,11 @@ class SalesPublisher:
                 await many.add(some, reference=reference)
         return await many.arrival()
 
-    async def _add(self, topic: str, records: Sequence[Raw]) -> list[tuple[Batch, int]]:
+    async def _add(
+        self, topic: str, records: Sequence[tuple[bytes, bytes | None]], headers: Headers = CONTENT_TYPE
+    ) -> list[tuple[Batch, int]]:
         """Have records sent, in order; return the batch and the place in it of each."""
-        sizes = [len(key) + len(value) for key, value in records]
+        sizes = [len(key) + len(value or b"") for key, value in records]
         if max(sizes) + _HEADERS > MAX_BYTES:
             size = next(size for size in sizes if size + _HEADERS > MAX_BYTES)
             raise EventTooLarge(
@@ -172,7 +184,7 @@ class SalesPublisher:
         total = sum(sizes) + RECORD_OVERHEAD * len(sizes)
         if total > self._budget.limit // 4 and len(records) > 1:
             half = len(records) // 2
-            return await self._add(topic, records[:half]) + await self._add(topic, records[half:])
+            return await self._add(topic, records[:half], headers) + await self._add(topic, records[half:], headers)
         partitions = await self._count(topic)
         if not self._budget.try_take(total):
             await self._budget.take(total)
@@ -185,7 +197,7 @@ class SalesPublisher:
         for (key, value), size in zip(records, sizes, strict=True):
             partition = _partition(key, partitions)
             lane = lanes.get(partition) or lanes.setdefault(partition, self._lane(topic, partition))
-            places.append(lane.append(key, value, now_ms, CONTENT_TYPE, size + RECORD_OVERHEAD))
+            places.append(lane.append(key, value, now_ms, headers, size + RECORD_OVERHEAD))
         return places
 
     async def _arrival(self, batch: Batch) -> int:

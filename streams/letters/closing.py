@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import InvalidProducerEpoch, KafkaError, ProducerFenced
 
+from producers.letters import REPLAYED
 from producers.settings import KafkaSettings
 from producers.stopping import stop
 from streams.errors import ClosingError
@@ -22,7 +23,7 @@ from streams.letters.judging import Judge, ReferenceVersions, Sendable
 from streams.letters.letter import mark
 from streams.plain.kafka import kafka_log
 
-REPLAYED, DISMISSED = "replayed", "dismissed"
+DISMISSED = "dismissed"
 _BATCH = 200
 """Letters per transaction: who reads the topics waits for its end."""
 _TRANSACTION_MS = 10_000

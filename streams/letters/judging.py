@@ -105,7 +105,7 @@ class Judge:
         except Refused as error:
             return str(error)
         if event is None:
-            return f"it came from {place.topic}, which is not a topic of this installation"
+            return f"it came from {place.topic}, which is not a topic of this installation; mend it there"
         if isinstance(event, wire.ReferenceEvent) and (stale := self.reference.stale(event, one.time)):
             return stale
         key = event.key.encode()

@@ -1,28 +1,35 @@
 """What a dead letter is: the refused record byte for byte, and headers that say why, from where and by whom.
 
-A mark is a record beside the letters that closes one of them. The names of all headers are spelled here only.
+A mark is a record beside the letters that closes one of them. The names of the headers are `producers.letters`'.
 """
 
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from producers.events.sender import sender
+from producers.letters import (
+    APPLICATION,
+    CUT,
+    DETAIL,
+    MARK,
+    OFFSET,
+    PARTITION,
+    REASON,
+    SENDER,
+    TIMESTAMP,
+    TOPIC,
+    at,
+    encoded,
+)
 from streams.oversize import CutRecord, fitted
 
-REASON, DETAIL = "reason", "detail"
-TOPIC, PARTITION, OFFSET = "source_topic", "source_partition", "source_offset"
-TIMESTAMP = "source_timestamp"
-"""The broker's, of the refused record, Unix ms; negative when it had none."""
-SENDER = "event_source"
-"""The CloudEvents source, where it could be read."""
-APPLICATION = "refused_by"
-"""Which application id refused it: two of them each write a letter of the same record."""
-CUT = "refused_size"
-"""Bytes that the refused record had, when it was too large to be kept: the letter says only where it was."""
-MARK = "closed"
-"""On a mark: what became of the letter, `replayed` or `dismissed`."""
 REPLAY_OF = "replay-of"
 """On a record that was sent again: topic/partition/offset of the one that was refused first."""
+
+__all__ = [
+    "APPLICATION", "CUT", "DETAIL", "MARK", "OFFSET", "PARTITION", "REASON", "REPLAY_OF", "SENDER", "TIMESTAMP",
+    "TOPIC", "Headers", "Letter", "Place", "Refusal", "make", "mark", "number", "own", "parse", "place_of", "text",
+]  # fmt: skip
 
 _OURS = frozenset({REASON, DETAIL, TOPIC, PARTITION, OFFSET, TIMESTAMP, SENDER, APPLICATION, CUT, MARK})
 
@@ -69,18 +76,18 @@ def make(refused: Refusal, topic: str, partition: int, application: str) -> Lett
     added = {
         REASON: refused.reason,
         DETAIL: refused.detail,
-        **_at(Place(topic, partition, record.offset)),
+        **at(topic, partition, record.offset),
         TIMESTAMP: str(record.timestamp),
         SENDER: sender(record.value, record.headers),
         APPLICATION: application,
         **cut,
     }
-    return Letter(record.key, record.value, [*own(record.headers), *_encoded(added)])
+    return Letter(record.key, record.value, [*own(record.headers), *encoded(added)])
 
 
 def mark(place: Place, what: str) -> Letter:
     """What closes the letter of the record at `place`."""
-    return Letter(str(place).encode(), None, _encoded({MARK: what, **_at(place)}))
+    return Letter(str(place).encode(), None, encoded({MARK: what, **at(*place)}))
 
 
 def own(headers: Iterable[tuple[str, bytes | None]]) -> list[tuple[str, bytes | None]]:
@@ -114,11 +121,3 @@ def parse(place: str) -> Place | None:
 def number(said: str, most: int = (1 << 63) - 1) -> int | None:
     """A whole number that is not negative, None for what is none or greater than `most`."""
     return int(said) if said.isdecimal() and len(said) < 20 and int(said) <= most else None
-
-
-def _at(place: Place) -> dict[str, str]:
-    return {TOPIC: place.topic, PARTITION: str(place.partition), OFFSET: str(place.offset)}
-
-
-def _encoded(headers: dict[str, str]) -> list[tuple[str, bytes]]:
-    return [(name, said.encode(errors="replace")) for name, said in headers.items()]

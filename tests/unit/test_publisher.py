@@ -14,6 +14,7 @@ from producers import topics
 from producers.errors import EventRefused, EventTooLarge, KafkaRejected, KafkaUnavailable, PublisherClosed
 from producers.events import ChatMessage, CostBooked, ManagerChanged, intake, wire
 from producers.events.intake import record_size
+from producers.letters import Unusable, closing
 from producers.partitioner import partition_for
 from producers.publisher import CONTENT_TYPE, SalesPublisher
 from producers.settings import KafkaSettings
@@ -84,6 +85,21 @@ async def test_topics_and_keys(settings: KafkaSettings):
     assert intake.check_reference(record).data.name == "Анна"
     (record,) = await everything(settings, settings.events_topic, 1)
     assert record.key == b"k-1"
+
+
+@pytest.mark.integration
+async def test_dead_letters(settings: KafkaSettings):
+    """A connector's letter and the mark that closes it arrive in order, with their headers, on one partition."""
+    what = Unusable.of("bitrix24", "bitrix24://p", "deal 1", b"{}", "deal 1: amount is no money")
+    async with SalesPublisher(settings) as publisher:
+        mark = closing("bitrix24", what.number)
+        await publisher.publish_letters([(what.key, what.value, what.headers(5)), (what.key, None, mark)])
+    letter, closed = await everything(settings, settings.dead_letters_topic, 2)
+    assert (letter.key, letter.value, closed.value) == (b"deal 1", b"{}", None)
+    assert letter.partition == closed.partition
+    assert dict(letter.headers)["detail"] == b"deal 1: amount is no money"
+    assert dict(letter.headers)["source_offset"] == dict(closed.headers)["source_offset"]
+    assert dict(closed.headers)["closed"] == b"replayed"
 
 
 @pytest.mark.integration

@@ -34,7 +34,7 @@ class Contacts:
             if (call := str(row.get("CALL_ID") or "")) and number(row, "ID") <= number(first.get(call, row), "ID"):
                 first[call] = row
         for call, row in first.items():
-            with ledger.guard("call", call):
+            with ledger.guard("call", call, row):
                 held = ledger.row("call", call)
                 # Several rows may share a CALL_ID (a call that was passed on): the first of them is the call.
                 if held is None or not held.owner or number(row, "ID") <= int(held.owner):
@@ -46,7 +46,7 @@ class Contacts:
     async def _calls(self, ledger: Ledger, found: Sequence[tuple[str, calls.Facts]]) -> None:
         clients = await self._parts.parties.callers([facts for _, facts in found])
         for (call, facts), client in zip(found, clients, strict=True):
-            with ledger.guard("call", call):
+            with ledger.guard("call", call, facts):
                 held = ledger.row("call", call)
                 row = str(facts.get("row", held.owner if held else ""))
                 self._call(ledger, call, facts, held.client if held else client, row)
@@ -76,7 +76,7 @@ class Contacts:
         for row in rows:
             if row.get("PROVIDER_ID") == chats.PROVIDER:
                 continue
-            with ledger.guard("meeting", str(row["ID"])):
+            with ledger.guard("meeting", str(row["ID"]), row):
                 held = ledger.row("meeting", str(row["ID"]))
                 client = held.client if held else None
                 meeting = meetings.snapshot(row, client, self._parts.mapping, self._parts.parties)
@@ -96,7 +96,7 @@ class Contacts:
                     self._told = True
                     log.warning("a chat cannot be read; the webhook's user needs access to it", activity=row["ID"])
                 continue
-            with ledger.guard("chat", str(row["ASSOCIATED_ENTITY_ID"])):
+            with ledger.guard("chat", str(row["ASSOCIATED_ENTITY_ID"]), row):
                 self._session(ledger, row, history)
 
     def _session(self, ledger: Ledger, row: Row, history: Row) -> None:

@@ -57,6 +57,11 @@ class Ledger:
     refused: int = 0
     looks: dict[tuple[str, str], str] = field(default_factory=dict)
     """How the portal has what was taken, by kind and id."""
+    unusable: list[tuple[str, Any, str]] = field(default_factory=list)
+    """What could not be used: its name, what the portal said of it, and what is wrong."""
+    usable: set[str] = field(default_factory=set)
+    """Names of what could."""
+    _said: tuple[str, Any] = ("", None)
 
     def row(self, kind: str, number: str) -> Published | None:
         """What is, or will be, published of an entity."""
@@ -120,15 +125,22 @@ class Ledger:
         self.events.extend(events)
 
     @contextmanager
-    def guard(self, kind: str, number: str) -> Iterator[None]:
-        """Leave one entity out when the portal tells nonsense of it, and go on with the others."""
+    def guard(self, kind: str, number: str, said: Any) -> Iterator[None]:
+        """Leave one entity out when the portal tells nonsense of it, and go on with the others.
+
+        said: what the portal told, which is kept as a dead letter then.
+        """
+        refused = self.refused
+        self._said = f"{kind} {number}", said
         try:
             yield
         except ValidationError as error:
             self.refuse(kind, number, error)
         except (KeyError, ValueError, TypeError, ArithmeticError) as error:
-            self.refused += 1
+            self._refuse(f"cannot be read: {type(error).__name__}{f' {error}' if isinstance(error, KeyError) else ''}")
             log.warning("the portal's data cannot be read", kind=kind, id=number, error=type(error).__name__)
+        if self.refused == refused:
+            self.usable.add(f"{kind} {number}")
 
     def remember(self, row: Published) -> None:
         """Remember a row without an event."""
@@ -149,12 +161,17 @@ class Ledger:
 
     def refuse(self, kind: str, number: str, error: ValidationError) -> None:
         """Leave out what the contract does not take; the log names field and rule, never a value."""
-        self.refused += 1
         faults = [
             f"{'.'.join(str(step) for step in fault['loc'])} {fault['msg']}"
             for fault in error.errors(include_url=False, include_input=False, include_context=False)
         ]
+        self._refuse(" | ".join(faults))
         log.warning("the portal's data does not fit the contract", kind=kind, id=number, faults=faults)
+
+    def _refuse(self, detail: str) -> None:
+        self.refused += 1
+        name, said = self._said
+        self.unusable.append((name, said, f"{name}: {detail}"))
 
 
 def sequence(at: int, rank: int, rev: int) -> str:

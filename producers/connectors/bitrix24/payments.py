@@ -40,7 +40,7 @@ class Payments:
                     self._told = True
                     log.warning("payments cannot be read; check the webhook's rights", kind=owner.kind, id=owner.id)
                 continue
-            with ledger.guard("payments of " + owner.kind, owner.id):
+            with ledger.guard("payments of " + owner.kind, owner.id, items(listed)):
                 self._bring(ledger, owner, items(listed), in_full=paid.get(owner.id))
 
     def _bring(self, ledger: Ledger, owner: Snapshot, rows: Sequence[Row], *, in_full: datetime | None) -> None:

@@ -107,7 +107,7 @@ class Reconciler:
             )
             names = people.teams(await self._departments())
             for user in users:
-                with ledger.guard("manager", str(user.get("ID"))):
+                with ledger.guard("manager", str(user.get("ID")), user):
                     ledger.take(people.manager(user, names, self._parts.mapping, self._portal.now))
 
     async def _departments(self) -> list[Row]:

@@ -11,6 +11,7 @@ from producers.connectors.bitrix24.metrics import Metrics
 from producers.connectors.bitrix24.parties import Parties
 from producers.connectors.bitrix24.rest import Portal
 from producers.connectors.bitrix24.store import Store
+from producers.lanes import Headers
 
 Row = dict[str, Any]
 _IDS = 50
@@ -21,6 +22,9 @@ class Publisher(Protocol):
 
     async def publish_many_raw(self, records: Iterable[tuple[bytes, bytes]], *, reference: bool = False) -> int:
         """Send keys and values in order and wait for the brokers. Raises PublisherError."""
+
+    async def publish_letters(self, letters: Sequence[tuple[bytes, bytes | None, Headers]]) -> None:
+        """Send dead letters. Raises PublisherError."""
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ from producers.connectors.bitrix24.payments import Payments
 from producers.connectors.bitrix24.rest import Call, items
 from producers.connectors.bitrix24.store import Dirty, Outgoing, Published
 from producers.connectors.bitrix24.surroundings import Row, Surroundings, chunks, item_query
+from producers.connectors.bitrix24.unusable import tell
 from producers.events import REFERENCE_TYPES, Event
 
 log = structlog.get_logger(__name__)
@@ -74,6 +75,8 @@ class Synchronizer:
                 for event in ledger.events:
                     self._parts.metrics.events.labels(event.type).inc()
                 await self._publish()
+            if ledger.unusable or ledger.usable:
+                await tell(ledger, self._store, self._parts.publisher, self._parts.now())
 
     async def _publish(self) -> None:
         while waiting := self._store.outbox():
@@ -155,7 +158,7 @@ class Synchronizer:
         snapshots = []
         for item in found:
             number = str(item["id"])
-            with ledger.guard("deal", number):
+            with ledger.guard("deal", number, item):
                 client = self._parties.owner(item, ("deal", number))
                 snapshot = deals.snapshot(item, histories.get(number, []), client, self._mapping, self._parts.currency)
                 snapshots.append(snapshot)
@@ -201,7 +204,7 @@ class Synchronizer:
             number = str(item["id"])
             held = ledger.row("lead", number)
             after = _EPOCH + timedelta(microseconds=held.at) if held else None
-            with ledger.guard("lead", number):
+            with ledger.guard("lead", number, item):
                 # Whoever it becomes later: the client of an entity never changes.
                 client = held.client if held else self._parties.client("lead", number)
                 for snapshot in leads.snapshots(item, histories.get(number, []), client, self._mapping, after):
@@ -220,7 +223,7 @@ class Synchronizer:
         await self._parties.meet(map(self._parties.of, found))
         snapshots = []
         for item in found:
-            with ledger.guard("invoice", str(item["id"])):
+            with ledger.guard("invoice", str(item["id"]), item):
                 client = self._parties.owner(item, invoices.whose(item))
                 snapshot = invoices.snapshot(item, client, self._mapping, self._parts.currency)
                 snapshots.append(snapshot)

@@ -33,6 +33,7 @@ async def test_event_reaches_the_exporter(secured: SimpleNamespace, service: Sim
     )  # fmt: skip
     async with SalesPublisher(secured.kafka.settings("sales-gateway")) as publisher:
         await publisher.publish(event)
+        await publisher.publish_letters([(b"deal 1", None, [])])
     deadline = time.monotonic() + 120
     shown = ""
     async with httpx.AsyncClient(timeout=10) as client:

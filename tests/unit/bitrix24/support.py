@@ -25,6 +25,8 @@ class InMemoryPublisher:
 
     def __init__(self):
         self.log = []
+        self.letters = []
+        self.letters_lost = 0
         self.fail_after = 0
 
     async def publish_many_raw(self, records, *, reference=False):
@@ -36,6 +38,12 @@ class InMemoryPublisher:
             self.fail_after -= 1
             raise KafkaUnavailable("the broker went away")
         return len(pairs)
+
+    async def publish_letters(self, letters):
+        if self.letters_lost:
+            self.letters_lost -= 1
+            raise KafkaUnavailable("the broker went away")
+        self.letters += letters
 
     @property
     def events(self):
