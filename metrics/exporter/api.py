@@ -10,6 +10,7 @@ from metrics.catalogue.plan import MONEY_MEASURES
 from metrics.exporter.aggregates import NOW as OPEN
 from metrics.exporter.aggregates import Slot
 from metrics.exporter.board import Board, Row
+from metrics.exporter.call_list import call_list
 from metrics.exporter.forecasts import EXPECTED
 from metrics.exporter.forecasts import Row as ForecastRow
 from metrics.exporter.items import BITS
@@ -125,13 +126,17 @@ def live(
     unknown: Container[int] = (),
     forecasts: Iterable[ForecastRow] = (),
 ) -> dict[str, Any]:
-    """What one wall shows: the KPIs of its scope, who waits, the plan, the leaders.
+    """What one wall shows: the KPIs of its scope, who waits, whom to call, the plan, the leaders.
 
     unknown: partitions of which nobody knows who still waits. forecasts: between what plans will end.
     """
     numbers = Numbers(board, now)
     only = None if level is Level.COMPANY else (str(level), name)
     reference = board.reference
+
+    def wanted(manager: str, team: str) -> bool:
+        return only is None or only[1] == (manager if level is Level.MANAGER else team)
+
     return {
         "at": board.local(now).isoformat(),
         "now": now,
@@ -151,8 +156,9 @@ def live(
             }
             for w, known in who_waits(board.parts.waiting, now, unknown)
             for team in (reference.team_of(w.manager, w.team),)
-            if only is None or only[1] == (w.manager if level is Level.MANAGER else team)
+            if wanted(w.manager, team)
         ],
+        "unanswered": call_list(board, now, wanted, unknown),
         "kpis": _wall_kpis(numbers, level, window, only),
         "plan": _plan(numbers, board, now, level, only, forecasts),
         "leaders": _leaders(numbers, board, window, Level.MANAGER, only),

@@ -112,7 +112,7 @@ class Exporter:
         moment = self.clock() if now is None else now
         found = api.live(self.board, moment, level, identifier, window, self.trust.unknown_waits(), self.forecasts.rows)
         if state["problem"]:
-            found |= {"kpis": [], "waiting": [], "plan": [], "leaders": [], "teams": []}
+            found |= {"kpis": [], "waiting": [], "unanswered": {}, "plan": [], "leaders": [], "teams": []}
         return msgspec.json.encode(found | state)
 
 

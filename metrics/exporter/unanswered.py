@@ -61,10 +61,11 @@ class Clocked:
     def __init__(self, settings: BusinessSettings, calendar: Calendar) -> None:
         self.calendar = calendar
         self._zone: ZoneInfo = settings.zone
-        self._targets = {
+        self.targets = {
             MISS: round(settings.callback_target_seconds * MICRO),
             LEAD: round(settings.lead_target_seconds * MICRO),
         }
+        """Working time by kind, us."""
         self._partitions: dict[int, list[Listed]] = {}
         self._talks: dict[int, list[Unanswered]] = {}
         self._put: dict[tuple[Bucket, Field], dict[str, int]] = {}
@@ -81,7 +82,7 @@ class Clocked:
         self._next = 0
 
     def _listed(self, row: Unanswered) -> Listed:
-        hours, target = self.calendar.of(row.team), self._targets[row.kind]
+        hours, target = self.calendar.of(row.team), self.targets[row.kind]
         until = hours.next_end(self._day(row.start)) if row.kind == MISS else row.start + LEAD_DAYS + 1
         # Of a team that never works no target is ever over: its cell goes with its day, and what is taken from it, too.
         due = min(hours.passed(row.start, target), row.start + DAYS_HELD * DAY)

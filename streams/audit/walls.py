@@ -1,4 +1,4 @@
-"""What a wall shows (/api/v1/live), and what it must show: KPIs of its scope, who waits, the plan, the leaders.
+"""What a wall shows (/api/v1/live), and what it must show: its KPIs, who waits, whom to call, the plan, the leaders.
 
 Both as series by the names of recording rules where there are any. A manager's wall does not say which team a value
 is credited to, so values of one manager are added up, on both sides.
@@ -18,7 +18,7 @@ from streams.plain.series import Series, series
 from streams.plain.shown import Shown
 
 _WON = next(kpi for kpi in KPIS if kpi.id == "sales_won_amount:sum")
-_MOST_LEADERS = 50
+_MOST_LEADERS = _MOST_CALLED = 50
 
 
 class Wall(NamedTuple):
@@ -40,6 +40,11 @@ def shown(answer: Mapping[str, Any], wall: Wall) -> dict[Series, float]:
         found[one] += value  # type: ignore[assignment]  # floats
     for row in answer["waiting"]:
         found[_waits(row["channel"], row["manager"], row["team"], round(row["since"] * 10**6))] += 1
+    for kind, listed in answer["unanswered"].items():
+        for what in ("open", "late"):
+            found[_unanswered(kind, what)] += listed[what]
+        for row in listed["rows"]:
+            found[_to_call(kind, row)] += row["left"]
     for row in answer["plan"]:
         for what in ("target", "to_date", "actual"):
             found[_plan(row["measure"], row["window"], what)] += row[what]
@@ -69,6 +74,7 @@ def expected(
 ) -> dict[Series, Fraction]:
     """What it must show. told: says in which team somebody is, and who still waits; seen: what it shows."""
     found: Counter[Series] = Counter()
+    things = list(things)
     own = numbers.together() if wall.level is Level.MANAGER else numbers
     for one, value in (*_kpis(wall, own), *_plans(wall, numbers), *_leaders(wall, numbers, seen)):
         found[one] += value  # type: ignore[assignment]  # exact, not whole
@@ -76,7 +82,39 @@ def expected(
         who = {"manager": thing.manager, "team": told.reference.team(thing.manager, thing.team)}
         if thing.code == "waiting" and told.waited(thing) is not None and wall.shows(who):
             found[_waits(thing.labels[0], who["manager"], who["team"], thing.since)] += 1
+    found.update(_call_list(wall, things, told, seen))  # type: ignore[arg-type]  # exact, not whole
     return {one: Fraction(value) for one, value in found.items()}
+
+
+def _call_list(
+    wall: Wall, things: Iterable[OpenThing], told: Shown, seen: Collection[Series]
+) -> dict[Series, Fraction]:
+    """Whom to call. Where the list is cut, those that it shows, if they are open."""
+    found: dict[Series, Fraction] = {
+        _unanswered(kind, what): Fraction() for kind in ("miss", "lead") for what in ("open", "late")
+    }
+    rows: dict[str, dict[Series, Fraction]] = {"miss": {}, "lead": {}}
+    for thing, _ in told.open(things):
+        who = {"manager": thing.manager, "team": told.reference.team(thing.manager, thing.team)}
+        if wall.shows(who):
+            target = told.rules.callback_target if thing.code == "miss" else told.rules.lead_target
+            left = target - told.rules.calendar.working_us(thing.since, told.now, thing.team)
+            facts = {**who, "client": thing.client, "entity": thing.entity, "since": thing.since / 10**6}
+            rows[thing.code][_to_call(thing.code, facts)] = Fraction(left, 10**6)
+            found[_unanswered(thing.code, "open")] += 1
+            found[_unanswered(thing.code, "late")] += left < 0
+    for mine in rows.values():
+        found |= {one: left for one, left in mine.items() if one in seen or len(mine) <= _MOST_CALLED}
+    return found
+
+
+def _unanswered(kind: str, what: str) -> Series:
+    return series("unanswered", {"kind": kind, "of": what})
+
+
+def _to_call(kind: str, row: Mapping[str, Any]) -> Series:
+    labels = {name: row[name] for name in ("client", "entity", "manager", "team")}
+    return series("to_call", {**labels, "kind": kind, "since": str(round(row["since"] * 10**6))})
 
 
 def _kpi(kpi: Kpi, own: Mapping[str, str], window: str, what: str) -> Series:

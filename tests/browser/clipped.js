@@ -1,6 +1,6 @@
 // Texts that lie outside a box that should hold them, as far as the page goes now. Names may end in dots.
 () => {
-  const BOXES = ".tile, .panel, .fact, li, .counts div, .bar, header, body", found = [];
+  const BOXES = ".tile, .panel, .fact, li, .counts > *, .bar, header, body", found = [];
   const counts = (node) => node.checkVisibility() && !node.closest(".sr, option, optgroup, dialog, .name, noscript");
   const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   for (let node = walker.nextNode(); node; node = walker.nextNode()) {

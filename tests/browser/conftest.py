@@ -121,6 +121,6 @@ async def screen(chromium, exporter, view, size) -> AsyncIterator[Screen]:
     found.check()
 
 
-async def tile(page: Page, number: int) -> str:
+async def tile(page: Page, number: int | str) -> str:
     """The big number of a tile."""
     return await page.locator(f".tile[data-number='{number}'] .value").inner_text()

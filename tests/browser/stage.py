@@ -14,13 +14,16 @@ from redis.asyncio import Redis
 
 from deploy.stack.ports import free_port
 from metrics.measure import key
-from metrics.view import Field, Waiting, encode_any, encode_part, encode_waiting, field
+from metrics.view import Field, Unanswered, Waiting, encode_any, encode_part, encode_unanswered, encode_waiting, field
 from tests.support.boards import manager, plan
 from tests.support.views import ViewWriter
 
 ROOT = Path(__file__).parents[2]
-CALENDAR = "hours: " + str({day: ["00:00-24:00"] for day in ("mon", "tue", "wed", "thu", "fri", "sat", "sun")})
-"""Work around the clock: there is a plan to date on every day that these tests are run."""
+IDLE = "idle"
+CALENDAR = f"""hours: { ({day: ["00:00-24:00"] for day in ("mon", "tue", "wed", "thu", "fri", "sat", "sun")}) }
+teams: {{{IDLE}: {{hours: {{}}}}}}
+"""
+"""Work around the clock: there is a plan to date on every day that these tests are run. One team never works."""
 MONEY = 10_000
 SECOND = 1_000_000
 ANNA, BORIS, OLGA = "m-1", "m-2", "m-3"
@@ -52,6 +55,16 @@ def busy_day(calls: int, won: int, scale: int = 1) -> dict[str, int]:
         key("t", "call"): calls,
         key("d", "chat"): 8,
         key("t", "chat"): 6,
+        key("mc", "called_back"): 6,
+        key("mc", "lost"): 2,
+        key("cd"): 8,
+        key("ct"): calls // 4,
+        key("cb", "11"): 6,
+        key("cb", "s"): 6 * 540 * SECOND,
+        key("ld"): 10,
+        key("lt"): 7,
+        key("lr", "9"): 9,
+        key("lr", "s"): 9 * 150 * SECOND,
         key("lo", "cold"): 10,
         key("lw"): 4,
         key("dx", "retail", "won"): won * scale,
@@ -108,6 +121,15 @@ class View:
         people = [Waiting(channel, who, "", int((now - seconds) * SECOND)) for channel, who, seconds in rows]
         await self._writer.write({self.keys.waiting: {b"0": encode_waiting(people)}})
 
+    async def unanswered(self, *rows: tuple[str, str, str, float], team: str = "") -> None:
+        """Whom to call: (kind, client, manager, seconds since)."""
+        now = time.time()
+        found = [
+            Unanswered(kind, client, f"{kind}-{number}", who, team, int((now - seconds) * SECOND))
+            for number, (kind, client, who, seconds) in enumerate(rows)
+        ]
+        await self._writer.write({self.keys.unanswered: {b"0": encode_unanswered(found)}})
+
     async def beat(self, age: float = -86_400, contact: float | None = None) -> None:
         """The owner's heartbeat, `age` seconds old, and Kafka's last answer; by default they stay fresh."""
         now = time.time()
@@ -144,6 +166,7 @@ class View:
         await self._writer.sink.generation()
         await self.reference(records)
         await self.waiting()
+        await self.unanswered()
         await self.put(parts)
         await self.beat()
 

@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Page, expect
 
-from producers.events import CallEnded, CallStarted, DealChanged, ManagerChanged
+from producers.events import CallEnded, CallStarted, DealChanged, LeadChanged, ManagerChanged
 from producers.publisher import SalesPublisher
 from tests.browser.stage import ExporterProcess
 from tests.browser.test_life import shows
@@ -140,15 +140,48 @@ async def test_a_click_says_why(screen, floor):
     await expect(check).to_be_focused()
 
 
+async def test_whom_to_call(screen, floor):
+    """A missed client and a lead are on the wall within seconds; a click or a key lists the calls and marks his."""
+    publisher, now = floor[1], datetime.now(UTC)
+    lead = LeadChanged.of(
+        source=SOURCE, time=now, sequence="1", lead_id="l-1", client_id="c-8", manager_id="m-7", temperature="cold",
+        created_at=now,
+    )  # fmt: skip
+    for client in ("c-7", "c-9"):
+        await publisher.publish(call(client, call_id=f"of-{client}", outcome="missed", answered_at=None))
+    await publisher.publish(lead)
+    page = await screen.show("level=team&id=east&window=day")
+    rows = page.locator("#returns li button")
+    await expect(rows.locator("b")).to_have_text(["c-7", "c-9", "c-8"])
+    await rows.nth(1).click()
+    dialog = page.get_by_role("dialog")
+    await expect(dialog.get_by_role("heading")).to_have_text("Why this number? To call back now")
+    assert await _explained(page) == ("2", ["1", "1"])
+    await expect(dialog.locator("tr[aria-current]")).to_contain_text("call of-c-9c-9")
+    await page.keyboard.press("Escape")
+    await expect(rows.nth(1)).to_be_focused()
+    await page.keyboard.press("Tab")
+    await page.keyboard.press("Enter")
+    await expect(dialog.locator("tr[aria-current]")).to_contain_text("lead l-1c-8")
+    await page.keyboard.press("Escape")
+    began = time.monotonic()
+    await publisher.publish(call("c-7", call_id="back", direction="outbound", outcome="no_answer", answered_at=None))
+    await expect(rows.locator("b")).to_have_text(["c-9", "c-8"])
+    await shows(page, "2-callbacks", "100%")
+    assert time.monotonic() - began < 4
+
+
 async def test_every_tile_can_be_explained(screen, floor):
-    """No part of any of the fifteen is refused: each names a number that exists, for the view that is shown."""
+    """No part of any tile is refused: each names a number that exists, for the view that is shown."""
     page = await screen.show("level=team&id=east&window=week")
     parts = await page.evaluate(
         """async () => {
         const load = (name) => import(new URL(`wall/${name}.js`, location.origin).href);
-        const [{ TILES }, { partUrl }, { view }] = await Promise.all(['tiles', 'explain', 'address'].map(load));
+        const modules = await Promise.all(['tiles', 'explain', 'address'].map(load));
+        const [{ ANSWERS, TILES }, { partUrl }, { view }] = modules;
         const live = await (await fetch(`api/v1/live?${new URLSearchParams(view)}`)).json();
-        const urls = TILES.flatMap((tile) => { const record = live.kpis.find((kpi) => kpi.id === tile.main.id);
+        const urls = [...TILES, ...ANSWERS].flatMap((tile) => {
+          const record = live.kpis.find((kpi) => kpi.id === tile.main.id);
           return record.parts.map((part) => partUrl(part, tile, record, view)); });
         return [...new Set(urls)];
         }"""

@@ -6,7 +6,7 @@ import time
 from playwright.async_api import expect
 
 from tests.browser.conftest import tile
-from tests.browser.stage import ANNA, CALLS, PEOPLE
+from tests.browser.stage import ANNA, CALLS, OLGA, PEOPLE
 
 SUM = sum(CALLS.values())
 
@@ -44,6 +44,7 @@ async def test_nothing_moves_when_numbers_change(screen, view):
     for extra in (1, 1_000, 1_000_000):
         await view.calls(ANNA, CALLS[ANNA] + extra)
         await view.waiting(*[("chat", ANNA, 10 * number) for number in range(extra % 7 + 4)])
+        await view.unanswered(*[("miss", f"c-{n}", ANNA, 400 * n) for n in range(extra % 7)], ("lead", "c", OLGA, 299))
         await expect(page.locator("#waiting [data-channel=chat] b")).to_have_text(str(extra % 7 + 4))
         await asyncio.sleep(0.3)
     await view.waiting()
@@ -80,12 +81,16 @@ async def test_silent_workers_are_said(screen, view):
     """Numbers that nobody vouches for are withheld, with the reason; nobody is said to wait or not to wait."""
     page = await screen.show()
     await view.waiting(("call", ANNA, 5))
+    await view.unanswered(("miss", "c-1", ANNA, 5))
     await expect(page.locator("#waiting li .name")).to_have_count(1)
+    await expect(page.locator("#returns li[data-left]")).to_have_count(1)
     await view.beat(age=3600)
     notice = page.locator("#notice")
     await expect(notice).to_contain_text("The workers are silent")
-    await expect(page.locator("#waiting li")).to_have_text(["No fresh data."])
+    for panel in ("waiting", "returns"):
+        await expect(page.locator(f"#{panel} li")).to_have_text(["No fresh data."])
     assert await tile(page, 1) == "–"
+    assert await page.locator("#returns .counts [data-what=miss] b").inner_text() == "–"
     assert await page.locator("#waiting [data-channel=call] b").inner_text() == "–"
     await view.beat()
     await expect(notice).to_be_hidden()
@@ -142,6 +147,7 @@ async def _late(route) -> None:
 async def test_two_thousand_refreshes_leak_nothing(screen, view):
     """Heap, nodes and listeners after two thousand changes of every number are what they were after a hundred."""
     await view.waiting(*[("chat", ANNA, 10 * number) for number in range(12)])
+    await view.unanswered(*[(kind, f"c-{n}", ANNA, 100 * n) for n in range(12) for kind in ("miss", "lead")])
     page = await screen.show()
     await page.evaluate(
         """async () => {
@@ -153,7 +159,9 @@ async def test_two_thousand_refreshes_leak_nothing(screen, view):
           for (const value of values) value.current = (value.base ??= value.current) * factor;
           for (const one of answer.leaders) one.won = (one.base ??= one.won) * factor;
           answer.leaders.reverse();
-          return new Response(JSON.stringify({ ...answer, waiting, now: Date.now() / 1000 }), { headers });
+          const { miss, lead } = answer.unanswered, rows = miss.rows.slice(0, round % 12);
+          const unanswered = { miss: { ...miss, rows, open: rows.length }, lead };
+          return new Response(JSON.stringify({ ...answer, waiting, unanswered, now: Date.now() / 1000 }), { headers });
         };
         const { connection } = await import(new URL('wall/wall.js', location.origin).href);
         window.refresh = async (times) => { for (let i = 0; i < times; i++) await connection.refresh(); };

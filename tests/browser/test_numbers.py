@@ -12,7 +12,9 @@ async def test_fifteen_tiles_have_their_numbers(screen):
     """Each KPI has a tile with a title, a number, and for what is compared a trend with its direction."""
     page = await screen.show()
     assert [await node.get_attribute("data-number") for node in await page.locator(".tile").all()] == [
-        str(number) for number in range(1, 16)
+        *(str(number) for number in range(1, 16)),
+        "2-callbacks",
+        "2-leads",
     ]
     values = await page.locator(".tile .value").all_inner_texts()
     assert all(re.search(r"\d", value) for value in values), values

@@ -20,6 +20,10 @@ LONG = {
 }  # fmt: skip
 
 
+FORGOTTEN = (("miss", "c-101", ANNA, 1300), ("miss", "c-102", BORIS, 700), ("lead", "c-103", OLGA, 30))
+"""One past the target, one in the second half of it, and one with time left."""
+
+
 def measure(name: str) -> str:
     """A function for the page, from the file beside this one."""
     return (Path(__file__).parent / f"{name}.js").read_text()
@@ -105,6 +109,8 @@ async def test_nothing_is_clipped(screen, view, size):
     """Long names, billions, many waiting, both languages: text lies inside its box; only names may end in dots."""
     await view.fill(scale=4321, people=LONG)
     await view.waiting(*[("call", ANNA, 5000), *[("chat", BORIS, 10 * number) for number in range(123)]])
+    leads = [("lead", "client-of-a-very-long-name-that-no-list-has-room-for", BORIS, 9000 * n) for n in range(345)]
+    await view.unanswered(*[("miss", "+7 916 123-45-67", ANNA, 300 * n) for n in range(123)], *leads)
     for language in ("en", "ru"):
         page = await screen.show("level=company&window=day", language=language)
         await expect(page.locator("#leaders .name").first).to_contain_text("Александра")
@@ -117,8 +123,11 @@ async def test_nothing_is_clipped(screen, view, size):
 async def test_contrast(screen, view, theme):
     """Text at 4.5:1, large text and shapes at 3:1, for what is on the screen and for every pair of colours."""
     await view.waiting(("call", ANNA, 100), ("chat", BORIS, 1))
+    await view.unanswered(*FORGOTTEN)
     page = await screen.show(theme=theme)
     await expect(page.locator("#waiting li[data-over='1']")).to_have_count(1)
+    for state in ("over", "soon"):
+        await expect(page.locator(f"#returns li[data-{state}='1']")).to_have_count(1)
     counted, low = await page.evaluate(measure("contrast"))
     assert counted > 80
     assert low == []
@@ -135,6 +144,7 @@ async def _tree(page: Page, screen) -> list[tuple[str, str]]:
 async def test_a_screen_reader_finds_its_way(screen, view):
     """What can be pressed, chosen or read as a picture has a name; tiles say title, number and trend."""
     await view.waiting(("call", ANNA, 100))
+    await view.unanswered(*FORGOTTEN)
     page = await screen.show()
     await expect(page.locator("#waiting li[data-over='1']")).to_have_count(1)
     tree = await _tree(page, screen)
@@ -145,6 +155,11 @@ async def test_a_screen_reader_finds_its_way(screen, view):
     assert {"banner", "main", "complementary", "status", "heading", "combobox"} <= {*roles}
     assert ("button", f"Calls: {SUM}, was 20 ▲ +100%, meetings 9, won 15") in tree
     assert any(role in ("image", "img") and name.startswith("Month, ") for role, name in tree)
+    to_call = [name for role, name in tree if role == "button" and name.startswith(("missed call c-", "lead c-"))]
+    said = r"missed call c-101 −1:4\d Anna Berg · north \S+|missed call c-102 8:[12]\d Boris .*|lead c-103 4:[23]\d .*"
+    assert len(to_call) == 3
+    assert all(re.fullmatch(said, name) for name in to_call), to_call
+    assert ("button", "2 missed 1 late") in tree
 
 
 @pytest.mark.parametrize(
@@ -155,6 +170,7 @@ async def test_a_screen_reader_finds_its_way(screen, view):
 async def test_pictures(screen, view, size, theme, language, request):
     """How it looks, kept for people in tests/artefacts; on a big screen everything is seen without scrolling."""
     await view.waiting(("call", ANNA, 100), ("chat", BORIS, 45), ("chat", "unknown", 5))
+    await view.unanswered(*FORGOTTEN, ("lead", "c-104", "unknown", 4000))
     page = await screen.show(theme=theme, language=language)
     await expect(page.locator("#waiting li")).to_have_count(3)
     ARTEFACTS.mkdir(exist_ok=True)

@@ -28,13 +28,14 @@ export function partUrl(part, tile, record, view, team = "") {
   return `api/v1/explain?${query}`;
 }
 
-/** Open the dialog on a tile. main: what `pick` found for it; live: the answer that the wall shows. */
-export function explain(dialog, tile, main, live, view) {
+/** Open the dialog on a tile. main: what `pick` found for it; live: the answer that the wall shows; mine: the entity asked about. */
+export function explain(dialog, tile, main, live, view, mine = "") {
   const { record } = main, parts = record.parts ?? [];
   dialog.querySelector("h2").textContent = `${word("explain")} ${nameOf(tile, record)}`;
   const shown = dialog.querySelector(".shown").children;
   shown[0].textContent = show(main.current, record.id.endsWith(":growth") ? "growth" : record.unit);
-  shown[1].textContent = `${scopeName(live, view)} · ${word(tile.main.labels.window ?? view.window)}`;
+  const isNow = parts.length > 0 && parts.every((part) => part.window === "");
+  shown[1].textContent = `${scopeName(live, view)} · ${word(isNow ? "now" : tile.main.labels.window ?? view.window)}`;
   dialog.querySelector(".help").textContent = record.help;
   const buttons = parts.map((part) => {
     const button = element("button", [part.family, ...Object.values(part.labels), ...(part.window ? [part.window] : [])].join(" · "));
@@ -44,7 +45,7 @@ export function explain(dialog, tile, main, live, view) {
   });
   const choose = (button, part) => {
     for (const other of buttons) other.setAttribute("aria-pressed", String(other === button));
-    load(dialog, partUrl(part, tile, record, view, live.team), live);
+    load(dialog, partUrl(part, tile, record, view, live.team), live, mine);
   };
   dialog.querySelector(".parts").replaceChildren(...buttons);
   if (!dialog.open) dialog.showModal();
@@ -56,27 +57,32 @@ function scopeName(live, view) {
   return view.level === "manager" ? live.scopes.managers.find((m) => m.id === view.id)?.name ?? view.id : view.id;
 }
 
-async function load(dialog, url, live) {
+async function load(dialog, url, live, mine) {
   asking?.abort();
-  const mine = asking = new AbortController();
-  dialog.addEventListener("close", () => mine.abort(), { once: true });
+  const own = asking = new AbortController();
+  dialog.addEventListener("close", () => own.abort(), { once: true });
   const facts = dialog.querySelector(".facts"), head = dialog.querySelector("thead"), body = dialog.querySelector("tbody");
   facts.textContent = word("loading");
   facts.dataset.loading = "";
   head.replaceChildren();
   body.replaceChildren();
   try {
-    const answer = await fetch(url, { signal: mine.signal });
+    const answer = await fetch(url, { signal: own.signal });
     const found = await answer.json();
     if (!answer.ok) throw new Error(typeof found.detail === "string" ? found.detail : answer.statusText);
     fillFacts(facts, found, url);
     head.append(row("th", ["entity", "client", "manager", "time", "contribution"].map(word)));
     const names = new Map(live.scopes.managers.map((m) => [m.id, m.name]));
     body.replaceChildren(...found.entities.map((one) => entity(one, names, live.zone)));
+    const at = mine ? found.entities.findIndex((one) => one.id === mine) : -1;
+    if (at >= 0) {
+      body.children[at].setAttribute("aria-current", "true");
+      body.children[at].scrollIntoView({ block: "nearest" });
+    }
   } catch (error) {
-    if (!mine.signal.aborted) facts.textContent = `${word("failed")}: ${error.message}`;
+    if (!own.signal.aborted) facts.textContent = `${word("failed")}: ${error.message}`;
   } finally {
-    if (!mine.signal.aborted) delete facts.dataset.loading;
+    if (!own.signal.aborted) delete facts.dataset.loading;
   }
 }
 

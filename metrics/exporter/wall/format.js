@@ -35,6 +35,14 @@ export function ticking(seconds) {
   return hours ? `${hours}:${two(minutes)}:${two(s % 60)}` : `${minutes}:${two(s % 60)}`;
 }
 
+const LONG_SECONDS = 36000;
+
+/** Working time until a target is over, below 0 after it: a stopwatch, from ten hours on whole hours. */
+export function remaining(seconds) {
+  const s = Math.abs(seconds), shown = s < LONG_SECONDS ? ticking(s) : `${number(s / 3600, { maximumFractionDigits: 0 })} ${word("h")}`;
+  return seconds < 0 ? `−${shown}` : shown;
+}
+
 export function show(value, unit) {
   if (value === null || value === undefined || !Number.isFinite(value)) return NONE;
   const big = Math.abs(value) >= 1e5;

@@ -1,45 +1,14 @@
-// The right-hand column: who waits (ticking), the plan with its pace, the leaderboard.
+// The right-hand columns: who waits (ticking), the plan with its pace, the leaderboard.
 import { hrefOf } from "./address.js";
 import { arrow, change, show, ticking } from "./format.js";
+import { fill } from "./lists.js";
 import { judge, text } from "./tiles.js";
 import { word } from "./words.js";
 
 const CHANNELS = { call: "☎", chat: "✉" }, UNKNOWN = "unknown";
-const ON_A_PHONE = matchMedia("(max-width: 900px)"), ROWS_ON_A_PHONE = 8, ROW_REM = 2;
 
-/** How many rows of a list can be seen whole. */
-function capacity(list) {
-  if (ON_A_PHONE.matches) return ROWS_ON_A_PHONE;
-  const row = ROW_REM * parseFloat(getComputedStyle(document.documentElement).fontSize);
-  return Math.max(1, Math.floor((list.clientHeight + 1) / row));
-}
-
-/** Fill a list in place, so that neither focus nor anything else moves; what does not fit is counted in the last row. */
-function fill(list, items, empty, html, draw) {
-  const most = list.capacity ??= capacity(list);
-  const shown = items.length > most ? items.slice(0, Math.max(0, most - 1)) : items;
-  const kinds = [...shown.map(() => "row"), ...(items.length > shown.length ? ["rest"] : []), ...(items.length ? [] : ["empty"])];
-  kinds.forEach((kind, index) => {
-    let node = list.children[index];
-    if (node?.dataset.kind !== kind) {
-      const fresh = document.createElement("li");
-      fresh.dataset.kind = kind;
-      if (kind === "row") fresh.innerHTML = html;
-      if (node) node.replaceWith(fresh); else list.append(fresh);
-      node = fresh;
-    }
-    if (kind === "row") draw(node, shown[index], index);
-    else text(node, kind === "empty" ? empty : `+ ${items.length - shown.length} ${word("more")}`);
-  });
-  while (list.children.length > kinds.length) list.lastElementChild.remove();
-}
-
-/** After the screen's size changed: how much fits is measured again. */
-export function remeasure(...roots) {
-  for (const root of roots) delete root.querySelector("ol").capacity;
-}
-
-const named = (who) => (who.manager === UNKNOWN || who.id === UNKNOWN ? word("unassigned") : who.name || who.manager || who.id);
+/** What people call whoever is to act; nobody yet, where that is so. */
+export const named = (who) => (who.manager === UNKNOWN || who.id === UNKNOWN ? word("unassigned") : who.name || who.manager || who.id);
 
 function link(node, level, id, label) {
   const href = id === UNKNOWN ? null : hrefOf({ level, id });

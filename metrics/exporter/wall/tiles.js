@@ -1,4 +1,4 @@
-// The fifteen tiles: which numbers each shows, and how a tile is drawn without moving its neighbours.
+// The tiles: fifteen KPIs, and what becomes of whom nobody answered; how a tile is drawn without moving its neighbours.
 import { arrow, change, points, show } from "./format.js";
 import { title, word } from "./words.js";
 
@@ -24,7 +24,14 @@ export const TILES = [
   { number: 14, main: kpi("sales_plan_won_amount:growth", MONTH), about: "inMonth", still: true, more: [kpi("sales_plan_won_amount:growth", { window: "quarter" }, "inQuarter"), kpi("sales_plan_won_amount:growth", { window: "year" }, "inYear")] },
   { number: 15, main: kpi("sales_plan_won_amount:ratio", MONTH), about: "inMonth", still: true, more: [kpi("sales_plan_won_amount:left", MONTH, "left"), kpi("sales_plan_won_amount:needed_per_day", MONTH, "need"), kpi("sales_plan_won_amount:forecast", MONTH, "forecast")] },
 ];
+/** KPI 2 for those whom nobody answered at first: they stand by the list of whom to call. */
+export const ANSWERS = [
+  { number: "2-callbacks", main: kpi("sales_callback_level:ratio"), more: [kpi("sales_missed_returned:ratio", {}, "calledBack"), kpi("sales_callback_business_seconds:p90", {}, "p90")] },
+  { number: "2-leads", main: kpi("sales_lead_level:ratio"), more: [kpi("sales_lead_response_business_seconds:p50", {}, "median"), kpi("sales_lead_response_business_seconds:p90", {}, "p90")] },
+];
 const FACTS = 3, FLASH_MS = 1200;
+/** Widths of a character in em: of labels, and of numbers, which are larger and bold; and of the gap between facts. */
+const LABEL = 0.62, NUMBER = 0.95, GAP = 0.8;
 
 const matches = (labels, wanted) => Object.entries(wanted).every(([name, value]) => labels[name] === value);
 
@@ -73,8 +80,8 @@ export function text(node, value) {
   return true;
 }
 
-export function buildTiles(root, open) {
-  root.replaceChildren(...TILES.map((tile) => {
+export function buildTiles(root, tiles, open) {
+  root.replaceChildren(...tiles.map((tile) => {
     const node = document.createElement("button");
     node.type = "button";
     node.className = "tile";
@@ -87,9 +94,9 @@ export function buildTiles(root, open) {
 }
 
 /** `flash`: whether a number that changed lights up; not when another view was chosen. */
-export function drawTiles(root, live, flash) {
+export function drawTiles(root, tiles, live, flash) {
   const byId = new Map(live.kpis.map((record) => [record.id, record]));
-  TILES.forEach((tile, index) => drawTile(root.children[index], tile, byId, flash));
+  tiles.forEach((tile, index) => drawTile(root.children[index], tile, byId, flash));
 }
 
 function drawTile(node, tile, byId, flash) {
@@ -110,7 +117,9 @@ function drawTile(node, tile, byId, flash) {
     text(cell.children[1], number);
     cell.dataset.is = is;
   }
-  // All facts of a tile in one size: that of the longest.
+  // All facts of a tile in one size: that in which the row of them fits.
+  const widths = facts.map((fact) => Math.max(LABEL * fact[0].length, NUMBER * fact[1].length));
+  more.style.setProperty("--row", widths.reduce((sum, width) => sum + width + GAP, 1).toFixed(2));
   more.style.setProperty("--label", Math.max(...facts.map((fact) => fact[0].length), 1));
   more.style.setProperty("--number", Math.max(...facts.map((fact) => fact[1].length), 1));
   const label = [`${name.textContent}: ${shown}`, ...facts.filter((fact) => fact[1] !== "–" && fact[1] !== "").map(([a, b]) => `${a} ${b}`)].join(", ");

@@ -3,8 +3,10 @@ import { WINDOWS, readAddress, view, writeAddress } from "./address.js";
 import { Connection } from "./connection.js";
 import { explain } from "./explain.js";
 import { clock, duration, setCurrency } from "./format.js";
-import { drawLeaders, drawPlan, drawWaiting, remeasure, tickWaiting } from "./panels.js";
-import { TILES, buildTiles, drawTiles, pick, text } from "./tiles.js";
+import { remeasure } from "./lists.js";
+import { drawLeaders, drawPlan, drawWaiting, tickWaiting } from "./panels.js";
+import { EXPLAINED, drawReturns, tickReturns } from "./returns.js";
+import { ANSWERS, TILES, buildTiles, drawTiles, pick, text } from "./tiles.js";
 import { getLanguage, setLanguage, word } from "./words.js";
 
 const $ = (id) => document.getElementById(id);
@@ -13,7 +15,7 @@ const stored = (key, value) => { try { return localStorage.getItem(`sales-pulse.
 const store = (key, value) => { try { localStorage.setItem(`sales-pulse.${key}`, value); } catch { /* private mode: the choice lasts as long as the page */ } };
 
 const FRESH_SECONDS = 5;
-const WITHHELD = { kpis: [], waiting: [], plan: [], leaders: [], teams: [] };
+const WITHHELD = { kpis: [], waiting: [], unanswered: {}, plan: [], leaders: [], teams: [] };
 const NOTHING = { ...WITHHELD, scopes: { teams: [], managers: [] }, age: null };
 let live = null, told = 0, drawn = "", skew = 0, rotating = 0, board = stored("board", "managers");
 
@@ -81,9 +83,11 @@ function draw() {
   if (!live) return;
   setCurrency(live.currency);
   const key = JSON.stringify([view, getLanguage()]);
-  drawTiles($("kpis"), live, drawn === key);
+  drawTiles($("kpis"), TILES, live, drawn === key);
+  drawTiles($("answers"), ANSWERS, live, drawn === key);
   drawn = key;
   drawWaiting($("waiting"), live);
+  drawReturns($("returns"), live);
   drawPlan($("plan"), live);
   drawBoard();
   drawScope();
@@ -121,7 +125,9 @@ function tick() {
   text($("clock").firstElementChild, clock(now, zone, { weekday: "short", day: "numeric", month: "short" }));
   text($("clock").lastElementChild, clock(now, zone, { hour: "2-digit", minute: "2-digit", second: "2-digit" }));
   if (!live) return;
-  tickWaiting($("waiting"), live, now, Boolean(live.problem) || $("live").dataset.state !== "live");
+  const isOld = Boolean(live.problem) || $("live").dataset.state !== "live";
+  tickWaiting($("waiting"), live, now, isOld);
+  tickReturns($("returns"), live, now, isOld);
   judge();
   tickAge();
 }
@@ -211,10 +217,21 @@ function listen() {
   $("scope").addEventListener("change", (event) => { const [level, id] = JSON.parse(event.target.value); event.target.blur(); show({ level, id }); });
   for (const name of Object.keys(actions)) $(name).addEventListener("click", actions[name]);
   for (const node of $("boards").children) node.addEventListener("click", () => { board = node.dataset.board; store("board", board); if (live) drawBoard(); });
+  $("returns").addEventListener("click", (event) => {
+    const asked = event.target.closest("button")?.closest("[data-what]");
+    if (asked) why({ main: { id: EXPLAINED[asked.dataset.what], labels: {} } }, asked.dataset.entity);
+  });
   document.addEventListener("keydown", onKey);
   addEventListener("hashchange", () => { fromAddress(); connection.refresh(); });
-  const sized = new ResizeObserver(() => { remeasure($("waiting"), $("leaders")); draw(); });
-  for (const id of ["waiting", "leaders"]) sized.observe($(id).querySelector("ol"));
+  const lists = ["waiting", "returns", "leaders"];
+  const sized = new ResizeObserver(() => { remeasure(...lists.map($)); draw(); });
+  for (const id of lists) sized.observe($(id).querySelector("ol"));
+}
+
+/** Why is a number so? `entity`: the one that was asked about. */
+function why(tile, entity) {
+  const main = live && pick(new Map(live.kpis.map((record) => [record.id, record])), tile.main);
+  if (main) explain($("explain"), tile, main, live, { ...view }, entity);
 }
 
 function start() {
@@ -227,10 +244,8 @@ function start() {
     node.setAttribute("role", "radio");
     return node;
   }));
-  buildTiles($("kpis"), (tile) => {
-    const main = live && pick(new Map(live.kpis.map((record) => [record.id, record])), tile.main);
-    if (main) explain($("explain"), tile, main, live, { ...view });
-  });
+  buildTiles($("kpis"), TILES, (tile) => why(tile));
+  buildTiles($("answers"), ANSWERS, (tile) => why(tile));
   const { theme, lang, rotate } = fromAddress();
   if (theme === "light" || theme === "dark") document.documentElement.dataset.theme = theme;
   if (lang) setLanguage(lang);

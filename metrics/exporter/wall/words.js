@@ -4,6 +4,8 @@ const WORDS = {
     scope: "Show", company: "Whole company", teams: "Teams", managers: "Managers", team: "Team", waiting: "Waiting now", plan: "Plan of booked sales",
     leaders: "Leaderboard", kpis: "KPIs", window: "Window", day: "Today", week: "Week", month: "Month", quarter: "Quarter", year: "Year", inMonth: "month", inQuarter: "quarter", inYear: "year",
     calls: "calls", chats: "chats", call: "calls", chat: "chats", late: "late", nobody: "Nobody waits.", more: "more", unassigned: "unassigned",
+    returns: "To call back", miss: "missed", lead: "new leads", missOne: "missed call", leadOne: "lead", nobodyMissed: "Nobody is to be called.",
+    paused: "outside working hours", calledBack: "called back", answers: "Call-backs and leads",
     noplan: "No plan is set for this period.", nosales: "No sales in this window yet.", nothing: "No fresh data.",
     live: "live", aged: "not live", stale: "no fresh data", now: "now", ago: "age", unsure: "not known", lost: "reconnecting…", connecting: "connecting…",
     lostNotice: "No connection to the exporter: the numbers shown are old. Trying again…",
@@ -23,7 +25,9 @@ const WORDS = {
   ru: {
     scope: "Показать", company: "Вся компания", teams: "Отделы", managers: "Менеджеры", team: "Отдел", waiting: "Ждут сейчас", plan: "План продаж",
     leaders: "Лидеры", kpis: "Показатели", window: "Период", day: "Сегодня", week: "Неделя", month: "Месяц", quarter: "Квартал", year: "Год", inMonth: "месяц", inQuarter: "квартал", inYear: "год",
-    calls: "звонки", chats: "чаты", call: "звонки", chat: "чаты", late: "просрочено", nobody: "Никто не ждёт.", more: "ещё", unassigned: "не назначен",
+    calls: "звонки", chats: "чаты", call: "звонки", chat: "чаты", late: "поздно", nobody: "Никто не ждёт.", more: "ещё", unassigned: "не назначен",
+    returns: "Перезвонить", miss: "пропущено", lead: "новых лидов", missOne: "пропущенный", leadOne: "лид", nobodyMissed: "Перезванивать некому.",
+    paused: "вне рабочего времени", calledBack: "с ответом", answers: "Обратные звонки и лиды",
     noplan: "План на этот период не задан.", nosales: "За этот период продаж пока нет.", nothing: "Нет свежих данных.",
     live: "в эфире", aged: "не в эфире", stale: "нет данных", now: "сейчас", ago: "возраст", unsure: "неизвестно", lost: "соединяюсь…", connecting: "соединяюсь…",
     lostNotice: "Нет связи с экспортером: числа на экране устарели. Пробую снова…",
@@ -38,7 +42,7 @@ const WORDS = {
     overdue: "просрочено", dso: "DSO", median: "медиана", p90: "p90", ratio: "выр. : прибыль", left: "осталось", need: "нужно в день", forecast: "прогноз",
     before: "было", of: "из", explain: "Почему это число?", entity: "Что", client: "Клиент", manager: "Менеджер", time: "Время", contribution: "Вклад",
     loading: "Складываю по журналу событий…", failed: "Объяснение получить не удалось", parts: "Из чего состоит", adds: "строк в сумме дают", largest: "показаны крупнейшие:",
-    unconverted: "нет курса", points: "п. п.", d: "дн", h: "ч", m: "мин", s: "с",
+    unconverted: "нет курса", points: "пп", d: "дн", h: "ч", m: "мин", s: "с",
   },
 };
 
