@@ -8,7 +8,7 @@ from grafana import targets
 from grafana.links import SERIES, definition
 from grafana.live import changed, live
 from grafana.look import Look
-from grafana.promql import Live, families, has_period, select, summed
+from grafana.promql import Live, Matchers, families, has_period, select, summed
 from metrics.catalogue import KPIS, activities, service
 from metrics.catalogue.plan import WORKING_DAYS
 from metrics.family import Family, Source
@@ -19,6 +19,7 @@ TITLES = {kpi.title: kpi for kpi in KPIS}
 _BRIEF = {
     "Booked sales": "Booked", "Cash received": "Cash", "Average check": "Avg check", "Clients ready to close": "Ready",
     "Client rating": "Rating", "Waiting too long": "Too long", "Longest wait": "Longest",
+    "Time to first touch of a lead, p90": "Touch p90", "Leads touched in time": "In time",
     "Days sales outstanding": "DSO", "Overdue share of receivables": "Overdue", "Payback of costs": "Payback",
 }  # fmt: skip
 DAY_SECONDS = 86400
@@ -67,6 +68,12 @@ def named(expr: str) -> str:
     """Numbers of managers with what they are called: an id means nothing to people, and nobody is no person."""
     people = f'max by (manager, name) ({service.MANAGER_INFO.name}{{manager!="{UNKNOWN}"}})'
     return f"({expr}) * on (manager) group_left (name) {people}"
+
+
+def whose(family: Family, matchers: Matchers) -> str:
+    """Numbers of people by name, and what nobody has taken yet."""
+    each, nobody = (summed(family.all_labels, family, {**matchers, **who}) for who in ({}, {"manager": UNKNOWN}))
+    return f'{named(each)} or label_replace({nobody}, "name", "nobody yet", "", "")'
 
 
 def where(kpi: Kpi, *, window: str = "$window", period: str = "current", **more: str) -> dict[str, str]:

@@ -1,17 +1,15 @@
 """Alerts about clients nobody answered: a call back or a first touch that will be late unless somebody acts now."""
 
+from grafana import targets
 from grafana.alerting.alert import SALES, WARNING, Alert
 from grafana.alerting.sales import working
 from grafana.look import Look
 from metrics.catalogue import service, unanswered
 from metrics.family import Family
 
-URGENT = 0.5
-"""Somebody is told when no more than this share of the target is left."""
-
 
 def _late(name: str, family: Family, target: float, what: str, texts: tuple[str, str, str]) -> Alert:
-    left = URGENT * target
+    left = targets.URGENT * target
     means, look_at, do = texts
     return Alert(
         name,

@@ -18,6 +18,10 @@ _TITLES = (
     "Clients ready to close",
 )  # fmt: skip
 _TEAM = {"team": "$team"}
+_WIDTHS = {
+    "Booked": 120, "Meetings": 82, "Win rate": 76, "Avg check": 88, "p90 calls": 80, "p90 chats": 86, "Touch p90": 90,
+}  # fmt: skip
+"""Of columns whose headings need more than an equal share of the smaller screen."""
 
 
 def _of(one: Kpi, window: str = "$window", **own: str) -> str:
@@ -29,16 +33,21 @@ def _columns(look: Look) -> list[Column]:
     for title in _TITLES:
         one = kpi(title)
         cell = GAUGE if title == "Booked sales" else COLORED
-        width = 140 if title == "Booked sales" else 0
         found.append(
             Column(brief(one), _of(one), unit(one, look),
                    0 if one.unit in {"percentunit", "currency"} else decimals(one),
-                   targets.steps(one, look), cell, width)
+                   targets.steps(one, look), cell, _WIDTHS.get(brief(one), 0))
         )  # fmt: skip
     for channel, name in CHANNELS.items():
         one = kpi("Response time, p90")
         steps = targets.steps(one, look, channel)
-        found.append(Column(f"p90 {name}", _of(one, channel=channel), "s", 1, steps, COLORED))
+        heading = f"p90 {name}"
+        found.append(Column(heading, _of(one, channel=channel), "s", 1, steps, COLORED, _WIDTHS[heading]))
+    for title in ("Leads touched in time", "Time to first touch of a lead, p90"):
+        one = kpi(title)
+        heading = "Leads" if one.in_points else brief(one)
+        steps = targets.steps(one, look)
+        found.append(Column(heading, _of(one), one.unit, 0, steps, COLORED, _WIDTHS.get(heading, 0)))
     for title, heading in (("against plan", "Of plan"), ("growth against plan", "Pace")):
         one = kpi(f"Booked sales: {title}")
         found.append(
@@ -64,9 +73,9 @@ def dashboard(look: Look) -> dict[str, Any]:
         (20, [people]),
         (8, [
             kpi_bars(booked, Level.TEAM, look, title="Teams: booked, $window", drill=base.to_team(), matchers=_TEAM),
-            kpi_bars(kpi("Booked sales: growth against plan"), Level.TEAM, look, title="Teams: pace against plan",
-                     drill=base.to_team(), matchers=_TEAM),
             *service,
+            kpi_bars(kpi("Leads touched in time"), Level.TEAM, look, title="Teams: leads in time",
+                     drill=base.to_team(), matchers=_TEAM),
         ]),
     )  # fmt: skip
     return base.board(

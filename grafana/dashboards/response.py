@@ -1,4 +1,4 @@
-"""Response: who waits now, and how fast calls and chats are answered, by channel, team and hour of the day."""
+"""Response: who waits now, how fast calls and chats are answered, and what becomes of whom nobody answered."""
 
 from typing import Any
 
@@ -6,15 +6,15 @@ import grafana.panels as p
 from grafana import targets
 from grafana.alerting.sales import LOST
 from grafana.course import spread, week
-from grafana.dashboards import base
+from grafana.dashboards import base, unanswered
 from grafana.layout import Stack, folded, place
 from grafana.live import live
 from grafana.look import Look
 from grafana.promql import Live, summed
-from grafana.shown import CHANNELS, UNKNOWN, about, by_channel, explained, heatmap, kpi, lines, links, named, stat
+from grafana.shown import CHANNELS, about, by_channel, explained, heatmap, kpi, lines, links, stat, whose
 from grafana.tables import COLORED, FILLED, Column, table
 from metrics.catalogue import activities, now
-from metrics.family import SHORT_WINDOWS, Family
+from metrics.family import SHORT_WINDOWS
 from metrics.kpi import Kpi, Level
 
 _TEAM = {"team": "$team"}
@@ -25,7 +25,7 @@ _TIMES = (*_QUANTILES, "mean")
 
 
 def dashboard(look: Look) -> dict[str, Any]:
-    """Now on top, then today, then the hours of the week; what is looked at for a reason is folded away."""
+    """Now on top, then today, then those nobody answered; what is looked at for a reason is folded away."""
 
     def channels(title: str, heading: str = "", *, background: bool = False) -> p.Panel:
         return by_channel(
@@ -47,30 +47,33 @@ def dashboard(look: Look) -> dict[str, Any]:
         )
         for channel, name in CHANNELS.items()
     ]  # fmt: skip
-    times = [channels(f"Response time, {what}", f"Response {what}, $window") for what in _TIMES]
+    p50, p90, p95, mean = (channels(f"Response time, {what}", f"Response {what}, $window") for what in _TIMES)
+    level = channels("Service level", "Service level, $window", background=True)
     placed = place(
-        (4, [
+        (3, [
             (channels("Waiting now"), 4),
             (channels("Waiting too long", background=True), 4),
             (channels("Longest wait"), 4),
-            (channels("Service level", "Service level, $window", background=True), 6),
-            (_missed(), 6),
+            unanswered.to_call(), unanswered.time_left(look),
         ]),
-        (8, [(Stack(((4, times[:2]), (4, times[2:]))), 12), *spreads]),
-        (7, [(_teams(look), 16), (_who_waits(look), 8)]),
-        (9, [week("Missed calls of the company, last 7 days by hour", "calls_missed", look, "red")]),
-        folded("Over time", (9, [over_time(channel) for channel in CHANNELS]),
+        (9, [
+            (Stack(((3, [level, _missed()]), (3, [unanswered.in_time(look), p50]), (3, [p90, p95]))), 12), *spreads,
+        ]),
+        (6, [(_teams(look), 16), (_who_waits(look), 8)]),
+        (6, [(unanswered.teams(look), 16), (unanswered.people(), 8)]),
+        folded("Hours", (9, [week("Missed calls of the company, last 7 days by hour", "calls_missed", look, "red")])),
+        folded("Over time", (4, [mean]), (9, [over_time(channel) for channel in CHANNELS]),
                (9, [_percentiles(look, name) for name in CHANNELS]), (9, [
             lines([kpi("Service level")], Level.TEAM, look, title=f"Service level of {name} by team, $window",
                   by_level=True, steps=targets.IN_TIME, matchers={**_TEAM, "channel": channel})
             for channel, name in CHANNELS.items()
-        ]), (10, [_heat(name, channel) for channel, name in CHANNELS.items()])),
+        ]), *unanswered.over_time(look), (10, [_heat(name, channel) for channel, name in CHANNELS.items()])),
         folded("In working hours, for the window of a day or longer", (6, [
             channels(f"Response time in working hours, {what}", f"{what}, $window") for what in _TIMES
         ])),
     )  # fmt: skip
     return base.board(
-        base.RESPONSE, "Response", "Who waits now, and how fast calls and chats are answered.", placed, look,
+        base.RESPONSE, "Response", "Who waits now, how fast calls and chats are answered, whom to call.", placed, look,
         base.window(short=True), base.team(), tags=("wall",), refresh="5s",
     )  # fmt: skip
 
@@ -109,11 +112,7 @@ def _who_waits(look: Look) -> p.Panel:
     """Whose clients wait, and since when: what the one who was woken asks first."""
     oldest, overdue = max(look.targets.values()), targets.PATIENCE
 
-    def of(family: Family) -> str:
-        each, nobody = (summed(family.all_labels, family, {**_TEAM, **who}) for who in ({}, {"manager": UNKNOWN}))
-        return f'{named(each)} or label_replace({nobody}, "name", "nobody yet", "", "")'
-
-    waited = of(now.WAITING_OLDEST)
+    waited = whose(now.WAITING_OLDEST, _TEAM)
     columns = [
         Column("Who", least=90, link=base.to_manager("${__data.fields.manager}")),
         Column("In", width=50),
