@@ -123,7 +123,7 @@ def table(
 def _sparkline(heading: str) -> p.Override:
     drawn = {"type": "sparkline", "hideValue": True, "drawStyle": "line", "lineWidth": 1, "fillOpacity": 15}
     return p.override(
-        heading, custom__cellOptions=drawn, custom__width=52, color={"mode": "fixed", "fixedColor": "blue"}
+        heading, custom__cellOptions=drawn, custom__minWidth=52, color={"mode": "fixed", "fixedColor": "blue"}
     )
 
 
@@ -168,15 +168,15 @@ class KpiTable:
         self._look = look
         self._who = {level.value: f"${level.value}"}
 
-    def panel(self, title: str) -> p.Panel:
-        """The table."""
+    def panel(self, title: str, *, names: int) -> p.Panel:
+        """The table. names: width of the column that says which KPI it is; the sparkline has what is left."""
         first = self._rows[0].kpi
         shown, digits = unit(first, self._look), decimals(first)
         rows = self._rows
         percent = "suffix:pp" if first.in_points else "percent"
         columns = [
-            Column("KPI", least=140),
-            Column("Value", _union((one.name, self._value(one)) for one in rows), shown, digits, width=78),
+            Column("KPI", width=names),
+            Column("Value", _union((one.name, self._value(one)) for one in rows), shown, digits, width=74),
         ]
         if any(has_period(one.kpi) for one in rows):
             columns += [

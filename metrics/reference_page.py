@@ -60,10 +60,10 @@ def render() -> str:
     return "\n\n".join(paragraphs) + "\n"
 
 
-def kpi_table(number: int = 0) -> str:
-    """One row per KPI. number: those of one number only."""
+def kpi_table() -> str:
+    """One row per KPI."""
     head = ("KPI", "recorded as", "title", "unit", "kept labels", "windows", "definition", "formula", "example")
-    return _table(head, (_kpi_row(kpi) for kpi in KPIS if number in {0, kpi.number}))
+    return _table(head, (_kpi_row(kpi) for kpi in KPIS))
 
 
 def series_table() -> str:
@@ -78,19 +78,54 @@ def series_table() -> str:
     )
 
 
+def kpi_summary(number: int) -> str:
+    """The KPIs of a number in three columns, which fit where the page is narrow; without examples."""
+    rows = (
+        (
+            f"**{kpi.title}** / {kpi.title_ru}<br>`{kpi.metric}:{kpi.operation}`",
+            f"{kpi.help}<br>{words(kpi.formula)}",
+            _lines(_UNITS.get(kpi.unit, kpi.unit), _code(kpi.by), _windows(kpi.windows), "trend" if kpi.trend else ""),
+        )
+        for kpi in KPIS
+        if kpi.number == number
+    )
+    return _table(("KPI, recorded as", "definition, formula", "unit, kept labels, windows"), rows)
+
+
+def series_summary() -> str:
+    """The series in three columns."""
+    rows = (
+        (
+            f"`{family.name}`",
+            family.help,
+            _lines(_UNITS.get(family.unit, family.unit), _code(family.all_labels), _windows(family.windows)),
+        )
+        for family in (*FAMILIES, *SERVICE_FAMILIES)
+    )
+    return _table(("name", "definition", "unit, labels, windows"), rows)
+
+
+def _lines(*parts: str) -> str:
+    return "<br>".join(part for part in parts if part and part != "–")
+
+
+def _windows(windows: tuple[str, ...]) -> str:
+    return " ".join(windows) or "now"
+
+
 def _kpi_row(kpi: Kpi) -> tuple[str, ...]:
     example = kpi.record(Level.TEAM) + _braces(kpi.windows, "")
     trend = "; trend" if kpi.trend else ""
     return (
         str(kpi.number), f"`{kpi.metric}:{kpi.operation}`{trend}", f"{kpi.title} / {kpi.title_ru}",
-        _UNITS.get(kpi.unit, kpi.unit), _code(kpi.by), " ".join(kpi.windows) or "now", kpi.help, words(kpi.formula),
+        _UNITS.get(kpi.unit, kpi.unit), _code(kpi.by), _windows(kpi.windows), kpi.help, words(kpi.formula),
         f"`{example}`",
     )  # fmt: skip
 
 
 def _family_row(family: Family, numbers: set[int]) -> tuple[str, ...]:
     kind = "histogram" if family.has_buckets else "counter" if family.counter else "gauge"
-    windows = " ".join(family.windows) or "now"
+    windows = _windows(family.windows)
     return (
         f"`{family.name}`", kind, _UNITS.get(family.unit, family.unit), _code(family.all_labels), windows, family.help,
         " ".join(str(number) for number in sorted(numbers)) or "–", f"`{_example(family)}`",

@@ -9,7 +9,7 @@ from grafana.dashboards import base
 from grafana.layout import place
 from grafana.look import Look
 from metrics.catalogue import KPIS
-from metrics.reference_page import kpi_table, series_table
+from metrics.reference_page import kpi_summary, series_summary
 
 
 def runbook(look: Look) -> dict[str, Any]:
@@ -28,8 +28,8 @@ def _of(alert: Alert) -> p.Panel:
 def reference(_: Look) -> dict[str, Any]:
     """Every KPI and every series with its definition."""
     numbers = sorted({kpi.number for kpi in KPIS})
-    kpis = [p.text(f"KPI {one}", kpi_table(one), about="Each KPI with its definition.") for one in numbers]
-    series = p.text("Series", series_table(), about="Every series with its labels.")
+    kpis = [p.text(f"KPI {one}", kpi_summary(one), about="Each KPI with its definition.") for one in numbers]
+    series = p.text("Series", series_summary(), about="Every series with its labels.")
     placed = place(*((12, [one]) for one in kpis), (30, [series]))
     return p.document(
         base.REFERENCE, "Reference", "Every number and its definition.", placed, tags=("pages",), refresh=""

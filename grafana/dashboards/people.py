@@ -23,6 +23,8 @@ _OFTEN = (
 """KPIs that are always seen; the others are folded away."""
 _HEIGHTS = {"Counts": 9, "Money": 9, "Times": 14, "Shares": 9, "Days": 7}
 """Of the tables of the others."""
+_SIDE_BY_SIDE, _WHOLE = 165, 330
+"""Widths of the names of KPIs, in tables that share the screen and in those that have all of it."""
 
 
 def _kind(one: Kpi) -> str:
@@ -31,20 +33,23 @@ def _kind(one: Kpi) -> str:
     return "Days" if in_days(one) else kinds.get(one.unit, "Counts")
 
 
-def _tables(kpis: Iterable[Kpi], level: Level, look: Look) -> dict[str, p.Panel]:
+def _tables(kpis: Iterable[Kpi], level: Level, look: Look, names: int) -> dict[str, p.Panel]:
     by_kind: dict[str, list[Kpi]] = {}
     for one in kpis:
         if level in one.levels:
             by_kind.setdefault(_kind(one), []).append(one)
-    return {kind: KpiTable(found, level, look).panel(f"{kind}, $window") for kind, found in by_kind.items()}
+    return {
+        kind: KpiTable(found, level, look).panel(f"{kind}, $window", names=names) for kind, found in by_kind.items()
+    }
 
 
 def _every_kpi(level: Level, look: Look) -> tuple[list[Band], list[Band]]:
     """Bands at the top, and folded ones: plans, and what is seldom asked for."""
     planned = [one for one in KPIS if one.is_planned]
-    top = _tables((kpi(title) for title in _OFTEN), level, look)
-    rest = _tables((one for one in KPIS if one not in planned and one.title not in _OFTEN), level, look)
-    plans = {kind: KpiTable([one for one in planned if _kind(one) == kind], level, look).panel(f"{kind}, $plan")
+    top = _tables((kpi(title) for title in _OFTEN), level, look, _SIDE_BY_SIDE)
+    rest = _tables((one for one in KPIS if one not in planned and one.title not in _OFTEN), level, look, _WHOLE)
+    plans = {kind: KpiTable([one for one in planned if _kind(one) == kind], level, look)
+             .panel(f"{kind}, $plan", names=_WHOLE)
              for kind in ("Shares", "Money", "Counts")}  # fmt: skip
     return (
         # Those with targets have more columns.

@@ -165,7 +165,7 @@ async def test_whom_to_call(screen, floor):
     await expect(dialog.locator("tr[aria-current]")).to_contain_text("lead l-1c-8")
     await page.keyboard.press("Escape")
     began = time.monotonic()
-    await publisher.publish(call("c-7", call_id="back", direction="outbound", outcome="no_answer", answered_at=None))
+    await publisher.publish(call("c-7", call_id="back", direction="outbound", outcome="missed", answered_at=None))
     await expect(rows.locator("b")).to_have_text(["c-9", "c-8"])
     await shows(page, "2-callbacks", "100%")
     assert time.monotonic() - began < 4

@@ -1,9 +1,13 @@
 """The life inside a stand-in Bitrix24 portal: seeded, in fast motion, and remembered in full for comparison."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from tests.support.bitrix24_tables import COST, DEAL_STAGES, INVOICE_STAGES, LEAD_STAGES, SEMANTICS, Tables
+
+LINE = "reg150908"
+"""What the portal calls the line that calls go through."""
+SEEN = timedelta(minutes=12)
 
 
 @dataclass
@@ -47,6 +51,16 @@ class Life(Tables):
     def move_lead(self) -> bool | None:
         lead = self._one("lead", lambda row: row["stageSemanticId"] == "P")
         return lead and self._move(1, "lead", lead, self.rng.choice(LEAD_STAGES[1:]))
+
+    def delete_lead(self) -> bool | None:
+        """One that has not changed for so long that everybody has looked at it."""
+        long_ago = self.now - SEEN
+        lead = self._one("lead", lambda row: datetime.fromisoformat(row["updatedTime"]) < long_ago)
+        if not lead:
+            return False
+        self.gone[lead["id"]] = (self.tables["lead"].pop(lead["id"]), self._history_of(1, lead["id"]))
+        self._hook("ONCRMLEADDELETE", lead["id"])
+        return None
 
     def new_deal(self) -> None:
         category = self.rng.choice([0, 2])
@@ -103,7 +117,7 @@ class Life(Tables):
         if not (deal := self._one("deal", lambda row: not self._orders(2, row["id"]))):
             return False
         del self.tables["deal"][deal["id"]]
-        self.history[2] = [row for row in self.history[2] if row["OWNER_ID"] != deal["id"]]
+        self._history_of(2, deal["id"])
         self._hook("ONCRMDEALDELETE", deal["id"])
         return None
 
@@ -181,7 +195,11 @@ class Life(Tables):
         began = self.now
         self.ids["call"] += 1
         number = self.ids["call"]
-        self._call_hook("INIT", {"CALL_ID": name, "CALL_TYPE": kind, "CALLER_ID": phone})
+        numbers = {"1": (phone, LINE), "2": ("+74950000000", phone)}[kind]
+        self._call_hook("INIT", {
+            "CALL_ID": name, "CALL_TYPE": kind, "ACCOUNT_SEARCH_ID": LINE, "PHONE_NUMBER": numbers[0],
+            "CALLER_ID": numbers[1],
+        })  # fmt: skip
         if answered:
             self._later(wait, lambda: self._call_hook("START", {"CALL_ID": name, "USER_ID": str(user)}))
 
@@ -240,7 +258,8 @@ class Life(Tables):
 
 
 _WEIGHTS = {
-    "new_lead": 5, "move_lead": 6, "new_deal": 6, "edit_deal": 12, "move_deal": 12, "move_funnel": 3, "delete_deal": 1,
+    "new_lead": 5, "move_lead": 6, "delete_lead": 1,
+    "new_deal": 6, "edit_deal": 12, "move_deal": 12, "move_funnel": 3, "delete_deal": 1,
     "new_invoice": 4, "move_invoice": 4, "edit_invoice": 3, "delete_invoice": 1, "pay": 6, "unpay": 1,
     "delete_payment": 1, "edit_contact": 4, "edit_company": 1, "call": 8, "vote_call": 3, "chat": 2, "meeting": 3,
 }  # fmt: skip

@@ -42,6 +42,8 @@ class Tables:
     hooks: list[Hook] = field(default_factory=list)
     due: list[tuple[datetime, Callable[[], None]]] = field(default_factory=list)
     done: dict[str, int] = field(default_factory=dict)
+    gone: dict[int, tuple[Row, list[Row]]] = field(default_factory=dict)
+    """Leads that were deleted, each with its steps."""
 
     def __post_init__(self) -> None:
         self.rng = random.Random(self.seed)
@@ -106,6 +108,12 @@ class Tables:
                 names[1]: row["stageSemanticId"],
             }
         )
+
+    def _history_of(self, entity_type: int, number: int) -> list[Row]:
+        """The steps of something that is deleted; the portal has them no more."""
+        found = [row for row in self.history[entity_type] if row["OWNER_ID"] == number]
+        self.history[entity_type] = [row for row in self.history[entity_type] if row["OWNER_ID"] != number]
+        return found
 
     def _add(self, table: str, row: Row) -> Row:
         self.ids[table] += 1

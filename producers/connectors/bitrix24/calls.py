@@ -37,9 +37,12 @@ def from_statistics(row: Mapping[str, Any], caller: Mapping[str, str], known: Fa
 
 
 def ringing(call: str, facts: Facts, client: str, meaning: Meaning, identity: Identity) -> Iterator[Event]:
-    """A client who waits on the line, and the answer, while the end is not known."""
+    """A call that has begun, and of a client who waits on the line the answer, while the end is not known.
+
+    Somebody whom a manager calls is no longer to be called by another one, even before it is known what comes of it.
+    """
     direction = _DIRECTIONS.get(facts.get("type", ""))
-    if direction != "inbound" or not client or "init_ts" not in facts or "began" in facts:
+    if direction is None or not client or "init_ts" not in facts or "began" in facts:
         return
     named = {"call_id": call, "client_id": client}
     yield CallStarted.of(
@@ -49,7 +52,7 @@ def ringing(call: str, facts: Facts, client: str, meaning: Meaning, identity: Id
         direction=direction,
         **named,
     )
-    if "start_ts" in facts and facts.get("user"):
+    if direction == "inbound" and "start_ts" in facts and facts.get("user"):
         yield CallAnswered.of(
             source=identity.source,
             time=hooks.moment(max(facts["init_ts"], facts["start_ts"])),

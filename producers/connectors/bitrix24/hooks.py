@@ -23,6 +23,14 @@ _KINDS = {
 """Events that name an entity by its id, and its kind."""
 _DYNAMIC = "ONCRMDYNAMICITEM"
 _CALLS = {"ONVOXIMPLANTCALLINIT", "ONVOXIMPLANTCALLSTART", "ONVOXIMPLANTCALLEND"}
+_CLIENTS_NUMBER = {
+    **dict.fromkeys(("1", "4"), "data[PHONE_NUMBER]"),
+    **dict.fromkeys(("2", "3"), "data[CALLER_ID]"),
+}
+"""Type of a call that begins → where its client's number stands; the other one of the two is our own line.
+
+Calls of telephony applications have no PHONE_NUMBER: who is called by one is known at its end.
+"""
 INVOICE_TYPE = "31"
 DELETED = ".deleted"
 """Added to the kind of what the portal says is gone, which is then believed more easily."""
@@ -79,7 +87,7 @@ class HookReader:
         kind = _KINDS.get(name)
         if kind is None or (kind == "invoice" and form.get("data[FIELDS][ENTITY_TYPE_ID]") != INVOICE_TYPE):
             return None
-        if name.endswith("DELETE") and kind in {"deal", "invoice"}:
+        if name.endswith("DELETE") and kind in {"deal", "lead", "invoice"}:
             kind += DELETED
         if not (number.isascii() and number.isdigit() and len(number) < 19):
             raise HookRefused(400, f"{name[:60]} has no id")
@@ -93,8 +101,7 @@ class HookReader:
         moment = _seconds(form.get("ts"))
         if name == "ONVOXIMPLANTCALLINIT":
             facts = {"type": form.get("data[CALL_TYPE]", ""), "init_ts": moment}
-            # For an outgoing call CALLER_ID is our own number.
-            if facts["type"] in {"2", "3"} and (phone := form.get("data[CALLER_ID]")):
+            if phone := form.get(_CLIENTS_NUMBER.get(facts["type"], "")):
                 facts |= self._parties.caller(call, phone)
         elif name == "ONVOXIMPLANTCALLSTART":
             facts = {"user": form.get("data[USER_ID]", ""), "start_ts": moment}

@@ -1,4 +1,7 @@
-"""Leads of the portal: one snapshot for each step of their history, because warming is counted when it happens."""
+"""Leads of the portal: one snapshot for each step of their history, because warming is counted when it happens.
+
+Each says whether the lead is open: an untouched lead that was converted or has failed is nobody's to call.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
@@ -31,15 +34,15 @@ def snapshots(
         "created_at": iso(created or now),
     }
 
-    def made(temperature: str, time: datetime) -> Snapshot:
-        return Snapshot("lead", number, LeadChanged, time, time, base | {"temperature": temperature})
+    def made(status: str, semantic: str | None, time: datetime) -> Snapshot:
+        stage = {"temperature": meaning.temperature(status, semantic), "status": meaning.lead_status(status, semantic)}
+        return Snapshot("lead", number, LeadChanged, time, time, base | stage)
 
     for row in history:
         time = moment(row.get("CREATED_TIME"))
         if time is None or (after is not None and time <= after):
             continue
         status = str(row.get("STATUS_ID") or row.get("STAGE_ID"))
-        semantic = row.get("STATUS_SEMANTIC_ID") or row.get("STAGE_SEMANTIC_ID")
-        yield made(meaning.temperature(status, semantic), latest(time, created))
+        yield made(status, row.get("STATUS_SEMANTIC_ID") or row.get("STAGE_SEMANTIC_ID"), latest(time, created))
         now = latest(now, time)
-    yield made(meaning.temperature(str(item["stageId"]), item.get("stageSemanticId")), now)
+    yield made(str(item["stageId"]), item.get("stageSemanticId"), now)

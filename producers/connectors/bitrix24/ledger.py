@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from producers.connectors.bitrix24.identity import Identity
 from producers.connectors.bitrix24.store import Published, Store
-from producers.events import DealDeleted, Event, InvoiceChanged, PaymentReceived
+from producers.events import DealDeleted, Event, InvoiceChanged, LeadDeleted, PaymentReceived
 
 log = structlog.get_logger(__name__)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -109,6 +109,9 @@ class Ledger:
             case "deal":
                 gone = replace(row, data={name: held.data[name] for name in ("deal_id", "client_id")})
                 self._emit(DealDeleted, gone, time, "deleted")
+            case "lead":
+                gone = replace(row, data={"lead_id": held.id, "client_id": held.client})
+                self._emit(LeadDeleted, gone, time, "deleted")
             case "invoice":
                 gone = replace(row, data=held.data | {"status": "cancelled"})
                 self._emit(InvoiceChanged, gone, time, "deleted")

@@ -8,12 +8,14 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from producers.connectors.bitrix24.errors import MappingError
 from producers.events.calls import Outcome
-from producers.events.deals import DealStatus, InvoiceStatus, Temperature
+from producers.events.deals import DealStatus, InvoiceStatus, LeadStatus, Temperature
 from producers.events.fields import Id, Rate
 
 _DEAL: dict[str, DealStatus] = {"S": "won", "F": "lost"}
 _INVOICE: dict[str, InvoiceStatus] = {"F": "cancelled"}
 _LEAD: dict[str, Temperature] = {"NEW": "cold", "CONVERTED": "hot", "JUNK": "cold"}
+_LEAD_ENDED: dict[str, LeadStatus] = {"S": "converted", "F": "lost", "CONVERTED": "converted", "JUNK": "lost"}
+"""By the portal's semantics, or the statuses that every portal has."""
 _CALL: dict[str, Outcome] = {"200": "answered", "304": "missed", "603": "missed", "603-S": "abandoned", "486": "busy"}
 
 
@@ -82,6 +84,10 @@ class Mapping(_Part):
         if status in self.leads:
             return self.leads[status]
         return _LEAD.get(status) or {"S": "hot", "F": "cold"}.get(semantic or "P", "warm")  # type: ignore[return-value]
+
+    def lead_status(self, status: str, semantic: str | None) -> LeadStatus:
+        """Whether a lead is still to be worked on."""
+        return _LEAD_ENDED.get(semantic or status, "open")
 
     def invoice_status(self, stage: str, semantic: str | None) -> InvoiceStatus:
         """Status of a smart invoice: failed ones are cancelled, all others issued."""

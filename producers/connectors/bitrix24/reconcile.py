@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import structlog
 
@@ -11,7 +11,7 @@ from producers.connectors.bitrix24 import chats, deals, invoices, leads, meeting
 from producers.connectors.bitrix24.errors import PortalRefused, PortalUnavailable
 from producers.connectors.bitrix24.rest import PAGE, Call, items
 from producers.connectors.bitrix24.surroundings import Row, Surroundings, item_query
-from producers.connectors.bitrix24.sync import Synchronizer
+from producers.connectors.bitrix24.sync import Swept, Synchronizer
 
 log = structlog.get_logger(__name__)
 OVERLAP: Final = timedelta(minutes=10)
@@ -37,7 +37,7 @@ class Reconciler:
         self._told = False
 
     async def run(self, *, whole: bool = False, believe: bool = False) -> None:
-        """One reconciliation. `whole` looks at every known deal and invoice, else at the next few thousand.
+        """One reconciliation. `whole` looks at every known deal, lead and invoice, else at the next few thousand.
 
         `believe` takes what is gone for deleted, however much it is; else lost rights are suspected.
         """
@@ -57,6 +57,7 @@ class Reconciler:
         for name, step in steps:
             await self._step(name, step)
         await self.sweep("deal", whole=whole)
+        await self.sweep("lead", whole=whole)
         await self.sweep("invoice", whole=whole)
         if "payments" not in self._refused:
             await self.sweep_payments(whole=whole)
@@ -236,7 +237,7 @@ class Reconciler:
             if not page.get("hasNextPage") or not page["ratings"]:
                 return found
 
-    async def sweep(self, kind: Literal["deal", "invoice"], *, whole: bool, singly: bool = False) -> None:
+    async def sweep(self, kind: Swept, *, whole: bool, singly: bool = False) -> None:
         """Look at known entities again, a window at a time: finds deletions and whatever changes silently.
 
         singly: the shop's payments may not be read, so that those of deals are looked for one deal at a time.

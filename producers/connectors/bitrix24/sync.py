@@ -33,6 +33,8 @@ _SUSPICIOUS = 20
 """So many may be gone at once, or half of those asked for, before lost rights are suspected."""
 _NO_MORE = "NOT_FOUND"
 """What `crm.item.get` says of an item that does not exist; of one that may not be read it says ACCESS_DENIED."""
+Swept = Literal["deal", "lead", "invoice"]
+"""Kinds that are looked at again and again, and taken back when they are gone."""
 Which = Literal["all", "moved"]
 """Deals whose payments are looked at: all, those that changed their client."""
 _Kind = tuple[int, Callable[[], tuple[str, ...]], Callable[[Ledger, Sequence[Row]], Awaitable[None]]]
@@ -53,6 +55,7 @@ class Synchronizer:
         self._meaning = parts.mapping.model_dump_json() + parts.currency
         self._kinds: dict[str, _Kind] = {
             "deal": (deals.DEAL_TYPE, lambda: self.deal_fields, partial(self.deals, payments="moved")),
+            "lead": (leads.LEAD_TYPE, lambda: leads.FIELDS, self.leads),
             "invoice": (invoices.INVOICE_TYPE, lambda: invoices.FIELDS, self.invoices),
         }
         self.contacts = Contacts(parts)
@@ -126,8 +129,8 @@ class Synchronizer:
                 owners = await self.payments.owners(ids)
                 await self.deals_by_id(ledger, owners["deal"], payments="all", careful=True)
                 await self.invoices_by_id(ledger, owners["invoice"], careful=True)
-            case "lead":
-                await self.leads_by_id(ledger, ids)
+            case "lead" | "lead.deleted":
+                await self.leads_by_id(ledger, ids, careful=not kind.endswith(DELETED))
             case "contact" | "company":
                 await self.feed(kind, ids)
             case _:
@@ -171,9 +174,9 @@ class Synchronizer:
         await self.payments.bring(ledger, deals.DEAL_TYPE, snapshots, {})
 
     async def again(
-        self, ledger: Ledger, kind: Literal["deal", "invoice"], ids: Collection[str], careful: bool
+        self, ledger: Ledger, kind: Swept, ids: Collection[str], careful: bool
     ) -> None:
-        """Look at known deals or invoices again: costs a fiftieth of a call each, and more for what has changed."""
+        """Look at known deals, leads or invoices again: costs a fiftieth of a call each, and more for what has changed."""
         entity_type, fields, bring = self._kinds[kind]
         found = await self._items(entity_type, ids, fields())
         looks, held = self._store.looks(kind, ids), self._store.published(kind, ids)
@@ -192,9 +195,11 @@ class Synchronizer:
 
     # Leads
 
-    async def leads_by_id(self, ledger: Ledger, ids: Collection[str]) -> None:
-        """Bring leads up to date. Deleted leads stay counted: the contract has no way to take them back."""
-        await self.leads(ledger, await self._items(leads.LEAD_TYPE, ids, leads.FIELDS))
+    async def leads_by_id(self, ledger: Ledger, ids: Collection[str], *, careful: bool) -> None:
+        """Bring leads up to date; what the portal no longer has is deleted."""
+        found = await self._items(leads.LEAD_TYPE, ids, leads.FIELDS)
+        await self.leads(ledger, found)
+        await self._withdraw(ledger, "lead", ids, found, careful=careful)
 
     async def leads(self, ledger: Ledger, found: Sequence[Row]) -> None:
         """Publish leads as fetched, step by step."""
@@ -209,6 +214,7 @@ class Synchronizer:
                 client = held.client if held else self._parties.client("lead", number)
                 for snapshot in leads.snapshots(item, histories.get(number, []), client, self._mapping, after):
                     ledger.take(snapshot)
+                ledger.looks["lead", number] = self._look(item)
 
     # Invoices and payments
 
@@ -291,7 +297,7 @@ class Synchronizer:
 
     async def _deleted(self, kind: str, gone: Sequence[Published]) -> list[Published]:
         """Those of which the portal itself says that they are no more: lists leave out what may not be read, too."""
-        entity_type = {"deal": deals.DEAL_TYPE, "invoice": invoices.INVOICE_TYPE}[kind]
+        entity_type = self._kinds[kind][0]
         asked = [Call("crm.item.get", {"entityTypeId": entity_type, "id": row.id}) for row in gone]
         said = await self._portal.outcomes(asked)
         deleted, hidden = [], 0

@@ -1,6 +1,7 @@
 """Lines as a PBX writes them become calls with the time that callers really waited, and without their numbers."""
 
 import json
+from zoneinfo import ZoneInfo
 
 import pytest
 from pydantic import SecretStr
@@ -8,11 +9,15 @@ from pydantic import SecretStr
 from producers.connectors.asterisk.cdr import Cdr
 from producers.connectors.asterisk.config import TEMPLATE, Config, Names, load_config
 from producers.connectors.asterisk.queue_log import QueueLog
+from producers.events import wire
 from producers.importer.check import check
 from producers.importer.errors import MappingProblem
 from producers.importer.source import Source
 from producers.importer.state import State
+from streams.plain import PlainCalendar, Rules, recompute
 
+UTC = ZoneInfo("UTC")
+RULES = Rules(UTC, PlainCalendar(UTC))
 NOW_MS = 1_795_435_200_000  # 2026-11-23 12:00 UTC
 CONFIG = Config.model_validate(
     {
@@ -150,6 +155,25 @@ def test_call_records(events, line, direction, outcome, manager):
     assert data["started_at"] == "2026-11-23T09:00:00Z"
     assert ended["time"] == "2026-11-23T09:03:00Z"
     assert data.get("answered_at") == ("2026-11-23T09:00:12Z" if outcome == "answered" else None)
+
+
+@pytest.mark.parametrize(
+    ("disposition", "what"),
+    [
+        ("ANSWERED", "called_back"),
+        ("NO ANSWER", "called_back"),
+        ("BUSY", "called_back"),
+        ("FAILED", "lost"),
+    ],
+)
+def test_who_gave_up_is_called_back(events, disposition, what):
+    """Both logs tell of one client: an attempt from a desk, by records, returns who gave up, by the queue log."""
+    back = cdr("from-internal", "101", "9215550102", "PJSIP/101-00000020", "SIP/t-2", "Dial", disposition, "")
+    told = [*events(ABANDONED, QueueLog)[0], *events(back.replace("12:00:00", "12:01:30"), Cdr)[0]]
+    plain = recompute([wire.decode(json.dumps(one).encode()) for one in told], RULES)
+    counted = {(one.code, one.labels, one.manager) for one in plain.contributions() if one.code in {"mc", "cb", "ct"}}
+    missed = {("mc", (what,), "m-2")}
+    assert counted == missed | ({("cb", (), "m-1"), ("ct", (), "m-2")} if what == "called_back" else set())
 
 
 def test_queue_calls_are_not_counted_twice(events):

@@ -16,6 +16,7 @@ from tests.support.bitrix24_tables import COST, Hook, Row
 RULES = Rules(ZoneInfo("UTC"), PlainCalendar(ZoneInfo("UTC")))
 _STATUS = {"S": "won", "F": "lost", "P": "open"}
 _TEMPERATURE = {"NEW": "cold", "IN_PROCESS": "warm", "PROCESSED": "warm", "CONVERTED": "hot", "JUNK": "cold"}
+_LEAD_STATUS = {"P": "open", "S": "converted", "F": "lost"}
 _OUTCOME = {"200": "answered", "304": "missed", "603-S": "abandoned", "486": "busy"}
 Summary = Counter[tuple[Any, ...]]
 
@@ -34,9 +35,14 @@ class Standing:
         return claim.client if claim else own
 
 
-def expected(life: Life, arrived: Iterable[Hook], identity: Identity | Standing) -> Summary:
-    """The summary of the events that a perfect witness would have sent."""
-    events = [*_leads(life, identity), *_deals(life, identity), *_invoices(life, identity), *_meetings(life, identity)]
+def expected(life: Life, arrived: Iterable[Hook], identity: Identity | Standing, *, witnessed: bool = True) -> Summary:
+    """The summary of the events that a perfect witness would have sent; not witnessed: who looks only afterwards."""
+    events = [
+        *_leads(life, identity, witnessed=witnessed),
+        *_deals(life, identity),
+        *_invoices(life, identity),
+        *_meetings(life, identity),
+    ]
     events += [*_calls(life, list(arrived), identity), *_chats(life, identity), *_votes(life, identity)]
     return summary(recompute(events, RULES))
 
@@ -97,14 +103,20 @@ def _steps(life: Life, entity_type: int, number: int) -> list[Row]:
     return [row for row in life.history[entity_type] if row["OWNER_ID"] == number]
 
 
-def _leads(life: Life, identity: Identity | Standing) -> Iterator[Any]:
-    for lead in life.tables["lead"].values():
+def _leads(life: Life, identity: Identity | Standing, *, witnessed: bool) -> Iterator[Any]:
+    there = [(lead, _steps(life, 1, number), False) for number, lead in life.tables["lead"].items()]
+    gone = [(lead, steps, True) for lead, steps in life.gone.values() if witnessed]
+    for lead, steps, is_gone in there + gone:
         client = identity.client("lead", lead["id"])
-        for place, step in enumerate(_steps(life, 1, lead["id"])):
+        for place, step in enumerate(steps):
             yield _make(
                 wire.LeadChanged, f"l{step['ID']}", _at(step["CREATED_TIME"]), f"{place:04}", lead_id=str(lead["id"]),
                 client_id=client, manager_id=str(lead["assignedById"]), created_at=_at(lead["createdTime"]),
-                temperature=_TEMPERATURE[step["STATUS_ID"]],
+                temperature=_TEMPERATURE[step["STATUS_ID"]], status=_LEAD_STATUS[step["STATUS_SEMANTIC_ID"]],
+            )  # fmt: skip
+        if is_gone:
+            yield _make(
+                wire.LeadDeleted, f"g{lead['id']}", life.now, "9999", lead_id=str(lead["id"]), client_id=client
             )  # fmt: skip
 
 

@@ -1,6 +1,7 @@
 """Single stories of entities, from what happens in the portal to the events that tell it."""
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -264,3 +265,80 @@ async def test_nothing_personal_leaves(story, tmp_path):
     for secret in phones | names:
         assert secret not in told
         assert secret.encode() not in kept
+
+
+async def test_leads_say_what_became_of_them(story):
+    """Open, converted, failed: each step with its status, so that nobody is told to call one that is closed."""
+    for _ in range(2):
+        story.life.new_lead()
+    assert [data.status for _, data in await story.told()] == ["open", "open"]
+    for number, stage in ((1, "IN_PROCESS"), (1, "CONVERTED"), (2, "JUNK")):
+        story.life.now += timedelta(seconds=5)
+        story.life._move(1, "lead", story.life.tables["lead"][number], stage)
+    told = [(data.lead_id, data.status, data.temperature) for _, data in await story.told()]
+    assert told == [("1", "open", "warm"), ("1", "converted", "hot"), ("2", "lost", "cold")]
+
+
+@pytest.mark.parametrize("by", ["hook", "reconciliation"])
+async def test_a_deleted_lead_is_taken_back(story, by):
+    """Once the portal itself says that it is no more; one that may not be read stays. Restored, it is there again."""
+    for _ in range(2):
+        story.life.new_lead()
+    await story.told()
+    lead = story.life.tables["lead"][1]
+    story.portal.hidden = {("lead", 2)}
+    del story.life.tables["lead"][1]
+    if by == "hook":
+        for number in (1, 2):
+            story.life._hook("ONCRMLEADDELETE", number)
+        told = await story.told()
+    else:
+        await story.connector.reconciler.run()
+        told = [one for one in story.new() if one[0].startswith("lead")]
+    assert [(kind, data.lead_id) for kind, data in told] == [("lead.deleted", "1")]
+    await story.connector.reconciler.run()
+    assert [kind for kind, _ in story.new() if kind.startswith("lead")] == []
+    story.life.tables["lead"][1] = lead
+    story.life._hook("ONCRMLEADADD", 1)
+    assert [(kind, data.status) for kind, data in await story.told()] == [("lead.changed", "open")]
+    events = [event for event in story.publisher.log if "lead" in event.type and event.data.lead_id == "1"]
+    assert [event.sequence for event in events] == sorted(event.sequence for event in events)
+
+
+async def test_leads_published_without_a_status_get_one(story):
+    """What an earlier release published of a lead is completed by the next look, once."""
+    story.life.new_lead()
+    await story.told()
+    held = story.connector.store.published("lead", ["1"])["1"]
+    story.connector.store.save([replace(held, digest="of an earlier release")], looks=[("lead", "1", "")])
+    story.life.now += timedelta(days=3)
+    await story.connector.reconciler.run()
+    assert [data.status for kind, data in story.new() if kind == "lead.changed"] == ["open"]
+    asked = story.portal.methods["crm.stagehistory.list"]
+    story.life.now += timedelta(hours=1)
+    await story.connector.reconciler.run()
+    assert [one for one in story.new() if one[0] == "lead.changed"] == []
+    # The deals' moves are asked for each time; leads that have not changed are not asked about theirs.
+    assert story.portal.methods["crm.stagehistory.list"] == asked + 1
+
+
+@pytest.mark.parametrize(("kind", "numbers"), [("1", True), ("4", True), ("1", False), ("2", True)])
+async def test_who_is_being_called_is_known_while_it_rings(story, kind, numbers):
+    """An outgoing call or a call back is told as it begins, if the portal says whom it is to; the line is nobody."""
+    client, line = "+7 900 123-45-67", "reg150908"
+    mine = {"CALLER_ID": line, "PHONE_NUMBER": client} if kind != "2" else {"CALLER_ID": client, "PHONE_NUMBER": line}
+    init = {"CALL_ID": "c-1", "CALL_TYPE": kind, **(mine if numbers else {"CALLER_ID": "+7 495 000-00-00"})}
+    began = int(story.life.now.timestamp())
+    story.life.hooks = [Hook("ONVOXIMPLANTCALLINIT", {f"data[{n}]": v for n, v in init.items()}, began)]
+    started = await story.told()
+    expected_kinds = ["call.started"] if numbers else []
+    assert [k for k, _ in started] == expected_kinds
+    end = {"CALL_ID": "c-1", "CALL_TYPE": kind, "PHONE_NUMBER": "79001234567", "PORTAL_USER_ID": "3",
+           "CALL_DURATION": "0", "CALL_FAILED_CODE": "304", "CALL_START_DATE": story.life.text()}  # fmt: skip
+    answered = Hook("ONVOXIMPLANTCALLSTART", {"data[CALL_ID]": "c-1", "data[USER_ID]": "3"}, began + 9)
+    story.life.hooks = [answered, Hook("ONVOXIMPLANTCALLEND", {f"data[{n}]": v for n, v in end.items()}, began + 20)]
+    ended = await story.told()
+    assert [k for k, _ in ended] == ["call.ended"]
+    direction = "inbound" if kind == "2" else "outbound"
+    assert {data.direction for _, data in started + ended} == {direction}
+    assert len({data.client_id for _, data in started + ended}) == 1

@@ -7,9 +7,11 @@ import pytest
 
 from producers.connectors.bitrix24.backfill import Backfill
 from producers.identities import InMemoryClaimsLog, Resolver
+from streams.plain import recompute
 from tests.support.bitrix24_life import Life
 from tests.support.bitrix24_portal import StandIn, serve_portal
 from tests.support.bitrix24_tables import Hook
+from tests.unit.bitrix24.oracle import RULES
 from tests.unit.bitrix24.support import InMemoryPublisher, connected
 from tests.unit.bitrix24.test_entities import Story
 from tests.unit.bitrix24.test_law import Silent
@@ -260,3 +262,54 @@ async def test_numbers_stay_in_the_portal(story, log, tmp_path):
     for secret in ("9210000001", "9210000002", "example.com", "Anna"):
         assert secret not in told
         assert secret.encode() not in kept
+
+
+def rung(life, kind, name, number, code="304"):
+    """The hooks of a whole call to or from a number, as a rented line tells it."""
+    line, ts = "reg150908", int(life.now.timestamp())
+    mine = {"PHONE_NUMBER": number, "CALLER_ID": line} if kind == "1" else {"PHONE_NUMBER": line, "CALLER_ID": number}
+    end = {"PHONE_NUMBER": number, "PORTAL_USER_ID": "3", "CALL_DURATION": "0", "CALL_FAILED_CODE": code,
+           "CALL_START_DATE": life.text()}  # fmt: skip
+    base = {"CALL_ID": name, "CALL_TYPE": kind}
+    return [
+        Hook(f"ONVOXIMPLANTCALL{what}", {f"data[{one}]": value for one, value in (base | facts).items()}, ts + later)
+        for what, facts, later in (("INIT", mine, 0), ("END", end, 30))
+    ]
+
+
+def unanswered(story):
+    """What became of misses and leads, and how many of each are open."""
+    plain = recompute(story.publisher.events, RULES)
+    told = sorted((one.code, one.labels) for one in plain.contributions() if one.code in {"mc", "cb", "ld", "lr"})
+    return told, sorted(one.code for one in plain.open_things() if one.code in {"miss", "lead"})
+
+
+async def test_an_outgoing_call_returns_a_client_and_touches_his_lead(story):
+    """The lead's number, the missed call and the attempt are one client's; a failed attempt is none."""
+    story.life.new_lead()
+    story.life.tables["lead"][1]["PHONE"] = [{"VALUE": ANNA}]
+    story.life.hooks += rung(story.life, "2", "missed", "+79210000001")
+    await story.told(60)
+    assert unanswered(story) == ([("ld", ()), ("mc", ("lost",))], ["lead", "miss"])
+    story.life.hooks = rung(story.life, "1", "failed", "89210000001", code="480")
+    await story.told(60)
+    assert unanswered(story)[1] == ["lead", "miss"]
+    story.life.hooks = rung(story.life, "1", "tried", "8 921 000-00-01")
+    await story.told(60)
+    assert unanswered(story) == ([("cb", ()), ("ld", ()), ("lr", ()), ("mc", ("called_back",))], [])
+
+
+@pytest.mark.parametrize("what", ["converted", "lost", "deleted"])
+async def test_a_lead_that_is_no_more_is_nobodys_to_touch(story, what):
+    """Whether it was converted, has failed or was deleted: untouched it is not due, and not listed."""
+    story.life.new_lead()
+    await story.told()
+    assert unanswered(story) == ([("ld", ())], ["lead"])
+    story.life.now += timedelta(minutes=20)
+    if what == "deleted":
+        story.life.delete_lead()
+    else:
+        stage = {"converted": "CONVERTED", "lost": "JUNK"}[what]
+        story.life._move(1, "lead", story.life.tables["lead"][1], stage)
+    await story.told()
+    assert unanswered(story) == ([], [])

@@ -34,6 +34,32 @@ def test_titles_fit_at_1280(board):
     assert cut == []
 
 
+_WORD = re.compile(r"`[^`]*`|[^\s<>]+(?=<|\s|$)")
+
+
+@pytest.mark.parametrize("board", BOARDS.values(), ids=BOARDS.keys())
+def test_pages_of_words_fit_at_1280(board):
+    """The columns of a table are as wide as their longest word, and code is never broken: together they fit."""
+    wide = []
+    for panel in panels(board):
+        if panel["type"] != "text":
+            continue
+        rows = [line.strip("| ").split(" | ") for line in panel["options"]["content"].splitlines() if line[:1] == "|"]
+        columns = zip(*(row for row in rows if len(row) == len(rows[0])), strict=True) if rows else ()
+        needed = sum(MARGIN + MONO * max(len(word) for cell in column for word in _words(cell)) for column in columns)
+        if needed > SCREEN - 2 * 16 - FRAME:
+            wide.append(f"{panel['title']}: {needed:.0f} px")
+    assert wide == []
+
+
+MARGIN, MONO = 2 * 10, 8
+"""Of a cell of a table of words, and the width of a letter in code."""
+
+
+def _words(cell):
+    return [word.strip("`") for word in _WORD.findall(cell)] or [""]
+
+
 CELL, ARROW, LEAST = 2 * 8, 20, 50
 """A cell's padding, the arrow of the column that rows are sorted by, and the least width that a column can have."""
 
