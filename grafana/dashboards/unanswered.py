@@ -84,7 +84,7 @@ def teams(look: Look) -> p.Panel:
         Column("Open", of(kpi("To call back now")), "short", 0, width=55),
         Column("Left", least, "s", 0, targets.left(look.callback_target), COLORED, 70),
         Column("In time", returned, "short", 0, width=65),
-        Column("Late", f"{_missed(unanswered.CALLED_BACK)} - ({returned})", "short", 0, width=50),
+        Column("Late", f"({_missed(unanswered.CALLED_BACK)}) - ({returned})", "short", 0, width=50),
         Column("Again", _missed(unanswered.CLIENT_CALLED), "short", 0, width=58),
         Column("Lost", _missed(unanswered.LOST), "short", 0, targets.NONE_IS_GOOD, COLORED, 50),
         Column("p90", of(back), "s", 1, targets.steps(back, look), COLORED, 70),

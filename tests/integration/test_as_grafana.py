@@ -218,8 +218,9 @@ def _chosen(expr: str, said: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _moves(kpi: Kpi) -> bool:
-    """Whether it moves with the clock alone: whoever waits waits longer, plans to date grow."""
-    return bool(re.search(r"wait|growth|needed|forecast", f"{kpi.id} {kpi.title}", re.IGNORECASE))
+    """Whether it moves with the clock alone: whoever waits waits longer, a target is over, plans to date grow."""
+    clocked = r"wait|growth|needed|forecast|missed_returned|callback_level|lead_level|unreturned|untouched"
+    return bool(re.search(clocked, f"{kpi.id} {kpi.title}", re.IGNORECASE))
 
 
 def _kpi_of(panel: Mapping[str, Any]) -> Kpi | None:
