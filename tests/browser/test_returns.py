@@ -37,7 +37,7 @@ async def test_worst_first_and_ticking(screen, view):
     assert await rows.nth(2).locator("time").inner_text() == "−50 h"
     assert await rows.nth(3).get_attribute("data-soon") == "0"
     await expect(page.locator("#returns .counts [data-what=miss]")).to_have_text("2missed1 late")
-    await expect(page.locator("#returns .counts [data-what=lead]")).to_have_text("2new leads1 late")
+    await expect(page.locator("#returns .counts [data-what=lead]")).to_have_text("2leads1 late")
     assert re.search(r"\d\d:\d\d$", await rows.nth(0).locator(".since").inner_text())
 
 
@@ -45,10 +45,10 @@ async def test_a_target_that_is_over_is_counted_at_once(screen, view):
     """Between two answers of the exporter, too: the wall's own clock decides."""
     await view.unanswered(("lead", "c-1", OLGA, 296.5))
     page = await screen.show()
-    await expect(page.locator("#returns .counts [data-what=lead]")).to_have_text("1new leads")
+    await expect(page.locator("#returns .counts [data-what=lead]")).to_have_text("1leads")
     began = time.monotonic()
     await page.route("**/api/v1/live*", lambda _: None)
-    await expect(page.locator("#returns .counts [data-what=lead]")).to_have_text("1new leads1 late")
+    await expect(page.locator("#returns .counts [data-what=lead]")).to_have_text("1leads1 late")
     assert time.monotonic() - began < 5
     await page.unroute("**/api/v1/live*")
 
