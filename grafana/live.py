@@ -22,10 +22,10 @@ def live(kpi: Kpi, level: Level, how: Live) -> str:
         return f"{text} or {NOTHING}"
     if len(how.keep) > 1 or how.keep[0] not in _SUBJECTS:
         return text
-    return f"{text} or {_none_of(how)}"
+    return f"{text} or {none_of(how)}"
 
 
-def _none_of(how: Live) -> str:
+def none_of(how: Live) -> str:
     """0 for each team or manager that a page is about."""
     label = how.keep[0]
     family = _SUBJECTS[label]

@@ -29,6 +29,9 @@ CHANNELS = {"call": "calls", "chat": "chats"}
 UNKNOWN = "unknown"
 BAR = "bar"
 LAST = {"calcs": ["lastNotNull"], "fields": "", "values": False}
+_NO_NUMBER = {
+    "type": "special", "options": {"match": "null+nan", "result": {"text": "–", "color": "gray", "index": 9}},
+}  # fmt: skip
 _LOWEST = activities.RESPONSE_BOUNDS[0]
 
 
@@ -161,8 +164,12 @@ def stat(
 ) -> p.Panel:  # fmt: skip
     """Numbers, large. names: say what each is, also where one is alone.
 
-    background: the colour fills the tile, so that it is seen across the room.
+    background: the colour fills the tile, so that it is seen across the room. Where there is no number it is no colour
+    of the number's.
     """
+    if background:
+        defaults = more.pop("defaults", {})
+        more["defaults"] = defaults | {"mappings": [*defaults.get("mappings", ()), _NO_NUMBER]}
     return p.panel(
         "stat", title, queries, about=about, unit=unit, links=links, thresholds=steps,
         options={

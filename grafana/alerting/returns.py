@@ -29,7 +29,9 @@ def _late(name: str, family: Family, target: float, what: str, texts: tuple[str,
 
 
 def _listed(family: Family, what: str) -> str:
-    return f"`/api/v1/explain?family={family.name}` of the exporter lists {what}"
+    return (
+        f"*To call back* on the wall, worst first; `/api/v1/explain?family={family.name}` of the exporter lists {what}"
+    )
 
 
 def alerts(look: Look) -> tuple[Alert, ...]:

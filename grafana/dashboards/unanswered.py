@@ -4,7 +4,7 @@ import grafana.panels as p
 from grafana import targets
 from grafana.dashboards import base
 from grafana.layout import Band
-from grafana.live import live
+from grafana.live import live, none_of
 from grafana.look import Look
 from grafana.promql import Live, select, summed
 from grafana.shown import about, explained, kpi, lines, links, stat, whose
@@ -65,8 +65,8 @@ def _current() -> dict[str, str]:
 
 
 def _each(expr: str) -> str:
-    """By team; 0 of teams with misses of which none is so."""
-    return f"{expr} or 0 * {summed(('team',), unanswered.MISSED, _current())}"
+    """By team; 0 of teams that have none."""
+    return f"{expr} or {none_of(Live(keep=('team',), matchers=_TEAM))}"
 
 
 def teams(look: Look) -> p.Panel:
@@ -111,14 +111,14 @@ def people() -> p.Panel:
     since = f"(time() - ({of(unanswered.UNRETURNED_OLDEST)})) * 1000"
     columns = [
         Column("Who", least=90, link=base.to_manager("${__data.fields.manager}")),
-        Column("Missed", of(unanswered.UNRETURNED), "short", 0, width=88),
-        Column("Since", since, "dateTimeAsIsoNoDateIfToday", width=88),
+        Column("Calls", of(unanswered.UNRETURNED), "short", 0, width=73),
+        Column("Since", since, "dateTimeFromNow", width=100),
         Column("Leads", of(unanswered.UNTOUCHED), "short", 0, width=60),
         Column("Oldest", of(unanswered.UNTOUCHED_OLDEST), "s", 0, width=66),
     ]
     families = (unanswered.UNRETURNED, unanswered.UNTOUCHED)
     return table(
-        "Whom to call, by person", {"name": "Who", "manager": "", "team": ""}, columns, sort="Missed",
+        "Whom to call, by person", {"name": "Who", "manager": "", "team": ""}, columns, sort="Calls",
         about="\n\n".join(f"`{one.name}`: {one.help}" for one in families),
         links=list(explained(families, Level.TEAM, "")),
     )  # fmt: skip

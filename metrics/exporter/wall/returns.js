@@ -15,7 +15,7 @@ const listOf = (live, kind) => live.unanswered?.[kind] ?? NONE;
 
 /** The same moment's day is left out: what is of today says its time alone. */
 function since(seconds, now, zone) {
-  const day = { day: "numeric", month: "short" }, time = { hour: "2-digit", minute: "2-digit" };
+  const day = { day: "2-digit", month: "2-digit" }, time = { hour: "2-digit", minute: "2-digit" };
   const isToday = clock(seconds, zone, day) === clock(now, zone, day);
   return clock(seconds, zone, isToday ? time : { ...day, ...time });
 }

@@ -30,8 +30,8 @@ export const ANSWERS = [
   { number: "2-leads", main: kpi("sales_lead_level:ratio"), more: [kpi("sales_lead_response_business_seconds:p50", {}, "median"), kpi("sales_lead_response_business_seconds:p90", {}, "p90")] },
 ];
 const FACTS = 3, FLASH_MS = 1200;
-/** Widths of a character in em: of labels, and of numbers, which are larger and bold; and of the gap between facts. */
-const LABEL = 0.62, NUMBER = 0.95, GAP = 0.8;
+/** Shares of a tile's width, by how many facts it has; the change, where there is one, comes first and is longest. */
+const SHARES = [[], [1], [0.5, 0.5], [0.38, 0.31, 0.31]], THIRDS = [0.33, 0.33, 0.33];
 
 const matches = (labels, wanted) => Object.entries(wanted).every(([name, value]) => labels[name] === value);
 
@@ -88,10 +88,15 @@ export function buildTiles(root, tiles, open) {
     node.dataset.number = tile.number;
     const fact = '<span class="fact"><small></small><b></b></span>';
     node.innerHTML = `<span class="title"></span><span class="value">–</span><span class="more">${fact.repeat(FACTS)}</span>`;
+    // Of the tile, not of what is in it: nothing moves when a number changes.
+    node.lastElementChild.style.setProperty("--columns", sharesOf(tile).map((share) => `minmax(0, ${share}fr)`).join(" ") || "none");
+    sharesOf(tile).forEach((share, i) => node.lastElementChild.children[i].style.setProperty("--share", share));
     node.addEventListener("click", () => open(tile));
     return node;
   }));
 }
+
+const sharesOf = (tile) => (tile.still && tile.more.length === FACTS ? THIRDS : SHARES[tile.more.length + (tile.still ? 0 : 1)]);
 
 /** `flash`: whether a number that changed lights up; not when another view was chosen. */
 export function drawTiles(root, tiles, live, flash) {
@@ -117,11 +122,6 @@ function drawTile(node, tile, byId, flash) {
     text(cell.children[1], number);
     cell.dataset.is = is;
   }
-  // All facts of a tile in one size: that in which the row of them fits.
-  const widths = facts.map((fact) => Math.max(LABEL * fact[0].length, NUMBER * fact[1].length));
-  more.style.setProperty("--row", widths.reduce((sum, width) => sum + width + GAP, 1).toFixed(2));
-  more.style.setProperty("--label", Math.max(...facts.map((fact) => fact[0].length), 1));
-  more.style.setProperty("--number", Math.max(...facts.map((fact) => fact[1].length), 1));
   const label = [`${name.textContent}: ${shown}`, ...facts.filter((fact) => fact[1] !== "–" && fact[1] !== "").map(([a, b]) => `${a} ${b}`)].join(", ");
   if (node.getAttribute("aria-label") !== label) node.setAttribute("aria-label", label);
   const tip = record ? `${record.help}\n${word("explain")}` : "";
