@@ -58,7 +58,7 @@ def busy_day(calls: int, won: int, scale: int = 1) -> dict[str, int]:
         key("mc", "called_back"): 6,
         key("mc", "lost"): 2,
         key("cd"): 8,
-        key("ct"): calls // 4,
+        key("ct"): min(calls // 4, 8),
         key("cb", "11"): 6,
         key("cb", "s"): 6 * 540 * SECOND,
         key("ld"): 10,

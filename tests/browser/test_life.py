@@ -50,7 +50,8 @@ async def test_nothing_moves_when_numbers_change(screen, view):
     await view.waiting()
     await expect(page.locator("#waiting li")).to_have_text(["Nobody waits."])
     await asyncio.sleep(1.3)
-    assert await page.evaluate("window.shifts") == []
+    shifts = await page.evaluate("window.shifts")
+    assert shifts == [], "\n".join(map(str, shifts))
 
 
 async def test_the_exporter_dies_and_comes_back(screen, view, exporter):
