@@ -8,8 +8,9 @@ from grafana import targets
 from grafana.links import SERIES, definition
 from grafana.live import changed, live
 from grafana.look import Look
-from grafana.promql import Live, Matchers, families, has_period, select, summed
-from metrics.catalogue import KPIS, activities, service
+from grafana.names import named
+from grafana.promql import Live, families, has_period, select, summed
+from metrics.catalogue import KPIS, activities
 from metrics.catalogue.plan import WORKING_DAYS
 from metrics.family import Family, Source
 from metrics.kpi import Kpi, Level
@@ -26,7 +27,6 @@ DAY_SECONDS = 86400
 DAYS = "suffix:days"
 """Grafana's own unit of days counts ten of them as weeks."""
 CHANNELS = {"call": "calls", "chat": "chats"}
-UNKNOWN = "unknown"
 BAR = "bar"
 LAST = {"calcs": ["lastNotNull"], "fields": "", "values": False}
 _NO_NUMBER = {
@@ -65,18 +65,6 @@ def decimals(kpi: Kpi) -> int | None:
 def scaled(kpi: Kpi, expr: str) -> str:
     """An expression of a KPI in the unit that walls show."""
     return f"({expr}) / {DAY_SECONDS}" if in_days(kpi) and kpi.unit == "s" else expr
-
-
-def named(expr: str) -> str:
-    """Numbers of managers with what they are called: an id means nothing to people, and nobody is no person."""
-    people = f'max by (manager, name) ({service.MANAGER_INFO.name}{{manager!="{UNKNOWN}"}})'
-    return f"({expr}) * on (manager) group_left (name) {people}"
-
-
-def whose(family: Family, matchers: Matchers) -> str:
-    """Numbers of people by name, and what nobody has taken yet."""
-    each, nobody = (summed(family.all_labels, family, {**matchers, **who}) for who in ({}, {"manager": UNKNOWN}))
-    return f'{named(each)} or label_replace({nobody}, "name", "nobody yet", "", "")'
 
 
 def where(kpi: Kpi, *, window: str = "$window", period: str = "current", **more: str) -> dict[str, str]:

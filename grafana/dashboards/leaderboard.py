@@ -8,8 +8,9 @@ from grafana.dashboards import base
 from grafana.layout import place
 from grafana.live import live
 from grafana.look import Look
+from grafana.names import named
 from grafana.promql import Live
-from grafana.shown import CHANNELS, about, brief, decimals, kpi, kpi_bars, links, named, unit
+from grafana.shown import CHANNELS, about, brief, decimals, kpi, kpi_bars, links, unit
 from grafana.tables import COLORED, FILLED, GAUGE, Column, table
 from metrics.kpi import Kpi, Level
 

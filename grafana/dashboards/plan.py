@@ -9,8 +9,9 @@ from grafana.dashboards import base
 from grafana.layout import place
 from grafana.live import live
 from grafana.look import Look
+from grafana.names import named
 from grafana.promql import Live, summed
-from grafana.shown import TITLES, about, brief, explained, kpi, links, named, stat, unit
+from grafana.shown import TITLES, about, brief, explained, kpi, links, stat, unit
 from grafana.tables import COLORED, FILLED, Column, table
 from metrics.catalogue import plan
 from metrics.kpi import Level

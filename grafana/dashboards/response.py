@@ -10,8 +10,9 @@ from grafana.dashboards import base, unanswered
 from grafana.layout import Stack, folded, place
 from grafana.live import live
 from grafana.look import Look
+from grafana.names import whose
 from grafana.promql import Live, summed
-from grafana.shown import CHANNELS, about, by_channel, explained, heatmap, kpi, lines, links, stat, whose
+from grafana.shown import CHANNELS, about, by_channel, explained, heatmap, kpi, lines, links, stat
 from grafana.tables import COLORED, FILLED, Column, table
 from metrics.catalogue import activities, now
 from metrics.family import SHORT_WINDOWS

@@ -6,8 +6,9 @@ from grafana.dashboards import base
 from grafana.layout import Band
 from grafana.live import live, none_of
 from grafana.look import Look
+from grafana.names import whose
 from grafana.promql import Live, select, summed
-from grafana.shown import about, explained, kpi, lines, links, stat, whose
+from grafana.shown import about, explained, kpi, lines, links, stat
 from grafana.tables import COLORED, FILLED, Column, table
 from metrics.catalogue import service, unanswered
 from metrics.family import Family

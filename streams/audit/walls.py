@@ -82,7 +82,7 @@ def expected(
         who = {"manager": thing.manager, "team": told.reference.team(thing.manager, thing.team)}
         if thing.code == "waiting" and told.waited(thing) is not None and wall.shows(who):
             found[_waits(thing.labels[0], who["manager"], who["team"], thing.since)] += 1
-    found.update(_call_list(wall, things, told, seen))  # type: ignore[arg-type]  # exact, not whole
+    found.update(_call_list(wall, things, told, seen))
     return {one: Fraction(value) for one, value in found.items()}
 
 

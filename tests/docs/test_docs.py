@@ -20,7 +20,7 @@ PAGES = [
 OF_GRAFANA = {"SALES_PROMETHEUS_URL", "SALES_DASHBOARDS"}
 """Read by Grafana's provisioning, not by us."""
 LONG_RUNNING = re.compile(r"deploy/(up|check)|curl|docker|sales-pulse (topics create|audit$)")
-NEEDS_MORE = re.compile(r"sales-pulse (dead-letters|import (\S+\.xlsx|clients\.csv|.*--format asterisk))")
+NEEDS_MORE = re.compile(r"sales-pulse (dead-letters|bitrix24|import (\S+\.xlsx|clients\.csv|.*--format asterisk))")
 """Needs servers or a file: its options are read, and then it is asked for its help."""
 
 
