@@ -141,9 +141,10 @@ def burn_up(title: str, measure: str, level: Level, look: Look, matchers: Mappin
         overrides=[
             p.override("plan", color={"mode": "fixed", "fixedColor": "gray"}, **dashed),
             p.override("at this pace", color={"mode": "fixed", "fixedColor": "light-blue"}, **dashed),
-            p.override("low", color={"mode": "fixed", "fixedColor": "super-light-blue"}, custom__lineWidth=0),
+            p.override("low", color={"mode": "fixed", "fixedColor": "super-light-blue"}, custom__lineWidth=0,
+                       custom__fillOpacity=0),
             p.override("high", color={"mode": "fixed", "fixedColor": "super-light-blue"}, custom__lineWidth=0,
-                       custom__fillBelowTo="low", custom__fillOpacity=15),
+                       custom__fillBelowTo="low", custom__fillOpacity=25),
             p.override("so far", color={"mode": "fixed", "fixedColor": "blue"}, custom__showPoints="always"),
         ],
         defaults={"min": 0},

@@ -245,6 +245,23 @@ def test_variables_are_shown_and_marks_are_drawn(board: dict[str, Any]) -> None:
     assert [mark["useValueForTime"] for mark in marks] == [True, True, *(False for _ in alerts)]
 
 
+def test_a_band_is_filled_between_its_ends_alone() -> None:
+    """Its lower end fills nothing of its own, which would reach down to 0."""
+    bands = 0
+    for board in BOARDS.values():
+        for panel in _data_panels(board):
+            drawn = {
+                one["matcher"]["options"]: {prop["id"]: prop["value"] for prop in one["properties"]}
+                for one in panel["fieldConfig"]["overrides"]
+            }
+            for high in drawn.values():
+                if low := high.get("custom.fillBelowTo"):
+                    bands += 1
+                    assert drawn[low]["custom.fillOpacity"] == 0, panel["title"]
+                    assert high["custom.fillOpacity"] > 0, panel["title"]
+    assert bands > 3
+
+
 def test_money_is_shown_in_the_base_currency() -> None:
     """The currency is a setting, told on the wall."""
     euro = dashboards(Look(currency="EUR"))[base.FLOOR]
