@@ -282,6 +282,7 @@ def bars(
     """
     plain = {"mode": "fixed", "fixedColor": "blue"}
     defaults: dict[str, object] = {"color": plain if steps is p.PLAIN else {"mode": "thresholds"}, "min": 0}
+    defaults["mappings"] = [_NO_NUMBER]
     if maximum is not None:
         defaults["max"] = maximum
     if drill:

@@ -20,9 +20,10 @@ _TITLES = (
 )  # fmt: skip
 _TEAM = {"team": "$team"}
 _WIDTHS = {
-    "Booked": 120, "Meetings": 82, "Win rate": 76, "Avg check": 88, "p90 calls": 80, "p90 chats": 86, "Touch p90": 90,
+    "Cash": 74, "Calls": 58, "Meetings": 82, "Win rate": 76, "Avg check": 88, "Rating": 62, "Ready": 62,
+    "p90 calls": 80, "p90 chats": 86, "Leads": 60, "Touch p90": 90, "Of plan": 68, "Pace": 58,
 }  # fmt: skip
-"""Of columns whose headings need more than an equal share of the smaller screen."""
+"""Of columns: what their headings need. Names, and the bars of what was booked, have what is left."""
 
 
 def _of(one: Kpi, window: str = "$window", **own: str) -> str:
@@ -30,7 +31,7 @@ def _of(one: Kpi, window: str = "$window", **own: str) -> str:
 
 
 def _columns(look: Look) -> list[Column]:
-    found = [Column("Name", width=115, link=base.to_manager("${__data.fields.manager}"))]
+    found = [Column("Name", least=140, link=base.to_manager("${__data.fields.manager}"))]
     for title in _TITLES:
         one = kpi(title)
         cell = GAUGE if title == "Booked sales" else COLORED
@@ -48,12 +49,12 @@ def _columns(look: Look) -> list[Column]:
         one = kpi(title)
         heading = "Leads" if one.in_points else brief(one)
         steps = targets.steps(one, look)
-        found.append(Column(heading, _of(one), one.unit, 0, steps, COLORED, _WIDTHS.get(heading, 0)))
+        found.append(Column(heading, _of(one), one.unit, 0, steps, COLORED, _WIDTHS[heading]))
     for title, heading in (("against plan", "Of plan"), ("growth against plan", "Pace")):
         one = kpi(f"Booked sales: {title}")
         found.append(
             Column(heading, _of(one, "$plan"), unit(one, look), 0, targets.steps(one, look),
-                   FILLED if title.startswith("growth") else COLORED)
+                   FILLED if title.startswith("growth") else COLORED, _WIDTHS[heading])
         )  # fmt: skip
     return found
 
