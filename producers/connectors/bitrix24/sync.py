@@ -173,10 +173,8 @@ class Synchronizer:
             snapshots = [snapshot for snapshot in snapshots if f"deal:{snapshot.id}" in paid]
         await self.payments.bring(ledger, deals.DEAL_TYPE, snapshots, {})
 
-    async def again(
-        self, ledger: Ledger, kind: Swept, ids: Collection[str], careful: bool
-    ) -> None:
-        """Look at known deals, leads or invoices again: costs a fiftieth of a call each, and more for what has changed."""
+    async def again(self, ledger: Ledger, kind: Swept, ids: Collection[str], careful: bool) -> None:
+        """Look at known entities again: costs a fiftieth of a call each, and more for what has changed."""
         entity_type, fields, bring = self._kinds[kind]
         found = await self._items(entity_type, ids, fields())
         looks, held = self._store.looks(kind, ids), self._store.published(kind, ids)
