@@ -37,7 +37,7 @@ def _columns(look: Look) -> list[Column]:
         cell = GAUGE if title == "Booked sales" else COLORED
         found.append(
             Column(brief(one), _of(one), unit(one, look),
-                   0 if one.unit in {"percentunit", "currency"} else decimals(one),
+                   0 if one.in_points else decimals(one),
                    targets.steps(one, look), cell, _WIDTHS.get(brief(one), 0))
         )  # fmt: skip
     for channel, name in CHANNELS.items():
