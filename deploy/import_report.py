@@ -61,13 +61,13 @@ def show(report: "Report", notes: list[str]) -> None:
             print(f"    line {number}: {detail}")
 
 
-def tell_missing(missing: "Missing", sent: int, *, really: bool) -> None:
-    """Print what vanished from the files, and whether it was taken back."""
+def tell_missing(missing: "Missing", sent: int, *, really: bool, where: str = "vanished from the files") -> None:
+    """Print what vanished, or is `where`, and whether it was taken back."""
     for kind, count in sorted(missing.counts.items()):
         named = ", ".join(missing.examples[kind]) + ", …" * (count > len(missing.examples[kind]))
-        print(f"vanished from the files: {kind}: {count} ({named})")
+        print(f"{where}: {kind}: {count} ({named})")
     for kind, count in sorted(missing.kept.items()):
-        print(f"vanished from the files, and the contract has no way to take it back: {kind}: {count}")
+        print(f"{where}, and the contract has no way to take it back: {kind}: {count}")
     if missing.first and missing.last:
         print(f"  dated from {missing.first.isoformat()} to {missing.last.isoformat()}")
     if really:

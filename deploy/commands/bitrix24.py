@@ -78,6 +78,42 @@ def reconcile(
 
 
 @app.command()
+def mend(
+    portal: Annotated[
+        list[str] | None, typer.Option(help="A name that the portal had, as in bitrix24://NAME; more of them: again.")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Take it back; else it is only shown.")] = False,
+) -> None:
+    """Take back what was published under another address or member_id of this portal, and so counts twice.
+
+    First run backfill to its end: what the spool does not know then is taken for published twice. Calls, meetings and
+    ratings cannot be taken back.
+
+    Example: sales-pulse bitrix24 mend --portal old-name.bitrix24.ru
+    """
+
+    async def run(connector: "Connector", _: Callable[[], bool]) -> None:
+        from deploy.import_report import tell_missing
+        from deploy.progress import Progress
+        from producers.connectors.bitrix24.strays import mending
+        from producers.importer.withdrawing import Missing
+
+        missing = Missing()
+        with Progress("read of the log", None) as progress:
+            sent = await mending(
+                connector.parts,
+                connector.settings,
+                portal or [],
+                missing,
+                really=yes,
+                advance=lambda count: progress.advance(count, progress.count + count),
+            )
+        tell_missing(missing, sent, really=yes, where="that the spool does not know")
+
+    asyncio.run(_with_connector(run))
+
+
+@app.command()
 def mapping() -> None:
     """Print a commented mapping of stages, fields and people to begin with.
 

@@ -254,6 +254,12 @@ class Store:
         with self._lock:
             return self._cursor(self._db, name)
 
+    def cursors(self, prefix: str) -> list[str]:
+        """The names of cursors that begin so."""
+        with self._lock:
+            rows = self._db.execute("SELECT name FROM cursor WHERE substr(name, 1, ?) = ?", (len(prefix), prefix))
+            return [row[0] for row in rows]
+
     def forget(self, prefix: str) -> None:
         """Drop the cursors whose names begin with `prefix`."""
         with self.transaction() as db:
