@@ -64,6 +64,7 @@ async def _serve(settings: "GatewaySettings", bitrix24: "Bitrix24Settings", sock
                 identities=identities,
                 routers=[connector.router],
                 background=connector.background,
+                states={"portal": connector.state},
             )
             app.state.gateway.series.registry.register(connector.metrics.registry)
         else:

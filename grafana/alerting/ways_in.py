@@ -10,6 +10,10 @@ _BEHIND = 600
 """Seconds that a change of the portal waits at most: longer than a few retries take."""
 _TURNED_AWAY = 10
 """Requests in ten minutes from which on somebody is told: one a minute of one source."""
+_UNTOLD = 5
+"""Events that reconciliation found and no hook told of, from which on hooks are missed."""
+_TOLD_OF = "sales[.](deal|lead|invoice|payment|call)[.].*"
+"""Types of what hooks tell."""
 _UNREPAIRED = 3600
 """Seconds after the last reconciliation; there is one every few minutes."""
 
@@ -81,6 +85,8 @@ def _portal() -> tuple[Alert, ...]:
     reconciled = f"time() - (max({g.BITRIX24_RECONCILED.name}) > 0)"
     forbidden = f"max by (what) ({g.BITRIX24_FORBIDDEN.name})"
     hidden = f"max by (kind) (max_over_time({g.BITRIX24_HIDDEN.name}[1h]))"
+    untold = f'sum(increase({g.BITRIX24_EVENTS.name}{{type=~"{_TOLD_OF}"}}[2h]))'
+    told = f'sum(increase({g.BITRIX24_HOOKS.name}{{outcome="accepted"}}[2h]))'
     failed = f"sum by (task) (increase({g.BITRIX24_FAILURES.name}[15m]))"
     return (
         of_service(
@@ -110,6 +116,18 @@ def _portal() -> tuple[Alert, ...]:
             "As for PortalFails; `sales-pulse bitrix24 reconcile` runs it by hand and says what is wrong.",
         ),
         of_service(
+            # Reconciliation finds everything some minutes later, so that nobody else would notice.
+            "HooksSilent", f"{untold} > {_UNTOLD} unless {told} > 0", "10m", WARNING,
+            "Bitrix24: no hook came for two hours, and {{ $value | humanize }} changes were found without",
+            "The portal's outgoing webhook tells nothing, while deals, leads, invoices or calls change.",
+            "What the portal does counts some minutes late; who waits on the line is not seen while he waits.",
+            "In the portal: whether the outgoing webhook is there, has its events ticked and the address of this "
+            "gateway (`/v1/bitrix24`); from outside, whether that address answers. Hooks refused on the wall Service "
+            "health: 401 is another application token, 403 another portal.",
+            "Mend the webhook; a changed token goes into `SALES_BITRIX24_APPLICATION_TOKEN`. What hooks missed was "
+            "found already, or is by the next reconciliation.",
+        ),
+        of_service(
             "PortalRightsLost",
             f"{forbidden} > 0 or {hidden} > 0", "15m", WARNING,
             "Bitrix24: the webhook may not read {{ $labels.what }}{{ with $labels.kind }}some {{ . }}s that it read "
@@ -125,7 +143,7 @@ def _portal() -> tuple[Alert, ...]:
             "Bitrix24: {{ $value | humanize }} entities were left out",
             "What the portal says of them does not fit the contract.",
             "They are missing from the numbers.",
-            "The gateway's log names entity and field.",
+            "`sales-pulse dead-letters list --reason invalid_data`: entity, field, and what the portal says of it.",
             "Mend the entity in the portal, or the mapping (`SALES_BITRIX24_MAPPING`); the next change or "
             "reconciliation brings it.",
         ),

@@ -2,9 +2,10 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from importlib.resources import files
+from types import MappingProxyType
 
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import JSONResponse, Response
@@ -22,6 +23,7 @@ from producers.gateway.sources.router import create_router
 from producers.senders import Shared
 
 EVENTS = "/v1/events"
+_NO_STATES: Mapping[str, Callable[[], str]] = MappingProxyType({})
 _LAST_NOTES_SECONDS = 1.0
 """For what senders may see of themselves, when a gateway ends."""
 
@@ -47,12 +49,13 @@ def create_app(
     identities: Identities | None = None,
     routers: Sequence[APIRouter] = (),
     background: Sequence[Callable[[], Awaitable[None]]] = (),
+    states: Mapping[str, Callable[[], str]] = _NO_STATES,
 ) -> FastAPI:
     """The application.
 
     `kafka` is asked for readiness, where given; `shared` is where gateways and workers leave notes on senders;
     `identities` know clients by numbers and addresses;
-    `routers` and `background` are connectors'.
+    `routers` and `background` are connectors'; `states` say how it goes with them, in a word each, for /readyz.
     """
     readiness = Readiness(kafka, settings.events_topic)
     gateway = Gateway(publisher, settings, now, readiness, identities)
@@ -87,7 +90,7 @@ def create_app(
 
     app.include_router(create_router(board, gateway.gatekeeper))
     _contract(app)
-    _service(app, gateway, readiness)
+    _service(app, gateway, readiness, states)
     describe(app)
     for router in routers:
         app.include_router(router)
@@ -116,7 +119,7 @@ def _contract(app: FastAPI) -> None:
         return Response(documents["asyncapi.json"], media_type="application/json")
 
 
-def _service(app: FastAPI, gateway: Gateway, readiness: Readiness) -> None:
+def _service(app: FastAPI, gateway: Gateway, readiness: Readiness, states: Mapping[str, Callable[[], str]]) -> None:
     @app.get("/metrics", include_in_schema=False)
     async def metrics() -> Response:
         return Response(generate_latest(gateway.series.registry), media_type=CONTENT_TYPE_LATEST)
@@ -128,4 +131,6 @@ def _service(app: FastAPI, gateway: Gateway, readiness: Readiness) -> None:
     @app.get("/readyz", summary="Ready to take events", responses={503: {"description": "Kafka does not take events."}})
     async def ready() -> JSONResponse:
         problem = readiness.problem
-        return JSONResponse({"status": problem or "ok"}, 503 if problem else 200)
+        # A connector in trouble takes no readiness away: its hooks have to get through all the more.
+        told = {"status": problem or "ok"} | {name: state() for name, state in states.items()}
+        return JSONResponse(told, 503 if problem else 200)

@@ -8,6 +8,7 @@ from typing import Self
 import structlog
 from fastapi import APIRouter
 
+from producers.connectors.bitrix24.errors import PortalClosed
 from producers.connectors.bitrix24.hooks import HookReader
 from producers.connectors.bitrix24.identity import Identity
 from producers.connectors.bitrix24.mapping import load_mapping
@@ -26,6 +27,7 @@ from producers.identities import IdentitySettings, Resolver
 
 log = structlog.get_logger(__name__)
 _RETRY_SECONDS = 10.0
+_CLOSED, _FAILING, _RIGHTS = "closed", "failing", "rights missing"
 
 
 class Connector:
@@ -69,6 +71,8 @@ class Connector:
         self.synchronizer = Synchronizer(self.parts)
         self.reconciler = Reconciler(self.parts, self.synchronizer)
         self._wake = asyncio.Event()
+        self._states: dict[str, str] = {}
+        """What was tried → how it went the last time."""
         self._inbox = Inbox(self.store, self._wake, now)
         unknown = set(self.mapping.ready_stages) - {name.strip() for name in settings.ready_stages.split(",")}
         if unknown:
@@ -118,14 +122,26 @@ class Connector:
         try:
             await run()
         except ProducersError as error:
+            self._states[task] = _CLOSED if isinstance(error, PortalClosed) else _FAILING
             log.warning("will be tried again", task=task, why=str(error))
         except Exception:
             # A fault of ours must not end the connector: hooks would be lost with nobody to see it.
+            self._states[task] = _FAILING
             log.exception("the connector failed and goes on", task=task)
         else:
+            self._states[task] = "ok"
             return 0.0
         self.metrics.failures.labels(task).inc()
         return _RETRY_SECONDS
+
+    def state(self) -> str:
+        """How it goes with the portal, in a word: the worst of what was tried last.
+
+        `closed`: it lets the webhook in no more; `failing`: it does not answer, or something else goes wrong;
+        `rights missing`: some of it may not be read; `ok`; `starting`: nothing was tried yet.
+        """
+        found = set(self._states.values()) | ({_RIGHTS} if self.reconciler.refused else set())
+        return next((word for word in (_CLOSED, _FAILING, _RIGHTS, "ok") if word in found), "starting")
 
     @property
     def published(self) -> int:

@@ -31,7 +31,8 @@ class Reconciler:
         self._parts = parts
         self._portal, self._store = parts.portal, parts.store
         self._sync = synchronizer
-        self._refused: set[str] = set()
+        self.refused: set[str] = set()
+        """What may not be read."""
         self._careful = True
         self._later: PortalUnavailable | None = None
         self._told = False
@@ -59,14 +60,14 @@ class Reconciler:
         await self.sweep("deal", whole=whole)
         await self.sweep("lead", whole=whole)
         await self.sweep("invoice", whole=whole)
-        if "payments" not in self._refused:
+        if "payments" not in self.refused:
             await self.sweep_payments(whole=whole)
         while await self._sync.drain():
             pass
         if self._later is not None:
             raise self._later
         await asyncio.to_thread(self._store.prune, self._parts.now() - _FACTS_KEPT)
-        if core := {"deals", "leads", "invoices", "calls"} & {name for name, _ in steps} - self._refused:
+        if core := {"deals", "leads", "invoices", "calls"} & {name for name, _ in steps} - self.refused:
             log.debug("reconciled", read=sorted(core))
             self._parts.metrics.reconciled.set(self._parts.now())
         else:
@@ -93,12 +94,12 @@ class Reconciler:
             # One method has used its time; the next step may do with others.
             self._later = busy
         except PortalRefused as refused:
-            if name not in self._refused:
-                self._refused.add(name)
+            if name not in self.refused:
+                self.refused.add(name)
                 log.warning("left out of reconciliation", what=name, why=str(refused))
             self._parts.metrics.forbidden.labels(name).set(1)
         else:
-            self._refused.discard(name)
+            self.refused.discard(name)
             self._parts.metrics.forbidden.labels(name).set(0)
 
     async def _people(self, _: datetime, seen: dict[str, str]) -> None:
@@ -248,7 +249,7 @@ class Reconciler:
             ids = await asyncio.to_thread(self._store.known, kind, after, _SWEEP)
             after = int(ids[-1]) if len(ids) == _SWEEP else 0
             async with self._sync.batch({name: str(after)}) as ledger:
-                if kind == "deal" and (singly or "payments" in self._refused):
+                if kind == "deal" and (singly or "payments" in self.refused):
                     await self._sync.deals_by_id(ledger, ids, payments="all", careful=self._careful)
                 else:
                     await self._sync.again(ledger, kind, ids, careful=self._careful)

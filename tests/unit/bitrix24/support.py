@@ -78,7 +78,9 @@ async def connected(
     async with Connector(
         made, publisher, portal=rest, now=now, identities=identities, published=published
     ) as connector:
-        app = create_app(None, GatewaySettings(_env_file=None), routers=[connector.router])
+        app = create_app(
+            None, GatewaySettings(_env_file=None), routers=[connector.router], states={"portal": connector.state}
+        )
         transport = httpx.ASGITransport(app, client=("10.1.2.3", 4711))
         async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
             yield connector, client

@@ -185,3 +185,30 @@ async def test_what_is_really_gone(story, kind):
     story.life.tables[kind][3] = gone
     await story.connector.reconciler.run()
     assert [getattr(data, f"{kind}_id").split("-")[0] for _, data in story.new()] == ["3"]
+
+
+async def test_readiness_says_how_it_goes(tmp_path):
+    """`/readyz` says what is wrong with the portal, and stays ready: hooks have to get through all the more."""
+    portal = StandIn(Life(4), burst=1e9)
+    async with serve_portal(portal), connected(portal, tmp_path, InMemoryPublisher()) as (connector, client):
+
+        async def said():
+            answer = await client.get("/readyz")
+            assert answer.status_code == 200
+            return answer.json()["portal"]
+
+        assert await said() == "starting"
+        for lock, word in (("expired_token", "closed"), ("", "ok")):
+            portal.locked = lock
+            await connector._try("reconcile", connector.reconciler.run)
+            assert await said() == word
+        portal.forbidden = {"voximplant.statistic.get"}
+        await connector._try("reconcile", connector.reconciler.run)
+        assert await said() == "rights missing"
+        portal.burst = 0
+        await connector._try("chats", connector.reconciler.chats)
+        assert await said() == "failing"
+        portal.burst, portal.forbidden = 1e9, set()
+        await connector._try("reconcile", connector.reconciler.run)
+        await connector._try("chats", connector.reconciler.chats)
+        assert await said() == "ok"
