@@ -3,11 +3,13 @@
 Java clients and aiokafka use murmur2 of the key; librdkafka must be told to (`partitioner=murmur2_random`).
 """
 
-from struct import unpack_from
+from struct import Struct
 
 _SEED = 0x9747B28C
 _MULTIPLIER = 0x5BD1E995
 _MASK = 0xFFFFFFFF
+_WORDS = tuple(Struct(f"<{words}I").unpack_from for words in range(64))
+"""Readers of so many whole words; longer keys are rare."""
 
 
 def murmur2(key: bytes) -> int:
@@ -15,10 +17,9 @@ def murmur2(key: bytes) -> int:
     length = len(key)
     words = length >> 2
     h = _SEED ^ length
-    for k in unpack_from(f"<{words}I", key):
+    for k in (_WORDS[words] if words < len(_WORDS) else Struct(f"<{words}I").unpack_from)(key):
         k = (k * _MULTIPLIER) & _MASK  # noqa: PLW2901 - the names of the published algorithm
-        k ^= k >> 24  # noqa: PLW2901
-        h = ((h * _MULTIPLIER) & _MASK) ^ ((k * _MULTIPLIER) & _MASK)
+        h = (h * _MULTIPLIER ^ (k ^ k >> 24) * _MULTIPLIER) & _MASK
     tail = key[words << 2 :]
     if tail:
         h ^= int.from_bytes(tail, "little")

@@ -70,14 +70,15 @@ class Lists:
 
     def _enter(self, place: _Place, time: int) -> None:
         """List what is at a place, as long as any clock shows it."""
-        held, rows = self._clients.unanswered, self._rows
-        wait = held.get(place)
-        until = 0 if wait is None else self._rules.listed_until(wait.channel, wait.start, wait.team, time)
-        if wait is None or until <= time:
-            rows.pop(place, None)
-            held.pop(place, None)
-            return
-        if place not in rows or rows[place][0] != until:
-            heappush(self._closing, (until, place))
-        (root, name), (channel, manager, team, start) = place, wait
-        rows[place] = until, Unanswered(channel, root[1:].decode(), name[1:], manager, team, start)
+        wait, row = self._clients.unanswered.get(place), self._rows.get(place)
+        if wait is not None:
+            until = self._rules.listed_until(wait.channel, wait.start, wait.team, time)
+            if until > time:
+                if row is None or row[0] != until:
+                    heappush(self._closing, (until, place))
+                (root, name), (channel, manager, team, start) = place, wait
+                self._rows[place] = until, Unanswered(channel, root[1:].decode(), name[1:], manager, team, start)
+                return
+            del self._clients.unanswered[place]
+        if row is not None:
+            del self._rows[place]

@@ -200,13 +200,17 @@ def _touch(
 
 def _enter(client: Client, gate: Gate, lead_id: str, lead: Lead) -> None:
     """Tell gate and index of a lead as it is now."""
+    touch, chat, is_there = lead.touch, lead.chat, lead.status != DELETED
     if client.leads is not None:
-        client.leads.put(lead_id, None if lead.status == DELETED else lead)
-    if lead.touch is None and lead.status != DELETED:
+        client.leads.put(lead_id, lead if is_there else None)
+    if touch is not None:
+        gate.settled = max(gate.settled, touch.at)
+    elif is_there:
         gate.untouched = max(gate.untouched, lead.created + TOUCHED_WITHIN)
-    if lead.chat is None and lead.status != DELETED:
+    if chat is not None:
+        gate.settled = max(gate.settled, chat.at)
+    elif is_there:
         gate.unheard = max(gate.unheard, lead.created + TOUCHED_WITHIN)
-    gate.settled = max(gate.settled, *(touch.at for touch in (lead.touch, lead.chat) if touch is not None), 0)
 
 
 def _first(client: Client, lead: Lead, out: Context) -> Touch | None:
