@@ -11,8 +11,8 @@ from streams.fold.line import Line
 from streams.fold.state import READY, Ready, Trail, decoder, encode
 from streams.spread import digit, quick
 
-_State = tuple[dict[str, Waiting], bool, tuple[int, str] | None, Trail | dict[str, Any] | None, dict[str, bytes]]
-"""Who waits in it; whether entities are in pages below; first win; trail; entities.
+_State = tuple[dict[str, Waiting], bool, tuple[int, str] | None, Trail | int | dict[str, Any], dict[str, bytes]]
+"""Who waits in it; whether entities are in pages below; first win; trail, or `until`; entities.
 
 Before version 5 of the state there was a map in the trail's place: who waits is read before the version is.
 """
@@ -50,7 +50,7 @@ class Page:
 
     __slots__ = (
         "_listed", "chunks", "dirty", "entities", "first", "key", "leads", "line", "name", "path", "pool", "root",
-        "size", "split", "trail", "waits",
+        "size", "split", "trail", "until", "waits",
     )  # fmt: skip
 
     def __init__(self, pool: Pool, root: bytes, path: bytes, key: bytes, raw: bytes | None, chunks: int = 0) -> None:
@@ -69,13 +69,17 @@ class Page:
         self.line: Line | None = None
         self.leads: Leads | None = None
         self.trail: Trail | None = None
+        self.until = 0
         self.entities: dict[str, bytes]
         if raw is None:
             self.entities = {}
         else:
             waits, self.split, self.first, trail, self.entities = decode_page(raw)
             self.waits = waits or _NOTHING
-            self.trail = trail if isinstance(trail, Trail) else None
+            if isinstance(trail, int):
+                self.until = trail
+            elif isinstance(trail, Trail):
+                self.trail = trail
 
     def get(self, name: str) -> bytes | None:
         """An entity as encoded."""
@@ -164,9 +168,10 @@ class Page:
 
     def encode(self) -> bytes | None:
         """The page as stored; None when nothing is left in it."""
-        if not (self.entities or self.split or self.first or self.trail):
+        trail = self.trail or self.until
+        if not (self.entities or self.split or self.first or trail):
             return None
-        return _encode((self.waits, self.split, self.first, self.trail, self.entities))
+        return _encode((self.waits, self.split, self.first, trail, self.entities))
 
     def halve(self) -> None:
         """Move the entities into pages below."""

@@ -5,7 +5,7 @@ from metrics.catalogue import activities as counted
 from producers.events.wire import MeetingHeld, RatingGiven
 from streams.fold import touches
 from streams.fold.context import Client, Context, known
-from streams.fold.returns import MEETING, trail_of
+from streams.fold.returns import MEETING
 from streams.fold.state import DUPLICATE, FOLDED, STALE, Meeting, Outcome, Rating, decoder, encode
 
 RATING = "g"
@@ -30,9 +30,13 @@ def met(client: Client, event: MeetingHeld, at: int, out: Context) -> Outcome:
     client.put(name, encode(new))
     if client.line is not None:
         client.line.move(data.meeting_id, None if raw is None else decode_meeting(raw).time, at)
-    trail = trail_of(client)
-    trail.reach(0, at)
-    if trail.gate is not None:
+    trail = client.trail
+    if trail is None:
+        client.until = max(client.until, at)
+    else:
+        trail.reach(0, at)
+    client.touch()
+    if trail is not None and trail.gate is not None:
         said = None if old is None else (old.time, old.time)
         touches.reached(client, touches.BY_MEETING, data.meeting_id, said, (at, at), (new.manager, new.team), out)
     return FOLDED

@@ -24,7 +24,10 @@ class Client(Protocol):
     """Its leads by creation, where something made that; None at any time."""
 
     trail: Trail | None
-    """What is known of its calls, meetings and leads together; `touch` says that it changed."""
+    """What is known of its calls, meetings and leads together; None of one who was never missed, and has no leads."""
+
+    until: int
+    """Where there is no trail: the latest moment that calls and meetings speak of. `touch` says that it changed."""
 
     waits: dict[str, Waiting]
     """Who waits, misses among them; of a client in several pages, misses alone. To be changed by `wait`."""
@@ -46,7 +49,7 @@ class Client(Protocol):
         """Forget an entity, if it is there."""
 
     def touch(self) -> None:
-        """Say that `first` or `trail` changed."""
+        """Say that `first`, `trail` or `until` changed."""
 
     def credit(self, owner: str, ready: Ready | None) -> None:
         """Say which deal that is; None: there is none."""

@@ -79,8 +79,12 @@ def tidy(client: Client, waits: Mapping[str, Waiting], out: Context) -> None:
             client.wait(name, None)
             if wait.channel == MISS and trail is not None:
                 trail.gone = max(trail.gone, rules.return_by(wait.start, wait.team))
-    if trail is not None and trail.last < out.recall and (trail.gate is None or trail.gate.last < out.recall):
-        client.trail = None
+    if trail is None:
+        is_known = client.until >= out.recall or not client.until
+    else:
+        is_known = trail.last >= out.recall or (trail.gate is not None and trail.gate.last >= out.recall)
+    if not is_known:
+        client.trail, client.until, client.line, client.leads = None, 0, None, None
         client.touch()
 
 

@@ -12,11 +12,12 @@ def respond(
     """Count (n = 1) or take back (-1) a response at `at` to a client who waited since `start`."""
     value = at - start
     business = out.rules.working(start, at, team)
-    cell, specs = out.cell(at, manager, team), out.specs
-    cell[specs[given, channel, kind, response_bin(value), response_bin(business), value <= target]] += n
+    cell, specs, in_all = out.cell(at, manager, team), out.specs, response_bin(value)
     if value == business:
+        cell[specs[given, channel, kind, in_all, in_all, value <= target]] += n
         cell[specs[both_sums, channel, kind]] += n * value
     else:
+        cell[specs[given, channel, kind, in_all, response_bin(business), value <= target]] += n
         cell[specs[total, channel, kind]] += n * value
         cell[specs[business_total, channel, kind]] += n * business
 

@@ -39,7 +39,7 @@ def trail_of(client: Client) -> Trail:
     """The client's trail, to be changed."""
     client.touch()
     if client.trail is None:
-        client.trail = Trail()
+        client.trail, client.until = Trail(client.until), 0
     return client.trail
 
 
@@ -65,8 +65,12 @@ def _is_next(client: Client, call_id: str, new: Call, out: Context) -> bool:
     if kind not in CONTACTS and (kind not in UNANSWERED or not is_unanswered(new) or is_anonymous(client.name)):
         return True
     if trail is None:
-        trail = client.trail = Trail()
-    elif time <= trail.time or (trail.gone and min(time, new.started) < trail.gone):
+        if kind in CONTACTS and client.line is None:  # never missed: nothing to close, whatever the order
+            client.until = max(client.until, time, new.started, new.answered or 0)
+            client.touch()
+            return True
+        trail = trail_of(client)
+    if time <= trail.time or (trail.gone and min(time, new.started) < trail.gone):
         return False
     if kind not in CONTACTS:
         trail.is_missed = True

@@ -215,8 +215,8 @@ def _enter(client: Client, gate: Gate, lead_id: str, lead: Lead) -> None:
 
 def _first(client: Client, lead: Lead, out: Context) -> Touch | None:
     """The first touch of all that is known; calls and meetings are looked at only where one may be."""
-    trail = client.trail
-    found = None if trail is None or trail.last < lead.created else line_of(client, out).first(lead.created)
+    last = client.until if client.trail is None else client.trail.last
+    found = None if last < lead.created else line_of(client, out).first(lead.created)
     if found is None:
         return lead.chat
     touch = Touch(*found, *_who(client, *found[1:]))
