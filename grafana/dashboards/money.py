@@ -101,7 +101,7 @@ def _months(title: str, look: Look) -> p.Panel:
     one = kpi(title)
     queries = [
         bar(live(one, Level.COMPANY, Live("month", period, matchers=_TEAM)), name)
-        for period, name in (("current", "this month"), ("previous", "last month up to the same day"))
+        for period, name in (("current", "this month"), ("previous", "last month, same days"))
     ]
     return bars(
         f"{brief(one)} by month", queries, about=about(one), unit=unit(one, look),

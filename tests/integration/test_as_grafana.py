@@ -19,7 +19,7 @@ from dotenv import dotenv_values
 
 from grafana.shown import TITLES
 from metrics.family import CALENDAR_WINDOWS
-from metrics.kpi import Kpi, Oldest, Sum
+from metrics.kpi import Kpi, Level, Oldest, Sum
 from tests.support.as_grafana import SCRAPE, Asked, Screen, Series, shows_numbers
 from tests.support.grafana_queries import SELECTOR, documents
 
@@ -63,6 +63,7 @@ def floor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Floor]:
     try:
         address = _ready(folder, stack)
         settings = dotenv_values(folder / ".local" / "stack.env")
+        _recorded(address)
         _silence(stack.pid)
         time.sleep(SETTLED)
         yield Floor(address, f"http://{settings['SALES_EXPORTER_LISTEN']}")
@@ -79,6 +80,15 @@ def _ready(folder: Path, stack: subprocess.Popen[bytes]) -> str:
             return found[1]
         time.sleep(1)
     raise AssertionError((folder / "up.log").read_text())
+
+
+def _recorded(prometheus: str) -> None:
+    """Until what is recorded seldom is there: before the day's first call only that says which teams there are."""
+    calls = {"query": f'{TITLES["Calls"].record(Level.TEAM)}{{window="year"}}'}
+    deadline = time.monotonic() + PATIENCE
+    while not httpx.get(f"{prometheus}/api/v1/query", params=calls, timeout=30).json()["data"]["result"]:
+        assert time.monotonic() < deadline
+        time.sleep(2)
 
 
 def _silence(pid: int, number: int = signal.SIGSTOP) -> None:
