@@ -25,6 +25,7 @@ async def test_worst_first_and_ticking(screen, view):
     await expect(page.locator(f"{ROWS} small.name")).to_have_text(whose)
     rows = page.locator("#returns li")
     await expect(rows.nth(0)).to_have_attribute("data-over", "1")
+    await expect(rows.nth(0).locator("time")).to_have_text(re.compile(r"\d"))
     seen = await page.evaluate(
         """async () => { const found = [], node = document.querySelector('#returns li time');
         for (let i = 0; i < 30; i++) { found.push(node.textContent); await new Promise((r) => setTimeout(r, 100)); }
