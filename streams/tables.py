@@ -4,7 +4,7 @@ Faust reads changelogs one record at a time and writes one future per key. Here 
 to the changelogs at all; on assignment it has the owners open the partitions, then starts the stream where they stand.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, MutableMapping
 from typing import TYPE_CHECKING, Any, cast
 
 import faust
@@ -16,7 +16,6 @@ from faust.types import TP
 from mode import Service
 
 from streams.errors import RevokedError, WorkerError
-from streams.owner import Owner
 
 if TYPE_CHECKING:
     from streams.app import SalesApp
@@ -24,34 +23,33 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 
+class _Held(Mapping[Any, Any]):
+    """What the owned partitions hold of a table."""
+
+    def __init__(self, app: Any, table: str) -> None:
+        self._app = cast("SalesApp", app)
+        self._table = table
+
+    def __getitem__(self, key: Any) -> Any:
+        for owned in self._app.owner.owned.values():
+            if (found := owned.read(self._table, key)) is not None:
+                return found
+        raise KeyError(key)
+
+    def __iter__(self) -> Iterator[Any]:
+        for owned in list(self._app.owner.owned.values()):
+            yield from owned.keys(self._table)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
 class StateStore(Store[Any, Any]):
     """The state of the owned partitions as a read-only Faust store; its owner writes, never the table."""
 
     def __init__(self, app: Any, table: Any) -> None:
         super().__init__("sales://", app, table)
-
-    @property
-    def _owner(self) -> Owner:
-        return cast("SalesApp", self.app).owner
-
-    def __getitem__(self, key: Any) -> Any:
-        for owned in self._owner.owned.values():
-            if (found := owned.read(self.table.name, key)) is not None:
-                return found
-        raise KeyError(key)
-
-    def __iter__(self) -> Iterator[Any]:
-        for owned in list(self._owner.owned.values()):
-            yield from owned.keys(self.table.name)
-
-    def __len__(self) -> int:
-        return sum(1 for _ in self)
-
-    def __setitem__(self, key: Any, value: Any) -> None:
-        raise TypeError("state is written by the fold, not through the table")
-
-    def __delitem__(self, key: Any) -> None:
-        raise TypeError("state is written by the fold, not through the table")
+        self.data = cast("MutableMapping[Any, Any]", _Held(app, table.name))
 
     def persisted_offset(self, tp: Any) -> int | None:  # noqa: ARG002 - Faust's signature
         """None: restoring is the owner's."""

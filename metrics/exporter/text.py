@@ -1,13 +1,9 @@
-"""Prometheus text, made fast: a credit's lines of a family and window are rendered once and kept until they change."""
+"""Prometheus text: labels, values and headers, and the lines of what is small."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import accumulate
 
-from metrics.exporter.numbers import Block, Histogram, Labels, Number, Shown
+from metrics.exporter.numbers import Block, Labels, Shown
 from metrics.family import Family, Source
-
-Lines = dict[str, str]
-"""Exposed name → the lines that one credit has of it."""
 
 
 def escape(value: str) -> str:
@@ -22,43 +18,9 @@ def number(value: float) -> str:
     return repr(float(value))
 
 
-def block_lines(block: Block, shown: Shown, slot: tuple[str, str] | None) -> Lines:
-    """Lines of one credit. slot: (window, period) of families from cells, None for what has no window."""
-    head = f'{{manager="{escape(shown[0])}",team="{escape(shown[1])}"'
-    tail = f',window="{slot[0]}",period="{slot[1]}"' if slot else ""
-    found: Lines = {}
-    for family, numbers in block.items():
-        if slot and slot[0] not in family.windows:
-            continue
-        if family.has_buckets:
-            _histogram(family, numbers, head, tail, found)
-        else:
-            found[family.name] = "".join(
-                f"{family.name}{head}{own(family, labels)}{tail}}} {number(value)}\n"  # type: ignore[arg-type]
-                for labels, value in sorted(numbers.items())
-            )
-    return found
-
-
 def own(family: Family, labels: Labels) -> str:
     """A family's own labels, each after a comma."""
     return "".join(f',{name}="{escape(value)}"' for name, value in zip(family.labels, labels, strict=True))
-
-
-def _histogram(family: Family, numbers: dict[Labels, Number], head: str, tail: str, found: Lines) -> None:
-    buckets, sums, counts = [], [], []
-    for labels, histogram in sorted(numbers.items()):
-        if not isinstance(histogram, Histogram):
-            continue
-        inner = f"{head}{own(family, labels)}{tail}"
-        start = f'{family.bucket}{inner},le="'
-        cumulative = list(accumulate(histogram.bins))
-        buckets += [f'{start}{le}"}} {n}.0\n' for le, n in zip(family.le, cumulative, strict=True)]
-        sums.append(f"{family.sum}{inner}}} {number(histogram.sum)}\n")
-        counts.append(f"{family.count}{inner}}} {cumulative[-1]}.0\n")
-    found[family.bucket] = "".join(buckets)
-    found[family.sum] = "".join(sums)
-    found[family.count] = "".join(counts)
 
 
 def header(name: str, text: str, kind: str = "gauge") -> str:
@@ -89,9 +51,13 @@ def exposed(families: Iterable[Family]) -> Iterator[tuple[Family, str]]:
 
 
 def now_lines(blocks: Mapping[Shown, Block]) -> dict[str, str]:
-    """What has no window, by name as exposed."""
+    """What has no window, and so no distribution, by name as exposed."""
     found: dict[str, list[str]] = {}
-    for shown, numbers in sorted(blocks.items(), key=lambda item: item[0]):
-        for name, lines in block_lines(numbers, shown, None).items():
-            found.setdefault(name, []).append(lines)
+    for shown, block in sorted(blocks.items(), key=lambda item: item[0]):
+        head = f'{{manager="{escape(shown[0])}",team="{escape(shown[1])}"'
+        for family, numbers in block.items():
+            found.setdefault(family.name, []).extend(
+                f"{family.name}{head}{own(family, labels)}}} {number(value)}\n"  # type: ignore[arg-type]
+                for labels, value in sorted(numbers.items())
+            )
     return {name: "".join(lines) for name, lines in found.items()}
