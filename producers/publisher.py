@@ -130,7 +130,7 @@ class SalesPublisher:
     async def publish_raw(self, key: bytes, value: bytes, *, reference: bool = False) -> Receipt:
         """Send bytes that are known to be a valid event with its right key, and wait for the brokers."""
         topic = self._topic(reference)
-        ((batch, place),) = await self._add(topic, [(key, value)])
+        batch, place = await self._add_one(topic, key, value, CONTENT_TYPE)
         offset = await self._arrival(batch)
         return Receipt(topic, batch.partition, offset + place if offset >= 0 else -1)
 
@@ -140,8 +140,8 @@ class SalesPublisher:
         Raises `PublisherError`: `KafkaRejected` where this user may not write them.
         """
         topic = self._settings.dead_letters_topic
-        added = [await self._add(topic, [(key, value)], headers) for key, value, headers in letters]
-        for ((batch, _),) in added:
+        added = [await self._add_one(topic, key, value, headers) for key, value, headers in letters]
+        for batch, _ in added:
             await self._arrival(batch)
 
     async def publish_many(self, events: Iterable[Event | Envelope] | AsyncIterable[Event | Envelope]) -> int:
@@ -171,34 +171,43 @@ class SalesPublisher:
                 await many.add(some, reference=reference)
         return await many.arrival()
 
-    async def _add(
-        self, topic: str, records: Sequence[tuple[bytes, bytes | None]], headers: Headers = CONTENT_TYPE
-    ) -> list[tuple[Batch, int]]:
+    async def _add_one(self, topic: str, key: bytes, value: bytes | None, headers: Headers) -> tuple[Batch, int]:
+        """Have a record sent; return its batch and its place in it."""
+        size = len(key) + len(value or b"")
+        if size + _HEADERS > MAX_BYTES:
+            raise _too_large(key, value or b"")
+        partitions = await self._count(topic)
+        await self._room(size + RECORD_OVERHEAD)
+        lane = self._lane(topic, _partition(key, partitions))
+        return lane.append(key, value, int(time.time() * 1000), headers, size + RECORD_OVERHEAD)
+
+    async def _add(self, topic: str, records: Sequence[Raw]) -> list[tuple[Batch, int]]:
         """Have records sent, in order; return the batch and the place in it of each."""
-        sizes = [len(key) + len(value or b"") for key, value in records]
+        sizes = [len(key) + len(value) for key, value in records]
         if max(sizes) + _HEADERS > MAX_BYTES:
-            size = next(size for size in sizes if size + _HEADERS > MAX_BYTES)
-            raise EventTooLarge(
-                f"the event has {size + _HEADERS} bytes with key and header; at most {MAX_BYTES} are taken"
-            )
+            raise _too_large(*records[sizes.index(max(sizes))])
         total = sum(sizes) + RECORD_OVERHEAD * len(sizes)
         if total > self._budget.limit // 4 and len(records) > 1:
             half = len(records) // 2
-            return await self._add(topic, records[:half], headers) + await self._add(topic, records[half:], headers)
+            return await self._add(topic, records[:half]) + await self._add(topic, records[half:])
         partitions = await self._count(topic)
-        if not self._budget.try_take(total):
-            await self._budget.take(total)
-        if self._producer is None:
-            self._budget.give(total)
-            raise PublisherClosed("the publisher is closed; use it inside `async with`")
+        await self._room(total)
         now_ms = int(time.time() * 1000)
         lanes: dict[int, Lane] = {}
         places = []
         for (key, value), size in zip(records, sizes, strict=True):
             partition = _partition(key, partitions)
             lane = lanes.get(partition) or lanes.setdefault(partition, self._lane(topic, partition))
-            places.append(lane.append(key, value, now_ms, headers, size + RECORD_OVERHEAD))
+            places.append(lane.append(key, value, now_ms, CONTENT_TYPE, size + RECORD_OVERHEAD))
         return places
+
+    async def _room(self, size: int) -> None:
+        """Wait until so many bytes may be on their way. Raises PublisherClosed when it was closed meanwhile."""
+        if not self._budget.try_take(size):
+            await self._budget.take(size)
+        if self._producer is None:
+            self._budget.give(size)
+            raise PublisherClosed("the publisher is closed; use it inside `async with`")
 
     async def _arrival(self, batch: Batch) -> int:
         try:
@@ -282,6 +291,13 @@ class _Many:
         if self._failed is not None:
             await self._publisher._arrival(self._failed)  # noqa: SLF001
         return self._taken
+
+
+def _too_large(key: bytes, value: bytes) -> EventTooLarge:
+    return EventTooLarge(
+        f"the event has {len(value)} bytes, with key and header {len(key) + len(value) + _HEADERS}; "
+        f"at most {MAX_BYTES} are taken"
+    )
 
 
 def encoded(event: Event | Envelope) -> Raw:
