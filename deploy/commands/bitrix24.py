@@ -12,6 +12,7 @@ import typer
 from deploy.errors import MisuseError
 
 if TYPE_CHECKING:
+    from producers.connectors.bitrix24.checking import Finding
     from producers.connectors.bitrix24.connector import Connector
 
 app = typer.Typer(no_args_is_help=True, help="Fetch history from a Bitrix24 portal, or repair what the webhook missed.")
@@ -75,6 +76,39 @@ def reconcile(
         print(f"{connector.published:,} events published, {connector.portal.requests:,} requests")
 
     asyncio.run(_with_connector(run))
+
+
+@app.command()
+def check(
+    hook: Annotated[
+        int, typer.Option("--hook", help="Wait so many seconds for a hook: change something in the portal meanwhile.")
+    ] = 0,
+) -> None:
+    """Say what the webhook may read and what for, whose it is, which funnels there are; exit 1 if something is missing.
+
+    Example: sales-pulse bitrix24 check --hook 60
+    """
+
+    async def run(connector: "Connector", _: Callable[[], bool]) -> None:
+        from metrics.settings import BusinessSettings
+        from producers.connectors.bitrix24 import checking
+
+        fine = True
+        async for finding in checking.check(connector.parts, BusinessSettings().timezone):
+            fine &= _tell(finding)
+        if hook:
+            print(f"Change something in the portal now (a deal's amount): waiting {hook} s for its hook")
+            fine &= _tell(await checking.hook(connector.store, hook))
+        if not fine:
+            raise typer.Exit(1)
+
+    asyncio.run(_with_connector(run))
+
+
+def _tell(finding: "Finding") -> bool:
+    mark = {True: "ok", False: "MISSING", None: "note"}[finding.fine]
+    print(f"{mark:<8} {finding.what:<14} {finding.said}")
+    return finding.fine is not False
 
 
 @app.command()

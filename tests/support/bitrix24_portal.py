@@ -52,6 +52,10 @@ class StandIn:
         """Code of the refusal of the webhook itself, whatever is asked."""
         self.moved = ""
         """Where the portal is now: it answers 302 at its old address, with HTML."""
+        self.profile = {"ID": "1", "ADMIN": True, "NAME": "Ivan", "LAST_NAME": "Petrov", "TIME_ZONE": "Europe/Moscow"}
+        """Whose webhook it is (profile.md)."""
+        self.scopes = ["crm", "sale", "user", "department", "telephony", "imopenlines"]
+        """What is ticked in it (scope.md)."""
         self.costs: dict[str, float] = {}
         """Method → seconds of `operating` that a call takes; 480 of them in ten minutes are allowed (limits.md)."""
         self._used: dict[str, tuple[float, float]] = {}
@@ -142,6 +146,8 @@ class StandIn:
         self._work(method)
         if method == "crm.item.get":
             return self._item(params)
+        if method in ("profile", "scope"):
+            return {"result": self.profile if method == "profile" else self.scopes}
         if method == "crm.item.list":
             return self._visible(params)
         handler = _METHODS.get(method)
@@ -389,4 +395,12 @@ _METHODS: dict[str, Callable[[Life, Mapping[str, Any]], dict[str, Any]]] = {
     "user.get": lambda life, params: selected(life.users, {"start": params.get("start", 0)}, "ID"),
     "department.get": lambda life, params: selected(life.departments, {"start": params.get("start", 0)}, "ID"),
     "crm.currency.list": lambda life, _: {"result": life.currencies},
+    "crm.category.list": lambda *_: {
+        "result": {
+            "categories": [
+                {"id": 0, "name": "General"},
+                {"id": 2, "name": "Wholesale"},
+            ]
+        }
+    },
 }
