@@ -53,11 +53,11 @@ class StandIn:
         self.moved = ""
         """Where the portal is now: it answers 302 at its old address, with HTML."""
         self.profile = {"ID": "1", "ADMIN": True, "NAME": "Ivan", "LAST_NAME": "Petrov", "TIME_ZONE": "Europe/Moscow"}
-        """Whose webhook it is (profile.md)."""
+        """Whose webhook it is: method `profile`."""
         self.scopes = ["crm", "sale", "user", "department", "telephony", "imopenlines"]
-        """What is ticked in it (scope.md)."""
+        """What is ticked in it: method `scope`."""
         self.costs: dict[str, float] = {}
-        """Method → seconds of `operating` that a call takes; 480 of them in ten minutes are allowed (limits.md)."""
+        """Method → seconds of `operating` that a call takes; 480 of them in ten minutes are allowed."""
         self._used: dict[str, tuple[float, float]] = {}
         """Method → seconds used, and when that begins anew."""
         self.blocked = 0
