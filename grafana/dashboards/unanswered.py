@@ -88,9 +88,9 @@ def teams(look: Look) -> p.Panel:
         Column("Late", f"({_missed(unanswered.CALLED_BACK)}) - ({returned})", "short", 0, width=50),
         Column("Again", _missed(unanswered.CLIENT_CALLED), "short", 0, width=58),
         Column("Lost", _missed(unanswered.LOST), "short", 0, targets.NONE_IS_GOOD, COLORED, 50),
-        Column("p90", of(back), "s", 1, targets.steps(back, look), COLORED, 70),
+        Column("p90", of(back), "s", 0, targets.steps(back, look), COLORED, 74),
         Column("Leads", of(kpi("Leads not touched now")), "short", 0, width=60),
-        Column("Touch", of(touch), "s", 1, targets.steps(touch, look), COLORED, 70),
+        Column("Touch", of(touch), "s", 0, targets.steps(touch, look), COLORED, 70),
         Column("SL leads", of(touched), "percentunit", 0, targets.IN_TIME, FILLED, 82),
     ]
     family = unanswered.MISSED
