@@ -82,7 +82,7 @@ class Field:
             return [_in_json(self.name, self.constant)] * len(values)
         if self._is_text:
             return quoted(self.name, values, odd)
-        return [self._json[value] for value in values]
+        return _singly(self._json.__getitem__, values, odd, "")
 
     # -- how values are read, all at once. Raises Refused
 

@@ -140,8 +140,14 @@ class Ledger:
         except ValidationError as error:
             self.refuse(kind, number, error)
         except (KeyError, ValueError, TypeError, ArithmeticError) as error:
-            self._refuse(f"cannot be read: {type(error).__name__}{f' {error}' if isinstance(error, KeyError) else ''}")
+            self._refuse(
+                kind,
+                number,
+                f"cannot be read: {type(error).__name__}{f' {error}' if isinstance(error, KeyError) else ''}",
+            )
             log.warning("the portal's data cannot be read", kind=kind, id=number, error=type(error).__name__)
+        finally:
+            self._said = "", None
         if self.refused == refused:
             self.usable.add(f"{kind} {number}")
 
@@ -168,12 +174,12 @@ class Ledger:
             f"{'.'.join(str(step) for step in fault['loc'])} {fault['msg']}"
             for fault in error.errors(include_url=False, include_input=False, include_context=False)
         ]
-        self._refuse(" | ".join(faults))
+        self._refuse(kind, number, " | ".join(faults))
         log.warning("the portal's data does not fit the contract", kind=kind, id=number, faults=faults)
 
-    def _refuse(self, detail: str) -> None:
+    def _refuse(self, kind: str, number: str, detail: str) -> None:
         self.refused += 1
-        name, said = self._said
+        name, said = self._said if self._said[0] else (f"{kind} {number}", None)
         self.unusable.append((name, said, f"{name}: {detail}"))
 
 

@@ -129,7 +129,8 @@ class Reconciler:
                 self._told_of(self._parts.currency, {str(row.get("CURRENCY")) for row in listed})
             known = self._store.published("rate", [str(row["CURRENCY"]) for row in listed])
             for rate in people.rates(listed, self._parts.mapping, self._parts.currency, self._portal.now, known):
-                ledger.take(rate)
+                with ledger.guard("rate", rate.id, rate.data):
+                    ledger.take(rate)
 
     def _told_of(self, currency: str, listed: set[str]) -> None:
         """Without the base currency in the portal no amount of another one could be converted: say so, once."""

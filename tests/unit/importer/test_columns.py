@@ -60,8 +60,11 @@ PAYMENT = {
 }  # fmt: skip
 CHAT = {
     "type": {"constant": "sales.chat.message.v1"}, "time": {"column": "Moment", "format": "%d.%m.%Y %H:%M:%S"},
-    "sequence": "Version",
-    "data": {"chat_id": {"join": ["ID", "State"], "with": "/"}, "client_id": "Client", "author": "Kind"},
+    "sequence": {"column": "Version", "default": 3},
+    "data": {
+        "channel": {"column": "Note", "default": 7}, "chat_id": {"join": ["ID", "State"], "with": "/"},
+        "client_id": "Client", "author": "Kind",
+    },
 }  # fmt: skip
 RATING = {
     "type": {"constant": "sales.rating.given.v1"}, "time": {"column": "Day", "format": ["%d.%m.%Y", "excel"]},
