@@ -97,6 +97,22 @@ def _minute(n: int) -> tuple[str, str]:
     return f"{start}00Z", f"{start}40Z"
 
 
+@pytest.mark.parametrize("order", [(0, 1, 2, 3), (3, 2, 1, 0), (1, 3, 0, 2)])
+def test_a_day_that_returns_is_one_day(order):
+    """St. John's put its clocks back at 00:01: a day began, the one before came again, and it began once more."""
+    log, turned = Log(), Log()
+    call(log, "2010-11-07T02:30:05Z", "2010-11-07T02:30:10Z", "outbound", "answered", call_id="a")
+    for name, start in (("b", "02:30:20"), ("c", "02:40:00"), ("d", "03:40:00")):
+        call(log, f"2010-11-07T{start}Z", f"2010-11-07T{start[:-2]}40Z", call_id=name)
+    for n in order:
+        turned.append(log.records[n].value, log.records[n].key)
+    partition = Partition(0, 1, rules(ZoneInfo("America/St_Johns")))
+    partition.fold(turned.records)
+    days = [{name: n for name, n in fields["m-1", ""].items() if name.startswith("mc")}
+            for (kind, _), fields in sorted(everything(partition).items()) if kind == "d"]  # fmt: skip
+    assert [list(day.values()) for day in days] == [[1], [1]]
+
+
 class _CountedDays(LocalTime):
     """Counts how often a moment's local day is asked."""
 
