@@ -8,7 +8,7 @@ from typing import Self
 import structlog
 from fastapi import APIRouter
 
-from producers.connectors.bitrix24.errors import PortalClosed
+from producers.connectors.bitrix24.errors import PortalClosed, PortalUnavailable
 from producers.connectors.bitrix24.hooks import HookReader
 from producers.connectors.bitrix24.identity import Identity
 from producers.connectors.bitrix24.mapping import load_mapping
@@ -122,8 +122,11 @@ class Connector:
         try:
             await run()
         except ProducersError as error:
-            self._states[task] = _CLOSED if isinstance(error, PortalClosed) else _FAILING
             log.warning("will be tried again", task=task, why=str(error))
+            if isinstance(error, PortalUnavailable) and error.method:
+                # A method has used its time: that is no failure, and over within minutes.
+                return _RETRY_SECONDS
+            self._states[task] = _CLOSED if isinstance(error, PortalClosed) else _FAILING
         except Exception:
             # A fault of ours must not end the connector: hooks would be lost with nobody to see it.
             self._states[task] = _FAILING

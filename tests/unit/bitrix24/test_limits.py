@@ -89,6 +89,8 @@ async def test_who_comes_again_does_not_wait(tmp_path):
             with pytest.raises(PortalUnavailable, match=r"crm\.stagehistory\.list"):
                 await connector.reconciler.run()
         assert portal.blocked == 1, "who knows of the block does not ask"
+        assert await connector._try("drain", connector.synchronizer.drain) > 0
+        assert connector.metrics.failures.labels("drain")._value.get() == 0
         kinds = {event.type for event in publisher.log}
         assert "sales.call.ended.v1" in kinds
         assert "sales.deal.changed.v1" not in kinds
