@@ -41,6 +41,7 @@ VALUES: dict[str, tuple[str, ...]] = {
     "level": ("team", "company"),
 }
 DEALS = ("won", "lost")
+HOOKS = ("accepted", "ignored", "refused")
 PAID_BACK = 5
 """So many times as much profit as of anything else: more than all costs, so that their payback has a trend."""
 HISTOGRAMS = (service.LATENCY, service.FLUSH_SECONDS, service.VIEW_SECONDS, gateway.SECONDS)
@@ -146,6 +147,8 @@ def own(families: tuple[Family, ...], floor: Floor, elapsed: float) -> Iterator[
             yield family.count, {}, 100 + round(elapsed) * len(WORKER_BOUNDS)
             continue
         known = {**VALUES, "team": ("", *floor.team_names), "day": _days(family)}
+        if family is gateway.BITRIX24_HOOKS:
+            known["outcome"] = HOOKS
         for values in product(*(known[label] for label in family.labels)):
             labels = dict(zip(family.labels, values, strict=True))
             yield family.name, labels, 100 + 2 * elapsed if family.counter else 1.0
