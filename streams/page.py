@@ -27,6 +27,8 @@ _LEAD = "l"
 _CALL = "c"
 """What waits by the name of a call is a miss: it waits in the root page, where the next call looks for it."""
 _QUICK_LEVELS = 32
+_MANY = 64
+"""Entities of a page that are looked through at each question; pages are split when they are written, not before."""
 NOBODY_WAITS = 0x80
 """The second byte of a page in which nobody waits: an empty map."""
 _NOTHING: dict[Any, Any] = {}
@@ -113,10 +115,10 @@ class Page:
             self.pool.dirty.append(self)
 
     def named(self, letter: str) -> Iterator[tuple[str, bytes]]:
-        """All entities of a kind, as (id, entity). A split client's are listed once: its pages may be thousands."""
-        if self.split and letter not in self._listed:
+        """All entities of a kind, as (id, entity). Those of a client who has many are listed once."""
+        if letter not in self._listed and (self.split or len(self.entities) > _MANY):
             self._listed = {**self._listed, letter: dict(self.kept(letter))}
-        for name, entity in self._listed[letter].items() if self.split else self.kept(letter):
+        for name, entity in self._listed[letter].items() if letter in self._listed else self.kept(letter):
             yield name[1:], entity
 
     def kept(self, letter: str) -> Iterator[tuple[str, bytes]]:
