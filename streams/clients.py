@@ -45,8 +45,8 @@ class ClientStore(Protocol):
     def put_many(self, pairs: Iterable[tuple[bytes, bytes | None]]) -> None:
         """Replace pages; None removes one."""
 
-    def keys(self) -> Iterator[bytes]:
-        """Of all pages that became durable before the start, and of no other record; pages may be put meanwhile."""
+    def keys(self, after: bytes = b"") -> Iterator[bytes]:
+        """Of pages that were durable at the start, in order, and of no other record; pages may be put meanwhile."""
 
 
 class InMemoryClientStore:
@@ -67,9 +67,9 @@ class InMemoryClientStore:
             else:
                 self.pages[key] = value
 
-    def keys(self) -> Iterator[bytes]:
+    def keys(self, after: bytes = b"") -> Iterator[bytes]:
         """Of all pages, as of the start."""
-        return (key for key in list(self.pages) if key != KEY)
+        return (key for key in sorted(self.pages) if key > after and key != KEY)
 
 
 class Clients:

@@ -122,9 +122,9 @@ class RocksStore:
         """Replace pages; None removes one. Seen at once, on disk at the next commit."""
         self._pending.update(pairs)
 
-    def keys(self) -> Iterator[bytes]:
+    def keys(self, after: bytes = b"") -> Iterator[bytes]:
         """Of all pages on disk, read some at a time: a partition may have millions."""
-        start: bytes | None = b""
+        start: bytes | None = after + b"\0" if after else b""
         while start is not None:
             some = list(islice(_range(self._db, _CLIENT, start, values=False), _KEYS))
             yield from (key for key in some if key != KEY)

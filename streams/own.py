@@ -17,6 +17,7 @@ class Own(msgspec.Struct, array_like=True, frozen=True):
     `swept`: of which month (its first local day) of the horizon what is forgotten was last freed, 0 if unknown.
     `forwarded`: greatest offset of the copies folded, by the partition that they were forwarded from.
     `live`: when (us) the first event happened that came at once, 0 before any.
+    `sweeping`: of which month the sweep under way is, 0 if none is; `place`: the last page that it has looked at.
     """
 
     version: int
@@ -28,17 +29,17 @@ class Own(msgspec.Struct, array_like=True, frozen=True):
     swept: int = 0
     forwarded: dict[int, int] = {}
     live: int = 0
+    sweeping: int = 0
+    place: bytes = b""
 
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Own).decode
 
 
-def write_own(
-    rules: str, fence: int, time: int, log: str, until: int, swept: int, forwarded: dict[int, int], live: int
-) -> bytes:
+def write_own(own: Own) -> bytes:
     """The record as it is stored."""
-    return _encode(Own(VERSION, rules, fence, time, log, until, swept, forwarded, live))
+    return _encode(own)
 
 
 def read_own(value: bytes, rules: str) -> Own:

@@ -33,7 +33,7 @@ from streams.fold.rules import Rules
 from streams.fold.state import DUPLICATE, FOLDED
 from streams.fold.touches import RECALLED
 from streams.lists import Lists
-from streams.own import KEY, read_own, write_own
+from streams.own import KEY, VERSION, Own, read_own, write_own
 from streams.page import Page
 from streams.records import Record
 from streams.sweep import Sweep
@@ -275,17 +275,11 @@ class Partition:
         self._cells.roll_up(out.time, out.horizon_day)
         self._sweep.step(out.horizon_day)
         clients = self._clients.cut()
-        own = write_own(
-            self._rules.signature,
-            self.fence,
-            out.time,
-            self.log,
-            self.until,
-            self._sweep.done,
-            self._forwarded,
-            self.live,
-        )
-        clients.append((PARTITION_KEY, own))
+        own = Own(
+            VERSION, self._rules.signature, self.fence, out.time, self.log, self.until, self._sweep.done,
+            self._forwarded, self.live, self._sweep.month, self._sweep.place,
+        )  # fmt: skip
+        clients.append((PARTITION_KEY, write_own(own)))
         copies, self._copies, self.copies_bytes = self._copies, [], 0
         return Cut(self.fence, out.time, self._cells.cut(), clients, copies)
 
@@ -343,7 +337,7 @@ class Partition:
             self.live = own.live
             if own.time:
                 self._turn_day()
-                self._sweep.restore(own.swept, self._out.horizon_day)
+                self._sweep.restore(own, self._out.horizon_day)
 
     def restore_cells(self, pairs: Iterable[tuple[bytes, bytes | None]]) -> None:
         """Take over cells as cuts gave them; later ones win. Raises StateError."""

@@ -168,7 +168,7 @@ def test_a_record_of_before_sweeps_were_noted_makes_one_due(kind: str, tmp_path:
 
 @pytest.mark.parametrize("kind", STORES)
 def test_killed_before_any_sweep_is_over_it_forgets_all_the_same(kind: str, tmp_path: Path) -> None:
-    """Begun again at each start, a sweep of some pages at a time would never come to the last ones."""
+    """A cut a day, and then a restart: all is looked at within the month, whatever is looked at first."""
     log = Log()
     deal = {"pipeline": "p", "stage": "s", "amount": "5", "currency": "RUB", "created_at": BEGIN.isoformat()}
     for n in range(1500):  # kept for ever, and looked at first
@@ -187,6 +187,29 @@ def test_killed_before_any_sweep_is_over_it_forgets_all_the_same(kind: str, tmp_
         house.restart()
     assert not any(key.startswith(b"ccl-") for key in house.clients)
     assert sum(key.startswith(b"ca-") for key in house.clients) == 1500
+
+
+@pytest.mark.parametrize("kind", STORES)
+def test_a_sweep_goes_on_after_a_restart(kind: str, tmp_path: Path, monkeypatch: Any) -> None:
+    """Killed after each cut, it still ends when as many cuts are over as it takes without, and looks at each page."""
+    monkeypatch.setattr(sweep, "PAGES", 10)
+    monkeypatch.setattr(sweep, "OVERDUE_PAGES", 10)
+    log = Log()
+    for n in range(200):
+        log.add("meeting.held", BEGIN.isoformat(), meeting_id=f"{n}", client_id=f"cl-{n}", manager_id="m-1")
+    house = StoredPartition(kind, tmp_path / "db")
+    house.fold(log.records)
+    house.cut()
+    for hour in range(26):
+        at = BEGIN + timedelta(days=840 + sweep.DAYS, hours=hour)
+        log.add("meeting.held", at.isoformat(), meeting_id=f"{hour}", client_id=f"new-{hour}", manager_id="m-1")
+        house.fold(log.records[house.partition.fence + 1 :])
+        house.cut()
+        house.restart()
+        assert hour > 18 or any(key.startswith(b"ccl-") for key in house.clients), "it is under way"
+    assert not any(key.startswith(b"ccl-") for key in house.clients)
+    assert not house.own.sweeping
+    assert not house.own.place
 
 
 @pytest.mark.parametrize("kind", STORES)
