@@ -162,6 +162,7 @@ async def test_whom_to_call(screen, floor):
     await expect(rows.nth(1)).to_be_focused()
     await page.keyboard.press("Tab")
     await page.keyboard.press("Enter")
+    assert await _explained(page) == ("1", ["1"])
     await expect(dialog.locator("tr[aria-current]")).to_contain_text("lead l-1c-8")
     await page.keyboard.press("Escape")
     began = time.monotonic()

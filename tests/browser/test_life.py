@@ -3,6 +3,7 @@
 import asyncio
 import time
 
+import pytest
 from playwright.async_api import expect
 
 from tests.browser.conftest import tile
@@ -145,6 +146,7 @@ async def _late(route) -> None:
     await route.continue_()
 
 
+@pytest.mark.slow
 async def test_two_thousand_refreshes_leak_nothing(screen, view):
     """Heap, nodes and listeners after two thousand changes of every number are what they were after a hundred."""
     await view.waiting(*[("chat", ANNA, 10 * number) for number in range(12)])

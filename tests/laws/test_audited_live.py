@@ -62,6 +62,7 @@ def _part(stack: Stack, kind: str, wanted: Callable[[tuple[str, ...]], bool]) ->
     raise AssertionError(f"nothing of it in {kind}")
 
 
+@pytest.mark.slow
 def test_a_living_floor_is_audited_whole(stack: Stack) -> None:
     """While a simulator sends 20 events a second: no difference, run after run, and every lie is told from the rest."""
     floor = ("--managers", "12", "--events-per-second", "20", "--backlog-days", "3")

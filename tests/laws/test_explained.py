@@ -86,7 +86,7 @@ def _sum(query: Query, contributions: list[Contribution], things: list[OpenThing
     return sum(values, Fraction())
 
 
-@settings(LAW, max_examples=300)
+@settings(LAW, max_examples=150)
 @given(mixtures(), zones(), moments, st.booleans())
 def test_rows_add_up_to_every_series(mixture: list[Json], zone: ZoneInfo, now: datetime, cut: bool) -> None:
     """Every series that is shown is the sum of its rows."""

@@ -64,7 +64,7 @@ def _seen(name: str, value: float) -> float:
     return round(value, 3) if name in OLDEST else value
 
 
-@settings(LAW, max_examples=250)
+@settings(LAW, max_examples=120)
 @given(mixtures(), zones(), steps, st.integers(0, 3000), st.integers(0, 7 * 1440))
 def test_exported_is_plain(mixture: list[Json], zone: ZoneInfo, how: list[int], later: int, back: int) -> None:
     """Now, some minutes after the last event, and for a moment some minutes back."""

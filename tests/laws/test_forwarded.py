@@ -58,7 +58,7 @@ def _agree(topic: ManyLogs, zone: ZoneInfo, application: Application) -> None:
         assert own.forwarded == places.copied
 
 
-@settings(LAW, max_examples=200)
+@settings(LAW, max_examples=100)
 @given(mixtures(25), st.lists(placements(), min_size=25, max_size=25), zones(), steps)
 def test_each_record_counts_once_wherever_it_lies(
     mixture: list[Json], places: list[tuple[int, str, bool]], zone: ZoneInfo, how: list[tuple[int, int, int, int]]
@@ -89,7 +89,7 @@ def test_each_record_counts_once_wherever_it_lies(
     assert sum(sum(partition.counts.sources.values()) for partition in replayed.partitions) == len(originals)
 
 
-@settings(LAW, max_examples=200)
+@settings(LAW, max_examples=100)
 @given(mixtures(25), st.lists(placements(), min_size=8, max_size=8), zones(), steps)
 def test_what_a_sender_keys_keeps_its_order(
     mixture: list[Json], places: list[tuple[int, str, bool]], zone: ZoneInfo, how: list[tuple[int, int, int, int]]

@@ -68,7 +68,7 @@ def _plainly(places: PlainPlaces, record: LogRecord) -> str:
         return refused.reason
 
 
-@settings(LAW, max_examples=400)
+@settings(LAW, max_examples=200)
 @given(st.lists(records(), min_size=1, max_size=12), st.integers(0, COUNT - 1))
 def test_judged_alike(log: list[LogRecord], number: int) -> None:
     """Counts, is forwarded, counted before, or is refused for the same reason."""
@@ -85,7 +85,7 @@ def _verdict(record: LogRecord) -> tuple[str, Any]:
         return refused.reason, None
 
 
-@settings(LAW, max_examples=500)
+@settings(LAW, max_examples=250)
 @given(events(), st.sampled_from(["", *wire.Envelope.__struct_fields__, "type"]), st.sampled_from(ODD))
 def test_binary_mode_means_the_same(event: Json, attribute: str, odd: str) -> None:
     """Any event, and one with an odd attribute, is read, or refused for the same reason, in both modes."""
@@ -96,7 +96,7 @@ def test_binary_mode_means_the_same(event: Json, attribute: str, odd: str) -> No
     assert _verdict(LogRecord(0, None, value, FAR_MS, headers)) == _verdict(structured)
 
 
-@settings(LAW, max_examples=300)
+@settings(LAW, max_examples=150)
 @given(events(), st.sampled_from([b', "sequence": "9"', b"}", b' {"a": 1}', b",", b"\0"]), st.booleans())
 def test_data_cannot_add_attributes(event: Json, more: bytes, is_before: bool) -> None:
     """What is no single JSON value is refused, and never read as members of the event."""

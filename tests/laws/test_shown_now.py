@@ -108,7 +108,7 @@ def floor_of(events: list[Json], records: list[Json], zone: str, calendar: int, 
 _COURSE = {family.name for family in COURSE_FAMILIES}
 
 
-@settings(LAW, max_examples=300)
+@settings(LAW, max_examples=120)
 @given(near_events(45), references, st.sampled_from(ZONES), _moments, st.integers(0, 1), st.sampled_from([1, 3]))
 def test_all_that_is_shown_is_plain(
     events: list[Json], references: list[Json], zone: str, now: datetime, calendar: int, partitions: int

@@ -54,21 +54,21 @@ def _agree(mixture: list[Json], zone: ZoneInfo, how: list[int]) -> None:
     assert restored.fence == partition.fence
 
 
-@settings(LAW, max_examples=1500)
+@settings(LAW, max_examples=700)
 @given(mixtures(), zones(), steps)
 def test_streamed_is_plain(mixture: list[Json], zone: ZoneInfo, how: list[int]) -> None:
     """Any mixture of all types, in any batches, with cuts, views and restarts anywhere: cell for cell."""
     _agree(mixture, zone, how)
 
 
-@settings(LAW, max_examples=500)
+@settings(LAW, max_examples=250)
 @given(mixtures(60, least=25), zones(), steps)
 def test_streamed_is_plain_in_long_logs(mixture: list[Json], zone: ZoneInfo, how: list[int]) -> None:
     """The same where many events meet."""
     _agree(mixture, zone, how)
 
 
-@settings(LAW, max_examples=500)
+@settings(LAW, max_examples=250)
 @given(mixtures(40, least=5), zones())
 def test_outcomes_are_counted_alike(mixture: list[Json], zone: ZoneInfo) -> None:
     """Folded, stale and duplicate events are as many in both; starts and answers of calls are no versions."""
