@@ -79,8 +79,18 @@ class WorkerSensors:
         self._restore = _counter(registry, service.RESTORE_SECONDS)
         self._restored_records = _counter(registry, service.RESTORE_RECORDS)
         self._rebalances = _counter(registry, service.REBALANCES)
+        self._memory_limit = Gauge(service.MEMORY_LIMIT.name, service.MEMORY_LIMIT.help, registry=registry)
+        self._outgrown = Gauge(service.OUTGROWN.name, service.OUTGROWN.help, registry=registry)
         contact = Gauge(service.KAFKA_CONTACT_AGE.name, service.KAFKA_CONTACT_AGE.help, registry=registry)
         contact.set_function(self.contact_age)
+
+    def memory_limit(self, most: int) -> None:
+        """Past so many bytes the worker does not keep clients in memory at its next start; 0: no limit."""
+        self._memory_limit.set(most)
+
+    def outgrown(self) -> None:
+        """Memory has got to that."""
+        self._outgrown.set(1)
 
     def folded(self, counts: Counts, *, records: int, seconds: float, at: float) -> None:
         """A batch was folded, whose last record the broker took `at` (Unix s)."""

@@ -4,7 +4,7 @@ import socket
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import ByteSize, Field, model_validator
 
 from metrics.settings import BusinessSettings
 from producers.settings import KafkaSettings
@@ -22,6 +22,9 @@ class WorkerSettings(KafkaSettings, BusinessSettings):
     """Host and port of /metrics, /healthz and /readyz."""
     store: Literal["memory", "rocksdb"] = "memory"
     """Where cold clients lie: in memory (restored from the changelog), or on disk (restored from there)."""
+    memory_limit: ByteSize | None = None
+    """Memory, as `2GiB`, past which a worker with `SALES_STORE=memory` says so and keeps clients on disk from its next
+    start on. Without it half of what the machine or container has; 0: no limit."""
     standby_replicas: int = Field(default=0, ge=0, le=10)
     """Copies of each partition's state that other workers keep on disk, so that taking it over reads little."""
     flush_interval: float = Field(default=1.0, gt=0, le=60)

@@ -18,6 +18,7 @@ from aiokafka.errors import KafkaError
 from metrics.ending import end_tasks, end_within
 from metrics.view import Keys
 from producers.log_ends import SILENT_SECONDS, LogEnds
+from streams import memory
 from streams.app import SalesApp, build
 from streams.changelog import KafkaChangelog
 from streams.errors import SinkError, WorkerError
@@ -91,6 +92,7 @@ class Worker:
         self._settings = settings
         self._rules = rules(settings)
         self._sensors = WorkerSensors(settings.worker_id)
+        self._in_memory = settings.store == "memory" and not memory.has_outgrown(settings)
         self._stop = asyncio.Event()
         self._failure: BaseException | None = None
 
@@ -169,10 +171,14 @@ class Worker:
                 ("reference", reference.run()),
                 ("letters", OpenLetters(settings, sensors).run()),
                 ("senders", share(notes, sensors)),
+                *([("memory", memory.watch(settings, sensors))] if self._in_memory else []),
                 ("log", self._watch_log(ends, source)),
             )
         ]
-        log.info("worker started", app=settings.app_id, worker=settings.worker_id, partitions=source.partitions)
+        log.info(
+            "worker started", app=settings.app_id, worker=settings.worker_id, partitions=source.partitions,
+            clients="in memory" if self._in_memory else "on disk",
+        )  # fmt: skip
         await self._stop.wait()
         if self._failure is not None:
             raise self._failure
@@ -255,7 +261,7 @@ class Worker:
         return RewritingChangelog(number, make, restorer, is_ours)
 
     def _store(self, changelogs: Mapping[str, str], number: int) -> LocalStore:
-        if self._settings.store == "memory":
+        if self._in_memory:
             return InMemoryStore()
         return RocksStore(self._settings.data_dir / "state" / str(number), changelogs)
 

@@ -183,6 +183,16 @@ def _worker() -> tuple[Alert, ...]:
             "Tell the team that owns the source which setting to change. What was sent needs no repair.",
         ),
         of_service(
+            "WorkerOutgrown", f"{s.OUTGROWN.name} == 1", "", WARNING,
+            "Worker {{ $labels.instance }} has reached its memory limit",
+            "From its next start on it keeps clients on disk. Until then it takes more.",
+            "Numbers are right. What a worker remembers of clients grows for 800 days, about 100 bytes an event; a "
+            "machine that runs out of memory kills it, or something else.",
+            f"`{s.MEMORY_LIMIT.name}` and `process_resident_memory_bytes`; a backlog takes more while it lasts.",
+            "Restart it when it suits: it goes on from disk, in its `SALES_DATA_DIR`, which has to outlive it. Where "
+            "there is memory enough: raise `SALES_MEMORY_LIMIT`, and delete the file `on-disk` there.",
+        ),
+        of_service(
             "RestoreStuck",
             f"sum by (instance) ({s.RESTORE_REMAINING.name}) > 0\n"
             f"and sum by (instance) (rate({s.RESTORE_RECORDS.name}[2m])) == 0",

@@ -182,6 +182,17 @@ KAFKA_CONTACT_AGE = _own(
     "Time since Kafka last answered this worker, about the partition of which that is longest ago.",
     unit="s",
 )
+MEMORY_LIMIT = _own(
+    "sales_worker_memory_limit_bytes",
+    "Resident memory past which this worker keeps clients on disk from its next start on; 0 where there is no limit, "
+    "or where it does so already.",
+    unit="bytes",
+)
+OUTGROWN = _own(
+    "sales_worker_memory_outgrown",
+    "1 once this worker has reached its memory limit: from its next start on clients lie on disk.",
+    unit="bool",
+)
 OPEN_TRANSACTION = _own(
     "sales_worker_open_transaction_seconds",
     "How long an open transaction has held a partition back: its last stable offset is below its high watermark and "
@@ -227,5 +238,7 @@ WORKER_FAMILIES = (
     RESTORE_SECONDS,
     REBALANCES,
     KAFKA_CONTACT_AGE,
+    MEMORY_LIMIT,
+    OUTGROWN,
     OPEN_TRANSACTION,
 )

@@ -114,6 +114,25 @@ async def test_local_state_on_disk(house):
     assert report.is_equal, report.lines()
 
 
+async def test_a_worker_that_reaches_its_memory_limit_moves_to_disk(house):
+    """It says so and goes on; from its next start on clients lie on disk, and no number moves."""
+    worker = house.worker(SALES_MEMORY_LIMIT="10MB")
+    await until(lambda: worker.owned() == {0, 1, 2}, 120, "all partitions owned")
+    await house.publish(floor(1_500))
+    assert (await house.verdict()).is_equal
+    await until(lambda: worker.total("sales_worker_memory_outgrown") == 1, 20, "it says so")
+    assert worker.total("sales_worker_memory_limit_bytes") == 10_000_000
+    assert worker.log.count("memory is at its limit") == 1
+    assert not (worker.folder / "data" / "state").exists()
+    worker.kill()
+    again = house.worker(SALES_MEMORY_LIMIT="10MB")
+    await until(lambda: again.owned() == {0, 1, 2}, 120, "owned again")
+    await house.publish(floor(500, seed=2))
+    assert (await house.verdict()).is_equal
+    assert (again.folder / "data" / "state").exists()
+    assert again.total("sales_worker_memory_outgrown") == 0
+
+
 async def test_other_rules_start_over(house):
     """With another zone the state is worthless: the worker says so, folds the log again, and the view follows."""
     worker = house.worker()
