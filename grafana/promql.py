@@ -74,7 +74,7 @@ def summed(labels: Iterable[str], family: Family, matchers: Matchers | None = No
 
 
 def _labels(family: Family, series: str) -> tuple[str, ...]:
-    return (*family.all_labels, "le") if series == family.bucket else family.all_labels
+    return family.labels_of(series or family.name)
 
 
 @dataclass(frozen=True)
@@ -109,9 +109,20 @@ class _Scope:
         return self.level is Level.MANAGER and self.kpi.is_planned
 
     @property
+    def is_of_people(self) -> bool:
+        """Whether each person has a number of his own, or one person alone is asked for."""
+        return self.level is Level.MANAGER
+
+    @property
     def time(self) -> tuple[str, ...]:
         """Labels of time that a formula with a plan keeps."""
         return () if self.live else ("window",)
+
+    def series(self, of: Sum) -> str:
+        """What is summed: of distributions that of teams, unless it is about people."""
+        if self.is_of_people or not of.part:
+            return of.name
+        return of.family.team_sum if of.part == "sum" else of.family.team_count
 
     def labels(self, *extra: str) -> tuple[str, ...]:
         if self.live:
@@ -161,22 +172,10 @@ def families(formula: Formula) -> tuple[Family, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def rank(kpi: Kpi, level: Level, matchers: Matchers) -> str:
-    """Place among all of a level, 1 for the best; nothing for whom there is no number.
-
-    matchers: pick the one who is ranked (labels of the level), and window and period.
-    """
-    name = kpi.record(level)
-    everybody = ranked(kpi, level, matchers)
-    own = f"max{by(kpi.by)}({select(name, matchers)})"
-    better = "<" if kpi.better == "down" else ">"
-    ahead = f"count{by(kpi.by)}({everybody} {better} on ({', '.join(kpi.by)}) group_left () {own})"
-    return f"({ahead} or {own} * 0) + 1"
-
-
-def ranked(kpi: Kpi, level: Level, matchers: Matchers) -> str:
-    """Everybody among whom somebody is ranked."""
-    return select(kpi.record(level), {label: value for label, value in matchers.items() if label not in level.labels})
+def shown_quantile(quantile: Quantile, labels: Iterable[str], matchers: Matchers, offset: str = "") -> str:
+    """A percentile of people as the exporter shows it; of one with numbers in several teams that of the slowest."""
+    selected = select(quantile.family.name, matchers, quantile=f"{quantile.q:g}")
+    return f"max{by(labels)}({selected}{offset})"
 
 
 def expression(kpi: Kpi, level: Level) -> str:
@@ -190,7 +189,7 @@ def of_window(kpi: Kpi, level: Level, how: Live) -> str:
 
 
 def team_sums(series: str) -> str:
-    """The recorded sum over a team of one series of a family, with all labels that people do not carry.
+    """The recorded sum over a team of one series of a family that is shown of people alone, with its other labels.
 
     Teams and company read it instead of the managers' series: those are read once, however many KPIs there are.
     """
@@ -199,8 +198,7 @@ def team_sums(series: str) -> str:
 
 def team_sums_expressions(family: Family, series: str) -> tuple[str, str]:
     """The sums behind `team_sums`: of what changes by the minute, and of the rest."""
-    le = ("le",) if series == family.bucket else ()
-    labels = (*Level.TEAM.labels, *family.labels, "window", "period", *le)
+    labels = (*Level.TEAM.labels, *family.labels, "window", "period")
     current, previous = PERIODS
 
     rest = tuple(window for window in family.windows if window not in LIVE_WINDOWS)
@@ -211,15 +209,6 @@ def team_sums_expressions(family: Family, series: str) -> tuple[str, str]:
     )
     often, seldom, before = (summed(labels, family, matchers, series) for matchers in read)
     return often, f"{seldom} or {before}"
-
-
-def trend(kpi: Kpi, level: Level) -> str:
-    """Current ÷ previous − 1 over the recorded series, of shares the difference, as `metrics.kpi.change` has it."""
-    name = kpi.record(level)
-    current, previous = (select(name, period=period) for period in PERIODS)
-    if kpi.in_points:
-        return f"{current} - ignoring (period) {previous}"
-    return f"{current} / ignoring (period) ({previous} > 0) - 1"
 
 
 def _render(formula: Formula, scope: _Scope) -> str:
@@ -245,7 +234,7 @@ def _leaf(formula: Leaf, scope: _Scope) -> str:
             if scope.is_personal:
                 text = _of_person(of, scope, matchers)
             else:
-                text = _sum(of.family, of.name, scope, scope.labels(), matchers)
+                text = _sum(of.family, scope.series(of), scope, scope.labels(), matchers)
         case Oldest(family):
             text = f"max{by(scope.labels())}({select(family.name, scope.matchers(family, {}))})"
         case Plan(family, measure):
@@ -253,9 +242,11 @@ def _leaf(formula: Leaf, scope: _Scope) -> str:
             text = summed(scope.labels(), family, scope.matchers(family, planned))
         case WorkingDays(family, state):
             text = _working_days(family, scope, {"state": state})
-        case Quantile(q, family):
+        case Quantile(q, family) if not scope.is_of_people:
             buckets = _sum(family, family.bucket, scope, scope.labels("le"), scope.matchers(family, {}))
             text = f"histogram_quantile({q}, {buckets}) >= 0"
+        case Quantile():
+            text = shown_quantile(formula, scope.labels(), scope.matchers(formula.family, {}))
     return text
 
 
@@ -291,8 +282,11 @@ def _working_days(family: Family, scope: _Scope, state: Matchers) -> str:
 
 
 def _sum(family: Family, series: str, scope: _Scope, labels: tuple[str, ...], matchers: Matchers) -> str:
-    """What a level reads: managers and what is so now the family itself, teams and company the recorded sums."""
-    if scope.level is not Level.MANAGER and family.source is Source.CELLS and not scope.live:
+    """What a level reads: managers and what is so now the family itself, teams and company the recorded sums.
+
+    Distributions are shown by team already.
+    """
+    if series not in family.team_names and not scope.is_of_people and family.source is Source.CELLS and not scope.live:
         return f"sum{by(labels)}({select(team_sums(series), matchers)})"
     return summed(labels, family, matchers, series)
 

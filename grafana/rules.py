@@ -9,7 +9,8 @@ from collections import defaultdict
 from typing import Any
 
 from grafana import marks, on_call
-from grafana.promql import expression, families, team_sums, team_sums_expressions, trend
+from grafana.kept import trend
+from grafana.promql import expression, families, team_sums, team_sums_expressions
 from metrics.catalogue import KPIS
 from metrics.family import Source
 from metrics.kpi import Kpi, Level, Quantile
@@ -42,7 +43,7 @@ def sums() -> list[dict[str, Any]]:
     often: list[dict[str, Any]] = []
     seldom: list[dict[str, Any]] = []
     for family in read:
-        for series in family.names:
+        for series in () if family.team_names else family.names:
             live, rest = team_sums_expressions(family, series)
             often.append({"record": team_sums(series), "expr": live, "labels": {"pace": "often"}})
             seldom.append({"record": team_sums(series), "expr": rest, "labels": {"pace": "seldom"}})
@@ -54,7 +55,9 @@ def sums() -> list[dict[str, Any]]:
 
 def rules_of(kpi: Kpi, level: Level) -> list[dict[str, Any]]:
     """The rule of a KPI at a level, and that of its trend."""
-    rules: list[dict[str, Any]] = [{"record": kpi.record(level), "expr": expression(kpi, level)}]
+    rules: list[dict[str, Any]] = []
+    if kpi.is_recorded(level):
+        rules.append({"record": kpi.record(level), "expr": expression(kpi, level)})
     if kpi.trend:
         rules.append({"record": kpi.trend_record(level), "expr": trend(kpi, level)})
     return rules

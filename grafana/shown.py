@@ -5,11 +5,12 @@ from typing import Any
 
 import grafana.panels as p
 from grafana import targets
+from grafana.kept import ready
 from grafana.links import SERIES, definition
 from grafana.live import changed, live
 from grafana.look import Look
 from grafana.names import named
-from grafana.promql import Live, families, has_period, select, summed
+from grafana.promql import Live, families, has_period, summed
 from metrics.catalogue import KPIS, activities
 from metrics.catalogue.plan import WORKING_DAYS
 from metrics.family import Family, Source
@@ -74,8 +75,8 @@ def where(kpi: Kpi, *, window: str = "$window", period: str = "current", **more:
 
 
 def recorded(kpi: Kpi, level: Level, **matchers: str) -> str:
-    """The recorded series of a KPI: what lines are drawn of."""
-    return scaled(kpi, select(kpi.record(level), matchers))
+    """The kept series of a KPI: what lines are drawn of."""
+    return scaled(kpi, ready(kpi, level, matchers))
 
 
 def about(kpi: Kpi) -> str:

@@ -7,9 +7,10 @@ from typing import Any
 
 import grafana.panels as p
 from grafana import targets
+from grafana.kept import rank, ranked, ready
 from grafana.live import changed, live
 from grafana.look import Look
-from grafana.promql import Live, families, has_period, rank, ranked, select
+from grafana.promql import Live, families, has_period
 from grafana.shown import CHANNELS, about, decimals, explained, of_window, scaled, unit, where
 from metrics.catalogue.now import AGES
 from metrics.kpi import Kpi, Level
@@ -216,7 +217,7 @@ class KpiTable:
         return f"(({now} or {next_}) - min_over_time({now}[{_SPAN}:{_EVERY}] @ end()))"
 
     def _rounded(self, one: Measured, offset: str) -> str:
-        series = select(one.kpi.record(self._level), self._where(one)) + offset
+        series = ready(one.kpi, self._level, self._where(one), offset)
         return f"round(max({scaled(one.kpi, series)}), {_GRAINS.get(one.kpi.unit, 0.01):g})"
 
     def _links(self) -> list[p.Link]:

@@ -13,6 +13,8 @@ MONEY_SCALE = 10**4
 PROBABILITY_SCALE = 10**12
 SECOND = 10**6
 """Cells hold money in ten-thousandths, weighted money in 10^-16, durations in microseconds."""
+QUANTILES = (0.5, 0.9, 0.95)
+"""What a person's distribution is shown as, besides its sum and count."""
 
 
 class Kind(StrEnum):
@@ -21,7 +23,7 @@ class Kind(StrEnum):
     COUNT = "count"
     MONEY = "money"
     HISTOGRAM = "histogram"
-    """Counts of durations between bounds, and their sum."""
+    """Counts of durations between bounds, and their sum; shown as a summary of a person, as a histogram of a team."""
     SIZES = "sizes"
     """Counts of amounts between bounds in the base currency: buckets alone, as the sum is a family of its own."""
 
@@ -43,7 +45,7 @@ class Source(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """One family of `numbers.md`, or for a histogram three: `_bucket`, `_sum`, `_count`; of sizes `_bucket` alone.
+    """One family of `numbers.md`, or for a distribution several names: see `names`.
 
     labels: its own, besides `manager`, `team` (and `window`, `period` when from cells).
     code: of its measures in a cell (`metrics.measure`); "" when it is not read from cells.
@@ -51,8 +53,8 @@ class Family:
     bounds: upper bounds of a histogram, in seconds, or in units of the base currency.
     windows: the windows it carries; empty when it has no window.
     unit: Grafana's name of the unit, for panels.
-    credited: carries `manager` and `team`, or `team` alone where it is `by_team`: buckets of people would be most of
-    all series.
+    credited: carries `manager` and `team`, or `team` alone where it is `by_team`.
+    quantiles_by: those of its own labels that the quantiles of a person keep.
     """
 
     name: str
@@ -68,12 +70,12 @@ class Family:
     counter: bool = False
     credited: bool = True
     by_team: bool = False
+    quantiles_by: tuple[str, ...] = ()
 
     @property
     def all_labels(self) -> tuple[str, ...]:
-        """Label names as exposed, in order."""
-        time = ("window", "period") if self.source is Source.CELLS else ()
-        return (*self.credit, *self.labels, *time)
+        """Label names as exposed, in order; of a distribution those of a person's sum and count."""
+        return (*self.credit, *self.labels, *self._time)
 
     @property
     def credit(self) -> tuple[str, ...]:
@@ -83,35 +85,80 @@ class Family:
         return ("team",) if self.by_team else ("manager", "team")
 
     @property
+    def _time(self) -> tuple[str, ...]:
+        return ("window", "period") if self.source is Source.CELLS else ()
+
+    def labels_of(self, series: str) -> tuple[str, ...]:
+        """Label names of one of the names that it is exposed as."""
+        if self.kind is Kind.HISTOGRAM and series == self.name:
+            return (*self.credit, *self.quantiles_by, *self._time, "quantile")
+        if series in self.team_names:
+            return ("team", *self.labels, *self._time, *(("le",) if series == self.bucket else ()))
+        return self.all_labels
+
+    @property
     def has_buckets(self) -> bool:
-        """Whether it is a distribution."""
+        """Whether it is a distribution, whose buckets are shown by team."""
         return self.kind in {Kind.HISTOGRAM, Kind.SIZES}
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Names as exposed: one, or three for a histogram."""
+        """Names as exposed."""
+        return (*self.person_names, *self.team_names)
+
+    @property
+    def person_names(self) -> tuple[str, ...]:
+        """Names of what is shown of each person: one, and of durations the sum and the count, too."""
         match self.kind:
             case Kind.HISTOGRAM:
-                return (self.bucket, self.sum, self.count)
+                return (self.name, self.sum, self.count)
             case Kind.SIZES:
-                return (self.bucket,)
+                return ()
             case _:
                 return (self.name,)
 
     @property
+    def team_names(self) -> tuple[str, ...]:
+        """Names of what is shown by team: the buckets of a distribution, which by person would be most of all series.
+
+        Of durations their sum and count, too; the sum of sizes is a family of its own.
+        """
+        match self.kind:
+            case Kind.HISTOGRAM:
+                return (self.bucket, self.team_sum, self.team_count)
+            case Kind.SIZES:
+                return (self.bucket,)
+            case _:
+                return ()
+
+    @property
     def bucket(self) -> str:
         """Name of a histogram's buckets, cumulative by `le`."""
-        return f"{self.name}_bucket"
+        return f"{self._of_team}_bucket"
 
     @property
     def sum(self) -> str:
-        """Name of a histogram's sum, seconds."""
+        """Name of a distribution's sum, seconds."""
         return f"{self.name}_sum"
 
     @property
     def count(self) -> str:
-        """Name of a histogram's count."""
+        """Name of a distribution's count."""
         return f"{self.name}_count"
+
+    @property
+    def team_sum(self) -> str:
+        """Name of the sum by team, seconds."""
+        return f"{self._of_team}_sum"
+
+    @property
+    def team_count(self) -> str:
+        """Name of the count by team."""
+        return f"{self._of_team}_count"
+
+    @property
+    def _of_team(self) -> str:
+        return self.name.replace("sales_", "sales_team_", 1) if self.kind is Kind.HISTOGRAM else self.name
 
     @property
     def le(self) -> tuple[str, ...]:

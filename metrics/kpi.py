@@ -191,8 +191,18 @@ class Kpi:
         return f"{self.metric}:{self.operation}"
 
     def record(self, level: Level) -> str:
-        """Name of the recording rule at a level."""
+        """Name of the recording rule at a level, if it `is_recorded`."""
         return f"{level}:{self.metric}:{self.operation}"
+
+    def is_recorded(self, level: Level) -> bool:
+        """Whether a rule records it: percentiles of people are shown by the exporter itself."""
+        return level is not Level.MANAGER or not isinstance(self.formula, Quantile)
+
+    def kept_as(self, level: Level) -> str:
+        """Where Prometheus has it: the recording rule, or what the exporter shows."""
+        if self.is_recorded(level) or not isinstance(self.formula, Quantile):
+            return self.record(level)
+        return f'{self.formula.family.name}{{quantile="{self.formula.q:g}"}}'
 
     def trend_record(self, level: Level) -> str:
         """Name of the recording rule of its trend, which is `change`."""

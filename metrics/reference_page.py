@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from metrics.catalogue import FAMILIES, KPIS, SERVICE_FAMILIES
-from metrics.family import Family, Source
+from metrics.family import QUANTILES, Family, Kind, Source
 from metrics.kpi import (
     Formula,
     Kpi,
@@ -27,6 +27,7 @@ _UNITS = {
     "bool": "0 or 1", "dateTimeAsIso": "Unix seconds",
 }  # fmt: skip
 
+_KINDS = {Kind.HISTOGRAM: "summary, by team histogram", Kind.SIZES: "histogram"}
 _ONCE = "max without (instance)"
 """Two exporters show the same number twice, and so does Prometheus for five minutes after one has moved."""
 
@@ -43,11 +44,13 @@ def render() -> str:
         f"Recorded at the levels {levels}, as `level:metric:operation`; where there is a trend (current ÷ previous "
         "− 1, of a ratio current − previous: 0.05 is 5 points), as the same name with `_trend`. Nothing is recorded "
         "where a denominator is 0 or absent; and no trend where the previous is below 0 either, since of a loss there "
-        "is no share."
+        "is no share. Percentiles of managers are no rules but series of the exporter, with the label `quantile`; only "
+        "their trends are recorded."
     )
     exposed = (
-        "Gauges, but for names in `_total`, which are counters. Histograms of sales are three gauges: `_bucket`, "
-        "`_sum`, `_count`."
+        "Gauges, but for names in `_total`, which are counters. Durations are shown of each manager as a summary "
+        f"(quantiles {', '.join(map(str, QUANTILES))}, `_sum`, `_count`) and of each team as a histogram "
+        "(`sales_team_…_bucket`, `_sum`, `_count`); the company's figures are sums over teams."
     )
     paragraphs = (
         "# Reference",
@@ -124,7 +127,7 @@ def _kpi_row(kpi: Kpi) -> tuple[str, ...]:
 
 
 def _family_row(family: Family, numbers: set[int]) -> tuple[str, ...]:
-    kind = "histogram" if family.has_buckets else "counter" if family.counter else "gauge"
+    kind = "counter" if family.counter else _KINDS.get(family.kind, "gauge")
     windows = _windows(family.windows)
     return (
         f"`{family.name}`", kind, _UNITS.get(family.unit, family.unit), _code(family.all_labels), windows, family.help,

@@ -27,7 +27,7 @@ from streams.plain.kafka import Log, kafka_log
 from streams.plain.log import PlainPartition
 from streams.plain.placed import COUNTS, PlainPlaces
 from streams.plain.reference import PlainReference
-from streams.plain.rows import Query, Row, open_rows, plan_rows, windowed_rows
+from streams.plain.rows import Query, Row, open_rows, percentile, plan_rows, windowed_rows
 from streams.plain.rules import Rules
 from streams.plain.shown import Shown
 
@@ -40,15 +40,16 @@ _UNKNOWN = "unknown"
 
 @dataclass(frozen=True)
 class Explanation:
-    """A number and the rows that add up to it.
+    """A number and the rows that add up to it, or that it is the percentile of.
 
-    total: exact, as a decimal (or a fraction "1/3"); over all `count` rows, of which `rows` holds at most the limit
-    that was asked for, by size (`truncated` says whether any is missing). upto: partition → last offset looked at.
+    total: exact, as a decimal (or a fraction "1/3"), of a percentile the digits shown, None of nothing; over all
+    `count` rows, of which `rows` holds at most the limit that was asked for, by size (`truncated` says whether any is
+    missing). upto: partition → last offset looked at.
     """
 
     query: Query
     at: datetime
-    total: str
+    total: str | None
     count: int
     rows: tuple[Row, ...]
     truncated: bool
@@ -169,10 +170,14 @@ class Explainer:
         if query.family in OLDEST:
             rows = rows[:1]
             total = rows[0].value if rows else Fraction()
+        told: str | None = exact(total)
+        if query.quantile:
+            found = percentile(query, rows)
+            told = None if found is None else exact(Fraction(repr(found)))
         answer = Explanation(
             query,
             moment_asked,
-            exact(total),
+            told,
             len(rows),
             tuple(rows[:limit]),
             len(rows) > limit,

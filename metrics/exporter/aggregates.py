@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from metrics.exporter.items import BY_TEAM, carries
+from metrics.exporter.items import BY_PERSON, BY_TEAM, carries
 from metrics.exporter.parts import Bucket, Credit, Deltas, Parts
 from metrics.windows import Window, windows
 
@@ -35,7 +35,7 @@ def add(sums: Sums, credit: Credit, deltas: Deltas, sign: int = 1) -> None:
 
 
 class Held(NamedTuple):
-    """What windows hold: of everybody, and of teams what is shown by team alone."""
+    """What windows hold: of everybody, and of teams what is shown by team."""
 
     people: dict[Slot, Sums]
     teams: dict[Slot, Sums]
@@ -55,7 +55,7 @@ def from_scratch(parts: Parts, wanted: Iterable[Window]) -> Held:
             for credit, deltas in parts.of(bucket):
                 for window in into:
                     slot, carried = (window.name, window.period), carries(window.name)
-                    if chosen := _chosen(parts, deltas, carried & ~BY_TEAM):
+                    if chosen := _chosen(parts, deltas, carried & BY_PERSON):
                         add(found.people[slot], credit, chosen)
                     if chosen := _chosen(parts, deltas, carried & BY_TEAM):
                         add(found.teams[slot], together(credit), chosen)
@@ -70,7 +70,7 @@ def _chosen(parts: Parts, deltas: Deltas, mask: int) -> Deltas:
 class Aggregates:
     """Sums per window and period. `dirty`: per slot, credits and the mask of their families that changed.
 
-    teams, dirty_teams: the same of what is shown by team alone (`together`).
+    teams, dirty_teams: the same of what is shown by team (`together`).
     """
 
     def __init__(self, parts: Parts, zone: ZoneInfo) -> None:
@@ -105,6 +105,10 @@ class Aggregates:
         dirty = self.dirty[slot]
         dirty[credit] = dirty.get(credit, 0) | mask
 
+    def _touch_team(self, slot: Slot, credit: Credit, mask: int) -> None:
+        dirty = self.dirty_teams[slot]
+        dirty[credit] = dirty.get(credit, 0) | mask
+
     def touch_unstated(self, manager: str, was: str) -> None:
         """Have what a manager did without a stated team looked at again: it was shown in another team."""
         for slot, dirty in self.dirty.items():
@@ -117,11 +121,11 @@ class Aggregates:
 
     def touch_all(self, slot: Slot, mask: int = -1) -> None:
         """Have every credit of a slot looked at again."""
-        dirty = self.dirty[slot]
         for credit in self.open if slot == NOW else self.sums.get(slot, {}):
-            dirty[credit] = dirty.get(credit, 0) | mask
+            self._touch(slot, credit, mask)
         if slot != NOW and mask & BY_TEAM:
-            self.dirty_teams[slot].update(dict.fromkeys(self.teams[slot], mask))
+            for credit in self.teams[slot]:
+                self._touch_team(slot, credit, mask)
 
     def is_behind(self, now: int) -> bool:
         """Whether a minute has turned since windows last followed the clock."""
@@ -183,7 +187,7 @@ class Aggregates:
             mask |= bits[number]
         for slot, sign in where:
             carried = carries(slot[0])
-            own, teams = carried & ~BY_TEAM, carried & BY_TEAM
+            own, teams = carried & BY_PERSON, carried & BY_TEAM
             if mask & own:
                 chosen = [delta for delta in deltas if bits[delta[0]] & own] if mask & ~own else deltas
                 add(self.sums[slot], credit, chosen, sign)
@@ -191,4 +195,4 @@ class Aggregates:
             if mask & teams:
                 whose = together(credit)
                 add(self.teams[slot], whose, [delta for delta in deltas if bits[delta[0]] & teams], sign)
-                self.dirty_teams[slot][whose] = -1
+                self._touch_team(slot, whose, mask & teams)

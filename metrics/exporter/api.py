@@ -90,7 +90,7 @@ def kpis(numbers: Numbers, level: Level, window: str, period: str) -> list[dict[
         {
             "id": kpi.id,
             "number": kpi.number,
-            "record": kpi.record(level),
+            "record": kpi.kept_as(level),
             "title": kpi.title,
             "unit": kpi.unit,
             "values": [

@@ -5,7 +5,6 @@ One event loop uses it. Nothing here reads a clock or Redis: moments (Unix secon
 
 from collections.abc import Callable, Container, Iterator, Mapping
 from datetime import datetime
-from functools import lru_cache
 from itertools import islice, product
 from typing import Any, NamedTuple
 
@@ -14,15 +13,15 @@ from metrics.exporter import plans, text
 from metrics.exporter.aggregates import NOW, Aggregates, Held, Slot, Sums, add, from_scratch
 from metrics.exporter.course import Course
 from metrics.exporter.days import Days
-from metrics.exporter.items import BITS, BY_TEAM, CONVERTED, Item, carries
+from metrics.exporter.items import CONVERTED, Item
 from metrics.exporter.lines import Column, Lines
-from metrics.exporter.numbers import Block, Shown, merged
+from metrics.exporter.numbers import Block, Shown
 from metrics.exporter.open import still_waiting, waiting_blocks
 from metrics.exporter.packed import Packed, pack, pack_once
 from metrics.exporter.parts import Bucket, Credit, Parts
 from metrics.exporter.people import People
-from metrics.exporter.series import Book
 from metrics.exporter.unanswered import Clocked, microseconds
+from metrics.exporter.writer import Writer
 from metrics.family import CALENDAR_WINDOWS, NINETY_DAYS, PERIODS, SHORT_WINDOWS, Family, Source
 from metrics.reference import Reference, build
 from metrics.settings import BusinessSettings
@@ -30,18 +29,10 @@ from metrics.view import Field, Waiting
 from metrics.windows import local_day, windows_at
 
 SLOTS: tuple[Slot, ...] = (*product((*SHORT_WINDOWS, *CALENDAR_WINDOWS), PERIODS), (NINETY_DAYS, "current"))
-OPEN = sum(bit for family, bit in BITS.items() if family.source is Source.OPEN)
-"""Mask of the families without a window that come from cells."""
 _YEARS: tuple[Slot, ...] = tuple((CALENDAR_WINDOWS[-1], period) for period in PERIODS)
 """Slots in which all others lie: whoever has numbers at all has some here, or now."""
 
-_Render = Callable[[Lines, Slot, Sums, Mapping[Credit, int], int], None]
-
-
-@lru_cache(maxsize=4096)
-def _names(mask: int) -> tuple[str, ...]:
-    """Exposed names of a mask's families."""
-    return tuple(name for family, name in text.exposed(FAMILIES) if BITS[family] & mask)
+_Render = Callable[[Lines, Slot, Sums, Mapping[Credit, int], Reference, int], None]
 
 
 def _taken(dirty: dict[Credit, int], most: int) -> dict[Credit, int]:
@@ -81,7 +72,7 @@ class Board:
         self.aggregates = Aggregates(self.parts, self.zone)
         self.reference: Reference = build({}, self.settings.currency)
         self._records: dict[str, dict[str, Any]] = {}
-        self._book = Book(self.parts.items)
+        self._writer = Writer(self.parts.items)
         self._lines = Lines((*SLOTS, NOW))
         self.course = Course(self.parts.items, self.zone, self.calendar)
         self.days = Days(self.parts)
@@ -232,7 +223,7 @@ class Board:
                     return False
                 chosen = _taken(dirty, most)
                 most -= len(chosen)
-                render(self._lines, slot, sums, chosen, today)
+                render(self._lines, slot, sums, chosen, self.reference, today)
                 if dirty:
                     return False
         self.rendered_at = now
@@ -242,37 +233,9 @@ class Board:
         """What changed of people, and of what is shown by team."""
         held = self.aggregates
         for slot, dirty in held.dirty.items():
-            yield slot, held.open if slot == NOW else held.sums[slot], dirty, self._render
+            yield slot, held.open if slot == NOW else held.sums[slot], dirty, self._writer.people
         for slot, dirty in held.dirty_teams.items():
-            yield slot, held.teams[slot], dirty, self._render_teams
-
-    def _render(self, lines: Lines, slot: Slot, sums: Sums, dirty: Mapping[Credit, int], today: int) -> None:
-        carried = OPEN if slot == NOW else carries(slot[0]) & ~BY_TEAM
-        masks: dict[Shown, int] = {}
-        team_of = self.reference.team_of
-        for (manager, team), mask in dirty.items():
-            shown = (manager, team_of(manager, team))
-            masks[shown] = masks.get(shown, 0) | (mask & carried)
-        for shown, mask in masks.items():
-            manager, team = shown
-            stated = [shown, (manager, "")] if team_of(manager, "") == team else [shown]
-            head = f'manager="{text.escape(manager)}",team="{text.escape(team)}"'
-            found = self._book.lines(merged(sums, stated), mask, head, slot, self.reference.rates, today)
-            for name in _names(mask):
-                mine = found.get(name)
-                lines.put(name, shown, slot, "".join(mine).encode() if mine else b"")
-
-    def _render_teams(self, lines: Lines, slot: Slot, sums: Sums, dirty: Mapping[Credit, int], today: int) -> None:
-        team_of, names = self.reference.team_of, _names(BY_TEAM & carries(slot[0]))
-        members: dict[str, list[Credit]] = {team_of(*credit): [] for credit in dirty}
-        for credit in sums:
-            if (team := team_of(*credit)) in members:
-                members[team].append(credit)
-        for team, credits_ in members.items():
-            head = f'team="{text.escape(team)}"'
-            found = self._book.lines(merged(sums, credits_), BY_TEAM, head, slot, self.reference.rates, today)
-            for name in names:
-                lines.put(name, ("", team), slot, "".join(found.get(name, ())).encode())
+            yield slot, held.teams[slot], dirty, self._writer.teams
 
     def _plan_lines(self, now: float) -> dict[Family, str]:
         rows: dict[Family, list[tuple[tuple[str, ...], float]]] = {}
@@ -285,10 +248,10 @@ class Board:
         lines = Lines(SLOTS)
         today = local_day(int(at), self.zone)
         held = self._held_at(at, now, windows)
-        for render, found in ((self._render, held.people), (self._render_teams, held.teams)):
+        for render, found in ((self._writer.people, held.people), (self._writer.teams, held.teams)):
             for slot, sums in found.items():
                 if windows is None or slot[0] in windows:
-                    render(lines, slot, sums, dict.fromkeys(sums, -1), today)
+                    render(lines, slot, sums, dict.fromkeys(sums, -1), self.reference, today)
         chunks = []
         for _, name in text.exposed(CELL_FAMILIES):
             if columns := lines.columns(name):

@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
+from itertools import accumulate, repeat
+from operator import add
 from typing import Any, NamedTuple
 
 from metrics.catalogue import BY_EXPOSED, KPIS
@@ -22,8 +24,8 @@ from metrics.exporter.items import BITS
 from metrics.exporter.kpis import Evaluation, Key, key_of
 from metrics.exporter.levels import people, place, rows
 from metrics.exporter.made_of import parts
-from metrics.exporter.numbers import Histogram, Number
-from metrics.family import CALENDAR_WINDOWS, PERIODS, PLAN_WINDOWS, Family, Source
+from metrics.exporter.numbers import Histogram, quantile
+from metrics.family import CALENDAR_WINDOWS, PERIODS, PLAN_WINDOWS, QUANTILES, Family, Source
 from metrics.kpi import Formula, Level, PerManager
 from metrics.windows import DAYS_HELD, local_day, period_end, period_start
 
@@ -33,6 +35,8 @@ _BACK = {"day": 29, "week": 7 * 11, "month": 335, "quarter": 640, "year": 730}
 _MOST_VALUES = 200_000
 """People or teams, times periods, of one answer."""
 _MOST_QUESTIONS = 64
+_NOT_ITS_OWN = ("manager", "team", "window", "period")
+"""Labels of a series that the level and the step of a question stand for."""
 _PLANNED = {kpi.id: measure for measure, actual in ACTUALS.items() for kpi in KPIS if kpi.formula == actual}
 """KPI → measure of the plan that its value of a month, quarter or year is compared with."""
 
@@ -78,15 +82,16 @@ class Question:
         """Names of a value's labels, in order."""
         if self.kpi:
             return (*self.level.labels, *_BY_ID[self.kpi].by)
-        le = ("le",) if self.series == self.family.bucket else ()
-        return (*self.level.labels, *self.family.labels, *le)
+        own = self.family.labels_of(self.series)
+        return (*self.level.labels, *(label for label in own if label not in _NOT_ITS_OWN))
 
     @property
     def unit(self) -> str:
         """Grafana's name of the unit."""
         if self.kpi:
             return _BY_ID[self.kpi].unit
-        return "short" if self.series in {self.family.count, self.family.bucket} else self.family.unit
+        counted = {self.family.count, self.family.team_count, self.family.bucket}
+        return "short" if self.series in counted else self.family.unit
 
     @cached_property
     def share(self) -> Share:
@@ -118,8 +123,8 @@ def question(kpi: str | None, family: str | None, level: Level, name: str, step:
         if declared is None:
             raise AskedError(f"there is no family={family!r}; metrics/REFERENCE.md lists them")
         _stepped(f"{family}", declared.windows if declared.source is Source.CELLS else (), step)
-        if declared.has_buckets and family == declared.name:
-            raise AskedError(f"family={family!r} is a distribution; use one of {', '.join(declared.names)}, or kpi=")
+        if family not in declared.names:
+            raise AskedError(f"family={family!r} is a distribution; use {', '.join(declared.names)}, or kpi=")
     return Question(kpi or "", family or "", level, name, step)
 
 
@@ -273,25 +278,33 @@ def _plain(value: Value) -> dict[str, Any]:
 
 
 def _series(found: list[Row], asked: Question) -> Iterator[tuple[Key, float]]:
-    for row in found:
-        for labels, number in row.block.get(asked.family, {}).items():
-            for rest, value in _parts(number, asked):
-                yield (*key_of(row.shown, asked.level), *labels, *rest), value
-
-
-def _parts(number: Number, asked: Question) -> Iterator[tuple[Key, float]]:
     family = asked.family
-    if not isinstance(number, Histogram):
-        yield (), number
-    elif asked.series == family.sum:
+    sums: dict[Key, list[int]] = {}
+    for row in found:
+        for labels, number in row.block.get(family, {}).items():
+            key = (*key_of(row.shown, asked.level), *labels)
+            if not isinstance(number, Histogram):
+                yield key, number
+            elif asked.series == family.name:
+                own = dict(zip(family.labels, labels, strict=True))
+                kept = (*key_of(row.shown, asked.level), *(own[name] for name in family.quantiles_by))
+                sums[kept] = list(map(add, sums.get(kept, repeat(0)), number.bins))
+            else:
+                yield from ((key + rest, value) for rest, value in _parts(number, asked))
+    for key, bins in sums.items():
+        cumulative = list(accumulate(bins))
+        if cumulative[-1]:
+            yield from (((*key, str(q)), quantile(q, cumulative, family.bounds)) for q in QUANTILES)
+
+
+def _parts(number: Histogram, asked: Question) -> Iterator[tuple[Key, float]]:
+    family = asked.family
+    if asked.series in {family.sum, family.team_sum}:
         yield (), number.sum
-    elif asked.series == family.count:
+    elif asked.series in {family.count, family.team_count}:
         yield (), float(number.count)
     else:
-        below = 0
-        for le, count in zip(family.le, number.bins, strict=True):
-            below += count
-            yield (le,), float(below)
+        yield from (((le,), float(below)) for le, below in zip(family.le, accumulate(number.bins), strict=True))
 
 
 def table(asked: Question, points: list[dict[str, Any]], name_of: Callable[[str], str]) -> str:

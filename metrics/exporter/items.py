@@ -15,8 +15,9 @@ _CONVERTED = (Kind.MONEY, Kind.SIZES)
 BITS: dict[Family, int] = {family: 1 << number for number, family in enumerate(FAMILIES)}
 """One bit per family: what a change touches is a mask of them."""
 CONVERTED = sum(bit for family, bit in BITS.items() if family.kind in _CONVERTED)
-BY_TEAM = sum(bit for family, bit in BITS.items() if family.by_team)
-"""Masks of the families that rates change, and of those that are shown by team alone."""
+BY_TEAM = sum(bit for family, bit in BITS.items() if family.team_names)
+BY_PERSON = sum(bit for family, bit in BITS.items() if family.person_names)
+"""Masks of the families that rates change, and of those of which something is shown by team, and by person."""
 
 
 class Item(NamedTuple):

@@ -6,7 +6,7 @@ from itertools import accumulate
 
 from metrics.catalogue.plan import TARGET
 from metrics.exporter.board import Row
-from metrics.exporter.numbers import Histogram, Number, Shown
+from metrics.exporter.numbers import Histogram, Number, Shown, quantile
 from metrics.exporter.plans import Sample
 from metrics.family import Family
 from metrics.kpi import (
@@ -129,7 +129,11 @@ class Evaluation:
                 held = sums.setdefault(key, [0] * len(number.bins))
                 for i, n in enumerate(number.bins):
                     held[i] += n
-        return {key: quantile(formula.q, bins, formula.family.bounds) for key, bins in sums.items() if sum(bins)}
+        return {
+            key: quantile(formula.q, list(accumulate(bins)), formula.family.bounds)
+            for key, bins in sums.items()
+            if sum(bins)
+        }
 
     def _plan(self, formula: Plan) -> Values:
         found: Values = {}
@@ -181,17 +185,3 @@ def _part(number: Number, part: str) -> float:
     if isinstance(number, Histogram):
         return number.sum if part == "sum" else float(number.count)
     return number
-
-
-def quantile(q: float, bins: list[int], bounds: tuple[int, ...]) -> float:
-    """A percentile from counts per bin, interpolated within a bin as Prometheus does. Seconds."""
-    rank = q * sum(bins)
-    before = 0
-    for i, seen in enumerate(accumulate(bins)):
-        if seen >= rank and bins[i]:
-            if i == len(bounds):
-                return float(bounds[-1])
-            low = float(bounds[i - 1]) if i else 0.0
-            return low + (bounds[i] - low) * (rank - before) / bins[i]
-        before = seen
-    return float(bounds[-1])

@@ -43,7 +43,7 @@ def _leaf(formula: Quantile | Oldest | Plan | WorkingDays) -> Part:
 def _named(formula: Quantile | Oldest | Plan | WorkingDays) -> Part:
     match formula:
         case Quantile():
-            return {"family": formula.family.sum, "labels": {}}
+            return {"family": formula.family.name, "labels": {"quantile": str(formula.q)}}
         case Oldest():
             return {"family": formula.family.name, "labels": {}}
         case Plan():

@@ -1,7 +1,7 @@
 """From integers in sums to numbers with a name: families by label values, converted, divided by their scale."""
 
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
@@ -51,6 +51,19 @@ def size_bin(family: Family, step: int, rate: Fraction) -> int:
     """Index of the bin that a step of sizes lies in, at a rate of its currency."""
     # Bounds are whole: none lies between a worth and the next whole number.
     return bisect_left(family.bounds, -(-step * rate.numerator // rate.denominator))
+
+
+def quantile(q: float, cumulative: Sequence[int], bounds: Sequence[int]) -> float:
+    """A percentile from how many lie at or below each bound, and in all (seconds, at least one).
+
+    Operation for operation as Prometheus's `histogram_quantile` works it out, so that both say the same to the digit.
+    """
+    rank = q * cumulative[-1]
+    at = bisect_left(cumulative, rank, hi=len(bounds))
+    if at == len(bounds):
+        return float(bounds[-1])
+    below, low = (cumulative[at - 1], bounds[at - 1]) if at else (0, 0)
+    return low + (bounds[at] - low) * ((rank - below) / (cumulative[at] - below))
 
 
 def block(items: Mapping[Item, int], rates: Rates) -> Block:

@@ -18,9 +18,9 @@ def number(value: float) -> str:
     return repr(float(value))
 
 
-def own(family: Family, labels: Labels) -> str:
+def own(names: tuple[str, ...], labels: Labels) -> str:
     """A family's own labels, each after a comma."""
-    return "".join(f',{name}="{escape(value)}"' for name, value in zip(family.labels, labels, strict=True))
+    return "".join(f',{name}="{escape(value)}"' for name, value in zip(names, labels, strict=True))
 
 
 def header(name: str, text: str, kind: str = "gauge") -> str:
@@ -57,7 +57,7 @@ def now_lines(blocks: Mapping[Shown, Block]) -> dict[str, str]:
         head = f'{{manager="{escape(shown[0])}",team="{escape(shown[1])}"'
         for family, numbers in block.items():
             found.setdefault(family.name, []).extend(
-                f"{family.name}{head}{own(family, labels)}}} {number(value)}\n"  # type: ignore[arg-type]
+                f"{family.name}{head}{own(family.labels, labels)}}} {number(value)}\n"  # type: ignore[arg-type]
                 for labels, value in sorted(numbers.items())
             )
     return {name: "".join(lines) for name, lines in found.items()}

@@ -15,6 +15,7 @@ from streams.audit import walls
 from streams.audit.answers import AT, Answer
 from streams.plain.client import PlainClient
 from streams.plain.contribution import Contribution, OpenThing
+from streams.plain.exposed import exposed
 from streams.plain.kpis import Asked, Numbers, trend
 from streams.plain.log import PlainPartition
 from streams.plain.parts import kept_from
@@ -107,7 +108,7 @@ def _told(client: PlainClient | None) -> _Told:
 def _expected(account: _Account) -> dict[Series, Fraction]:
     answer, shared, own = account.answer, account.shared, account.own
     if answer.source == AT:
-        return shared.windowed(own)
+        return exposed(shared.windowed(own))
     now = own.open_now(account.things) | own.plan()
     if answer.wall is not None:
         # Of a plan's windows only what plans are about, of which none is a duration: the most of all series.
@@ -116,8 +117,7 @@ def _expected(account: _Account) -> dict[Series, Fraction]:
         return walls.expected(answer.wall, Numbers(held | now), account.things, own, answer.shown)
     if answer.asked is None:
         return (
-            shared.windowed(own)
-            | now
+            exposed(shared.windowed(own) | now)
             | own.service(account.things, account.kept, shared)
             | shared.course.shown(own.course)
         )

@@ -1,4 +1,4 @@
-"""The KPIs of numbers.md worked out from series, by their formulas in the catalogue: exactly, and naively."""
+"""The KPIs of numbers.md worked out from what is held, by their formulas in the catalogue: exactly, and naively."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
@@ -22,6 +22,7 @@ from metrics.kpi import (
     Sum,
     WorkingDays,
 )
+from streams.plain.quantiles import quantile
 from streams.plain.series import Series
 
 Key = tuple[str, ...]
@@ -150,10 +151,10 @@ class Asked:
 
     def _quantile(self, q: float, family: Family) -> Values:
         below: defaultdict[Key, dict[str, Fraction]] = defaultdict(lambda: dict.fromkeys(family.le, Fraction()))
-        for key, labels, value in self._series(family.bucket, family):
+        for key, labels, value in self._series(f"{family.name}_bucket", family):
             below[key][labels["le"]] += value
         return {
-            key: _interpolated(q, family.bounds, list(counts.values()))
+            key: Fraction(quantile(q, family.bounds, list(counts.values())))
             for key, counts in below.items()
             if counts["+Inf"]
         }
@@ -164,16 +165,6 @@ def _summed(parts: Iterable[tuple[Key, str, Fraction]]) -> Values:
     for key, _, value in parts:
         found[key] += value
     return dict(found)
-
-
-def _interpolated(q: float, bounds: tuple[int, ...], below: list[Fraction]) -> Fraction:
-    """As Prometheus does it: the rank is a float, and within a bucket values lie evenly."""
-    rank = Fraction(q * float(below[-1]))
-    index = next(i for i, count in enumerate(below) if count >= rank)
-    if index == len(bounds):
-        return Fraction(bounds[-1])
-    low, before = (Fraction(bounds[index - 1]), below[index - 1]) if index else (Fraction(), Fraction())
-    return low + (bounds[index] - low) * (rank - before) / (below[index] - before)
 
 
 def trend(kpi: Kpi, current: Fraction, previous: Fraction | None) -> Fraction | None:

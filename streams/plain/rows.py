@@ -6,14 +6,20 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from metrics.catalogue import FAMILIES
-from metrics.family import SECOND, Family, Kind, Source
+from metrics.family import QUANTILES, SECOND, Family, Kind, Source
 from streams.plain.contribution import LISTED, Contribution, OpenThing
 from streams.plain.plans import plan_series
+from streams.plain.quantiles import quantile
 from streams.plain.shown import Shown
 
-_PARTS = {name: (family, name.removeprefix(family.name)) for family in FAMILIES for name in family.names}
-_WHOLE = {Kind.HISTOGRAM: "_sum", Kind.SIZES: "_bucket"}
-_PARTS |= {family.name: (family, _WHOLE.get(family.kind, "")) for family in FAMILIES}
+_DISTRIBUTIONS = {Kind.HISTOGRAM: "sum", Kind.SIZES: "bucket"}
+"""What a distribution without ending means."""
+_PARTS = {
+    name: (family, name.rpartition("_")[2] if name != family.name and family.kind in _DISTRIBUTIONS else "")
+    for family in FAMILIES
+    for name in family.names
+}
+_PARTS |= {family.name: (family, _DISTRIBUTIONS.get(family.kind, "")) for family in FAMILIES}
 
 
 class Row(NamedTuple):
@@ -37,8 +43,8 @@ class Row(NamedTuple):
 class Query:
     """Which number is asked for. What is None or left out of `labels` is summed over.
 
-    family: a name as exposed; a histogram without ending means its sum, one of amounts all that it counts.
-    `labels`: without manager, team, window, period. Raises ValueError for a family or label that does not exist.
+    family: a name as exposed; durations without ending mean their sum, or the `quantile` among the labels; amounts all
+    that are counted. `labels`: without manager, team, window, period. Raises ValueError for what does not exist.
     """
 
     family: str
@@ -51,11 +57,15 @@ class Query:
     def __post_init__(self) -> None:
         if self.family not in _PARTS:
             raise ValueError(f"{self.family!r} is no family of sales numbers; GET /metrics shows all")
-        allowed = {*self.declared.labels, "le"} if self.part == "_bucket" else {*self.declared.labels}
+        allowed = {*self.declared.labels, *(["le"] if self.part == "bucket" else [])}
+        allowed |= {"quantile"} if self.has_quantiles else set()
         if unknown := sorted({*self.labels} - allowed):
             raise ValueError(
                 f"{self.family} has no label {unknown[0]!r}; it has {', '.join(sorted(allowed)) or 'none'}"
             )
+        if self.quantile not in ("", *map(str, QUANTILES)):
+            known = ", ".join(map(str, QUANTILES))
+            raise ValueError(f"{self.family} has no quantile {self.quantile!r}; use one of {known}")
         if self.declared.source is Source.CELLS and self.window not in self.declared.windows:
             raise ValueError(f"{self.family} has no window {self.window!r}; use {', '.join(self.declared.windows)}")
         if self.period not in ("current", "previous"):
@@ -68,8 +78,18 @@ class Query:
 
     @property
     def part(self) -> str:
-        """Of a histogram: `_bucket`, `_sum` or `_count`; else empty."""
+        """Of a distribution: bucket, sum or count; else empty."""
         return _PARTS[self.family][1]
+
+    @property
+    def has_quantiles(self) -> bool:
+        """Whether it may be asked for a percentile."""
+        return self.declared.kind is Kind.HISTOGRAM and self.family == self.declared.name
+
+    @property
+    def quantile(self) -> str:
+        """The percentile asked for; "" for the sum."""
+        return self.labels.get("quantile", "")
 
     def asks_for(self, names: tuple[str, ...], values: tuple[str, ...], manager: str, team: str) -> bool:
         """Whether an entity with these label values, manager and team belongs to the number."""
@@ -79,6 +99,14 @@ class Query:
             and self.team in (None, team)
             and all(own.get(name, value) == value for name, value in self.labels.items())
         )
+
+
+def percentile(query: Query, rows: Iterable[Row]) -> float | None:
+    """The quantile of durations, as the buckets that they fall in give it; None of none."""
+    bounds = query.declared.bounds
+    values = [row.value for row in rows]
+    below = [sum(value <= bound for value in values) for bound in bounds]
+    return quantile(float(query.quantile), bounds, [*below, len(values)]) if values else None
 
 
 def windowed_rows(query: Query, contributions: Iterable[Contribution], shown: Shown) -> Iterator[Row]:
@@ -99,9 +127,9 @@ def windowed_rows(query: Query, contributions: Iterable[Contribution], shown: Sh
             day = shown.rules.day(one.time)
             known = shown.reference.rate(one.currency, day) is not None
             yield Row(*who, shown.converted(one.currency, day, one.value) / family.scale, known)
-        elif query.part == "_count":
+        elif query.part == "count":
             yield Row(*who, Fraction(1))
-        elif query.part == "_bucket":
+        elif query.part == "bucket":
             at = shown.bin(one, shown.rules.day(one.time))
             if at is None or at <= family.le.index(query.labels.get("le", "+Inf")):
                 yield Row(*who, Fraction(at is not None), at is not None)

@@ -1,4 +1,4 @@
-"""Every series of numbers.md as exact fractions, from contributions alone: what the exporter must show."""
+"""Every number of numbers.md as exact fractions, of each person, from contributions alone: see `exposed`."""
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -80,8 +80,8 @@ class Shown:
             self.course.add(one, day, team, sign)
             for window in self._carried[one.code]:
                 if window.holds(one.time, day):
-                    time, manager = (window.window, window.period), "" if family.by_team else one.manager
-                    group = (one.code, one.labels, manager, team)
+                    time = window.window, window.period
+                    group = (one.code, one.labels, one.manager, team)
                     self.sums[time][group][one.currency, day] += sign * one.value
                     if family.has_buckets and (at := self.bin(one, day)) is not None:
                         self.bins[time][group][at] += sign
@@ -147,8 +147,7 @@ class Shown:
         code, values, manager, team = group
         family = BY_CODE[code]
         labels = dict(zip(family.labels, values, strict=True))
-        labels |= {"team": team, "window": time[0], "period": time[1]}
-        labels |= {} if family.by_team else {"manager": manager}
+        labels |= {"manager": manager, "team": team, "window": time[0], "period": time[1]}
         if family.kind is Kind.MONEY:
             amount = sum((self.converted(*at, value) for at, value in sums.items()), Fraction())
             found[series(family.name, labels)] = amount / family.scale
@@ -158,11 +157,11 @@ class Shown:
             found[series(family.name, labels)] = total
             return
         if family.kind is Kind.HISTOGRAM:
-            found[series(family.sum, labels)] = total
-            found[series(family.count, labels)] = Fraction(sum(bins.values()))
+            found[series(f"{family.name}_sum", labels)] = total
+            found[series(f"{family.name}_count", labels)] = Fraction(sum(bins.values()))
         for index, le in enumerate(family.le):
             below = sum(n for at, n in bins.items() if at <= index)
-            found[series(family.bucket, labels | {"le": le})] = Fraction(below)
+            found[series(f"{family.name}_bucket", labels | {"le": le})] = Fraction(below)
 
     def service(
         self, things: Iterable[OpenThing], kept: Mapping[int, int], more: "Shown | None" = None

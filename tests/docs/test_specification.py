@@ -14,7 +14,7 @@ import pytest
 from deploy.cli import COMMANDS, build, find
 from deploy.settings_page import rows as settings_rows
 from metrics.catalogue import FAMILIES, KPIS, SERVICE_FAMILIES, gateway, service
-from metrics.family import CALENDAR_WINDOWS, Family, Source
+from metrics.family import CALENDAR_WINDOWS, Family, Kind, Source
 from producers.events import rules
 from producers.events.registry import EVENT_TYPES, REFERENCE_TYPES
 from producers.settings import KafkaSettings
@@ -194,11 +194,12 @@ def _windows(windows: frozenset[str]) -> str:
     return " ".join([*own, *(["calendar"] if set(CALENDAR_WINDOWS) <= set(windows) else [])])
 
 
+_SHAPES = {Kind.HISTOGRAM: ["distribution"], Kind.SIZES: ["buckets"]}
+
+
 def _mark(one: Family) -> str:
     """What stands behind a family's name: how it is exposed, where that is not one series of a manager and a team."""
-    endings = " ".join(name.removeprefix(one.name) for name in one.names).strip()
-    shapes = {"": [], "_bucket _sum _count": ["histogram"], "_bucket": ["buckets"]}
-    found = [*shapes.get(endings, [endings]), *(["no manager"] if "manager" not in one.all_labels else [])]
+    found = [*_SHAPES.get(one.kind, []), *(["no manager"] if "manager" not in one.all_labels else [])]
     return f"({', '.join(found)})" if found else ""
 
 
@@ -219,6 +220,20 @@ def test_families_with_a_window():
         one.name: (one.labels, frozenset(one.windows), _mark(one)) for one in FAMILIES if one.source is Source.CELLS
     }
     the_same("numbers.md", heading, said, held, _row)
+
+
+def test_forms_of_a_distribution():
+    """Names and labels of a summary and of a histogram, as the table says for all durations."""
+    heading = "Distributions"
+    said = {name: frozenset(code(row[1])) for row in tables("numbers.md", heading)[0] for name in code(row[0])}
+    for one in (one for one in FAMILIES if one.kind is Kind.HISTOGRAM):
+        own = {"window", "period", *one.labels}
+        held = {name.replace(one.name.removeprefix("sales_"), "X"): set(one.labels_of(name)) for name in one.names}
+        assert held.keys() == said.keys()
+        assert held["sales_X"] - {"window", "period"} == said["sales_X"] - ({"channel"} - own)
+        for form in held.keys() - {"sales_X"}:
+            assert held[form] - {"le"} == own | (said[form] - {"le"}), (one.name, form)
+            assert ("le" in held[form]) is form.endswith("_bucket")
 
 
 def test_bounds():

@@ -65,11 +65,12 @@ _TOLD = {name for family in FAMILIES for name in family.names}
 
 
 def is_told(one: Series) -> bool:
-    """Whether month.txt tells all of this series: month, 90 days and now, without buckets."""
+    """Whether month.txt tells all of this series: month, 90 days and now, of durations each person's sum and count."""
     labels = dict(one.labels)
     return (
         one.name in _TOLD
-        and not one.name.endswith("_bucket")
+        and not one.name.startswith("sales_team_")
+        and "quantile" not in labels
         and labels.get("window")
         in {None, "month", "90d"}
         | ({"quarter", "year"} if one.name.startswith(("sales_plan", "sales_working")) else set())

@@ -3,6 +3,7 @@
 from fractions import Fraction
 
 from streams.plain import recompute
+from streams.plain.exposed import exposed
 from streams.plain.reference import PlainReference
 from streams.plain.series import Series
 from tests.golden import month
@@ -12,7 +13,7 @@ from tests.support.numbers import shown
 def _shown() -> dict[Series, Fraction]:
     partition = recompute(month.events(), month.RULES)
     reference = PlainReference.of(map(month.wire.decode_reference, month.reference_lines()), "RUB")
-    return shown(partition.contributions(), partition.open_things(), reference, month.RULES, month.NOW)
+    return exposed(shown(partition.contributions(), partition.open_things(), reference, month.RULES, month.NOW))
 
 
 def test_every_number_is_the_one_worked_out_by_hand() -> None:

@@ -5,8 +5,9 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
+from grafana.kept import ready
 from grafana.live import live
-from grafana.promql import Live, has_period, select
+from grafana.promql import Live, has_period
 from metrics.catalogue import KPIS
 from metrics.kpi import Level
 from tests.support.grafana_queries import check_all_queries, missing_records, unexplained
@@ -52,7 +53,7 @@ def test_live_numbers_are_those_that_are_recorded(prometheus_url: str, level: Le
         for kpi in KPIS:
             labels = (*level.labels, *kpi.by)
             current = {"period": "current"} if has_period(kpi) else {}
-            recorded = _numbers(http, select(kpi.record(level), current), (*labels, "window"))
+            recorded = _numbers(http, ready(kpi, level, current), (*labels, "window"))
             shown = {
                 (*who, window): value
                 for window in kpi.windows or ("",)

@@ -12,9 +12,10 @@ from producers.settings import KafkaSettings
 from streams.explain import OLDEST, Explainer
 from streams.plain import Contribution, OpenThing, PlainPartition
 from streams.plain.exact import moment
+from streams.plain.exposed import exposed
 from streams.plain.placed import COUNTS, PlainPlaces
 from streams.plain.reference import PlainReference
-from streams.plain.rows import Query, open_rows, plan_rows, windowed_rows
+from streams.plain.rows import Query, open_rows, percentile, plan_rows, windowed_rows
 from streams.plain.series import Series
 from streams.plain.shown import Shown
 from tests.laws.cluster import COUNT, ManyLogs, Sent, placements, run
@@ -80,6 +81,8 @@ def _sum(query: Query, contributions: list[Contribution], things: list[OpenThing
         rows = list(plan_rows(query, numbers))
     else:
         rows = list(open_rows(query, things, numbers))
+    if query.quantile:
+        return Fraction(percentile(query, rows) or 0)
     values = [row.value for row in rows]
     if query.family in OLDEST:
         return max(values, default=Fraction())
@@ -89,14 +92,14 @@ def _sum(query: Query, contributions: list[Contribution], things: list[OpenThing
 @settings(LAW, max_examples=150)
 @given(mixtures(), zones(), moments, st.booleans())
 def test_rows_add_up_to_every_series(mixture: list[Json], zone: ZoneInfo, now: datetime, cut: bool) -> None:
-    """Every series that is shown is the sum of its rows."""
+    """Every series that is shown is the sum of its rows, or their percentile."""
     rules = plain_rules(zone)
     reference = PlainReference.of([wire.decode_reference(encode(one)) for one in REFERENCES], "RUB")
     partitions = _partitions(InMemoryLog(mixture, 1), zone)
     contributions = [one for partition in partitions for one in partition.contributions()]
     things = [one for partition in partitions for one in partition.open_things()]
     numbers = Shown(moment(now), rules, reference, cut)
-    for one, value in shown(contributions, things, reference, rules, moment(now), at=cut).items():
+    for one, value in exposed(shown(contributions, things, reference, rules, moment(now), at=cut)).items():
         assert _sum(_query(one), contributions, things, numbers) == value, one
 
 
@@ -134,16 +137,22 @@ async def test_explainer_counts_each_record_once_wherever_it_lies(
 async def _asked(explainer: Explainer, log: InMemoryLog, zone: ZoneInfo, now: datetime, data: st.DataObject) -> None:
     """Ask for one of the numbers that are shown, and compare."""
     told = _partitions(log, zone)
-    expected = shown(
-        [c for partition in told for c in partition.contributions()],
-        [thing for partition in told for thing in partition.open_things()],
-        PlainReference.of([wire.decode_reference(encode(one)) for one in REFERENCES], "RUB"),
-        plain_rules(zone),
-        moment(now),
+    expected = exposed(
+        shown(
+            [c for partition in told for c in partition.contributions()],
+            [thing for partition in told for thing in partition.open_things()],
+            PlainReference.of([wire.decode_reference(encode(one)) for one in REFERENCES], "RUB"),
+            plain_rules(zone),
+            moment(now),
+        )
     )
     one = data.draw(st.sampled_from(sorted(expected)))
     query = _query(one)
     answer = await explainer.explain(query.family, query.labels, query.manager, query.team, query.window, query.period)
-    assert Fraction(answer.total) == expected[one]
+    if query.quantile:
+        assert answer.total is not None
+        assert float(answer.total) == float(expected[one])
+    else:
+        assert Fraction(answer.total or "") == expected[one]
     assert not answer.truncated
     assert len(answer.rows) == answer.count

@@ -18,6 +18,7 @@ from producers.events import wire
 from streams.explain import OLDEST
 from streams.partition import Partition
 from streams.plain import PlainPartition
+from streams.plain.exposed import exposed
 from streams.plain.reference import PlainReference
 from streams.plain.series import Series, series
 from tests.laws.mixtures import Json, encode, mixtures, zones
@@ -78,9 +79,9 @@ def test_exported_is_plain(mixture: list[Json], zone: ZoneInfo, how: list[int], 
     minute = int(timedelta(minutes=1) / timedelta(microseconds=1))
     now, at = plain.time + later * minute, plain.time - back * minute
     told = shown(plain.contributions(), plain.open_things(), reference, rules, now)
-    assert _read(board.exposition(now / 10**6)) == _floats(told)
+    assert _read(board.exposition(now / 10**6)) == _floats(exposed(told))
     told = shown(plain.contributions(), (), reference, rules, at, at=True, clock=plain.time)
-    assert _read(board.exposition_at(at / 10**6, plain.time / 10**6)) == _floats(told)
+    assert _read(board.exposition_at(at / 10**6, plain.time / 10**6)) == _floats(exposed(told))
 
 
 def _reference(one: Json) -> wire.ReferenceEvent:

@@ -12,11 +12,14 @@ from hypothesis import strategies as st
 
 from metrics.catalogue import CELL_FAMILIES, KPIS
 from metrics.exporter import history
-from metrics.family import CALENDAR_WINDOWS
+from metrics.exporter.unanswered import OWN
+from metrics.family import CALENDAR_WINDOWS, Family, Kind
 from metrics.kpi import Kpi, Level
 from metrics.view import Field
 from metrics.windows import period_end
 from streams.plain.kpis import Asked, Numbers
+from streams.plain.listed import still_listed
+from streams.plain.quantiles import quantile
 from streams.plain.series import Series
 from tests.laws.mixtures import ANCHORS, ZONES, Json
 from tests.laws.test_shown_now import NEAR, clock, floor_of, near_events, references
@@ -26,6 +29,9 @@ from tests.support.floors import Floor
 
 _WINDOWED = [kpi for kpi in KPIS if kpi.windows]
 _SERIES = [name for family in CELL_FAMILIES for name in family.names]
+_BUCKETS = {family.name: family for family in CELL_FAMILIES if family.kind is Kind.HISTOGRAM}
+_HELD = {name: name.replace("sales_team_", "sales_", 1) for family in _BUCKETS.values() for name in family.team_names}
+"""What is shown by team → the same of people, which history and the plain definition have."""
 _FLOATS = 1e-9
 _BACK = 45
 _ASKED = 8
@@ -77,13 +83,28 @@ class _Plain:
         return Asked(Numbers(self.series(step, first)), kpi, level, step, "current").values()
 
     def family(self, question: history.Question, first: date) -> dict[tuple[str, ...], Fraction]:
+        name, labels = _HELD.get(question.series, question.series), question.labels
+        if name in _BUCKETS:
+            return self._percentiles(_BUCKETS[name], question, first)
+        return self._summed(name, labels, question.step, first)
+
+    def _summed(self, name: str, names: tuple[str, ...], step: str, first: date) -> dict[tuple[str, ...], Fraction]:
         found: dict[tuple[str, ...], Fraction] = {}
-        for one, value in self.series(question.step, first).items():
+        for one, value in self.series(step, first).items():
             labels = dict(one.labels)
-            if one.name == question.series and labels["window"] == question.step and labels["period"] == "current":
-                key = tuple(labels[name] for name in question.labels)
+            if one.name == name and labels["window"] == step and labels["period"] == "current":
+                key = tuple(labels[label] for label in names)
                 found[key] = found.get(key, Fraction()) + value
         return found
+
+    def _percentiles(self, family: Family, question: history.Question, first: date) -> dict[tuple[str, ...], Fraction]:
+        below = self._summed(f"{family.name}_bucket", (*question.labels[:-1], "le"), question.step, first)
+        return {
+            (*key, q): Fraction(quantile(float(q), family.bounds, [below[*key, le] for le in family.le]))
+            for *key, last in below
+            if last == "+Inf" and below[*key, last]
+            for q in ("0.5", "0.9", "0.95")
+        }
 
 
 @settings(LAW, max_examples=100)
@@ -111,8 +132,10 @@ def test_history_is_plain(
         _asked(before, told, question, now)
     # The rest comes in, as updates of the view.
     for bucket in floor.board.parts.buckets() | board.parts.buckets():
-        gone: dict[Field, dict[str, int]] = {field: {} for field in parts_of(board, bucket)}
+        gone: dict[Field, dict[str, int]] = {field: {} for field in parts_of(board, bucket) if field.partition != OWN}
         board.put(bucket, gone | parts_of(floor.board, bucket))
+    for number, partition in enumerate(floor.plain_partitions):
+        board.clocked.take(number, still_listed(list(partition.open_things()), partition.time, floor.rules))
     plain = _Plain(floor, now)
     for question in questions:
         kpi = next((kpi for kpi in _WINDOWED if kpi.id == question.kpi), None)

@@ -24,6 +24,7 @@ from streams.audit.answers import API, WALL, Answer, read
 from streams.audit.answers import kpis as shown_kpis
 from streams.audit.retold import kpis as plain_kpis
 from streams.audit.walls import Wall
+from streams.plain.exposed import exposed
 from streams.plain.kpis import Numbers
 from streams.plain.parts import kept_from
 from streams.plain.series import series
@@ -117,7 +118,7 @@ def test_all_that_is_shown_is_plain(
     floor, at = floor_of(events, references, zone, calendar, partitions), clock(events, now)
     moment = int(at * 10**6)
     plain = floor.plain(at)
-    assert floor.metrics(at) == {one: float(value) for one, value in plain.items() if value}
+    assert floor.metrics(at) == {one: float(value) for one, value in exposed(plain).items() if value}
     _service(floor, at, moment)
     numbers, shown = Numbers(plain), api.Numbers(floor.board, at)
     for level in Level:

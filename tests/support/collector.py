@@ -1,6 +1,8 @@
 """All families as prometheus_client's metrics: what the exporter's own, faster text is held against."""
 
 from collections.abc import Iterator, Mapping
+from itertools import accumulate, repeat
+from operator import add
 
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
@@ -11,13 +13,16 @@ from metrics.exporter import text
 from metrics.exporter.board import Board, Row
 from metrics.exporter.course import CourseRow
 from metrics.exporter.items import Item
-from metrics.exporter.numbers import Histogram, Shown, block, merged
+from metrics.exporter.numbers import Histogram, Shown, block, merged, quantile
 from metrics.exporter.open import open_block
 from metrics.exporter.parts import Credit
 from metrics.exporter.people import Person, people
-from metrics.family import Family, Kind
+from metrics.family import QUANTILES, Family, Kind
 from metrics.reference import Reference
 from metrics.windows import local_day, windows
+
+Own = tuple[str, ...]
+"""Values of a family's own labels, or of those of time."""
 
 
 def resolve(sums: Mapping[Credit, Mapping[int, int]], reference: Reference) -> dict[Shown, list[Credit]]:
@@ -37,7 +42,7 @@ def rows(board: Board, now: float) -> Iterator[Row]:
 
 
 def team_rows(board: Board, now: float) -> Iterator[Row]:
-    """Numbers that are shown by team alone, added up from its people's in every bucket of a window."""
+    """Numbers that are shown by team, added up from its people's in every bucket of a window."""
     for window in windows(int(now), board.zone):
         sums: dict[Shown, dict[Item, int]] = {}
         for bucket in filter(lambda one: window.holds(*one), board.parts.buckets()):
@@ -47,7 +52,7 @@ def team_rows(board: Board, now: float) -> Iterator[Row]:
                     mine[item] = mine.get(item, 0) + value
         for shown, items in sorted(sums.items()):
             numbers = block(items, board.reference.rates)
-            mine_only = {family: found for family, found in numbers.items() if family.by_team}
+            mine_only = {family: found for family, found in numbers.items() if family.team_names}
             if mine_only:
                 yield Row(shown, (window.name, window.period), mine_only)
 
@@ -107,23 +112,45 @@ def _empty() -> dict[str, GaugeMetricFamily]:
 
 
 def _gauge(family: Family, name: str) -> GaugeMetricFamily:
-    labels = (*family.all_labels, *(("le",) if name == family.bucket else ()))
-    return GaugeMetricFamily(name, family.help, labels=labels)
+    return GaugeMetricFamily(name, family.help, labels=family.labels_of(name))
 
 
 def _add(metrics: dict[str, GaugeMetricFamily], row: Row) -> None:
+    time = row.slot or ()
     for family, numbers in row.block.items():
-        for own, number in numbers.items():
-            if row.slot is not None and row.slot[0] not in family.windows:
-                continue
-            labels = (*(row.shown[1:] if family.by_team else row.shown), *own, *(row.slot or ()))
-            if isinstance(number, Histogram):
-                running = 0
-                for le, count in zip(family.le, number.bins, strict=True):
-                    running += count
-                    metrics[family.bucket].add_metric((*labels, le), running)
-                if family.kind is Kind.HISTOGRAM:
-                    metrics[family.sum].add_metric(labels, number.sum)
-                    metrics[family.count].add_metric(labels, number.count)
-            else:
-                metrics[family.name].add_metric(labels, number)
+        if row.slot is not None and row.slot[0] not in family.windows:
+            continue
+        told = {own: number for own, number in numbers.items() if isinstance(number, Histogram)}
+        if not row.shown[0]:
+            _add_team(metrics, family, row.shown[1], told, time)
+        elif family.kind is Kind.HISTOGRAM:
+            _add_person(metrics, family, row.shown, told, time)
+        for own, number in numbers.items() - told.items():
+            metrics[family.name].add_metric((*row.shown, *own, *time), number)
+
+
+def _add_team(
+    metrics: dict[str, GaugeMetricFamily], family: Family, team: str, told: Mapping[Own, Histogram], time: Own
+) -> None:
+    for own, number in told.items():
+        labels = (team, *own, *time)
+        for le, running in zip(family.le, accumulate(number.bins), strict=True):
+            metrics[family.bucket].add_metric((*labels, le), running)
+        if family.kind is Kind.HISTOGRAM:
+            metrics[family.team_sum].add_metric(labels, number.sum)
+            metrics[family.team_count].add_metric(labels, number.count)
+
+
+def _add_person(
+    metrics: dict[str, GaugeMetricFamily], family: Family, shown: Shown, told: Mapping[Own, Histogram], time: Own
+) -> None:
+    bins: dict[Own, list[int]] = {}
+    for own, number in told.items():
+        metrics[family.sum].add_metric((*shown, *own, *time), number.sum)
+        metrics[family.count].add_metric((*shown, *own, *time), number.count)
+        kept = own[: len(family.quantiles_by)]
+        bins[kept] = list(map(add, bins.get(kept, repeat(0)), number.bins))
+    for kept, counts in bins.items():
+        for q in QUANTILES:
+            value = quantile(q, list(accumulate(counts)), family.bounds)
+            metrics[family.name].add_metric((*shown, *kept, *time, str(q)), value)

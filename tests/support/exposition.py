@@ -11,7 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from metrics.catalogue import FAMILIES, course, deals, gateway, service
 from metrics.catalogue.now import AGES
 from metrics.catalogue.plan import PLAN_MEASURES
-from metrics.family import NINETY_DAYS, PERIODS, Family, Kind, Source
+from metrics.family import NINETY_DAYS, PERIODS, QUANTILES, Family, Kind, Source
 
 VALUES: dict[str, tuple[str, ...]] = {
     "channel": ("call", "chat"),
@@ -76,37 +76,51 @@ def sales(floor: Floor) -> Iterator[Series]:
             yield from _plan(family, floor)
             continue
         for number, (manager, team) in enumerate(floor.people, 1):
-            if family.by_team and team in {one[1] for one in floor.people[: number - 1]}:
-                continue
             for values in product(*(_values(family, label) for label in family.labels)):
-                whose = {"team": team} if family.by_team else {"manager": manager, "team": team}
-                who = {**whose, **dict(zip(family.labels, values, strict=True))}
-                yield from _one(family, who, number)
+                own = dict(zip(family.labels, values, strict=True))
+                if not family.by_team:
+                    yield from _of_person(family, {"manager": manager, "team": team, **own}, number)
+                if family.team_names and team not in {one[1] for one in floor.people[: number - 1]}:
+                    yield from _of_team(family, {"team": team, **own}, number)
 
 
 def _values(family: Family, label: str) -> tuple[str, ...]:
     return DEALS if label == "outcome" and "direction" not in family.labels else VALUES[label]
 
 
-def _one(family: Family, who: dict[str, str], number: int) -> Iterator[Series]:
-    if family.source is not Source.CELLS:
-        yield family.name, who, float(10 * number)
-        return
+def _times(family: Family, who: dict[str, str], number: int) -> Iterator[tuple[dict[str, str], float]]:
+    """Labels and a value for each window and period."""
     share = PAID_BACK if family is deals.PROFIT else 1
     for window, period in product(family.windows, PERIODS):
         if window == NINETY_DAYS and period != PERIODS[0]:
             continue
-        labels = {**who, "window": window, "period": period}
         value = float(share * (10 * number + (3 if period == PERIODS[0] else 1)))
+        yield {**who, "window": window, "period": period}, value
+
+
+def _of_person(family: Family, who: dict[str, str], number: int) -> Iterator[Series]:
+    if family.source is not Source.CELLS:
+        yield family.name, who, float(10 * number)
+        return
+    first = all(who[name] == VALUES[name][0] for name in family.labels if name not in family.quantiles_by)
+    for labels, value in _times(family, who, number):
         if not family.has_buckets:
             yield family.name, labels, value
             continue
-        count = len(family.le)
+        yield family.sum, labels, value * 30
+        yield family.count, labels, value
+        kept = {name: labels[name] for name in family.labels_of(family.name) if name != "quantile"} if first else {}
+        for q in QUANTILES if first else ():
+            yield family.name, {**kept, "quantile": str(q)}, round(q * value * 4, 3)
+
+
+def _of_team(family: Family, who: dict[str, str], number: int) -> Iterator[Series]:
+    for labels, value in _times(family, who, number):
         for index, le in enumerate(family.le, 1):
-            yield family.bucket, {**labels, "le": le}, round(value * index / count, 3)
+            yield family.bucket, {**labels, "le": le}, round(value * index / len(family.le), 3)
         if family.kind is Kind.HISTOGRAM:
-            yield family.sum, labels, value * 30
-            yield family.count, labels, value
+            yield family.team_sum, labels, value * 30
+            yield family.team_count, labels, value
 
 
 def _plan(family: Family, floor: Floor) -> Iterator[Series]:

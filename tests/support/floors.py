@@ -96,7 +96,7 @@ class Floor:
         }
 
     def plain(self, at: str | float, clock: float = 0) -> dict[Series, Fraction]:
-        """What it must show. clock: now, if `at` is past."""
+        """What is held. clock: now, if `at` is past. What of it /metrics must show, `exposed` says."""
         return shown(
             (one for partition in self.plain_partitions for one in partition.contributions()),
             (one for partition in self.plain_partitions for one in partition.open_things()),

@@ -20,7 +20,7 @@ def shown(
     at: bool = False,
     clock: int = 0,
 ) -> dict[Series, Fraction]:
-    """Every series and its exact value at a moment (us), zeros or none. clock: now, where `now` is past."""
+    """Every number held and its exact value at a moment (us), zeros or none. clock: now, where `now` is past."""
     numbers = Shown(now, rules, reference, at, clock=clock)
     numbers.add(contributions)
     return numbers.windowed() if at else numbers.windowed() | numbers.open_now(things) | numbers.plan()

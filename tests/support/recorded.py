@@ -1,7 +1,7 @@
 """What Prometheus's own tool makes of the recording rules out of what an exporter shows, against what is expected."""
 
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from itertools import product
 from pathlib import Path
 
@@ -21,12 +21,14 @@ _EXACT = 1e-9
 
 def records() -> dict[str, Kpi]:
     """Every recorded name → the KPI that it shows."""
-    return {
-        name: kpi
-        for kpi in KPIS
-        for level in kpi.levels
-        for name in ((kpi.record(level), kpi.trend_record(level)) if kpi.trend else (kpi.record(level),))
-    }
+    return {name: kpi for kpi in KPIS for level in kpi.levels for name in _names(kpi, level)}
+
+
+def _names(kpi: Kpi, level: Level) -> Iterator[str]:
+    if kpi.is_recorded(level):
+        yield kpi.record(level)
+    if kpi.trend:
+        yield kpi.trend_record(level)
 
 
 def expected(numbers: Mapping[Series, float]) -> dict[Series, float]:
@@ -65,8 +67,8 @@ def _times(kpi: Kpi) -> list[tuple[str, str]]:
 
 def differences(shown: Mapping[Series, float], wanted: Mapping[Series, float], folder: Path) -> str:
     """What promtool finds different: nothing when the rules make of `shown` what is wanted; 0 is as good as absent."""
-    names = sorted({one.name for one in wanted} | {k.record(level) for k in KPIS for level in k.levels})
-    names += sorted({k.trend_record(level) for k in KPIS if k.trend for level in k.levels} - set(names))
+    names = sorted(records())
+    wanted = {one: value for one, value in wanted.items() if one.name in names}
     inputs = [{"series": _text(one), "values": f"{value!r}x40"} for one, value in shown.items() if "sales_" in one.name]
     inputs += [{"series": _text(one, "wanted:"), "values": f"{value!r}x40"} for one, value in wanted.items()]
     questions = [

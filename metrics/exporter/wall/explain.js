@@ -87,11 +87,12 @@ async function load(dialog, url, live, mine) {
 }
 
 function fillFacts(facts, found, url) {
-  const total = element("b", exact(found.total)), source = element("a", "JSON");
+  const quantile = found.labels.quantile, verb = quantile ? `${word("percentile")} p${100 * quantile} =` : word("adds");
+  const total = element("b", found.total === null ? "–" : exact(found.total)), source = element("a", "JSON");
   total.dataset.total = found.total;
   Object.assign(source, { href: url, target: "_blank", rel: "noopener" });
   const rest = found.truncated ? ` (${word("largest")} ${exact(String(found.entities.length))})` : "";
-  facts.replaceChildren(`${exact(String(found.count))} ${word("adds")} `, total, `${rest} · `, source);
+  facts.replaceChildren(`${exact(String(found.count))} ${verb} `, total, `${rest} · `, source);
 }
 
 function row(kind, cells) {

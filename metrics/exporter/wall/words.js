@@ -19,7 +19,7 @@ const WORDS = {
     meetings: "meetings", won: "won", lostDeals: "lost", level: "in time", total: "total", cash: "cash", volume: "volume", share: "share",
     overdue: "overdue", dso: "DSO", median: "median", p90: "p90", ratio: "rev. : profit", left: "left", need: "needed a day", forecast: "forecast",
     before: "was", of: "of", explain: "Why this number?", entity: "Entity", client: "Client", manager: "Manager", time: "Time", contribution: "Contribution",
-    loading: "Adding it up from the log…", failed: "The explanation could not be had", parts: "Made of", adds: "rows add up to", largest: "the largest shown:",
+    loading: "Adding it up from the log…", failed: "The explanation could not be had", parts: "Made of", adds: "rows add up to", percentile: "rows, of which", largest: "the largest shown:",
     unconverted: "no rate", points: "pts", d: "d", h: "h", m: "min", s: "s",
   },
   ru: {
@@ -41,7 +41,7 @@ const WORDS = {
     meetings: "встречи", won: "выиграно", lostDeals: "проиграно", level: "вовремя", total: "всего", cash: "поступления", volume: "объём", share: "доля",
     overdue: "просрочено", dso: "DSO", median: "медиана", p90: "p90", ratio: "выр. : прибыль", left: "осталось", need: "нужно в день", forecast: "прогноз",
     before: "было", of: "из", explain: "Почему это число?", entity: "Что", client: "Клиент", manager: "Менеджер", time: "Время", contribution: "Вклад",
-    loading: "Складываю по журналу событий…", failed: "Объяснение получить не удалось", parts: "Из чего состоит", adds: "строк в сумме дают", largest: "показаны крупнейшие:",
+    loading: "Складываю по журналу событий…", failed: "Объяснение получить не удалось", parts: "Из чего состоит", adds: "строк в сумме дают", percentile: "строк, из них", largest: "показаны крупнейшие:",
     unconverted: "нет курса", points: "пп", d: "дн", h: "ч", m: "мин", s: "с",
   },
 };

@@ -6,18 +6,21 @@ import pytest
 
 from grafana import alerting, rules
 from grafana.dashboards import dashboards
+from grafana.kept import rank, trend
 from grafana.live import NOTHING, changed, live
 from grafana.look import Look
-from grafana.promql import ANY, Live, expression, has_period, rank, select, trend
+from grafana.promql import ANY, Live, expression, has_period, select
 from grafana.shown import TITLES, kpi
 from metrics.catalogue import FAMILIES as EXPORTED
-from metrics.catalogue import KPIS
+from metrics.catalogue import KPIS, SERVICE_FAMILIES
 from metrics.kpi import Kpi, Level
 from tests.support.recorded import records
 
 DUE = "sum by (channel, window, period) (team:sales_responses_due:cells)"
 SCORES = "sum by (window, period) (team:sales_rating_score"
-BUCKETS = "team:sales_response_seconds_bucket:cells"
+BUCKETS = "max by (team, channel, kind, window, period, le) (sales_team_response_seconds_bucket)"
+ONCE = "max by (manager, team, channel, kind, window, period)"
+TIMES = "sales_response_seconds"
 REVENUE = 'max by (manager, team, window, period) (sales_revenue_amount{window=~"day|week|month|quarter|year"})'
 CALLS = "max by (manager, team, direction, outcome, window, period) (sales_calls)"
 IN_TIME = "sum by (channel, window, period) (team:sales_responses_in_time:cells)"
@@ -39,6 +42,19 @@ IN_TIME = "sum by (channel, window, period) (team:sales_responses_in_time:cells)
             "Response time, p95",
             Level.TEAM,
             f"histogram_quantile(0.95, sum by (team, channel, window, period, le) ({BUCKETS})) >= 0",
+        ),
+        (
+            "Response time, p95",
+            Level.MANAGER,
+            f'max by (manager, team, channel, window, period) ({TIMES}{{quantile="0.95"}})',
+        ),
+        (
+            "Response time, mean",
+            Level.MANAGER,
+            (
+                f"sum by (manager, team, channel, window, period) ({ONCE} ({TIMES}_sum)) / "
+                f"(sum by (manager, team, channel, window, period) ({ONCE} ({TIMES}_count)) != 0)"
+            ),
         ),
         (
             "Cash per salesperson",
@@ -118,7 +134,7 @@ def test_trend_of_shares_is_a_difference(one: Kpi, level: Level) -> None:
 
 
 @pytest.mark.parametrize(
-    ("title", "ahead"), [("Calls", ">"), ("Deal duration, p50", "<")], ids=["more is better", "less is better"]
+    ("title", "ahead"), [("Calls", ">"), ("Deal duration, mean", "<")], ids=["more is better", "less is better"]
 )
 def test_rank_counts_who_is_ahead(title: str, ahead: str) -> None:
     """One is ranked first when nobody is ahead, and not at all without a number."""
@@ -150,7 +166,8 @@ def test_every_kpi_is_recorded_at_its_levels_and_each_name_once() -> None:
     kept = [name for name in names if not name.endswith(":cells")]
     assert len(kept) == len(set(kept))
     assert set(kept) == set(records())
-    assert {kpi.record(level) for kpi in KPIS for level in kpi.levels} <= set(names)
+    recorded = {kpi.record(level) for kpi in KPIS for level in kpi.levels if kpi.is_recorded(level)}
+    assert recorded | {kpi.trend_record(level) for kpi in KPIS if kpi.trend for level in kpi.levels} == set(kept)
 
 
 def test_a_trend_stands_behind_what_it_reads() -> None:
@@ -159,7 +176,7 @@ def test_a_trend_stands_behind_what_it_reads() -> None:
         for group in groups:
             names = [rule["record"] for rule in group["rules"]]
             for name in names:
-                if name.endswith("_trend"):
+                if name.endswith("_trend") and not (name.startswith("manager:") and ":p" in name):
                     assert names.index(name.removesuffix("_trend")) < names.index(name)
 
 
@@ -170,6 +187,25 @@ def test_who_shows_a_number_is_no_part_of_it() -> None:
     documents = [str(rules.groups()), str(alerting.groups(Look())), *map(str, dashboards(Look()).values())]
     assert [found.group() for text in documents for found in added.finditer(text)] == []
     assert added.search("sum by (team) (sales_calls)"), "it would be found"
+
+
+def test_percentiles_of_people_are_those_of_the_exporter() -> None:
+    """No rule copies them, and nothing but their trend is recorded; buckets of people are read nowhere."""
+    one = kpi("Response time, p90")
+    shown = "max by (manager, team, channel, window, period) (sales_response_seconds{"
+    assert not one.is_recorded(Level.MANAGER)
+    assert trend(one, Level.MANAGER) == (
+        f'{shown}period="current",quantile="0.9"}}) / ignoring (period) '
+        f'({shown}period="previous",quantile="0.9"}}) > 0) - 1'
+    )
+    own = f'max by (channel) ({shown}manager="m",window="day",quantile="0.9"}}))'
+    assert f"< on (channel) group_left () {own}" in rank(one, Level.MANAGER, {"manager": "m", "window": "day"})
+    exported = {series for family in EXPORTED for series in family.names}
+    buckets = re.compile(r"\bsales_\w+_bucket\b")
+    documents = [str(rules.groups()), *map(str, dashboards(Look()).values())]
+    assert {name for text in documents for name in buckets.findall(text) if "worker" not in name} <= exported | {
+        family.bucket for family in SERVICE_FAMILIES
+    }
 
 
 def test_what_is_read_is_summed() -> None:

@@ -58,10 +58,7 @@ def read(alert: alerting.Alert) -> set[str]:
     names = {name for name, _ in SELECTOR.findall(alert.expr)} - {service.WORKING_NOW.name}
     recorded = records()
     behind = {
-        name
-        for one in names & set(recorded)
-        for family in families(recorded[one].formula)
-        for name in (*family.names, family.bucket)
+        name for one in names & set(recorded) for family in families(recorded[one].formula) for name in family.names
     }
     return names - set(recorded) | behind
 

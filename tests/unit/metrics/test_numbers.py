@@ -9,6 +9,7 @@ import pytest
 
 from metrics.exporter import api
 from metrics.kpi import Level
+from streams.plain.exposed import exposed
 from streams.plain.series import Series, series
 from tests.laws.mixtures import Json
 from tests.support.floors import Floor, seconds
@@ -54,7 +55,7 @@ def paid(amount: str, currency: str, day: str, kind: str = "payment.received") -
 
 def agree(floor: Floor, folder: Path, at: str = NOW) -> dict[Series, float]:
     """What is shown, after /metrics, JSON and the rules were held against the plain definition."""
-    plain = {one: float(value) for one, value in floor.plain(at).items() if value}
+    plain = {one: float(value) for one, value in exposed(floor.plain(at)).items() if value}
     shown = floor.metrics(at)
     assert shown == plain
     wanted = expected(floor.plain(at))  # type: ignore[arg-type]

@@ -1,0 +1,37 @@
+"""KPIs as Prometheus keeps them: lines over time, ranks and trends read these, and no wall that says what is so now."""
+
+from grafana.promql import Matchers, by, select, shown_quantile
+from metrics.family import PERIODS
+from metrics.kpi import Kpi, Level, Quantile
+
+
+def ready(kpi: Kpi, level: Level, matchers: Matchers, offset: str = "") -> str:
+    """The numbers of a KPI as they are kept: recorded, or of people's percentiles as they are scraped."""
+    if kpi.is_recorded(level) or not isinstance(kpi.formula, Quantile):
+        return select(kpi.record(level), matchers) + offset
+    return shown_quantile(kpi.formula, (*level.labels, *kpi.by, "window", "period"), matchers, offset)
+
+
+def rank(kpi: Kpi, level: Level, matchers: Matchers) -> str:
+    """Place among all of a level, 1 for the best; nothing for whom there is no number.
+
+    matchers: pick the one who is ranked (labels of the level), and window and period.
+    """
+    everybody = ranked(kpi, level, matchers)
+    own = f"max{by(kpi.by)}({ready(kpi, level, matchers)})"
+    better = "<" if kpi.better == "down" else ">"
+    ahead = f"count{by(kpi.by)}({everybody} {better} on ({', '.join(kpi.by)}) group_left () {own})"
+    return f"({ahead} or {own} * 0) + 1"
+
+
+def ranked(kpi: Kpi, level: Level, matchers: Matchers) -> str:
+    """Everybody among whom somebody is ranked."""
+    return ready(kpi, level, {label: value for label, value in matchers.items() if label not in level.labels})
+
+
+def trend(kpi: Kpi, level: Level) -> str:
+    """Current ÷ previous − 1 over the recorded series, of shares the difference, as `metrics.kpi.change` has it."""
+    current, previous = (ready(kpi, level, {"period": period}) for period in PERIODS)
+    if kpi.in_points:
+        return f"{current} - ignoring (period) {previous}"
+    return f"{current} / ignoring (period) ({previous} > 0) - 1"

@@ -1,0 +1,51 @@
+"""What of all that is held is written on /metrics: of each person's distributions a summary, of each team's buckets.
+
+Held are, as of all other families, the numbers of each person: `X_bucket`, `X_sum`, `X_count`.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from fractions import Fraction
+
+from metrics.catalogue import FAMILIES
+from metrics.family import Family, Kind
+from streams.plain.quantiles import quantile
+from streams.plain.series import Series, series
+
+_QUANTILES = ("0.5", "0.9", "0.95")
+_DISTRIBUTIONS = {
+    f"{family.name}_{part}": (family, part)
+    for family in FAMILIES
+    if family.bounds
+    for part in ("bucket", "sum", "count")
+}
+
+
+def exposed(held: Mapping[Series, Fraction]) -> dict[Series, Fraction]:
+    """The series of /metrics."""
+    found: defaultdict[Series, Fraction] = defaultdict(Fraction)
+    below: defaultdict[tuple[Family, tuple[tuple[str, str], ...]], dict[str, Fraction]]
+    below = defaultdict(lambda: defaultdict(Fraction))
+    for one, value in held.items():
+        family, part = _DISTRIBUTIONS.get(one.name, (None, ""))
+        if family is None:
+            found[one] += value
+            continue
+        labels = dict(one.labels)
+        found[series(f"{_of_team(family)}_{part}", {n: v for n, v in labels.items() if n != "manager"})] += value
+        if part != "bucket":
+            found[one] += value
+        elif family.kind is Kind.HISTOGRAM:
+            kept = {"manager", "team", "window", "period", *family.quantiles_by}
+            whose = tuple((name, labels[name]) for name in sorted(kept))
+            below[family, whose][labels["le"]] += value
+    for (family, whose), counts in below.items():
+        if counts["+Inf"]:
+            for q in _QUANTILES:
+                told = quantile(float(q), family.bounds, [counts[le] for le in family.le])
+                found[series(family.name, {**dict(whose), "quantile": q})] = Fraction(told)
+    return dict(found)
+
+
+def _of_team(family: Family) -> str:
+    return family.name if family.kind is Kind.SIZES else f"sales_team_{family.name.removeprefix('sales_')}"
