@@ -25,6 +25,7 @@ COMMANDS = {
     "forget": "Remove what links a person's numbers and addresses to a client.",
     "reference": "Apply plans, managers and rates from a YAML file.",
     "dead-letters": "See what was refused and why; send it again after a fix, or dismiss it.",
+    "web-config": "Make users who may look, with random passwords.",
     "audit": "Recompute every number from the log and compare with what is shown.",
     "forecast": "See how often the forecasts' interval would have held.",
     "generate": "Rewrite everything generated, or check that it is up to date.",

@@ -1,12 +1,20 @@
 """How our HTTP processes are served: uvicorn on one address, our own logging, an end that lets requests finish."""
 
+import asyncio
+import os
 import signal
 import socket
 from collections.abc import Sequence
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from deploy.errors import MisuseError, StartError
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+    from metrics.access.access import Access
+    from metrics.access.asgi import Paths
 
 _BACKLOG = 2048
 _LAST_PORT = 65_535
@@ -38,20 +46,32 @@ def bind(listen: str, setting: str) -> list[socket.socket]:
     return bound
 
 
-async def serve(app: Any, sockets: Sequence[socket.socket], *, grace: int, leave: float) -> None:
-    """Serve an application until SIGTERM or SIGINT; open requests get `grace` seconds.
+async def serve(
+    app: "FastAPI", sockets: Sequence[socket.socket], access: "Access", paths: "Paths", *, grace: int, leave: float
+) -> None:
+    """Serve an application to who may reach it, until SIGTERM or SIGINT; open requests get `grace` seconds.
 
     Answers without an end watch `app.state.ending`. A process that has not ended `leave` seconds after the grace is
     ended hard, whatever it hangs on.
     """
     import uvicorn
+    from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
+    from deploy.api_pages import add
     from deploy.upgrades import Protocol
-    from metrics.ending import end_within
+    from metrics.access.asgi import Guard
+    from metrics.ending import end_tasks, end_within
 
+    add(app)
+    # Who may read is decided by who connects; whom a proxy on this machine speaks for matters behind that.
+    whole: Any = app
+    behind: Any = ProxyHeadersMiddleware(whole, os.environ.get("FORWARDED_ALLOW_IPS", "127.0.0.1"))
     config = uvicorn.Config(
-        app, http=Protocol, log_config=None, access_log=False, timeout_graceful_shutdown=grace, backlog=_BACKLOG
-    )
+        Guard(behind, access, paths), http=Protocol, log_config=None, access_log=False, proxy_headers=False,
+        server_header=False, timeout_graceful_shutdown=grace, backlog=_BACKLOG,
+    )  # fmt: skip
+    config.load()
+    config.ssl = access.tls
 
     class Server(uvicorn.Server):
         def handle_exit(self, sig: int, frame: FrameType | None) -> None:
@@ -63,4 +83,8 @@ async def serve(app: Any, sockets: Sequence[socket.socket], *, grace: int, leave
     server = Server(config)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, server.handle_exit)
-    await server.serve(list(sockets))
+    following = asyncio.create_task(access.follow())
+    try:
+        await server.serve(list(sockets))
+    finally:
+        await end_tasks([following])

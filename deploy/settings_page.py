@@ -6,7 +6,7 @@ from typing import Any
 from pydantic_core import PydanticUndefined
 from pydantic_settings import BaseSettings
 
-from metrics.settings import BusinessSettings, ExporterSettings, PublicSettings
+from metrics.settings import BusinessSettings, ExporterSettings, LoginSettings, PublicSettings, WebSettings
 from producers.connectors.bitrix24.settings import Bitrix24Settings
 from producers.gateway.settings import GatewaySettings
 from producers.identities.settings import IdentitySettings
@@ -17,6 +17,8 @@ GROUPS: tuple[tuple[str, type[BaseSettings]], ...] = (
     ("Kafka, for every process", KafkaSettings),
     ("The business, for every process that computes or shows numbers", BusinessSettings),
     ("Dashboards and alerts, in `sales-pulse generate --to` and `up`", PublicSettings),
+    ("Who may read, in exporter, worker and gateway", WebSettings),
+    ("As whom `audit` and `forecast` read the exporter", LoginSettings),
     ("`sales-pulse worker`", WorkerSettings),
     ("`sales-pulse exporter`", ExporterSettings),
     ("`sales-pulse gateway`", GatewaySettings),

@@ -1,10 +1,12 @@
 """Settings that say how the business is measured; every process that computes or shows numbers reads the same ones."""
 
+import ipaddress
+import re
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import AfterValidator, Field, RedisDsn, SecretStr, TypeAdapter, field_validator
+from pydantic import AfterValidator, Field, RedisDsn, SecretStr, TypeAdapter, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from metrics.calendar import Calendar, load
@@ -93,6 +95,85 @@ class PublicSettings(BusinessSettings):
     """Address under which people reach the exporter; links of dashboards to the entities behind a number lead there."""
     grafana_url: Address = "http://127.0.0.1:3000"
     """Address under which people reach Grafana; links in alerts lead there."""
+
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+_ANCESTOR = re.compile(r"'none'|'self'|https?://[A-Za-z0-9*._-]+(:\d{1,5}|:\*)?")
+
+
+class WebSettings(BaseSettings):
+    """Who may read what a process shows. Without a web config and a proxy only this machine may."""
+
+    model_config = BusinessSettings.model_config
+
+    web_config: Path | None = None
+    """YAML file as Prometheus's exporter-toolkit has it: TLS, users with bcrypt hashes, and teams per user."""
+    web_proxy_header: str = Field(default="", pattern=r"^[A-Za-z0-9-]*$")
+    """Header in which a single-sign-on proxy names the user, like X-Forwarded-Email."""
+    web_proxy_from: Annotated[tuple[Network, ...], NoDecode] = ()
+    """Addresses or networks of that proxy, comma separated; from anybody else the header means nothing."""
+    web_hosts: Annotated[tuple[str, ...], NoDecode] = ()
+    """Further names by which this machine may read without a user, comma separated; else localhost and 127.0.0.1."""
+    web_frame_ancestors: str = "'none'"
+    """Pages that may show ours in a frame: 'none', 'self' or addresses like https://portal.example.com, with spaces."""
+
+    @field_validator("web_proxy_from", mode="before")
+    @classmethod
+    def _networks(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        found = []
+        for item in filter(None, (part.strip() for part in value.split(","))):
+            try:
+                found.append(ipaddress.ip_network(item))
+            except ValueError as error:
+                raise ValueError(f"{item!r} is no address or network; write 10.0.0.7 or 10.0.0.0/24") from error
+        return tuple(found)
+
+    @field_validator("web_hosts", mode="before")
+    @classmethod
+    def _names(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(host.strip() for host in value.split(",") if host.strip())
+        return value
+
+    @field_validator("web_hosts")
+    @classmethod
+    def _without_ports(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for host in value:
+            if not re.fullmatch(r"[A-Za-z0-9.-]+|[0-9A-Fa-f:.]+", host):
+                raise ValueError(f"{host!r} is no host name; write it without scheme and port, like wall.example.com")
+        return value
+
+    @field_validator("web_frame_ancestors")
+    @classmethod
+    def _ancestors(cls, value: str) -> str:
+        wrong = [one for one in value.split() if not _ANCESTOR.fullmatch(one)]
+        if wrong or not value.split():
+            raise ValueError("write 'none', 'self' or addresses like https://portal.example.com, with spaces between")
+        return " ".join(value.split())
+
+    @model_validator(mode="after")
+    def _header_and_addresses(self) -> Self:
+        if bool(self.web_proxy_header) is not bool(self.web_proxy_from):
+            raise ValueError("SALES_WEB_PROXY_HEADER and SALES_WEB_PROXY_FROM go together: set both or none")
+        return self
+
+
+class LoginSettings(BaseSettings):
+    """As whom our own commands read an exporter that asks for a user."""
+
+    model_config = BusinessSettings.model_config
+
+    web_user: str = ""
+    """User of the exporter's web config, one without teams."""
+    web_password: SecretStr = SecretStr("")
+    """That user's password."""
+
+    @property
+    def pair(self) -> tuple[str, str] | None:
+        """Name and password; None where nobody is asked for one."""
+        return (self.web_user, self.web_password.get_secret_value()) if self.web_user else None
 
 
 class ExporterSettings(BusinessSettings):

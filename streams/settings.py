@@ -6,12 +6,12 @@ from typing import Literal, Self
 
 from pydantic import ByteSize, Field, model_validator
 
-from metrics.settings import BusinessSettings
+from metrics.settings import BusinessSettings, WebSettings
 from producers.settings import KafkaSettings
 from producers.topics import MAX_MESSAGE_BYTES, TopicSpec
 
 
-class WorkerSettings(KafkaSettings, BusinessSettings):
+class WorkerSettings(KafkaSettings, BusinessSettings, WebSettings):
     """Settings of `sales-pulse worker`. Times are in seconds."""
 
     worker_id: str = Field(default_factory=socket.gethostname, pattern=r"^[A-Za-z0-9._-]{1,200}$")

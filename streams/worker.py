@@ -15,6 +15,7 @@ import structlog
 import uvloop
 from aiokafka.errors import KafkaError
 
+from metrics.access.access import Access
 from metrics.ending import end_tasks, end_within
 from metrics.view import Keys
 from producers.log_ends import SILENT_SECONDS, LogEnds
@@ -116,7 +117,8 @@ class Worker:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._signalled)
-        health = Health(settings.worker_metrics_listen, sensors, settings.stall_timeout, self._not_ready)
+        access = Access(settings)
+        health = Health(settings.worker_metrics_listen, access, sensors, settings.stall_timeout, self._not_ready)
         await health.start()
         source = await self._unless_stopped(prepare_topics(settings))
         if source is None:

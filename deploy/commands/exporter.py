@@ -7,6 +7,7 @@ import typer
 if TYPE_CHECKING:
     import socket
 
+    from metrics.access.access import Access
     from metrics.settings import ExporterSettings
 
 
@@ -20,14 +21,17 @@ def command(
     import uvloop
 
     from deploy.serving import bind
-    from metrics.settings import ExporterSettings
+    from metrics.access.access import Access
+    from metrics.settings import ExporterSettings, WebSettings
 
     settings = ExporterSettings(exporter_listen=listen) if listen else ExporterSettings()
-    uvloop.run(_serve(settings, bind(settings.exporter_listen, "SALES_EXPORTER_LISTEN")))
+    access = Access(WebSettings())
+    uvloop.run(_serve(settings, access, bind(settings.exporter_listen, "SALES_EXPORTER_LISTEN")))
 
 
-async def _serve(settings: "ExporterSettings", sockets: "list[socket.socket]") -> None:
+async def _serve(settings: "ExporterSettings", access: "Access", sockets: "list[socket.socket]") -> None:
     from deploy.serving import serve
+    from metrics.exporter.allowed import PATHS
     from metrics.exporter.board import Board
     from metrics.exporter.follow import Follower
     from metrics.exporter.server import Exporter, create_app
@@ -42,6 +46,6 @@ async def _serve(settings: "ExporterSettings", sockets: "list[socket.socket]") -
     explainer = Explainer(KafkaSettings(), Rules.of(settings))
     try:
         # All it holds can be read again: it ends within two seconds, also while walls are connected or Redis hangs.
-        await serve(create_app(exporter, explainer), sockets, grace=1, leave=0.8)
+        await serve(create_app(exporter, explainer), sockets, access, PATHS, grace=1, leave=0.8)
     finally:
         await client.aclose()

@@ -60,12 +60,12 @@ def backtest(
 async def _outcomes(exporter: str | None, measures: Any) -> "dict[str, list[Outcome]]":
     import httpx
 
-    from metrics.settings import ExporterSettings
+    from metrics.settings import ExporterSettings, LoginSettings
 
     settings = ExporterSettings()
     address = exporter or f"http://{settings.exporter_listen}"
     try:
-        async with httpx.AsyncClient(base_url=address, timeout=120) as client:
+        async with httpx.AsyncClient(base_url=address, timeout=120, auth=LoginSettings().pair) as client:
             return {one: [o async for o in _of(client, settings, one)] for one in measures}
     except httpx.HTTPStatusError as error:
         problem = error.response.json().get("detail", f"status {error.response.status_code}")

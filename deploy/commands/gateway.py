@@ -9,6 +9,7 @@ import typer
 if TYPE_CHECKING:
     import socket
 
+    from metrics.access.access import Access
     from producers.connectors.bitrix24.settings import Bitrix24Settings
     from producers.gateway.settings import GatewaySettings
     from streams.senders import RedisNotes
@@ -24,17 +25,24 @@ def command(
     import uvloop
 
     from deploy.serving import bind
+    from metrics.access.access import Access
+    from metrics.settings import WebSettings
     from producers.connectors.bitrix24.settings import Bitrix24Settings
     from producers.gateway.settings import GatewaySettings
 
     flags: dict[str, Any] = {"gateway_listen": listen} if listen else {}
     settings = GatewaySettings(**flags)
-    uvloop.run(_serve(settings, Bitrix24Settings(), bind(settings.gateway_listen, "SALES_GATEWAY_LISTEN")))
+    access = Access(WebSettings())
+    sockets = bind(settings.gateway_listen, "SALES_GATEWAY_LISTEN")
+    uvloop.run(_serve(settings, Bitrix24Settings(), access, sockets))
 
 
-async def _serve(settings: "GatewaySettings", bitrix24: "Bitrix24Settings", sockets: "list[socket.socket]") -> None:
+async def _serve(
+    settings: "GatewaySettings", bitrix24: "Bitrix24Settings", access: "Access", sockets: "list[socket.socket]"
+) -> None:
     from deploy.serving import serve
-    from producers.gateway.app import create_app
+    from metrics.access.asgi import Paths
+    from producers.gateway.app import CONTRACT, SENDERS, create_app
     from producers.gateway.auth import Gatekeeper
     from producers.identities.topic import opened
     from producers.log_ends import LogEnds
@@ -70,7 +78,9 @@ async def _serve(settings: "GatewaySettings", bitrix24: "Bitrix24Settings", sock
         else:
             app = create_app(publisher, settings, kafka=kafka, shared=shared, identities=identities)
         # What was taken is sent first, as long as a supervisor waits.
-        await serve(app, sockets, grace=8, leave=6)
+        knows = app.state.gateway.gatekeeper.knows
+        paths = Paths(limited=CONTRACT, own=SENDERS, own_methods=("POST", "OPTIONS"), knows=knows)
+        await serve(app, sockets, access, paths, grace=8, leave=6)
 
 
 def _shared() -> "RedisNotes | None":

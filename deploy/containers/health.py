@@ -4,8 +4,9 @@ Exit 0 when HEALTH_URL answers with 200, or when there is none to ask; 1 and a l
 """
 
 import os
+import ssl
 import sys
-from http.client import HTTPConnection, HTTPException
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from urllib.parse import urlsplit
 
 TIMEOUT_SECONDS = 3.0
@@ -14,7 +15,12 @@ TIMEOUT_SECONDS = 3.0
 def fault(url: str) -> str:
     """Return why the process is not well, or nothing."""
     parts = urlsplit(url)
-    connection = HTTPConnection(parts.hostname or "127.0.0.1", parts.port, timeout=TIMEOUT_SECONDS)
+    host = parts.hostname or "127.0.0.1"
+    connection = HTTPConnection(host, parts.port, timeout=TIMEOUT_SECONDS)
+    if parts.scheme == "https":
+        # It asks itself: whom its certificate names is others' affair.
+        itself = ssl._create_unverified_context()  # noqa: S323, SLF001 - the loopback of this container
+        connection = HTTPSConnection(host, parts.port, timeout=TIMEOUT_SECONDS, context=itself)
     try:
         connection.request("GET", parts.path)
         answer = connection.getresponse()

@@ -74,7 +74,10 @@ def _monitor(process: str, unwanted: str) -> dict[str, Any]:
         {"action": "labeldrop", "regex": unwanted},
     ]
     interval, timeout = (WORKER_SCRAPE, WORKER_SCRAPE) if process == "worker" else ("5s", "4s")
-    endpoint = {"port": "http", "interval": interval, "scrapeTimeout": timeout, "relabelings": relabelings}
+    login = {name: {"name": "sales-web", "key": name} for name in ("username", "password")}
+    endpoint = {
+        "port": "http", "interval": interval, "scrapeTimeout": timeout, "basicAuth": login, "relabelings": relabelings
+    }  # fmt: skip
     return {
         "apiVersion": "monitoring.coreos.com/v1",
         "kind": "ServiceMonitor",

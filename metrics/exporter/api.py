@@ -7,6 +7,7 @@ from metrics.catalogue import KPIS
 from metrics.catalogue.deals import WON_AMOUNT
 from metrics.catalogue.kpis import ACTUALS
 from metrics.catalogue.plan import MONEY_MEASURES
+from metrics.exporter import plans
 from metrics.exporter.aggregates import NOW as OPEN
 from metrics.exporter.aggregates import Slot
 from metrics.exporter.board import Board, Row
@@ -24,24 +25,28 @@ from metrics.kpi import Kpi, Level, change
 
 WINDOWS = (*SHORT_WINDOWS, *CALENDAR_WINDOWS)
 Only = tuple[str, str] | None
+Teams = Container[str] | None
 _MOST_LEADERS = 50
 
 
 class Numbers:
-    """All sums of one moment, so that one request works each window out once."""
+    """All sums of one moment, so that one request works each window out once. teams: no others are shown."""
 
-    def __init__(self, board: Board, now: float, at: float | None = None, window: str = "") -> None:
+    def __init__(
+        self, board: Board, now: float, at: float | None = None, window: str = "", teams: Teams = None
+    ) -> None:
         self._board = board
+        self.teams = teams
         self._now = now
         self._live = at is None
         self._sums = board.sums(now) if at is None else board.sums_at(at, now, (window,) if window else None)
-        self._plans = board.plan_samples(now) if self._live else []
+        self.plans = plans.of_teams(board.plan_samples(now), teams) if self._live else []
         self._waiting = list(board.waiting_rows(now)) if self._live else []
         self._rows: dict[tuple[Slot, Level, Only], list[Row]] = {}
 
     def evaluation(self, level: Level, window: str, period: str, only: Only = None) -> Evaluation:
         """KPIs of a window; `only`: (label, value) of one team or manager."""
-        where, slot = place(level, only), (window, period)
+        where, slot = place(level, only, self.teams), (window, period)
 
         def managers(family: Family) -> dict[Shown, int]:
             return people(self._board, self._sums.get(slot, {}), where, family)
@@ -55,14 +60,14 @@ class Numbers:
                 *(row._replace(shown=shown) for row in self._waiting if (shown := where(row.shown)) is not None),
             ],
             self._window((NINETY_DAYS, "current"), level, only),
-            self._plans,
+            self.plans,
             managers,
             self._home,
         )
 
     def of_family(self, family: Family, level: Level, slot: Slot, only: Only) -> Evaluation:
         """KPIs of one family alone."""
-        where, sums = place(level, only), self._sums.get(slot, {})
+        where, sums = place(level, only, self.teams), self._sums.get(slot, {})
         found = rows(self._board, sums, slot, where, BITS[family])
         return Evaluation(level, slot[0], found, [], [], lambda _: people(self._board, sums, where, family), self._home)
 
@@ -73,7 +78,7 @@ class Numbers:
         key = (slot, level, only)
         found = self._rows.get(key)
         if found is None:
-            where = place(level, only)
+            where = place(level, only, self.teams)
             if slot != OPEN:
                 found = rows(self._board, self._sums.get(slot, {}), slot, where)
             else:
@@ -125,16 +130,20 @@ def live(
     window: str,
     unknown: Container[int] = (),
     forecasts: Iterable[ForecastRow] = (),
+    teams: Teams = None,
 ) -> dict[str, Any]:
     """What one wall shows: the KPIs of its scope, who waits, whom to call, the plan, the leaders.
 
     unknown: partitions of which nobody knows who still waits. forecasts: between what plans will end.
+    teams: those that may be seen, None for all.
     """
-    numbers = Numbers(board, now)
+    numbers = Numbers(board, now, teams=teams)
     only = None if level is Level.COMPANY else (str(level), name)
     reference = board.reference
 
     def wanted(manager: str, team: str) -> bool:
+        if teams is not None and team not in teams:
+            return False
         return only is None or only[1] == (manager if level is Level.MANAGER else team)
 
     return {
@@ -143,7 +152,7 @@ def live(
         "zone": board.settings.timezone,
         "currency": board.settings.currency,
         "targets": board.targets,
-        "scopes": _scopes(board),
+        "scopes": _scopes(board, teams),
         "team": "" if level is Level.COMPANY else name if level is Level.TEAM else reference.team_of(name, ""),
         "waiting": [
             {
@@ -160,16 +169,17 @@ def live(
         ],
         "unanswered": call_list(board, now, wanted, unknown),
         "kpis": _wall_kpis(numbers, level, window, only),
-        "plan": _plan(numbers, board, now, level, only, forecasts),
+        "plan": _plan(numbers, level, only, forecasts),
         "leaders": _leaders(numbers, board, window, Level.MANAGER, only),
         "teams": _leaders(numbers, board, window, Level.TEAM, only) if level is Level.COMPANY else [],
     }
 
 
-def _scopes(board: Board) -> dict[str, Any]:
+def _scopes(board: Board, teams: Teams) -> dict[str, Any]:
     reference = board.reference
-    people = [m for m in reference.managers.values() if m.active]
+    people = [m for m in reference.managers.values() if m.active and (teams is None or m.team in teams)]
     return {
+        "company": teams is None,
         "teams": sorted({m.team for m in people}),
         "managers": [
             {"id": m.id, "name": reference.name_of(m.id), "team": m.team}
@@ -216,14 +226,12 @@ def _wall_kpis(numbers: Numbers, level: Level, window: str, only: tuple[str, str
 
 def _plan(
     numbers: Numbers,
-    board: Board,
-    now: float,
     level: Level,
     only: tuple[str, str] | None,
     forecasts: Iterable[ForecastRow],
 ) -> list[dict[str, Any]]:
     found: dict[tuple[str, str], dict[str, Any]] = {}
-    for family, labels, value in board.plan_samples(now):
+    for family, labels, value in numbers.plans:
         if len(labels) != len(family.labels) + 2:
             continue
         manager, team, of, measure, window = labels

@@ -53,7 +53,7 @@ class Value(NamedTuple):
 class Question:
     """What is asked: a KPI, or a family's series as exposed; whose; by which step.
 
-    name: one team or manager, "" for all of the level.
+    name: one team or manager, "" for all of the level. teams: those that may be seen, None for all.
     """
 
     kpi: str
@@ -61,6 +61,7 @@ class Question:
     level: Level
     name: str
     step: str
+    teams: frozenset[str] | None = None
 
     @property
     def only(self) -> tuple[str, str] | None:
@@ -105,7 +106,9 @@ class Question:
         return Share(mask, together=not isinstance(self.formula, PerManager))
 
 
-def question(kpi: str | None, family: str | None, level: Level, name: str, step: str) -> Question:
+def question(
+    kpi: str | None, family: str | None, level: Level, name: str, step: str, teams: frozenset[str] | None = None
+) -> Question:
     """What is asked for, checked against the catalogue. Raises AskedError."""
     if (kpi is None) is (family is None):
         raise AskedError("state one of kpi= and family=; GET /api/v1/kpis names the KPIs")
@@ -125,7 +128,7 @@ def question(kpi: str | None, family: str | None, level: Level, name: str, step:
         _stepped(f"{family}", declared.windows if declared.source is Source.CELLS else (), step)
         if family not in declared.names:
             raise AskedError(f"family={family!r} is a distribution; use {', '.join(declared.names)}, or kpi=")
-    return Question(kpi or "", family or "", level, name, step)
+    return Question(kpi or "", family or "", level, name, step, teams)
 
 
 def _stepped(name: str, windows: tuple[str, ...], step: str) -> None:
@@ -227,13 +230,13 @@ class History:
         board, level = self._board, asked.level
         end = period_end(asked.step, first)
         sums = board.days.sums(asked.share, _days(asked, first))
-        where, slot = place(level, asked.only), (asked.step, PERIODS[0])
+        where, slot = place(level, asked.only, asked.teams), (asked.step, PERIODS[0])
         found = rows(board, sums, slot, where, asked.share.mask)
         targets: dict[Key, float] = {}
         if asked.kpi:
             kpi = _BY_ID[asked.kpi]
             planned = asked.step in PLAN_WINDOWS and (kpi.is_planned or kpi.id in _PLANNED)
-            samples = self._plans(end, today, now) if planned else []
+            samples = plans.of_teams(self._plans(end, today, now), asked.teams) if planned else []
             evaluation = Evaluation(
                 level, asked.step, found, [], samples, lambda of: people(board, sums, where, of), self._home
             )

@@ -1,6 +1,6 @@
 """Sums put together by level before they become numbers: a company is one row, not one for each of its people."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 
 from metrics.exporter.aggregates import Slot, Sums
 from metrics.exporter.board import Board, Row
@@ -15,12 +15,14 @@ Place = Callable[[Shown], Shown | None]
 """Which row of a level a credit belongs to; None when it is not wanted."""
 
 
-def place(level: Level, only: tuple[str, str] | None = None) -> Place:
-    """Rows of a level; `only`: (manager or team, its value)."""
+def place(level: Level, only: tuple[str, str] | None = None, teams: Container[str] | None = None) -> Place:
+    """Rows of a level; `only`: (manager or team, its value); `teams`: those that may be seen, None for all."""
     index = 0 if only is not None and only[0] == Level.MANAGER else 1
 
     def found(shown: Shown) -> Shown | None:
         if only is not None and shown[index] != only[1]:
+            return None
+        if teams is not None and shown[1] not in teams:
             return None
         match level:
             case Level.MANAGER:

@@ -1,6 +1,6 @@
 """Plans of the running month, quarter and year: their targets, their share to date, and working days."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from datetime import date, datetime
 from fractions import Fraction
 from itertools import accumulate
@@ -56,6 +56,11 @@ def samples(
                     labels = (manager, team, plan.scope[0], plan.measure, window)
                     yield Sample(TARGET, labels, float(target))
                     yield Sample(TO_DATE, labels, float(target * share))
+
+
+def of_teams(found: list[Sample], teams: Container[str] | None) -> list[Sample]:
+    """What concerns some teams; all of it where they are None."""
+    return found if teams is None else [one for one in found if one.labels[int(one.family.credited)] in teams]
 
 
 def share_passed(hours: Hours, first: date, end: date, now: float) -> Fraction:

@@ -17,9 +17,11 @@ from fastapi.responses import FileResponse, JSONResponse, Response, StreamingRes
 from fastapi.staticfiles import StaticFiles
 from starlette.datastructures import State
 
+from metrics.access.asgi import reader_of
+from metrics.access.reader import EVERYBODY, Reader, Refusal
 from metrics.ending import end_tasks
 from metrics.errors import AwayError, MetricsError, WindowError
-from metrics.exporter import api, asked, history
+from metrics.exporter import allowed, api, asked, history
 from metrics.exporter.board import Board
 from metrics.exporter.follow import Follower
 from metrics.exporter.forecasts import Forecasts
@@ -33,7 +35,6 @@ from metrics.settled import HEADER, header
 
 log = structlog.get_logger(__name__)
 _PUSH_SECONDS = 0.25
-_YEARS = (2000, 2200)
 _TELL_SECONDS = 1.0
 _FORECAST_SECONDS = 60.0
 _HISTORY = ("kpi", "family", "level", "name", "step", "from", "to", "format")
@@ -104,32 +105,20 @@ class Exporter:
         fresh = not problem and not cause and age is not None and age <= FRESH_SECONDS
         return {"fresh": fresh, "problem": problem, "cause": cause, "age": age}
 
-    def live(self, level: Level, identifier: str, window: str, now: float | None = None) -> bytes:
-        """What one wall shows, as JSON; no numbers while they cannot be vouched for. Raises AskedError."""
+    def live(
+        self, level: Level, identifier: str, window: str, now: float | None = None, reader: Reader = EVERYBODY
+    ) -> bytes:
+        """What one wall shows, as JSON; no numbers while they cannot be vouched for. Raises AskedError, Refusal."""
         state = self.state()
+        allowed.scope(reader, self.board, level, identifier)
         if self.follower.loaded and level is not Level.COMPANY:
             asked.known(self.board, *((identifier, None) if level is Level.MANAGER else (None, identifier)))
         moment = self.clock() if now is None else now
-        found = api.live(self.board, moment, level, identifier, window, self.trust.unknown_waits(), self.forecasts.rows)
+        unknown, forecasts = self.trust.unknown_waits(), self.forecasts.rows
+        found = api.live(self.board, moment, level, identifier, window, unknown, forecasts, reader.teams)
         if state["problem"]:
             found |= {"kpis": [], "waiting": [], "unanswered": {}, "plan": [], "leaders": [], "teams": []}
         return msgspec.json.encode(found | state)
-
-
-def moment(value: str | None) -> float | None:
-    """Unix seconds of an RFC 3339 time. Raises WindowError."""
-    if value is None:
-        return None
-    try:
-        # A plus in a query string that was not escaped arrives as a space.
-        parsed = datetime.fromisoformat(value.strip().replace(" ", "+") if "T" in value else value)
-    except ValueError as error:
-        raise WindowError(f"at={value!r} is no RFC 3339 time; write it like 2026-11-23T09:00:00Z") from error
-    if parsed.tzinfo is None:
-        raise WindowError(f"at={value!r} has no zone; write it like 2026-11-23T09:00:00Z")
-    if not _YEARS[0] <= parsed.year <= _YEARS[1]:
-        raise WindowError(f"at={value!r} lies outside the years {_YEARS[0]} to {_YEARS[1]}")
-    return parsed.timestamp()
 
 
 At = Annotated[str | None, Query(description="RFC 3339 moment; without it, now")]
@@ -154,11 +143,14 @@ def create_app(exporter: Exporter, explainer: Explainer | None = None) -> FastAP
         yield
         await end_tasks(tasks)
 
-    app = FastAPI(title="Sales Pulse", version="1", lifespan=lifespan)
+    app = FastAPI(title="Sales Pulse", version="1", lifespan=lifespan, docs_url=None, redoc_url=None)
     app.state.ending = False
 
     @app.exception_handler(MetricsError)
-    async def refuse(_: Request, error: MetricsError) -> JSONResponse:
+    async def refuse(request: Request, error: MetricsError) -> JSONResponse:
+        if isinstance(error, Refusal):
+            teams = sorted(reader_of(request.scope).teams or ())
+            return JSONResponse({"detail": str(error), "teams": teams}, error.status)
         return JSONResponse({"detail": str(error)}, 503 if isinstance(error, AwayError) else 400)
 
     @app.exception_handler(RequestValidationError)
@@ -176,7 +168,7 @@ def create_app(exporter: Exporter, explainer: Explainer | None = None) -> FastAP
 def _prometheus(app: FastAPI, exporter: Exporter) -> None:
     @app.get("/metrics", summary="Prometheus and OpenMetrics text")
     async def metrics(request: Request, at: At = None, window: Wanted = (), settled: Settled = False) -> Response:
-        then, windows = moment(at), wanted(window)
+        then, windows = asked.moment(at), wanted(window)
         accept, encodings = request.headers.get("accept", ""), request.headers.get("accept-encoding", "")
         if then is not None:
             return await exporter.scrapes.answer_at(then, accept, encodings, windows, settled=settled)
@@ -204,7 +196,8 @@ def _json(app: FastAPI, exporter: Exporter) -> None:
             raise WindowError(f"window={window!r} does not exist; use one of {', '.join(api.WINDOWS)}")
         if period not in PERIODS:
             raise WindowError(f"period={period!r} does not exist; use current or previous")
-        then = moment(at)
+        reader, then = reader_of(request.scope), asked.moment(at)
+        allowed.scope(reader, exporter.board, level, "")
         if then is not None and window not in CALENDAR_WINDOWS:
             raise WindowError("at= gives calendar windows only: day, week, month, quarter or year")
         fences = None
@@ -216,7 +209,7 @@ def _json(app: FastAPI, exporter: Exporter) -> None:
         now = exporter.clock()
         if problem := exporter.problem() or (UNSETTLED if settled and fences is None else ""):
             return JSONResponse({"detail": problem}, 503)
-        numbers = api.Numbers(exporter.board, now, then, window)
+        numbers = api.Numbers(exporter.board, now, then, window, reader.teams)
         found = api.kpis(numbers, level, window, period)
         shown_at = exporter.board.local(now if then is None else then).isoformat()
         content = {"level": level, "window": window, "period": period, "at": shown_at, "kpis": found}
@@ -233,12 +226,14 @@ def _history(app: FastAPI, exporter: Exporter) -> None:
         form: Annotated[Literal["json", "csv"], Query(alias="format")] = "json",
     ) -> Response:  # fmt: skip
         asked.once(request.query_params.multi_items(), _HISTORY)
-        question = history.question(kpi, family, level, name or "", step)
+        reader = reader_of(request.scope)
+        question = history.question(kpi, family, level, name or "", step, reader.teams)
         first, last = history.day("from", since), history.day("to", until)
         await exporter.follower.catch_up()
         board, told = exporter.board, exporter.history
         if problem := exporter.problem():
             raise AwayError(problem)
+        allowed.scope(reader, board, level, name or "")
         if name is not None:
             asked.named(board, level, name)
         periods = history.span(question, first, last, board.local(exporter.clock()).date())
@@ -270,10 +265,12 @@ def _explain(app: FastAPI, exporter: Exporter, explainer: Explainer | None) -> N
         given = asked.once(request.query_params.multi_items())
         known = {"family", "manager", "team", "window", "period", "at", "limit"}
         labels = {name: value for name, value in given.items() if name not in known}
-        then, chosen = moment(at), asked.window_of(family, given)
-        if not (manager is None and team is None):
+        then, chosen = asked.moment(at), asked.window_of(family, given)
+        reader = reader_of(request.scope)
+        if reader.is_limited or not (manager is None and team is None):
             if not exporter.follower.loaded:
                 raise AwayError(exporter.problem())
+            team = allowed.explained(reader, exporter.board, manager, team)
             asked.known(exporter.board, manager, team)
         try:
             found = await explainer.explain(
@@ -301,20 +298,21 @@ def _wall(app: FastAPI, exporter: Exporter) -> None:
             raise WindowError(f"window={window!r} is not on the wall; use one of {', '.join(CALENDAR_WINDOWS)}")
 
         asked.scope(level, id)
+        reader = reader_of(request.scope)
         if settled:
             fences = await exporter.follower.settle()
             # From here on nothing may give way: the board would move on.
             if fences is None or exporter.problem():
                 raise AwayError(exporter.problem() or UNSETTLED)
             now = exporter.clock()
-            content = exporter.live(level, id, window, now)
+            content = exporter.live(level, id, window, now, reader)
             return Response(content, media_type="application/json", headers=header(fences, now))
 
         async def work() -> bytes:
             await exporter.follower.catch_up()
-            return exporter.live(level, id, window)
+            return exporter.live(level, id, window, reader=reader)
 
-        return Response(await spaced.get((level, id, window), work), media_type="application/json")
+        return Response(await spaced.get((level, id, window, reader.teams), work), media_type="application/json")
 
     @app.get("/api/v1/stream", summary="Server-sent events: says when numbers changed")
     async def stream(request: Request) -> StreamingResponse:

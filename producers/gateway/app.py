@@ -23,6 +23,10 @@ from producers.gateway.sources.router import create_router
 from producers.senders import Shared
 
 EVENTS = "/v1/events"
+SENDERS = (EVENTS, "/v1/bitrix24", "/v1/sources", "/v1/sources/", "/sources")
+"""Paths that ask for a sender's token themselves."""
+CONTRACT = ("/v1/schemas", "/v1/schemas/", "/asyncapi.json", "/openapi.json", "/docs", "/docs/")
+"""Paths that show how to send, and no number."""
 _NO_STATES: Mapping[str, Callable[[], str]] = MappingProxyType({})
 _LAST_NOTES_SECONDS = 1.0
 """For what senders may see of themselves, when a gateway ends."""
@@ -72,7 +76,7 @@ def create_app(
             async with asyncio.timeout(_LAST_NOTES_SECONDS):
                 await board.share()
 
-    app = _App(title="Sales Pulse gateway", version="1", lifespan=lifespan)
+    app = _App(title="Sales Pulse gateway", version="1", lifespan=lifespan, docs_url=None, redoc_url=None)
     app.state.gateway = gateway
 
     @app.post(EVENTS, status_code=202, responses=RESPONSES, openapi_extra=OPERATION)

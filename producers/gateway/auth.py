@@ -8,7 +8,7 @@ import ipaddress
 import re
 import time
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
@@ -75,6 +75,11 @@ class Gatekeeper:
         given = hashlib.sha256(token.strip().encode()).digest()
         matching = [source for source, known in self._tokens if hmac.compare_digest(known, given)]
         return matching[0] if matching else None
+
+    def knows(self, headers: Iterable[tuple[bytes, bytes]]) -> bool:
+        """Whether a request, by its headers in lower case, has the token of any sender."""
+        given = [value.decode("latin-1").partition(" ") for name, value in headers if name == b"authorization"]
+        return any(kind.lower() == "bearer" and self.of_token(token) for kind, _, token in given)
 
     def by_signature(self, headers: Mapping[str, str], content: bytes) -> str:
         """The source whose secret signed id, timestamp and content (Standard Webhooks). Raises Unauthorized.

@@ -71,9 +71,10 @@ class Answer:
 
 
 class Asking:
-    """The exporter at an address."""
+    """The exporter at an address. login: as whom it is read, where it asks."""
 
-    def __init__(self, url: str, patience: float) -> None:
+    def __init__(self, url: str, patience: float, login: tuple[str, str] | None = None) -> None:
+        self._login = login
         self._url = url.rstrip("/")
         self._patience = patience
 
@@ -82,7 +83,7 @@ class Asking:
 
         Raises AuditError when an answer cannot be had, httpx.TransportError when nobody is there.
         """
-        async with httpx.AsyncClient(base_url=self._url, timeout=_SECONDS) as client:
+        async with httpx.AsyncClient(base_url=self._url, timeout=_SECONDS, auth=self._login) as client:
             text, settled = await self._get(client, "/metrics", {})
             yield Answer(METRICS, settled.fences, settled.moment, read(text))
             if at:

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 from redis.asyncio import Redis
 
-from metrics.settings import BusinessSettings
+from metrics.settings import BusinessSettings, LoginSettings
 from metrics.view import Keys
 from producers.events import wire
 from producers.settings import KafkaSettings
@@ -83,7 +83,7 @@ async def _ask(exporter: str, view: ShownParts, rules: Rules, patience: float, n
     newest = max((beat.get("time", 0) for beat in view.beats.values()), default=0)
     at = _moment(newest, int(time.time() * 10**6), rules) if newest else 0
     try:
-        return [answer async for answer in Asking(exporter, patience).answers(at)]
+        return [answer async for answer in Asking(exporter, patience, LoginSettings().pair).answers(at)]
     except httpx.TransportError:
         notes.append(f"no exporter answers at {exporter}; what it shows was not compared")
         return []

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 import yaml
 
-from metrics.settings import ExporterSettings, PublicSettings
+from metrics.settings import ExporterSettings, LoginSettings, PublicSettings, WebSettings
 from producers.connectors.bitrix24.settings import Bitrix24Settings
 from producers.gateway.settings import GatewaySettings
 from streams.settings import WorkerSettings
 
 ROOT = Path(__file__).resolve().parents[2]
-ONE_SHOT = {"topics", "audit", "playlist", "walls"}
+ONE_SHOT = {"topics", "audit", "playlist", "walls", "web"}
 """Services that do one thing and end: how they end is their health."""
 NO_SETTINGS = {"SALES_LOG_FORMAT", "SALES_PROMETHEUS_URL", "SALES_DASHBOARDS"}
 """A flag of the command line, and what Grafana's provisioning reads."""
@@ -35,7 +35,8 @@ def dockerfile() -> str:
 
 
 def known_settings() -> set[str]:
-    classes = (WorkerSettings, ExporterSettings, PublicSettings, GatewaySettings, Bitrix24Settings)
+    ours = (WorkerSettings, ExporterSettings, PublicSettings, WebSettings, LoginSettings)
+    classes = (*ours, GatewaySettings, Bitrix24Settings)
     return {f"SALES_{name.upper()}" for kind in classes for name in kind.model_fields} | NO_SETTINGS
 
 

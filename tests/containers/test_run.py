@@ -49,6 +49,8 @@ class Compose:
             "PULSE_PIP_CONF": os.environ.get("PIP_CONFIG_FILE", os.devnull),
             "REDIS_PASSWORD": secrets.token_urlsafe(24),
             "GRAFANA_PASSWORD": secrets.token_urlsafe(24),
+            "WALL_PASSWORD": secrets.token_urlsafe(24),
+            "METRICS_PASSWORD": secrets.token_urlsafe(24),
             "SALES_GATEWAY_TOKENS": f"{SOURCE}={self.token}",
         }
 
@@ -78,6 +80,11 @@ class Compose:
         )
         return done.stdout.strip()
 
+    @property
+    def wall(self) -> tuple[str, str]:
+        """The user for people."""
+        return "wall", self.environment["WALL_PASSWORD"]
+
     def url(self, service: str) -> str:
         return f"http://127.0.0.1:{self.ports[service]}"
 
@@ -103,12 +110,12 @@ def compose() -> Iterator[Compose]:
         found("down", "--volumes", "--timeout", "20", check=False)
 
 
-def until(condition: str, url: str, seconds: float) -> str:
+def until(condition: str, url: str, seconds: float, login: tuple[str, str] | None = None) -> str:
     """Wait until an address answers with a text."""
     deadline = time.monotonic() + seconds
     while True:
         try:
-            text = httpx.get(url, timeout=PATIENCE).text
+            text = httpx.get(url, timeout=PATIENCE, auth=login).text
         except httpx.TransportError as error:
             text = str(error)
         if condition in text:
@@ -118,9 +125,10 @@ def until(condition: str, url: str, seconds: float) -> str:
 
 
 def test_wall_and_metrics_are_filled(compose: Compose) -> None:
-    text = until("sales_won_amount{", f"{compose.url('EXPORTER')}/metrics", 120)
+    text = until("sales_won_amount{", f"{compose.url('EXPORTER')}/metrics", 120, compose.wall)
+    assert httpx.get(f"{compose.url('EXPORTER')}/metrics", timeout=PATIENCE).status_code == 401
     say(f"/metrics: {sum(not line.startswith('#') for line in text.splitlines()):,} series")
-    assert "<!doctype html>" in httpx.get(compose.url("EXPORTER"), timeout=PATIENCE).text.lower()
+    assert "<!doctype html>" in httpx.get(compose.url("EXPORTER"), timeout=PATIENCE, auth=compose.wall).text.lower()
 
 
 def test_own_event_is_seen(compose: Compose) -> None:
@@ -142,7 +150,7 @@ def test_own_event_is_seen(compose: Compose) -> None:
         == 401
     )
     assert httpx.post(address, content=json.dumps(event), headers=headers, timeout=PATIENCE).status_code == 202
-    until('sales_calls{manager="container-test"', f"{compose.url('EXPORTER')}/metrics", 60)
+    until('sales_calls{manager="container-test"', f"{compose.url('EXPORTER')}/metrics", 60, compose.wall)
 
 
 def test_prometheus_scrapes_every_worker(compose: Compose) -> None:

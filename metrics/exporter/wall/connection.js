@@ -3,7 +3,7 @@
 const POLL_MS = 5000, QUIET_MS = 2500, LOST_MS = 1000, AGAIN_MS = 2000, LEAST_MS = 400, MOST_MS = 4000, TIMEOUT_MS = 8000;
 
 export class Connection {
-  /** url: () => what to ask. take(json): what came. tell(json): how old it is now. refused(): there is no such view. lost(): no answer. */
+  /** url: () => what to ask. take(json): what came. tell(json): how old it is now. refused(json): there is no such view, or it is not for these eyes. lost(): no answer. */
   constructor({ url, take, tell, refused, lost }) {
     Object.assign(this, { url, take, tell, refused, lost });
     this.source = this.timer = this.busy = null;
@@ -64,8 +64,8 @@ export class Connection {
     let found;
     try {
       const answer = await fetch(url, { cache: "no-store", signal: AbortSignal.timeout(TIMEOUT_MS) });
-      if (!answer.ok && answer.status !== 400) throw new Error(answer.statusText);
-      found = answer.ok ? await answer.json() : null;
+      if (!answer.ok && ![400, 403].includes(answer.status)) throw new Error(answer.statusText);
+      found = { json: await answer.json(), isTaken: answer.ok };
     } catch {
       this.isLost = true;
       this.lost();
@@ -74,6 +74,6 @@ export class Connection {
     this.took = Date.now() - began;
     this.isLost = false;
     // Another view was chosen meanwhile: this answer is not what the screen says it is.
-    if (url !== this.url()) this.again = true; else if (found) this.take(found); else this.refused();
+    if (url !== this.url()) this.again = true; else if (found.isTaken) this.take(found.json); else this.refused(found.json);
   }
 }

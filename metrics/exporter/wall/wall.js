@@ -16,7 +16,7 @@ const store = (key, value) => { try { localStorage.setItem(`sales-pulse.${key}`,
 
 const FRESH_SECONDS = 5;
 const WITHHELD = { kpis: [], waiting: [], unanswered: {}, plan: [], leaders: [], teams: [] };
-const NOTHING = { ...WITHHELD, scopes: { teams: [], managers: [] }, age: null };
+const NOTHING = { ...WITHHELD, scopes: { company: true, teams: [], managers: [] }, age: null };
 let live = null, told = 0, drawn = "", skew = 0, rotating = 0, board = stored("board", "managers");
 
 export const connection = new Connection({
@@ -40,9 +40,13 @@ export const connection = new Connection({
     told = Date.now();
     judge();
   },
-  refused() {
-    // A team that is no more, or a name that never was: nothing to show, and the way back to the company.
+  refused(found) {
+    // Who may see some teams only begins with the first of them.
+    const [first, ...others] = found.teams ?? [];
+    if (first && view.level === "company") return void show({ level: "team", id: first });
+    // A team that is no more, or a name that never was: nothing to show, and the way back.
     live = { ...live, ...NOTHING, refused: true };
+    if (first) live.scopes = { company: false, teams: [first, ...others], managers: [] };
     draw();
     state("refused");
   },
@@ -111,7 +115,7 @@ function drawScope() {
     return new Option(name, JSON.stringify([level, id]), mine, mine);
   };
   const group = (name, nodes) => { const node = document.createElement("optgroup"); node.label = name; node.append(...nodes); return node; };
-  const nodes = [option("company", "", word("company")),
+  const nodes = [...(live.scopes.company ? [option("company", "", word("company"))] : []),
     group(word("teams"), live.scopes.teams.map((team) => option("team", team, team))),
     group(word("managers"), live.scopes.managers.map((m) => option("manager", m.id, m.name || m.id)))];
   // Somebody who left, or a name that never was: the list says whom it was asked for.
@@ -155,8 +159,9 @@ function drawWindows() {
 /** The company, then each team, and again. */
 function step(by) {
   if (!live) return;
-  const stops = [["company", ""], ...live.scopes.teams.map((team) => ["team", team])];
+  const stops = [...(live.scopes.company ? [["company", ""]] : []), ...live.scopes.teams.map((team) => ["team", team])];
   const here = stops.findIndex(([level, id]) => level === view.level && id === view.id);
+  if (!stops.length) return;
   const [level, id] = stops[(Math.max(here, 0) + by + stops.length) % stops.length];
   show({ level, id });
 }
