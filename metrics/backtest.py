@@ -1,7 +1,7 @@
 """How often a forecast's interval would have held: made on each day of the past year from what lay before that day."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from statistics import median
@@ -10,6 +10,7 @@ from typing import Any
 from metrics.calendar import Hours
 from metrics.family import PLAN_WINDOWS
 from metrics.forecast import LOOK_BACK, Past
+from metrics.pipeline import OpenDeal, Pipeline
 from metrics.windows import period_end
 
 
@@ -51,6 +52,30 @@ def outcomes(done: Mapping[date, float], hours: Hours, today: date) -> Iterator[
             end = number + (period_end(window, days[number]) - days[number]).days
             if past is not None and end <= len(days) and (rest := past.rest(worked[number:end])) is not None:
                 yield Outcome(window, *rest, sum(values[number:end]))
+
+
+def paired(
+    done: Mapping[date, float], hours: Hours, today: date, opened: Mapping[date, Sequence[OpenDeal]]
+) -> Iterator[tuple[Outcome, Outcome]]:
+    """Forecasts by the pace alone and by the open pipeline as well, of the same days and what is left of their windows.
+
+    opened: the deals that were open as each local day began.
+    """
+    first = min(done, default=today)
+    days = [first + timedelta(days=n) for n in range((today - first).days)]
+    values = [done.get(day, 0.0) for day in days]
+    worked = [hours.day_us(day.toordinal()) for day in days]
+    pipeline = Pipeline([opened.get(day, ()) for day in days], values, worked, first)
+    for number in range(max(0, len(days) - LOOK_BACK), len(days)):
+        past = Past(values[:number], worked[:number]) if worked[number] else None
+        for window in PLAN_WINDOWS if past is not None else ():
+            end = number + (period_end(window, days[number]) - days[number]).days
+            if past is None or end > len(days):
+                continue
+            alone, both = past.rest(worked[number:end]), pipeline.rest(number, worked[number:end])
+            if alone is not None and both is not None:
+                came = sum(values[number:end])
+                yield Outcome(window, *alone, came), Outcome(window, *both, came)
 
 
 def verdicts(found: Mapping[str, list[Outcome]]) -> dict[tuple[str, str], Verdict]:

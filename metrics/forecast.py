@@ -13,7 +13,7 @@ TRAILING = 91
 """Days that tell the pace: thirteen weeks, so that every weekday counts the same."""
 LOOK_BACK = 365
 """Days of the past from which outcomes are taken."""
-_FEWEST = 40
+FEWEST = 40
 """Outcomes without which nothing is said."""
 _TAIL = 0.1
 """Share of outcomes on either side that the interval leaves out."""
@@ -47,13 +47,7 @@ class Past:
         if not (work := sum(ahead)):
             return Rest(0.0, 0.0, 0.0)
         outcomes = self._of(run)
-        if len(outcomes) < _FEWEST:
-            return None
-        promised = pace * work
-        # Long runs overlap: few of their outcomes are independent, so that ends of the interval must lie further out.
-        tail = max(0.0, _TAIL * (1 - 1.5 * run / LOOK_BACK))
-        low, middle, high = (promised * _quantile(outcomes, q) for q in (tail, 0.5, 1 - tail))
-        return Rest(middle, low, high)
+        return None if len(outcomes) < FEWEST else between(pace * work, outcomes, run)
 
     def _pace(self, day: int) -> float | None:
         """What was done by working time in the days before one."""
@@ -73,6 +67,14 @@ class Past:
                 if (pace := self._pace(day)) and (work := self._worked[day + run] - self._worked[day])
             )
         return found
+
+
+def between(promised: float, outcomes: Sequence[float], run: int) -> Rest:
+    """What was promised for so many days, by what came of such promises (smallest first; as shares of them)."""
+    # Long runs overlap: few of their outcomes are independent, so that ends of the interval must lie further out.
+    tail = max(0.0, _TAIL * (1 - 1.5 * run / LOOK_BACK))
+    low, middle, high = (promised * _quantile(outcomes, q) for q in (tail, 0.5, 1 - tail))
+    return Rest(middle, low, high)
 
 
 def _quantile(ordered: Sequence[float], q: float) -> float:

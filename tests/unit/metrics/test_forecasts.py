@@ -2,17 +2,20 @@
 
 import json
 from datetime import UTC, date, datetime
+from math import isclose
 
 import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from deploy.commands import forecast as command
+from deploy.errors import MisuseError
 from metrics.backtest import outcomes
 from metrics.exporter.server import create_app
 from metrics.forecast import Past
 from metrics.kpi import Level
 from metrics.measure import key
+from metrics.pipeline import Version
 from metrics.view import Field
 from tests.support.boards import board, exporter_of, manager, plan, rate
 
@@ -154,3 +157,24 @@ async def test_backtest_asks_the_exporter(exporter):
         expected += outcomes(done, exporter.board.calendar.of(name.get("name", "")), TODAY)
     assert len(found) > 500
     assert sorted(found, key=str) == sorted(expected, key=str)
+
+
+async def test_backtest_with_open_deals(exporter):
+    """The same forecasts twice; only a deal of the team itself, once it was open, makes another of the second."""
+    day = date(2026, 10, 5)
+    deal = Version("d", ("", 0.0, ""), day, "open", "north", "retail", "S1", 1e6, day)
+    closed = deal._replace(order=("", 1.0, ""), at=date(2026, 10, 20), status="won", closed=date(2026, 10, 20))
+    transport = httpx.ASGITransport(create_app(exporter))
+    async with httpx.AsyncClient(transport=transport, base_url="http://exporter") as client:
+        alone, both = (await command._piped(client, exporter.settings, [deal, closed])).values()
+    pairs = list(zip(alone, both, strict=True))
+    assert len(pairs) > 500
+    assert all((one.window, one.came) == (other.window, other.came) for one, other in pairs)
+    changed = [not isclose(one.high, other.high, rel_tol=1e-9) for one, other in pairs]
+    assert 0 < sum(changed) < len(pairs) / 4
+
+
+def test_open_deals_promise_money():
+    """Another measure than the won amount is misuse, said before anything is asked."""
+    with pytest.raises(MisuseError, match="--pipeline is for the measure won_amount"):
+        command.backtest(measure=["calls"], pipeline=True)
