@@ -26,6 +26,8 @@ COMMANDS = {
     "reference": "Apply plans, managers and rates from a YAML file.",
     "dead-letters": "See what was refused and why; send it again after a fix, or dismiss it.",
     "web-config": "Make users who may look, with random passwords.",
+    "backup": "Keep the records that count, as files; again, what is new.",
+    "restore": "Fill an empty cluster from a backup.",
     "audit": "Recompute every number from the log and compare with what is shown.",
     "forecast": "See how often the forecasts' interval would have held.",
     "generate": "Rewrite everything generated, or check that it is up to date.",

@@ -1,0 +1,54 @@
+"""`sales-pulse backup`: the records that count, reference, identities and connectors' memories, as plain files."""
+
+import asyncio
+import signal
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def command(
+    folder: Annotated[Path, typer.Argument(help="where the backup is, or is to be")],
+    spool: Annotated[
+        Path | None, typer.Option(help="folder of the Bitrix24 connector; default: by the settings")
+    ] = None,
+) -> None:
+    """Take what came since the last backup in FOLDER, or all of it. May run beside everything else.
+
+    Example: sales-pulse backup /mnt/backup/sales-pulse
+    """
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    asyncio.run(_take(folder, spool))
+
+
+async def _take(folder: Path, spool: Path | None) -> None:
+    from deploy.progress import Progress
+    from metrics.settings import BusinessSettings
+    from producers.connectors.bitrix24.settings import Bitrix24Settings
+    from producers.log_ends import LogEnds
+    from producers.settings import KafkaSettings
+    from streams.backup.take import Taking, Wanted
+    from streams.plain.kafka import kafka_log
+    from streams.topic_id import topic_id
+
+    settings = KafkaSettings()
+    spool = spool or Bitrix24Settings().spool
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    asking = LogEnds(settings, settings.events_topic, "sales-pulse-backup")
+    try:
+        identity = await topic_id(await asking.client(), settings.events_topic)
+    finally:
+        await asking.close()
+    wanted = Wanted(settings, BusinessSettings().app_id, identity, [spool])
+    async with kafka_log(settings) as log:
+        with Progress("taken", None) as bar:
+            taking = Taking(log, wanted, folder, lambda count: bar.advance(count, 0), stop.is_set)
+            is_whole = await taking.run()
+    left = ", ".join(f"{count:,} {reason}" for reason, count in sorted(taking.left_out.items()))
+    print(f"{taking.taken:,} events taken into {folder}" + (f"; left out as refused: {left}" if left else ""))
+    if not is_whole:
+        print("stopped before the end; the same command goes on from there")
+        raise typer.Exit(1)
