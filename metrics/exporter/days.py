@@ -61,7 +61,7 @@ class Days:
         held, found = self._of(share), Sums()
         for day in days:
             for credit, items in held[day].items():
-                _add(found, share, credit, items)
+                put_together(found, share, credit, items)
         return found
 
     def trim(self) -> None:
@@ -82,11 +82,12 @@ class Days:
         for (manager, team), deltas in self._parts.of(("d", day), share.manager):
             wanted = {number: value for number, value in deltas if bits[number] & share.mask}
             if wanted:
-                _add(found, share, ("" if share.together and team else manager, team), wanted)
+                put_together(found, share, ("" if share.together and team else manager, team), wanted)
         return found
 
 
-def _add(found: Sums, share: Share, credit: Credit, items: dict[int, int]) -> None:
+def put_together(found: Sums, share: Share, credit: Credit, items: dict[int, int]) -> None:
+    """Add a credit's items to sums of a share."""
     if not share.together:
         add(found, credit, list(items.items()))
         return

@@ -8,7 +8,7 @@ import io
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from functools import cached_property
 from itertools import accumulate, repeat
 from operator import add
@@ -25,6 +25,7 @@ from metrics.exporter.kpis import Evaluation, Key, key_of
 from metrics.exporter.levels import people, place, rows
 from metrics.exporter.made_of import parts
 from metrics.exporter.numbers import Histogram, quantile
+from metrics.exporter.runs import plan_samples
 from metrics.family import CALENDAR_WINDOWS, PERIODS, PLAN_WINDOWS, QUANTILES, Family, Source
 from metrics.kpi import Formula, Level, PerManager
 from metrics.windows import DAYS_HELD, local_day, period_end, period_start
@@ -221,12 +222,12 @@ class History:
         known = kept.get(first)
         if is_over and known is not None and known[0] == state:
             return known[1]
-        found = list(self._worked_out(asked, first, today, now))
+        found = list(self._worked_out(asked, first, now))
         if is_over:
             kept[first] = state, found
         return found
 
-    def _worked_out(self, asked: Question, first: date, today: date, now: float) -> Iterator[Value]:
+    def _worked_out(self, asked: Question, first: date, now: float) -> Iterator[Value]:
         board, level = self._board, asked.level
         end = period_end(asked.step, first)
         sums = board.days.sums(asked.share, _days(asked, first))
@@ -236,7 +237,7 @@ class History:
         if asked.kpi:
             kpi = _BY_ID[asked.kpi]
             planned = asked.step in PLAN_WINDOWS and (kpi.is_planned or kpi.id in _PLANNED)
-            samples = plans.of_teams(self._plans(end, today, now), asked.teams) if planned else []
+            samples = plans.of_teams(plan_samples(board, end, now), asked.teams) if planned else []
             evaluation = Evaluation(
                 level, asked.step, found, [], samples, lambda of: people(board, sums, where, of), self._home
             )
@@ -249,14 +250,6 @@ class History:
             if not asked.name or key[0] == asked.name:
                 labels = dict(zip(asked.labels, self._named(asked, key), strict=True))
                 yield Value(labels, value, targets.get(self._planned(asked, key)))
-
-    def _plans(self, end: date, today: date, now: float) -> list[plans.Sample]:
-        """Of a period that is over as at its end."""
-        board = self._board
-        if end > today:
-            return list(plans.samples(board.reference, board.calendar, board.zone, now))
-        moment = datetime(end.year, end.month, end.day, tzinfo=board.zone).astimezone(UTC).timestamp()
-        return list(plans.samples(board.reference, board.calendar, board.zone, moment, end - timedelta(days=1)))
 
     def _home(self, manager: str) -> str:
         return self._board.reference.team_of(manager, "")

@@ -25,6 +25,8 @@ from metrics.exporter import allowed, api, asked, history
 from metrics.exporter.board import Board
 from metrics.exporter.follow import Follower
 from metrics.exporter.forecasts import Forecasts
+from metrics.exporter.pages import add_pages
+from metrics.exporter.runs import Runs
 from metrics.exporter.scrape import UNSETTLED, Scrapes, wanted
 from metrics.exporter.spaced import Spaced
 from metrics.exporter.trust import FRESH_SECONDS, Trust
@@ -78,6 +80,7 @@ class Exporter:
         self.follower = follower
         self.clock = clock
         self.history = history.History(board)
+        self.runs = Runs(board)
         self.trust = Trust(follower, clock, settings.view_max_age)
         self.forecasts = Forecasts(board)
         self.scrapes = Scrapes(board, follower, clock, self.trust, self.problem, self.forecasts)
@@ -161,6 +164,7 @@ def create_app(exporter: Exporter, explainer: Explainer | None = None) -> FastAP
     _json(app, exporter)
     _history(app, exporter)
     _explain(app, exporter, explainer)
+    add_pages(app, exporter, _WALL)
     _wall(app, exporter)
     return app
 

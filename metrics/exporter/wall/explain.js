@@ -13,11 +13,13 @@ function element(name, content, className = "") {
   return node;
 }
 
-/** Address of the explanation of one part of a tile's number in a view. */
+/** Address of the explanation of one part of a tile's number in a view, whose `at` is that of a period that is over. */
 export function partUrl(part, tile, record, view, team = "") {
   const planned = part.family.startsWith("sales_plan_"), query = new URLSearchParams({ family: part.family, limit: MOST_ROWS });
   const window = part.window ?? tile.main.labels.window ?? view.window;
   if (window) query.set("window", window);
+  // A period that is over: as it stood at its last instant.
+  if (window && view.at) query.set("at", view.at);
   if (planned) query.set("level", view.level);
   for (const [name, value] of Object.entries(part.labels)) query.set(name, value);
   // A KPI by channel is made of numbers that all have channels; the window is no label of theirs.
@@ -35,7 +37,7 @@ export function explain(dialog, tile, main, live, view, mine = "") {
   const shown = dialog.querySelector(".shown").children;
   shown[0].textContent = show(main.current, record.id.endsWith(":growth") ? "growth" : record.unit);
   const isNow = parts.length > 0 && parts.every((part) => part.window === "");
-  shown[1].textContent = `${scopeName(live, view)} · ${word(isNow ? "now" : tile.main.labels.window ?? view.window)}`;
+  shown[1].textContent = `${scopeName(live, view)} · ${view.label ?? word(isNow ? "now" : tile.main.labels.window ?? view.window)}`;
   dialog.querySelector(".help").textContent = record.help;
   const buttons = parts.map((part) => {
     const button = element("button", [part.family, ...Object.values(part.labels), ...(part.window ? [part.window] : [])].join(" · "));

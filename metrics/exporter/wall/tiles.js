@@ -1,24 +1,25 @@
 // The tiles: fifteen KPIs, and what becomes of whom nobody answered; how a tile is drawn without moving its neighbours.
 import { arrow, change, points, show } from "./format.js";
+import { drawSpark } from "./spark.js";
 import { title, word } from "./words.js";
 
 const kpi = (id, labels = {}, name = "") => ({ id, labels, name });
 const MONTH = { window: "month" };
 const won = kpi("sales_deals_closed:sum", { outcome: "won" }, "won");
 
-/** `about`: a label value that the title names, as the number is of this alone. `still`: has no trend. */
+/** `about`: a label value that the title names, as the number is of this alone. `still`: has no trend. `now`: has no history. */
 export const TILES = [
   { number: 1, main: kpi("sales_calls:sum"), more: [kpi("sales_meetings:sum", {}, "meetings"), won] },
   { number: 2, main: kpi("sales_response_seconds:p50", { channel: "call" }), about: "calls", more: [kpi("sales_response_seconds:p50", { channel: "chat" }, "chats"), kpi("sales_service_level:ratio", { channel: "call" }, "level")] },
   { number: 3, main: kpi("sales_win:ratio"), more: [won, kpi("sales_deals_closed:sum", { outcome: "lost" }, "lostDeals")] },
   { number: 4, main: kpi("sales_won_amount:per_manager"), more: [kpi("sales_won_amount:sum", {}, "total"), kpi("sales_revenue_amount:sum", {}, "cash")] },
-  { number: 5, main: kpi("sales_clients_ready:sum"), still: true, more: [] },
+  { number: 5, main: kpi("sales_clients_ready:sum"), still: true, now: true, more: [] },
   { number: 6, main: kpi("sales_leads_warmed:ratio"), more: [] },
   { number: 7, main: kpi("sales_repeat_deals:sum"), more: [kpi("sales_repeat_amount:sum", {}, "volume"), kpi("sales_repeat_deals:ratio", {}, "share")] },
   { number: 8, main: kpi("sales_rating_score:mean"), more: [] },
   { number: 9, main: kpi("sales_average_check:mean"), more: [] },
   { number: 10, main: kpi("sales_payback:ratio"), more: [] },
-  { number: 11, main: kpi("sales_receivable_amount:sum"), still: true, more: [kpi("sales_receivable_overdue:ratio", {}, "overdue"), kpi("sales_receivable:dso_days", {}, "dso")] },
+  { number: 11, main: kpi("sales_receivable_amount:sum"), still: true, now: true, more: [kpi("sales_receivable_overdue:ratio", {}, "overdue"), kpi("sales_receivable:dso_days", {}, "dso")] },
   { number: 12, main: kpi("sales_deal_duration_seconds:mean"), more: [kpi("sales_deal_duration_seconds:p50", {}, "median"), kpi("sales_deal_duration_seconds:p90", {}, "p90")] },
   { number: 13, main: kpi("sales_margin:ratio"), more: [kpi("sales_revenue_profit:ratio", {}, "ratio")] },
   { number: 14, main: kpi("sales_plan_won_amount:growth", MONTH), about: "inMonth", still: true, more: [kpi("sales_plan_won_amount:growth", { window: "quarter" }, "inQuarter"), kpi("sales_plan_won_amount:growth", { window: "year" }, "inYear")] },
@@ -33,7 +34,7 @@ const FACTS = 3, FLASH_MS = 1200;
 /** Shares of a tile's width, by how many facts it has; the change, where there is one, comes first and is longest. */
 const SHARES = [[], [1], [0.5, 0.5], [0.38, 0.31, 0.31]], THIRDS = [0.33, 0.33, 0.33];
 
-const matches = (labels, wanted) => Object.entries(wanted).every(([name, value]) => labels[name] === value);
+export const matches = (labels, wanted) => Object.entries(wanted).every(([name, value]) => labels[name] === value);
 
 /** Value of a KPI: its one series that carries the wanted labels; their sum where it is a sum. Null without the KPI. */
 export function pick(byId, { id, labels }) {
@@ -53,7 +54,7 @@ export function judge(trend, better) {
   return (trend > 0) === (better === "up") ? "good" : "bad";
 }
 
-const unitOf = (record) => (record.id.endsWith(":growth") ? "growth" : record.unit);
+export const unitOf = (record) => (record.id.endsWith(":growth") ? "growth" : record.unit);
 
 /** What a tile is called. The plan's tiles are all of booked sales: there the title says what of the plan it is. */
 export function nameOf(tile, record) {
@@ -80,32 +81,53 @@ export function text(node, value) {
   return true;
 }
 
+/** A tile leads to its history, or opens what `open` gives where it is about now; `open` is also its button "why". */
 export function buildTiles(root, tiles, open) {
   root.replaceChildren(...tiles.map((tile) => {
-    const node = document.createElement("button");
-    node.type = "button";
+    const box = document.createElement("div"), node = document.createElement(tile.now ? "button" : "a");
+    box.className = "box";
+    if (tile.now) node.type = "button";
     node.className = "tile";
     node.dataset.number = tile.number;
     const fact = '<span class="fact"><small></small><b></b></span>';
-    node.innerHTML = `<span class="title"></span><span class="value">–</span><span class="more">${fact.repeat(FACTS)}</span>`;
+    node.innerHTML = `<span class="title"></span><span class="value">–</span><svg class="spark" aria-hidden="true" preserveAspectRatio="none"></svg><span class="more">${fact.repeat(FACTS)}</span>`;
     // Of the tile, not of what is in it: nothing moves when a number changes.
     node.lastElementChild.style.setProperty("--columns", sharesOf(tile).map((share) => `minmax(0, ${share}fr)`).join(" ") || "none");
     sharesOf(tile).forEach((share, i) => node.lastElementChild.children[i].style.setProperty("--share", share));
-    node.addEventListener("click", () => open(tile));
-    return node;
+    box.append(node);
+    if (tile.now) node.addEventListener("click", () => open(tile));
+    else {
+      const why = document.createElement("button");
+      Object.assign(why, { type: "button", className: "why", textContent: "?" });
+      why.addEventListener("click", () => open(tile));
+      box.append(why);
+    }
+    return box;
   }));
 }
 
 const sharesOf = (tile) => (tile.still && tile.more.length === FACTS ? THIRDS : SHARES[tile.more.length + (tile.still ? 0 : 1)]);
 
-/** `flash`: whether a number that changed lights up; not when another view was chosen. */
-export function drawTiles(root, tiles, live, flash) {
+/** `flash`: whether a number that changed lights up; not when another view was chosen. `linkOf`: address of a tile's history. */
+export function drawTiles(root, tiles, live, flash, linkOf) {
   const byId = new Map(live.kpis.map((record) => [record.id, record]));
-  tiles.forEach((tile, index) => drawTile(root.children[index], tile, byId, flash));
+  tiles.forEach((tile, index) => {
+    const [node, why] = root.children[index].children;
+    drawTile(node, tile, byId, flash);
+    if (!why) return;
+    const href = linkOf(tile), label = `${word("explain")} ${node.firstElementChild.textContent}`;
+    if (node.getAttribute("href") !== href) node.setAttribute("href", href);
+    if (why.getAttribute("aria-label") !== label) why.setAttribute("aria-label", label);
+  });
+}
+
+/** Lines of the last weeks or months; none while numbers are withheld. found: KPI → its points. */
+export function drawSparks(root, tiles, found) {
+  tiles.forEach((tile, index) => drawSpark(root.children[index].querySelector(".spark"), found?.[tile.main.id], tile.main));
 }
 
 function drawTile(node, tile, byId, flash) {
-  const [name, value, more] = node.children, main = pick(byId, tile.main), record = main?.record;
+  const [name, value, , more] = node.children, main = pick(byId, tile.main), record = main?.record;
   if (record) text(name, nameOf(tile, record));
   const shown = record ? show(main.current, unitOf(record)) : show(null);
   if (text(value, shown) && flash) light(node);
@@ -124,7 +146,7 @@ function drawTile(node, tile, byId, flash) {
   }
   const label = [`${name.textContent}: ${shown}`, ...facts.filter((fact) => fact[1] !== "–" && fact[1] !== "").map(([a, b]) => `${a} ${b}`)].join(", ");
   if (node.getAttribute("aria-label") !== label) node.setAttribute("aria-label", label);
-  const tip = record ? `${record.help}\n${word("explain")}` : "";
+  const tip = record ? `${record.help}\n${word(tile.now ? "explain" : "follow")}` : "";
   if (node.title !== tip) node.title = tip;
 }
 

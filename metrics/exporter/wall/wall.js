@@ -1,12 +1,14 @@
 // The live wall: one view of the numbers, drawn anew whenever they change; what a person or a kiosk can do with it.
 import { WINDOWS, readAddress, view, writeAddress } from "./address.js";
+import { historyOf } from "./place.js";
 import { Connection } from "./connection.js";
 import { explain } from "./explain.js";
 import { clock, duration, setCurrency } from "./format.js";
 import { remeasure } from "./lists.js";
 import { drawLeaders, drawPlan, drawWaiting, tickWaiting } from "./panels.js";
 import { EXPLAINED, drawReturns, tickReturns } from "./returns.js";
-import { ANSWERS, TILES, buildTiles, drawTiles, pick, text } from "./tiles.js";
+import { Sparks } from "./spark.js";
+import { ANSWERS, TILES, buildTiles, drawSparks, drawTiles, pick, text } from "./tiles.js";
 import { getLanguage, setLanguage, word } from "./words.js";
 
 const $ = (id) => document.getElementById(id);
@@ -53,6 +55,11 @@ export const connection = new Connection({
   lost: () => state("lost"),
 });
 
+const sparks = new Sparks([...TILES, ...ANSWERS].filter((tile) => !tile.now).map((tile) => tile.main.id), (found) => {
+  drawSparks($("kpis"), TILES, found);
+  drawSparks($("answers"), ANSWERS, found);
+});
+
 /** Seconds since what is shown was so: the age that the exporter told, and the time since. */
 const age = () => (live?.age == null ? null : live.age + (Date.now() - told) / 1000);
 
@@ -87,8 +94,10 @@ function draw() {
   if (!live) return;
   setCurrency(live.currency);
   const key = JSON.stringify([view, getLanguage()]);
-  drawTiles($("kpis"), TILES, live, drawn === key);
-  drawTiles($("answers"), ANSWERS, live, drawn === key);
+  const linkOf = (tile) => historyOf(tile, view);
+  drawTiles($("kpis"), TILES, live, drawn === key, linkOf);
+  drawTiles($("answers"), ANSWERS, live, drawn === key, linkOf);
+  sparks.follow(view, !live.problem && !live.refused);
   drawn = key;
   drawWaiting($("waiting"), live);
   drawReturns($("returns"), live);
