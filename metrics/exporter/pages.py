@@ -137,7 +137,9 @@ def _compare(app: FastAPI, exporter: "Exporter") -> None:
             return Response(runs.table(wanted, rows), media_type="text/csv; charset=utf-8", headers=_ATTACHED)
         held = [None if values is None else one.as_json() for one, values in zip(others, found[1:], strict=True)]
         about = {**run.as_json(), "complete": run.last < today, "before": held[0], "year": held[1], "today": today.isoformat()}
-        content = {**about, "oldest": oldest.isoformat(), "level": level, "name": name, "team": team, "rows": rows}
+        begins = exporter.board.parts.first_day()
+        about |= {"oldest": oldest.isoformat(), "begins": begins and date.fromordinal(begins).isoformat()}
+        content = {**about, "level": level, "name": name, "team": team, "rows": rows}
         return Response(msgspec.json.encode(content), media_type=_JSON)
 
 

@@ -137,6 +137,10 @@ class Parts:
                 deltas = self._shown(bucket, deltas)
             yield (field.manager, field.team), deltas
 
+    def first_day(self) -> int | None:
+        """Ordinal of the first local day of which anything is held."""
+        return min((number for kind, number in self._parts if kind == "d"), default=None)
+
     def everyone_waiting(self) -> list[Waiting]:
         """All who wait in all partitions, longest first."""
         return sorted((w for rows in self.waiting.values() for w in rows), key=lambda w: w.start)

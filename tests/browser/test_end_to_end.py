@@ -116,7 +116,7 @@ async def test_a_click_says_why(screen, floor):
         await publisher.publish(won(number, amount))
     page = await screen.show("level=manager&id=m-7&window=month")
     total = sum((Fraction(amount) for amount in AMOUNTS), Fraction())
-    check = page.locator(".tile[data-number='9']")
+    check = page.get_by_role("button", name="Why this number? Average check")
     await shows(page, 9, f"₽{round(total / 3):,}")
     await check.click()
     dialog = page.get_by_role("dialog")
@@ -138,6 +138,23 @@ async def test_a_click_says_why(screen, floor):
     await page.keyboard.press("Escape")
     await expect(dialog).to_be_hidden()
     await expect(check).to_be_focused()
+
+
+async def test_what_a_bar_is_made_of(screen, floor):
+    """From the tile to the page of its history, and from today's bar to the entities that add up to it."""
+    publisher = floor[1]
+    for number, amount in enumerate(AMOUNTS):
+        await publisher.publish(won(number, amount))
+    page = await screen.show("level=manager&id=m-7&window=month")
+    await shows(page, 9, f"₽{round(sum(map(Fraction, AMOUNTS)) / 3):,}")
+    await page.locator(".tile[data-number='9']").click()
+    bar = page.locator("#bars .bar[data-from]").last
+    await bar.focus()
+    await page.keyboard.press("Enter")
+    shown, rows = await _explained(page)
+    assert Fraction(shown) == sum(map(Fraction, rows)) == sum(map(Fraction, AMOUNTS))
+    await page.keyboard.press("Escape")
+    await expect(bar).to_be_focused()
 
 
 async def test_whom_to_call(screen, floor):

@@ -4,7 +4,7 @@ import { arrow, change, points as inPoints, show } from "./format.js";
 import { judge, unitOf } from "./tiles.js";
 import { word } from "./words.js";
 
-const HIGH = 340, TOP = 24, BOTTOM = 30, RIGHT = 8, LETTER = 8.2, WIDEST = 90;
+const HIGH = 340, TOP = 24, BOTTOM = 30, RIGHT = 8, LETTER = 8.2, WIDEST = 90, LETTERS_HIGH = 20;
 
 /** A number against an older one: [text, good or bad]; empty where there is nothing to compare. */
 export function against(record, now, old) {
@@ -20,6 +20,12 @@ export function told(bar, record, step, oldName) {
   if (bar.old != null) parts.push(`${oldName} ${show(bar.old, unit)} ${against(record, bar.value, bar.old)[0]}`.trim());
   if (bar.target != null) parts.push(`${word("target")} ${show(bar.target, unit)}`);
   return parts.join(" · ");
+}
+
+/** Where a bar's number stands: on its top, or on the lines that would run through it. */
+function free(top, lines) {
+  for (const line of lines.sort((a, b) => b - a)) if (line < top + 2 && line > top - LETTERS_HIGH) top = line;
+  return top;
 }
 
 /** Draw bars into a box. open(bar): one was chosen; tell(text): one is looked at. */
@@ -46,10 +52,10 @@ export function drawBars(box, bars, record, step, oldName, { open, tell, name })
     if (bar.value != null) {
       const top = Math.min(y(bar.value), y(0));
       group.append(shape("rect", { class: "now", x, y: top, width: thick, height: Math.max(bar.value ? 1 : 0, Math.abs(y(bar.value) - y(0))), rx: Math.min(3, thick / 4) }));
-      if (isNamed) group.append(shape("text", { x: middle, y: top - 6, "text-anchor": "middle" }, show(bar.value, unit)));
     }
     if (bar.old != null) group.append(shape("line", { class: "old", x1: middle - Math.min(each, thick + 6) / 2, x2: middle + Math.min(each, thick + 6) / 2, y1: y(bar.old), y2: y(bar.old) }));
     if (bar.target != null) group.append(shape("line", { class: "target", x1: left + each * index, x2: left + each * (index + 1), y1: y(bar.target), y2: y(bar.target) }));
+    if (bar.value != null && isNamed) group.append(shape("text", { x: middle, y: free(Math.min(y(bar.value), y(0)), [bar.old, bar.target].filter((other) => other != null).map(y)) - 6, "text-anchor": "middle" }, show(bar.value, unit)));
     if ((bars.length - 1 - index) % every === 0) svg.append(shape("text", { x: middle, y: HIGH - 8, "text-anchor": index === bars.length - 1 && bars.length > 6 ? "end" : "middle", ...(index === bars.length - 1 && bars.length > 6 ? { x: Math.min(width, middle + each / 2) } : {}) }, labels[index]));
     for (const event of ["pointerenter", "focus"]) group.addEventListener(event, () => tell(told(bar, record, step, oldName)));
     group.addEventListener("click", () => open(bar));

@@ -24,13 +24,17 @@ async function get(path, query) {
   return found;
 }
 
+/** Whether a number is of a plan: then it is of a month, quarter or year alone, not of any days. */
+const isPlanned = () => record().parts.some((part) => part.family.startsWith("sales_plan_"));
 const whose = () => (state.level === "company" ? { level: "company" } : { level: state.level, name: state.name });
 const record = () => catalogue.get(state.kpi);
 const kpi = () => ({ id: state.kpi, labels: state.labels });
 /** The tile of the wall that shows this number, whose name it then has. */
 const tile = () => [...TILES, ...ANSWERS].find(({ main }) => main.id === state.kpi && JSON.stringify(Object.entries(main.labels).filter(([name]) => name !== "window")) === JSON.stringify(Object.entries(state.labels)));
 const name = () => { const mine = tile(); return mine && !mine.main.labels.window ? nameOf(mine, record()) : [title(record()), ...Object.values(state.labels).map((value) => word(`${value}s`) === `${value}s` ? word(value) : word(`${value}s`))].join(" · "); };
-const oldName = () => word(state.against === "year" ? "yearAgo" : "before");
+const oldName = () => word(state.against === "year" ? "yearAgo" : "timeBefore");
+/** Whether numbers go back as far as a run: what began in the middle of it is no measure for another one. */
+const isHeld = (run) => run && shown.sum.begins && run.from >= shown.sum.begins;
 
 /** Show other things, as a step that the back button takes back; `isStep` false: within the same one. */
 function go(changes, isStep = true) {
@@ -72,20 +76,30 @@ async function fetchAll() {
   const shownColumns = columns(catalogue, state), ids = [...new Set(shownColumns.map(({ main }) => main.id))].join();
   const team = state.by === "manager" && state.level === "team" ? { team: state.name } : {};
   const people = state.level === "manager" ? whose() : { level: state.by, ...team };
-  const [sum, rows] = await Promise.all([get("compare", { ...whose(), kpis: ids, ...run }), get("compare", { ...people, kpis: ids, ...run })]);
-  const other = state.against === "year" ? sum.year : sum.before;
+  const of = isPlanned() ? { from: bars.points.at(-1).from, to: run.to } : run;
+  const [sum, rows] = await Promise.all([get("compare", { ...whose(), kpis: ids, ...of }), get("compare", { ...people, kpis: ids, ...of })]);
+  const other = isPlanned() ? earlier(bars.points, state.against) : state.against === "year" ? sum.year : sum.before;
   const [old, plan] = await Promise.all([
     state.against !== "none" && other ? get("history", { ...query, ...other }) : null,
     record().measure ? get("burnup", { kpi: state.kpi, ...whose(), window: planWindow, day: run.to }) : null,
   ]);
-  return { bars, run, today, sum, rows, old, other, plan, columns: shownColumns, query, people: { ...people, kpis: ids, ...run } };
+  return { bars, run, today, sum, rows, old, other, plan, columns: shownColumns, query, people: { ...people, kpis: ids, ...of }, of };
+}
+
+/** The periods of a plan that bars are compared with: as many before them, or the same ones of the year before. */
+function earlier(points, against) {
+  const first = new Date(`${points[0].from}T00:00:00Z`), end = new Date(`${moved(points.at(-1).to, 1)}T00:00:00Z`);
+  const months = against === "year" ? 12 : (end.getUTCFullYear() - first.getUTCFullYear()) * 12 + end.getUTCMonth() - first.getUTCMonth();
+  const back = (day) => new Date(Date.UTC(day.getUTCFullYear(), day.getUTCMonth() - months, 1)).toISOString().slice(0, 10);
+  const found = { from: back(first), to: moved(back(end), -1) };
+  return found.from < moved(live.at.slice(0, 10), -800) ? null : found;
 }
 
 /** Bars with what each is compared with: the first with the first, and so on. */
 function barsOf({ bars, old }) {
   return bars.points.map((point, index) => {
     const targets = point.values.filter((value) => value.target != null);
-    const before = old?.points[index];
+    const before = old?.points[index]?.from >= shown.sum.begins ? old.points[index] : null;
     return { ...point, value: valueOf(point.values, kpi()), old: before ? valueOf(before.values, kpi()) : null, target: targets.length === 1 ? targets[0].target : null };
   });
 }
@@ -97,7 +111,7 @@ function draw() {
   const mine = record(), bars = barsOf(shown);
   document.title = `${name()} · Sales Pulse`;
   $("title").textContent = name();
-  $("help").textContent = mine.help;
+  $("help").textContent = getLanguage() === "en" ? mine.help : "";
   drawCards(mine);
   $("bars-title").textContent = `${word(`by_${state.step}`)}, ${days(shown.run.from, shown.run.to)}`;
   const box = $("bars").querySelector(".drawing"), tell = (text) => { $("bars").querySelector(".told").textContent = text; };
@@ -105,7 +119,7 @@ function draw() {
   drawBars(box, bars, mine, state.step, oldName(), { open, tell, name: $("bars-title").textContent });
   if (bars.some((bar) => bar.value != null)) {
     const has = (field) => bars.some((bar) => bar[field] != null);
-    const kinds = [["now", shown.bars.points.some((point) => !point.complete) ? "thisRun" : "thisRunOver"], ...(has("old") ? [["old", state.against === "year" ? "yearAgo" : "before"]] : []), ...(has("target") ? [["target", "target"]] : [])];
+    const kinds = [["now", shown.bars.points.some((point) => !point.complete) ? "thisRun" : "thisRunOver"], ...(has("old") ? [["old", state.against === "year" ? "yearAgo" : "timeBefore"]] : []), ...(has("target") ? [["target", "target"]] : [])];
     box.append(legend(kinds));
   }
   $("bars").querySelector(".csv").href = `api/v1/history?${new URLSearchParams({ ...shown.query, ...shown.run, format: "csv" })}`;
@@ -127,13 +141,14 @@ function drawCards(mine) {
     return box;
   };
   const old = (label, run, value) => {
-    const [text, is] = against(mine, whole, value);
-    return card(run ? `${word(label)}: ${days(run.from, run.to)}` : word(label), run ? show(value, unit) : "–", run ? text && `${text} ${word("since")}` : word("notHeld"), is);
+    const [text, is] = isHeld(run) ? against(mine, whole, value) : [word(run && shown.sum.begins && run.to >= shown.sum.begins ? "begins" : "notHeld"), ""];
+    const note = text && isHeld(run) ? `${text} ${word("since")}` : text && run && run.to >= shown.sum.begins ? `${text} ${days(shown.sum.begins, shown.sum.begins)}` : text;
+    return card(run ? `${word(label)}: ${days(run.from, run.to)}` : word(label), run ? show(value, unit) : "–", note, is);
   };
   // A plan is of its month, quarter or year: of other days there is no number, but of each bar.
-  const bars = barsOf(shown), last = bars.at(-1), isOfDays = whole != null || !mine.parts.some((part) => part.family.startsWith("sales_plan_"));
+  const last = barsOf(shown).at(-1), isOfDays = !isPlanned();
   $("sum").querySelector(".cards").replaceChildren(...(isOfDays
-    ? [card(`${days(shown.run.from, shown.run.to)}${shown.sum.complete ? "" : ` (${word("soFar")})`}`, show(whole, unit), ""), old("before", shown.sum.before, main?.previous ?? null), old("yearAgo", shown.sum.year, ago)]
+    ? [card(`${days(shown.run.from, shown.run.to)}${shown.sum.complete ? "" : ` (${word("soFar")})`}`, show(whole, unit), ""), old("timeBefore", shown.sum.before, main?.previous ?? null), old("yearAgo", shown.sum.year, ago)]
     : [card(`${long(last.from, last.to, state.step)}${last.complete ? "" : ` (${word("soFar")})`}`, show(last.value, unit), "")]));
 }
 
@@ -173,10 +188,10 @@ function drawPeople() {
   const one = state.level === "manager", box = $("people");
   $("by").hidden = one || state.level === "team";
   choices($("by"), ["manager", "team"], state.by, (by) => word(`${by}s`), (by) => go({ by }));
-  box.querySelector(".told").textContent = `${days(shown.run.from, shown.run.to)}${shown.sum.before ? `, ${word("comparedWith")} ${days(shown.sum.before.from, shown.sum.before.to)}` : ""}`;
+  box.querySelector(".told").textContent = `${days(shown.of.from, shown.of.to)}${isHeld(shown.sum.before) ? `, ${word("comparedWith")} ${days(shown.sum.before.from, shown.sum.before.to)}` : ""}`;
   const sort = (key) => go({ sort: key, up: (state.sort || shown.columns[0].key) === key ? !state.up : false }, false);
   const linkOf = (row) => hrefOf({ ...state, level: one ? "manager" : state.by, name: row.id });
-  drawTable(box.querySelector("table"), shown.rows.rows, one ? null : shown.sum.rows[0], shown.columns, state, { sort, linkOf });
+  drawTable(box.querySelector("table"), shown.rows.rows, one ? null : shown.sum.rows[0], shown.columns, state, { sort, linkOf, isCompared: isHeld(shown.sum.before) });
   box.querySelector(".csv").href = `api/v1/compare?${new URLSearchParams({ ...shown.people, format: "csv" })}`;
 }
 

@@ -30,8 +30,8 @@ export function sorted(rows, shown, state) {
   return found.sort((a, b) => (value(a) == null) - (value(b) == null) || sign * (value(a) - value(b)) || byName(a, b));
 }
 
-/** Draw the table. sort(key): a heading was pressed; linkOf(row): page of a team or person; total: the row of all. */
-export function drawTable(table, rows, total, shown, state, { sort, linkOf }) {
+/** Draw the table. sort(key): a heading was pressed; linkOf(row): page of a team or person; total: the row of all. isCompared: whether numbers go back as far as what they would be compared with. */
+export function drawTable(table, rows, total, shown, state, { sort, linkOf, isCompared }) {
   const at = state.sort || shown[0].key, head = document.createElement("tr");
   const heading = (key, label, isChosen) => {
     const cell = document.createElement("th"), button = document.createElement("button");
@@ -47,8 +47,8 @@ export function drawTable(table, rows, total, shown, state, { sort, linkOf }) {
   };
   head.append(heading("name", word(state.by === "team" ? "teamOne" : "managerOne")), ...shown.map((tile, index) => heading(tile.key, named(tile), index === 0)));
   const body = document.createElement("tbody"), foot = document.createElement("tfoot");
-  body.append(...sorted(rows, shown, state).map((row) => line(row, shown, who(row, state, linkOf))));
-  if (total) foot.append(line({ ...total, cells: cells(total, shown) }, shown, document.createTextNode(word("together"))));
+  body.append(...sorted(rows, shown, state).map((row) => line(row, shown, who(row, state, linkOf), isCompared)));
+  if (total) foot.append(line({ ...total, cells: cells(total, shown) }, shown, document.createTextNode(word("together")), isCompared));
   const top = document.createElement("thead");
   top.append(head);
   table.replaceChildren(top, body, foot);
@@ -67,13 +67,13 @@ function who(row, state, linkOf) {
   return box;
 }
 
-function line(row, shown, name) {
+function line(row, shown, name, isCompared) {
   const node = document.createElement("tr"), first = document.createElement("td");
   node.dataset.id = row.id;
   first.append(name);
   node.append(first, ...shown.map((tile, index) => {
     const cell = document.createElement("td"), { current, previous } = row.cells[index], trend = document.createElement("small");
-    const [text, is] = against(tile.record, current, previous);
+    const [text, is] = against(tile.record, current, isCompared ? previous : null);
     cell.append(show(current, unitOf(tile.record)), trend);
     if (current != null) cell.dataset.value = current;
     if (index === 0) cell.className = "chosen";

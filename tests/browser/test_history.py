@@ -1,0 +1,174 @@
+"""The page of a number over time: from a tile to its bars, any dates, tables, CSV, keyboard, phone, two languages."""
+
+import csv
+import io
+import re
+from datetime import date, timedelta
+
+import pytest
+from playwright.async_api import Page, expect
+
+from tests.browser.conftest import ARTEFACTS
+from tests.browser.stage import ANNA, CALLS, PEOPLE, Field, busy_day, today
+from tests.browser.test_people import measure
+
+BACK = 70
+SUM = sum(CALLS.values())
+
+
+def calls_on(day: date) -> int:
+    """Of everybody together."""
+    return SUM if day == today() else sum(count + day.day for count in CALLS.values())
+
+
+@pytest.fixture
+def past(view):
+    """Ten weeks of days before today."""
+
+    async def fill() -> None:
+        days = [today() - timedelta(days=back) for back in range(1, BACK)]
+        await view.put(
+            {
+                (("d", day.toordinal()), Field(0, who, "")): busy_day(CALLS[who] + day.day, 2)
+                for day in days
+                for who in PEOPLE
+            }
+        )
+
+    return fill
+
+
+async def opened(screen, address: str) -> Page:
+    """The page, with its numbers there."""
+    await screen.page.goto(f"{screen.url}/history?{address}")
+    await settled(screen.page)
+    return screen.page
+
+
+async def settled(page: Page) -> None:
+    await page.wait_for_function("document.querySelector('#title').textContent && !document.body.hasAttribute('aria-busy')")
+
+
+async def bars(page: Page) -> list[str]:
+    return [await one.get_attribute("data-from") for one in await page.locator("#bars .bar[data-from]").all()]
+
+
+async def test_from_a_tile_to_its_days_and_back(screen, past):
+    """Every tile with a past has its line, by one request; a click opens its page, and back is the wall."""
+    await past()
+    page = await screen.show("level=team&id=north&window=month")
+    lines = page.locator(".tile .spark path:not(.area)")
+    await expect(lines).to_have_count(15)
+    assert len([url for url in screen.requests if "/api/v1/sparks" in url]) == 1
+    assert not [url for url in screen.requests if "/api/v1/history" in url]
+    await page.locator(".tile[data-number='1']").click()
+    await settled(page)
+    await expect(page.get_by_role("heading", level=1)).to_have_text("Calls")
+    assert "/history?kpi=sales_calls%3Asum&level=team&name=north" in page.url
+    days = [(today() - timedelta(days=29 - back)).isoformat() for back in range(30)]
+    assert await bars(page) == days
+    await page.get_by_role("button", name="By week").click()
+    await expect(page.locator("#bars-title")).to_contain_text("By week")
+    await page.go_back()
+    await expect(page.locator("#bars-title")).to_contain_text("By day")
+    await page.get_by_role("link", name="To the wall").click()
+    await expect(page.locator("#scope option:checked")).to_have_text("north")
+
+
+async def test_dates_and_csv(screen, past):
+    """Other dates are in the address; the CSV's rows add up to the number shown, and so do the table's."""
+    await past()
+    page = await opened(screen, "kpi=sales_calls:sum")
+    first, last = today() - timedelta(days=40), today() - timedelta(days=12)
+    await page.fill("#from", first.isoformat())
+    await page.fill("#to", last.isoformat())
+    await page.wait_for_function(f"document.querySelectorAll('#bars .bar[data-from]').length === {(last - first).days + 1}")
+    assert f"from={first}&to={last}" in page.url
+    total = sum(calls_on(first + timedelta(days=back)) for back in range((last - first).days + 1))
+    await expect(page.locator(".card b").first).to_have_text(f"{total:,}")
+    async with page.expect_download() as download:
+        await page.locator("#bars .csv").click()
+    text = (await (await download.value).path()).read_text()
+    assert sum(float(row["value"]) for row in csv.DictReader(io.StringIO(text))) == total
+    await page.get_by_text("As a table").click()
+    cells = await page.locator("#bars td[data-value]").all()
+    assert sum([float(await cell.get_attribute("data-value")) for cell in cells]) == total
+    async with page.expect_download() as download:
+        await page.locator("#people .csv").click()
+    rows = list(csv.DictReader(io.StringIO((await (await download.value).path()).read_text())))
+    assert sum(float(row["current"]) for row in rows if row["kpi"] == "sales_calls:sum") == total
+    url = page.url
+    await page.reload()
+    await settled(page)
+    assert page.url == url
+    await expect(page.locator(".card b").first).to_have_text(f"{total:,}")
+
+
+async def test_side_by_side(screen, past):
+    """All people, by any KPI, either way; teams; one opens a page of his own."""
+    await past()
+    page = await opened(screen, "kpi=sales_calls:sum&range=month")
+    names = page.locator("#people tbody td:first-child a")
+    by_calls = [PEOPLE[who][1] for who in sorted(CALLS, key=CALLS.get, reverse=True)]
+    await expect(names).to_have_text(by_calls)
+    await page.get_by_role("button", name="Calls", exact=True).click()
+    await expect(names).to_have_text(by_calls[::-1])
+    await expect(page.locator("#people th[aria-sort=ascending]")).to_have_text("Calls")
+    await page.get_by_role("button", name="Teams").click()
+    await expect(names).to_have_text(["south", "north"])
+    await names.nth(1).click()
+    await settled(page)
+    await expect(page.locator("#scope option:checked")).to_have_text("north")
+    await expect(names).to_have_count(2)
+
+
+async def test_keyboard_and_screen_reader(screen, past):
+    """Bars are reached by arrows and say their numbers; what can be pressed has a name; a table says the same."""
+    await past()
+    page = await opened(screen, f"kpi=sales_calls:sum&level=manager&name={ANNA}")
+    last = page.locator("#bars .bar[data-from]").last
+    await last.focus()
+    await expect(page.locator("#bars .told")).to_contain_text(f"so far): {CALLS[ANNA]}")
+    await page.keyboard.press("ArrowLeft")
+    yesterday = today() - timedelta(days=1)
+    await expect(page.locator("#bars .told")).to_contain_text(f"{CALLS[ANNA] + yesterday.day}")
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("dialog")).to_be_visible()
+    await page.keyboard.press("Escape")
+    await page.keyboard.press("Home")
+    focused = await page.evaluate("document.activeElement.getAttribute('data-from')")
+    assert focused == (today() - timedelta(days=29)).isoformat()
+    devtools = await screen.context.new_cdp_session(page)
+    tree = (await devtools.send("Accessibility.getFullAXTree"))["nodes"]
+    roles = {"button", "combobox", "link", "image", "region", "group", "dialog", "Date"}
+    met = [(node["role"]["value"], node.get("name", {}).get("value", "")) for node in tree if not node.get("ignored")]
+    assert [role for role, name in met if role in roles and not name.strip()] == []
+    screen.expected = f"{screen.expected}|503|501"
+
+
+@pytest.mark.parametrize("size", [(375, 800), (1280, 800), (1920, 1080)], ids=lambda size: f"{size[0]}x{size[1]}")
+async def test_sizes_and_languages(screen, past, size):
+    """Nothing reaches beyond the screen, in Russian too, where no English word is left but names; pictures are kept."""
+    await past()
+    for kpi in ("sales_won_amount:sum&range=12m&step=month", "sales_response_seconds:p50&label.channel=call"):
+        page = await opened(screen, f"kpi={kpi}&lang=ru")
+        assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    english = re.compile(r"[A-Za-z]{3,}")
+    names = {*(word for team, name in PEOPLE.values() for word in f"{team} {name}".split()), "CSV"}
+    shown = await page.evaluate("document.querySelector('main').innerText + document.querySelector('header').innerText")
+    assert not [word for word in english.findall(shown) if word not in names]
+    page = await opened(screen, "kpi=sales_won_amount:sum&step=day&range=30d")
+    await expect(page.locator("#plan")).to_be_visible()
+    await expect(page.locator("#plan .done").first).to_be_attached()
+    ARTEFACTS.mkdir(exist_ok=True)
+    await page.screenshot(path=ARTEFACTS / f"history-{size[0]}.png", full_page=True, animations="disabled")
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+async def test_contrast(screen, past, theme):
+    """Text at 4.5:1, large text and shapes at 3:1."""
+    await past()
+    page = await opened(screen, f"kpi=sales_won_amount:sum&theme={theme}")
+    counted, low = await page.evaluate(measure("contrast"))
+    assert counted > 50
+    assert low == []
