@@ -18,7 +18,7 @@ TODAY = date(2026, 11, 18)
 NOW = datetime(2026, 11, 18, 12, 30, tzinfo=UTC).timestamp()
 CALLS = key("c", "inbound", "answered")
 WON, AMOUNT = key("dx", "retail", "won"), key("wa", "retail", "RUB")
-DAYS = 500
+DAYS = 460
 KPIS = "sales_calls:sum,sales_average_check:mean,sales_deals_closed:sum,sales_won_amount:per_manager"
 
 
