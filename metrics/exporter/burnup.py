@@ -26,7 +26,9 @@ _DAY = timedelta(days=1)
 MEASURES = {
     kpi.id: measure
     for kpi in KPIS
-    for measure in ((kpi.plan.measure,) if kpi.plan else tuple(m for m, actual in ACTUALS.items() if actual == kpi.formula))
+    for measure in (
+        (kpi.plan.measure,) if kpi.plan else tuple(m for m, actual in ACTUALS.items() if actual == kpi.formula)
+    )
     if measure in ACTUALS
 }
 """KPI → measure of the plan that it is compared with."""
@@ -69,7 +71,7 @@ def making(
             found = rows(board, sums, (window, PERIODS[0]), where, share.mask)
             values = Evaluation(whose.level, window, found, [], [], lambda _: {}, lambda _: "").of(kpi)
             done = sum(value for key, value in values.items() if not whose.name or key[0] == whose.name)
-            yield
+            yield None
         points.append({"day": day.isoformat(), "done": done, "plan": by_day.get(day)})
     running = first <= today < end
     yield {

@@ -1,4 +1,4 @@
-"""What the pages of the wall ask for besides its numbers: sparklines, runs of days side by side, the course of a plan."""
+"""What the wall's pages ask for besides its numbers: sparklines, runs of days side by side, the course of a plan."""
 
 import asyncio
 from collections.abc import Iterable
@@ -40,8 +40,9 @@ def add_pages(app: FastAPI, exporter: "Exporter", folder: Path) -> None:
         found = [runs.about(kpi, burnup.MEASURES.get(kpi.id)) for kpi in KPIS if runs.has_history(kpi)]
         return Response(msgspec.json.encode({"kpis": found}), media_type=_JSON)
 
-    _sparks(app, exporter)
-    _compare(app, exporter)
+    told = runs.Runs(exporter.board)
+    _sparks(app, exporter, told)
+    _compare(app, exporter, told)
     _burnup(app, exporter)
 
 
@@ -70,8 +71,8 @@ async def _last(steps: Iterable[Any]) -> Any:
     return found
 
 
-def _sparks(app: FastAPI, exporter: "Exporter") -> None:
-    spaced, told = Spaced(), exporter.runs
+def _sparks(app: FastAPI, exporter: "Exporter", told: runs.Runs) -> None:
+    spaced = Spaced()
 
     @app.get("/api/v1/sparks", summary="The last thirty days or twelve months of several KPIs; plans by month")
     async def sparks(
@@ -101,9 +102,7 @@ def _sparks(app: FastAPI, exporter: "Exporter") -> None:
         periods = runs.sparks(step, today)
         found = [await _last(told.making(wanted, whose, run, exporter.clock())) for run in periods]
         about = {"step": step, "from": periods[0].first.isoformat(), "to": today.isoformat()}
-        return {
-            kpi.id: {**about, "points": [_point(kpi, whose, values[kpi.id]) for values in found]} for kpi in wanted
-        }
+        return {kpi.id: {**about, "points": [_point(kpi, whose, values[kpi.id]) for values in found]} for kpi in wanted}
 
 
 def _point(kpi: Kpi, whose: runs.Whose, values: Values) -> list[dict[str, Any]]:
@@ -111,9 +110,7 @@ def _point(kpi: Kpi, whose: runs.Whose, values: Values) -> list[dict[str, Any]]:
     return [{"labels": dict(zip(kpi.by, key[width:], strict=True)), "value": value} for key, value in values.items()]
 
 
-def _compare(app: FastAPI, exporter: "Exporter") -> None:
-    told = exporter.runs
-
+def _compare(app: FastAPI, exporter: "Exporter", told: runs.Runs) -> None:
     @app.get("/api/v1/compare", summary="Any run of days beside the one before and a year ago, side by side")
     async def compare(
         request: Request, kpis: str, level: Level = Level.COMPANY, name: str = "", team: str = "",
@@ -136,9 +133,18 @@ def _compare(app: FastAPI, exporter: "Exporter") -> None:
         if form == "csv":
             return Response(runs.table(wanted, rows), media_type="text/csv; charset=utf-8", headers=_ATTACHED)
         held = [None if values is None else one.as_json() for one, values in zip(others, found[1:], strict=True)]
-        about = {**run.as_json(), "complete": run.last < today, "before": held[0], "year": held[1], "today": today.isoformat()}
+        about = {
+            **run.as_json(),
+            "complete": run.last < today,
+            "before": held[0],
+            "year": held[1],
+            "today": today.isoformat(),
+        }
         begins = exporter.board.parts.first_day()
-        about |= {"oldest": oldest.isoformat(), "begins": begins and date.fromordinal(begins).isoformat()}
+        about |= {
+            "oldest": oldest.isoformat(),
+            "begins": None if begins is None else date.fromordinal(begins).isoformat(),
+        }
         content = {**about, "level": level, "name": name, "team": team, "rows": rows}
         return Response(msgspec.json.encode(content), media_type=_JSON)
 
@@ -152,7 +158,9 @@ def _burnup(app: FastAPI, exporter: "Exporter") -> None:
         asked.once(request.query_params.multi_items(), ("kpi", "level", "name", "window", "day"))
         measure, wanted = burnup.measure_of(kpi, window), history.day("day", day)
         if (level is Level.COMPANY) is bool(name):
-            raise AskedError(f"name={name!r} does not go with level={level}; a plan is of one team, manager or the company")
+            raise AskedError(
+                f"name={name!r} does not go with level={level}; a plan is of one team, manager or the company"
+            )
         today = await _ready(exporter, level, name)
         first = burnup.start_of(window, wanted, today)
         now, forecasts = exporter.clock(), exporter.forecasts.rows

@@ -282,7 +282,9 @@ def table(kpis: tuple[Kpi, ...], rows_: list[dict[str, Any]]) -> str:
 
 
 def _record(kpi: Kpi, row: Key, found: list[dict[str, Values] | None], width: int) -> dict[str, Any]:
-    values = [{key[width:]: value for key, value in (of or {}).get(kpi.id, {}).items() if key[:width] == row} for of in found]
+    values = [
+        {key[width:]: value for key, value in (of or {}).get(kpi.id, {}).items() if key[:width] == row} for of in found
+    ]
     labels = sorted({key for of in values for key in of})
     return {
         "id": kpi.id,
@@ -311,4 +313,3 @@ def about(kpi: Kpi, measure: str | None) -> dict[str, Any]:
         "unit": kpi.unit, "better": kpi.better, "by": list(kpi.by), "parts": parts(kpi.formula), "measure": measure,
         "steps": [step for step in CALENDAR_WINDOWS if step in kpi.windows],
     }  # fmt: skip
-

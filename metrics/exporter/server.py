@@ -26,7 +26,6 @@ from metrics.exporter.board import Board
 from metrics.exporter.follow import Follower
 from metrics.exporter.forecasts import Forecasts
 from metrics.exporter.pages import add_pages
-from metrics.exporter.runs import Runs
 from metrics.exporter.scrape import UNSETTLED, Scrapes, wanted
 from metrics.exporter.spaced import Spaced
 from metrics.exporter.trust import FRESH_SECONDS, Trust
@@ -80,7 +79,6 @@ class Exporter:
         self.follower = follower
         self.clock = clock
         self.history = history.History(board)
-        self.runs = Runs(board)
         self.trust = Trust(follower, clock, settings.view_max_age)
         self.forecasts = Forecasts(board)
         self.scrapes = Scrapes(board, follower, clock, self.trust, self.problem, self.forecasts)

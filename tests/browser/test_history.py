@@ -46,7 +46,9 @@ async def opened(screen, address: str) -> Page:
 
 
 async def settled(page: Page) -> None:
-    await page.wait_for_function("document.querySelector('#title').textContent && !document.body.hasAttribute('aria-busy')")
+    await page.wait_for_function(
+        "document.querySelector('#title').textContent && !document.body.hasAttribute('aria-busy')"
+    )
 
 
 async def bars(page: Page) -> list[str]:
@@ -82,7 +84,9 @@ async def test_dates_and_csv(screen, past):
     first, last = today() - timedelta(days=40), today() - timedelta(days=12)
     await page.fill("#from", first.isoformat())
     await page.fill("#to", last.isoformat())
-    await page.wait_for_function(f"document.querySelectorAll('#bars .bar[data-from]').length === {(last - first).days + 1}")
+    await page.wait_for_function(
+        f"document.querySelectorAll('#bars .bar[data-from]').length === {(last - first).days + 1}"
+    )
     assert f"from={first}&to={last}" in page.url
     total = sum(calls_on(first + timedelta(days=back)) for back in range((last - first).days + 1))
     await expect(page.locator(".card b").first).to_have_text(f"{total:,}")
@@ -104,6 +108,7 @@ async def test_dates_and_csv(screen, past):
     await expect(page.locator(".card b").first).to_have_text(f"{total:,}")
 
 
+@pytest.mark.slow
 async def test_side_by_side(screen, past):
     """All people, by any KPI, either way; teams; one opens a page of his own."""
     await past()
@@ -146,7 +151,10 @@ async def test_keyboard_and_screen_reader(screen, past):
     screen.expected = f"{screen.expected}|503|501"
 
 
-@pytest.mark.parametrize("size", [(375, 800), (1280, 800), (1920, 1080)], ids=lambda size: f"{size[0]}x{size[1]}")
+_SLOW = [pytest.param(size, marks=pytest.mark.slow) for size in ((1280, 800), (1920, 1080))]
+
+
+@pytest.mark.parametrize("size", [(375, 800), *_SLOW], ids=lambda size: f"{size[0]}x{size[1]}")
 async def test_sizes_and_languages(screen, past, size):
     """Nothing reaches beyond the screen, in Russian too, where no English word is left but names; pictures are kept."""
     await past()
@@ -164,6 +172,7 @@ async def test_sizes_and_languages(screen, past, size):
     await page.screenshot(path=ARTEFACTS / f"history-{size[0]}.png", full_page=True, animations="disabled")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("theme", ["dark", "light"])
 async def test_contrast(screen, past, theme):
     """Text at 4.5:1, large text and shapes at 3:1."""

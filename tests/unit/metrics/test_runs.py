@@ -18,7 +18,7 @@ TODAY = date(2026, 11, 18)
 NOW = datetime(2026, 11, 18, 12, 30, tzinfo=UTC).timestamp()
 CALLS = key("c", "inbound", "answered")
 WON, AMOUNT = key("dx", "retail", "won"), key("wa", "retail", "RUB")
-DAYS = 460
+DAYS = 430
 KPIS = "sales_calls:sum,sales_average_check:mean,sales_deals_closed:sum,sales_won_amount:per_manager"
 
 
@@ -81,7 +81,9 @@ def test_what_a_run_is_compared_with(run, before, year):
     assert runs.year_ago(asked) == Run(*map(day, year))
 
 
-@pytest.mark.parametrize(("step", "first"), [("month", "2026-11-01"), ("quarter", "2026-10-01"), ("year", "2026-01-01")])
+@pytest.mark.parametrize(
+    ("step", "first"), [("month", "2026-11-01"), ("quarter", "2026-10-01"), ("year", "2026-01-01")]
+)
 @pytest.mark.parametrize("level", ["company", "team", "manager"])
 async def test_the_running_period_is_that_of_the_wall(client, step, first, level):
     """To the digit: the same values, the same period before, the same change."""
@@ -119,7 +121,7 @@ async def test_a_whole_period_is_that_of_history(client, exporter, step):
 
 
 async def test_whose_rows(client):
-    """One person with all that he did is one row under his team; people of one team; what is held no more is nothing."""
+    """One person with all that he did is one row under his team; one team's people; what is held no more is nothing."""
     one = await ask(client, "compare", kpis=KPIS, level="manager", name="m-1")
     assert [(row["id"], row["team"]) for row in one["rows"]] == [("m-1", "south")]
     north = await ask(client, "compare", kpis=KPIS, level="manager", team="north")
@@ -160,7 +162,7 @@ async def test_sparks(client, exporter):
 
 
 async def test_how_a_plan_fills_up(client, exporter):
-    """Done by each day is what history says of the days up to it; the plan ends at its target; other teams have none."""
+    """Done by each day is what history says of the days up to it; the plan ends at its target; some have none."""
     exporter.board.put_reference({"p": plan("team:south", "2026-11", "100000", "won_amount", currency="RUB")})
     found = await ask(client, "burnup", kpi="sales_won_amount:sum", level="team", name="south")
     assert (found["target"], found["days"][-1]["plan"], len(found["days"])) == (100_000.0, 100_000.0, 30)
