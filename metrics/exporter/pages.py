@@ -10,9 +10,11 @@ import msgspec
 from fastapi import FastAPI, Query, Request
 from fastapi.responses import FileResponse, Response
 
+from metrics.access.asgi import reader_of
+from metrics.access.reader import Reader
 from metrics.catalogue import KPIS
 from metrics.errors import AskedError, AwayError
-from metrics.exporter import asked, burnup, history, runs
+from metrics.exporter import allowed, asked, burnup, history, runs
 from metrics.exporter.kpis import Values
 from metrics.exporter.spaced import Spaced
 from metrics.kpi import Kpi, Level
@@ -46,11 +48,15 @@ def add_pages(app: FastAPI, exporter: "Exporter", folder: Path) -> None:
     _burnup(app, exporter)
 
 
-async def _ready(exporter: "Exporter", level: Level, name: str, team: str = "") -> date:
-    """Today, once the board is loaded and knows whom it is asked about. Raises AwayError, AskedError."""
+async def _ready(exporter: "Exporter", whose: runs.Whose, reader: Reader) -> date:
+    """Today, once the board is loaded and knows whom it is asked about. Raises AwayError, AskedError, Refusal."""
+    level, name, team = whose.level, whose.name, whose.team
     await exporter.follower.catch_up()
     if problem := exporter.problem():
         raise AwayError(problem)
+    allowed.scope(reader, exporter.board, level, name)
+    if team:
+        allowed.scope(reader, exporter.board, Level.TEAM, team)
     if name and level is Level.COMPANY:
         raise AskedError(f"name={name!r} contradicts level=company; leave it out")
     if team and level is not Level.MANAGER:
@@ -86,15 +92,16 @@ def _sparks(app: FastAPI, exporter: "Exporter", told: runs.Runs) -> None:
         asked.scope(level, id)
         if step not in _SPARK_STEPS:
             raise AskedError(f"step={step!r} does not exist; use one of {', '.join(_SPARK_STEPS)}")
-        wanted, whose = runs.wanted(kpis), runs.Whose(level, id)
+        wanted, reader = runs.wanted(kpis), reader_of(request.scope)
+        whose = runs.Whose(level, id, teams=reader.teams)
 
         async def work() -> bytes:
-            today = await _ready(exporter, level, id)
+            today = await _ready(exporter, whose, reader)
             found = await lines(tuple(kpi for kpi in wanted if not kpi.is_planned), whose, step, today)
             found |= await lines(tuple(kpi for kpi in wanted if kpi.is_planned), whose, _SPARK_STEPS[1], today)
             return msgspec.json.encode({"kpis": found})
 
-        return Response(await spaced.get((kpis, level, id, step), work), media_type=_JSON)
+        return Response(await spaced.get((kpis, whose, step), work), media_type=_JSON)
 
     async def lines(wanted: tuple[Kpi, ...], whose: runs.Whose, step: str, today: date) -> dict[str, Any]:
         if not wanted:
@@ -119,8 +126,10 @@ def _compare(app: FastAPI, exporter: "Exporter", told: runs.Runs) -> None:
     ) -> Response:  # fmt: skip
         asked.once(request.query_params.multi_items(), ("kpis", "level", "name", "team", "from", "to", "format"))
         wanted, first, last = runs.wanted(kpis), history.day("from", since), history.day("to", until)
-        today = await _ready(exporter, level, name, team)
-        run, whose = runs.run_of(first, last, today), runs.Whose(level, name, team)
+        reader = reader_of(request.scope)
+        whose = runs.Whose(level, name, team, reader.teams)
+        today = await _ready(exporter, whose, reader)
+        run = runs.run_of(first, last, today)
         others = (runs.before(run, today), runs.year_ago(run))
         oldest = runs.oldest(today)
         found = [
@@ -161,9 +170,10 @@ def _burnup(app: FastAPI, exporter: "Exporter") -> None:
             raise AskedError(
                 f"name={name!r} does not go with level={level}; a plan is of one team, manager or the company"
             )
-        today = await _ready(exporter, level, name)
+        reader = reader_of(request.scope)
+        whose = runs.Whose(level, name, teams=reader.teams)
+        today = await _ready(exporter, whose, reader)
         first = burnup.start_of(window, wanted, today)
         now, forecasts = exporter.clock(), exporter.forecasts.rows
-        whose = runs.Whose(level, name)
         found = await _last(burnup.making(exporter.board, measure, window, whose, first, now, forecasts))
         return Response(msgspec.json.encode(found), media_type=_JSON)

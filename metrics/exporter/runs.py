@@ -56,11 +56,15 @@ class Run(NamedTuple):
 
 
 class Whose(NamedTuple):
-    """Rows wanted: all of a level, or one; of people those of one team, where it is stated."""
+    """Rows wanted: all of a level, or one; of people those of one team, where it is stated.
+
+    teams: those that may be seen, None for all.
+    """
 
     level: Level
     name: str = ""
     team: str = ""
+    teams: frozenset[str] | None = None
 
     @property
     def only(self) -> tuple[str, str] | None:
@@ -205,8 +209,9 @@ class Runs:
     ) -> dict[str, Values]:
         board = self._board
         today = date.fromordinal(local_day(int(now), board.zone))
-        where, window = place(whose.level, whose.only), plan_window(run, today)
+        where, window = place(whose.level, whose.only, whose.teams), plan_window(run, today)
         samples = plan_samples(board, period_end(window, run.first), now) if window else []
+        samples = plans.of_teams(samples, whose.teams)
         step = window or CALENDAR_WINDOWS[0]
         found = rows(board, sums, (step, PERIODS[0]), where, share.mask)
         evaluation = Evaluation(

@@ -20,7 +20,7 @@ let state = read(location.search), planWindow = "month", catalogue = null, live 
 async function get(path, query) {
   const answer = await fetch(`api/v1/${path}?${new URLSearchParams(query)}`);
   const found = await answer.json().catch(() => ({}));
-  if (!answer.ok) throw new Error(typeof found.detail === "string" ? found.detail : answer.statusText);
+  if (!answer.ok) throw Object.assign(new Error(typeof found.detail === "string" ? found.detail : answer.statusText), { teams: found.teams ?? [] });
   return found;
 }
 
@@ -55,6 +55,8 @@ async function load() {
     draw();
   } catch (error) {
     if (mine !== turn) return;
+    // Who sees some teams alone begins with the first of them.
+    if (state.level === "company" && error.teams?.length) return go({ level: "team", name: error.teams[0] }, false);
     $("problem").hidden = false;
     $("problem").textContent = `${word("noAnswer")}: ${error.message}`;
   } finally {
@@ -220,7 +222,7 @@ function drawChoice() {
   Object.assign($("from"), { value: first, min: shown.sum.oldest, max: shown.today });
   Object.assign($("to"), { value: last, min: shown.sum.oldest, max: shown.today });
   options($("kpi"), [...catalogue.values()].map((one) => [one.id, `${one.number}. ${title(one)}`]), state.kpi);
-  const nodes = [["", word("company")], ...live.scopes.teams.map((team) => [`team ${team}`, team]), ...live.scopes.managers.map((one) => [`manager ${one.id}`, `${one.name || one.id} · ${one.team}`])];
+  const nodes = [...(live.scopes.company === false ? [] : [["", word("company")]]), ...live.scopes.teams.map((team) => [`team ${team}`, team]), ...live.scopes.managers.map((one) => [`manager ${one.id}`, `${one.name || one.id} · ${one.team}`])];
   const own = state.level === "company" ? "" : `${state.level} ${state.name}`;
   if (!nodes.some(([value]) => value === own)) nodes.push([own, state.name]);
   options($("scope"), nodes, own);

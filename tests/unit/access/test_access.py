@@ -130,6 +130,20 @@ async def test_nobody_reads_without_a_login(client, path):
         ("/api/v1/history", {"kpi": "sales_calls:sum", "level": "manager"}, 200),
         ("/api/v1/history", {"kpi": "sales_calls:sum", "level": "manager", "name": "m-both"}, 200),
         ("/api/v1/history", {"kpi": "sales_calls:sum", "level": "manager", "name": "m-south"}, 403),
+        ("/history", {}, 200),
+        ("/api/v1/compare", {"kpis": "sales_calls:sum"}, 403),
+        ("/api/v1/compare", {"kpis": "sales_calls:sum", "level": "team"}, 200),
+        ("/api/v1/compare", {"kpis": "sales_calls:sum", "level": "team", "name": "south"}, 403),
+        ("/api/v1/compare", {"kpis": "sales_calls:sum", "level": "manager"}, 200),
+        ("/api/v1/compare", {"kpis": "sales_calls:sum", "level": "manager", "team": "south"}, 403),
+        ("/api/v1/compare", {"kpis": "sales_calls:sum", "level": "manager", "name": "m-both"}, 200),
+        ("/api/v1/compare", {"kpis": "sales_calls:sum", "level": "manager", "name": "m-south"}, 403),
+        ("/api/v1/sparks", {"kpis": "sales_calls:sum"}, 403),
+        ("/api/v1/sparks", {"kpis": "sales_calls:sum", "level": "team", "id": "north"}, 200),
+        ("/api/v1/sparks", {"kpis": "sales_calls:sum", "level": "team", "id": "south"}, 403),
+        ("/api/v1/burnup", {"kpi": "sales_calls:sum"}, 403),
+        ("/api/v1/burnup", {"kpi": "sales_calls:sum", "level": "team", "name": "north"}, 200),
+        ("/api/v1/burnup", {"kpi": "sales_calls:sum", "level": "team", "name": "south"}, 403),
         ("/api/v1/explain", {"family": "sales_calls"}, 403),
         ("/api/v1/explain", {"family": "sales_calls", "team": "north"}, 200),
         ("/api/v1/explain", {"family": "sales_calls", "team": "south"}, 403),
@@ -162,6 +176,10 @@ async def test_who_worked_for_two_teams_is_seen_as_of_one(client):
     for user, seen in (("prometheus", 93), ("anna", 3), ("boris", 93), ("anna", 3)):
         points = (await client.get("/api/v1/history", params=asked, headers=basic(user))).json()["points"]
         assert [one["value"] for one in points[-1]["values"]] == [seen]
+    compared = {"kpis": "sales_calls:sum", "level": "manager", "name": "m-both", "from": "2026-11-18"}
+    for user, seen in (("prometheus", 93), ("anna", 3), ("boris", 93)):
+        rows = (await client.get("/api/v1/compare", params=compared, headers=basic(user))).json()["rows"]
+        assert [row["kpis"][0]["values"][0]["current"] for row in rows] == [seen]
     explained = {"family": "sales_calls", "manager": "m-both"}
     assert (await client.get("/api/v1/explain", params=explained, headers=basic("anna"))).status_code == 200
     two = await client.get("/api/v1/explain", params=explained, headers=basic("boris"))
