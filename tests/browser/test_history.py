@@ -46,9 +46,7 @@ async def opened(screen, address: str) -> Page:
 
 
 async def settled(page: Page) -> None:
-    await page.wait_for_function(
-        "document.querySelector('#title').textContent && !document.body.hasAttribute('aria-busy')"
-    )
+    await page.wait_for_selector("body:not([aria-busy]) #title:not(:empty)")
 
 
 async def bars(page: Page) -> list[str]:
@@ -84,9 +82,7 @@ async def test_dates_and_csv(screen, past):
     first, last = today() - timedelta(days=40), today() - timedelta(days=12)
     await page.fill("#from", first.isoformat())
     await page.fill("#to", last.isoformat())
-    await page.wait_for_function(
-        f"document.querySelectorAll('#bars .bar[data-from]').length === {(last - first).days + 1}"
-    )
+    await expect(page.locator("#bars .bar[data-from]")).to_have_count((last - first).days + 1)
     assert f"from={first}&to={last}" in page.url
     total = sum(calls_on(first + timedelta(days=back)) for back in range((last - first).days + 1))
     await expect(page.locator(".card b").first).to_have_text(f"{total:,}")
