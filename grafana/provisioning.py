@@ -7,7 +7,7 @@ the same file, each with its own addresses.
 import json
 from typing import Any
 
-from grafana.alerting.service import EXPORTER_JOB, WORKER_JOB, WORKER_SCRAPE
+from grafana.alerting.service import EXPORTER_JOB, MOST_SERIES, WORKER_JOB, WORKER_SCRAPE
 from grafana.alerting.ways_in import GATEWAY_JOB
 from grafana.dashboards import PLAYLIST
 from grafana.look import DATA_SOURCE, Look
@@ -55,7 +55,11 @@ def prometheus_config() -> dict[str, Any]:
         "rule_files": ["rules/*.yml"],
         "alerting": {"alertmanagers": [{"file_sd_configs": found("alertmanager")}]},
         "scrape_configs": [
-            *({"job_name": job, "file_sd_configs": found(job), **_pace(job), **_identity(job)} for job in JOBS),
+            *(
+                {"job_name": job, "file_sd_configs": found(job), **_pace(job), **_identity(job)}
+                | {"sample_limit": MOST_SERIES}
+                for job in JOBS
+            ),
             {"job_name": "prometheus", "file_sd_configs": found("prometheus")},
         ],
     }

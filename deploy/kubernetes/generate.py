@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from grafana.alerting.service import WORKER_SCRAPE
+from grafana.alerting.service import MOST_SERIES, WORKER_SCRAPE
 from grafana.generate import NOTICE
 from grafana.generate import files as grafana_files
 from grafana.look import Look
@@ -82,7 +82,11 @@ def _monitor(process: str, unwanted: str) -> dict[str, Any]:
         "apiVersion": "monitoring.coreos.com/v1",
         "kind": "ServiceMonitor",
         "metadata": {"name": f"sales-{process}"},
-        "spec": {"selector": {"matchLabels": {"app.kubernetes.io/name": f"sales-{process}"}}, "endpoints": [endpoint]},
+        "spec": {
+            "selector": {"matchLabels": {"app.kubernetes.io/name": f"sales-{process}"}},
+            "sampleLimit": MOST_SERIES,
+            "endpoints": [endpoint],
+        },
     }
 
 

@@ -42,6 +42,7 @@ class Prometheus(Program):
             f"--config.file={folder / 'prometheus.yml'}",
             f"--storage.tsdb.path={folder / 'data'}",
             "--storage.tsdb.retention.time=35d",
+            "--storage.tsdb.retention.size=10GB",
             f"--web.listen-address={self.address}",
             "--log.level=warn",
         ]

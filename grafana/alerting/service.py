@@ -3,11 +3,17 @@
 from grafana.alerting.alert import CRITICAL, WARNING, Alert, of_service
 from grafana.promql import select
 from metrics.catalogue import service as s
+from metrics.catalogue.activities import CALLS
+from metrics.catalogue.money import COST
 
 EXPORTER_JOB, WORKER_JOB = "sales-exporter", "sales-worker"
+"""Names of the scrape jobs in deploy/prometheus/prometheus.yml."""
 WORKER_SCRAPE = "2s"
 """How often a worker is scraped, and asked about what it says of Kafka."""
-"""Names of the scrape jobs in deploy/prometheus/prometheus.yml."""
+MOST_SERIES = 2_000_000
+"""Of one target: Prometheus takes nothing of a scrape that has more. A thousand managers have less than half of it."""
+_NEAR = 0.75
+"""Share of that from which on somebody is told."""
 
 
 def _down(name: str, job: str, what: str, effect: str) -> Alert:
@@ -23,6 +29,26 @@ def _down(name: str, job: str, what: str, effect: str) -> Alert:
         "Whether the process runs; its `/healthz` and `/readyz`; the last lines of its log.",
         "Start it again. It exits with one clear line when Kafka or Redis cannot be reached: mend that first.",
         breaks=True,
+    )
+
+
+def _series() -> Alert:
+    most = round(_NEAR * MOST_SERIES)
+    return of_service(
+        "SeriesNearLimit",
+        f"max by (job) (scrape_samples_scraped) > {most}",
+        "5m",
+        WARNING,
+        "{{ $labels.job }} shows {{ $value | humanize }} series",
+        f"From {MOST_SERIES:,} series on Prometheus takes nothing of a scrape any more, and walls are empty.",
+        "Far more managers, teams, pipelines, stages or categories have numbers than people work here: a source makes "
+        "names up, or puts something else into such a field (a client, a comment).",
+        f"Which name has most: `topk(5, count by (__name__) ({select('', job=EXPORTER_JOB)}))`; then how many "
+        f"managers, teams and categories there are: `count(group by (manager) ({CALLS.name}))`, likewise by `team`, "
+        f"and by `category` of `{COST.name}`. The gateway's page `/sources` says who sends.",
+        "Let the source send what the field is for. What it sent leaves with its windows, at the end of next year at "
+        "the latest, or at once when its entities are deleted or sent again with the right name. Until then raise "
+        "`sample_limit` in prometheus.yml, if Prometheus has the memory.",
     )
 
 
@@ -254,5 +280,6 @@ def alerts() -> tuple[Alert, ...]:
         *_view(),
         *_worker(),
         *_kafka(),
+        _series(),
         _silent_source(),
     )

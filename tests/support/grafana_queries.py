@@ -13,7 +13,9 @@ import yaml
 ROOT = Path(__file__).resolve().parents[2]
 DASHBOARDS = ROOT / "grafana" / "out" / "dashboards"
 ALERTS = ROOT / "grafana" / "out" / "rules" / "alerts.yml"
-SELECTOR = re.compile(r"(?<![\w:])((?:(?:manager|team|company):)?sales_[\w:]+|up)(?![\w:(])(\{[^}]*\})?")
+SELECTOR = re.compile(
+    r"(?<![\w:])((?:(?:manager|team|company):)?sales_[\w:]+|up|scrape_samples_scraped)(?![\w:(])(\{[^}]*\})?"
+)
 """A selector of series in PromQL: name, matchers."""
 _PEOPLE = re.compile(r"query_result\((?P<expr>.*)\)")
 _LABEL_VALUES = re.compile(r"label_values\((?P<series>.*), (?P<label>\w+)\)")

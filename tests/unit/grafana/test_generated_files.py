@@ -65,7 +65,7 @@ def test_alerts_tell_what_to_do() -> None:
     at_once = {rule["alert"] for rule in rules if "for" not in rule}
     assert at_once == {
         "NumbersOld", "ViewLosesKeys", "DeadLetters", "KafkaUnreachable", "OpenTransaction", "SourceRefused",
-        "PortalRefused", "MissedClientNotCalledBack", "LeadUntouched",
+        "PortalRefused", "MissedClientNotCalledBack", "LeadUntouched", "WorkerOutgrown",
     }  # fmt: skip
 
 
