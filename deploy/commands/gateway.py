@@ -44,6 +44,7 @@ async def _serve(
     from metrics.access.asgi import Paths
     from producers.gateway.app import CONTRACT, SENDERS, create_app
     from producers.gateway.auth import Gatekeeper
+    from producers.gateway.gateway import Gateway
     from producers.identities.topic import opened
     from producers.log_ends import LogEnds
     from producers.publisher import SalesPublisher
@@ -78,7 +79,8 @@ async def _serve(
         else:
             app = create_app(publisher, settings, kafka=kafka, shared=shared, identities=identities)
         # What was taken is sent first, as long as a supervisor waits.
-        knows = app.state.gateway.gatekeeper.knows
+        gateway: Gateway = app.state.gateway
+        knows = gateway.gatekeeper.knows
         paths = Paths(limited=CONTRACT, own=SENDERS, own_methods=("POST", "OPTIONS"), knows=knows)
         await serve(app, sockets, access, paths, grace=8, leave=6)
 
