@@ -54,13 +54,16 @@ def test_old(run):
     """Changelog lag at start: local state from before another worker took over and went on."""
     one, two = run.begin("one", "two", SALES_STORE="rocksdb")
     run.until(lambda: one.ready and two.ready, 40, "both own some")
-    _down(run, one, "SIGKILL")
-    run.until(lambda: len(two.ready) == PARTITIONS, 40, "the other one owns all")
-    run.sleep(10)
-    run.fault("back with old state")
-    one.up()
-    run.until(lambda: one.ready, 40, "it owns some again")
-    read = [int(n) for n in re.findall(r"records=(\d+) .*source=disk", one.output())]
+    for _ in range(4):
+        _down(run, one, "SIGKILL")
+        run.until(lambda: len(two.ready) == PARTITIONS, 40, "the other one owns all")
+        run.sleep(10)
+        run.fault("back with old state")
+        one.up()
+        run.until(lambda: one.ready, 40, "it owns some again")
+        read = [int(n) for n in re.findall(r"records=(\d+) .*source=disk", one.output())]
+        if read:  # Faust may have given it none of those that it had
+            break
     assert max(read) > 50, "it had to read what the other one had written"
     run.notes["changelog_records_read"] = sum(read)
     run.settle().append()
