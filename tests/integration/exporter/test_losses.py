@@ -383,6 +383,7 @@ async def test_healed_while_it_is_looked_at(floor, days):
         assert floor.shown(follower) == right
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 async def test_no_false_alarm_under_load(floor):
     """While nothing is lost nothing is withheld or written again, whatever is written meanwhile."""

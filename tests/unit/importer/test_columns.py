@@ -72,7 +72,7 @@ RATING = {
 }  # fmt: skip
 
 
-@settings(max_examples=300)
+@settings(max_examples=120)
 @given(
     rows=ROWS,
     rules=st.lists(st.sampled_from([DEAL, PAYMENT, CHAT, RATING]), min_size=1, max_size=2),
@@ -146,7 +146,7 @@ PIECES = st.sampled_from([*'a1;;"\n\n\r\\é', '""', "\r\n", "a;b;c\n", '"a";"b";
 ESCAPES = st.sampled_from([None, "\\"])
 
 
-@settings(max_examples=300)
+@settings(max_examples=120)
 @given(text=st.lists(PIECES, max_size=40).map("".join), escape=ESCAPES, width=st.sampled_from([0, 3]))
 def test_any_piece(tmp_path_factory, text, escape, width):
     """Rows are the same however many characters are read at once; all bytes of the file are in one of them."""

@@ -142,7 +142,7 @@ def still_open(events):
     return waiting
 
 
-@pytest.mark.parametrize("pause", [30 * SECOND, 3 * HOUR])
+@pytest.mark.parametrize("pause", [pytest.param(30 * SECOND, marks=pytest.mark.slow), 3 * HOUR])
 def test_stopped_and_started_again_answers_everybody(pause):
     """Who waited when the simulator stopped is answered after its next start, by the story that he began in."""
     stop, back, end = NOON + 20 * MINUTE + 7 * SECOND, NOON + 20 * MINUTE + 7 * SECOND + pause, NOON + 4 * HOUR
