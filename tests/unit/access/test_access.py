@@ -388,6 +388,7 @@ async def test_a_changed_file_holds_at_once_and_a_broken_one_never(exporter, tmp
     [
         ("- a", "has no fields"),
         ("a: [", "is no YAML in line"),
+        ("users: {2026-13-45: {}}", "is no YAML"),
         ("basic_auth_user: {}", "basic_auth_user: is not known here"),
         ("basic_auth_users: {anna: SECRET}", "the password of 'anna' is no bcrypt hash"),
         ("basic_auth_users: {'a:b': x}", "without a colon"),
