@@ -1,8 +1,6 @@
 """What `sales-pulse import` does for the logs of an exchange: clients by their numbers, and logs that grow."""
 
-import asyncio
 import hashlib
-import signal
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -50,14 +48,13 @@ def without_kafka(format_: "Format") -> None:
 
 async def follow(path: Path, format_: "Format", folder: Path) -> None:
     """Send what a log tells as it grows, until a signal ends it; say then what became of its lines."""
+    from deploy.stopping import asked_to_stop
     from producers.connectors.asterisk.follow import Follow, Memory
     from producers.importer.rejects import Rejects
     from producers.importer.state import Counts, State
     from producers.publisher import SalesPublisher
 
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    stop = asked_to_stop()
     memory = Memory(folder / f"{hashlib.sha256(str(path).encode()).hexdigest()[:32]}.follow.json")
     target = folder / f"{path.name}.follow.rejects"
     growing = cast("Growing", format_)

@@ -15,6 +15,11 @@ ENV_FILES = (".local/stack.env", ".env")
 """Later ones win; the environment wins over both."""
 
 
+def _listed(value: str) -> tuple[str, ...]:
+    """What stands between the commas."""
+    return tuple(item for part in value.split(",") if (item := part.strip()))
+
+
 class BusinessSettings(BaseSettings):
     """What a number means here: zone, currency, calendar, targets; and where the view is."""
 
@@ -60,9 +65,7 @@ class BusinessSettings(BaseSettings):
     @field_validator("ready_stages", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
-        if isinstance(value, str):
-            return tuple(stage.strip() for stage in value.split(",") if stage.strip())
-        return value
+        return _listed(value) if isinstance(value, str) else value
 
     @field_validator("redis_url")
     @classmethod
@@ -123,7 +126,7 @@ class WebSettings(BaseSettings):
         if not isinstance(value, str):
             return value
         found = []
-        for item in filter(None, (part.strip() for part in value.split(","))):
+        for item in _listed(value):
             try:
                 found.append(ipaddress.ip_network(item))
             except ValueError as error:
@@ -133,9 +136,7 @@ class WebSettings(BaseSettings):
     @field_validator("web_hosts", mode="before")
     @classmethod
     def _names(cls, value: object) -> object:
-        if isinstance(value, str):
-            return tuple(host.strip() for host in value.split(",") if host.strip())
-        return value
+        return _listed(value) if isinstance(value, str) else value
 
     @field_validator("web_hosts")
     @classmethod

@@ -69,7 +69,7 @@ class InMemoryClientStore:
 
     def keys(self, after: bytes = b"") -> Iterator[bytes]:
         """Of all pages, as of the start."""
-        return (key for key in sorted(self.pages) if key > after and key != KEY)
+        return iter(sorted(key for key in self.pages if key > after and key != KEY))
 
 
 class Clients:

@@ -9,7 +9,7 @@ from prometheus_client.exposition import choose_encoder
 
 from metrics.access.access import LOGIN, Access
 from metrics.access.asgi import HEALTH, safe_headers, told
-from metrics.access.reader import Refusal
+from metrics.access.reader import Refusal, beyond_teams
 from metrics.ending import end_tasks
 from streams.errors import WorkerError
 from streams.sensors import WorkerSensors
@@ -63,7 +63,7 @@ class Health:
         try:
             reader = await self._access.reader(*_asking(request))
             if reader.is_limited and request.path not in HEALTH:
-                raise Refusal(403, "you see your teams only; this is about more")  # noqa: TRY301 - one way out
+                raise beyond_teams()
             answer = await handler(request)
             if reader.is_limited:
                 answer = _plain(answer)

@@ -1,7 +1,6 @@
 """`sales-pulse backup`: the records that count, reference, identities and connectors' memories, as plain files."""
 
 import asyncio
-import signal
 from pathlib import Path
 from typing import Annotated
 
@@ -24,6 +23,7 @@ def command(
 
 async def _take(folder: Path, spool: Path | None) -> None:
     from deploy.progress import Progress
+    from deploy.stopping import asked_to_stop
     from metrics.settings import BusinessSettings
     from producers.connectors.bitrix24.settings import Bitrix24Settings
     from producers.log_ends import LogEnds
@@ -34,9 +34,7 @@ async def _take(folder: Path, spool: Path | None) -> None:
 
     settings = KafkaSettings()
     spool = spool or Bitrix24Settings().spool
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    stop = asked_to_stop()
     asking = LogEnds(settings, settings.events_topic, "sales-pulse-backup")
     try:
         identity = await topic_id(await asking.client(), settings.events_topic)

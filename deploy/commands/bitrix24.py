@@ -1,7 +1,6 @@
 """`sales-pulse bitrix24`: history and repair from a portal, beside the gateway that takes its hooks."""
 
 import asyncio
-import signal
 from collections.abc import Callable, Coroutine
 from datetime import datetime
 from functools import partial
@@ -159,6 +158,7 @@ def mapping() -> None:
 
 
 async def _with_connector(run: Callable[["Connector", Callable[[], bool]], Coroutine[Any, Any, None]]) -> None:
+    from deploy.stopping import asked_to_stop
     from producers.connectors.bitrix24.connector import Connector
     from producers.connectors.bitrix24.naming import published
     from producers.connectors.bitrix24.patience import LONG
@@ -172,9 +172,7 @@ async def _with_connector(run: Callable[["Connector", Callable[[], bool]], Corou
             "no portal is set up; set SALES_BITRIX24_WEBHOOK_URL, SALES_BITRIX24_APPLICATION_TOKEN "
             "and SALES_BITRIX24_CLIENT_KEY"
         )
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    stop = asked_to_stop()
     async with (
         SalesPublisher(settings) as publisher,
         opened(settings) as identities,

@@ -4,7 +4,6 @@ import asyncio
 import gc
 import hashlib
 import os
-import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -180,6 +179,7 @@ async def _import(
     from deploy.following import identities
     from deploy.import_report import tell
     from deploy.progress import Progress
+    from deploy.stopping import asked_to_stop
     from producers.importer.judged import GC_THRESHOLDS
     from producers.importer.known import Known
     from producers.importer.log import catch_up
@@ -190,9 +190,7 @@ async def _import(
 
     gc.freeze()
     gc.set_threshold(*GC_THRESHOLDS)
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    stop = asked_to_stop()
     settings = KafkaSettings()
     where = hashlib.sha256(f"{settings.kafka_servers} {settings.events_topic}".encode()).hexdigest()[:12]
     ends = []

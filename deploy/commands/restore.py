@@ -1,7 +1,6 @@
 """`sales-pulse restore`: a backup into an empty cluster, where workers then fold the same numbers from it."""
 
 import asyncio
-import signal
 from pathlib import Path
 from typing import Annotated
 
@@ -23,15 +22,14 @@ def command(
 
 async def _restore(folder: Path, spool: Path | None) -> None:
     from deploy.progress import Progress
+    from deploy.stopping import asked_to_stop
     from producers.connectors.bitrix24.settings import Bitrix24Settings
     from producers.settings import KafkaSettings
     from streams.backup.restore import prepare, put, put_spools, records_of
     from streams.plain.kafka import kafka_log
 
     settings = KafkaSettings()
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    stop = asked_to_stop()
     async with kafka_log(settings) as log:
         manifest = await prepare(settings, log, folder)
     for path in put_spools(folder, manifest, spool or Bitrix24Settings().spool):

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import signal
 import sys
 import time
 from contextlib import AsyncExitStack
@@ -85,13 +84,11 @@ async def _run(
     plan: "Plan", known: "State", to: Receiver, gateway_url: str | None, pace: "Pace", state_file: Path | None
 ) -> None:
     from deploy.progress import Progress
+    from deploy.stopping import asked_to_stop
     from producers.simulator.rhythm import rfc3339
     from producers.simulator.session import simulate
 
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+    stop = asked_to_stop()
     backlog_end = plan.end_us or plan.live_us
     with Progress("simulated", total=(backlog_end - plan.start_us) / _US) as progress:
 

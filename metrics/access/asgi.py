@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from metrics.access.access import LOGIN, Access, Headers
-from metrics.access.reader import EVERYBODY, Reader, Refusal
+from metrics.access.reader import EVERYBODY, Reader, Refusal, beyond_teams
 
 Message = MutableMapping[str, Any]
 Scope = MutableMapping[str, Any]
@@ -63,7 +63,7 @@ class Guard:
         try:
             reader = await self._access.reader(_peer(scope), scope["headers"])
             if reader.is_limited and path not in HEALTH and not _is_in(path, self._paths.limited):
-                raise Refusal(403, "you see your teams only; this is about more")  # noqa: TRY301 - one way out
+                raise beyond_teams()
         except Refusal as refusal:
             if path in HEALTH:
                 await self._app(scope, receive, _without_details(send))

@@ -32,3 +32,8 @@ class Refusal(MetricsError):  # noqa: N818 - an answer, as HTTP has it
     def __init__(self, status: int, told: str) -> None:
         super().__init__(told)
         self.status = status
+
+
+def beyond_teams() -> Refusal:
+    """What somebody who is limited hears of a path that is not about teams."""
+    return Refusal(403, "you see your teams only; this is about more")

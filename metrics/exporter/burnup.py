@@ -17,7 +17,7 @@ from metrics.exporter.days import put_together
 from metrics.exporter.forecasts import Row
 from metrics.exporter.kpis import Evaluation
 from metrics.exporter.levels import place, rows
-from metrics.exporter.runs import Whose, share_of
+from metrics.exporter.runs import Whose, oldest, share_of
 from metrics.family import PERIODS, PLAN_WINDOWS
 from metrics.kpi import Kpi, Level
 from metrics.windows import DAYS_HELD, local_day, period_end, period_start
@@ -46,7 +46,7 @@ def measure_of(kpi: str, window: str) -> str:
 def start_of(window: str, day: date | None, today: date) -> date:
     """First day of the period that a day lies in. Raises AskedError."""
     day = min(day or today, today)
-    if day < today - timedelta(days=DAYS_HELD):
+    if day < oldest(today):
         raise AskedError(f"day={day} lies more than {DAYS_HELD} days back")
     return period_start(window, day)
 

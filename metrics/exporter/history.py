@@ -25,10 +25,10 @@ from metrics.exporter.kpis import Evaluation, Key, key_of
 from metrics.exporter.levels import people, place, rows
 from metrics.exporter.made_of import parts
 from metrics.exporter.numbers import Histogram, quantile
-from metrics.exporter.runs import plan_samples
+from metrics.exporter.runs import Run, check, oldest, plan_samples
 from metrics.family import CALENDAR_WINDOWS, PERIODS, PLAN_WINDOWS, QUANTILES, Family, Source
 from metrics.kpi import Formula, Level, PerManager
-from metrics.windows import DAYS_HELD, local_day, period_end, period_start
+from metrics.windows import local_day, period_end, period_start
 
 _BY_ID = {kpi.id: kpi for kpi in KPIS}
 _BACK = {"day": 29, "week": 7 * 11, "month": 335, "quarter": 640, "year": 730}
@@ -152,13 +152,9 @@ def day(name: str, value: str | None) -> date | None:
 
 def span(asked: Question, first: date | None, last: date | None, today: date) -> list[date]:
     """First days of the periods that dates lie in, up to the running one. Raises AskedError."""
-    oldest = today - timedelta(days=DAYS_HELD)
     last = min(last or today, today)
-    first = max(oldest, last - timedelta(days=_BACK[asked.step])) if first is None else first
-    if first > last:
-        raise AskedError(f"from={first} lies after to={last}; today is {today}")
-    if first < oldest:
-        raise AskedError(f"from={first} lies more than {DAYS_HELD} days back; numbers are kept since {oldest}")
+    first = max(oldest(today), last - timedelta(days=_BACK[asked.step])) if first is None else first
+    check(Run(first, last), today)
     found = [period_start(asked.step, first)]
     while (following := period_end(asked.step, found[-1])) <= last:
         found.append(following)
@@ -194,7 +190,7 @@ class History:
                 {
                     "from": first.isoformat(),
                     "to": (end - timedelta(days=1)).isoformat(),
-                    "complete": end <= today and first >= today - timedelta(days=DAYS_HELD),
+                    "complete": end <= today and first >= oldest(today),
                     "values": [_plain(value) for value in values],
                 }
             )

@@ -99,15 +99,20 @@ def oldest(today: date) -> date:
     return today - timedelta(days=DAYS_HELD)
 
 
+def check(run: Run, today: date) -> None:
+    """Raise AskedError for days that are not held, or in the wrong order."""
+    if run.first > run.last:
+        raise AskedError(f"from={run.first} lies after to={run.last}; today is {today}")
+    if run.first < (since := oldest(today)):
+        raise AskedError(f"from={run.first} lies more than {DAYS_HELD} days back; numbers are kept since {since}")
+
+
 def run_of(first: date | None, last: date | None, today: date) -> Run:
     """The run that is asked for, by default the last thirty days. Raises AskedError."""
     last = min(last or today, today)
-    first = first or last - timedelta(days=_STEPS["day"] - 1)
-    if first > last:
-        raise AskedError(f"from={first} lies after to={last}; today is {today}")
-    if first < oldest(today):
-        raise AskedError(f"from={first} lies more than {DAYS_HELD} days back; numbers are kept since {oldest(today)}")
-    return Run(first, last)
+    run = Run(first or last - timedelta(days=_STEPS["day"] - 1), last)
+    check(run, today)
+    return run
 
 
 def before(run: Run, today: date) -> Run:
