@@ -4,15 +4,14 @@ import { against, drawBars, told } from "./chart.js";
 import { days, long } from "./drawing.js";
 import { explain } from "./explain.js";
 import { setCurrency, show } from "./format.js";
-import { RANGES, STEPS, daysOf, endOf, hrefOf, moved, read } from "./place.js";
+import { RANGES, STEPS, daysOf, endOf, hrefOf, moved, oldest, read } from "./place.js";
 import { columns, drawTable } from "./ranking.js";
 import { valueOf } from "./spark.js";
+import { store, stored } from "./stored.js";
 import { TILES, ANSWERS, nameOf, pick, unitOf } from "./tiles.js";
 import { getLanguage, setLanguage, title, word } from "./words.js";
 
 const $ = (id) => document.getElementById(id);
-const stored = (key, value) => { try { return localStorage.getItem(`sales-pulse.${key}`) ?? value; } catch { return value; } };
-const store = (key, value) => { try { localStorage.setItem(`sales-pulse.${key}`, value); } catch { /* private mode: the choice lasts as long as the page */ } };
 const PLANNED = ["month", "quarter", "year"], MOST_BARS = 130;
 
 let state = read(location.search), planWindow = "month", catalogue = null, live = null, shown = null, turn = 0;
@@ -72,9 +71,9 @@ async function fetchAll() {
   setCurrency(live.currency);
   const today = live.at.slice(0, 10), [first, last] = daysOf(state, today);
   const query = { kpi: state.kpi, ...whose(), step: state.step };
-  const bars = await get("history", { ...query, from: first < moved(today, -800) ? moved(today, -800) : first, to: last });
+  const bars = await get("history", { ...query, from: first < oldest(today) ? oldest(today) : first, to: last });
   // Bars are whole periods; everything else on the page is of the same days as they.
-  const run = { from: bars.points[0].from < moved(today, -800) ? moved(today, -800) : bars.points[0].from, to: bars.points.at(-1).to > today ? today : bars.points.at(-1).to };
+  const run = { from: bars.points[0].from < oldest(today) ? oldest(today) : bars.points[0].from, to: bars.points.at(-1).to > today ? today : bars.points.at(-1).to };
   const shownColumns = columns(catalogue, state), ids = [...new Set(shownColumns.map(({ main }) => main.id))].join();
   const team = state.by === "manager" && state.level === "team" ? { team: state.name } : {};
   const people = state.level === "manager" ? whose() : { level: state.by, ...team };
@@ -94,7 +93,7 @@ function earlier(points, against) {
   const months = against === "year" ? 12 : (end.getUTCFullYear() - first.getUTCFullYear()) * 12 + end.getUTCMonth() - first.getUTCMonth();
   const back = (day) => new Date(Date.UTC(day.getUTCFullYear(), day.getUTCMonth() - months, 1)).toISOString().slice(0, 10);
   const found = { from: back(first), to: moved(back(end), -1) };
-  return found.from < moved(live.at.slice(0, 10), -800) ? null : found;
+  return found.from < oldest(live.at.slice(0, 10)) ? null : found;
 }
 
 /** Bars with what each is compared with: the first with the first, and so on. */

@@ -49,6 +49,8 @@ export function read(search) {
 
 const parsed = (text) => new Date(`${text}T00:00:00Z`), written = (day) => day.toISOString().slice(0, 10);
 export const moved = (text, days) => written(new Date(parsed(text).getTime() + days * DAY_MS));
+/** The first day whose numbers are held. */
+export const oldest = (today) => moved(today, -DAYS_HELD);
 
 /** First day of a month so many months after that of a day. */
 function monthOf(text, by) {
@@ -67,7 +69,7 @@ export function daysOf({ range, from, to }, today) {
     case "quarter": return [monthOf(today, -(index % 3)), today];
     case "year": return [`${today.slice(0, 4)}-01-01`, today];
     case "12m": return [monthOf(today, -11), today];
-    case "all": return [moved(today, -DAYS_HELD), today];
+    case "all": return [oldest(today), today];
     default: return from <= to ? [from, to] : [to, from];
   }
 }

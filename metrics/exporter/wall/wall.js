@@ -8,13 +8,12 @@ import { remeasure } from "./lists.js";
 import { drawLeaders, drawPlan, drawWaiting, tickWaiting } from "./panels.js";
 import { EXPLAINED, drawReturns, tickReturns } from "./returns.js";
 import { Sparks } from "./spark.js";
+import { store, stored } from "./stored.js";
 import { ANSWERS, TILES, buildTiles, drawSparks, drawTiles, pick, text } from "./tiles.js";
 import { getLanguage, setLanguage, word } from "./words.js";
 
 const $ = (id) => document.getElementById(id);
 const ROTATE_SECONDS = 20;
-const stored = (key, value) => { try { return localStorage.getItem(`sales-pulse.${key}`) ?? value; } catch { return value; } };
-const store = (key, value) => { try { localStorage.setItem(`sales-pulse.${key}`, value); } catch { /* private mode: the choice lasts as long as the page */ } };
 
 const FRESH_SECONDS = 5;
 const WITHHELD = { kpis: [], waiting: [], unanswered: {}, plan: [], leaders: [], teams: [] };
