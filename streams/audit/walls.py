@@ -76,7 +76,7 @@ def expected(
     found: Counter[Series] = Counter()
     things = list(things)
     own = numbers.together() if wall.level is Level.MANAGER else numbers
-    for one, value in (*_kpis(wall, own), *_plans(wall, numbers), *_leaders(wall, numbers, seen)):
+    for one, value in (*_kpis(wall, own), *_plans(wall, numbers), *_leaders(wall, own, told, seen)):
         found[one] += value  # type: ignore[assignment]  # exact, not whole
     for thing in things:
         who = {"manager": thing.manager, "team": told.reference.team(thing.manager, thing.team)}
@@ -171,14 +171,19 @@ def _plans(wall: Wall, numbers: Numbers) -> Iterator[tuple[Series, Fraction]]:
         yield _plan(measure, window, "actual"), sum(_of(wall, numbers, actual, window).values(), Fraction())
 
 
-def _leaders(wall: Wall, numbers: Numbers, seen: Collection[Series]) -> Iterator[tuple[Series, Fraction]]:
-    """The fifty that have won most: people of the scope, and teams of a company. Who of equals is left out is free."""
+def _leaders(wall: Wall, numbers: Numbers, told: Shown, seen: Collection[Series]) -> Iterator[tuple[Series, Fraction]]:
+    """The fifty that have won most: people of the scope, and teams of a company. Who of equals is left out is free.
+
+    On a wall of one person all that he has won is one row, in the team of the roster.
+    """
     for level in (Level.MANAGER, Level.TEAM) if wall.level is Level.COMPANY else (Level.MANAGER,):
         values = Asked(numbers, _WON, level, wall.window, "current").values()
         before = Asked(numbers, _WON, level, wall.window, "previous").values()
         rows = [(dict(zip(level.labels, key, strict=True)), value, before.get(key)) for key, value in values.items()]
         rows = sorted((row for row in rows if wall.shows(row[0])), key=lambda row: -row[1])
         for labels, value, previous in rows:
+            if wall.level is Level.MANAGER:
+                labels["team"] = told.reference.team(labels["manager"], "")
             one = _leader(level, labels, "won")
             if one not in seen and len(rows) > _MOST_LEADERS and value <= rows[_MOST_LEADERS - 1][1]:
                 continue

@@ -8,7 +8,7 @@ import tempfile
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from redis.asyncio import Redis
 
@@ -130,8 +130,33 @@ def test_all_that_is_shown_is_plain(
                 assert list(compare.answers(answer, dict(plain_kpis(numbers, level, window, period)))) == []
 
 
+_MIDNIGHT = datetime.fromisoformat("2026-10-25T00:00:00Z")
+_WON_BY_A_STRANGER: Json = {
+    "specversion": "1.0",
+    "id": "e-0",
+    "source": "crm://a",
+    "type": "sales.deal.changed.v1",
+    "time": "2026-10-25T00:00:00+00:00",
+    "data": {
+        "deal_id": "d-0",
+        "client_id": "cl-0",
+        "manager_id": "m-1",
+        "team_id": "t-2",
+        "amount": "0.0001",
+        "currency": "RUB",
+        "status": "won",
+        "pipeline": "retail",
+        "stage": "READY",
+        "created_at": "2026-10-24T23:59:55+00:00",
+        "closed_at": "2026-10-25T00:00:00+00:00",
+    },
+}
+"""He is in no roster: his own wall shows him as one person, whatever team his deal was credited to."""
+
+
 @settings(LAW, max_examples=60)
 @given(near_events(45), references, st.sampled_from(ZONES), _moments, st.integers(0, 1), st.sampled_from(Level))
+@example([_WON_BY_A_STRANGER], [], "UTC", _MIDNIGHT, 0, Level.MANAGER)
 def test_walls_show_what_is_plain(
     events: list[Json], references: list[Json], zone: str, now: datetime, calendar: int, level: Level
 ) -> None:

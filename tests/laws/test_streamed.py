@@ -1,6 +1,5 @@
 """The law of the product: what the worker streams is what the plain definition says, to the last digit."""
 
-import os
 from collections import Counter
 from zoneinfo import ZoneInfo
 
@@ -20,7 +19,6 @@ from tests.laws.replay import Mirror, fold_rules, plain_rules, records, replay, 
 LAW = settings(
     deadline=None,
     suppress_health_check=list(HealthCheck),
-    derandomize="CI" in os.environ,
     phases=(Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink),
 )
 steps = st.lists(st.integers(0, 34), min_size=1, max_size=6)
