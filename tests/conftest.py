@@ -19,6 +19,7 @@ settings.register_profile("slow", max_examples=5_000, deadline=None, suppress_he
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "dev"))
 
 ROOT = Path(__file__).parent
+_WITH_SERVERS = {"integration", "browser", "faults"}
 _USED = pytest.StashKey[dict[str, Service]]()
 _SAID = pytest.StashKey[set[str]]()
 
@@ -32,7 +33,14 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Coverage is measured where tests run in one process; in the others it would slow down real servers."""
+    """Marks that follow from where a test lives.
+
+    Coverage is measured where tests run in one process; in the others it would slow down real servers. A test of real
+    servers has one more try, which the summary names (RERUN): a busy machine may keep any of them waiting.
+    """
+    for item in items:
+        if _WITH_SERVERS & {mark.name for mark in item.iter_markers()} or _WITH_SERVERS & set(item.path.parts):
+            item.add_marker(pytest.mark.flaky(reruns=1))
     if config.pluginmanager.hasplugin("_cov"):
         for item in items:
             if not item.path.is_relative_to(ROOT / "unit"):
