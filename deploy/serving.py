@@ -58,7 +58,7 @@ async def serve(
     from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
     from deploy.api_pages import add
-    from deploy.upgrades import Protocol
+    from deploy.connections import Protocol, most_connections
     from metrics.access.asgi import Guard
     from metrics.ending import end_tasks, end_within
 
@@ -72,6 +72,7 @@ async def serve(
     )  # fmt: skip
     config.load()
     config.ssl = access.tls
+    Protocol.most = most_connections()
 
     class Server(uvicorn.Server):
         def handle_exit(self, sig: int, frame: FrameType | None) -> None:

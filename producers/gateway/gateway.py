@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from typing import Protocol
 
 import structlog
@@ -13,7 +14,7 @@ from producers.errors import ProducersError, PublisherError, Refused
 from producers.gateway.auth import ANYBODY, Gatekeeper, Unauthorized
 from producers.gateway.clients import Clients, Identities
 from producers.gateway.judge import Judge, refused_whole
-from producers.gateway.limits import Busy, ContentTooLarge, Held, Room, TooManyRequests
+from producers.gateway.limits import Busy, ContentTooLarge, Held, Room, Strangers, TooManyRequests
 from producers.gateway.noting import Noting
 from producers.gateway.readiness import Readiness
 from producers.gateway.reading import asked, body, content
@@ -26,6 +27,10 @@ from producers.gateway.verdict import Verdict, refuse
 log = structlog.get_logger(__name__)
 _AT_ONCE = 0.9
 """Of the time allowed, what is left when a body has come at once."""
+
+
+def _nothing() -> None:
+    """After a piece of a body whose sender is known."""
 
 
 class Publisher(Protocol):
@@ -67,6 +72,7 @@ class Gateway:
         self.gatekeeper = Gatekeeper(settings)
         self._judge = Judge(settings, now)
         self._room = Room(settings.gateway_in_flight_bytes)
+        self._strangers = Strangers(settings.gateway_in_flight_bytes)
         self.series = series = Series()
         series.in_flight.set_function(lambda: self._room.used)
         series.ready.set_function(lambda: not readiness.problem)
@@ -122,7 +128,8 @@ class Gateway:
         try:
             with self._room.hold() as held:
                 async with asyncio.timeout(self._settings.gateway_timeout) as limit:
-                    taken = await self._content(request, headers.get("content-length", "0"), held)
+                    with nullcontext(_nothing) if sender is not None else self._strangers.wait(held, limit) as came:
+                        taken = await self._content(request, headers.get("content-length", "0"), held, came)
                     if packed:
                         taken = content.unpacked(taken, self._settings.gateway_body_bytes)
                         held.take(len(taken))
@@ -151,13 +158,14 @@ class Gateway:
         if ends is not None and ends - now < self._settings.gateway_timeout * _AT_ONCE:
             limit.reschedule(now + self._settings.gateway_timeout)
 
-    async def _content(self, request: Request, declared: str, held: Held) -> bytes:
+    async def _content(self, request: Request, declared: str, held: Held, came: Callable[[], None]) -> bytes:
         most = self._settings.gateway_body_bytes
         is_fitting = not declared.isdecimal() or int(declared) <= most
         taken = bytearray()
         if is_fitting:
             async for chunk in request.stream():
                 held.take(len(chunk))
+                came()
                 taken += chunk
                 if len(taken) > most:
                     is_fitting = False

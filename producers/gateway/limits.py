@@ -1,5 +1,6 @@
 """What one gateway holds and takes: bytes of requests under way, and events a second of each source."""
 
+import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -32,7 +33,7 @@ class Room:
         try:
             yield held
         finally:
-            self.used -= held.size
+            held.give_back()
 
 
 class Held:
@@ -49,6 +50,44 @@ class Held:
             raise Busy("too much waits for Kafka; send again later")
         self._room.used += size
         self.size += size
+
+    def give_back(self) -> None:
+        """Hold nothing any more."""
+        self._room.used -= self.size
+        self.size = 0
+
+
+class Strangers:
+    """Requests whose sender is known only when their body is read: signed ones, or those that say so.
+
+    They share a quarter of the room. Whoever is honest has sent his body at once; so the newest are let in, and those
+    that have taken longest are not waited for. Who has a token never meets them.
+    """
+
+    most = 128
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit // 4
+        self._waiting: dict[Held, asyncio.Timeout] = {}
+
+    @contextmanager
+    def wait(self, held: "Held", limit: asyncio.Timeout) -> Iterator[Callable[[], None]]:
+        """While a body is read; what is given is to be called after each piece."""
+        self._waiting[held] = limit
+        try:
+            self._hurry()
+            yield self._hurry
+        finally:
+            self._waiting.pop(held, None)
+
+    def _hurry(self) -> None:
+        held = sum(one.size for one in self._waiting)
+        while len(self._waiting) > 1 and (held > self._limit or len(self._waiting) > self.most):
+            oldest = next(iter(self._waiting))
+            held -= oldest.size
+            oldest.give_back()
+            # It answers 408.
+            self._waiting.pop(oldest).reschedule(asyncio.get_running_loop().time())
 
 
 class Rates:

@@ -1,5 +1,6 @@
 """What a sender may ask for and send, and what it is told: dry runs, parts of batches, rights, limits, slips."""
 
+import asyncio
 import base64
 import json
 import time
@@ -313,3 +314,30 @@ async def test_the_handshake_of_web_hooks():
 def basic(password):
     """As a browser sends it."""
     return {"authorization": "Basic " + base64.b64encode(f"any:{password}".encode()).decode()}
+
+
+@pytest.mark.parametrize(("held", "most"), [(1000, 3), (0, 128)], ids=["bytes", "requests"])
+async def test_who_only_says_that_he_signed_holds_no_room(held, most):
+    """Bodies that never end, from nobody knows whom: senders with a token or a true signature are served."""
+    setup = Setup(gateway_secrets=f"crm://a={SECRET}", gateway_tokens=TOKENS, gateway_in_flight_bytes=12_000)
+    never = asyncio.Event()
+
+    async def body():
+        yield b" " * held
+        await never.wait()
+
+    claim = {"content-type": BATCH, "webhook-signature": "v1,AAAA", "webhook-id": "a", "webhook-timestamp": "1"}
+    posts = [setup.client.post("/v1/events", content=body(), headers=claim) for _ in range(200)]
+    waiting = [asyncio.ensure_future(post) for post in posts]
+    await asyncio.sleep(0.5)
+    content = json.dumps(event(id="signed")).encode()
+    answers = [
+        await setup.post(event(), **TOKEN),
+        await setup.post(content, content_type="application/json", **signed(content)),
+    ]
+    assert [answer.status_code for answer in answers] == [202, 202]
+    await asyncio.sleep(0)
+    assert sum(not one.done() for one in waiting) <= most
+    assert {one.result().status_code for one in waiting if one.done()} == {408}
+    never.set()
+    await asyncio.gather(*waiting)

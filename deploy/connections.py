@@ -1,0 +1,170 @@
+"""HTTP as uvicorn speaks it, with bounds on what a stranger can hold, and Java's offer of HTTP/2 overlooked.
+
+uvicorn takes a request's head of any length, and waits for ever for it and for whoever reads no answer: one client
+could hold memory and file descriptors. Java's HttpClient offers HTTP/2 with its first request, and the parser (llhttp)
+drops the body of a request that asks for an upgrade; a server may overlook the offer (RFC 9110).
+"""
+
+import asyncio
+import re
+import resource
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+
+_LINE = b"\r\n"
+_END = _LINE * 2
+_OFFER = re.compile(rb"\r\nupgrade:[ \t]*h2c[ \t]*(?=\r\n)", re.IGNORECASE)
+HEAD_BYTES = 64 * 1024
+"""Of one request: its head, and what surrounds the pieces of its body."""
+_HEADERS = 256
+HEAD_SECONDS = 10.0
+"""For a head to be whole, from a connection's first moment or the head's first byte."""
+LINGER_SECONDS = 5.0
+"""For the rest of a body that nobody waits for, after the answer."""
+STALL_SECONDS, STALL_BYTES = 30.0, 32 * 1024
+"""In which time a client must have read how much of an answer that waits for it."""
+_TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+_SPARE = 256
+"""File descriptors for all else: files, Kafka, Redis."""
+_MOST = 10_000
+_TENTH = 10
+
+
+def most_connections() -> int:
+    """How many connections are kept open, after the limit of file descriptors is raised as far as it goes."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = _MOST + _SPARE if hard == resource.RLIM_INFINITY else min(hard, _MOST + _SPARE)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+        soft = most
+    return _MOST if soft == resource.RLIM_INFINITY else max(1, min(_MOST, soft - _SPARE))
+
+
+class Protocol(HttpToolsProtocol):
+    """One connection."""
+
+    most = _MOST
+    """Connections at once; beyond, those that have waited longest without a request are closed."""
+
+    def __init__(self, *args: Any, **more: Any) -> None:
+        super().__init__(*args, **more)
+        self._begun = bytearray()
+        self._between = 0
+        self._timer: asyncio.TimerHandle | None = None
+        self._stalled: asyncio.TimerHandle | None = None
+        self.since = self.loop.time()
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Wait for a request; make room first."""
+        super().connection_made(transport)
+        self._close_in(HEAD_SECONDS)
+        if len(self.connections) > self.most:
+            self._make_room()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget the timers."""
+        self._keep_open()
+        self._flowing()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Hand on to the parser: a head when it is whole, without the offer."""
+        self._unset_keepalive_if_required()
+        if self.is_idle:
+            if not self._begun:
+                self._close_in(HEAD_SECONDS)
+            begun = len(self._begun)
+            self._begun += data
+            end = self._begun.find(_END, max(0, begun - len(_END)))
+            if (len(self._begun) if end < 0 else end) > HEAD_BYTES or self._begun.count(_LINE, 0, end) > _HEADERS:
+                self._refuse()
+                return
+            if end < 0:
+                return
+            self._keep_open()
+            head, rest = bytes(self._begun[:end]), bytes(self._begun[end + len(_LINE) :])
+            self._begun.clear()
+            data = _OFFER.sub(b"", head + _LINE) + rest
+        self._between += len(data)
+        super().data_received(data)
+        if self._between > HEAD_BYTES:
+            self._refuse()
+
+    def on_headers_complete(self) -> None:
+        """Begin to answer."""
+        self._between = 0
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """Take a piece of the body."""
+        self._between = 0
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """Know the end of a body, also of one that nobody waited for."""
+        self._between = 0
+        super().on_message_complete()
+        cycle: RequestResponseCycle | None = self.cycle
+        if cycle is not None and cycle.more_body and cycle.response_complete:
+            cycle.more_body = False
+            self._close_in(HEAD_SECONDS)
+
+    def on_response_complete(self) -> None:
+        """Wait for the next request, or a while for the rest of this one."""
+        self.since = self.loop.time()
+        super().on_response_complete()
+        if self.cycle.response_complete and self.cycle.more_body:
+            self._close_in(LINGER_SECONDS)
+
+    def pause_writing(self) -> None:
+        """Wait for the client to read, as long as it does."""
+        super().pause_writing()
+        self._flowing()
+        self._stalled = self.loop.call_later(STALL_SECONDS, self._look, self.transport.get_write_buffer_size())
+
+    def resume_writing(self) -> None:
+        """Go on."""
+        self._flowing()
+        super().resume_writing()
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether the next byte belongs to a head, and no answer is under way."""
+        cycle: RequestResponseCycle | None = self.cycle
+        return cycle is None or (cycle.response_complete and not cycle.more_body)
+
+    def _look(self, waiting: int) -> None:
+        now = self.transport.get_write_buffer_size()
+        if waiting - now < STALL_BYTES:
+            self.transport.abort()
+        else:
+            self._stalled = self.loop.call_later(STALL_SECONDS, self._look, now)
+
+    def _flowing(self) -> None:
+        if self._stalled is not None:
+            self._stalled.cancel()
+            self._stalled = None
+
+    def _close_in(self, seconds: float) -> None:
+        self._keep_open()
+        if not self.transport.is_closing():
+            self._timer = self.loop.call_later(seconds, self.transport.close)
+
+    def _keep_open(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _refuse(self) -> None:
+        if not self.transport.is_closing():
+            self.transport.write(_TOO_LARGE)
+            self.transport.close()
+
+    def _make_room(self) -> None:
+        """Close those that have waited longest, a tenth at once: looking for them costs more than closing them."""
+        idle = [one for one in self.connections if isinstance(one, Protocol) and one is not self and one.is_idle]
+        idle.sort(key=lambda one: one.since)
+        for one in idle[: max(1, self.most // _TENTH)] or [self]:
+            self.connections.discard(one)
+            one.transport.abort()

@@ -1,0 +1,228 @@
+"""What one connection may hold of a server, and for how long; and that an offer of HTTP/2 costs no body."""
+
+import asyncio
+import socket
+from contextlib import asynccontextmanager, suppress
+
+import pytest
+import uvicorn
+
+from deploy import connections
+from deploy.connections import Protocol
+
+OFFER = "Connection: Upgrade, HTTP2-Settings\r\nHTTP2-Settings: AAEAAEAAAAIAAAABAAMAAABk\r\nUpgrade: h2c\r\n"
+BODY = b"text: \r\nUpgrade: h2c\r\n\r\n"
+LARGE = 40 << 20
+GET = b"GET / HTTP/1.1\r\nHost: x\r\n"
+POST = b"POST / HTTP/1.1\r\nHost: x\r\n"
+
+
+async def application(scope, receive, send):
+    """Give back the body; at /at-once answer before it is read, at /large with much, at /wait only when it ends."""
+    body, more = b"", scope["path"] != "/at-once"
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return
+        body, more = body + message.get("body", b""), message.get("more_body", False)
+    if scope["path"] == "/large":
+        body = b"x" * LARGE
+    if scope["path"] == "/wait":
+        await receive()
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"%d" % len(body))]})
+    await send({"type": "http.response.body", "body": body})
+
+
+@asynccontextmanager
+async def serving():
+    """A server, and a function that connects to it."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        config = uvicorn.Config(
+            application, http=Protocol, log_config=None, lifespan="off", timeout_graceful_shutdown=1
+        )
+        server = uvicorn.Server(config)
+        running = asyncio.create_task(server.serve(sockets=[listener]))
+        while not server.started:  # noqa: ASYNC110 - uvicorn has no event for it
+            await asyncio.sleep(0.01)
+        writers = []
+
+        async def connect():
+            reader, writer = await asyncio.open_connection(*listener.getsockname())
+            writer.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            writers.append(writer)
+            return reader, writer
+
+        yield connect
+        for writer in writers:
+            writer.transport.abort()
+        server.should_exit = True
+        await running
+
+
+async def flood(writer, piece):
+    """Send without end, until the connection is closed."""
+    with suppress(ConnectionError):
+        while not writer.transport.is_closing():
+            writer.write(piece)
+            await writer.drain()
+            await asyncio.sleep(0)
+
+
+async def ended(reader):
+    """All that comes until the connection is closed."""
+    got = b""
+    with suppress(ConnectionError):
+        while piece := await asyncio.wait_for(reader.read(65_536), 20):
+            got += piece
+    return got
+
+
+async def answered(reader, writer, request):
+    """The head of the answer to a request."""
+    writer.write(request)
+    return await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 20)
+
+
+@pytest.mark.parametrize("piece", [1, 7, 30, 10_000])
+@pytest.mark.parametrize("offer", [OFFER, ""])
+async def test_an_offer_of_http2_costs_no_body(offer, piece):
+    """Twice on one connection, the body arrives as it was sent, however it is cut into pieces."""
+    request = f"POST / HTTP/1.1\r\nContent-Length: {len(BODY)}\r\nHost: x\r\n{offer}\r\n".encode() + BODY
+    async with serving() as connect:
+        reader, writer = await connect()
+        for _ in range(2):
+            for place in range(0, len(request), piece):
+                writer.write(request[place : place + piece])
+                await asyncio.sleep(0)
+            head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)
+            assert head.startswith(b"HTTP/1.1 200")
+            assert await reader.readexactly(len(BODY)) == BODY
+
+
+async def test_requests_that_are_sent_ahead_are_answered_in_order():
+    async with serving() as connect:
+        reader, writer = await connect()
+        writer.write(b"".join(POST + b"Content-Length: 1\r\n\r\n%d" % number for number in range(5)))
+        for number in range(5):
+            await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)
+            assert await reader.readexactly(1) == b"%d" % number
+
+
+@pytest.mark.parametrize(
+    ("begin", "piece"),
+    [
+        (GET, b"A: " + b"a" * 65_536),
+        (GET, b"h: v\r\n"),
+        (GET + b"\r\n" + GET, b"h: v\r\n" * 1000),
+        (POST + b"Content-Length: 1\r\n\r\n1" + GET, b"a" * 65_536),
+        (GET + b"B: ", b"a" * 1000),
+        (b"\r\n\r\n" + GET, b"h: v\r\n" * 1000),
+        (b"GET /", b"a" * 10_000),
+        (POST + b"Transfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n", b"t: v\r\n" * 1000),
+        (POST + b"Transfer-Encoding: chunked\r\n\r\n5;", b"a" * 10_000),
+    ],
+    ids=["value", "headers", "second", "after a body", "pieces", "blank first", "address", "trailers", "extension"],
+)
+async def test_a_head_without_end_is_refused(begin, piece):
+    """Whatever of a request has no end, but its body."""
+    async with serving() as connect:
+        reader, writer = await connect()
+        writer.write(begin)
+        sending = asyncio.create_task(flood(writer, piece))
+        await ended(reader)
+        sending.cancel()
+
+
+async def test_many_headers_are_refused_in_words():
+    async with serving() as connect:
+        reader, writer = await connect()
+        assert b" 200 " in await answered(reader, writer, GET + b"h: v\r\n" * 200 + b"\r\n")
+        assert b" 431 " in await answered(reader, writer, GET + b"h: v\r\n" * 300 + b"\r\n")
+
+
+@pytest.mark.parametrize("begin", [b"", GET, GET + b"\r\n" + GET], ids=["nothing", "half", "half of the second"])
+async def test_a_head_that_does_not_come_is_not_waited_for(monkeypatch, begin):
+    monkeypatch.setattr(connections, "HEAD_SECONDS", 0.2)
+    async with serving() as connect:
+        reader, writer = await connect()
+        writer.write(begin)
+        await ended(reader)
+
+
+async def test_one_byte_now_and_then_is_not_waited_for(monkeypatch):
+    monkeypatch.setattr(connections, "HEAD_SECONDS", 0.3)
+    async with serving() as connect:
+        reader, writer = await connect()
+        closed = asyncio.create_task(ended(reader))
+        for byte in GET * 100:
+            if closed.done():
+                break
+            writer.write(bytes([byte]))
+            await asyncio.sleep(0.05)
+        assert closed.done()
+
+
+@pytest.mark.parametrize("length", [b"Content-Length: 100000000000\r\n", b"Transfer-Encoding: chunked\r\n"])
+async def test_a_body_that_nobody_reads_is_not_taken_for_ever(monkeypatch, length):
+    monkeypatch.setattr(connections, "LINGER_SECONDS", 0.3)
+    async with serving() as connect:
+        reader, writer = await connect()
+        head = await answered(reader, writer, b"POST /at-once HTTP/1.1\r\nHost: x\r\n" + length + b"\r\n")
+        assert b" 200 " in head
+        sending = asyncio.create_task(flood(writer, b"1000\r\n" + b"a" * 0x1000 + b"\r\n"))
+        await ended(reader)
+        sending.cancel()
+
+
+async def test_after_a_body_that_nobody_read_the_connection_goes_on():
+    async with serving() as connect:
+        reader, writer = await connect()
+        head = b"POST /at-once HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n"
+        assert b" 200 " in await answered(reader, writer, head)
+        assert b" 200 " in await answered(reader, writer, b"a" * 100_000 + GET + b"\r\n")
+
+
+async def test_who_does_not_read_is_left(monkeypatch):
+    """Of two that ask for much, the one that reads slowly has it all."""
+    monkeypatch.setattr(connections, "STALL_SECONDS", 0.5)
+    async with serving() as connect:
+        (_, asleep), (reader, writer) = await connect(), await connect()
+        for one in (asleep, writer):
+            one.write(b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n")
+        asleep.transport.pause_reading()
+        await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 10)
+        got = 0
+        while got < LARGE:
+            got += len(await asyncio.wait_for(reader.read(1 << 20), 10))
+            await asyncio.sleep(0.01)
+        asleep.transport.resume_reading()
+        with suppress(ConnectionError):
+            asleep.write(GET + b"\r\n")
+            await asleep.drain()
+        while not asleep.transport.is_closing():  # noqa: ASYNC110 - a transport has no event for it
+            await asyncio.sleep(0.05)
+
+
+async def test_the_newest_is_served_however_many_wait(monkeypatch):
+    monkeypatch.setattr(Protocol, "most", 20)
+    async with serving() as connect:
+        busy = [await connect() for _ in range(3)]
+        for _, writer in busy:
+            writer.write(b"GET /wait HTTP/1.1\r\nHost: x\r\n\r\n")
+        idle = [await connect() for _ in range(60)]
+        reader, writer = await connect()
+        assert b" 200 " in await answered(reader, writer, GET + b"\r\n")
+        assert await ended(idle[0][0]) == b""
+        assert not any(reader.at_eof() for reader, _ in busy)
+
+
+async def test_where_all_are_busy_one_more_is_closed(monkeypatch):
+    monkeypatch.setattr(Protocol, "most", 3)
+    async with serving() as connect:
+        for _ in range(3):
+            _, writer = await connect()
+            writer.write(b"GET /wait HTTP/1.1\r\nHost: x\r\n\r\n")
+            await asyncio.sleep(0.1)
+        reader, _ = await connect()
+        assert await ended(reader) == b""
