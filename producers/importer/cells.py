@@ -11,7 +11,9 @@ def text(cell: Cell) -> str:
         return cell.strip()
     if isinstance(cell, bool):
         return "true" if cell else "false"
-    if isinstance(cell, int | float):
+    if isinstance(cell, int):
+        return str(cell)
+    if isinstance(cell, float):
         # Fifteen digits are what a spreadsheet shows of its binary numbers.
         return format(cell, ".15g") if abs(cell) < 10**15 else format(cell, ".0f")
     if isinstance(cell, datetime):

@@ -153,10 +153,10 @@ class AmountReader:
             if mark is None or self.decimal in (None, mark):
                 return cell if mark != "," else cell.replace(",", ".")
         number = self.number(cell)
-        if self.absolute:
-            number = abs(number)
         if self.places is not None:
             number = round(number, self.places)
+        if self.absolute or not number:  # some exports write -0
+            number = number.copy_abs()
         written = f"{number:f}"
         _, _, fraction = written.partition(".")
         # Zeros behind what the contract takes say nothing.

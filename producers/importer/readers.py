@@ -82,7 +82,9 @@ class SheetReader:
                 raise ImportProblem(f"{source.name}: has no sheet {file.sheet!r}; it has {', '.join(names)}")
             name = file.sheet or names[0]
             if len(names) > 1 and file.sheet is None:
-                self.notes.append(f"of {len(names)} sheets {name!r} is read; `sheet` in the mapping names another")
+                self.notes.append(
+                    f"of the sheets {', '.join(names)} the first is read; `sheet` in the mapping names another"
+                )
             self._sheet = workbook.get_sheet_by_name(name)
         except (CalamineError, OSError) as error:
             raise ImportProblem(f"{source.name}: is no spreadsheet that can be read ({error})") from error

@@ -7,6 +7,7 @@ import shutil
 import sys
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
@@ -22,6 +23,8 @@ _SPOOLED = 16 * 1024 * 1024
 _SHEETS = ("xl/workbook.xml", "xl/workbook.bin", "content.xml")
 """What is in a zip that is a spreadsheet."""
 _OLD_SHEET = b"\xd0\xcf\x11\xe0"
+_DAMAGED = (OSError, EOFError, zlib.error, zipfile.BadZipFile, NotImplementedError)
+"""What reading a file may raise, packed ones among them; the last is a way of packing that is not known."""
 
 
 class Line(NamedTuple):
@@ -95,7 +98,15 @@ class Source:
 
     @contextmanager
     def opened(self) -> Iterator[BinaryIO]:
-        """Open it unpacked, from its beginning. Raises ImportProblem."""
+        """Open it unpacked, from its beginning. Raises ImportProblem, also for what is found out while it is read."""
+        try:
+            with self._unpacked() as stream:
+                yield stream
+        except _DAMAGED as error:
+            raise ImportProblem(f"{self.name}: cannot be read: {error}; pack or download it again") from error
+
+    @contextmanager
+    def _unpacked(self) -> Iterator[BinaryIO]:
         with self.packed() as file:
             if self.path is None and self._spool is None:
                 yield file
@@ -128,7 +139,7 @@ class Source:
     def _zip(self, file: BinaryIO) -> zipfile.ZipFile:
         try:
             return zipfile.ZipFile(file)
-        except (zipfile.BadZipFile, OSError) as error:
+        except _DAMAGED as error:
             raise ImportProblem(f"{self.name}: is no whole zip file ({error}); pack or download it again") from error
 
     def _only(self, archive: zipfile.ZipFile) -> str:
@@ -153,5 +164,5 @@ class Source:
                 end += len(raw)
                 number += 1
                 yield Line(number, raw, end)
-        except (OSError, EOFError, zipfile.BadZipFile) as error:
+        except _DAMAGED as error:
             raise ImportProblem(f"{self.name}: cannot be read after line {number}: {error}") from error

@@ -47,10 +47,12 @@ class Table:
         self.origin = mapper.origin
         self.names = mapper if isinstance(mapper, RowMapper) and mapper.needs_identities else None
         self.notes: list[str] = []
+        self._name = ""
 
     def records(self, source: Source, after: State) -> Iterator[Record | Rows]:
         """Yield what is read of each row that is not blank. Raises ImportProblem when a mapped column is missing."""
         source.keep()
+        self._name = source.name
         reader = self._reader(source)
         head = self._find(reader)
         self.header = reader.mark + _line(head.row.raw)
@@ -76,7 +78,7 @@ class Table:
                     return _Header(dialect, row, index, at)
                 if len(at) > best[0]:
                     best = len(at), dialect, row
-        raise ImportProblem(self._missing(reader, best[2]))
+        raise ImportProblem("; ".join([f"{self._name}: {self._missing(reader, best[2])}", *reader.notes]))
 
     def _columns(self, cells: Sequence[object]) -> dict[str, int]:
         """Mapped column → index, of those that a header row has. Raises ImportProblem for one that is there twice."""
@@ -89,7 +91,9 @@ class Table:
                 at[column] = names.index(name)
             elif counts[name] > 1 and sum(count for one, count in counts.items() if one) > 1:
                 where = ", ".join(str(place + 1) for place, one in enumerate(names) if one == name)
-                raise ImportProblem(f"the header has {column!r} more than once (columns {where}); rename one of them")
+                raise ImportProblem(
+                    f"{self._name}: the header has {column!r} more than once (columns {where}); rename one of them"
+                )
             elif folded[name.casefold()] == 1:
                 at[column] = [one.casefold() for one in names].index(name.casefold())
         return at
@@ -140,7 +144,9 @@ class Table:
         for column, style in styles.items():
             if style.unclear and not style.marks:
                 number, amount = style.unclear
-                raise ImportProblem(f"line {number}, {column}: {two_readings(amount)}; no other amount in it decides")
+                raise ImportProblem(
+                    f"{self._name}: line {number}, {column}: {two_readings(amount)}; no other amount in it decides"
+                )
             if style.unclear and len(style.marks) > 1:
                 shown = " and ".join(f"{amount} (line {number})" for number, amount in style.marks.values())
                 self.notes.append(f"{column} has both {shown}: amounts that may be read in two ways are refused")

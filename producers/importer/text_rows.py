@@ -77,8 +77,6 @@ class TextReader:
             decoded = io.TextIOWrapper(stream, self.encoding.name, self.encoding.errors, newline="")
             try:
                 yield from self._blocks(_Lines(decoded, self._piece), dialect, width)
-            except (OSError, EOFError) as error:
-                raise ImportProblem(f"{self._source.name}: cannot be read: {error}") from error
             finally:
                 decoded.detach()
 

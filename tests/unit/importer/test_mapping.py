@@ -119,6 +119,18 @@ def test_json_objects(tmp_path):
     assert report.reasons == {"not_json": 1, "invalid_data": 1}
 
 
+@pytest.mark.parametrize("number", [7, 10**14 + 1, 1_234_567_890_123_456_789, -(10**18) - 1, 2**63 - 1, 2**64 - 1])
+def test_whole_numbers_are_what_they_are(tmp_path, number):
+    """Systems number things with all of 64 bits; no two of those become one."""
+    data = {"deal_id": "id", "client_id": {"constant": "c"}}
+    rule = {"type": {"constant": "sales.deal.deleted.v1"}, "time": {"column": "at", "format": "unix"}, "data": data}
+    mapper = RowMapper(MappingFile.model_validate({"source": "crm://x", "format": "jsonl", "events": [rule]}))
+    path = tmp_path / "t.jsonl"
+    path.write_text(f'{{"at": 1795000000, "id": {number}}}\n')
+    (record,) = singly(Table(mapper).records(Source(str(path)), State()))
+    assert json.loads(record.values[0])["data"]["deal_id"] == str(number)
+
+
 def test_a_wrong_mapping_says_where(tmp_path):
     """Each mistake in a mapping is named with its place."""
     path = tmp_path / "m.yaml"

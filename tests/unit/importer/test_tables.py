@@ -7,6 +7,7 @@ import io
 import json
 import zipfile
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 
 import openpyxl
 import pytest
@@ -17,6 +18,7 @@ from producers.errors import Refused
 from producers.importer.errors import ImportProblem, MappingProblem
 from producers.importer.formats import singly
 from producers.importer.mapping import MappingFile, load_mapping
+from producers.importer.money import AmountReader
 from producers.importer.report import Report, judge
 from producers.importer.rows import RowMapper
 from producers.importer.source import Source
@@ -188,6 +190,51 @@ def test_archives_that_cannot_be_read(tmp_path):
         Found(path)
 
 
+def damaged(packed, way):
+    """Bytes of a packed file with one kind of damage."""
+    flipped = bytes([packed[len(packed) // 2] ^ 0xFF, packed[len(packed) // 2 + 1] ^ 0x5A])
+    return {
+        "cut": packed[: len(packed) * 2 // 3],
+        "flipped": packed[: len(packed) // 2] + flipped + packed[len(packed) // 2 + 2 :],
+        "checksum": packed[:-8] + bytes(8),
+    }[way]
+
+
+@pytest.mark.parametrize("rows", [10, 40_000])
+@pytest.mark.parametrize("way", ["cut", "flipped", "checksum"])
+def test_damaged_while_it_was_packed_or_sent(tmp_path, rows, way):
+    """However large it is, and wherever the damage lies, it is one clear line: never a traceback, never "Aborted"."""
+    path = tmp_path / "t.csv.gz"
+    content = "".join(f"{n};{n % 7};m-{n % 5};{n * 7919 % 100_003};01.09.2026;21.09.2026\n" for n in range(rows))
+    path.write_bytes(damaged(gzip.compress(f"{HEADER}\n{content}".encode(), 1), way))
+    with pytest.raises(ImportProblem, match=r"t\.csv\.gz: cannot be read: .*again"):
+        Found(path)
+
+
+@pytest.mark.parametrize("place", [(8, 10), (4, 6)], ids=["way", "version"])
+def test_packed_in_a_way_that_is_not_known(tmp_path, place):
+    """Windows packs large files by Deflate64, other programs by ways of their own: that is told."""
+    path = tmp_path / "t.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("deals.csv", f"{HEADER}\n{ROW}\n")
+    whole = bytearray(path.read_bytes())
+    for begin, skip in ((whole.index(b"PK\x03\x04"), 0), (whole.index(b"PK\x01\x02"), 2)):
+        whole[begin + place[0] + skip : begin + place[1] + skip] = (99).to_bytes(2, "little")
+    path.write_bytes(whole)
+    with pytest.raises(ImportProblem, match=r"t\.zip: .*(not supported|zip file version 9)"):
+        Found(path)
+
+
+def test_the_wrong_sheet(tmp_path):
+    """Who forgets that the table is on another sheet learns which there are, and of which file."""
+    book = openpyxl.Workbook()
+    book.active.title = "About"
+    book.create_sheet("Deals").append(HEADER.split(";"))
+    book.save(tmp_path / "deals.xlsx")
+    with pytest.raises(ImportProblem, match=r"deals\.xlsx: no line .*of the sheets About, Deals the first is read"):
+        Found(tmp_path / "deals.xlsx")
+
+
 def test_spreadsheet(tmp_path):
     """Numbers, moments and texts of a spreadsheet come as what they are; the sheet can be named; rejects are CSV."""
     book = openpyxl.Workbook()
@@ -286,6 +333,12 @@ def test_every_row_has_its_end(read):
 def test_amounts(read, written, amount):
     """An amount that can be read in one way only is read, whatever marks, signs and words it has."""
     assert read(f"{HEADER}\n{ROW.replace('1250', written)}\n").amounts == [amount]
+
+
+@pytest.mark.parametrize("options", [{}, {"places": 2}, {"scale": Decimal(-1)}])
+def test_nothing_has_no_sign(options):
+    """Spreadsheets and JSON have a zero below zero; in money it is no credit."""
+    assert not AmountReader("amount", **options)(-0.0).startswith("-")
 
 
 @pytest.mark.parametrize(
