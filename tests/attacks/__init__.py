@@ -1,0 +1,1 @@
+"""Attacks on running processes: pytest -m attack."""
