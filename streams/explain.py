@@ -79,6 +79,7 @@ class Explanation:
                     "time": None if row.time is None else _instant(row.time).isoformat(),
                     "contribution": exact(row.value),
                     "converted": row.converted,
+                    "labels": dict(zip(q.declared.labels, row.labels, strict=False)),
                 }
                 for row in self.rows
             ],

@@ -9,6 +9,7 @@ from grafana.dashboards import base
 from grafana.layout import place
 from grafana.live import live
 from grafana.look import Look
+from grafana.names import by_pipeline, by_stage
 from grafana.promql import Live, summed
 from grafana.shown import BAR, DAY_SECONDS, about, bar, bars, brief, explained, kpi, links, tile, unit
 from grafana.tables import COLORED, FILLED, GAUGE, Column, table
@@ -77,7 +78,7 @@ def _funnel(look: Look) -> p.Panel:
     """Stages in their own order, which is that of how probable a deal in them is."""
 
     def of(family: Family) -> str:
-        return summed(("pipeline", "stage"), family, _TEAM)
+        return by_stage(summed(("pipeline", "stage"), family, _TEAM))
 
     amount, weighted = of(now.PIPELINE), of(now.WEIGHTED)
     in_money = look.unit(now.PIPELINE)
@@ -91,8 +92,8 @@ def _funnel(look: Look) -> p.Panel:
     ]
     families = (now.OPEN_DEALS, now.PIPELINE, now.WEIGHTED)
     return table(
-        "Open deals by stage, in the order of their probability", {"pipeline": "Pipeline", "stage": "Stage"}, columns,
-        sort="Likely", ascending=True, about="\n\n".join(_about(family) for family in families),
+        "Open deals by stage, in the order of their probability", {"pipeline_name": "Pipeline", "name": "Stage"},
+        columns, sort="Likely", ascending=True, about="\n\n".join(_about(family) for family in families),
         links=list(explained(families, Level.TEAM, "")),
     )  # fmt: skip
 
@@ -113,15 +114,18 @@ def _check(look: Look) -> p.Panel:
     one = kpi("Average check")
     expr = live(one, Level.COMPANY, Live(keep=("pipeline",), matchers=_TEAM))
     return bars(
-        "Check by pipeline, $window", [p.number(f"sort_desc({expr})", "{{pipeline}}")], about=about(one),
-        unit=unit(one, look), links=links(one, Level.TEAM), label="pipeline", decimals=1,
+        "Check by pipeline, $window", [p.number(f"sort_desc({by_pipeline(expr)})", "{{name}}")], about=about(one),
+        unit=unit(one, look), links=links(one, Level.TEAM), label="name", decimals=1,
     )  # fmt: skip
 
 
 def _summed(title: str, family: Family, label: str, look: Look) -> p.Panel:
-    expr = f"sort_desc({summed((label,), family, _WINDOWED)})"
+    numbers, named = summed((label,), family, _WINDOWED), label
+    if label == "pipeline":
+        numbers, named = by_pipeline(numbers), "name"
     return bars(
-        title, [p.number(expr, f"{{{{{label}}}}}")], about=_about(family), unit=look.unit(family), label=label,
+        title, [p.number(f"sort_desc({numbers})", f"{{{{{named}}}}}")], about=_about(family), unit=look.unit(family),
+        label=named,
         links=list(explained((family,), Level.TEAM, "${window}")), decimals=1 if family.unit == "currency" else 0,
     )  # fmt: skip
 

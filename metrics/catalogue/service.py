@@ -83,6 +83,23 @@ MANAGER_INFO = _own(
     "name",
 )
 
+PIPELINE_INFO = _own(
+    "sales_pipeline_info",
+    "Always 1; what a pipeline is called: one line for every pipeline that has a name or numbers. `name` is unique, "
+    "and the id of what has none. To join: `* on (pipeline) group_left (name) sales_pipeline_info`.",
+    "pipeline",
+    "name",
+)
+STAGE_INFO = _own(
+    "sales_stage_info",
+    "The same of stages. `name` is unique within the pipeline. To join: "
+    "`* on (pipeline, stage) group_left (pipeline_name, name) sales_stage_info`.",
+    "pipeline",
+    "stage",
+    "pipeline_name",
+    "name",
+)
+
 EXPORTER_FAMILIES = (
     UNCONVERTED,
     VIEW_AGE,
@@ -99,6 +116,8 @@ EXPORTER_FAMILIES = (
     UNTOUCHED_LEFT,
     BUILD,
     MANAGER_INFO,
+    PIPELINE_INFO,
+    STAGE_INFO,
 )
 
 EVENTS = _own("sales_worker_events_total", "Events folded.", "type", counter=True)

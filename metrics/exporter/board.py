@@ -20,6 +20,7 @@ from metrics.exporter.open import still_waiting, waiting_blocks
 from metrics.exporter.packed import Packed, pack, pack_once
 from metrics.exporter.parts import Bucket, Credit, Parts
 from metrics.exporter.people import People
+from metrics.exporter.pipelines import Pipelines
 from metrics.exporter.unanswered import Clocked, microseconds
 from metrics.exporter.writer import Writer
 from metrics.family import CALENDAR_WINDOWS, NINETY_DAYS, PERIODS, SHORT_WINDOWS, Family, Source
@@ -78,6 +79,7 @@ class Board:
         self.days = Days(self.parts)
         self.clocked = Clocked(self.settings, self.calendar)
         self._people = People()
+        self._pipelines = Pipelines()
         self._today = 0
         self._asked: set[frozenset[str] | None] = set()
         self._held: dict[frozenset[str] | None, list[Packed]] = {}
@@ -189,6 +191,7 @@ class Board:
         if about_now:
             yield from self.course.pieces(now, self.reference)
             yield from self._people.pieces(self.reference, self._credited(now))
+            yield from self._pipelines.pieces(self.reference, self.parts.items)
 
     def _credited(self, now: float) -> set[str]:
         """Managers who have numbers, or a plan."""

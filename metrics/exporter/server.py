@@ -25,6 +25,7 @@ from metrics.exporter import allowed, api, asked, history
 from metrics.exporter.board import Board
 from metrics.exporter.follow import Follower
 from metrics.exporter.forecasts import Forecasts
+from metrics.exporter.named import names_in, with_names
 from metrics.exporter.pages import add_pages
 from metrics.exporter.scrape import UNSETTLED, Scrapes, wanted
 from metrics.exporter.spaced import Spaced
@@ -250,7 +251,9 @@ def _history(app: FastAPI, exporter: Exporter) -> None:
             return Response(text, media_type="text/csv; charset=utf-8", headers=_ATTACHED)
         about = {"kpi": question.kpi} if question.kpi else {"family": question.series}
         about |= {"unit": question.unit, "level": level, "name": question.name, "step": step}
-        content = {**about, "zone": board.settings.timezone, "points": points}
+        content: dict[str, Any] = {**about, "zone": board.settings.timezone, "points": points}
+        if names := names_in(board.reference, (value["labels"] for point in points for value in point["values"])):
+            content["names"] = names
         return Response(msgspec.json.encode(content), media_type="application/json")
 
 
@@ -281,7 +284,7 @@ def _explain(app: FastAPI, exporter: Exporter, explainer: Explainer | None) -> N
             )  # fmt: skip
         except ValueError as error:
             return JSONResponse({"detail": str(error)}, 400)
-        return JSONResponse(found.as_json())
+        return JSONResponse(with_names(found.as_json(), exporter.board.reference))
 
 
 def _wall(app: FastAPI, exporter: Exporter) -> None:

@@ -11,7 +11,7 @@ from producers.events.deals import DealChanged, DealDeleted, InvoiceChanged, Lea
 from producers.events.envelope import Event
 from producers.events.parsing import explain, parse, problems
 from producers.events.payments import CostBooked, PaymentReceived, PaymentRefunded
-from producers.events.reference import ManagerChanged, PlanSet, RateSet
+from producers.events.reference import ManagerChanged, PipelineChanged, PlanSet, RateSet
 from producers.events.registry import ALL_TYPES, EVENT_TYPES, REFERENCE_TYPES, type_of
 from producers.events.rules import MAX_BYTES, REASONS
 from producers.events.service import MeetingHeld, RatingGiven
@@ -39,6 +39,7 @@ __all__ = [
     "MeetingHeld",
     "PaymentReceived",
     "PaymentRefunded",
+    "PipelineChanged",
     "PlanSet",
     "RateSet",
     "RatingGiven",

@@ -39,6 +39,9 @@ _GOOD: dict[str, Json] = {
     "sales.rating.given.v1": {"rating_id": "rt-1", **_STAFF, "score": 5},
     "sales.cost.booked.v1": {"cost_id": "k-1", **_MONEY, "category": "advertising"},
     "sales.manager.changed.v1": {"manager_id": "m-1", "name": "Anna", "team_id": "north", "active": True},
+    "sales.pipeline.changed.v1": {
+        "of": "deal", "pipeline": "7", "name": "Wholesale", "stages": [{"stage": "C7:NEW", "name": "Talking"}],
+    },
     "sales.plan.set.v1": {
         "scope": "manager:m-1", "measure": "won_amount", "period": "2026-11", "target": "900000.00", "currency": "RUB",
     },
@@ -47,6 +50,7 @@ _GOOD: dict[str, Json] = {
 _STRUCTURED = {"content-type": "application/cloudevents+json"}
 _KEYS = {
     "sales.manager.changed.v1": "manager:m-1",
+    "sales.pipeline.changed.v1": "pipeline:deal:7",
     "sales.plan.set.v1": "plan:manager:m-1:won_amount:2026-11",
     "sales.rate.set.v1": "rate:USD:2026-11-23",
     "sales.cost.booked.v1": "k-1",
@@ -55,6 +59,7 @@ _CALL, _DEAL = "sales.call.ended.v1", "sales.deal.changed.v1"
 _LEAD = "sales.lead.changed.v1"
 _MESSAGE, _RATING = "sales.chat.message.v1", "sales.rating.given.v1"
 _PLAN, _RATE = "sales.plan.set.v1", "sales.rate.set.v1"
+_PIPELINE = "sales.pipeline.changed.v1"
 # name, type, changes of data (None here: member taken out), the field that is wrong; None when all is well
 _DATA: list[tuple[str, str, Json, str | None]] = [
     ("optional field null", _CALL, {"team_id": "null"}, None),
@@ -87,6 +92,11 @@ _DATA: list[tuple[str, str, Json, str | None]] = [
     ("score of six", _RATING, {"score": 6}, "score"),
     ("score of a half", _RATING, {"score": 4.5}, "score"),
     ("score as truth value", _RATING, {"score": True}, "score"),
+    ("without stages", _PIPELINE, {"stages": []}, None),
+    ("of something else", _PIPELINE, {"of": "invoice"}, "of"),
+    ("stage without a name", _PIPELINE, {"stages": [{"stage": "NEW"}]}, "stages.0.name"),
+    ("500 stages", _PIPELINE, {"stages": [{"stage": str(n), "name": "x"} for n in range(500)]}, None),
+    ("501 stages", _PIPELINE, {"stages": [{"stage": str(n), "name": "x"} for n in range(501)]}, "stages"),
     ("thirteenth month", _PLAN, {"period": "2026-13"}, "period"),
     ("measure not in the list", _PLAN, {"measure": "luck"}, "measure"),
     ("rate of zero", _RATE, {"rate": "0"}, "rate"),

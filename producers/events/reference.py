@@ -1,11 +1,15 @@
-"""What is known rather than what happened: managers, plans and rates, the latest of each kept by key."""
+"""What is known rather than what happened: managers, pipelines, plans and rates, the latest of each kept by key."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from producers.events.envelope import Data, Event
+from pydantic import Field
+
+from producers.events.envelope import ContractModel, Data, Event
 from producers.events.fields import Currency, Day, Id, Money, Period, Rate, Scope
+from producers.events.rules import MOST_STAGES
 
 PlanMeasure = Literal["won_amount", "revenue_amount", "deals_won", "calls", "meetings"]
+PipelineOf = Literal["deal", "lead"]
 
 
 class ManagerChangedData(Data):
@@ -27,6 +31,34 @@ class ManagerChanged(Event):
 
     type: Literal["sales.manager.changed.v1"] = "sales.manager.changed.v1"
     data: ManagerChangedData
+
+
+class StageName(ContractModel):
+    """A stage, and what people call it."""
+
+    stage: Id
+    name: Id
+
+
+class PipelineChangedData(Data):
+    """What people call a pipeline of deals, or of leads, and its stages in their order."""
+
+    of: PipelineOf
+    pipeline: Id
+    name: Id
+    stages: Annotated[list[StageName], Field(max_length=MOST_STAGES)]
+
+    @property
+    def key(self) -> str:
+        """The Kafka key."""
+        return f"pipeline:{self.of}:{self.pipeline}"
+
+
+class PipelineChanged(Event):
+    """A pipeline or a stage of it was made or renamed."""
+
+    type: Literal["sales.pipeline.changed.v1"] = "sales.pipeline.changed.v1"
+    data: PipelineChangedData
 
 
 class PlanSetData(Data):

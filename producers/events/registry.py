@@ -5,7 +5,7 @@ from producers.events.chats import ChatClosed, ChatHandedOff, ChatMessage
 from producers.events.deals import DealChanged, DealDeleted, InvoiceChanged, LeadChanged, LeadDeleted
 from producers.events.envelope import Event
 from producers.events.payments import CostBooked, PaymentReceived, PaymentRefunded
-from producers.events.reference import ManagerChanged, PlanSet, RateSet
+from producers.events.reference import ManagerChanged, PipelineChanged, PlanSet, RateSet
 from producers.events.service import MeetingHeld, RatingGiven
 
 
@@ -37,5 +37,5 @@ EVENT_TYPES = _by_type(
     RatingGiven,
     CostBooked,
 )
-REFERENCE_TYPES = _by_type(ManagerChanged, PlanSet, RateSet)
+REFERENCE_TYPES = _by_type(ManagerChanged, PipelineChanged, PlanSet, RateSet)
 ALL_TYPES = EVENT_TYPES | REFERENCE_TYPES

@@ -15,6 +15,8 @@ ID_LENGTH = 128
 ATTRIBUTE_LENGTH = 256
 """Characters of `id`, `source` and `subject`."""
 SEQUENCE_LENGTH = 64
+MOST_STAGES = 500
+"""Stages that one record of a pipeline may name."""
 AHEAD = timedelta(minutes=10)
 AHEAD_MS = 600_000
 LOG_APPEND_TIME = 1

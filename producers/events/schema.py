@@ -29,7 +29,9 @@ def asyncapi(prefix: str = "sales") -> Json:
     """The AsyncAPI 3 document: topics, keys, message types."""
     messages = {kind: _message(kind, model) for kind, model in ALL_TYPES.items()}
     events = _channel(f"{prefix}.events", EVENT_TYPES, "everything that happens: one ordered log per client")
-    reference = _channel(f"{prefix}.reference", REFERENCE_TYPES, "plans, managers and rates, compacted by key")
+    reference = _channel(
+        f"{prefix}.reference", REFERENCE_TYPES, "plans, managers, pipelines and rates, compacted by key"
+    )
     return {
         "asyncapi": "3.0.0",
         "info": {
@@ -61,6 +63,7 @@ def _message(kind: str, model: type[Event]) -> Json:
     key = {
         "sales.cost.booked.v1": "data.cost_id",
         "sales.manager.changed.v1": "manager:<data.manager_id>",
+        "sales.pipeline.changed.v1": "pipeline:<data.of>:<data.pipeline>",
         "sales.plan.set.v1": "plan:<data.scope>:<data.measure>:<data.period>",
         "sales.rate.set.v1": "rate:<data.currency>:<data.date>",
     }.get(kind, "data.client_id")

@@ -26,7 +26,7 @@ class Row(NamedTuple):
     """One entity's share. `time` in us, None for what is open now; `value` in the unit of the family.
 
     converted: False when no rate converts its money, which is then left out (value 0), or a payment of an invoice,
-    which is then shown without it.
+    which is then shown without it. labels: values of the family's labels, in its order.
     """
 
     kind: str
@@ -37,6 +37,7 @@ class Row(NamedTuple):
     time: int | None
     value: Fraction
     converted: bool = True
+    labels: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -126,15 +127,15 @@ def windowed_rows(query: Query, contributions: Iterable[Contribution], shown: Sh
         if family.kind is Kind.MONEY:
             day = shown.rules.day(one.time)
             known = shown.reference.rate(one.currency, day) is not None
-            yield Row(*who, shown.converted(one.currency, day, one.value) / family.scale, known)
+            yield Row(*who, shown.converted(one.currency, day, one.value) / family.scale, known, one.labels)
         elif query.part == "count":
-            yield Row(*who, Fraction(1))
+            yield Row(*who, Fraction(1), labels=one.labels)
         elif query.part == "bucket":
             at = shown.bin(one, shown.rules.day(one.time))
             if at is None or at <= family.le.index(query.labels.get("le", "+Inf")):
-                yield Row(*who, Fraction(at is not None), at is not None)
+                yield Row(*who, Fraction(at is not None), at is not None, one.labels)
         else:
-            yield Row(*who, Fraction(one.value, family.scale))
+            yield Row(*who, Fraction(one.value, family.scale), labels=one.labels)
 
 
 def open_rows(query: Query, things: Iterable[OpenThing], shown: Shown) -> Iterator[Row]:
@@ -146,7 +147,7 @@ def open_rows(query: Query, things: Iterable[OpenThing], shown: Shown) -> Iterat
         who = (one.kind, one.entity, one.client, one.manager, team, one.since or None)
         for name, values, value in _open_values(one, shown, open_.get(one, "")):
             if name == query.family and query.asks_for(query.declared.labels, values, one.manager, team):
-                yield Row(*who, value, shown.is_converted(one))
+                yield Row(*who, value, shown.is_converted(one), values)
 
 
 def _open_values(one: OpenThing, shown: Shown, name: str) -> Iterator[tuple[str, tuple[str, ...], Fraction]]:

@@ -4,6 +4,7 @@ import json
 from datetime import datetime
 from typing import Any, get_type_hints
 
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -34,6 +35,8 @@ def agree(value: bytes, *, reference: bool) -> bool:
     data = get_type_hints(type(decoded))["data"]
     for name in data.__struct_fields__:
         ours, theirs = getattr(decoded.data, name), getattr(model.data, name)
+        if isinstance(ours, list):
+            ours, theirs = msgspec.to_builtins(ours), [one.model_dump() for one in theirs]
         assert ours == theirs
         assert type(ours) is type(theirs) or isinstance(ours, datetime)
     assert decoded.key == model.key

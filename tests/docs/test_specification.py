@@ -140,7 +140,8 @@ def test_limits():
     rate = re.search(r"\{1,(\d+)\}\(\\\.\[0-9\]\{1,(\d+)\}", rules.RATE).groups()  # type: ignore[union-attr]
     held = [
         rules.MAX_BYTES, rules.COPY_BYTES, rules.ID_LENGTH, rules.ATTRIBUTE_LENGTH, rules.SEQUENCE_LENGTH,
-        rules.MAX_DEPTH, int(rules.AHEAD.total_seconds() / 60), rules.EARLIEST.year, rules.LATEST.year - 1,
+        rules.MOST_STAGES, rules.MAX_DEPTH, int(rules.AHEAD.total_seconds() / 60), rules.EARLIEST.year,
+        rules.LATEST.year - 1,
         f"{whole}, {point}", ", ".join(rate), REMEMBERED,
     ]  # fmt: skip
     found = tables("events.md", "Limits")[0]

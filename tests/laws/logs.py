@@ -55,6 +55,8 @@ def _reference_key(one: Json) -> bytes:
     match one["type"]:
         case "sales.manager.changed.v1":
             return f"manager:{data['manager_id']}".encode()
+        case "sales.pipeline.changed.v1":
+            return f"pipeline:{data['of']}:{data['pipeline']}".encode()
         case "sales.rate.set.v1":
             return f"rate:{data['currency']}:{data['date']}".encode()
         case _:

@@ -20,6 +20,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from tests.support.bitrix24_life import Life
+from tests.support.bitrix24_names import Names
 from tests.support.bitrix24_tables import Hook, Row
 
 SECRET = "portal-secret-path"
@@ -46,6 +47,8 @@ class StandIn:
 
     def __init__(self, life: Life, *, faults: float = 0.0, burst: float = 50, drain: float = 2.0) -> None:
         self.life = life
+        self.names = Names()
+        """Its funnels and stages."""
         self.faults = faults
         self.forbidden: set[str] = set()
         self.locked = ""
@@ -148,6 +151,10 @@ class StandIn:
             return self._item(params)
         if method in ("profile", "scope"):
             return {"result": self.profile if method == "profile" else self.scopes}
+        if method == "crm.category.list":
+            return self.names.listed_categories(params)
+        if method == "crm.status.list":
+            return self.names.listed_statuses(params)
         if method == "crm.item.list":
             return self._visible(params)
         handler = _METHODS.get(method)
@@ -395,12 +402,4 @@ _METHODS: dict[str, Callable[[Life, Mapping[str, Any]], dict[str, Any]]] = {
     "user.get": lambda life, params: selected(life.users, {"start": params.get("start", 0)}, "ID"),
     "department.get": lambda life, params: selected(life.departments, {"start": params.get("start", 0)}, "ID"),
     "crm.currency.list": lambda life, _: {"result": life.currencies},
-    "crm.category.list": lambda *_: {
-        "result": {
-            "categories": [
-                {"id": 0, "name": "General"},
-                {"id": 2, "name": "Wholesale"},
-            ]
-        }
-    },
 }

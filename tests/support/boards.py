@@ -95,3 +95,10 @@ def plan(scope: str, period: str, target: str, measure: str = "won_amount", curr
     """A plan as it stands in the view."""
     data = {"scope": scope, "measure": measure, "period": period, "target": target, "currency": currency}
     return {"type": "sales.plan.set.v1", "data": data}
+
+
+def pipeline(identifier: str, name: str, stages: dict[str, str], of: str = "deal"):
+    """Names of a pipeline and its stages as they stand in the view."""
+    named = [{"stage": stage, "name": own} for stage, own in stages.items()]
+    data = {"of": of, "pipeline": identifier, "name": name, "stages": named}
+    return {"type": "sales.pipeline.changed.v1", "data": data}

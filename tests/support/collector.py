@@ -17,6 +17,7 @@ from metrics.exporter.numbers import Histogram, Shown, block, merged, quantile
 from metrics.exporter.open import open_block
 from metrics.exporter.parts import Credit
 from metrics.exporter.people import Person, people
+from metrics.exporter.pipelines import Seen, lines, look
 from metrics.family import QUANTILES, Family, Kind
 from metrics.reference import Reference
 from metrics.windows import local_day, windows
@@ -76,6 +77,13 @@ def everybody(board: Board, now: float) -> list[Person]:
     return list(people(board.reference, board._credited(now)))
 
 
+def pipelines(board: Board) -> dict[Family, list[tuple[str, ...]]]:
+    """What `sales_pipeline_info` and `sales_stage_info` name."""
+    seen = Seen(set(), set())
+    look(seen, board.parts.items)
+    return lines(board.reference, seen)
+
+
 class SalesCollector(Collector):
     """One board at a moment (Unix seconds)."""
 
@@ -100,11 +108,14 @@ class SalesCollector(Collector):
                 metrics[family.name].add_metric(labels, value)
         for person in everybody(board, now):
             metrics[service.MANAGER_INFO.name].add_metric(person, 1.0)
+        for family, named in pipelines(board).items():
+            for labels in named:
+                metrics[family.name].add_metric(labels, 1.0)
         return (metric for metric in metrics.values() if metric.samples)
 
 
 def _empty() -> dict[str, GaugeMetricFamily]:
-    own = (service.MANAGER_INFO, *COURSE_FAMILIES)
+    own = (service.MANAGER_INFO, service.PIPELINE_INFO, service.STAGE_INFO, *COURSE_FAMILIES)
     found = {family.name: _gauge(family, family.name) for family in own}
     for family, name in text.exposed(FAMILIES):
         found[name] = _gauge(family, name)

@@ -147,12 +147,26 @@ def _days(family: Family) -> tuple[str, ...]:
     return tuple((first + timedelta(days=n)).isoformat() for n in range(28))
 
 
+def _called(family: Family) -> Iterator[Series]:
+    """What pipelines and their stages are called."""
+    retail = {"pipeline": "retail"}
+    if family is service.PIPELINE_INFO:
+        yield family.name, retail | {"name": "Name of retail"}, 1.0
+    else:
+        for stage in VALUES["stage"]:
+            called = {"pipeline_name": "Name of retail", "name": f"Name of {stage}"}
+            yield family.name, retail | {"stage": stage} | called, 1.0
+
+
 def own(families: tuple[Family, ...], floor: Floor, elapsed: float) -> Iterator[Series]:
     """Series of the service itself; counters grow by two each second."""
     for family in families:
         if family is service.MANAGER_INFO:
             for manager, team in floor.people:
                 yield family.name, {"manager": manager, "team": team, "name": f"Name of {manager}"}, 1.0
+            continue
+        if family in (service.PIPELINE_INFO, service.STAGE_INFO):
+            yield from _called(family)
             continue
         if family in HISTOGRAMS:
             for index, le in enumerate(WORKER_BOUNDS, 1):

@@ -129,6 +129,11 @@ def _fields(draw: st.DrawFn, kind: str, time: datetime) -> Json:  # noqa: C901, 
                 "team_id": draw(ids("t", 2)),
                 "active": draw(st.booleans()),
             }
+        case "pipeline.changed":
+            names = st.sampled_from(["Счёт", "Talking", "Счёт"])
+            stages = st.lists(st.fixed_dictionaries({"stage": ids("s"), "name": names}), max_size=3)
+            kind = draw(st.sampled_from(["deal", "lead"]))
+            return {"of": kind, "pipeline": draw(ids("pl", 2)), "name": draw(names), "stages": draw(stages)}
         case "plan.set":
             scope = draw(st.sampled_from(["company", "team:t-1", "manager:m-1"]))
             measure = draw(st.sampled_from(["won_amount", "revenue_amount", "deals_won", "calls", "meetings"]))

@@ -106,7 +106,8 @@ function row(kind, cells) {
 function entity(one, names, zone) {
   const time = one.time ? clock(Date.parse(one.time) / 1000, zone, { day: "2-digit", month: "2-digit", year: "numeric", hour: "2-digit", minute: "2-digit", second: "2-digit" }) : "";
   const who = one.manager === "unknown" ? word("unassigned") : names.get(one.manager) ?? one.manager;
-  const node = row("td", [`${one.kind} ${one.id}`, one.client, one.team && one.team !== "unknown" ? `${who} · ${one.team}` : who, time, one.converted === false ? word("unconverted") : exact(one.contribution)]);
+  const place = ["pipeline", "stage"].map((label) => one.names?.[label] ?? one.labels?.[label]).filter(Boolean);
+  const node = row("td", [[`${one.kind} ${one.id}`, ...place].join(" · "), one.client, one.team && one.team !== "unknown" ? `${who} · ${one.team}` : who, time, one.converted === false ? word("unconverted") : exact(one.contribution)]);
   node.lastElementChild.dataset.value = one.contribution;
   return node;
 }

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from producers.connectors.bitrix24 import deals, invoices, leads
+from producers.connectors.bitrix24 import deals, funnels, invoices, leads
 from producers.connectors.bitrix24.errors import PortalRefused
 from producers.connectors.bitrix24.rest import Call, Portal, items
 from producers.connectors.bitrix24.store import Store
@@ -81,7 +81,8 @@ async def check(parts: Surroundings, zone: str) -> AsyncIterator[Finding]:
     listed = dict(zip((probe.what for probe in probes), outcomes, strict=True))["currencies"]
     if not isinstance(listed, PortalRefused):
         yield _currency(parts.currency, [str(row.get("CURRENCY")) for row in items(listed)])
-    yield _funnels(await _asked(portal, "crm.category.list", {"entityTypeId": deals.DEAL_TYPE}), parts)
+    for finding in await _funnels(parts):
+        yield finding
 
 
 async def hook(store: Store, seconds: float, pause: float = 0.5) -> Finding:
@@ -134,9 +135,21 @@ def _currency(base: str, listed: list[str]) -> Finding:
     return Finding("base currency", False, said)
 
 
-def _funnels(said: Any, parts: Surroundings) -> Finding:
-    rows = items(said)
-    if not rows:
-        return Finding("funnels", None, "the portal does not list them")
-    named = [f"{row.get('name')} ({row.get('id')}) as {parts.mapping.pipeline(int(row['id']))}" for row in rows]
-    return Finding("funnels", True, ", ".join(named))
+async def _funnels(parts: Surroundings) -> list[Finding]:
+    """Each funnel with its stages, which of them are ready ones, and what keeps those from being counted."""
+    try:
+        listed = await funnels.read(parts.portal)
+    except PortalRefused as refused:
+        return [Finding("funnels", False, f"{refused.code}: walls show ids instead of their names and stages")]
+    ready = funnels.ready(parts.mapping.ready_stages, listed, parts.mapping).stages
+    found = [
+        Finding(
+            "funnel" if funnel.id else "lead stages",
+            True,
+            f"{funnel.name}{f' ({funnel.id})' if funnel.id else ''}: "
+            + ", ".join(f"{name} ({stage}{', ready' if stage in ready else ''})" for stage, name in funnel.stages),
+        )
+        for funnel in listed
+    ]
+    wrong = funnels.not_ready(listed, parts.mapping, parts.ready_stages)
+    return [*found, *(Finding("ready stages", False, line) for line in wrong)]

@@ -66,6 +66,7 @@ class Connector:
             self.parties,
             self.metrics,
             settings.currency,
+            tuple(name.strip() for name in settings.ready_stages.split(",") if name.strip()),
             now,
         )
         self.synchronizer = Synchronizer(self.parts)
@@ -74,9 +75,6 @@ class Connector:
         self._states: dict[str, str] = {}
         """What was tried → how it went the last time."""
         self._inbox = Inbox(self.store, self._wake, now)
-        unknown = set(self.mapping.ready_stages) - {name.strip() for name in settings.ready_stages.split(",")}
-        if unknown:
-            log.warning("ready stages of the mapping that SALES_READY_STAGES lacks", stages=sorted(unknown))
 
     @property
     def router(self) -> APIRouter:

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import structlog
 
-from producers.connectors.bitrix24 import chats, deals, invoices, leads, meetings, parties, people
+from producers.connectors.bitrix24 import chats, deals, funnels, invoices, leads, meetings, parties, people
 from producers.connectors.bitrix24.errors import PortalRefused, PortalUnavailable
 from producers.connectors.bitrix24.rest import PAGE, Call, items
 from producers.connectors.bitrix24.surroundings import Row, Surroundings, item_query
@@ -36,6 +36,7 @@ class Reconciler:
         self._careful = True
         self._later: PortalUnavailable | None = None
         self._told = False
+        self._said: set[str] = set()
 
     async def run(self, *, whole: bool = False, believe: bool = False) -> None:
         """One reconciliation. `whole` looks at every known deal, lead and invoice, else at the next few thousand.
@@ -74,9 +75,10 @@ class Reconciler:
             raise PortalRefused("all that counts", "insufficient_scope")
 
     async def reference(self) -> None:
-        """Managers and rates as they are now."""
+        """Managers, rates, funnels and stages as they are now."""
         await self._step("people", self._people)
         await self._step("rates", self._rates)
+        await self._step("funnels", self._funnels)
 
     async def chats(self) -> None:
         """Read new messages of open-line chats."""
@@ -131,6 +133,17 @@ class Reconciler:
             for rate in people.rates(listed, self._parts.mapping, self._parts.currency, self._portal.now, known):
                 with ledger.guard("rate", rate.id, rate.data):
                     ledger.take(rate)
+
+    async def _funnels(self, _: datetime, seen: dict[str, str]) -> None:
+        async with self._sync.batch(seen) as ledger:
+            found = await funnels.read(self._portal)
+            for named in funnels.snapshots(found, self._parts.mapping, self._portal.now):
+                with ledger.guard("pipeline", named.id, named.data):
+                    ledger.take(named)
+        for line in funnels.not_ready(found, self._parts.mapping, self._parts.ready_stages):
+            if line not in self._said:
+                self._said.add(line)
+                log.warning("clients who are ready to close are not counted", why=line)
 
     def _told_of(self, currency: str, listed: set[str]) -> None:
         """Without the base currency in the portal no amount of another one could be converted: say so, once."""

@@ -29,7 +29,10 @@ class Publisher(Protocol):
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What every part of one connector works with. `now` is in seconds since the epoch."""
+    """What every part of one connector works with. `now` is in seconds since the epoch.
+
+    ready_stages: SALES_READY_STAGES.
+    """
 
     portal: Portal
     store: Store
@@ -39,6 +42,7 @@ class Surroundings:
     parties: Parties
     metrics: Metrics
     currency: str
+    ready_stages: tuple[str, ...]
     now: Callable[[], float]
 
     def moment(self) -> datetime:

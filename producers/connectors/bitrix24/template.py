@@ -8,7 +8,7 @@ TEMPLATE = """\
 stages:
   C2:PREPAYMENT: {name: prepayment}      # another name on the wall
   C2:FINAL_CHECK: {status: won}          # this stage already counts as won
-ready_stages: [C2:PREPAYMENT]            # give the same names to the worker: SALES_READY_STAGES
+ready_stages: [Invoice sent, C2:FINAL]    # by their names or ids; `check` says what SALES_READY_STAGES has to be
 pipelines: {0: main, 2: wholesale}       # funnels by id
 cost_field: UF_CRM_1700000000            # field with a deal's direct cost, in the deal's currency
 client: company                          # whose deal it is when it has both: company or contact

@@ -12,7 +12,7 @@ from producers.events.wire.deals import DealChanged, DealDeleted, InvoiceChanged
 from producers.events.wire.decoding import Event, ReferenceEvent, decode, decode_reference, encode
 from producers.events.wire.envelope import Envelope
 from producers.events.wire.payments import CostBooked, PaymentReceived, PaymentRefunded
-from producers.events.wire.reference import ManagerChanged, PlanSet, RateSet
+from producers.events.wire.reference import ManagerChanged, PipelineChanged, PlanSet, RateSet
 from producers.events.wire.service import MeetingHeld, RatingGiven
 
 __all__ = [
@@ -34,6 +34,7 @@ __all__ = [
     "MeetingHeld",
     "PaymentReceived",
     "PaymentRefunded",
+    "PipelineChanged",
     "PlanSet",
     "RateSet",
     "RatingGiven",

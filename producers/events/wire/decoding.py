@@ -14,7 +14,7 @@ from producers.events.wire.chats import ChatClosed, ChatHandedOff, ChatMessage
 from producers.events.wire.deals import DealChanged, DealDeleted, InvoiceChanged, LeadChanged, LeadDeleted
 from producers.events.wire.envelope import SOURCES, Envelope, in_range, known_source
 from producers.events.wire.payments import CostBooked, PaymentReceived, PaymentRefunded
-from producers.events.wire.reference import ManagerChanged, PlanSet, RateSet
+from producers.events.wire.reference import ManagerChanged, PipelineChanged, PlanSet, RateSet
 from producers.events.wire.service import MeetingHeld, RatingGiven
 
 Event = (
@@ -35,7 +35,7 @@ Event = (
     | RatingGiven
     | CostBooked
 )
-ReferenceEvent = ManagerChanged | PlanSet | RateSet
+ReferenceEvent = ManagerChanged | PipelineChanged | PlanSet | RateSet
 
 E_ = TypeVar("E_", Event, ReferenceEvent)
 

@@ -2,6 +2,8 @@
 
 from typing import Any, get_type_hints
 
+import msgspec
+
 from producers.events.parsing import parse
 from producers.events.wire import decoding
 from producers.events.wire.envelope import Envelope
@@ -16,7 +18,6 @@ def judge(value: bytes | None, *, reference: bool) -> Envelope:
     """The event as the models read it. Raises `Refused` with their reason."""
     model = parse(value, reference=reference)
     struct = _STRUCTS[model.type]
-    data = get_type_hints(struct)["data"]
-    fields = {name: getattr(model.data, name) for name in data.__struct_fields__}
-    event: Envelope = struct(data=data(**fields), **{name: getattr(model, name) for name in _ATTRIBUTES})
+    data = msgspec.convert(model.data, get_type_hints(struct)["data"], from_attributes=True)
+    event: Envelope = struct(data=data, **{name: getattr(model, name) for name in _ATTRIBUTES})
     return event

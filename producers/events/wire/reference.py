@@ -1,10 +1,11 @@
-"""Plans, managers and rates on the wire."""
+"""Plans, managers, pipelines and rates on the wire."""
 
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
+from msgspec import Meta, Struct
 from typing_extensions import override
 
-from producers.events.rules import is_date, is_money, is_period, is_rate, is_scope
+from producers.events.rules import MOST_STAGES, is_date, is_money, is_period, is_rate, is_scope
 from producers.events.wire.envelope import Data, Envelope, Id, known_currency
 
 PlanMeasure = Literal["won_amount", "revenue_amount", "deals_won", "calls", "meetings"]
@@ -29,6 +30,34 @@ class ManagerChanged(Envelope, frozen=True, gc=False, tag="sales.manager.changed
     @override
     def key(self) -> str:
         return f"manager:{self.data.manager_id}"
+
+
+class StageName(Struct, frozen=True, gc=False):
+    """A stage, and what people call it."""
+
+    stage: Id
+    name: Id
+
+
+class PipelineChangedData(Data, frozen=True, gc=False):
+    """What people call a pipeline and its stages."""
+
+    of: Literal["deal", "lead"]
+    pipeline: Id
+    name: Id
+    stages: Annotated[list[StageName], Meta(max_length=MOST_STAGES)]
+
+
+class PipelineChanged(Envelope, frozen=True, gc=False, tag="sales.pipeline.changed.v1"):
+    """A pipeline or a stage of it was made or renamed."""
+
+    type: ClassVar[str] = "sales.pipeline.changed.v1"
+    data: PipelineChangedData
+
+    @property
+    @override
+    def key(self) -> str:
+        return f"pipeline:{self.data.of}:{self.data.pipeline}"
 
 
 class PlanSetData(Data, frozen=True, gc=False):

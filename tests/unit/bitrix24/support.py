@@ -54,7 +54,7 @@ class InMemoryPublisher:
 def settings(portal: StandIn, folder: Path, **changes) -> Bitrix24Settings:
     mapping = folder / "mapping.yaml"
     folder.mkdir(parents=True, exist_ok=True)
-    mapping.write_text(MAPPING)
+    mapping.write_text(MAPPING + changes.pop("mapping", ""))
     values = {
         "bitrix24_webhook_url": portal.url, "bitrix24_application_token": TOKEN, "bitrix24_client_key": KEY,
         "bitrix24_mapping": mapping, "bitrix24_spool": folder / "spool", "bitrix24_requests_per_second": 5000,

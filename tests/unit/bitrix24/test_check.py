@@ -22,6 +22,10 @@ async def found(connector, zone="Europe/Moscow"):
     return {finding.what: finding async for finding in checking.check(connector.parts, zone)}
 
 
+async def said(connector, what):
+    return [finding.said async for finding in checking.check(connector.parts, "UTC") if finding.what == what]
+
+
 async def test_a_portal_that_has_all(story):
     """Everything may be read: each is told with what it is for; the funnels are named."""
     _, connector, _ = story
@@ -29,7 +33,21 @@ async def test_a_portal_that_has_all(story):
     assert {what for what, finding in all_.items() if finding.fine is not True} == set()
     assert {"deals", "leads", "invoices", "payments", "calls", "employees", "departments", "contacts"} <= all_.keys()
     assert "Ivan Petrov, an administrator" in all_["user"].said
-    assert "Wholesale (2)" in all_["funnels"].said
+    assert (await said(connector, "funnel"))[1].startswith("Wholesale (2): New (C2:NEW), Invoice sent (C2:PREPARATION)")
+    assert "In work (IN_PROCESS)" in all_["lead stages"].said
+
+
+async def test_ready_stages(tmp_path):
+    """Those that the mapping names are marked; what the worker lacks is the line to set."""
+    portal = StandIn(Life(4), burst=1e9)
+    async with (
+        serve_portal(portal),
+        connected(portal, tmp_path, InMemoryPublisher(), mapping="ready_stages: [Invoice sent]\n") as (connector, _),
+    ):
+        assert "Invoice sent (C2:PREPARATION, ready)" in (await said(connector, "funnel"))[1]
+        assert await said(connector, "ready stages") == [
+            "set SALES_READY_STAGES to PREPARATION,C2:PREPARATION, for the worker too"
+        ]
 
 
 async def test_what_is_missing(story):
@@ -40,13 +58,13 @@ async def test_what_is_missing(story):
     portal.profile |= {"ADMIN": False, "TIME_ZONE": "Asia/Vladivostok"}
     portal.life.currencies = [row for row in portal.life.currencies if row["CURRENCY"] != "RUB"]
     all_ = await found(connector)
-    assert {what for what, finding in all_.items() if finding.fine is False} == {"calls", "payments", "base currency"}
+    missing = {what for what, finding in all_.items() if finding.fine is False}
+    assert missing == {"calls", "payments", "base currency", "funnels"}
     assert all_["calls"].said.startswith("tick telephony in the webhook; without it: no calls")
     assert all_["payments"].said.startswith("insufficient_scope: the webhook's user may not; without it: no revenue")
     assert all_["user"].fine is None
     assert "no administrator" in all_["user"].said
     assert all_["time zone"].fine is None
-    assert all_["funnels"].fine is None
 
 
 async def test_a_webhook_that_is_closed(story):

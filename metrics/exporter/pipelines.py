@@ -1,0 +1,81 @@
+"""What pipelines and their stages are called, as lines of info series: walls join them to numbers, which carry ids."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from metrics import measure
+from metrics.catalogue import BY_CODE
+from metrics.catalogue.service import PIPELINE_INFO, STAGE_INFO
+from metrics.exporter.items import Items
+from metrics.exporter.lines import Column
+from metrics.exporter.text import header, plain_lines
+from metrics.family import Family
+from metrics.reference import Reference, distinct
+
+_PIPELINE, _STAGE = "pipeline", "stage"
+_HEADS = {family: header(family.name, family.help).encode() for family in (PIPELINE_INFO, STAGE_INFO)}
+
+
+class Seen(NamedTuple):
+    """Pipelines and stages, each under its pipeline, that any number was ever about."""
+
+    pipelines: set[str]
+    stages: set[tuple[str, str]]
+
+
+class Pipelines:
+    """The lines, made again only when a name changes or a pipeline or stage is new. Each is there once."""
+
+    def __init__(self) -> None:
+        self._reference: Reference | None = None
+        self._looked = 0
+        self._seen = Seen(set(), set())
+        self._pieces: list[bytes | Column] = []
+
+    def pieces(self, reference: Reference, items: Items) -> Iterator[bytes | Column]:
+        """Headings and lines; nothing when nothing is known."""
+        if self._look(items) or reference is not self._reference:
+            self._reference, self._pieces = reference, []
+            for family, rows in lines(reference, self._seen).items():
+                column = Column()
+                for row, labels in enumerate(rows):
+                    column.put(row, plain_lines(family, [(labels, 1.0)]).encode())
+                if column.filled:
+                    self._pieces += [_HEADS[family], column]
+        yield from self._pieces
+
+    def _look(self, items: Items) -> bool:
+        """Take note of what is new among the measures; say whether anything is."""
+        before = len(self._seen.pipelines) + len(self._seen.stages)
+        look(self._seen, items, self._looked)
+        self._looked = len(items.all)
+        return len(self._seen.pipelines) + len(self._seen.stages) > before
+
+
+def look(seen: Seen, items: Items, begin: int = 0) -> None:
+    """Add what the measures from number `begin` on are about."""
+    for item in items.all[begin:]:
+        code, *values = measure.parts(item.measure)
+        family = BY_CODE.get(code)
+        if family is None or _PIPELINE not in family.labels:
+            continue
+        labels = dict(zip(family.labels, values, strict=False))
+        seen.pipelines.add(labels[_PIPELINE])
+        if _STAGE in labels:
+            seen.stages.add((labels[_PIPELINE], labels[_STAGE]))
+
+
+def lines(reference: Reference, seen: Seen) -> dict[Family, list[tuple[str, ...]]]:
+    """Label values of each line. What has no name is called as its id, so that a join leaves nothing out."""
+    pipelines = distinct(dict.fromkeys(seen.pipelines, "") | reference.pipelines)
+    by_pipeline: dict[str, dict[str, str]] = {}
+    for pipeline, stage in seen.stages:
+        by_pipeline.setdefault(pipeline, {})[stage] = ""
+    for (pipeline, stage), name in reference.stages.items():
+        by_pipeline.setdefault(pipeline, {})[stage] = name
+    stages: list[tuple[str, ...]] = [
+        (pipeline, stage, pipelines[pipeline], name)
+        for pipeline, named in sorted(by_pipeline.items())
+        for stage, name in sorted(distinct(named).items())
+    ]
+    return {PIPELINE_INFO: sorted(pipelines.items()), STAGE_INFO: stages}
