@@ -29,6 +29,7 @@ COMMANDS = {
     "backup": "Keep the records that count, as files; again, what is new.",
     "restore": "Fill an empty cluster from a backup.",
     "audit": "Recompute every number from the log and compare with what is shown.",
+    "digest": "Send people a day's or week's numbers, by mail or chat.",
     "forecast": "See how often the forecasts' interval would have held.",
     "generate": "Rewrite everything generated, or check that it is up to date.",
     "bench": "Measure how fast this machine folds events.",

@@ -6,6 +6,7 @@ from typing import Any
 from pydantic_core import PydanticUndefined
 from pydantic_settings import BaseSettings
 
+from metrics.digest.settings import DigestSettings
 from metrics.settings import BusinessSettings, ExporterSettings, LoginSettings, PublicSettings, WebSettings
 from producers.connectors.bitrix24.settings import Bitrix24Settings
 from producers.gateway.settings import GatewaySettings
@@ -18,9 +19,10 @@ GROUPS: tuple[tuple[str, type[BaseSettings]], ...] = (
     ("The business, for every process that computes or shows numbers", BusinessSettings),
     ("Dashboards and alerts, in `sales-pulse generate --to` and `up`", PublicSettings),
     ("Who may read, in exporter, worker and gateway", WebSettings),
-    ("As whom `audit` and `forecast` read the exporter", LoginSettings),
+    ("As whom `audit`, `digest` and `forecast` read the exporter", LoginSettings),
     ("`sales-pulse worker`", WorkerSettings),
     ("`sales-pulse exporter`", ExporterSettings),
+    ("`sales-pulse digest`", DigestSettings),
     ("`sales-pulse gateway`", GatewaySettings),
     ("Identities, for all ways in", IdentitySettings),
     ("Bitrix24, in the gateway and `sales-pulse bitrix24`", Bitrix24Settings),

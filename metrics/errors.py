@@ -5,6 +5,7 @@ MetricsError
 ├── WindowError     a moment or window that the cells cannot answer
 ├── AskedError      a request with a parameter, manager or team that is unknown or contradicts another
 ├── AwayError       what an answer needs cannot be reached now
+├── SendError       a digest could not be delivered; says to whom, why, and whether it may have arrived
 └── ViewError       the Redis view cannot be read or understood
 """
 
@@ -27,6 +28,10 @@ class AskedError(MetricsError):
 
 class AwayError(MetricsError):
     """Kafka, Redis or a worker is needed and away; the same request may be answered later."""
+
+
+class SendError(MetricsError):
+    """A digest was not delivered, or nobody knows whether it was; the text never holds a secret."""
 
 
 class ViewError(MetricsError):

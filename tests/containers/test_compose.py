@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
+from metrics.digest.settings import DigestSettings
 from metrics.settings import ExporterSettings, LoginSettings, PublicSettings, WebSettings
 from producers.connectors.bitrix24.settings import Bitrix24Settings
 from producers.gateway.settings import GatewaySettings
@@ -36,7 +37,7 @@ def dockerfile() -> str:
 
 def known_settings() -> set[str]:
     ours = (WorkerSettings, ExporterSettings, PublicSettings, WebSettings, LoginSettings)
-    classes = (*ours, GatewaySettings, Bitrix24Settings)
+    classes = (*ours, DigestSettings, GatewaySettings, Bitrix24Settings)
     return {f"SALES_{name.upper()}" for kind in classes for name in kind.model_fields} | NO_SETTINGS
 
 

@@ -12,7 +12,8 @@ import yaml
 
 from deploy.commands.generate import collect
 from deploy.kubernetes import generate
-from metrics.settings import ExporterSettings
+from metrics.digest.settings import DigestSettings
+from metrics.settings import ExporterSettings, LoginSettings
 from producers.gateway.settings import GatewaySettings
 from producers.settings import KafkaSettings
 from streams.settings import WorkerSettings
@@ -41,11 +42,13 @@ def named(kind: str, name: str) -> dict[str, Any]:
 
 def pods() -> dict[str, dict[str, Any]]:
     """Pod templates by the name of what makes them."""
-    return {
+    found = {
         document["metadata"]["name"]: document["spec"]["template"]
         for document in RESOURCES.values()
         if document["kind"] in {"Deployment", "StatefulSet", "Job"}
     }
+    jobs = (document for document in RESOURCES.values() if document["kind"] == "CronJob")
+    return found | {job["metadata"]["name"]: job["spec"]["jobTemplate"]["spec"]["template"] for job in jobs}
 
 
 @pytest.mark.parametrize("name", RESOURCES)
@@ -120,7 +123,7 @@ def test_pod_finds_its_volumes(name: str) -> None:
 
 def test_settings_exist() -> None:
     """A mistyped SALES_ name would be passed on and never read."""
-    classes = (WorkerSettings, ExporterSettings, GatewaySettings)
+    classes = (WorkerSettings, ExporterSettings, GatewaySettings, DigestSettings, LoginSettings)
     known = {f"SALES_{name.upper()}" for kind in classes for name in kind.model_fields} | {"SALES_LOG_FORMAT"}
     given = {entry["name"] for pod in pods().values() for c in pod["spec"]["containers"] for entry in c["env"]}
     assert given | settings().keys() <= known

@@ -4,11 +4,12 @@ import { against, drawBars, told } from "./chart.js";
 import { days, long } from "./drawing.js";
 import { explain } from "./explain.js";
 import { setCurrency, show } from "./format.js";
+import { ANSWERS, TILES } from "./layout.js";
 import { RANGES, STEPS, daysOf, endOf, hrefOf, moved, oldest, read } from "./place.js";
 import { columns, drawTable } from "./ranking.js";
 import { valueOf } from "./spark.js";
 import { store, stored } from "./stored.js";
-import { TILES, ANSWERS, nameOf, pick, unitOf } from "./tiles.js";
+import { nameOf, pick, unitOf } from "./tiles.js";
 import { getLanguage, setLanguage, title, word } from "./words.js";
 
 const $ = (id) => document.getElementById(id);

@@ -1,7 +1,8 @@
 // Teams or people side by side: every KPI with its change, in any order; all people, not the first nine.
 import { against } from "./chart.js";
 import { show } from "./format.js";
-import { TILES, ANSWERS, nameOf, pick, unitOf } from "./tiles.js";
+import { ANSWERS, TILES } from "./layout.js";
+import { nameOf, pick, unitOf } from "./tiles.js";
 import { word } from "./words.js";
 
 /** Columns: the KPI of the page, then those of the wall that have a history of any days. */

@@ -3,33 +3,6 @@ import { arrow, change, points, show } from "./format.js";
 import { drawSpark } from "./spark.js";
 import { title, word } from "./words.js";
 
-const kpi = (id, labels = {}, name = "") => ({ id, labels, name });
-const MONTH = { window: "month" };
-const won = kpi("sales_deals_closed:sum", { outcome: "won" }, "won");
-
-/** `about`: a label value that the title names, as the number is of this alone. `still`: has no trend. `now`: has no history. */
-export const TILES = [
-  { number: 1, main: kpi("sales_calls:sum"), more: [kpi("sales_meetings:sum", {}, "meetings"), won] },
-  { number: 2, main: kpi("sales_response_seconds:p50", { channel: "call" }), about: "calls", more: [kpi("sales_response_seconds:p50", { channel: "chat" }, "chats"), kpi("sales_service_level:ratio", { channel: "call" }, "level")] },
-  { number: 3, main: kpi("sales_win:ratio"), more: [won, kpi("sales_deals_closed:sum", { outcome: "lost" }, "lostDeals")] },
-  { number: 4, main: kpi("sales_won_amount:per_manager"), more: [kpi("sales_won_amount:sum", {}, "total"), kpi("sales_revenue_amount:sum", {}, "cash")] },
-  { number: 5, main: kpi("sales_clients_ready:sum"), still: true, now: true, more: [] },
-  { number: 6, main: kpi("sales_leads_warmed:ratio"), more: [] },
-  { number: 7, main: kpi("sales_repeat_deals:sum"), more: [kpi("sales_repeat_amount:sum", {}, "volume"), kpi("sales_repeat_deals:ratio", {}, "share")] },
-  { number: 8, main: kpi("sales_rating_score:mean"), more: [] },
-  { number: 9, main: kpi("sales_average_check:mean"), more: [] },
-  { number: 10, main: kpi("sales_payback:ratio"), more: [] },
-  { number: 11, main: kpi("sales_receivable_amount:sum"), still: true, now: true, more: [kpi("sales_receivable_overdue:ratio", {}, "overdue"), kpi("sales_receivable:dso_days", {}, "dso")] },
-  { number: 12, main: kpi("sales_deal_duration_seconds:mean"), more: [kpi("sales_deal_duration_seconds:p50", {}, "median"), kpi("sales_deal_duration_seconds:p90", {}, "p90")] },
-  { number: 13, main: kpi("sales_margin:ratio"), more: [kpi("sales_revenue_profit:ratio", {}, "ratio")] },
-  { number: 14, main: kpi("sales_plan_won_amount:growth", MONTH), about: "inMonth", still: true, more: [kpi("sales_plan_won_amount:growth", { window: "quarter" }, "inQuarter"), kpi("sales_plan_won_amount:growth", { window: "year" }, "inYear")] },
-  { number: 15, main: kpi("sales_plan_won_amount:ratio", MONTH), about: "inMonth", still: true, more: [kpi("sales_plan_won_amount:left", MONTH, "left"), kpi("sales_plan_won_amount:needed_per_day", MONTH, "need"), kpi("sales_plan_won_amount:forecast", MONTH, "forecast")] },
-];
-/** KPI 2 for those whom nobody answered at first: they stand by the list of whom to call. */
-export const ANSWERS = [
-  { number: "2-callbacks", main: kpi("sales_callback_level:ratio"), more: [kpi("sales_missed_returned:ratio", {}, "calledBack"), kpi("sales_callback_business_seconds:p90", {}, "p90")] },
-  { number: "2-leads", main: kpi("sales_lead_level:ratio"), more: [kpi("sales_lead_response_business_seconds:p50", {}, "median"), kpi("sales_lead_response_business_seconds:p90", {}, "p90")] },
-];
 const FACTS = 3, FLASH_MS = 1200;
 /** Shares of a tile's width, by how many facts it has; the change, where there is one, comes first and is longest. */
 const SHARES = [[], [1], [0.5, 0.5], [0.38, 0.31, 0.31]], THIRDS = [0.33, 0.33, 0.33];

@@ -4,12 +4,13 @@ import { historyOf } from "./place.js";
 import { Connection } from "./connection.js";
 import { explain } from "./explain.js";
 import { clock, duration, setCurrency } from "./format.js";
+import { ANSWERS, TILES } from "./layout.js";
 import { remeasure } from "./lists.js";
 import { drawLeaders, drawPlan, drawWaiting, tickWaiting } from "./panels.js";
 import { EXPLAINED, drawReturns, tickReturns } from "./returns.js";
 import { Sparks } from "./spark.js";
 import { store, stored } from "./stored.js";
-import { ANSWERS, TILES, buildTiles, drawSparks, drawTiles, pick, text } from "./tiles.js";
+import { buildTiles, drawSparks, drawTiles, pick, text } from "./tiles.js";
 import { getLanguage, setLanguage, word } from "./words.js";
 
 const $ = (id) => document.getElementById(id);

@@ -30,6 +30,7 @@ const WORDS = {
     range_30d: "30 days", range_90d: "90 days", range_month: "This month", range_lastMonth: "Last month", range_quarter: "This quarter", range_year: "This year", range_12m: "12 months", range_all: "Everything",
     against_before: "The time before", against_year: "A year ago", against_none: "Nothing",
     measure_won_amount: "booked sales", measure_revenue_amount: "cash", measure_deals_won: "deals won", measure_calls: "calls", measure_meetings: "meetings",
+    months: "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec", weekdays: "Mon Tue Wed Thu Fri Sat Sun", digest: "Digest", dayBefore: "compared with the day before", weekBefore: "compared with the week before", notCalledBack: "Not called back", openNow: "open now", clientCalled: "called again themselves", lostMisses: "lost", nobodyOpen: "Nobody waits to be called back.", openWall: "Open the wall", asOf: "Numbers as of", mayChange: "Late events correct the past: the wall has the latest.",
   },
   ru: {
     scope: "Показать", company: "Вся компания", teams: "Отделы", managers: "Менеджеры", team: "Отдел", waiting: "Ждут сейчас", plan: "План продаж",
@@ -61,6 +62,7 @@ const WORDS = {
     range_30d: "30 дней", range_90d: "90 дней", range_month: "Этот месяц", range_lastMonth: "Прошлый месяц", range_quarter: "Этот квартал", range_year: "Этот год", range_12m: "12 месяцев", range_all: "Всё",
     against_before: "С прошлым", against_year: "С годом назад", against_none: "Ни с чем",
     measure_won_amount: "продажи", measure_revenue_amount: "поступления", measure_deals_won: "выигранные сделки", measure_calls: "звонки", measure_meetings: "встречи",
+    months: "янв. фев. мар. апр. мая июня июля авг. сен. окт. ноя. дек.", weekdays: "пн вт ср чт пт сб вс", digest: "Сводка", dayBefore: "в сравнении с днём до этого", weekBefore: "в сравнении с неделей до этого", notCalledBack: "Не перезвонили", openNow: "ждут сейчас", clientCalled: "перезвонили сами", lostMisses: "потеряны", nobodyOpen: "Никто не ждёт обратного звонка.", openWall: "Открыть табло", asOf: "Числа на", mayChange: "Поздние события меняют прошлое: последнее стоит на табло.",
   },
 };
 

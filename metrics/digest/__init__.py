@@ -1,0 +1,1 @@
+"""A period's numbers, sent to people: asked of the exporter, written as the wall writes them."""

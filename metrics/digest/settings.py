@@ -1,0 +1,111 @@
+"""Settings of `sales-pulse digest`: whom it tells, how, and where it remembers what it sent."""
+
+import re
+from datetime import time
+from pathlib import Path
+from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode
+
+from metrics.settings import Address, BusinessSettings
+
+SLACK, TELEGRAM = "slack", "telegram"
+_ADDRESS = re.compile(r"[^@\s<>,;\"]+@[^@\s<>,;\"]+")
+
+
+class DigestSettings(BaseSettings):
+    """Whom a digest goes to."""
+
+    model_config = BusinessSettings.model_config
+
+    digest_to: Annotated[tuple[str, ...], NoDecode] = ()
+    """Whom it goes to, comma separated: e-mail addresses, `slack`, `telegram`."""
+    digest_language: Literal["en", "ru"] = "en"
+    """In which language it is written: en or ru."""
+    digest_at: time = time(8)
+    """Local time of day from which `--loop` sends what the day or week before has brought."""
+    digest_dir: Path = Path(".local/digest")
+    """Folder of the pages that were made, and of what was sent to whom: lost, the last period is sent again."""
+    digest_exporter: str = Field(default="", pattern=r"^(https?://\S+)?$")
+    """Address of the exporter that is asked; without it where SALES_EXPORTER_LISTEN says."""
+    digest_smtp: str = Field(default="", pattern=r"^(\S+:\d{1,5})?$")
+    """Host and port of the mail server, like smtp.example.com:587."""
+    digest_smtp_security: Literal["starttls", "tls", "none"] = "starttls"
+    """How the way to it is encrypted: starttls, tls (port 465) or none."""
+    digest_smtp_user: str = ""
+    """User of the mail server; without one nobody logs in."""
+    digest_smtp_password: SecretStr = SecretStr("")
+    """That user's password."""
+    digest_from: str = ""
+    """Address that mails come from."""
+    digest_slack_url: SecretStr = SecretStr("")
+    """Address of Slack's incoming web hook, a secret: it is all that it takes to write there."""
+    digest_telegram_token: SecretStr = SecretStr("")
+    """Token of the Telegram bot."""
+    digest_telegram_chat: str = ""
+    """Number or @name of the Telegram chat that the bot writes to."""
+    digest_telegram_api: str = Field(default="https://api.telegram.org", pattern=r"^https?://\S+$")
+    """Address of Telegram's Bot API, or of a server of one's own."""
+    public_url: Address = "http://127.0.0.1:9808"
+    """Address under which people reach the exporter; the digest's link leads there."""
+
+    @field_validator("digest_to", mode="before")
+    @classmethod
+    def _listed(cls, value: object) -> object:
+        return tuple(filter(None, (part.strip() for part in value.split(",")))) if isinstance(value, str) else value
+
+    @field_validator("digest_to")
+    @classmethod
+    def _known(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for number, one in enumerate(value, 1):
+            if one not in {SLACK, TELEGRAM} and not _ADDRESS.fullmatch(one):
+                # Not what it is: that may be a web hook's address, which is a secret.
+                raise ValueError(f"number {number} is no e-mail address and neither {SLACK} nor {TELEGRAM}")
+        return tuple(dict.fromkeys(value))
+
+    @field_validator("digest_from")
+    @classmethod
+    def _from(cls, value: str) -> str:
+        if value and not _ADDRESS.fullmatch(value):
+            raise ValueError(f"{value!r} is no e-mail address")
+        return value
+
+    @field_validator("digest_slack_url")
+    @classmethod
+    def _hook(cls, value: SecretStr) -> SecretStr:
+        url = urlsplit(value.get_secret_value())
+        if value.get_secret_value() and (url.scheme not in {"http", "https"} or not url.hostname):
+            raise ValueError("this is no http(s) address; copy it whole from Slack's page of incoming web hooks")
+        return value
+
+    @field_validator("digest_telegram_token")
+    @classmethod
+    def _token(cls, value: SecretStr) -> SecretStr:
+        if value.get_secret_value() and not re.fullmatch(r"\d+:[\w-]+", value.get_secret_value()):
+            raise ValueError("this is no token of a bot; copy it whole from @BotFather, like 123456:AbC-dEf")
+        return value
+
+    @field_validator("digest_at")
+    @classmethod
+    def _local(cls, value: time) -> time:
+        if value.tzinfo is not None:
+            raise ValueError("this is a local time of day without a zone, like 08:00")
+        return value
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        """Say what is missing for whom it goes to, before anything is asked."""
+        needs = {
+            SLACK: {"SALES_DIGEST_SLACK_URL": self.digest_slack_url.get_secret_value()},
+            TELEGRAM: {
+                "SALES_DIGEST_TELEGRAM_TOKEN": self.digest_telegram_token.get_secret_value(),
+                "SALES_DIGEST_TELEGRAM_CHAT": self.digest_telegram_chat,
+            },
+        }
+        mail = {"SALES_DIGEST_SMTP": self.digest_smtp, "SALES_DIGEST_FROM": self.digest_from}
+        for one in self.digest_to:
+            if missing := [name for name, value in needs.get(one, mail).items() if not value]:
+                raise ValueError(f"SALES_DIGEST_TO has {one}, which needs {' and '.join(missing)}")
+        return self
