@@ -11,9 +11,11 @@ from deploy.import_report import account, show
 
 if TYPE_CHECKING:
     from producers.connectors.asterisk.config import Names
-    from producers.connectors.asterisk.follow import Growing
+    from producers.connectors.asterisk.follow import Come, Growing
     from producers.identities import Resolver
     from producers.importer.formats import Format
+    from producers.importer.series import Series
+    from producers.importer.state import State
 
 
 class _Named(Protocol):
@@ -33,7 +35,14 @@ async def identities(format_: "Format") -> "AsyncIterator[Resolver | None]":
         cast("_Named", format_).names.resolver = resolver
         yield resolver
         if resolver is not None:
-            print(f"  {resolver.known} of {resolver.known + resolver.claimed} look-ups met a client that was known")
+            known, new = met(format_, resolver)
+            print(f"  {known} of {known + new} clients that were looked up were known")
+
+
+def met(format_: "Format", resolver: "Resolver | None") -> tuple[int, int]:
+    """How many clients that were looked up were known, and how many were not: calls of a log, rows of a table."""
+    found = getattr(getattr(format_, "names", None), "met", resolver)
+    return (0, 0) if found is None or resolver is None else (found.known, found.claimed)
 
 
 def without_kafka(format_: "Format") -> None:
@@ -46,20 +55,27 @@ def without_kafka(format_: "Format") -> None:
         cast("_Named", format_).names.resolver = resolver
 
 
-async def follow(path: Path, format_: "Format", folder: Path) -> None:
+async def follow(path: Path, format_: "Format", folder: Path, metrics: Path | None) -> None:
     """Send what a log tells as it grows, until a signal ends it; say then what became of its lines."""
+    from deploy.import_report import totals
     from deploy.stopping import asked_to_stop
     from producers.connectors.asterisk.follow import Follow, Memory
     from producers.importer.rejects import Rejects
-    from producers.importer.state import Counts, State
     from producers.publisher import SalesPublisher
 
     stop = asked_to_stop()
     memory = Memory(folder / f"{hashlib.sha256(str(path).encode()).hexdigest()[:32]}.follow.json")
     target = folder / f"{path.name}.follow.rejects"
     growing = cast("Growing", format_)
+    series = opened_series(metrics, format_)
     print(f"{path}: followed; stop it with Ctrl-C or SIGTERM, it goes on from there", flush=True)
     async with SalesPublisher() as publisher, identities(format_) as resolver:
+
+        def looked() -> None:
+            if series is not None:
+                series.tell(totals(_state(job.come), met(format_, resolver)))
+                series.looked()
+
         job = Follow(
             path,
             growing,
@@ -70,11 +86,29 @@ async def follow(path: Path, format_: "Format", folder: Path) -> None:
             wanted=lambda: not stop.is_set(),
             say=lambda text: print(text, flush=True),
             identities=resolver,
+            looked=looked,
         )
+        if series is not None:
+            series.begin(totals(_state(job.come), (0, 0)))
         await job.run()
+        if series is not None:
+            series.ended("follow")
     come = job.come
-    end = State(counts=Counts(sent=come.sent), taken=come.taken, left_out=come.left_out, refused=come.refused)
-    print(f"{path}: {account(end)}; {come.sent} events sent")
+    print(f"{path}: {account(_state(come))}; {come.sent} events sent")
     show(job.report, growing.notes)
     if come.refused:
         print(f"  refused lines: {target}, their reasons: {target}.reasons")
+
+
+def opened_series(path: Path | None, format_: "Format") -> "Series | None":
+    """What `--metrics` asks for."""
+    from producers.importer.series import Series
+
+    source = format_.origin.source if format_.origin else ""
+    return Series(path, source, time.time) if path is not None else None
+
+
+def _state(come: "Come") -> "State":
+    from producers.importer.state import Counts, State
+
+    return State(counts=Counts(sent=come.sent), taken=come.taken, left_out=come.left_out, refused=come.refused)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from producers.importer.report import Report
     from producers.importer.run import Import
+    from producers.importer.series import Totals
     from producers.importer.source import Source
     from producers.importer.state import Counts, State
     from producers.importer.withdrawing import Missing
@@ -31,6 +32,13 @@ def events(counts: "Counts") -> str:
     said = [f"{counts.sent} events sent{of_them}", f"{counts.known} known already"]
     said += [f"{count} {what}" for name, what in _OUTCOMES.items() if (count := getattr(counts, name))]
     return ", ".join(said)
+
+
+def totals(end: "State", met: tuple[int, int]) -> "Totals":
+    """The same for Prometheus. `met`: clients that were known, and new ones."""
+    from producers.importer.series import Totals
+
+    return Totals(end.taken, end.left_out, end.refused, end.counts.sent, *met)
 
 
 def tell(source: "Source", job: "Import", notes: list[str], target: Path, *, finished: bool) -> None:

@@ -52,6 +52,9 @@ def command(
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="With --withdraw-missing: take it back.")] = False,
     follow: Annotated[bool, typer.Option("--follow", help="Asterisk's logs: go on as the file grows.")] = False,
+    metrics: Annotated[
+        Path | None, typer.Option(help="File (.prom) for the textfile collector of Prometheus's node exporter.")
+    ] = None,
     template: Annotated[bool, typer.Option("--template", help="Print a commented mapping and stop.")] = False,
 ) -> None:
     """Import events from JSON Lines, or from a table with a mapping. Stopped in the middle, it goes on from there.
@@ -73,6 +76,8 @@ def command(
         raise MisuseError("which file? Give one or more, or - for standard input")
     if follow and (kind not in _ASTERISK or len(files) != 1 or files[0] == "-" or dry_run):
         raise MisuseError(f"--follow takes one file, with --format {' or '.join(_ASTERISK)}, and no --dry-run")
+    if metrics and dry_run:
+        raise MisuseError("--metrics tells of what was sent; a --dry-run sends nothing")
     usable = import_lists(files, rejects, dry_run=dry_run) if mapping is None and kind is None else None
     if usable is not None:
         raise typer.Exit(0 if usable or allow_refused else 1)
@@ -80,7 +85,7 @@ def command(
     if follow:
         from deploy.following import follow as followed
 
-        asyncio.run(followed(Path(files[0]).resolve(), make(), rejects))
+        asyncio.run(followed(Path(files[0]).resolve(), make(), rejects, metrics))
         return
     withdraw = _withdrawal(make, withdraw_missing, yes)
     sources = [Source(name) for name in files]
@@ -95,7 +100,7 @@ def command(
         ends = [_dry_run(source, make()) for source in sources]
     else:
         salt = hashlib.sha256(mapping.read_bytes()).hexdigest() if mapping else kind or ""
-        ends = asyncio.run(_import(sources, make, rejects, salt, withdraw))
+        ends = asyncio.run(_import(sources, make, rejects, salt, withdraw, metrics))
     refused = any(end.refused for end in ends) and not allow_refused
     empty = any(end.read and not end.taken for end in ends) and not allow_empty
     if refused or empty:
@@ -174,10 +179,15 @@ def _dry_run(source: "Source", format_: "Format") -> "State":
 
 
 async def _import(
-    sources: "list[Source]", make: "Callable[[], Format]", folder: Path, salt: str, withdraw: Withdraw
+    sources: "list[Source]",
+    make: "Callable[[], Format]",
+    folder: Path,
+    salt: str,
+    withdraw: Withdraw,
+    metrics: Path | None,
 ) -> "list[State]":
-    from deploy.following import identities
-    from deploy.import_report import tell
+    from deploy.following import identities, met, opened_series
+    from deploy.import_report import tell, totals
     from deploy.progress import Progress
     from deploy.stopping import asked_to_stop
     from producers.importer.judged import GC_THRESHOLDS
@@ -194,6 +204,7 @@ async def _import(
     settings = KafkaSettings()
     where = hashlib.sha256(f"{settings.kafka_servers} {settings.events_topic}".encode()).hexdigest()[:12]
     ends = []
+    series = opened_series(metrics, make())
     async with SalesPublisher(settings) as publisher, identities(make()) as resolver:
         with Known(folder / f"known-{where}.sqlite") as known:
             with Progress("read of the log", None) as progress:
@@ -218,7 +229,12 @@ async def _import(
                         identities=resolver,
                         apart=_is_apart(source, format_),
                     )
+                    before = totals(job.state, met(format_, resolver))
                     finished = await job.run()
+                if series is not None:
+                    series.begin(before)
+                    series.tell(totals(job.state, met(format_, resolver)))
+                    (series.ended if finished else series.write)()
                 tell(source, job, format_.notes, target, finished=finished)
                 ends.append(job.state)
                 if not finished:

@@ -1,4 +1,4 @@
-"""Alerts about the ways in: the gateway, and a portal's connector in it. What they do not take is nowhere counted."""
+"""Alerts about the ways in: the gateway, a portal's connector in it, logs. What they do not take is nowhere counted."""
 
 from grafana.alerting.alert import CRITICAL, WARNING, Alert, of_service
 from metrics.catalogue import gateway as g
@@ -14,6 +14,8 @@ _UNTOLD = 5
 """Events that reconciliation found and no hook told of, from which on hooks are missed."""
 _TOLD_OF = "sales[.](deal|lead|invoice|payment|call)[.].*"
 """Types of what hooks tell."""
+_NOT_LOOKED_AT = 120
+"""Seconds; a log is looked at each second, and its file of metrics collected a few times a minute."""
 _UNREPAIRED = 3600
 """Seconds after the last reconciliation; there is one every few minutes."""
 
@@ -150,6 +152,22 @@ def _portal() -> tuple[Alert, ...]:
     )  # fmt: skip
 
 
+def _log_not_followed() -> Alert:
+    looked = f'max by (source, instance) ({g.IMPORT_AT.name}{{mode="follow"}})'
+    return of_service(
+        "LogNotFollowed",
+        f"time() - {looked} > {_NOT_LOOKED_AT}",
+        "1m",
+        WARNING,
+        "The log of {{ $labels.source }} has not been looked at for {{ $value | humanizeDuration }}",
+        "`sales-pulse import --follow` on {{ $labels.instance }} ended, or cannot send.",
+        "Calls of this exchange are missing from the numbers; who waits on the line is not seen.",
+        "The service that follows the log: its state and its last lines. Whether it reaches Kafka; KafkaUnreachable.",
+        "Start it again: it goes on where it stopped, and sends what was logged meanwhile. Where the log is not "
+        "followed any more, remove the file that `--metrics` named.",
+    )
+
+
 def alerts() -> tuple[Alert, ...]:
     """All alerts about the ways in."""
-    return (_source_refused(), *_gateway(), *_portal())
+    return (_source_refused(), *_gateway(), _log_not_followed(), *_portal())

@@ -99,6 +99,12 @@ def dashboard(look: Look) -> dict[str, Any]:
         ]), (8, [
             _rate("Bitrix24: entities left out", g.BITRIX24_REFUSED),
             _line("Bitrix24: since reconciled", g.BITRIX24_RECONCILED, _since(g.BITRIX24_RECONCILED), unit="s"),
+            _rate("Imports: events", g.IMPORT_EVENTS, "source"),
+        ]), (8, [
+            _rate("Imports: lines", g.IMPORT_LINES, "outcome"),
+            _rate("Imports: clients by number, known or new", g.IMPORT_CLIENTS, "outcome"),
+            _line("Imports: since the last one", g.IMPORT_AT, f"min by (source, mode) (time() - {g.IMPORT_AT.name})",
+                  "{{source}} {{mode}}", unit="s"),
         ])),
         folded("Exporter", (8, [
             _line("Collection", s.SCRAPE_SECONDS, f"max({s.SCRAPE_SECONDS.name})"),

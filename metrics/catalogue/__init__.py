@@ -21,6 +21,7 @@ SERVICE_FAMILIES: tuple[Family, ...] = (
     *service.WORKER_FAMILIES,
     *gateway.FAMILIES,
     *gateway.BITRIX24_FAMILIES,
+    *gateway.IMPORT_FAMILIES,
 )
 """What the service says of itself."""
 

@@ -1,4 +1,4 @@
-"""The ways in: what gateways take, refuse and hold, by the sender who can mend it, and a portal's connector."""
+"""The ways in: gateways, a portal's connector, and imports; what they take and refuse, by who can mend it."""
 
 from functools import partial
 
@@ -114,3 +114,34 @@ BITRIX24_FAMILIES = (
     BITRIX24_OLDEST,
 )
 """Shown by the gateway, too, where a portal is connected."""
+
+IMPORT_LINES = _family(
+    "sales_import_lines_total",
+    "Lines of files that were imported or are followed, by source and what became of them: taken, left_out or refused.",
+    labels=("source", "outcome"),
+    unit="short",
+    counter=True,
+)
+IMPORT_EVENTS = _family(
+    "sales_import_events_total",
+    "Events that imports sent, by source.",
+    labels=("source",),
+    unit="short",
+    counter=True,
+)
+IMPORT_CLIENTS = _family(
+    "sales_import_clients_total",
+    "Calls of an exchange's logs, and rows of tables, whose client was looked up by a number or an address, by source "
+    "and whether the client was known.",
+    labels=("source", "outcome"),
+    unit="short",
+    counter=True,
+)
+IMPORT_AT = _family(
+    "sales_import_timestamp_seconds",
+    "When the last import of a source ended (import), and when its log was last looked at (follow), Unix seconds.",
+    labels=("source", "mode"),
+    unit="dateTimeAsIso",
+)
+IMPORT_FAMILIES = (IMPORT_LINES, IMPORT_EVENTS, IMPORT_CLIENTS, IMPORT_AT)
+"""Not scraped from us: `sales-pulse import --metrics` writes them for node exporter."""

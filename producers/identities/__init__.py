@@ -4,6 +4,7 @@
 """
 
 from producers.identities.claims import Claim, Claims
+from producers.identities.met import Met
 from producers.identities.numbers import normalise, normalise_email
 from producers.identities.resolver import InMemoryClaimsLog, Match, Member, Resolver, anonymous
 from producers.identities.settings import IdentitySettings, keyed_hash
@@ -15,6 +16,7 @@ __all__ = [
     "InMemoryClaimsLog",
     "Match",
     "Member",
+    "Met",
     "Resolver",
     "anonymous",
     "keyed_hash",

@@ -39,6 +39,7 @@ VALUES: dict[str, tuple[str, ...]] = {
     "hour": ("09", "10", "11"),
     "weekday": ("1 Mon", "2 Tue"),
     "level": ("team", "company"),
+    "mode": ("follow",),
 }
 DEALS = ("won", "lost")
 HOOKS = ("accepted", "ignored", "refused")
@@ -210,8 +211,8 @@ class Synthetic:
         return self._own(service.WORKER_FAMILIES)
 
     def gateway(self) -> bytes:
-        """What a gateway shows that a portal is connected to."""
-        return self._own((*gateway.FAMILIES, *gateway.BITRIX24_FAMILIES))
+        """What a gateway shows that a portal is connected to, and beside it what imports wrote."""
+        return self._own((*gateway.FAMILIES, *gateway.BITRIX24_FAMILIES, *gateway.IMPORT_FAMILIES))
 
     def _own(self, families: tuple[Family, ...]) -> bytes:
         return text(own(families, self.floor, time.monotonic() - self._start))

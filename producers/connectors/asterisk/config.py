@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, f
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from producers.faults import say
-from producers.identities import IdentitySettings, Resolver, anonymous
+from producers.identities import IdentitySettings, Met, Resolver, anonymous
 from producers.importer.errors import MappingProblem
 
 TEMPLATE = """\
@@ -86,13 +86,15 @@ class Config(BaseModel):
 class Names:
     """A configuration with what knows clients: gives managers for agents and client ids for numbers.
 
-    resolver: the installation's identities; without them numbers are hashed with `key`.
+    resolver: the installation's identities; without them numbers are hashed with `key`. met: how many calls they knew
+    the client of.
     """
 
     def __init__(self, config: Config, key: SecretStr | None = None, resolver: Resolver | None = None) -> None:
         self.config = config
         self.zone = ZoneInfo(config.timezone)
         self.resolver = resolver
+        self.met = Met()
         self._key = key.get_secret_value().encode() if key else b""
 
     def who(self, agent: str, queue: str = "") -> dict[str, Any]:
@@ -109,7 +111,10 @@ class Names:
         """Return the client of a number; a caller without one is a client of this call alone."""
         if self.resolver is not None:
             match = self.resolver.client(phone=number)
-            return match.client if match else anonymous(call)
+            if match is None:
+                return anonymous(call)
+            self.met.take(call, is_known=match.known)
+            return match.client
         digits = "".join(c for c in number if c.isdigit())[-self.config.significant_digits :]
         if len(digits) < 4:
             return anonymous(call)

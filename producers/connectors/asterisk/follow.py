@@ -81,7 +81,7 @@ class Memory:
 
 
 class Follow:
-    """Follows one log until it is not wanted any more."""
+    """Follows one log until it is not wanted any more. `looked`: called each time that all of it was sent."""
 
     def __init__(
         self,
@@ -96,7 +96,9 @@ class Follow:
         say: Callable[[str], None],
         seconds: float = 1.0,
         identities: Identities | None = None,
+        looked: Callable[[], None] = lambda: None,
     ) -> None:
+        self._looked = looked
         self._identities = identities
         self._growing = growing
         self._publisher = publisher
@@ -118,6 +120,7 @@ class Follow:
         with self._rejects, closing(self._tail):
             while self._wanted():
                 await self._look()
+                self._looked()
                 await asyncio.sleep(self._seconds)
 
     async def _look(self) -> None:
@@ -141,6 +144,7 @@ class Follow:
         for place, raw in batch:
             if raw.strip():
                 lines.append(Line(1 if place.offset == 0 else self._number + len(lines) + 2, raw, 0))
+        self._growing.names.met.paused = self._again > 0
         records = self._growing.take(lines)
         self._remember(batch)
         if self._again:

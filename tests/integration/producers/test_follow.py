@@ -50,7 +50,7 @@ async def test_killed_and_rotated(house, tmp_path):
     log = tmp_path / "queue_log"
     now = int(time.time()) - 600
     command = (*COMMAND, "import", str(log), "--format", "asterisk-queue-log", "--mapping", str(mapping), "--follow")
-    command += ("--rejects", str(tmp_path / "state"))
+    command += ("--rejects", str(tmp_path / "state"), "--metrics", str(tmp_path / "queue.prom"))
 
     def write(*lines):
         with log.open("a") as file:
@@ -86,4 +86,7 @@ async def test_killed_and_rotated(house, tmp_path):
     said, _ = await second.communicate()
     assert second.returncode == 0
     assert b"7 lines read: 7 taken, 0 left out, 0 refused" in said
-    assert b"look-ups met a client that was known" in said
+    assert b"clients that were looked up were known" in said
+    page = (tmp_path / "queue.prom").read_text()
+    assert 'sales_import_lines_total{outcome="taken",source="pbx://spb"}' in page
+    assert 'sales_import_timestamp_seconds{mode="follow",source="pbx://spb"}' in page

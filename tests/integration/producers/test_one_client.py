@@ -9,12 +9,14 @@ import httpx
 import pytest
 
 from deploy.stack.ports import free_port
+from metrics.catalogue import gateway as gateway_families
 from producers.events import wire
 from producers.identities import IdentitySettings
 from producers.identities.topic import opened
 from producers.settings import KafkaSettings
 from producers.topics import ensure
 from streams.plain.kafka import kafka_log
+from tests.support.exposition import unlike
 from tests.support.workers import until
 
 pytestmark = pytest.mark.integration
@@ -50,6 +52,13 @@ def meeting(name, client):
         "specversion": "1.0", "id": name, "source": "pbx://x", "type": "sales.meeting.held.v1",
         "time": "2026-11-01T10:00:00Z", "data": {"meeting_id": name, "client_id": client, "manager_id": "m-1"},
     }  # fmt: skip
+
+
+def told_right(page):
+    """What two imports of a table wrote for Prometheus: three events, of which two had met their client, then none."""
+    assert unlike(page, *gateway_families.IMPORT_FAMILIES) == {}
+    assert 'sales_import_events_total{source="crm://desk"} 3.0' in page
+    assert 'sales_import_clients_total{outcome="known",source="crm://desk"} 5.0' in page
 
 
 @pytest.mark.timeout(240)
@@ -106,10 +115,12 @@ async def test_one_client(kafka, topic_prefix, tmp_path):
                 "ID,Client,Phone,Day\nheld-1,1,9210000001,2026-11-02T10:00:00Z\nheld-2,2,9210000002,2026-11-02T10:00:00Z\n"
                 "held-3,3,9210000003,2026-11-02T10:00:00Z\n"
             )
-            said = run("import", "meetings.csv", "--mapping", "meetings.yaml")
-            assert "2 of 3 look-ups met a client that was known" in said
-            said = run("import", "meetings.csv", "--mapping", "meetings.yaml")
+            told = ("--mapping", "meetings.yaml", "--metrics", "import.prom")
+            said = run("import", "meetings.csv", *told)
+            assert "2 of 3 clients that were looked up were known" in said
+            said = run("import", "meetings.csv", *told)
             assert "0 events sent, 3 known already" in said
+            told_right((tmp_path / "import.prom").read_text())
             await send("called-3", "tel:+79210000003")
             assert "crm-2: 2 claims removed" in run("forget", "crm-2")
             metrics = (await http.get("/metrics")).text

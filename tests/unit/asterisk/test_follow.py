@@ -13,6 +13,7 @@ from producers.connectors.asterisk.config import Config, Names
 from producers.connectors.asterisk.follow import Follow, Memory
 from producers.connectors.asterisk.order import oldest_first
 from producers.connectors.asterisk.queue_log import QueueLog
+from producers.identities import InMemoryClaimsLog, Resolver
 from producers.importer.rejects import Rejects
 from producers.importer.source import Source
 from producers.importer.state import State
@@ -67,14 +68,14 @@ def follow(tmp_path):
     """Follows tmp_path/log for as many looks as it is told, as a process that begins and ends."""
     kafka = Kafka()
 
-    def run(format_, looks=1):
+    def run(format_, looks=1, resolver=None):
         left = [looks]
 
         def wanted():
             left[0] -= 1
             return left[0] >= 0
 
-        names = Names(Config.model_validate(CONFIG), SecretStr("a secret of this test"))
+        names = Names(Config.model_validate(CONFIG), SecretStr("a secret of this test"), resolver)
         memory = Memory(tmp_path / "memory.json")
         job = Follow(
             tmp_path / "log",
@@ -86,12 +87,14 @@ def follow(tmp_path):
             wanted=wanted,
             say=said.append,
             seconds=0,
+            identities=resolver,
+            looked=lambda: seen.append((names.met.known, names.met.claimed)),
         )
         asyncio.run(job.run())
         return job
 
-    said = []
-    run.kafka, run.said = kafka, said
+    said, seen = [], []
+    run.kafka, run.said, run.seen = kafka, said, seen
     return run
 
 
@@ -132,6 +135,25 @@ def test_followed_as_imported(tmp_path, follow, format_, step, turned):
     assert follow.kafka.ends() == imported.ends()
     assert (job.come.taken + job.come.left_out, job.come.refused) == (len(lines), 0)
     assert follow.said == []
+
+
+@pytest.mark.parametrize("format_", [Cdr, QueueLog])
+@pytest.mark.parametrize("step", [1, 3, 10_000])
+def test_each_call_meets_its_client_once(tmp_path, follow, format_, step):
+    """However many lines a call has, and however often it begins again: one call counts once, known or new."""
+    lines = played(format_)
+    claims = InMemoryClaimsLog()
+    for begin in range(0, len(lines), step):
+        with (tmp_path / "log").open("ab") as file:
+            file.writelines(lines[begin : begin + step])
+        resolver = Resolver(claims, b"a secret of this test", "RU")
+        asyncio.run(resolver.start())
+        follow(format_, resolver=resolver)
+    calls = {event["data"]["call_id"] for event in follow.kafka.events}
+    known, new = map(sum, zip(*follow.seen, strict=True))
+    assert known + new == len(calls)
+    if step == 1:  # all are of one number, of which nobody knew but the first time
+        assert new == 1
 
 
 def test_refused_lines_are_kept_once(tmp_path, follow):
