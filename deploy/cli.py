@@ -31,6 +31,7 @@ COMMANDS = {
     "audit": "Recompute every number from the log and compare with what is shown.",
     "digest": "Send people a day's or week's numbers, by mail or chat.",
     "forecast": "See how often the forecasts' interval would have held.",
+    "history": "Write past values for Prometheus, or keep a Prometheus of the past filled.",
     "generate": "Rewrite everything generated, or check that it is up to date.",
     "bench": "Measure how fast this machine folds events.",
 }

@@ -4,6 +4,7 @@ DeployError
 ├── MisuseError     the command line asks for something that makes no sense (exit 2)
 ├── StartError      a program of the local stack did not come up; carries the end of its log
 ├── AlreadyRunning  another `sales-pulse up` holds this folder
+├── PastError       blocks of the past cannot be made
 └── GenerateError   what is committed differs from what would be generated
 """
 
@@ -22,6 +23,10 @@ class StartError(DeployError):
 
 class AlreadyRunning(DeployError):  # noqa: N818 - a state, not a fault
     """Another local stack runs in this folder."""
+
+
+class PastError(DeployError):
+    """The past cannot be written for Prometheus; the text says what is missing."""
 
 
 class GenerateError(DeployError):

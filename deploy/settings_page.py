@@ -7,7 +7,14 @@ from pydantic_core import PydanticUndefined
 from pydantic_settings import BaseSettings
 
 from metrics.digest.settings import DigestSettings
-from metrics.settings import BusinessSettings, ExporterSettings, LoginSettings, PublicSettings, WebSettings
+from metrics.settings import (
+    BusinessSettings,
+    ExporterSettings,
+    LoginSettings,
+    PastSettings,
+    PublicSettings,
+    WebSettings,
+)
 from producers.connectors.bitrix24.settings import Bitrix24Settings
 from producers.gateway.settings import GatewaySettings
 from producers.identities.settings import IdentitySettings
@@ -23,6 +30,7 @@ GROUPS: tuple[tuple[str, type[BaseSettings]], ...] = (
     ("`sales-pulse worker`", WorkerSettings),
     ("`sales-pulse exporter`", ExporterSettings),
     ("`sales-pulse digest`", DigestSettings),
+    ("`sales-pulse history`", PastSettings),
     ("`sales-pulse gateway`", GatewaySettings),
     ("Identities, for all ways in", IdentitySettings),
     ("Bitrix24, in the gateway and `sales-pulse bitrix24`", Bitrix24Settings),
@@ -32,6 +40,7 @@ OTHERS = {
     "SALES_LOG_LEVEL": ("info", "Least severe lines that are logged."),
     "SALES_GATEWAY_TOKEN": ("", "Token with which `sales-pulse simulate --to gateway` sends."),
     "SALES_PROMETHEUS_URL": ("", "In Grafana's environment: where its data source finds Prometheus."),
+    "SALES_PAST_URL": ("", "In Grafana's environment: where it finds the Prometheus of the past."),
     "SALES_DASHBOARDS": ("", "In Grafana's environment: the folder of the generated dashboards."),
     "SALES_ASTERISK_CLIENT_KEY": ("", "Secret that makes client ids of phone numbers in Asterisk imports."),
 }

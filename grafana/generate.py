@@ -38,6 +38,7 @@ def _files(look: Look) -> Iterator[tuple[str, bytes]]:
     for path, content in provisioning.grafana_files().items():
         yield path, as_yaml(content)
     yield "deploy/prometheus/prometheus.yml", as_yaml(provisioning.prometheus_config())
+    yield "deploy/prometheus/past.yml", as_yaml(provisioning.past_config())
     for path, found in provisioning.targets().items():
         yield path, as_json(found)
 

@@ -9,6 +9,8 @@ from metrics.settings import PublicSettings
 
 DATA_SOURCE = "sales-prometheus"
 """Fixed uid of the provisioned Prometheus data source."""
+PAST_SOURCE = "sales-past"
+"""And of the one with a sample a day, over years."""
 
 
 def _default(name: str) -> Any:

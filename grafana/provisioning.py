@@ -10,7 +10,7 @@ from typing import Any
 from grafana.alerting.service import EXPORTER_JOB, MOST_SERIES, WORKER_JOB, WORKER_SCRAPE
 from grafana.alerting.ways_in import GATEWAY_JOB
 from grafana.dashboards import PLAYLIST
-from grafana.look import DATA_SOURCE, Look
+from grafana.look import DATA_SOURCE, PAST_SOURCE, Look
 
 PROVISIONING = "deploy/grafana/provisioning"
 DASHBOARDS_AT = "${SALES_DASHBOARDS}"
@@ -28,6 +28,10 @@ def grafana_files() -> dict[str, dict[str, Any]]:
         "url": "${SALES_PROMETHEUS_URL}", "isDefault": True, "editable": False,
         "jsonData": {"httpMethod": "POST", "timeInterval": "5s", "prometheusType": "Prometheus"},
     }  # fmt: skip
+    past = {
+        **source, "name": "Past", "uid": PAST_SOURCE, "url": "${SALES_PAST_URL}", "isDefault": False,
+        "jsonData": {"httpMethod": "POST", "timeInterval": "1d", "prometheusType": "Prometheus"},
+    }  # fmt: skip
     provider = {
         "name": "sales-pulse", "orgId": 1, "folder": "Sales Pulse", "folderUid": "sales-pulse", "type": "file",
         "disableDeletion": True, "allowUiUpdates": False, "updateIntervalSeconds": 10,
@@ -37,7 +41,7 @@ def grafana_files() -> dict[str, dict[str, Any]]:
         f"{PROVISIONING}/datasources/sales-pulse.yml": {
             "apiVersion": 1,
             "prune": True,
-            "datasources": [source],
+            "datasources": [source, past],
         },
         f"{PROVISIONING}/dashboards/sales-pulse.yml": {"apiVersion": 1, "providers": [provider]},
         **{f"{PROVISIONING}/{folder}/sales-pulse.yml": {"apiVersion": 1} for folder in EMPTY},
@@ -63,6 +67,11 @@ def prometheus_config() -> dict[str, Any]:
             {"job_name": "prometheus", "file_sd_configs": found("prometheus")},
         ],
     }
+
+
+def past_config() -> dict[str, Any]:
+    """past.yml: the Prometheus of the past asks nobody; its blocks are put there."""
+    return {"global": {"scrape_interval": "1d"}}
 
 
 def _pace(job: str) -> dict[str, Any]:

@@ -72,6 +72,10 @@ class Family:
     by_team: bool = False
     quantiles_by: tuple[str, ...] = ()
 
+    def __hash__(self) -> int:
+        """By its name, which is its own: the generated hash would go through every field at each look-up."""
+        return hash(self.name)
+
     @property
     def all_labels(self) -> tuple[str, ...]:
         """Label names as exposed, in order; of a distribution those of a person's sum and count."""

@@ -177,10 +177,22 @@ class LoginSettings(BaseSettings):
         return (self.web_user, self.web_password.get_secret_value()) if self.web_user else None
 
 
-class ExporterSettings(BusinessSettings):
+class ViewSettings(BusinessSettings):
+    """How long the view is believed."""
+
+    view_max_age: float = Field(default=60, gt=0)
+    """Seconds without a heartbeat from a partition's owner after which sales numbers are withheld."""
+
+
+class ExporterSettings(ViewSettings):
     """Settings of `sales-pulse exporter`."""
 
     exporter_listen: str = Field(default="127.0.0.1:9808", pattern=r"^\S+:\d{1,5}$")
     """Host and port of /metrics, the JSON API and the wall."""
-    view_max_age: float = Field(default=60, gt=0)
-    """Seconds without a heartbeat from a partition's owner after which sales numbers are withheld."""
+
+
+class PastSettings(ViewSettings):
+    """Settings of `sales-pulse history`."""
+
+    past_dir: Path = Path(".local/past")
+    """Folder of the past's database: the Prometheus of the past serves `data` in it."""

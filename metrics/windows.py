@@ -105,14 +105,19 @@ def _calendar(now: int, zone: ZoneInfo, *, cut: bool) -> list[Window]:
         else:
             found.append(Window(name, "current", days=_days(first, end - timedelta(days=1))))
         found.append(_until_hour(name, "previous", first - length, today - length, zone, local.hour))
+    found += _months(today, cut=cut)
+    return found
+
+
+def _months(today: date, *, cut: bool) -> Iterator[Window]:
+    """Month, quarter and year, whose previous period ends with the same ordinal day."""
     for name in ("month", "quarter", "year"):
         first = period_start(name, today)
         last = today if cut else period_end(name, today) - timedelta(days=1)
-        found.append(Window(name, "current", days=_days(first, last)))
+        yield Window(name, "current", days=_days(first, last))
         before = period_start(name, first - timedelta(days=1))
         same = min(before + (today - first), first - timedelta(days=1))
-        found.append(Window(name, "previous", days=_days(before, same)))
-    return found
+        yield Window(name, "previous", days=_days(before, same))
 
 
 def windows(now: int, zone: ZoneInfo) -> tuple[Window, ...]:
@@ -149,6 +154,16 @@ def windows_at(at: int, now: int, zone: ZoneInfo, wanted: Container[str] | None 
                 "a local day only (23:59:59); for another moment ask for the others alone: window=month"
             )
     return tuple(window for window in found if wanted is None or window.name in wanted)
+
+
+def windows_after(day: date) -> tuple[Window, ...]:
+    """The calendar windows at the end of a local day, when its hours are all in."""
+    return (*_whole_days(day), *_months(day, cut=True))
+
+
+def last_second(day: date, zone: ZoneInfo) -> int:
+    """Unix second at which a local day shows what it has come to."""
+    return _instant(day, zone, 24) - 1
 
 
 def _whole_days(today: date) -> Iterator[Window]:

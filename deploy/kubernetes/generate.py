@@ -17,6 +17,8 @@ FOLDERS = ("deploy/kubernetes/monitoring",)
 OUT = "grafana/out"
 PROMETHEUS_URL = "http://prometheus-operated.monitoring:9090"
 """Where the Prometheus Operator's own service answers; an overlay may say another."""
+PAST_URL = "http://sales-past.sales-pulse:9090"
+"""Where the Prometheus of the past answers, by the namespace of base/."""
 _TARGET_LABELS = "pod|container|endpoint|service|namespace"
 _PROCESSES = {
     "exporter": _TARGET_LABELS,
@@ -96,7 +98,11 @@ def _datasource(made: dict[str, bytes]) -> dict[str, Any]:
         "apiVersion": "v1",
         "kind": "ConfigMap",
         "metadata": {"name": "sales-datasource", "labels": {"grafana_datasource": "1"}},
-        "data": {"sales-pulse.yml": text.replace("${SALES_PROMETHEUS_URL}", PROMETHEUS_URL)},
+        "data": {
+            "sales-pulse.yml": text.replace("${SALES_PROMETHEUS_URL}", PROMETHEUS_URL).replace(
+                "${SALES_PAST_URL}", PAST_URL
+            )
+        },
     }
 
 

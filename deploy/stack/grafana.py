@@ -32,7 +32,9 @@ def home(program: Path) -> Path | None:
 class Grafana(Program):
     """A server on loopback with its data in `folder`; `generated` holds dashboards/ and provisioning/."""
 
-    def __init__(self, folder: Path, *, port: int, generated: Path, prometheus: str, log: Path | None = None) -> None:
+    def __init__(
+        self, folder: Path, *, port: int, generated: Path, prometheus: str, past: str, log: Path | None = None
+    ) -> None:
         self.folder = folder
         self.generated = generated
         self.port = port
@@ -41,7 +43,7 @@ class Grafana(Program):
         command = ["server"] if Path(program).name == "grafana" else []
         argv = [program, *command, "--homepath", str(home(Path(program)) or folder)]
         super().__init__("grafana", argv, log=log or folder / "grafana.log", cwd=folder)
-        self._prometheus = prometheus
+        self._sources = {"SALES_PROMETHEUS_URL": prometheus, "SALES_PAST_URL": past}
 
     @property
     def url(self) -> str:
@@ -86,7 +88,7 @@ class Grafana(Program):
         self.env = {
             **os.environ,
             **{f"GF_{name}": value for name, value in settings.items()},
-            "SALES_PROMETHEUS_URL": self._prometheus,
+            **self._sources,
             "SALES_DASHBOARDS": str(self.generated / "dashboards"),
         }
 

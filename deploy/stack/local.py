@@ -18,13 +18,14 @@ from deploy.stack.supervisor import Service
 from grafana.look import Look
 from metrics.settings import PublicSettings
 
-PARTS = ("kafka", "redis", "worker", "exporter", "gateway", "simulator", "prometheus", "alertmanager", "grafana")
+PARTS = ("kafka", "redis", "worker", "exporter", "gateway", "simulator", "prometheus", "past", "alertmanager",
+         "grafana")  # fmt: skip
 """Everything that can be started, in the order of their start."""
 ROOT = Path(__file__).resolve().parents[2]
 """Where the repository (or the installed package) lies."""
 _PORTS = {
-    "exporter": 9808, "worker": 9809, "gateway": 8080, "prometheus": 9090, "alertmanager": 9093, "grafana": 3000,
-    "redis": 6379, "kafka": 9092,
+    "exporter": 9808, "worker": 9809, "gateway": 8080, "prometheus": 9090, "past": 9091, "alertmanager": 9093,
+    "grafana": 3000, "redis": 6379, "kafka": 9092,
 }  # fmt: skip
 _LISTEN = {
     "exporter": "SALES_EXPORTER_LISTEN",
@@ -52,7 +53,7 @@ class LocalStack:
         self.settings: dict[str, str] = {}
         self.ports: dict[str, int] = {}
         self._last = remembered(self.folder)
-        watching = ("prometheus", "alertmanager", "grafana")
+        watching = ("prometheus", "past", "alertmanager", "grafana")
         self._addresses = {name: self._address(name) for name in (*_LISTEN, *watching)}
         self.settings |= {setting: self._addresses[name] for name, setting in _LISTEN.items() if name in self.parts}
         self._publish()
@@ -143,7 +144,21 @@ class LocalStack:
                 log=self.logs / "prometheus.log",
             )
             services.append(Service("prometheus", server, lambda: server.ready, address=server.url))
-        return services
+        return services + self._past()
+
+    def _past(self) -> list[Service]:
+        """The Prometheus of the past, and what keeps it filled."""
+        if "past" not in self.parts or not prometheus.past_tools():
+            return []
+        folder = self.folder / "past"
+        server = prometheus.PastPrometheus(
+            folder / "data", port=self.ports["past"], generated=self.generated, log=self.logs / "past.log"
+        )
+        filling = self._program("history", "fill", "--nightly", f"--folder={folder}", log="history")
+        return [
+            Service("past", server, lambda: server.ready, address=server.url),
+            Service("history", filling, lambda: filling.running),
+        ]
 
     def walls(self) -> list[Service]:
         """Third stage: Grafana with every wall, and the job that puts the rotation into it."""
@@ -154,6 +169,7 @@ class LocalStack:
             port=self.ports["grafana"],
             generated=self.generated,
             prometheus=f"http://{self._addresses['prometheus']}",
+            past=f"http://{self._addresses['past']}",
             log=self.logs / "grafana.log",
         )
         rotation = server.playlist()
@@ -185,7 +201,7 @@ class LocalStack:
 
     def missing(self) -> list[str]:
         """Wanted parts whose binaries are not installed; the stack does without them."""
-        binaries = {"prometheus": prometheus.binary, "alertmanager": alertmanager.binary, "grafana": grafana.binary}
+        binaries = {"prometheus": prometheus.binary, "past": prometheus.past_tools, "alertmanager": alertmanager.binary, "grafana": grafana.binary}
         return [name for name, find in binaries.items() if name in self.parts and not find()]
 
     def _own(self, name: str) -> Service:

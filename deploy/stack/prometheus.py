@@ -1,10 +1,14 @@
-"""Prometheus as a child process, where its binary is installed: with the generated configuration and rules."""
+"""Prometheus as a child process, where its binary is installed: with the generated configuration and rules.
+
+And a second, small one for the past, which scrapes nothing: its blocks are put there.
+"""
 
 import json
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
+from deploy.past.blocks import HOURS
 from deploy.stack.http import answers_ok
 from deploy.stack.program import Program
 
@@ -17,10 +21,25 @@ JOBS = {
 }
 """Part of the stack → the file of targets that the generated configuration reads for it."""
 
+PAST = (
+    "--storage.tsdb.retention.time=800d",
+    # Blocks stay as they were made: nothing is compacted where one length is both the least and the greatest.
+    f"--storage.tsdb.min-block-duration={HOURS}h",
+    f"--storage.tsdb.max-block-duration={HOURS}h",
+    # There is a sample a day: it is what is so until the next.
+    "--query.lookback-delta=1d",
+)
+"""Arguments of the Prometheus of the past, wherever it runs."""
+
 
 def binary() -> str | None:
     """Path of the installed server, or None."""
     return shutil.which("prometheus")
+
+
+def past_tools() -> str | None:
+    """The server, where the tool is there, too, that makes its blocks."""
+    return binary() if shutil.which("promtool") else None
 
 
 class Prometheus(Program):
@@ -67,3 +86,30 @@ class Prometheus(Program):
         for part, job in JOBS.items():
             groups = [{"targets": [self.targets[part]]}] if part in self.targets else []
             (self.folder / "targets" / f"{job}.json").write_text(json.dumps(groups))
+
+
+class PastPrometheus(Program):
+    """The Prometheus of the past on loopback. data: folder that `sales-pulse history fill` puts blocks into."""
+
+    def __init__(self, data: Path, *, port: int, generated: Path, log: Path) -> None:
+        self.port = port
+        self.url = f"http://127.0.0.1:{port}"
+        self._data = data
+        argv = [
+            binary() or "prometheus",
+            f"--config.file={generated / 'prometheus' / 'past.yml'}",
+            f"--storage.tsdb.path={data}",
+            *PAST,
+            f"--web.listen-address=127.0.0.1:{port}",
+            "--log.level=warn",
+        ]
+        super().__init__("past", argv, log=log)
+
+    @property
+    def ready(self) -> bool:
+        """Whether it serves queries."""
+        return self.listens(self.port) and answers_ok(f"{self.url}/-/ready")
+
+    def prepare(self) -> None:
+        """Make the folder of its blocks."""
+        self._data.mkdir(parents=True, exist_ok=True)

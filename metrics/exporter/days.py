@@ -78,12 +78,17 @@ class Days:
         return held
 
     def _made(self, share: Share, day: int) -> Sums:
-        bits, found = self._parts.items.bits, Sums()
-        for (manager, team), deltas in self._parts.of(("d", day), share.manager):
-            wanted = {number: value for number, value in deltas if bits[number] & share.mask}
-            if wanted:
-                put_together(found, share, ("" if share.together and team else manager, team), wanted)
-        return found
+        return of_day(self._parts, share, day)
+
+
+def of_day(parts: Parts, share: Share, day: int) -> Sums:
+    """The sums of one local day (its ordinal)."""
+    bits, found = parts.items.bits, Sums()
+    for (manager, team), deltas in parts.of(("d", day), share.manager):
+        wanted = {number: value for number, value in deltas if bits[number] & share.mask}
+        if wanted:
+            put_together(found, share, ("" if share.together and team else manager, team), wanted)
+    return found
 
 
 def put_together(found: Sums, share: Share, credit: Credit, items: dict[int, int]) -> None:

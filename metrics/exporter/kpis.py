@@ -1,12 +1,13 @@
 """KPIs worked out in Python from the same formulas that become recording rules: for the JSON API and the wall."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import accumulate
+from operator import add
 
 from metrics.catalogue.plan import TARGET
 from metrics.exporter.board import Row
-from metrics.exporter.numbers import Histogram, Number, Shown, quantile
+from metrics.exporter.numbers import Histogram, Labels, Number, Shown, quantile
 from metrics.exporter.plans import Sample
 from metrics.family import Family
 from metrics.kpi import (
@@ -45,6 +46,11 @@ class Evaluation:
     managers: Callable[[Family], dict[Shown, int]]
     home: Callable[[str], str]
     _personal: bool = False
+    _sums: dict[tuple[object, ...], Values] = field(default_factory=dict)
+    """Of leaves that several formulas have in common."""
+    _spreads: dict[tuple[object, ...], dict[Key, list[int]]] = field(default_factory=dict)
+    """Likewise of distributions: how many lie at or below each bound."""
+    _planned: dict[tuple[object, ...], Values] | None = None
 
     def of(self, kpi: Kpi) -> Values:
         """The KPI's values by label values; empty where there is nothing to divide by."""
@@ -96,7 +102,11 @@ class Evaluation:
         return found
 
     def _sum(self, leaf: Sum, by: Key) -> Values:
-        return self._fold(leaf.family, leaf.part, leaf.where, by, _plus, ninety=bool(leaf.window))
+        asked = (leaf.name, leaf.window, *leaf.where.items(), by, self._personal)
+        if (found := self._sums.get(asked)) is None:
+            found = self._fold(leaf.family, leaf.part, leaf.where, by, _plus, ninety=bool(leaf.window))
+            self._sums[asked] = found
+        return found
 
     def _fold(
         self,
@@ -109,9 +119,13 @@ class Evaluation:
         ninety: bool = False,
     ) -> Values:
         found: Values = {}
+        kept = [family.labels.index(name) for name in by]
+        chosen = [(family.labels.index(name), wanted) for name, wanted in where.items()]
         for shown, labels, number in self._numbers(family, ninety=ninety):
-            if all(labels[name] in wanted for name, wanted in where.items()):
-                key = (*self._of_level(shown), *(labels[name] for name in by))
+            if not chosen or all(labels[at] in wanted for at, wanted in chosen):
+                key = self._of_level(shown)
+                if kept:
+                    key = (*key, *[labels[at] for at in kept])
                 value = _part(number, part)
                 found[key] = join(found[key], value) if key in found else value
         return found
@@ -122,27 +136,32 @@ class Evaluation:
         return {key: value / count[key[:level]] for key, value in self._sum(formula.of, by).items()}
 
     def _quantile(self, formula: Quantile, by: Key) -> Values:
+        asked = (formula.family.name, by)
+        if (spread := self._spreads.get(asked)) is None:
+            spread = self._spreads[asked] = self._spread(formula.family, by)
+        bounds = formula.family.bounds
+        return {key: quantile(formula.q, cumulative, bounds) for key, cumulative in spread.items()}
+
+    def _spread(self, family: Family, by: Key) -> dict[Key, list[int]]:
         sums: dict[Key, list[int]] = {}
-        for shown, labels, number in self._numbers(formula.family):
+        kept = [family.labels.index(name) for name in by]
+        for shown, labels, number in self._numbers(family):
             if isinstance(number, Histogram):
-                key = (*self._of_level(shown), *(labels[name] for name in by))
-                held = sums.setdefault(key, [0] * len(number.bins))
-                for i, n in enumerate(number.bins):
-                    held[i] += n
-        return {
-            key: quantile(formula.q, list(accumulate(bins)), formula.family.bounds)
-            for key, bins in sums.items()
-            if sum(bins)
-        }
+                key = (*self._of_level(shown), *[labels[at] for at in kept])
+                held = sums.get(key)
+                sums[key] = list(number.bins) if held is None else list(map(add, held, number.bins))
+        return {key: list(accumulate(bins)) for key, bins in sums.items() if sum(bins)}
 
     def _plan(self, formula: Plan) -> Values:
-        found: Values = {}
-        for family, labels, value in self.plans:
-            if family is formula.family:
-                manager, team, level, measure, window = labels
-                if level == self.level and measure == formula.measure and window == self.window:
-                    found[self._of_level((manager, team))] = value
-        return found
+        if self._planned is None:
+            self._planned = {}
+            for family, labels, value in self.plans:
+                if family.credited:
+                    manager, team, level, measure, window = labels
+                    if level == self.level and window == self.window:
+                        mine = self._planned.setdefault((family.name, measure), {})
+                        mine[key_of((manager, team), self.level)] = value
+        return self._planned.get((formula.family.name, formula.measure), {})
 
     def _working_days(self, formula: WorkingDays) -> Values:
         found: Values = {}
@@ -158,12 +177,11 @@ class Evaluation:
             return (shown[0], self.home(shown[0]))
         return key_of(shown, self.level)
 
-    def _numbers(
-        self, family: Family, *, ninety: bool = False
-    ) -> Iterable[tuple[tuple[str, str], dict[str, str], Number]]:
+    def _numbers(self, family: Family, *, ninety: bool = False) -> Iterable[tuple[Shown, Labels, Number]]:
         for row in self.ninety if ninety else self.rows:
-            for labels, number in row.block.get(family, {}).items():
-                yield row.shown, dict(zip(family.labels, labels, strict=True)), number
+            if numbers := row.block.get(family):
+                for labels, number in numbers.items():
+                    yield row.shown, labels, number
 
 
 def key_of(shown: Shown, level: Level) -> Key:

@@ -1,0 +1,136 @@
+"""Fills the past's database from the view: all of it at first, later the blocks in which something has changed."""
+
+import fcntl
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import date
+from hashlib import blake2b
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+import structlog
+
+from deploy.past import blocks
+from deploy.past.marks import Marks, marks
+from metrics.exporter.board import Board
+from metrics.exporter.runs import oldest
+from metrics.past import openmetrics, values
+from metrics.windows import last_second
+
+log = structlog.get_logger(__name__)
+_PIECE = 1 << 20
+
+
+class Kept(msgspec.Struct, frozen=True):
+    """What the database was filled with: the last day, what it was worked out from, and digests of its blocks' texts."""
+
+    last: int
+    marks: Marks
+    texts: dict[int, str]
+
+
+class Filled(NamedTuple):
+    """What one run did: days that were worked out, and blocks that took others' place."""
+
+    days: int
+    blocks: int
+
+
+class Past:
+    """The database in a folder: data/ is Prometheus's, filled.json says what it holds."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.data = folder / "data"
+        self._note = folder / "filled.json"
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Let one at a time fill it: others wait."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        with (self._folder / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+    def kept(self) -> Kept | None:
+        """What it holds; None where it is new, or from an earlier release."""
+        try:
+            return msgspec.json.decode(self._note.read_bytes(), type=Kept)
+        except (FileNotFoundError, msgspec.DecodeError):
+            return None
+
+    def fill(self, board: Board, now: float, told: Callable[[date], None] = lambda _: None) -> Filled:
+        """Make it say what the board says of every day that is over. told: called after each day. Raises PastError."""
+        run = values.held(board, now)
+        if run is None:
+            return Filled(0, 0)
+        board.follow_clock(now)
+        days = range(run[0].toordinal(), run[1].toordinal() + 1)
+        found, kept = marks(board, days), self.kept()
+        begins = found.changed(None if kept is None else kept.marks, days)
+        if begins is None:
+            return Filled(0, 0)
+        # A block is remade as a whole: from its first day on.
+        place = blocks.number(last_second(date.fromordinal(begins), board.zone))
+        first = next(day for day in days if blocks.number(last_second(date.fromordinal(day), board.zone)) == place)
+        texts = dict(kept.texts) if kept is not None and kept.marks.rules == found.rules else {}
+        workshop = _empty(self._folder / "workshop")
+        made = 0
+        try:
+            for place, text in self._texts(board, date.fromordinal(first), run[1], now, workshop, told):
+                digest = _digest(text)
+                if texts.get(place) != digest:
+                    blocks.replace(self.data, place, text, _empty(workshop / "blocks"))
+                    texts[place], made = digest, made + 1
+                text.unlink()
+        finally:
+            shutil.rmtree(workshop, ignore_errors=True)
+        self._keep(Kept(days.stop - 1, found, texts))
+        return Filled(days.stop - first, made)
+
+    def _texts(
+        self, board: Board, first: date, last: date, now: float, workshop: Path, told: Callable[[date], None]
+    ) -> Iterator[tuple[int, Path]]:
+        """The text of each block, as soon as the walk has come to its end."""
+        since = oldest(board.local(now).date())
+        span = values.ends(first, last, since)
+        seconds = openmetrics.stamps(span, board)
+        walk = values.Walk(board, values.RECORDED, span, since, now)
+        start = span.days.start
+        for number in walk.steps():
+            if number not in span.days:
+                continue
+            told(span.date(number))
+            place = blocks.number(seconds[number])
+            if number + 1 in span.days and blocks.number(seconds[number + 1]) == place:
+                continue
+            text = workshop / f"{place}.txt"
+            with text.open("w") as out:
+                for family in openmetrics.families(values.RECORDED, walk.courses, span, range(start, number + 1)):
+                    out.writelines(openmetrics.text(family, seconds))
+                if out.tell():
+                    out.write(openmetrics.END)
+            start = number + 1
+            yield place, text
+
+    def _keep(self, kept: Kept) -> None:
+        fresh = self._note.with_suffix(".new")
+        fresh.write_bytes(msgspec.json.encode(kept))
+        fresh.replace(self._note)
+
+
+def _empty(folder: Path) -> Path:
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    return folder
+
+
+def _digest(text: Path) -> str:
+    with text.open("rb") as file:
+        found = blake2b(digest_size=12)
+        while piece := file.read(_PIECE):
+            found.update(piece)
+    return found.hexdigest()
