@@ -2,7 +2,6 @@
 
 import fcntl
 import shutil
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date
@@ -25,7 +24,7 @@ _PIECE = 1 << 20
 
 
 class Kept(msgspec.Struct, frozen=True):
-    """What the database was filled with: the last day, what it was worked out from, and digests of its blocks' texts."""
+    """What the database holds: the last day, what it was worked out from, and digests of its blocks' texts."""
 
     last: int
     marks: Marks

@@ -45,7 +45,10 @@ def marks(board: Board, days: range) -> Marks:
     calendar, settings = board.calendar, board.settings.model_dump(mode="json", exclude={"redis_url", "app_id"})
     hours = [(team, *_hours(one)) for team, one in sorted({"": calendar.company, **calendar.teams}.items())]
     rules = _digest((_VERSION, [repr(kpi) for kpi in RECORDED], sorted(settings.items()), hours))
-    plans = {"|".join((*plan.scope, plan.measure, plan.period)): _plan(board, plan) for plan in board.reference.plans.values()}
+    plans = {
+        "|".join((*plan.scope, plan.measure, plan.period)): _plan(board, plan)
+        for plan in board.reference.plans.values()
+    }
     return Marks(rules, plans, dict(_of_days(board, days)))
 
 

@@ -14,13 +14,23 @@ from metrics.settings import ViewSettings
 _LOOK_SECONDS = 0.1
 
 
+class _Unrendered(Board):
+    """A board that nobody scrapes: it makes no text."""
+
+    def refresh(self, now: float, most: int = 1 << 30) -> bool:
+        """Leave it at that."""
+        del most
+        self.rendered_at = now
+        return True
+
+
 async def read(settings: ViewSettings, patience: float) -> Board:
     """Everything that Redis holds, once it can be vouched for. patience: seconds until then.
 
     Raises AwayError with the reason, CalendarError.
     """
     client = connect(settings.redis_url.get_secret_value())
-    board = Board(settings)
+    board = _Unrendered(settings)
     follower = Follower(board, client, settings.app_id)
     trust = Trust(follower, time.time, settings.view_max_age)
     following = asyncio.create_task(follower.run())

@@ -201,7 +201,12 @@ class LocalStack:
 
     def missing(self) -> list[str]:
         """Wanted parts whose binaries are not installed; the stack does without them."""
-        binaries = {"prometheus": prometheus.binary, "past": prometheus.past_tools, "alertmanager": alertmanager.binary, "grafana": grafana.binary}
+        binaries = {
+            "prometheus": prometheus.binary,
+            "past": prometheus.past_tools,
+            "alertmanager": alertmanager.binary,
+            "grafana": grafana.binary,
+        }
         return [name for name, find in binaries.items() if name in self.parts and not find()]
 
     def _own(self, name: str) -> Service:

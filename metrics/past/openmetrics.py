@@ -52,7 +52,7 @@ def families(kpis: Sequence[Kpi], courses: Courses, span: Ends, days: range) -> 
 def document(board: Board, span: Ends, since: date, now: float) -> Iterator[str]:
     """The whole past as one document, piece by piece. since: the first day that is held. now: Unix seconds."""
     seconds = stamps(span, board)
-    for kpis in bundles(board, span.count):
+    for kpis in bundles(board, span.size):
         walk = Walk(board, kpis, span, since, now)
         for _ in walk.steps():
             pass
@@ -71,7 +71,7 @@ def text(family: Family, seconds: Sequence[int]) -> Iterator[str]:
 
 def stamps(span: Ends, board: Board) -> list[int]:
     """Unix second of the end of each day, by its number."""
-    return [last_second(span.date(number), board.zone) for number in range(span.count)]
+    return [last_second(span.date(number), board.zone) for number in range(span.size)]
 
 
 def lines(series: Series, seconds: Sequence[int]) -> str:

@@ -7,7 +7,7 @@ from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from functools import partial
-from itertools import groupby
+from itertools import groupby, product
 from math import nan
 from typing import NamedTuple
 
@@ -43,14 +43,14 @@ class Ends(NamedTuple):
     """Window → of each wanted day the number of the day at whose end the previous period is cut; -1 if not held."""
 
     @property
-    def count(self) -> int:
+    def size(self) -> int:
         """How many days are worked out."""
         return self.last + 1 - self.first
 
     @property
     def days(self) -> range:
         """Numbers of the days wanted."""
-        return range(self.wanted - self.first, self.count)
+        return range(self.wanted - self.first, self.size)
 
     def date(self, number: int) -> date:
         """The day with a number."""
@@ -75,7 +75,7 @@ def ends(first: date, last: date, since: date) -> Ends:
             if window.period == PERIODS[1]:
                 is_held = window.days.start >= since.toordinal()
                 found[window.name].append(window.days.stop - 1 if is_held else -1)
-    base = min(first.toordinal(), *(day for days in found.values() for day in days if day >= 0), first.toordinal())
+    base = min(first.toordinal(), *(day for days in found.values() for day in days if day >= 0))
     before = {name: [day - base if day >= 0 else -1 for day in days] for name, days in found.items()}
     return Ends(base, first.toordinal(), last.toordinal(), before)
 
@@ -110,10 +110,9 @@ class Walk:
         self._sums = {
             window: {share: Sums() for share in (self._people, self._together)} for window in CALENDAR_WINDOWS
         }
-        self._kpis = {
-            window: [kpi for kpi in kpis if window in kpi.windows] for window in CALENDAR_WINDOWS
-        }
-        self._groups = {(window, level): list(self._grouped(window, level)) for window in CALENDAR_WINDOWS for level in Level}
+        self._kpis = {window: [kpi for kpi in kpis if window in kpi.windows] for window in CALENDAR_WINDOWS}
+        places = product(CALENDAR_WINDOWS, Level)
+        self._groups = {place: list(self._grouped(*place)) for place in places}
         self._planned = any(kpi.is_planned for kpi in kpis)
         wanted = set(span.days)
         self._needed = {window: wanted | set(span.before[window]) for window in CALENDAR_WINDOWS}
@@ -128,7 +127,8 @@ class Walk:
             for number in numbers
             if number >= 0
         ]
-        for day in range(max(since, min(starts)), self._span.last + 1):
+        counted = self._board.parts.first_day() or self._span.last
+        for day in range(max(since, min(counted, self._span.wanted), min(starts)), self._span.last + 1):
             self._add(day)
             number = day - self._span.first
             windows = [
@@ -156,7 +156,9 @@ class Walk:
         board = self._board
         if not windows:
             return
-        samples = plan_samples(board, day + timedelta(days=1), self._now) if self._planned else []
+        # What is compared with a plan has no previous period, for which alone earlier days are worked out.
+        is_wanted = number in self._span.days
+        samples = plan_samples(board, day + timedelta(days=1), self._now) if self._planned and is_wanted else []
         for window in windows:
             plans = [one for one in samples if window in one.labels]
             everybody: list[Row] = []
@@ -169,7 +171,8 @@ class Walk:
                     active = partial(_active, everybody, where)
                     evaluation = Evaluation(level, window, found, [], plans, active, self._home)
                     for kpi in kpis:
-                        self._note(kpi, level, window, number, evaluation.of(kpi))
+                        if is_wanted or not kpi.is_planned:
+                            self._note(kpi, level, window, number, evaluation.of(kpi))
 
     def _grouped(self, window: str, level: Level) -> Iterator[tuple[Share, int, list[Kpi]]]:
         """KPIs of a window by the sums that they read, with the mask of their families."""
@@ -189,7 +192,7 @@ class Walk:
         for key, value in values.items():
             course = courses.setdefault(key, {})
             if window not in course:
-                course[window] = array("d", [nan]) * self._span.count
+                course[window] = array("d", [nan]) * self._span.size
             course[window][number] = value
 
 
@@ -200,5 +203,3 @@ def _active(everybody: Iterable[Row], where: Place, family: Family) -> dict[Show
         if family in row.block and (place := where(row.shown)) is not None:
             found.setdefault(place, set()).add(row.shown[0])
     return {place: len(people) for place, people in found.items()}
-
-

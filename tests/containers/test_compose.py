@@ -8,16 +8,17 @@ from typing import Any
 import pytest
 import yaml
 
+from deploy.stack.prometheus import PAST
 from metrics.digest.settings import DigestSettings
-from metrics.settings import ExporterSettings, LoginSettings, PublicSettings, WebSettings
+from metrics.settings import ExporterSettings, LoginSettings, PastSettings, PublicSettings, WebSettings
 from producers.connectors.bitrix24.settings import Bitrix24Settings
 from producers.gateway.settings import GatewaySettings
 from streams.settings import WorkerSettings
 
 ROOT = Path(__file__).resolve().parents[2]
-ONE_SHOT = {"topics", "audit", "backup", "playlist", "walls", "web"}
+ONE_SHOT = {"topics", "audit", "backup", "playlist", "promtool", "walls", "web"}
 """Services that do one thing and end: how they end is their health."""
-NO_SETTINGS = {"SALES_LOG_FORMAT", "SALES_PROMETHEUS_URL", "SALES_DASHBOARDS"}
+NO_SETTINGS = {"SALES_LOG_FORMAT", "SALES_PROMETHEUS_URL", "SALES_PAST_URL", "SALES_DASHBOARDS"}
 """A flag of the command line, and what Grafana's provisioning reads."""
 
 
@@ -36,7 +37,7 @@ def dockerfile() -> str:
 
 
 def known_settings() -> set[str]:
-    ours = (WorkerSettings, ExporterSettings, PublicSettings, WebSettings, LoginSettings)
+    ours = (WorkerSettings, ExporterSettings, PastSettings, PublicSettings, WebSettings, LoginSettings)
     classes = (*ours, DigestSettings, GatewaySettings, Bitrix24Settings)
     return {f"SALES_{name.upper()}" for kind in classes for name in kind.model_fields} | NO_SETTINGS
 
@@ -130,6 +131,16 @@ def test_prometheus_of_compose_scrapes_like_the_generated_configuration() -> Non
         for config in (generated, own)
     ]
     assert paces[0].items() <= paces[1].items()
+
+
+def test_past_is_served_as_in_the_local_stack() -> None:
+    """From the folder that is filled, by the image that its tool comes from."""
+    past, history = services()["past"], services()["history"]
+    assert set(PAST) <= set(past["command"])
+    assert past["image"] == services()["promtool"]["image"] == services()["prometheus"]["image"]
+    assert f"--storage.tsdb.path={past['volumes'][1].partition(':')[2]}/data" in past["command"]
+    assert past["user"] == re.search(r"^USER (\S+)$", dockerfile(), re.MULTILINE)[1]  # type: ignore[index]
+    assert history["volumes"][0] == f"past:{history['environment']['SALES_PAST_DIR']}"
 
 
 def test_image_runs_without_rights_and_stops_on_sigterm() -> None:

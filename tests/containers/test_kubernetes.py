@@ -12,8 +12,9 @@ import yaml
 
 from deploy.commands.generate import collect
 from deploy.kubernetes import generate
+from deploy.stack.prometheus import PAST
 from metrics.digest.settings import DigestSettings
-from metrics.settings import ExporterSettings, LoginSettings
+from metrics.settings import ExporterSettings, LoginSettings, PastSettings
 from producers.gateway.settings import GatewaySettings
 from producers.settings import KafkaSettings
 from streams.settings import WorkerSettings
@@ -101,7 +102,7 @@ def test_pod_is_restricted(name: str) -> None:
     assert spec["securityContext"]["runAsNonRoot"] is True
     assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
     assert spec["automountServiceAccountToken"] is False
-    for container in spec["containers"]:
+    for container in (*spec["containers"], *spec.get("initContainers", [])):
         assert container["securityContext"] == {
             "allowPrivilegeEscalation": False,
             "readOnlyRootFilesystem": True,
@@ -114,17 +115,20 @@ def test_pod_is_restricted(name: str) -> None:
 @pytest.mark.parametrize("name", pods())
 def test_pod_finds_its_volumes(name: str) -> None:
     template = pods()[name]
-    claims = named("StatefulSet", name)["spec"]["volumeClaimTemplates"] if name == "sales-worker" else []
+    made = next(document for document in RESOURCES.values() if document.get("spec", {}).get("template") is template)
+    claims = made["spec"].get("volumeClaimTemplates", [])
     volumes = {volume["name"] for volume in template["spec"]["volumes"]} | {c["metadata"]["name"] for c in claims}
     assert {
-        mount["name"] for container in template["spec"]["containers"] for mount in container["volumeMounts"]
+        mount["name"]
+        for container in (*template["spec"]["containers"], *template["spec"].get("initContainers", []))
+        for mount in container["volumeMounts"]
     } == volumes
 
 
 def test_settings_exist() -> None:
     """A mistyped SALES_ name would be passed on and never read."""
-    classes = (WorkerSettings, ExporterSettings, GatewaySettings, DigestSettings, LoginSettings)
-    known = {f"SALES_{name.upper()}" for kind in classes for name in kind.model_fields} | {"SALES_LOG_FORMAT"}
+    classes = (WorkerSettings, ExporterSettings, PastSettings, GatewaySettings, DigestSettings, LoginSettings)
+    known = {f"SALES_{name.upper()}" for kind in classes for name in kind.model_fields} | {"SALES_LOG_FORMAT", "PATH"}
     given = {entry["name"] for pod in pods().values() for c in pod["spec"]["containers"] for entry in c["env"]}
     assert given | settings().keys() <= known
 
@@ -188,6 +192,21 @@ def test_autoscaling_watches_the_group_and_topic_of_the_workers() -> None:
     assert trigger["topic"] == given.events_topic
     assert trigger["bootstrapServers"] == settings()["SALES_KAFKA_SERVERS"]
     assert scaled["maxReplicaCount"] <= int(settings()["SALES_PARTITIONS"])
+
+
+def test_past_is_served_as_in_the_local_stack() -> None:
+    """From the folder that is filled, by the image that its tool comes from; where the data source looks."""
+    pod = named("StatefulSet", "sales-past")["spec"]["template"]["spec"]
+    prometheus, history = pod["containers"]
+    assert set(PAST) <= set(prometheus["args"])
+    assert prometheus["image"] == pod["initContainers"][0]["image"]
+    assert {entry["name"]: entry.get("value") for entry in history["env"]}["SALES_PAST_DIR"] == "/past"
+    assert "--storage.tsdb.path=/past/data" in prometheus["args"]
+    config = yaml.safe_load(named("ConfigMap", "sales-past")["data"]["past.yml"])
+    assert config == yaml.safe_load((ROOT / "deploy/prometheus/past.yml").read_text())
+    port = named("Service", "sales-past")["spec"]["ports"][0]["port"]
+    namespace = next(d for d in RESOURCES.values() if d["kind"] == "Namespace")["metadata"]["name"]
+    assert generate.PAST_URL == f"http://sales-past.{namespace}:{port}"
 
 
 def test_one_exporter_is_never_two() -> None:

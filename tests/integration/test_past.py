@@ -1,4 +1,4 @@
-"""The past in a real Prometheus: blocks that promtool made are read as history tells, and changed ones take their place."""
+"""The past in a real Prometheus: what promtool made blocks of is what history tells, also where a day has changed."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -56,7 +56,7 @@ def shown(url: str, board: Board, kpi: str, level: Level) -> dict[tuple[str, ...
     """The same by `query_range`, a step a day."""
     query = {
         "query": f'{level}:{kpi}{{window="day",period="current"}}', "step": "86400",
-        "start": str(last_second(FIRST, board.zone) + 3600), "end": str(last_second(TODAY - timedelta(days=1), board.zone) + 7200),
+        "start": str(last_second(FIRST, board.zone) + 3600), "end": str(last_second(TODAY, board.zone) - 79200),
     }  # fmt: skip
     answer = httpx.get(f"{url}/api/v1/query_range", params=query, timeout=30).raise_for_status().json()
     asked = history.question(kpi, None, level, "", "day")

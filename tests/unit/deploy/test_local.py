@@ -131,7 +131,9 @@ def test_grafana_is_started_with_everything_provisioned(tmp_path: Path, monkeypa
     assert grafana.binary() == str(program)
     generated = tmp_path / "generated"
     written(generated, Look())
-    server = grafana.Grafana(tmp_path / "g", port=1, generated=generated, prometheus="http://127.0.0.1:2", past="http://127.0.0.1:3")
+    server = grafana.Grafana(
+        tmp_path / "g", port=1, generated=generated, prometheus="http://127.0.0.1:2", past="http://127.0.0.1:3"
+    )
     password = server.password
     server.prepare()
     said = server.env or {}

@@ -10,6 +10,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families
 from metrics.catalogue import KPIS
 from metrics.exporter import api, history
 from metrics.exporter.board import Board
+from metrics.exporter.runs import oldest
 from metrics.family import CALENDAR_WINDOWS, PERIODS
 from metrics.kpi import Kpi, Level, Quantile
 from metrics.past import openmetrics, values
@@ -19,7 +20,7 @@ from tests.support.pasts import board_with_past
 
 TODAY = date(2026, 4, 20)
 NOW = datetime(2026, 4, 20, 9, tzinfo=UTC).timestamp()
-SINCE = history.oldest(TODAY)
+SINCE = oldest(TODAY)
 YESTERDAY = TODAY - timedelta(days=1)
 FIRST = date(2026, 3, 28)
 """Daylight saving begins on March 29th, and a quarter ends on the 31st."""
@@ -50,7 +51,9 @@ def samples(shown: Board) -> Samples:
     return written(shown, FIRST)
 
 
-def named(kpi: Kpi, level: Level, labels: dict[str, str], window: str, period: str) -> tuple[str, frozenset]:
+def named(
+    kpi: Kpi, level: Level, labels: dict[str, str], window: str, period: str
+) -> tuple[str, frozenset[tuple[str, str]]]:
     found = labels | {"window": window} | ({} if kpi.is_planned else {"period": period})
     if isinstance(kpi.formula, Quantile) and not kpi.is_recorded(level):
         return kpi.formula.family.name, frozenset((found | {"quantile": f"{kpi.formula.q:g}"}).items())
@@ -72,7 +75,9 @@ def test_at_the_end_of_a_period_it_is_history(shown: Board, samples: Samples) ->
                 if point["complete"]:
                     second = last_second(date.fromisoformat(point["to"]), shown.zone)
                     ends.add((step, second))
-                    said = [(named(kpi, level, one["labels"], step, PERIODS[0]), one["value"]) for one in point["values"]]
+                    said = [
+                        (named(kpi, level, one["labels"], step, PERIODS[0]), one["value"]) for one in point["values"]
+                    ]
                     told |= {(key, second): value for key, value in said}
     found = {
         (key, second): value
@@ -111,7 +116,7 @@ def test_a_sample_a_day(samples: Samples) -> None:
 
 
 def test_what_is_not_held_as_a_whole_is_not_told() -> None:
-    """Two days after the first one that is held, its year, quarter and month are cut: only days and whole weeks are told."""
+    """Two days after the first one that is held its year, quarter and month are cut: days and whole weeks are told."""
     shown = board_with_past(TODAY, 805)
     first = SINCE + timedelta(days=2)
     windows = {dict(labels)["window"] for _, labels in written(shown, first, first)}
@@ -119,7 +124,9 @@ def test_what_is_not_held_as_a_whole_is_not_told() -> None:
     assert "year" not in windows
 
 
-def test_many_kpis_are_worked_out_in_several_walks(shown: Board, samples: Samples, monkeypatch) -> None:
+def test_many_kpis_are_worked_out_in_several_walks(
+    shown: Board, samples: Samples, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What is held at once is bounded, and the text the same."""
     monkeypatch.setattr(values, "_MOST_VALUES", 1)
     assert len(list(values.bundles(shown, 1))) > 40
