@@ -115,8 +115,12 @@ def test_pod_is_restricted(name: str) -> None:
 @pytest.mark.parametrize("name", pods())
 def test_pod_finds_its_volumes(name: str) -> None:
     template = pods()[name]
-    made = next(document for document in RESOURCES.values() if document.get("spec", {}).get("template") is template)
-    claims = made["spec"].get("volumeClaimTemplates", [])
+    claims = [
+        claim
+        for document in RESOURCES.values()
+        if document["kind"] == "StatefulSet" and document["metadata"]["name"] == name
+        for claim in document["spec"]["volumeClaimTemplates"]
+    ]
     volumes = {volume["name"] for volume in template["spec"]["volumes"]} | {c["metadata"]["name"] for c in claims}
     assert {
         mount["name"]
@@ -206,7 +210,7 @@ def test_past_is_served_as_in_the_local_stack() -> None:
     assert config == yaml.safe_load((ROOT / "deploy/prometheus/past.yml").read_text())
     port = named("Service", "sales-past")["spec"]["ports"][0]["port"]
     namespace = next(d for d in RESOURCES.values() if d["kind"] == "Namespace")["metadata"]["name"]
-    assert generate.PAST_URL == f"http://sales-past.{namespace}:{port}"
+    assert f"http://sales-past.{namespace}:{port}" == generate.PAST_URL
 
 
 def test_one_exporter_is_never_two() -> None:
