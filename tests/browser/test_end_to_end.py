@@ -195,7 +195,7 @@ async def test_every_tile_can_be_explained(screen, floor):
     parts = await page.evaluate(
         """async () => {
         const load = (name) => import(new URL(`wall/${name}.js`, location.origin).href);
-        const modules = await Promise.all(['tiles', 'explain', 'address'].map(load));
+        const modules = await Promise.all(['layout', 'explain', 'address'].map(load));
         const [{ ANSWERS, TILES }, { partUrl }, { view }] = modules;
         const live = await (await fetch(`api/v1/live?${new URLSearchParams(view)}`)).json();
         const urls = [...TILES, ...ANSWERS].flatMap((tile) => {
