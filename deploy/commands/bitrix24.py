@@ -20,7 +20,9 @@ _TABLES = ("contacts", "companies", "leads", "deals", "invoices", "payments", "a
 
 @app.command()
 def backfill(
-    since: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Only what began on or after.")] = None,
+    since: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Only what counts in numbers from then on.")
+    ] = None,
     only: Annotated[str, typer.Option(help=f"A list of {', '.join(_TABLES)}.")] = "",
     allow_left_out: Annotated[
         bool, typer.Option("--allow-left-out", help="Exit 0 although the webhook may not read everything.")
@@ -43,7 +45,7 @@ def backfill(
 
         job = Backfill(connector.parts, connector.synchronizer, connector.reconciler, wanted=wanted)
         with Progress("fetched", None) as progress:
-            finished = await job.run(progress, since=since.astimezone() if since else None, only=names, restart=restart)
+            finished = await job.run(progress, begin=since.astimezone() if since else None, only=names, restart=restart)
         print(f"{progress.count:,} events published, {connector.portal.requests:,} requests")
         if job.left_out:
             print(f"left out, for the webhook may not read it: {', '.join(job.left_out)}")

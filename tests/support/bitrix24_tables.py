@@ -104,6 +104,7 @@ class Tables:
                 "TYPE_ID": kind,
                 "OWNER_ID": row["id"],
                 "CREATED_TIME": self.text(),
+                **({} if entity_type == 1 else {"CATEGORY_ID": row.get("categoryId", 0)}),
                 names[0]: row["stageId"],
                 names[1]: row["stageSemanticId"],
             }

@@ -7,9 +7,10 @@ from typing import Any, Final, Protocol
 
 import structlog
 
-from producers.connectors.bitrix24 import deals, invoices, leads, meetings, parties
+from producers.connectors.bitrix24 import deals, invoices, leads, meetings, parties, since
 from producers.connectors.bitrix24.errors import PortalRefused, PortalUnavailable
 from producers.connectors.bitrix24.ledger import Ledger
+from producers.connectors.bitrix24.mapping import Mapping
 from producers.connectors.bitrix24.reconcile import Reconciler
 from producers.connectors.bitrix24.rest import PAGE, Call, items
 from producers.connectors.bitrix24.surroundings import Row, Surroundings, item_query
@@ -35,10 +36,13 @@ class Table:
     name: str
     method: str
     params: dict[str, Any]
-    created: str
     take: Take
     id_field: str = "id"
     upper: bool = False
+    first: Callable[[datetime], list[since.Condition]] = lambda _: [{}]
+    """Of a run from a day on: conditions of which its first row fulfils one."""
+    counts: since.Counts = since.everything
+    """Whether a row counts from a day on."""
 
     def call(self, condition: dict[str, Any], *, way: str = "ASC") -> Call:
         """Rows that fulfil a condition, by id, not counted."""
@@ -74,46 +78,55 @@ class Backfill:
         people = [("contacts", "contact"), ("companies", "company")] if self._parts.parties.are_known else []
         return [
             *(self._parties(name, kind) for name, kind in people),
-            self._items("leads", leads.LEAD_TYPE, leads.FIELDS, self._sync.leads),
-            self._items("deals", deals.DEAL_TYPE, self._sync.deal_fields, self._deals),
-            self._items("invoices", invoices.INVOICE_TYPE, invoices.FIELDS, self._sync.invoices),
+            self._items("leads", leads.LEAD_TYPE, leads.FIELDS, self._sync.leads, since.lead),
+            self._items("deals", deals.DEAL_TYPE, self._sync.deal_fields, self._deals, self._meant(since.deal)),
+            self._items(
+                "invoices", invoices.INVOICE_TYPE, invoices.FIELDS, self._sync.invoices, self._meant(since.invoice)
+            ),
             Table(
                 "payments",
                 "sale.payment.list",
                 {"select": ["id", "orderId", "datePaid"]},
-                "datePaid",
                 self._payments,
+                first=lambda day: [{">=datePaid": day.isoformat()}],
             ),
-            Table("activities", "crm.activity.list", activity, "CREATED", contacts.activities, "ID"),
             Table(
-                "calls", "voximplant.statistic.get", {}, "CALL_START_DATE", contacts.statistics, "ID", upper=True
+                "activities", "crm.activity.list", activity, contacts.activities, "ID",
+                first=since.first_activities, counts=since.activity,
+            ),
+            Table(
+                "calls", "voximplant.statistic.get", {}, contacts.statistics, "ID", upper=True,
+                first=lambda day: [{">=CALL_START_DATE": (day - since.BEFORE).isoformat()}],
             ),
         ]  # fmt: skip
 
     async def run(
-        self, progress: Progress, *, since: datetime | None = None, only: Collection[str] = (), restart: bool = False
+        self, progress: Progress, *, begin: datetime | None = None, only: Collection[str] = (), restart: bool = False
     ) -> bool:
-        """Read everything, from where the last run stopped; say whether it came to the end."""
+        """Read everything, from where the last run stopped; say whether it came to the end.
+
+        begin: only what counts in numbers from then on.
+        """
         if restart:
             self._store.forget("backfill:")
         await self._reconciler.reference()
         for table in self.tables():
             if only and table.name not in only:
                 continue
-            if not await self._take(table, since, progress):
+            if not await self._take(table, begin, progress):
                 return False
         if not only or "ratings" in only:
-            await self._ratings(since)
+            await self._ratings(begin)
         # What could not be read to its end goes on there, once it may be read.
         for table in self.tables():
             if table.name not in self.left_out and (not only or table.name in only):
                 self._store.forget(f"backfill:{table.name}")
         return True
 
-    async def _take(self, table: Table, since: datetime | None, progress: Progress) -> bool:
+    async def _take(self, table: Table, day: datetime | None, progress: Progress) -> bool:
         """Read one table, or leave it out where it may not be read; False when that was not wanted to its end."""
         try:
-            return await self._read(table, since, progress)
+            return await self._read(table, day, progress)
         except PortalUnavailable:
             if self._wanted():
                 raise
@@ -127,15 +140,16 @@ class Backfill:
             log.warning("left out of the backfill", what=table.name, why=str(refused))
             return True
 
-    async def _read(self, table: Table, since: datetime | None, progress: Progress) -> bool:
+    async def _read(self, table: Table, day: datetime | None, progress: Progress) -> bool:
         top = await self._edge(table, {}, "DESC")
         held = self._store.cursor(f"backfill:{table.name}")
         if held is not None:
             place = int(held)
-        elif since is None:
+        elif day is None:
             place = 0
         else:
-            place = (await self._edge(table, {f">={table.created}": since.isoformat()}, "ASC") or top + 1) - 1
+            edges = [await self._edge(table, condition, "ASC") for condition in table.first(day)]
+            place = min((edge for edge in edges if edge), default=top + 1) - 1
         while place < top:
             if not self._wanted():
                 return False
@@ -143,7 +157,7 @@ class Backfill:
             end = min(top, begins[-1] + PAGE)
             async with self._sync.batch({f"backfill:{table.name}": str(end)}) as ledger:
                 rows = await self._windows(table, begins)
-                await table.take(ledger, rows)
+                await table.take(ledger, [row for row in rows if day is None or table.counts(row, day)])
             self._behind += len(rows)
             progress.advance(len(ledger.events), self._behind, f"{table.name} {end:,} of {top:,}")
             place = end
@@ -165,14 +179,17 @@ class Backfill:
         rows = items(await self._portal.call(method, params))
         return int(rows[0][table.id_field]) if rows else 0
 
-    def _items(self, name: str, entity_type: int, fields: tuple[str, ...], take: Take) -> Table:
-        return Table(name, "crm.item.list", item_query(entity_type, fields), "createdTime", take)
+    def _items(self, name: str, entity_type: int, fields: tuple[str, ...], take: Take, counts: since.Counts) -> Table:
+        return Table(name, "crm.item.list", item_query(entity_type, fields), take, counts=counts)
+
+    def _meant(self, counts: Callable[[since.Row, datetime, Mapping], bool]) -> since.Counts:
+        return lambda row, day: counts(row, day, self._parts.mapping)
 
     def _parties(self, name: str, kind: str) -> Table:
         async def take(_: Ledger, rows: list[Row]) -> None:
             await self._parts.parties.feed(kind, rows)
 
-        return Table(name, f"crm.{kind}.list", parties.query(kind), "DATE_CREATE", take, "ID")
+        return Table(name, f"crm.{kind}.list", parties.query(kind), take, "ID")
 
     async def _deals(self, ledger: Ledger, rows: list[Row]) -> None:
         await self._sync.deals(ledger, rows, payments="moved")
@@ -183,9 +200,9 @@ class Backfill:
         await self._sync.deals_by_id(ledger, [n for kind, n in owners if kind == "deal"], payments="all", careful=True)
         await self._sync.invoices_by_id(ledger, [n for kind, n in owners if kind == "invoice"], careful=True)
 
-    async def _ratings(self, since: datetime | None) -> None:
+    async def _ratings(self, day: datetime | None) -> None:
         end = self._portal.now + timedelta(days=1)
-        begin = since or end - 3 * _VOTE_PERIOD
+        begin = day or end - 3 * _VOTE_PERIOD
         while begin < end:
             until = min(end, begin + _VOTE_PERIOD)
             try:

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from producers.connectors.bitrix24.after_sales import is_after_sale, sale
 from producers.connectors.bitrix24.identity import entity_id
 from producers.connectors.bitrix24.ledger import Snapshot
 from producers.connectors.bitrix24.mapping import Mapping as Meaning
@@ -16,6 +17,8 @@ FIELDS = (
     "createdTime", "updatedTime", "movedTime", "closedate", "leadId", "companyId", "contactId", "isRecurring",
 )  # fmt: skip
 Row = Mapping[str, Any]
+WORK = "work"
+"""State of what is not published: only the payments for it are."""
 
 
 def is_template(item: Row) -> bool:
@@ -25,37 +28,71 @@ def is_template(item: Row) -> bool:
 
 def is_closed(item: Row, meaning: Meaning) -> bool:
     """Whether the stage history is needed to know when the deal closed."""
-    return meaning.deal_status(str(item["stageId"]), item.get("stageSemanticId")) != "open"
+    after = is_after_sale(item, meaning)
+    return after or meaning.deal_status(str(item["stageId"]), item.get("stageSemanticId")) != "open"
 
 
-def snapshot(item: Row, history: Sequence[Row], client: str, meaning: Meaning, base: str) -> Snapshot:
-    """A deal of a client as it is now. `history` are its rows of stage history, by id."""
+def snapshot(
+    item: Row, history: Sequence[Row], client: str, meaning: Meaning, base: str, held: Row | None = None
+) -> Snapshot:
+    """A deal of a client as it is now; in state WORK where it is no sale, but after-sales work that began as such.
+
+    history: its rows of stage history, by id. held: what is published of it.
+    """
     number_ = str(item["id"])
-    status = meaning.deal_status(str(item["stageId"]), item.get("stageSemanticId"))
     currency = str(item.get("currencyId") or base)
     created = moment(item.get("createdTime"))
     changed = latest(moment(item.get("updatedTime")), moment(item.get("movedTime")), created)
+    sold = _sold(history, meaning, held) if (is_after := is_after_sale(item, meaning)) else None
     data: dict[str, Any] = {
         "deal_id": entity_id(number_, client),
         "client_id": client,
         "manager_id": meaning.manager(item.get("assignedById")),
-        "pipeline": meaning.pipeline(number(item, "categoryId")),
-        "stage": meaning.stage_name(str(item["stageId"])),
-        "status": status,
         "amount": money(item.get("opportunity")),
         "currency": currency,
         "created_at": iso(created or changed),
+        **(sold or _standing(item, history, meaning)),
     }
-    if status != "open":
-        closed = _closed_at(history, status, meaning) or moment(item.get("movedTime"))
-        closed = closed or moment(item.get("closedate")) or changed
+    if data["status"] != "open":
+        closed = (
+            moment(data.get("closed_at")) or moment(item.get("movedTime")) or moment(item.get("closedate")) or changed
+        )
         data["closed_at"] = iso(closed)
         changed = latest(changed, closed)
     elif (likely := probability(item.get("probability"))) is not None:
         data["probability"] = likely
     if meaning.cost_field and (cost := money_field(item.get(meaning.cost_field))) and cost[1] in (None, currency):
         data["cost"] = cost[0]
-    return Snapshot("deal", number_, DealChanged, changed, changed, data)
+    state = WORK if is_after and sold is None else "live"
+    return Snapshot("deal", number_, DealChanged, changed, changed, data, state=state)
+
+
+def _standing(item: Row, history: Sequence[Row], meaning: Meaning) -> dict[str, Any]:
+    """Where a deal is, and since when, where the history knows."""
+    status = meaning.deal_status(str(item["stageId"]), item.get("stageSemanticId"))
+    closed = _closed_at(history, status, meaning) if status != "open" else None
+    return {
+        "pipeline": meaning.pipeline(number(item, "categoryId")),
+        "stage": meaning.stage_name(str(item["stageId"])),
+        "status": status,
+        **({"closed_at": iso(closed)} if closed is not None else {}),
+    }
+
+
+def _sold(history: Sequence[Row], meaning: Meaning, held: Row | None) -> dict[str, Any] | None:
+    """Where a deal was won that is in after-sales work now; None where that is no sale.
+
+    Whoever was seen to have won it keeps it: whose the work is says nothing of the sale.
+    """
+    told = held if held is not None and held["status"] == "won" else None
+    seller = {"manager_id": told["manager_id"]} if told is not None else {}
+    if (sold := sale(history, meaning)) is not None:
+        place = {"pipeline": meaning.pipeline(sold.funnel), "stage": meaning.stage_name(sold.stage)}
+        return {**place, "status": "won", "closed_at": iso(sold.closed), **seller}
+    # A history may begin with the last funnel.
+    if told is None or told["pipeline"] in map(meaning.pipeline, meaning.after_sales):
+        return None
+    return {name: told[name] for name in ("pipeline", "stage", "status", "closed_at", "manager_id")}
 
 
 def _closed_at(history: Sequence[Row], status: str, meaning: Meaning) -> datetime | None:

@@ -45,6 +45,8 @@ class Mapping(_Part):
     stages: dict[str, Stage] = Field(default_factory=dict)
     ready_stages: tuple[str, ...] = ()
     pipelines: dict[str, Id] = Field(default_factory=dict)
+    after_sales: tuple[str, ...] = ()
+    """Funnels of what comes after the sale, by id."""
     cost_field: str | None = Field(None, pattern=r"^UF_CRM_[A-Z0-9_]+$")
     client: Literal["company", "contact"] = "company"
     leads: dict[str, Temperature] = Field(default_factory=dict)

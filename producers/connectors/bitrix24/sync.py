@@ -163,9 +163,14 @@ class Synchronizer:
             number = str(item["id"])
             with ledger.guard("deal", number, item):
                 client = self._parties.owner(item, ("deal", number))
-                snapshot = deals.snapshot(item, histories.get(number, []), client, self._mapping, self._parts.currency)
+                held, history = ledger.row("deal", number), histories.get(number, [])
+                told = held.data if held is not None and held.state != "deleted" else None
+                snapshot = deals.snapshot(item, history, client, self._mapping, self._parts.currency, told)
                 snapshots.append(snapshot)
-                ledger.take(snapshot)
+                if snapshot.state != deals.WORK:
+                    ledger.take(snapshot)
+                elif held is not None:
+                    ledger.withdraw(held, self._parts.moment())
                 ledger.looks["deal", number] = self._look(item)
         if payments != "all":
             # At least those must follow that the client has left behind.

@@ -10,6 +10,7 @@ stages:
   C2:FINAL_CHECK: {status: won}          # this stage already counts as won
 ready_stages: [Invoice sent, C2:FINAL]    # by their names or ids; `check` says what SALES_READY_STAGES has to be
 pipelines: {0: main, 2: wholesale}       # funnels by id
+after_sales: [7]                         # funnels after the sale, by id: a deal that goes on there stays won as it was
 cost_field: UF_CRM_1700000000            # field with a deal's direct cost, in the deal's currency
 client: company                          # whose deal it is when it has both: company or contact
 

@@ -18,6 +18,8 @@ _STATUS = {"S": "won", "F": "lost", "P": "open"}
 _TEMPERATURE = {"NEW": "cold", "IN_PROCESS": "warm", "PROCESSED": "warm", "CONVERTED": "hot", "JUNK": "cold"}
 _LEAD_STATUS = {"P": "open", "S": "converted", "F": "lost"}
 _OUTCOME = {"200": "answered", "304": "missed", "603-S": "abandoned", "486": "busy"}
+_OTHERS = frozenset({"c", "m", "rs", "lo", "lw", "mc", "cb", "ld", "lr"})
+"""What is not about deals."""
 Summary = Counter[tuple[Any, ...]]
 
 
@@ -35,33 +37,42 @@ class Standing:
         return claim.client if claim else own
 
 
-def expected(life: Life, arrived: Iterable[Hook], identity: Identity | Standing, *, witnessed: bool = True) -> Summary:
-    """The summary of the events that a perfect witness would have sent; not witnessed: who looks only afterwards."""
+def expected(
+    life: Life, arrived: Iterable[Hook], identity: Identity | Standing, *, witnessed: bool = True, after: int = -1
+) -> Summary:
+    """The summary of the events that a perfect witness would have sent; not witnessed: who looks only afterwards.
+
+    after: the funnel of after-sales work.
+    """
     events = [
         *_leads(life, identity, witnessed=witnessed),
-        *_deals(life, identity),
+        *_deals(life, identity, after),
         *_invoices(life, identity),
         *_meetings(life, identity),
     ]
     events += [*_calls(life, list(arrived), identity), *_chats(life, identity), *_votes(life, identity)]
-    return summary(recompute(events, RULES))
+    return summary(recompute(events, RULES), sellers=after < 0)
 
 
-def summary(partition: PlainPartition) -> Summary:
-    """All that counts, as a bag. What is taken back leaves zeros, which count nothing."""
+def summary(partition: PlainPartition, *, sellers: bool = True) -> Summary:
+    """All that counts, as a bag. What is taken back leaves zeros, which count nothing.
+
+    sellers: whether it counts whose a deal is; a sale's owner is settled when it is first seen to be after-sales work.
+    """
     found: Summary = Counter()
     for one in partition.contributions():
         if one.code == "me" or (one.value == 0 and one.code == "rv"):
             continue
         # Whose payment it is was settled when it was first seen; a meeting stays with its first client.
-        manager = "" if one.code == "rv" else one.manager
+        manager = "" if one.code == "rv" or not (sellers or one.code in _OTHERS) else one.manager
         client = "" if one.code == "m" else one.client
         entity = _plain(one.entity, one.client)
         found[one.code, one.labels, manager, one.time, one.value, one.kind, entity, client, one.currency] += 1
     for thing in partition.open_things():
         against = tuple(one for one in thing.against if one[-1])
         entity = _plain(thing.entity, thing.client)
-        who = (thing.code, thing.labels, thing.manager, thing.value, thing.kind, entity, thing.client)
+        owner = thing.manager if sellers else ""
+        who = (thing.code, thing.labels, owner, thing.value, thing.kind, entity, thing.client)
         found[(*who, thing.currency, thing.due_day, against, thing.since)] += 1
     return found
 
@@ -120,22 +131,46 @@ def _leads(life: Life, identity: Identity | Standing, *, witnessed: bool) -> Ite
             )  # fmt: skip
 
 
-def _deals(life: Life, identity: Identity | Standing) -> Iterator[Any]:
+def _deals(life: Life, identity: Identity | Standing, after: int) -> Iterator[Any]:
     for deal in life.tables["deal"].values():
         client = _client(deal, ("deal", deal["id"]), identity)
-        status = _STATUS[deal["stageSemanticId"]]
-        closed = _entered(_steps(life, 2, deal["id"]), deal["stageSemanticId"]) if status != "open" else None
+        yield from _payments(life, 2, deal, client, {"deal_id": str(deal["id"])})
+        status, funnel, stage = _STATUS[deal["stageSemanticId"]], deal["categoryId"], deal["stageId"]
+        steps = _steps(life, 2, deal["id"])
+        closed = _entered(steps, deal["stageSemanticId"]) if status != "open" else None
+        if funnel == after:
+            sold = _sold(steps, after)
+            if sold is None:
+                continue
+            status, (closed, funnel, stage) = "won", sold
         cost = {"120.5|RUB": ("120.5", "RUB"), "80": ("80", deal["currencyId"])}.get(deal[COST])
         likely = deal["probability"]
         yield _make(
             wire.DealChanged, f"d{deal['id']}", life.now, deal_id=str(deal["id"]), client_id=client,
-            manager_id=str(deal["assignedById"]), pipeline=str(deal["categoryId"]), stage=deal["stageId"],
+            manager_id=str(deal["assignedById"]), pipeline=str(funnel), stage=stage,
             status=status, amount=_money(deal["opportunity"]), currency=deal["currencyId"],
             cost=cost[0] if cost and cost[1] == deal["currencyId"] else None,
             probability=None if likely is None or closed else likely / 100, created_at=_at(deal["createdTime"]),
             closed_at=closed,
         )  # fmt: skip
-        yield from _payments(life, 2, deal, client, {"deal_id": str(deal["id"])})
+
+
+def _sold(steps: list[Row], after: int) -> tuple[datetime, int, str] | None:
+    """When, in which funnel and stage a deal in after-sales work was sold: its first move there as won, or any."""
+    entries = [
+        number for number, step in enumerate(steps)
+        if number and step["CATEGORY_ID"] == after and steps[number - 1]["CATEGORY_ID"] != after
+    ]  # fmt: skip
+    for entry in entries:
+        begin = entry
+        while begin and steps[begin - 1]["STAGE_SEMANTIC_ID"] == "S" and steps[begin - 1]["CATEGORY_ID"] != after:
+            begin -= 1
+        if begin < entry:
+            return _at(steps[begin]["CREATED_TIME"]), steps[begin]["CATEGORY_ID"], steps[begin]["STAGE_ID"]
+    if not entries:
+        return None
+    first = entries[0]
+    return _at(steps[first]["CREATED_TIME"]), steps[first - 1]["CATEGORY_ID"], steps[first - 1]["STAGE_ID"]
 
 
 def _invoices(life: Life, identity: Identity | Standing) -> Iterator[Any]:

@@ -51,33 +51,36 @@ async def hour(portal, postman, connector, publisher, minutes):
 
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize(
-    ("seed", "together", "minutes"),
+    ("seed", "together", "minutes", "after"),
     [
-        (1, True, 24),
-        pytest.param(1, True, 60, marks=pytest.mark.slow),
-        pytest.param(2, False, 60, marks=pytest.mark.slow),
-        pytest.param(5, True, 60, marks=pytest.mark.slow),
+        (1, True, 24, -1),
+        pytest.param(1, True, 60, -1, marks=pytest.mark.slow),
+        pytest.param(2, False, 60, -1, marks=pytest.mark.slow),
+        pytest.param(5, True, 60, -1, marks=pytest.mark.slow),
+        pytest.param(4, False, 60, 2, marks=pytest.mark.slow),
     ],
 )
-async def test_events_equal_the_portal(tmp_path, seed, together, minutes):
+async def test_events_equal_the_portal(tmp_path, seed, together, minutes, after):
     """An hour or less, 10 % of the hooks lost, twice, late, a restart and bad days; then a backfill changes nothing.
 
     Together: with identities, that an exchange feeds beside the portal; the first claims stand for all that is told.
+    after: a funnel of after-sales work.
     """
     life, publisher = Life(seed), InMemoryPublisher()
+    more = {"mapping": f"after_sales: [{after}]\n"} if after >= 0 else {}
     identities = await resolver(InMemoryClaimsLog()) if together else None
     if identities is not None:
         await identities.resolve([identities.hashes([f"+7900{number:07d}"]) for number in range(0, 40, 3)])
     portal = StandIn(life, faults=0.03, burst=1e9)
     async with serve_portal(portal):
         arrived = []
-        async with connected(portal, tmp_path, publisher, identities=identities) as (connector, client):
+        async with connected(portal, tmp_path, publisher, identities=identities, **more) as (connector, client):
             postman = Postman(portal, client, lost=0.1, twice=0.1)
             await hour(portal, postman, connector, publisher, minutes // 2)
             arrived += postman.arrived
         life.live(180)
         life.hooks.clear()
-        async with connected(portal, tmp_path, publisher, identities=identities) as (connector, client):
+        async with connected(portal, tmp_path, publisher, identities=identities, **more) as (connector, client):
             postman = Postman(portal, client, lost=0.1, twice=0.1)
             await hour(portal, postman, connector, publisher, minutes // 2 - 3)
             life.finish()
@@ -86,8 +89,8 @@ async def test_events_equal_the_portal(tmp_path, seed, together, minutes):
             await connector.reconciler.run(whole=True)
             await connector.reconciler.chats()
 
-            wanted = expected(life, arrived, whose(connector, identities))
-            told = summary(recompute(publisher.events, RULES))
+            wanted = expected(life, arrived, whose(connector, identities), after=after)
+            told = summary(recompute(publisher.events, RULES), sellers=after < 0)
             assert told == wanted, differences(wanted, told)
             assert postman.dropped > minutes // 2
             assert all(
@@ -97,10 +100,13 @@ async def test_events_equal_the_portal(tmp_path, seed, together, minutes):
             count = len(publisher.log)
             assert await Backfill(connector.parts, connector.synchronizer, connector.reconciler).run(Silent())
             assert len(publisher.log) == count, publisher.log[count:]
-        async with connected(portal, tmp_path / "elsewhere", publisher, identities=identities) as (connector, _):
+        async with connected(portal, tmp_path / "elsewhere", publisher, identities=identities, **more) as (
+            connector,
+            _,
+        ):
             # Somebody who has lost the connector's memory fills in everything again.
             assert await Backfill(connector.parts, connector.synchronizer, connector.reconciler).run(Silent())
-            told = summary(recompute(publisher.events, RULES))
+            told = summary(recompute(publisher.events, RULES), sellers=after < 0)
             assert told == wanted, differences(wanted, told)
 
 
