@@ -73,7 +73,7 @@ def reconcile(
 
     async def run(connector: "Connector", _: Callable[[], bool]) -> None:
         await connector.reconciler.run(whole=not quick, believe=believe)
-        await connector.reconciler.chats()
+        await connector.reconciler.chats(whole=not quick)
         print(f"{connector.published:,} events published, {connector.portal.requests:,} requests")
 
     asyncio.run(_with_connector(run))

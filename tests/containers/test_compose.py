@@ -13,6 +13,7 @@ from metrics.digest.settings import DigestSettings
 from metrics.settings import ExporterSettings, LoginSettings, PastSettings, PublicSettings, WebSettings
 from producers.connectors.bitrix24.settings import Bitrix24Settings
 from producers.gateway.settings import GatewaySettings
+from producers.identities import IdentitySettings
 from streams.settings import WorkerSettings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -38,7 +39,7 @@ def dockerfile() -> str:
 
 def known_settings() -> set[str]:
     ours = (WorkerSettings, ExporterSettings, PastSettings, PublicSettings, WebSettings, LoginSettings)
-    classes = (*ours, DigestSettings, GatewaySettings, Bitrix24Settings)
+    classes = (*ours, DigestSettings, GatewaySettings, Bitrix24Settings, IdentitySettings)
     return {f"SALES_{name.upper()}" for kind in classes for name in kind.model_fields} | NO_SETTINGS
 
 
@@ -89,6 +90,19 @@ def test_every_setting_exists() -> None:
     assert given <= known_settings()
 
 
+def test_the_gateway_carries_all_settings_of_bitrix24() -> None:
+    """Whatever a portal needs to be set can be set; its spool and its mapping are where they are looked for."""
+    gateway = services()["gateway"]
+    given = environment(gateway)
+    assert set(given) >= {
+        f"SALES_{name.upper()}" for name in Bitrix24Settings.model_fields if name.startswith("bitrix24")
+    }
+    assert "gateway:/data" in gateway["volumes"]
+    assert given["SALES_BITRIX24_SPOOL"].startswith("/data/")
+    mapping = given["SALES_BITRIX24_MAPPING"].partition(":+")[2].rstrip("}")
+    assert f"${{SALES_BITRIX24_MAPPING:-/dev/null}}:{mapping}:ro" in gateway["volumes"]
+
+
 def environment(service: Mapping[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = service.get("environment", {})
     return found
@@ -108,7 +122,7 @@ def test_named_volumes_are_declared_and_used() -> None:
         re.sub(r"^\$\{[A-Z_]+:-(\w+)\}", r"\1", volume).split(":")[0]
         for service in services().values()
         for volume in service.get("volumes", [])
-        if not volume.startswith(".")
+        if not volume.startswith(".") and "/dev/null" not in volume
     }
     assert used == set(compose()["volumes"])
 

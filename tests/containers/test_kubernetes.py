@@ -15,7 +15,10 @@ from deploy.kubernetes import generate
 from deploy.stack.prometheus import PAST
 from metrics.digest.settings import DigestSettings
 from metrics.settings import ExporterSettings, LoginSettings, PastSettings
+from producers.connectors.bitrix24.mapping import load_mapping
+from producers.connectors.bitrix24.settings import Bitrix24Settings
 from producers.gateway.settings import GatewaySettings
+from producers.identities import IdentitySettings
 from producers.settings import KafkaSettings
 from streams.settings import WorkerSettings
 
@@ -131,14 +134,15 @@ def test_pod_finds_its_volumes(name: str) -> None:
 
 def test_settings_exist() -> None:
     """A mistyped SALES_ name would be passed on and never read."""
-    classes = (WorkerSettings, ExporterSettings, PastSettings, GatewaySettings, DigestSettings, LoginSettings)
+    ours = (WorkerSettings, ExporterSettings, PastSettings, DigestSettings, LoginSettings)
+    classes = (*ours, GatewaySettings, Bitrix24Settings, IdentitySettings)
     known = {f"SALES_{name.upper()}" for kind in classes for name in kind.model_fields} | {"SALES_LOG_FORMAT", "PATH"}
     given = {entry["name"] for pod in pods().values() for c in pod["spec"]["containers"] for entry in c["env"]}
-    assert given | settings().keys() <= known
+    assert given | settings().keys() | settings("bitrix24").keys() <= known
 
 
-def settings() -> dict[str, str]:
-    lines = (FOLDER / "base" / "settings.env").read_text().splitlines()
+def settings(part: str = "base") -> dict[str, str]:
+    lines = (FOLDER / part / "settings.env").read_text().splitlines()
     return dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
 
 
@@ -149,12 +153,34 @@ def test_settings_are_accepted(monkeypatch: pytest.MonkeyPatch) -> None:
     assert WorkerSettings(worker_id="sales-worker-0").kafka_security_protocol == "SASL_SSL"
 
 
+def test_one_connector_of_bitrix24_with_its_spool(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All of its settings are there and taken, one replica has the spool on a volume that stays, and hooks reach it."""
+    connector = named("StatefulSet", "sales-bitrix24")["spec"]
+    (container,) = connector["template"]["spec"]["containers"]
+    given = {entry["name"] for entry in container["env"]} | settings("bitrix24").keys()
+    assert given >= {f"SALES_{name.upper()}" for name in Bitrix24Settings.model_fields if name.startswith("bitrix24")}
+    assert connector["replicas"] == 1
+    assert set(connector["persistentVolumeClaimRetentionPolicy"].values()) == {"Retain"}
+    mounts = {mount["name"]: mount["mountPath"] for mount in container["volumeMounts"]}
+    assert settings("bitrix24")["SALES_BITRIX24_SPOOL"].startswith(mounts["data"])
+    assert settings("bitrix24")["SALES_BITRIX24_MAPPING"] == f"{mounts['mapping']}/mapping.yml"
+    assert load_mapping(FOLDER / "bitrix24" / "mapping.yml") == load_mapping(None)
+    for name, value in settings("bitrix24").items():
+        monkeypatch.setenv(name, value)
+    made = Bitrix24Settings(_env_file=None)
+    assert (made.bitrix24_identity, made.bitrix24_burst) == (None, 40)
+    (rule,) = named("Ingress", "sales-bitrix24")["spec"]["rules"]
+    assert [path["path"] for path in rule["http"]["paths"]] == ["/v1/bitrix24"]
+
+
 def test_passwords_come_from_secrets_only() -> None:
     assert not [name for name in settings() if any(word in name for word in ("PASSWORD", "TOKEN", "SECRET", "REDIS"))]
     for pod in pods().values():
         for container in pod["spec"]["containers"]:
             for entry in container["env"]:
-                if any(word in entry["name"] for word in ("PASSWORD", "TOKENS", "REDIS_URL", "USERNAME")):
+                if any(
+                    word in entry["name"] for word in ("PASSWORD", "TOKEN", "REDIS_URL", "USERNAME", "WEBHOOK", "_KEY")
+                ):
                     assert "secretKeyRef" in entry["valueFrom"]
 
 

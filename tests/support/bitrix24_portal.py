@@ -61,6 +61,11 @@ class StandIn:
         """What is ticked in it: method `scope`."""
         self.costs: dict[str, float] = {}
         """Method → seconds of `operating` that a call takes; 480 of them in ten minutes are allowed."""
+        self.slow: dict[str, float] = {}
+        """Method → seconds that a call takes; calls of a batch are worked off one after the other."""
+        self.gates: dict[str, asyncio.Event] = {}
+        """Method → what its calls wait for, and `held` of requests waiting so."""
+        self.held = 0
         self._used: dict[str, tuple[float, float]] = {}
         """Method → seconds used, and when that begins anew."""
         self.blocked = 0
@@ -86,6 +91,7 @@ class StandIn:
             self._admit(request.path_params["secret"])
             await self._bad_day()
             params = await request.json()
+            await self._wait(method, params)
             body = self._batch(params) if method == "batch" else self._call(method, params)
         except Refusal as refusal:
             self.refusals += 1
@@ -122,6 +128,16 @@ class StandIn:
                 raise Refusal(502, "HTML")
             case _:
                 await asyncio.sleep(0.02)
+
+    async def _wait(self, method: str, params: Mapping[str, Any]) -> None:
+        """Take the time that the calls of a request take."""
+        calls = [call.partition("?")[0] for call in params["cmd"].values()] if method == "batch" else [method]
+        if seconds := sum(self.slow.get(call, 0.0) for call in calls):
+            await asyncio.sleep(seconds)
+        for gate in {call: self.gates[call] for call in calls if call in self.gates}.values():
+            self.held += 1
+            await gate.wait()
+            self.held -= 1
 
     def _batch(self, params: Mapping[str, Any]) -> dict[str, Any]:
         good: dict[str, Any] = {}

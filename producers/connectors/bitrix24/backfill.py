@@ -8,6 +8,7 @@ from typing import Any, Final, Protocol
 import structlog
 
 from producers.connectors.bitrix24 import deals, invoices, leads, meetings, parties, since
+from producers.connectors.bitrix24.contacts import is_chat
 from producers.connectors.bitrix24.errors import PortalRefused, PortalUnavailable
 from producers.connectors.bitrix24.ledger import Ledger
 from producers.connectors.bitrix24.mapping import Mapping
@@ -43,6 +44,12 @@ class Table:
     """Of a run from a day on: conditions of which its first row fulfils one."""
     counts: since.Counts = since.everything
     """Whether a row counts from a day on."""
+    beside: Callable[[list[Row]], Awaitable[None]] | None = None
+    """What else becomes of its rows, while others may take their turns."""
+
+    def counted(self, rows: list[Row], day: datetime | None) -> list[Row]:
+        """Those that count from a day on."""
+        return rows if day is None else [row for row in rows if self.counts(row, day)]
 
     def call(self, condition: dict[str, Any], *, way: str = "ASC") -> Call:
         """Rows that fulfil a condition, by id, not counted."""
@@ -91,8 +98,8 @@ class Backfill:
                 first=lambda day: [{">=datePaid": day.isoformat()}],
             ),
             Table(
-                "activities", "crm.activity.list", activity, contacts.activities, "ID",
-                first=since.first_activities, counts=since.activity,
+                "activities", "crm.activity.list", activity, contacts.meetings, "ID",
+                first=since.first_activities, counts=since.activity, beside=self._chats,
             ),
             Table(
                 "calls", "voximplant.statistic.get", {}, contacts.statistics, "ID", upper=True,
@@ -155,9 +162,13 @@ class Backfill:
                 return False
             begins = range(place, min(top, place + _WINDOWS * PAGE), PAGE)
             end = min(top, begins[-1] + PAGE)
+            rows = await self._windows(table, begins) if table.beside is not None else []
+            if table.beside is not None:
+                await table.beside(table.counted(rows, day))
             async with self._sync.batch({f"backfill:{table.name}": str(end)}) as ledger:
-                rows = await self._windows(table, begins)
-                await table.take(ledger, [row for row in rows if day is None or table.counts(row, day)])
+                if table.beside is None:
+                    rows = await self._windows(table, begins)
+                await table.take(ledger, table.counted(rows, day))
             self._behind += len(rows)
             progress.advance(len(ledger.events), self._behind, f"{table.name} {end:,} of {top:,}")
             place = end
@@ -193,6 +204,9 @@ class Backfill:
 
     async def _deals(self, ledger: Ledger, rows: list[Row]) -> None:
         await self._sync.deals(ledger, rows, payments="moved")
+
+    async def _chats(self, rows: list[Row]) -> None:
+        await self._reconciler.chatting.read([row for row in rows if is_chat(row)])
 
     async def _payments(self, ledger: Ledger, rows: list[Row]) -> None:
         orders = sorted({str(row["orderId"]) for row in rows if row.get("datePaid")})

@@ -34,6 +34,11 @@ class Session:
         """Number of the latest message, 0 without any."""
         return int(self._messages[-1]["id"]) if self._messages else 0
 
+    @property
+    def written(self) -> datetime | None:
+        """When somebody wrote last."""
+        return max((time for one in self._messages if (time := moment(one.get("date"))) is not None), default=None)
+
     def events(self, after: int, *, closed: bool) -> Iterator[Event]:
         """What happened after message number `after`; `closed` is whether the closing was told already."""
         handoff = re.compile(self._meaning.handoff) if self._meaning.handoff else None

@@ -1,6 +1,7 @@
 """One portal's connector, put together: the route for its hooks and the tasks that run beside it."""
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Awaitable, Callable
 from typing import Self
@@ -104,10 +105,14 @@ class Connector:
             pass
 
     async def poll(self) -> None:
-        """Look at open-line chats again and again: the portal tells nobody of their messages."""
+        """Look at open-line chats again and again, and when a hook tells of one: nobody tells of messages."""
         while True:
-            await self._try("chats", self.reconciler.chats)
-            await asyncio.sleep(self.settings.bitrix24_poll_seconds)
+            self.synchronizer.contacts.told_of_chats.clear()
+            pause = await self._try("chats", self.reconciler.chats)
+            await asyncio.sleep(max(pause, self.settings.bitrix24_coalesce_seconds))
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self.settings.bitrix24_poll_seconds):
+                    await self.synchronizer.contacts.told_of_chats.wait()
 
     async def reconcile(self) -> None:
         """Repair what hooks missed, every few minutes."""

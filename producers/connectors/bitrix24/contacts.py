@@ -1,18 +1,21 @@
 """Contacts with clients brought up to date: calls, meetings, chats, and the marks that clients give them."""
 
+import asyncio
 from collections.abc import Collection, Sequence
 from dataclasses import replace
-
-import structlog
+from datetime import datetime
 
 from producers.connectors.bitrix24 import calls, chats, meetings
 from producers.connectors.bitrix24.ledger import Ledger
 from producers.connectors.bitrix24.rest import Call
-from producers.connectors.bitrix24.store import Published
+from producers.connectors.bitrix24.store import CHAT, Change, Published
 from producers.connectors.bitrix24.surroundings import Row, Surroundings, chunks
 from producers.connectors.bitrix24.values import number
 
-log = structlog.get_logger(__name__)
+
+def is_chat(row: Row) -> bool:
+    """Whether an activity is a chat of an open line."""
+    return row.get("PROVIDER_ID") == chats.PROVIDER
 
 
 class Contacts:
@@ -20,7 +23,8 @@ class Contacts:
 
     def __init__(self, parts: Surroundings) -> None:
         self._parts = parts
-        self._told = False
+        self.told_of_chats = asyncio.Event()
+        """Set when a hook told of a chat."""
 
     async def known_calls(self, ledger: Ledger, ids: Collection[str]) -> None:
         """Publish what is known of calls: ringing ones, ends, votes."""
@@ -60,7 +64,7 @@ class Contacts:
             ledger.take(vote)
 
     async def activities_by_id(self, ledger: Ledger, ids: Collection[str]) -> None:
-        """Bring meetings and chats up to date."""
+        """Bring meetings up to date; chats are left to who reads them."""
         fetched = await self._parts.portal.list_all(
             [
                 Call("crm.activity.list", {"filter": {"@ID": some}, "select": list(meetings.FIELDS)})
@@ -68,62 +72,48 @@ class Contacts:
             ],
             "ID",
         )
-        await self.activities(ledger, [row for rows in fetched for row in rows])
+        rows = [row for found in fetched for row in found]
+        await self.meetings(ledger, rows)
+        told = [Change(CHAT, str(row["ID"])) for row in rows if is_chat(row)]
+        if told:
+            await asyncio.to_thread(self._parts.store.add, told, self._parts.now())
+            self.told_of_chats.set()
 
-    async def activities(self, ledger: Ledger, rows: Sequence[Row]) -> None:
-        """Publish activities as fetched."""
+    async def meetings(self, ledger: Ledger, rows: Sequence[Row]) -> None:
+        """Publish meetings among activities as fetched."""
+        rows = [row for row in rows if not is_chat(row)]
         await self._parts.parties.meet(meetings.party(row) for row in rows if self._counts(row))
         for row in rows:
-            if row.get("PROVIDER_ID") == chats.PROVIDER:
-                continue
             with ledger.guard("meeting", str(row["ID"]), row):
                 held = ledger.row("meeting", str(row["ID"]))
                 client = held.client if held else None
                 meeting = meetings.snapshot(row, client, self._parts.mapping, self._parts.parties)
                 if meeting is not None:
                     ledger.take(meeting)
-        await self._sessions(ledger, [row for row in rows if row.get("PROVIDER_ID") == chats.PROVIDER])
 
-    async def _sessions(self, ledger: Ledger, rows: Sequence[Row]) -> None:
-        rows = [row for row in rows if row.get("ASSOCIATED_ENTITY_ID")]
-        histories = await self._parts.portal.batch(
-            [Call("imopenlines.session.history.get", {"SESSION_ID": row["ASSOCIATED_ENTITY_ID"]}) for row in rows],
-            tolerant=True,
-        )
-        for row, history in zip(rows, histories, strict=True):
-            if history is None:
-                if not self._told:
-                    self._told = True
-                    log.warning("a chat cannot be read; the webhook's user needs access to it", activity=row["ID"])
-                continue
-            with ledger.guard("chat", str(row["ASSOCIATED_ENTITY_ID"]), row):
-                self._session(ledger, row, history)
-
-    def _session(self, ledger: Ledger, row: Row, history: Row) -> None:
+    def session(self, ledger: Ledger, row: Row, history: Row) -> datetime | None:
+        """Publish what is new in a chat; say when somebody wrote in it last. row: its activity."""
         held = ledger.row("chat", str(row["ASSOCIATED_ENTITY_ID"]))
         client = held.client if held else self._chatting(row, history)
         session = chats.Session(row, history, client, self._parts.mapping, self._parts.identity)
         after, closed = (held.at, held.state == "closed") if held else (0, False)
         ledger.emit(list(session.events(after, closed=closed)))
-        state = "closed" if session.completed else "open"
-        told = Published("chat", session.id, session.client, session.last, 0, 0, "", state, "", {"activity": row["ID"]})
+        state = "closed" if session.completed or closed else "open"
+        last = max(after, session.last)
+        told = Published("chat", session.id, session.client, last, 0, 0, "", state, "", {"activity": row["ID"]})
         if told != held:
             ledger.remember(told)
+        return session.written
 
     def _counts(self, row: Row) -> bool:
-        """Whether an activity is a chat or a meeting that was held."""
-        is_held = row.get("COMPLETED") == "Y" and self._parts.mapping.is_meeting(row)
-        return is_held or row.get("PROVIDER_ID") == chats.PROVIDER
+        """Whether an activity is a meeting that was held."""
+        return row.get("COMPLETED") == "Y" and self._parts.mapping.is_meeting(row)
 
     def _chatting(self, row: Row, history: Row) -> str:
         """Who chats: whom the CRM has bound the chat to, where identities say who that is; else the chat is all."""
         if self._parts.parties.are_known and (party := meetings.party(row)):
             return self._parts.parties.client(*party[0])
         return self._parts.identity.client("chat", str(history["chatId"]))
-
-    def open_chats(self) -> list[str]:
-        """Activities of the chats that are not closed."""
-        return [str(row.data["activity"]) for row in self._parts.store.open_chats()]
 
     async def ratings(self, ledger: Ledger, rows: Sequence[Row]) -> None:
         """Publish the votes on chats; the client is known from the chat."""

@@ -3,11 +3,13 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 import structlog
 
-from producers.connectors.bitrix24 import chats, deals, funnels, invoices, leads, meetings, parties, people
+from producers.connectors.bitrix24 import deals, funnels, invoices, leads, parties, people
+from producers.connectors.bitrix24.chatting import Chatting
+from producers.connectors.bitrix24.contacts import is_chat
 from producers.connectors.bitrix24.errors import PortalRefused, PortalUnavailable
 from producers.connectors.bitrix24.rest import PAGE, Call, items
 from producers.connectors.bitrix24.surroundings import Row, Surroundings, item_query
@@ -31,6 +33,7 @@ class Reconciler:
         self._parts = parts
         self._portal, self._store = parts.portal, parts.store
         self._sync = synchronizer
+        self.chatting = Chatting(parts, synchronizer)
         self.refused: set[str] = set()
         """What may not be read."""
         self._careful = True
@@ -80,9 +83,13 @@ class Reconciler:
         await self._step("rates", self._rates)
         await self._step("funnels", self._funnels)
 
-    async def chats(self) -> None:
-        """Read new messages of open-line chats."""
-        await self._step("chats", self._chats)
+    async def chats(self, *, whole: bool = False) -> None:
+        """Read new messages of open-line chats; `whole` looks at all that are open, else at some."""
+
+        async def poll(since: datetime, seen: dict[str, str]) -> None:
+            await self.chatting.poll(since - OVERLAP, seen, whole=whole)
+
+        await self._step("chats", poll)
 
     async def _step(self, name: str, step: Callable[[datetime, dict[str, str]], Awaitable[None]]) -> None:
         held = self._store.cursor(f"seen:{name}")
@@ -203,20 +210,12 @@ class Reconciler:
             )
 
     async def _activities(self, since: datetime, seen: dict[str, str]) -> None:
-        await self._read_activities({">=LAST_UPDATED": (since - OVERLAP).isoformat()}, seen)
-
-    async def _chats(self, since: datetime, seen: dict[str, str]) -> None:
-        changed = {"PROVIDER_ID": chats.PROVIDER, ">=LAST_UPDATED": (since - OVERLAP).isoformat()}
-        await self._read_activities(changed, seen)
-        async with self._sync.batch() as ledger:
-            # A message need not touch the activity of its chat.
-            await self._sync.contacts.activities_by_id(ledger, self._sync.contacts.open_chats())
-
-    async def _read_activities(self, condition: dict[str, Any], seen: dict[str, str]) -> None:
-        query = {"filter": condition, "select": list(meetings.FIELDS)}
+        changed = {">=LAST_UPDATED": (since - OVERLAP).isoformat()}
+        query = {"filter": changed, "select": ["ID", "PROVIDER_ID"]}
+        # There may be pages of chats among them, which others read: nobody waits for those.
+        (rows,) = await self._portal.list_all([Call("crm.activity.list", query)], "ID")
         async with self._sync.batch(seen) as ledger:
-            (rows,) = await self._portal.list_all([Call("crm.activity.list", query)], "ID")
-            await self._sync.contacts.activities(ledger, rows)
+            await self._sync.contacts.activities_by_id(ledger, [str(row["ID"]) for row in rows if not is_chat(row)])
 
     async def _calls(self, since: datetime, seen: dict[str, str]) -> None:
         votes = self._store.cursor("seen:votes")

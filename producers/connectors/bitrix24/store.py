@@ -31,6 +31,8 @@ CREATE TABLE IF NOT EXISTS look (kind TEXT, id TEXT, print TEXT NOT NULL, PRIMAR
 CREATE TABLE IF NOT EXISTS cursor (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 """
 _MANY = 500
+CHAT = "chat"
+"""Kind of changes that who reads chats takes, and nobody else."""
 _ONCE = ("client", "phone")
 """Facts of which the first stands: a call keeps the client that it began with, however the number is written later."""
 
@@ -130,10 +132,11 @@ class Store:
                 )
             db.execute("INSERT OR REPLACE INTO cursor VALUES ('mark', ?)", (str(mark),))
 
-    def dirty(self, limit: int = 1000) -> list[Dirty]:
-        """What changed, the oldest first."""
+    def dirty(self, limit: int = 1000, *, chats: bool = False) -> list[Dirty]:
+        """What changed, the oldest first: chats, or all but chats."""
+        query = "SELECT kind, id, mark FROM dirty WHERE (kind = ?) = ? ORDER BY mark LIMIT ?"
         with self._lock:
-            rows = self._db.execute("SELECT kind, id, mark FROM dirty ORDER BY mark LIMIT ?", (limit,))
+            rows = self._db.execute(query, (CHAT, chats, limit))
             return [Dirty(*row) for row in rows]
 
     def waiting(self) -> tuple[int, float | None]:

@@ -256,7 +256,7 @@ async def test_nothing_personal_leaves(story, tmp_path):
     story.life.finish()
     await story.told()
     await story.connector.reconciler.run()
-    await story.connector.reconciler.chats()
+    await story.connector.reconciler.chats(whole=True)
     told = json.dumps([event.to_json().decode() for event in story.publisher.log])
     kept = b"".join(path.read_bytes() for path in (tmp_path / "spool").iterdir())
     phones = {row["PHONE_NUMBER"].removeprefix("+") for row in story.life.tables["call"].values()}

@@ -87,7 +87,7 @@ async def test_events_equal_the_portal(tmp_path, seed, together, minutes, after)
             await postman.deliver()
             arrived += postman.arrived
             await connector.reconciler.run(whole=True)
-            await connector.reconciler.chats()
+            await connector.reconciler.chats(whole=True)
 
             wanted = expected(life, arrived, whose(connector, identities), after=after)
             told = summary(recompute(publisher.events, RULES), sellers=after < 0)
