@@ -8,6 +8,7 @@ import typer
 
 if TYPE_CHECKING:
     import socket
+    from collections.abc import Mapping
 
     from metrics.access.access import Access
     from producers.connectors.bitrix24.settings import Bitrix24Settings
@@ -41,13 +42,16 @@ async def _serve(
     settings: "GatewaySettings", bitrix24: "Bitrix24Settings", access: "Access", sockets: "list[socket.socket]"
 ) -> None:
     from deploy.serving import serve
-    from metrics.access.asgi import Paths
-    from producers.gateway.app import CONTRACT, SENDERS, create_app
+    from metrics.access.asgi import Paths, reader_of
+    from producers.gateway.app import CONTRACT, SENDERS, SOURCES, create_app
     from producers.gateway.auth import Gatekeeper
     from producers.gateway.gateway import Gateway
     from producers.identities.topic import opened
     from producers.log_ends import LogEnds
     from producers.publisher import SalesPublisher
+
+    def insider(scope: "Mapping[str, Any]") -> bool:
+        return bool(reader_of(scope).name)  # who has a name has logged in; on this machine anybody may be nobody
 
     kafka = LogEnds(settings, settings.events_topic, "sales-pulse-gateway")
     Gatekeeper(settings)  # a secret that cannot work is told before Kafka is asked
@@ -74,14 +78,15 @@ async def _serve(
                 routers=[connector.router],
                 background=connector.background,
                 states={"portal": connector.state},
+                insider=insider,
             )
             app.state.gateway.series.registry.register(connector.metrics.registry)
         else:
-            app = create_app(publisher, settings, kafka=kafka, shared=shared, identities=identities)
+            app = create_app(publisher, settings, kafka=kafka, shared=shared, identities=identities, insider=insider)
         # What was taken is sent first, as long as a supervisor waits.
         gateway: Gateway = app.state.gateway
         knows = gateway.gatekeeper.knows
-        paths = Paths(limited=CONTRACT, own=SENDERS, own_methods=("POST", "OPTIONS"), knows=knows)
+        paths = Paths(limited=CONTRACT, own=SENDERS, either=SOURCES, own_methods=("POST", "OPTIONS"), knows=knows)
         await serve(app, sockets, access, paths, grace=8, leave=6)
 
 

@@ -1,7 +1,8 @@
 """Access in front of an ASGI application: who may not read gets no further, and every answer carries safe headers."""
 
 import json
-from collections.abc import Awaitable, Callable, Collection, MutableMapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, MutableMapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +19,7 @@ HEALTH = frozenset({"/healthz", "/readyz"})
 _KEY = "sales_pulse.reader"
 
 
-def reader_of(scope: MutableMapping[str, Any]) -> Reader:
+def reader_of(scope: Mapping[str, Any]) -> Reader:
     """Who reads, of a request that got through; everybody where no access stands in front."""
     found: Reader = scope.get(_KEY, EVERYBODY)
     return found
@@ -29,12 +30,14 @@ class Paths:
     """What of an application who may reach: whole paths, or beginnings of paths that end in a slash.
 
     limited: people who see some teams only get there and nowhere else; the application shows them no other team.
-    own, own_methods: the application itself asks who it is. knows: says of the headers of a request that nobody here
-    knows whether the application does; such a one gets where people who are limited get.
+    own, own_methods: the application itself asks who it is. either: it does, and a login of ours is as good.
+    knows: says of the headers of a request that nobody here knows whether the application does; such a one gets where
+    people who are limited get.
     """
 
     limited: Collection[str] = ()
     own: Collection[str] = ()
+    either: Collection[str] = ()
     own_methods: Collection[str] = ()
     knows: Callable[[Headers], bool] = lambda _: False
 
@@ -60,6 +63,9 @@ class Guard:
         if _is_in(path, self._paths.own) or scope["method"] in self._paths.own_methods:
             await self._app(scope, receive, send)
             return
+        if _is_in(path, self._paths.either):
+            await self._either(scope, receive, send)
+            return
         try:
             reader = await self._access.reader(_peer(scope), scope["headers"])
             if reader.is_limited and path not in HEALTH and not _is_in(path, self._paths.limited):
@@ -75,6 +81,17 @@ class Guard:
         if path in HEALTH and reader.is_limited:
             send = _without_details(send)
         await self._app({**scope, _KEY: reader}, receive, send)
+
+    async def _either(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let in who has a login of ours, as its reader, and everybody else as somebody whom the application asks."""
+        if not self._paths.knows(scope["headers"]):
+            with suppress(Refusal):
+                reader = await self._access.reader(_peer(scope), scope["headers"])
+                if reader.is_limited:
+                    await refuse(send, beyond_teams())
+                    return
+                scope = {**scope, _KEY: reader}
+        await self._app(scope, receive, send)
 
     def _safe(self, scope: Scope, send: Send) -> Send:
         """Add headers to an answer that does not have them."""

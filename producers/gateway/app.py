@@ -19,12 +19,14 @@ from producers.gateway.openapi import HANDSHAKE_RESPONSES, OPERATION, RESPONSES,
 from producers.gateway.readiness import Kafka, Readiness
 from producers.gateway.settings import GatewaySettings
 from producers.gateway.sources.board import Board
-from producers.gateway.sources.router import create_router
+from producers.gateway.sources.router import Insider, create_router
 from producers.senders import Shared
 
 EVENTS = "/v1/events"
-SENDERS = (EVENTS, "/v1/bitrix24", "/v1/sources", "/v1/sources/", "/sources")
+SENDERS = (EVENTS, "/v1/bitrix24")
 """Paths that ask for a sender's token themselves."""
+SOURCES = ("/v1/sources", "/v1/sources/", "/sources")
+"""Paths that ask for it, too, where nobody has said who looks."""
 CONTRACT = ("/v1/schemas", "/v1/schemas/", "/asyncapi.json", "/openapi.json", "/docs", "/docs/")
 """Paths that show how to send, and no number."""
 _NO_STATES: Mapping[str, Callable[[], str]] = MappingProxyType({})
@@ -54,12 +56,14 @@ def create_app(
     routers: Sequence[APIRouter] = (),
     background: Sequence[Callable[[], Awaitable[None]]] = (),
     states: Mapping[str, Callable[[], str]] = _NO_STATES,
+    insider: Insider = lambda _: False,
 ) -> FastAPI:
     """The application.
 
     `kafka` is asked for readiness, where given; `shared` is where gateways and workers leave notes on senders;
     `identities` know clients by numbers and addresses;
-    `routers` and `background` are connectors'; `states` say how it goes with them, in a word each, for /readyz.
+    `routers` and `background` are connectors'; `states` say how it goes with them, in a word each, for /readyz;
+    `insider` says of a request that whoever sent it may see what became of all senders' events.
     """
     readiness = Readiness(kafka, settings.events_topic)
     gateway = Gateway(publisher, settings, now, readiness, identities)
@@ -92,7 +96,7 @@ def create_app(
         """Whether and how often a sender may deliver here, by `WebHook-Request-Origin` and `WebHook-Request-Rate`."""
         return answer_handshake(request, gateway.gatekeeper, settings.gateway_events_per_second)
 
-    app.include_router(create_router(board, gateway.gatekeeper))
+    app.include_router(create_router(board, gateway.gatekeeper, insider))
     _contract(app)
     _service(app, gateway, readiness, states)
     describe(app)

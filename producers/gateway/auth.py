@@ -77,9 +77,10 @@ class Gatekeeper:
         return matching[0] if matching else None
 
     def knows(self, headers: Iterable[tuple[bytes, bytes]]) -> bool:
-        """Whether a request, by its headers in lower case, has the token of any sender."""
+        """Whether a request, by its headers in lower case, has the token of any sender, also as a password."""
         given = [value.decode("latin-1").partition(" ") for name, value in headers if name == b"authorization"]
-        return any(kind.lower() == "bearer" and self.of_token(token) for kind, _, token in given)
+        tokens = [password(said) if kind.lower() == "basic" else said for kind, _, said in given]
+        return any(self.of_token(token) for token in tokens)
 
     def by_signature(self, headers: Mapping[str, str], content: bytes) -> str:
         """The source whose secret signed id, timestamp and content (Standard Webhooks). Raises Unauthorized.
@@ -117,6 +118,14 @@ def _check_clock(stamp: str) -> None:
             f"webhook-timestamp is {abs(off):.0f} s {'ahead' if off > 0 else 'old'}; at most {_CLOCK_SECONDS} s are "
             "taken: set the sender's clock, and sign when you send"
         )
+
+
+def password(given: str) -> str:
+    """The password of a Basic login: a browser's way to give a token."""
+    try:
+        return base64.b64decode(given, validate=True).decode().partition(":")[2]
+    except (binascii.Error, ValueError):
+        return ""
 
 
 def _digest(token: str) -> bytes:

@@ -1,14 +1,13 @@
 """Where a sender sees for itself what became of its events: `/v1/sources` for programs, `/sources` for people."""
 
-import base64
-import binascii
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 
 from producers.errors import ProducersError
-from producers.gateway.auth import ANYBODY, Forbidden, Gatekeeper, Unauthorized, is_loopback
+from producers.gateway.auth import ANYBODY, Forbidden, Gatekeeper, Unauthorized, is_loopback, password
 from producers.gateway.openapi import SOURCE_RESPONSES
 from producers.gateway.sources.board import Board
 from producers.gateway.sources.page import POLICY, render
@@ -16,16 +15,19 @@ from producers.gateway.verdict import refuse
 
 _NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 """Of this machine; under any other a page of somebody else's could read what only this machine may (DNS rebinding)."""
-_LOGIN = 'Basic realm="Sales Pulse: your token as the password, any name", charset="UTF-8"'
+_LOGIN = 'Basic realm="Sales Pulse: your login, or your token as the password and any name", charset="UTF-8"'
+
+Insider = Callable[[Mapping[str, Any]], bool]
+"""Whether somebody with a login that lets him read everything asks, by the ASGI scope of the request."""
 
 
-def create_router(board: Board, gatekeeper: Gatekeeper) -> APIRouter:
+def create_router(board: Board, gatekeeper: Gatekeeper, insider: Insider) -> APIRouter:
     """The routes."""
     router = APIRouter()
 
     async def answer(request: Request, source: str | None) -> Response:
         try:
-            who = _reader(request, gatekeeper)
+            who = _reader(request, gatekeeper, insider)
             if source is not None and who not in {ANYBODY, source}:
                 raise Forbidden(f"you may see {who} only")
         except ProducersError as error:
@@ -39,7 +41,7 @@ def create_router(board: Board, gatekeeper: Gatekeeper) -> APIRouter:
 
     @router.get("/v1/sources", summary="What became of a sender's events", responses=SOURCE_RESPONSES)
     async def one(request: Request, source: str | None = None) -> Response:
-        """Of the last day. With a token: of its source. On this machine, where no tokens are set: of all."""
+        """Of the last day. With a token: of its source. With a login, or here where no tokens are set: of all."""
         return await answer(request, source)
 
     @router.get("/v1/sources/{source:path}", include_in_schema=False)
@@ -49,7 +51,7 @@ def create_router(board: Board, gatekeeper: Gatekeeper) -> APIRouter:
     @router.get("/sources", include_in_schema=False)
     async def page(request: Request) -> Response:
         try:
-            who = _reader(request, gatekeeper)
+            who = _reader(request, gatekeeper, insider)
         except ProducersError as error:
             return _refused(error, login=True)
         reports = await board.all() if who == ANYBODY else [await board.of(who)]
@@ -59,8 +61,10 @@ def create_router(board: Board, gatekeeper: Gatekeeper) -> APIRouter:
     return router
 
 
-def _reader(request: Request, gatekeeper: Gatekeeper) -> str:
+def _reader(request: Request, gatekeeper: Gatekeeper, insider: Insider) -> str:
     """Whose events the request may see; ANYBODY: everybody's. Raises Unauthorized, Forbidden."""
+    if insider(request.scope):
+        return ANYBODY
     host = request.client.host if request.client else None
     if not gatekeeper.closed:
         if not is_loopback(host):
@@ -70,20 +74,13 @@ def _reader(request: Request, gatekeeper: Gatekeeper) -> str:
         return ANYBODY
     kind, _, given = request.headers.get("authorization", "").partition(" ")
     if kind.lower() == "basic":
-        source = gatekeeper.of_token(_password(given))
+        source = gatekeeper.of_token(password(given))
         if source is None:
             raise Unauthorized("the token is not known here")
         return source
     source = gatekeeper.by_token(request.headers, host)
     # Who signs signs an empty body.
     return gatekeeper.by_signature(request.headers, b"") if source is None else source
-
-
-def _password(given: str) -> str:
-    try:
-        return base64.b64decode(given, validate=True).decode().partition(":")[2]
-    except (binascii.Error, ValueError):
-        return ""
 
 
 def _refused(error: ProducersError, *, login: bool = False) -> Response:

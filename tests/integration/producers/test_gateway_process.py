@@ -137,6 +137,8 @@ async def test_rude_clients_and_secrets(environment, kafka, topic_prefix, tmp_pa
         told.append((await client.post("/v1/events", json=EVENT, headers=stamp)).text)
         answer = await client.post("/v1/events", content=body, headers=GOOD)
         assert (answer.status_code, answer.text) == (202, '{"accepted":1}')
+        for path in ("/sources", "/v1/sources", "/v1/sources/crm://a"):  # nor for this machine, where tokens are set
+            assert (await client.get(path)).status_code == 401
         told += [(await client.get(path)).text for path in ("/metrics", "/openapi.json", "/readyz")]
         assert 'sales_gateway_requests_total{status="202"} 1.0' in told[-3]
         assert unlike(told[-3], *gateway.FAMILIES) == {}
