@@ -16,6 +16,7 @@ from producers.connectors.bitrix24.reconcile import Reconciler
 from producers.connectors.bitrix24.rest import PAGE, Call, items
 from producers.connectors.bitrix24.surroundings import Row, Surroundings, item_query
 from producers.connectors.bitrix24.sync import Synchronizer
+from producers.connectors.bitrix24.way import Way
 
 log = structlog.get_logger(__name__)
 _WINDOWS: Final = 20
@@ -76,6 +77,7 @@ class Backfill:
         self._sync, self._reconciler = synchronizer, reconciler
         self._wanted = wanted
         self._behind = 0
+        self._way = Way(0, parts.now)
         self.left_out: list[str] = []
 
     def tables(self) -> list[Table]:
@@ -117,9 +119,9 @@ class Backfill:
         if restart:
             self._store.forget("backfill:")
         await self._reconciler.reference()
-        for table in self.tables():
-            if only and table.name not in only:
-                continue
+        tables = [table for table in self.tables() if not only or table.name in only]
+        self._way = Way(sum([await self._length(table, begin) for table in tables]), self._parts.now)
+        for table in tables:
             if not await self._take(table, begin, progress):
                 return False
         if not only or "ratings" in only:
@@ -147,16 +149,27 @@ class Backfill:
             log.warning("left out of the backfill", what=table.name, why=str(refused))
             return True
 
-    async def _read(self, table: Table, day: datetime | None, progress: Progress) -> bool:
+    async def _length(self, table: Table, day: datetime | None) -> int:
+        """How many ids of a table are to be read; 0 where that cannot be told now."""
+        try:
+            place, top = await self._ends(table, day)
+        except (PortalRefused, PortalUnavailable):
+            return 0
+        return max(0, top - place)
+
+    async def _ends(self, table: Table, day: datetime | None) -> tuple[int, int]:
+        """The id before the first one to read, and the last one."""
         top = await self._edge(table, {}, "DESC")
         held = self._store.cursor(f"backfill:{table.name}")
         if held is not None:
-            place = int(held)
-        elif day is None:
-            place = 0
-        else:
-            edges = [await self._edge(table, condition, "ASC") for condition in table.first(day)]
-            place = min((edge for edge in edges if edge), default=top + 1) - 1
+            return int(held), top
+        if day is None:
+            return 0, top
+        edges = [await self._edge(table, condition, "ASC") for condition in table.first(day)]
+        return min((edge for edge in edges if edge), default=top + 1) - 1, top
+
+    async def _read(self, table: Table, day: datetime | None, progress: Progress) -> bool:
+        place, top = await self._ends(table, day)
         while place < top:
             if not self._wanted():
                 return False
@@ -170,11 +183,14 @@ class Backfill:
                     rows = await self._windows(table, begins)
                 await table.take(ledger, table.counted(rows, day))
             self._behind += len(rows)
-            progress.advance(len(ledger.events), self._behind, f"{table.name} {end:,} of {top:,}")
+            self._way.done += end - place
+            told = f"{table.name} {end:,} of {top:,}, {self._way.text()}"
+            progress.advance(len(ledger.events), self._behind, told)
             place = end
             if not rows and place < top:
                 # A hole in the ids; go on where they do.
                 begin = await self._edge(table, {f">{table.id_field}": place}, "ASC")
+                self._way.done += max(0, begin - 1 - place)
                 place = max(place, begin - 1)
         return True
 

@@ -118,6 +118,7 @@ class Chatting:
 
     async def _read(self, rows: Sequence[Row], room: asyncio.Semaphore) -> None:
         async with room:
+            await self._portal.spare()
             histories = await self._portal.batch(
                 [Call("imopenlines.session.history.get", {"SESSION_ID": row["ASSOCIATED_ENTITY_ID"]}) for row in rows],
                 tolerant=True,

@@ -11,7 +11,8 @@ from producers.events import MeetingHeld
 
 FIELDS = (
     "ID", "OWNER_ID", "OWNER_TYPE_ID", "TYPE_ID", "PROVIDER_ID", "PROVIDER_TYPE_ID", "ASSOCIATED_ENTITY_ID",
-    "RESPONSIBLE_ID", "COMPLETED", "START_TIME", "END_TIME", "LAST_UPDATED", "CREATED",
+    "RESPONSIBLE_ID", "COMPLETED", "START_TIME", "END_TIME", "DEADLINE", "LAST_UPDATED",
+    "CREATED",
 )  # fmt: skip
 """What is asked of an activity: nothing that names a client."""
 _OWNERS = {"1": "lead", "2": "deal", "3": "contact", "4": "company"}
@@ -31,7 +32,8 @@ def snapshot(row: Mapping[str, Any], client: str | None, meaning: Meaning, parti
     changed = latest(moment(row.get("LAST_UPDATED")), moment(row.get("CREATED")))
     if row.get("COMPLETED") != "Y" or not meaning.is_meeting(dict(row)):
         return None
-    held = min(moment(row.get("START_TIME")) or changed, changed)
+    # Universal activities (CRM_TODO) may have a deadline alone.
+    held = min(moment(row.get("START_TIME")) or moment(row.get("DEADLINE")) or changed, changed)
     kind = _OWNERS.get(str(row.get("OWNER_TYPE_ID")), "activity")
     owner = row["ID"] if kind == "activity" else row["OWNER_ID"]
     data = {

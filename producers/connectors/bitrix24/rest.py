@@ -17,6 +17,7 @@ from producers.connectors.bitrix24.settings import Bitrix24Settings
 
 BATCH: Final = 50
 PAGE: Final = 50
+_STEP: Final = 0.1
 _TIME_USED: Final = "OPERATION_TIME_LIMIT"
 _BUSY: Final = {"QUERY_LIMIT_EXCEEDED", "INTERNAL_SERVER_ERROR", "OVERLOAD_LIMIT"}
 _CLOSED: Final = {
@@ -62,6 +63,7 @@ class Portal:
         # A leaky bucket, as the portal's own: it holds `burst` and drains at the portal's rate.
         rate, burst = settings.bitrix24_requests_per_second, settings.bitrix24_burst
         self._limiter = AsyncLimiter(burst, burst / rate)
+        self._spare = max(1.0, burst / 4)
         self._clock = clock
         self._operating = Operating()
         self.patience = Patience(self._operating.forget, clock, sleep, patience)
@@ -70,6 +72,11 @@ class Portal:
         self.requests = 0
         self.now: datetime = datetime.fromtimestamp(clock(), UTC)
         """The portal's clock at its latest answer."""
+
+    async def spare(self) -> None:
+        """Wait until a quarter of what may be asked at once is free: who is in no hurry leaves it to others."""
+        while not self._limiter.has_capacity(self._spare):  # noqa: ASYNC110  # the limiter has no event for it
+            await asyncio.sleep(_STEP)
 
     async def aclose(self) -> None:
         """Close the connections."""

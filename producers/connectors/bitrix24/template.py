@@ -23,7 +23,7 @@ paid_by_stage: true                      # an invoice in a success stage is paid
 
 meetings:
   types: [1]                             # TYPE_ID of activities
-  providers: [CRM_MEETING, ZOOM/ZOOM_CONF]
+  providers: [ZOOM/ZOOM_CONF, CRM_TODO]  # PROVIDER_ID, or with PROVIDER_TYPE_ID; CRM_TODO: universal activities
 
 calls: {603: missed, 603-S: abandoned}   # CALL_FAILED_CODE → answered, missed, abandoned, busy, failed
 

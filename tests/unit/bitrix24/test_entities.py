@@ -342,3 +342,23 @@ async def test_who_is_being_called_is_known_while_it_rings(story, kind, numbers)
     direction = "inbound" if kind == "2" else "outbound"
     assert {data.direction for _, data in started + ended} == {direction}
     assert len({data.client_id for _, data in started + ended}) == 1
+
+
+@pytest.mark.parametrize("configured", [True, False])
+async def test_universal_activities(tmp_path, configured):
+    """Meetings where the mapping says so, once they are done, at their deadline: later edits do not move them."""
+    portal, publisher = StandIn(Life(4), burst=1e9), InMemoryPublisher()
+    mapping = "meetings: {providers: [CRM_TODO]}\n" if configured else ""
+    async with serve_portal(portal), connected(portal, tmp_path, publisher, mapping=mapping) as (connector, client):
+        story = Story(portal, connector, client, publisher)
+        row = story.life._activity({"TYPE_ID": "6", "PROVIDER_ID": "CRM_TODO", "PROVIDER_TYPE_ID": "TODO"}, 3)
+        held = story.life.now
+        row |= {"START_TIME": None, "END_TIME": None, "DEADLINE": story.life.text(held)}
+        story.life._hook("ONCRMACTIVITYADD", 1)
+        assert await story.told(600) == []
+        for _ in range(2):
+            row |= {"COMPLETED": "Y", "LAST_UPDATED": story.life.text()}
+            story.life._hook("ONCRMACTIVITYUPDATE", 1)
+            told = await story.told(600)
+        assert [event.time for event in publisher.log] == ([held] if configured else [])
+        assert told == []
