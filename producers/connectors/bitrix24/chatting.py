@@ -50,7 +50,7 @@ class _Look(NamedTuple):
 
 
 class Chatting:
-    """The chats of one portal. `wake` is set when a hook told of one."""
+    """The chats of one portal."""
 
     def __init__(self, parts: Surroundings, synchronizer: Synchronizer) -> None:
         self._parts = parts
@@ -78,9 +78,10 @@ class Chatting:
             self._forget()
 
     async def read(self, rows: Sequence[Row]) -> None:
-        """Read the chats of these activities."""
+        """Read the chats of these activities, whatever was read before."""
         async with self._turn:
             await self._read_all(rows)
+            self._looks.clear()
 
     def _silent(self, read: Collection[str], *, whole: bool) -> Iterator[str]:
         """Open chats, besides those that are read, to look at although nothing says that they changed."""
@@ -119,11 +120,12 @@ class Chatting:
     async def _read(self, rows: Sequence[Row], room: asyncio.Semaphore) -> None:
         async with room:
             await self._portal.spare()
+            # What was written since is not in it for certain, however long the portal takes.
+            began = self._portal.now
             histories = await self._portal.batch(
                 [Call("imopenlines.session.history.get", {"SESSION_ID": row["ASSOCIATED_ENTITY_ID"]}) for row in rows],
                 tolerant=True,
             )
-        began = self._portal.now
         async with self._sync.batch() as ledger:
             await self._parts.parties.meet(map(meetings.party, rows))
             for row, history in zip(rows, histories, strict=True):

@@ -1,7 +1,7 @@
 """Whether a portal can be connected: what its webhook may read, and what is missing from the numbers without it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Container, Iterator
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -146,10 +146,21 @@ async def _funnels(parts: Surroundings) -> list[Finding]:
         Finding(
             "funnel" if funnel.id else "lead stages",
             True,
-            f"{funnel.name}{f' ({funnel.id})' if funnel.id else ''}: "
+            f"{funnel.name}{_place(funnel, parts.mapping.after_sales)}: "
             + ", ".join(f"{name} ({stage}{', ready' if stage in ready else ''})" for stage, name in funnel.stages),
         )
         for funnel in listed
     ]
     wrong = funnels.not_ready(listed, parts.mapping, parts.ready_stages)
-    return [*found, *(Finding("ready stages", False, line) for line in wrong)]
+    lost = sorted(set(parts.mapping.after_sales) - {funnel.id for funnel in listed})
+    return [
+        *found,
+        *(Finding("ready stages", False, line) for line in wrong),
+        *(Finding("after sales", False, f"after_sales of the mapping: there is no funnel {number}") for number in lost),
+    ]
+
+
+def _place(funnel: funnels.Funnel, after_sales: Container[str]) -> str:
+    if not funnel.id:
+        return ""
+    return f" ({funnel.id}, after the sale)" if funnel.id in after_sales else f" ({funnel.id})"

@@ -145,3 +145,22 @@ async def test_some_fail(story):
     await story.connector.reconciler.chats()
     assert len(told) + len(story.new()) == 60
     assert story.connector.store.waiting()[0] == 0
+
+
+async def test_a_message_while_the_portal_reads(story):
+    """What is written while a slow portal works off the other histories of a request is found by the next look."""
+    chats(story, 1)
+    await poll(story)
+    write(story, 1, touched=True)
+    gate = story.portal.gates[HISTORY] = asyncio.Event()
+    polling = asyncio.create_task(story.connector.reconciler.chats())
+    while not story.portal.held:  # noqa: ASYNC110 - the stand-in has no event for it
+        await asyncio.sleep(0.01)
+    told = story.life.tables["session"][1]["message"]
+    hidden = {number: told.pop(number) for number in list(told)[-1:]}
+    gate.set()
+    story.life.now += timedelta(seconds=4)
+    await polling
+    told |= hidden
+    assert story.new() == []
+    assert await poll(story, 1) == (1, 1)

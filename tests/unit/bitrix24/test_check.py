@@ -37,6 +37,17 @@ async def test_a_portal_that_has_all(story):
     assert "In work (IN_PROCESS)" in all_["lead stages"].said
 
 
+async def test_funnels_after_the_sale(tmp_path):
+    """They are marked; one that the mapping names and the portal lacks is a mistake."""
+    portal = StandIn(Life(4), burst=1e9)
+    async with (
+        serve_portal(portal),
+        connected(portal, tmp_path, InMemoryPublisher(), mapping="after_sales: [2, 9]\n") as (connector, _),
+    ):
+        assert (await said(connector, "funnel"))[1].startswith("Wholesale (2, after the sale): ")
+        assert await said(connector, "after sales") == ["after_sales of the mapping: there is no funnel 9"]
+
+
 async def test_ready_stages(tmp_path):
     """Those that the mapping names are marked; what the worker lacks is the line to set."""
     portal = StandIn(Life(4), burst=1e9)
