@@ -51,6 +51,7 @@ class Protocol(HttpToolsProtocol):
         super().__init__(*args, **more)
         self._begun = bytearray()
         self._between = 0
+        self._is_refused = False
         self._timer: asyncio.TimerHandle | None = None
         self._stalled: asyncio.TimerHandle | None = None
         self.since = self.loop.time()
@@ -71,6 +72,8 @@ class Protocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         """Hand on to the parser: a head when it is whole, without the offer."""
         self._unset_keepalive_if_required()
+        if self._is_refused:
+            return
         if self.is_idle:
             if not self._begun:
                 self._close_in(HEAD_SECONDS)
@@ -157,9 +160,21 @@ class Protocol(HttpToolsProtocol):
             self._timer = None
 
     def _refuse(self) -> None:
-        if not self.transport.is_closing():
-            self.transport.write(_TOO_LARGE)
+        """Say so, and overlook a while what is still sent: TCP drops an answer to who is cut off while he sends."""
+        self._is_refused = True
+        cycle: RequestResponseCycle | None = self.cycle
+        if self.transport.is_closing():
+            return
+        if self.pipeline or (cycle is not None and cycle.response_started and not cycle.response_complete):
             self.transport.close()
+            return
+        if cycle is not None:
+            cycle.disconnected = True
+            cycle.message_event.set()
+        self.transport.write(_TOO_LARGE)
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        self._close_in(LINGER_SECONDS)
 
     def _make_room(self) -> None:
         """Close those that have waited longest, a tenth at once: looking for them costs more than closing them."""

@@ -38,9 +38,7 @@ async def serving():
     """A server, and a function that connects to it."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
-        config = uvicorn.Config(
-            application, http=Protocol, log_config=None, lifespan="off", timeout_graceful_shutdown=1
-        )
+        config = uvicorn.Config(application, http=Protocol, log_config=None, lifespan="off", timeout_keep_alive=1)
         server = uvicorn.Server(config)
         running = asyncio.create_task(server.serve(sockets=[listener]))
         while not server.started:  # noqa: ASYNC110 - uvicorn has no event for it
@@ -124,13 +122,14 @@ async def test_requests_that_are_sent_ahead_are_answered_in_order():
     ],
     ids=["value", "headers", "second", "after a body", "pieces", "blank first", "address", "trailers", "extension"],
 )
-async def test_a_head_without_end_is_refused(begin, piece):
-    """Whatever of a request has no end, but its body."""
+async def test_a_head_without_end_is_refused(monkeypatch, begin, piece):
+    """Whatever of a request has no end, but its body; who sends on is told all the same."""
+    monkeypatch.setattr(connections, "LINGER_SECONDS", 0.2)
     async with serving() as connect:
         reader, writer = await connect()
         writer.write(begin)
         sending = asyncio.create_task(flood(writer, piece))
-        await ended(reader)
+        assert b" 431 " in await ended(reader)
         sending.cancel()
 
 
