@@ -94,6 +94,11 @@ def override(name: str, **properties: Any) -> Override:
     }
 
 
+def letter(number: int) -> str:
+    """What the query with a number is called in its panel, from 0 on."""
+    return ascii_uppercase[number]
+
+
 def steps(*steps: Step) -> dict[str, Any]:
     """Thresholds by value."""
     return {"mode": "absolute", "steps": [{"value": value, "color": color} for value, color in steps]}

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from grafana.dashboards import floor, leaderboard, money, pages, people, plan, response, service
+from grafana.dashboards import dynamics, floor, leaderboard, money, pages, people, plan, response, service
 from grafana.look import Look
 
 MAKERS = (
@@ -13,6 +13,7 @@ MAKERS = (
     plan.dashboard,
     money.dashboard,
     leaderboard.dashboard,
+    dynamics.dashboard,
     service.dashboard,
     pages.runbook,
     pages.reference,

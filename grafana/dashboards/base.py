@@ -11,7 +11,7 @@ from metrics.family import CALENDAR_WINDOWS, PLAN_WINDOWS, SHORT_WINDOWS
 from metrics.kpi import Level
 
 FLOOR, RESPONSE, TEAM, MANAGER, PLAN = "sales-floor", "sales-response", "sales-team", "sales-manager", "sales-plan"
-MONEY, LEADERBOARD, SERVICE = "sales-money", "sales-leaderboard", "sales-service"
+MONEY, LEADERBOARD, SERVICE, DYNAMICS = "sales-money", "sales-leaderboard", "sales-service", "sales-dynamics"
 RUNBOOK, REFERENCE = "sales-runbook", "sales-reference"
 """Fixed uids: alerts, links and the home dashboard point at them."""
 

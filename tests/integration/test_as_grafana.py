@@ -21,7 +21,7 @@ from grafana.shown import TITLES
 from metrics.family import CALENDAR_WINDOWS
 from metrics.kpi import Kpi, Level, Oldest, Sum
 from tests.support.as_grafana import SCRAPE, Asked, Screen, Series, shows_numbers
-from tests.support.grafana_queries import SELECTOR, documents
+from tests.support.grafana_queries import SELECTOR, documents, of_now
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
@@ -97,7 +97,7 @@ def _silence(pid: int, number: int = signal.SIGSTOP) -> None:
             child.send_signal(number)
 
 
-BOARDS = {uid: board for uid, board in documents().items() if any(panel.get("targets") for panel in board["panels"])}
+BOARDS = {uid: board for uid, board in of_now().items() if any(panel.get("targets") for panel in board["panels"])}
 each = pytest.mark.parametrize("board", BOARDS.values(), ids=BOARDS.keys())
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from grafana.alerting.service import EXPORTER_JOB, WORKER_JOB
 from tests.support.exposition import Synthetic
-from tests.support.grafana_queries import Asker, Question, alert_rules, documents, questions, variables
+from tests.support.grafana_queries import Asker, Question, alert_rules, of_now, questions, variables
 from tests.support.monitoring import aim, prometheus, serving
 from tests.support.synthetic import settle
 
@@ -45,7 +45,7 @@ def shown(url: str) -> dict[str, Values]:
     """What every panel and every recording rule says."""
     found = {"recorded": asked(url, RECORDED)}
     with Asker(url) as asker:
-        for board in documents().values():
+        for board in of_now().values():
             chosen, _ = variables(board, asker)
             for question in questions(board, chosen):
                 if not any(word in question.expr for word in MOVES):

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,9 @@ import pytest
 from deploy.past.fill import Past
 from deploy.stack.ports import free_port
 from deploy.stack.prometheus import PastPrometheus
+from grafana.dashboards.dynamics import dashboard
+from grafana.dynamics import BEFORE, YEAR_AGO
+from grafana.look import Look
 from metrics.exporter import history
 from metrics.exporter.board import Board
 from metrics.kpi import Level
@@ -75,16 +79,77 @@ def until(settled: Callable[[], Any], seconds: float) -> None:
         time.sleep(0.05)
 
 
-def test_query_range_is_history(tmp_path: Path) -> None:
-    """A sample a day over a change of daylight saving, at every level; what began again fills nothing twice."""
-    board, past = board_with_past(TODAY, 90), Past(tmp_path / "past")
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Board]]:
+    """A Prometheus with ninety days of the past, and the board that they are of."""
+    folder, board = tmp_path_factory.mktemp("past"), board_with_past(TODAY, 90)
+    past = Past(folder / "past")
     assert past.fill(board, NOW).days == 90
-    assert past.fill(board, NOW) == (0, 0)
-    with serving(past, tmp_path) as url:
-        for kpi, level in (("sales_calls:sum", Level.MANAGER), ("sales_win:ratio", Level.TEAM)):
-            assert shown(url, board, kpi, level) == told(board, kpi, level) != {}
-        booked = "sales_won_amount:sum"
-        assert shown(url, board, booked, Level.COMPANY) == told(board, booked, Level.COMPANY) != {}
+    assert past.fill(board, NOW) == (0, 0), "what has not changed is not filled again"
+    with serving(past, folder) as url:
+        yield url, board
+
+
+@pytest.mark.parametrize(
+    ("kpi", "level"),
+    [("sales_calls:sum", Level.MANAGER), ("sales_win:ratio", Level.TEAM), ("sales_won_amount:sum", Level.COMPANY)],
+)
+def test_query_range_is_history(served: tuple[str, Board], kpi: str, level: Level) -> None:
+    """A sample a day over a change of daylight saving, at every level."""
+    url, board = served
+    assert shown(url, board, kpi, level) == told(board, kpi, level) != {}
+
+
+DYNAMICS = dashboard(Look(timezone="Europe/Berlin"))
+PLACES = {"By day": "day", "By week": "week", "By month": "month", "Teams by week": "week", "Teams by month": "month"}
+
+
+def points(url: str, expr: str, board: Board) -> dict[tuple[str, ...], dict[str, float]]:
+    """As Grafana asks: a step a day, from midnight on by the clock of today. By local date, an hour after it."""
+    midnight = last_second(TODAY, board.zone) + 1
+    query = {"query": expr, "step": "86400", "start": str(midnight - 91 * 86400), "end": str(midnight)}
+    answer = httpx.post(f"{url}/api/v1/query_range", data=query, timeout=30).json()
+    assert answer["status"] == "success", answer
+    return {
+        tuple(one["metric"].get(name, "") for name in ("team", "channel", "outcome")): {
+            board.local(second + 7200).date().isoformat(): float(value) for second, value in one["values"]
+        }
+        for one in answer["data"]["result"]
+    }
+
+
+@pytest.mark.parametrize("kpi", ["sales_calls:sum", "sales_deal_duration_seconds:p50"])
+@pytest.mark.parametrize("panel", DYNAMICS["panels"], ids=lambda panel: panel["title"])
+def test_dynamics_shows_history(served: tuple[str, Board], panel: dict[str, Any], kpi: str) -> None:
+    """Each point under the date of the last day of its period, beside that of the period before; of one query alone."""
+    url, board = served
+    step, level = PLACES[panel["title"]], Level.TEAM if panel["title"].startswith("Teams") else Level.COMPANY
+    asked = history.question(kpi, None, level, "", step)
+    found: dict[tuple[str, ...], dict[str, float]] = {}
+    ends: list[str] = []
+    for point in history.History(board).points(asked, history.span(asked, FIRST, TODAY, TODAY), NOW):
+        if point["complete"]:
+            ends.append(point["to"])
+            for one in point["values"]:
+                labels = tuple(one["labels"].get(name, "") for name in ("team", "channel", "outcome"))
+                value = one["value"] / (86400 if kpi.startswith("sales_deal_duration") else 1)
+                found.setdefault(labels, {})[point["to"]] = value
+    drawn = [
+        (target["legendFormat"], answer)
+        for target in panel["targets"]
+        if (answer := points(url, target["expr"].replace("$kpi", kpi), board))
+    ]
+    assert [answer for legend, answer in drawn if not legend.endswith((BEFORE, YEAR_AGO))] == [found]
+    if level is Level.COMPANY:
+        (earlier,) = [answer for legend, answer in drawn if legend.endswith(BEFORE)]
+        moved = {
+            labels: {end: mine[before] for before, end in pairwise(ends) if before in mine}
+            for labels, mine in found.items()
+        }
+        told_earlier = {
+            labels: {end: value for end, value in mine.items() if end in ends[1:]} for labels, mine in earlier.items()
+        }
+        assert told_earlier == moved
 
 
 @pytest.mark.slow

@@ -242,8 +242,8 @@ def test_variables_are_shown_and_marks_are_drawn(board: dict[str, Any]) -> None:
         return
     shown = {one["name"] for one in board["templating"]["list"] if not one["hide"]}
     assert "currency" in shown
-    assert "window" in shown or board["uid"] == base.SERVICE
-    assert ({"team"} <= shown) == (board["uid"] not in {base.FLOOR, base.SERVICE, base.PLAN})
+    assert "window" in shown or board["uid"] in {base.SERVICE, base.DYNAMICS}
+    assert ({"team"} <= shown) == (board["uid"] not in {base.FLOOR, base.SERVICE, base.PLAN, base.DYNAMICS})
     assert ("manager" in shown) == (board["uid"] == base.MANAGER)
     marks = board["annotations"]["list"]
     alerts = ["Alerts"] if board["uid"] in on_call.pages(Look()) else []
@@ -347,7 +347,7 @@ def test_links_ask_for_what_there_is(board: dict[str, Any]) -> None:
     """No link of the API has a label whose variable the page does not have, or that may be "All"."""
     variables = {one["name"]: one for one in board["templating"]["list"]}
     asked = [url for url in _urls(board) if "/api/" in url]
-    assert asked or board["uid"] in {*PAGES, base.SERVICE}
+    assert asked or board["uid"] in {*PAGES, base.SERVICE, base.DYNAMICS}
     for url in asked:
         for name in re.findall(r"\$\{?(\w+)", url):
             assert name in variables, url
