@@ -76,13 +76,13 @@ class Stand:
         asyncio.run(ensure(settings))
         return settings
 
-    def topic(self, count: int, *, full: bool, days: float) -> Topic:
+    def topic(self, count: int, *, full: bool, days: float, again: float = 0.0) -> Topic:
         """A topic with the benches' mix; made once for each size."""
-        key = f"{count} {full} {days}"
+        key = f"{count} {full} {days} {again}"
         if key not in self._topics:
 
             def pairs() -> Iterator[workload.Pair]:
-                return workload.events(count, full=full, days=days)
+                return workload.events(count, full=full, days=days, again=again)
 
             settings = self.empty()
             self._topics[key] = Topic(settings, workload.publish(settings, pairs()), pairs)

@@ -52,6 +52,28 @@ def test_a_wrong_cell_is_found() -> None:
     assert states.differences((clients, cells), wanted) == 2
 
 
+def test_what_is_sent_again_counts_once() -> None:
+    sent = list(workload.events(COUNT, clients=50, managers=20, again=0.2))
+    once = list(dict.fromkeys(sent))
+    assert len(sent) - len(once) > COUNT / 10
+    assert states.recomputed(sent) == states.recomputed(once)
+
+
+def test_only_minutes_that_are_kept_are_compared() -> None:
+    wanted = states.recomputed(workload.events(COUNT, days=1))
+    newest, oldest = (f(int(cell.partition("/m")[2]) for cell in wanted[1] if "/m" in cell) for f in (max, min))
+    assert newest - oldest > work.MINUTES_KEPT
+    forgotten = {cell: sums for cell, sums in wanted[1].items() if not cell.endswith(f"/m{oldest}")}
+    assert not states.differences((wanted[0], forgotten), wanted)
+    lost = {cell: sums for cell, sums in wanted[1].items() if not cell.endswith(f"/m{newest}")}
+    assert states.differences((wanted[0], lost), wanted)
+
+
+def test_java_knows_the_same_bins() -> None:
+    text = (java.SOURCES / "Work.java").read_text().partition("BOUNDS_MS = {")[2].partition("}")[0]
+    assert [int(bound.replace("_", "")) for bound in text.replace(",", " ").split()] == work._BOUNDS_MS
+
+
 def test_two_streams_share_no_event() -> None:
     def ids(events: Iterator[workload.Pair]) -> set[str]:
         return {json.loads(value)["id"] for _, value in events}

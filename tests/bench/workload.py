@@ -15,6 +15,7 @@ KINDS = ("call", "chat", "deal", "payment")
 WEIGHTS = (45, 25, 20, 10)
 REST = ("lead", "invoice", "meeting", "rating", "cost", "refund", "ringing")
 START = datetime(2026, 10, 1, 6, tzinfo=UTC)
+RECENT = 1_000
 TEN_DAYS = timedelta(days=10)
 
 
@@ -30,20 +31,25 @@ def events(
     prefix: str = "",
     hot_client: float = 0.0,
     hot_manager: float = 0.0,
+    again: float = 0.0,
 ) -> Iterator[Pair]:
     """Key and value of `count` events in the order of their times, as they would arrive.
 
     45 % calls, 25 % chat messages, 20 % deal snapshots (each deal is changed several times), 10 % payments. With
     `full`, every tenth event is of one of the other types; a call that rings is ended by the client's next one.
     `prefix` keeps the names of two streams apart. `hot_client`, `hot_manager`: the share of events that are of the
-    first one, whatever the others have.
+    first one, whatever the others have. `again`: the share of events that are one of the last `RECENT` once more.
     """
     rng = random.Random(seed)
     encode = msgspec.json.encode
     step = timedelta(days=days) / count
     waiting: dict[str, bool] = {}
     ringing: dict[str, str] = {}
+    echo, recent = random.Random(seed + 1), list[Pair]()
     for n in range(count):
+        if recent and echo.random() < again:
+            yield echo.choice(recent)
+            continue
         moment = start + n * step
         time = moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
         number = 0 if hot_client and rng.random() < hot_client else int(clients * rng.random())
@@ -53,19 +59,11 @@ def events(
         who = {"client_id": client, "manager_id": manager, "team_id": f"team-{int(manager[-4:]) % 20:02d}"}
         kind = rng.choice(REST) if full and n % 10 == 9 else rng.choices(KINDS, WEIGHTS)[0]
         name, data, key = _event(kind, f"{prefix}{n}", moment, who, rng, waiting, ringing)
-        yield (
-            key.encode(),
-            encode(
-                {
-                    "specversion": "1.0",
-                    "id": f"e-{prefix}{n}",
-                    "source": "bench://load",
-                    "type": name,
-                    "time": time,
-                    "data": data,
-                }
-            ),
-        )
+        head = {"specversion": "1.0", "id": f"e-{prefix}{n}", "source": "bench://load", "type": name, "time": time}
+        pair = key.encode(), encode({**head, "data": data})
+        if again:
+            recent[n % RECENT : n % RECENT + 1] = [pair]
+        yield pair
 
 
 def _event(

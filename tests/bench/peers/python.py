@@ -87,6 +87,7 @@ def faust(servers: str, topic: str, group: str, folder: Path) -> None:
     events = app.topic(topic, value_serializer="json", key_serializer="raw")
     clients = app.Table("clients", default=dict, partitions=4)
     cells = app.Table("cells", partitions=4)
+    ids = app.Table("ids", partitions=4)
     begin = Begin()
 
     @app.agent(events)
@@ -95,12 +96,18 @@ def faust(servers: str, topic: str, group: str, folder: Path) -> None:
             begin()
             name = event.key.decode()
             client = clients[name]
-            deltas = work.fold(event.value, client)
+
+            def seen(name: str) -> bool:
+                was = name in ids
+                ids[name] = 1
+                return was
+
+            deltas = work.fold(event.value, client, seen)
             clients[name] = client
             for delta in deltas:
                 # All partitions share a table here: without the number a cell would be restored several times over.
                 cell = f"{event.message.partition}/{delta[0]}"
-                cells[cell] = work.add(cells.get(cell) or [0] * work.MEASURES, delta)
+                cells[cell] = work.add(cells.get(cell) or [0] * work.WIDTH, delta)
 
     lib.Worker(app, loglevel="error").execute_from_commandline()
 
@@ -134,12 +141,19 @@ def quix(servers: str, topic: str, group: str, folder: Path) -> None:
         name = "c:" + event["data"]["client_id"]
         before: work.Client = state.get(name, {})
         waited = before.get("waiting")
-        deltas = work.fold(event, before)
+
+        def seen(name: str) -> bool:
+            was = state.exists("i:" + name)
+            if not was:
+                state.set("i:" + name, 1)
+            return was
+
+        deltas = work.fold(event, before, seen)
         if waited != before.get("waiting") or event["type"] == "sales.deal.changed.v1":
             state.set(name, before)
         for delta in deltas:
             cell = "k:" + delta[0]
-            state.set(cell, work.add(state.get(cell) or [0] * work.MEASURES, delta))
+            state.set(cell, work.add(state.get(cell) or [0] * work.WIDTH, delta))
 
     frame = app.dataframe(app.topic(topic, value_deserializer="json", key_deserializer=OneKey()))
     frame.update(fold, stateful=True)

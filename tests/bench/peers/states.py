@@ -14,26 +14,47 @@ from tests.bench.workload import Pair
 
 States = tuple[dict[str, work.Client], dict[str, list[int]]]
 """Clients, and cells summed over partitions."""
-_CELL = struct.Struct(f">{work.MEASURES}q")
+_CELL = struct.Struct(f">{work.WIDTH}q")
+_WINDOW = struct.Struct(">qi")
+"""What follows the key of a window: when it starts (ms), and a number."""
 
 
 def recomputed(pairs: Iterable[Pair]) -> States:
     """What must come out."""
     clients: dict[str, work.Client] = {}
     cells: dict[str, list[int]] = {}
+    ids: set[str] = set()
+
+    def seen(name: str) -> bool:
+        was = name in ids
+        ids.add(name)
+        return was
+
     for key, value in pairs:
-        for delta in work.fold(json.loads(value), clients.setdefault(key.decode(), {})):
-            work.add(cells.setdefault(delta[0], [0] * work.MEASURES), delta)
+        for delta in work.fold(json.loads(value), clients.setdefault(key.decode(), {}), seen):
+            work.add(cells.setdefault(delta[0], [0] * work.WIDTH), delta)
     return _without_empty(clients), cells
 
 
 def differences(found: States, wanted: States) -> int:
-    """How many clients and cells are not what they must be."""
+    """How many clients and cells are not what they must be; of minutes those that are kept."""
+    newest = max((minute for key in wanted[1] if (minute := _minute(key)) is not None), default=0)
+    found, wanted = ((clients, _kept(cells, newest)) for clients, cells in (found, wanted))
     return sum(
         got.get(key) != want.get(key)
         for got, want in zip(found, wanted, strict=True)
         for key in {**got, **want}  # type: ignore[dict-item]
     )
+
+
+def _minute(cell: str) -> int | None:
+    kind, _, number = cell.rpartition("/")[2].partition("m")
+    return None if kind else int(number)
+
+
+def _kept(cells: dict[str, list[int]], newest: int) -> dict[str, list[int]]:
+    first = newest - work.MINUTES_KEPT + 1
+    return {key: cell for key, cell in cells.items() if (minute := _minute(key)) is None or minute >= first}
 
 
 def _without_empty(clients: dict[str, work.Client]) -> dict[str, work.Client]:
@@ -43,7 +64,7 @@ def _without_empty(clients: dict[str, work.Client]) -> dict[str, work.Client]:
 def _summed(parts: Iterable[tuple[str, list[int]]]) -> dict[str, list[int]]:
     cells: dict[str, list[int]] = {}
     for key, part in parts:
-        held = cells.setdefault(key, [0] * work.MEASURES)
+        held = cells.setdefault(key, [0] * work.WIDTH)
         cells[key] = [a + b for a, b in zip(held, part, strict=True)]
     return cells
 
@@ -75,15 +96,17 @@ def changelog(servers: str, topic: str) -> Iterator[tuple[bytes, bytes]]:
 
 
 def kafka_streams(servers: str, app_id: str) -> States:
-    """From the changelogs of its two stores."""
+    """From the changelogs of its stores."""
     clients = {
         key.decode(): _client(value)
         for key, value in changelog(servers, f"{app_id}-clients-changelog")
     }  # fmt: skip
-    cells = _summed(
-        (key.decode(), list(_CELL.unpack(value))) for key, value in changelog(servers, f"{app_id}-cells-changelog")
-    )
-    return _without_empty(clients), cells
+    days = changelog(servers, f"{app_id}-days-changelog")
+    parts = [(key.decode(), list(_CELL.unpack(value))) for key, value in days]
+    for key, value in changelog(servers, f"{app_id}-minutes-changelog"):
+        at, _ = _WINDOW.unpack(key[-_WINDOW.size :])
+        parts.append((f"{key[: -_WINDOW.size].decode()}/m{at // 60_000}", list(_CELL.unpack(value))))
+    return _without_empty(clients), _summed(parts)
 
 
 def flink(folder: Path) -> States:
@@ -111,8 +134,9 @@ def _client(raw: bytes) -> work.Client:
 
     while at < len(raw):
         name, manager = text(), text()
-        deals[name] = [manager, *struct.unpack_from(">iiq", raw, at)]
-        at += 16
+        day, measure, amount, time = struct.unpack_from(">iiqq", raw, at)
+        at += 24
+        deals[name] = [manager, day, measure, amount, time, text()]
     return {**({"waiting": waiting} if waiting >= 0 else {}), **({"deals": deals} if deals else {})}
 
 

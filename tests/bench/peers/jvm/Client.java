@@ -7,13 +7,15 @@ public class Client {
     public long waiting = -1;
     public Deal[] deals = new Deal[0];
 
-    /** A deal as it was counted last: under whom, on which day, and as what. */
+    /** A deal as it was counted last: under whom, on which day, as what, and by which version (time, event). */
     public static class Deal {
         public String id;
         public String manager;
         public int day;
         public int measure;
         public long amount;
+        public long time;
+        public String event;
     }
 
     public Deal deal(String id) {
@@ -34,18 +36,20 @@ public class Client {
     }
 
     public byte[] bytes() {
-        byte[][] texts = new byte[2 * deals.length][];
+        byte[][] texts = new byte[3 * deals.length][];
         int size = 8;
         for (int i = 0; i < deals.length; i++) {
-            texts[2 * i] = deals[i].id.getBytes(StandardCharsets.UTF_8);
-            texts[2 * i + 1] = deals[i].manager.getBytes(StandardCharsets.UTF_8);
-            size += 20 + texts[2 * i].length + texts[2 * i + 1].length;
+            texts[3 * i] = deals[i].id.getBytes(StandardCharsets.UTF_8);
+            texts[3 * i + 1] = deals[i].manager.getBytes(StandardCharsets.UTF_8);
+            texts[3 * i + 2] = deals[i].event.getBytes(StandardCharsets.UTF_8);
+            size += 30 + texts[3 * i].length + texts[3 * i + 1].length + texts[3 * i + 2].length;
         }
         ByteBuffer out = ByteBuffer.allocate(size).putLong(waiting);
         for (int i = 0; i < deals.length; i++) {
-            out.putShort((short) texts[2 * i].length).put(texts[2 * i]);
-            out.putShort((short) texts[2 * i + 1].length).put(texts[2 * i + 1]);
-            out.putInt(deals[i].day).putInt(deals[i].measure).putLong(deals[i].amount);
+            out.putShort((short) texts[3 * i].length).put(texts[3 * i]);
+            out.putShort((short) texts[3 * i + 1].length).put(texts[3 * i + 1]);
+            out.putInt(deals[i].day).putInt(deals[i].measure).putLong(deals[i].amount).putLong(deals[i].time);
+            out.putShort((short) texts[3 * i + 2].length).put(texts[3 * i + 2]);
         }
         return out.array();
     }
@@ -60,6 +64,8 @@ public class Client {
             deal.day = in.getInt();
             deal.measure = in.getInt();
             deal.amount = in.getLong();
+            deal.time = in.getLong();
+            deal.event = text(in);
         }
         return client;
     }

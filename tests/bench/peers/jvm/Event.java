@@ -10,6 +10,7 @@ import java.time.Instant;
 public class Event {
     private static final ObjectReader READER = new ObjectMapper().readerFor(Event.class);
 
+    public String id;
     public String type;
     public String time;
     public Data data;
@@ -20,6 +21,10 @@ public class Event {
         public String manager_id;
         public String author;
         public String outcome;
+        public String call_id;
+        public String payment_id;
+        public String started_at;
+        public String answered_at;
         public String deal_id;
         public String status;
         public String amount;

@@ -1,8 +1,11 @@
 import java.io.IOException;
 import java.io.PrintWriter;
+import java.util.Iterator;
 import org.apache.flink.api.common.eventtime.WatermarkStrategy;
 import org.apache.flink.api.common.functions.OpenContext;
 import org.apache.flink.api.common.serialization.AbstractDeserializationSchema;
+import org.apache.flink.api.common.state.MapState;
+import org.apache.flink.api.common.state.MapStateDescriptor;
 import org.apache.flink.api.common.state.ValueState;
 import org.apache.flink.api.common.state.ValueStateDescriptor;
 import org.apache.flink.api.common.state.CheckpointListener;
@@ -34,8 +37,12 @@ import org.apache.flink.util.Collector;
  */
 public final class FlinkPeer {
     private static final ValueStateDescriptor<Client> CLIENT = new ValueStateDescriptor<>("client", Client.class);
-    private static final ValueStateDescriptor<long[]> CELL =
-        new ValueStateDescriptor<>("cell", PrimitiveArrayTypeInfo.LONG_PRIMITIVE_ARRAY_TYPE_INFO);
+    private static final MapStateDescriptor<String, Boolean> IDS =
+        new MapStateDescriptor<>("ids", Types.STRING, Types.BOOLEAN);
+    private static final ValueStateDescriptor<long[]> DAY =
+        new ValueStateDescriptor<>("day", PrimitiveArrayTypeInfo.LONG_PRIMITIVE_ARRAY_TYPE_INFO);
+    private static final MapStateDescriptor<Long, long[]> MINUTES =
+        new MapStateDescriptor<>("minutes", Types.LONG, PrimitiveArrayTypeInfo.LONG_PRIMITIVE_ARRAY_TYPE_INFO);
 
     static final class Events extends AbstractDeserializationSchema<Event> {
         @Override
@@ -49,6 +56,7 @@ public final class FlinkPeer {
             implements CheckpointedFunction, CheckpointListener {
         private final java.util.Map<Long, Long> seenAt = new java.util.HashMap<>();
         private transient ValueState<Client> state;
+        private transient MapState<String, Boolean> ids;
         private long seen;
 
         @Override
@@ -69,6 +77,7 @@ public final class FlinkPeer {
         @Override
         public void open(OpenContext context) {
             state = getRuntimeContext().getState(CLIENT);
+            ids = getRuntimeContext().getMapState(IDS);
         }
 
         @Override
@@ -76,34 +85,61 @@ public final class FlinkPeer {
             seen++;
             Client held = state.value();
             Client client = held == null ? new Client() : held;
-            if (Work.fold(event, client, out::collect)) {
+            if (Work.fold(event, client, this::before, out::collect)) {
                 state.update(client);
             }
+        }
+
+        private boolean before(String id) throws Exception {
+            boolean was = ids.contains(id);
+            if (!was) {
+                ids.put(id, true);
+            }
+            return was;
         }
     }
 
     static final class Cells extends KeyedProcessFunction<String, Work.Delta, Void> {
-        private transient ValueState<long[]> state;
+        private transient ValueState<long[]> day;
+        private transient MapState<Long, long[]> minutes;
 
         @Override
         public void open(OpenContext context) {
-            state = getRuntimeContext().getState(CELL);
+            day = getRuntimeContext().getState(DAY);
+            minutes = getRuntimeContext().getMapState(MINUTES);
         }
 
         @Override
         public void processElement(Work.Delta delta, Context context, Collector<Void> out) throws Exception {
-            state.update(delta.addTo(state.value()));
+            if (delta.minute == Work.NO_MINUTE) {
+                day.update(delta.addTo(day.value()));
+                return;
+            }
+            long[] held = minutes.get(delta.minute);
+            if (held == null) {
+                // A new minute: those that are kept no longer go.
+                for (Iterator<Long> all = minutes.keys().iterator(); all.hasNext(); ) {
+                    if (all.next() <= delta.minute - Work.MINUTES_KEPT) {
+                        all.remove();
+                    }
+                }
+            }
+            minutes.put(delta.minute, delta.addTo(held));
         }
     }
 
     /** Writes all states as lines of key and hexadecimal value when the job is over, for the bench to check. */
     static final class Told<I, O, T> extends KeyedProcessOperator<String, I, O> {
         private final ValueStateDescriptor<T> descriptor;
+        private final boolean hasMinutes;
         private final String file;
 
-        Told(KeyedProcessFunction<String, I, O> function, ValueStateDescriptor<T> descriptor, String file) {
+        Told(
+                KeyedProcessFunction<String, I, O> function, ValueStateDescriptor<T> descriptor, boolean hasMinutes,
+                String file) {
             super(function);
             this.descriptor = descriptor;
+            this.hasMinutes = hasMinutes;
             this.file = file;
         }
 
@@ -113,8 +149,21 @@ public final class FlinkPeer {
                 getKeyedStateBackend().<VoidNamespace, ValueState<T>, T>applyToAllKeys(
                     VoidNamespace.INSTANCE, VoidNamespaceSerializer.INSTANCE, descriptor,
                     (key, state) -> out.println(key + " " + hex(state.value())));
+                if (hasMinutes) {
+                    tellMinutes(out);
+                }
             }
             super.finish();
+        }
+
+        private void tellMinutes(PrintWriter out) throws Exception {
+            getKeyedStateBackend().<VoidNamespace, MapState<Long, long[]>, java.util.Map<Long, long[]>>applyToAllKeys(
+                VoidNamespace.INSTANCE, VoidNamespaceSerializer.INSTANCE, MINUTES,
+                (key, state) -> {
+                    for (var minute : state.entries()) {
+                        out.println(key + "/m" + minute.getKey() + " " + hex(minute.getValue()));
+                    }
+                });
         }
 
         private static String hex(Object value) {
@@ -150,10 +199,10 @@ public final class FlinkPeer {
         DataStream<Event> events = env.fromSource(source, WatermarkStrategy.noWatermarks(), "events");
         KeyedStream<Event, String> byClient = DataStreamUtils.reinterpretAsKeyedStream(events, Event::client, Types.STRING);
         DataStream<Work.Delta> deltas = byClient.transform("clients", TypeInformation.of(Work.Delta.class),
-            new Told<>(new Clients(), CLIENT, given[3] + "/clients"));
+            new Told<>(new Clients(), CLIENT, false, given[3] + "/clients"));
         KeyedStream<Work.Delta, String> byCell =
             DataStreamUtils.reinterpretAsKeyedStream(deltas, delta -> delta.cell, Types.STRING);
-        byCell.transform("cells", Types.VOID, new Told<>(new Cells(), CELL, given[3] + "/cells"));
+        byCell.transform("cells", Types.VOID, new Told<>(new Cells(), DAY, true, given[3] + "/cells"));
 
         var job = env.executeAsync();
         Work.end();

@@ -1,4 +1,5 @@
 import java.nio.ByteBuffer;
+import java.time.Duration;
 import java.util.Properties;
 import org.apache.kafka.clients.consumer.ConsumerConfig;
 import org.apache.kafka.clients.producer.ProducerConfig;
@@ -14,16 +15,22 @@ import org.apache.kafka.streams.processor.api.ProcessorContext;
 import org.apache.kafka.streams.processor.api.Record;
 import org.apache.kafka.streams.state.KeyValueStore;
 import org.apache.kafka.streams.state.Stores;
+import org.apache.kafka.streams.state.WindowStore;
 
-/** The peers' work in Kafka Streams: one processor, two cached RocksDB stores with changelogs. */
+/** The peers' work in Kafka Streams: one processor, cached RocksDB stores with changelogs; minutes in one of windows. */
 public final class KafkaStreamsPeer implements Processor<String, byte[], Void, Void> {
+    private static final byte[] SEEN = {1};
     private KeyValueStore<String, Client> clients;
-    private KeyValueStore<String, long[]> cells;
+    private KeyValueStore<String, long[]> days;
+    private WindowStore<String, long[]> minutes;
+    private KeyValueStore<String, byte[]> ids;
 
     @Override
     public void init(ProcessorContext<Void, Void> context) {
         clients = context.getStateStore("clients");
-        cells = context.getStateStore("cells");
+        days = context.getStateStore("days");
+        minutes = context.getStateStore("minutes");
+        ids = context.getStateStore("ids");
     }
 
     @Override
@@ -32,7 +39,7 @@ public final class KafkaStreamsPeer implements Processor<String, byte[], Void, V
         try {
             Client held = clients.get(record.key());
             Client client = held == null ? new Client() : held;
-            if (Work.fold(Event.of(record.value()), client, this::add)) {
+            if (Work.fold(Event.of(record.value()), client, id -> ids.putIfAbsent(id, SEEN) != null, this::add)) {
                 clients.put(record.key(), client);
             }
         } catch (Exception error) {
@@ -41,7 +48,12 @@ public final class KafkaStreamsPeer implements Processor<String, byte[], Void, V
     }
 
     private void add(Work.Delta delta) {
-        cells.put(delta.cell, delta.addTo(cells.get(delta.cell)));
+        if (delta.minute == Work.NO_MINUTE) {
+            days.put(delta.cell, delta.addTo(days.get(delta.cell)));
+        } else {
+            long start = 60_000L * delta.minute;
+            minutes.put(delta.cell, delta.addTo(minutes.fetch(delta.cell, start)), start);
+        }
     }
 
     private static <T> Serde<T> serde(Serializer<T> to, Deserializer<T> from) {
@@ -61,6 +73,15 @@ public final class KafkaStreamsPeer implements Processor<String, byte[], Void, V
         return cell;
     }
 
+    private static Topology addWindows(Topology topology, String name, Serde<long[]> serde) {
+        Duration kept = Duration.ofMinutes(Work.MINUTES_KEPT);
+        return topology.addStateStore(
+            Stores.windowStoreBuilder(
+                Stores.persistentWindowStore(name, kept, Duration.ofMinutes(1), false), Serdes.String(), serde)
+                .withCachingEnabled(),
+            "fold");
+    }
+
     private static <T> Topology add(Topology topology, String name, Serde<T> serde) {
         return topology.addStateStore(
             Stores.keyValueStoreBuilder(Stores.persistentKeyValueStore(name), Serdes.String(), serde)
@@ -74,7 +95,9 @@ public final class KafkaStreamsPeer implements Processor<String, byte[], Void, V
         topology.addSource("events", Serdes.String().deserializer(), Serdes.ByteArray().deserializer(), given[1]);
         topology.addProcessor("fold", KafkaStreamsPeer::new, "events");
         add(topology, "clients", serde((topic, client) -> client.bytes(), (topic, bytes) -> Client.of(bytes)));
-        add(topology, "cells", serde((topic, cell) -> bytes(cell), (topic, bytes) -> cell(bytes)));
+        add(topology, "days", serde((topic, cell) -> bytes(cell), (topic, bytes) -> cell(bytes)));
+        addWindows(topology, "minutes", serde((topic, cell) -> bytes(cell), (topic, bytes) -> cell(bytes)));
+        add(topology, "ids", Serdes.ByteArray());
 
         Properties settings = new Properties();
         settings.put(StreamsConfig.BOOTSTRAP_SERVERS_CONFIG, given[0]);
