@@ -40,14 +40,21 @@ class Verdict:
         return vars(self)
 
 
-def outcomes(done: Mapping[date, float], hours: Hours, today: date) -> Iterator[Outcome]:
-    """Of every working day of the last year and every window that was over before today. done: by local day."""
+def outcomes(
+    done: Mapping[date, float], hours: Hours, today: date, opened: Mapping[date, float] | None = None
+) -> Iterator[Outcome]:
+    """Of every working day of the last year and every window that was over before today. done: by local day.
+
+    opened: how many deals were open as each day began; None where that says nothing of what is done.
+    """
     first = min(done, default=today)
     days = [first + timedelta(days=n) for n in range((today - first).days)]
     values = [done.get(day, 0.0) for day in days]
     worked = [hours.day_us(day.toordinal()) for day in days]
+    deals = None if opened is None else [opened.get(day, 0.0) for day in days]
     for number in range(max(0, len(days) - LOOK_BACK), len(days)):
-        past = Past(values[:number], worked[:number]) if worked[number] else None
+        known = None if deals is None else deals[: number + 1]
+        past = Past(values[:number], worked[:number], known) if worked[number] else None
         for window in PLAN_WINDOWS if past is not None else ():
             end = number + (period_end(window, days[number]) - days[number]).days
             if past is not None and end <= len(days) and (rest := past.rest(worked[number:end])) is not None:

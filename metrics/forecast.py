@@ -1,8 +1,9 @@
-"""Where a period will end: an interval from how this company, or team, has kept its own pace before.
+"""Where a period will end: an interval from how this company, or team, has kept its own promises before.
 
-The pace is what was done in the last 91 days by their working time. How far such a pace has led astray is read from
-the past: from every day on that has enough before and behind it, what came in as many days as are left now, by what the
-pace of then had promised. Four fifths of those outcomes make the interval.
+The pace is what was done in the last 91 days by their working time. Of won deals half of what is promised comes at the
+pace, and half is what as many open deals as there are now have brought within so many days. How far such promises have
+led astray is read from the past: from every day on that has enough before and behind it, what came in as many days as
+are left now, by what had been promised then. Four fifths of those outcomes make the interval.
 """
 
 from collections.abc import Sequence
@@ -15,6 +16,10 @@ LOOK_BACK = 365
 """Days of the past from which outcomes are taken."""
 FEWEST = 40
 """Outcomes without which nothing is said."""
+LONGEST = 92
+"""Days ahead, at most, that open deals say something about: a quarter."""
+BY_DEALS = frozenset(("deals_won", "won_amount"))
+"""Measures of plans that open deals promise something of."""
 _TAIL = 0.1
 """Share of outcomes on either side that the interval leaves out."""
 
@@ -28,13 +33,17 @@ class Rest(NamedTuple):
 
 
 class Past:
-    """Days up to yesterday, oldest first: what was done, and how long was worked (any unit) in each."""
+    """Days up to yesterday, oldest first: what was done, and how long was worked (any unit) in each.
 
-    def __init__(self, done: Sequence[float], worked: Sequence[int]) -> None:
+    opened: how many deals were open as each of them began, and as today did; None where they promise nothing.
+    """
+
+    def __init__(self, done: Sequence[float], worked: Sequence[int], opened: Sequence[float] | None = None) -> None:
         begun = next((day for day, value in enumerate(done) if value), len(done))
         self._done = list(accumulate(done[begun:], initial=0.0))
         self._worked = list(accumulate(worked[begun:], initial=0))
-        self._outcomes: dict[int, list[float]] = {}
+        self._opened = None if opened is None else opened[begun:]
+        self._outcomes: dict[tuple[int, float | None], list[float]] = {}
 
     def rest(self, ahead: Sequence[int]) -> Rest | None:
         """Of the coming days, which `ahead` says the working time of; None where the past is too short."""
@@ -46,8 +55,9 @@ class Past:
             return None
         if not (work := sum(ahead)):
             return Rest(0.0, 0.0, 0.0)
-        outcomes = self._of(run)
-        return None if len(outcomes) < FEWEST else between(pace * work, outcomes, run)
+        brings = self._brings(run) if run == len(ahead) else None
+        outcomes = self._of(run, brings)
+        return None if len(outcomes) < FEWEST else between(self._promise(days, pace * work, brings), outcomes, run)
 
     def _pace(self, day: int) -> float | None:
         """What was done by working time in the days before one."""
@@ -57,16 +67,42 @@ class Past:
         worked = self._worked[day] - self._worked[first]
         return (self._done[day] - self._done[first]) / worked if worked else None
 
-    def _of(self, run: int) -> list[float]:
-        """What came in runs of so many days, by what the pace before them had promised; smallest first."""
-        if (found := self._outcomes.get(run)) is None:
-            last = len(self._done) - 1 - run
-            found = self._outcomes[run] = sorted(
-                (self._done[day + run] - self._done[day]) / (pace * work)
-                for day in range(max(TRAILING, last - LOOK_BACK), last + 1)
+    def _brings(self, run: int) -> float | None:
+        """What came within so many days by a deal that was open before; None where open deals say nothing of it.
+
+        As where there were never as few or as many as now: a floor that grows, or deals that nobody closes.
+        """
+        days = self._judged(run)
+        if self._opened is None or run > LONGEST or not days:
+            return None
+        deals = [self._opened[day] for day in days]
+        if not any(deals) or not min(deals) <= self._opened[-1] <= max(deals):
+            return None
+        return sum(self._done[day + run] - self._done[day] for day in days) / sum(deals)
+
+    def _promise(self, day: int, paced: float, brings: float | None) -> float:
+        return paced if brings is None or self._opened is None else (paced + brings * self._opened[day]) / 2
+
+    def _judged(self, run: int) -> range:
+        """The days of which it is known what came in so many days from each on."""
+        last = len(self._done) - 1 - run
+        return range(max(TRAILING, last - LOOK_BACK), last + 1)
+
+    def _of(self, run: int, brings: float | None) -> list[float]:
+        """What came in runs of so many days, by what had been promised before them; smallest first."""
+        if (found := self._outcomes.get((run, brings))) is None:
+            found = self._outcomes[run, brings] = sorted(
+                (self._done[day + run] - self._done[day]) / self._promise(day, pace * work, brings)
+                for day in self._judged(run)
                 if (pace := self._pace(day)) and (work := self._worked[day + run] - self._worked[day])
             )
         return found
+
+
+def open_before(now: float, added: Sequence[float]) -> list[float]:
+    """How many deals were open as each day began, from how many are now and how many more each day has left open."""
+    since = list(accumulate(reversed(added)))
+    return [float(max(0, now - more)) for more in reversed(since)]
 
 
 def between(promised: float, outcomes: Sequence[float], run: int) -> Rest:

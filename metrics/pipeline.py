@@ -12,10 +12,8 @@ from datetime import date, timedelta
 from itertools import accumulate
 from typing import NamedTuple
 
-from metrics.forecast import FEWEST, LOOK_BACK, TRAILING, Rest, between
+from metrics.forecast import FEWEST, LONGEST, LOOK_BACK, TRAILING, Rest, between
 
-LONGEST = 92
-"""Days ahead, at most, that open deals say something about: a quarter."""
 _AGES = (3, 7, 14, 30, 60, 120)
 """Days since a deal was created, where one kind of deals ends and the next begins."""
 

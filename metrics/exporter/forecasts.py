@@ -6,22 +6,26 @@ from datetime import date
 from typing import NamedTuple
 
 from metrics.catalogue import activities, deals, money
+from metrics.catalogue.now import OPEN_DEALS
 from metrics.catalogue.plan import MONEY_MEASURES
 from metrics.exporter import plans
+from metrics.exporter.aggregates import Sums
 from metrics.exporter.board import Board
 from metrics.exporter.course import Exact, Numbers, counted
 from metrics.exporter.days import Share
 from metrics.exporter.items import BITS
 from metrics.exporter.numbers import to_float
 from metrics.family import MONEY_SCALE, PLAN_WINDOWS
-from metrics.forecast import LOOK_BACK, TRAILING, Past
+from metrics.forecast import BY_DEALS, LOOK_BACK, TRAILING, Past, open_before
 from metrics.windows import local_day, period_end, period_start
 
 Row = tuple[tuple[str, ...], float]
 """Values of the family's labels, and the number."""
 _DAYS = LOOK_BACK + 2 * TRAILING
 """Days looked at: each outcome has its pace before it."""
-_COUNTED = (activities.CALLS, activities.MEETINGS, deals.CLOSED, deals.WON_AMOUNT, money.REVENUE)
+_COUNTED = (
+    activities.CALLS, activities.MEETINGS, deals.CREATED, deals.CLOSED, deals.WON_AMOUNT, money.REVENUE,
+)  # fmt: skip
 _SHARE = Share(sum(BITS[family] for family in _COUNTED), together=True)
 EXPECTED = "expected"
 BOUNDS = (EXPECTED, "low", "high")
@@ -33,12 +37,20 @@ class _Scope(NamedTuple):
     measure: str
 
 
+class _Counted(NamedTuple):
+    """What a day has counted, and by how many deals more, or less, were open after it; by team, "" for the company."""
+
+    done: dict[_Scope, float]
+    opened: dict[str, int]
+
+
 class Forecasts:
     """Of one board. `rows`: what was worked out last."""
 
     def __init__(self, board: Board) -> None:
         self._board = board
-        self._counted: dict[int, tuple[object, dict[_Scope, float]]] = {}
+        self._counted: dict[int, tuple[object, _Counted]] = {}
+        self._open_now: dict[str, int] = {}
         self.rows: list[Row] = []
 
     def making(self, now: float) -> Iterator[None]:
@@ -52,6 +64,8 @@ class Forecasts:
             yield from board.days.making(_SHARE, [day])
             self._look(day)
             yield
+        self._open_now = self._opened(board.aggregates.open, BITS[OPEN_DEALS])
+        yield
         pasts: dict[_Scope, Past] = {}
         rows: list[Row] = []
         for scope, window in self._planned(date.fromordinal(today)):
@@ -68,7 +82,8 @@ class Forecasts:
         known = self._counted.get(day)
         if known is None or known[0] != state:
             sums = board.days.sums(_SHARE, range(day, day + 1))
-            self._counted[day] = state, _by_scope(counted(sums, board.parts.items, board.reference))
+            done = _by_scope(counted(sums, board.parts.items, board.reference))
+            self._counted[day] = state, _Counted(done, self._opened(sums, BITS[deals.CREATED], BITS[deals.CLOSED]))
 
     def _planned(self, today: date) -> list[tuple[_Scope, str]]:
         names = {plans.period_name(window, today): window for window in PLAN_WINDOWS}
@@ -79,11 +94,28 @@ class Forecasts:
         ]
 
     def _done(self, scope: _Scope, day: int) -> float:
-        return self._counted[day][1].get(scope, 0.0)
+        return self._counted[day][1].done.get(scope, 0.0)
+
+    def _opened(self, sums: Sums, more: int, less: int = 0) -> dict[str, int]:
+        """Deals in some sums by team: those of one family (its bit), less those of another."""
+        bits, reference = self._board.parts.items.bits, self._board.reference
+        found: defaultdict[str, int] = defaultdict(int)
+        for (manager, team), numbers in sums.items():
+            count = sum(value for number, value in numbers.items() if bits[number] & more)
+            count -= sum(value for number, value in numbers.items() if bits[number] & less)
+            if count:
+                found[""] += count
+                found[reference.team_of(manager, team)] += count
+        return dict(found)
 
     def _past(self, scope: _Scope, days: range) -> Past:
         hours = self._board.calendar.of(scope.team)
-        return Past([self._done(scope, day) for day in days[:-1]], [hours.day_us(day) for day in days[:-1]])
+        opened = self._open_before(scope.team, days) if scope.measure in BY_DEALS else None
+        return Past([self._done(scope, day) for day in days[:-1]], [hours.day_us(day) for day in days[:-1]], opened)
+
+    def _open_before(self, team: str, days: range) -> list[float]:
+        """How many deals were open as each day began, by what is known of them now."""
+        return open_before(self._open_now.get(team, 0), [self._counted[day][1].opened.get(team, 0) for day in days])
 
     def _of(self, scope: _Scope, window: str, past: Past, today: int) -> Iterator[Row]:
         day = date.fromordinal(today)

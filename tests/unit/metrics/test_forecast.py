@@ -1,6 +1,7 @@
 """Where a period will end: against a definition without sums kept up, and how often it holds on floors of any shape."""
 
 import random
+from collections import defaultdict
 from datetime import date, timedelta
 from math import ceil, exp, isclose, pi, sin
 
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from metrics.backtest import outcomes, verdicts
-from metrics.forecast import LOOK_BACK, TRAILING, Past, Rest
+from metrics.forecast import LOOK_BACK, TRAILING, Past, Rest, open_before
 from metrics.settings import BusinessSettings
 
 WEEK = (9, 9, 9, 9, 9, 0, 0)
@@ -17,27 +18,33 @@ HOURS = BusinessSettings(_env_file=None).working_calendar().of("")
 TODAY = date(2026, 11, 18)
 
 
-def plainly(done, worked, ahead):
+def plainly(done, worked, ahead, opened=None):
     """The same, day by day."""
     while done and not done[0]:
-        done, worked = done[1:], worked[1:]
+        done, worked, opened = done[1:], worked[1:], opened and opened[1:]
     run = min(len(ahead), (len(done) - TRAILING) // 2)
     if run < 1 or not sum(worked[-TRAILING:]):
         return None
     if not sum(ahead):
         return Rest(0, 0, 0)
     found = []
-    for day in range(TRAILING, len(done) - run + 1):
-        if day < len(done) - run - LOOK_BACK:
-            continue
+    days = [day for day in range(TRAILING, len(done) - run + 1) if day >= len(done) - run - LOOK_BACK]
+    deals = [opened[day] for day in days] if opened and len(ahead) == run <= 92 else [0]
+    brings = None
+    if sum(deals) and min(deals) <= opened[len(done)] <= max(deals):
+        brings = sum(sum(done[day : day + run]) for day in days) / sum(deals)
+    for day in days:
         before, work = sum(done[day - TRAILING : day]), sum(worked[day - TRAILING : day])
         came, behind = sum(done[day : day + run]), sum(worked[day : day + run])
         if before and work and behind:
-            found.append(came / behind * work / before)
+            promised = before / work * behind
+            found.append(came / (promised if brings is None else promised / 2 + brings * opened[day] / 2))
     if len(found) < 40:
         return None
     found.sort()
     promised = sum(done[-TRAILING:]) / sum(worked[-TRAILING:]) * sum(ahead)
+    if brings is not None:
+        promised = promised / 2 + brings * opened[len(done)] / 2
     tail = max(0.0, 0.1 * (1 - 1.5 * run / LOOK_BACK))
     places = (round(q * (len(found) + 1)) - 1 for q in (0.5, tail, 1 - tail))
     return Rest(*(promised * found[min(max(place, 0), len(found) - 1)] for place in places))
@@ -47,12 +54,14 @@ def plainly(done, worked, ahead):
     st.lists(st.integers(0, 50), max_size=260),
     st.integers(0, 6),
     st.lists(st.sampled_from([0, 9, 4]), max_size=70),
+    st.none() | st.lists(st.integers(0, 9), min_size=1, max_size=9),
 )
-def test_as_plainly_said(done, weekday, ahead):
-    """Whatever was done, worked and lies ahead; also where the past begins with nothing."""
+def test_as_plainly_said(done, weekday, ahead, deals):
+    """Whatever was done, worked and lies ahead, and was open; also where the past begins with nothing."""
     done = [float(n) for n in done * 2]
     worked = [WEEK[(weekday + n) % 7] for n in range(len(done))]
-    found, expected = Past(done, worked).rest(ahead), plainly(done, worked, ahead)
+    opened = None if deals is None else [deals[n * n % len(deals)] for n in range(len(done) + 1)]
+    found, expected = Past(done, worked, opened).rest(ahead), plainly(done, worked, ahead, opened)
     assert (found is None) is (expected is None)
     for one, other in zip(found or (), expected or (), strict=True):
         assert isclose(one, other, rel_tol=1e-9, abs_tol=1e-9)
@@ -105,3 +114,56 @@ def test_holds_four_times_of_five(name):
         assert said.forecasts >= 200
         assert window == "year" or 0.75 <= said.held <= 0.86, (window, said)
         assert said.held + said.below + said.above == pytest.approx(1)
+
+
+def deals_of(seed, *, are_lost=True):
+    """What was won by day, and how many deals were open as each began, of a floor whose demand comes and goes."""
+    rng = random.Random(seed)
+    won, added = {}, defaultdict(int)
+    days = [TODAY - timedelta(days=n) for n in range(900, -1, -1)]
+    for number, day in enumerate(days):
+        level = 1 + 0.5 * sin(2 * pi * number / 140 + seed)
+        for _ in range(sum(rng.random() < 6 * level / 40 for _ in range(40))):
+            added[day] += 1
+            closed = day + timedelta(days=1 + int(rng.expovariate(1 / 40)))
+            while not HOURS.day_us(closed.toordinal()):
+                closed += timedelta(days=1)
+            if closed < TODAY and rng.random() < 0.35:
+                won[closed] = won.get(closed, 0.0) + exp(rng.gauss(0, 0.7))
+                added[closed] -= 1
+            elif closed < TODAY and are_lost:
+                added[closed] -= 1
+    opened = open_before(sum(added.values()), [added[day] for day in days])
+    return won, dict(zip(days, opened, strict=True))
+
+
+def judged(floors):
+    by_pace = [one for won, _ in floors for one in outcomes(won, HOURS, TODAY)]
+    by_deals = [one for won, opened in floors for one in outcomes(won, HOURS, TODAY, opened)]
+    said = verdicts({"pace": by_pace, "deals": by_deals})
+    return {window: (said["pace", window], said["deals", window]) for window in ("month", "quarter", "year")}
+
+
+def test_open_deals_make_it_narrower():
+    """Where more deals are open before more is won, months are closer, and the interval holds as often as it should."""
+    said = judged([deals_of(seed) for seed in range(2)])
+    for window in ("month", "quarter"):
+        pace, deals = said[window]
+        assert deals.forecasts == pace.forecasts >= 200
+        assert 0.75 <= deals.held <= 0.87, (window, deals)
+        assert deals.width < 0.95 * pace.width, (window, pace, deals)
+    assert said["year"][0].forecasts == said["year"][1].forecasts
+
+
+def test_deals_that_nobody_closes_promise_nothing():
+    """Their number grows for ever: what was open in the past says nothing of as many."""
+    won, opened = deals_of(1, are_lost=False)
+    pairs = list(zip(outcomes(won, HOURS, TODAY, opened), outcomes(won, HOURS, TODAY), strict=True))
+    assert len(pairs) > 200
+    assert sum(one != other for one, other in pairs) < len(pairs) / 10
+
+
+def test_open_deals_are_counted_back_from_now():
+    """As each day began, the last of which is today; what cannot be is none."""
+    assert open_before(5, [1, 0, -2, 3]) == [3.0, 4.0, 4.0, 2.0]
+    assert open_before(1, [0, 3]) == [0.0, 0.0]

@@ -12,7 +12,7 @@ from deploy.commands import forecast as command
 from deploy.errors import MisuseError
 from metrics.backtest import outcomes
 from metrics.exporter.server import create_app
-from metrics.forecast import Past
+from metrics.forecast import Past, open_before
 from metrics.kpi import Level
 from metrics.measure import key
 from metrics.pipeline import Version
@@ -143,6 +143,72 @@ def exporter_live(exporter, level, name):
 
 async def _nothing(**_):
     return None
+
+
+def put_deals(shown):
+    """Deals of two teams by day, some of them open still; three from before all of it."""
+    made, over = key("dc", "retail"), {end: key("dx", "retail", end) for end in ("won", "lost")}
+    added = {"north": [], "south": []}
+    for back in range(DAYS, -1, -1):
+        opened, won_, lost = back * 5 % 7, back * 3 % 4, back * 5 % 4
+        added["north"].append(opened - won_ - lost)
+        added["south"].append(1 if back % 2 else -1)
+        south = {made: 1} if back % 2 else {over["won"]: 1}
+        fields = {
+            Field(2, "m-1", "north"): {made: opened, over["won"]: won_, over["lost"]: lost},
+            Field(3, "m-2", ""): south,
+        }
+        shown.put(("d", TODAY.toordinal() - back), fields)
+    held = {team: sum(days) + 3 for team, days in added.items()}
+    now = {
+        Field(2, "m-1", "north"): {key("od", "retail", "S1"): 2, key("od", "retail", "S2"): held["north"] - 2},
+        Field(3, "m-2", ""): {key("od", "b2b", "S1"): held["south"]},
+    }
+    shown.put(("o", 0), now)
+    return {team: [held[team] - sum(days[n:]) for n in range(len(days))] for team, days in added.items()}
+
+
+async def test_knows_how_many_deals_were_open(exporter):
+    """Of won amounts and deals; counted back from those that are open now, by team and of the company."""
+    opened = put_deals(exporter.board)
+    make(exporter)
+    days = range(TODAY.toordinal() - DAYS, TODAY.toordinal() + 1)
+    forecasts = exporter.forecasts
+    for team, expected in opened.items():
+        assert forecasts._open_before(team, days) == [max(0.0, n) for n in expected]
+    both = [float(max(0, sum(pair))) for pair in zip(*opened.values(), strict=True)]
+    assert forecasts._open_before("", days) == both
+    found = {
+        labels[4]: value for labels, value in forecasts.rows if labels[:4] == ("company", "", "won_amount", "month")
+    }
+    history_ = await history(exporter, "company")
+    before = [date.fromordinal(n) for n in range(date(2025, 1, 1).toordinal(), TODAY.toordinal())]
+    hours = exporter.board.calendar.of("")
+    ahead = [hours.day_us(n) for n in range(TODAY.toordinal(), date(2026, 12, 1).toordinal())]
+    done, worked = [history_[day.isoformat()] for day in before], [hours.day_us(day.toordinal()) for day in before]
+    padded = [0.0] * (len(before) + 1 - len(both)) + both
+    rest = Past(done, worked, padded).rest(ahead)
+    begun = sum(value for day, value in history_.items() if "2026-11-01" <= day < TODAY.isoformat())
+    assert found == pytest.approx(
+        {"expected": begun + rest.expected, "low": begun + rest.low, "high": begun + rest.high}
+    )
+    assert rest != Past(done, worked).rest(ahead), "or it shows nothing"
+
+
+async def test_backtest_knows_how_many_deals_were_open(exporter):
+    """The same days and numbers as what is shown."""
+    opened = put_deals(exporter.board)
+    make(exporter)
+    transport = httpx.ASGITransport(create_app(exporter))
+    exporter.follower.catch_up = _nothing
+    async with httpx.AsyncClient(transport=transport, base_url="http://exporter") as client:
+        added, held = await command._added(client), await command._open_now(client)
+    assert held == {team: exporter.forecasts._open_now[team] for team in ("", "north", "south")}
+    for team, expected in opened.items():
+        found = open_before(
+            held[team], [added[team].get(date.fromordinal(TODAY.toordinal() - n), 0) for n in range(DAYS, -1, -1)]
+        )
+        assert found == [max(0.0, n) for n in expected]
 
 
 async def test_backtest_asks_the_exporter(exporter):
