@@ -55,7 +55,7 @@ def without_kafka(format_: "Format") -> None:
         cast("_Named", format_).names.resolver = resolver
 
 
-async def follow(path: Path, format_: "Format", folder: Path, metrics: Path | None) -> None:
+async def follow(path: Path, format_: "Format", folder: Path, kind: str, metrics: Path | None) -> None:
     """Send what a log tells as it grows, until a signal ends it; say then what became of its lines."""
     from deploy.import_report import totals
     from deploy.stopping import asked_to_stop
@@ -67,7 +67,7 @@ async def follow(path: Path, format_: "Format", folder: Path, metrics: Path | No
     memory = Memory(folder / f"{hashlib.sha256(str(path).encode()).hexdigest()[:32]}.follow.json")
     target = folder / f"{path.name}.follow.rejects"
     growing = cast("Growing", format_)
-    series = opened_series(metrics, format_)
+    series = opened_series(metrics, format_, kind)
     print(f"{path}: followed; stop it with Ctrl-C or SIGTERM, it goes on from there", flush=True)
     async with SalesPublisher() as publisher, identities(format_) as resolver:
 
@@ -100,12 +100,13 @@ async def follow(path: Path, format_: "Format", folder: Path, metrics: Path | No
         print(f"  refused lines: {target}, their reasons: {target}.reasons")
 
 
-def opened_series(path: Path | None, format_: "Format") -> "Series | None":
+def opened_series(path: Path | None, format_: "Format", kind: str | None) -> "Series | None":
     """What `--metrics` asks for."""
     from producers.importer.series import Series
 
     source = format_.origin.source if format_.origin else ""
-    return Series(path, source, time.time) if path is not None else None
+    name = kind or ("table" if format_.origin else "jsonl")
+    return Series(path, source, name, time.time) if path is not None else None
 
 
 def _state(come: "Come") -> "State":

@@ -80,12 +80,14 @@ def command(
         raise MisuseError("--metrics tells of what was sent; a --dry-run sends nothing")
     usable = import_lists(files, rejects, dry_run=dry_run) if mapping is None and kind is None else None
     if usable is not None:
+        if metrics:
+            print(f"{metrics} is not written: a client list makes no events")
         raise typer.Exit(0 if usable or allow_refused else 1)
     make = _formats(kind, mapping)
     if follow:
         from deploy.following import follow as followed
 
-        asyncio.run(followed(Path(files[0]).resolve(), make(), rejects, metrics))
+        asyncio.run(followed(Path(files[0]).resolve(), make(), rejects, str(kind), metrics))
         return
     withdraw = _withdrawal(make, withdraw_missing, yes)
     sources = [Source(name) for name in files]
@@ -100,7 +102,7 @@ def command(
         ends = [_dry_run(source, make()) for source in sources]
     else:
         salt = hashlib.sha256(mapping.read_bytes()).hexdigest() if mapping else kind or ""
-        ends = asyncio.run(_import(sources, make, rejects, salt, withdraw, metrics))
+        ends = asyncio.run(_import(sources, make, rejects, salt, withdraw, (kind, metrics)))
     refused = any(end.refused for end in ends) and not allow_refused
     empty = any(end.read and not end.taken for end in ends) and not allow_empty
     if refused or empty:
@@ -184,7 +186,7 @@ async def _import(
     folder: Path,
     salt: str,
     withdraw: Withdraw,
-    metrics: Path | None,
+    told: tuple[Kind | None, Path | None],
 ) -> "list[State]":
     from deploy.following import identities, met, opened_series
     from deploy.import_report import tell, totals
@@ -204,7 +206,7 @@ async def _import(
     settings = KafkaSettings()
     where = hashlib.sha256(f"{settings.kafka_servers} {settings.events_topic}".encode()).hexdigest()[:12]
     ends = []
-    series = opened_series(metrics, make())
+    series = opened_series(told[1], make(), told[0])
     async with SalesPublisher(settings) as publisher, identities(make()) as resolver:
         with Known(folder / f"known-{where}.sqlite") as known:
             with Progress("read of the log", None) as progress:

@@ -153,13 +153,13 @@ def _portal() -> tuple[Alert, ...]:
 
 
 def _log_not_followed() -> Alert:
-    looked = f'max by (source, instance) ({g.IMPORT_AT.name}{{mode="follow"}})'
+    looked = f'max by (source, format, instance) ({g.IMPORT_AT.name}{{mode="follow"}})'
     return of_service(
         "LogNotFollowed",
         f"time() - {looked} > {_NOT_LOOKED_AT}",
         "1m",
         WARNING,
-        "The log of {{ $labels.source }} has not been looked at for {{ $value | humanizeDuration }}",
+        "The log of {{ $labels.source }} ({{ $labels.format }}) has not been looked at for {{ $value | humanizeDuration }}",
         "`sales-pulse import --follow` on {{ $labels.instance }} ended, or cannot send.",
         "Calls of this exchange are missing from the numbers; who waits on the line is not seen.",
         "The service that follows the log: its state and its last lines. Whether it reaches Kafka; KafkaUnreachable.",

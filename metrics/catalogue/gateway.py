@@ -117,30 +117,30 @@ BITRIX24_FAMILIES = (
 
 IMPORT_LINES = _family(
     "sales_import_lines_total",
-    "Lines of files that were imported or are followed, by source and what became of them: taken, left_out or refused.",
-    labels=("source", "outcome"),
+    "Lines of files that were imported or are followed, by source, format and what became of them: taken, left_out, refused.",
+    labels=("source", "format", "outcome"),
     unit="short",
     counter=True,
 )
 IMPORT_EVENTS = _family(
     "sales_import_events_total",
-    "Events that imports sent, by source.",
-    labels=("source",),
+    "Events that imports sent, by source and format.",
+    labels=("source", "format"),
     unit="short",
     counter=True,
 )
 IMPORT_CLIENTS = _family(
     "sales_import_clients_total",
-    "Calls of an exchange's logs, and rows of tables, whose client was looked up by a number or an address, by source "
-    "and whether the client was known.",
-    labels=("source", "outcome"),
+    "Calls of an exchange's logs, and rows of tables, whose client was looked up by a number or an address, by source, "
+    "format and whether the client was known.",
+    labels=("source", "format", "outcome"),
     unit="short",
     counter=True,
 )
 IMPORT_AT = _family(
     "sales_import_timestamp_seconds",
     "When the last import of a source ended (import), and when its log was last looked at (follow), Unix seconds.",
-    labels=("source", "mode"),
+    labels=("source", "format", "mode"),
     unit="dateTimeAsIso",
 )
 IMPORT_FAMILIES = (IMPORT_LINES, IMPORT_EVENTS, IMPORT_CLIENTS, IMPORT_AT)

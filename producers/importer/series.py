@@ -19,17 +19,17 @@ from producers.importer.errors import ImportProblem
 LINES, EVENTS, CLIENTS = "sales_import_lines", "sales_import_events", "sales_import_clients"
 AT = "sales_import_timestamp_seconds"
 _FAMILIES = {
-    LINES: (CounterMetricFamily, "Lines of files, by what became of them.", ("source", "outcome")),
-    EVENTS: (CounterMetricFamily, "Events sent to Kafka.", ("source",)),
+    LINES: (CounterMetricFamily, "Lines of files, by what became of them.", ("source", "format", "outcome")),
+    EVENTS: (CounterMetricFamily, "Events sent to Kafka.", ("source", "format")),
     CLIENTS: (
         CounterMetricFamily,
         "Calls and rows whose client was looked up by a number or an address, by whether it was known.",
-        ("source", "outcome"),
+        ("source", "format", "outcome"),
     ),
     AT: (
         GaugeMetricFamily,
         "When the last import ended (import), and when the log was last looked at (follow).",
-        ("source", "mode"),
+        ("source", "format", "mode"),
     ),
 }
 _EVERY = 5.0
@@ -48,14 +48,16 @@ class Totals(NamedTuple):
 
 
 class Series(Collector):
-    """The series in one file; an import adds to those of its source. `now`: Unix seconds.
+    """The series in one file; an import adds to those of its source and format. `now`: Unix seconds.
+
+    An exchange has two logs, each with a file of its own, and no series may be in both: so there is `format`.
 
     Raises ImportProblem where the file cannot be written, or is somebody else's.
     """
 
-    def __init__(self, path: Path, source: str, now: Callable[[], float]) -> None:
+    def __init__(self, path: Path, source: str, format_: str, now: Callable[[], float]) -> None:
         self._path = path
-        self._source = source
+        self._of = (source, format_)
         self._now = now
         self._written = 0.0
         self._last = Totals()
@@ -87,14 +89,14 @@ class Series(Collector):
         more = Totals(*(now - then for now, then in zip(totals, self._last, strict=True)))
         self._last = totals
         for outcome in ("taken", "left_out", "refused"):
-            self._values[LINES, (self._source, outcome)] += getattr(more, outcome)
-        self._values[EVENTS, (self._source,)] += more.sent
+            self._values[LINES, (*self._of, outcome)] += getattr(more, outcome)
+        self._values[EVENTS, self._of] += more.sent
         for outcome in ("known", "new"):
-            self._values[CLIENTS, (self._source, outcome)] += getattr(more, outcome)
+            self._values[CLIENTS, (*self._of, outcome)] += getattr(more, outcome)
 
     def ended(self, mode: str = "import") -> None:
         """An import came to an end."""
-        self._values[AT, (self._source, mode)] = self._now()
+        self._values[AT, (*self._of, mode)] = self._now()
         self.write()
 
     def looked(self) -> None:
@@ -124,4 +126,4 @@ class Series(Collector):
                 raise ImportProblem(f"--metrics {self._path}: has {family.name}, which is not ours; name another file")
             labels = _FAMILIES[family.name][2]
             for sample in family.samples:
-                self._values[family.name, tuple(sample.labels[label] for label in labels)] = sample.value
+                self._values[family.name, tuple(sample.labels.get(label, "") for label in labels)] = sample.value

@@ -40,6 +40,7 @@ VALUES: dict[str, tuple[str, ...]] = {
     "weekday": ("1 Mon", "2 Tue"),
     "level": ("team", "company"),
     "mode": ("follow",),
+    "format": ("table",),
 }
 DEALS = ("won", "lost")
 HOOKS = ("accepted", "ignored", "refused")

@@ -88,5 +88,5 @@ async def test_killed_and_rotated(house, tmp_path):
     assert b"7 lines read: 7 taken, 0 left out, 0 refused" in said
     assert b"clients that were looked up were known" in said
     page = (tmp_path / "queue.prom").read_text()
-    assert 'sales_import_lines_total{outcome="taken",source="pbx://spb"}' in page
-    assert 'sales_import_timestamp_seconds{mode="follow",source="pbx://spb"}' in page
+    assert 'sales_import_lines_total{format="asterisk-queue-log",outcome="taken",source="pbx://spb"}' in page
+    assert 'sales_import_timestamp_seconds{format="asterisk-queue-log",mode="follow",source="pbx://spb"}' in page

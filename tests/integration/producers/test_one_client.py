@@ -57,8 +57,8 @@ def meeting(name, client):
 def told_right(page):
     """What two imports of a table wrote for Prometheus: three events, of which two had met their client, then none."""
     assert unlike(page, *gateway_families.IMPORT_FAMILIES) == {}
-    assert 'sales_import_events_total{source="crm://desk"} 3.0' in page
-    assert 'sales_import_clients_total{outcome="known",source="crm://desk"} 5.0' in page
+    assert 'sales_import_events_total{format="table",source="crm://desk"} 3.0' in page
+    assert 'sales_import_clients_total{format="table",outcome="known",source="crm://desk"} 5.0' in page
 
 
 @pytest.mark.timeout(240)

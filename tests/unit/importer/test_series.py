@@ -8,47 +8,60 @@ from producers.importer.series import Series, Totals
 
 
 def read(path):
-    """Name and label values → value."""
-    families = text_string_to_metric_families(path.read_text())
-    return {(one.name, *sorted(one.labels.values())): one.value for family in families for one in family.samples}
+    """Name, source, and what else a series says → value."""
+    samples = [one for family in text_string_to_metric_families(path.read_text()) for one in family.samples]
+    assert {one.labels["format"] for one in samples} == {"asterisk-cdr"}
+    return {
+        (one.name, one.labels["source"], one.labels.get("outcome", one.labels.get("mode", ""))): one.value
+        for one in samples
+    }
 
 
 def test_counted_on(tmp_path):
     """A second import adds to the first, a third of another source stands beside them; all are there from the start."""
     path = tmp_path / "sales.prom"
-    Series(path, "pbx://spb", lambda: 5.0)
+    Series(path, "pbx://spb", "asterisk-cdr", lambda: 5.0)
     assert set(read(path).values()) == {0.0}
     for source, totals in (
         ("pbx://spb", Totals(4, 2, 1, 3, 1, 2)),
         ("pbx://spb", Totals(1, 0, 0, 1, 1)),
         ("crm", Totals(7)),
     ):
-        series = Series(path, source, lambda: 5.0)
+        series = Series(path, source, "asterisk-cdr", lambda: 5.0)
         series.begin(Totals(1, 0, 0, 1))
         series.tell(totals)
         series.ended()
     found = read(path)
-    assert [found["sales_import_lines_total", *of] for of in (("pbx://spb", "taken"), ("pbx://spb", "refused"))] == [
-        3,
-        1,
-    ]
-    assert found["sales_import_events_total", "pbx://spb"] == 2
-    assert found["sales_import_clients_total", "known", "pbx://spb"] == 2
+    assert found["sales_import_lines_total", "pbx://spb", "taken"] == 3
+    assert found["sales_import_lines_total", "pbx://spb", "refused"] == 1
+    assert found["sales_import_events_total", "pbx://spb", ""] == 2
+    assert found["sales_import_clients_total", "pbx://spb", "known"] == 2
     assert found["sales_import_lines_total", "crm", "taken"] == 6
-    assert found["sales_import_timestamp_seconds", "import", "pbx://spb"] == 5
+    assert found["sales_import_timestamp_seconds", "pbx://spb", "import"] == 5
+
+
+def test_both_logs_of_an_exchange(tmp_path):
+    """Node exporter takes nothing at all where a series is in two files: those of two logs have none in common."""
+    seen = []
+    for format_ in ("asterisk-cdr", "asterisk-queue-log"):
+        path = tmp_path / f"{format_}.prom"
+        Series(path, "pbx://spb", format_, lambda: 5.0).ended("follow")
+        seen.append({line.rpartition(" ")[0] for line in path.read_text().splitlines() if not line.startswith("#")})
+    assert all(seen)
+    assert seen[0].isdisjoint(seen[1])
 
 
 def test_followed(tmp_path):
     """A log that is looked at each second has its file written every few; between them it counts on."""
     path, clock = tmp_path / "sales.prom", [100.0]
-    series = Series(path, "pbx://spb", lambda: clock[0])
+    series = Series(path, "pbx://spb", "asterisk-cdr", lambda: clock[0])
     written = []
     for clock[0] in (101.0, 104.0, 105.0, 109.0, 110.0):
         series.tell(Totals(taken=int(clock[0])))
         series.looked()
         written.append(read(path)["sales_import_lines_total", "pbx://spb", "taken"])
     assert written == [0, 0, 105, 105, 110]
-    assert read(path)["sales_import_timestamp_seconds", "follow", "pbx://spb"] == 110
+    assert read(path)["sales_import_timestamp_seconds", "pbx://spb", "follow"] == 110
 
 
 @pytest.mark.parametrize(
@@ -67,5 +80,5 @@ def test_files_that_are_left_alone(tmp_path, name, content, said):
     if content is not None:
         path.write_bytes(content.encode(errors="surrogateescape"))
     with pytest.raises(ImportProblem, match=said):
-        Series(path, "pbx://spb", lambda: 5.0)
+        Series(path, "pbx://spb", "asterisk-cdr", lambda: 5.0)
     assert content is None or path.read_bytes() == content.encode(errors="surrogateescape")
