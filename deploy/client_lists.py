@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _NAMED = 5
 
 
-def import_lists(names: list[str], folder: Path, *, dry_run: bool) -> bool | None:
+def import_lists(names: list[str], folder: Path, metrics: Path | None, *, dry_run: bool) -> bool | None:
     """Claim what client lists say; whether each row was usable. None when the files are none."""
     from producers.importer.source import Source
 
@@ -28,6 +28,8 @@ def import_lists(names: list[str], folder: Path, *, dry_run: bool) -> bool | Non
     lists = [(source, table) for source in sources if (table := _as_list(source)) is not None]
     if not lists:
         return None
+    if metrics is not None:
+        raise MisuseError("--metrics tells of events, and a client list makes none")
     if len(lists) < len(sources):
         raise MisuseError("some files are client lists and some are not; import them one after the other")
     return asyncio.run(_claim(lists, folder, dry_run=dry_run))

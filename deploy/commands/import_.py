@@ -78,10 +78,8 @@ def command(
         raise MisuseError(f"--follow takes one file, with --format {' or '.join(_ASTERISK)}, and no --dry-run")
     if metrics and dry_run:
         raise MisuseError("--metrics tells of what was sent; a --dry-run sends nothing")
-    usable = import_lists(files, rejects, dry_run=dry_run) if mapping is None and kind is None else None
+    usable = import_lists(files, rejects, metrics, dry_run=dry_run) if mapping is None and kind is None else None
     if usable is not None:
-        if metrics:
-            print(f"{metrics} is not written: a client list makes no events")
         raise typer.Exit(0 if usable or allow_refused else 1)
     make = _formats(kind, mapping)
     if follow:

@@ -159,7 +159,7 @@ def _log_not_followed() -> Alert:
         f"time() - {looked} > {_NOT_LOOKED_AT}",
         "1m",
         WARNING,
-        "The log of {{ $labels.source }} ({{ $labels.format }}) has not been looked at for {{ $value | humanizeDuration }}",
+        "The log of {{ $labels.source }} ({{ $labels.format }}): not looked at for {{ $value | humanizeDuration }}",
         "`sales-pulse import --follow` on {{ $labels.instance }} ended, or cannot send.",
         "Calls of this exchange are missing from the numbers; who waits on the line is not seen.",
         "The service that follows the log: its state and its last lines. Whether it reaches Kafka; KafkaUnreachable.",

@@ -103,8 +103,11 @@ def dashboard(look: Look) -> dict[str, Any]:
         ]), (8, [
             _rate("Imports: lines", g.IMPORT_LINES, "outcome"),
             _rate("Imports: clients by number, known or new", g.IMPORT_CLIENTS, "outcome"),
-            _line("Imports: since the last one", g.IMPORT_AT, f"min by (source, format, mode) (time() - {g.IMPORT_AT.name})",
-                  "{{source}} {{format}} {{mode}}", unit="s"),
+            _line(
+                "Imports: since the last one", g.IMPORT_AT,
+                f"min by (source, format, mode) (time() - {g.IMPORT_AT.name})",
+                "{{source}} {{format}} {{mode}}", unit="s",
+            ),
         ])),
         folded("Exporter", (8, [
             _line("Collection", s.SCRAPE_SECONDS, f"max({s.SCRAPE_SECONDS.name})"),

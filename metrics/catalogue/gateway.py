@@ -117,7 +117,8 @@ BITRIX24_FAMILIES = (
 
 IMPORT_LINES = _family(
     "sales_import_lines_total",
-    "Lines of files that were imported or are followed, by source, format and what became of them: taken, left_out, refused.",
+    "Lines of files that were imported or are followed, by source, format and what became of them: taken, left_out or "
+    "refused.",
     labels=("source", "format", "outcome"),
     unit="short",
     counter=True,

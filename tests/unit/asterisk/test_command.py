@@ -4,6 +4,7 @@ import pytest
 from typer.testing import CliRunner
 
 from deploy.cli import build
+from deploy.client_lists import import_lists
 from deploy.errors import MisuseError
 
 MAPPING = """\
@@ -79,3 +80,13 @@ def test_follow_is_for_one_log(command, kind, arguments, files):
     """What cannot be followed is said before anything is done."""
     with pytest.raises(MisuseError, match="--follow takes one file"):
         command(kind, *arguments, **files)
+
+
+def test_metrics_are_of_what_was_sent(command, tmp_path):
+    """Where nothing is sent, or nothing that is an event, nothing is told."""
+    with pytest.raises(MisuseError, match="sends nothing"):
+        command("asterisk-cdr", "--dry-run", "--metrics", "a.prom", Master=HEAD + CALLED)
+    (tmp_path / "clients.csv").write_text("client_id,phone\ncrm-1,89210000001\n")
+    with pytest.raises(MisuseError, match="a client list makes none"):
+        import_lists([str(tmp_path / "clients.csv")], tmp_path, tmp_path / "a.prom", dry_run=False)
+    assert not (tmp_path / "a.prom").exists()
