@@ -14,10 +14,11 @@ from typing import Annotated, Any, Literal
 import typer
 
 COMMANDS = {
-    "up": "Run everything on this machine: Kafka, Redis, worker, exporter, gateway, simulator.",
+    "up": "Run everything on this machine: Kafka, Redis, worker, ledger, exporter, gateway, simulator.",
     "topics": "Make the topics that the contract needs, or say what differs.",
     "worker": "Run one Faust worker; more of them share the partitions.",
     "exporter": "Serve the numbers to Prometheus, and the wall to people.",
+    "ledger": "Keep the index that explanations of numbers are answered from.",
     "gateway": "Take events by HTTP, and the Bitrix24 webhook.",
     "simulate": "Simulate a believable sales floor.",
     "import": "Import events from JSON Lines or CSV files.",

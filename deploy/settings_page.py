@@ -19,6 +19,7 @@ from producers.connectors.bitrix24.settings import Bitrix24Settings
 from producers.gateway.settings import GatewaySettings
 from producers.identities.settings import IdentitySettings
 from producers.settings import KafkaSettings
+from streams.ledger.settings import LedgerSettings
 from streams.settings import WorkerSettings
 
 GROUPS: tuple[tuple[str, type[BaseSettings]], ...] = (
@@ -31,6 +32,7 @@ GROUPS: tuple[tuple[str, type[BaseSettings]], ...] = (
     ("`sales-pulse exporter`", ExporterSettings),
     ("`sales-pulse digest`", DigestSettings),
     ("`sales-pulse history`", PastSettings),
+    ("`sales-pulse ledger`", LedgerSettings),
     ("`sales-pulse gateway`", GatewaySettings),
     ("Identities, for all ways in", IdentitySettings),
     ("Bitrix24, in the gateway and `sales-pulse bitrix24`", Bitrix24Settings),

@@ -189,6 +189,8 @@ class ExporterSettings(ViewSettings):
 
     exporter_listen: str = Field(default="127.0.0.1:9808", pattern=r"^\S+:\d{1,5}$")
     """Host and port of /metrics, the JSON API and the wall."""
+    ledger_address: Address = "http://127.0.0.1:9810"
+    """Where `sales-pulse ledger` answers, for what explains a number."""
 
 
 class PastSettings(ViewSettings):

@@ -34,18 +34,18 @@ async def _serve(settings: "ExporterSettings", access: "Access", sockets: "list[
     from metrics.exporter.allowed import PATHS
     from metrics.exporter.board import Board
     from metrics.exporter.follow import Follower
+    from metrics.exporter.ledger import Ledger
     from metrics.exporter.server import Exporter, create_app
     from metrics.redis_client import connect
-    from producers.settings import KafkaSettings
-    from streams.explain import Explainer
-    from streams.plain.rules import Rules
+    from metrics.settings import LoginSettings
 
     client = connect(settings.redis_url.get_secret_value())
     board = Board(settings)
     exporter = Exporter(settings, board, Follower(board, client, settings.app_id))
-    explainer = Explainer(KafkaSettings(), Rules.of(settings))
+    ledger = Ledger(settings.ledger_address, LoginSettings().pair)
     try:
         # All it holds can be read again: it ends within two seconds, also while walls are connected or Redis hangs.
-        await serve(create_app(exporter, explainer), sockets, access, PATHS, grace=1, leave=0.8)
+        await serve(create_app(exporter, ledger), sockets, access, PATHS, grace=1, leave=0.8)
     finally:
+        await ledger.close()
         await client.aclose()

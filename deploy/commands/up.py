@@ -22,7 +22,7 @@ def command(
 ) -> None:
     """Run the local stack until Ctrl-C; data stays in .local and is picked up again.
 
-    Parts: kafka, redis, worker, exporter, gateway, simulator, prometheus, alertmanager, grafana.
+    Parts: kafka, redis, worker, ledger, exporter, gateway, simulator, prometheus, alertmanager, grafana.
 
     Example: sales-pulse up --managers 15 --without prometheus,alertmanager
     """

@@ -6,6 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from deploy.installation import written
 from deploy.stack import alertmanager, grafana, kafka, prometheus
@@ -18,20 +19,25 @@ from deploy.stack.supervisor import Service
 from grafana.look import Look
 from metrics.settings import PublicSettings
 
-PARTS = ("kafka", "redis", "worker", "exporter", "gateway", "simulator", "prometheus", "past", "alertmanager",
-         "grafana")  # fmt: skip
+PARTS = (
+    *("kafka", "redis", "worker", "ledger", "exporter", "gateway", "simulator"),
+    *("prometheus", "past", "alertmanager", "grafana"),
+)
 """Everything that can be started, in the order of their start."""
 ROOT = Path(__file__).resolve().parents[2]
 """Where the repository (or the installed package) lies."""
 _PORTS = {
-    "exporter": 9808, "worker": 9809, "gateway": 8080, "prometheus": 9090, "past": 9091, "alertmanager": 9093,
-    "grafana": 3000, "redis": 6379, "kafka": 9092,
+    "exporter": 9808, "worker": 9809, "ledger": 9810, "gateway": 8080, "prometheus": 9090, "past": 9091,
+    "alertmanager": 9093, "grafana": 3000, "redis": 6379, "kafka": 9092,
 }  # fmt: skip
 _LISTEN = {
     "exporter": "SALES_EXPORTER_LISTEN",
     "worker": "SALES_WORKER_METRICS_LISTEN",
+    "ledger": "SALES_LEDGER_LISTEN",
     "gateway": "SALES_GATEWAY_LISTEN",
 }
+
+_SCRAPED = ("exporter", "worker", "gateway")
 
 
 @dataclass(frozen=True)
@@ -56,6 +62,9 @@ class LocalStack:
         watching = ("prometheus", "past", "alertmanager", "grafana")
         self._addresses = {name: self._address(name) for name in (*_LISTEN, *watching)}
         self.settings |= {setting: self._addresses[name] for name, setting in _LISTEN.items() if name in self.parts}
+        if "ledger" in self.parts:
+            self.settings["SALES_LEDGER_ADDRESS"] = self._ledger
+            self.settings["SALES_LEDGER_URL"] = f"sqlite:///{quote(str(self.folder / 'ledger' / 'ledger.sqlite'))}"
         self._publish()
 
     def _address(self, name: str) -> str:
@@ -71,6 +80,10 @@ class LocalStack:
         for name, part in (("public_url", "exporter"), ("grafana_url", "grafana")):
             if name not in stated and part in self.parts:
                 self.settings[f"SALES_{name.upper()}"] = f"http://{self._addresses[part]}"
+
+    @property
+    def _ledger(self) -> str:
+        return f"http://{self._addresses['ledger']}"
 
     @property
     def generated(self) -> Path:
@@ -124,8 +137,8 @@ class LocalStack:
     def processes(self) -> list[Service]:
         """Second stage: our own servers, and what watches them."""
         self.generate()
-        running = {name: self._addresses[name] for name in _LISTEN if name in self.parts}
-        services = [self._own(name) for name in ("worker", "exporter", "gateway") if name in self.parts]
+        running = {name: self._addresses[name] for name in _SCRAPED if name in self.parts}
+        services = [self._own(name) for name in ("worker", "ledger", "exporter", "gateway") if name in self.parts]
         if "alertmanager" in self.parts and alertmanager.binary():
             warden = alertmanager.Alertmanager(
                 self.folder / "alertmanager",
@@ -219,7 +232,8 @@ class LocalStack:
     def _program(self, command: str, *arguments: str, log: str | None = None) -> Program:
         """One of our own commands. The addresses of this stack win over what the environment says."""
         argv = [sys.executable, "-m", "deploy.cli", command, *arguments]
-        environment = {**os.environ, **self.settings}
+        # Without a ledger here, that of another stack must not answer.
+        environment = {**os.environ, "SALES_LEDGER_ADDRESS": self._ledger, **self.settings}
         name = log or command
         return Program(name, argv, log=self.logs / f"{name}.log", env=environment, cwd=self.folder.parent)
 

@@ -25,7 +25,7 @@ Entity = (
 """Events of which only the one with the greatest version counts."""
 
 _CENTURY = 1 << 62
-_YOUNG = (KEPT_DAYS - 2) * 86_400 * 10**6
+YOUNG = (KEPT_DAYS - 2) * 86_400 * 10**6
 """Where nothing is older than this (us), nothing can be forgotten yet."""
 
 
@@ -66,7 +66,7 @@ class PlainClient:
 
         Says "folded", "stale" or "duplicate".
         """
-        if time - self.oldest > _YOUNG:
+        if time - self.oldest > YOUNG:
             self._forget(time)
         self.oldest = min(self.oldest, moment(event.time), moment(getattr(event.data, "created_at", event.time)))
         match event:

@@ -1,5 +1,7 @@
 """From an event to the wall and back again: real Kafka, worker, exporter and Chromium."""
 
+import subprocess
+import sys
 import time
 import uuid
 from collections.abc import AsyncIterator
@@ -10,6 +12,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Page, expect
 
+from deploy.stack.ports import free_port
 from producers.events import CallEnded, CallStarted, DealChanged, LeadChanged, ManagerChanged
 from producers.publisher import SalesPublisher
 from tests.browser.stage import ExporterProcess
@@ -34,12 +37,27 @@ async def floor(kafka, redis_url, tmp_path_factory) -> AsyncIterator[tuple[House
 
 @pytest.fixture(scope="module")
 def exporter(floor):
-    """Another exporter than the other tests': over what the worker wrote, with the way to the log."""
+    """Another exporter than the other tests': over what the worker wrote, with a ledger."""
     found = floor[0]
-    process = ExporterProcess(found.folder / "exporter", {**found.environment, "SALES_TIMEZONE": "Europe/Moscow"})
+    port = free_port()
+    ledger = {
+        "SALES_LEDGER_LISTEN": f"127.0.0.1:{port}",
+        "SALES_LEDGER_ADDRESS": f"http://127.0.0.1:{port}",
+        "SALES_LEDGER_URL": f"sqlite:///{found.folder / 'ledger.sqlite'}",
+    }
+    process = ExporterProcess(
+        found.folder / "exporter", {**found.environment, **ledger, "SALES_TIMEZONE": "Europe/Moscow"}
+    )
+    with (found.folder / "ledger.log").open("wb") as log:
+        explaining = subprocess.Popen(
+            (sys.executable, "-m", "deploy.cli", "ledger"),
+            env=process.environment, stdout=log, stderr=log, cwd=process.folder,
+        )  # fmt: skip
     process.start().wait()
     yield process
     process.kill()
+    explaining.terminate()
+    explaining.wait(20)
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from metrics.settings import ExporterSettings, LoginSettings, PastSettings, Publ
 from producers.connectors.bitrix24.settings import Bitrix24Settings
 from producers.gateway.settings import GatewaySettings
 from producers.identities import IdentitySettings
+from streams.ledger.settings import LedgerSettings
 from streams.settings import WorkerSettings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -38,8 +39,8 @@ def dockerfile() -> str:
 
 
 def known_settings() -> set[str]:
-    ours = (WorkerSettings, ExporterSettings, PastSettings, PublicSettings, WebSettings, LoginSettings)
-    classes = (*ours, DigestSettings, GatewaySettings, Bitrix24Settings, IdentitySettings)
+    ours = (WorkerSettings, LedgerSettings, ExporterSettings, PastSettings, PublicSettings, WebSettings)
+    classes = (*ours, LoginSettings, DigestSettings, GatewaySettings, Bitrix24Settings, IdentitySettings)
     return {f"SALES_{name.upper()}" for kind in classes for name in kind.model_fields} | NO_SETTINGS
 
 

@@ -20,6 +20,7 @@ from producers.connectors.bitrix24.settings import Bitrix24Settings
 from producers.gateway.settings import GatewaySettings
 from producers.identities import IdentitySettings
 from producers.settings import KafkaSettings
+from streams.ledger.settings import LedgerSettings
 from streams.settings import WorkerSettings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -134,7 +135,7 @@ def test_pod_finds_its_volumes(name: str) -> None:
 
 def test_settings_exist() -> None:
     """A mistyped SALES_ name would be passed on and never read."""
-    ours = (WorkerSettings, ExporterSettings, PastSettings, DigestSettings, LoginSettings)
+    ours = (WorkerSettings, LedgerSettings, ExporterSettings, PastSettings, DigestSettings, LoginSettings)
     classes = (*ours, GatewaySettings, Bitrix24Settings, IdentitySettings)
     known = {f"SALES_{name.upper()}" for kind in classes for name in kind.model_fields} | {"SALES_LOG_FORMAT", "PATH"}
     given = {entry["name"] for pod in pods().values() for c in pod["spec"]["containers"] for entry in c["env"]}
@@ -194,7 +195,7 @@ def test_services_budgets_and_monitors_select_pods_that_exist() -> None:
 
 
 def test_probes_and_services_use_the_port_that_is_listened_on() -> None:
-    for name in ("worker", "exporter", "gateway"):
+    for name in ("worker", "ledger", "exporter", "gateway"):
         pod = pods()[f"sales-{name}"]["spec"]["containers"][0]
         listen = next(entry["value"] for entry in pod["env"] if entry["name"].endswith("_LISTEN"))
         port = int(listen.rpartition(":")[2])

@@ -62,6 +62,9 @@ class Stack:
             "SALES_WORKER_ID": app_id,
             "SALES_WORKER_METRICS_LISTEN": f"127.0.0.1:{free_port()}",
             "SALES_EXPORTER_LISTEN": f"127.0.0.1:{free_port()}",
+            "SALES_LEDGER_LISTEN": (ledger := f"127.0.0.1:{free_port()}"),
+            "SALES_LEDGER_ADDRESS": f"http://{ledger}",
+            "SALES_LEDGER_URL": f"sqlite:///{folder / 'ledger.sqlite'}",
             "SALES_DATA_DIR": str(folder / "worker"),
         }
         self.events, self.keys = f"{prefix}.events", Keys(app_id)
@@ -141,7 +144,7 @@ def stack(tmp_path: Path, kafka: str, redis_url: str, topic_prefix: str, app_id:
 async def test_the_view_is_what_the_log_says(stack: Stack) -> None:
     """No difference after a long mixture; one falsified part is found and named; explain adds up to /metrics."""
     last = await _publish(stack, _mixture(6000))
-    with stack.running("worker"), stack.running("exporter"):
+    with stack.running("worker"), stack.running("ledger"), stack.running("exporter"):
         stack.wait_for(last)
         await asyncio.sleep(2)
         audited = stack.run("audit", "--json")
@@ -178,7 +181,9 @@ async def _explained(stack: Stack) -> None:
 
     async with httpx.AsyncClient(base_url=f"http://{stack.environment['SALES_EXPORTER_LISTEN']}", timeout=60) as web:
         parameters = {"family": "sales_calls", "manager": "m-1", "window": "year", "period": "previous"}
-        answer = (await web.get("/api/v1/explain", params=parameters)).json()
+        explained = await web.get("/api/v1/explain", params=parameters)
+        assert explained.status_code == 200, explained.text + (stack.folder / "ledger.log").read_text()[-3000:]
+        answer = explained.json()
         text = (await web.get("/metrics")).text
     wanted = [
         float(line.rpartition(" ")[2])

@@ -1,6 +1,6 @@
 """The law of explain: the entities that it lists add up to the number that is shown, exactly."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from fractions import Fraction
 from zoneinfo import ZoneInfo
 
@@ -8,8 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from producers.events import wire
-from producers.settings import KafkaSettings
-from streams.explain import OLDEST, Explainer
+from streams.explain import OLDEST
 from streams.plain import Contribution, OpenThing, PlainPartition
 from streams.plain.exact import moment
 from streams.plain.exposed import exposed
@@ -18,7 +17,6 @@ from streams.plain.reference import PlainReference
 from streams.plain.rows import Query, open_rows, percentile, plan_rows, windowed_rows
 from streams.plain.series import Series
 from streams.plain.shown import Shown
-from tests.laws.cluster import COUNT, ManyLogs, Sent, placements, run
 from tests.laws.logs import InMemoryLog
 from tests.laws.mixtures import ANCHORS, Json, encode, mixtures, zones
 from tests.laws.replay import plain_rules
@@ -62,7 +60,7 @@ def _partitions(log: InMemoryLog, zone: ZoneInfo) -> list[PlainPartition]:
     return found
 
 
-def _query(one: Series) -> Query:
+def query_of(one: Series) -> Query:
     labels = dict(one.labels)
     names = ("manager", "team", "window", "period")
     own = {name: value for name, value in labels.items() if name not in names}
@@ -100,59 +98,4 @@ def test_rows_add_up_to_every_series(mixture: list[Json], zone: ZoneInfo, now: d
     things = [one for partition in partitions for one in partition.open_things()]
     numbers = Shown(moment(now), rules, reference, cut)
     for one, value in exposed(shown(contributions, things, reference, rules, moment(now), at=cut)).items():
-        assert _sum(_query(one), contributions, things, numbers) == value, one
-
-
-@settings(LAW, max_examples=60)
-@given(mixtures(25, least=5), moments, st.sampled_from([1, 3]), st.data())
-async def test_explainer_is_the_plain_recomputation(
-    mixture: list[Json], now: datetime, partitions: int, data: st.DataObject
-) -> None:
-    """Asked for one manager's number, before and after the log has grown, it reads the log and gives that number."""
-    zone = ZoneInfo("Europe/Berlin")
-    log = InMemoryLog(mixture[:-2], partitions, REFERENCES)
-    explainer = Explainer(KafkaSettings(), plain_rules(zone), open_log=log.opened, clock=now.astimezone(UTC).timestamp)
-    for later in ([], mixture[-2:]):
-        for one in later:
-            log.add(one)
-        await _asked(explainer, log, zone, now, data)
-
-
-@settings(LAW, max_examples=60)
-@given(mixtures(25, least=5), st.lists(placements(), min_size=25, max_size=25), moments, st.data())
-async def test_explainer_counts_each_record_once_wherever_it_lies(
-    mixture: list[Json], places: list[tuple[int, str, bool]], now: datetime, data: st.DataObject
-) -> None:
-    """The same on logs with records that lie wrong, keys of any spelling, binary mode, and copies written twice."""
-    zone = ZoneInfo("Europe/Berlin")
-    topic, sent = ManyLogs(), [Sent(event, *place) for event, place in zip(mixture, places, strict=False)]
-    log = InMemoryLog([], COUNT, REFERENCES)
-    log.topics["sales.events"] = dict(enumerate(topic.logs))
-    explainer = Explainer(KafkaSettings(), plain_rules(zone), open_log=log.opened, clock=now.astimezone(UTC).timestamp)
-    for part in (sent[:-2], sent[-2:]):
-        run(topic, part, zone, [])
-        await _asked(explainer, log, zone, now, data)
-
-
-async def _asked(explainer: Explainer, log: InMemoryLog, zone: ZoneInfo, now: datetime, data: st.DataObject) -> None:
-    """Ask for one of the numbers that are shown, and compare."""
-    told = _partitions(log, zone)
-    expected = exposed(
-        shown(
-            [c for partition in told for c in partition.contributions()],
-            [thing for partition in told for thing in partition.open_things()],
-            PlainReference.of([wire.decode_reference(encode(one)) for one in REFERENCES], "RUB"),
-            plain_rules(zone),
-            moment(now),
-        )
-    )
-    one = data.draw(st.sampled_from(sorted(expected)))
-    query = _query(one)
-    answer = await explainer.explain(query.family, query.labels, query.manager, query.team, query.window, query.period)
-    if query.quantile:
-        assert answer.total is not None
-        assert float(answer.total) == float(expected[one])
-    else:
-        assert Fraction(answer.total or "") == expected[one]
-    assert not answer.truncated
-    assert len(answer.rows) == answer.count
+        assert _sum(query_of(one), contributions, things, numbers) == value, one

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from fractions import Fraction
+from tempfile import TemporaryDirectory
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -19,16 +20,18 @@ from metrics.kpi import Level
 from metrics.settings import BusinessSettings
 from metrics.view import decode_part, parse_field
 from producers.events import wire
-from producers.settings import KafkaSettings
-from streams.explain import Explainer, Explanation
+from streams.explain import Explanation
 from streams.fold.rules import Rules as FoldRules
+from streams.ledger.answers import Index
 from streams.partition import Partition
 from streams.plain import PlainPartition, Rules
 from streams.plain.calendar import of
 from streams.plain.reference import PlainReference
+from streams.plain.rows import Query
 from streams.plain.series import Series, series
 from tests.laws.logs import InMemoryLog
 from tests.laws.mixtures import Json, encode
+from tests.support.ledgers import Kept
 from tests.support.numbers import shown
 
 _TOLD = {name for family in FAMILIES for name in family.names}
@@ -120,8 +123,13 @@ class Floor:
 
     async def explain(self, family: str, at: str | float, **asked: Any) -> Explanation:
         """The entities behind a number."""
-        explainer = Explainer(KafkaSettings(), self.rules, open_log=self.log.opened, clock=lambda: seconds(at))
-        return await explainer.explain(family, **asked)
+        with TemporaryDirectory() as folder:
+            kept = Kept(folder, self.rules, self.partitions, seconds(at))
+            kept.read(self.log, len(self.events) + len(self.references))
+            index = Index(kept.path, self.rules, lambda: seconds(at))
+            labels, manager, team = asked.get("labels"), asked.get("manager"), asked.get("team")
+            query = Query(family, labels or {}, manager, team, asked.get("window", ""), asked.get("period", "current"))
+            return index.explain(query, None, 1000)
 
 
 def seconds(at: str | float) -> float:

@@ -55,8 +55,8 @@ def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimpleNamespac
 
 @pytest.fixture(scope="module")
 def service(secured: SimpleNamespace) -> Iterator[SimpleNamespace]:
-    """A worker and an exporter that are the users they should be."""
-    ports = SimpleNamespace(worker=free_port(), exporter=free_port())
+    """A worker and a ledger that are the users they should be, and an exporter that needs none."""
+    ports = SimpleNamespace(worker=free_port(), exporter=free_port(), ledger=free_port())
     common = {"SALES_REDIS_URL": secured.redis.url}
     programs = {
         "worker": {
@@ -64,7 +64,14 @@ def service(secured: SimpleNamespace) -> Iterator[SimpleNamespace]:
             "SALES_DATA_DIR": str(secured.folder / "worker"),
             "SALES_WORKER_METRICS_LISTEN": f"127.0.0.1:{ports.worker}",
         },
-        "exporter": {"SALES_EXPORTER_LISTEN": f"127.0.0.1:{ports.exporter}"},
+        "ledger": {
+            "SALES_LEDGER_LISTEN": f"127.0.0.1:{ports.ledger}",
+            "SALES_LEDGER_URL": f"sqlite:///{secured.folder / 'ledger.sqlite'}",
+        },
+        "exporter": {
+            "SALES_EXPORTER_LISTEN": f"127.0.0.1:{ports.exporter}",
+            "SALES_LEDGER_ADDRESS": f"http://127.0.0.1:{ports.ledger}",
+        },
     }
     processes: list[subprocess.Popen[bytes]] = []
     logs: dict[str, Path] = {}
@@ -75,7 +82,11 @@ def service(secured: SimpleNamespace) -> Iterator[SimpleNamespace]:
                 processes.append(
                     subprocess.Popen(
                         [sys.executable, "-m", "deploy.cli", name],
-                        env=environment(**common, **own, **secured.kafka.environment(f"sales-{name}")),
+                        env=environment(
+                            **common,
+                            **own,
+                            **({} if name == "exporter" else secured.kafka.environment(f"sales-{name}")),
+                        ),
                         cwd=ROOT,
                         stdout=log,
                         stderr=log,

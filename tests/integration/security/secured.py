@@ -17,7 +17,7 @@ from producers.settings import KafkaSettings
 ROOT = Path(__file__).resolve().parents[3]
 ADMIN = "admin"
 PASSWORD = "long-and-random-enough"
-USERS = (ADMIN, "sales-topics", "sales-worker", "sales-gateway", "sales-exporter", "sales-operator")
+USERS = (ADMIN, "sales-topics", "sales-worker", "sales-gateway", "sales-ledger", "sales-operator")
 _RESOURCES = {"Topic": 2, "Group": 3, "TransactionalId": 5}
 _PATTERNS = {"literal": 3, "prefixed": 4}
 _OPERATIONS = {"Read": 3, "Write": 4, "Create": 5, "Describe": 8, "DescribeConfigs": 10}

@@ -77,7 +77,7 @@ async def test_dead_letters_need_no_more_than_the_operator(secured: SimpleNamesp
 def test_audit_needs_no_more_than_the_exporter(secured: SimpleNamespace, service: SimpleNamespace) -> None:
     done = command(
         "audit", "--exporter", service.url,
-        SALES_REDIS_URL=secured.redis.url, **secured.kafka.environment("sales-exporter"),
+        SALES_REDIS_URL=secured.redis.url, **secured.kafka.environment("sales-ledger"),
     )  # fmt: skip
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
     assert "no difference" in done.stdout
@@ -125,12 +125,12 @@ async def test_gateway_cannot_read(secured: SimpleNamespace) -> None:
 
 
 @pytest.mark.parametrize("topic", ["sales.events", "sales.reference", "sales.dead-letters"])
-async def test_exporter_cannot_write(secured: SimpleNamespace, topic: str) -> None:
+async def test_ledger_cannot_write(secured: SimpleNamespace, topic: str) -> None:
     with pytest.raises(KafkaError):
-        await _write(secured.kafka, "sales-exporter", topic)
+        await _write(secured.kafka, "sales-ledger", topic)
 
 
-@pytest.mark.parametrize("user", ["sales-gateway", "sales-exporter", "sales-topics"])
+@pytest.mark.parametrize("user", ["sales-gateway", "sales-ledger", "sales-topics"])
 async def test_only_the_worker_writes_its_changelogs(
     secured: SimpleNamespace, service: SimpleNamespace, user: str
 ) -> None:
@@ -159,5 +159,5 @@ def test_redis_wants_its_password(secured: SimpleNamespace) -> None:
 
 def test_every_process_has_rights_on_the_page() -> None:
     assert {right.user for right in documented_rights()} == {
-        "sales-topics", "sales-worker", "sales-gateway", "sales-exporter", "sales-operator",
+        "sales-topics", "sales-worker", "sales-gateway", "sales-ledger", "sales-operator",
     }  # fmt: skip

@@ -1,0 +1,46 @@
+"""`sales-pulse ledger`: keeps the index that "why this number" is answered from."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    import socket
+
+    from metrics.access.access import Access
+    from streams.ledger.settings import LedgerSettings
+
+
+def command(
+    listen: Annotated[str | None, typer.Option(help="host:port (SALES_LEDGER_LISTEN).")] = None,
+    url: Annotated[str | None, typer.Option(help="sqlite:/// and the file of the index (SALES_LEDGER_URL).")] = None,
+) -> None:
+    """Keep an index of the entities behind every number, read from the log, and answer the exporter from it.
+
+    It may be killed at any moment and goes on where it was; a file that is gone or damaged is built again.
+
+    Example: sales-pulse ledger --url sqlite:////var/lib/sales-pulse/ledger.sqlite
+    """
+    import uvloop
+
+    from deploy.serving import bind
+    from metrics.access.access import Access
+    from metrics.settings import WebSettings
+    from streams.ledger.settings import LedgerSettings
+
+    given: dict[str, Any] = {"ledger_listen": listen, "ledger_url": url}
+    access = Access(WebSettings())
+    settings = LedgerSettings(**{name: value for name, value in given.items() if value is not None})
+    uvloop.run(_serve(settings, access, bind(settings.ledger_listen, "SALES_LEDGER_LISTEN")))
+
+
+async def _serve(settings: "LedgerSettings", access: "Access", sockets: "list[socket.socket]") -> None:
+    from deploy.serving import serve
+    from metrics.access.asgi import Paths
+    from streams.ledger.follow import Follower
+    from streams.ledger.server import create_app
+    from streams.plain.rules import Rules
+
+    follower = Follower(settings, Rules.of(settings), settings.ledger_file)
+    # What it was about to write is read again: it ends within two seconds.
+    await serve(create_app(follower), sockets, access, Paths(), grace=1, leave=0.8)

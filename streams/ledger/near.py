@@ -1,0 +1,202 @@
+"""What of a client has to be read to take events: what they are about, and what depends on that.
+
+All is recomputed by the plain definition before and after, over the same part of the client; so what lies outside of
+what depends on each other may be missing: it differs from the truth in both alike, and nothing changes.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from producers.events import wire
+from streams.ledger.held import CONTACT, MISS, NUMBERS, OPEN, WON, Name, decode, length, names, place, put
+from streams.ledger.store import Head, Store
+from streams.plain.client import YOUNG, PlainClient
+from streams.plain.exact import moment
+from streams.plain.leads import TOUCHED_WITHIN, Touch, touches
+from streams.plain.rules import Rules
+
+_DAY_AND_MORE = 27 * 3600 * 10**6
+"""A local day lies within so much (us) of any of its moments, also where clocks go back over midnight."""
+_ALL = (1 << 62) - 1
+
+Taken = tuple[wire.Event, int]
+"""An event, and the time (us) of its partition with it."""
+
+
+class Near:
+    """Reads one client. names: what was read → number and state as it was."""
+
+    def __init__(self, store: Store, head: Head, rules: Rules, *, is_new: bool) -> None:
+        self.plain = PlainClient(head.key, rules, oldest=head.oldest)
+        self.names: dict[Name, tuple[int, bytes]] = {}
+        self._store = store
+        self._head = head
+        self._is_new = is_new
+        self._touched: set[Name] = set()
+
+    def read(self, taken: Sequence[Taken]) -> PlainClient:
+        """Read what the events need."""
+        events, head = [event for event, _ in taken], self._head
+        self._touched = {name for event in events for name in names(event)}
+        if self._is_new:
+            return self.plain
+        if self._may_forget(taken):
+            head.swept = self.plain.rules.reached(taken[-1][1])
+            self._take(self._store.entities(head))
+            return self.plain
+        for name in self._touched:
+            if head.has(name[0]):
+                self._one(name)
+        self._deals(events)
+        self._invoices(events)
+        calls = [*(event for event in events if isinstance(event, wire.CallEnded)), *self._of(wire.CallEnded)]
+        for call in calls:
+            self._misses(call)
+        self._leads(events, calls)
+        return self.plain
+
+    def _may_forget(self, taken: Sequence[Taken]) -> bool:
+        """Whether entities may be too old by now that have not been looked for today."""
+        oldest = min(self._head.oldest, *(oldest_of(event) for event, _ in taken))
+        last = taken[-1][1]
+        return last - oldest > YOUNG and self._head.swept != self.plain.rules.reached(last)
+
+    def _of(self, kind: type[Any]) -> list[Any]:
+        return [event for event in self.plain.latest.values() if isinstance(event, kind)]
+
+    def _one(self, name: Name) -> Any:
+        if name not in self.names and (found := self._store.entity(self._head, name)) is not None:
+            self._take([(found[0], name, found[1])])
+
+    def _take(self, found: Iterable[tuple[int, Name, bytes]]) -> None:
+        for no, name, body in found:
+            if name not in self.names:
+                self.names[name] = (no, body)
+                put(self.plain, name, decode(name, body, self.plain))
+
+    def _line(
+        self, kind: str, flag: int, first: int, last: int = _ALL, *, back: bool = False
+    ) -> Iterator[tuple[int, Name, bytes]]:
+        """Entities of a kind and flag between two moments (us), in order of time."""
+        order = "DESC" if back else "ASC"
+        where = f"AND kind = ? AND flag = ? AND at BETWEEN ? AND ? ORDER BY at {order}"
+        if self._head.has(kind):
+            yield from self._store.entities(self._head, where, (NUMBERS[kind], flag, first, last))
+
+    def _other(self, found: Iterator[tuple[int, Name, bytes]]) -> tuple[int, Name, bytes] | None:
+        """The first one that no event is about."""
+        return next((one for one in found if one[1] not in self._touched), None)
+
+    def _deals(self, events: Sequence[wire.Event]) -> None:
+        """The first won deal, which says what is a repeat sale, and open ones, of which one makes the client ready."""
+        if not any(isinstance(event, wire.DealChanged | wire.DealDeleted) for event in events):
+            return
+        first = self._other(self._line("deal", WON, 0))
+        if first is not None:
+            at = moment(_closed(decode(first[1], first[2], self.plain)))
+            self._take(self._line("deal", WON, at, at))
+        self._take(self._line("deal", OPEN, 0))
+
+    def _invoices(self, events: Sequence[wire.Event]) -> None:
+        """Payments and the invoices that they name, each with all payments that name it."""
+        payments = wire.PaymentReceived | wire.PaymentRefunded
+        named = {event.data.invoice_id for event in (*events, *self._of(payments)) if isinstance(event, payments)}  # type: ignore[arg-type]
+        named |= {event.data.invoice_id for event in events if isinstance(event, wire.InvoiceChanged)}
+        for invoice in filter(None, named):
+            self._one(("invoice", invoice))
+            self._take(self._store.entities(self._head, "AND ref = ?", (invoice,)))
+
+    def _misses(self, call: wire.CallEnded) -> None:
+        """Calls on which it depends what becomes of misses: those between the contacts before and after this one.
+
+        Where it is a miss itself, those of its local day alone, and the contact that follows.
+        """
+        flag, at = place("call", call).flag, moment(call.time)
+        if not flag or not self._head.has("call"):
+            return
+        after = self._other(self._line("call", CONTACT, at + 1))
+        before = self._other(self._line("call", CONTACT, 0, at - 1, back=True))
+        first = 0 if before is None else moment(decode(before[1], before[2], self.plain).time)
+        last = _ALL if after is None else moment(decode(after[1], after[2], self.plain).time)
+        if flag == MISS:
+            first, last = max(first, at - _DAY_AND_MORE), min(last, at + _DAY_AND_MORE)
+        self._take(one for one in (before, after) if one is not None)
+        for either in (CONTACT, MISS):
+            self._take(self._line("call", either, first, last))
+
+    def _leads(self, events: Sequence[wire.Event], calls: Sequence[wire.CallEnded]) -> None:
+        """Leads that events are about or may have touched, each with the first of what else touched it."""
+        created = [moment(event.data.created_at) for event in events if isinstance(event, wire.LeadChanged)]
+        if any(isinstance(event, wire.LeadChanged) for event in events):
+            self._latest_message()
+        for first, last in self._touching(events, calls):
+            self._take(self._line("lead", 0, first - TOUCHED_WITHIN, last))
+        held = [lead.latest for lead in self.plain.leads.values()]
+        created += [moment(one.data.created_at) for one in held if isinstance(one, wire.LeadChanged)]
+        for at in set(created):
+            self._first_call(at)
+            self._first_meeting(at)
+
+    def _touching(self, events: Sequence[wire.Event], calls: Sequence[wire.CallEnded]) -> Iterator[tuple[int, int]]:
+        """The moments (us, first and last) at which leads may have been touched."""
+        for call in calls:
+            moments = [moment(call.time), moment(call.data.started_at)]
+            if call.data.answered_at is not None:
+                moments.append(moment(call.data.answered_at))
+            yield min(moments), max(moments)
+        for event in (*events, *self._of(wire.MeetingHeld)):
+            if isinstance(event, wire.MeetingHeld):
+                yield moment(event.time), moment(event.time)
+            elif isinstance(event, wire.ChatMessage) and event.data.author == "manager":
+                # A chat does not go back in time: a late message counts as of the latest one before it.
+                chat = self.plain.chats.get(event.data.chat_id)
+                known = [moment(event.time), *([chat.last] if chat is not None and chat.last is not None else [])]
+                of_chat = (
+                    one for one in events if isinstance(one, wire.ChatMessage | wire.ChatHandedOff | wire.ChatClosed)
+                )
+                known += [moment(one.time) for one in of_chat if one.data.chat_id == event.data.chat_id]
+                yield min(known), max(known)
+
+    def _latest_message(self) -> None:
+        """The latest of a manager's messages, by time and chat."""
+        newest = next(self._line("message", 0, 0, _ALL, back=True), None)
+        if newest is not None:
+            at = Touch(*decode(newest[1], newest[2], self.plain)).at
+            self._take(self._line("message", 0, at, at))
+
+    def _first_call(self, created: int) -> None:
+        """The first touch by a call that no event is about."""
+        best: tuple[Touch, tuple[int, Name, bytes]] | None = None
+        for one in self._line("call", CONTACT, created - self._head.longest):
+            if one[1] in self._touched:
+                continue
+            call = decode(one[1], one[2], self.plain)
+            latest = created + TOUCHED_WITHIN if best is None else best[0].at
+            if moment(call.time) - self._head.longest > latest:
+                break
+            for touch in touches(created, [call]):
+                fits = created <= touch.at <= created + TOUCHED_WITHIN
+                if fits and (best is None or touch[:3] < best[0][:3]):
+                    best = touch, one
+        if best is not None:
+            self._take([best[1]])
+
+    def _first_meeting(self, created: int) -> None:
+        first = self._other(self._line("meeting", 0, created, created + TOUCHED_WITHIN))
+        if first is not None:
+            at = moment(decode(first[1], first[2], self.plain).time)
+            self._take(self._line("meeting", 0, at, at))
+
+
+def oldest_of(event: wire.Event) -> int:
+    """The moment (us) from which on the plain definition counts how old a client's things may be."""
+    return min(moment(event.time), moment(getattr(event.data, "created_at", event.time)))
+
+
+def longest_of(events: Iterable[wire.Event]) -> int:
+    """The greatest length of calls."""
+    return max((length(event) for event in events if isinstance(event, wire.CallEnded)), default=0)
+
+
+def _closed(deal: wire.DealChanged) -> Any:
+    return deal.data.closed_at or deal.time

@@ -1,0 +1,126 @@
+"""The tables of the index, and how its file is opened: one that cannot be used is set aside, and a new one begun."""
+
+import sqlite3
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from streams.errors import StreamsError
+from streams.plain.rules import Rules
+
+VERSION = 1
+"""Of tables and of what they mean: an index of another one is built again."""
+_CACHE_KIB = 96 << 10
+_TABLES = """
+CREATE TABLE meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
+CREATE TABLE partition (number INTEGER PRIMARY KEY, next INTEGER NOT NULL, time INTEGER NOT NULL, copied BLOB NOT NULL);
+CREATE TABLE reference_partition (number INTEGER PRIMARY KEY, next INTEGER NOT NULL);
+CREATE TABLE reference (key TEXT PRIMARY KEY, event BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE client (
+    no INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, partition INTEGER NOT NULL,
+    oldest INTEGER NOT NULL, longest INTEGER NOT NULL, swept INTEGER NOT NULL, kinds INTEGER NOT NULL
+);
+CREATE TABLE entity (
+    no INTEGER PRIMARY KEY, client INTEGER NOT NULL, kind INTEGER NOT NULL, id TEXT NOT NULL,
+    at INTEGER, flag INTEGER NOT NULL, ref TEXT, body BLOB NOT NULL
+);
+CREATE UNIQUE INDEX entity_name ON entity (client, kind, id);
+CREATE INDEX entity_line ON entity (client, kind, flag, at) WHERE at IS NOT NULL;
+CREATE INDEX entity_ref ON entity (client, ref) WHERE ref IS NOT NULL;
+CREATE TABLE series (no INTEGER PRIMARY KEY, code TEXT NOT NULL, labels TEXT NOT NULL, currency TEXT NOT NULL);
+CREATE TABLE who (no INTEGER PRIMARY KEY, manager TEXT NOT NULL, team TEXT NOT NULL);
+CREATE TABLE share (
+    series INTEGER, day INTEGER, who INTEGER, entity INTEGER, time INTEGER, value, n INTEGER NOT NULL, pending BLOB,
+    PRIMARY KEY (series, day, who, entity, time, value)
+) WITHOUT ROWID;
+CREATE INDEX share_pending ON share (series) WHERE pending IS NOT NULL;
+CREATE TABLE cell (
+    series INTEGER, day INTEGER, who INTEGER, total, n INTEGER NOT NULL, top REAL NOT NULL,
+    PRIMARY KEY (series, day, who)
+) WITHOUT ROWID;
+CREATE TABLE thing (
+    code TEXT, client INTEGER, body BLOB, n INTEGER NOT NULL, until INTEGER NOT NULL,
+    PRIMARY KEY (code, client, body)
+) WITHOUT ROWID;
+"""
+
+
+class LedgerError(StreamsError):
+    """The index cannot be kept or read; the text says what to do."""
+
+
+def fingerprint(rules: Rules, partitions: int) -> str:
+    """What the contents of an index depend on, besides the log; the base currency is applied when it is read."""
+    calendar = rules.calendar
+    weeks = {"": calendar.company, **calendar.teams}
+    told = {
+        "version": VERSION,
+        "partitions": partitions,
+        "zone": rules.zone.key,
+        "targets": [rules.call_target, rules.chat_target, rules.callback_target, rules.lead_target],
+        "ready": [sorted(rules.ready_stages), str(rules.ready_probability)],
+        "weeks": {
+            team: [sorted(week.hours.items()), sorted(map(str, week.holidays)), sorted(week.days.items())]
+            for team, week in weeks.items()
+        },
+    }
+    return msgspec.json.encode(told).decode()
+
+
+def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
+    """A connection of one thread's at a time; the caller begins and ends transactions."""
+    mode = "ro" if read_only else "rwc"
+    uri = f"{path.absolute().as_uri()}?mode={mode}"
+    database = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, cached_statements=256)
+    database.execute(f"PRAGMA cache_size = -{_CACHE_KIB if not read_only else _CACHE_KIB // 8}")
+    if not read_only:
+        database.execute("PRAGMA journal_mode = WAL")
+        database.execute("PRAGMA synchronous = NORMAL")
+        database.execute("PRAGMA journal_size_limit = 268435456")
+    return database
+
+
+def create(path: Path, told: str, about: Mapping[str, str]) -> sqlite3.Connection:
+    """Begin an empty index. about: more that is known of the log that it is of."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    database = connect(path)
+    database.execute("BEGIN IMMEDIATE")
+    for statement in _TABLES.split(";\n"):
+        if statement.strip():
+            database.execute(statement)
+    known = {"fingerprint": told, **about}
+    database.executemany("INSERT INTO meta VALUES (?, ?)", known.items())
+    database.execute("COMMIT")
+    return database
+
+
+def unusable(path: Path, told: str, about: Mapping[str, str]) -> str:
+    """Why an index that is there cannot be gone on with; "" when it can."""
+    try:
+        database = connect(path)
+        try:
+            problem = database.execute("PRAGMA quick_check(1)").fetchone()[0]
+            held = dict(database.execute("SELECT name, value FROM meta").fetchall())
+        finally:
+            database.close()
+    except sqlite3.DatabaseError as error:
+        return f"it is damaged ({error})"
+    if problem != "ok":
+        return f"it is damaged ({problem})"
+    if held.get("fingerprint") != told:
+        return "it was built by other settings, another number of partitions or another version"
+    if any(held.get(name) != value for name, value in about.items()):
+        return "it is of another log"
+    return ""
+
+
+def set_aside(path: Path) -> Path:
+    """Move an index away, with what belongs to it; a former one that was set aside is replaced."""
+    aside = path.with_name(f"{path.name}.aside")
+    for ending in ("", "-wal", "-shm"):
+        source, target = path.with_name(f"{path.name}{ending}"), aside.with_name(f"{aside.name}{ending}")
+        target.unlink(missing_ok=True)
+        if source.exists():
+            source.replace(target)
+    return aside

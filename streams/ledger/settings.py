@@ -1,0 +1,35 @@
+"""Settings of `sales-pulse ledger`."""
+
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from pydantic import Field, field_validator
+
+from metrics.settings import BusinessSettings
+from producers.settings import KafkaSettings
+
+
+class LedgerSettings(KafkaSettings, BusinessSettings):
+    """Where the index lies, and where it is asked."""
+
+    ledger_listen: str = Field(default="127.0.0.1:9810", pattern=r"^\S+:\d{1,5}$")
+    """Host and port at which the exporter asks."""
+    ledger_url: str = "sqlite:///.local/ledger/ledger.sqlite"
+    """The file of the index: sqlite:///relative/path, or with four slashes an absolute one."""
+
+    @field_validator("ledger_url")
+    @classmethod
+    def _is_sqlite(cls, value: str) -> str:
+        found = urlsplit(value)
+        if found.scheme != "sqlite" or found.netloc or len(found.path) < 2 or found.query or found.fragment:
+            # Not the value: a URL of another kind may hold a password.
+            raise ValueError(
+                f"{found.scheme or 'what has no scheme'}: is no index that can be kept; "
+                "write sqlite:/// and the path of a file"
+            )
+        return value
+
+    @property
+    def ledger_file(self) -> Path:
+        """Path of the index."""
+        return Path(unquote(urlsplit(self.ledger_url).path[1:]))
