@@ -5,6 +5,7 @@ StreamsError
 │   └── RulesChanged    … because it was counted by other rules; replay under a new application id
 ├── RevokedError        partitions were taken away while they were opened; the next assignment follows
 ├── ClosingError        dead letters could not all be closed; those that were stay so
+├── LedgerError         the file of the index is not ours, or cannot be opened; see `streams.ledger.schema`
 ├── SinkError           the view cannot be written now; folding goes on
 └── WorkerError         the worker cannot start or go on
     ├── ChangelogError  Kafka does not take or give what a changelog holds now; it is tried again

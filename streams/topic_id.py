@@ -96,15 +96,20 @@ class Source(NamedTuple):
 
 async def topic_id(client: Any, topic: str) -> str:
     """The id of a topic, by the inner client of any of aiokafka's. Raises KafkaError."""
+    return (await source(client, topic)).id
+
+
+async def source(client: Any, topic: str) -> Source:
+    """Partitions and id of a topic as it is now; no partitions where brokers are too old to say the id."""
     try:
         response = await client.send(client.get_random_node(), _TopicRequest(topic))
     except NotImplementedError:
-        return ""
-    code, _, found, *_ = response.topics[0]
+        return Source(0)
+    code, _, found, _, partitions, *_ = response.topics[0]
     if code:
         error: type[KafkaError] = for_code(code)
         raise error(topic)
-    return "" if found == _NONE else str(UUID(bytes=found))
+    return Source(len(partitions), "" if found == _NONE else str(UUID(bytes=found)))
 
 
 def differ(before: str, now: str) -> bool:

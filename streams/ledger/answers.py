@@ -5,11 +5,13 @@ Shares that a question needs one by one go through the plain definition, `stream
 
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from heapq import heappush, heapreplace
 from pathlib import Path
+from threading import Lock
 from typing import Any, NamedTuple
 
 import msgspec
@@ -133,11 +135,36 @@ class Index:
         self._clock = clock
         self._reference: tuple[Any, PlainReference] | None = None
         self._free: list[sqlite3.Connection] = []
+        self._lock = Lock()
+        self._closed = False
 
     def close(self) -> None:
-        """Close what is open."""
-        while self._free:
-            self._free.pop().close()
+        """Close what is open; what is in use is closed when it is given back."""
+        with self._lock:
+            self._closed, free, self._free = True, self._free, []
+        for database in free:
+            database.close()
+
+    @contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        """A connection within one moment of the index; one that failed is not used again."""
+        with self._lock:
+            database = self._free.pop() if self._free else None
+        if database is None:
+            database = connect(self._path, read_only=True)
+        works = False
+        try:
+            database.execute("BEGIN")
+            yield database
+            database.execute("ROLLBACK")
+            works = True
+        finally:
+            with self._lock:
+                kept = works and not self._closed
+                if kept:
+                    self._free.append(database)
+            if not kept:
+                database.close()
 
     def explain(
         self,
@@ -147,15 +174,8 @@ class Index:
         days: tuple[int, int] | None = None,
     ) -> Explanation:
         """The entities behind a number. days: a run of local days (ordinals) instead of the query's window."""
-        database = self._free.pop() if self._free else connect(self._path, read_only=True)
-        try:
-            database.execute("BEGIN")
-            try:
-                return self._explain(database, query, at, limit, days)
-            finally:
-                database.execute("ROLLBACK")
-        finally:
-            self._free.append(database)
+        with self._reading() as database:
+            return self._explain(database, query, at, limit, days)
 
     def _explain(
         self, database: sqlite3.Connection, query: Query, at: datetime | None, limit: int, days: tuple[int, int] | None

@@ -1,36 +1,45 @@
 """Keeps an index up from Kafka: reads on where it stands, and builds it again where it cannot be gone on with."""
 
 import asyncio
-import fcntl
 import sqlite3
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import structlog
-from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
+from metrics.ending import end_tasks
+from metrics.errors import AwayError
 from producers.settings import KafkaSettings
 from streams.ledger.answers import Index
 from streams.ledger.keeper import Keeper
-from streams.ledger.schema import LedgerError, connect, create, fingerprint, set_aside, unusable
+from streams.ledger.owned import LOST_WAL, Owned
+from streams.ledger.progress import Progress, clock
+from streams.ledger.reading import Ends, LogChanged, Reading
+from streams.ledger.schema import LedgerError, connect, create, fingerprint, unusable
 from streams.plain.rules import Rules
-from streams.topic_id import topic_id
 
 log = structlog.get_logger(__name__)
-_RECORDS = 10_000
-"""Taken in one transaction at most: they and what they touch are what the process holds in memory."""
-_FETCH_BYTES = 1 << 20
-_IDLE_MS = 50
 _PAUSE = 2.0
-_BEHIND = 50_000
-"""Records that it may be behind and still answer: more, and it is being built."""
+_BEAT = 1.0
+"""Seconds after which it is asked again where the log ends."""
+_ANSWERS = 1.0
+"""Seconds within which Kafka answers, or is away."""
+_LATELY = 10.0
+"""Seconds within which all has to have been read for it to be kept up."""
+
+
+class AsOf(NamedTuple):
+    """All that was in the log at a moment (Unix seconds) is in an answer. note: why the moment is not now."""
+
+    moment: float
+    note: str = ""
 
 
 class Follower:
-    """One index and its one writer."""
+    """One index and its one writer. Raises LedgerError when the file is not ours."""
 
     def __init__(
         self, kafka: KafkaSettings, rules: Rules, path: Path, *, clock: Callable[[], float] = time.time
@@ -39,26 +48,30 @@ class Follower:
         self._rules = rules
         self._path = path
         self._clock = clock
-        self._lock = _locked(path)
+        self._owned = Owned(path, kafka.events_topic)
         self._database: sqlite3.Connection | None = None
         self._round = asyncio.Condition()
-        self._read_at = 0.0
+        self._reading: Reading | None = None
         self._damaged = ""
         self._is_second = False
+        self.progress = Progress()
         self.index: Index | None = None
         self.problem = "the ledger has not reached Kafka yet"
-        self.behind: int | None = None
 
     async def run(self) -> None:
-        """Follow until cancelled. Kafka may come and go; meanwhile answers are those of before."""
-        if self._path.exists():
-            await asyncio.to_thread(self._answer_alone)
+        """Follow until cancelled. Kafka may come and go; meanwhile answers say as of when they are."""
         while True:
             try:
                 await self._follow()
+            except LedgerError:
+                raise
+            except LogChanged:
+                log.warning("the topic has other partitions, or is another one; its index is looked at again")
+                self._forget("the ledger looks at the log again")
             except KafkaError as error:
-                log.warning("Kafka does not answer; what was read before is what is explained", error=str(error))
+                log.warning("the log cannot be read now; answers are as of before, and say so", error=str(error))
             except sqlite3.OperationalError as error:
+                self.problem = f"the index cannot be kept now: {error}"
                 log.warning("the index cannot be written; it is tried again", error=str(error))
             except sqlite3.DatabaseError as error:
                 self._damaged = f"it is damaged ({error})"
@@ -74,141 +87,153 @@ class Follower:
     def close(self) -> None:
         """Let go of the file, for the next one."""
         self._close()
-        if self.index is not None:
-            self.index.close()
-        self._lock.close()
+        self._forget("the ledger is ending")
+        self._owned.close()
 
-    async def fresh(self, patience: float) -> None:
-        """Wait until all has been read that was there when this was called, or for so many seconds."""
-        asked = time.monotonic()
-        if self._database is None:
-            return
+    async def fresh(self, patience: float) -> AsOf:
+        """Wait until all is in the index that is in the log now, for so many seconds. Raises AwayError.
+
+        While Kafka is away nobody can add to the log either, by way of it: what was whole when it went is told so.
+        """
+        if self.index is None:
+            raise AwayError(self.problem)
+        asked, reading = self._clock(), self._reading
+        try:
+            ends = None if reading is None else await self._ends(reading, min(_ANSWERS, patience))
+        except LogChanged:
+            raise AwayError("the ledger looks at the log again") from None
+        if reading is None or ends is None:
+            return self._alone()
         try:
             async with asyncio.timeout(patience), self._round:
-                await self._round.wait_for(lambda: self._read_at >= asked)
+                await self._round.wait_for(lambda: self._reading is not reading or self.progress.left(ends) == 0)
         except TimeoutError:
-            pass
+            raise AwayError(self.progress.told(self._clock())) from None
+        if self._reading is not reading:
+            raise AwayError(self.problem)
+        return AsOf(asked)
+
+    def _alone(self) -> AsOf:
+        whole, left = self.progress.whole, self.progress.left()
+        if whole is None or left != 0:
+            known = "" if not left else f", and {left:,} records of it are still to be read"
+            raise AwayError(f"Kafka does not answer the ledger{known}")
+        return AsOf(whole, f"Kafka does not answer; this is as of {clock(whole)}")
 
     def unready(self) -> str:
         """Why nothing can be explained now; "" when it can."""
         if self.index is None:
             return self.problem
-        if self.behind is not None and self.behind > _BEHIND:
-            return f"the ledger is being built: {self.behind:,} records are still to be read"
-        return ""
+        whole = self.progress.whole
+        if whole is not None and (self.progress.left() == 0 or self._clock() - whole < _LATELY):
+            return ""
+        return self.progress.told(self._clock())
 
     def broken(self, error: Exception) -> None:
         """An answer could not be read: where the file is damaged, it is built again."""
         if not isinstance(error, sqlite3.OperationalError):
             self._damaged = f"it is damaged ({error})"
 
-    def _answer_alone(self) -> None:
-        """Answer from what is there before Kafka is reached, if it is an index at all."""
-        try:
-            database = connect(self._path, read_only=True)
-            try:
-                database.execute("SELECT count(*) FROM partition").fetchone()
-            finally:
-                database.close()
-        except sqlite3.Error:
-            return
-        self.index = Index(self._path, self._rules, self._clock)
-
     async def _follow(self) -> None:
-        consumer = AIOKafkaConsumer(
-            **self._kafka.client_options(),
-            group_id=None,
-            enable_auto_commit=False,
-            isolation_level="read_committed",
-            max_partition_fetch_bytes=_FETCH_BYTES,
-            fetch_max_bytes=8 * _FETCH_BYTES,
-        )
+        reading = Reading(self._kafka)
+        tasks: list[asyncio.Task[None]] = []
         try:
-            await consumer.start()
-            found = await self._partitions(consumer)
-            events = [tp for tp in found if tp.topic == self._kafka.events_topic]
-            about = {"topic": self._kafka.events_topic}
-            about["topic id"] = await topic_id(consumer._client, self._kafka.events_topic)  # noqa: SLF001 - as the worker
-            consumer.assign(found)
-            ends = await consumer.end_offsets(found)
-            keeper = await asyncio.to_thread(self._open, len(events), about, ends)
-            first = await consumer.beginning_offsets(found)
-            for tp in found:
-                consumer.seek(tp, max(first[tp], keeper.next(tp.topic, tp.partition)))
-            self.behind = sum(max(0, ends[tp] - keeper.next(tp.topic, tp.partition)) for tp in found)
+            await reading.consumer.start()
+            while not await reading.find():
+                self.problem = "there is no events topic yet; `sales-pulse topics create` makes it"
+                await asyncio.sleep(_PAUSE)
+            ends = await reading.ends()
+            keeper = await asyncio.to_thread(self._open, reading, ends)
+            await reading.begin(keeper.next)
             self.index = self.index or Index(self._path, self._rules, self._clock)
-            while not self._damaged:
-                await self._read(consumer, keeper, found)
+            self._reading = reading
+            tasks = [beat := asyncio.create_task(self._beat(reading))]
+            while not self._damaged and not beat.done() and not (lost := self._owned.lost()):
+                await self._read(reading, keeper)
+            if beat.done():
+                beat.result()
+            elif not self._damaged:
+                self._lose(lost)
         finally:
-            await consumer.stop()
+            self._reading = None
+            async with self._round:
+                self._round.notify_all()
+            await end_tasks(tasks)
+            await reading.stop()
 
-    async def _partitions(self, consumer: AIOKafkaConsumer) -> list[TopicPartition]:
-        """All of both topics, once they are there."""
+    def _lose(self, lost: str) -> None:
+        """The file is not the one any more that was opened: what has its name now is looked at."""
+        log.warning("the index cannot be gone on with", why=lost)
+        self._forget("the ledger is being opened again")
+        self._damaged = lost if lost is LOST_WAL else ""
+
+    async def _read(self, reading: Reading, keeper: Keeper) -> None:
+        parts, positions = await reading.more()
+        if parts:
+            after = {(tp.topic, tp.partition): at for tp, at in positions.items()}
+            await asyncio.to_thread(keeper.take, parts, after)
+        was_whole = self.progress.whole is not None
+        self.progress.reached(positions, self._clock())
+        if self.progress.whole is not None and not was_whole:
+            self._is_second = False
+            log.info("all of the log is read")
+        async with self._round:
+            self._round.notify_all()
+
+    async def _beat(self, reading: Reading) -> None:
+        """Ask over and over where the log ends, so that it is known how far behind we are, and as of when not."""
         while True:
-            cluster = await consumer._client.fetch_all_metadata()  # noqa: SLF001 - a consumer knows its own topics only
-            topics = (self._kafka.events_topic, self._kafka.reference_topic)
-            found = [TopicPartition(t, n) for t in topics for n in sorted(cluster.partitions_for_topic(t) or ())]
-            if {tp.topic for tp in found} == set(topics):
-                return found
-            self.problem = "there is no events topic yet; `sales-pulse topics create` makes it"
-            await asyncio.sleep(_PAUSE)
+            await self._ends(reading, _ANSWERS)
+            await asyncio.sleep(_BEAT)
 
-    def _open(self, partitions: int, about: Mapping[str, str], ends: Mapping[TopicPartition, int]) -> Keeper:
-        told = fingerprint(self._rules, partitions)
-        if self._path.exists() and (why := self._damaged or unusable(self._path, told, about)):
-            self._renew(why)
+    async def _ends(self, reading: Reading, patience: float) -> Ends | None:
+        """Where the log ends now; None when Kafka does not say. Raises LogChanged."""
+        asked = self._clock()
+        try:
+            async with asyncio.timeout(patience):
+                ends = await reading.ends()
+        except LogChanged:
+            raise
+        except (TimeoutError, KafkaError):
+            return None
+        self.progress.end(ends, asked)
+        return ends
+
+    def _open(self, reading: Reading, ends: Ends) -> Keeper:
+        """The index that is there, or a new one where there is none that can be gone on with. Raises LedgerError."""
+        about = {"topic": self._kafka.events_topic, "topic id": reading.source.id}
+        partitions = sum(tp.topic == self._kafka.events_topic for tp in reading.partitions)
+        self._owned.check()
+        why = self._damaged or self._owned.leftover()
+        if self._path.exists() and not why:
+            told = fingerprint(self._rules, partitions)
+            why = unusable(self._path, told, about, look=self.index is None)
+            if not why:
+                keeper = self._keep(partitions)
+                if all(keeper.next(tp.topic, tp.partition) <= end for tp, end in ends.items()):
+                    return keeper
+                self._close()
+                why = "the log ends before what was read of it"
+        if why:
+            self._forget("the ledger is being built again")
+            log.warning("the index is built again", why=why, set_aside=str(self._owned.set_aside()))
         self._damaged = ""
-        is_new = not self._path.exists()
-        keeper = self._keep(create(self._path, told, about) if is_new else connect(self._path), partitions)
-        if any(keeper.next(tp.topic, tp.partition) > end for tp, end in ends.items()):
-            self._close()
-            self._renew("the log ends before what was read of it")
-            keeper = self._keep(create(self._path, told, about), partitions)
+        create(self._path, fingerprint(self._rules, partitions), about).close()
+        return self._keep(partitions)
+
+    def _keep(self, partitions: int) -> Keeper:
+        self._database = connect(self._path)
+        keeper = Keeper(self._database, self._rules, partitions, self._kafka.events_topic, clock=self._clock)
+        self._owned.opened()
         return keeper
 
-    def _keep(self, database: sqlite3.Connection, partitions: int) -> Keeper:
-        self._database = database
-        return Keeper(database, self._rules, partitions, self._kafka.events_topic, clock=self._clock)
-
-    def _renew(self, why: str) -> None:
+    def _forget(self, problem: str) -> None:
+        """Answer nothing from what was there."""
         if self.index is not None:
             self.index.close()
-        self.index, self.problem = None, "the ledger is being built again"
-        aside = set_aside(self._path)
-        log.warning("the index cannot be gone on with and is built again", why=why, set_aside=str(aside))
-
-    async def _read(self, consumer: AIOKafkaConsumer, keeper: Keeper, found: list[TopicPartition]) -> None:
-        began = time.monotonic()
-        fetched: dict[Any, list[Any]] = await consumer.getmany(timeout_ms=_IDLE_MS, max_records=_RECORDS)
-        if fetched:
-            parts = {(tp.topic, tp.partition): records for tp, records in fetched.items()}
-            after = {(tp.topic, tp.partition): await consumer.position(tp) for tp in fetched}
-            await asyncio.to_thread(keeper.take, parts, after)
-        behind = 0
-        for tp in found:
-            stable = consumer.last_stable_offset(tp)
-            behind += max(0, (stable or 0) - await consumer.position(tp))
-        if self.behind and not behind:
-            log.info("all of the log is read")
-        self.behind = behind
-        if not behind or not fetched:
-            async with self._round:
-                self._read_at = began
-                self._round.notify_all()
+        self.index, self.problem, self.progress = None, problem, Progress()
 
     def _close(self) -> None:
         if self._database is not None:
             self._database.close()
         self._database = None
-
-
-def _locked(path: Path) -> Any:
-    """The file's lock, held as long as the process lives. Raises LedgerError when another one has it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    held = path.with_name(f"{path.name}.lock").open("w")
-    try:
-        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        held.close()
-        raise LedgerError(f"another ledger keeps {path}; set SALES_LEDGER_URL to a file of its own") from error
-    return held

@@ -4,7 +4,10 @@ All is recomputed by the plain definition before and after, over the same part o
 what depends on each other may be missing: it differs from the truth in both alike, and nothing changes.
 """
 
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from itertools import pairwise
 from typing import Any
 
 from producers.events import wire
@@ -15,8 +18,6 @@ from streams.plain.exact import moment
 from streams.plain.leads import TOUCHED_WITHIN, Touch, touches
 from streams.plain.rules import Rules
 
-_DAY_AND_MORE = 27 * 3600 * 10**6
-"""A local day lies within so much (us) of any of its moments, also where clocks go back over midnight."""
 _ALL = (1 << 62) - 1
 
 Taken = tuple[wire.Event, int]
@@ -50,8 +51,7 @@ class Near:
         self._deals(events)
         self._invoices(events)
         calls = [*(event for event in events if isinstance(event, wire.CallEnded)), *self._of(wire.CallEnded)]
-        for call in calls:
-            self._misses(call)
+        self._misses(calls)
         self._leads(events, calls)
         return self.plain
 
@@ -77,9 +77,9 @@ class Near:
     def _line(
         self, kind: str, flag: int, first: int, last: int = _ALL, *, back: bool = False
     ) -> Iterator[tuple[int, Name, bytes]]:
-        """Entities of a kind and flag between two moments (us), in order of time."""
+        """Entities of a kind and flag between two moments (us), in order of time and id."""
         order = "DESC" if back else "ASC"
-        where = f"AND kind = ? AND flag = ? AND at BETWEEN ? AND ? ORDER BY at {order}"
+        where = f"AND kind = ? AND flag = ? AND at BETWEEN ? AND ? ORDER BY at {order}, id {order}"
         if self._head.has(kind):
             yield from self._store.entities(self._head, where, (NUMBERS[kind], flag, first, last))
 
@@ -106,23 +106,71 @@ class Near:
             self._one(("invoice", invoice))
             self._take(self._store.entities(self._head, "AND ref = ?", (invoice,)))
 
-    def _misses(self, call: wire.CallEnded) -> None:
-        """Calls on which it depends what becomes of misses: those between the contacts before and after this one.
+    def _misses(self, calls: Sequence[wire.CallEnded]) -> None:
+        """Calls on which it depends what becomes of misses, between the contacts before and after each call.
 
-        Where it is a miss itself, those of its local day alone, and the contact that follows.
+        Of a local day between two contacts only the first miss counts, so the first one that no event is about is
+        enough of each. Where a call is a miss itself, of its own day alone.
         """
-        flag, at = place("call", call).flag, moment(call.time)
-        if not flag or not self._head.has("call"):
+        places = ((moment(call.time), place("call", call).flag) for call in calls)
+        found = sorted({(at, flag) for at, flag in places if flag})
+        if not self._head.has("call"):
             return
-        after = self._other(self._line("call", CONTACT, at + 1))
+        begin = 0
+        while begin < len(found):
+            first, last = self._between_contacts(found[begin][0])
+            end = max(begin + 1, bisect_left(found, (last,)))
+            inside, begin = found[begin:end], end
+            cuts = {first, last} | {at for at, flag in inside if flag == CONTACT}
+            days = {self.plain.rules.day(at) for at, _ in inside} if len(cuts) == 2 else None
+            for at in {at for at, _ in inside}:
+                same = list(self._line("call", CONTACT, at, at))
+                self._take(same)
+                cuts |= {at} if same else set()
+            self._first_misses(sorted(cuts), days)
+
+    def _between_contacts(self, at: int) -> tuple[int, int]:
+        """The contacts before and after a moment that no event is about, which are read; and their moments."""
         before = self._other(self._line("call", CONTACT, 0, at - 1, back=True))
-        first = 0 if before is None else moment(decode(before[1], before[2], self.plain).time)
-        last = _ALL if after is None else moment(decode(after[1], after[2], self.plain).time)
-        if flag == MISS:
-            first, last = max(first, at - _DAY_AND_MORE), min(last, at + _DAY_AND_MORE)
+        after = self._other(self._line("call", CONTACT, at + 1))
         self._take(one for one in (before, after) if one is not None)
-        for either in (CONTACT, MISS):
-            self._take(self._line("call", either, first, last))
+        first = -1 if before is None else moment(decode(before[1], before[2], self.plain).time)
+        return first, _ALL if after is None else moment(decode(after[1], after[2], self.plain).time)
+
+    def _first_misses(self, cuts: Sequence[int], days: set[int] | None) -> None:
+        """Read of each local day (None: of all) the first miss between two cuts that no event is about.
+
+        What is at the very moment of a cut is read whole.
+        """
+        for at in cuts:
+            self._take(self._line("call", CONTACT, at, at))
+            self._take(self._line("call", MISS, at, at))
+        for first, last in pairwise(cuts):
+            for day in [] if days is None else days:
+                self._first_miss(max(first + 1, self._start(day)), min(last, self._start(day + 1, late=True)), day)
+            at = first + 1
+            while days is None and (found := self._first_miss(at, last)) is not None:
+                day = self.plain.rules.day(found)
+                # Where clocks go back over midnight, the day before goes on after this one has begun.
+                self._first_miss(found + 1, min(last, self._start(day, late=True)), day - 1)
+                at = max(found + 1, self._start(day + 1))
+
+    def _first_miss(self, first: int, last: int, day: int | None = None) -> int | None:
+        """Read the first miss in [first, last), of a local day, that no event is about; its moment."""
+        if first >= last:
+            return None
+        for one in self._line("call", MISS, first, last - 1):
+            at = moment(decode(one[1], one[2], self.plain).time)
+            if one[1] not in self._touched and (day is None or self.plain.rules.day(at) == day):
+                self._take([one])
+                return at
+        return None
+
+    def _start(self, day: int, *, late: bool = False) -> int:
+        """A moment (us) before which no moment of a local day lies; late: from which on none of the day before does."""
+        midnight = datetime.fromordinal(day).replace(tzinfo=self.plain.rules.zone)
+        both = (int(midnight.replace(fold=fold).timestamp()) * 10**6 for fold in (0, 1))
+        return max(both) if late else min(both)
 
     def _leads(self, events: Sequence[wire.Event], calls: Sequence[wire.CallEnded]) -> None:
         """Leads that events are about or may have touched, each with the first of what else touched it."""

@@ -1,4 +1,4 @@
-"""The tables of the index, and how its file is opened: one that cannot be used is set aside, and a new one begun."""
+"""The tables of the index, how its file is begun and opened, and whether what it holds can be gone on with."""
 
 import sqlite3
 from collections.abc import Mapping
@@ -11,6 +11,9 @@ from streams.plain.rules import Rules
 
 VERSION = 1
 """Of tables and of what they mean: an index of another one is built again."""
+APPLICATION_ID = 0x53504C31
+"""In the header of the file: by this, and by MARK in its first rows, an index is known as ours."""
+MARK = bytes.fromhex("4b4b820258d497f14668bceaa9901ea0")
 _CACHE_KIB = 96 << 10
 _TABLES = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
@@ -69,41 +72,64 @@ def fingerprint(rules: Rules, partitions: int) -> str:
 
 
 def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
-    """A connection of one thread's at a time; the caller begins and ends transactions."""
-    mode = "ro" if read_only else "rwc"
-    uri = f"{path.absolute().as_uri()}?mode={mode}"
-    database = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, cached_statements=256)
+    """A connection to an index that is there, of one thread's at a time; the caller begins and ends transactions."""
+    database = _open(path, "mode=ro" if read_only else "mode=rw")
     database.execute(f"PRAGMA cache_size = -{_CACHE_KIB if not read_only else _CACHE_KIB // 8}")
     if not read_only:
-        database.execute("PRAGMA journal_mode = WAL")
         database.execute("PRAGMA synchronous = NORMAL")
         database.execute("PRAGMA journal_size_limit = 268435456")
     return database
 
 
+def _open(path: Path, mode: str) -> sqlite3.Connection:
+    uri = f"{path.absolute().as_uri()}?{mode}"
+    return sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, cached_statements=256)
+
+
 def create(path: Path, told: str, about: Mapping[str, str]) -> sqlite3.Connection:
-    """Begin an empty index. about: more that is known of the log that it is of."""
+    """Begin an empty index: it is there whole or not at all. about: more that is known of the log that it is of."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    database = connect(path)
+    begun = path.with_name(f".{path.name}.begun")
+    for ending in ("", "-wal", "-shm"):
+        begun.with_name(f"{begun.name}{ending}").unlink(missing_ok=True)
+    database = _open(begun, "mode=rwc")
+    database.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    database.execute("PRAGMA journal_mode = WAL")
     database.execute("BEGIN IMMEDIATE")
     for statement in _TABLES.split(";\n"):
         if statement.strip():
             database.execute(statement)
-    known = {"fingerprint": told, **about}
-    database.executemany("INSERT INTO meta VALUES (?, ?)", known.items())
+    told_all = {"fingerprint": told, "mark": MARK, **about}
+    database.executemany("INSERT INTO meta VALUES (?, ?)", told_all.items())
     database.execute("COMMIT")
-    return database
+    database.close()
+    begun.replace(path)
+    return connect(path)
 
 
-def unusable(path: Path, told: str, about: Mapping[str, str]) -> str:
-    """Why an index that is there cannot be gone on with; "" when it can."""
+def known(path: Path) -> dict[str, str | bytes]:
+    """What an index says of itself, without a trace of having looked. Raises sqlite3.Error."""
+    database = _open(path, "mode=ro&immutable=1")
+    try:
+        return dict(database.execute("SELECT name, value FROM meta").fetchall())
+    finally:
+        database.close()
+
+
+def unusable(path: Path, told: str, about: Mapping[str, str], *, look: bool = True) -> str:
+    """Why an index of ours cannot be gone on with; "" when it can. look: through all of its pages.
+
+    Raises OperationalError where it cannot be opened now.
+    """
     try:
         database = connect(path)
         try:
-            problem = database.execute("PRAGMA quick_check(1)").fetchone()[0]
+            problem = database.execute("PRAGMA quick_check(1)").fetchone()[0] if look else "ok"
             held = dict(database.execute("SELECT name, value FROM meta").fetchall())
         finally:
             database.close()
+    except sqlite3.OperationalError:
+        raise
     except sqlite3.DatabaseError as error:
         return f"it is damaged ({error})"
     if problem != "ok":
@@ -113,14 +139,3 @@ def unusable(path: Path, told: str, about: Mapping[str, str]) -> str:
     if any(held.get(name) != value for name, value in about.items()):
         return "it is of another log"
     return ""
-
-
-def set_aside(path: Path) -> Path:
-    """Move an index away, with what belongs to it; a former one that was set aside is replaced."""
-    aside = path.with_name(f"{path.name}.aside")
-    for ending in ("", "-wal", "-shm"):
-        source, target = path.with_name(f"{path.name}{ending}"), aside.with_name(f"{aside.name}{ending}")
-        target.unlink(missing_ok=True)
-        if source.exists():
-            source.replace(target)
-    return aside

@@ -1,22 +1,28 @@
 """Where the exporter asks: the entities behind one number, as JSON."""
 
 import asyncio
+import os
 import sqlite3
+import sys
+import traceback
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
-from datetime import datetime
+from datetime import UTC, datetime
 
 import msgspec
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 
 from metrics.errors import AwayError
+from streams.errors import StreamsError
 from streams.explain import Explanation
 from streams.ledger.follow import Follower
 from streams.plain.rows import Query
 
-_FRESH_SECONDS = 1.0
-"""How long an answer waits for records that are on their way."""
+_FRESH_SECONDS = 2.0
+"""How long an answer waits for records that are on their way; whoever asks waits for longer."""
+_YEARS = (2000, 2200)
+"""Of moments that can be asked for, as the exporter has them."""
 _MOST = 100_000
 _KNOWN = ("family", "manager", "team", "window", "period", "at", "limit")
 
@@ -44,16 +50,15 @@ def create_app(follower: Follower) -> FastAPI:
     @app.get("/readyz", summary="Whether it can explain")
     async def ready() -> JSONResponse:
         problem = follower.unready()
-        return JSONResponse({"status": problem or "ok", "behind": follower.behind}, 503 if problem else 200)
+        return JSONResponse({"status": problem or "ok", "behind": follower.progress.left()}, 503 if problem else 200)
 
     @app.get("/api/v1/explain", summary="The entities behind one number")
     async def explain(request: Request) -> JSONResponse:
         given = dict(request.query_params)
-        await follower.fresh(_FRESH_SECONDS)
-        if problem := follower.unready():
-            return JSONResponse({"detail": problem}, 503)
         try:
-            answer = await asyncio.to_thread(_explain, follower, given)
+            limit, at = _limit(given), _moment(given)
+            as_of = await follower.fresh(_FRESH_SECONDS)
+            answer = await asyncio.to_thread(_explain, follower, given, at, limit)
         except ValueError as error:
             return JSONResponse({"detail": str(error)}, 400)
         except AwayError as error:
@@ -61,12 +66,13 @@ def create_app(follower: Follower) -> FastAPI:
         except (sqlite3.Error, msgspec.DecodeError) as error:
             follower.broken(error)
             return JSONResponse({"detail": f"the ledger cannot be read now: {error}"}, 503)
-        return JSONResponse(answer.as_json())
+        moment = datetime.fromtimestamp(as_of.moment, UTC).isoformat()
+        return JSONResponse(answer.as_json() | {"as_of": moment} | ({"note": as_of.note} if as_of.note else {}))
 
     return app
 
 
-def _explain(follower: Follower, given: Mapping[str, str]) -> Explanation:
+def _explain(follower: Follower, given: Mapping[str, str], at: datetime | None, limit: int) -> Explanation:
     index = follower.index
     if index is None:
         raise AwayError(follower.problem)
@@ -75,19 +81,37 @@ def _explain(follower: Follower, given: Mapping[str, str]) -> Explanation:
         given.get("family", ""), labels, given.get("manager"), given.get("team"),
         given.get("window", ""), given.get("period", "current"),
     )  # fmt: skip
-    limit = int(given.get("limit", "1000"))
-    if not 1 <= limit <= _MOST:
-        raise ValueError(f"limit={limit} is not between 1 and {_MOST}")
-    at = datetime.fromisoformat(given["at"]) if "at" in given else None
-    if at is not None and at.tzinfo is None:
-        raise ValueError(f"at={given['at']!r} has no zone; write it like 2026-11-23T09:00:00Z")
     return index.explain(query, at, limit)
 
 
-def _ended(task: "asyncio.Task[None]") -> None:
-    if not task.cancelled() and (error := task.exception()) is not None:
-        import os  # noqa: PLC0415
-        import traceback  # noqa: PLC0415
+def _limit(given: Mapping[str, str]) -> int:
+    text = given.get("limit", "1000")
+    if not (text.isascii() and text.isdecimal() and len(text) <= len(str(_MOST)) and 1 <= int(text) <= _MOST):
+        raise ValueError(f"limit={text!r} is no whole number from 1 to {_MOST}")
+    return int(text)
 
+
+def _moment(given: Mapping[str, str]) -> datetime | None:
+    if (text := given.get("at")) is None:
+        return None
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise ValueError(f"at={text!r} is no RFC 3339 time; write it like 2026-11-23T09:00:00Z") from error
+    if at.tzinfo is None:
+        raise ValueError(f"at={text!r} has no zone; write it like 2026-11-23T09:00:00Z")
+    if not _YEARS[0] <= at.year <= _YEARS[1]:
+        raise ValueError(f"at={text!r} lies outside the years {_YEARS[0]} to {_YEARS[1]}")
+    return at
+
+
+def _ended(task: "asyncio.Task[None]") -> None:
+    """Without its follower it would answer nothing for ever: it ends, in one line where a person can act on it."""
+    if task.cancelled() or (error := task.exception()) is None:
+        return
+    if isinstance(error, StreamsError):
+        sys.stderr.write(f"sales-pulse: {error}\n")
+    else:
         traceback.print_exception(error)
-        os._exit(1)
+    sys.stderr.flush()
+    os._exit(1)

@@ -181,7 +181,11 @@ async def _explained(stack: Stack) -> None:
 
     async with httpx.AsyncClient(base_url=f"http://{stack.environment['SALES_EXPORTER_LISTEN']}", timeout=60) as web:
         parameters = {"family": "sales_calls", "manager": "m-1", "window": "year", "period": "previous"}
-        explained = await web.get("/api/v1/explain", params=parameters)
+        for _ in range(100):
+            explained = await web.get("/api/v1/explain", params=parameters)
+            if explained.status_code != 503:
+                break
+            await asyncio.sleep(0.2)
         assert explained.status_code == 200, explained.text + (stack.folder / "ledger.log").read_text()[-3000:]
         answer = explained.json()
         text = (await web.get("/metrics")).text

@@ -1,0 +1,87 @@
+"""The log as the ledger reads it: both topics from any offsets, where they end, and whether it is still the same."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import structlog
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
+
+from producers.settings import KafkaSettings
+from streams.ledger.keeper import Parts
+from streams.topic_id import Source, differ, source
+
+log = structlog.get_logger(__name__)
+_RECORDS = 10_000
+"""Taken in one transaction at most: they and what they touch are what the process holds in memory."""
+_FETCH_BYTES = 1 << 20
+_IDLE_MS = 50
+
+Ends = Mapping[TopicPartition, int]
+
+
+class LogChanged(KafkaError):  # type: ignore[misc]  # noqa: N818 - aiokafka has no types here; says what happened
+    """The topic has other partitions than it had, or is another topic of that name."""
+
+
+class Reading:
+    """Both topics, read committed. Raises KafkaError."""
+
+    def __init__(self, kafka: KafkaSettings) -> None:
+        self._kafka = kafka
+        self.consumer = AIOKafkaConsumer(
+            **kafka.client_options(),
+            group_id=None,
+            enable_auto_commit=False,
+            isolation_level="read_committed",
+            # Where what is to be read next is gone, nothing is skipped in silence: see `begin`.
+            auto_offset_reset="none",
+            max_partition_fetch_bytes=_FETCH_BYTES,
+            fetch_max_bytes=8 * _FETCH_BYTES,
+        )
+        self.partitions: list[TopicPartition] = []
+        self.source = Source(0)
+
+    async def find(self) -> bool:
+        """Find all partitions of both topics; says whether they are there."""
+        topics = (self._kafka.events_topic, self._kafka.reference_topic)
+        cluster = await self.consumer._client.fetch_all_metadata()  # noqa: SLF001 - a consumer knows its own topics only
+        found = [TopicPartition(t, n) for t in topics for n in sorted(cluster.partitions_for_topic(t) or ())]
+        if {tp.topic for tp in found} != set(topics):
+            return False
+        self.source = await source(self.consumer._client, self._kafka.events_topic)  # noqa: SLF001 - as the worker
+        self.partitions = found
+        self.consumer.assign(found)
+        return True
+
+    async def begin(self, next_of: Callable[[str, int], int]) -> None:
+        """Read on from there; what Kafka has deleted before it was read is said, and cannot be made up for."""
+        first = await self.consumer.beginning_offsets(self.partitions)
+        for tp in self.partitions:
+            at = next_of(tp.topic, tp.partition)
+            if 0 < at < first[tp]:
+                log.warning(
+                    "records were deleted from the log before they were read; what they added is missing",
+                    topic=tp.topic, partition=tp.partition, records=first[tp] - at,
+                )  # fmt: skip
+            self.consumer.seek(tp, max(first[tp], at))
+
+    async def ends(self) -> dict[TopicPartition, int]:
+        """Where all that is committed ends now. Raises LogChanged, KafkaError."""
+        now = await source(self.consumer._client, self._kafka.events_topic)  # noqa: SLF001 - as the worker
+        if now.partitions != self.source.partitions or differ(self.source.id, now.id):
+            raise LogChanged(self._kafka.events_topic)
+        ends: dict[TopicPartition, int] = await self.consumer.end_offsets(self.partitions)
+        if len(ends) < len(self.partitions):
+            raise KafkaError("Kafka does not say where all partitions end")
+        return ends
+
+    async def more(self) -> tuple[Parts, dict[TopicPartition, int]]:
+        """The next records, and the positions after them."""
+        fetched: dict[Any, list[Any]] = await self.consumer.getmany(timeout_ms=_IDLE_MS, max_records=_RECORDS)
+        positions = {tp: await self.consumer.position(tp) for tp in self.partitions}
+        return {(tp.topic, tp.partition): records for tp, records in fetched.items()}, positions
+
+    async def stop(self) -> None:
+        """Let go of Kafka."""
+        await self.consumer.stop()
