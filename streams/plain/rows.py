@@ -9,7 +9,6 @@ from metrics.catalogue import FAMILIES
 from metrics.family import QUANTILES, SECOND, Family, Kind, Source
 from streams.plain.contribution import LISTED, Contribution, OpenThing
 from streams.plain.plans import plan_series
-from streams.plain.quantiles import quantile
 from streams.plain.shown import Shown
 
 _DISTRIBUTIONS = {Kind.HISTOGRAM: "sum", Kind.SIZES: "bucket"}
@@ -100,14 +99,6 @@ class Query:
             and self.team in (None, team)
             and all(own.get(name, value) == value for name, value in self.labels.items())
         )
-
-
-def percentile(query: Query, rows: Iterable[Row]) -> float | None:
-    """The quantile of durations, as the buckets that they fall in give it; None of none."""
-    bounds = query.declared.bounds
-    values = [row.value for row in rows]
-    below = [sum(value <= bound for value in values) for bound in bounds]
-    return quantile(float(query.quantile), bounds, [*below, len(values)]) if values else None
 
 
 def windowed_rows(query: Query, contributions: Iterable[Contribution], shown: Shown) -> Iterator[Row]:

@@ -14,14 +14,14 @@ from streams.plain.exact import moment
 from streams.plain.exposed import exposed
 from streams.plain.placed import COUNTS, PlainPlaces
 from streams.plain.reference import PlainReference
-from streams.plain.rows import Query, open_rows, percentile, plan_rows, windowed_rows
+from streams.plain.rows import Query, open_rows, plan_rows, windowed_rows
 from streams.plain.series import Series
 from streams.plain.shown import Shown
 from tests.laws.logs import InMemoryLog
 from tests.laws.mixtures import ANCHORS, Json, encode, mixtures, zones
 from tests.laws.replay import plain_rules
 from tests.laws.test_streamed import LAW
-from tests.support.numbers import shown
+from tests.support.numbers import percentile, shown
 
 REFERENCES: list[Json] = [
     {

@@ -4,7 +4,9 @@ from collections.abc import Iterable
 from fractions import Fraction
 
 from streams.plain.contribution import Contribution, OpenThing
+from streams.plain.quantiles import quantile
 from streams.plain.reference import PlainReference
+from streams.plain.rows import Query, Row
 from streams.plain.rules import Rules
 from streams.plain.series import Series
 from streams.plain.shown import Shown
@@ -24,3 +26,11 @@ def shown(
     numbers = Shown(now, rules, reference, at, clock=clock)
     numbers.add(contributions)
     return numbers.windowed() if at else numbers.windowed() | numbers.open_now(things) | numbers.plan()
+
+
+def percentile(query: Query, rows: Iterable[Row]) -> float | None:
+    """The quantile of durations, as the buckets that they fall in give it; None of none."""
+    bounds = query.declared.bounds
+    values = [row.value for row in rows]
+    below = [sum(value <= bound for value in values) for bound in bounds]
+    return quantile(float(query.quantile), bounds, [*below, len(values)]) if values else None
