@@ -3,8 +3,9 @@
 import asyncio
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from threading import Lock
 from typing import NamedTuple
 
 import structlog
@@ -14,7 +15,7 @@ from metrics.ending import end_tasks
 from metrics.errors import AwayError
 from producers.settings import KafkaSettings
 from streams.ledger.answers import Index
-from streams.ledger.keeper import Keeper
+from streams.ledger.keeper import Keeper, Parts
 from streams.ledger.owned import LOST_WAL, Owned
 from streams.ledger.progress import Progress, clock
 from streams.ledger.reading import Ends, LogChanged, Reading
@@ -50,6 +51,8 @@ class Follower:
         self._clock = clock
         self._owned = Owned(path, kafka.events_topic)
         self._database: sqlite3.Connection | None = None
+        self._keeper: Keeper | None = None
+        self._writing = Lock()
         self._round = asyncio.Condition()
         self._reading: Reading | None = None
         self._damaged = ""
@@ -171,7 +174,7 @@ class Follower:
         parts, positions = await reading.more()
         if parts:
             after = {(tp.topic, tp.partition): at for tp, at in positions.items()}
-            await asyncio.to_thread(keeper.take, parts, after)
+            await asyncio.to_thread(self._take, keeper, parts, after)
         was_whole = self.progress.whole is not None
         self.progress.reached(positions, self._clock())
         if self.progress.whole is not None and not was_whole:
@@ -179,6 +182,11 @@ class Follower:
             log.info("all of the log is read")
         async with self._round:
             self._round.notify_all()
+
+    def _take(self, keeper: Keeper, parts: Parts, after: Mapping[tuple[str, int], int]) -> None:
+        # Who is cancelled does not wait for its thread: what is closed must not be in use.
+        with self._writing:
+            keeper.take(parts, after)
 
     async def _beat(self, reading: Reading) -> None:
         """Ask over and over where the log ends, so that it is known how far behind we are, and as of when not."""
@@ -223,9 +231,9 @@ class Follower:
 
     def _keep(self, partitions: int) -> Keeper:
         self._database = connect(self._path)
-        keeper = Keeper(self._database, self._rules, partitions, self._kafka.events_topic, clock=self._clock)
+        self._keeper = Keeper(self._database, self._rules, partitions, self._kafka.events_topic, clock=self._clock)
         self._owned.opened()
-        return keeper
+        return self._keeper
 
     def _forget(self, problem: str) -> None:
         """Answer nothing from what was there."""
@@ -234,6 +242,9 @@ class Follower:
         self.index, self.problem, self.progress = None, problem, Progress()
 
     def _close(self) -> None:
-        if self._database is not None:
-            self._database.close()
-        self._database = None
+        if self._keeper is not None:
+            self._keeper.leave()
+        with self._writing:
+            if self._database is not None:
+                self._database.close()
+            self._database = self._keeper = None

@@ -26,6 +26,10 @@ Parts = Mapping[tuple[str, int], Sequence[Record]]
 """Topic and partition → its next records, in order."""
 
 
+class LeftError(Exception):
+    """What was being taken is left."""
+
+
 @dataclass
 class _Reading:
     """How far a partition was read: `next` offset, its time (us), what was forwarded to it."""
@@ -53,7 +57,12 @@ class Keeper:
         self._events_topic = events_topic
         self._clock = clock
         self._store = Store(database, rules)
+        self._is_left = False
         self._load()
+
+    def leave(self) -> None:
+        """Have what is being taken in another thread end soon, with nothing of it kept."""
+        self._is_left = True
 
     def _load(self) -> None:
         self._readings: dict[int, _Reading] = {}
@@ -118,6 +127,8 @@ class Keeper:
             self._store.trim(number, first_day)
         now, heads = self._now(), []
         for key, events in taken.items():
+            if self._is_left:
+                raise LeftError
             head, is_new = self._store.client(key, number)
             self._client(head, events, first_day, now, is_new=is_new)
             heads.append(head)

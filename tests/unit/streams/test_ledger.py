@@ -3,6 +3,8 @@
 import inspect
 import socket
 import sqlite3
+import threading
+import time
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from random import Random
@@ -17,12 +19,13 @@ from metrics.exporter.ledger import Ledger
 from streams.ledger.answers import Index
 from streams.ledger.follow import Follower
 from streams.ledger.held import decode
-from streams.ledger.keeper import Keeper
+from streams.ledger.keeper import Keeper, LeftError
 from streams.ledger.owned import LOST_WAL, Owned
 from streams.ledger.progress import Progress
 from streams.ledger.schema import LedgerError, connect, create, fingerprint, unusable
 from streams.ledger.server import create_app
 from streams.ledger.settings import LedgerSettings
+from streams.ledger.store import Store
 from tests.laws.logs import InMemoryLog
 from tests.laws.mixtures import KINDS, event
 from tests.laws.replay import plain_rules
@@ -332,6 +335,37 @@ def test_a_batch_that_fails_leaves_nothing(tmp_path, monkeypatch, where):
     # The same records again, as after a fetch from further back, change nothing.
     kept.keeper.take({("sales.events", 0): log.topics["sales.events"][0]})
     compare(kept, log)
+
+
+async def test_what_is_being_written_is_left_before_it_is_closed(tmp_path, monkeypatch):
+    """Cancelled in the middle of a batch: its thread ends with nothing of it kept, and only then the file is closed."""
+    follower = Follower(LedgerSettings(_env_file=None), RULES, tmp_path / "ledger.sqlite", clock=lambda: NOW)
+    log, begun, ended = log_of(300).topics["sales.events"][0], threading.Event(), []
+    create(follower._path, TOLD, {"topic": "sales.events"}).close()
+    keeper = follower._keep(1)
+    first = Store.client
+
+    def slow(self, *given):
+        begun.set()
+        time.sleep(0.05)
+        return first(self, *given)
+
+    monkeypatch.setattr(Store, "client", slow)
+
+    def take():
+        try:
+            follower._take(keeper, {("sales.events", 0): log}, {})
+        except LeftError:
+            ended.append(follower._database is not None)
+
+    writing = threading.Thread(target=take)
+    writing.start()
+    begun.wait(10)
+    follower.close()
+    writing.join(10)
+    assert ended == [True]
+    with closing(connect(tmp_path / "ledger.sqlite")) as database:
+        assert database.execute("SELECT count(*) FROM client").fetchone() == (0,)
 
 
 def test_one_file_has_one_writer(tmp_path):
