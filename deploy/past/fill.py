@@ -55,11 +55,13 @@ class Past:
             yield
 
     def kept(self) -> Kept | None:
-        """What it holds; None where it is new, or from an earlier release."""
+        """What it holds; None where it is new, from an earlier release, or has lost a block."""
         try:
-            return msgspec.json.decode(self._note.read_bytes(), type=Kept)
+            kept = msgspec.json.decode(self._note.read_bytes(), type=Kept)
         except (FileNotFoundError, msgspec.DecodeError):
             return None
+        there = {blocks.number(block.first // 1000) for block in blocks.held(self.data)}
+        return kept if kept.texts.keys() <= there else None
 
     def fill(self, board: Board, now: float, told: Callable[[date], None] = lambda _: None) -> Filled:
         """Make it say what the board says of every day that is over. told: called after each day. Raises PastError."""
@@ -83,11 +85,16 @@ class Past:
                 digest = _digest(text)
                 if texts.get(place) != digest:
                     blocks.replace(self.data, place, text, _empty(workshop / "blocks"))
-                    texts[place], made = digest, made + 1
+                    made += 1
+                    texts[place] = digest
+                if not text.stat().st_size:
+                    del texts[place]
                 text.unlink()
         finally:
             shutil.rmtree(workshop, ignore_errors=True)
-        self._keep(Kept(days.stop - 1, found, texts))
+        # What Prometheus has let go of for its age is no loss.
+        oldest_place = blocks.number(last_second(run[0], board.zone))
+        self._keep(Kept(days.stop - 1, found, {place: text for place, text in texts.items() if place >= oldest_place}))
         return Filled(days.stop - first, made)
 
     def _texts(

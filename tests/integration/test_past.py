@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
+from shutil import rmtree
 from typing import Any
 
 import httpx
@@ -150,6 +151,16 @@ def test_dynamics_shows_history(served: tuple[str, Board], panel: dict[str, Any]
             labels: {end: value for end, value in mine.items() if end in ends[1:]} for labels, mine in earlier.items()
         }
         assert told_earlier == moved
+
+
+def test_a_block_that_is_lost_is_made_again(tmp_path: Path) -> None:
+    """Also where nothing has changed since: what is noted is held against what is there."""
+    board, past = board_with_past(TODAY, 5), Past(tmp_path)
+    assert past.fill(board, NOW).blocks == 1
+    for meta in past.data.glob("*/meta.json"):
+        rmtree(meta.parent)
+    assert past.fill(board, NOW).blocks == 1
+    assert len(list(past.data.glob("*/meta.json"))) == 1
 
 
 @pytest.mark.slow
