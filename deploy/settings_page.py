@@ -84,6 +84,6 @@ def render() -> str:
 
 
 def _default(value: Any) -> str:
-    if value is PydanticUndefined or value is None or value in ((), ""):
+    if value is PydanticUndefined or value is None or value in ((), "", {}):
         return ""
     return str(value.get_secret_value()) if hasattr(value, "get_secret_value") else str(value)

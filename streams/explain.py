@@ -45,21 +45,23 @@ class Explanation:
             "total": self.total,
             "count": self.count,
             "truncated": self.truncated,
-            "entities": [
-                {
-                    "kind": row.kind,
-                    "id": row.entity,
-                    "client": row.client,
-                    "manager": row.manager,
-                    "team": row.team,
-                    "time": None if row.time is None else _instant(row.time).isoformat(),
-                    "contribution": exact(row.value),
-                    "converted": row.converted,
-                    "labels": dict(zip(q.declared.labels, row.labels, strict=False)),
-                }
-                for row in self.rows
-            ],
+            "entities": [entity(q, row) for row in self.rows],
         }
+
+
+def entity(query: Query, row: Row) -> dict[str, Any]:
+    """A row as plain JSON values."""
+    return {
+        "kind": row.kind,
+        "id": row.entity,
+        "client": row.client,
+        "manager": row.manager,
+        "team": row.team,
+        "time": None if row.time is None else _instant(row.time).isoformat(),
+        "contribution": exact(row.value),
+        "converted": row.converted,
+        "labels": dict(zip(query.declared.labels, row.labels, strict=False)),
+    }
 
 
 def exact(value: Fraction) -> str:

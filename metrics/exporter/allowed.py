@@ -8,7 +8,7 @@ from metrics.kpi import Level
 PATHS = Paths(
     limited=(
         "/", "/wall/", "/api/v1/kpis", "/api/v1/live", "/api/v1/stream", "/api/v1/history", "/api/v1/explain",
-        "/history", "/api/v1/catalogue", "/api/v1/compare", "/api/v1/sparks", "/api/v1/burnup",
+        "/api/v1/entities", "/history", "/api/v1/catalogue", "/api/v1/compare", "/api/v1/sparks", "/api/v1/burnup",
         "/docs", "/docs/", "/openapi.json",
     )
 )  # fmt: skip

@@ -17,7 +17,7 @@ from metrics.exporter.forecasts import Row as ForecastRow
 from metrics.exporter.items import BITS
 from metrics.exporter.kpis import Evaluation, Key, Values
 from metrics.exporter.levels import open_rows, people, place, rows
-from metrics.exporter.made_of import parts
+from metrics.exporter.made_of import told
 from metrics.exporter.numbers import Shown
 from metrics.exporter.open import who_waits
 from metrics.family import CALENDAR_WINDOWS, NINETY_DAYS, PERIODS, PLAN_WINDOWS, SHORT_WINDOWS, Family
@@ -217,7 +217,7 @@ def _wall_kpis(numbers: Numbers, level: Level, window: str, only: tuple[str, str
                 "help": kpi.help,
                 "unit": kpi.unit,
                 "better": kpi.better,
-                "parts": parts(kpi.formula),
+                "parts": told(kpi.formula),
                 "values": values,
             }
         )

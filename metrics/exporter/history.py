@@ -3,8 +3,6 @@
 The same sums and formulas as on the wall, over other runs of days: a month's point is what the wall says of that month.
 """
 
-import csv
-import io
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -17,7 +15,7 @@ from typing import Any, NamedTuple
 from metrics.catalogue import BY_EXPOSED, KPIS
 from metrics.catalogue.kpis import ACTUALS
 from metrics.errors import AskedError
-from metrics.exporter import plans
+from metrics.exporter import plans, tables
 from metrics.exporter.board import Board, Row
 from metrics.exporter.days import Share
 from metrics.exporter.items import BITS
@@ -302,13 +300,16 @@ def _parts(number: Histogram, asked: Question) -> Iterator[tuple[Key, float]]:
 def table(asked: Question, points: list[dict[str, Any]], name_of: Callable[[str], str]) -> str:
     """The same as CSV: a row for each value, and one without a value for a period that has none."""
     named = asked.level is Level.MANAGER
-    out = io.StringIO()
-    writer = csv.writer(out)
-    writer.writerow(["from", "to", "complete", *(["name"] if named else []), *asked.labels, "value", "target"])
+    head = ["from", "to", "complete", *(["name"] if named else []), *asked.labels, "value", "target"]
+    return tables.table(head, _lines(asked, points, name_of if named else None))
+
+
+def _lines(
+    asked: Question, points: list[dict[str, Any]], name_of: Callable[[str], str] | None
+) -> Iterator[list[object]]:
     for point in points:
         period = [point["from"], point["to"], str(point["complete"]).lower()]
         for one in point["values"] or [{"labels": {}, "value": ""}]:
             labels = [one["labels"].get(label, "") for label in asked.labels]
-            name = [name_of(labels[0]) if labels[0] else ""] if named else []
-            writer.writerow([*period, *name, *labels, one["value"], one.get("target", "")])
-    return out.getvalue()
+            name = [name_of(labels[0]) if labels[0] else ""] if name_of else []
+            yield [*period, *name, *labels, one["value"], one.get("target", "")]

@@ -3,6 +3,8 @@
 from itertools import product
 from typing import Any
 
+from metrics.catalogue import BY_EXPOSED
+from metrics.catalogue.titles import title_of
 from metrics.kpi import Formula, Minus, Oldest, PerManager, Plan, Product, Quantile, Ratio, Scaled, Sum, WorkingDays
 
 Part = dict[str, Any]
@@ -16,6 +18,15 @@ def parts(formula: Formula) -> list[Part]:
         if part not in found:
             found.append(part)
     return found
+
+
+def told(formula: Formula) -> list[Part]:
+    """The same with what people call each: `title`, `title_ru`."""
+    return [{**part, **_titled(BY_EXPOSED[part["family"]].name)} for part in parts(formula)]
+
+
+def _titled(name: str) -> dict[str, str]:
+    return {"title": title_of(name, "en"), "title_ru": title_of(name, "ru")}
 
 
 def _parts(formula: Formula) -> list[Part]:

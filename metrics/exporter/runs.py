@@ -3,8 +3,6 @@
 The same sums and formulas as in history; here many KPIs of one run come out of one look at its days.
 """
 
-import csv
-import io
 from collections import OrderedDict
 from collections.abc import Generator, Iterable, Iterator
 from datetime import UTC, date, datetime, timedelta
@@ -12,14 +10,14 @@ from typing import Any, NamedTuple
 
 from metrics.catalogue import BY_EXPOSED, KPIS
 from metrics.errors import AskedError
-from metrics.exporter import plans
+from metrics.exporter import plans, tables
 from metrics.exporter.aggregates import Sums
 from metrics.exporter.board import Board
 from metrics.exporter.days import Share, put_together
 from metrics.exporter.items import BITS
 from metrics.exporter.kpis import Evaluation, Values
 from metrics.exporter.levels import people, place, rows
-from metrics.exporter.made_of import parts
+from metrics.exporter.made_of import parts, told
 from metrics.family import CALENDAR_WINDOWS, PERIODS, PLAN_WINDOWS
 from metrics.kpi import Formula, Kpi, Level, PerManager, change
 from metrics.windows import DAYS_HELD, local_day, period_end, period_start
@@ -278,17 +276,17 @@ def _who(board: Board, level: Level, key: Key) -> dict[str, str]:
 
 def table(kpis: tuple[Kpi, ...], rows_: list[dict[str, Any]]) -> str:
     """The same as CSV: a row for each team or person and label values, for each KPI."""
-    out = io.StringIO()
-    writer = csv.writer(out)
     names = sorted({label for kpi in kpis for label in kpi.by})
-    writer.writerow(["id", "name", "team", "kpi", *names, *_COLUMNS])
+    return tables.table(["id", "name", "team", "kpi", *names, *_COLUMNS], _lines(rows_, names))
+
+
+def _lines(rows_: list[dict[str, Any]], names: list[str]) -> Iterator[list[object]]:
     for row in rows_:
         for record in row["kpis"]:
             for one in record["values"]:
                 labels = [one["labels"].get(name, "") for name in names]
                 numbers = ["" if one[column] is None else one[column] for column in _COLUMNS]
-                writer.writerow([row["id"], row["name"], row["team"], record["id"], *labels, *numbers])
-    return out.getvalue()
+                yield [row["id"], row["name"], row["team"], record["id"], *labels, *numbers]
 
 
 def _record(kpi: Kpi, row: Key, found: list[dict[str, Values] | None], width: int) -> dict[str, Any]:
@@ -320,6 +318,6 @@ def about(kpi: Kpi, measure: str | None) -> dict[str, Any]:
     """What the page needs to know of a KPI. measure: of the plan that it is compared with."""
     return {
         "id": kpi.id, "number": kpi.number, "title": kpi.title, "title_ru": kpi.title_ru, "help": kpi.help,
-        "unit": kpi.unit, "better": kpi.better, "by": list(kpi.by), "parts": parts(kpi.formula), "measure": measure,
+        "unit": kpi.unit, "better": kpi.better, "by": list(kpi.by), "parts": told(kpi.formula), "measure": measure,
         "steps": [step for step in CALENDAR_WINDOWS if step in kpi.windows],
     }  # fmt: skip

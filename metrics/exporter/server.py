@@ -2,12 +2,11 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from datetime import datetime
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Any, Literal, Protocol
+from typing import Annotated, Any, Literal
 
 import msgspec
 import structlog
@@ -23,9 +22,11 @@ from metrics.ending import end_tasks
 from metrics.errors import AwayError, MetricsError, WindowError
 from metrics.exporter import allowed, api, asked, history
 from metrics.exporter.board import Board
+from metrics.exporter.entities import add_entities
+from metrics.exporter.explaining import Explainer, add_explain
 from metrics.exporter.follow import Follower
 from metrics.exporter.forecasts import Forecasts
-from metrics.exporter.named import names_in, with_names
+from metrics.exporter.named import names_in
 from metrics.exporter.pages import add_pages
 from metrics.exporter.scrape import UNSETTLED, Scrapes, wanted
 from metrics.exporter.spaced import Spaced
@@ -42,31 +43,6 @@ _FORECAST_SECONDS = 60.0
 _HISTORY = ("kpi", "family", "level", "name", "step", "from", "to", "format")
 _ATTACHED = {"Content-Disposition": 'attachment; filename="history.csv"'}
 _WALL = Path(str(files("metrics.exporter") / "wall"))
-
-
-class Explanation(Protocol):
-    """The entities behind a number."""
-
-    def as_json(self) -> dict[str, Any]:
-        """Plain JSON values."""
-
-
-class Explainer(Protocol):
-    """Who can say which entities make up a number; given from outside, as it needs the log."""
-
-    async def explain(
-        self,
-        family: str,
-        labels: Mapping[str, str] | None = None,
-        manager: str | None = None,
-        team: str | None = None,
-        window: str = "",
-        period: str = "current",
-        at: datetime | None = None,
-        *,
-        limit: int = 1000,
-    ) -> Explanation:
-        """Raises ValueError for what does not exist."""
 
 
 class Exporter:
@@ -162,7 +138,8 @@ def create_app(exporter: Exporter, explainer: Explainer | None = None) -> FastAP
     _prometheus(app, exporter)
     _json(app, exporter)
     _history(app, exporter)
-    _explain(app, exporter, explainer)
+    add_explain(app, exporter, explainer)
+    add_entities(app, exporter, explainer)
     add_pages(app, exporter, _WALL)
     _wall(app, exporter)
     return app
@@ -255,36 +232,6 @@ def _history(app: FastAPI, exporter: Exporter) -> None:
         if names := names_in(board.reference, (value["labels"] for point in points for value in point["values"])):
             content["names"] = names
         return Response(msgspec.json.encode(content), media_type="application/json")
-
-
-def _explain(app: FastAPI, exporter: Exporter, explainer: Explainer | None) -> None:
-    @app.get("/api/v1/explain", summary="The entities behind one number")
-    async def explain(
-        request: Request, family: str, manager: str | None = None, team: str | None = None,
-        window: str | None = None, period: str = "current", at: At = None,
-        limit: Annotated[int, Query(ge=1, le=100_000)] = 1000,
-    ) -> JSONResponse:  # fmt: skip
-        if explainer is None:
-            return JSONResponse({"detail": "this exporter has no way to the log"}, 501)
-        del window  # what it may be follows from the family
-        given = asked.once(request.query_params.multi_items())
-        known = {"family", "manager", "team", "window", "period", "at", "limit"}
-        labels = {name: value for name, value in given.items() if name not in known}
-        then, chosen = asked.moment(at), asked.window_of(family, given)
-        reader = reader_of(request.scope)
-        if reader.is_limited or not (manager is None and team is None):
-            if not exporter.follower.loaded:
-                raise AwayError(exporter.problem())
-            team = allowed.explained(reader, exporter.board, manager, team)
-            asked.known(exporter.board, manager, team)
-        try:
-            found = await explainer.explain(
-                family, labels, manager, team, chosen, period,
-                None if then is None else exporter.board.local(then), limit=limit,
-            )  # fmt: skip
-        except ValueError as error:
-            return JSONResponse({"detail": str(error)}, 400)
-        return JSONResponse(with_names(found.as_json(), exporter.board.reference))
 
 
 def _wall(app: FastAPI, exporter: Exporter) -> None:

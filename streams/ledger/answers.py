@@ -4,15 +4,17 @@ Shares that a question needs one by one go through the plain definition, `stream
 """
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from pathlib import Path
 from threading import Lock
+from time import monotonic
 from typing import Any
 
+from metrics.errors import AwayError
 from metrics.family import Source
 from streams.explain import OLDEST, Explanation, exact
 from streams.ledger.keeper import read_reference
@@ -24,12 +26,16 @@ from streams.plain.contribution import LISTED
 from streams.plain.exact import moment
 from streams.plain.quantiles import quantile
 from streams.plain.reference import PlainReference
-from streams.plain.rows import Query, Row, open_rows, plan_rows
+from streams.plain.rows import Query, Row, open_rows, plan_rows, windowed_rows
 from streams.plain.rules import Rules
 from streams.plain.shown import Shown
 from streams.plain.windows import Window
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_PIECE = 500
+"""Entities that are at hand at once of those that are streamed."""
+_MOST_SECONDS = 900.0
+"""As long as somebody reads, what is written since stays beside the index."""
 
 
 @dataclass
@@ -93,6 +99,25 @@ class Index:
         with self._reading() as database:
             return self._explain(database, query, at, limit, days)
 
+    def entities(self, query: Query, days: tuple[int, int]) -> Generator[list[Row], None, None]:
+        """All entities of a run of local days, as of one moment, in pieces. Close it, or the index grows meanwhile."""
+        now, until = int(self._clock() * 1000) * 1000, monotonic() + _MOST_SECONDS
+        with self._reading() as database:
+            shown = Shown(now, self._rules, self._read_reference(database), at=False, clock=now)
+            shown.windows = [Window(query.window, query.period, *days, 0, 1 << 62)]
+            snapshot = _snapshot(database, query, shown)
+            piece: list[Row] = []
+            for series in snapshot.series():
+                for one, n in snapshot.shares(series, "share.day BETWEEN ? AND ?", days):
+                    piece += windowed_rows(query, [one] * n, shown)
+                    if len(piece) >= _PIECE:
+                        yield piece
+                        piece = []
+                        if monotonic() > until:
+                            raise AwayError(f"nobody may read for longer than {_MOST_SECONDS} s: ask for fewer days")
+            if piece:
+                yield piece
+
     def _explain(
         self, database: sqlite3.Connection, query: Query, at: datetime | None, limit: int, days: tuple[int, int] | None
     ) -> Explanation:
@@ -103,13 +128,7 @@ class Index:
         if days is not None:
             shown.windows = [Window(query.window, query.period, *days, 0, 1 << 62)]
         upto = {number: after - 1 for number, after in database.execute("SELECT number, next FROM partition")}
-        people = {no: (manager, team) for no, manager, team in database.execute("SELECT no, manager, team FROM who")}
-        asked_for = {
-            no: (manager, team)
-            for no, (manager, team) in people.items()
-            if query.manager in (None, manager) and query.team in (None, reference.team(manager, team))
-        }
-        snapshot = Snapshot(database.execute, query, shown, asked_for, len(asked_for) == len(people))
+        snapshot = _snapshot(database, query, shown)
         match query.declared.source:
             case Source.PLAN:
                 found = _listed(plan_rows(query, shown), limit)
@@ -129,6 +148,16 @@ class Index:
         if self._reference is None or self._reference[0] != state:
             self._reference = state, read_reference(database, self._rules.currency)
         return self._reference[1]
+
+
+def _snapshot(database: sqlite3.Connection, query: Query, shown: Shown) -> Snapshot:
+    people = {no: (manager, team) for no, manager, team in database.execute("SELECT no, manager, team FROM who")}
+    asked_for = {
+        no: (manager, team)
+        for no, (manager, team) in people.items()
+        if query.manager in (None, manager) and query.team in (None, shown.reference.team(manager, team))
+    }
+    return Snapshot(database.execute, query, shown, asked_for, len(asked_for) == len(people))
 
 
 def _listed(rows: Iterator[Row], limit: int) -> Answer:

@@ -5,26 +5,30 @@ import os
 import sqlite3
 import sys
 import traceback
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Generator, Mapping
 from contextlib import asynccontextmanager, suppress
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
+from threading import Lock
 
 import msgspec
 from fastapi import FastAPI, Request
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response, StreamingResponse
 
 from metrics.errors import AwayError
+from metrics.family import Source
 from streams.errors import StreamsError
-from streams.explain import Explanation
+from streams.explain import Explanation, entity
+from streams.ledger.answers import Index
 from streams.ledger.follow import Follower
-from streams.plain.rows import Query
+from streams.plain.rows import Query, Row
 
 _FRESH_SECONDS = 2.0
 """How long an answer waits for records that are on their way; whoever asks waits for longer."""
 _YEARS = (2000, 2200)
 """Of moments that can be asked for, as the exporter has them."""
 _MOST = 100_000
-_KNOWN = ("family", "manager", "team", "window", "period", "at", "limit")
+NDJSON = "application/x-ndjson"
+_KNOWN = ("family", "manager", "team", "window", "period", "at", "limit", "from", "to")
 
 
 def create_app(follower: Follower) -> FastAPI:
@@ -56,9 +60,9 @@ def create_app(follower: Follower) -> FastAPI:
     async def explain(request: Request) -> JSONResponse:
         given = dict(request.query_params)
         try:
-            limit, at = _limit(given), _moment(given)
+            limit, at, days = _limit(given), _moment(given), _days(given)
             as_of = await follower.fresh(_FRESH_SECONDS)
-            answer = await asyncio.to_thread(_explain, follower, given, at, limit)
+            answer = await asyncio.to_thread(_explain, follower, given, at, limit, days)
         except ValueError as error:
             return JSONResponse({"detail": str(error)}, 400)
         except AwayError as error:
@@ -69,19 +73,79 @@ def create_app(follower: Follower) -> FastAPI:
         moment = datetime.fromtimestamp(as_of.moment, UTC).isoformat()
         return JSONResponse(answer.as_json() | {"as_of": moment} | ({"note": as_of.note} if as_of.note else {}))
 
+    _entities(app, follower)
     return app
 
 
-def _explain(follower: Follower, given: Mapping[str, str], at: datetime | None, limit: int) -> Explanation:
-    index = follower.index
-    if index is None:
+def _entities(app: FastAPI, follower: Follower) -> None:
+    @app.get("/api/v1/entities", summary="All entities of a run of local days, one a line")
+    async def entities(request: Request) -> Response:
+        given = dict(request.query_params)
+        try:
+            query, days = _query(given), _days(given)
+            await follower.fresh(_FRESH_SECONDS)
+            index = _index(follower)
+        except ValueError as error:
+            return JSONResponse({"detail": str(error)}, 400)
+        except AwayError as error:
+            return JSONResponse({"detail": str(error)}, 503)
+        if days is None or query.declared.source is not Source.CELLS:
+            told = f"{query.family} is streamed by days: state from= and to=, and a family that has them"
+            return JSONResponse({"detail": told}, 400)
+        return StreamingResponse(_lines(query, index.entities(query, days)), media_type=NDJSON)
+
+
+def _explain(
+    follower: Follower, given: Mapping[str, str], at: datetime | None, limit: int, days: tuple[int, int] | None
+) -> Explanation:
+    return _index(follower).explain(_query(given), at, limit, days)
+
+
+def _index(follower: Follower) -> Index:
+    if follower.index is None:
         raise AwayError(follower.problem)
+    return follower.index
+
+
+def _query(given: Mapping[str, str]) -> Query:
     labels = {name: value for name, value in given.items() if name not in _KNOWN}
-    query = Query(
+    return Query(
         given.get("family", ""), labels, given.get("manager"), given.get("team"),
         given.get("window", ""), given.get("period", "current"),
     )  # fmt: skip
-    return index.explain(query, at, limit)
+
+
+def _days(given: Mapping[str, str]) -> tuple[int, int] | None:
+    """Ordinals of the local days that are asked for instead of a window."""
+    if "from" not in given and "to" not in given:
+        return None
+    found = []
+    for name in ("from", "to"):
+        try:
+            found.append(date.fromisoformat(given.get(name, "")).toordinal())
+        except ValueError as error:
+            raise ValueError(f"{name}={given.get(name)!r} is no date; write it like 2026-11-23") from error
+    return found[0], found[1]
+
+
+async def _lines(query: Query, pieces: Generator[list[Row], None, None]) -> AsyncIterator[bytes]:
+    """Pieces as lines, read by a thread of its own; whoever asks may leave at any time."""
+    reading = Lock()
+
+    def read() -> list[Row] | None:
+        with reading:
+            return next(pieces, None)
+
+    def let_go() -> None:
+        with reading:
+            pieces.close()
+
+    try:
+        while (piece := await asyncio.to_thread(read)) is not None:
+            yield b"".join(msgspec.json.encode(entity(query, row)) + b"\n" for row in piece)
+    finally:
+        # Not awaited: the one who asked may be gone, and a read may be under way.
+        asyncio.get_running_loop().run_in_executor(None, let_go)
 
 
 def _limit(given: Mapping[str, str]) -> int:

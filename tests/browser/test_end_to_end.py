@@ -1,5 +1,7 @@
 """From an event to the wall and back again: real Kafka, worker, exporter and Chromium."""
 
+import csv
+import io
 import subprocess
 import sys
 import time
@@ -140,16 +142,22 @@ async def test_a_click_says_why(screen, floor):
     dialog = page.get_by_role("dialog")
     await expect(dialog.get_by_role("heading")).to_have_text("Why this number? Average check")
     parts = dialog.get_by_role("group", name="Made of").get_by_role("button")
-    await expect(parts).to_have_text(["sales_won_amount", "sales_deals_closed · won"])
+    await expect(parts).to_have_text(["Booked sales", "Closed deals · won"])
     shown, rows = await _explained(page)
     assert Fraction(shown) == sum(map(Fraction, rows)) == total
     assert len(rows) == 3
-    await expect(dialog.locator("tbody tr").first).to_contain_text("deal d-2")
+    await expect(dialog.locator("tbody tr").first).to_contain_text("Deal d-2")
     await expect(dialog.locator("tbody tr").first).to_contain_text("Vera Lind · east")
     await parts.nth(1).click()
     await expect(parts.nth(1)).to_have_attribute("aria-pressed", "true")
     await expect(dialog.locator(".facts")).to_contain_text("3 rows add up to 3")
     assert await _explained(page) == ("3", ["1", "1", "1"])
+    async with page.expect_download() as download:
+        await dialog.get_by_role("link", name="CSV").click()
+    table = csv.DictReader(io.StringIO((await (await download.value).path()).read_text()))
+    assert [(one["title"], one["manager_name"], one["contribution"]) for one in table] == [
+        ("Deal", "Vera Lind", "1")
+    ] * 3
     link = await dialog.get_by_role("link", name="JSON").get_attribute("href")
     answer = await page.request.get(f"{screen.url}/{link}")
     assert (await answer.json())["labels"] == {"outcome": "won"}
@@ -192,13 +200,13 @@ async def test_whom_to_call(screen, floor):
     dialog = page.get_by_role("dialog")
     await expect(dialog.get_by_role("heading")).to_have_text("Why this number? To call back now")
     assert await _explained(page) == ("2", ["1", "1"])
-    await expect(dialog.locator("tr[aria-current]")).to_contain_text("call of-c-9c-9")
+    await expect(dialog.locator("tr[aria-current]")).to_contain_text("Call of-c-9c-9")
     await page.keyboard.press("Escape")
     await expect(rows.nth(1)).to_be_focused()
     await page.keyboard.press("Tab")
     await page.keyboard.press("Enter")
     assert await _explained(page) == ("1", ["1"])
-    await expect(dialog.locator("tr[aria-current]")).to_contain_text("lead l-1c-8")
+    await expect(dialog.locator("tr[aria-current]")).to_contain_text("Lead l-1c-8")
     await page.keyboard.press("Escape")
     began = time.monotonic()
     await publisher.publish(call("c-7", call_id="back", direction="outbound", outcome="missed", answered_at=None))

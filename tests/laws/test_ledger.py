@@ -28,6 +28,7 @@ from streams.plain.placed import COUNTS, PlainPlaces
 from streams.plain.reference import PlainReference
 from streams.plain.rows import open_rows, plan_rows, windowed_rows
 from streams.plain.shown import Shown
+from streams.plain.windows import Window
 from tests.laws.cluster import COUNT, ManyLogs, Sent, placements, run
 from tests.laws.logs import InMemoryLog
 from tests.laws.mixtures import ANCHORS, ZONES, Json, encode, event, mixtures, zones
@@ -204,6 +205,16 @@ def test_answers_are_the_plain_rows(
                 assert (found.count, found.truncated) == (len(rows), len(rows) > limit)
                 assert [abs(row.value) for row in found.rows] == [abs(row.value) for row in rows][:limit]
                 assert not Counter(found.rows) - Counter(all_rows)
+            if query.declared.source is Source.CELLS:
+                today = rules.day(numbers.clock)
+                days = today - data.draw(st.integers(0, 60)), today - data.draw(st.integers(0, 3))
+                of_days = Shown(moment(now), rules, REFERENCE, past, clock=numbers.clock)
+                of_days.windows = [Window(query.window, query.period, *days, 0, 1 << 62)]
+                rows = list(windowed_rows(query, contributions, of_days))
+                found = index.explain(query, now if past else None, 1000, days)
+                assert found.count == len(rows)
+                assert query.quantile or Fraction(found.total or "") == sum((row.value for row in rows), Fraction())
+                assert Counter(row for piece in index.entities(query, days) for row in piece) == Counter(rows)
         index.close()
 
 

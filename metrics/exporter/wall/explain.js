@@ -1,7 +1,7 @@
 // One click from any number: the numbers it is made of, and the entities of each, from /api/v1/explain.
 import { clock, exact, show } from "./format.js";
 import { nameOf } from "./tiles.js";
-import { word } from "./words.js";
+import { getLanguage, title, word } from "./words.js";
 
 const MOST_ROWS = 500, BY_TEAM = "sales_working_days";
 let asking = null;
@@ -15,7 +15,7 @@ function element(name, content, className = "") {
 
 /** Address of the explanation of one part of a tile's number in a view, whose `at` is that of a period that is over. */
 export function partUrl(part, tile, record, view, team = "") {
-  const planned = part.family.startsWith("sales_plan_"), query = new URLSearchParams({ family: part.family, limit: MOST_ROWS });
+  const planned = part.family.startsWith("sales_plan_"), query = new URLSearchParams({ family: part.family, limit: MOST_ROWS, lang: getLanguage() });
   const window = part.window ?? tile.main.labels.window ?? view.window;
   if (window) query.set("window", window);
   // A period that is over: as it stood at its last instant.
@@ -40,7 +40,7 @@ export function explain(dialog, tile, main, live, view, mine = "") {
   shown[1].textContent = `${scopeName(live, view)} · ${view.label ?? word(isNow ? "now" : tile.main.labels.window ?? view.window)}`;
   dialog.querySelector(".help").textContent = record.help;
   const buttons = parts.map((part) => {
-    const button = element("button", [part.family, ...Object.values(part.labels), ...(part.window ? [part.window] : [])].join(" · "));
+    const button = element("button", [title(part), ...Object.values(part.labels), ...(part.window ? [part.window] : [])].join(" · "));
     button.type = "button";
     button.addEventListener("click", () => choose(button, part));
     return button;
@@ -72,8 +72,8 @@ async function load(dialog, url, live, mine) {
     const answer = await fetch(url, { signal: own.signal });
     const found = await answer.json();
     if (!answer.ok) throw new Error(typeof found.detail === "string" ? found.detail : answer.statusText);
-    fillFacts(facts, found, url);
-    head.append(row("th", ["entity", "client", "manager", "time", "contribution"].map(word)));
+    fillFacts(facts, found, url, live);
+    head.append(row("th", ["entity", "client", "manager", "time", "contribution"].map((key) => word(key) + (key === "contribution" ? unitOf(found, live) : ""))));
     const names = new Map(live.scopes.managers.map((m) => [m.id, m.name]));
     body.replaceChildren(...found.entities.map((one) => entity(one, names, live.zone)));
     const at = mine ? found.entities.findIndex((one) => one.id === mine) : -1;
@@ -88,13 +88,18 @@ async function load(dialog, url, live, mine) {
   }
 }
 
-function fillFacts(facts, found, url) {
+/** In what contributions are counted, after a comma or what is given. */
+const unitOf = (found, live, before = ", ") => (found.unit === "s" ? before + word("s") : found.unit === "currency" ? before + live.currency : "");
+
+function fillFacts(facts, found, url, live) {
   const quantile = found.labels.quantile, verb = quantile ? `${word("percentile")} p${100 * quantile} =` : word("adds");
   const total = element("b", found.total === null ? "–" : exact(found.total)), source = element("a", "JSON");
   total.dataset.total = found.total;
   Object.assign(source, { href: url, target: "_blank", rel: "noopener" });
-  const rest = found.truncated ? ` (${word("largest")} ${exact(String(found.entities.length))})` : "";
-  facts.replaceChildren(`${exact(String(found.count))} ${verb} `, total, `${rest} · `, source);
+  const table = element("a", word("csv"));
+  table.href = `${url}&format=csv`;
+  const shown = exact(String(found.entities.length)), rest = found.truncated ? ` (${word(found.position === undefined ? "largest" : "nearest")} ${shown})` : "";
+  facts.replaceChildren(`${exact(String(found.count))} ${verb} `, total, `${unitOf(found, live, " ")}${rest} · `, source, " · ", table);
 }
 
 function row(kind, cells) {
@@ -105,9 +110,14 @@ function row(kind, cells) {
 
 function entity(one, names, zone) {
   const time = one.time ? clock(Date.parse(one.time) / 1000, zone, { day: "2-digit", month: "2-digit", year: "numeric", hour: "2-digit", minute: "2-digit", second: "2-digit" }) : "";
-  const who = one.manager === "unknown" ? word("unassigned") : names.get(one.manager) ?? one.manager;
+  const who = one.manager === "unknown" ? word("unassigned") : one.manager_name || (names.get(one.manager) ?? one.manager);
   const place = ["pipeline", "stage"].map((label) => one.names?.[label] ?? one.labels?.[label]).filter(Boolean);
-  const node = row("td", [[`${one.kind} ${one.id}`, ...place].join(" · "), one.client, one.team && one.team !== "unknown" ? `${who} · ${one.team}` : who, time, one.converted === false ? word("unconverted") : exact(one.contribution)]);
+  const node = row("td", [[`${one.title} ${one.id}`, ...place].join(" · "), one.client, one.team && one.team !== "unknown" ? `${who} · ${one.team}` : who, time, one.converted === false ? word("unconverted") : exact(one.contribution)]);
   node.lastElementChild.dataset.value = one.contribution;
+  if (one.link) {
+    const link = element("a", node.firstElementChild.textContent);
+    Object.assign(link, { href: one.link, target: "_blank", rel: "noopener noreferrer" });
+    node.firstElementChild.replaceChildren(link);
+  }
   return node;
 }

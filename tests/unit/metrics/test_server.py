@@ -13,22 +13,10 @@ from metrics.exporter.server import create_app
 from metrics.measure import key
 from metrics.view import VERSION, Field
 from tests.support.boards import board, exporter_of, manager, plan, rate
+from tests.support.explanations import Explainer, row
 
 NOW = datetime(2026, 11, 18, 12, 30, tzinfo=UTC).timestamp()
 DAY = datetime(2026, 11, 18, tzinfo=UTC).toordinal()
-
-
-class Explanation:
-    def as_json(self):
-        return {"rows": [{"id": "d-1"}], "sum": 5}
-
-
-class Explainer:
-    async def explain(self, family, labels=None, *rest, limit=1000):
-        if family == "nothing":
-            raise ValueError("nothing is no family")
-        self.asked = (family, labels, *rest, limit)
-        return Explanation()
 
 
 @pytest.fixture
@@ -40,10 +28,13 @@ def exporter():
 
 
 @pytest.fixture
-def client(exporter):
-    return httpx.AsyncClient(
-        transport=httpx.ASGITransport(create_app(exporter, Explainer())), base_url="http://exporter"
-    )
+def explainer():
+    return Explainer([row("call-1", 2), row("call-2")])
+
+
+@pytest.fixture
+def client(exporter, explainer):
+    return httpx.AsyncClient(transport=httpx.ASGITransport(create_app(exporter, explainer)), base_url="http://exporter")
 
 
 async def test_prometheus_and_openmetrics_say_the_same(client):
@@ -152,11 +143,12 @@ async def test_kpis(client, exporter):
     assert (await client.get("/api/v1/kpis", params={"level": "planet"})).status_code == 400
 
 
-async def test_explain(client, exporter):
+async def test_explain(client, exporter, explainer):
     """The question reaches the explainer whole; its refusal is the person's 400; without one 501."""
     query = {"family": "sales_calls", "manager": "m-1", "direction": "inbound", "limit": 5}
     answer = await client.get("/api/v1/explain", params=query)
-    assert answer.json() == {"rows": [{"id": "d-1"}], "sum": 5}
+    assert answer.json()["total"] == "3"
+    assert explainer.asked == [("sales_calls", {"direction": "inbound"}, "m-1", None, "day", "current", None, 5, None)]
     assert (await client.get("/api/v1/explain", params={"family": "nothing"})).status_code == 400
     alone = httpx.AsyncClient(transport=httpx.ASGITransport(create_app(exporter)), base_url="http://exporter")
     assert (await alone.get("/api/v1/explain", params=query)).status_code == 501
@@ -233,7 +225,7 @@ REFUSED = [
     ("explain", {"family": "sales_open_deals", "period": "previous"}, "period='previous' contradicts"),
     ("explain", {"family": "sales_plan_target", "window": "day"}, "window='day'"),
     ("explain", {"family": "sales_calls", "limit": "many"}, "limit="),
-    ("explain", {}, "family="),
+    ("explain", {}, "family= and kpi="),
     ("kpis", {"level": "planet"}, "level="),
     ("kpis", {"team": "north"}, "'team'"),
     ("kpis", {"window": ["day", "week"]}, "window= is stated 2 times"),
@@ -281,7 +273,7 @@ async def test_what_is_not_known_is_refused_by_name(client, exporter, address, q
         ({"family": "sales_calls", "manager": "unknown"}, "day"),
         ({"family": "sales_calls", "team": "unknown", "window": "year", "period": "previous"}, "year"),
         ({"family": "sales_calls", "manager": "m-2"}, "day"),
-        ({"family": "sales_response_seconds_bucket", "le": "5.0", "window": "1h"}, "1h"),
+        ({"family": "sales_team_response_seconds_bucket", "le": "5.0", "window": "1h"}, "1h"),
         ({"family": "sales_open_deals", "manager": "m-1"}, ""),
         ({"family": "sales_plan_target", "team": "west", "level": "team"}, "month"),
     ],
@@ -295,7 +287,7 @@ async def test_what_is_known_is_explained(exporter, query, window):
     ) as client:
         answer = await client.get("/api/v1/explain", params=query)
     assert answer.status_code == 200, answer.text
-    assert explainer.asked[4] == window
+    assert explainer.asked[0][4] == window
 
 
 async def test_what_is_away_is_503(client, exporter):
