@@ -105,7 +105,8 @@ def opened_series(path: Path | None, format_: "Format", kind: str | None) -> "Se
     from producers.importer.series import Series
 
     source = format_.origin.source if format_.origin else ""
-    name = kind or ("table" if format_.origin else "jsonl")
+    is_log = kind is not None and kind.startswith("asterisk-")
+    name = str(kind) if is_log else "table" if format_.origin else "jsonl"
     return Series(path, source, name, time.time) if path is not None else None
 
 
