@@ -27,11 +27,14 @@ from metrics.kpi import (
     Sum,
     WorkingDays,
 )
+from metrics.other import MANAGER, OTHER
 
 Leaf = Sum | Oldest | Plan | WorkingDays | Quantile | PerManager
 """Formulas that read series; the others combine formulas."""
 Matchers = Mapping[str, str | tuple[str, ...]]
-"""Label → the value, or the values of which any will do."""
+"""Label → the value, or the values of which any will do; with ! behind the label, the value that will not."""
+_PEOPLE: Matchers = {f"{MANAGER}!": OTHER}
+"""Whoever has a name of his own: the rest is many, and no salesperson."""
 
 LIVE_WINDOWS = (*SHORT_WINDOWS, CALENDAR_WINDOWS[0])
 """Windows whose running period people watch: the minutes, the hour and today."""
@@ -230,7 +233,7 @@ def _leaf(formula: Leaf, scope: _Scope) -> str:
         case PerManager(of) if scope.level is not Level.MANAGER:
             return _mean_of_managers(of, scope)
         case (Sum() as of) | PerManager(of):
-            matchers = scope.matchers(of.family, of.where, of.window)
+            matchers = {**scope.matchers(of.family, of.where, of.window), **(_PEOPLE if of is not formula else {})}
             if scope.is_personal:
                 text = _of_person(of, scope, matchers)
             else:
@@ -299,7 +302,7 @@ def _inner(formula: Formula, scope: _Scope) -> str:
 
 def _mean_of_managers(of: Sum, scope: _Scope) -> str:
     each = ("manager", *scope.labels())
-    series = summed(each, of.family, scope.matchers(of.family, of.where, of.window), of.name)
+    series = summed(each, of.family, {**scope.matchers(of.family, of.where, of.window), **_PEOPLE}, of.name)
     return f"avg{by(scope.labels())}({series})"
 
 

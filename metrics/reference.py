@@ -59,6 +59,10 @@ class Reference:
         planned = {name for level, name in (plan.scope for plan in self.plans.values()) if level == "team"}
         return sorted({UNKNOWN, *planned, *(manager.team for manager in self.managers.values())})
 
+    def known(self) -> set[str]:
+        """Managers of the roster, and whoever has a plan."""
+        return {*self.managers, *(name for (level, name), _, _ in self.plans if level == "manager")}
+
     def name_of(self, manager: str) -> str:
         """What people call a manager; the id while the roster does not know it."""
         return self.names.get(manager, manager)

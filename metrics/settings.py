@@ -57,6 +57,9 @@ class BusinessSettings(BaseSettings):
     ready_probability: float = Field(default=0.7, ge=0, le=1)
     """A deal at least this probable makes its client ready to close."""
 
+    max_managers: int = Field(default=2000, ge=1)
+    """Managers shown under their own ids on /metrics, those of the roster first; the rest sum to `other`."""
+
     @field_validator("timezone")
     @classmethod
     def _zone_exists(cls, value: str) -> str:

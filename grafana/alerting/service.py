@@ -5,6 +5,7 @@ from grafana.promql import select
 from metrics.catalogue import service as s
 from metrics.catalogue.activities import CALLS
 from metrics.catalogue.money import COST
+from metrics.other import OTHER
 
 EXPORTER_JOB, WORKER_JOB = "sales-exporter", "sales-worker"
 """Names of the scrape jobs in deploy/prometheus/prometheus.yml."""
@@ -14,6 +15,8 @@ MOST_SERIES = 2_000_000
 """Of one target: Prometheus takes nothing of a scrape that has more. A thousand managers have less than half of it."""
 _NEAR = 0.75
 """Share of that from which on somebody is told."""
+_NEAR_NAMES = 0.8
+"""Likewise of names. The exporter looks through them from three quarters on."""
 
 
 def _down(name: str, job: str, what: str, effect: str) -> Alert:
@@ -49,6 +52,25 @@ def _series() -> Alert:
         "Let the source send what the field is for. What it sent leaves with its windows, at the end of next year at "
         "the latest, or at once when its entities are deleted or sent again with the right name. Until then raise "
         "`sample_limit` in prometheus.yml, if Prometheus has the memory.",
+    )
+
+
+def _names() -> Alert:
+    return of_service(
+        "NamesNearLimit",
+        f"max by (label) ({s.NAMES.name}) > {_NEAR_NAMES} * max by (label) ({s.NAMES_LIMIT.name})",
+        "5m",
+        WARNING,
+        "{{ $value | humanize }} values of {{ $labels.label }} have numbers",
+        f"Beyond the limit (`{s.NAMES_LIMIT.name}`) Prometheus has those with the greatest counts, and `{OTHER}` "
+        "for the rest. Wall, JSON API, history and explain show all of them.",
+        "Many more names are sent than people, pipelines, stages or categories are usual: a source makes names up, or "
+        "puts something else into the field. Or so many people work here.",
+        f"How many are in `{OTHER}` already: `{s.NAMES_IN_OTHER.name}`. All managers with numbers: "
+        "`GET /api/v1/kpis?level=manager`. The gateway's page `/sources` says who sends.",
+        "Let the source send what the field is for, and send its entities again with the right name; or raise "
+        "`SALES_MAX_MANAGERS` for exporter and audit, if so many people work here: a thousand are 900,000 series. Of "
+        "the other labels the limit is fixed.",
     )
 
 
@@ -281,5 +303,6 @@ def alerts() -> tuple[Alert, ...]:
         *_worker(),
         *_kafka(),
         _series(),
+        _names(),
         _silent_source(),
     )

@@ -82,6 +82,15 @@ MANAGER_INFO = _own(
     "team",
     "name",
 )
+NAMES = _own(
+    "sales_exporter_names",
+    "Values of a label that senders fill freely (manager, category, pipeline, stage) which have numbers.",
+    "label",
+)
+NAMES_IN_OTHER = _own(
+    "sales_exporter_names_in_other", "Those of them that are not shown by themselves: they sum to `other`.", "label"
+)
+NAMES_LIMIT = _own("sales_exporter_names_limit", "How many of them are shown by themselves.", "label")
 
 PIPELINE_INFO = _own(
     "sales_pipeline_info",
@@ -118,6 +127,9 @@ EXPORTER_FAMILIES = (
     MANAGER_INFO,
     PIPELINE_INFO,
     STAGE_INFO,
+    NAMES,
+    NAMES_IN_OTHER,
+    NAMES_LIMIT,
 )
 
 EVENTS = _own("sales_worker_events_total", "Events folded.", "type", counter=True)

@@ -1,6 +1,8 @@
 """Running sums of every window: moved by what changes, and by the buckets that time brings in and takes out."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
+from itertools import islice
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -41,9 +43,27 @@ class Held(NamedTuple):
     teams: dict[Slot, Sums]
 
 
+def taken(dirty: dict[Credit, int], most: int) -> dict[Credit, int]:
+    """Take so many credits out of what is to be done."""
+    if len(dirty) <= most:
+        taken = dict(dirty)
+        dirty.clear()
+        return taken
+    return {credit: dirty.pop(credit) for credit in list(islice(dirty, most))}
+
+
 def together(credit: Credit) -> Credit:
     """Whose sums of what is shown by team: a manager is named only where the team was not stated."""
     return ("", credit[1]) if credit[1] else credit
+
+
+def shared(sums: Sums, named: AbstractSet[str], row_of: Callable[[Credit], Credit]) -> Sums:
+    """Sums of those who have no name of their own, by the row that they share."""
+    found: Sums = {}
+    for credit, mine in sums.items():
+        if credit[0] not in named:
+            add(found, row_of(credit), list(mine.items()))
+    return found
 
 
 def from_scratch(parts: Parts, wanted: Iterable[Window]) -> Held:
@@ -70,11 +90,13 @@ def _chosen(parts: Parts, deltas: Deltas, mask: int) -> Deltas:
 class Aggregates:
     """Sums per window and period. `dirty`: per slot, credits and the mask of their families that changed.
 
-    teams, dirty_teams: the same of what is shown by team (`together`).
+    teams, dirty_teams: the same of what is shown by team (`together`). rest: sums of the credits that are shown in one
+    row with others, by that row. row_of: in which row a credit is shown; its own, where that is the same object.
     """
 
-    def __init__(self, parts: Parts, zone: ZoneInfo) -> None:
+    def __init__(self, parts: Parts, zone: ZoneInfo, row_of: Callable[[Credit], Credit]) -> None:
         self._parts = parts
+        self.row_of = row_of
         self._zone = zone
         self._windows: dict[Slot, Window] = {}
         self._holders: dict[Bucket, list[tuple[Slot, int]]] = {}
@@ -82,6 +104,7 @@ class Aggregates:
         self.open: Sums = {}
         self.sums: dict[Slot, Sums] = {}
         self.dirty: dict[Slot, dict[Credit, int]] = {NOW: {}}
+        self.rest: dict[Slot, Sums] = {NOW: {}}
         self.teams: dict[Slot, Sums] = {}
         self.dirty_teams: dict[Slot, dict[Credit, int]] = {}
 
@@ -89,9 +112,11 @@ class Aggregates:
         """Let what a credit gained in a bucket move every window that holds it."""
         if bucket[0] == "o":
             add(self.open, credit, deltas)
-            bits = self._parts.items.bits
+            row, bits = self.row_of(credit), self._parts.items.bits
+            if row is not credit:
+                add(self.rest[NOW], row, deltas)
             for number, _ in deltas:
-                self._touch(NOW, credit, bits[number])
+                self._touch(NOW, row, bits[number])
             return
         holders = self._holders.get(bucket)
         if holders is None:
@@ -111,18 +136,58 @@ class Aggregates:
 
     def touch_unstated(self, manager: str, was: str) -> None:
         """Have what a manager did without a stated team looked at again: it was shown in another team."""
-        for slot, dirty in self.dirty.items():
-            sums = self.open if slot == NOW else self.sums.get(slot, {})
-            if (manager, "") in sums or (manager, "") in dirty:
-                dirty[manager, ""] = dirty[manager, was] = -1
+        credit = (manager, "")
+        for slot, sums in self.held():
+            dirty = self.dirty[slot]
+            # Nobody takes a place who has nothing.
+            if credit not in sums and credit not in dirty:
+                continue
+            row = self.row_of(credit)
+            if row is credit:
+                dirty[credit] = dirty[manager, was] = -1
+            else:
+                self._move(slot, sums.get(credit), (row[0], was), row)
         for slot, dirty in self.dirty_teams.items():
             if (manager, "") in self.teams[slot] or (manager, "") in dirty:
                 dirty[manager, ""] = dirty["", was] = -1
 
+    def held(self) -> Iterator[tuple[Slot, Sums]]:
+        """Sums of people by slot, what is open now among them."""
+        yield NOW, self.open
+        yield from self.sums.items()
+
+    def share(self, gone: AbstractSet[str], come: AbstractSet[str], shared: Callable[[Credit], Credit]) -> None:
+        """Let managers share a row from now on, and others have one of their own, in all windows at once."""
+        for slot, sums in self.held():
+            for credit, mine in sums.items():
+                if credit[0] in gone:
+                    self._move(slot, mine, None, shared(credit))
+                elif credit[0] in come:
+                    self._move(slot, mine, shared(credit), None)
+                    self._touch(slot, credit, -1)
+
+    def _move(self, slot: Slot, mine: Mapping[int, int] | None, old: Credit | None, new: Credit | None) -> None:
+        """Take sums out of one shared row, and add them to another."""
+        for row, sign in ((old, -1), (new, 1)):
+            if mine and row is not None:
+                add(self.rest[slot], row, list(mine.items()), sign)
+                self._touch(slot, row, -1)
+
+    def touch_items(self, items: AbstractSet[int], mask: int) -> None:
+        """Have families looked at again wherever there is any of some items."""
+        for slot, sums in self.held():
+            for credit, mine in sums.items():
+                if not items.isdisjoint(mine):
+                    self._touch(slot, self.row_of(credit), mask)
+        for slot, sums in self.teams.items():
+            for credit, mine in sums.items():
+                if not items.isdisjoint(mine):
+                    self._touch_team(slot, credit, mask)
+
     def touch_all(self, slot: Slot, mask: int = -1) -> None:
         """Have every credit of a slot looked at again."""
         for credit in self.open if slot == NOW else self.sums.get(slot, {}):
-            self._touch(slot, credit, mask)
+            self._touch(slot, self.row_of(credit), mask)
         if slot != NOW and mask & BY_TEAM:
             for credit in self.teams[slot]:
                 self._touch_team(slot, credit, mask)
@@ -154,7 +219,7 @@ class Aggregates:
                 self.touch_all(slot)
                 old = None
             if old is None:
-                self.sums[slot], self.teams[slot] = {}, {}
+                self.sums[slot], self.teams[slot], self.rest[slot] = {}, {}, {}
             self._windows[slot] = window
             moved.append((slot, old, window))
         if moved:
@@ -185,13 +250,16 @@ class Aggregates:
         bits, mask = self._parts.items.bits, 0
         for number, _ in deltas:
             mask |= bits[number]
+        row = self.row_of(credit)
         for slot, sign in where:
             carried = carries(slot[0])
             own, teams = carried & BY_PERSON, carried & BY_TEAM
             if mask & own:
                 chosen = [delta for delta in deltas if bits[delta[0]] & own] if mask & ~own else deltas
                 add(self.sums[slot], credit, chosen, sign)
-                self._touch(slot, credit, mask & own)
+                if row is not credit:
+                    add(self.rest[slot], row, chosen, sign)
+                self._touch(slot, row, mask & own)
             if mask & teams:
                 whose = together(credit)
                 add(self.teams[slot], whose, [delta for delta in deltas if bits[delta[0]] & teams], sign)

@@ -5,18 +5,20 @@ One event loop uses it. Nothing here reads a clock or Redis: moments (Unix secon
 
 from collections.abc import Callable, Container, Iterator, Mapping
 from datetime import datetime
-from itertools import islice, product
+from functools import partial
+from itertools import product
 from typing import Any, NamedTuple
 
 from metrics.catalogue import CELL_FAMILIES, FAMILIES
 from metrics.exporter import plans, text
-from metrics.exporter.aggregates import NOW, Aggregates, Held, Slot, Sums, add, from_scratch
+from metrics.exporter.aggregates import NOW, Aggregates, Held, Slot, Sums, add, from_scratch, shared, taken
 from metrics.exporter.course import Course
 from metrics.exporter.days import Days
-from metrics.exporter.items import CONVERTED, Item
+from metrics.exporter.items import BITS, CONVERTED, Item
 from metrics.exporter.lines import Column, Lines
+from metrics.exporter.names import Names
 from metrics.exporter.numbers import Block, Shown
-from metrics.exporter.open import still_waiting, waiting_blocks
+from metrics.exporter.open import still_waiting, together, waiting_blocks
 from metrics.exporter.packed import Packed, pack, pack_once
 from metrics.exporter.parts import Bucket, Credit, Parts
 from metrics.exporter.people import People
@@ -24,6 +26,7 @@ from metrics.exporter.pipelines import Pipelines
 from metrics.exporter.unanswered import Clocked, microseconds
 from metrics.exporter.writer import Writer
 from metrics.family import CALENDAR_WINDOWS, NINETY_DAYS, PERIODS, SHORT_WINDOWS, Family, Source
+from metrics.other import FREE, MOST_VALUES
 from metrics.reference import Reference, build
 from metrics.settings import BusinessSettings
 from metrics.view import Field, Waiting
@@ -33,16 +36,10 @@ SLOTS: tuple[Slot, ...] = (*product((*SHORT_WINDOWS, *CALENDAR_WINDOWS), PERIODS
 _YEARS: tuple[Slot, ...] = tuple((CALENDAR_WINDOWS[-1], period) for period in PERIODS)
 """Slots in which all others lie: whoever has numbers at all has some here, or now."""
 
+_FREE = sum(bit for family, bit in BITS.items() if not set(FREE).isdisjoint(family.labels))
+"""Mask of the families with labels that senders fill freely."""
+
 _Render = Callable[[Lines, Slot, Sums, Mapping[Credit, int], Reference, int], None]
-
-
-def _taken(dirty: dict[Credit, int], most: int) -> dict[Credit, int]:
-    """Take so many credits out of what is to be done."""
-    if len(dirty) <= most:
-        taken = dict(dirty)
-        dirty.clear()
-        return taken
-    return {credit: dirty.pop(credit) for credit in list(islice(dirty, most))}
 
 
 class Row(NamedTuple):
@@ -56,8 +53,9 @@ class Row(NamedTuple):
 class Board:
     """The numbers of one application id."""
 
-    def __init__(self, settings: BusinessSettings) -> None:
+    def __init__(self, settings: BusinessSettings, most_values: int = MOST_VALUES) -> None:
         self.settings = settings
+        self.most_values = most_values
         self.zone = settings.zone
         self.calendar = settings.working_calendar()
         self.knows_waits = True
@@ -70,7 +68,8 @@ class Board:
     def clear(self) -> None:
         """Forget everything, before the view is loaded anew."""
         self.parts = Parts(self.zone, self.settings.currency)
-        self.aggregates = Aggregates(self.parts, self.zone)
+        self.names = self._no_names()
+        self.aggregates = Aggregates(self.parts, self.zone, self._row_of)
         self.reference: Reference = build({}, self.settings.currency)
         self._records: dict[str, dict[str, Any]] = {}
         self._writer = Writer(self.parts.items)
@@ -81,6 +80,7 @@ class Board:
         self._people = People()
         self._pipelines = Pipelines()
         self._today = 0
+        self._ranked = -1
         self._asked: set[frozenset[str] | None] = set()
         self._held: dict[frozenset[str] | None, list[Packed]] = {}
         self.rendered_at = 0.0
@@ -89,6 +89,18 @@ class Board:
     def take_over(self, other: "Board") -> None:
         """Become another board, that was loaded aside; the other one is no longer to be used."""
         vars(self).update(vars(other) | {"knows_waits": self.knows_waits})
+        self.aggregates.row_of = self._row_of
+
+    def _no_names(self) -> Names:
+        return Names(self.parts.items, self.settings.max_managers, self.most_values)
+
+    def _row_of(self, credit: Credit) -> Credit:
+        """In which row of /metrics a credit is shown."""
+        return credit if self.names.managers.has(credit[0]) else self._shared(credit)
+
+    def _shared(self, credit: Credit) -> Credit:
+        """The row of those who have no name of their own."""
+        return ("", self.reference.team_of(*credit))
 
     # -- what comes in
 
@@ -163,6 +175,10 @@ class Board:
         """Keep what was rendered last for whoever asks while a minute turns."""
         self._held = {windows: self.packed(self.rendered_at, windows, refresh=False) for windows in self._asked}
 
+    def is_held(self, windows: frozenset[str] | None) -> bool:
+        """Whether nothing half rendered could be shown of these windows."""
+        return not self._held or windows in self._held
+
     def let_go(self) -> None:
         """The turn is over."""
         self._held = {}
@@ -172,8 +188,8 @@ class Board:
         waiting: dict[str, str] = {}
         planned: dict[Family, str] = {}
         if about_now:
-            waiting = text.now_lines(self._now_blocks(now))
-            planned = self._plan_lines(now)
+            waiting = text.now_lines(together(self._now_blocks(now), self._row_of))
+            planned = text.plan_lines(self.plan_samples(now), self.names.managers.has)
         for family, name in text.exposed(FAMILIES):
             match family.source:
                 case Source.CELLS | Source.OPEN:
@@ -190,8 +206,8 @@ class Board:
                 yield lines.encode()
         if about_now:
             yield from self.course.pieces(now, self.reference)
-            yield from self._people.pieces(self.reference, self._credited(now))
-            yield from self._pipelines.pieces(self.reference, self.parts.items)
+            yield from self._people.pieces(self.reference, set(filter(self.names.managers.has, self._credited(now))))
+            yield from self._pipelines.pieces(self.reference, self.parts.items, self.names.values)
 
     def _credited(self, now: float) -> set[str]:
         """Managers who have numbers, or a plan."""
@@ -211,11 +227,30 @@ class Board:
                 found.add((name, team_of(name, "")) if level == "manager" else ("", name))
         return found
 
+    def rank(self) -> None:
+        """Have names ranked when numbers are shown next, however lately that was done."""
+        self._ranked = -1
+
+    def _rank(self, now: float, today: int) -> None:
+        """Give names anew, once a minute where they are about to run out; and those that are new, if there are any."""
+        minute, items = int(now) // 60, self.names.values.grow()
+        if minute != self._ranked:
+            self._ranked = minute
+            also = {manager for manager, _ in self._now_blocks(now)} | plans.managers(self.plan_samples(now))
+            if self.names.is_near(also):
+                moved = self.names.rank(dict(self.aggregates.held()), also, self.reference, today)
+                self._lines.drop(moved.gone)
+                self.aggregates.share(moved.gone, moved.come, self._shared)
+                items |= moved.items
+        if items:
+            self.aggregates.touch_items(items, _FREE)
+
     def refresh(self, now: float, most: int = 1 << 30) -> bool:
         """Render what changed since the last time, at most so many credits; say whether that was all."""
         self.follow_clock(now)
         self.aggregates.move(int(now))
         today = local_day(int(now), self.zone)
+        self._rank(now, today)
         if today != self._today:
             # Receivables age and what is open is converted by the day's rate.
             self._today = today
@@ -224,7 +259,7 @@ class Board:
             if dirty:
                 if most <= 0:
                     return False
-                chosen = _taken(dirty, most)
+                chosen = taken(dirty, most)
                 most -= len(chosen)
                 render(self._lines, slot, sums, chosen, self.reference, today)
                 if dirty:
@@ -236,30 +271,29 @@ class Board:
         """What changed of people, and of what is shown by team."""
         held = self.aggregates
         for slot, dirty in held.dirty.items():
-            yield slot, held.open if slot == NOW else held.sums[slot], dirty, self._writer.people
+            render = partial(self._writer.people, self.names, held.rest[slot])
+            yield slot, held.open if slot == NOW else held.sums[slot], dirty, render
         for slot, dirty in held.dirty_teams.items():
-            yield slot, held.teams[slot], dirty, self._writer.teams
+            yield slot, held.teams[slot], dirty, partial(self._writer.teams, self.names)
 
-    def _plan_lines(self, now: float) -> dict[Family, str]:
-        rows: dict[Family, list[tuple[tuple[str, ...], float]]] = {}
-        for family, labels, value in plans.samples(self.reference, self.calendar, self.zone, now):
-            rows.setdefault(family, []).append((labels, value))
-        return {family: text.plain_lines(family, found) for family, found in rows.items()}
-
-    def exposition_at(self, at: float, now: float, windows: Container[str] | None = None) -> list[bytes]:
+    def exposition_at(self, at: float, now: float, windows: frozenset[str] | None = None) -> list[bytes]:
         """Text of the calendar windows as they stood at a moment. Raises WindowError."""
-        lines = Lines(SLOTS)
-        today = local_day(int(at), self.zone)
-        held = self._held_at(at, now, windows)
-        for render, found in ((self._writer.people, held.people), (self._writer.teams, held.teams)):
-            for slot, sums in found.items():
-                if windows is None or slot[0] in windows:
-                    render(lines, slot, sums, dict.fromkeys(sums, -1), self.reference, today)
-        chunks = []
-        for _, name in text.exposed(CELL_FAMILIES):
-            if columns := lines.columns(name):
-                chunks += [self._head[name], *(column.text() for column in columns)]
-        return chunks
+        lines, today, names = Lines(SLOTS), local_day(int(at), self.zone), self._no_names()
+        names.values.grow()
+        is_crowded = names.is_near() or len({one for one, _ in self.parts.credits()}) > names.managers.most
+        # Names are ranked by the year.
+        held = self._held_at(at, now, windows if windows is None or not is_crowded else {*windows, _YEARS[0][0]})
+        names.rank(held.people, frozenset(), self.reference, today)
+        for slot, sums in held.people.items():
+            if windows is None or slot[0] in windows:
+                rest = shared(sums, names.managers.named, self._shared)
+                dirty = dict.fromkeys((*sums, *rest), -1)
+                self._writer.people(names, rest, lines, slot, sums, dirty, self.reference, today)
+        for slot, sums in held.teams.items():
+            if windows is None or slot[0] in windows:
+                self._writer.teams(names, lines, slot, sums, dict.fromkeys(sums, -1), self.reference, today)
+        found = ((self._head[name], lines.columns(name)) for _, name in text.exposed(CELL_FAMILIES))
+        return [piece for head, columns in found if columns for piece in (head, *(one.text() for one in columns))]
 
     # -- numbers
 

@@ -1,7 +1,7 @@
 """Every series of a person, and every series of a team, found by the number of an item that changes it."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from metrics import measure
 from metrics.catalogue import BY_CODE
@@ -23,7 +23,7 @@ class Book(ABC):
 
     def __init__(self, items: Items) -> None:
         self._items = items
-        self._of: list[tuple[Series, ...]] = []
+        self._of: dict[int, tuple[Series, ...]] = {}
         self._known: dict[tuple[Family, type[Series], Labels], Series] = {}
 
     @abstractmethod
@@ -32,24 +32,24 @@ class Book(ABC):
 
     def lines(self, sums: Sums, mask: int, head: str, slot: Slot, rates: Rates, today: int) -> dict[str, list[str]]:
         """Lines of one credit by exposed name; `mask`: of the families wanted."""
-        if len(self._of) < len(self._items.all):
-            self._grow()
         found: dict[str, list[str]] = {}
         of = self._of
+        if not of.keys() >= sums.keys():
+            self._grow(sums.keys() - of.keys())
         for series in dict.fromkeys([one for item in sums for one in of[item]]):
             if series.bit & mask:
                 for name, text in series.lines(sums, head, slot, rates, today):
                     found.setdefault(name, []).append(text)
         return found
 
-    def _grow(self) -> None:
-        for item in range(len(self._of), len(self._items.all)):
+    def _grow(self, items: Iterable[int]) -> None:
+        for item in sorted(items):
             name, day = self._items.all[item]
             code, *labels = measure.parts(name)
             into = tuple(self._series(code, labels))
             for series, rest in into:
                 series.add(item, rest, day)
-            self._of.append(tuple(series for series, _ in into))
+            self._of[item] = tuple(series for series, _ in into)
 
     def _series(self, code: str, labels: list[str]) -> Iterator[tuple[Series, Labels]]:
         """Series that a measure goes into, and what follows the labels in it."""

@@ -244,7 +244,7 @@ class Follower(Reported):
         self._wanted.clear()
         self._hours.clear()
         self._board.clear()
-        board = type(self._board)(self._board.settings)
+        board = type(self._board)(self._board.settings, self._board.most_values)
         beats, sizes, holes = await self._manifests.read()
         broken = await put_hashes(self._redis, self._keys, self._manifests, board, sizes)
         for key in (self._keys.waiting, self._keys.unanswered):

@@ -65,18 +65,28 @@ class Lines:
     def __init__(self, slots: Iterable[Slot]) -> None:
         self._slots = tuple(slots)
         self._rows: dict[Shown, int] = {}
+        self._free: list[int] = []
         self._columns: dict[str, dict[Slot, Column]] = {}
 
     def put(self, name: str, shown: Shown, slot: Slot, text: bytes) -> None:
         """Replace the lines of a name that one credit has in a slot; empty text removes them."""
         row = self._rows.get(shown)
         if row is None:
-            row = self._rows[shown] = len(self._rows)
+            row = self._rows[shown] = self._free.pop() if self._free else len(self._rows)
         columns = self._columns.get(name)
         if columns is None:
             # All at once, so that they stand in the order of slots.
             columns = self._columns[name] = {slot: Column() for slot in self._slots}
         columns[slot].put(row, text)
+
+    def drop(self, managers: Container[str]) -> None:
+        """Remove all lines of some managers; their rows are for others."""
+        for shown in [shown for shown in self._rows if shown[0] in managers]:
+            row = self._rows.pop(shown)
+            for columns in self._columns.values():
+                for column in columns.values():
+                    column.put(row, b"")
+            self._free.append(row)
 
     def columns(self, name: str, windows: Container[str] | None = None) -> list[Column]:
         """Columns of a name that hold anything, in order; `windows`: those wanted."""

@@ -1,10 +1,12 @@
 """What is so now, as numbers: waiting clients by the exporter's clock, the open pipeline, receivables by age."""
 
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from fractions import Fraction
+from typing import Any
 
 from metrics import measure
 from metrics.catalogue import now as families
+from metrics.catalogue import unanswered
 from metrics.exporter.items import Item
 from metrics.exporter.numbers import Block, Shown, block, to_float
 from metrics.family import MONEY_SCALE
@@ -65,6 +67,27 @@ def waiting_blocks(
         for family, number in numbers:
             if number or family is not families.WAITING_OVERDUE:
                 mine.setdefault(family, {})[(channel,)] = float(number)
+    return found
+
+
+_GREATEST = frozenset({families.WAITING_OLDEST, unanswered.UNRETURNED_OLDEST, unanswered.UNTOUCHED_OLDEST})
+"""Families of which several people together have the greatest, not the sum."""
+
+
+def together(blocks: Mapping[Shown, Block], row_of: Callable[[Shown], Shown]) -> dict[Shown, Block]:
+    """Numbers of what is so now by the row in which they are shown."""
+    found: dict[Shown, Block] = {}
+    for shown, mine in blocks.items():
+        row = row_of(shown)
+        if row is shown:
+            found[row] = mine
+            continue
+        held = found.setdefault(row, {})
+        for family, numbers in mine.items():
+            into = held.setdefault(family, {})
+            for labels, one in numbers.items():
+                before: Any = into.get(labels, 0.0)  # no histogram
+                into[labels] = max(before, one) if family in _GREATEST else before + one
     return found
 
 

@@ -6,6 +6,7 @@ from collections.abc import Set as AbstractSet
 from metrics.catalogue.service import MANAGER_INFO
 from metrics.exporter.lines import Column
 from metrics.exporter.text import header, plain_lines
+from metrics.other import manager_name
 from metrics.reference import Reference, distinct
 
 Person = tuple[str, str, str]
@@ -14,11 +15,14 @@ _HEAD = header(MANAGER_INFO.name, MANAGER_INFO.help).encode()
 
 
 def people(reference: Reference, shown: AbstractSet[str]) -> Iterator[Person]:
-    """Everybody at work and everybody who has numbers, each once, so that a join never meets two."""
+    """Everybody at work and everybody who has numbers, each once, so that a join never meets two.
+
+    shown: who has numbers under his own name; the rest is nobody.
+    """
     roster = reference.managers
     names = distinct({manager: manager for manager in shown} | {one.id: one.name for one in roster.values()})
     for manager in sorted(shown | {one.id for one in roster.values() if one.active}):
-        yield manager, reference.team_of(manager, ""), names[manager]
+        yield manager_name(manager), reference.team_of(manager, ""), names[manager]
 
 
 class People:

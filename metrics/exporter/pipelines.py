@@ -1,6 +1,6 @@
 """What pipelines and their stages are called, as lines of info series: walls join them to numbers, which carry ids."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
 from metrics import measure
@@ -8,6 +8,7 @@ from metrics.catalogue import BY_CODE
 from metrics.catalogue.service import PIPELINE_INFO, STAGE_INFO
 from metrics.exporter.items import Items
 from metrics.exporter.lines import Column
+from metrics.exporter.places import Values
 from metrics.exporter.text import header, plain_lines
 from metrics.family import Family
 from metrics.reference import Reference, distinct
@@ -28,15 +29,15 @@ class Pipelines:
 
     def __init__(self) -> None:
         self._reference: Reference | None = None
-        self._looked = 0
+        self._looked = self._version = 0
         self._seen = Seen(set(), set())
         self._pieces: list[bytes | Column] = []
 
-    def pieces(self, reference: Reference, items: Items) -> Iterator[bytes | Column]:
-        """Headings and lines; nothing when nothing is known."""
-        if self._look(items) or reference is not self._reference:
+    def pieces(self, reference: Reference, items: Items, values: Values) -> Iterator[bytes | Column]:
+        """Headings and lines; nothing when nothing is known. What sums to `other` is there as that."""
+        if self._look(items, values) or reference is not self._reference:
             self._reference, self._pieces = reference, []
-            for family, rows in lines(reference, self._seen).items():
+            for family, rows in lines(reference, self._seen, values.told_apart).items():
                 column = Column()
                 for row, labels in enumerate(rows):
                     column.put(row, plain_lines(family, [(labels, 1.0)]).encode())
@@ -44,18 +45,20 @@ class Pipelines:
                     self._pieces += [_HEADS[family], column]
         yield from self._pieces
 
-    def _look(self, items: Items) -> bool:
-        """Take note of what is new among the measures; say whether anything is."""
+    def _look(self, items: Items, values: Values) -> bool:
+        """Take note of what is new among the measures, or shown otherwise; say whether anything is."""
         before = len(self._seen.pipelines) + len(self._seen.stages)
-        look(self._seen, items, self._looked)
+        if is_moved := values.version != self._version:
+            self._version, self._looked, self._seen = values.version, 0, Seen(set(), set())
+        look(self._seen, items, self._looked, values.alias)
         self._looked = len(items.all)
-        return len(self._seen.pipelines) + len(self._seen.stages) > before
+        return is_moved or len(self._seen.pipelines) + len(self._seen.stages) > before
 
 
-def look(seen: Seen, items: Items, begin: int = 0) -> None:
-    """Add what the measures from number `begin` on are about."""
-    for item in items.all[begin:]:
-        code, *values = measure.parts(item.measure)
+def look(seen: Seen, items: Items, begin: int = 0, alias: Mapping[int, int] | None = None) -> None:
+    """Add what the measures from number `begin` on are about, as they are shown."""
+    for number in range(begin, len(items.all)):
+        code, *values = measure.parts(items.all[(alias or {}).get(number, number)].measure)
         family = BY_CODE.get(code)
         if family is None or _PIPELINE not in family.labels:
             continue
@@ -65,14 +68,20 @@ def look(seen: Seen, items: Items, begin: int = 0) -> None:
             seen.stages.add((labels[_PIPELINE], labels[_STAGE]))
 
 
-def lines(reference: Reference, seen: Seen) -> dict[Family, list[tuple[str, ...]]]:
-    """Label values of each line. What has no name is called as its id, so that a join leaves nothing out."""
-    pipelines = distinct(dict.fromkeys(seen.pipelines, "") | reference.pipelines)
+def lines(
+    reference: Reference, seen: Seen, shown: Callable[[str, str], str] = lambda _, value: value
+) -> dict[Family, list[tuple[str, ...]]]:
+    """Label values of each line. What has no name is called as its id, so that a join leaves nothing out.
+
+    shown: how a value of a label is shown that is no rest.
+    """
+    called = {shown(_PIPELINE, one): name for one, name in reference.pipelines.items()}
+    pipelines = distinct(dict.fromkeys(seen.pipelines, "") | called)
     by_pipeline: dict[str, dict[str, str]] = {}
     for pipeline, stage in seen.stages:
         by_pipeline.setdefault(pipeline, {})[stage] = ""
     for (pipeline, stage), name in reference.stages.items():
-        by_pipeline.setdefault(pipeline, {})[stage] = name
+        by_pipeline.setdefault(shown(_PIPELINE, pipeline), {})[shown(_STAGE, stage)] = name
     stages: list[tuple[str, ...]] = [
         (pipeline, stage, pipelines[pipeline], name)
         for pipeline, named in sorted(by_pipeline.items())

@@ -58,6 +58,16 @@ def samples(
                     yield Sample(TO_DATE, labels, float(target * share))
 
 
+def manager_of(sample: Sample) -> str | None:
+    """Whose plan a number is of; None where it is no person's."""
+    return sample.labels[0] if sample.family is not WORKING_DAYS and sample.labels[2] == "manager" else None
+
+
+def managers(found: list[Sample]) -> set[str]:
+    """Everybody who has a plan."""
+    return {one for sample in found if (one := manager_of(sample)) is not None}
+
+
 def of_teams(found: list[Sample], teams: Container[str] | None) -> list[Sample]:
     """What concerns some teams; all of it where they are None."""
     return found if teams is None else [one for one in found if one.labels[int(one.family.credited)] in teams]

@@ -69,7 +69,8 @@ class Scrapes:
         follower.pace.looked(time.monotonic())
         follower.packing = follower.packing or packs
         # A scrape does not wait for a minute's turn where that takes long.
-        fresh = not (packs and follower.is_turning() and self._clock() - board.rendered_at < _SECOND_HAND_SECONDS)
+        second_hand = follower.is_turning() and board.is_held(windows)
+        fresh = not (packs and second_hand and self._clock() - board.rendered_at < _SECOND_HAND_SECONDS)
         if fresh:
             await follower.catch_up()
             began = time.perf_counter()
@@ -113,6 +114,8 @@ class Scrapes:
             answer = self._render_at(at, now, accept, encodings, windows)
         else:
             openmetrics = "application/openmetrics-text" in accept
+            # The audit compares with the ranks of this moment.
+            self._board.rank()
             chunks = self._board.exposition(now, windows)
             chunks.append(self._about(now, time.perf_counter() - began, openmetrics, windows))
             packs = "gzip" in encodings

@@ -28,7 +28,17 @@ def own_numbers(board: Board, now: float, follower: Follower, contact_age: float
         service.VIEW_PARTS: [((), float(board.parts.count))],
         service.WORKING_NOW: [((team,), float(of.is_open(moment))) for team, of in sorted(hours.items())],
         **_left(board, moment, follower),
+        **_names(board),
         service.BUILD: [((metadata.version("sales-pulse"),), 1.0)],
+    }
+
+
+def _names(board: Board) -> dict[Family, Rows]:
+    places = sorted(board.names.places.items())
+    return {
+        service.NAMES: [((label,), float(held.names)) for label, held in places],
+        service.NAMES_IN_OTHER: [((label,), float(len(held.others))) for label, held in places],
+        service.NAMES_LIMIT: [((label,), float(held.most)) for label, held in places],
     }
 
 

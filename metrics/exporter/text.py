@@ -1,9 +1,11 @@
 """Prometheus text: labels, values and headers, and the lines of what is small."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from metrics.exporter.numbers import Block, Labels, Shown
+from metrics.exporter.plans import Sample, manager_of
 from metrics.family import Family, Source
+from metrics.other import manager_name
 
 
 def escape(value: str) -> str:
@@ -54,10 +56,23 @@ def now_lines(blocks: Mapping[Shown, Block]) -> dict[str, str]:
     """What has no window, and so no distribution, by name as exposed."""
     found: dict[str, list[str]] = {}
     for shown, block in sorted(blocks.items(), key=lambda item: item[0]):
-        head = f'{{manager="{escape(shown[0])}",team="{escape(shown[1])}"'
+        head = f'{{manager="{escape(manager_name(shown[0]))}",team="{escape(shown[1])}"'
         for family, numbers in block.items():
             found.setdefault(family.name, []).extend(
                 f"{family.name}{head}{own(family.labels, labels)}}} {number(value)}\n"  # type: ignore[arg-type]
                 for labels, value in sorted(numbers.items())
             )
     return {name: "".join(lines) for name, lines in found.items()}
+
+
+def plan_lines(samples: Iterable[Sample], has_name: Callable[[str], bool]) -> dict[Family, str]:
+    """Plans by family, of people only of those who have a name of their own: the rest did more than they planned."""
+    rows: dict[Family, list[tuple[Labels, float]]] = {}
+    for sample in samples:
+        labels, manager = sample.labels, manager_of(sample)
+        if manager is not None:
+            if not has_name(manager):
+                continue
+            labels = (manager_name(manager), *labels[1:])
+        rows.setdefault(sample.family, []).append((labels, sample.value))
+    return {family: plain_lines(family, found) for family, found in rows.items()}

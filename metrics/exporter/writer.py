@@ -8,10 +8,12 @@ from metrics.exporter.aggregates import NOW, Slot, Sums
 from metrics.exporter.book import OfPeople, OfTeams
 from metrics.exporter.items import BITS, BY_PERSON, BY_TEAM, Items, carries
 from metrics.exporter.lines import Lines
+from metrics.exporter.names import Names
 from metrics.exporter.numbers import Shown, merged
 from metrics.exporter.parts import Credit
 from metrics.exporter.text import escape
 from metrics.family import Source
+from metrics.other import manager_name
 from metrics.reference import Reference
 
 _OPEN = sum(bit for family, bit in BITS.items() if family.source is Source.OPEN)
@@ -37,27 +39,32 @@ class Writer:
         self._people, self._teams = OfPeople(items), OfTeams(items)
 
     def people(
-        self, lines: Lines, slot: Slot, sums: Sums, dirty: Mapping[Credit, int], reference: Reference, today: int
-    ) -> None:
-        """Lines of each person."""
+        self, names: Names, rest: Sums, lines: Lines, slot: Slot, sums: Sums, dirty: Mapping[Credit, int],
+        reference: Reference, today: int,
+    ) -> None:  # fmt: skip
+        """Lines of each person who has a name of his own; `rest`: of the others, by team."""
         carried = _OPEN if slot == NOW else carries(slot[0]) & BY_PERSON
         masks: dict[Shown, int] = {}
-        team_of = reference.team_of
+        team_of, named = reference.team_of, names.managers.named
         for (manager, team), mask in dirty.items():
-            shown = (manager, team_of(manager, team))
-            masks[shown] = masks.get(shown, 0) | (mask & carried)
+            # Whoever lost his name since he was touched is shown no more.
+            if not manager or manager in named:
+                shown = (manager, team_of(manager, team))
+                masks[shown] = masks.get(shown, 0) | (mask & carried)
         for shown, mask in masks.items():
             manager, team = shown
-            stated = [shown, (manager, "")] if team_of(manager, "") == team else [shown]
-            head = f'manager="{escape(manager)}",team="{escape(team)}"'
-            found = self._people.lines(merged(sums, stated), mask, head, slot, reference.rates, today)
+            stated = [shown, (manager, "")] if manager and team_of(manager, "") == team else [shown]
+            head = f'manager="{escape(manager_name(manager))}",team="{escape(team)}"'
+            mine = names.values.shown(merged(sums if manager else rest, stated))
+            found = self._people.lines(mine, mask, head, slot, reference.rates, today)
             for name in _names(mask):
-                mine = found.get(name)
-                lines.put(name, shown, slot, "".join(mine).encode() if mine else b"")
+                told = found.get(name)
+                lines.put(name, shown, slot, "".join(told).encode() if told else b"")
 
     def teams(
-        self, lines: Lines, slot: Slot, sums: Sums, dirty: Mapping[Credit, int], reference: Reference, today: int
-    ) -> None:
+        self, names: Names, lines: Lines, slot: Slot, sums: Sums, dirty: Mapping[Credit, int], reference: Reference,
+        today: int,
+    ) -> None:  # fmt: skip
         """Lines of each team."""
         team_of, carried = reference.team_of, carries(slot[0]) & BY_TEAM
         masks: dict[str, int] = {}
@@ -70,6 +77,7 @@ class Writer:
                 members[team].append(credit)
         for team, mask in masks.items():
             head = f'team="{escape(team)}"'
-            found = self._teams.lines(merged(sums, members[team]), mask, head, slot, reference.rates, today)
+            mine = names.values.shown(merged(sums, members[team]))
+            found = self._teams.lines(mine, mask, head, slot, reference.rates, today)
             for name in _team_names(mask):
                 lines.put(name, ("", team), slot, "".join(found.get(name, ())).encode())

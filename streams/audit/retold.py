@@ -18,6 +18,7 @@ from streams.plain.contribution import Contribution, OpenThing
 from streams.plain.exposed import exposed
 from streams.plain.kpis import Asked, Numbers, trend
 from streams.plain.log import PlainPartition
+from streams.plain.other import together
 from streams.plain.parts import kept_from
 from streams.plain.reference import PlainReference
 from streams.plain.rules import Rules
@@ -108,7 +109,7 @@ def _told(client: PlainClient | None) -> _Told:
 def _expected(account: _Account) -> dict[Series, Fraction]:
     answer, shared, own = account.answer, account.shared, account.own
     if answer.source == AT:
-        return exposed(shared.windowed(own))
+        return exposed(together(shared.windowed(own), own.reference, own.rules))
     now = own.open_now(account.things) | own.plan()
     if answer.wall is not None:
         # Of a plan's windows only what plans are about, of which none is a duration: the most of all series.
@@ -117,7 +118,7 @@ def _expected(account: _Account) -> dict[Series, Fraction]:
         return walls.expected(answer.wall, Numbers(held | now), account.things, own, answer.shown)
     if answer.asked is None:
         return (
-            exposed(shared.windowed(own) | now)
+            exposed(together(shared.windowed(own) | now, own.reference, own.rules))
             | own.service(account.things, account.kept, shared)
             | shared.course.shown(own.course)
         )

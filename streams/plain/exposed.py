@@ -1,6 +1,7 @@
 """What of all that is held is written on /metrics: of each person's distributions a summary, of each team's buckets.
 
-Held are, as of all other families, the numbers of each person: `X_bucket`, `X_sum`, `X_count`.
+Held are, as of all other families, the numbers of each person: `X_bucket`, `X_sum`, `X_count`. Names that have no place
+are put together first: see `other`.
 """
 
 from collections import defaultdict

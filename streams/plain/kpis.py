@@ -31,9 +31,13 @@ Values = dict[Key, Fraction]
 
 
 class Numbers:
-    """Series by name. What is 0 is as good as absent, but for a plan of 0 and the sum of what a histogram counted."""
+    """Series by name. What is 0 is as good as absent, but for a plan of 0 and the sum of what a histogram counted.
 
-    def __init__(self, numbers: Mapping[Series, Fraction]) -> None:
+    rest: the manager who stands for several, and is no salesperson.
+    """
+
+    def __init__(self, numbers: Mapping[Series, Fraction], rest: str = "") -> None:
+        self.rest = rest
         self._by_name: defaultdict[str, list[tuple[dict[str, str], Fraction]]] = defaultdict(list)
         for one, value in numbers.items():
             if value or one.name.endswith("_sum") or one.name == TARGET.name:
@@ -146,7 +150,8 @@ class Asked:
     def _mean_of_people(self, of: Sum) -> Values:
         people: defaultdict[Key, defaultdict[str, Fraction]] = defaultdict(lambda: defaultdict(Fraction))
         for key, manager, value in self._read(of):
-            people[key][manager] += value
+            if not manager or manager != self.numbers.rest:
+                people[key][manager] += value
         return {key: sum(values.values(), Fraction()) / len(values) for key, values in people.items()}
 
     def _quantile(self, q: float, family: Family) -> Values:

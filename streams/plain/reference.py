@@ -51,6 +51,11 @@ class PlainReference:
         held = self.held.get(f"manager:{manager}")
         return held.data.team_id if isinstance(held, wire.ManagerChanged) else "unknown"
 
+    def knows(self, manager: str) -> bool:
+        """Whether the roster or a plan is about a manager."""
+        scope = f"manager:{manager}"
+        return scope in self.held or any(plan.data.scope == scope for plan in self.plans())
+
     def teams(self) -> list[str]:
         """Teams that a manager or a plan is of, and the unknown one."""
         found = {"unknown"}

@@ -19,7 +19,10 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """Zone, targets (us), what makes a client ready, and working hours."""
+    """Zone, targets (us), what makes a client ready, and working hours.
+
+    most_managers, most_values: names that /metrics shows of managers, and of every other label that senders fill.
+    """
 
     zone: ZoneInfo
     calendar: PlainCalendar
@@ -30,6 +33,8 @@ class Rules:
     lead_target: int = 300 * 10**6
     ready_stages: frozenset[str] = frozenset()
     ready_probability: Decimal = Decimal("0.7")
+    most_managers: int = 2000
+    most_values: int = 200
 
     @classmethod
     def of(cls, settings: BusinessSettings) -> Self:
@@ -44,6 +49,7 @@ class Rules:
             lead_target=int(Decimal(str(settings.lead_target_seconds)) * 10**6),
             ready_stages=frozenset(settings.ready_stages),
             ready_probability=Decimal(str(settings.ready_probability)),
+            most_managers=settings.max_managers,
         )
 
     def local(self, moment: int) -> datetime:

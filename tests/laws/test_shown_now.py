@@ -24,8 +24,8 @@ from streams.audit.answers import API, WALL, Answer, read
 from streams.audit.answers import kpis as shown_kpis
 from streams.audit.retold import kpis as plain_kpis
 from streams.audit.walls import Wall
-from streams.plain.exposed import exposed
 from streams.plain.kpis import Numbers
+from streams.plain.other import together
 from streams.plain.parts import kept_from
 from streams.plain.series import series
 from streams.plain.shown import Shown
@@ -102,23 +102,33 @@ def clock(events: list[Json], drawn: datetime) -> float:
     return max(drawn, latest - timedelta(minutes=10)).timestamp()
 
 
-def floor_of(events: list[Json], records: list[Json], zone: str, calendar: int, partitions: int) -> Floor:
-    return Floor(events, records, zone, "RUB", _CALENDARS[calendar], ("READY",), partitions)
+LIMITS = st.sampled_from([(2000, 200), (2000, 1), (1, 1), (2, 1), (2, 2), (3, 1)])
+"""Managers, and values of other labels, that have names of their own on /metrics."""
+
+
+def floor_of(
+    events: list[Json], records: list[Json], zone: str, calendar: int, partitions: int,
+    limits: tuple[int, int] = (2000, 200),
+) -> Floor:  # fmt: skip
+    return Floor(events, records, zone, "RUB", _CALENDARS[calendar], ("READY",), partitions, *limits)
 
 
 _COURSE = {family.name for family in COURSE_FAMILIES}
 
 
 @settings(LAW, max_examples=120)
-@given(near_events(45), references, st.sampled_from(ZONES), _moments, st.integers(0, 1), st.sampled_from([1, 3]))
+@given(
+    near_events(45), references, st.sampled_from(ZONES), _moments, st.integers(0, 1), st.sampled_from([1, 3]), LIMITS
+)
 def test_all_that_is_shown_is_plain(
-    events: list[Json], references: list[Json], zone: str, now: datetime, calendar: int, partitions: int
-) -> None:
+    events: list[Json], references: list[Json], zone: str, now: datetime, calendar: int, partitions: int,
+    limits: tuple[int, int],
+) -> None:  # fmt: skip
     """/metrics to the last digit, KPIs of the API at all levels, windows and periods, and what cannot be converted."""
-    floor, at = floor_of(events, references, zone, calendar, partitions), clock(events, now)
+    floor, at = floor_of(events, references, zone, calendar, partitions, limits), clock(events, now)
     moment = int(at * 10**6)
     plain = floor.plain(at)
-    assert floor.metrics(at) == {one: float(value) for one, value in exposed(plain).items() if value}
+    assert floor.metrics(at) == floor.exposed(plain)
     _service(floor, at, moment)
     numbers, shown = Numbers(plain), api.Numbers(floor.board, at)
     for level in Level:
@@ -194,12 +204,15 @@ def _service(floor: Floor, at: float, moment: int) -> None:
 
 
 @settings(LAW, max_examples=12)
-@given(near_events(60), references, st.sampled_from(ZONES), _moments, st.integers(0, 1))
+@given(near_events(60), references, st.sampled_from(ZONES), _moments, st.integers(0, 1), LIMITS)
 def test_rules_record_what_is_plain(
-    events: list[Json], references: list[Json], zone: str, now: datetime, calendar: int
+    events: list[Json], references: list[Json], zone: str, now: datetime, calendar: int, limits: tuple[int, int]
 ) -> None:
-    """What Prometheus makes of /metrics by the recording rules: every KPI and trend at every level."""
-    floor, at = floor_of(events, references, zone, calendar, 1), clock(events, now)
+    """What Prometheus makes of /metrics by the recording rules: every KPI and trend at every level.
+
+    Of people without a name as of one more, who is no salesperson.
+    """
+    floor, at = floor_of(events, references, zone, calendar, 1, limits), clock(events, now)
     with tempfile.TemporaryDirectory() as folder:
-        wanted = expected(floor.plain(at))  # type: ignore[arg-type] # fractions
+        wanted = expected(together(floor.plain(at), floor.reference, floor.rules))  # type: ignore[arg-type] # fractions
         assert differences(floor.metrics(at, zeros=True), wanted, Path(folder)) == ""

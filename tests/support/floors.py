@@ -26,6 +26,8 @@ from streams.ledger.answers import Index
 from streams.partition import Partition
 from streams.plain import PlainPartition, Rules
 from streams.plain.calendar import of
+from streams.plain.exposed import exposed
+from streams.plain.other import together
 from streams.plain.reference import PlainReference
 from streams.plain.rows import Query
 from streams.plain.series import Series, series
@@ -49,12 +51,15 @@ class Floor:
     calendar: Mapping[str, Any] = field(default_factory=dict)
     ready_stages: tuple[str, ...] = ()
     partitions: int = 1
+    managers: int = 2000
+    values: int = 200
 
     def __post_init__(self) -> None:
         zone = ZoneInfo(self.zone)
         self.rules = Rules(
-            zone, of(self.calendar, zone), currency=self.currency, ready_stages=frozenset(self.ready_stages)
-        )
+            zone, of(self.calendar, zone), currency=self.currency, ready_stages=frozenset(self.ready_stages),
+            most_managers=self.managers, most_values=self.values,
+        )  # fmt: skip
         self.reference = PlainReference.of(
             [wire.decode_reference(encode(one)) for one in self.references], self.currency
         )
@@ -65,7 +70,10 @@ class Floor:
     def _board(self, zone: ZoneInfo) -> Board:
         calendar = build(parse(yaml.safe_dump(dict(self.calendar))), zone)
         rules = FoldRules(zone, calendar, ready_stages=frozenset(self.ready_stages))
-        board = Board(BusinessSettings(_env_file=None, timezone=self.zone, currency=self.currency))
+        settings = BusinessSettings(
+            _env_file=None, timezone=self.zone, currency=self.currency, max_managers=self.managers
+        )
+        board = Board(settings, self.values)
         board.calendar = board.course.calendar = board.clocked.calendar = calendar
         for number, records in self.log.topics["sales.events"].items():
             partition = Partition(number, self.partitions, rules)
@@ -97,6 +105,11 @@ class Floor:
             for sample in family.samples
             if (sample.value or zeros) and sample.name in _TOLD
         }
+
+    def exposed(self, plain: Mapping[Series, Fraction]) -> dict[Series, float]:
+        """What of all that is held /metrics must show, without zeros."""
+        told = exposed(together(plain, self.reference, self.rules))
+        return {one: float(value) for one, value in told.items() if value}
 
     def plain(self, at: str | float, clock: float = 0) -> dict[Series, Fraction]:
         """What is held. clock: now, if `at` is past. What of it /metrics must show, `exposed` says."""

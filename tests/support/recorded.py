@@ -11,6 +11,7 @@ from metrics.catalogue import KPIS
 from metrics.family import PERIODS
 from metrics.kpi import Kpi, Level
 from streams.plain.kpis import Asked, Numbers, trend
+from streams.plain.other import OTHER
 from streams.plain.series import Series, series
 from tests.support.monitoring import RULES, binary
 
@@ -34,7 +35,7 @@ def _names(kpi: Kpi, level: Level) -> Iterator[str]:
 def expected(numbers: Mapping[Series, float]) -> dict[Series, float]:
     """Every KPI and trend at every level as the plain definition has it."""
     found: dict[Series, float] = {}
-    plain = Numbers(numbers)  # type: ignore[arg-type] # floats and fractions alike
+    plain = Numbers(numbers, rest=OTHER)  # type: ignore[arg-type] # floats and fractions alike
     for kpi in KPIS:
         for level in kpi.levels:
             found |= _of(kpi, level, plain)
