@@ -8,22 +8,28 @@ drops the body of a request that asks for an upgrade; a server may overlook the 
 import asyncio
 import re
 import resource
+import socket
+from collections.abc import Coroutine
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 _LINE = b"\r\n"
-_END = _LINE * 2
+_END, _NO_END = _LINE * 2, b"\n\n"
 _OFFER = re.compile(rb"\r\nupgrade:[ \t]*h2c[ \t]*(?=\r\n)", re.IGNORECASE)
 HEAD_BYTES = 64 * 1024
 """Of one request: its head, and what surrounds the pieces of its body."""
 _HEADERS = 256
 HEAD_SECONDS = 10.0
 """For a head to be whole, from a connection's first moment or the head's first byte."""
-LINGER_SECONDS = 5.0
+LINGER_SECONDS = 30.0
 """For the rest of a body that nobody waits for, after the answer."""
-STALL_SECONDS, STALL_BYTES = 30.0, 32 * 1024
-"""In which time a client must have read how much of an answer that waits for it."""
+STALL_SECONDS = 120.0
+"""For a client to read on."""
+_TCP_USER_TIMEOUT = getattr(socket, "TCP_USER_TIMEOUT", None)
+"""Linux has it; elsewhere the system's own, longer patience holds."""
+_HANDSHAKE_SECONDS, _SHUTDOWN_SECONDS = 10.0, 120.0
+"""For TLS to begin, and to end: what a client has still to read goes out in that time."""
 _TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 _SPARE = 256
 """File descriptors for all else: files, Kafka, Redis."""
@@ -41,6 +47,19 @@ def most_connections() -> int:
     return _MOST if soft == resource.RLIM_INFINITY else max(1, min(_MOST, soft - _SPARE))
 
 
+def run(main: Coroutine[Any, Any, None]) -> None:
+    """Run a process that serves HTTP, on a loop whose servers have patience of their own with TLS."""
+    import uvloop
+
+    class Loop(uvloop.Loop):
+        async def create_server(self, *args: Any, ssl: Any = None, **more: Any) -> Any:
+            if ssl is not None:
+                more |= {"ssl_handshake_timeout": _HANDSHAKE_SECONDS, "ssl_shutdown_timeout": _SHUTDOWN_SECONDS}
+            return await super().create_server(*args, ssl=ssl, **more)
+
+    uvloop.run(main, loop_factory=Loop)
+
+
 class Protocol(HttpToolsProtocol):
     """One connection."""
 
@@ -51,22 +70,25 @@ class Protocol(HttpToolsProtocol):
         super().__init__(*args, **more)
         self._begun = bytearray()
         self._between = 0
+        self._is_in_head = False
+        """Whether the parser has a part of a head: only then does it get the rest as it comes."""
         self._is_refused = False
         self._timer: asyncio.TimerHandle | None = None
-        self._stalled: asyncio.TimerHandle | None = None
         self.since = self.loop.time()
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Wait for a request; make room first."""
         super().connection_made(transport)
+        if _TCP_USER_TIMEOUT is not None and (sock := transport.get_extra_info("socket")) is not None:
+            # The kernel knows whether a client reads on, whatever lies in buffers on the way.
+            sock.setsockopt(socket.IPPROTO_TCP, _TCP_USER_TIMEOUT, int(STALL_SECONDS * 1000))
         self._close_in(HEAD_SECONDS)
         if len(self.connections) > self.most:
             self._make_room()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget the timers."""
+        """Forget the timer."""
         self._keep_open()
-        self._flowing()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -74,29 +96,48 @@ class Protocol(HttpToolsProtocol):
         self._unset_keepalive_if_required()
         if self._is_refused:
             return
-        if self.is_idle:
-            if not self._begun:
-                self._close_in(HEAD_SECONDS)
-            begun = len(self._begun)
-            self._begun += data
-            end = self._begun.find(_END, max(0, begun - len(_END)))
-            if (len(self._begun) if end < 0 else end) > HEAD_BYTES or self._begun.count(_LINE, 0, end) > _HEADERS:
-                self._refuse()
+        if self.is_idle and not self._is_in_head:
+            found = self._head(data)
+            if found is None:
                 return
-            if end < 0:
-                return
-            self._keep_open()
-            head, rest = bytes(self._begun[:end]), bytes(self._begun[end + len(_LINE) :])
-            self._begun.clear()
-            data = _OFFER.sub(b"", head + _LINE) + rest
+            data = found
         self._between += len(data)
         super().data_received(data)
         if self._between > HEAD_BYTES:
             self._refuse()
 
+    def _head(self, data: bytes) -> bytes | None:
+        """What came from a head's beginning on, once the head is whole."""
+        if self._timer is None:
+            self._close_in(HEAD_SECONDS)
+        searched = len(self._begun)
+        self._begun += data
+        while self._begun.startswith(_LINE):
+            # Empty lines before a request are overlooked (RFC 9112).
+            del self._begun[: len(_LINE)]
+            searched = 0
+        end = self._begun.find(_END, max(0, searched - len(_END)))
+        if (len(self._begun) if end < 0 else end) > HEAD_BYTES or self._begun.count(_LINE, 0, end) > _HEADERS:
+            self._refuse()
+            return None
+        if end < 0 and _NO_END not in self._begun:
+            return None
+        # What has other line ends the parser refuses in words.
+        end = len(self._begun) if end < 0 else end
+        head, rest = bytes(self._begun[:end]), bytes(self._begun[end + len(_LINE) :])
+        self._begun.clear()
+        return _OFFER.sub(b"", head + _LINE) + rest
+
+    def on_message_begin(self) -> None:
+        """Know that a head has begun."""
+        self._is_in_head = True
+        super().on_message_begin()
+
     def on_headers_complete(self) -> None:
         """Begin to answer."""
+        self._is_in_head = False
         self._between = 0
+        self._keep_open()
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
@@ -119,35 +160,14 @@ class Protocol(HttpToolsProtocol):
         super().on_response_complete()
         if self.cycle.response_complete and self.cycle.more_body:
             self._close_in(LINGER_SECONDS)
-
-    def pause_writing(self) -> None:
-        """Wait for the client to read, as long as it does."""
-        super().pause_writing()
-        self._flowing()
-        self._stalled = self.loop.call_later(STALL_SECONDS, self._look, self.transport.get_write_buffer_size())
-
-    def resume_writing(self) -> None:
-        """Go on."""
-        self._flowing()
-        super().resume_writing()
+        elif self._is_in_head and not self.pipeline:
+            self._close_in(HEAD_SECONDS)
 
     @property
     def is_idle(self) -> bool:
         """Whether the next byte belongs to a head, and no answer is under way."""
         cycle: RequestResponseCycle | None = self.cycle
         return cycle is None or (cycle.response_complete and not cycle.more_body)
-
-    def _look(self, waiting: int) -> None:
-        now = self.transport.get_write_buffer_size()
-        if waiting - now < STALL_BYTES:
-            self.transport.abort()
-        else:
-            self._stalled = self.loop.call_later(STALL_SECONDS, self._look, now)
-
-    def _flowing(self) -> None:
-        if self._stalled is not None:
-            self._stalled.cancel()
-            self._stalled = None
 
     def _close_in(self, seconds: float) -> None:
         self._keep_open()

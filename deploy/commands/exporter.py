@@ -18,15 +18,14 @@ def command(
 
     Example: sales-pulse exporter --listen 127.0.0.1:9808
     """
-    import uvloop
-
+    from deploy.connections import run
     from deploy.serving import bind
     from metrics.access.access import Access
     from metrics.settings import ExporterSettings, WebSettings
 
     settings = ExporterSettings(exporter_listen=listen) if listen else ExporterSettings()
     access = Access(WebSettings())
-    uvloop.run(_serve(settings, access, bind(settings.exporter_listen, "SALES_EXPORTER_LISTEN")))
+    run(_serve(settings, access, bind(settings.exporter_listen, "SALES_EXPORTER_LISTEN")))
 
 
 async def _serve(settings: "ExporterSettings", access: "Access", sockets: "list[socket.socket]") -> None:

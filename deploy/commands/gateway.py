@@ -23,8 +23,7 @@ def command(
 
     Example: sales-pulse gateway --listen 127.0.0.1:8080
     """
-    import uvloop
-
+    from deploy.connections import run
     from deploy.serving import bind
     from metrics.access.access import Access
     from metrics.settings import WebSettings
@@ -35,7 +34,7 @@ def command(
     settings = GatewaySettings(**flags)
     access = Access(WebSettings())
     sockets = bind(settings.gateway_listen, "SALES_GATEWAY_LISTEN")
-    uvloop.run(_serve(settings, Bitrix24Settings(), access, sockets))
+    run(_serve(settings, Bitrix24Settings(), access, sockets))
 
 
 async def _serve(

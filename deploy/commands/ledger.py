@@ -21,8 +21,7 @@ def command(
 
     Example: sales-pulse ledger --url sqlite:////var/lib/sales-pulse/ledger.sqlite
     """
-    import uvloop
-
+    from deploy.connections import run
     from deploy.serving import bind
     from metrics.access.access import Access
     from metrics.settings import WebSettings
@@ -31,7 +30,7 @@ def command(
     given: dict[str, Any] = {"ledger_listen": listen, "ledger_url": url}
     access = Access(WebSettings())
     settings = LedgerSettings(**{name: value for name, value in given.items() if value is not None})
-    uvloop.run(_serve(settings, access, bind(settings.ledger_listen, "SALES_LEDGER_LISTEN")))
+    run(_serve(settings, access, bind(settings.ledger_listen, "SALES_LEDGER_LISTEN")))
 
 
 async def _serve(settings: "LedgerSettings", access: "Access", sockets: "list[socket.socket]") -> None:

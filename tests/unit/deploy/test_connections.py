@@ -27,6 +27,8 @@ async def application(scope, receive, send):
         body, more = body + message.get("body", b""), message.get("more_body", False)
     if scope["path"] == "/large":
         body = b"x" * LARGE
+    if scope["path"] == "/slowly":
+        await asyncio.sleep(1)
     if scope["path"] == "/wait":
         await receive()
     await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"%d" % len(body))]})
@@ -51,6 +53,7 @@ async def serving():
             writers.append(writer)
             return reader, writer
 
+        connect.server = server
         yield connect
         for writer in writers:
             writer.transport.abort()
@@ -184,7 +187,7 @@ async def test_after_a_body_that_nobody_read_the_connection_goes_on():
 
 async def test_who_does_not_read_is_left(monkeypatch):
     """Of two that ask for much, the one that reads slowly has it all."""
-    monkeypatch.setattr(connections, "STALL_SECONDS", 0.5)
+    monkeypatch.setattr(connections, "STALL_SECONDS", 1.0)
     async with serving() as connect:
         (_, asleep), (reader, writer) = await connect(), await connect()
         for one in (asleep, writer):
@@ -193,14 +196,53 @@ async def test_who_does_not_read_is_left(monkeypatch):
         await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 10)
         got = 0
         while got < LARGE:
-            got += len(await asyncio.wait_for(reader.read(1 << 20), 10))
+            got += len(await asyncio.wait_for(reader.read(1 << 18), 10))
             await asyncio.sleep(0.01)
-        asleep.transport.resume_reading()
-        with suppress(ConnectionError):
-            asleep.write(GET + b"\r\n")
-            await asleep.drain()
-        while not asleep.transport.is_closing():  # noqa: ASYNC110 - a transport has no event for it
+        async with asyncio.timeout(20):
+            while len(connect.server.server_state.connections) > 1:  # noqa: ASYNC110 - uvicorn has no event for it
+                await asyncio.sleep(0.1)
+
+
+async def test_an_early_answer_does_not_end_the_next_request(monkeypatch):
+    """What comes in one piece with the rest of a body that nobody waited for is answered, however long that takes."""
+    monkeypatch.setattr(connections, "HEAD_SECONDS", 0.2)
+    async with serving() as connect:
+        reader, writer = await connect()
+        early = b"POST /at-once HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n"
+        assert b" 200 " in await answered(reader, writer, early)
+        slow = b"GET /slowly HTTP/1.1\r\nHost: x\r\n\r\n"
+        assert b" 200 " in await answered(reader, writer, b"a" * 100 + slow)
+
+
+@pytest.mark.parametrize("cut", range(1, len(GET) + 2))
+async def test_a_head_may_begin_before_the_last_answer_ends(cut):
+    """Wherever it is cut."""
+    second = GET + b"\r\n"
+    async with serving() as connect:
+        reader, writer = await connect()
+        assert b" 200 " in await answered(reader, writer, GET + b"\r\n" + second[:cut])
+        await asyncio.sleep(0.01)
+        assert b" 200 " in await answered(reader, writer, second[cut:])
+
+
+async def test_empty_lines_before_a_request_keep_nothing_open(monkeypatch):
+    monkeypatch.setattr(connections, "HEAD_SECONDS", 0.3)
+    async with serving() as connect:
+        reader, writer = await connect()
+        assert b" 200 " in await answered(reader, writer, b"\r\n\r\n" + GET + b"\r\n")
+        reader, writer = await connect()
+        closed = asyncio.create_task(ended(reader))
+        for _ in range(100):
+            if closed.done():
+                break
+            writer.write(b"\r\n\r\n")
             await asyncio.sleep(0.05)
+        assert closed.done()
+
+
+async def test_other_line_ends_are_refused_in_words():
+    async with serving() as connect:
+        assert b" 400 " in await answered(*await connect(), b"GET / HTTP/1.1\nHost: x\n\n")
 
 
 async def test_the_newest_is_served_however_many_wait(monkeypatch):
