@@ -1,4 +1,4 @@
-"""Attack → what an honest sender and the gateway see of it, with figures: pytest -m attack -s."""
+"""Attack → what an honest sender and the gateway see of it, with figures: pytest -s -m attack tests/attacks."""
 
 import asyncio
 import json
