@@ -1,7 +1,6 @@
 """`sales-pulse digest`: a day's or week's numbers to people, by mail or chat."""
 
 import signal
-import threading
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -62,6 +61,7 @@ def command(
 
 def _run(settings: "DigestSettings") -> Any:
     from contextlib import contextmanager
+    from threading import Event
 
     import httpx
 
@@ -76,14 +76,15 @@ def _run(settings: "DigestSettings") -> Any:
     @contextmanager
     def opened() -> Any:
         address = settings.digest_exporter or f"http://{ExporterSettings().exporter_listen}"
-        # Never by way of a proxy: it is a process of ours.
+        stop, login, trusted = Event(), LoginSettings().pair, httpx.create_ssl_context()
+        # Never by way of a proxy: it is a process of ours. SSL_CERT_FILE counts all the same.
         with (
-            httpx.Client(base_url=address, auth=LoginSettings().pair, timeout=60, trust_env=False) as asking,
+            httpx.Client(base_url=address, auth=login, timeout=60, trust_env=False, verify=trusted) as asking,
             httpx.Client(timeout=30) as chat,
         ):
             chats: dict[str, Way] = {SLACK: Slack(settings, chat), TELEGRAM: Telegram(settings, chat)}
             ways: dict[str, Way] = {one: chats.get(one) or Mail(settings, one) for one in settings.digest_to}
-            yield Run(settings, Exporter(asking), ways)
+            yield Run(settings, Exporter(asking, stop=stop), ways, stop=stop)
 
     return opened()
 
@@ -108,22 +109,23 @@ def _once(run: "Run", kind: Kind, team: str, wanted: "date | None", *, again: bo
 
 
 def _stay(run: "Run", kinds: list[Kind], team: str) -> None:
-    """Send what is due until it is asked to stop; what is under way then is finished."""
+    """Send what is due until it is asked to stop; a message under way then is finished, nothing is waited for."""
     import structlog
 
     from metrics.errors import MetricsError
 
     log = structlog.get_logger(__name__)
-    stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+        signal.signal(number, lambda *_: run.stop.set())
     pause = 0.0
-    while not stop.wait(pause):
+    while not run.stop.wait(pause):
         pause = _LOOK_SECONDS
         for kind in kinds:
+            if run.stop.is_set():
+                return
             try:
                 _due(run, kind, team)
-            except MetricsError as error:
+            except (MetricsError, OSError) as error:
                 log.warning(str(error))
                 pause = _AFTER_FAILURE_SECONDS
 

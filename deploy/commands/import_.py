@@ -6,6 +6,7 @@ import hashlib
 import os
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from deploy.progress import Progress
     from producers.importer.formats import Format, Origin
     from producers.importer.known import Known
+    from producers.importer.series import Series
     from producers.importer.source import Source
     from producers.importer.state import State
     from producers.publisher import SalesPublisher
@@ -215,6 +217,7 @@ async def _import(
                 key = hashlib.sha256(f"{identity}{salt}".encode()).hexdigest() if identity else None
                 target = folder / f"{name}.rejects"
                 format_ = make()
+                counted = partial(_count, series, partial(met, format_, resolver))
                 with Progress("imported", source.size) as progress:
                     job = Import(
                         source,
@@ -228,13 +231,13 @@ async def _import(
                         advance=progress.advance,
                         identities=resolver,
                         apart=_is_apart(source, format_),
+                        kept=counted,
                     )
-                    before = totals(job.state, met(format_, resolver))
+                    if series is not None:
+                        series.begin(totals(job.state, met(format_, resolver)))
                     finished = await job.run()
-                if series is not None:
-                    series.begin(before)
-                    series.tell(totals(job.state, met(format_, resolver)))
-                    (series.ended if finished else series.write)()
+                if series is not None and finished:
+                    series.ended()
                 tell(source, job, format_.notes, target, finished=finished)
                 ends.append(job.state)
                 if not finished:
@@ -242,6 +245,15 @@ async def _import(
             if withdraw.origin is not None:
                 await _withdraw(settings, known, publisher, withdraw.origin, ends, really=withdraw.done)
     return ends
+
+
+def _count(series: "Series | None", met: "Callable[[], tuple[int, int]]", kept: "State") -> None:
+    """Have in the file what is kept, and no more: an import that ends by an error goes on from there."""
+    from deploy.import_report import totals
+
+    if series is not None:
+        series.tell(totals(kept, met()))
+        series.write()
 
 
 async def _withdraw(

@@ -3,12 +3,21 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from threading import Event
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import httpx
-from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
+from tenacity import (
+    Retrying,
+    retry_if_exception_type,
+    sleep_using_event,
+    stop_after_delay,
+    stop_when_event_set,
+    wait_random_exponential,
+)
 
+from metrics.digest.certificates import not_accepted
 from metrics.digest.period import Period
 from metrics.digest.wall import Wanted, tiles
 from metrics.errors import AskedError, AwayError
@@ -46,11 +55,15 @@ class Facts:
 
 
 class Exporter:
-    """The exporter at an address. Safe to ask again: what is away is waited for, at most `patience` seconds."""
+    """The exporter at an address. Safe to ask again: what is away is waited for, at most `patience` seconds.
 
-    def __init__(self, client: httpx.Client, patience: float = _PATIENCE_SECONDS) -> None:
+    stop: nothing more is asked.
+    """
+
+    def __init__(self, client: httpx.Client, patience: float = _PATIENCE_SECONDS, stop: Event | None = None) -> None:
         self._client = client
         self._patience = patience
+        self._stop = stop or Event()
 
     def now(self, team: str = "") -> datetime:
         """The time that the business's clocks show."""
@@ -99,16 +112,22 @@ class Exporter:
         waiting = Retrying(
             retry=retry_if_exception_type(AwayError),
             wait=wait_random_exponential(multiplier=0.5, max=15),
-            stop=stop_after_delay(self._patience),
+            stop=stop_after_delay(self._patience) | stop_when_event_set(self._stop),
+            sleep=sleep_using_event(self._stop),
             reraise=True,
         )
         return waiting(self._asked, path, query)
 
     def _asked(self, path: str, query: Mapping[str, str]) -> dict[str, Any]:
+        if self._stop.is_set():
+            raise AwayError("the digest is not made, as it was asked to stop")
         try:
             answer = self._client.get(f"/api/v1/{path}", params=query)
             content = answer.json()
         except (httpx.TransportError, ValueError) as error:
+            if wrong := not_accepted(error):
+                trust = "SSL_CERT_FILE names a file of those who are trusted"
+                raise AskedError(f"the exporter at {self._client.base_url}: {wrong}; {trust}") from error
             raise AwayError(f"no exporter answers at {self._client.base_url}; set SALES_DIGEST_EXPORTER") from error
         if answer.status_code == httpx.codes.UNAUTHORIZED:
             raise AskedError("the exporter does not know us: set SALES_WEB_USER and SALES_WEB_PASSWORD")

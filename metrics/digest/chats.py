@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 
+from metrics.digest.certificates import not_accepted
 from metrics.digest.delivery import LaterError, Message, RefusedError, UnsureError
 from metrics.digest.page import subject
 from metrics.digest.plain import lines
@@ -67,7 +68,7 @@ class Telegram:
         told = {"chat_id": self._chat, "parse_mode": "HTML"}
         if message.png:
             caption = f"<b>{escape(subject(digest)[: _CAPTION // 2])}</b>\n{link}"
-            file = {"document": (f"{message.key}.png", message.png, "image/png")}
+            file = {"document": (f"{message.stem}.png", message.png, "image/png")}
             self._ask("sendDocument", data=told | {"caption": caption}, files=file)
             return
         written = lines(digest, lambda text: f"<b>{escape(text)}</b>", escape)
@@ -93,6 +94,8 @@ def _posted(client: httpx.Client, url: str, name: str, **content: Any) -> httpx.
     try:
         return client.post(url, **content)
     except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError) as error:
+        if wrong := not_accepted(error):
+            raise RefusedError(f"{name}: {wrong}") from None
         raise LaterError(f"{name} cannot be reached: {type(error).__name__}") from None
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise UnsureError(f"{name} did not answer: {type(error).__name__}") from None

@@ -1,14 +1,26 @@
 """What all ways to people have in common: what is sent, what is tried again, and what nobody can know."""
 
-from collections.abc import Callable
+import hashlib
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from threading import Event
 from typing import Protocol
 
-from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
+from tenacity import (
+    RetryCallState,
+    Retrying,
+    retry_if_result,
+    sleep_using_event,
+    stop_before_delay,
+    stop_when_event_set,
+    wait_random_exponential,
+)
 
 from metrics.digest.told import Digest
 
 _LONGEST_SECONDS = 300.0
+_NAME_BYTES = 200
+"""A file's name has 255 bytes at most, and a letter up to four."""
 
 
 @dataclass(frozen=True)
@@ -19,6 +31,15 @@ class Message:
     digest: Digest
     page: str
     png: bytes = b""
+
+    @property
+    def stem(self) -> str:
+        """What its files are called, without the ending."""
+        found = "".join(one if one.isalnum() or one in "-_" else "_" for one in self.key)
+        if len(found.encode()) <= _NAME_BYTES:
+            return found
+        shorter = found.encode()[: _NAME_BYTES - 20].decode(errors="ignore")
+        return f"{shorter}-{hashlib.sha256(self.key.encode(errors='replace')).hexdigest()[:16]}"
 
 
 class Way(Protocol):
@@ -48,18 +69,41 @@ class UnsureError(DeliveryError):
     """The answer did not come: it may have been delivered."""
 
 
-def patient(send: Callable[[Message], None], message: Message, patience: float) -> None:
-    """Send it, again where it was not taken, for at most so many seconds. Raises DeliveryError."""
+def patient(sends: Mapping[str, Callable[[], None]], patience: float, stop: Event) -> dict[str, DeliveryError]:
+    """Try each once, then again those that were not taken, for at most so many seconds or until the stop.
+
+    Nobody waits for somebody else: each is tried again no sooner than it was told to, whatever the others do. Returns
+    who has not got it, and why.
+    """
+    failed: dict[str, DeliveryError] = {}
+    since = dict.fromkeys(sends, 0.0)
+    """Who is to be tried → how long has to have been waited by then."""
+
+    def wait(state: RetryCallState) -> float:
+        return max(_backoff(state), min(since.values()) - state.idle_for)
+
     retrying = Retrying(
-        retry=retry_if_exception_type(LaterError), wait=_wait, stop=stop_after_delay(patience), reraise=True
+        retry=retry_if_result(bool),
+        wait=wait,
+        stop=stop_before_delay(patience) | stop_when_event_set(stop),
+        sleep=sleep_using_event(stop),
+        retry_error_callback=lambda _: None,
     )
-    retrying(send, message)
+    for attempt in retrying:
+        waited = attempt.retry_state.idle_for
+        for to in [one for one, then in since.items() if then <= waited]:
+            if stop.is_set():
+                break
+            del since[to]
+            failed.pop(to, None)
+            try:
+                sends[to]()
+            except DeliveryError as error:
+                failed[to] = error
+                if isinstance(error, LaterError):
+                    since[to] = waited + min(error.after, _LONGEST_SECONDS)
+        attempt.retry_state.set_result(bool(since))
+    return {to: LaterError("not tried, as it was asked to stop") for to in since} | failed
 
 
 _backoff = wait_random_exponential(max=60)
-
-
-def _wait(state: RetryCallState) -> float:
-    error = state.outcome.exception() if state.outcome else None
-    after = error.after if isinstance(error, LaterError) else 0.0
-    return max(_backoff(state), min(after, _LONGEST_SECONDS))

@@ -7,6 +7,7 @@ from contextlib import suppress
 from email.message import EmailMessage
 from email.utils import formatdate
 
+from metrics.digest.certificates import not_accepted
 from metrics.digest.delivery import LaterError, Message, RefusedError, UnsureError
 from metrics.digest.page import subject
 from metrics.digest.plain import plain
@@ -38,13 +39,19 @@ class Mail:
             raise (LaterError if error.smtp_code in _TEMPORARY else RefusedError)(told) from None
         except smtplib.SMTPNotSupportedError as error:
             raise RefusedError(f"the mail server cannot do it: {error} See SALES_DIGEST_SMTP_SECURITY") from None
+        except ssl.SSLCertVerificationError as error:
+            raise RefusedError(f"the mail server: {not_accepted(error)}") from None
+        except (smtplib.SMTPServerDisconnected, ssl.SSLEOFError, ssl.SSLZeroReturnError) as error:
+            raise LaterError(self._silent(error)) from None
         except ssl.SSLError as error:
             raise RefusedError(f"the way to the mail server cannot be encrypted: {error.reason}") from None
-        except (smtplib.SMTPServerDisconnected, OSError) as error:
-            where = self._settings.digest_smtp
-            raise LaterError(f"the mail server at {where} does not answer: {type(error).__name__}") from None
         except smtplib.SMTPException as error:
             raise RefusedError(f"the mail server cannot be used: {error}") from None
+        except OSError as error:
+            raise LaterError(self._silent(error)) from None
+
+    def _silent(self, error: Exception) -> str:
+        return f"the mail server at {self._settings.digest_smtp} does not answer: {type(error).__name__}"
 
     def _deliver(self, server: smtplib.SMTP, letter: EmailMessage) -> None:
         try:
@@ -86,7 +93,7 @@ class Mail:
         letter.set_content(plain(message.digest))
         letter.add_alternative(message.page, subtype="html")
         if message.png:
-            letter.add_attachment(message.png, "image", "png", filename=f"{message.key}.png")
+            letter.add_attachment(message.png, "image", "png", filename=f"{message.stem}.png")
         return letter
 
 

@@ -1,17 +1,18 @@
 """Makes a period's digest once and brings it to everybody who has not got it yet."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Event
 
 import structlog
 
 from metrics.digest.asked import Exporter
-from metrics.digest.delivery import DeliveryError, Message, UnsureError, Way, patient
+from metrics.digest.delivery import DeliveryError, LaterError, Message, RefusedError, UnsureError, Way, patient
 from metrics.digest.page import page
 from metrics.digest.period import Period
 from metrics.digest.picture import PictureError, picture
-from metrics.digest.sent import DONE, TRYING, Sent
+from metrics.digest.sent import DONE, TRYING, Sent, writing
 from metrics.digest.settings import DigestSettings
 from metrics.digest.told import told
 from metrics.errors import SendError
@@ -22,13 +23,16 @@ _PATIENCE_SECONDS = 600.0
 
 @dataclass
 class Run:
-    """One set of recipients. ways: by what they are called in the settings."""
+    """One set of recipients. ways: by what they are called in the settings. stop: nothing more is begun."""
 
     settings: DigestSettings
     exporter: Exporter
     ways: Mapping[str, Way]
     draw: Callable[[str], bytes] = picture
     patience: float = _PATIENCE_SECONDS
+    stop: Event = field(default_factory=Event)
+    _given_up: set[tuple[str, str]] = field(default_factory=set)
+    """Digests and whom they did not reach for good: it was said, and a person has to do something first."""
 
     def message(self, period: Period, team: str = "") -> Message:
         """The digest of a period, with its picture where one can be had."""
@@ -41,11 +45,14 @@ class Run:
         return Message(key(period, team), digest, text, png)
 
     def missing(self, sent: Sent, period: Period, team: str = "") -> list[str]:
-        """Who has not got it yet. Says of whom nobody knows."""
-        found = []
+        """Who has not got it yet and may get it. Says once of whom nobody knows."""
+        found, called = [], key(period, team)
         for to in self.ways:
-            state = sent.state(key(period, team), to)
+            state = sent.state(called, to)
+            if (called, to) in self._given_up:
+                continue
             if state == TRYING:
+                self._given_up.add((called, to))
                 log.warning("nobody knows whether this arrived; --again sends it again", digest=period.name, to=to)
             elif state != DONE:
                 found.append(to)
@@ -53,21 +60,14 @@ class Run:
 
     def deliver(self, sent: Sent, message: Message, to: Iterable[str]) -> None:
         """Bring it to them, each for himself. Raises SendError, which says who has not got it."""
-        failed = []
-        for one in to:
-            try:
-                patient(self._noting(sent, one), message, self.patience)
-            except DeliveryError as error:
-                unsure = "; it may have arrived: --again sends it again" if isinstance(error, UnsureError) else ""
-                failed.append(f"{one}: {error}{unsure}")
-            else:
-                sent.note(message.key, one, DONE)
-                log.info("digest sent", digest=message.key, to=one)
+        failed = patient({one: self._sending(sent, message, one) for one in to}, self.patience, self.stop)
+        self._given_up |= {(message.key, one) for one, error in failed.items() if not isinstance(error, LaterError)}
         if failed:
-            raise SendError(f"the digest {message.key} was not delivered. {'. '.join(failed)}")
+            told = ". ".join(f"{one}: {error}{_next(error)}" for one, error in failed.items())
+            raise SendError(f"the digest {message.key} was not delivered. {told}")
 
-    def _noting(self, sent: Sent, to: str) -> Callable[[Message], None]:
-        def send(message: Message) -> None:
+    def _sending(self, sent: Sent, message: Message, to: str) -> Callable[[], None]:
+        def send() -> None:
             sent.note(message.key, to, TRYING)
             try:
                 self.ways[to].send(message)
@@ -76,8 +76,19 @@ class Run:
             except DeliveryError:
                 sent.note(message.key, to, "")
                 raise
+            sent.note(message.key, to, DONE)
+            log.info("digest sent", digest=message.key, to=to)
 
         return send
+
+
+def _next(error: DeliveryError) -> str:
+    """What a person has to do."""
+    if isinstance(error, UnsureError):
+        return "; it may have arrived: --again sends it again"
+    if isinstance(error, RefusedError):
+        return "; it is not tried again by itself: set that right and run `sales-pulse digest`"
+    return ""
 
 
 def key(period: Period, team: str = "") -> str:
@@ -86,12 +97,12 @@ def key(period: Period, team: str = "") -> str:
 
 
 def kept(folder: Path, message: Message) -> list[Path]:
-    """Write page and picture into a folder. Returns the files."""
-    folder.mkdir(parents=True, exist_ok=True)
-    stem = "".join(one if one.isalnum() or one in "-_" else "_" for one in message.key)
-    found = [folder / f"{stem}.html"]
-    found[0].write_text(message.page)
-    if message.png:
-        found.append(folder / f"{stem}.png")
-        found[1].write_bytes(message.png)
+    """Write page and picture into a folder. Returns the files. Raises SendError."""
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        found = [folder / f"{message.stem}.html"]
+        found[0].write_text(message.page)
+        if message.png:
+            found.append(folder / f"{message.stem}.png")
+            found[1].write_bytes(message.png)
     return found

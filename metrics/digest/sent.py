@@ -39,7 +39,7 @@ class Sent:
         return self._known.get(f"{key} {to}", "")
 
     def note(self, key: str, to: str, state: str) -> None:
-        """Remember it, on disk before this returns. state "": as if it had never been tried."""
+        """Remember it, on disk before this returns. state "": as if it had never been tried. Raises SendError."""
         name = f"{key} {to}"
         self._known.pop(name, None)
         if state:
@@ -47,18 +47,31 @@ class Sent:
         for old in list(self._known)[:-_KEPT]:
             del self._known[old]
         beside = self._path.with_suffix(".new")
-        with beside.open("w") as file:
-            json.dump(self._known, file, ensure_ascii=False, indent=0)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(self._path)
+        with writing(self._path.parent):
+            with beside.open("w") as file:
+                json.dump(self._known, file, ensure_ascii=False, indent=0)
+                file.flush()
+                os.fsync(file.fileno())
+            beside.replace(self._path)
+
+
+@contextmanager
+def writing(folder: Path) -> Iterator[None]:
+    """Raises SendError where the disk or the folder does not take what is written into it."""
+    try:
+        yield
+    except OSError as error:
+        told = error.strerror or type(error).__name__
+        raise SendError(f"{error.filename or folder} cannot be written: {told}; see SALES_DIGEST_DIR") from error
 
 
 @contextmanager
 def held(folder: Path) -> Iterator[Sent]:
     """The memory, while no other process holds it. Raises SendError."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / _LOCK).open("a+") as lock:
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = (folder / _LOCK).open("a+")
+    with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -67,6 +67,7 @@ class Import:
     """One import of one file. `wanted` is asked after each batch whether to go on.
 
     `known` has to have caught up with the log; it says what is sent. `apart`: the file is read by a process of its own.
+    `kept`: told each time how far it is for good; what comes after an end by an error is read and counted again.
     """
 
     def __init__(
@@ -84,7 +85,9 @@ class Import:
         batch: int = BATCH,
         identities: Identities | None = None,
         apart: bool = False,
+        kept: Callable[[State], None] = lambda _: None,
     ) -> None:
+        self._kept = kept
         self._batch = batch
         self._identities = identities
         self._source = source
@@ -180,3 +183,4 @@ class Import:
         await self._arrived()
         self._known.flush()
         self._states.save(self.state)
+        self._kept(self.state)

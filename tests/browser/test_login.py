@@ -19,7 +19,7 @@ from playwright.async_api import Page
 from deploy.stack.ports import free_port
 from tests.browser.conftest import Screen, tile
 from tests.browser.stage import ExporterProcess, View
-from tests.integration.security.secured import certificate
+from tests.support.certificates import certificate
 from tests.support.monitoring import Program, binary, running
 
 HEAD, WHOLE = ("anna", "anna's password"), ("prometheus", "prometheus's password")

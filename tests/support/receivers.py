@@ -1,7 +1,9 @@
 """Where digests arrive in tests: a mail server and a web server of chats, real ones, that keep what they got."""
 
 import json
+import socket
 import socketserver
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +12,8 @@ from email import message_from_bytes, policy
 from email.message import EmailMessage
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+from tests.support.certificates import Certificate
 
 GREETING = "220 test ESMTP"
 
@@ -22,6 +26,8 @@ class Mailbox:
     letters: list[EmailMessage] = field(default_factory=list)
     verbs: list[str] = field(default_factory=list)
     says: dict[str, list[str]] = field(default_factory=dict)
+    refuses: dict[str, list[str]] = field(default_factory=dict)
+    """Recipient → replies that it gives instead of taking it, the first one first."""
 
 
 class _Handler(socketserver.StreamRequestHandler):
@@ -37,6 +43,8 @@ class _Handler(socketserver.StreamRequestHandler):
             verb = line.split()[0].upper()
             self.box.verbs.append(verb)
             reply = self._said(verb)
+            if verb == "RCPT" and (replies := self.box.refuses.get(line.partition("<")[2].partition(">")[0])):
+                self._answer(reply := replies.pop(0))
             if reply == "" or (reply is None and not self._usual(verb)):
                 return
 
@@ -82,7 +90,7 @@ def mailbox() -> Iterator[Mailbox]:
     box = Mailbox()
     with _MailServer(box) as server:
         box.port = server.server_address[1]
-        with _serving(server):
+        with serving(server):
             yield box
 
 
@@ -100,8 +108,8 @@ class Chats:
 
 
 @contextmanager
-def chats() -> Iterator[Chats]:
-    """Running ones."""
+def chats(proof: Certificate | None = None) -> Iterator[Chats]:
+    """Running ones, over https where there is something to prove who they are."""
     found = Chats()
 
     class Handler(BaseHTTPRequestHandler):
@@ -122,9 +130,17 @@ def chats() -> Iterator[Chats]:
             """Nothing."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        found.url = f"http://127.0.0.1:{server.server_address[1]}"
-        with _serving(server):
+        found.url = f"{'https' if proof else 'http'}://127.0.0.1:{server.server_address[1]}"
+        if proof:
+            server.socket = _encrypted(server.socket, proof)
+        with serving(server):
             yield found
+
+
+def _encrypted(listening: socket.socket, proof: Certificate) -> ssl.SSLSocket:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(proof.cert, proof.key)
+    return context.wrap_socket(listening, server_side=True)
 
 
 def _usual(path: str) -> tuple[int, dict[str, str], bytes]:
@@ -133,7 +149,8 @@ def _usual(path: str) -> tuple[int, dict[str, str], bytes]:
 
 
 @contextmanager
-def _serving(server: socketserver.BaseServer) -> Iterator[None]:
+def serving(server: socketserver.BaseServer) -> Iterator[None]:
+    """While it lasts, the server answers."""
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     try:

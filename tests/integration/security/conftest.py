@@ -15,10 +15,10 @@ from tests.integration.security.secured import (
     ROOT,
     SecuredKafka,
     SecuredRedis,
-    certificate,
     documented_rights,
     grant,
 )
+from tests.support.certificates import certificate
 
 
 def environment(**settings: str) -> dict[str, str]:

@@ -1,7 +1,6 @@
 """A Kafka with TLS, passwords and rights, and a Redis with TLS and a password: real ones, as in earnest."""
 
 import re
-import subprocess
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,6 +12,7 @@ from deploy.stack.kafka import KafkaNode
 from deploy.stack.ports import free_port
 from deploy.stack.redis import RedisServer
 from producers.settings import KafkaSettings
+from tests.support.certificates import Certificate
 
 ROOT = Path(__file__).resolve().parents[3]
 ADMIN = "admin"
@@ -22,28 +22,6 @@ _RESOURCES = {"Topic": 2, "Group": 3, "TransactionalId": 5}
 _PATTERNS = {"literal": 3, "prefixed": 4}
 _OPERATIONS = {"Read": 3, "Write": 4, "Create": 5, "Describe": 8, "DescribeConfigs": 10}
 _ALLOW = 3
-
-
-class Certificate(NamedTuple):
-    """PEM files of a server that is its own authority."""
-
-    cert: Path
-    key: Path
-
-
-def certificate(folder: Path, name: str) -> Certificate:
-    """Make a self-signed certificate for 127.0.0.1."""
-    folder.mkdir(parents=True, exist_ok=True)
-    made = Certificate(folder / f"{name}.crt", folder / f"{name}.key")
-    subprocess.run(
-        [
-            "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
-            "-days", "2", "-subj", f"/CN={name}", "-addext", "subjectAltName=IP:127.0.0.1",
-            "-keyout", str(made.key), "-out", str(made.cert),
-        ],
-        check=True, capture_output=True,
-    )  # fmt: skip
-    return made
 
 
 class SecuredKafka(KafkaNode):

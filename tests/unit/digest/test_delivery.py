@@ -1,13 +1,17 @@
 """A digest arrives once, or somebody is told why not: over a real mail server and a real web server of chats."""
 
 import json
+import socketserver
+from dataclasses import replace
+from threading import Event
 
 import httpx
 import pytest
+import structlog
 from pydantic import ValidationError
 
 from deploy.cli import explain
-from metrics.digest import delivery
+from deploy.commands.digest import _run as opened
 from metrics.digest.chats import Slack, Telegram
 from metrics.digest.delivery import LaterError, Message, RefusedError, UnsureError
 from metrics.digest.mail import Mail
@@ -16,8 +20,10 @@ from metrics.digest.sent import DONE, TRYING, Sent, held
 from metrics.digest.settings import DigestSettings
 from metrics.digest.told import Change, Digest, Leader, Line
 from metrics.digest.wall import words
-from metrics.errors import SendError
-from tests.support.receivers import chats, mailbox
+from metrics.errors import AskedError, AwayError, SendError
+from producers.events.rules import ID_LENGTH
+from tests.support.certificates import certificate
+from tests.support.receivers import chats, mailbox, serving
 
 TOKEN, PASSWORD = "123456:a-token-of-a-bot", "a-password"
 ANNA = "anna@example.com"
@@ -49,14 +55,18 @@ def room():
         yield found
 
 
-@pytest.fixture(autouse=True)
-def _quick(monkeypatch):
-    """Waits are asked for, and cost nothing."""
-    monkeypatch.setattr("tenacity.nap.time.sleep", WAITED.append)
-    WAITED.clear()
+class Waits(Event):
+    """Waits are asked for, and cost nothing. ends_at: it is asked to stop during that one."""
 
+    def __init__(self, ends_at=None):
+        super().__init__()
+        self.waited, self._ends_at = [], ends_at
 
-WAITED: list[float] = []
+    def wait(self, timeout=None):
+        self.waited.append(timeout)
+        if len(self.waited) == self._ends_at:
+            self.set()
+        return self.is_set()
 
 
 def settings(folder, box=None, room=None, **given):
@@ -99,6 +109,7 @@ def test_a_mail_is_a_page_the_text_and_the_picture(box, tmp_path):
         ("RCPT", "450 greylisted", LaterError, "450 greylisted"),
         ("DATA", "554 spam", RefusedError, "554 spam"),
         ("EHLO", "250 test", RefusedError, "SMTP AUTH extension not supported"),
+        ("EHLO", "250-test\r\n250 AUTH GSSAPI", RefusedError, "No suitable authentication method"),
         ("END", "", UnsureError, "without an answer"),
     ],
 )
@@ -108,6 +119,17 @@ def test_what_a_mail_server_says(box, tmp_path, verb, reply, kind, told):
     with pytest.raises(kind, match=told) as caught:
         Mail(settings(tmp_path, box), ANNA).send(message())
     assert PASSWORD not in str(caught.value)
+
+
+def test_a_mail_server_that_hangs_up_is_tried_again(box, tmp_path):
+    """One that restarts, whether the way is encrypted or not; one that does not encrypt is refused."""
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), socketserver.BaseRequestHandler) as server, serving(server):
+        where = f"127.0.0.1:{server.server_address[1]}"
+        for security in ("tls", "starttls", "none"):
+            with pytest.raises(LaterError, match="does not answer"):
+                Mail(settings(tmp_path, box, digest_smtp=where, digest_smtp_security=security), ANNA).send(message())
+    with pytest.raises(RefusedError, match="cannot be encrypted: WRONG_VERSION_NUMBER"):
+        Mail(settings(tmp_path, box, digest_smtp_security="tls"), ANNA).send(message())
 
 
 def test_how_a_mail_server_takes_leave_changes_nothing(box, tmp_path):
@@ -204,12 +226,98 @@ def test_nobody_listens(room, tmp_path, box):
         Mail(settings(tmp_path, box, digest_smtp="127.0.0.1:1"), ANNA).send(message())
 
 
+def test_a_certificate_that_is_not_accepted_is_told_at_once(tmp_path, monkeypatch):
+    """By whoever meets it: waiting does not help. Nobody is sent anything."""
+    known = certificate(tmp_path, "exporter")
+    with chats(known) as room:
+        mail = {"digest_smtp": room.url[8:], "digest_smtp_security": "tls"}
+        to = ("slack", "telegram", ANNA)
+        given = settings(tmp_path, room=room, digest_to=to, digest_exporter=room.url, **mail)
+        with opened(given) as run:
+            run.exporter._stop = stop = Waits()
+            with pytest.raises(AskedError, match=r"127.0.0.1:\d+: its certificate.*self-signed.*SSL_CERT_FILE"):
+                run.exporter.now()
+            for way in run.ways.values():
+                with pytest.raises(RefusedError, match="its certificate is not accepted: self-signed certificate"):
+                    way.send(message())
+        assert (stop.waited, room.got, len(run.ways)) == ([], [], 3)
+        monkeypatch.setenv("SSL_CERT_FILE", str(known.cert))
+        with opened(given) as run:
+            run.exporter._patience = 0
+            with pytest.raises(AwayError, match="no exporter answers"):  # as this is none
+                run.exporter.now()
+            run.ways["slack"].send(message())
+    assert len(room.got) == 1
+
+
 def test_what_was_not_taken_is_sent_again_after_the_time_named(room, tmp_path):
     room.answers = [(429, {"Retry-After": "90"}, b""), (500, {}, b"")]
+    stop, given = Waits(), settings(tmp_path, room=room)
     with httpx.Client() as client:
-        delivery.patient(Slack(settings(tmp_path, room=room), client).send, message(), 600)
+        run = Run(given, None, {"slack": Slack(given, client)}, stop=stop)
+        with held(tmp_path) as sent:
+            run.deliver(sent, message(), ["slack"])
     assert len(room.got) == 3
-    assert WAITED[0] >= 90
+    assert stop.waited[0] >= 90
+
+
+def letters(folder, box, *to, **given):
+    return Run(settings(folder, box), None, {one: Mail(settings(folder, box), one) for one in to}, **given)
+
+
+def test_nobody_waits_for_somebody_else(box, tmp_path):
+    """An address that is not taken now is tried again once all others have been tried, and keeps nobody waiting."""
+    box.refuses = {ANNA: ["450 greylisted"] * 3, "carl@example.com": ["450 greylisted"]}
+    run = letters(tmp_path, box, ANNA, "bob@example.com", "carl@example.com", "dora@example.com", stop=Waits())
+    with held(tmp_path) as sent:
+        run.deliver(sent, message(), run.ways)
+        assert run.missing(sent, Period) == []
+    assert [one["to"].partition("@")[0] for one in box.letters] == ["bob", "dora", "carl", "anna"]
+    assert len(run.stop.waited) == 3
+
+
+def test_each_is_tried_again_when_it_said(box, room, tmp_path):
+    """A chat that wants minutes gets them, and a mail beside it needs seconds."""
+    room.answers = [(429, {"Retry-After": "200"}, b"")]
+    box.refuses = {ANNA: ["450 greylisted"]}
+    run = letters(tmp_path, box, ANNA, stop=Waits())
+    with httpx.Client() as client, held(tmp_path) as sent:
+        run.ways["slack"] = Slack(settings(tmp_path, room=room), client)
+        run.deliver(sent, message(), ["slack", ANNA])
+    assert (len(room.got), len(box.letters)) == (2, 1)
+    assert run.stop.waited[0] < 5
+    assert sum(run.stop.waited) >= 200
+
+
+def test_asked_to_stop_it_waits_for_nobody(box, tmp_path):
+    """Who was not taken, or not tried, is told, and gets it from the next run."""
+    box.refuses = {ANNA: ["450 greylisted"] * 9}
+    run = letters(tmp_path, box, ANNA, stop=Waits(ends_at=2))
+    with held(tmp_path) as sent:
+        with pytest.raises(SendError, match=rf"{ANNA}: the mail server says 450 greylisted"):
+            run.deliver(sent, message(), run.ways)
+        assert len(run.stop.waited) == 2
+        assert box.verbs.count("RCPT") == 2
+        with pytest.raises(SendError, match=f"{ANNA}: not tried, as it was asked to stop"):
+            run.deliver(sent, message(), run.ways)
+        assert run.missing(sent, Period) == [ANNA]
+
+
+def test_what_is_refused_for_good_is_said_once(box, tmp_path):
+    """By the process that stays; the next one, after something was set right, tries again."""
+    box.refuses = {ANNA: ["550 no such user"]}
+    run = letters(tmp_path, box, ANNA, patience=0)
+    with held(tmp_path) as sent:
+        with pytest.raises(SendError, match="550 no such user; it is not tried again by itself: set that right"):
+            run.deliver(sent, message(), run.missing(sent, Period))
+        assert run.missing(sent, Period) == []
+        assert run.missing(sent, Period, "north") == [ANNA]
+        assert letters(tmp_path, box, ANNA).missing(sent, Period) == [ANNA]
+        sent.note(PERIOD_KEY, ANNA, TRYING)
+        again = letters(tmp_path, box, ANNA)
+        with structlog.testing.capture_logs() as said:
+            assert again.missing(sent, Period) == again.missing(sent, Period) == []
+        assert len(said) == 1
 
 
 def running(folder, box, room, client, **ways):
@@ -233,6 +341,7 @@ def test_each_gets_it_once(room, box, tmp_path):
         with held(tmp_path) as sent, pytest.raises(SendError, match="slack: Slack says 404"):
             run.deliver(sent, message(), run.missing(sent, Period))
         with held(tmp_path) as sent:
+            run = running(tmp_path, box, room, client)
             assert run.missing(sent, Period) == ["slack"]
             run.deliver(sent, message(), ["slack"])
         with held(tmp_path) as sent:
@@ -280,6 +389,27 @@ def test_files_lie_in_the_folder(tmp_path):
     made = message(PNG)
     odd = Message("day-2026-11-17-../../a b", made.digest, made.page, PNG)
     assert [path.parent for path in kept(tmp_path / "new", odd)] == [tmp_path / "new"] * 2
+    found = set()
+    for letter in "aя漢\U00020000":
+        for end in "bc":
+            long = replace(made, key=f"day-2026-11-17-{letter * (ID_LENGTH - 1)}{end}")
+            found.update(kept(tmp_path, long))
+            Mail(settings(tmp_path), ANNA)._letter(long)
+    assert len(found) == 16
+
+
+def test_a_folder_that_takes_nothing_is_told(tmp_path):
+    """One line with the file and the setting, wherever it is noticed."""
+    (tmp_path / "file").write_text("")
+    below = tmp_path / "file" / "digests"
+    with pytest.raises(SendError, match=r"digests cannot be written: Not a directory; see SALES_DIGEST_DIR"):
+        kept(below, message())
+    with pytest.raises(SendError, match="SALES_DIGEST_DIR"), held(below):
+        pass
+    with held(tmp_path) as sent:
+        (tmp_path / "sent.new").mkdir()
+        with pytest.raises(SendError, match=r"sent\.new cannot be written: Is a directory"):
+            sent.note("day-1", ANNA, DONE)
 
 
 @pytest.mark.parametrize(
