@@ -2,6 +2,8 @@
 
 import asyncio
 import signal
+import sys
+from types import FrameType
 
 
 def asked_to_stop() -> asyncio.Event:
@@ -10,3 +12,16 @@ def asked_to_stop() -> asyncio.Event:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     return stop
+
+
+def end_when_asked() -> None:
+    """Let SIGTERM or Ctrl-C end the process wherever it is, for work that leaves nothing half done; without an error.
+
+    The first process of a container has to ask for that: nothing else ends it but being killed.
+    """
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _end)
+
+
+def _end(_number: int, _frame: FrameType | None) -> None:
+    sys.exit()

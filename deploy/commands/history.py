@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 _AFTER_MIDNIGHT = timedelta(minutes=10)
 """When a day that is over is filled in: what was on its way at midnight has arrived."""
 _AGAIN_SECONDS = 60.0
+_RARELY_SECONDS = 3600.0
+"""Between attempts each of which works all days out again, once several have failed."""
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -99,23 +101,32 @@ def _fill(past: "Past", settings: "PastSettings", patience: float) -> "Filled":
 
 
 def _keep_filled(past: "Past", settings: "PastSettings", patience: float) -> None:
-    """For ever; what cannot be done now is tried again."""
+    """Until a signal ends it; what cannot be done now is tried again, the more rarely the more often it has failed."""
     import structlog
     from redis.exceptions import RedisError
 
     from deploy.errors import PastError
+    from deploy.stopping import end_when_asked
     from metrics.errors import MetricsError
 
     log = structlog.get_logger(__name__)
+    end_when_asked()
+    pause = _AGAIN_SECONDS
     while True:
         try:
             done = _fill(past, settings, patience)
-        except (PastError, MetricsError, RedisError, OSError) as error:
-            log.warning("the past could not be filled; trying again", error=str(error))
+        except (MetricsError, RedisError) as error:
+            # Nothing has been worked out yet.
+            log.warning("the past could not be filled; trying again", error=str(error), seconds=_AGAIN_SECONDS)
             time.sleep(_AGAIN_SECONDS)
-            continue
-        log.info("the past is filled", days=done.days, blocks=done.blocks)
-        time.sleep(_until_next(datetime.now(settings.zone)))
+        except (PastError, OSError) as error:
+            log.warning("the past could not be filled; trying again", error=str(error), seconds=pause)
+            time.sleep(pause)
+            pause = min(2 * pause, _RARELY_SECONDS)
+        else:
+            pause = _AGAIN_SECONDS
+            log.info("the past is filled", days=done.days, blocks=done.blocks)
+            time.sleep(_until_next(datetime.now(settings.zone)))
 
 
 def _until_next(now: datetime) -> float:

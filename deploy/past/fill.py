@@ -15,8 +15,10 @@ import structlog
 from deploy.past import blocks
 from deploy.past.marks import Marks, marks
 from metrics.exporter.board import Board
+from metrics.exporter.places import Places
 from metrics.exporter.runs import oldest
 from metrics.past import openmetrics, values
+from metrics.past.names import names
 from metrics.windows import last_second
 
 log = structlog.get_logger(__name__)
@@ -24,9 +26,8 @@ _PIECE = 1 << 20
 
 
 class Kept(msgspec.Struct, frozen=True):
-    """What the database holds: the last day, what it was worked out from, and digests of its blocks' texts."""
+    """What the database holds: what it was worked out from, and digests of its blocks' texts."""
 
-    last: int
     marks: Marks
     texts: dict[int, str]
 
@@ -60,51 +61,56 @@ class Past:
             kept = msgspec.json.decode(self._note.read_bytes(), type=Kept)
         except (FileNotFoundError, msgspec.DecodeError):
             return None
-        there = {blocks.number(block.first // 1000) for block in blocks.held(self.data)}
+        there = {block.place for block in blocks.held(self.data)}
         return kept if kept.texts.keys() <= there else None
 
     def fill(self, board: Board, now: float, told: Callable[[date], None] = lambda _: None) -> Filled:
         """Make it say what the board says of every day that is over. told: called after each day. Raises PastError."""
         run = values.held(board, now)
-        if run is None:
-            return Filled(0, 0)
         board.follow_clock(now)
-        days = range(run[0].toordinal(), run[1].toordinal() + 1)
-        found, kept = marks(board, days), self.kept()
-        begins = found.changed(None if kept is None else kept.marks, days)
-        if begins is None:
-            return Filled(0, 0)
-        # A block is remade as a whole: from its first day on.
-        place = blocks.number(last_second(date.fromordinal(begins), board.zone))
-        first = next(day for day in days if blocks.number(last_second(date.fromordinal(day), board.zone)) == place)
-        texts = dict(kept.texts) if kept is not None and kept.marks.rules == found.rules else {}
+        since = oldest(board.local(now).date()).toordinal()
+        days = range(run[0].toordinal(), run[1].toordinal() + 1) if run else range(since, since)
         workshop = _empty(self._folder / "workshop")
         made = 0
         try:
-            for place, text in self._texts(board, date.fromordinal(first), run[1], now, workshop, told):
+            for folder in blocks.lost(self.data):
+                blocks.remove(folder, workshop)
+            shown = names(board, now)
+            found, kept = marks(board, days, shown), self.kept()
+            begins = found.changed(None if kept is None else kept.marks, days, since)
+            walked = _walked(days, begins, board)
+            texts = dict(kept.texts) if kept is not None and kept.marks.rules == found.rules else {}
+            stay = {_place(day, board) for day in range(days.start, walked.start)} & texts.keys()
+            for place, text in self._texts(board, walked, now, shown, workshop, told):
                 digest = _digest(text)
                 if texts.get(place) != digest:
                     blocks.replace(self.data, place, text, _empty(workshop / "blocks"))
-                    made += 1
                     texts[place] = digest
-                if not text.stat().st_size:
-                    del texts[place]
+                    made += 1
+                stay.add(place)
                 text.unlink()
+            # What Prometheus lets go of for its age is left to it.
+            for block in blocks.held(self.data):
+                if _place(since, board) <= block.place and block.place not in stay:
+                    blocks.remove(block.folder, workshop)
+                    made += 1
         finally:
             shutil.rmtree(workshop, ignore_errors=True)
-        # What Prometheus has let go of for its age is no loss.
-        oldest_place = blocks.number(last_second(run[0], board.zone))
-        self._keep(Kept(days.stop - 1, found, {place: text for place, text in texts.items() if place >= oldest_place}))
-        return Filled(days.stop - first, made)
+        if begins is not None or made:
+            self._keep(Kept(found, {place: text for place, text in texts.items() if place in stay}))
+        return Filled(len(walked), made)
 
     def _texts(
-        self, board: Board, first: date, last: date, now: float, workshop: Path, told: Callable[[date], None]
+        self, board: Board, days: range, now: float, shown: Places, workshop: Path, told: Callable[[date], None]
     ) -> Iterator[tuple[int, Path]]:
-        """The text of each block, as soon as the walk has come to its end."""
+        """The text of each block that has any, as soon as the walk over some days (ordinals) is past it."""
+        if not days:
+            return
+        first, last = date.fromordinal(days.start), date.fromordinal(days.stop - 1)
         since = oldest(board.local(now).date())
         span = values.ends(first, last, since)
         seconds = openmetrics.stamps(span, board)
-        walk = values.Walk(board, values.RECORDED, span, since, now)
+        walk = values.Walk(board, values.RECORDED, span, since, now, shown)
         start = span.days.start
         for number in walk.steps():
             if number not in span.days:
@@ -117,15 +123,29 @@ class Past:
             with text.open("w") as out:
                 for family in openmetrics.families(values.RECORDED, walk.courses, span, range(start, number + 1)):
                     out.writelines(openmetrics.text(family, seconds))
-                if out.tell():
-                    out.write(openmetrics.END)
+                is_empty = not out.tell()
+                out.write(openmetrics.END)
             start = number + 1
-            yield place, text
+            if not is_empty:
+                yield place, text
 
     def _keep(self, kept: Kept) -> None:
         fresh = self._note.with_suffix(".new")
         fresh.write_bytes(msgspec.json.encode(kept))
         fresh.replace(self._note)
+
+
+def _place(day: int, board: Board) -> int:
+    """The block that the end of a day (its ordinal) lies in."""
+    return blocks.number(last_second(date.fromordinal(day), board.zone))
+
+
+def _walked(days: range, begins: int | None, board: Board) -> range:
+    """Those of some days (ordinals) that are worked out. A block is remade as a whole: from its first day on."""
+    if begins is None or not days:
+        return range(days.stop, days.stop)
+    place = _place(min(max(begins, days.start), days.stop - 1), board)
+    return range(next(day for day in days if _place(day, board) == place), days.stop)
 
 
 def _empty(folder: Path) -> Path:

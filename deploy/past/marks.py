@@ -10,12 +10,17 @@ from metrics import measure
 from metrics.calendar import Hours
 from metrics.exporter.board import Board
 from metrics.exporter.days import Share, of_day
+from metrics.exporter.places import Places
 from metrics.past.values import RECORDED
 from metrics.reference import PlanRecord
+from metrics.settings import BusinessSettings
 
-_VERSION = 1
+_VERSION = 2
 """Of the digests, and of what is written of a day."""
 _ALL = Share(-1)
+_SETTINGS = BusinessSettings.model_fields.keys() - {"redis_url", "app_id", "calendar", "max_managers"}
+"""What numbers depend on: not where anything lies, or how long it is believed. Of the
+calendar it is what it says, of the limit of names who is shown."""
 
 
 class Marks(msgspec.Struct, frozen=True):
@@ -25,14 +30,15 @@ class Marks(msgspec.Struct, frozen=True):
     plans: dict[str, tuple[int, str]]
     days: dict[int, str]
 
-    def changed(self, old: "Marks | None", days: range) -> int | None:
-        """The first of some days (ordinals) that says something else now; None where none does.
+    def changed(self, old: "Marks | None", days: range, since: int) -> int | None:
+        """The first day (ordinal) that says something else now, or nothing any more; None where none does.
 
+        days: those told of now. since: the first that is held; what was told of earlier ones was dropped for its age.
         A day's numbers are in those of every later one of its month, quarter and year, and of the ones after these.
         """
         if old is None or old.rules != self.rules:
             return days.start
-        moved = [day for day in days if self.days.get(day) != old.days.get(day)]
+        moved = [day for day in old.days.keys() | days if day >= since and self.days.get(day) != old.days.get(day)]
         for name in self.plans.keys() | old.plans.keys():
             now, before = self.plans.get(name), old.plans.get(name)
             if now != before and (begins := (now or before or (0, ""))[0]) < days.stop:
@@ -40,11 +46,12 @@ class Marks(msgspec.Struct, frozen=True):
         return min(moved, default=None)
 
 
-def marks(board: Board, days: range) -> Marks:
-    """Of a board as it stands now; of these days (ordinals)."""
-    calendar, settings = board.calendar, board.settings.model_dump(mode="json", exclude={"redis_url", "app_id"})
+def marks(board: Board, days: range, names: Places) -> Marks:
+    """Of a board as it stands now; of these days (ordinals). names: of managers."""
+    calendar, settings = board.calendar, board.settings.model_dump(mode="json", include=_SETTINGS)
     hours = [(team, *_hours(one)) for team, one in sorted({"": calendar.company, **calendar.teams}.items())]
-    rules = _digest((_VERSION, [repr(kpi) for kpi in RECORDED], sorted(settings.items()), hours))
+    shown = sorted(names.named) if names.others else []
+    rules = _digest((_VERSION, [repr(kpi) for kpi in RECORDED], sorted(settings.items()), hours, shown))
     plans = {
         "|".join((*plan.scope, plan.measure, plan.period)): _plan(board, plan)
         for plan in board.reference.plans.values()

@@ -13,6 +13,8 @@ from metrics.exporter.board import Board
 from metrics.exporter.text import escape, number
 from metrics.family import CALENDAR_WINDOWS, PERIODS
 from metrics.kpi import Kpi, Level, Quantile
+from metrics.other import MANAGER, manager_name
+from metrics.past.names import names
 from metrics.past.values import Course, Courses, Ends, Walk, bundles
 from metrics.windows import last_second
 
@@ -51,9 +53,9 @@ def families(kpis: Sequence[Kpi], courses: Courses, span: Ends, days: range) -> 
 
 def document(board: Board, span: Ends, since: date, now: float) -> Iterator[str]:
     """The whole past as one document, piece by piece. since: the first day that is held. now: Unix seconds."""
-    seconds = stamps(span, board)
-    for kpis in bundles(board, span.size):
-        walk = Walk(board, kpis, span, since, now)
+    seconds, shown = stamps(span, board), names(board, now)
+    for kpis in bundles(board, span.size, shown):
+        walk = Walk(board, kpis, span, since, now, shown)
         for _ in walk.steps():
             pass
         for family in families(kpis, walk.courses, span, span.days):
@@ -101,12 +103,16 @@ def _series(name: str, told: Sequence[_Told], courses: Courses, span: Ends, days
     for one in told:
         labels = (*one.level.labels, *one.kpi.by)
         for key, course in sorted(courses.get((one.kpi.id, one.level), {}).items()):
-            head = "".join(f'{label}="{escape(value)}",' for label, value in zip(labels, key, strict=True))
+            head = "".join(f'{label}="{_value(label, value)}",' for label, value in zip(labels, key, strict=True))
             for window in CALENDAR_WINDOWS:
                 for period, values in _periods(one, course, window, span, days):
                     samples = [(day, value) for day, value in values if not isnan(value)]
                     if samples:
                         yield Series(f'{name}{{{head}window="{window}"{period}{one.extra}}}', samples)
+
+
+def _value(label: str, value: str) -> str:
+    return escape(manager_name(value) if label == MANAGER else value)
 
 
 def _periods(told: _Told, course: Course, window: str, span: Ends, days: range) -> Iterator[tuple[str, Values]]:

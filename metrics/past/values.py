@@ -18,6 +18,8 @@ from metrics.exporter.days import Share, of_day, put_together
 from metrics.exporter.kpis import Evaluation, Key
 from metrics.exporter.levels import Place, place, rows
 from metrics.exporter.numbers import Shown
+from metrics.exporter.places import Places
+from metrics.exporter.plans import manager_of
 from metrics.exporter.runs import has_history, oldest, plan_samples, share_of
 from metrics.family import CALENDAR_WINDOWS, PERIODS, Family
 from metrics.kpi import Kpi, Level, PerManager, Quantile
@@ -80,9 +82,10 @@ def ends(first: date, last: date, since: date) -> Ends:
     return Ends(base, first.toordinal(), last.toordinal(), before)
 
 
-def bundles(board: Board, count: int) -> Iterator[tuple[Kpi, ...]]:
+def bundles(board: Board, count: int, names: Places) -> Iterator[tuple[Kpi, ...]]:
     """KPIs that are worked out in one walk over so many days: all of them, unless that would be too much to hold."""
-    room = each = _MOST_VALUES // ((len(board.credits()) + 1) * count * len(CALENDAR_WINDOWS))
+    shown = {("" if manager in names.others else manager, team) for manager, team in board.credits()}
+    room = each = _MOST_VALUES // ((len(shown) + 1) * count * len(CALENDAR_WINDOWS))
     found: list[Kpi] = []
     for _, alike in groupby(RECORDED, _told_together):
         kpis = list(alike)
@@ -100,10 +103,13 @@ def _told_together(kpi: Kpi) -> str:
 
 
 class Walk:
-    """One walk over the days for some KPIs. since: the first day that is held. now: Unix seconds."""
+    """One walk over the days for some KPIs. since: the first day that is held. now: Unix seconds.
 
-    def __init__(self, board: Board, kpis: Sequence[Kpi], span: Ends, since: date, now: float) -> None:
-        self._board, self._span, self._now = board, span, now
+    names: whoever has none of his own is counted in one row of his team, that of the manager "".
+    """
+
+    def __init__(self, board: Board, kpis: Sequence[Kpi], span: Ends, since: date, now: float, names: Places) -> None:
+        self._board, self._span, self._now, self._names = board, span, now, names
         self._since = since
         self._people = share_of(kpis, Level.MANAGER)
         self._together = self._people._replace(together=True)
@@ -159,12 +165,13 @@ class Walk:
         # What is compared with a plan has no previous period, for which alone earlier days are worked out.
         is_wanted = number in self._span.days
         samples = plan_samples(board, day + timedelta(days=1), self._now) if self._planned and is_wanted else []
+        samples = [one for one in samples if manager_of(one) not in self._names.others]
         for window in windows:
             plans = [one for one in samples if window in one.labels]
             everybody: list[Row] = []
             for level in Level:
-                where = place(level)
                 for share, mask, kpis in self._groups[window, level]:
+                    where = self._place(level, share)
                     found = rows(board, self._sums[window][share], (window, PERIODS[0]), where, mask)
                     if level is Level.MANAGER:
                         everybody = found
@@ -184,12 +191,26 @@ class Walk:
         of_people = level is Level.MANAGER or isinstance(kpi.formula, PerManager)
         return self._people if of_people else self._together
 
+    def _place(self, level: Level, share: Share) -> Place:
+        """Rows of a level. Of people only those who have a name are counted as such: the rest is many."""
+        whole, others = place(level), self._names.others
+
+        def found(shown: Shown) -> Shown | None:
+            if shown[0] and shown[0] not in others:
+                return whole(shown)
+            return ("", shown[1]) if level is Level.MANAGER else None
+
+        return found if others and not share.together else whole
+
     def _home(self, manager: str) -> str:
         return self._board.reference.team_of(manager, "")
 
     def _note(self, kpi: Kpi, level: Level, window: str, number: int, values: Mapping[Key, float]) -> None:
         courses = self.courses.setdefault((kpi.id, level), {})
+        is_of_people = level is Level.MANAGER and isinstance(kpi.formula, PerManager)
         for key, value in values.items():
+            if is_of_people and not key[0]:
+                continue
             course = courses.setdefault(key, {})
             if window not in course:
                 course[window] = array("d", [nan]) * self._span.size

@@ -18,9 +18,9 @@ _SIGNED = ("wa", "rv")
 """Measures that are taken back, too."""
 
 
-def board_with_past(today: date, back: int, seed: int = 1, zone: str = "Europe/Berlin") -> Board:
+def board_with_past(today: date, back: int, seed: int = 1, zone: str = "Europe/Berlin", **settings: int) -> Board:
     """Day cells of so many days up to today, on two partitions; plans of this month, the last one and this year."""
-    random, shown = Random(seed), board(timezone=zone)
+    random, shown = Random(seed), board(timezone=zone, **settings)
     people = [("m-1", "north"), ("m-1", "south"), ("m-2", ""), ('m"3\\', "south"), ("m-4", "")]
     for ordinal in range(today.toordinal() - back, today.toordinal() + 1):
         parts = {}

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
+from prometheus_client.parser import text_string_to_metric_families as exposition
 
 from metrics.catalogue import KPIS
 from metrics.exporter import api, history
@@ -13,10 +14,16 @@ from metrics.exporter.board import Board
 from metrics.exporter.runs import oldest
 from metrics.family import CALENDAR_WINDOWS, PERIODS
 from metrics.kpi import Kpi, Level, Quantile
+from metrics.measure import key
+from metrics.other import FREE
 from metrics.past import openmetrics, values
+from metrics.past.names import names
+from metrics.view import Field
 from metrics.windows import last_second, period_end, period_start
+from streams.plain.series import Series, series
 from tests.support.boards import board
 from tests.support.pasts import board_with_past
+from tests.support.recorded import expected
 
 TODAY = date(2026, 4, 20)
 NOW = datetime(2026, 4, 20, 9, tzinfo=UTC).timestamp()
@@ -106,6 +113,58 @@ def test_within_a_period_it_is_what_the_api_said_at_its_end(shown: Board, sample
                         assert mine.get(second, 0.0) == one["value"], (kpi.id, level, window, period)
 
 
+@pytest.mark.parametrize("limit", [1, 2, 3, 2000])
+def test_whoever_has_no_name_on_metrics_has_none_here(limit: int) -> None:
+    """What the rules make of /metrics as of the end of a day is what is told of it: the rest is one, and no person."""
+    # Ten days later whole days are told of all windows, and names are ranked by the same year.
+    last = TODAY - timedelta(days=10)
+    shown = board_with_past(last, 20, max_managers=limit)
+    shown.put(("d", last.toordinal()), {Field(0, "other", "north"): {key("c", "inbound", "answered"): 1}})
+    second = last_second(last, shown.zone)
+    # The plain numbers take 0 for absent; Prometheus counts those who are shown with it, as money of several days is.
+    exposed = {
+        series(sample.name, sample.labels): sample.value or ("_amount" in sample.name) * 1e-9
+        for family in exposition(b"".join(shown.exposition_at(second, NOW)).decode())
+        for sample in family.samples
+    }
+    # Percentiles are those that people are shown with: teams have theirs from buckets of everybody.
+    kept: set[tuple[str, str | None]] = set()
+    for kpi in values.RECORDED:
+        if isinstance(kpi.formula, Quantile):
+            kept.add((kpi.formula.family.name, f"{kpi.formula.q:g}"))
+        elif not kpi.is_planned:
+            kept |= {(kpi.record(level), None) for level in kpi.levels}
+
+    def is_told(one: Series, value: float) -> bool:
+        labels = dict(one.labels)
+        # A made-up sum of seconds without a count is nobody's.
+        return abs(value) > 1e-6 and (one.name, labels.get("quantile")) in kept and labels["window"] in CALENDAR_WINDOWS
+
+    written_of = {
+        series(name, dict(labels)): mine[second] for (name, labels), mine in written(shown, last, last).items()
+    }
+    found = {one: value for one, value in written_of.items() if is_told(one, value)}
+    told = {one: value for one, value in (exposed | expected(exposed)).items() if is_told(one, value)}
+    assert told == pytest.approx(found)
+    assert ("other" in {dict(one.labels).get("manager") for one in found}) is (limit < 5)
+
+
+def test_made_up_names_of_long_ago_get_the_places_that_are_left() -> None:
+    """They are no more than on /metrics, displace nobody who is there, and have no plan."""
+    shown = board_with_past(YESTERDAY, 20, max_managers=6)
+    long_ago = TODAY - timedelta(days=200)
+    made_up = {Field(0, f"a-{n}", ""): {key("c", "inbound", "answered"): 9} for n in range(30)}
+    shown.put(("d", long_ago.toordinal()), made_up)
+    managers, planned = set(), set()
+    for name, labels in written(shown, long_ago, long_ago) | written(shown, YESTERDAY):
+        managers.add(dict(labels).get("manager"))
+        planned |= {dict(labels)["manager"]} if "manager:sales_plan" in name else set()
+    assert managers >= {"m-1", "m-2", 'm"3\\', "m-4", "other"}
+    assert len(managers - {None, "other"}) == 6
+    assert set(FREE).isdisjoint(label for kpi in values.RECORDED for label in kpi.by), "they have no limit here"
+    assert planned == {"m-1"}
+
+
 def test_a_sample_a_day(samples: Samples) -> None:
     """At 23:59:59 of the wall clock, also where that is another hour of the world's."""
     calls = samples["company:sales_calls:sum", frozenset({("window", "year"), ("period", "current")})]
@@ -129,7 +188,7 @@ def test_many_kpis_are_worked_out_in_several_walks(
 ) -> None:
     """What is held at once is bounded, and the text the same."""
     monkeypatch.setattr(values, "_MOST_VALUES", 1)
-    assert len(list(values.bundles(shown, 1))) > 40
+    assert len(list(values.bundles(shown, 1, names(shown, NOW)))) > 40
     second = last_second(FIRST, shown.zone)
     expected = {key: {at: v for at, v in mine.items() if at == second} for key, mine in samples.items()}
     assert written(shown, FIRST, FIRST) == {key: mine for key, mine in expected.items() if mine}
