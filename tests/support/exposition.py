@@ -176,12 +176,18 @@ def own(families: tuple[Family, ...], floor: Floor, elapsed: float) -> Iterator[
             yield family.sum, {}, 100 + elapsed
             yield family.count, {}, 100 + round(elapsed) * len(WORKER_BOUNDS)
             continue
-        known = {**VALUES, "team": ("", *floor.team_names), "day": _days(family)}
+        known = {
+            **VALUES,
+            "label": ("manager", "category", "pipeline", "stage"),
+            "team": ("", *floor.team_names),
+            "day": _days(family),
+        }
         if family is gateway.BITRIX24_HOOKS:
             known["outcome"] = HOOKS
         for values in product(*(known[label] for label in family.labels)):
             labels = dict(zip(family.labels, values, strict=True))
-            yield family.name, labels, 100 + 2 * elapsed if family.counter else 1.0
+            held = 2000.0 if family is service.NAMES_LIMIT else 1.0
+            yield family.name, labels, 100 + 2 * elapsed if family.counter else held
 
 
 def text(series: Iterator[Series]) -> bytes:
