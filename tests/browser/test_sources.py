@@ -30,6 +30,7 @@ async def send(port):
                 assert answer.status_code == status, answer.text
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(120)
 async def test_who_sees_whom(chromium, kafka, topic_prefix, tmp_path):
     """A token shows its own source, a login all, a login of some teams and a stranger none; the page runs nothing."""

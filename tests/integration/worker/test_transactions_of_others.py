@@ -215,7 +215,9 @@ async def test_short_transactions_hold_nothing_back(house):
 
 
 @pytest.mark.parametrize("store", ["memory", "rocksdb"])
-@pytest.mark.parametrize(("transactions", "records"), [(1, 100), (1, 1_000), (150, 1)])
+@pytest.mark.parametrize(
+    ("transactions", "records"), [(1, 100), pytest.param(1, 1_000, marks=pytest.mark.slow), (150, 1)]
+)
 async def test_a_log_that_ends_in_what_nobody_reads(house, store, transactions, records):
     """A hundred or a thousand aborted records, or the markers of many transactions: a new worker becomes whole."""
     first = house.worker("first", SALES_STORE=store)

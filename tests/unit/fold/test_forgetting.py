@@ -86,7 +86,7 @@ def _rest(house: StoredPartition, log: Log) -> None:
             house.cut()
 
 
-@pytest.mark.parametrize("often", [0.003, 0.05])
+@pytest.mark.parametrize("often", [pytest.param(0.003, marks=pytest.mark.slow), 0.05])
 @pytest.mark.parametrize("kind", STORES)
 def test_restarts_change_nothing(kind: str, often: float, tmp_path: Path) -> None:
     """Three years, restarted now and then or in every month: no end, and what counts is the same."""

@@ -22,6 +22,7 @@ BUCKETS = "max by (team, channel, kind, window, period, le) (sales_team_response
 ONCE = "max by (manager, team, channel, kind, window, period)"
 TIMES = "sales_response_seconds"
 REVENUE = 'max by (manager, team, window, period) (sales_revenue_amount{window=~"day|week|month|quarter|year"})'
+OF_SALESPEOPLE = REVENUE.replace("}", ',manager!="other"}')
 CALLS = "max by (manager, team, direction, outcome, window, period) (sales_calls)"
 IN_TIME = "sum by (channel, window, period) (team:sales_responses_in_time:cells)"
 
@@ -59,12 +60,12 @@ IN_TIME = "sum by (channel, window, period) (team:sales_responses_in_time:cells)
         (
             "Cash per salesperson",
             Level.COMPANY,
-            f"avg by (window, period) (sum by (manager, window, period) ({REVENUE}))",
+            f"avg by (window, period) (sum by (manager, window, period) ({OF_SALESPEOPLE}))",
         ),
         (
             "Cash per salesperson",
             Level.MANAGER,
-            REVENUE,
+            OF_SALESPEOPLE,
         ),
         ("Clients ready to close", Level.COMPANY, "sum(max by (manager, team) (sales_clients_ready))"),
     ],
