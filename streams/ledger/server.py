@@ -14,7 +14,8 @@ import msgspec
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 
-from metrics.errors import AwayError
+from metrics import moments
+from metrics.errors import AwayError, WindowError
 from metrics.family import Source
 from streams.errors import StreamsError
 from streams.explain import Explanation, entity
@@ -24,8 +25,6 @@ from streams.plain.rows import Query, Row
 
 _FRESH_SECONDS = 2.0
 """How long an answer waits for records that are on their way; whoever asks waits for longer."""
-_YEARS = (2000, 2200)
-"""Of moments that can be asked for, as the exporter has them."""
 _MOST = 100_000
 NDJSON = "application/x-ndjson"
 _KNOWN = ("family", "manager", "team", "window", "period", "at", "limit", "from", "to")
@@ -159,14 +158,9 @@ def _moment(given: Mapping[str, str]) -> datetime | None:
     if (text := given.get("at")) is None:
         return None
     try:
-        at = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise ValueError(f"at={text!r} is no RFC 3339 time; write it like 2026-11-23T09:00:00Z") from error
-    if at.tzinfo is None:
-        raise ValueError(f"at={text!r} has no zone; write it like 2026-11-23T09:00:00Z")
-    if not _YEARS[0] <= at.year <= _YEARS[1]:
-        raise ValueError(f"at={text!r} lies outside the years {_YEARS[0]} to {_YEARS[1]}")
-    return at
+        return moments.read(text)
+    except WindowError as error:
+        raise ValueError(str(error)) from error
 
 
 def _ended(task: "asyncio.Task[None]") -> None:
