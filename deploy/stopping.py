@@ -3,6 +3,7 @@
 import asyncio
 import signal
 import sys
+from threading import Event
 from types import FrameType
 
 
@@ -12,6 +13,12 @@ def asked_to_stop() -> asyncio.Event:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     return stop
+
+
+def set_when_asked(stop: Event) -> None:
+    """Set `stop` at SIGTERM or Ctrl-C, for work without an event loop."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
 
 
 def end_when_asked() -> None:

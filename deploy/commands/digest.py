@@ -1,6 +1,5 @@
 """`sales-pulse digest`: a day's or week's numbers to people, by mail or chat."""
 
-import signal
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -112,11 +111,11 @@ def _stay(run: "Run", kinds: list[Kind], team: str) -> None:
     """Send what is due until it is asked to stop; a message under way then is finished, nothing is waited for."""
     import structlog
 
+    from deploy.stopping import set_when_asked
     from metrics.errors import MetricsError
 
     log = structlog.get_logger(__name__)
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: run.stop.set())
+    set_when_asked(run.stop)
     pause = 0.0
     while not run.stop.wait(pause):
         pause = _LOOK_SECONDS
