@@ -15,7 +15,7 @@ from tests.support.workers import until
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
 
 
-@pytest.mark.parametrize("how", ["killed", "frozen"])
+@pytest.mark.parametrize("how", ["killed", pytest.param("frozen", marks=pytest.mark.slow)])
 async def test_kafka_is_gone_and_back(how, tmp_path, topic_prefix, monkeypatch):
     """503 within ten seconds though nobody sent anything, and 200 by itself; what is sent then is taken."""
     with kafka_cluster(tmp_path, 1) as cluster:

@@ -90,7 +90,7 @@ async def test_simulate_stops_and_goes_on(call, environment, tmp_path):
         process = await asyncio.create_subprocess_exec(*COMMAND, *arguments, env=environment, cwd=tmp_path)
         try:
             async with asyncio.timeout(90):
-                while len(await log(environment)) < max(300, before + 5):
+                while len(await log(environment)) < max(100, before + 5):
                     pass
         finally:
             process.send_signal(signal.SIGTERM)

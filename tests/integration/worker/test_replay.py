@@ -151,7 +151,7 @@ async def parts(one):
     return kept, times, waiting
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [pytest.param(1, marks=pytest.mark.slow), 2])
 async def test_numbers_are_as_if_right_at_once(seed, kafka, redis_url, topic_prefix, app_id, tmp_path):
     """Whatever was refused, in whatever order it lay, and however often the replay was killed in a transaction."""
     rng = random.Random(seed)

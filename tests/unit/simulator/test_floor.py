@@ -146,9 +146,9 @@ def still_open(events):
 def test_stopped_and_started_again_answers_everybody(pause):
     """Who waited when the simulator stopped is answered after its next start, by the story that he began in."""
     stop, back, end = NOON + 20 * MINUTE + 7 * SECOND, NOON + 20 * MINUTE + 7 * SECOND + pause, NOON + 4 * HOUR
-    whole = list(LiveFloor(CROWD, 20, NOON).events(NOON, end))
+    whole = list(LiveFloor(CROWD, 5, NOON).events(NOON, end))
     before = [pair for pair in whole if pair[0] < stop]
-    after = list(LiveFloor(CROWD, 20, back, [Stretch(NOON, stop, 20)]).events(stop, end))
+    after = list(LiveFloor(CROWD, 5, back, [Stretch(NOON, stop, 5)]).events(stop, end))
     begun = {e["data"].get("call_id") or e["data"].get("chat_id") for _, e in before}
     rest = {e["id"] for m, e in whole if m >= stop and (e["data"].get("call_id") or e["data"].get("chat_id")) in begun}
     assert still_open(before)
