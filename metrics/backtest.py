@@ -9,9 +9,11 @@ from typing import Any
 
 from metrics.calendar import Hours
 from metrics.family import PLAN_WINDOWS
-from metrics.forecast import LOOK_BACK, Past
+from metrics.forecast import KNOWN, LOOK_BACK, Past
 from metrics.pipeline import OpenDeal, Pipeline
 from metrics.windows import period_end
+
+_MONTHS = {"month": 1, "quarter": 3, "year": 12}
 
 
 @dataclass(frozen=True)
@@ -43,8 +45,10 @@ class Verdict:
 def outcomes(
     done: Mapping[date, float], hours: Hours, today: date, opened: Mapping[date, float] | None = None
 ) -> Iterator[Outcome]:
-    """Of every working day of the last year and every window that was over before today. done: by local day.
+    """Of every working day of the last year, and every window that was over before today. done: by local day.
 
+    Quarters and years end with every month here: what is left of one is as many days, and those that end with December
+    are too few to judge by.
     opened: how many deals were open as each day began; None where that says nothing of what is done.
     """
     first = min(done, default=today)
@@ -53,12 +57,28 @@ def outcomes(
     worked = [hours.day_us(day.toordinal()) for day in days]
     deals = None if opened is None else [opened.get(day, 0.0) for day in days]
     for number in range(max(0, len(days) - LOOK_BACK), len(days)):
-        known = None if deals is None else deals[: number + 1]
-        past = Past(values[:number], worked[:number], known) if worked[number] else None
-        for window in PLAN_WINDOWS if past is not None else ():
-            end = number + (period_end(window, days[number]) - days[number]).days
-            if past is not None and end <= len(days) and (rest := past.rest(worked[number:end])) is not None:
-                yield Outcome(window, *rest, sum(values[number:end]))
+        if not worked[number]:
+            continue
+        since = max(0, number - KNOWN)
+        known = None if deals is None else deals[since : number + 1]
+        past = Past(values[since:number], worked[since:number], known)
+        for months, end in enumerate(_month_ends(days, number), 1):
+            if (rest := past.rest(worked[number:end])) is None:
+                break
+            came = sum(values[number:end])
+            for window in PLAN_WINDOWS:
+                if months <= _MONTHS[window]:
+                    yield Outcome(window, *rest, came)
+
+
+def _month_ends(days: Sequence[date], number: int) -> Iterator[int]:
+    """Behind which of some days the months of a year from the `number`-th on end, as far as they have ended."""
+    end = number
+    for _ in range(max(_MONTHS.values())):
+        if end < len(days):
+            end += (period_end("month", days[end]) - days[end]).days
+            if end <= len(days):
+                yield end
 
 
 def paired(

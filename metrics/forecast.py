@@ -3,7 +3,8 @@
 The pace is what was done in the last 91 days by their working time. Of won deals half of what is promised comes at the
 pace, and half is what as many open deals as there are now have brought within so many days. How far such promises have
 led astray is read from the past: from every day on that has enough before and behind it, what came in as many days as
-are left now, by what had been promised then. Four fifths of those outcomes make the interval.
+are left now, by what had been promised then. Four fifths of those outcomes make the interval. Where too few such runs
+of days lie in the past nothing is said.
 """
 
 from collections.abc import Sequence
@@ -14,8 +15,12 @@ TRAILING = 91
 """Days that tell the pace: thirteen weeks, so that every weekday counts the same."""
 LOOK_BACK = 365
 """Days of the past from which outcomes are taken."""
+KNOWN = LOOK_BACK + 2 * TRAILING
+"""Days looked at: outcomes, and the pace before each."""
 FEWEST = 40
 """Outcomes without which nothing is said."""
+PERIODS = 4
+"""Runs of as many days as are left that must lie in the past end to end: overlapping ones are hardly more than one."""
 LONGEST = 92
 """Days ahead, at most, that open deals say something about: a quarter."""
 BY_DEALS = frozenset(("deals_won", "won_amount"))
@@ -47,17 +52,22 @@ class Past:
 
     def rest(self, ahead: Sequence[int]) -> Rest | None:
         """Of the coming days, which `ahead` says the working time of; None where the past is too short."""
-        days = len(self._done) - 1
+        days, run = len(self._done) - 1, len(ahead)
         pace = self._pace(days)
-        # Longer than what lies behind twice over is judged by what does: shorter runs stray more, not less.
-        run = min(len(ahead), (days - TRAILING) // 2)
-        if pace is None or run < 1:
+        if pace is None or not says(days, run):
             return None
         if not (work := sum(ahead)):
             return Rest(0.0, 0.0, 0.0)
-        brings = self._brings(run) if run == len(ahead) else None
+        brings = self._brings(run)
         outcomes = self._of(run, brings)
         return None if len(outcomes) < FEWEST else between(self._promise(days, pace * work, brings), outcomes, run)
+
+    def wait(self, run: int) -> int | None:
+        """In how many days something can be said, where nothing can of so many; None: not before these are over."""
+        days = len(self._done) - 1
+        if says(days, run):
+            return None
+        return next((n for n in range(1, run) if says(min(KNOWN, days + n), run - n)), None)
 
     def _pace(self, day: int) -> float | None:
         """What was done by working time in the days before one."""
@@ -99,6 +109,12 @@ class Past:
         return found
 
 
+def says(known: int, run: int) -> bool:
+    """Whether so many known days say something of a run of days."""
+    judged = known - TRAILING
+    return judged >= max(PERIODS * run, run + FEWEST - 1)
+
+
 def open_before(now: float, added: Sequence[float]) -> list[float]:
     """How many deals were open as each day began, from how many are now and how many more each day has left open."""
     since = list(accumulate(reversed(added)))
@@ -108,7 +124,7 @@ def open_before(now: float, added: Sequence[float]) -> list[float]:
 def between(promised: float, outcomes: Sequence[float], run: int) -> Rest:
     """What was promised for so many days, by what came of such promises (smallest first; as shares of them)."""
     # Long runs overlap: few of their outcomes are independent, so that ends of the interval must lie further out.
-    tail = max(0.0, _TAIL * (1 - 1.5 * run / LOOK_BACK))
+    tail = _TAIL * max(0.0, 1 - run / len(outcomes))
     low, middle, high = (promised * _quantile(outcomes, q) for q in (tail, 0.5, 1 - tail))
     return Rest(middle, low, high)
 

@@ -47,6 +47,8 @@ def backtest(
     """Make the forecast of each working day of the past year again, of company and teams, and say how often it held.
 
     Each is made from the days before it alone, and held against what the rest of its month, quarter or year brought.
+    Quarters and years may end with any month, or a year would have four ends and one to judge by; a year is judged
+    for its last months, the only ones for which there is a forecast.
     An interval of 80 of 100 holds in about 80 % of them. What is shown knows the pace, and of won deals how many are
     open; `--pipeline`: the pace alone beside the pace and the stages, ages and amounts of the deals that were open.
 

@@ -12,8 +12,7 @@ from metrics.exporter.aggregates import NOW as OPEN
 from metrics.exporter.aggregates import Slot
 from metrics.exporter.board import Board, Row
 from metrics.exporter.call_list import call_list
-from metrics.exporter.forecasts import EXPECTED
-from metrics.exporter.forecasts import Row as ForecastRow
+from metrics.exporter.forecasts import EXPECTED, NO_OUTLOOK, Outlook
 from metrics.exporter.items import BITS
 from metrics.exporter.kpis import Evaluation, Key, Values
 from metrics.exporter.levels import open_rows, people, place, rows
@@ -129,12 +128,12 @@ def live(
     name: str,
     window: str,
     unknown: Container[int] = (),
-    forecasts: Iterable[ForecastRow] = (),
+    outlook: Outlook = NO_OUTLOOK,
     teams: Teams = None,
 ) -> dict[str, Any]:
     """What one wall shows: the KPIs of its scope, who waits, whom to call, the plan, the leaders.
 
-    unknown: partitions of which nobody knows who still waits. forecasts: between what plans will end.
+    unknown: partitions of which nobody knows who still waits. outlook: between what plans will end.
     teams: those that may be seen, None for all.
     """
     numbers = Numbers(board, now, teams=teams)
@@ -169,7 +168,7 @@ def live(
         ],
         "unanswered": call_list(board, now, wanted, unknown),
         "kpis": _wall_kpis(numbers, level, window, only),
-        "plan": _plan(numbers, level, only, forecasts),
+        "plan": _plan(numbers, level, only, outlook),
         "leaders": _leaders(numbers, board, window, Level.MANAGER, only),
         "teams": _leaders(numbers, board, window, Level.TEAM, only) if level is Level.COMPANY else [],
     }
@@ -228,7 +227,7 @@ def _plan(
     numbers: Numbers,
     level: Level,
     only: tuple[str, str] | None,
-    forecasts: Iterable[ForecastRow],
+    outlook: Outlook,
 ) -> list[dict[str, Any]]:
     found: dict[tuple[str, str], dict[str, Any]] = {}
     for family, labels, value in numbers.plans:
@@ -240,10 +239,9 @@ def _plan(
         row = found.setdefault((window, measure), {"window": window, "measure": measure, "actual": 0.0})
         row["money"] = measure in MONEY_MEASURES
         row["target" if family.name.endswith("target") else "to_date"] = value
-    for (of, team, measure, window, bound), value in forecasts:
-        if of == level and bound != EXPECTED and team == (only[1] if only else "") and (window, measure) in found:
-            found[window, measure][bound] = value
     for (window, measure), row in found.items():
+        told = outlook.told((level.value, only[1] if only else "", measure, window))
+        row.update((name, value) for name, value in told.items() if name != EXPECTED)
         if measure in ACTUALS:
             actual = Kpi(15, "", "", "", "", "", ACTUALS[measure], "", (window,))
             values = numbers.evaluation(level, window, "current", only).of(actual)

@@ -3,7 +3,7 @@
 Done is what history says of the days from the first one to that day, to the digit; the band is that of the forecasts.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import date, timedelta
 from typing import Any
 
@@ -14,7 +14,7 @@ from metrics.exporter import plans
 from metrics.exporter.aggregates import Sums
 from metrics.exporter.board import Board
 from metrics.exporter.days import put_together
-from metrics.exporter.forecasts import Row
+from metrics.exporter.forecasts import Outlook
 from metrics.exporter.kpis import Evaluation
 from metrics.exporter.levels import place, rows
 from metrics.exporter.runs import Whose, oldest, share_of
@@ -52,7 +52,7 @@ def start_of(window: str, day: date | None, today: date) -> date:
 
 
 def making(
-    board: Board, measure: str, window: str, whose: Whose, first: date, now: float, forecasts: Iterable[Row]
+    board: Board, measure: str, window: str, whose: Whose, first: date, now: float, outlook: Outlook
 ) -> Iterator[dict[str, Any] | None]:
     """The course of one plan, the last thing that comes: until then others get their turn."""
     today = date.fromordinal(local_day(int(now), board.zone))
@@ -77,7 +77,7 @@ def making(
     yield {
         "measure": measure, "window": window, "from": first.isoformat(), "to": (end - _DAY).isoformat(),
         "complete": not running, "target": target, "days": points,
-        **(_forecast(measure, window, whose, forecasts) if running else {}),
+        **(outlook.told((whose.level.value, whose.name, measure, window)) if running else {}),
     }  # fmt: skip
 
 
@@ -94,8 +94,3 @@ def _plan(
                 shares = plans.shares_by_day(board.calendar.of(team), shown)
                 return float(target), {day: float(target * share) for day, share in shares.items()}
     return None, {}
-
-
-def _forecast(measure: str, window: str, whose: Whose, forecasts: Iterable[Row]) -> dict[str, float]:
-    mine = (whose.level.value, whose.name, measure, window)
-    return {labels[4]: value for labels, value in forecasts if labels[:4] == mine}

@@ -1,9 +1,9 @@
 """Where plans will end, worked out beside everything else: from the day cells of the past, once a minute at most."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import date
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from metrics.catalogue import activities, deals, money
 from metrics.catalogue.now import OPEN_DEALS
@@ -16,19 +16,40 @@ from metrics.exporter.days import Share
 from metrics.exporter.items import BITS
 from metrics.exporter.numbers import to_float
 from metrics.family import MONEY_SCALE, PLAN_WINDOWS
-from metrics.forecast import BY_DEALS, LOOK_BACK, TRAILING, Past, open_before
+from metrics.forecast import BY_DEALS, KNOWN, Past, open_before
 from metrics.windows import local_day, period_end, period_start
 
 Row = tuple[tuple[str, ...], float]
 """Values of the family's labels, and the number."""
-_DAYS = LOOK_BACK + 2 * TRAILING
-"""Days looked at: each outcome has its pace before it."""
+Of = tuple[str, str, str, str]
+"""Level, team, measure and window."""
 _COUNTED = (
     activities.CALLS, activities.MEETINGS, deals.CREATED, deals.CLOSED, deals.WON_AMOUNT, money.REVENUE,
 )  # fmt: skip
 _SHARE = Share(sum(BITS[family] for family in _COUNTED), together=True)
+FEW_PERIODS = "few_past_periods"
+"""Why a forecast is withheld: fewer than `PERIODS` runs of as many days as are left lie in the past."""
 EXPECTED = "expected"
 BOUNDS = (EXPECTED, "low", "high")
+
+
+class Outlook(NamedTuple):
+    """What was worked out last; withheld: of what the past says nothing yet, and from which day on it will (ISO).
+
+    None: not within the period that runs.
+    """
+
+    rows: list[Row]
+    withheld: Mapping[Of, str | None]
+
+    def told(self, of: Of) -> dict[str, Any]:
+        """Of one plan, as answers have it: the bounds, or why there are none."""
+        if of in self.withheld:
+            return {"withheld": {"reason": FEW_PERIODS, "from": self.withheld[of]}}
+        return {labels[4]: value for labels, value in self.rows if labels[:4] == of}
+
+
+NO_OUTLOOK = Outlook([], {})
 
 
 class _Scope(NamedTuple):
@@ -45,19 +66,24 @@ class _Counted(NamedTuple):
 
 
 class Forecasts:
-    """Of one board. `rows`: what was worked out last."""
+    """Of one board."""
 
     def __init__(self, board: Board) -> None:
         self._board = board
         self._counted: dict[int, tuple[object, _Counted]] = {}
         self._open_now: dict[str, int] = {}
-        self.rows: list[Row] = []
+        self.outlook = NO_OUTLOOK
+
+    @property
+    def rows(self) -> list[Row]:
+        """Values of the family."""
+        return self.outlook.rows
 
     def making(self, now: float) -> Iterator[None]:
         """Work them out anew, in steps: others get their turn in between."""
         board = self._board
         today = local_day(int(now), board.zone)
-        days = range(today - _DAYS, today + 1)
+        days = range(today - KNOWN, today + 1)
         for old in self._counted.keys() - set(days):
             del self._counted[old]
         for day in days:
@@ -68,12 +94,16 @@ class Forecasts:
         yield
         pasts: dict[_Scope, Past] = {}
         rows: list[Row] = []
+        withheld: dict[Of, str | None] = {}
         for scope, window in self._planned(date.fromordinal(today)):
             if scope not in pasts:
                 pasts[scope] = self._past(scope, days)
-            rows += self._of(scope, window, pasts[scope], today)
+            found = list(self._of(scope, window, pasts[scope], today))
+            rows += found
+            if not found:
+                withheld[*scope, window] = _from(pasts[scope], window, today)
             yield
-        self.rows = rows
+        self.outlook = Outlook(rows, withheld)
         board.days.trim()
 
     def _look(self, day: int) -> None:
@@ -128,6 +158,12 @@ class Forecasts:
         least = begun + self._done(scope, today)
         for bound, value in zip(BOUNDS, rest, strict=True):
             yield (*scope, window, bound), max(least, begun + value)
+
+
+def _from(past: Past, window: str, today: int) -> str | None:
+    """The first day on which the past will say something of what is left of a period."""
+    days = past.wait(period_end(window, date.fromordinal(today)).toordinal() - today)
+    return None if days is None else date.fromordinal(today + days).isoformat()
 
 
 def _by_scope(numbers: Numbers) -> dict[_Scope, float]:

@@ -174,6 +174,6 @@ def _burnup(app: FastAPI, exporter: "Exporter") -> None:
         whose = runs.Whose(level, name, teams=reader.teams)
         today = await _ready(exporter, whose, reader)
         first = burnup.start_of(window, wanted, today)
-        now, forecasts = exporter.clock(), exporter.forecasts.rows
-        found = await _last(burnup.making(exporter.board, measure, window, whose, first, now, forecasts))
+        now, outlook = exporter.clock(), exporter.forecasts.outlook
+        found = await _last(burnup.making(exporter.board, measure, window, whose, first, now, outlook))
         return Response(msgspec.json.encode(found), media_type=_JSON)

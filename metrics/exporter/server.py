@@ -75,7 +75,7 @@ class Exporter:
                 except Exception:
                     # Everything else is shown as before; those of a minute ago are, too.
                     log.exception("forecasts could not be worked out")
-            await asyncio.sleep(_FORECAST_SECONDS if self.forecasts.rows else 1)
+            await asyncio.sleep(_FORECAST_SECONDS if any(self.forecasts.outlook) else 1)
 
     def state(self) -> dict[str, Any]:
         """How far what a wall shows is that of now."""
@@ -92,8 +92,8 @@ class Exporter:
         if self.follower.loaded and level is not Level.COMPANY:
             asked.known(self.board, *((identifier, None) if level is Level.MANAGER else (None, identifier)))
         moment = self.clock() if now is None else now
-        unknown, forecasts = self.trust.unknown_waits(), self.forecasts.rows
-        found = api.live(self.board, moment, level, identifier, window, unknown, forecasts, reader.teams)
+        unknown, outlook = self.trust.unknown_waits(), self.forecasts.outlook
+        found = api.live(self.board, moment, level, identifier, window, unknown, outlook, reader.teams)
         if state["problem"]:
             found |= {"kpis": [], "waiting": [], "unanswered": {}, "plan": [], "leaders": [], "teams": []}
         return msgspec.json.encode(found | state)

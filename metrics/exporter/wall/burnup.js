@@ -5,12 +5,16 @@ import { word } from "./words.js";
 
 const HIGH = 300, TOP = 16, BOTTOM = 30, RIGHT = 14, LETTER = 8.2;
 
+/** Why there is no range, and from which day on there will be one, if this period has any. */
+export const unsaid = (withheld) => word("fewPeriods") + (withheld.from ? ` ${word("rangeFrom")} ${short(withheld.from, "day")}` : "");
+
 /** In words: done, target, share, what it will come to. */
 export function toldPlan(found, unit) {
   const done = found.days.findLast((day) => day.done != null)?.done ?? 0, planned = found.days.findLast((day) => day.done != null)?.plan;
   const parts = [`${days(found.from, found.to)}: ${show(done, unit)} ${word("of")} ${show(found.target, unit)} (${show(done / found.target, "percentunit")})`];
   if (planned != null && !found.complete) parts.push(`${word("byToday")} ${show(planned, unit)}`);
   if (found.expected != null) parts.push(`${word("forecast")} ${show(found.expected, unit)} (${show(found.low, unit)} – ${show(found.high, unit)})`);
+  if (found.withheld) parts.push(unsaid(found.withheld));
   return parts.join(" · ");
 }
 

@@ -36,8 +36,12 @@ def won(back):
 
 @pytest.fixture
 def exporter():
+    return exporter_of_days(DAYS)
+
+
+def exporter_of_days(days):
     shown = board()
-    for back in range(DAYS):
+    for back in range(days):
         day = date.fromordinal(TODAY.toordinal() - back)
         if day.weekday() < 5:
             shown.put(("d", day.toordinal()), won(back))
@@ -135,6 +139,40 @@ async def test_is_shown(exporter):
     (quarter,) = exporter_live(exporter, Level.TEAM, "south")
     assert quarter["low"] == quarter["high"] > 0, "south never varies"
     assert "low" not in exporter_live(exporter, Level.MANAGER, "m-1")[0]
+
+
+async def test_few_past_periods_are_said():
+    """On walls, in the burn-up and nowhere as a number: that there are no bounds yet, and until when."""
+    exporter = exporter_of_days(201)
+    plans = (("company", "2026-Q4"), ("company", "2026"), ("team:south", "2026"))
+    exporter.board.put_reference({name: plan(*of, "9") for name, of in zip("klm", plans, strict=True)})
+    make(exporter)
+    windows = {labels[:4] for labels, _ in exporter.forecasts.rows}
+    assert windows == {("company", "", "won_amount", "month")}
+    # 200 days are known, and 44 are left of quarter and year: on 2 December 214 and 30.
+    said = {"reason": "few_past_periods", "from": "2026-12-02"}
+    shown = exporter_live(exporter, Level.COMPANY, "")
+    month, quarter, year = (one for one in shown if one["measure"] == "won_amount")
+    assert "withheld" not in month
+    assert month["low"] <= month["high"]
+    assert quarter["withheld"] == year["withheld"] == said
+    assert "low" not in quarter
+    transport = httpx.ASGITransport(create_app(exporter))
+    async with httpx.AsyncClient(transport=transport, base_url="http://exporter") as client:
+        asked = {"kpi": "sales_plan_won_amount:ratio", "level": "team", "name": "south", "window": "year"}
+        course = (await client.get("/api/v1/burnup", params=asked)).json()
+        assert course["withheld"] == said
+        assert "expected" not in course
+        before = (await client.get("/api/v1/burnup", params=asked | {"day": "2025-12-01"})).json()
+        assert "withheld" not in before
+
+
+async def test_a_past_too_short_for_this_period():
+    """What no day of the period brings is not promised for one."""
+    exporter = exporter_of_days(20)
+    make(exporter)
+    (month, *_) = exporter_live(exporter, Level.COMPANY, "")
+    assert month["withheld"] == {"reason": "few_past_periods", "from": None}
 
 
 def exporter_live(exporter, level, name):
