@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 from aiokafka import TopicPartition
 from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaError, for_code
-from aiokafka.protocol.offset import OffsetRequest
 
+from producers.kafka_requests import ends
 from producers.settings import KafkaSettings
 
 SILENT_SECONDS = 7.0
@@ -23,8 +23,6 @@ _ANSWER_SECONDS, _REQUEST_SECONDS = 2.0, 1.5
 """For an answer, and for one request of it: a connection on which that takes longer is renewed."""
 _ANEW_SECONDS = 10.0
 """Without any answer; then the brokers that are known may all be gone, and those of the settings are asked."""
-_UNCOMMITTED, _COMMITTED = 0, 1
-_LATEST = -1
 
 
 class Ends(NamedTuple):
@@ -59,13 +57,13 @@ class LogEnds:
         found = await asyncio.gather(
             *(self._of_leader(client, leader, numbers) for leader, numbers in leaders.items()), return_exceptions=True
         )
-        ends: dict[int, Ends] = {}
+        known: dict[int, Ends] = {}
         for answer in found:
             if isinstance(answer, dict):
-                ends |= answer
+                known |= answer
             elif not isinstance(answer, KafkaError | OSError | TimeoutError):
                 raise answer
-        return ends
+        return known
 
     async def partitions(self) -> set[int]:
         """The numbers of the topic's partitions, none while there is no such topic. Raises as `ask`."""
@@ -78,23 +76,23 @@ class LogEnds:
     async def _of_leader(self, client: AIOKafkaClient, leader: int, numbers: list[int]) -> dict[int, Ends]:
         async with asyncio.timeout(_ANSWER_SECONDS):
             # In this order: what is stable never exceeds the high watermark that is read after it.
-            stable = await self._offsets(client, leader, numbers, _COMMITTED)
-            high = await self._offsets(client, leader, numbers, _UNCOMMITTED)
+            stable = await self._offsets(client, leader, numbers, is_committed=True)
+            high = await self._offsets(client, leader, numbers, is_committed=False)
         return {number: Ends(stable[number], high[number]) for number in stable.keys() & high.keys()}
 
-    async def _offsets(self, client: AIOKafkaClient, leader: int, numbers: list[int], isolation: int) -> dict[int, int]:
-        request = OffsetRequest(-1, isolation, [(self._topic, [(number, _LATEST) for number in numbers])])
-        response = await client.send(leader, request)
+    async def _offsets(
+        self, client: AIOKafkaClient, leader: int, numbers: list[int], *, is_committed: bool
+    ) -> dict[int, int]:
+        answers = await ends(client, leader, self._topic, numbers, is_committed=is_committed)
         self.answered_at = monotonic()
         offsets: dict[int, int] = {}
-        for _, answers in response.topics:
-            for number, code, _, offset in answers:
-                if code:
-                    error: type[KafkaError] = for_code(code)
-                    if error.invalid_metadata:
-                        client.force_metadata_update()
-                else:
-                    offsets[number] = offset
+        for number, code, offset in answers:
+            if code:
+                error: type[KafkaError] = for_code(code)
+                if error.invalid_metadata:
+                    client.force_metadata_update()
+            else:
+                offsets[number] = offset
         return offsets
 
     async def client(self) -> AIOKafkaClient:

@@ -75,7 +75,7 @@ class KafkaSettings(BaseSettings):
 
         Raises `OSError` or `ssl.SSLError` when a certificate file cannot be read.
         """
-        from producers.header_names import accept_all  # noqa: PLC0415 - settings are read without Kafka too
+        from producers.kafka_insides import accept_all  # noqa: PLC0415 - settings are read without Kafka too
 
         accept_all()
         options: dict[str, Any] = {

@@ -12,11 +12,12 @@ import faust
 from faust.types import TP
 from yarl import URL
 
-from streams.batches import BatchConsumer, BatchScheduler, BatchSchema
+from streams.batches import BatchScheduler, BatchSchema
+from streams.faust_insides import BatchTableManager, InsideApp
 from streams.owner import Owner
 from streams.records import Record
 from streams.settings import WorkerSettings
-from streams.tables import BatchTableManager, StateTable
+from streams.tables import StateTable
 
 _BUFFERED_BATCHES = 4
 """Batches waiting for the agent; each is a fetch of one partition, so this is what bounds memory."""
@@ -51,35 +52,12 @@ class TopicOwner(Protocol):
         """Let go of all that is held."""
 
 
-class SalesApp(faust.App):
+class SalesApp(InsideApp):
     """A Faust app that knows who owns the state (`owner`), and who owns what of each topic (`owners`, with it)."""
 
     owner: Owner
     owners: tuple[TopicOwner, ...]
     on_failure: Callable[[BaseException], None]
-
-    def _new_transport(self) -> Any:
-        transport: Any = super()._new_transport()
-        transport.Consumer = BatchConsumer
-        return transport
-
-    @property
-    def member_id(self) -> str:
-        """What the group knows this worker by; "" before it has joined."""
-        consumer = self._consumer_of_thread()
-        return str(consumer._coordinator.member_id) if consumer is not None else ""  # noqa: SLF001 - see below
-
-    def _consumer_of_thread(self) -> Any:
-        return getattr(getattr(self.consumer, "_thread", None), "_consumer", None)
-
-    def leave_when_stopped(self) -> None:
-        """Have the consumer leave the group when it stops, as one without a static id does.
-
-        A static member says nothing when it goes: its partitions would stand still until its session is over.
-        """
-        consumer = self._consumer_of_thread()
-        if consumer is not None:
-            consumer._coordinator._group_instance_id = None  # noqa: SLF001 - aiokafka has no public way
 
 
 def build(

@@ -9,9 +9,9 @@ from typing import Any
 import structlog
 from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment
 from aiokafka.errors import KafkaError
 
+from producers.kafka_requests import assigned
 from streams.errors import ChangelogError
 from streams.settings import WorkerSettings
 
@@ -61,7 +61,7 @@ async def committed(settings: WorkerSettings, topic: str, partition: int) -> int
 
 def _owner(members: Iterable[Any], topic: str, partition: int) -> str:
     for member, _, _, _, assignment, *_ in members:
-        for name, numbers in ConsumerProtocolMemberAssignment.decode(assignment).assignment:
+        for name, numbers in assigned(assignment):
             if name == topic and partition in numbers:
                 return str(member)
     return ""

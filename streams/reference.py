@@ -18,7 +18,7 @@ from producers.errors import Refused
 from producers.events import intake
 from producers.events.units import us
 from streams.errors import SinkError
-from streams.records import as_decoded
+from streams.records import AS_DECODED
 from streams.settings import WorkerSettings
 from streams.sink import Sink
 
@@ -67,10 +67,10 @@ class ReferenceView:
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             isolation_level="read_committed",
+            value_deserializer=AS_DECODED,
         )
         try:
             await consumer.start()
-            as_decoded(consumer)
             # Not before all of it is read: a record that was deleted since would come back for a moment.
             is_read = False
             while True:

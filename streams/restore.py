@@ -15,7 +15,7 @@ from aiokafka.errors import KafkaError
 
 from streams.changelog import Pair, explained
 from streams.errors import ChangelogError, StateError
-from streams.records import as_decoded
+from streams.records import AS_DECODED
 from streams.settings import WorkerSettings
 
 log = structlog.get_logger(__name__)
@@ -64,6 +64,7 @@ def reader(settings: WorkerSettings, name: str, **options: Any) -> AIOKafkaConsu
         enable_auto_commit=False,
         isolation_level="read_committed",
         check_crcs=False,
+        value_deserializer=AS_DECODED,
         **options,
     )
 
@@ -102,7 +103,6 @@ class KafkaRestorer:
         )
         try:
             await consumer.start()
-            as_decoded(consumer)
             return await self._read(consumer, partition, starts, apply, progress)
         except KafkaError as error:
             raise explained(error, f"partition {partition} could not be restored") from error

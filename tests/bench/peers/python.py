@@ -51,7 +51,7 @@ async def drain(servers: str, topic: str, count: int, kind: str) -> dict[str, fl
     from aiokafka import AIOKafkaConsumer
 
     from producers.events import wire
-    from streams.records import as_decoded
+    from streams.records import AS_DECODED
 
     consumer = AIOKafkaConsumer(
         topic,
@@ -59,10 +59,9 @@ async def drain(servers: str, topic: str, count: int, kind: str) -> dict[str, fl
         auto_offset_reset="earliest",
         fetch_max_bytes=64 << 20,
         max_partition_fetch_bytes=4 << 20,
+        value_deserializer=AS_DECODED if kind == "fetch" else None,
     )
     await consumer.start()
-    if kind == "fetch":
-        as_decoded(consumer)
     began, busy, seen = time.perf_counter(), cpu(), 0
     while seen < count:
         for records in (await consumer.getmany(timeout_ms=1000, max_records=4000)).values():

