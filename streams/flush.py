@@ -20,6 +20,7 @@ from streams.local_store import LocalStore
 from streams.partition import COPIES_BYTES, Partition
 from streams.records import Record
 from streams.sensors import WorkerSensors
+from streams.status import Status
 
 log = structlog.get_logger(__name__)
 
@@ -43,6 +44,7 @@ class Owned:
         changelog: Changelog,
         store: LocalStore,
         sensors: WorkerSensors,
+        status: Status,
         *,
         topic: str,
         application: str,
@@ -55,6 +57,8 @@ class Owned:
         self._changelog = changelog
         self._store = store
         self._sensors = sensors
+        self._status = status
+        self.state = status.partitions[partition.number]
         self._topic = topic
         self._application = application
         self._interval = interval
@@ -155,13 +159,9 @@ class Owned:
             cut_seconds = monotonic() - began
             positions = await self._changelog.write(Commit(cut.fence + 1, cut.cells, cut.clients, letters, cut.copies))
             self._store.commit(cut.cells, cut.clients[-1:], positions)
+            self.state.flushed(cut.time, self.partition.cells)
             self._sensors.flushed(
-                self.partition.number,
-                seconds=monotonic() - began,
-                cut_seconds=cut_seconds,
-                written=len(cut.cells) + len(cut.clients),
-                time_us=cut.time,
-                cells=self.partition.cells,
+                seconds=monotonic() - began, cut_seconds=cut_seconds, written=len(cut.cells) + len(cut.clients)
             )
 
     async def _run(self) -> None:
@@ -180,7 +180,7 @@ class Owned:
             return
         # Its end is flushed at once: whoever waits for a backlog waits for that.
         for _ in range(10 * (_BACKLOG_INTERVALS - 1)):
-            is_over = self._sensors.backlog() <= _LIVE
+            is_over = self._status.backlog() <= _LIVE
             if is_over or self.partition.is_full or await self._is_due_within(self._interval / 10):
                 return
 

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from aiohttp import web
+from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
 from metrics.access.access import LOGIN, Access
@@ -12,7 +13,7 @@ from metrics.access.asgi import HEALTH, safe_headers, told
 from metrics.access.reader import Refusal, beyond_teams
 from metrics.ending import end_tasks
 from streams.errors import WorkerError
-from streams.sensors import WorkerSensors
+from streams.status import Status
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -21,13 +22,20 @@ class Health:
     """Serves /metrics, /healthz and /readyz until closed."""
 
     def __init__(
-        self, listen: str, access: Access, sensors: WorkerSensors, stall_timeout: float, is_ready: Callable[[], str]
+        self,
+        listen: str,
+        access: Access,
+        status: Status,
+        registry: CollectorRegistry,
+        stall_timeout: float,
+        is_ready: Callable[[], str],
     ) -> None:
         host, _, port = listen.rpartition(":")
         self._host, self._port, self._listen = host.strip("[]"), int(port), listen
         self._access = access
         self._following: asyncio.Task[None] | None = None
-        self._sensors = sensors
+        self._status = status
+        self._registry = registry
         self._stall_timeout = stall_timeout
         self._is_ready = is_ready
         self._runner: web.AppRunner | None = None
@@ -80,17 +88,17 @@ class Health:
 
     async def _metrics(self, request: web.Request) -> web.Response:
         encode, content_type = choose_encoder(request.headers.get("Accept", ""))
-        return web.Response(body=encode(self._sensors.registry), headers={"Content-Type": content_type})
+        return web.Response(body=encode(self._registry), headers={"Content-Type": content_type})
 
     async def _healthz(self, request: web.Request) -> web.Response:  # noqa: ARG002 - aiohttp's signature
-        if stalled := self._sensors.stalled(self._stall_timeout):
+        if stalled := self._status.stalled(self._stall_timeout):
             return _answer(503, status="stalled", partitions=stalled)
         return _answer(200, status="ok")
 
     async def _readyz(self, request: web.Request) -> web.Response:  # noqa: ARG002 - aiohttp's signature
         if reason := self._is_ready():
             return _answer(503, status="not ready", reason=reason)
-        return _answer(200, status="ok", view="behind" if self._sensors.failed_view_since else "ok")
+        return _answer(200, status="ok", view="behind" if self._status.failed_view_since else "ok")
 
 
 def _asking(request: web.Request) -> tuple[str | None, list[tuple[bytes, bytes]]]:

@@ -27,6 +27,7 @@ from streams.rewriting import RewritingChangelog
 from streams.sensors import WorkerSensors
 from streams.settings import WorkerSettings
 from streams.standby import Standbys
+from streams.status import Status
 from streams.topic_id import Source, differ, made_anew, other_id
 
 log = structlog.get_logger(__name__)
@@ -41,6 +42,7 @@ class Owner:
         rules: Rules,
         sensors: WorkerSensors,
         *,
+        status: Status,
         source: Source,
         changelogs: Callable[[int], RewritingChangelog],
         stores: Callable[[int], LocalStore],
@@ -52,6 +54,7 @@ class Owner:
     ) -> None:
         self.settings = settings
         self.sensors = sensors
+        self.status = status
         self.partitions = source.partitions
         self._log = source.id
         self.owned: dict[int, Owned] = {}
@@ -109,7 +112,7 @@ class Owner:
 
     async def _open(self, number: int) -> int:
         began = monotonic()
-        state = self.sensors.partitions[number] = PartitionState()
+        state = self.status.partitions[number] = PartitionState()
         changelog = self._changelogs(number)
         store: LocalStore | None = None
         try:
@@ -120,7 +123,7 @@ class Owner:
                 partition.until = bounds.end
             recount = await self._recount(partition)
         except BaseException:
-            self.sensors.partitions.pop(number, None)
+            self.status.partitions.pop(number, None)
             await changelog.close()
             if store is not None:
                 store.close()
@@ -135,6 +138,7 @@ class Owner:
             changelog,
             store,
             self.sensors,
+            self.status,
             topic=self.settings.events_topic,
             application=self.settings.app_id,
             interval=self.settings.flush_interval,
@@ -192,7 +196,7 @@ class Owner:
         await self._cancel(numbers)
         closing = [owned for number in numbers if (owned := self.owned.pop(number, None))]
         for number in numbers:
-            self.sensors.partitions.pop(number, None)
+            self.status.partitions.pop(number, None)
         results = await asyncio.gather(*(one.close(flush=flush) for one in closing), return_exceptions=True)
         for result in results:
             if isinstance(result, BaseException):
@@ -298,8 +302,7 @@ class Owner:
         owned.fold(records, end)
         partition = owned.partition
         counts, partition.counts = partition.counts, Counts()
-        if (state := self.sensors.partitions.get(number)) is not None:
-            state.folded(partition.fence)
+        owned.state.folded(partition.fence)
         if records:
             seconds, at = perf_counter() - began, records[-1].timestamp / 1000
             self.sensors.folded(counts, records=len(records), seconds=seconds, at=at)
@@ -307,12 +310,12 @@ class Owner:
     def lags(self, ends: Mapping[int, Ends]) -> None:
         """Take note of where the log ends now, by partition, and so that Kafka has answered."""
         for number, end in ends.items():
-            if (state := self.sensors.partitions.get(number)) is None:
+            if (state := self.status.partitions.get(number)) is None:
                 continue
             state.answered(end)
             owned = self.owned.get(number)
             if owned is not None and not state.lag and not owned.is_dirty:
-                self.sensors.idle(number)
+                state.idle()
 
 
 async def _watch(progress: Progress, state: PartitionState) -> None:

@@ -14,7 +14,7 @@ from producers.log_ends import SILENT_SECONDS, Ends
 
 @dataclass
 class PartitionState:
-    """What is known of one owned partition, for the scrape."""
+    """What is known of one owned partition."""
 
     fence: int = -1
     time_us: int = 0
@@ -39,6 +39,15 @@ class PartitionState:
     def folded(self, fence: int) -> None:
         """Reading and folding got as far as the offset `fence`."""
         self.fence, self.progressed_at = fence, monotonic()
+
+    def flushed(self, time_us: int, cells: int) -> None:
+        """What was folded is durable, up to that partition time and with so many parts of cells."""
+        self.time_us, self.cells = time_us, cells
+        self.idle()
+
+    def idle(self) -> None:
+        """There is nothing more to do now."""
+        self.committed_at, self.progressed_at = time(), monotonic()
 
     def answered(self, ends: Ends) -> None:
         """The leader said where the partition ends."""

@@ -20,6 +20,7 @@ from streams.fold.localtime import LocalTime
 from streams.partition import ViewUpdate
 from streams.sensors import WorkerSensors
 from streams.sink import Beats, Before, Sink
+from streams.status import Status
 from streams.topic_id import differ
 from streams.writing import Round, Writing, is_past, state_of
 
@@ -53,6 +54,7 @@ class Publisher:
         keys: Keys,
         owned: Callable[[], Collection[Owned]],
         sensors: WorkerSensors,
+        status: Status,
         *,
         interval: float,
         worker_id: str,
@@ -63,6 +65,7 @@ class Publisher:
         self._keys = keys
         self._owned = owned
         self._sensors = sensors
+        self._status = status
         self._interval = interval
         self._worker_id = worker_id
         self._zone = zone
@@ -91,7 +94,7 @@ class Publisher:
 
     def _is_behind(self) -> bool:
         """Whether so many events wait that what is shown now is old already."""
-        return self._is_whole() and self._sensors.backlog() > _BACKLOG
+        return self._is_whole() and self._status.backlog() > _BACKLOG
 
     def _is_whole(self) -> bool:
         return all(writing.is_whole for writing in self._writing.values())
@@ -128,6 +131,7 @@ class Publisher:
         if beat:
             self._beaten_at = self._told_at = began
             await self._refresh()
+        self._status.view_written()
         self._sensors.shown(seconds=monotonic() - began, parts=parts, timestamps=timestamps)
         return cost
 
@@ -227,7 +231,7 @@ class Publisher:
         partition = one.partition
         state = {
             "at": int(time() * 1000),
-            "contact": self._sensors.contact(partition.number),
+            "contact": self._status.contact(partition.number),
             "time": partition.time,
             "count": partition.partitions,
             "worker": self._worker_id,
@@ -252,7 +256,7 @@ class Publisher:
         last = {one: writing.beat for one, writing in self._writing.items() if writing.beat and not one.closed}
         for one in last:
             number = one.partition.number
-            beats[str(number).encode()] = self._writing[one].beat_again(self._sensors.contact(number))
+            beats[str(number).encode()] = self._writing[one].beat_again(self._status.contact(number))
         if beats:
             before = await self._sink.write({self._keys.partitions: beats}, quiet=(self._keys.partitions,))
             self._compare(last, self._beats_of(before))
@@ -333,7 +337,7 @@ class Publisher:
             writing.is_healing |= lost
 
     def _lost(self, error: SinkError) -> None:
-        if self._sensors.failed_view_since is None:
+        if self._status.view_failed():
             log.warning("the view cannot be written; folding goes on", error=str(error))
         self._sensors.view_failed()
         self._need_everything()

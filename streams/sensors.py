@@ -1,7 +1,7 @@
-"""What the worker says about itself: metrics in base units, and whether it makes progress."""
+"""What the worker says about itself: metrics in base units. They are collected here and decide nothing."""
 
 from collections.abc import Collection, Iterable
-from time import monotonic, time
+from time import time
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
 
@@ -15,7 +15,8 @@ from producers.senders import COUNTED, DAY, FORWARDED, LETTERED, Names, Notes
 from streams.letters.collector import OpenLettersCollector
 from streams.letters.letter import Refusal
 from streams.partition import Counts
-from streams.partition_state import PartitionCollector, PartitionState
+from streams.partition_state import PartitionCollector
+from streams.status import Status
 
 _LATENCY = (0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 1, 2, 5, 10, 30, 60, 300)
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
@@ -34,17 +35,11 @@ def _histogram(registry: CollectorRegistry, of: Family, bounds: tuple[float, ...
 class WorkerSensors:
     """All metrics of one worker, in a registry of their own."""
 
-    def __init__(self, worker_id: str) -> None:
+    def __init__(self, worker_id: str, status: Status) -> None:
         self.registry = registry = CollectorRegistry()
-        self.partitions: dict[int, PartitionState] = {}
-        self.standbys: dict[int, int] = {}
-        """Changelog records that the copy of a partition does not have yet."""
         self.open_letters = OpenLettersCollector()
         registry.register(self.open_letters)
-        self.failed_view_since: float | None = None
-        self.answered_at = monotonic()
-        """When a broker last answered what it was asked about the log."""
-        registry.register(PartitionCollector(self.partitions, self.standbys))
+        registry.register(PartitionCollector(status.partitions, status.standbys))
         Info("sales_worker", "Which worker this is.", registry=registry).info({"worker": worker_id})
         self._view_lost = _counter(registry, service.VIEW_LOST)
         self._evicts = Gauge(
@@ -82,7 +77,7 @@ class WorkerSensors:
         self._memory_limit = Gauge(service.MEMORY_LIMIT.name, service.MEMORY_LIMIT.help, registry=registry)
         self._outgrown = Gauge(service.OUTGROWN.name, service.OUTGROWN.help, registry=registry)
         contact = Gauge(service.KAFKA_CONTACT_AGE.name, service.KAFKA_CONTACT_AGE.help, registry=registry)
-        contact.set_function(self.contact_age)
+        contact.set_function(status.contact_age)
 
     def memory_limit(self, most: int) -> None:
         """Past so many bytes the worker does not keep clients in memory at its next start; 0: no limit."""
@@ -134,39 +129,17 @@ class WorkerSensors:
             self._letters.labels(one.reason).inc()
         self.lettered(refused)
 
-    def flushed(
-        self, number: int, *, seconds: float, cut_seconds: float, written: int, time_us: int, cells: int
-    ) -> None:
+    def flushed(self, *, seconds: float, cut_seconds: float, written: int) -> None:
         """What was folded is durable."""
         self._flush.observe(seconds)
         self._cut.inc(cut_seconds)
         self._written.inc(written)
-        if (state := self.partitions.get(number)) is not None:
-            state.committed_at, state.time_us, state.cells = time(), time_us, cells
-            state.progressed_at = monotonic()
-
-    def contact(self, number: int) -> int:
-        """When the leader of a partition last answered, in Unix ms."""
-        state = self.partitions.get(number)
-        contact_at = self.answered_at if state is None else state.contact_at
-        return int((time() - (monotonic() - contact_at)) * 1000)
-
-    def contact_age(self) -> float:
-        """Seconds since Kafka last answered, about the partition of which that is longest ago."""
-        asked = [state.contact_at for state in list(self.partitions.values())] or [self.answered_at]
-        return monotonic() - min(asked)
-
-    def idle(self, number: int) -> None:
-        """There is nothing to do for a partition."""
-        if (state := self.partitions.get(number)) is not None:
-            state.committed_at, state.progressed_at = time(), monotonic()
 
     def shown(self, *, seconds: float, parts: int, timestamps: Iterable[int]) -> None:
         """The view was written; `timestamps` (ms) of the batches that are in it now."""
         self._view.observe(seconds)
         self._parts.inc(parts)
         self._view_up.set(1)
-        self.failed_view_since = None
         now = time()
         for timestamp in timestamps:
             self._latency.observe(max(0.0, now - timestamp / 1000))
@@ -175,8 +148,6 @@ class WorkerSensors:
         """The view cannot be written."""
         self._view_failures.inc()
         self._view_up.set(0)
-        if self.failed_view_since is None:
-            self.failed_view_since = time()
 
     def view_lost(self, hashes: int) -> None:
         """Redis does not have any more what was written."""
@@ -199,11 +170,3 @@ class WorkerSensors:
     def rebalanced(self) -> None:
         """The assignment changed."""
         self._rebalances.inc()
-
-    def backlog(self) -> int:
-        """Events that wait to be folded."""
-        return sum(state.lag for state in self.partitions.values())
-
-    def stalled(self, timeout: float) -> list[int]:
-        """Partitions with something to do that made no progress for `timeout` seconds."""
-        return sorted(number for number, state in self.partitions.items() if state.has_stalled(timeout))

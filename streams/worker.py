@@ -41,6 +41,7 @@ from streams.settings import WorkerSettings
 from streams.sink import RedisSink
 from streams.standby import Standbys
 from streams.start import lock, prepare_topics
+from streams.status import Status
 from streams.topic_id import Source, differ, made_anew, other_id, topic_id
 
 log = structlog.get_logger(__name__)
@@ -92,7 +93,8 @@ class Worker:
     def __init__(self, settings: WorkerSettings) -> None:
         self._settings = settings
         self._rules = rules(settings)
-        self._sensors = WorkerSensors(settings.worker_id)
+        self._status = Status()
+        self._sensors = WorkerSensors(settings.worker_id, self._status)
         self._in_memory = settings.store == "memory" and not memory.has_outgrown(settings)
         self._stop = asyncio.Event()
         self._failure: BaseException | None = None
@@ -113,12 +115,14 @@ class Worker:
 
     async def run(self) -> None:
         """Start everything, wait, end."""
-        settings, sensors = self._settings, self._sensors
+        settings, sensors, status = self._settings, self._sensors, self._status
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._signalled)
         access = Access(settings)
-        health = Health(settings.worker_metrics_listen, access, sensors, settings.stall_timeout, self._not_ready)
+        health = Health(
+            settings.worker_metrics_listen, access, status, sensors.registry, settings.stall_timeout, self._not_ready
+        )
         await health.start()
         source = await self._unless_stopped(prepare_topics(settings))
         if source is None:
@@ -126,11 +130,12 @@ class Worker:
             return
         restorer = KafkaRestorer(settings)
         stores = partial(self._store, source.changelogs)
-        standbys = Standbys(settings, stores, self._set_aside, sensors.standbys)
+        standbys = Standbys(settings, stores, self._set_aside, status.standbys)
         self._owner = owner = Owner(
             settings,
             self._rules,
             sensors,
+            status=status,
             source=source,
             changelogs=lambda number: self._changelog(settings.events_topic, number, restorer),
             stores=stores,
@@ -155,6 +160,7 @@ class Worker:
             Keys(settings.app_id),
             lambda: list(owner.owned.values()),
             sensors,
+            status,
             interval=settings.view_interval,
             worker_id=settings.worker_id,
             zone=settings.timezone,
@@ -217,14 +223,14 @@ class Worker:
         while True:
             began = monotonic()
             with suppress(KafkaError, OSError, TimeoutError):
-                self._owner.lags(await ends.ask(list(self._sensors.partitions)))
+                self._owner.lags(await ends.ask(list(self._status.partitions)))
                 if began - asked_id >= _ID_SECONDS:
                     asked_id = began
                     async with asyncio.timeout(_ASK_SECONDS):
                         found = await topic_id(await ends.client(), self._settings.events_topic)
                     if differ(source.id, found):
                         raise made_anew(self._settings.events_topic, other_id(source.id, found))
-            self._sensors.answered_at = ends.answered_at
+            self._status.answered_at = ends.answered_at
             await asyncio.sleep(max(0.0, began + _ASK_SECONDS - monotonic()))
 
     async def _end(self, app: SalesApp, publisher: Publisher, background: list["asyncio.Task[None]"]) -> None:
@@ -273,9 +279,8 @@ class Worker:
         owner: Owner | None = getattr(self, "_owner", None)
         if owner is None:
             return "waiting for Kafka"
-        opening = [number for number, state in self._sensors.partitions.items() if not state.ready]
-        if opening:
+        if opening := self._status.opening():
             return f"restoring partitions {opening}"
-        if (age := self._sensors.contact_age()) > SILENT_SECONDS:
+        if (age := self._status.contact_age()) > SILENT_SECONDS:
             return f"Kafka has not answered for {age:.0f} s"
         return "" if owner.owned else "no partitions assigned yet"

@@ -10,6 +10,7 @@ from streams.letters.reference import ReferenceLetters
 from streams.rewriting import RewritingChangelog
 from streams.sensors import WorkerSensors
 from streams.settings import WorkerSettings
+from streams.status import Status
 from tests.support.in_memory import Broker, InMemoryChangelog, InMemoryRestorer
 
 COUNTED = "sales_worker_dead_letters_total"
@@ -46,7 +47,7 @@ class House:
                 wait=0.01,
             )
 
-        self.sensors = WorkerSensors("w")
+        self.sensors = WorkerSensors("w", Status())
         return ReferenceLetters(self.settings, self.sensors, changelog, committed, written)
 
     def offsets(self):

@@ -8,6 +8,7 @@ from streams.rewriting import RewritingChangelog
 from streams.sensors import WorkerSensors
 from streams.settings import WorkerSettings
 from streams.standby import Standbys
+from streams.status import Status
 from streams.topic_id import Source
 from streams.worker import rules
 from tests.support.in_memory import Broker, InMemoryChangelog, InMemoryRestorer
@@ -47,16 +48,18 @@ class OwnerHouse:
             self.broker.answer()
             return self.broker.lettered()
 
+        status = Status()
         return Owner(
             settings,
             rules(settings),
-            WorkerSensors("w"),
+            WorkerSensors("w", status),
+            status=status,
             source=Source(1, log),
             changelogs=changelog,
             stores=store,
             set_aside=set_aside,
             restorer=restorer,
-            standbys=Standbys(settings, store, set_aside, {}),
+            standbys=Standbys(settings, store, set_aside, status.standbys),
             lettered=lettered,
             on_failure=self.failures.append,
         )

@@ -54,7 +54,7 @@ async def test_state_outlives_the_owner(unit):
     second = unit.owner()
     assert await second.open([0]) == {0: 2}
     assert held(second) == before
-    assert second.sensors.partitions[0].cells == second.owned[0].partition.cells > 0
+    assert second.status.partitions[0].cells == second.owned[0].partition.cells > 0
 
 
 async def test_unflushed_is_folded_again(unit):
@@ -98,15 +98,15 @@ async def test_flush_by_timer(unit):
     await owner.fold(0, [meeting(0)])
     await until(lambda: unit.broker.offsets == {0: 1}, 10, "it is durable", pause=0.01)
     assert not owner.owned[0].is_dirty
-    await until(lambda: owner.sensors.partitions[0].cells, 10, "it is told", pause=0.01)
-    assert owner.sensors.partitions[0].cells == owner.owned[0].partition.cells > 0
+    await until(lambda: owner.status.partitions[0].cells, 10, "it is told", pause=0.01)
+    assert owner.status.partitions[0].cells == owner.owned[0].partition.cells > 0
 
 
 async def test_a_backlog_is_flushed_seldom(unit):
     """While many events wait, five intervals pass between two flushes; when none do, one."""
     owner = unit.owner(flush_interval=0.4)
     await owner.open([0])
-    state = owner.sensors.partitions[0]
+    state = owner.status.partitions[0]
     state.stable = 0
 
     async def flushed_after():
@@ -266,12 +266,12 @@ async def test_what_nobody_can_read_is_passed(unit, tail):
     await owner.open([0])
     owner.lags({0: Ends(1 + tail, 1 + tail)})
     await owner.fold(0, [meeting(0)], 1)
-    assert owner.owned[0].left_to_count() == owner.sensors.backlog() == tail
+    assert owner.owned[0].left_to_count() == owner.status.backlog() == tail
     if tail > 1:
         await owner.fold(0, [], tail)
-        assert owner.owned[0].left_to_count() == owner.sensors.backlog() == 1
+        assert owner.owned[0].left_to_count() == owner.status.backlog() == 1
     await owner.fold(0, [], 1 + tail)
-    assert owner.owned[0].left_to_count() == owner.sensors.backlog() == 0
+    assert owner.owned[0].left_to_count() == owner.status.backlog() == 0
     assert owner.owned[0].partition.fence == tail
     await owner.fold(0, [meeting(0), meeting(tail)], tail)  # of before the position moved: nothing goes back
     assert owner.owned[0].partition.fence == tail
@@ -354,7 +354,7 @@ async def test_on_disk(unit, tmp_path):
     second = unit.owner(store=disk)
     assert await second.open([0]) == {0: 2}
     assert held(second) == before
-    assert second.sensors.partitions[0].restored == 0
+    assert second.status.partitions[0].restored == 0
     await second.close([0])
     for file in folder.iterdir():
         if file.suffix in {".log", ".sst"} or file.name.startswith("MANIFEST"):

@@ -35,6 +35,7 @@ def publisher_of(owner, sink):
         KEYS,
         lambda: list(owner.owned.values()),
         owner.sensors,
+        owner.status,
         interval=0.01,
         worker_id="w",
         zone="UTC",
@@ -140,12 +141,12 @@ async def test_a_backlog_is_shown_seldom_and_its_end_at_once(shown):
         return writing.fence if writing is not None and writing.is_whole else None
 
     await until(lambda: fence() == 0, 10, "all is shown", pause=0.01)
-    owner.sensors.partitions[0].stable = 30_000
+    owner.status.partitions[0].stable = 30_000
     await asyncio.sleep(0.1)
     one.fold([meeting(1)])
     await asyncio.sleep(0.3)
     assert fence() == 0
-    owner.sensors.partitions[0].stable = 0
+    owner.status.partitions[0].stable = 0
     await until(lambda: fence() == 1, 4, "the rest is shown, sooner than the slowest pace", pause=0.01)
     running.cancel()
 
@@ -163,7 +164,7 @@ async def test_heartbeats_go_on_in_a_backlog(shown, monkeypatch):
         return fence, decode_any(payload)
 
     await until(lambda: beat()[0] == 0 and beat()[1]["whole"], 10, "all is shown", pause=0.01)
-    owner.sensors.partitions[0].stable = 30_000
+    owner.status.partitions[0].stable = 30_000
     await asyncio.sleep(0.1)
     one.fold([meeting(1)])
     told = set()
@@ -187,14 +188,14 @@ async def test_heartbeats_tell_of_kafka(shown):
         return (beat["at"] - beat["contact"]) / 1000
 
     assert await contact() == pytest.approx(0, abs=0.5)
-    owner.sensors.partitions[0].contact_at -= 30
+    owner.status.partitions[0].contact_at -= 30
     assert await contact() == pytest.approx(30, abs=0.5)
-    assert owner.sensors.contact_age() == pytest.approx(30, abs=0.5)
+    assert owner.status.contact_age() == pytest.approx(30, abs=0.5)
     owner.lags({1: Ends(5, 5)})
     assert await contact() == pytest.approx(30, abs=0.5)
     owner.lags({0: Ends(5, 5)})
     assert await contact() == pytest.approx(0, abs=0.5)
-    assert owner.sensors.contact_age() == pytest.approx(0, abs=0.5)
+    assert owner.status.contact_age() == pytest.approx(0, abs=0.5)
 
 
 def test_what_is_written_at_once_is_bounded():
