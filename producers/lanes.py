@@ -13,6 +13,13 @@ from typing import Any, Protocol
 # What Kafka and aiokafka keep per record besides key and value.
 RECORD_OVERHEAD = 128
 Headers = Sequence[tuple[str, bytes | None]]
+Raw = tuple[bytes, bytes]
+"""Key and value of a record."""
+
+
+def size_of(records: Sequence[Raw]) -> int:
+    """The bytes of the budget that records take."""
+    return sum([len(key) + len(value) for key, value in records]) + RECORD_OVERHEAD * len(records)
 
 
 class Sender(Protocol):
@@ -86,6 +93,11 @@ class Batch:
         self.size = 0
         self.done: asyncio.Future[int] = asyncio.get_running_loop().create_future()
 
+    def count(self, records: Sequence[Raw]) -> None:
+        """Take note of records that were added."""
+        self.records += len(records)
+        self.size += size_of(records)
+
     def settle(self, outcome: "asyncio.Future[Any]") -> None:
         """Take over what became of the batch at the broker."""
         # Heard also when it comes too late, or asyncio complains that nobody did.
@@ -134,9 +146,32 @@ class Lane:
         place = batch.records
         batch.records += 1
         batch.size += size
+        self._wake()
+        return batch, place
+
+    def extend(self, records: Sequence[Raw], timestamp_ms: int, headers: Headers) -> list[Batch]:
+        """Add many records, whose sizes were taken from the budget; return the batches that they are in.
+
+        One by one, most of what a record costs is the way to its batch.
+        """
+        batch = self._batches[-1] if self._batches else self._open()
+        found: list[Batch] = []
+        append, begin = batch.builder.append, 0
+        for index, (key, value) in enumerate(records):
+            if append(timestamp=timestamp_ms, key=key, value=value, headers=headers) is None:
+                if index > begin:
+                    batch.count(records[begin:index])
+                    found.append(batch)
+                batch, begin = self._open(), index
+                append = batch.builder.append
+                append(timestamp=timestamp_ms, key=key, value=value, headers=headers)
+        batch.count(records[begin:])
+        self._wake()
+        return [*found, batch]
+
+    def _wake(self) -> None:
         if self._task is None:
             self._task = asyncio.get_running_loop().create_task(self._send())
-        return batch, place
 
     def _open(self) -> Batch:
         batch = Batch(self._sender.create_batch(), self._partition)

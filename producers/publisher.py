@@ -6,6 +6,7 @@ async with SalesPublisher(servers="127.0.0.1:9092") as publisher:
 
 import asyncio
 import time
+from collections import defaultdict
 from collections.abc import AsyncIterable, Iterable, Sequence
 from functools import lru_cache, partial
 from itertools import islice
@@ -20,7 +21,7 @@ from producers.events import REFERENCE_TYPES, Event
 from producers.events.intake import record_size
 from producers.events.rules import MAX_BYTES
 from producers.events.wire import Envelope, decode, decode_reference, encode
-from producers.lanes import RECORD_OVERHEAD, Batch, Budget, Headers, Lane
+from producers.lanes import RECORD_OVERHEAD, Batch, Budget, Headers, Lane, Raw, size_of
 from producers.partitioner import partition_for
 from producers.settings import KafkaSettings
 from producers.stopping import stop
@@ -31,10 +32,9 @@ _BATCH_BYTES = 256 * 1024
 _RECOUNT_SECONDS = 5.0
 _GRACE_SECONDS = 2.0
 
-_TOGETHER = 256
+_TOGETHER = 1000
 """Records that are handed over at once."""
 
-Raw = tuple[bytes, bytes]
 _partition = lru_cache(maxsize=65_536)(partition_for)
 
 
@@ -181,25 +181,26 @@ class SalesPublisher:
         lane = self._lane(topic, _partition(key, partitions))
         return lane.append(key, value, int(time.time() * 1000), headers, size + RECORD_OVERHEAD)
 
-    async def _add(self, topic: str, records: Sequence[Raw]) -> list[tuple[Batch, int]]:
-        """Have records sent, in order; return the batch and the place in it of each."""
-        sizes = [len(key) + len(value) for key, value in records]
-        if max(sizes) + _HEADERS > MAX_BYTES:
-            raise _too_large(*records[sizes.index(max(sizes))])
-        total = sum(sizes) + RECORD_OVERHEAD * len(sizes)
+    async def _add(self, topic: str, records: Sequence[Raw]) -> list[Batch]:
+        """Have records sent, in order per key; return the batches that they are in."""
+        longest = max([len(key) + len(value) for key, value in records])
+        if longest + _HEADERS > MAX_BYTES:
+            raise _too_large(*next(one for one in records if len(one[0]) + len(one[1]) == longest))
+        total = size_of(records)
         if total > self._budget.limit // 4 and len(records) > 1:
             half = len(records) // 2
             return await self._add(topic, records[:half]) + await self._add(topic, records[half:])
         partitions = await self._count(topic)
         await self._room(total)
         now_ms = int(time.time() * 1000)
-        lanes: dict[int, Lane] = {}
-        places = []
-        for (key, value), size in zip(records, sizes, strict=True):
-            partition = _partition(key, partitions)
-            lane = lanes.get(partition) or lanes.setdefault(partition, self._lane(topic, partition))
-            places.append(lane.append(key, value, now_ms, CONTENT_TYPE, size + RECORD_OVERHEAD))
-        return places
+        parts: defaultdict[int, list[Raw]] = defaultdict(list)
+        for record in records:
+            parts[_partition(record[0], partitions)].append(record)
+        return [
+            batch
+            for partition, some in parts.items()
+            for batch in self._lane(topic, partition).extend(some, now_ms, CONTENT_TYPE)
+        ]
 
     async def _room(self, size: int) -> None:
         """Wait until so many bytes may be on their way. Raises PublisherClosed when it was closed meanwhile."""
@@ -271,7 +272,7 @@ class _Many:
             await self._publisher._arrival(self._failed)  # noqa: SLF001 - the publisher's own helper
         publisher = self._publisher
         topic = publisher._topic(reference)  # noqa: SLF001
-        for batch, _ in await publisher._add(topic, records):  # noqa: SLF001
+        for batch in await publisher._add(topic, records):  # noqa: SLF001
             if batch not in self._batches:
                 self._batches.add(batch)
                 batch.done.add_done_callback(partial(self._settled, batch))

@@ -1,5 +1,6 @@
 """Whether a record may be sent, by the contract's own rules, and as what."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import NamedTuple
@@ -9,7 +10,7 @@ from producers.events import REFERENCE_TYPES
 from producers.events.intake import check_ahead, check_partitionkey, check_size
 from producers.events.rules import AHEAD_MS, MAX_BYTES
 from producers.events.units import instant
-from producers.events.wire import Event, ReferenceEvent, decode, decode_reference
+from producers.events.wire import Event, ReferenceEvent, decode, decode_made, decode_reference
 from producers.publisher import CONTENT_TYPE
 
 _SURELY_FITS = MAX_BYTES - 1024
@@ -44,6 +45,14 @@ def check(value: bytes, now_ms: int) -> Checked:
     if event.time > _latest(now_ms):
         check_ahead(event, now_ms)
     return Checked(key, value, event.type in REFERENCE_TYPES, event)
+
+
+def check_made(values: Sequence[bytes], now_ms: int) -> Sequence[Event] | None:
+    """The events of values that were made, each as one object; None where one of them needs `check`'s closer look."""
+    events = decode_made(values)
+    if not events or max([event.time for event in events]) > _latest(now_ms):
+        return None
+    return None if any(event.partitionkey is not None for event in events) else events
 
 
 @lru_cache(8)

@@ -8,8 +8,10 @@ import msgspec
 
 from producers.errors import Refused
 from producers.importer.cells import Cell, text
-from producers.importer.fields import KINDS, Kind, Value
+from producers.importer.fields import KINDS, Convert, Kind, Value
+from producers.importer.hours import ByTheHour
 from producers.importer.mapping import Column, MappingFile
+from producers.importer.money import AmountReader
 from producers.importer.places import Places, Row
 from producers.importer.taking import Taker, taker
 
@@ -59,7 +61,8 @@ class Field:
         self._many: Callable[[Sequence[Any]], Values] = self._each
         if spec.constant is None and len(spec.columns) == 1:
             one = Taker(name, spec, file, places, currency)
-            self._place, self._take, self._convert = places.at[spec.columns[0]], one.cell, one.convert
+            self._place, self._take = places.at[spec.columns[0]], one.cell
+            self._convert = _many(one.convert)
             self._remembered = _Remembered(one.cell)
             if spec.values is not None or spec.width is not None or (kind not in _DIFFERENT and kind is not None):
                 self._many = self._known
@@ -100,13 +103,22 @@ class Field:
         if self._prefix or _is_mixed(cells):
             return [self._take(cell) for cell in cells]
         found = _stripped(cells)
-        if "" in found:
-            return [self._convert(one) if one else self._default for one in found]
-        return list(map(self._convert, found))
+        if "" not in found:
+            return self._convert(found)
+        filled = [one for one in found if one]
+        converted = iter(self._convert(filled) if filled else ())
+        return [next(converted) if one else self._default for one in found]
 
     def _known(self, cells: Sequence[Cell]) -> Values:
         # 1, 1.0 and True are one key.
-        return [self._take(cell) for cell in cells] if _is_mixed(cells) else [self._remembered[cell] for cell in cells]
+        return list(map(self._take if _is_mixed(cells) else self._remembered.__getitem__, cells))
+
+
+def _many(convert: Convert) -> Callable[[Sequence[str]], Values]:
+    """What converts many texts at once."""
+    if isinstance(convert, ByTheHour | AmountReader):
+        return convert.many
+    return lambda cells: list(map(convert, cells))
 
 
 def quoted(name: str, values: Values, odd: set[int]) -> Sequence[str]:

@@ -11,7 +11,7 @@ import msgspec
 from producers.errors import Refused
 from producers.importer.cells import Cell
 from producers.importer.column import Field, Values, quoted
-from producers.importer.derived import ENTITY, digest, versioned
+from producers.importer.derived import ENTITY, digests
 from producers.importer.mapping import Column, MappingFile, Rule
 from producers.importer.places import Places, Row
 from producers.importer.taking import condition
@@ -105,19 +105,18 @@ class _Columns:
         tails = [quoted("sequence", sequences, odd), quoted("id", ids, odd)]
         if odd:
             return []
-        authors = values.get("author", [None] * len(rows))
-        versions = zip(types, values[self._entity], sequences, times, authors, ids, strict=True)
-        tails[1] = [
-            f',"id":"{digest(self._source, type_, versioned(entity, sequence or "", time, author or ""))}"'
-            if id_ is None
-            else given
-            for given, (type_, entity, sequence, time, author, id_) in zip(tails[1], versions, strict=True)
-        ]
+        if None in ids:
+            authors = [author or "" for author in values.get("author", [""] * len(rows))]
+            said = [sequence or "" for sequence in sequences]
+            derived = digests(self._source, zip(types, values[self._entity], said, times, authors, strict=True))
+            tails[1] = [given or f',"id":"{one}"' for given, one in zip(tails[1], derived, strict=True)]
         data = map("".join, zip(*written, strict=True))
-        return [
-            f'{self._head}{type_}{time},"data":{{{said[1:]}}}{sequence}{id_}}}'.encode()
-            for type_, time, said, sequence, id_ in zip(*heads, data, *tails, strict=True)
+        events = [
+            f'{self._head}{type_}{time},"data":{{{fields[1:]}}}{sequence}{id_}}}'
+            for type_, time, fields, sequence, id_ in zip(*heads, data, *tails, strict=True)
         ]
+        # In JSON a line end is written otherwise, so that none is in an event.
+        return list("\n".join(events).encode().split(b"\n"))
 
 
 def _texts(field: Field | None, rows: Sequence[Row], columns: Sequence[Sequence[Cell]], odd: set[int]) -> Values:

@@ -5,18 +5,16 @@ only the greatest version of an entity in the file says how it is; then it is kn
 log's version where that one is an earlier import's, or is left alone because the log's is newer from elsewhere.
 """
 
-from collections.abc import Sequence
-
 import msgspec
 
 from producers.errors import Refused
 from producers.events.wire import decode, decode_reference
 from producers.importer.decided import Decided, Waiting
-from producers.importer.entities import KINDS, MOMENT, REFERENCE, item
+from producers.importer.entities import KINDS, MOMENT, REFERENCE, Version, item
 from producers.importer.formats import Origin
-from producers.importer.judged import Ready
 from producers.importer.known import Held, Known
 from producers.importer.raising import is_derived, raised
+from producers.importer.ready import Ready, ReadyMany
 
 
 class Corrections:
@@ -28,40 +26,46 @@ class Corrections:
         self._origin = origin
         self._waits = bool(known.waiting(run, 1))
 
-    def decide(self, batch: Sequence[Ready]) -> Decided:
+    def decide(self, batch: ReadyMany) -> Decided:
         """What to do with the next events of the file."""
         decided = Decided()
-        keys = [ready.item.key for ready in batch]
+        keys = batch.abouts
         held = self._known.look(keys)
+        if not held and len(set(keys)) == len(keys) and REFERENCE not in batch.kinds:
+            decided.send_all(batch)
+            return decided
         waits = self._known.waits(self._run, keys) if self._waits else {}
-        run = self._run
-        for ready in batch:
-            what = ready.item
-            before = held.get(what.key)
-            if before is None:
-                decided.send(ready.key, ready.value, what)
-                held[what.key] = Held(what.version, what.digest, what.source, what.kind, run)
-            elif what.version > before.version and what.kind != MOMENT:
-                held[what.key] = self._send(decided, ready, before)
-            elif waits.get(what.key) == what.version:
-                decided.counts.clashing += 1
-            elif what.digest == before.digest and (what.version == before.version or what.kind == MOMENT):
-                decided.counts.known += 1
-                if before.seen != run:
-                    decided.seen.append(what.key)
-                    held[what.key] = before._replace(seen=run)
-            elif what.kind == MOMENT:
-                decided.counts.clashing += 1
-            elif before.seen != run:
-                decided.waiting.append(Waiting(what, ready.value))
-                waits[what.key] = max(what.version, waits.get(what.key, what.version))
-                self._waits = True
-                decided.counts.waiting += 1
-            elif what.version == before.version:
-                decided.counts.clashing += 1
-            else:
-                decided.counts.older += 1
+        for ready in batch.singly():
+            self._decide(decided, ready, held, waits)
         return decided
+
+    def _decide(self, decided: Decided, ready: Ready, held: dict[bytes, Held], waits: dict[bytes, Version]) -> None:
+        """What to do with one event, given what is held of it and what waits by now."""
+        what, run = ready.item, self._run
+        before = held.get(what.key)
+        if before is None:
+            decided.send(ready.key, ready.value, what)
+            held[what.key] = Held(what.version, what.digest, what.source, what.kind, run)
+        elif what.version > before.version and what.kind != MOMENT:
+            held[what.key] = self._send(decided, ready, before)
+        elif waits.get(what.key) == what.version:
+            decided.counts.clashing += 1
+        elif what.digest == before.digest and (what.version == before.version or what.kind == MOMENT):
+            decided.counts.known += 1
+            if before.seen != run:
+                decided.seen.append(what.key)
+                held[what.key] = before._replace(seen=run)
+        elif what.kind == MOMENT:
+            decided.counts.clashing += 1
+        elif before.seen != run:
+            decided.waiting.append(Waiting(what, ready.value))
+            waits[what.key] = max(what.version, waits.get(what.key, what.version))
+            self._waits = True
+            decided.counts.waiting += 1
+        elif what.version == before.version:
+            decided.counts.clashing += 1
+        else:
+            decided.counts.older += 1
 
     def _send(self, decided: Decided, ready: Ready, before: Held) -> Held:
         key, value, what = ready

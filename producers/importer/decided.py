@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from producers.importer.entities import REFERENCE, Item
+from producers.importer.ready import ReadyMany
 from producers.importer.state import Counts
 
 Pair = tuple[bytes, bytes]
@@ -18,11 +19,15 @@ class Waiting(NamedTuple):
 
 @dataclass(slots=True)
 class Decided:
-    """`items`: what is sent; `seen`: what the log has so; `waiting`: for the end of the file; `done`: waits no more."""
+    """`items` and `many`: what is sent; `seen`: what the log has so; `waiting`: for the end of the file.
+
+    done: what waits no more.
+    """
 
     events: list[Pair] = field(default_factory=list)
     reference: list[Pair] = field(default_factory=list)
     items: list[Item] = field(default_factory=list)
+    many: list[ReadyMany] = field(default_factory=list)
     seen: list[bytes] = field(default_factory=list)
     waiting: list[Waiting] = field(default_factory=list)
     done: list[bytes] = field(default_factory=list)
@@ -33,3 +38,9 @@ class Decided:
         (self.reference if what.kind == REFERENCE else self.events).append((key, value))
         self.items.append(what)
         self.counts.sent += 1
+
+    def send_all(self, many: ReadyMany) -> None:
+        """Have events sent, none of them reference data."""
+        self.events += zip(many.keys, many.values, strict=True)
+        self.many.append(many)
+        self.counts.sent += len(many.keys)

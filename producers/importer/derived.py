@@ -1,7 +1,7 @@
 """Ids for events of tables that have none: the same for the same version of the same entity, however often it comes."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -25,6 +25,15 @@ def derived_id(event: Mapping[str, Any]) -> str:
 def versioned(entity: object, sequence: object, time: object, author: object) -> str:
     """What tells versions of entities apart."""
     return f"{entity}\0{sequence}\0{time}\0{author}"
+
+
+def digests(source: str, versions: Iterable[tuple[object, ...]]) -> list[str]:
+    """The ids of many versions: of each its type, entity, sequence, time and author."""
+    sha256 = hashlib.sha256
+    return [
+        sha256(f"{source}\0{type_}\0{entity}\0{sequence}\0{time}\0{author}".encode()).hexdigest()[:32]
+        for type_, entity, sequence, time, author in versions
+    ]
 
 
 def digest(source: object, type_: object, version: str) -> str:

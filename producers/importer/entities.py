@@ -55,10 +55,15 @@ def item(event: Any) -> Item:
         kind, named = REFERENCE, f"{REFERENCE}\0{event.key}"
     else:
         named = f"{MOMENT}\0{event.source}\0{event.id}"
-    return Item(
-        xxh3_128_digest(named.encode()),
-        (event.sequence or "", at, event.id),
-        xxh3_128_digest(b"%b%b\0%d" % (_encode(event.data), event.type.encode(), at)),
-        event.source,
-        kind,
-    )
+    version = event.sequence or "", at, event.id
+    return Item(about(named), version, said(event.data, event.type.encode(), at), event.source, kind)
+
+
+def about(named: str) -> bytes:
+    """What an entity is known by, once it is named in full."""
+    return xxh3_128_digest(named.encode())
+
+
+def said(data: Any, type_: bytes, at: int) -> bytes:
+    """What an event is compared by: what it says, and for when."""
+    return xxh3_128_digest(b"%b%b\0%d" % (_encode(data), type_, at))

@@ -8,6 +8,7 @@ in UTC as they are written, so that no change of the zone's clock lies between t
 import re
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
@@ -24,24 +25,39 @@ _ISO = ("%Y-%m-%d", *(f"%Y-%m-%d{t}%H:%M{rest}" for t in "T " for rest in ("", "
 Read = Callable[[Cell], str]
 
 
-def by_the_hour(read: Read, forms: Sequence[str], zone: ZoneInfo | None) -> Read:
+class ByTheHour:
     """The same as `read`, which reads times in these forms, for less."""
-    by_length = _usable(tuple(forms), zone and zone.key)
 
-    def quick(cell: Cell) -> str:
+    def __init__(self, read: Read, forms: Sequence[str], zone: ZoneInfo | None) -> None:
+        self._read = read
+        self._by_length = _usable(tuple(forms), zone and zone.key)
+
+    def __call__(self, cell: Cell) -> str:
+        """One time. Raises what `read` raises."""
         if type(cell) is not str:
-            return read(cell)
-        fitting = by_length.get(len(cell), ())
+            return self._read(cell)
+        fitting = self._by_length.get(len(cell), ())
         for form in fitting:
             hour, tail = form.hours.get(cell[: form.behind]), form.tails.get(cell[form.behind :])
             if hour and tail:
                 return hour + tail[0] if isinstance(hour, str) else _written(hour + tail[1])
-        found = read(cell)
+        found = self._read(cell)
         for form in fitting:
-            form.learn(cell, read)
+            form.learn(cell, self._read)
         return found
 
-    return quick
+    def many(self, cells: Sequence[str]) -> list[str]:
+        """Many times; a day that is new is learnt from one of its times first."""
+        fitting = self._by_length.get(len(cells[0]), ())
+        for form in fitting:
+            with suppress(KeyError):
+                return form.many(cells)
+        for form in fitting:
+            for cell in {cell[: form.behind]: cell for cell in cells}.values():
+                self(cell)
+            with suppress(KeyError):
+                return form.many(cells)
+        return list(map(self, cells))
 
 
 @lru_cache(maxsize=8)
@@ -80,7 +96,9 @@ class _Form:
         self.behind = self._before + 2 * bool(hour)
         self._clock = tuple(f"{number:02}" for number in range(24)) if hour else ("",)
         self.tails = _tails(rest if hour else "")
+        self._minutes = {tail: said for tail, (said, _) in self.tails.items()}
         self.hours: dict[str, str | datetime] = {}
+        self._plain: dict[str, str] = {}
         self.length = len(_DIRECTIVE.sub(_zeros, form))
 
     def learn(self, cell: str, read: Read) -> None:
@@ -90,6 +108,7 @@ class _Form:
             return
         if len(self.hours) >= _MOST:
             self.hours.clear()
+            self._plain.clear()
         tails = list(self.tails)
         length = timedelta(hours=len(self._clock) - 1) + self.tails[tails[-1]][1]
         try:
@@ -98,7 +117,14 @@ class _Form:
         except Refused:  # the calendar ends in it
             is_even = False
         for number, hour in enumerate(self._clock):
-            self.hours[day + hour] = _hour(first + timedelta(hours=number)) if is_even else ""
+            found = self.hours[day + hour] = _hour(first + timedelta(hours=number)) if is_even else ""
+            if found and isinstance(found, str):
+                self._plain[day + hour] = found
+
+    def many(self, cells: Sequence[str]) -> list[str]:
+        """Times of this form in hours that are known, and begin with one. Raises KeyError where one is not."""
+        hours, minutes, behind = self._plain, self._minutes, self.behind
+        return [hours[cell[:behind]] + minutes[cell[behind:]] for cell in cells]
 
 
 def _hour(moment: datetime) -> str | datetime:

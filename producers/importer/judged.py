@@ -11,16 +11,18 @@ import signal
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator
 from contextlib import aclosing, asynccontextmanager
+from itertools import chain
 from multiprocessing.connection import Connection
 from typing import NamedTuple
 
 import msgspec
 
 from producers.errors import Refused
-from producers.importer.check import check
-from producers.importer.entities import Item, item
+from producers.importer.check import check_made
+from producers.importer.entities import item
 from producers.importer.errors import ImportProblem
 from producers.importer.formats import Format, Record, Rows
+from producers.importer.ready import Ready, ReadyMany, ready_many
 from producers.importer.report import Report, judge
 from producers.importer.source import Source
 from producers.importer.state import State
@@ -31,21 +33,13 @@ _SLICE = 500
 """Records after which others run: the batch before is on its way to Kafka."""
 
 
-class Ready(NamedTuple):
-    """An event that may be sent: its Kafka key, its bytes, and what it is compared by."""
-
-    key: bytes
-    value: bytes
-    item: Item
-
-
 class Batch(NamedTuple):
     """Some records: events that may be sent, what was refused (line, bytes, reason, detail), and the place behind them.
 
     report: of all records until now. records: how many. done: bytes of the file that are behind.
     """
 
-    ready: list[Ready]
+    ready: ReadyMany
     refused: list[tuple[int, bytes, str, str]]
     report: Report
     end: int
@@ -55,7 +49,7 @@ class Batch(NamedTuple):
 
 
 _encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(list[Ready]).decode
+_decode = msgspec.msgpack.Decoder(ReadyMany).decode
 
 
 @asynccontextmanager
@@ -114,7 +108,7 @@ class Judging:
     def __init__(self, report: Report, now_ms: int) -> None:
         self._report = report
         self._now_ms = now_ms
-        self._ready: list[Ready] = []
+        self._ready = ReadyMany.none()
         self._refused: list[tuple[int, bytes, str, str]] = []
         self.records = 0
 
@@ -139,15 +133,14 @@ class Judging:
         return Batch(self._ready, self._refused, self._report, last.end, line, self.records, source.done)
 
     def _are_sent(self, rows: Rows) -> bool:
-        """Whether none of these is refused; else nothing has happened."""
-        now_ms = self._now_ms
-        try:
-            found = [check(value, now_ms) for values in rows.values for value in values]
-        except Refused:
+        """Whether all of these may be sent without a closer look; else nothing has happened."""
+        values = list(chain.from_iterable(rows.values))
+        events = check_made(values, self._now_ms)
+        if events is None:
             return False
         self._report.taken += len(rows.values)
-        self._report.accept(found)
-        self._ready += [Ready(checked.key, checked.value, item(checked.event)) for checked in found]
+        self._report.accept(events)
+        self._ready.extend(ready_many(values, events))
         return True
 
     def _judge(self, record: Record) -> None:
@@ -157,7 +150,8 @@ class Judging:
             self._report.refuse(record.number, problem)
             self._refused.append((record.number, record.raw, problem.reason, problem.detail))
         else:
-            self._ready += [Ready(checked.key, checked.value, item(checked.event)) for checked in found]
+            for checked in found:
+                self._ready.append(Ready(checked.key, checked.value, item(checked.event)))
 
 
 async def _apart(source: Source, format_: Format, after: State, size: int) -> AsyncGenerator[Batch]:
@@ -218,7 +212,7 @@ def _work(connection: Connection, name: str, format_: Format, after: State, size
             judging = Judging(report, time.time_ns() // 1_000_000)
             judging.take(batch)
             found = judging.batch(batch[-1], source)
-            say(found._replace(ready=[]), _encode(found.ready))
+            say(found._replace(ready=ReadyMany.none()), _encode(found.ready))
     except BrokenPipeError:
         return
     except ImportProblem as problem:

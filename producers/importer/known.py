@@ -6,6 +6,7 @@ time: it is read from the log again then.
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import repeat
 from operator import itemgetter
 from pathlib import Path
 from typing import Any, NamedTuple, Self
@@ -15,7 +16,7 @@ from producers.importer.entities import Item, Version
 from producers.importer.errors import ImportProblem
 
 _ASKED = 500
-_GATHERED = 50_000
+_GATHERED = 100_000
 """What a run learns is written so many at once, in the order of the index: one by one it costs four times as much."""
 _FORM = 2
 _SCHEMA = """
@@ -69,6 +70,10 @@ class Lying(NamedTuple):
     kind: str
 
 
+_Sent = tuple[bytes, str, int, str, bytes, int, str, int]
+"""A row of `entity` that was sent: key, version, digest, source, kind, run."""
+
+
 class Known:
     """The index. `path` None keeps it in memory. Raises ImportProblem where another import has it open."""
 
@@ -77,7 +82,7 @@ class Known:
         self._gathered = gathered
         self._sources: dict[str, int] = {}
         self._names: dict[int, str] = {}
-        self._sent: dict[bytes, tuple[Item, int]] = {}
+        self._sent: dict[bytes, _Sent] = {}
         self._seen: dict[bytes, int] = {}
         self._waiting: dict[bytes, tuple[Waiting, int]] = {}
         self._done: list[tuple[int, bytes]] = []
@@ -103,6 +108,7 @@ class Known:
 
     def _begun(self) -> sqlite3.Connection:
         database = sqlite3.connect(self._path or ":memory:", timeout=1.0, isolation_level=None)
+        database.execute("PRAGMA page_size = 16384")
         database.execute("PRAGMA locking_mode = EXCLUSIVE")
         database.execute("PRAGMA journal_mode = WAL")
         # What a power cut takes is read from the log again.
@@ -174,8 +180,8 @@ class Known:
         wanted = set(keys)
         found: dict[bytes, Held] = {}
         for key in wanted & self._sent.keys():
-            item, run = self._sent[key]
-            found[key] = Held(item.version, item.digest, item.source, item.kind, run)
+            _, sequence, time, id_, digest, source, kind, run = self._sent[key]
+            found[key] = Held((sequence, time, id_), digest, self._names[source], kind, run)
         asked = sorted(wanted - found.keys())
         names, seen_in = self._names, self._seen
         for key, sequence, time, id_, digest, source, kind, seen in self._rows(
@@ -191,7 +197,14 @@ class Known:
 
     def save(self, decided: Decided, run: int) -> None:
         """Know what was decided about a batch. It is on the disk after `flush`, which Kafka has to have it before."""
-        self._sent.update((item.key, (item, run)) for item in decided.items)
+        for many in decided.many:
+            numbers = {source: self._number(source) for source in set(many.sources)}
+            columns = many.abouts, many.sequences, many.times, many.ids, many.digests
+            sources = map(numbers.__getitem__, many.sources)
+            self._sent.update(zip(many.abouts, zip(*columns, sources, many.kinds, repeat(run)), strict=False))
+        for item in decided.items:
+            number = self._number(item.source)
+            self._sent[item.key] = item.key, *item.version, item.digest, number, item.kind, run
         for key in decided.seen:
             if key not in self._sent:
                 self._seen[key] = run
@@ -208,12 +221,7 @@ class Known:
 
     def flush(self) -> None:
         """Bring all that was saved to the disk."""
-        number = self._number
-        sent = [
-            (key, *item.version, item.digest, number(item.source), item.kind, run)
-            for key in sorted(self._sent)
-            for item, run in (self._sent[key],)
-        ]
+        sent = sorted(self._sent.values())  # by their keys, of which each is there once
         waiting = [
             (run, key, *one.item.version, one.item.digest, one.item.source, one.item.kind, one.value)
             for key, (one, run) in sorted(self._waiting.items())

@@ -27,7 +27,9 @@ _ALIKE = {"USD": frozenset({"AUD", "CAD", "HKD", "MXN", "NZD", "SGD"}), "RUB": f
 """Currencies that are written with the same sign."""
 _PLAIN = re.compile(r"\d+(?:([.,])(?:\d\d?|\d{4}))?", re.ASCII)
 """What most amounts look like: whole, or with a mark that cannot part thousands."""
-_PLAIN_CELLS = {mark: re.compile(rf"(?:[0-9]*(?:[{mark}](?:[0-9]{{4}}|[0-9]{{1,2}}))?\n)*").fullmatch for mark in ".,"}
+_PLAIN_CELLS = {
+    mark: re.compile(rf"(?:(?:[0-9]+(?:[{mark}](?:[0-9]{{4}}|[0-9]{{1,2}}))?)?\n)*").fullmatch for mark in ".,"
+}
 """The same for all cells of a column, each with a line end behind it; some may be empty."""
 _NUMBER = re.compile(r"[\d.,](?:[\d.,\s\u00a0\u202f'’`_]*\d)?(?:[eE][+-]?\d{1,3})?")
 _BETWEEN_WORDS = re.compile(r"[\s\u00a0.,+|-]+")
@@ -161,6 +163,15 @@ class AmountReader:
         _, _, fraction = written.partition(".")
         # Zeros behind what the contract takes say nothing.
         return written[: 4 - len(fraction)] if len(fraction) > 4 and not fraction[4:].strip("0") else written
+
+    def many(self, cells: Sequence[str]) -> Sequence[str]:
+        """Many amounts, of which most look the same. Raises Refused."""
+        said = "\n".join(cells) + "\n"
+        if self.scale is None and self.places is None and said.count("\n") == len(cells) and "" not in cells:
+            for mark, are_plain in _PLAIN_CELLS.items():
+                if self.decimal in (None, mark) and are_plain(said):
+                    return cells if mark == "." else said[:-1].replace(",", ".").split("\n")
+        return list(map(self, cells))
 
     def number(self, cell: Cell) -> Decimal:
         """The amount as a number, scaled. Raises Refused."""

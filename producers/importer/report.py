@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from producers.errors import Refused
+from producers.events.wire import Event, ReferenceEvent
 from producers.importer.check import Checked, check
 from producers.importer.formats import Record
 
@@ -44,12 +45,12 @@ class Report:
         """Count a record that makes no event."""
         self.left_out[why if why in self.left_out or len(self.left_out) < _WHYS else "for other reasons"] += 1
 
-    def accept(self, found: Sequence[Checked]) -> None:
+    def accept(self, found: Sequence[Event | ReferenceEvent]) -> None:
         """Count events."""
         if not found:
             return
-        self.types.update([checked.event.type for checked in found])
-        times = [checked.event.time for checked in found]
+        self.types.update([event.type for event in found])
+        times = [event.time for event in found]
         first, last = min(times), max(times)
         self.first = first if self.first is None else min(first, self.first)
         self.last = last if self.last is None else max(last, self.last)
@@ -64,5 +65,5 @@ def judge(record: Record, now_ms: int, report: Report) -> list[Checked]:
         return []
     found = [check(value, now_ms) for value in record.values]
     report.taken += 1
-    report.accept(found)
+    report.accept([checked.event for checked in found])
     return found

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from producers.errors import Refused
 from producers.importer.cells import Cell, text
-from producers.importer.hours import by_the_hour
+from producers.importer.hours import ByTheHour
 
 _DAY_ZERO = datetime(1899, 12, 30)  # noqa: DTZ001 - spreadsheets count local days
 _MILLISECONDS = 10**11
@@ -26,7 +26,7 @@ _MONTHS |= {"май": "May", "мае": "May"}
 
 def time_reader(name: str, forms: Sequence[str], zone: ZoneInfo | None) -> Callable[[Cell], str]:
     """What reads a field's times as the contract writes them: by the first form that fits. It raises Refused."""
-    return by_the_hour(one_by_one(name, forms, zone), [form for form in forms if form != "iso"], zone)
+    return ByTheHour(one_by_one(name, forms, zone), [form for form in forms if form != "iso"], zone)
 
 
 def one_by_one(name: str, forms: Sequence[str], zone: ZoneInfo | None) -> Callable[[Cell], str]:

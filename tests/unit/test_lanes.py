@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from producers.lanes import Budget, Lane
+from producers.lanes import Budget, Lane, size_of
 
 
 class InMemoryBatch:
@@ -127,3 +127,27 @@ async def test_many_give_up_at_once():
     assert {type(one) for one in gone} == {asyncio.CancelledError}
     await waiting[19]
     assert budget.used == 10
+
+
+@pytest.mark.parametrize("parts", [[1], [3], [4], [7, 2], [2, 2, 2], [3, 3], [1, 8]])
+async def test_many_at_once(parts):
+    """Records that come together lie as those that come one by one, in as many batches, and all room is given back."""
+    names = [b"%d" % number for number in range(sum(parts))]
+    sent = []
+    for is_together in (True, False):
+        sender, budget = InMemorySender(), Budget(10_000)
+        way, left, found = lane(sender, budget), list(names), []
+        for count in parts:
+            records, left = [(b"k", name) for name in left[:count]], left[count:]
+            size = size_of(records)
+            assert budget.try_take(size)
+            if is_together:
+                found += way.extend(records, 0, [])
+            else:
+                found += [way.append(key, value, 0, [], size_of([(key, value)]))[0] for key, value in records]
+        assert sum(batch.records for batch in dict.fromkeys(found)) == len(names)
+        assert all(batch.records for batch in found)
+        await asyncio.gather(*(batch.done for batch in dict.fromkeys(found)))
+        assert (sender.log, budget.used) == (names, 0)
+        sent.append(sender.batches)
+    assert sent[0] == sent[1]

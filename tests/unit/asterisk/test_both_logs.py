@@ -11,8 +11,8 @@ from producers.connectors.asterisk.queue_log import QueueLog
 from producers.importer.check import check
 from producers.importer.corrections import Corrections
 from producers.importer.entities import item
-from producers.importer.judged import Ready
 from producers.importer.known import Known
+from producers.importer.ready import Ready, ReadyMany
 from producers.importer.source import Source
 from producers.importer.state import State
 from tests.support.pbx import Exchange
@@ -44,7 +44,7 @@ def imported(tmp_path):
         with Known(tmp_path / "known.sqlite") as known:
             number = known.begin()
             corrections = Corrections(known, number, reader.origin)
-            decided = corrections.decide([ready(value) for value in values if b"ended" in value])
+            decided = corrections.decide(ReadyMany.of([ready(value) for value in values if b"ended" in value]))
             known.save(decided, number)
             counts = decided.counts
             while (settled := corrections.settle(100)) is not None:

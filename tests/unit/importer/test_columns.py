@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from producers.errors import Refused
 from producers.importer.cells import text
 from producers.importer.mapping import MappingFile
-from producers.importer.money import Styles
+from producers.importer.money import AmountReader, Styles
 from producers.importer.places import Places
 from producers.importer.rows import RowMapper
 from producers.importer.source import Source
@@ -120,6 +120,34 @@ def test_times_by_the_hour(cells, forms, zone):
         cell = at.strftime(written[form % len(written)])
         for _ in range(2):
             assert quick(cell) == plain(cell)
+    texts = [moment.strftime(written[form % len(written)]) for moment, form, _ in cells]
+    fresh = time_reader("time", forms, ZoneInfo(zone))
+    for reader in (quick, fresh):
+        assert reader.many(texts) == list(map(plain, texts))
+        for form in written:  # as columns are: all in one form
+            alike = [moment.strftime(form) for moment, _, _ in cells]
+            assert reader.many(alike) == list(map(plain, alike))
+
+
+@given(
+    st.lists(
+        st.one_of(AMOUNTS, st.sampled_from([".5", "5.", "1.2345", "1.250", "1,250", "1\n2", "٣"])),
+        min_size=1,
+        max_size=5,
+    ),
+    st.sampled_from([".", ",", None]),
+    st.booleans(),
+)
+def test_amounts_of_columns(cells, mark, is_absolute):
+    """Many amounts are read as each of them is, and all are refused where one is."""
+    reader = AmountReader("amount", mark, absolute=is_absolute)
+    found = []
+    for way in (reader.many, lambda cells: list(map(reader, cells))):
+        try:
+            found.append(list(way(cells)))
+        except Refused as refused:
+            found.append(refused.detail)
+    assert found[0] == found[1]
 
 
 AMOUNT = st.one_of(

@@ -1,0 +1,84 @@
+"""Events that may be sent, one by one and many at once: most of them are all new, and need no look of their own."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from operator import attrgetter
+from typing import Any, NamedTuple
+
+from producers.events.units import us
+from producers.importer.entities import KINDS, Item, about, item, said
+
+
+class Ready(NamedTuple):
+    """An event that may be sent: its Kafka key, its bytes, and what it is compared by."""
+
+    key: bytes
+    value: bytes
+    item: Item
+
+
+class ReadyMany(NamedTuple):
+    """The same for many, column by column; `abouts` to `kinds` are what `Item` has."""
+
+    keys: list[bytes]
+    values: list[bytes]
+    abouts: list[bytes]
+    sequences: list[str]
+    times: list[int]
+    ids: list[str]
+    digests: list[bytes]
+    sources: list[str]
+    kinds: list[str]
+
+    @classmethod
+    def none(cls) -> "ReadyMany":
+        """None at all, to be extended."""
+        return cls([], [], [], [], [], [], [], [], [])
+
+    @classmethod
+    def of(cls, ready: Sequence[Ready]) -> "ReadyMany":
+        """These."""
+        many = cls.none()
+        for one in ready:
+            many.append(one)
+        return many
+
+    def append(self, ready: Ready) -> None:
+        """Have one more."""
+        key, value, (about_, (sequence, time, id_), digest, source, kind) = ready
+        self.extend(ReadyMany([key], [value], [about_], [sequence], [time], [id_], [digest], [source], [kind]))
+
+    def extend(self, more: "ReadyMany") -> None:
+        """Have more."""
+        columns: Iterable[tuple[list[Any], list[Any]]] = zip(self, more, strict=True)
+        for column, cells in columns:
+            column.extend(cells)
+
+    def singly(self) -> Iterator[Ready]:
+        """Each by itself."""
+        for key, value, about_, sequence, time, id_, digest, source, kind in zip(*self, strict=True):
+            yield Ready(key, value, Item(about_, (sequence, time, id_), digest, source, kind))
+
+
+def ready_many(values: Sequence[bytes], events: Sequence[Any]) -> ReadyMany:
+    """What events, of which these are the bytes, are sent as and compared by: as `item` says of each, for half."""
+    keys = [event.key for event in events]
+    encoded = [key.encode() for key in keys]
+    types = {event.type for event in events}
+    if len(types) != 1 or (type_ := types.pop()) not in KINDS:
+        items = map(item, events)
+        return ReadyMany.of([Ready(*each) for each in zip(encoded, values, items, strict=True)])
+    kind, field = KINDS[type_]
+    named = map(attrgetter(f"data.{field}"), events)
+    times = [us(event.time) for event in events]
+    mark = type_.encode()
+    return ReadyMany(
+        encoded,
+        list(values),
+        [about(f"{kind}\0{key}\0{entity}") for key, entity in zip(keys, named, strict=True)],
+        [event.sequence or "" for event in events],
+        times,
+        [event.id for event in events],
+        [said(event.data, mark, at) for event, at in zip(events, times, strict=True)],
+        [event.source for event in events],
+        [kind] * len(events),
+    )
