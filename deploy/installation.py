@@ -9,8 +9,8 @@ from pathlib import Path
 from deploy.errors import GenerateError
 from deploy.kubernetes import generate as kubernetes
 from grafana import generate as grafana
+from grafana.channels import AlertSettings
 from grafana.look import Look
-from metrics.settings import PublicSettings
 
 _PLACES = {
     "grafana/out/": "",
@@ -31,10 +31,10 @@ def look(settings: Path | None = None) -> Look:
     Raises ValidationError for settings that are wrong, GenerateError where there is no such file.
     """
     if settings is None:
-        return Look.of(PublicSettings())
+        return Look.of(AlertSettings())
     if not settings.is_file():
         raise GenerateError(f"there is no file {settings}")
-    return Look.of(PublicSettings(_env_file=settings))
+    return Look.of(AlertSettings(_env_file=settings))
 
 
 def files(look: Look) -> dict[str, bytes]:

@@ -6,6 +6,7 @@ from typing import Any
 from pydantic_core import PydanticUndefined
 from pydantic_settings import BaseSettings
 
+from grafana.channels import AlertSettings
 from metrics.digest.settings import DigestSettings
 from metrics.settings import (
     BusinessSettings,
@@ -26,6 +27,7 @@ GROUPS: tuple[tuple[str, type[BaseSettings]], ...] = (
     ("Kafka, for every process", KafkaSettings),
     ("The business, for every process that computes or shows numbers", BusinessSettings),
     ("Dashboards and alerts, in `sales-pulse generate --to` and `up`", PublicSettings),
+    ("Whom alerts reach, likewise; mail goes as the digest does", AlertSettings),
     ("Who may read, in exporter, worker and gateway", WebSettings),
     ("As whom `audit`, `digest` and `forecast` read the exporter", LoginSettings),
     ("`sales-pulse worker`", WorkerSettings),

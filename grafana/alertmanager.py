@@ -1,50 +1,16 @@
-"""Alertmanager's configuration: grouping, inhibition, quiet hours; and the same with ready examples of receivers.
+"""Alertmanager's configuration: grouping, inhibition, quiet hours, and the receivers that the settings choose.
 
-The plain file tells nobody, so it starts anywhere. An example needs only its address and secret filled in.
+What is committed tells nobody, so it starts anywhere.
 """
 
 from typing import Any
 
+from grafana.channels import OPERATIONS, SALES_TEAM, WATCHDOG, receivers
 from grafana.look import Look
 
-_WORDS = ("summary", "description", "dashboard", "runbook_url")
-_TEXT = "{{ range .Alerts }}" + "".join(f"{{{{ .Annotations.{word} }}}}\n" for word in _WORDS) + "{{ end }}"
-_TITLE = "{{ .Status | toUpper }} {{ .CommonLabels.alertname }}"
-RECEIVERS: dict[str, dict[str, Any]] = {
-    "telegram": {
-        "telegram_configs": [{
-            "bot_token": "000000000:put-the-token-of-your-bot-here", "chat_id": -1000000000000,
-            "parse_mode": "", "message": _TEXT, "send_resolved": True,
-        }]
-    },
-    "slack": {
-        "slack_configs": [{
-            "api_url": "https://hooks.slack.example/services/put/your/address-here", "channel": "#sales",
-            "title": _TITLE, "text": _TEXT, "send_resolved": True,
-        }]
-    },
-    "email": {
-        "email_configs": [{
-            "to": "sales@example.com", "from": "pulse@example.com", "smarthost": "smtp.example.com:587",
-            "auth_username": "pulse@example.com", "auth_password": "put-the-password-here",
-            "headers": {"Subject": _TITLE}, "send_resolved": True,
-        }]
-    },
-    "webhook": {"webhook_configs": [{"url": "http://127.0.0.1:9095/alerts", "send_resolved": True}]},
-}  # fmt: skip
-"""Name of an example → what its receivers hold."""
 
-SALES_TEAM, OPERATIONS = "sales", "operations"
-
-
-def files(look: Look) -> dict[str, dict[str, Any]]:
-    """File name → configuration: the plain one, and one for each example."""
-    plain = {"alertmanager.yml": config(look, {})}
-    return plain | {f"examples/{name}.yml": config(look, receiver) for name, receiver in RECEIVERS.items()}
-
-
-def config(look: Look, receiver: dict[str, Any]) -> dict[str, Any]:
-    """A whole configuration in which both receivers, sales and operations, are told in the same way."""
+def config(look: Look) -> dict[str, Any]:
+    """The whole configuration."""
     return {
         "route": _route(),
         "inhibit_rules": _inhibitions(),
@@ -62,7 +28,7 @@ def config(look: Look, receiver: dict[str, Any]) -> dict[str, Any]:
                 ],
             }
         ],
-        "receivers": [{"name": SALES_TEAM, **receiver}, {"name": OPERATIONS, **receiver}],
+        "receivers": receivers(look.channels),
     }
 
 
@@ -74,6 +40,14 @@ def _route() -> dict[str, Any]:
         "group_interval": "1m",
         "repeat_interval": "4h",
         "routes": [
+            {
+                # It is there always: who hears nothing of it any more knows that alerts reach nobody.
+                "matchers": ['alertname="Watchdog"'],
+                "receiver": WATCHDOG,
+                "group_wait": "0s",
+                "group_interval": "1m",
+                "repeat_interval": "1m",
+            },
             {
                 "matchers": ['scope="sales"', 'severity="critical"'],
                 "receiver": SALES_TEAM,

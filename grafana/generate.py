@@ -32,9 +32,9 @@ def _files(look: Look) -> Iterator[tuple[str, bytes]]:
     for name, groups in rules.groups().items():
         yield f"grafana/out/rules/{name}.yml", as_yaml({"groups": groups})
     yield "grafana/out/rules/alerts.yml", as_yaml({"groups": alerting.groups(look)})
+    yield "grafana/out/rules/watchdog.yml", as_yaml({"groups": alerting.groups(look, watchdog=True)})
     yield "deploy/RUNBOOK.md", alerting.runbook(look).encode()
-    for name, config in alertmanager.files(look).items():
-        yield f"deploy/alertmanager/{name}", as_yaml(config)
+    yield "deploy/alertmanager/alertmanager.yml", as_yaml(alertmanager.config(look))
     for path, content in provisioning.grafana_files().items():
         yield path, as_yaml(content)
     yield "deploy/prometheus/prometheus.yml", as_yaml(provisioning.prometheus_config())

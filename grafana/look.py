@@ -1,8 +1,9 @@
 """What the generated walls and alerts take from settings: currency, targets, zone, and where things are served."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from grafana.channels import AlertSettings, Channel, channels
 from metrics.family import Family
 from metrics.kpi import Kpi
 from metrics.settings import PublicSettings
@@ -25,6 +26,7 @@ class Look:
     timezone: IANA name.
     exporter: address from which a browser reaches the exporter, for links to `/api/v1/explain`.
     grafana: address from which a person who reads an alert reaches Grafana.
+    runbook: address of a copy of the runbook, where that is not Grafana's. channels: whom alerts reach.
     """
 
     currency: str = _default("currency")
@@ -35,9 +37,11 @@ class Look:
     timezone: str = _default("timezone")
     exporter: str = _default("public_url")
     grafana: str = _default("grafana_url")
+    runbook: str = ""
+    channels: tuple[Channel, ...] = field(default=(), hash=False)
 
     @classmethod
-    def of(cls, settings: PublicSettings) -> "Look":
+    def of(cls, settings: AlertSettings) -> "Look":
         """The look of one installation."""
         return cls(
             currency=settings.currency,
@@ -48,6 +52,8 @@ class Look:
             timezone=settings.timezone,
             exporter=settings.public_url,
             grafana=settings.grafana_url,
+            runbook=settings.runbook_url or "",
+            channels=channels(settings),
         )
 
     @property

@@ -3,6 +3,7 @@
 from typing import Any
 
 from grafana.alerting import alerts
+from grafana.alerting.alert import ALWAYS
 from grafana.look import Look
 from grafana.promql import Matchers
 
@@ -25,6 +26,8 @@ def pages(look: Look) -> dict[str, set[str]]:
     """Uid of a dashboard that alerts lead to → the scopes of these alerts."""
     found: dict[str, set[str]] = {}
     for alert in alerts(look):
+        if alert.scope == ALWAYS:  # nothing is wrong
+            continue
         found.setdefault(alert.dashboard.partition("?")[0], set()).add(alert.scope)
     return found
 

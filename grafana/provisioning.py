@@ -8,6 +8,7 @@ import json
 from typing import Any
 
 from grafana.alerting.service import EXPORTER_JOB, MOST_SERIES, WORKER_JOB, WORKER_SCRAPE
+from grafana.alerting.watching import ALERTMANAGER_JOB, PROMETHEUS_JOB
 from grafana.alerting.ways_in import GATEWAY_JOB
 from grafana.dashboards import PLAYLIST
 from grafana.look import DATA_SOURCE, PAST_SOURCE, Look
@@ -57,14 +58,14 @@ def prometheus_config() -> dict[str, Any]:
     return {
         "global": {"scrape_interval": "5s", "scrape_timeout": "4s", "evaluation_interval": "15s"},
         "rule_files": ["rules/*.yml"],
-        "alerting": {"alertmanagers": [{"file_sd_configs": found("alertmanager")}]},
+        "alerting": {"alertmanagers": [{"file_sd_configs": found(ALERTMANAGER_JOB)}]},
         "scrape_configs": [
             *(
                 {"job_name": job, "file_sd_configs": found(job), **_pace(job), **_identity(job)}
                 | {"sample_limit": MOST_SERIES}
                 for job in JOBS
             ),
-            {"job_name": "prometheus", "file_sd_configs": found("prometheus")},
+            *({"job_name": job, "file_sd_configs": found(job)} for job in (PROMETHEUS_JOB, ALERTMANAGER_JOB)),
         ],
     }
 
@@ -88,7 +89,7 @@ def _identity(job: str) -> dict[str, Any]:
 
 def targets() -> dict[str, list[dict[str, Any]]]:
     """Target file → its content, for compose."""
-    addresses = {**JOBS, "alertmanager": "alertmanager:9093", "prometheus": "localhost:9090"}
+    addresses = {**JOBS, ALERTMANAGER_JOB: "alertmanager:9093", PROMETHEUS_JOB: "localhost:9090"}
     return {
         f"deploy/prometheus/targets/{job}.json": [{"targets": [address], "labels": {}}]
         for job, address in addresses.items()

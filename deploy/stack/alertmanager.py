@@ -2,7 +2,11 @@
 
 import shutil
 from pathlib import Path
+from typing import Any
 
+import yaml
+
+from deploy.errors import StartError
 from deploy.stack.http import answers_ok
 from deploy.stack.program import Program
 
@@ -41,6 +45,31 @@ class Alertmanager(Program):
         return self.listens(self.port) and answers_ok(f"{self.url}/-/ready")
 
     def prepare(self) -> None:
-        """Take the configuration over; it names receivers that reach nobody until someone fills them in."""
+        """Take the configuration over, which tells nobody until SALES_ALERTS_ settings name somebody."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        shutil.copy(self.generated / "alertmanager" / "alertmanager.yml", self.folder)
+        config = yaml.safe_load((self.generated / "alertmanager" / "alertmanager.yml").read_text())
+        path = self.folder / "alertmanager.yml"
+        path.touch(mode=0o600)
+        path.chmod(0o600)
+        path.write_text(yaml.safe_dump(with_secrets(config), sort_keys=False, allow_unicode=True))
+
+
+def with_secrets(config: Any) -> Any:
+    """A configuration with what stands in the files of its secrets. Raises StartError where there is no such file.
+
+    Alertmanager reads all of them itself from 0.26 on; Debian 12 has an older one.
+    """
+    if isinstance(config, list):
+        return [with_secrets(one) for one in config]
+    if not isinstance(config, dict):
+        return config
+    made = {}
+    for name, value in config.items():
+        if name.endswith("_file"):
+            try:
+                made[name.removesuffix("_file")] = Path(value).read_text(encoding="utf-8").strip()
+            except OSError as error:
+                raise StartError(f"{value}: {error.strerror}; SALES_ALERTS_SECRETS names its folder") from error
+        else:
+            made[name] = with_secrets(value)
+    return made

@@ -16,6 +16,7 @@ from deploy.stack.ports import free_port
 from deploy.stack.program import Program
 from deploy.stack.redis import RedisServer
 from deploy.stack.supervisor import Service
+from grafana.channels import AlertSettings
 from grafana.look import Look
 from metrics.settings import PublicSettings
 
@@ -97,7 +98,7 @@ class LocalStack:
             for name in ("public_url", "grafana_url")
             if f"SALES_{name.upper()}" in self.settings
         }
-        settings = PublicSettings(_env_file=self.folder.parent / ".env", **addresses)
+        settings = AlertSettings(_env_file=self.folder.parent / ".env", **addresses)
         written(self.generated, Look.of(settings))
 
     @property

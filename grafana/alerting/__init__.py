@@ -2,23 +2,29 @@
 
 from typing import Any
 
-from grafana.alerting import returns, sales, service, ways_in
+from grafana.alerting import returns, sales, service, watching, ways_in
 from grafana.alerting.alert import Alert
+from grafana.alerting.watching import WATCHDOG
 from grafana.look import Look
 
 
 def alerts(look: Look) -> tuple[Alert, ...]:
     """Every alert, in the order of the runbook."""
-    return (*sales.alerts(look), *returns.alerts(look), *service.alerts(), *ways_in.alerts())
+    return (*sales.alerts(look), *returns.alerts(look), *service.alerts(), *ways_in.alerts(), *watching.alerts())
 
 
-def groups(look: Look) -> list[dict[str, Any]]:
-    """The alerting rules as Prometheus groups: what concerns sales, and the service."""
+def groups(look: Look, *, watchdog: bool = False) -> list[dict[str, Any]]:
+    """The alerting rules as Prometheus groups: what concerns sales, and the service.
+
+    watchdog: that one, which is always on; else all others.
+    """
     rules: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for number, alert in enumerate(alerts(look), 1):
+        if (alert.name == WATCHDOG) is not watchdog:
+            continue
         rules.setdefault((alert.scope, alert.every), []).append(alert.rule(look, number))
     return [
-        {"name": f"{scope}-alerts-{every}", "interval": every, "rules": found}
+        {"name": "watchdog" if watchdog else f"{scope}-alerts-{every}", "interval": every, "rules": found}
         for (scope, every), found in rules.items()
     ]
 

@@ -5,8 +5,8 @@ from typing import Any
 
 from grafana.look import Look
 
-SALES, SERVICE = "sales", "service"
-WARNING, CRITICAL = "warning", "critical"
+SALES, SERVICE, ALWAYS = "sales", "service", "always"
+WARNING, CRITICAL, NONE = "warning", "critical", "none"
 
 
 @dataclass(frozen=True)
@@ -49,10 +49,17 @@ class Alert:
             "annotations": {
                 "summary": self.summary,
                 "description": self.description,
+                "wall": f"{look.exporter}/",
                 "dashboard": f"{look.grafana}/d/{self.dashboard}",
-                "runbook_url": f"{look.grafana}/d/sales-runbook?viewPanel={number}",
+                "runbook_url": self._in_runbook(look, number),
             },
         }
+
+    def _in_runbook(self, look: Look, number: int) -> str:
+        """Its heading in a copy of the page, with the anchor that GitHub and others make; else its panel in Grafana."""
+        if look.runbook:
+            return f"{look.runbook}#{self.name.lower()}"
+        return f"{look.grafana}/d/sales-runbook?viewPanel={number}"
 
     @property
     def markdown(self) -> str:

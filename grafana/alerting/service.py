@@ -90,7 +90,7 @@ def _silent_source() -> Alert:
         "A CRM, telephone exchange or chat has stopped sending. What it reports is missing from every number.",
         "Events by source on the wall Service health; the gateway's log for refused requests of that source.",
         "Mend the source's webhook or token. Then let it send what was missed (`sales-pulse import`, or "
-        "`bitrix24 reconcile`): late events correct the past.",
+        "`sales-pulse bitrix24 reconcile`): late events correct the past.",
     )
 
 

@@ -12,13 +12,35 @@ from pydantic_settings import BaseSettings, NoDecode
 from metrics.settings import Address, BusinessSettings
 
 SLACK, TELEGRAM = "slack", "telegram"
-_ADDRESS = re.compile(r"[^@\s<>,;\"]+@[^@\s<>,;\"]+")
+ADDRESS = re.compile(r"[^@\s<>,;\"]+@[^@\s<>,;\"]+")
 
 
-class DigestSettings(BaseSettings):
-    """Whom a digest goes to."""
+class CarrierSettings(BaseSettings):
+    """What digests and alerts go by: a mail server, Telegram's API."""
 
     model_config = BusinessSettings.model_config
+
+    digest_smtp: str = Field(default="", pattern=r"^(\S+:\d{1,5})?$")
+    """Host and port of the mail server, like smtp.example.com:587."""
+    digest_smtp_security: Literal["starttls", "tls", "none"] = "starttls"
+    """How the way to it is encrypted: starttls, tls (port 465) or none."""
+    digest_smtp_user: str = ""
+    """User of the mail server; without one nobody logs in."""
+    digest_from: str = ""
+    """Address that mails come from."""
+    digest_telegram_api: str = Field(default="https://api.telegram.org", pattern=r"^https?://\S+$")
+    """Address of Telegram's Bot API, or of a server of one's own."""
+
+    @field_validator("digest_from")
+    @classmethod
+    def _from(cls, value: str) -> str:
+        if value and not ADDRESS.fullmatch(value):
+            raise ValueError(f"{value!r} is no e-mail address")
+        return value
+
+
+class DigestSettings(CarrierSettings):
+    """Whom a digest goes to."""
 
     digest_to: Annotated[tuple[str, ...], NoDecode] = ()
     """Whom it goes to, comma separated: e-mail addresses, `slack`, `telegram`."""
@@ -30,24 +52,14 @@ class DigestSettings(BaseSettings):
     """Folder of the pages that were made, and of what was sent to whom: lost, the last period is sent again."""
     digest_exporter: str = Field(default="", pattern=r"^(https?://\S+)?$")
     """Address of the exporter that is asked; without it where SALES_EXPORTER_LISTEN says."""
-    digest_smtp: str = Field(default="", pattern=r"^(\S+:\d{1,5})?$")
-    """Host and port of the mail server, like smtp.example.com:587."""
-    digest_smtp_security: Literal["starttls", "tls", "none"] = "starttls"
-    """How the way to it is encrypted: starttls, tls (port 465) or none."""
-    digest_smtp_user: str = ""
-    """User of the mail server; without one nobody logs in."""
     digest_smtp_password: SecretStr = SecretStr("")
     """That user's password."""
-    digest_from: str = ""
-    """Address that mails come from."""
     digest_slack_url: SecretStr = SecretStr("")
     """Address of Slack's incoming web hook, a secret: it is all that it takes to write there."""
     digest_telegram_token: SecretStr = SecretStr("")
     """Token of the Telegram bot."""
     digest_telegram_chat: str = ""
     """Number or @name of the Telegram chat that the bot writes to."""
-    digest_telegram_api: str = Field(default="https://api.telegram.org", pattern=r"^https?://\S+$")
-    """Address of Telegram's Bot API, or of a server of one's own."""
     public_url: Address = "http://127.0.0.1:9808"
     """Address under which people reach the exporter; the digest's link leads there."""
 
@@ -60,17 +72,10 @@ class DigestSettings(BaseSettings):
     @classmethod
     def _known(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for number, one in enumerate(value, 1):
-            if one not in {SLACK, TELEGRAM} and not _ADDRESS.fullmatch(one):
+            if one not in {SLACK, TELEGRAM} and not ADDRESS.fullmatch(one):
                 # Not what it is: that may be a web hook's address, which is a secret.
                 raise ValueError(f"number {number} is no e-mail address and neither {SLACK} nor {TELEGRAM}")
         return tuple(dict.fromkeys(value))
-
-    @field_validator("digest_from")
-    @classmethod
-    def _from(cls, value: str) -> str:
-        if value and not _ADDRESS.fullmatch(value):
-            raise ValueError(f"{value!r} is no e-mail address")
-        return value
 
     @field_validator("digest_slack_url")
     @classmethod

@@ -3,6 +3,7 @@
 import re
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -14,6 +15,7 @@ import yaml
 from grafana import alerting
 from grafana import alertmanager as config
 from grafana.alerting.service import EXPORTER_JOB, WORKER_JOB
+from grafana.channels import AlertSettings
 from grafana.look import Look
 from metrics.catalogue import now, service
 from tests.support.grafana_queries import documents
@@ -35,10 +37,9 @@ def zone_where_it_is(hour: int) -> str:
 
 
 def configured(folder: Path, webhook: str, hour: int) -> Path:
-    """The webhook example with an address filled in, as a person would, in a zone where it is that hour."""
-    made = config.config(
-        Look(timezone=zone_where_it_is(hour)), {"webhook_configs": [{"url": f"http://{webhook}/alerts"}]}
-    )
+    """A web hook by its setting, in a zone where it is that hour."""
+    look = Look.of(AlertSettings(_env_file=None, alerts_webhook=f"http://{webhook}/alerts"))
+    made = config.config(replace(look, timezone=zone_where_it_is(hour)))
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "alertmanager.yml"
     path.write_text(yaml.safe_dump(made))

@@ -20,12 +20,12 @@ rule {
   label "severity" {
     required = true
     severity = "bug"
-    value    = "warning|critical"
+    value    = "warning|critical|none"
   }
   label "scope" {
     required = true
     severity = "bug"
-    value    = "sales|service"
+    value    = "sales|service|always"
   }
 }
 

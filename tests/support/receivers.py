@@ -145,7 +145,8 @@ def _encrypted(listening: socket.socket, proof: Certificate) -> ssl.SSLSocket:
 
 def _usual(path: str) -> tuple[int, dict[str, str], bytes]:
     """As both answer: Slack in plain text, Telegram in JSON."""
-    return (200, {}, b'{"ok":true,"result":{}}') if path.startswith("/bot") else (200, {}, b"ok")
+    sent = b'{"ok":true,"result":{"message_id":1,"date":1,"chat":{"id":-100,"type":"group"}}}'
+    return (200, {}, sent) if path.startswith("/bot") else (200, {}, b"ok")
 
 
 @contextmanager

@@ -1,0 +1,89 @@
+"""Alerts about what watches: Prometheus, its disk, the ways to people; and the one that is always on."""
+
+from grafana.alerting.alert import ALWAYS, CRITICAL, NONE, WARNING, Alert, of_service
+
+WATCHDOG = "Watchdog"
+PROMETHEUS_JOB, ALERTMANAGER_JOB = "prometheus", "alertmanager"
+"""Names of their scrape jobs. In a cluster somebody else scrapes them, under other names: no alert reads these."""
+_FULL = 0.8
+"""Share of `--storage.tsdb.retention.size` from which on somebody is told: past all of it the oldest goes."""
+_WRITES = ("wal_writes", "compactions", "head_truncations", "checkpoint_creations")
+"""What Prometheus does on its disk, and counts when it fails."""
+
+
+def _delivery() -> Alert:
+    def failed(name: str, by: str) -> str:
+        return f"sum by ({by}) (increase({name}[10m])) > 0"
+
+    return of_service(
+        "AlertsNotDelivered",
+        f"{failed('alertmanager_notifications_failed_total', 'integration')}\n"
+        f"or {failed('prometheus_notifications_errors_total', 'alertmanager')}\n"
+        "or sum(prometheus_notifications_alertmanagers_discovered) == 0",
+        "5m",
+        WARNING,
+        "Alerts do not reach people{{ with $labels.integration }} by {{ . }}{{ end }}",
+        "{{ with $labels.alertmanager }}Prometheus cannot send to {{ . }}.{{ else }}A message was not taken, or "
+        "Prometheus knows no Alertmanager.{{ end }}",
+        "What fires is seen on the walls only, or by one channel less.",
+        "Alertmanager's log: it names receiver and reason (a wrong password or token, a chat that the bot is no member "
+        "of). Prometheus's page `/status`: which Alertmanagers it knows.",
+        "Set the channel right (`SALES_ALERTS_…`, its file of the secret), run `sales-pulse generate --to` again where "
+        "the configuration is, reload Alertmanager: it sends what still fires.",
+        every="30s",
+    )
+
+
+def _prometheus() -> tuple[Alert, ...]:
+    held = " + ".join(
+        f"sum by (instance) (prometheus_tsdb_{name}_bytes)"
+        for name in ("storage_blocks", "wal_storage_size", "head_chunks_storage_size")
+    )
+    failed = (f"increase(prometheus_tsdb_{one}_failed_total[15m])" for one in _WRITES)
+    fails = "\nor ".join(f"sum by (instance) ({one}) > 0" for one in failed)
+    return (
+        of_service(
+            "PrometheusNearlyFull",
+            f"({held})\n/ (max by (instance) (prometheus_tsdb_retention_limit_bytes) > 0) > {_FULL}",
+            "1h", WARNING,
+            "Prometheus {{ $labels.instance }} has used {{ $value | humanizePercentage }} of the disk it may have",
+            "Past its limit it throws the oldest away, before its time.",
+            "Walls will reach less far back. Numbers are right; history and *Past* are not concerned.",
+            "`prometheus_tsdb_storage_blocks_bytes`, and what grows: SeriesNearLimit, NamesNearLimit.",
+            "Give it a larger disk and limit (compose: `PROMETHEUS_DISK`), or a shorter "
+            "`--storage.tsdb.retention.time`.",
+            every="1m",
+        ),
+        of_service(
+            "PrometheusCannotWrite", fails, "", CRITICAL,
+            "Prometheus {{ $labels.instance }} cannot write to its disk",
+            "{{ $value | humanize }} writes failed in a quarter of an hour.",
+            "What it scrapes is kept in memory, and lost by a restart; soon it takes no more, and no alert fires.",
+            "Its log; `df -h` of its disk: most often that is full.",
+            "Free space, or give it a larger disk; then restart it. Days that it lost are in *Past*.",
+            every="30s",
+        ),
+    )  # fmt: skip
+
+
+def _watchdog() -> Alert:
+    return Alert(
+        WATCHDOG,
+        "vector(1)",
+        "",
+        NONE,
+        ALWAYS,
+        "Alerts work",
+        "Always on, as long as Prometheus evaluates rules and reaches Alertmanager. Nobody is woken by it.",
+        "sales-service",
+        "Nothing is wrong: it says that alerts work. `SALES_ALERTS_WATCHDOG` is called each minute; when the calls "
+        "stop, the service behind that address (healthchecks.io, Dead Man's Snitch, one of your own) tells you.",
+        "When that service rings: whether Prometheus and Alertmanager run, and reach the network.",
+        "Start what is down. Silence it there while you work on the machine.",
+        every="1m",
+    )
+
+
+def alerts() -> tuple[Alert, ...]:
+    """All of them; the last is the one that is always on."""
+    return (_delivery(), *_prometheus(), _watchdog())
