@@ -59,6 +59,10 @@ class KafkaSettings(BaseSettings):
         """The topic of records that could not be used."""
         return f"{self.topic_prefix}.dead-letters"
 
+    def certificates(self) -> dict[str, str | None]:
+        """What a certificate is for → its file."""
+        return {"kafka-authority": self.kafka_ssl_cafile, "kafka-client": self.kafka_ssl_certfile}
+
     @model_validator(mode="after")
     def _sasl_has_a_user(self) -> Self:
         if self.kafka_security_protocol.startswith("SASL") and not (

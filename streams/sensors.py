@@ -12,6 +12,7 @@ from producers import senders as told
 from producers.events.rules import REASONS
 from producers.events.sender import sender
 from producers.senders import COUNTED, DAY, FORWARDED, LETTERED, Names, Notes
+from streams.kafka_disk import Disk
 from streams.letters.collector import OpenLettersCollector
 from streams.letters.letter import Refusal
 from streams.partition import Counts
@@ -76,6 +77,9 @@ class WorkerSensors:
         self._rebalances = _counter(registry, service.REBALANCES)
         self._memory_limit = Gauge(service.MEMORY_LIMIT.name, service.MEMORY_LIMIT.help, registry=registry)
         self._outgrown = Gauge(service.OUTGROWN.name, service.OUTGROWN.help, registry=registry)
+        self._disks = Gauge(
+            service.KAFKA_DISK.name, service.KAFKA_DISK.help, service.KAFKA_DISK.labels, registry=registry
+        )
         contact = Gauge(service.KAFKA_CONTACT_AGE.name, service.KAFKA_CONTACT_AGE.help, registry=registry)
         contact.set_function(status.contact_age)
 
@@ -157,6 +161,13 @@ class WorkerSensors:
         """What Redis does when its memory is full."""
         self._evicts.clear()
         self._evicts.labels(memory.policy).set(float(bool(memory.problem)))
+
+    def disks(self, found: Iterable[Disk]) -> None:
+        """What brokers say of their disks."""
+        self._disks.clear()
+        for one in found:
+            for state, size in (("total", one.total), ("free", one.free)):
+                self._disks.labels(one.broker, one.folder, state).set(size)
 
     def restoring(self, records: int) -> None:
         """Changelog records were read."""

@@ -16,6 +16,7 @@ import uvloop
 from aiokafka.errors import KafkaError
 
 from metrics.access.access import Access
+from metrics.certificates import Certificates, of_redis
 from metrics.ending import end_tasks, end_within
 from metrics.view import Keys
 from producers.log_ends import SILENT_SECONDS, LogEnds
@@ -26,6 +27,7 @@ from streams.errors import SinkError
 from streams.fold.rules import Rules
 from streams.group import committed, owner_of
 from streams.health import Health
+from streams.kafka_disk import disks
 from streams.letters.follow import OpenLetters
 from streams.letters.recount import written
 from streams.letters.reference import ReferenceLetters
@@ -50,6 +52,7 @@ _STOP_SECONDS = 8.0
 _ASK_SECONDS = 1.0
 """Between two questions to Kafka where the log ends."""
 _ID_SECONDS = 5.0
+_DISK_SECONDS = 60.0
 _SHOW_SECONDS = 2.0
 """For the last round of the view: a Redis that hangs must not take the time that the flush needs."""
 _HARD_SECONDS = 9.7
@@ -120,6 +123,13 @@ class Worker:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._signalled)
         access = Access(settings)
+        sensors.registry.register(
+            Certificates(
+                access.certificates,
+                settings.certificates,
+                lambda: of_redis(settings.redis_url.get_secret_value()),
+            )
+        )
         health = Health(
             settings.worker_metrics_listen, access, status, sensors.registry, settings.stall_timeout, self._not_ready
         )
@@ -219,7 +229,7 @@ class Worker:
 
     async def _watch_log(self, ends: LogEnds, source: Source) -> None:
         """See how far the log has got, and that it still is the log that is folded."""
-        asked_id = 0.0
+        asked_id = asked_disks = 0.0
         while True:
             began = monotonic()
             with suppress(KafkaError, OSError, TimeoutError):
@@ -230,6 +240,11 @@ class Worker:
                         found = await topic_id(await ends.client(), self._settings.events_topic)
                     if differ(source.id, found):
                         raise made_anew(self._settings.events_topic, other_id(source.id, found))
+            if began - asked_disks >= _DISK_SECONDS:
+                asked_disks = began
+                with suppress(KafkaError, OSError, TimeoutError):
+                    async with asyncio.timeout(_ASK_SECONDS):
+                        self._sensors.disks(await disks(await ends.client(), self._settings.events_topic))
             self._status.answered_at = ends.answered_at
             await asyncio.sleep(max(0.0, began + _ASK_SECONDS - monotonic()))
 

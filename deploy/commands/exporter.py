@@ -30,6 +30,7 @@ def command(
 
 async def _serve(settings: "ExporterSettings", access: "Access", sockets: "list[socket.socket]") -> None:
     from deploy.serving import serve
+    from metrics.certificates import Certificates, of_redis
     from metrics.exporter.allowed import PATHS
     from metrics.exporter.board import Board
     from metrics.exporter.follow import Follower
@@ -41,6 +42,8 @@ async def _serve(settings: "ExporterSettings", access: "Access", sockets: "list[
     client = connect(settings.redis_url.get_secret_value())
     board = Board(settings)
     exporter = Exporter(settings, board, Follower(board, client, settings.app_id))
+    url = settings.redis_url.get_secret_value()
+    exporter.scrapes.registry.register(Certificates(access.certificates, lambda: of_redis(url)))
     ledger = Ledger(settings.ledger_address, LoginSettings().pair)
     try:
         # All it holds can be read again: it ends within two seconds, also while walls are connected or Redis hangs.

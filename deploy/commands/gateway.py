@@ -42,6 +42,7 @@ async def _serve(
 ) -> None:
     from deploy.serving import serve
     from metrics.access.asgi import Paths, reader_of
+    from metrics.certificates import Certificates
     from producers.gateway.app import CONTRACT, SENDERS, SOURCES, create_app
     from producers.gateway.auth import Gatekeeper
     from producers.gateway.gateway import Gateway
@@ -84,6 +85,7 @@ async def _serve(
             app = create_app(publisher, settings, kafka=kafka, shared=shared, identities=identities, insider=insider)
         # What was taken is sent first, as long as a supervisor waits.
         gateway: Gateway = app.state.gateway
+        gateway.series.registry.register(Certificates(access.certificates, settings.certificates))
         knows = gateway.gatekeeper.knows
         paths = Paths(limited=CONTRACT, own=SENDERS, either=SOURCES, own_methods=("POST", "OPTIONS"), knows=knows)
         await serve(app, sockets, access, paths, grace=8, leave=6)

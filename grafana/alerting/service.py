@@ -13,6 +13,10 @@ WORKER_SCRAPE = "2s"
 """How often a worker is scraped, and asked about what it says of Kafka."""
 MOST_SERIES = 2_000_000
 """Of one target: Prometheus takes nothing of a scrape that has more. A thousand managers have less than half of it."""
+_FREE = 0.15
+"""Share of a broker's disk under which somebody is told."""
+_DAYS = 14
+"""Likewise of a certificate: time to get another one."""
 _NEAR = 0.75
 """Share of that from which on somebody is told."""
 _NEAR_NAMES = 0.8
@@ -268,7 +272,20 @@ def _worker() -> tuple[Alert, ...]:
 
 
 def _kafka() -> tuple[Alert, ...]:
+    def disk(state: str) -> str:
+        return f'max by (broker, folder) ({s.KAFKA_DISK.name}{{state="{state}"}})'
+
     return (
+        of_service(
+            "KafkaDiskNearlyFull", f"{disk('free')} / {disk('total')} < {_FREE}", "10m", WARNING,
+            "Broker {{ $labels.broker }} has {{ $value | humanizePercentage }} of its disk left",
+            "A broker whose disk is full shuts down, and nothing is taken any more.",
+            "Nothing yet. The topic of events grows, and keeps them for as long as its retention says.",
+            "`df -h` of its folder, which the alert names; whether something else fills that disk.",
+            "A larger disk. Or keep events for less time (`retention.ms` of the topic): numbers can then be rebuilt "
+            "for that time only, so take a backup first (`sales-pulse backup`).",
+            every="1m",
+        ),
         of_service(
             "KafkaUnreachable", f"{s.KAFKA_CONTACT_AGE.name} > 10", "", CRITICAL,
             "Kafka has not answered worker {{ $labels.instance }} for {{ $value | humanizeDuration }}",
@@ -294,6 +311,24 @@ def _kafka() -> tuple[Alert, ...]:
     )  # fmt: skip
 
 
+def _certificate() -> Alert:
+    return of_service(
+        "CertificateRunsOut",
+        f"min by (job, what) ({s.CERTIFICATE.name} - time()) < {_DAYS} * 86400",
+        "1h",
+        WARNING,
+        "A certificate of {{ $labels.job }} ({{ $labels.what }}) runs out in {{ $value | humanizeDuration }}",
+        "From then on nobody gets in by it: people at the wall, Prometheus, or our process at Kafka or Redis.",
+        f"Less than {_DAYS} days are left, or it has run out already (a time below 0).",
+        "Which: web is what readers are shown (`SALES_WEB_CONFIG`); kafka-client is shown to Kafka, kafka-authority "
+        "tells Kafka from others (`SALES_KAFKA_SSL_CERTFILE`, `SALES_KAFKA_SSL_CAFILE`); redis likewise "
+        "(`SALES_REDIS_URL`).",
+        "Put the new one into the same file. That of web is taken within a second; for the others restart the process, "
+        "one after the other.",
+        every="1m",
+    )
+
+
 def alerts() -> tuple[Alert, ...]:
     """All alerts about worker, exporter and what they need."""
     return (
@@ -302,6 +337,7 @@ def alerts() -> tuple[Alert, ...]:
         *_view(),
         *_worker(),
         *_kafka(),
+        _certificate(),
         _series(),
         _names(),
         _silent_source(),

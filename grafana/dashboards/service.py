@@ -5,6 +5,7 @@ from typing import Any
 
 import grafana.panels as p
 from grafana import on_call
+from grafana.alerting.alert import SALES, SERVICE
 from grafana.dashboards import base
 from grafana.layout import Stack, folded, place
 from grafana.links import definition
@@ -132,6 +133,14 @@ def dashboard(look: Look) -> dict[str, Any]:
                 "Partition time", s.PARTITION_TIME, f"max by (partition) ({s.PARTITION_TIME.name}) * 1000",
                 "partition {{partition}}",
             ),
+            _line(
+                "Kafka's disks: free", s.KAFKA_DISK, f'max by (broker) ({s.KAFKA_DISK.name}{{state="free"}})',
+                "broker {{broker}}",
+            ),
+            _line(
+                "Certificates: time left", s.CERTIFICATE, f"min by (job, what) ({s.CERTIFICATE.name} - time())",
+                "{{job}} {{what}}", unit="s",
+            ),
             _line("Partitions by worker", s.ASSIGNED, f"sum by (instance) ({s.ASSIGNED.name})", "{{instance}}"),
         ]),
         (8, [
@@ -155,7 +164,7 @@ _WHICH = ("alertname", "severity", "team", "channel", "source", "reason", "parti
 
 def firing(scope: str = "") -> p.Panel:
     """What fires now and since when, worst and oldest first. scope: of sales or the service only."""
-    chosen = {"scope": scope} if scope else {}
+    chosen = {"scope": scope or (SALES, SERVICE)}
     labels = by(_WHICH)
     since = f"(time() - max{labels}({select('ALERTS_FOR_STATE', chosen)}))"
     fires = f"max{labels}({select('ALERTS', chosen, alertstate='firing')})"

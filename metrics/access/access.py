@@ -53,6 +53,11 @@ class Access:
         """Headers of answers that the web config wants."""
         return {str(name): value for name, value in self._config.http_server_config.headers.items()}
 
+    def certificates(self) -> dict[str, Path]:
+        """What a certificate is for → its file."""
+        tls = self._config.tls_server_config
+        return {"web": tls.cert_file} if tls else {}
+
     async def follow(self) -> None:
         """Take changes of the web config and its certificates, as long as it runs."""
         while self._path is not None:

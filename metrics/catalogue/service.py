@@ -213,6 +213,21 @@ KAFKA_CONTACT_AGE = _own(
     "Time since Kafka last answered this worker, about the partition of which that is longest ago.",
     unit="s",
 )
+KAFKA_DISK = _own(
+    "sales_worker_kafka_disk_bytes",
+    "Disk of a broker's folder, all of it (state total) and what is free, as brokers say it to who may describe the "
+    "cluster.",
+    "broker",
+    "folder",
+    "state",
+    unit="bytes",
+)
+CERTIFICATE = _own(
+    "sales_certificate_expiry_timestamp_seconds",
+    "When a certificate runs out: the one shown to readers (web), the one shown to Kafka or Redis (…-client), the one "
+    "that those are known by (…-authority, where the file holds a single one).",
+    "what",
+)
 MEMORY_LIMIT = _own(
     "sales_worker_memory_limit_bytes",
     "Resident memory past which this worker keeps clients on disk from its next start on; 0 where there is no limit, "
@@ -269,6 +284,8 @@ WORKER_FAMILIES = (
     RESTORE_SECONDS,
     REBALANCES,
     KAFKA_CONTACT_AGE,
+    KAFKA_DISK,
+    CERTIFICATE,
     MEMORY_LIMIT,
     OUTGROWN,
     OPEN_TRANSACTION,

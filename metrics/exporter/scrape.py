@@ -54,9 +54,9 @@ class Scrapes:
         self._trust = trust
         self._problem = problem
         self._forecasts = forecasts
-        self._registry = CollectorRegistry()
+        self.registry = CollectorRegistry()
         for collector in (ProcessCollector, PlatformCollector, GCCollector):
-            collector(registry=self._registry)
+            collector(registry=self.registry)
 
     async def answer(
         self, accept: str, encodings: str, windows: frozenset[str] | None, *, settled: bool = False
@@ -131,7 +131,7 @@ class Scrapes:
         own = own_numbers(self._board, now, follower, self._trust.age())
         own |= {FORECAST: [] if self._problem() else self._forecasts.rows}
         own |= {service.SCRAPE_SECONDS: [((), seconds)], service.SCRAPE_OK: [((), 1.0)]}
-        return _finish(own_text(own) + generate_latest(self._registry).decode(), openmetrics)
+        return _finish(own_text(own) + generate_latest(self.registry).decode(), openmetrics)
 
 
 def _finish(about: str, openmetrics: bool) -> bytes:

@@ -9,7 +9,8 @@ import pytest
 import yaml
 
 from deploy.stack.prometheus import PAST
-from metrics.digest.settings import DigestSettings
+from grafana.channels import AlertSettings
+from metrics.digest.settings import CarrierSettings, DigestSettings
 from metrics.settings import ExporterSettings, LoginSettings, PastSettings, PublicSettings, WebSettings
 from producers.connectors.bitrix24.settings import Bitrix24Settings
 from producers.gateway.settings import GatewaySettings
@@ -40,7 +41,7 @@ def dockerfile() -> str:
 
 def known_settings() -> set[str]:
     ours = (WorkerSettings, LedgerSettings, ExporterSettings, PastSettings, PublicSettings, WebSettings)
-    classes = (*ours, LoginSettings, DigestSettings, GatewaySettings, Bitrix24Settings, IdentitySettings)
+    classes = (*ours, AlertSettings, LoginSettings, DigestSettings, GatewaySettings, Bitrix24Settings, IdentitySettings)
     return {f"SALES_{name.upper()}" for kind in classes for name in kind.model_fields} | NO_SETTINGS
 
 
@@ -102,6 +103,20 @@ def test_the_gateway_carries_all_settings_of_bitrix24() -> None:
     assert given["SALES_BITRIX24_SPOOL"].startswith("/data/")
     mapping = given["SALES_BITRIX24_MAPPING"].partition(":+")[2].rstrip("}")
     assert f"${{SALES_BITRIX24_MAPPING:-/dev/null}}:{mapping}:ro" in gateway["volumes"]
+
+
+def test_every_channel_of_alerts_reaches_alertmanager() -> None:
+    """Each setting reaches what makes its configuration; each file of a secret lies where that looks for it."""
+    own = {name for name in AlertSettings.model_fields if name.startswith("alerts_")} - {"alerts_secrets"}
+    given = environment(services()["walls"])
+    assert {f"SALES_{name.upper()}" for name in (*own, "runbook_url", *CarrierSettings.model_fields)} - set(given) <= {
+        "SALES_DIGEST_SMTP_PASSWORD"
+    }
+    assert set(services()["alertmanager"]["secrets"]) == {name.removeprefix("alerts_") for name in own}
+    assert "SALES_ALERTS_SECRETS" not in given, "it is where compose mounts secrets"
+    for name in own:
+        file = name.upper() + "_FILE"
+        assert compose()["secrets"][name.removeprefix("alerts_")]["file"] == f"${{{file}:-/dev/null}}"
 
 
 def environment(service: Mapping[str, Any]) -> dict[str, Any]:

@@ -77,7 +77,8 @@ def test_everything_between_backticks_is_of_a_known_kind() -> None:
     sources = "".join(path.read_text() for room in ("producers", "streams") for path in (ROOT / room).rglob("*.py"))
     foreign = re.compile(
         r"(prometheus|alertmanager|process|scrape|node)_\w+|[\w-]+\.(ya?ml|sh|md)|deploy/[\w./-]+|--[\w.-]+|on-disk"
-        r"|maxmemory(-policy( noeviction)?)?|(evicted|expired)_keys|transaction(al)?\.[\w.]+|[a-z_]+|-\d+|Retry-After"
+        r"|maxmemory(-policy( noeviction)?)?"
+        r"|(evicted|expired)_keys|(transaction(al)?|retention)\.[\w.]+|[a-z_]+|-\d+|Retry-After"
     )
     unknown = [
         (name, code)

@@ -54,7 +54,8 @@ def verdicts() -> Iterator[tuple[set[str], set[str], str]]:
 
 def read(alert: alerting.Alert) -> set[str]:
     """Series that an alert is about: those behind what its expression reads, but for who works when."""
-    names = {name for name, _ in SELECTOR.findall(alert.expr)} - {service.WORKING_NOW.name}
+    foreign = re.findall(r"\b(?:prometheus|alertmanager)_\w+", alert.expr)
+    names = {*foreign, *(name for name, _ in SELECTOR.findall(alert.expr))} - {service.WORKING_NOW.name}
     recorded = records()
     behind = {
         name for one in names & set(recorded) for family in families(recorded[one].formula) for name in family.names

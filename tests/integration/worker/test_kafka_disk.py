@@ -1,0 +1,25 @@
+"""What a real broker says of its disk."""
+
+import pytest
+
+from producers.log_ends import LogEnds
+from producers.settings import KafkaSettings
+from producers.topics import ensure
+from streams.kafka_disk import disks
+
+pytestmark = pytest.mark.integration
+
+
+async def test_brokers_say_how_much_room_they_have(kafka, topic_prefix):
+    """Each its folder, with the size of the disk that it is on, and what is free of it."""
+    settings = KafkaSettings(kafka_servers=kafka, topic_prefix=topic_prefix)
+    await ensure(settings)
+    asking = LogEnds(settings, settings.events_topic, "test")
+    try:
+        found = await disks(await asking.client(), settings.events_topic)
+    finally:
+        await asking.close()
+    assert found
+    for one in found:
+        assert one.folder.startswith("/")
+        assert 0 < one.free <= one.total
