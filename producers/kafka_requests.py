@@ -5,7 +5,7 @@
 
 from collections.abc import Iterable
 from io import BytesIO
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 from uuid import UUID
 
 from aiokafka.client import AIOKafkaClient
@@ -13,11 +13,12 @@ from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment
 from aiokafka.errors import KafkaError, for_code
 from aiokafka.protocol.api import Request, RequestStruct, Response
 from aiokafka.protocol.offset import OffsetRequest
-from aiokafka.protocol.types import Boolean, CompactArray, CompactString, Int16, Int32, Schema, TaggedFields
+from aiokafka.protocol.types import Boolean, CompactArray, CompactString, Int16, Int32, Int64, Schema, TaggedFields
 
 _UNCOMMITTED, _COMMITTED = 0, 1
 _LATEST = -1
 _NONE = bytes(16)
+_UNKNOWN_SIZE = -1
 
 
 class _Uuid:
@@ -117,3 +118,79 @@ async def ends(
 def assigned(assignment: bytes) -> list[tuple[str, list[int]]]:
     """Topics and partitions in the assignment of a member of a consumer group."""
     return list(ConsumerProtocolMemberAssignment.decode(assignment).assignment)
+
+
+class _DirsResponse(Response):  # type: ignore[misc]
+    API_KEY = 35
+    API_VERSION = 4
+    SCHEMA = Schema(
+        ("throttle_time_ms", Int32),
+        ("error_code", Int16),
+        ("results", CompactArray(
+            ("error_code", Int16),
+            ("log_dir", _Text),
+            ("topics", CompactArray(
+                ("name", _Text),
+                ("partitions", CompactArray(
+                    ("partition", Int32), ("size", Int64), ("offset_lag", Int64), ("is_future", Boolean),
+                    ("tags", TaggedFields),
+                )),
+                ("tags", TaggedFields),
+            )),
+            ("total", Int64),
+            ("usable", Int64),
+            ("tags", TaggedFields),
+        )),
+        ("tags", TaggedFields),
+    )  # fmt: skip
+
+
+class _DirsRequest(RequestStruct):  # type: ignore[misc]
+    API_KEY = 35
+    API_VERSION = 4
+    FLEXIBLE_VERSION: ClassVar[bool] = True
+    RESPONSE_TYPE = _DirsResponse
+    SCHEMA = Schema(
+        ("topics", CompactArray(("topic", _Text), ("partitions", CompactArray(Int32)), ("tags", TaggedFields))),
+        ("tags", TaggedFields),
+    )
+
+
+class _Ask(Request[_DirsRequest]):  # type: ignore[misc]
+    API_KEY = 35
+
+    def __init__(self, topic: str) -> None:
+        self._topic = topic
+
+    def build(self, request_struct_class: type[_DirsRequest]) -> _DirsRequest:
+        return request_struct_class([(self._topic, [0], {})], {})
+
+
+class Disk(NamedTuple):
+    """One folder of a broker: bytes of its disk, and of these what is free."""
+
+    broker: int
+    folder: str
+    total: int
+    free: int
+
+
+async def disks(client: AIOKafkaClient, topic: str) -> list[Disk]:
+    """Of every broker; nothing of those that are too old or do not let us ask (Describe on the cluster).
+
+    Raises KafkaError, OSError, TimeoutError.
+    """
+    found = []
+    for broker in client.cluster.brokers():
+        try:
+            answer = await client.send(broker.nodeId, _Ask(topic))
+        except NotImplementedError:
+            continue
+        if answer.error_code:
+            continue
+        found += [
+            Disk(broker.nodeId, folder, total, usable)
+            for error, folder, _, total, usable, *_ in answer.results
+            if not error and total != _UNKNOWN_SIZE
+        ]
+    return found

@@ -11,8 +11,8 @@ from metrics.redis_client import Memory
 from producers import senders as told
 from producers.events.rules import REASONS
 from producers.events.sender import sender
+from producers.kafka_requests import Disk
 from producers.senders import COUNTED, DAY, FORWARDED, LETTERED, Names, Notes
-from streams.kafka_disk import Disk
 from streams.letters.collector import OpenLettersCollector
 from streams.letters.letter import Refusal
 from streams.partition import Counts

@@ -19,6 +19,7 @@ from metrics.access.access import Access
 from metrics.certificates import Certificates, of_redis
 from metrics.ending import end_tasks, end_within
 from metrics.view import Keys
+from producers.kafka_requests import disks
 from producers.log_ends import SILENT_SECONDS, LogEnds
 from streams import memory
 from streams.app import SalesApp, build
@@ -27,7 +28,6 @@ from streams.errors import SinkError
 from streams.fold.rules import Rules
 from streams.group import committed, owner_of
 from streams.health import Health
-from streams.kafka_disk import disks
 from streams.letters.follow import OpenLetters
 from streams.letters.recount import written
 from streams.letters.reference import ReferenceLetters

@@ -1,5 +1,6 @@
 """Requests that aiokafka does not make by itself: encoded as brokers want them, decoded as they answer."""
 
+from types import SimpleNamespace
 from uuid import UUID
 
 import pytest
@@ -8,7 +9,7 @@ from aiokafka.errors import UnknownTopicOrPartitionError
 from aiokafka.protocol.offset import OffsetRequest
 
 from producers import kafka_requests
-from producers.kafka_requests import assigned, described, ends
+from producers.kafka_requests import Disk, assigned, described, disks, ends
 
 ID = UUID("00112233-4455-6677-8899-aabbccddeeff")
 
@@ -78,3 +79,23 @@ def test_what_a_member_is_assigned() -> None:
     """As the assignor wrote it."""
     written = ConsumerProtocolMemberAssignment(0, [("t", [0, 2]), ("u", [1])], b"").encode()
     assert assigned(written) == [("t", [0, 2]), ("u", [1])]
+
+
+async def test_disks_of_brokers() -> None:
+    """What is known and told; a folder in trouble, an unknown size and a refusal are left out."""
+
+    def answer(code: int) -> object:
+        topics = [("sales.events", [(0, 10, 0, False, {})], {})]
+        folders = [(0, "/a", topics, 100, 40, {}), (56, "/b", [], 100, 40, {}), (0, "/c", topics, -1, -1, {})]
+        made = kafka_requests._DirsResponse(0, code, folders, {})
+        return kafka_requests._DirsResponse.decode(made.encode())
+
+    for code, wanted in ((0, [Disk(3, "/a", 100, 40)]), (31, [])):
+        client = Client(answer(code))
+        client.cluster = SimpleNamespace(brokers=lambda: [SimpleNamespace(nodeId=3)])
+        assert await disks(client, "sales.events") == wanted
+        ((node, request),) = client.asked
+        assert node == 3
+        assert (
+            request.build(kafka_requests._DirsRequest).encode() == b"\x02\x0dsales.events\x02" + bytes(4) + b"\x00\x00"
+        )

@@ -2,10 +2,10 @@
 
 import pytest
 
+from producers.kafka_requests import disks
 from producers.log_ends import LogEnds
 from producers.settings import KafkaSettings
 from producers.topics import ensure
-from streams.kafka_disk import disks
 
 pytestmark = pytest.mark.integration
 
