@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import ClassVar
 
 from tests.support.bitrix24_tables import COST, DEAL_STAGES, INVOICE_STAGES, LEAD_STAGES, SEMANTICS, Tables
 
@@ -10,9 +11,20 @@ LINE = "reg150908"
 SEEN = timedelta(minutes=12)
 
 
+WEIGHTS = {
+    "new_lead": 5, "move_lead": 6, "delete_lead": 1,
+    "new_deal": 6, "edit_deal": 12, "move_deal": 12, "move_funnel": 3, "delete_deal": 1,
+    "new_invoice": 4, "move_invoice": 4, "edit_invoice": 3, "delete_invoice": 1, "pay": 6, "unpay": 1,
+    "delete_payment": 1, "edit_contact": 4, "edit_company": 1, "call": 8, "vote_call": 3, "chat": 2, "meeting": 3,
+}  # fmt: skip
+
+
 @dataclass
 class Life(Tables):
     """A seeded crowd that works in the portal."""
+
+    weights: ClassVar[dict[str, int]] = WEIGHTS
+    """What they do, and how often."""
 
     def live(self, seconds: int, every: int = 2) -> None:
         """Let time pass."""
@@ -35,8 +47,8 @@ class Life(Tables):
 
     def act(self) -> None:
         """One thing that somebody does."""
-        names = list(_WEIGHTS)
-        name = self.rng.choices(names, [_WEIGHTS[name] for name in names])[0]
+        names = list(self.weights)
+        name = self.rng.choices(names, list(self.weights.values()))[0]
         if getattr(self, name)() is not False:
             self.done[name] = self.done.get(name, 0) + 1
 
@@ -255,11 +267,3 @@ class Life(Tables):
             self._hook("ONCRMACTIVITYUPDATE", int(row["ID"]))
 
         self._later(self.rng.randint(10, 300), complete)
-
-
-_WEIGHTS = {
-    "new_lead": 5, "move_lead": 6, "delete_lead": 1,
-    "new_deal": 6, "edit_deal": 12, "move_deal": 12, "move_funnel": 3, "delete_deal": 1,
-    "new_invoice": 4, "move_invoice": 4, "edit_invoice": 3, "delete_invoice": 1, "pay": 6, "unpay": 1,
-    "delete_payment": 1, "edit_contact": 4, "edit_company": 1, "call": 8, "vote_call": 3, "chat": 2, "meeting": 3,
-}  # fmt: skip

@@ -6,7 +6,7 @@ Pages are those of bitrix24/b24restdocs below `api-reference/`, without their en
 from collections.abc import Mapping
 from typing import Any
 
-from tests.support.bitrix24_tables import DEAL_STAGES, LEAD_STAGES, SEMANTICS
+from tests.support.bitrix24_tables import DEAL_STAGES, INVOICE_STAGES, LEAD_STAGES, SEMANTICS
 
 Row = dict[str, Any]
 _PAGE = 50
@@ -27,6 +27,7 @@ class Names:
         self.entities = {
             "DEAL_STAGE": [_status("DEAL_STAGE", stage) for stage in DEAL_STAGES[0]],
             "DEAL_STAGE_2": [_status("DEAL_STAGE_2", stage) for stage in DEAL_STAGES[2]],
+            "SMART_INVOICE_STAGE_1": [_status("SMART_INVOICE_STAGE_1", stage) for stage in INVOICE_STAGES],
             "STATUS": [_status("STATUS", stage) for stage in LEAD_STAGES],
         }
 
@@ -60,9 +61,9 @@ def _category(number: int, name: str) -> Row:
 def _status(entity: str, stage: str) -> Row:
     """crm/status/crm-status-list; stages of further funnels begin with their prefix (crm-status-entity-types)."""
     semantics = SEMANTICS.get(stage, "P")
-    number = entity.removeprefix("DEAL_STAGE").removeprefix("_")
+    number = entity.rpartition("_")[2] if entity[-1].isdigit() else ""
     return {
-        "ID": "101", "ENTITY_ID": entity, "STATUS_ID": stage, "NAME": _NAMES[stage.rpartition(":")[2]],
+        "ID": "101", "ENTITY_ID": entity, "STATUS_ID": stage, "NAME": _NAMES.get(stage.rpartition(":")[2], stage),
         "NAME_INIT": "", "SORT": "10", "SYSTEM": "N", "CATEGORY_ID": number or None, "COLOR": "#39A8EF",
         "SEMANTICS": None if semantics == "P" else semantics,
         "EXTRA": {"SEMANTICS": _WORDS[semantics], "COLOR": "#39A8EF"},

@@ -179,7 +179,7 @@ class StandIn:
         return handler(self.life, params)
 
     def _item(self, params: Mapping[str, Any]) -> dict[str, Any]:
-        table, number = _TABLES[int(params["entityTypeId"])], int(params["id"])
+        table, number = _table(self.life, params), int(params["id"])
         if number not in self.life.tables[table]:
             raise Refusal(400, "NOT_FOUND")
         if (table, number) in self.hidden:
@@ -187,7 +187,7 @@ class StandIn:
         return {"result": {"item": self.life.tables[table][number]}}
 
     def _visible(self, params: Mapping[str, Any]) -> dict[str, Any]:
-        table = _TABLES[int(params["entityTypeId"])]
+        table = _table(self.life, params)
         whole = self.life.tables[table]
         self.life.tables[table] = {n: row for n, row in whole.items() if (table, n) not in self.hidden}
         try:
@@ -333,14 +333,42 @@ def _value(value: Any, like: Any) -> Any:
 
 
 _TABLES = {1: "lead", 2: "deal", 31: "invoice"}
+_SILENT = ("stageSemanticId",)
+"""What only leads and deals say of themselves: crm/universal/object-fields."""
+
+
+def _table(life: Life, params: Mapping[str, Any]) -> str:
+    """crm/universal/crm-item-list: NOT_FOUND of a type that there is not."""
+    number = int(params["entityTypeId"])
+    name = _TABLES.get(number, f"item{number}")
+    if name not in life.tables:
+        raise Refusal(400, "NOT_FOUND")
+    return name
 
 
 def _items(life: Life, params: Mapping[str, Any]) -> dict[str, Any]:
-    table = _TABLES[int(params["entityTypeId"])]
+    table = _table(life, params)
     answer = selected(life.tables[table].values(), params)
     wanted = params["select"].values() if isinstance(params["select"], Mapping) else params["select"]
-    rows = [{name: row[name] for name in wanted if name in row} for row in answer["result"]]
+    rows = [
+        {name: row[name] for name in wanted if name in row and (table in ("lead", "deal") or name not in _SILENT)}
+        for row in answer["result"]
+    ]
     return answer | {"result": {"items": rows}}
+
+
+def _fields(life: Life, params: Mapping[str, Any]) -> dict[str, Any]:
+    """crm/universal/crm-item-fields: an object of fields by name; custom ones by their original names where asked."""
+    names = life.fields.get(int(params["entityTypeId"]))
+    if names is None:
+        raise Refusal(400, "NOT_FOUND")
+    assert params["useOriginalUfNames"] == "Y"
+    return {"result": {"fields": {name: {"type": "string", "title": name, "upperName": name} for name in names}}}
+
+
+def _types(life: Life, _: Mapping[str, Any]) -> dict[str, Any]:
+    """crm/universal/user-defined-object-types/crm-type-list: `types` within `result`."""
+    return {"result": {"types": [{"entityTypeId": number, "title": title} for number, title in life.types.items()]}}
 
 
 def _history(life: Life, params: Mapping[str, Any]) -> dict[str, Any]:
@@ -404,6 +432,8 @@ def _statistics(life: Life, params: Mapping[str, Any]) -> dict[str, Any]:
 
 
 _METHODS: dict[str, Callable[[Life, Mapping[str, Any]], dict[str, Any]]] = {
+    "crm.item.fields": _fields,
+    "crm.type.list": _types,
     "crm.stagehistory.list": _history,
     "crm.item.payment.list": _payments,
     "sale.payment.list": _shop_payments,

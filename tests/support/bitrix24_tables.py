@@ -42,6 +42,10 @@ class Tables:
     hooks: list[Hook] = field(default_factory=list)
     due: list[tuple[datetime, Callable[[], None]]] = field(default_factory=list)
     done: dict[str, int] = field(default_factory=dict)
+    fields: dict[int, list[str]] = field(default_factory=lambda: {2: [COST]})
+    """Custom fields that there are, by entityTypeId."""
+    types: dict[int, str] = field(default_factory=dict)
+    """Smart processes: entityTypeId and title."""
     gone: dict[int, tuple[Row, list[Row]]] = field(default_factory=dict)
     """Leads that were deleted, each with its steps."""
 

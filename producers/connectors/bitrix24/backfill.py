@@ -7,19 +7,24 @@ from typing import Any, Final, Protocol
 
 import structlog
 
-from producers.connectors.bitrix24 import deals, invoices, leads, meetings, parties, since
+from producers.connectors.bitrix24 import invoices, leads, meetings, parties, since
 from producers.connectors.bitrix24.contacts import is_chat
+from producers.connectors.bitrix24.costs import COST
 from producers.connectors.bitrix24.errors import PortalRefused, PortalUnavailable
-from producers.connectors.bitrix24.ledger import Ledger
+from producers.connectors.bitrix24.ledger import Ledger, family
 from producers.connectors.bitrix24.mapping import Mapping
+from producers.connectors.bitrix24.payments import by_kind
 from producers.connectors.bitrix24.reconcile import Reconciler
 from producers.connectors.bitrix24.rest import PAGE, Call, items
+from producers.connectors.bitrix24.sales import Sort
+from producers.connectors.bitrix24.stages import INVOICE_TYPE
 from producers.connectors.bitrix24.surroundings import Row, Surroundings, item_query
 from producers.connectors.bitrix24.sync import Synchronizer
 from producers.connectors.bitrix24.way import Way
 
 log = structlog.get_logger(__name__)
 _WINDOWS: Final = 20
+_ITEMS: Final = "crm.item.list"
 _VOTE_PERIOD: Final = timedelta(days=360)
 Take = Callable[[Ledger, list[Row]], Awaitable[None]]
 
@@ -88,9 +93,14 @@ class Backfill:
         return [
             *(self._parties(name, kind) for name, kind in people),
             self._items("leads", leads.LEAD_TYPE, leads.FIELDS, self._sync.leads, since.lead),
-            self._items("deals", deals.DEAL_TYPE, self._sync.deal_fields, self._deals, self._meant(since.deal)),
+            *(self._sales(sort) for sort in self._sync.sorts.values()),
             self._items(
-                "invoices", invoices.INVOICE_TYPE, invoices.FIELDS, self._sync.invoices, self._meant(since.invoice)
+                "invoices", INVOICE_TYPE, invoices.FIELDS, self._sync.invoices, self._meant(since.invoice)
+            ),
+            *(
+                self._items(f"processes:{of.entity_type}", of.entity_type, of.fields, of.bring, since.everything)
+                for kind, of in self._sync.kinds.items()
+                if family(kind) == COST
             ),
             Table(
                 "payments",
@@ -119,7 +129,7 @@ class Backfill:
         if restart:
             self._store.forget("backfill:")
         await self._reconciler.reference()
-        tables = [table for table in self.tables() if not only or table.name in only]
+        tables = [table for table in self.tables() if not only or family(table.name) in only]
         self._way = Way(sum([await self._length(table, begin) for table in tables]), self._parts.now)
         for table in tables:
             if not await self._take(table, begin, progress):
@@ -128,7 +138,7 @@ class Backfill:
             await self._ratings(begin)
         # What could not be read to its end goes on there, once it may be read.
         for table in self.tables():
-            if table.name not in self.left_out and (not only or table.name in only):
+            if table.name not in self.left_out and (not only or family(table.name) in only):
                 self._store.forget(f"backfill:{table.name}")
         return True
 
@@ -198,7 +208,8 @@ class Backfill:
         """Rows by windows of 50 ids: a page holds each, so that all of a batch can be asked for at once."""
         name = table.id_field
         calls = [table.call({f">{name}": begin, f"<={name}": begin + PAGE}) for begin in begins]
-        return [row for page in await self._portal.batch(calls) for row in items(page)]
+        rows = [row for page in await self._portal.batch(calls) for row in items(page)]
+        return await self._sync.stages.told(rows) if table.method == _ITEMS else rows
 
     async def _edge(self, table: Table, condition: dict[str, Any], way: str) -> int:
         """The first or last id that fulfils a condition; 0 without any."""
@@ -207,7 +218,7 @@ class Backfill:
         return int(rows[0][table.id_field]) if rows else 0
 
     def _items(self, name: str, entity_type: int, fields: tuple[str, ...], take: Take, counts: since.Counts) -> Table:
-        return Table(name, "crm.item.list", item_query(entity_type, fields), take, counts=counts)
+        return Table(name, _ITEMS, item_query(entity_type, fields), take, counts=counts)
 
     def _meant(self, counts: Callable[[since.Row, datetime, Mapping], bool]) -> since.Counts:
         return lambda row, day: counts(row, day, self._parts.mapping)
@@ -218,8 +229,12 @@ class Backfill:
 
         return Table(name, f"crm.{kind}.list", parties.query(kind), take, "ID")
 
-    async def _deals(self, ledger: Ledger, rows: list[Row]) -> None:
-        await self._sync.deals(ledger, rows, payments="moved")
+    def _sales(self, sort: Sort) -> Table:
+        def counts(row: since.Row, day: datetime) -> bool:
+            return since.deal(row, day, self._parts.mapping, sort)
+
+        name = f"processes:{sort.entity_type}" if sort.is_process else "deals"
+        return self._items(name, sort.entity_type, sort.fields, self._sync.kinds[sort.kind].bring, counts)
 
     async def _chats(self, rows: list[Row]) -> None:
         await self._reconciler.chatting.read([row for row in rows if is_chat(row)])
@@ -227,8 +242,7 @@ class Backfill:
     async def _payments(self, ledger: Ledger, rows: list[Row]) -> None:
         orders = sorted({str(row["orderId"]) for row in rows if row.get("datePaid")})
         owners = await self._sync.payments.owners_of_orders(orders)
-        await self._sync.deals_by_id(ledger, [n for kind, n in owners if kind == "deal"], payments="all", careful=True)
-        await self._sync.invoices_by_id(ledger, [n for kind, n in owners if kind == "invoice"], careful=True)
+        await self._sync.owners(ledger, by_kind(owners), careful=True)
 
     async def _ratings(self, day: datetime | None) -> None:
         end = self._portal.now + timedelta(days=1)

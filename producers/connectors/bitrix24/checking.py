@@ -6,9 +6,11 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from producers.connectors.bitrix24 import deals, funnels, invoices, leads
+from producers.connectors.bitrix24 import fields, funnels, leads
 from producers.connectors.bitrix24.errors import PortalRefused
 from producers.connectors.bitrix24.rest import Call, Portal, items
+from producers.connectors.bitrix24.sales import DEAL_TYPE, sorts
+from producers.connectors.bitrix24.stages import INVOICE_TYPE
 from producers.connectors.bitrix24.store import Store
 from producers.connectors.bitrix24.surroundings import Surroundings
 
@@ -41,13 +43,13 @@ def _probes(now: datetime) -> tuple[Probe, ...]:
     one = {"select": ["ID"], "start": -1}
     yesterday = (now - timedelta(days=1)).isoformat()
     votes = {"dateVoteFrom": yesterday, "dateVoteTo": now.isoformat(), "offset": 0, "limit": 1}
-    history = {"entityTypeId": deals.DEAL_TYPE, "filter": {">ID": 0}, "order": {"ID": "DESC"}, "start": -1}
+    history = {"entityTypeId": DEAL_TYPE, "filter": {">ID": 0}, "order": {"ID": "DESC"}, "start": -1}
     recent = {"FILTER": {">=CALL_START_DATE": yesterday}, "start": -1}
     return (
-        Probe("deals", "crm", _items(deals.DEAL_TYPE), "won and lost deals, their money, cycle, conversion, pipeline"),
+        Probe("deals", "crm", _items(DEAL_TYPE), "won and lost deals, their money, cycle, conversion, pipeline"),
         Probe("stage history", "crm", Call("crm.stagehistory.list", history), "when a deal really closed"),
         Probe("leads", "crm", _items(leads.LEAD_TYPE), "leads by temperature, and how soon they are touched"),
-        Probe("invoices", "crm", _items(invoices.INVOICE_TYPE), "receivables, and what is overdue"),
+        Probe("invoices", "crm", _items(INVOICE_TYPE), "receivables, and what is overdue"),
         Probe("payments", "sale", Call("sale.payment.list", {"select": ["id"], "start": -1}), "revenue"),
         Probe("activities", "crm", Call("crm.activity.list", one), "meetings, and chats of open lines"),
         Probe("calls", "telephony", Call("voximplant.statistic.get", recent), "calls, and those nobody answered"),
@@ -83,6 +85,8 @@ async def check(parts: Surroundings, zone: str) -> AsyncIterator[Finding]:
         yield _currency(parts.currency, [str(row.get("CURRENCY")) for row in items(listed)])
     for finding in await _funnels(parts):
         yield finding
+    for what, fine, line in await fields.check(parts.portal, parts.mapping):
+        yield Finding(what, fine, line)
 
 
 async def hook(store: Store, seconds: float, pause: float = 0.5) -> Finding:
@@ -138,7 +142,7 @@ def _currency(base: str, listed: list[str]) -> Finding:
 async def _funnels(parts: Surroundings) -> list[Finding]:
     """Each funnel with its stages, which of them are ready ones, and what keeps those from being counted."""
     try:
-        listed = await funnels.read(parts.portal)
+        listed = await funnels.read(parts.portal, sorts(parts.mapping).values())
     except PortalRefused as refused:
         return [Finding("funnels", False, f"{refused.code}: walls show ids instead of their names and stages")]
     ready = funnels.ready(parts.mapping.ready_stages, listed, parts.mapping).stages

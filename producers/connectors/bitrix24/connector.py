@@ -80,7 +80,9 @@ class Connector:
     @property
     def router(self) -> APIRouter:
         """The route of the webhook."""
-        return create_router(HookReader(self.settings, self.parties, self.store), self._inbox, self.metrics)
+        return create_router(
+            HookReader(self.settings, self.parties, self.store, self.synchronizer.processes), self._inbox, self.metrics
+        )
 
     @property
     def background(self) -> list[Callable[[], Awaitable[None]]]:

@@ -1,4 +1,4 @@
-"""Deals of the portal as snapshots: what they are worth, whose they are, and when they really closed."""
+"""Sales of the portal as snapshots: what they are worth, whose they are, and when they really closed."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
@@ -8,14 +8,10 @@ from producers.connectors.bitrix24.after_sales import is_after_sale, sale
 from producers.connectors.bitrix24.identity import entity_id
 from producers.connectors.bitrix24.ledger import Snapshot
 from producers.connectors.bitrix24.mapping import Mapping as Meaning
-from producers.connectors.bitrix24.values import iso, latest, moment, money, money_field, number, probability
+from producers.connectors.bitrix24.sales import Sort
+from producers.connectors.bitrix24.values import iso, latest, moment, money_field, probability, text
 from producers.events import DealChanged
 
-DEAL_TYPE = 2
-FIELDS = (
-    "id", "stageId", "stageSemanticId", "categoryId", "opportunity", "currencyId", "assignedById", "probability",
-    "createdTime", "updatedTime", "movedTime", "closedate", "leadId", "companyId", "contactId", "isRecurring",
-)  # fmt: skip
 Row = Mapping[str, Any]
 WORK = "work"
 """State of what is not published: only the payments for it are."""
@@ -26,32 +22,33 @@ def is_template(item: Row) -> bool:
     return item.get("isRecurring") == "Y"
 
 
-def is_closed(item: Row, meaning: Meaning) -> bool:
+def is_closed(item: Row, meaning: Meaning, sort: Sort) -> bool:
     """Whether the stage history is needed to know when the deal closed."""
-    after = is_after_sale(item, meaning)
+    after = is_after_sale(item, meaning, sort)
     return after or meaning.deal_status(str(item["stageId"]), item.get("stageSemanticId")) != "open"
 
 
 def snapshot(
-    item: Row, history: Sequence[Row], client: str, meaning: Meaning, base: str, held: Row | None = None
+    item: Row, history: Sequence[Row], client: str, meaning: Meaning, base: str, sort: Sort, held: Row | None = None
 ) -> Snapshot:
-    """A deal of a client as it is now; in state WORK where it is no sale, but after-sales work that began as such.
+    """A sale of a client as it is now; in state WORK where it is no sale, but after-sales work that began as such.
 
     history: its rows of stage history, by id. held: what is published of it.
     """
     number_ = str(item["id"])
-    currency = str(item.get("currencyId") or base)
+    amount = money_field(item.get(sort.part.amount)) or ("0", None)
+    currency = amount[1] or str(item.get(sort.part.currency) or base)
     created = moment(item.get("createdTime"))
     changed = latest(moment(item.get("updatedTime")), moment(item.get("movedTime")), created)
-    sold = _sold(history, meaning, held) if (is_after := is_after_sale(item, meaning)) else None
+    sold = _sold(history, meaning, sort, held) if (is_after := is_after_sale(item, meaning, sort)) else None
     data: dict[str, Any] = {
-        "deal_id": entity_id(number_, client),
+        "deal_id": entity_id(sort.name(number_), client),
         "client_id": client,
-        "manager_id": meaning.manager(item.get("assignedById")),
-        "amount": money(item.get("opportunity")),
+        "manager_id": meaning.manager(text(item.get(sort.part.manager))),
+        "amount": amount[0],
         "currency": currency,
         "created_at": iso(created or changed),
-        **(sold or _standing(item, history, meaning)),
+        **(sold or _standing(item, history, meaning, sort)),
     }
     if data["status"] != "open":
         closed = (
@@ -61,32 +58,32 @@ def snapshot(
         changed = latest(changed, closed)
     elif (likely := probability(item.get("probability"))) is not None:
         data["probability"] = likely
-    if meaning.cost_field and (cost := money_field(item.get(meaning.cost_field))) and cost[1] in (None, currency):
+    if sort.part.cost and (cost := money_field(item.get(sort.part.cost))) and cost[1] in (None, currency):
         data["cost"] = cost[0]
     state = WORK if is_after and sold is None else "live"
-    return Snapshot("deal", number_, DealChanged, changed, changed, data, state=state)
+    return Snapshot(sort.kind, number_, DealChanged, changed, changed, data, state=state)
 
 
-def _standing(item: Row, history: Sequence[Row], meaning: Meaning) -> dict[str, Any]:
+def _standing(item: Row, history: Sequence[Row], meaning: Meaning, sort: Sort) -> dict[str, Any]:
     """Where a deal is, and since when, where the history knows."""
     status = meaning.deal_status(str(item["stageId"]), item.get("stageSemanticId"))
     closed = _closed_at(history, status, meaning) if status != "open" else None
     return {
-        "pipeline": meaning.pipeline(number(item, "categoryId")),
+        "pipeline": meaning.pipeline(sort.funnel_of(item)),
         "stage": meaning.stage_name(str(item["stageId"])),
         "status": status,
         **({"closed_at": iso(closed)} if closed is not None else {}),
     }
 
 
-def _sold(history: Sequence[Row], meaning: Meaning, held: Row | None) -> dict[str, Any] | None:
+def _sold(history: Sequence[Row], meaning: Meaning, sort: Sort, held: Row | None) -> dict[str, Any] | None:
     """Where a deal was won that is in after-sales work now; None where that is no sale.
 
     Whoever was seen to have won it keeps it: whose the work is says nothing of the sale.
     """
     told = held if held is not None and held["status"] == "won" else None
     seller = {"manager_id": told["manager_id"]} if told is not None else {}
-    if (sold := sale(history, meaning)) is not None:
+    if (sold := sale(history, meaning, sort)) is not None:
         place = {"pipeline": meaning.pipeline(sold.funnel), "stage": meaning.stage_name(sold.stage)}
         return {**place, "status": "won", "closed_at": iso(sold.closed), **seller}
     # A history may begin with the last funnel.

@@ -6,6 +6,7 @@ Bitrix24Error
 ├── PortalUnavailable   the portal does not answer or is over its limits; trying again later helps
 ├── PortalRefused       the portal says no (rights, scope, unknown method); an operator must act
 ├── PortalUnknown       which portal it is cannot be told; a person must say
+├── EntityUnusable      what the portal says of one entity lacks something; a person must mend it there
 └── PortalClosed        it says no to the webhook itself: revoked, expired, wrong, moved; nothing can be read
 """
 
@@ -55,6 +56,10 @@ class PortalRefused(Bitrix24Error):
 
 class PortalUnknown(Bitrix24Error):
     """Another portal's events are in the log or in the spool; the text says what to set."""
+
+
+class EntityUnusable(Bitrix24Error):
+    """What the portal says of an entity cannot be used; the text names fields, never what is in them."""
 
 
 class PortalClosed(Bitrix24Error):

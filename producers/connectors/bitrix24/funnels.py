@@ -4,10 +4,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from producers.connectors.bitrix24.deals import DEAL_TYPE
 from producers.connectors.bitrix24.ledger import Snapshot
 from producers.connectors.bitrix24.mapping import Mapping as Meaning
-from producers.connectors.bitrix24.rest import PAGE, Portal, items
+from producers.connectors.bitrix24.rest import Portal, items
+from producers.connectors.bitrix24.sales import Sort
+from producers.connectors.bitrix24.stages import entity, listed
 from producers.events import PipelineChanged
 from producers.events.rules import ID_LENGTH, MOST_STAGES
 
@@ -25,28 +26,26 @@ class Funnel(NamedTuple):
     stages: tuple[tuple[str, str], ...]
 
 
-async def read(portal: Portal) -> list[Funnel]:
-    """The funnels of deals, and the stages of leads as the last one. Raises PortalRefused."""
-    listed = items(await portal.call("crm.category.list", {"entityTypeId": DEAL_TYPE}))
-    named = [(str(row["id"]), str(row.get("name") or "")) for row in listed if row.get("id") is not None]
-    entities = [_DEAL_STAGES if number == "0" else f"{_DEAL_STAGES}_{number}" for number, _ in named]
-    stages = [await _stages(portal, entity) for entity in (*entities, _LEAD_STAGES)]
-    return [
-        *(Funnel(number, name, own) for (number, name), own in zip(named, stages[:-1], strict=True)),
-        Funnel("", LEADS, stages[-1]),
-    ]
+async def read(portal: Portal, sorts: Iterable[Sort]) -> list[Funnel]:
+    """The funnels of sales, and the stages of leads as the last one. Raises PortalRefused."""
+    found = [funnel for sort in sorts for funnel in await _read(portal, sort)]
+    return [*found, Funnel("", LEADS, await _stages(portal, _LEAD_STAGES))]
 
 
-async def _stages(portal: Portal, entity: str) -> tuple[tuple[str, str], ...]:
-    query = {"order": {"SORT": "ASC"}, "filter": {"ENTITY_ID": entity}}
-    found: dict[str, str] = {}
-    while True:
-        page = items(await portal.call("crm.status.list", query | {"start": len(found)}))
-        before = len(found)
-        found |= {str(row["STATUS_ID"]): str(row.get("NAME") or "") for row in page if row.get("STATUS_ID")}
-        # A portal that gives all of them at once gives them again.
-        if len(page) < PAGE or len(found) == before:
-            return tuple(found.items())
+async def _read(portal: Portal, sort: Sort) -> list[Funnel]:
+    rows = items(await portal.call("crm.category.list", {"entityTypeId": sort.entity_type}))
+    named = [(str(row["id"]), str(row.get("name") or "")) for row in rows if row.get("id") is not None]
+    return [Funnel(sort.funnel(number), name, await _stages(portal, _entity(sort, number))) for number, name in named]
+
+
+def _entity(sort: Sort, category: str) -> str:
+    if sort.is_process:
+        return entity(sort.entity_type, category)
+    return _DEAL_STAGES if category == "0" else f"{_DEAL_STAGES}_{category}"
+
+
+async def _stages(portal: Portal, entity_: str) -> tuple[tuple[str, str], ...]:
+    return tuple((str(row["STATUS_ID"]), str(row.get("NAME") or "")) for row in await listed(portal, entity_))
 
 
 def snapshots(funnels: Sequence[Funnel], meaning: Meaning, now: datetime) -> Iterator[Snapshot]:

@@ -15,13 +15,13 @@ _WHAT = ("ADD", "UPDATE", "DELETE")
 _KINDS = {
     **{f"ONCRM{name}{what}": name.lower() for name in ("DEAL", "LEAD", "ACTIVITY") for what in _WHAT},
     **{f"ONCRM{name}{what}": name.lower() for name in ("CONTACT", "COMPANY") for what in ("ADD", "UPDATE")},
-    **{f"ONCRMDYNAMICITEM{what}": "invoice" for what in _WHAT},
     "ONCRMDEALMOVETOCATEGORY": "deal",
     "ONPAYMENTENTITYSAVED": "payment",
     "ONPAYMENTDELETED": "payment",
 }
 """Events that name an entity by its id, and its kind."""
 _DYNAMIC = "ONCRMDYNAMICITEM"
+_ITEMS = frozenset(f"{_DYNAMIC}{what}" for what in _WHAT)
 _CALLS = {"ONVOXIMPLANTCALLINIT", "ONVOXIMPLANTCALLSTART", "ONVOXIMPLANTCALLEND"}
 _CLIENTS_NUMBER = {
     **dict.fromkeys(("1", "4"), "data[PHONE_NUMBER]"),
@@ -40,14 +40,17 @@ _MEMBER = "member"
 
 
 class HookReader:
-    """Believes only one portal's hooks, with its token."""
+    """Believes only one portal's hooks, with its token. processes: smart processes of interest, with their kinds."""
 
-    def __init__(self, settings: Bitrix24Settings, parties: Parties, store: Store) -> None:
+    def __init__(
+        self, settings: Bitrix24Settings, parties: Parties, store: Store, processes: Mapping[str, str]
+    ) -> None:
         self._tokens = [token.strip().encode() for token in settings.token.split(",") if token.strip()]
         self._domain = settings.domain
         self._store = store
         self._member = settings.bitrix24_member_id or store.cursor(_MEMBER)
         self._parties = parties
+        self._dynamic = {INVOICE_TYPE: "invoice", **processes}
 
     def read(self, body: bytes) -> tuple[str, Change | None]:
         """The event's name, and the change in it, if any is of interest. Raises `HookRefused`."""
@@ -84,10 +87,11 @@ class HookReader:
         if name in _CALLS:
             return self._call(name, form)
         number = form.get("data[FIELDS][ID]") or form.get("data[FIELDS_BEFORE][ID]") or form.get("data[id]") or ""
-        kind = _KINDS.get(name)
-        if kind is None or (kind == "invoice" and form.get("data[FIELDS][ENTITY_TYPE_ID]") != INVOICE_TYPE):
+        entity_type = form.get("data[FIELDS][ENTITY_TYPE_ID]", "")
+        kind = self._dynamic.get(entity_type) if name in _ITEMS else _KINDS.get(name)
+        if kind is None:
             return None
-        if name.endswith("DELETE") and kind in {"deal", "lead", "invoice"}:
+        if name.endswith("DELETE") and kind != "activity":
             kind += DELETED
         if not (number.isascii() and number.isdigit() and len(number) < 19):
             raise HookRefused(400, f"{name[:60]} has no id")

@@ -6,15 +6,14 @@ from decimal import Decimal
 from typing import Any
 
 from producers.connectors.bitrix24.identity import entity_id
-from producers.connectors.bitrix24.ledger import Snapshot
+from producers.connectors.bitrix24.ledger import Snapshot, family
 from producers.connectors.bitrix24.mapping import Mapping as Meaning
 from producers.connectors.bitrix24.store import Published
 from producers.connectors.bitrix24.values import iso, latest, moment, money, number
 from producers.events import InvoiceChanged, PaymentReceived
 
-INVOICE_TYPE = 31
 FIELDS = (
-    "id", "stageId", "stageSemanticId", "opportunity", "currencyId", "assignedById", "createdTime", "updatedTime",
+    "id", "stageId", "opportunity", "currencyId", "assignedById", "createdTime", "updatedTime",
     "movedTime", "begindate", "closedate", "companyId", "contactId", "parentId2",
 )  # fmt: skip
 Row = Mapping[str, Any]
@@ -89,7 +88,7 @@ def _payment(
     client = owner.client
     same = held is not None and held.client == client and held.state != "deleted"
     manager = held.data["manager_id"] if held is not None and same else owner.data["manager_id"]
-    named = f"{owner.kind}_id"
+    named = f"{family(owner.kind)}_id"
     data = {
         "payment_id": entity_id(name, client),
         "client_id": client,

@@ -11,18 +11,19 @@ from typing import Any, Final
 import structlog
 from pydantic import ValidationError
 
+from producers.connectors.bitrix24.errors import EntityUnusable
 from producers.connectors.bitrix24.identity import Identity
 from producers.connectors.bitrix24.store import Published, Store
-from producers.events import DealDeleted, Event, InvoiceChanged, LeadDeleted, PaymentReceived
+from producers.events import CostBooked, DealDeleted, Event, InvoiceChanged, LeadDeleted, PaymentReceived, PlanSet
 
 log = structlog.get_logger(__name__)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
-_TAKEN_BACK: Final = frozenset({"deal", "invoice", "payment", "rate"})
+_TAKEN_BACK: Final = frozenset({"deal", "invoice", "payment", "rate", "cost", "plan"})
 """Kinds whose latest data is needed again, to take them back or to compare."""
-_DATED: Final = frozenset({"call", "payment", "meeting", "rating"})
+_DATED: Final = frozenset({"call", "payment", "meeting", "rating", "cost"})
 """Kinds that count at the event's time: another time is another content."""
-_NEVER_BACK: Final = frozenset({"deal", "lead", "invoice", "meeting"})
+_NEVER_BACK: Final = frozenset({"deal", "lead", "invoice", "meeting", "cost"})
 """Kinds whose versions the portal itself dates: an older one is a look that was overtaken."""
 
 
@@ -77,7 +78,9 @@ class Ledger:
                 if held.state != snapshot.state or held.owner != snapshot.owner:
                     self._remember(replace(held, state=snapshot.state, owner=snapshot.owner))
                 return
-            if snapshot.rank < held.rank or (at < held.at and snapshot.kind in _NEVER_BACK and held.state != "deleted"):
+            if snapshot.rank < held.rank or (
+                at < held.at and family(snapshot.kind) in _NEVER_BACK and held.state != "deleted"
+            ):
                 return
             if held.client != snapshot.client and held.state != "deleted":
                 self.withdraw(held, snapshot.time)
@@ -97,7 +100,7 @@ class Ledger:
             snapshot.data,
         )
         if self._emit(snapshot.event, row, snapshot.time, digest):
-            self._remember(row if row.kind in _TAKEN_BACK else replace(row, data={}))
+            self._remember(row if family(row.kind) in _TAKEN_BACK else replace(row, data={}))
 
     def withdraw(self, held: Published, time: datetime) -> None:
         """Take back what an entity contributed under the client it had. `time` is when that came to light."""
@@ -105,7 +108,7 @@ class Ledger:
             return
         row = replace(held, rev=held.rev + 1, state="deleted")
         time = max(time, _EPOCH + held.at * _MICROSECOND)
-        match held.kind:
+        match family(held.kind):
             case "deal":
                 gone = replace(row, data={name: held.data[name] for name in ("deal_id", "client_id")})
                 self._emit(DealDeleted, gone, time, "deleted")
@@ -118,6 +121,10 @@ class Ledger:
             case "payment":
                 gone = replace(row, data=held.data | {"amount": "0"})
                 self._emit(PaymentReceived, gone, time, "deleted")
+            case "cost":
+                self._emit(CostBooked, replace(row, data=held.data | {"amount": "0"}), time, "deleted")
+            case "plan":
+                self._emit(PlanSet, replace(row, data=held.data | {"target": "0"}), time, "deleted")
             case _:
                 # The contract cannot take back calls, meetings and ratings; they have happened.
                 pass
@@ -139,6 +146,9 @@ class Ledger:
             yield
         except ValidationError as error:
             self.refuse(kind, number, error)
+        except EntityUnusable as error:
+            self._refuse(kind, number, str(error))
+            log.warning("the portal's data lacks something", kind=kind, id=number, why=str(error))
         except (KeyError, ValueError, TypeError, ArithmeticError) as error:
             self._refuse(
                 kind,
@@ -183,13 +193,18 @@ class Ledger:
         self.unusable.append((name, said, f"{name}: {detail}"))
 
 
+def family(kind: str) -> str:
+    """What a kind is, wherever the portal keeps it: `deal:1038` are the sales of a smart process."""
+    return kind.partition(":")[0]
+
+
 def sequence(at: int, rank: int, rev: int) -> str:
     """The version as text of equal width: µs since the epoch, how much is known, correction within the same moment."""
     return f"{at:016d}.{rank}.{rev:04d}"
 
 
 def _digest(snapshot: Snapshot) -> str:
-    when = snapshot.time.isoformat() if snapshot.kind in _DATED else ""
+    when = snapshot.time.isoformat() if family(snapshot.kind) in _DATED else ""
     content = json.dumps([snapshot.event.__name__, snapshot.data, when], sort_keys=True)
     return hashlib.sha256(content.encode()).hexdigest()[:32]
 

@@ -1,12 +1,14 @@
 """What a portal's stages, fields and people mean: one YAML file, and sensible answers without it."""
 
+from collections import abc
 from pathlib import Path
 from typing import Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from producers.connectors.bitrix24.errors import MappingError
+from producers.connectors.bitrix24.processes import Part, Processes
 from producers.events.calls import Outcome
 from producers.events.deals import DealStatus, InvoiceStatus, LeadStatus, Temperature
 from producers.events.fields import Id, Rate
@@ -19,18 +21,14 @@ _LEAD_ENDED: dict[str, LeadStatus] = {"S": "converted", "F": "lost", "CONVERTED"
 _CALL: dict[str, Outcome] = {"200": "answered", "304": "missed", "603": "missed", "603-S": "abandoned", "486": "busy"}
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, coerce_numbers_to_str=True)
-
-
-class Stage(_Part):
+class Stage(Part):
     """What a stage of deals is called, and whether it ends a deal; absent parts are as the portal has them."""
 
     status: DealStatus | None = None
     name: Id | None = None
 
 
-class Meetings(_Part):
+class Meetings(Part):
     """Which completed activities are meetings."""
 
     types: tuple[str, ...] = ("1",)
@@ -39,7 +37,7 @@ class Meetings(_Part):
     """PROVIDER_ID or PROVIDER_ID/PROVIDER_TYPE_ID of activities of type 6."""
 
 
-class Mapping(_Part):
+class Mapping(Part):
     """The whole file."""
 
     stages: dict[str, Stage] = Field(default_factory=dict)
@@ -59,6 +57,7 @@ class Mapping(_Part):
     rates: Literal["portal", "none"] | dict[str, Rate] = "portal"
     bots: tuple[str, ...] = ()
     handoff: str | None = None
+    processes: Processes = Processes()
 
     @model_validator(mode="after")
     def _ready_stages_are_open(self) -> Self:
@@ -103,6 +102,10 @@ class Mapping(_Part):
         """The manager behind a user of the portal; unknown for none."""
         number = str(user or "")
         return self.managers.get(number, number) if number not in {"", "0"} else "unknown"
+
+    def team(self, department: str, names: abc.Mapping[str, str]) -> str:
+        """The team behind a department: as the file has it, else its name; what is no department is a team's id."""
+        return self.teams.get(department) or names.get(department) or department
 
     def is_meeting(self, activity: dict[str, Any]) -> bool:
         """Whether a completed activity is a meeting held."""

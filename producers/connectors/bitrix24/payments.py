@@ -10,13 +10,13 @@ from producers.connectors.bitrix24 import invoices
 from producers.connectors.bitrix24.errors import PortalRefused
 from producers.connectors.bitrix24.ledger import Ledger, Snapshot, micros
 from producers.connectors.bitrix24.rest import PAGE, Call, items
+from producers.connectors.bitrix24.sales import sorts
 from producers.connectors.bitrix24.store import Published
 from producers.connectors.bitrix24.surroundings import Row, Surroundings, chunks
 from producers.connectors.bitrix24.values import moment, money
 
 log = structlog.get_logger(__name__)
 _BINDING = ["orderId", "ownerId", "ownerTypeId"]
-_OWNERS = {"2": "deal", "31": "invoice"}
 
 
 class Payments:
@@ -25,6 +25,7 @@ class Payments:
     def __init__(self, parts: Surroundings) -> None:
         self._parts = parts
         self._told = False
+        self._kinds = {"31": "invoice"} | {str(sort.entity_type): kind for kind, sort in sorts(parts.mapping).items()}
 
     async def bring(
         self, ledger: Ledger, entity_type: int, owners: Sequence[Snapshot], paid: Mapping[str, datetime | None]
@@ -50,7 +51,7 @@ class Payments:
         for snapshot in invoices.payments(owner, rows, known, in_full=in_full):
             held = ledger.row("payment", snapshot.id)
             # The portal may list an invoice's payments under its deal too; the invoice is what they pay.
-            if held and owner.kind == "deal" and held.owner.startswith("invoice:") and held.state != "deleted":
+            if held and owner.kind != "invoice" and held.owner.startswith("invoice:") and held.state != "deleted":
                 continue
             ledger.take(snapshot)
             told.add(snapshot.id)
@@ -63,7 +64,7 @@ class Payments:
         """Deals and invoices to look at because of payments: as remembered, and as the portal says."""
         found: dict[str, set[str]] = defaultdict(set)
         for row in self._parts.store.published("payment", payments).values():
-            kind, _, number = row.owner.partition(":")
+            kind, _, number = row.owner.rpartition(":")
             found[kind].add(number)
         if payments:
             try:
@@ -76,7 +77,7 @@ class Payments:
                     found[kind].add(number)
             except PortalRefused as refused:
                 log.warning("payments cannot be traced to their deals", why=str(refused))
-        return {kind: sorted(found[kind]) for kind in ("deal", "invoice")}
+        return {kind: sorted(found[kind]) for kind in self._kinds.values() if kind in found}
 
     async def owners_of_orders(self, orders: Collection[str]) -> list[tuple[str, str]]:
         """The deals and invoices, as (kind, id), that orders of the shop belong to."""
@@ -93,7 +94,7 @@ class Payments:
             (kind, str(row["ownerId"]))
             for result in bound
             for row in items(result)
-            if (kind := _OWNERS.get(str(row.get("ownerTypeId"))))
+            if (kind := self._kinds.get(str(row.get("ownerTypeId"))))
         ]
 
     async def differing(self, ids: range, top: int) -> dict[str, list[str]]:
@@ -122,21 +123,29 @@ class Payments:
             if _is_as(rows.get(name), held.get(name)):
                 continue
             if name in held:
-                kind, _, number = held[name].owner.partition(":")
+                kind, _, number = held[name].owner.rpartition(":")
                 found[kind].add(number)
             if name in rows:
                 orders.add(str(rows[name]["orderId"]))
         for kind, number in await self.owners_of_orders(sorted(orders)):
             found[kind].add(number)
-        return {kind: sorted(found[kind]) for kind in ("deal", "invoice")}
+        return {kind: sorted(found[kind]) for kind in self._kinds.values() if kind in found}
 
     def left_behind(self, ledger: Ledger, deals: Sequence[Snapshot]) -> Iterable[Published]:
         """Known payments of deals that have another client now."""
         for deal in deals:
-            for row in self._parts.store.owned("payment", f"deal:{deal.id}"):
+            for row in self._parts.store.owned("payment", f"{deal.kind}:{deal.id}"):
                 held = ledger.row("payment", row.id)
                 if held is not None and held.state != "deleted" and held.client != deal.client:
                     yield row
+
+
+def by_kind(owners: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
+    """Owners as kind and id, by their kind."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for kind, number in owners:
+        found[kind].add(number)
+    return {kind: sorted(ids) for kind, ids in found.items()}
 
 
 def _is_as(row: Row | None, held: Published | None) -> bool:

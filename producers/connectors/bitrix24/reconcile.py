@@ -1,19 +1,24 @@
 """Repairs what hooks missed: changes since the last look, silent moves between funnels, deletions, lost payments."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import json
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Final
 
 import structlog
 
-from producers.connectors.bitrix24 import deals, funnels, invoices, leads, parties, people
+from producers.connectors.bitrix24 import funnels, invoices, leads, parties, people
 from producers.connectors.bitrix24.chatting import Chatting
 from producers.connectors.bitrix24.contacts import is_chat
 from producers.connectors.bitrix24.errors import PortalRefused, PortalUnavailable
+from producers.connectors.bitrix24.payments import by_kind
 from producers.connectors.bitrix24.rest import PAGE, Call, items
+from producers.connectors.bitrix24.sales import DEAL, Sort
+from producers.connectors.bitrix24.stages import INVOICE_TYPE
 from producers.connectors.bitrix24.surroundings import Row, Surroundings, item_query
-from producers.connectors.bitrix24.sync import Swept, Synchronizer
+from producers.connectors.bitrix24.sync import Synchronizer
 
 log = structlog.get_logger(__name__)
 OVERLAP: Final = timedelta(minutes=10)
@@ -50,7 +55,7 @@ class Reconciler:
         steps: list[tuple[str, Callable[[datetime, dict[str, str]], Awaitable[None]]]] = [
             ("contacts", self._contacts),
             ("companies", self._companies),
-            ("deals", self._deals),
+            ("deals", partial(self._sales, sort=self._sync.sorts[DEAL])),
             ("leads", self._leads),
             ("invoices", self._invoices),
             ("payments", self._payments),
@@ -58,12 +63,12 @@ class Reconciler:
             ("calls", self._calls),
             ("ratings", self._ratings),
         ]
+        steps += [(kind.replace(":", "s "), self._process(kind)) for kind in self._sync.kinds if ":" in kind]
         await self.reference()
         for name, step in steps:
             await self._step(name, step)
-        await self.sweep("deal", whole=whole)
-        await self.sweep("lead", whole=whole)
-        await self.sweep("invoice", whole=whole)
+        for kind in self._sync.kinds:
+            await self.sweep(kind, whole=whole)
         if "payments" not in self.refused:
             await self.sweep_payments(whole=whole)
         while await self._sync.drain():
@@ -81,7 +86,10 @@ class Reconciler:
         """Managers, rates, funnels and stages as they are now."""
         await self._step("people", self._people)
         await self._step("rates", self._rates)
+        self._sync.stages.forget()
         await self._step("funnels", self._funnels)
+        for kind in self._sync.planning.kinds:
+            await self._step(kind.replace(":", "s "), partial(self._plans, kind=kind))
 
     async def chats(self, *, whole: bool = False) -> None:
         """Read new messages of open-line chats; `whole` looks at all that are open, else at some."""
@@ -112,11 +120,11 @@ class Reconciler:
             self._parts.metrics.forbidden.labels(name).set(0)
 
     async def _people(self, _: datetime, seen: dict[str, str]) -> None:
-        async with self._sync.batch(seen) as ledger:
+        names = people.teams(await self._departments())
+        async with self._sync.batch(seen | {"teams": json.dumps(names)}) as ledger:
             users = await self._offsets(
                 Call("user.get", {"sort": "ID", "order": "ASC", "FILTER": {"USER_TYPE": "employee"}})
             )
-            names = people.teams(await self._departments())
             for user in users:
                 with ledger.guard("manager", str(user.get("ID")), user):
                     ledger.take(people.manager(user, names, self._parts.mapping, self._portal.now))
@@ -133,7 +141,7 @@ class Reconciler:
 
     async def _rates(self, _: datetime, seen: dict[str, str]) -> None:
         async with self._sync.batch(seen) as ledger:
-            listed = await self._portal.call("crm.currency.list")
+            listed = [row for row in await self._portal.call("crm.currency.list") if row.get("CURRENCY")]
             if self._parts.mapping.rates == "portal":
                 self._told_of(self._parts.currency, {str(row.get("CURRENCY")) for row in listed})
             known = self._store.published("rate", [str(row["CURRENCY"]) for row in listed])
@@ -143,7 +151,7 @@ class Reconciler:
 
     async def _funnels(self, _: datetime, seen: dict[str, str]) -> None:
         async with self._sync.batch(seen) as ledger:
-            found = await funnels.read(self._portal)
+            found = await funnels.read(self._portal, self._sync.sorts.values())
             for named in funnels.snapshots(found, self._parts.mapping, self._portal.now):
                 with ledger.guard("pipeline", named.id, named.data):
                     ledger.take(named)
@@ -177,16 +185,30 @@ class Reconciler:
             (rows,) = await self._portal.list_all([Call(f"crm.{kind}.list", changed)], "ID")
             await self._parts.parties.feed(kind, rows)
 
-    async def _deals(self, since: datetime, seen: dict[str, str]) -> None:
-        since -= OVERLAP
-        steps = {"entityTypeId": deals.DEAL_TYPE, "filter": {">=CREATED_TIME": since.isoformat()}}
+    async def _plans(self, _: datetime, seen: dict[str, str], *, kind: str) -> None:
         async with self._sync.batch(seen) as ledger:
-            found = await self._changed(deals.DEAL_TYPE, self._sync.deal_fields, since)
-            await self._sync.deals(ledger, found, payments="moved")
+            await self._sync.planning.bring(ledger, kind)
+
+    def _process(self, kind: str) -> Callable[[datetime, dict[str, str]], Awaitable[None]]:
+        """What a smart process is looked at by: sales by their moves, too, costs by their changes."""
+        sort = self._sync.sorts.get(kind)
+        return partial(self._sales, sort=sort) if sort is not None else partial(self._costs, kind=kind)
+
+    async def _costs(self, since: datetime, seen: dict[str, str], *, kind: str) -> None:
+        entity_type, fields, bring = self._sync.kinds[kind]
+        async with self._sync.batch(seen) as ledger:
+            await bring(ledger, await self._changed(entity_type, fields, since - OVERLAP, times=("updatedTime",)))
+
+    async def _sales(self, since: datetime, seen: dict[str, str], *, sort: Sort) -> None:
+        since -= OVERLAP
+        steps = {"entityTypeId": sort.entity_type, "filter": {">=CREATED_TIME": since.isoformat()}}
+        async with self._sync.batch(seen) as ledger:
+            found = await self._changed(sort.entity_type, sort.fields, since)
+            await self._sync.sales(ledger, found, sort=sort, payments="moved")
             # A move to another funnel may leave the time of change as it was.
             (moves,) = await self._portal.list_all([Call("crm.stagehistory.list", steps)], "ID")
             moved = {str(row["OWNER_ID"]) for row in moves} - {str(item["id"]) for item in found}
-            await self._sync.deals_by_id(ledger, sorted(moved), payments="moved", careful=self._careful)
+            await self._sync.by_id(ledger, sort.kind, sorted(moved), careful=self._careful)
 
     async def _leads(self, since: datetime, seen: dict[str, str]) -> None:
         async with self._sync.batch(seen) as ledger:
@@ -194,7 +216,7 @@ class Reconciler:
 
     async def _invoices(self, since: datetime, seen: dict[str, str]) -> None:
         async with self._sync.batch(seen) as ledger:
-            found = await self._changed(invoices.INVOICE_TYPE, invoices.FIELDS, since - OVERLAP)
+            found = await self._changed(INVOICE_TYPE, invoices.FIELDS, since - OVERLAP)
             await self._sync.invoices(ledger, found)
 
     async def _payments(self, since: datetime, seen: dict[str, str]) -> None:
@@ -202,12 +224,7 @@ class Reconciler:
         async with self._sync.batch(seen) as ledger:
             (rows,) = await self._portal.list_all([Call("sale.payment.list", query)])
             owners = await self._sync.payments.owners_of_orders(sorted({str(row["orderId"]) for row in rows}))
-            await self._sync.deals_by_id(
-                ledger, [n for kind, n in owners if kind == "deal"], payments="all", careful=self._careful
-            )
-            await self._sync.invoices_by_id(
-                ledger, [n for kind, n in owners if kind == "invoice"], careful=self._careful
-            )
+            await self._sync.owners(ledger, by_kind(owners), careful=self._careful)
 
     async def _activities(self, since: datetime, seen: dict[str, str]) -> None:
         changed = {">=LAST_UPDATED": (since - OVERLAP).isoformat()}
@@ -251,7 +268,7 @@ class Reconciler:
             if not page.get("hasNextPage") or not page["ratings"]:
                 return found
 
-    async def sweep(self, kind: Swept, *, whole: bool, singly: bool = False) -> None:
+    async def sweep(self, kind: str, *, whole: bool, singly: bool = False) -> None:
         """Look at known entities again, a window at a time: finds deletions and whatever changes silently.
 
         singly: the shop's payments may not be read, so that those of deals are looked for one deal at a time.
@@ -262,8 +279,8 @@ class Reconciler:
             ids = await asyncio.to_thread(self._store.known, kind, after, _SWEEP)
             after = int(ids[-1]) if len(ids) == _SWEEP else 0
             async with self._sync.batch({name: str(after)}) as ledger:
-                if kind == "deal" and (singly or "payments" in self.refused):
-                    await self._sync.deals_by_id(ledger, ids, payments="all", careful=self._careful)
+                if kind == DEAL and (singly or "payments" in self.refused):
+                    await self._sync.by_id(ledger, kind, ids, payments="all", careful=self._careful)
                 else:
                     await self._sync.again(ledger, kind, ids, careful=self._careful)
             if not (whole and after):
@@ -283,10 +300,17 @@ class Reconciler:
                 return
             after = ids.stop
 
-    async def _changed(self, entity_type: int, fields: tuple[str, ...], since: datetime) -> list[Row]:
+    async def _changed(
+        self,
+        entity_type: int,
+        fields: tuple[str, ...],
+        since: datetime,
+        *,
+        times: Sequence[str] = ("updatedTime", "movedTime"),
+    ) -> list[Row]:
         moments = [
             Call("crm.item.list", item_query(entity_type, fields) | {"filter": {f">={name}": since.isoformat()}})
-            for name in ("updatedTime", "movedTime")
+            for name in times
         ]
         lists = await self._portal.list_all(moments)
         return list({str(item["id"]): item for found in lists for item in found}.values())

@@ -11,6 +11,7 @@ from typing import Any, Final
 from producers.connectors.bitrix24.after_sales import is_after_sale
 from producers.connectors.bitrix24.chats import PROVIDER
 from producers.connectors.bitrix24.mapping import Mapping as Meaning
+from producers.connectors.bitrix24.sales import Sort
 from producers.connectors.bitrix24.values import moment
 
 BEFORE: Final = timedelta(days=31)
@@ -32,10 +33,10 @@ def lead(row: Row, since: datetime) -> bool:
     return _changed(row, *_ITEM) >= since - BEFORE
 
 
-def deal(row: Row, since: datetime, meaning: Meaning) -> bool:
+def deal(row: Row, since: datetime, meaning: Meaning, sort: Sort) -> bool:
     """All but what was lost before."""
     is_lost = meaning.deal_status(str(row.get("stageId")), row.get("stageSemanticId")) == "lost"
-    return not is_lost or is_after_sale(row, meaning) or _changed(row, *_ITEM) >= since
+    return not is_lost or is_after_sale(row, meaning, sort) or _changed(row, *_ITEM) >= since
 
 
 def invoice(row: Row, since: datetime, meaning: Meaning) -> bool:

@@ -191,6 +191,11 @@ class Store:
             rows = self._db.execute("SELECT * FROM entity WHERE kind = ? AND owner = ?", (kind, owner))
             return [_published(row) for row in rows]
 
+    def all(self, kind: str) -> list[Published]:
+        """What was published of a kind of which there are few."""
+        with self._lock:
+            return [_published(row) for row in self._db.execute("SELECT * FROM entity WHERE kind = ?", (kind,))]
+
     def known(self, kind: str, after: int, limit: int) -> list[str]:
         """Ids of entities, by number, above `after`; deleted ones too, which may come back."""
         query = "SELECT id FROM entity WHERE kind = ? AND CAST(id AS INTEGER) > ? ORDER BY CAST(id AS INTEGER) LIMIT ?"
@@ -256,6 +261,11 @@ class Store:
         """How far something was read."""
         with self._lock:
             return self._cursor(self._db, name)
+
+    def teams(self) -> dict[str, str]:
+        """Departments by id with their names, as last read."""
+        found: dict[str, str] = json.loads(self.cursor("teams") or "{}")
+        return found
 
     def cursors(self, prefix: str) -> list[str]:
         """The names of cursors that begin so."""

@@ -8,7 +8,10 @@ import tempfile
 from collections.abc import AsyncIterator, Callable, Iterable
 from pathlib import Path
 
+from producers.connectors.bitrix24.costs import COST
 from producers.connectors.bitrix24.errors import PortalUnknown
+from producers.connectors.bitrix24.ledger import family
+from producers.connectors.bitrix24.sales import DEAL, place
 from producers.connectors.bitrix24.store import Store
 from producers.connectors.bitrix24.surroundings import Surroundings
 from producers.events.wire import Event
@@ -69,6 +72,14 @@ async def strays(events: AsyncIterator[Event], store: Store) -> AsyncIterator[Ev
             yield event
 
 
-def _is_held(store: Store, kind: str, number: str, client: str) -> bool:
+def _is_held(store: Store, kind: str, number: str, key: str) -> bool:
+    if kind == DEAL:
+        kind, number = place(number)
+    elif kind == COST:
+        process, _, number = number.rpartition(".")
+        kind = f"{COST}:{process}"
     held = store.published(kind, [number]).get(number)
-    return held is not None and held.client == client
+    if held is None:
+        return False
+    # A cost has no client: its key is its name.
+    return (held.data["cost_id"] if family(kind) == COST else held.client) == key

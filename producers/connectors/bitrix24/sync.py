@@ -7,39 +7,43 @@ import asyncio
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import structlog
 
-from producers.connectors.bitrix24 import deals, invoices, leads
+from producers.connectors.bitrix24 import costs, deals, invoices, leads
 from producers.connectors.bitrix24.contacts import Contacts
 from producers.connectors.bitrix24.errors import PortalRefused, PortalUnavailable
+from producers.connectors.bitrix24.gone import Gone
 from producers.connectors.bitrix24.hooks import DELETED
 from producers.connectors.bitrix24.ledger import Ledger
 from producers.connectors.bitrix24.payments import Payments
+from producers.connectors.bitrix24.planning import Planning
 from producers.connectors.bitrix24.rest import Call, items
-from producers.connectors.bitrix24.store import Dirty, Outgoing, Published
+from producers.connectors.bitrix24.sales import DEAL, Sort, sorts
+from producers.connectors.bitrix24.stages import INVOICE_TYPE, Stages
+from producers.connectors.bitrix24.store import Dirty, Outgoing
 from producers.connectors.bitrix24.surroundings import Row, Surroundings, chunks, item_query
 from producers.connectors.bitrix24.unusable import tell
 from producers.events import REFERENCE_TYPES, Event
 
 log = structlog.get_logger(__name__)
 _HISTORIES = 10
-_SUSPICIOUS = 20
-"""So many may be gone at once, or half of those asked for, before lost rights are suspected."""
-_NO_MORE = "NOT_FOUND"
-"""What `crm.item.get` says of an item that does not exist; of one that may not be read it says ACCESS_DENIED."""
-Swept = Literal["deal", "lead", "invoice"]
-"""Kinds that are looked at again and again, and taken back when they are gone."""
 Which = Literal["all", "moved"]
 """Deals whose payments are looked at: all, those that changed their client."""
-_Kind = tuple[int, Callable[[], tuple[str, ...]], Callable[[Ledger, Sequence[Row]], Awaitable[None]]]
-"""Of an entity: its type, what is asked of it, and what becomes of it."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Kind(NamedTuple):
+    """Of what is looked at again and again, and taken back when it is gone: what is asked, what becomes of it."""
+
+    entity_type: int
+    fields: tuple[str, ...]
+    bring: Callable[[Ledger, Sequence[Row]], Awaitable[None]]
 
 
 class Synchronizer:
@@ -53,12 +57,30 @@ class Synchronizer:
         self.published = 0
         self.payments = Payments(parts)
         self._meaning = parts.mapping.model_dump_json() + parts.currency
-        self._kinds: dict[str, _Kind] = {
-            "deal": (deals.DEAL_TYPE, lambda: self.deal_fields, partial(self.deals, payments="moved")),
-            "lead": (leads.LEAD_TYPE, lambda: leads.FIELDS, self.leads),
-            "invoice": (invoices.INVOICE_TYPE, lambda: invoices.FIELDS, self.invoices),
+        self.stages = Stages(parts.portal)
+        self.sorts = sorts(parts.mapping)
+        self.kinds: dict[str, Kind] = {
+            **{
+                sort.kind: Kind(sort.entity_type, sort.fields, partial(self.sales, sort=sort, payments="moved"))
+                for sort in self.sorts.values()
+            },
+            "lead": Kind(leads.LEAD_TYPE, leads.FIELDS, self.leads),
+            "invoice": Kind(INVOICE_TYPE, invoices.FIELDS, self.invoices),
+            **{
+                f"{costs.COST}:{number}": Kind(int(number), costs.fields(part), partial(self.costs, number=number))
+                for number, part in parts.mapping.processes.costs.items()
+            },
         }
+        """By kind what has an entity of its own for each item."""
+        self.planning = Planning(parts)
         self.contacts = Contacts(parts)
+        self._gone = Gone(parts)
+
+    @property
+    def processes(self) -> dict[str, str]:
+        """Smart processes that count, by entityTypeId, and what each is called in the spool."""
+        kinds = [kind for kind in (*self.kinds, *self.planning.kinds) if ":" in kind]
+        return {kind.partition(":")[2]: kind for kind in kinds}
 
     @asynccontextmanager
     async def batch(self, cursors: dict[str, str] | None = None) -> AsyncIterator[Ledger]:
@@ -121,67 +143,72 @@ class Synchronizer:
         match kind:
             case "call":
                 await self.contacts.known_calls(ledger, ids)
-            case "deal" | "deal.deleted":
-                await self.deals_by_id(ledger, ids, payments="all", careful=not kind.endswith(DELETED))
-            case "invoice" | "invoice.deleted":
-                await self.invoices_by_id(ledger, ids, careful=not kind.endswith(DELETED))
             case "payment":
-                owners = await self.payments.owners(ids)
-                await self.deals_by_id(ledger, owners["deal"], payments="all", careful=True)
-                await self.invoices_by_id(ledger, owners["invoice"], careful=True)
-            case "lead" | "lead.deleted":
-                await self.leads_by_id(ledger, ids, careful=not kind.endswith(DELETED))
+                await self.owners(ledger, await self.payments.owners(ids), careful=True)
             case "contact" | "company":
                 await self.feed(kind, ids)
-            case _:
+            case "activity":
                 await self.contacts.activities_by_id(ledger, ids)
+            case _ if self.planning.is_plan(kind):
+                await self.planning.bring(ledger, kind.removesuffix(DELETED))
+            case _:
+                known = kind.removesuffix(DELETED)
+                await self.by_id(ledger, known, ids, payments="all", careful=known == kind)
 
-    # Deals
+    async def by_id(
+        self, ledger: Ledger, kind: str, ids: Collection[str], *, careful: bool, payments: Which = "moved"
+    ) -> None:
+        """Bring entities up to date; what the portal no longer has is taken back."""
+        if kind not in self.kinds:
+            return  # A smart process that the mapping named once.
+        entity_type, fields, bring = self.kinds[kind]
+        found = await self._items(entity_type, ids, fields)
+        if kind == DEAL:
+            await self.sales(ledger, found, sort=self.sorts[kind], payments=payments)
+        else:
+            await bring(ledger, found)
+        await self._gone.withdraw(ledger, kind, entity_type, ids, found, careful=careful)
 
-    async def deals_by_id(self, ledger: Ledger, ids: Collection[str], *, payments: Which, careful: bool) -> None:
-        """Bring deals up to date; what the portal no longer has is deleted."""
-        found = await self._items(deals.DEAL_TYPE, ids, self.deal_fields)
-        await self.deals(ledger, found, payments=payments)
-        await self._withdraw(ledger, "deal", ids, found, careful=careful)
+    async def owners(self, ledger: Ledger, owners: Mapping[str, Sequence[str]], *, careful: bool) -> None:
+        """Bring up to date what payments belong to, with them. owners: ids by kind."""
+        for kind, ids in owners.items():
+            await self.by_id(ledger, kind, ids, payments="all", careful=careful)
 
-    @property
-    def deal_fields(self) -> tuple[str, ...]:
-        """What is asked of a deal."""
-        return (*deals.FIELDS, self._mapping.cost_field) if self._mapping.cost_field else deals.FIELDS
+    # Sales
 
-    async def deals(self, ledger: Ledger, found: Sequence[Row], *, payments: Which) -> None:
-        """Publish deals as fetched; with their payments, if wanted. Templates of recurring deals are none."""
+    async def sales(self, ledger: Ledger, found: Sequence[Row], *, sort: Sort, payments: Which) -> None:
+        """Publish sales as fetched; with their payments, if wanted. Templates of recurring deals are none."""
         for item in filter(deals.is_template, found):
-            if held := ledger.row("deal", str(item["id"])):
+            if held := ledger.row(sort.kind, str(item["id"])):
                 ledger.withdraw(held, self._parts.moment())
-        found = [item for item in found if not deals.is_template(item)]
-        closed = [item for item in found if deals.is_closed(item, self._mapping)]
-        histories = await self._histories(deals.DEAL_TYPE, [str(item["id"]) for item in closed])
+        found = await self.stages.told([item for item in found if not deals.is_template(item)])
+        closed = [item for item in found if deals.is_closed(item, self._mapping, sort)]
+        histories = await self._histories(sort.entity_type, [str(item["id"]) for item in closed])
         await self._parties.meet(map(self._parties.of, found))
         snapshots = []
         for item in found:
             number = str(item["id"])
-            with ledger.guard("deal", number, item):
-                client = self._parties.owner(item, ("deal", number))
-                held, history = ledger.row("deal", number), histories.get(number, [])
+            with ledger.guard(sort.kind, number, item):
+                client = self._parties.owner(item, (DEAL, sort.name(number)))
+                held, history = ledger.row(sort.kind, number), histories.get(number, [])
                 told = held.data if held is not None and held.state != "deleted" else None
-                snapshot = deals.snapshot(item, history, client, self._mapping, self._parts.currency, told)
+                snapshot = deals.snapshot(item, history, client, self._mapping, self._parts.currency, sort, told)
                 snapshots.append(snapshot)
                 if snapshot.state != deals.WORK:
                     ledger.take(snapshot)
                 elif held is not None:
                     ledger.withdraw(held, self._parts.moment())
-                ledger.looks["deal", number] = self._look(item)
+                ledger.looks[sort.kind, number] = self._look(item)
         if payments != "all":
             # At least those must follow that the client has left behind.
             paid = {row.owner for row in self.payments.left_behind(ledger, snapshots)}
-            snapshots = [snapshot for snapshot in snapshots if f"deal:{snapshot.id}" in paid]
-        await self.payments.bring(ledger, deals.DEAL_TYPE, snapshots, {})
+            snapshots = [snapshot for snapshot in snapshots if f"{sort.kind}:{snapshot.id}" in paid]
+        await self.payments.bring(ledger, sort.entity_type, snapshots, {})
 
-    async def again(self, ledger: Ledger, kind: Swept, ids: Collection[str], careful: bool) -> None:
+    async def again(self, ledger: Ledger, kind: str, ids: Collection[str], careful: bool) -> None:
         """Look at known entities again: costs a fiftieth of a call each, and more for what has changed."""
-        entity_type, fields, bring = self._kinds[kind]
-        found = await self._items(entity_type, ids, fields())
+        entity_type, fields, bring = self.kinds[kind]
+        found = await self._items(entity_type, ids, fields)
         looks, held = self._store.looks(kind, ids), self._store.published(kind, ids)
         changed = [
             item for item in found
@@ -189,7 +216,7 @@ class Synchronizer:
         ]  # fmt: skip
         if changed:
             await bring(ledger, changed)
-        await self._withdraw(ledger, kind, ids, found, careful=careful)
+        await self._gone.withdraw(ledger, kind, entity_type, ids, found, careful=careful)
 
     def _look(self, item: Row) -> str:
         """What tells whether an entity, or what is made of it, is another one."""
@@ -197,12 +224,6 @@ class Synchronizer:
         return hashlib.blake2b(said.encode(), digest_size=16).hexdigest()
 
     # Leads
-
-    async def leads_by_id(self, ledger: Ledger, ids: Collection[str], *, careful: bool) -> None:
-        """Bring leads up to date; what the portal no longer has is deleted."""
-        found = await self._items(leads.LEAD_TYPE, ids, leads.FIELDS)
-        await self.leads(ledger, found)
-        await self._withdraw(ledger, "lead", ids, found, careful=careful)
 
     async def leads(self, ledger: Ledger, found: Sequence[Row]) -> None:
         """Publish leads as fetched, step by step."""
@@ -221,14 +242,9 @@ class Synchronizer:
 
     # Invoices and payments
 
-    async def invoices_by_id(self, ledger: Ledger, ids: Collection[str], *, careful: bool) -> None:
-        """Bring smart invoices and their payments up to date; what the portal no longer has is cancelled."""
-        found = await self._items(invoices.INVOICE_TYPE, ids, invoices.FIELDS)
-        await self.invoices(ledger, found)
-        await self._withdraw(ledger, "invoice", ids, found, careful=careful)
-
     async def invoices(self, ledger: Ledger, found: Sequence[Row]) -> None:
         """Publish invoices as fetched, with their payments."""
+        found = await self.stages.told(found)
         await self._parties.meet(map(self._parties.of, found))
         snapshots = []
         for item in found:
@@ -239,17 +255,32 @@ class Synchronizer:
                 ledger.take(snapshot)
                 ledger.looks["invoice", str(item["id"])] = self._look(item)
         done = [str(item["id"]) for item in found if item.get("stageSemanticId") == "S"]
-        histories = await self._histories(invoices.INVOICE_TYPE, done if self._mapping.paid_by_stage else [])
+        histories = await self._histories(INVOICE_TYPE, done if self._mapping.paid_by_stage else [])
         paid = {number: invoices.paid_at(rows) for number, rows in histories.items()}
-        await self.payments.bring(ledger, invoices.INVOICE_TYPE, snapshots, paid)
+        await self.payments.bring(ledger, INVOICE_TYPE, snapshots, paid)
 
     async def payments_between(self, ledger: Ledger, ids: range, top: int, *, careful: bool) -> None:
         """Bring the deals and invoices up to date whose payments, of these ids, are not as they were published."""
-        owners = await self.payments.differing(ids, top)
-        if owners["deal"]:
-            await self.deals_by_id(ledger, owners["deal"], payments="all", careful=careful)
-        if owners["invoice"]:
-            await self.invoices_by_id(ledger, owners["invoice"], careful=careful)
+        await self.owners(ledger, await self.payments.differing(ids, top), careful=careful)
+
+    # Costs
+
+    async def costs(self, ledger: Ledger, found: Sequence[Row], *, number: str) -> None:
+        """Publish costs as fetched; those whose stage says that they are none are taken back."""
+        part, kind = self._mapping.processes.costs[number], f"{costs.COST}:{number}"
+        for item in await self.stages.told(found):
+            name = str(item["id"])
+            with ledger.guard(kind, name, item):
+                if costs.counts(item, part):
+                    ledger.take(
+                        costs.snapshot(
+                            item, f"{number}.{name}", part, self._mapping, self._parts.currency, self._identity,
+                            self._store.teams(),
+                        )
+                    )  # fmt: skip
+                elif (held := ledger.row(kind, name)) is not None:
+                    ledger.withdraw(held, self._parts.moment())
+                ledger.looks[kind, name] = self._look(item)
 
     # Contacts and companies
 
@@ -266,7 +297,7 @@ class Synchronizer:
                 for some in chunks(dict.fromkeys(ids))
             ]
         )
-        return [row for page in pages for row in items(page)]
+        return await self.stages.told([row for page in pages for row in items(page)])
 
     async def _histories(self, entity_type: int, ids: Sequence[str]) -> dict[str, list[Row]]:
         lists = await self._portal.list_all(
@@ -280,39 +311,6 @@ class Synchronizer:
         for row in (row for rows in lists for row in rows):
             found[str(row["OWNER_ID"])].append(row)
         return found
-
-    async def _withdraw(
-        self, ledger: Ledger, kind: str, ids: Collection[str], found: Sequence[Row], *, careful: bool
-    ) -> None:
-        missing = set(ids) - {str(item["id"]) for item in found}
-        gone = [row for row in self._store.published(kind, missing).values() if row.state != "deleted"]
-        if careful and len(gone) > _SUSPICIOUS and len(gone) * 2 > len(ids):
-            # Somebody who took the webhook's rights away has not deleted the deals.
-            self._parts.metrics.hidden.labels(kind).set(len(gone))
-            log.error("too many are gone to believe it; check the webhook's rights", kind=kind, gone=len(gone))
-            return
-        for row in await self._deleted(kind, gone):
-            ledger.withdraw(row, self._parts.moment())
-            # What only the invoice's stage said goes with it; money that was booked stays.
-            paid = ledger.row("payment", invoices.by_stage(row.id)) if kind == "invoice" else None
-            if paid is not None:
-                ledger.withdraw(paid, self._parts.moment())
-
-    async def _deleted(self, kind: str, gone: Sequence[Published]) -> list[Published]:
-        """Those of which the portal itself says that they are no more: lists leave out what may not be read, too."""
-        entity_type = self._kinds[kind][0]
-        asked = [Call("crm.item.get", {"entityTypeId": entity_type, "id": row.id}) for row in gone]
-        said = await self._portal.outcomes(asked)
-        deleted, hidden = [], 0
-        for row, outcome in zip(gone, said, strict=True):
-            if isinstance(outcome, PortalRefused) and outcome.code == _NO_MORE:
-                deleted.append(row)
-            else:
-                hidden += isinstance(outcome, PortalRefused)
-        if hidden:
-            log.error("may not be read any more, and are not taken for deleted; check rights", kind=kind, count=hidden)
-        self._parts.metrics.hidden.labels(kind).set(hidden)
-        return deleted
 
 
 def _outgoing(event: Event) -> Outgoing:

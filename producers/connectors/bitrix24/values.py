@@ -44,8 +44,8 @@ def money_field(value: Any) -> tuple[str, str | None] | None:
     """Amount and currency of a custom field: a number, or `1250|RUB`; None when it is empty."""
     if value in (None, "", []):
         return None
-    text, _, currency = str(value).partition("|")
-    return (money(text), currency or None) if text.strip() else None
+    amount, _, currency = str(value).partition("|")
+    return (money(amount), currency or None) if amount.strip() else None
 
 
 def probability(value: Any) -> float | None:
@@ -56,6 +56,25 @@ def probability(value: Any) -> float | None:
         return min(1.0, max(0.0, float(value) / 100))
     except ValueError:
         return None
+
+
+def midday(said: Any) -> datetime | None:
+    """Noon of the day that a date names, in the zone that it is written in; None where it names none.
+
+    A date is a day: the portal writes it as some midnight, which in another zone is the day before.
+    """
+    try:
+        found = datetime.fromisoformat(text(said))
+    except ValueError:
+        return None
+    return found.replace(hour=12, minute=0, second=0, microsecond=0, tzinfo=found.tzinfo or UTC).astimezone(UTC)
+
+
+def text(value: Any) -> str:
+    """A field as text: of several values the first, empty for none."""
+    if isinstance(value, list | tuple):
+        value = value[0] if value else None
+    return "" if value is None or value is False else str(value).strip()
 
 
 def number(row: Mapping[str, Any], name: str) -> int:

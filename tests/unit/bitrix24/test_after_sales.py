@@ -6,12 +6,14 @@ import pytest
 
 from producers.connectors.bitrix24.after_sales import sale
 from producers.connectors.bitrix24.mapping import Mapping
+from producers.connectors.bitrix24.sales import sorts
 from tests.support.bitrix24_life import Life
 from tests.support.bitrix24_portal import StandIn, serve_portal
 from tests.unit.bitrix24.support import InMemoryPublisher, connected
 from tests.unit.bitrix24.test_entities import Story
 
 MEANING = Mapping.model_validate({"after_sales": [7, 8]})
+DEALS = sorts(MEANING)["deal"]
 
 
 @pytest.fixture
@@ -161,5 +163,5 @@ def test_histories(case, named):
         history.append(
             {"TYPE_ID": kind, "STAGE_ID": stage, "STAGE_SEMANTIC_ID": semantic, "CREATED_TIME": time} | funnel
         )
-    found = sale(history, MEANING)
+    found = sale(history, MEANING, DEALS)
     assert (found and (found.closed.minute, found.funnel, found.stage)) == SOLD[case]

@@ -1,0 +1,65 @@
+"""What lists leave out: deleted, or only not to be read any more; nothing is taken back on suspicion."""
+
+from collections.abc import Collection, Sequence
+from typing import Final
+
+import structlog
+
+from producers.connectors.bitrix24 import invoices
+from producers.connectors.bitrix24.errors import PortalRefused
+from producers.connectors.bitrix24.ledger import Ledger
+from producers.connectors.bitrix24.rest import Call
+from producers.connectors.bitrix24.surroundings import Row, Surroundings
+
+log = structlog.get_logger(__name__)
+_SUSPICIOUS: Final = 20
+"""So many may be gone at once, or half of those asked for, before lost rights are suspected."""
+_NO_MORE: Final = "NOT_FOUND"
+"""What `crm.item.get` says of an item that does not exist; of one that may not be read it says ACCESS_DENIED."""
+
+
+class Gone:
+    """Of one portal."""
+
+    def __init__(self, parts: Surroundings) -> None:
+        self._parts = parts
+        self._portal, self._store = parts.portal, parts.store
+
+    async def withdraw(
+        self, ledger: Ledger, kind: str, entity_type: int, ids: Collection[str], found: Sequence[Row], *, careful: bool
+    ) -> None:
+        """Take back those of `ids` that were published, are not found, and of which the portal says that they are gone.
+
+        careful: unless they are so many that lost rights are likelier.
+        """
+        missing = set(ids) - {str(item["id"]) for item in found}
+        gone = [row for row in self._store.published(kind, missing).values() if row.state != "deleted"]
+        if careful and len(gone) > _SUSPICIOUS and len(gone) * 2 > len(ids):
+            # Somebody who took the webhook's rights away has not deleted the deals.
+            self._parts.metrics.hidden.labels(kind).set(len(gone))
+            log.error("too many are gone to believe it; check the webhook's rights", kind=kind, gone=len(gone))
+            return
+        deleted = set(await self.deleted(kind, entity_type, [row.id for row in gone]))
+        for row in gone:
+            if row.id not in deleted:
+                continue
+            ledger.withdraw(row, self._parts.moment())
+            # What only the invoice's stage said goes with it; money that was booked stays.
+            paid = ledger.row("payment", invoices.by_stage(row.id)) if kind == "invoice" else None
+            if paid is not None:
+                ledger.withdraw(paid, self._parts.moment())
+
+    async def deleted(self, kind: str, entity_type: int, ids: Sequence[str]) -> list[str]:
+        """Those of which the portal itself says that they are no more: lists leave out what may not be read, too."""
+        asked = [Call("crm.item.get", {"entityTypeId": entity_type, "id": number}) for number in ids]
+        said = await self._portal.outcomes(asked)
+        refused = {
+            number: outcome.code
+            for number, outcome in zip(ids, said, strict=True)
+            if isinstance(outcome, PortalRefused)
+        }
+        hidden = sum(code != _NO_MORE for code in refused.values())
+        if hidden:
+            log.error("may not be read any more, and are not taken for deleted; check rights", kind=kind, count=hidden)
+        self._parts.metrics.hidden.labels(kind).set(hidden)
+        return [number for number, code in refused.items() if code == _NO_MORE]
