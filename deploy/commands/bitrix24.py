@@ -15,7 +15,18 @@ if TYPE_CHECKING:
     from producers.connectors.bitrix24.connector import Connector
 
 app = typer.Typer(no_args_is_help=True, help="Fetch history from a Bitrix24 portal, or repair what the webhook missed.")
-_TABLES = ("contacts", "companies", "leads", "deals", "invoices", "payments", "activities", "calls", "ratings")
+_TABLES = (
+    "contacts",
+    "companies",
+    "leads",
+    "deals",
+    "invoices",
+    "payments",
+    "activities",
+    "calls",
+    "ratings",
+    "processes",
+)
 
 
 @app.command()

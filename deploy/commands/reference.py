@@ -1,4 +1,4 @@
-"""`sales-pulse reference`: plans, managers, rates and calendar from one YAML file."""
+"""`sales-pulse reference`: plans, managers, rates, names of pipelines and calendar from one YAML file."""
 
 import asyncio
 import sys
@@ -13,7 +13,9 @@ from deploy.errors import DeployError, MisuseError
 if TYPE_CHECKING:
     from producers.reference.diff import Change
 
-app = typer.Typer(help="Apply plans, managers, rates and working hours from a YAML file.", no_args_is_help=True)
+app = typer.Typer(
+    help="Apply plans, managers, rates, names of pipelines and working hours from a YAML file.", no_args_is_help=True
+)
 
 
 @app.command()

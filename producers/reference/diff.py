@@ -29,7 +29,9 @@ class Change:
     def lines(self) -> Iterator[str]:
         """Yield it for people: one line for a new record, else one for each field that differs."""
         if self.before is None:
-            shown = ", ".join(f"{name} {value}" for name, value in self.after.items() if str(value) not in self.key)
+            shown = ", ".join(
+                f"{name} {_shown(value)}" for name, value in self.after.items() if str(value) not in self.key
+            )
             yield f"+ {self.key}: {shown}"
             return
         for name in sorted(self.before.keys() | self.after.keys()):
@@ -81,4 +83,7 @@ def _same(name: str, old: object, new: object) -> bool:
 
 
 def _shown(value: object) -> str:
+    if isinstance(value, list):
+        # The stages of a pipeline.
+        return ", ".join(f"{one['name']} ({one['stage']})" for one in value) or "none"
     return "nothing" if value is None else str(value)

@@ -6,7 +6,8 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from producers.events.fields import Currency, Day, Id, Money, Period, Rate
-from producers.events.reference import PlanMeasure
+from producers.events.reference import PipelineOf, PlanMeasure
+from producers.events.rules import MOST_STAGES
 from producers.faults import say
 from producers.reference.errors import ReferenceProblem
 from producers.reference.text import Place, Text
@@ -39,6 +40,15 @@ class PlanEntry(_Strict):
     managers: dict[Id, Money] = {}
 
 
+class PipelineEntry(_Strict):
+    """What people call a pipeline and its stages, in their order."""
+
+    id: Id
+    of: PipelineOf = "deal"
+    name: Id
+    stages: Annotated[dict[Id, Id], Field(max_length=MOST_STAGES)] = {}
+
+
 class ReferenceFile(_Strict):
     """The whole file. `calendar` is checked by whoever knows its format."""
 
@@ -46,6 +56,7 @@ class ReferenceFile(_Strict):
     managers: tuple[ManagerEntry, ...] = ()
     plans: tuple[PlanEntry, ...] = ()
     rates: dict[Currency, dict[Day, Rate]] = {}
+    pipelines: tuple[PipelineEntry, ...] = ()
     calendar: dict[str, Any] | None = None
 
 
@@ -88,6 +99,10 @@ def records(file: ReferenceFile) -> dict[str, tuple[str, Record]]:
         for day, rate in days.items():
             data = {"currency": currency, "date": str(day), "rate": rate}
             found[f"rate:{currency}:{day}"] = ("sales.rate.set.v1", data)
+    for pipeline in file.pipelines:
+        stages = [{"stage": stage, "name": name} for stage, name in pipeline.stages.items()]
+        data = {"of": pipeline.of, "pipeline": pipeline.id, "name": pipeline.name, "stages": stages}
+        found[f"pipeline:{pipeline.of}:{pipeline.id}"] = ("sales.pipeline.changed.v1", data)
     return found
 
 
@@ -100,6 +115,14 @@ def _targets(plan: PlanEntry) -> Iterator[tuple[str, str, Place]]:
         yield f"manager:{manager}", target, ("managers", manager)
 
 
+def _twice(file: ReferenceFile) -> Iterator[tuple[Place, str]]:
+    pipelines: set[tuple[str, str]] = set()
+    for number, pipeline in enumerate(file.pipelines):
+        if (pipeline.of, pipeline.id) in pipelines:
+            yield ("pipelines", number, "id"), f"{pipeline.id!r} is there twice"
+        pipelines.add((pipeline.of, pipeline.id))
+
+
 def _contradictions(file: ReferenceFile) -> Iterator[tuple[Place, str]]:
     """Yield what each part allows but the whole does not."""
     teams = set(file.teams) if file.teams is not None else None
@@ -110,6 +133,7 @@ def _contradictions(file: ReferenceFile) -> Iterator[tuple[Place, str]]:
         managers.add(entry.id)
         if teams is not None and entry.team not in teams:
             yield ("managers", number, "team"), f"{entry.team!r} is not among `teams`"
+    yield from _twice(file)
     known_teams = teams or {entry.team for entry in file.managers}
     seen: set[tuple[str, str, str]] = set()
     for number, plan in enumerate(file.plans):

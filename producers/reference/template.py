@@ -26,6 +26,12 @@ rates:                           # units of the base currency for one unit, from
   USD: {2026-11-01: 92.41, 2026-12-01: 93.05}
   EUR: {2026-11-01: 99.8}
 
+pipelines:                       # what people call pipelines and stages, where no connector says it
+  - id: main
+    name: "Main funnel"
+    stages: {new: "New", offer: "Offer sent", won: "Won"}   # ids as events carry them, in their order
+  - {id: leads, of: lead, name: "Leads", stages: {NEW: "New"}}
+
 calendar:                        # written to the file that SALES_CALENDAR names
   hours:
     mon: ["09:00-13:00", "14:00-18:00"]

@@ -5,6 +5,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from producers.connectors.bitrix24.errors import EntityUnusable
 from producers.connectors.bitrix24.ledger import Snapshot
 from producers.connectors.bitrix24.mapping import Mapping as Meaning
 from producers.events import ManagerChanged, RateSet
@@ -44,8 +45,19 @@ def _parts(departments: Any) -> list[str]:
     return [str(part) for part in departments if part and not isinstance(part, bool) and str(part) != "0"]
 
 
+def worth(row: Row) -> tuple[str, Decimal] | None:
+    """A currency and what one unit of it is worth in the portal; None where it does not say. Raises on nonsense."""
+    currency = str(row["CURRENCY"] or "")
+    if not currency or not row.get("AMOUNT"):
+        return None
+    value = Decimal(str(row["AMOUNT"])) / Decimal(str(row.get("AMOUNT_CNT") or 1))
+    if not value.is_finite():
+        raise EntityUnusable("AMOUNT is no number")
+    return currency, value
+
+
 def rates(
-    currencies: Sequence[Row], meaning: Meaning, base: str, now: datetime, known: Mapping[str, Any]
+    currencies: Mapping[str, Decimal], meaning: Meaning, base: str, now: datetime, known: Mapping[str, Any]
 ) -> Iterator[Snapshot]:
     """Today's rates, when they differ from the last ones.
 
@@ -59,16 +71,11 @@ def rates(
         yield Snapshot("rate", currency, RateSet, now, now, {"currency": currency, "date": day, "rate": rate})
 
 
-def _rates(currencies: Sequence[Row], meaning: Meaning, base: str) -> dict[str, str]:
+def _rates(worth: Mapping[str, Decimal], meaning: Meaning, base: str) -> dict[str, str]:
     if meaning.rates == "none":
         return {}
     if isinstance(meaning.rates, dict):
         return {currency: rate for currency, rate in meaning.rates.items() if currency != base}
-    worth = {
-        str(row["CURRENCY"]): Decimal(str(row["AMOUNT"])) / Decimal(str(row["AMOUNT_CNT"] or 1))
-        for row in currencies
-        if row.get("AMOUNT") and row.get("CURRENCY")
-    }
     if not worth.get(base):
         return {}
     return {

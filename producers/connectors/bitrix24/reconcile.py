@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
+from decimal import Decimal
 from functools import partial
 from typing import Final
 
@@ -141,11 +142,14 @@ class Reconciler:
 
     async def _rates(self, _: datetime, seen: dict[str, str]) -> None:
         async with self._sync.batch(seen) as ledger:
-            listed = [row for row in await self._portal.call("crm.currency.list") if row.get("CURRENCY")]
+            found: dict[str, Decimal] = {}
+            for row in await self._portal.call("crm.currency.list"):
+                with ledger.guard("currency", str(row.get("CURRENCY")), row):
+                    found |= dict(filter(None, [people.worth(row)]))
             if self._parts.mapping.rates == "portal":
-                self._told_of(self._parts.currency, {str(row.get("CURRENCY")) for row in listed})
-            known = self._store.published("rate", [str(row["CURRENCY"]) for row in listed])
-            for rate in people.rates(listed, self._parts.mapping, self._parts.currency, self._portal.now, known):
+                self._told_of(self._parts.currency, set(found))
+            known = self._store.published("rate", list(found))
+            for rate in people.rates(found, self._parts.mapping, self._parts.currency, self._portal.now, known):
                 with ledger.guard("rate", rate.id, rate.data):
                     ledger.take(rate)
 

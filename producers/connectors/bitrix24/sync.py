@@ -153,7 +153,9 @@ class Synchronizer:
                 await self.planning.bring(ledger, kind.removesuffix(DELETED))
             case _:
                 known = kind.removesuffix(DELETED)
-                await self.by_id(ledger, known, ids, payments="all", careful=known == kind)
+                # Most smart processes take no payments: theirs are looked for when one is told of.
+                which: Which = "all" if known == DEAL else "moved"
+                await self.by_id(ledger, known, ids, payments=which, careful=known == kind)
 
     async def by_id(
         self, ledger: Ledger, kind: str, ids: Collection[str], *, careful: bool, payments: Which = "moved"
@@ -163,8 +165,8 @@ class Synchronizer:
             return  # A smart process that the mapping named once.
         entity_type, fields, bring = self.kinds[kind]
         found = await self._items(entity_type, ids, fields)
-        if kind == DEAL:
-            await self.sales(ledger, found, sort=self.sorts[kind], payments=payments)
+        if (sort := self.sorts.get(kind)) is not None:
+            await self.sales(ledger, found, sort=sort, payments=payments)
         else:
             await bring(ledger, found)
         await self._gone.withdraw(ledger, kind, entity_type, ids, found, careful=careful)

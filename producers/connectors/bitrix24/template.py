@@ -31,6 +31,16 @@ calls: {603: missed, 603-S: abandoned}   # CALL_FAILED_CODE → answered, missed
 managers: {12: m-petrova}
 teams: {5: north}                        # by department id
 
+# Smart processes by their entityTypeId (crm.type.list); fields as crm.item.fields names them, custom ones UF_CRM_...
+processes:
+  deals:                                 # whose items are sales, beside deals. Funnels are called DT1038_<category>
+    1038: {amount: opportunity, currency: currencyId, manager: assignedById, cost: UF_CRM_5_1700000001}
+  costs:                                 # category: a name, or the custom field that says it
+    1042: {category: UF_CRM_7_1700000002, categories: {45: advertising}, date: begindate, manager: assignedById,
+           stages: [DT1042_6:SUCCESS]}   # where a cost counts; without: in all stages but failure
+  plans:                                 # level: manager, team, company; length: month, quarter, year
+    1044: {target: opportunity, measure: won_amount, period: begindate, length: month, level: manager}
+
 rates: portal                            # or none, or {USD: "92.5"}
 
 # Open lines.

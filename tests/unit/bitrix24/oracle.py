@@ -11,6 +11,7 @@ from producers.events import wire
 from producers.identities import Resolver
 from streams.plain import PlainCalendar, PlainPartition, Rules, recompute
 from tests.support.bitrix24_life import Life
+from tests.support.bitrix24_processes import COSTS, FOR, PROJECTS, SPENT, ProjectLife
 from tests.support.bitrix24_tables import COST, Hook, Row
 
 RULES = Rules(ZoneInfo("UTC"), PlainCalendar(ZoneInfo("UTC")))
@@ -18,7 +19,7 @@ _STATUS = {"S": "won", "F": "lost", "P": "open"}
 _TEMPERATURE = {"NEW": "cold", "IN_PROCESS": "warm", "PROCESSED": "warm", "CONVERTED": "hot", "JUNK": "cold"}
 _LEAD_STATUS = {"P": "open", "S": "converted", "F": "lost"}
 _OUTCOME = {"200": "answered", "304": "missed", "603-S": "abandoned", "486": "busy"}
-_OTHERS = frozenset({"c", "m", "rs", "lo", "lw", "mc", "cb", "ld", "lr"})
+_OTHERS = frozenset({"c", "co", "m", "rs", "lo", "lw", "mc", "cb", "ld", "lr"})
 """What is not about deals."""
 Summary = Counter[tuple[Any, ...]]
 
@@ -50,6 +51,8 @@ def expected(
         *_invoices(life, identity),
         *_meetings(life, identity),
     ]
+    if isinstance(life, ProjectLife):
+        events += [*_projects(life, identity), *_costs(life)]
     events += [*_calls(life, list(arrived), identity), *_chats(life, identity), *_votes(life, identity)]
     return summary(recompute(events, RULES), sellers=after < 0)
 
@@ -61,7 +64,7 @@ def summary(partition: PlainPartition, *, sellers: bool = True) -> Summary:
     """
     found: Summary = Counter()
     for one in partition.contributions():
-        if one.code == "me" or (one.value == 0 and one.code == "rv"):
+        if one.code == "me" or (one.value == 0 and one.code in ("rv", "co")):
             continue
         # Whose payment it is was settled when it was first seen; a meeting stays with its first client.
         manager = "" if one.code == "rv" or not (sellers or one.code in _OTHERS) else one.manager
@@ -78,7 +81,7 @@ def summary(partition: PlainPartition, *, sellers: bool = True) -> Summary:
 
 
 def _plain(entity: str, client: str) -> str:
-    return entity.removesuffix(f"-{client[:8]}")
+    return entity.removesuffix(f"-{client[:8]}") if client else entity.partition("-")[0]
 
 
 def _at(text: str) -> datetime:
@@ -153,6 +156,35 @@ def _deals(life: Life, identity: Identity | Standing, after: int) -> Iterator[An
             probability=None if likely is None or closed else likely / 100, created_at=_at(deal["createdTime"]),
             closed_at=closed,
         )  # fmt: skip
+
+
+def _projects(life: ProjectLife, identity: Identity | Standing) -> Iterator[Any]:
+    for row in life.tables[f"item{PROJECTS}"].values():
+        name = f"{PROJECTS}.{row['id']}"
+        client = _client(row, ("deal", name), identity)
+        yield from _payments(life, PROJECTS, row, client, {"deal_id": name})
+        status = _STATUS[row["stageSemanticId"]]
+        steps = _steps(life, PROJECTS, row["id"])
+        cost = {"120.5|RUB": ("120.5", "RUB"), 300: ("300", row["currencyId"])}.get(row[SPENT])
+        yield _make(
+            wire.DealChanged, f"p{name}", life.now, deal_id=name, client_id=client,
+            manager_id=str(row["assignedById"]), pipeline=f"DT{PROJECTS}_4", stage=row["stageId"],
+            status=status, amount=_money(row["opportunity"]), currency=row["currencyId"],
+            cost=cost[0] if cost and cost[1] == row["currencyId"] else None, created_at=_at(row["createdTime"]),
+            closed_at=_entered(steps, row["stageSemanticId"]) if status != "open" else None,
+        )  # fmt: skip
+
+
+def _costs(life: ProjectLife) -> Iterator[Any]:
+    for row in life.tables[f"item{COSTS}"].values():
+        if row["stageSemanticId"] != "F":
+            day = datetime.fromisoformat(row["begindate"]).replace(hour=12)
+            category = {None: "other", 45: "advertising"}.get(row[FOR], row[FOR])
+            yield _make(
+                wire.CostBooked, f"k{row['id']}", day.astimezone(UTC), cost_id=f"{COSTS}.{row['id']}",
+                amount=_money(row["opportunity"]), currency=row["currencyId"], category=category,
+                manager_id=str(row["assignedById"]) if row["assignedById"] else None,
+            )  # fmt: skip
 
 
 def _sold(steps: list[Row], after: int) -> tuple[datetime, int, str] | None:

@@ -53,6 +53,21 @@ async def test_a_user_that_cannot_be_read(story):
     assert story.connector.metrics.refused._value.get() == 1
 
 
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"AMOUNT": "1"}, {"CURRENCY": None}, {"CURRENCY": "EUR", "AMOUNT": "x"}, {"CURRENCY": "EUR", "AMOUNT": None},
+        {"CURRENCY": "EUR", "AMOUNT": "1", "AMOUNT_CNT": "0"}, {"CURRENCY": "EUR", "AMOUNT": "NaN"},
+    ],
+)  # fmt: skip
+async def test_a_currency_that_cannot_be_read(story, odd):
+    """A currency without its name, or worth nothing that is a number, harms no other one."""
+    story.life.currencies.insert(0, odd)
+    await story.connector.reconciler.reference()
+    assert [data.currency for kind, data in story.new() if kind == "rate.set"] == ["USD"]
+    assert story.connector.reconciler.refused == set()
+
+
 async def test_departments_that_may_not_be_read(story):
     """Without the scope of departments managers have names; that it is missing is told."""
     story.portal.forbidden = {"department.get"}

@@ -29,7 +29,7 @@ def applied(text, held, now=NOW):
 def test_template_is_right():
     """The template makes records that the contract takes, under their keys."""
     sent = applied(TEMPLATE, {})
-    assert len(sent) == 13
+    assert len(sent) == 15
     for key, value in sent.items():
         check_reference(LogRecord(0, key.encode(), value, int(NOW.timestamp() * 1000)))
 
@@ -76,6 +76,10 @@ def test_the_diff_is_for_people():
     applied(TEMPLATE, held)
     (change,) = changes(parsed(TEMPLATE.replace("92.41", "92.5")), held)
     assert list(change.lines()) == ["~ rate:USD:2026-11-01: rate 92.41 → 92.5"]
+    (change,) = changes(parsed(TEMPLATE.replace('offer: "Offer sent", won: "Won"', 'won: "Sold"')), held)
+    assert list(change.lines()) == [
+        "~ pipeline:deal:main: stages New (new), Offer sent (offer), Won (won) → New (new), Sold (won)"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -88,6 +92,7 @@ def test_the_diff_is_for_people():
         ("company: 3000000", "company: lots", "r.yaml:15: plans.0.company: is no money"),
         ("99.8", "-1", "r.yaml:24: rates.EUR.2026-11-01: is no rate"),
         ("- measure: won_amount", "- measure: wins", "r.yaml:12: plans.0.measure:"),
+        ("id: leads, of: lead", "id: main", "pipelines.1.id: 'main' is there twice"),
         ("  EUR:", "  USD:", "rates.USD: stands here twice"),
         ("managers:\n", "mangers:\n", "mangers: is not known here; check its spelling"),
     ],
