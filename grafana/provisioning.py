@@ -7,11 +7,12 @@ the same file, each with its own addresses.
 import json
 from typing import Any
 
-from grafana.alerting.service import EXPORTER_JOB, MOST_SERIES, WORKER_JOB, WORKER_SCRAPE
+from grafana.alerting.service import CALENDAR_JOB, EXPORTER_JOB, MOST_SERIES, WORKER_JOB, WORKER_SCRAPE
 from grafana.alerting.watching import ALERTMANAGER_JOB, PROMETHEUS_JOB
 from grafana.alerting.ways_in import GATEWAY_JOB
 from grafana.dashboards import PLAYLIST
 from grafana.look import DATA_SOURCE, PAST_SOURCE, Look
+from metrics.family import CALENDAR_WINDOWS, COURSE, LIVE, NINETY_DAYS, SHORT_WINDOWS
 
 PROVISIONING = "deploy/grafana/provisioning"
 DASHBOARDS_AT = "${SALES_DASHBOARDS}"
@@ -20,6 +21,13 @@ EMPTY = ("plugins", "alerting", "notifiers")
 """Folders that Grafana looks for at its start, and says are missing; of the last one older releases do."""
 JOBS = {EXPORTER_JOB: "exporter:9808", WORKER_JOB: "worker:9809", GATEWAY_JOB: "gateway:8080"}
 """Scrape job → its address under compose."""
+LIVE_PACE, CALENDAR_PACE = ("5s", "4s"), ("15s", "14s")
+"""Interval and timeout of scrapes: of what is so now and of the running minutes, and of days and longer."""
+PARTS: dict[str, tuple[str, ...]] = {
+    EXPORTER_JOB: (LIVE, *SHORT_WINDOWS),
+    CALENDAR_JOB: (*CALENDAR_WINDOWS, NINETY_DAYS, COURSE),
+}
+"""Job → what it asks the exporter for. Most series are of days and longer, and change less than those of minutes."""
 
 
 def grafana_files() -> dict[str, dict[str, Any]]:
@@ -56,18 +64,25 @@ def prometheus_config() -> dict[str, Any]:
         return [{"files": [f"targets/{job}.json"], "refresh_interval": "5s"}]
 
     return {
-        "global": {"scrape_interval": "5s", "scrape_timeout": "4s", "evaluation_interval": "15s"},
+        "global": {
+            "scrape_interval": LIVE_PACE[0], "scrape_timeout": LIVE_PACE[1], "evaluation_interval": CALENDAR_PACE[0]
+        },
         "rule_files": ["rules/*.yml"],
         "alerting": {"alertmanagers": [{"file_sd_configs": found(ALERTMANAGER_JOB)}]},
         "scrape_configs": [
             *(
-                {"job_name": job, "file_sd_configs": found(job), **_pace(job), **_identity(job)}
+                {"job_name": job, "file_sd_configs": found(target), **pace(job), **identity(job)}
                 | {"sample_limit": MOST_SERIES}
-                for job in JOBS
+                for job, target in _jobs().items()
             ),
             *({"job_name": job, "file_sd_configs": found(job)} for job in (PROMETHEUS_JOB, ALERTMANAGER_JOB)),
         ],
-    }
+    }  # fmt: skip
+
+
+def _jobs() -> dict[str, str]:
+    """Scrape job → the one whose targets it has."""
+    return dict.fromkeys(PARTS, EXPORTER_JOB) | {job: job for job in JOBS}
 
 
 def past_config() -> dict[str, Any]:
@@ -75,16 +90,26 @@ def past_config() -> dict[str, Any]:
     return {"global": {"scrape_interval": "1d"}}
 
 
-def _pace(job: str) -> dict[str, Any]:
+def pace(job: str) -> dict[str, Any]:
     """A worker says when Kafka last answered, which an alert follows within ten seconds; what it says is short."""
-    return {"scrape_interval": WORKER_SCRAPE, "scrape_timeout": WORKER_SCRAPE} if job == WORKER_JOB else {}
+    paces = {WORKER_JOB: (WORKER_SCRAPE, WORKER_SCRAPE), CALENDAR_JOB: CALENDAR_PACE}
+    return dict(zip(("scrape_interval", "scrape_timeout"), paces[job], strict=True)) if job in paces else {}
 
 
-def _identity(job: str) -> dict[str, Any]:
-    """The exporter is one, wherever it runs now: by its address each new start would be another one beside the last."""
-    if job != EXPORTER_JOB:
+def identity(job: str) -> dict[str, Any]:
+    """The exporter is one, wherever it runs now: by its address each new start would be another one beside the last.
+
+    It is one, too, however many jobs share what it shows: samples carry its job, whichever brought them.
+    """
+    if job not in PARTS:
         return {}
-    return {"relabel_configs": [{"target_label": "instance", "replacement": EXPORTER_JOB}]}
+    found: dict[str, Any] = {
+        "params": {"window": list(PARTS[job])},
+        "relabel_configs": [{"target_label": "instance", "replacement": EXPORTER_JOB}],
+    }
+    if job != EXPORTER_JOB:
+        found["metric_relabel_configs"] = [{"target_label": "job", "replacement": EXPORTER_JOB}]
+    return found
 
 
 def targets() -> dict[str, list[dict[str, Any]]]:

@@ -8,6 +8,8 @@ CALENDAR_WINDOWS = ("day", "week", "month", "quarter", "year")
 PLAN_WINDOWS = ("month", "quarter", "year")
 PERIODS = ("current", "previous")
 NINETY_DAYS = "90d"
+LIVE, COURSE = "live", "course"
+"""Of what has no window what is so now, and what changes seldom: plans, how today and the month have gone, names."""
 
 MONEY_SCALE = 10**4
 PROBABILITY_SCALE = 10**12

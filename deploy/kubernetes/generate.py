@@ -7,10 +7,11 @@ from typing import Any
 
 import yaml
 
-from grafana.alerting.service import MOST_SERIES, WORKER_SCRAPE
+from grafana.alerting.service import MOST_SERIES
 from grafana.generate import NOTICE
 from grafana.generate import files as grafana_files
 from grafana.look import Look
+from grafana.provisioning import LIVE_PACE, PARTS, identity, pace
 
 FOLDERS = ("deploy/kubernetes/monitoring",)
 """Folders, from the repository's root, that hold nothing but generated files."""
@@ -70,26 +71,46 @@ def _rule(name: str, groups: list[dict[str, Any]]) -> dict[str, Any]:
 
 def _monitor(process: str, unwanted: str) -> dict[str, Any]:
     """Scrape a service under the job name that the alerts know."""
-    relabelings = [
-        {"action": "replace", "targetLabel": "job", "replacement": f"sales-{process}"},
-        *({"action": "replace", "targetLabel": "instance", **one} for one in [_INSTANCES.get(process)] if one),
-        {"action": "labeldrop", "regex": unwanted},
-    ]
-    interval, timeout = (WORKER_SCRAPE, WORKER_SCRAPE) if process == "worker" else ("5s", "4s")
-    login = {name: {"name": "sales-web", "key": name} for name in ("username", "password")}
-    endpoint = {
-        "port": "http", "interval": interval, "scrapeTimeout": timeout, "basicAuth": login, "relabelings": relabelings
-    }  # fmt: skip
+    job = f"sales-{process}"
     return {
         "apiVersion": "monitoring.coreos.com/v1",
         "kind": "ServiceMonitor",
-        "metadata": {"name": f"sales-{process}"},
+        "metadata": {"name": job},
         "spec": {
-            "selector": {"matchLabels": {"app.kubernetes.io/name": f"sales-{process}"}},
+            "selector": {"matchLabels": {"app.kubernetes.io/name": job}},
             "sampleLimit": MOST_SERIES,
-            "endpoints": [endpoint],
+            "endpoints": [_endpoint(one, process, unwanted) for one in (PARTS if job in PARTS else (job,))],
         },
     }
+
+
+def _endpoint(job: str, process: str, unwanted: str) -> dict[str, Any]:
+    """One job of a process, as prometheus.yml has it."""
+    relabelings = [
+        {"action": "replace", "targetLabel": "job", "replacement": job},
+        *({"action": "replace", "targetLabel": "instance", **one} for one in [_INSTANCES.get(process)] if one),
+        {"action": "labeldrop", "regex": unwanted},
+    ]
+    interval, timeout = pace(job).values() or LIVE_PACE
+    scraped = identity(job)
+    return {
+        "port": "http",
+        **({"params": scraped["params"]} if scraped else {}),
+        "interval": interval,
+        "scrapeTimeout": timeout,
+        "basicAuth": {name: {"name": "sales-web", "key": name} for name in ("username", "password")},
+        "relabelings": relabelings,
+        **_samples(scraped.get("metric_relabel_configs", [])),
+    }
+
+
+def _samples(relabelled: list[dict[str, str]]) -> dict[str, Any]:
+    """What becomes of the labels of samples, in the operator's spelling."""
+    found = [
+        {"action": "replace", "targetLabel": one["target_label"], "replacement": one["replacement"]}
+        for one in relabelled
+    ]
+    return {"metricRelabelings": found} if found else {}
 
 
 def _datasource(made: dict[str, bytes]) -> dict[str, Any]:

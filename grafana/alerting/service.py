@@ -9,6 +9,9 @@ from metrics.other import OTHER
 
 EXPORTER_JOB, WORKER_JOB = "sales-exporter", "sales-worker"
 """Names of the scrape jobs in deploy/prometheus/prometheus.yml."""
+CALENDAR_JOB = f"{EXPORTER_JOB}-calendar"
+"""The job that scrapes what the exporter shows of days and longer. Its series carry the exporter's own job; only what
+Prometheus says of the scrape itself (`up` and the like) has this name."""
 WORKER_SCRAPE = "2s"
 """How often a worker is scraped, and asked about what it says of Kafka."""
 MOST_SERIES = 2_000_000

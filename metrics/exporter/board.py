@@ -25,7 +25,7 @@ from metrics.exporter.people import People
 from metrics.exporter.pipelines import Pipelines
 from metrics.exporter.unanswered import Clocked, microseconds
 from metrics.exporter.writer import Writer
-from metrics.family import CALENDAR_WINDOWS, NINETY_DAYS, PERIODS, SHORT_WINDOWS, Family, Source
+from metrics.family import CALENDAR_WINDOWS, COURSE, NINETY_DAYS, PERIODS, SHORT_WINDOWS, Family, Source
 from metrics.other import FREE, MOST_VALUES
 from metrics.reference import Reference, build
 from metrics.settings import BusinessSettings
@@ -144,7 +144,10 @@ class Board:
     # -- text
 
     def exposition(self, now: float, windows: Container[str] | None = None) -> list[bytes]:
-        """Prometheus text at a moment, in chunks. `windows`: those wanted, "now" for what has none; None for all."""
+        """Prometheus text at a moment, in chunks.
+
+        windows: those wanted, "now" for what is so now and COURSE for what else has none; None for all.
+        """
         self.refresh(now)
         return [piece if isinstance(piece, bytes) else piece.text() for piece in self._pieces(now, windows)]
 
@@ -184,11 +187,12 @@ class Board:
         self._held = {}
 
     def _pieces(self, now: float, windows: Container[str] | None) -> Iterator[bytes | Column]:
-        about_now = windows is None or NOW[0] in windows
+        with_course = windows is None or COURSE in windows
         waiting: dict[str, str] = {}
         planned: dict[Family, str] = {}
-        if about_now:
+        if windows is None or NOW[0] in windows:
             waiting = text.now_lines(together(self._now_blocks(now), self._row_of))
+        if with_course:
             planned = text.plan_lines(self.plan_samples(now), self.names.managers.has)
         for family, name in text.exposed(FAMILIES):
             match family.source:
@@ -204,7 +208,7 @@ class Board:
             if lines:
                 yield self._head[name]
                 yield lines.encode()
-        if about_now:
+        if with_course:
             yield from self.course.pieces(now, self.reference)
             yield from self._people.pieces(self.reference, set(filter(self.names.managers.has, self._credited(now))))
             yield from self._pipelines.pieces(self.reference, self.parts.items, self.names.values)

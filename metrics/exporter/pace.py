@@ -4,6 +4,8 @@ What is fetched later covers more changes of the same part, so the busier the fl
 sees old numbers by it: who looks unexpectedly waits until the view has been caught up with.
 """
 
+from collections.abc import Hashable
+
 _LIVELY = (0.05, 0.6)
 """Shortest and longest pause while somebody watches, seconds."""
 _SHARE = 10
@@ -21,40 +23,39 @@ _REGULAR = 0.1
 
 
 class Pace:
-    """Moments are seconds of any steady clock."""
+    """Moments are seconds of any steady clock.
+
+    Who asks for other windows is somebody else: two who look regularly, each in his own time, are both expected.
+    """
 
     def __init__(self) -> None:
         self.watchers = 0
-        self._looks: tuple[float, ...] = ()
+        self._looks: dict[Hashable, tuple[float, ...]] = {}
         self._began = 0.0
         self._done = 0.0
         self._took = 0.0
 
-    def looked(self, now: float) -> None:
+    def looked(self, now: float, who: Hashable = None) -> None:
         """Somebody read the numbers."""
-        self._looks = (*self._looks[-2:], now)
+        self._looks = {one: looks for one, looks in self._looks.items() if now - looks[-1] <= _LONGEST_GAP}
+        self._looks[who] = (*self._looks.get(who, ())[-2:], now)
 
     def worked(self, began: float, ended: float) -> None:
         """Changes were fetched, and rendered ahead."""
         self._began, self._done, self._took = began, ended, ended - began
 
-    def expected(self) -> float | None:
-        """When the next look is due, if looks are regular."""
-        if len(self._looks) < 3:
-            return None
-        first, second, last = self._looks
-        gap = last - second
-        if gap <= 0 or abs(gap - (second - first)) > _REGULAR * gap:
-            return None
-        return last + gap
+    def expected(self) -> list[float]:
+        """When the next looks are due of all who look regularly, the first one first."""
+        return sorted(looks[-1] + gap for looks in self._looks.values() if (gap := _gap(looks)))
 
     def due(self) -> float:
         """When to work next."""
         if self.watchers:
             shortest, longest = _LIVELY
             return self._done + min(max(_SHARE * self._took, shortest), longest)
-        look = self.expected()
-        if look is not None and look - self._done <= _LONGEST_GAP:
+        for look in self.expected():
+            if look - self._done > _LONGEST_GAP:
+                break
             lead = _LEAD_SECONDS + _MARGIN * self._took
             if self._took > _MUCH_SECONDS:
                 # It may take longer, or less, than the last time: aim at the middle of what counts as just now.
@@ -68,6 +69,14 @@ class Pace:
         return self._took > _MUCH_SECONDS and now - self._done < self._just_now()
 
     def _just_now(self) -> float:
-        if self.watchers or self.expected() is None:
-            return _JUST_NOW_SECONDS
-        return max(_JUST_NOW_SECONDS, _JUST_NOW_SHARE * (self._looks[-1] - self._looks[-2]))
+        gaps = [] if self.watchers else list(filter(None, map(_gap, self._looks.values())))
+        return max(_JUST_NOW_SECONDS, _JUST_NOW_SHARE * min(gaps, default=0.0))
+
+
+def _gap(looks: tuple[float, ...]) -> float:
+    """Seconds between regular looks; 0 where they are not."""
+    if len(looks) < 3:
+        return 0.0
+    first, second, last = looks
+    gap = last - second
+    return gap if gap > 0 and abs(gap - (second - first)) <= _REGULAR * gap else 0.0

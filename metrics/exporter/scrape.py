@@ -10,18 +10,20 @@ from metrics import settled as settling
 from metrics.catalogue import service
 from metrics.catalogue.plan import FORECAST
 from metrics.errors import WindowError
+from metrics.exporter.aggregates import NOW
 from metrics.exporter.board import SLOTS, Board
 from metrics.exporter.follow import Follower
 from metrics.exporter.forecasts import Forecasts
 from metrics.exporter.packed import gzipped, pack
 from metrics.exporter.service import own_numbers, own_text
 from metrics.exporter.trust import Trust
+from metrics.family import COURSE, LIVE
 
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
 OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
-NOW = "now"
-"""Stands for all that has no window, among the windows wanted."""
-_WINDOWS = tuple(dict.fromkeys((NOW, *(window for window, _ in SLOTS))))
+_PIECES = {"now": (NOW[0], COURSE), LIVE: (NOW[0],), COURSE: (COURSE,)}
+"""What has no window of its own, by the names that it is asked for by → as the board knows it."""
+_WINDOWS = (*_PIECES, *dict.fromkeys(window for window, _ in SLOTS))
 _SMALL = 2_000_000
 UNSETTLED = "workers kept writing while the view was fetched; ask again"
 _SECOND_HAND_SECONDS = 10.0
@@ -29,11 +31,11 @@ _SECOND_HAND_SECONDS = 10.0
 
 
 def wanted(windows: Sequence[str]) -> frozenset[str] | None:
-    """Windows asked for by name; None for all. Raises WindowError."""
+    """What is asked for by name, as the board knows it; None for all. Raises WindowError."""
     for window in windows:
         if window not in _WINDOWS:
             raise WindowError(f"window={window!r} does not exist; use one of {', '.join(_WINDOWS)}")
-    return frozenset(windows) or None
+    return frozenset(piece for window in windows for piece in _PIECES.get(window, (window,))) or None
 
 
 class Scrapes:
@@ -66,7 +68,7 @@ class Scrapes:
             return await self._answer_settled(accept, encodings, windows, None)
         openmetrics, packs = "application/openmetrics-text" in accept, "gzip" in encodings
         follower, board, began = self._follower, self._board, time.perf_counter()
-        follower.pace.looked(time.monotonic())
+        follower.pace.looked(time.monotonic(), windows)
         follower.packing = follower.packing or packs
         # A scrape does not wait for a minute's turn where that takes long.
         second_hand = follower.is_turning() and board.is_held(windows)
@@ -124,8 +126,8 @@ class Scrapes:
         return answer
 
     def _about(self, now: float, seconds: float, openmetrics: bool, windows: frozenset[str] | None) -> bytes:
-        """What the exporter says of itself, to whom asks for what has no window."""
-        if windows is not None and NOW not in windows:
+        """What the exporter says of itself, to whom asks for what is so now."""
+        if windows is not None and NOW[0] not in windows:
             return _finish("", openmetrics)
         follower = self._follower
         own = own_numbers(self._board, now, follower, self._trust.age())

@@ -108,7 +108,11 @@ Settled = Annotated[
     ),
 ]
 Wanted = Annotated[
-    Sequence[str], Query(description="Only these windows, `now` for what has none; may be repeated; without it, all")
+    Sequence[str],
+    Query(
+        description="Only these windows; `now` for what has none, or of that `live` (what is so now, and the exporter "
+        "itself) or `course` (plans, how today and the month have gone, names); may be repeated; without it, all"
+    ),
 ]
 
 

@@ -51,7 +51,7 @@ def test_irregular_looks_promise_nothing():
     pace = Pace()
     for moment in (100.0, 101.0, 110.0):
         pace.looked(moment)
-    assert pace.expected() is None
+    assert pace.expected() == []
 
 
 def test_fresh_enough():
@@ -79,3 +79,19 @@ def test_what_was_fetched_ahead_of_a_regular_look_is_not_fetched_again():
     pace.watchers = 0
     pace.worked(143, 143.05)
     assert not pace.is_fresh(143.1)
+
+
+def test_two_who_look_at_other_windows_are_both_met():
+    """Each is regular by itself, though no two gaps between their looks are alike; the one that ends is forgotten."""
+    pace = Pace()
+    for n in range(7):
+        pace.looked(100 + n * 5, "live")
+        if n % 3 == 0:
+            pace.looked(102 + n * 5, "calendar")
+    assert pace.expected() == [135.0, 147.0]
+    pace.worked(130.0, 130.01)
+    assert 134.8 < pace.due() < 135
+    pace.worked(141.0, 141.01)
+    assert 146.8 < pace.due() < 147
+    pace.looked(400.0, "live")
+    assert pace.expected() == []

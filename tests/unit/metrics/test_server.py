@@ -8,6 +8,7 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as read_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as read_text
 
+from grafana.provisioning import prometheus_config
 from metrics.errors import AwayError
 from metrics.exporter.server import create_app
 from metrics.measure import key
@@ -175,13 +176,31 @@ def sales(text):
     return [line for line in text.splitlines() if line.startswith("sales_") and not line.startswith(own)]
 
 
-async def test_only_some_windows(client):
+def scraped() -> list[list[str]]:
+    """Windows that the shipped jobs ask for."""
+    return [windows for job in prometheus_config()["scrape_configs"] if (windows := job.get("params", {}).get("window"))]
+
+
+@pytest.mark.parametrize(
+    "shared",
+    [
+        [["day", "5m", "15m", "1h"], ["now"], ["week", "month", "quarter", "year", "90d"]],
+        [["live", "day", "5m"], ["course", "15m", "1h", "week", "month", "quarter", "year", "90d"]],
+        scraped(),
+    ],
+)
+async def test_only_some_windows(client, exporter, shared):
     """Each sample is in exactly one of the answers that share all windows among them; misuse is named."""
-    shared = [["day", "5m", "15m", "1h"], ["now"], ["week", "month", "quarter", "year", "90d"]]
+    exporter.board.put_reference({"m": manager("m-1", "north"), "p": plan("team:north", "2026-11", "100", "calls")})
+    minute = int(NOW) // 60 * 60
+    exporter.board.put(("m", minute), {Field(0, "m-1", "north"): {key("c", "inbound", "answered"): 1}})
     answers = [(await client.get("/metrics", params={"window": some})).text for some in shared]
     together = [line for text in answers for line in sales(text)]
-    assert sorted(together) == sorted(sales((await client.get("/metrics")).text))
-    assert ["sales_view_up" in text for text in answers] == [False, True, False]
+    whole = sales((await client.get("/metrics")).text)
+    assert sorted(together) == sorted(whole)
+    for name in ("sales_view_up", "sales_manager_info", "sales_month_to_day", "sales_plan_target", 'window="5m"', 'window="year"'):
+        assert any(name in line for line in whole), name
+    assert sum("sales_view_up" in text for text in answers) == 1
     assert (await client.get("/metrics", params={"window": "decade"})).status_code == 400
 
 
