@@ -26,17 +26,20 @@ _NEAR_NAMES = 0.8
 """Likewise of names. The exporter looks through them from three quarters on."""
 
 
-def _down(name: str, job: str, what: str, effect: str) -> Alert:
-    up = select("up", job=job)
+def _down(name: str, jobs: tuple[str, ...], what: str, effect: str) -> Alert:
+    """jobs: the one that there has to be, and others that bring a part of what it shows, where they are set up."""
+    up = select("up", job=jobs)
+    down = f"{up} == 0" if len(jobs) == 1 else f"min by (instance) ({up}) == 0"
     return of_service(
         name,
-        f"{up} == 0 or absent({up})",
+        f"{down} or absent({select('up', job=jobs[0])})",
         "30s",
         CRITICAL,
         f"{what} cannot be reached",
         f"Prometheus has not reached it for half a minute. {effect}",
         f"The {what.lower()} is down, or Prometheus cannot reach it. {effect}",
-        "Whether the process runs; its `/healthz` and `/readyz`; the last lines of its log.",
+        "Whether the process runs; its `/healthz` and `/readyz`; the last lines of its log. What Prometheus says of "
+        "its scrapes: page *Targets*.",
         "Start it again. It exits with one clear line when Kafka or Redis cannot be reached: mend that first.",
         breaks=True,
     )
@@ -335,8 +338,8 @@ def _certificate() -> Alert:
 def alerts() -> tuple[Alert, ...]:
     """All alerts about worker, exporter and what they need."""
     return (
-        _down("ExporterDown", EXPORTER_JOB, "Exporter", "Walls and alerts see no sales numbers."),
-        _down("WorkerDown", WORKER_JOB, "Worker", "Its partitions stand still until it or another worker is back."),
+        _down("ExporterDown", (EXPORTER_JOB, CALENDAR_JOB), "Exporter", "Walls and alerts see no sales numbers."),
+        _down("WorkerDown", (WORKER_JOB,), "Worker", "Its partitions stand still until it or another worker is back."),
         *_view(),
         *_worker(),
         *_kafka(),

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import yaml
@@ -17,6 +18,7 @@ from deploy.stack.ports import free_port
 from deploy.stack.program import Program
 from grafana.generate import files
 from grafana.look import Look
+from metrics.family import LIVE
 
 ROOT = Path(__file__).resolve().parents[2]
 RULES = ROOT / "grafana" / "out" / "rules"
@@ -34,11 +36,15 @@ def binary(*names: str) -> str:
 
 @contextmanager
 def serving(page: Callable[[], bytes], received: list[dict[str, object]] | None = None) -> Iterator[str]:
-    """host:port of a page at any path; what is posted to it, as JSON, goes into `received`."""
+    """host:port of a page at any path; what is posted to it, as JSON, goes into `received`.
+
+    Who asks for some windows gets their lines alone, as from the exporter: those without one are of LIVE.
+    """
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            body = page()
+            wanted = parse_qs(urlsplit(self.path).query).get("window")
+            body = _of_windows(page(), wanted) if wanted else page()
             self.send_response(200)
             self.send_header("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
             self.send_header("Content-Length", str(len(body)))
@@ -76,6 +82,17 @@ def running(program: Program, url: str, seconds: float = 30) -> Iterator[str]:
         yield url
     finally:
         program.stop()
+
+
+def _of_windows(page: bytes, wanted: Sequence[str]) -> bytes:
+    """The lines of a page that are of some windows."""
+    found = (line for line in page.splitlines(keepends=True) if not line.startswith(b"#"))
+    return b"".join(line for line in found if _window(line) in wanted)
+
+
+def _window(line: bytes) -> str:
+    parsed = re.search(rb'window="(\w+)"', line)
+    return parsed[1].decode() if parsed else LIVE
 
 
 def aim(folder: Path, targets: Mapping[str, str | Sequence[str]]) -> None:
