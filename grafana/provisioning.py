@@ -75,7 +75,10 @@ def prometheus_config() -> dict[str, Any]:
                 | {"sample_limit": MOST_SERIES}
                 for job, target in _jobs().items()
             ),
-            *({"job_name": job, "file_sd_configs": found(job)} for job in (PROMETHEUS_JOB, ALERTMANAGER_JOB)),
+            *(
+                {"job_name": job, "file_sd_configs": found(job), **pace(job)}
+                for job in (PROMETHEUS_JOB, ALERTMANAGER_JOB)
+            ),
         ],
     }  # fmt: skip
 
@@ -91,8 +94,14 @@ def past_config() -> dict[str, Any]:
 
 
 def pace(job: str) -> dict[str, Any]:
-    """A worker says when Kafka last answered, which an alert follows within ten seconds; what it says is short."""
-    paces = {WORKER_JOB: (WORKER_SCRAPE, WORKER_SCRAPE), CALENDAR_JOB: CALENDAR_PACE}
+    """Interval and timeout, where they are others than those of all.
+
+    A worker says when Kafka last answered, which an alert follows within ten seconds; what it says is short.
+    """
+    paces = {
+        WORKER_JOB: (WORKER_SCRAPE, WORKER_SCRAPE),
+        **dict.fromkeys((CALENDAR_JOB, PROMETHEUS_JOB, ALERTMANAGER_JOB), CALENDAR_PACE),
+    }
     return dict(zip(("scrape_interval", "scrape_timeout"), paces[job], strict=True)) if job in paces else {}
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from deploy.stack.prometheus import PAST
+from deploy.stack.prometheus import ALIGNED, PAST
 from grafana.channels import AlertSettings
 from metrics.digest.settings import CarrierSettings, DigestSettings
 from metrics.settings import ExporterSettings, LoginSettings, PastSettings, PublicSettings, WebSettings
@@ -162,6 +162,7 @@ def test_prometheus_of_compose_scrapes_like_the_generated_configuration() -> Non
         for config in (own, generated)
     )
     assert jobs == others
+    assert ALIGNED in services()["prometheus"]["command"]
 
 
 def test_past_is_served_as_in_the_local_stack() -> None:
