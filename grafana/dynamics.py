@@ -14,6 +14,7 @@ from grafana.look import Look
 from grafana.promql import select
 from grafana.shown import DAY_SECONDS, DAYS, in_days, line_panel, links
 from metrics.catalogue import KPIS
+from metrics.family import PERIODS
 from metrics.kpi import Kpi, Level
 
 _HOUR = 3600
@@ -84,6 +85,31 @@ def course(title: str, step: Step, level: Level, look: Look, *, compared: bool) 
     )  # fmt: skip
 
 
+def change(title: str, step: Step, look: Look) -> p.Panel:
+    """How the chosen KPI of the company had changed at the ends of periods: what is recorded as `…_trend`.
+
+    Both sides of it are in the past, so that it is worked out when it is asked for.
+    """
+    queries = []
+    for in_points in (False, True):
+        kpis = [kpi for kpi in CHOSEN if kpi.in_points is in_points and kpi.trend]
+        expr = _ended(_trend(kpis, step, in_points=in_points), step, look, 0)
+        queries.append(p.Query(expr, "{{channel}}{{outcome}}", every="1d"))
+    return line_panel(
+        title, queries, about="Current ÷ previous − 1, of shares the difference in points; the previous period is "
+        "taken up to the same day. Where the previous is 0 or less there is nothing to compare with.",
+        unit="percentunit", links=links(CHOSEN[0], None, "month")[-1:],
+        custom={"fillOpacity": 0, "showPoints": "auto" if step.ends is None else "always", "spanNulls": True},
+    )  # fmt: skip
+
+
+def _trend(kpis: Sequence[Kpi], step: Step, *, in_points: bool) -> str:
+    current, previous = (_chosen(kpis, step, Level.COMPANY, 0, period) for period in PERIODS)
+    if in_points:
+        return f"{current} - ignoring (period) {previous}"
+    return f"({current} / ignoring (period) ({previous} > 0) - 1)"
+
+
 def _by_unit(look: Look) -> dict[str, list[Kpi]]:
     """Unit → KPIs: a query's numbers have one, and that of the chosen KPI alone is not empty."""
     found: dict[str, list[Kpi]] = {}
@@ -106,9 +132,9 @@ def _run(kpis: Sequence[Kpi], step: Step, level: Level, look: Look, back: Sequen
     return f"({text}) / {DAY_SECONDS}" if in_days(kpis[0]) and kpis[0].unit == "s" else text
 
 
-def _chosen(kpis: Sequence[Kpi], step: Step, level: Level, back: int) -> str:
+def _chosen(kpis: Sequence[Kpi], step: Step, level: Level, back: int, period: str = PERIODS[0]) -> str:
     names = "|".join(kpi.record(level) for kpi in kpis)
-    matchers = {"window": step.window, "period": "current"}
+    matchers = {"window": step.window, "period": period}
     selected = select("", matchers)[1:-1]
     seconds = back * DAY_SECONDS - _AFTER_END
     return f'{{__name__="{level}:$kpi",__name__=~"{names}",{selected}}} offset {seconds}s'

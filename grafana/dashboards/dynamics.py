@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from grafana.dashboards import base
-from grafana.dynamics import BY_DAY, BY_MONTH, BY_WEEK, choice, course
+from grafana.dynamics import BY_DAY, BY_MONTH, BY_WEEK, change, choice, course
 from grafana.layout import place
 from grafana.look import DATA_SOURCE, PAST_SOURCE, Look
 from metrics.kpi import Level
@@ -18,6 +18,11 @@ def dashboard(look: Look) -> dict[str, Any]:
         (9, [
             course("By week", BY_WEEK, company, look, compared=True),
             course("By month", BY_MONTH, company, look, compared=True),
+        ]),
+        (8, [
+            change("Change against the day before", BY_DAY, look),
+            change("Change against the week before", BY_WEEK, look),
+            change("Change against the month before", BY_MONTH, look),
         ]),
         (9, [
             course("Teams by week", BY_WEEK, team, look, compared=False),
