@@ -22,6 +22,7 @@ _AFTER_END = 25 * _HOUR
 """From the beginning of a day until it is certainly over, however clocks changed."""
 CHOSEN = tuple(kpi for kpi in KPIS if "day" in kpi.windows)
 """What can be chosen: KPIs of periods that are compared with no plan."""
+_DEFINITIONS = "\n\n".join(f"**{kpi.title}.** {kpi.help}" for kpi in CHOSEN)
 BEFORE, YEAR_AGO = "before", "a year ago"
 
 
@@ -76,7 +77,7 @@ def course(title: str, step: Step, level: Level, look: Look, *, compared: bool) 
         p.override(f"/{YEAR_AGO}$/", color={"mode": "fixed", "fixedColor": "orange"}, **dashed),
     ]
     return line_panel(
-        title, queries, about="\n\n".join(f"**{kpi.title}.** {kpi.help}" for kpi in CHOSEN), unit="short",
+        title, queries, about=_DEFINITIONS, unit="short",
         links=links(CHOSEN[0], None, "month")[-1:], overrides=overrides,
         custom={
             "fillOpacity": 15 if compared else 0, "showPoints": "auto" if step.ends is None else "always",
@@ -97,7 +98,7 @@ def change(title: str, step: Step, look: Look) -> p.Panel:
         queries.append(p.Query(expr, "{{channel}}{{outcome}}", every="1d"))
     return line_panel(
         title, queries, about="Current ÷ previous − 1, of shares the difference in points; the previous period is "
-        "taken up to the same day. Where the previous is 0 or less there is nothing to compare with.",
+        f"taken up to the same day. Where it is 0 or less there is nothing to compare with.\n\n{_DEFINITIONS}",
         unit="percentunit", links=links(CHOSEN[0], None, "month")[-1:],
         custom={"fillOpacity": 0, "showPoints": "auto" if step.ends is None else "always", "spanNulls": True},
     )  # fmt: skip

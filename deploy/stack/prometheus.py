@@ -22,7 +22,7 @@ JOBS = {
 """Part of the stack → the file of targets that the generated configuration reads for it."""
 
 ALIGNED = "--scrape.timestamp-tolerance=40ms"
-"""A scrape that begins so little late is noted on time: then a sample takes half the disk. More would not do for 5 s."""
+"""A scrape that begins so little late is noted on time, and a sample takes half the disk. 5 s allow no more."""
 
 PAST = (
     "--storage.tsdb.retention.time=800d",

@@ -14,17 +14,17 @@ def dashboard(look: Look) -> dict[str, Any]:
     """The company above, its teams below; read from the Prometheus of the past."""
     company, team = Level.COMPANY, Level.TEAM
     placed = place(
-        (9, [course("By day", BY_DAY, company, look, compared=True)]),
-        (9, [
+        (7, [course("By day", BY_DAY, company, look, compared=True)]),
+        (7, [
             course("By week", BY_WEEK, company, look, compared=True),
             course("By month", BY_MONTH, company, look, compared=True),
         ]),
-        (8, [
+        (6, [
             change("Change against the day before", BY_DAY, look),
             change("Change against the week before", BY_WEEK, look),
             change("Change against the month before", BY_MONTH, look),
         ]),
-        (9, [
+        (7, [
             course("Teams by week", BY_WEEK, team, look, compared=False),
             course("Teams by month", BY_MONTH, team, look, compared=False),
         ]),

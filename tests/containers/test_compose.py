@@ -158,7 +158,10 @@ def test_prometheus_of_compose_scrapes_like_the_generated_configuration() -> Non
     assert own["rule_files"] == [f"/etc/sales-pulse/{rules}" for rules in generated["rule_files"]]
     found = ("basic_auth", "dns_sd_configs", "file_sd_configs", "static_configs")
     jobs, others = (
-        {one["job_name"]: {key: value for key, value in one.items() if key not in found} for one in config["scrape_configs"]}
+        {
+            one["job_name"]: {key: value for key, value in one.items() if key not in found}
+            for one in config["scrape_configs"]
+        }
         for config in (own, generated)
     )
     assert jobs == others

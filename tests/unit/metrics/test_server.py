@@ -178,7 +178,9 @@ def sales(text):
 
 def scraped() -> list[list[str]]:
     """Windows that the shipped jobs ask for."""
-    return [windows for job in prometheus_config()["scrape_configs"] if (windows := job.get("params", {}).get("window"))]
+    return [
+        windows for job in prometheus_config()["scrape_configs"] if (windows := job.get("params", {}).get("window"))
+    ]
 
 
 @pytest.mark.parametrize(
@@ -198,7 +200,14 @@ async def test_only_some_windows(client, exporter, shared):
     together = [line for text in answers for line in sales(text)]
     whole = sales((await client.get("/metrics")).text)
     assert sorted(together) == sorted(whole)
-    for name in ("sales_view_up", "sales_manager_info", "sales_month_to_day", "sales_plan_target", 'window="5m"', 'window="year"'):
+    for name in (
+        "sales_view_up",
+        "sales_manager_info",
+        "sales_month_to_day",
+        "sales_plan_target",
+        'window="5m"',
+        'window="year"',
+    ):
         assert any(name in line for line in whole), name
     assert sum("sales_view_up" in text for text in answers) == 1
     assert (await client.get("/metrics", params={"window": "decade"})).status_code == 400
