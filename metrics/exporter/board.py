@@ -144,10 +144,7 @@ class Board:
     # -- text
 
     def exposition(self, now: float, windows: Container[str] | None = None) -> list[bytes]:
-        """Prometheus text at a moment, in chunks.
-
-        windows: those wanted, "now" for what is so now and COURSE for what else has none; None for all.
-        """
+        """Prometheus text at a moment. windows: those wanted, "now" and COURSE for what has none; None for all."""
         self.refresh(now)
         return [piece if isinstance(piece, bytes) else piece.text() for piece in self._pieces(now, windows)]
 
