@@ -65,8 +65,8 @@ class Past:
     def wait(self, run: int) -> int | None:
         """In how many days something can be said, where nothing can of so many; None: not before these are over."""
         days = len(self._done) - 1
-        if says(days, run):
-            return None
+        if not days or says(days, run):
+            return None  # of what has never begun it cannot be told, and what can be told needs no waiting
         return next((n for n in range(1, run) if says(min(KNOWN, days + n), run - n)), None)
 
     def _pace(self, day: int) -> float | None:

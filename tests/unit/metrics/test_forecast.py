@@ -95,6 +95,7 @@ def test_too_few_past_periods_are_said(run):
         then = (Past([1.0] * min(547, days + n), worked[: min(547, days + n)]) for n in range(1, run))
         later = (n for n, known in enumerate(then, 1) if known.rest(worked[: run - n]) is not None)
         assert past.wait(run) == (None if said else next(later, None))
+    assert Past([0.0] * 300, worked[:300]).wait(run) is None, "nobody knows when it will begin"
 
 
 def floor(seed, shape):
