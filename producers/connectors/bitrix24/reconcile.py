@@ -14,6 +14,7 @@ from producers.connectors.bitrix24 import funnels, invoices, leads, parties, peo
 from producers.connectors.bitrix24.chatting import Chatting
 from producers.connectors.bitrix24.contacts import is_chat
 from producers.connectors.bitrix24.errors import PortalRefused, PortalUnavailable
+from producers.connectors.bitrix24.gone import HIDDEN
 from producers.connectors.bitrix24.payments import by_kind
 from producers.connectors.bitrix24.rest import PAGE, Call, items
 from producers.connectors.bitrix24.sales import DEAL, Sort
@@ -200,11 +201,12 @@ class Reconciler:
 
     async def _costs(self, since: datetime, seen: dict[str, str], *, kind: str) -> None:
         entity_type, fields, bring = self._sync.kinds[kind]
+        since = await self._since(kind, since, seen)
         async with self._sync.batch(seen) as ledger:
-            await bring(ledger, await self._changed(entity_type, fields, since - OVERLAP, times=("updatedTime",)))
+            await bring(ledger, await self._changed(entity_type, fields, since, times=("updatedTime",)))
 
     async def _sales(self, since: datetime, seen: dict[str, str], *, sort: Sort) -> None:
-        since -= OVERLAP
+        since = await self._since(sort.kind, since, seen)
         steps = {"entityTypeId": sort.entity_type, "filter": {">=CREATED_TIME": since.isoformat()}}
         async with self._sync.batch(seen) as ledger:
             found = await self._changed(sort.entity_type, sort.fields, since)
@@ -215,12 +217,14 @@ class Reconciler:
             await self._sync.by_id(ledger, sort.kind, sorted(moved), careful=self._careful)
 
     async def _leads(self, since: datetime, seen: dict[str, str]) -> None:
+        since = await self._since("lead", since, seen)
         async with self._sync.batch(seen) as ledger:
-            await self._sync.leads(ledger, await self._changed(leads.LEAD_TYPE, leads.FIELDS, since - OVERLAP))
+            await self._sync.leads(ledger, await self._changed(leads.LEAD_TYPE, leads.FIELDS, since))
 
     async def _invoices(self, since: datetime, seen: dict[str, str]) -> None:
+        since = await self._since("invoice", since, seen)
         async with self._sync.batch(seen) as ledger:
-            found = await self._changed(INVOICE_TYPE, invoices.FIELDS, since - OVERLAP)
+            found = await self._changed(INVOICE_TYPE, invoices.FIELDS, since)
             await self._sync.invoices(ledger, found)
 
     async def _payments(self, since: datetime, seen: dict[str, str]) -> None:
@@ -303,6 +307,14 @@ class Reconciler:
             if is_last or not whole:
                 return
             after = ids.stop
+
+    async def _since(self, kind: str, since: datetime, seen: dict[str, str]) -> datetime:
+        """From when on changes are read: with an overlap; from before rights were lost, once they are there again."""
+        back = await self._sync.gone.back(kind, self._sync.kinds[kind].entity_type)
+        if back is None:
+            return since - OVERLAP
+        seen[f"{HIDDEN}{kind}"] = ""
+        return min(since - OVERLAP, back)
 
     async def _changed(
         self,

@@ -74,7 +74,7 @@ class Synchronizer:
         """By kind what has an entity of its own for each item."""
         self.planning = Planning(parts)
         self.contacts = Contacts(parts)
-        self._gone = Gone(parts)
+        self.gone = Gone(parts)
 
     @property
     def processes(self) -> dict[str, str]:
@@ -169,7 +169,7 @@ class Synchronizer:
             await self.sales(ledger, found, sort=sort, payments=payments)
         else:
             await bring(ledger, found)
-        await self._gone.withdraw(ledger, kind, entity_type, ids, found, careful=careful)
+        await self.gone.withdraw(ledger, kind, entity_type, ids, found, careful=careful)
 
     async def owners(self, ledger: Ledger, owners: Mapping[str, Sequence[str]], *, careful: bool) -> None:
         """Bring up to date what payments belong to, with them. owners: ids by kind."""
@@ -218,7 +218,7 @@ class Synchronizer:
         ]  # fmt: skip
         if changed:
             await bring(ledger, changed)
-        await self._gone.withdraw(ledger, kind, entity_type, ids, found, careful=careful)
+        await self.gone.withdraw(ledger, kind, entity_type, ids, found, careful=careful)
 
     def _look(self, item: Row) -> str:
         """What tells whether an entity, or what is made of it, is another one."""
