@@ -1,4 +1,7 @@
-"""A stand-in Bitrix24 portal over real HTTP: REST with its limits, batches, paging and bad days, and form hooks."""
+"""A stand-in Bitrix24 portal over real HTTP: REST with its limits, batches, paging and bad days, and form hooks.
+
+From which page of the documentation each answer is, `bitrix24_pages` says.
+"""
 
 import asyncio
 import operator as operators
@@ -8,7 +11,7 @@ import socket
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
@@ -45,7 +48,9 @@ class Refusal(Exception):  # noqa: N818 - what the portal says
 class StandIn:
     """One portal: `life` is what is in it. Faults are drawn from `rng` at the given rates."""
 
-    def __init__(self, life: Life, *, faults: float = 0.0, burst: float = 50, drain: float = 2.0) -> None:
+    def __init__(
+        self, life: Life, *, faults: float = 0.0, burst: float = 50, drain: float = 2.0, virtual: bool = False
+    ) -> None:
         self.life = life
         self.names = Names()
         """Its funnels and stages."""
@@ -74,7 +79,9 @@ class StandIn:
         """What may not be read: lists leave it out without a word, `crm.item.get` says ACCESS_DENIED."""
         self.rng = random.Random(life.seed)
         self.burst, self.drain = burst, drain
-        self.level, self.since = 0.0, time.monotonic()
+        self.level, self.since = 0.0, time.monotonic() if not virtual else life.now.timestamp()
+        self.virtual = virtual
+        """Whether its limits go by the clock of its life, which calls with `costs` move on."""
         self.requests = 0
         self.refusals = 0
         self.methods: dict[str, int] = {}
@@ -109,7 +116,7 @@ class StandIn:
             raise Refusal(302, "HTML", location=f"https://{self.moved}/rest/1/{secret}/batch.json")
         if secret != SECRET or self.locked:
             raise Refusal(401, self.locked or "INVALID_CREDENTIALS")
-        now = time.monotonic()
+        now = self.life.now.timestamp() if self.virtual else time.monotonic()
         self.level = max(0.0, self.level - (now - self.since) * self.drain)
         self.since = now
         if self.level + 1 > self.burst:
@@ -163,20 +170,29 @@ class StandIn:
         if method in self.forbidden:
             raise Refusal(403, "insufficient_scope")
         self._work(method)
-        if method == "crm.item.get":
-            return self._item(params)
-        if method in ("profile", "scope"):
-            return {"result": self.profile if method == "profile" else self.scopes}
-        if method == "crm.category.list":
-            return self.names.listed_categories(params)
-        if method == "crm.status.list":
-            return self.names.listed_statuses(params)
-        if method == "crm.item.list":
-            return self._visible(params)
+        if (own := self.own.get(method)) is not None:
+            return own(params)
         handler = _METHODS.get(method)
         if handler is None:
             raise Refusal(404, "ERROR_METHOD_NOT_FOUND")
         return handler(self.life, params)
+
+    @property
+    def own(self) -> dict[str, Callable[[Mapping[str, Any]], dict[str, Any]]]:
+        """What it answers by more than its life."""
+        return {
+            "crm.item.get": self._item,
+            "crm.item.list": self._visible,
+            "crm.category.list": self.names.listed_categories,
+            "crm.status.list": self.names.listed_statuses,
+            "profile": lambda _: {"result": self.profile},
+            "scope": lambda _: {"result": self.scopes},
+        }
+
+    @property
+    def answered(self) -> set[str]:
+        """All methods that it answers."""
+        return {"batch", *self.own, *_METHODS}
 
     def _item(self, params: Mapping[str, Any]) -> dict[str, Any]:
         table, number = _table(self.life, params), int(params["id"])
@@ -188,6 +204,8 @@ class StandIn:
 
     def _visible(self, params: Mapping[str, Any]) -> dict[str, Any]:
         table = _table(self.life, params)
+        if not self.hidden:
+            return _items(self.life, params)
         whole = self.life.tables[table]
         self.life.tables[table] = {n: row for n, row in whole.items() if (table, n) not in self.hidden}
         try:
@@ -207,6 +225,8 @@ class StandIn:
             self.blocked += 1
             raise Refusal(429, "OPERATION_TIME_LIMIT")
         self._used[method] = used + self.costs[method], until
+        if self.virtual:
+            self.life.now += timedelta(seconds=self.costs[method])
 
     def _time(self, method: str = "") -> dict[str, Any]:
         used, until = self._used.get(method, (0.1, 0.0))
@@ -294,10 +314,12 @@ def php_table(pairs: Iterable[tuple[str, str]]) -> dict[str, Any]:
     return table
 
 
-def selected(rows: Iterable[Row], params: Mapping[str, Any], default: str = "id") -> dict[str, Any]:
+def selected(rows: Iterable[Row] | Mapping[int, Row], params: Mapping[str, Any], default: str = "id") -> dict[str, Any]:
     """A page of rows: filtered, ordered, 50 of them, counted unless `start` is -1."""
     conditions = params.get("filter") or params.get("FILTER") or {}
-    found = [row for row in rows if all(_holds(row, name, value) for name, value in conditions.items())]
+    found = list(_near(rows, conditions, default)) if isinstance(rows, Mapping) else list(rows)
+    for name, value in conditions.items():
+        found = [row for row in found if _holds(row, name, value)]
     order = params.get("order") or {params.get("SORT", default): params.get("ORDER", "ASC")}
     for name, way in order.items():
         found.sort(key=lambda row: _value(row.get(name), row.get(name)), reverse=str(way).upper() == "DESC")
@@ -309,6 +331,17 @@ def selected(rows: Iterable[Row], params: Mapping[str, Any], default: str = "id"
         if start + _PAGE < len(found):
             answer["next"] = start + _PAGE
     return answer
+
+
+def _near(rows: Mapping[int, Row], conditions: Mapping[str, Any], name: str) -> Iterable[Row]:
+    """Rows by their ids, where the conditions say which: a portal has an index."""
+    if (wanted := conditions.get(f"@{name}")) is not None:
+        ids = {int(one) for one in (wanted.values() if isinstance(wanted, Mapping) else wanted)}
+    elif f">{name}" in conditions and f"<={name}" in conditions:
+        ids = set(range(int(conditions[f">{name}"]) + 1, int(conditions[f"<={name}"]) + 1))
+    else:
+        return rows.values()
+    return [rows[number] for number in sorted(ids) if number in rows]
 
 
 def _holds(row: Row, condition: str, wanted: Any) -> bool:
@@ -348,7 +381,7 @@ def _table(life: Life, params: Mapping[str, Any]) -> str:
 
 def _items(life: Life, params: Mapping[str, Any]) -> dict[str, Any]:
     table = _table(life, params)
-    answer = selected(life.tables[table].values(), params)
+    answer = selected(life.tables[table], params)
     wanted = params["select"].values() if isinstance(params["select"], Mapping) else params["select"]
     rows = [
         {name: row[name] for name in wanted if name in row and (table in ("lead", "deal") or name not in _SILENT)}
@@ -372,18 +405,22 @@ def _types(life: Life, _: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _history(life: Life, params: Mapping[str, Any]) -> dict[str, Any]:
-    answer = selected(life.history[int(params["entityTypeId"])], params, "ID")
+    entity_type, owners = int(params["entityTypeId"]), (params.get("filter") or {}).get("@OWNER_ID")
+    rows: Iterable[Row] = life.history[entity_type]
+    if owners is not None:
+        wanted = owners.values() if isinstance(owners, Mapping) else owners
+        rows = [row for number in wanted for row in life.steps(entity_type, int(number))]
+    answer = selected(rows, params, "ID")
     return answer | {"result": {"items": answer["result"]}}
 
 
 def _payments(life: Life, params: Mapping[str, Any]) -> dict[str, Any]:
-    orders = {row["id"] for row in life._orders(int(params["entityTypeId"]), int(params["entityId"]))}
-    rows = [row for row in life.tables["payment"].values() if row["orderId"] in orders]
+    rows = life.payments(int(params["entityTypeId"]), int(params["entityId"]))
     return {"result": [{name: row[name] for name in ("id", "paid", "datePaid", "sum", "currency")} for row in rows]}
 
 
 def _shop_payments(life: Life, params: Mapping[str, Any]) -> dict[str, Any]:
-    answer = selected(life.tables["payment"].values(), params)
+    answer = selected(life.tables["payment"], params)
     return answer | {"result": {"payments": answer["result"]}}
 
 
@@ -407,7 +444,7 @@ def _ratings(life: Life, params: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _activities(life: Life, params: Mapping[str, Any]) -> dict[str, Any]:
-    answer = selected(life.tables["activity"].values(), params, "ID")
+    answer = selected(life.tables["activity"], params, "ID")
     wanted = params["select"].values() if isinstance(params["select"], Mapping) else params["select"]
     return answer | {"result": [{name: row[name] for name in wanted if name in row} for row in answer["result"]]}
 
@@ -427,7 +464,7 @@ def _parties(kind: str) -> "Callable[[Life, Mapping[str, Any]], dict[str, Any]]"
 
 
 def _statistics(life: Life, params: Mapping[str, Any]) -> dict[str, Any]:
-    answer = selected(life.tables["call"].values(), params, "ID")
+    answer = selected(life.tables["call"], params, "ID")
     return answer | {"result": [{k: v for k, v in row.items() if k != "ended"} for row in answer["result"]]}
 
 

@@ -148,6 +148,15 @@ class Tables:
         orders = self.tables["order"].values()
         return [row for row in orders if (row["ownerTypeId"], row["ownerId"]) == (entity_type, number)]
 
+    def payments(self, entity_type: int, number: int) -> list[Row]:
+        """What was paid, or is to be, for something."""
+        orders = {row["id"] for row in self._orders(entity_type, number)}
+        return [row for row in self.tables["payment"].values() if row["orderId"] in orders]
+
+    def steps(self, entity_type: int, number: int) -> list[Row]:
+        """The stage history of something."""
+        return [row for row in self.history[entity_type] if row["OWNER_ID"] == number]
+
     def _times(self) -> Row:
         return {"createdTime": self.text(), "updatedTime": self.text(), "movedTime": self.text()}
 

@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Protocol
 from urllib.parse import quote_plus, urlsplit
 
 import httpx
@@ -37,10 +37,21 @@ class Call(NamedTuple):
     params: dict[str, Any]
 
 
+class Limiter(Protocol):
+    """Lets so many requests through as the portal takes."""
+
+    def has_capacity(self, amount: float = 1) -> bool:
+        """Whether so many may be asked at once now."""
+
+    async def __aenter__(self) -> None: ...
+
+    async def __aexit__(self, *_: object) -> None: ...
+
+
 class Portal:
     """The REST of one portal. Closed by `aclose`.
 
-    `transport`, `clock` (seconds since the epoch), `sleep` and `patience` (a factor on waiting) are for
+    `transport`, `limiter`, `clock` (seconds since the epoch), `sleep` and `patience` (a factor on waiting) are for
     tests.
     """
 
@@ -49,6 +60,7 @@ class Portal:
         settings: Bitrix24Settings,
         *,
         transport: httpx.AsyncBaseTransport | None = None,
+        limiter: Limiter | None = None,
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         patience: float = 1.0,
@@ -62,7 +74,8 @@ class Portal:
         )
         # A leaky bucket, as the portal's own: it holds `burst` and drains at the portal's rate.
         rate, burst = settings.bitrix24_requests_per_second, settings.bitrix24_burst
-        self._limiter = AsyncLimiter(burst, burst / rate)
+        self._limiter: Limiter | AsyncLimiter = limiter or AsyncLimiter(burst, burst / rate)
+        self._sleep = sleep
         self._spare = max(1.0, burst / 4)
         self._clock = clock
         self._operating = Operating()
@@ -75,8 +88,8 @@ class Portal:
 
     async def spare(self) -> None:
         """Wait until a quarter of what may be asked at once is free: who is in no hurry leaves it to others."""
-        while not self._limiter.has_capacity(self._spare):  # noqa: ASYNC110  # the limiter has no event for it
-            await asyncio.sleep(_STEP)
+        while not self._limiter.has_capacity(self._spare):  # the limiter has no event for it
+            await self._sleep(_STEP)
 
     async def aclose(self) -> None:
         """Close the connections."""

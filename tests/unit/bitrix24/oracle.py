@@ -114,7 +114,7 @@ def _entered(rows: list[Row], semantic: str) -> datetime:
 
 
 def _steps(life: Life, entity_type: int, number: int) -> list[Row]:
-    return [row for row in life.history[entity_type] if row["OWNER_ID"] == number]
+    return life.steps(entity_type, number)
 
 
 def _leads(life: Life, identity: Identity | Standing, *, witnessed: bool) -> Iterator[Any]:
@@ -136,6 +136,8 @@ def _leads(life: Life, identity: Identity | Standing, *, witnessed: bool) -> Ite
 
 def _deals(life: Life, identity: Identity | Standing, after: int) -> Iterator[Any]:
     for deal in life.tables["deal"].values():
+        if deal.get("isRecurring") == "Y" or deal["opportunity"] < 0:
+            continue  # A template; and what the contract has no place for.
         client = _client(deal, ("deal", deal["id"]), identity)
         yield from _payments(life, 2, deal, client, {"deal_id": str(deal["id"])})
         status, funnel, stage = _STATUS[deal["stageSemanticId"]], deal["categoryId"], deal["stageId"]
@@ -227,9 +229,8 @@ def _invoices(life: Life, identity: Identity | Standing) -> Iterator[Any]:
 
 
 def _payments(life: Life, entity_type: int, owner: Row, client: str, named: dict[str, str]) -> Iterator[Any]:
-    orders = {row["id"] for row in life._orders(entity_type, owner["id"])}
-    for payment in life.tables["payment"].values():
-        if payment["orderId"] in orders and payment["paid"] == "Y":
+    for payment in life.payments(entity_type, owner["id"]):
+        if payment["paid"] == "Y":
             yield _make(
                 wire.PaymentReceived, f"p{payment['id']}", _at(payment["datePaid"]), payment_id=str(payment["id"]),
                 client_id=client, manager_id="any", amount=_money(payment["sum"]), currency=payment["currency"],
@@ -252,7 +253,10 @@ def _calls(life: Life, arrived: list[Hook], identity: Identity | Standing) -> It
         if call := hook.data.get("data[CALL_ID]"):
             name = (hook.event.removeprefix("ONVOXIMPLANTCALL"), call)
             heard[name] = min(heard.get(name, hook.ts), hook.ts)
+    first: dict[str, Row] = {}
     for row in life.tables["call"].values():
+        first.setdefault(row["CALL_ID"], row)
+    for row in first.values():
         name, outcome, began = row["CALL_ID"], _OUTCOME[row["CALL_FAILED_CODE"]], _at(row["CALL_START_DATE"])
         end, answered = began + timedelta(seconds=int(row["CALL_DURATION"])), None
         init = heard.get(("INIT", name)) if row["CALL_TYPE"] == "2" else None
@@ -261,7 +265,7 @@ def _calls(life: Life, arrived: list[Hook], identity: Identity | Standing) -> It
             end = max(end, answered)
         elif init and outcome != "answered" and (over := heard.get(("END", name))):
             end = max(end, began + timedelta(seconds=over - init))
-        client = identity.client("phone", row["PHONE_NUMBER"].removeprefix("+"))
+        client = identity.client("phone", f"7{row['PHONE_NUMBER'][-10:]}")
         yield _make(
             wire.CallEnded, f"c{name}", end, call_id=name, client_id=client, outcome=outcome, started_at=began,
             direction="inbound" if row["CALL_TYPE"] == "2" else "outbound", answered_at=answered,

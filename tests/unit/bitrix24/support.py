@@ -69,12 +69,13 @@ async def connected(
 ) -> AsyncIterator[tuple[Connector, httpx.AsyncClient]]:
     """A connector and a client of its gateway; its background tasks are not started."""
     identities, published = changes.pop("identities", None), changes.pop("published", None)
+    changes_of_rest = {"patience": 0.001} | changes.pop("rest", {})
     made = settings(portal, folder, **changes)
 
     def now() -> float:
         return portal.life.now.timestamp()
 
-    rest = Portal(made, clock=now, patience=0.001)
+    rest = Portal(made, clock=now, **changes_of_rest)
     async with Connector(
         made, publisher, portal=rest, now=now, identities=identities, published=published
     ) as connector:
