@@ -40,6 +40,8 @@ GROUPS = (
     (Rung(does="broken", after=0), Rung(SECOND, does="broken", after=0)),
     (Rung(does="busy", after=1), Rung(SECOND, does="ignores")),
     (Rung(does="answers", after=0),),
+    (Rung(does="busy", after=0), Rung(SECOND, does="answers", after=0)),
+    (Rung(does="ignores"), Rung(SECOND, does="answers", after=0)),
     (Rung(does="ignores"),),
 )
 TO = (Rung("PJSIP/103", does="answers"),)

@@ -118,7 +118,9 @@ class Rules:
         first = next(
             (leg for leg in own if is_local(leg.dstchannel) and self._answered(leg) and leg.end == first.start), first
         )
-        again = first.start > own[0].start and first.answer == first.start
+        # A leg of a call that was answered before it says so with its beginning; else somebody took it at once.
+        before = any(leg.answer is not None and leg.start < first.start for leg in own)
+        again = before and first.answer == first.start
         if not again and not self._config.answers_first:
             return first.answer
         # Telephones that rang beside the one that was answered stopped ringing at that moment.
