@@ -148,6 +148,7 @@ def _formats(kind: Kind | None, mapping: Path | None) -> "Callable[[], Format]":
         if kind == "csv":
             raise MisuseError("CSV needs --mapping; begin with sales-pulse import --template")
         return JsonLines
+    from producers.identities import IdentitySettings, hashed_name
     from producers.importer.mapping import load_mapping
     from producers.importer.rows import RowMapper
     from producers.importer.tables import Table
@@ -156,6 +157,8 @@ def _formats(kind: Kind | None, mapping: Path | None) -> "Callable[[], Format]":
     if kind is not None:
         file = file.model_copy(update={"format": kind})
     mapper = RowMapper(file)
+    key = IdentitySettings().key if mapper.needs_key else None
+    mapper.hashed = None if key is None else partial(hashed_name, key=key)
     return lambda: Table(mapper)
 
 

@@ -7,7 +7,7 @@ from producers.identities.claims import Claim, Claims
 from producers.identities.met import Met
 from producers.identities.numbers import normalise, normalise_email
 from producers.identities.resolver import InMemoryClaimsLog, Match, Member, Resolver, anonymous
-from producers.identities.settings import IdentitySettings, keyed_hash
+from producers.identities.settings import IdentitySettings, hashed_name, keyed_hash
 
 __all__ = [
     "Claim",
@@ -19,6 +19,7 @@ __all__ = [
     "Met",
     "Resolver",
     "anonymous",
+    "hashed_name",
     "keyed_hash",
     "normalise",
     "normalise_email",

@@ -46,6 +46,11 @@ class IdentitySettings(BaseSettings):
         return value.upper()
 
 
+def hashed_name(name: str, key: bytes) -> str:
+    """What somebody's name is known by, however it is spaced and in whatever case."""
+    return keyed_hash(f"name:{' '.join(name.split()).casefold()}", key)
+
+
 def keyed_hash(value: str, key: bytes) -> str:
     """What a normalised number or address is known by: nobody without the key can try numbers out."""
     return hmac.new(key, value.encode(), hashlib.sha256).hexdigest()[:32]

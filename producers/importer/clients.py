@@ -19,8 +19,17 @@ ID, PHONE, EMAIL = "client_id", "phone", "email"
 _SEVERAL = re.compile(r"[;,|/\n]+").split
 NO_KEY = (
     "set SALES_IDENTITY_KEY to the secret that all ways in have (16 characters or more): without it nobody knows "
-    "clients by their numbers"
+    "clients by their numbers, and no name is hidden"
 )
+
+
+def hasher(spec: Column, places: Places) -> Callable[[str], str] | None:
+    """What hides names, where the mapping says so. Raises ImportProblem where there is no key."""
+    if not spec.hash:
+        return None
+    if places.hashed is None:
+        raise ImportProblem(NO_KEY)
+    return places.hashed
 
 
 def client_taker(spec: Column, places: Places, resolver: Resolver | None) -> Callable[[Row], str | None]:
@@ -28,12 +37,13 @@ def client_taker(spec: Column, places: Places, resolver: Resolver | None) -> Cal
     if resolver is None:
         raise ImportProblem(NO_KEY)
     own = finder(spec, places) if spec.columns else None
+    hashed = hasher(spec, places)
     phones = [places.at[column] for column in spec.phone or ()]
     emails = [places.at[column] for column in spec.email or ()]
 
     def take(row: Row) -> str | None:
         mine = text(own(row)) if own is not None else ""
-        mine = mine and spec.prefix + mine
+        mine = mine and spec.prefix + (mine if hashed is None else hashed(mine))
         if mine and spec.listed and (standing := resolver.listed(mine)) != mine:
             return standing
         hashes = resolver.hashes(_cells(row, phones), _cells(row, emails))
@@ -72,6 +82,7 @@ class ClientRows:
         self._id = next(name for name, plain in named.items() if plain == ID)
         self.columns = {self._id, *self._phones, *self._emails}
         self.amounts: set[str] = set()
+        self.hashed: Callable[[str], str] | None = None
 
     def bind(self, places: Places) -> Callable[[Row], tuple[bytes, ...]]:
         """Return what makes a row's record. It raises Refused."""

@@ -64,7 +64,7 @@ class Field:
             self._place, self._take = places.at[spec.columns[0]], one.cell
             self._convert = _many(one.convert)
             self._remembered = _Remembered(one.cell)
-            if spec.values is not None or spec.width is not None or (kind not in _DIFFERENT and kind is not None):
+            if one.changes_each or (kind not in _DIFFERENT and kind is not None):
                 self._many = self._known
             else:
                 self._many = self._texts if kind is None else self._converted

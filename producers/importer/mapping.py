@@ -40,6 +40,8 @@ class Column(_Strict):
     """For `client_id`: columns of the client's numbers and addresses, by which the identities know whose they are."""
     listed: bool = False
     """For `client_id`: an id of a client list that was imported before."""
+    hash: bool = False
+    """For ids: the text is a person's name, and is known by its hash alone, with the key of the identities."""
     constant: str | int | float | bool | None = None
     values: dict[str, str] | None = None
     default: str | int | float | bool | None = None
@@ -65,6 +67,8 @@ class Column(_Strict):
         origins = sum(origin is not None for origin in (self.column, self.join, self.constant))
         if origins > 1 or (origins == 0 and not self.addresses):
             raise ValueError("give one of column, join and constant")
+        if self.hash and (not self.columns or self.values is not None or self.width is not None or self.listed):
+            raise ValueError("hash is for a column or join, without values, width and listed")
         return self
 
     @property
@@ -176,7 +180,14 @@ def load_mapping(path: Path) -> MappingFile:
     try:
         return MappingFile.model_validate(content)
     except ValidationError as error:
-        said = [_said(path, node, problem) for problem in error.errors()]
+        problems = error.errors()
+        places = [tuple(problem["loc"]) for problem in problems]
+        # A list is said to be too short where what is in it is wrong.
+        said = [
+            _said(path, node, problem)
+            for problem, place in zip(problems, places, strict=True)
+            if problem["type"] != "too_short" or not any(other[: len(place)] == place != other for other in places)
+        ]
         raise MappingProblem("\n".join(dict.fromkeys(said))) from error
 
 
@@ -190,6 +201,12 @@ def _said(path: Path, node: Any, problem: Any) -> str:
         message = "is no key here" + (f"; did you mean {near[0]}?" if near else f"; keys are {', '.join(_keys(place))}")
     elif kind == "missing":
         message = "is missing"
+    elif kind == "too_short":
+        message = "is empty; give at least one"
+    elif place[-1:] == ("[key]",):
+        message = (
+            f"YAML reads a key as {str(problem['input']).lower()}; write keys like yes, no, on, off and 1 in quotes"
+        )
     elif kind.endswith("_type") or kind.startswith("model_"):
         message = f"{message[:1].lower()}{message[1:]}: {str(problem['input'])[:80]!r}"
     else:

@@ -9,11 +9,17 @@ Row = Sequence[Cell]
 
 
 class Places:
-    """Where the columns of a table are, and which decimal marks they show. Raises KeyError for what is not there."""
+    """Where the columns of a table are, and which decimal marks they show. Raises KeyError for what is not there.
 
-    def __init__(self, at: Mapping[str, int], decimals: Mapping[str, str | None]) -> None:
+    hashed: what names are known by, where there is a key.
+    """
+
+    def __init__(
+        self, at: Mapping[str, int], decimals: Mapping[str, str | None], hashed: Callable[[str], str] | None = None
+    ) -> None:
         self.at = at
         self.decimals = decimals
+        self.hashed = hashed
 
     def decimal(self, columns: Sequence[str]) -> str | None:
         """The decimal mark that these columns show, when they agree."""

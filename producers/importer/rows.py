@@ -10,7 +10,7 @@ import msgspec
 from producers.errors import Refused
 from producers.events import ALL_TYPES
 from producers.identities import Resolver
-from producers.importer.cells import text
+from producers.importer.cells import Cell, text
 from producers.importer.columns import ODD, columnwise
 from producers.importer.derived import derived_id
 from producers.importer.errors import MappingProblem
@@ -84,7 +84,11 @@ class RowMapper:
         looked_at = (column for _, spec in fields for column in spec.columns + spec.addresses)
         self.columns = set(looked_at) | {when.column for when in conditions}
         self.needs_identities = any(spec.is_identity for _, spec in fields)
+        self.needs_key = any(spec.hash for _, spec in fields)
         self.resolver: Resolver | None = None
+        self.hashed: Callable[[str], str] | None = None
+        self._hidden = {column for _, spec in fields if spec.hash for column in spec.columns}
+        self._hidden.update(column for _, spec in fields for column in spec.addresses)
         self.amounts = {
             column
             for name, spec in fields
@@ -126,8 +130,13 @@ class RowMapper:
 
     def why_none(self, row: Row, places: Places) -> str:
         """Why a row makes no event: what stands in the columns that rules look at."""
-        seen = ", ".join(f"{column} is {text(row[places.at[column]])[:40]!r}" for column in self._looked_at)
+        seen = ", ".join(f"{column} is {self._shown(column, row[places.at[column]])}" for column in self._looked_at)
         return f"no rule's `when` holds: {seen}"
+
+    def _shown(self, column: str, cell: Cell) -> str:
+        """What stands in a cell; of a person's name, number or address only whether it does."""
+        found = text(cell)
+        return ("filled" if found else "empty") if column in self._hidden else repr(found[:40])
 
 
 def _together(made: Sequence[Sequence[bytes | None]]) -> list[tuple[bytes, ...]]:
@@ -156,6 +165,9 @@ def _types(spec: Column) -> Iterable[str]:
 
 def _problems(rule: Rule) -> Iterator[str]:
     """What is wrong with a rule that its form does not show."""
+    for name, spec in _fields(rule):
+        if spec.hash and not (name in rule.data and name.endswith("_id")):
+            yield f"{name}: hash is for the ids in data"
     constant = rule.type.constant
     if constant is None:
         return

@@ -57,7 +57,7 @@ class Table:
         head = self._find(reader)
         self.header = reader.mark + _line(head.row.raw)
         self.notes += reader.notes
-        places = Places(head.at, self._decimals(reader, head))
+        places = Places(head.at, self._decimals(reader, head), self._mapper.hashed)
         return self._read(reader, head, places, after.end)
 
     def _reader(self, source: Source) -> Reader:

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 from producers.errors import Refused
 from producers.identities import Resolver
 from producers.importer.cells import Cell, text
-from producers.importer.clients import client_taker
+from producers.importer.clients import client_taker, hasher
 from producers.importer.fields import Convert, Value, Written, converter
 from producers.importer.mapping import Column, MappingFile, When
 from producers.importer.money import AmountReader
@@ -21,6 +21,7 @@ class Taker:
     def __init__(self, name: str, spec: Column, file: MappingFile, places: Places, currency: str | None) -> None:
         self.name = name
         self.spec = spec
+        self._hashed = hasher(spec, places)
         zone = ZoneInfo(file.timezone) if file.timezone else None
         decimal = spec.decimal or places.decimal(spec.columns)
         self.convert: Convert = converter(Written(name, spec, zone, decimal, currency))
@@ -28,7 +29,12 @@ class Taker:
     @property
     def changes(self) -> bool:
         """Whether the mapping changes the text of a cell before it is converted."""
-        return self.spec.values is not None or self.spec.width is not None or bool(self.spec.prefix)
+        return self.changes_each or bool(self.spec.prefix)
+
+    @property
+    def changes_each(self) -> bool:
+        """Whether that takes more than a prefix, so that it is worth being remembered."""
+        return self.spec.values is not None or self.spec.width is not None or self.spec.hash
 
     def cell(self, cell: Cell) -> Value | None:
         """The value of a cell. Raises Refused."""
@@ -49,6 +55,8 @@ class Taker:
             found = known
         if spec.width is not None:
             found = found.zfill(spec.width)
+        if self._hashed is not None:
+            found = self._hashed(found)
         return self.convert(spec.prefix + found)
 
 

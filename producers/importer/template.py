@@ -19,7 +19,7 @@ events:
     sequence: {column: Version, width: 10}              # zeros are put before it
     data:
       deal_id: Number                                   # a column
-      client_id: {column: Client, prefix: "crm-"}       # opaque: no names, numbers or addresses of clients
+      client_id: {column: Client, prefix: "crm-"}       # opaque; of a name: {column: Client, hash: true}
       manager_id: Owner
       team_id: Department
       pipeline: {constant: retail}                      # {column: [Funnel, Kind]}: the first that is filled

@@ -2,16 +2,19 @@
 
 import json
 from collections import Counter
+from functools import partial
 
+import msgspec
 import pytest
 from typer.testing import CliRunner
 
 from deploy.cli import build
-from producers.identities import InMemoryClaimsLog, Member, Resolver
+from producers.identities import InMemoryClaimsLog, Member, Resolver, hashed_name
 from producers.importer.client_list import ListImport, client_list
-from producers.importer.errors import MappingProblem
+from producers.importer.errors import ImportProblem, MappingProblem
 from producers.importer.formats import singly
-from producers.importer.mapping import MappingFile
+from producers.importer.judged import judged
+from producers.importer.mapping import MappingFile, When
 from producers.importer.rows import RowMapper
 from producers.importer.source import Source
 from producers.importer.state import State
@@ -138,3 +141,83 @@ def test_without_a_key(tmp_path, monkeypatch):
     written(tmp_path, LISTS["commas"])
     result = CliRunner().invoke(build(["import"]), ["import", str(tmp_path / "clients.csv")])
     assert "SALES_IDENTITY_KEY" in str(result.exception)
+
+
+def hiding(spec, **rule):
+    """A mapping that hides names, with the key that the command gives it."""
+    how = mapper(spec)
+    how = RowMapper(how.file.model_copy(update={"events": (how.file.events[0].model_copy(update=rule),)}))
+    how.hashed = partial(hashed_name, key=KEY)
+    return how
+
+
+DAY = "2026-09-01T10:00:00Z"
+NAMED = f"Id,Client,Phone,Mail,Day\n1,Ivan  Petrov,,,{DAY}\n2,IVAN PETROV ,,,{DAY}\n3,,,,{DAY}\n"
+
+
+@pytest.mark.parametrize(("spec", "apart"), [
+    ({"column": "Client"}, False), ({"join": ["Client", "Mail"]}, False), ({"column": ["Mail", "Client"]}, False),
+    ({"column": "Client"}, True),
+])  # fmt: skip
+async def test_names_are_hidden(tmp_path, spec, apart):
+    """A name is its hash, by all ways through a table, however it is written; an empty cell is nobody."""
+    source = written(tmp_path, NAMED)
+    format_ = Table(hiding(spec | {"hash": True, "prefix": "n-"}))
+    async with judged(source, format_, State(), 100, lambda: 1_790_000_000_000, apart=apart) as batches:
+        (batch,) = [batch async for batch in batches]
+    hidden = hashed_name("ivan petrov", KEY)
+    assert [msgspec.json.decode(value)["data"]["client_id"] for value in batch.ready.values] == [f"n-{hidden}"] * 2
+    assert [number for number, *_ in batch.refused] == [4]
+    told = repr((batch.ready, batch.report, [why for *_, why in batch.refused])).casefold()
+    assert len(hidden) == 32
+    assert "petrov" not in told
+
+
+async def test_hidden_names_and_numbers(tmp_path):
+    """Who has a number is known by it; who has none by the hidden name; no claim has a name in it."""
+    log = InMemoryClaimsLog()
+    how = hiding({"column": "Client", "hash": True, "phone": "Phone"})
+    way = how.resolver = await resolver(log)
+    source = written(tmp_path, NAMED.replace("1,Ivan  Petrov,", "1,Ivan  Petrov,+79210000001"))
+    records = singly(Table(how).records(source, State()))
+    found = [json.loads(value)["data"].get("client_id") for record in records for value in record.values]
+    assert found == [hashed_name("ivan petrov", KEY)] * 2 + [None]
+    await way.settle()
+    assert hashed_name("ivan petrov", KEY) in {client for _, client, _ in log.entries}
+    assert "petrov" not in repr(log.entries).casefold()
+
+
+def test_hidden_columns_are_told_of_by_no_reason(tmp_path):
+    """A condition on a column of names does not print them."""
+    when = (When.model_validate({"column": "Client", "is": "x"}), When.model_validate({"column": "Mail", "is": "y"}))
+    how = hiding({"column": "Client", "hash": True}, when=when)
+    (first, *_) = singly(Table(how).records(written(tmp_path, NAMED), State()))
+    assert first.left_out == "no rule's `when` holds: Client is filled, Mail is ''"
+
+
+def test_what_hides_names_needs_the_key(tmp_path):
+    """Without the key nothing is imported in clear."""
+    how = mapper({"column": "Client", "hash": True})
+    with pytest.raises(ImportProblem, match="SALES_IDENTITY_KEY"):
+        list(Table(how).records(written(tmp_path, NAMED), State()))
+
+
+@pytest.mark.parametrize(("spec", "said"), [
+    ({"constant": "x", "hash": True}, "hash is for a column or join"),
+    ({"column": "a", "values": {"a": "b"}, "hash": True}, "without values, width and listed"),
+    ({"column": "a", "listed": True, "hash": True}, "without values, width and listed"),
+    ({"phone": "a", "hash": True}, "hash is for a column or join"),
+])  # fmt: skip
+def test_what_cannot_be_hidden(spec, said):
+    """What would be hidden in part, or not at all, is no mapping."""
+    with pytest.raises(ValueError, match=said):
+        mapper(spec)
+
+
+@pytest.mark.parametrize("field", ["status", "amount", "created_at"])
+def test_only_ids_are_hidden(field):
+    """A hash of an amount, a time or a state would be none."""
+    data = {"deal_id": "Id", "client_id": "Client"} | {field: {"column": "Client", "hash": True}}
+    rule = {"type": {"constant": "sales.deal.changed.v1"}, "time": "Day", "data": data}
+    with pytest.raises(MappingProblem, match=f"{field}: hash is for the ids in data"):
+        RowMapper(MappingFile.model_validate({"source": "crm://x", "events": [rule]}))

@@ -1,6 +1,7 @@
 """A table becomes the events that its mapping says, and what does not fit is refused with the field's name."""
 
 import json
+from pathlib import Path
 
 import pytest
 import yaml
@@ -139,3 +140,22 @@ def test_a_wrong_mapping_says_where(tmp_path):
         load_mapping(path)
     assert "timezone" in str(problem.value)
     assert "extra" in str(problem.value)
+
+
+VALUES = "{{type: {{constant: x}}, time: T, data: {{status: {{column: A, values: {{ok: a, {key}: b}}}}}}}}"
+
+
+@pytest.mark.parametrize(("block", "said"), [
+    ("[]", "t.yaml:2: events: is empty; give at least one"),
+    *((f"\n- {VALUES.format(key=key)}", f"YAML reads a key as {read}; write keys like") for key, read in (
+        ("no", "false"), ("on", "true"), ("1", "1"),
+    )),
+])  # fmt: skip
+def test_what_yaml_makes_of_it(tmp_path, monkeypatch, block, said):
+    """What a person did not mean is told in words, once, and a list with something wrong in it is not called empty."""
+    monkeypatch.chdir(tmp_path)
+    Path("t.yaml").write_text(f"source: crm://x\nevents: {block}\n")
+    with pytest.raises(MappingProblem) as problem:
+        load_mapping(Path("t.yaml"))
+    assert said in str(problem.value)
+    assert "\n" not in str(problem.value)
