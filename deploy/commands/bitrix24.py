@@ -14,7 +14,11 @@ if TYPE_CHECKING:
     from producers.connectors.bitrix24.checking import Finding
     from producers.connectors.bitrix24.connector import Connector
 
-app = typer.Typer(no_args_is_help=True, help="Fetch history from a Bitrix24 portal, or repair what the webhook missed.")
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Fetch history from a Bitrix24 portal, or repair what the webhook missed.\n\n"
+    "Example: sales-pulse bitrix24 check",
+)
 _TABLES = (
     "contacts",
     "companies",

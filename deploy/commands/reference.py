@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from producers.reference.diff import Change
 
 app = typer.Typer(
-    help="Apply plans, managers, rates, names of pipelines and working hours from a YAML file.", no_args_is_help=True
+    no_args_is_help=True,
+    help="Apply plans, managers, rates, names of pipelines and working hours from a YAML file.\n\n"
+    "Example: sales-pulse reference apply reference.yaml --dry-run",
 )
 
 

@@ -7,7 +7,10 @@ import typer
 
 from deploy.errors import DeployError
 
-app = typer.Typer(help="The Kafka topics of the product.", no_args_is_help=True)
+app = typer.Typer(
+    no_args_is_help=True,
+    help="The Kafka topics of the product.\n\nExample: sales-pulse topics create",
+)
 
 
 @app.callback()

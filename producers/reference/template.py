@@ -32,14 +32,14 @@ pipelines:                       # what people call pipelines and stages, where 
     stages: {new: "New", offer: "Offer sent", won: "Won"}   # ids as events carry them, in their order
   - {id: leads, of: lead, name: "Leads", stages: {NEW: "New"}}
 
-calendar:                        # written to the file that SALES_CALENDAR names
-  hours:
-    mon: ["09:00-13:00", "14:00-18:00"]
-    tue: ["09:00-18:00"]
-    wed: ["09:00-18:00"]
-    thu: ["09:00-18:00"]
-    fri: ["09:00-17:00"]
-  holidays: ["2027-01-01", "2027-01-07"]
-  days:
-    "2026-12-26": ["10:00-15:00"]   # an extra working day
+# calendar:                        # set SALES_CALENDAR to the file that it is written to, then remove these #
+#   hours:
+#     mon: ["09:00-13:00", "14:00-18:00"]
+#     tue: ["09:00-18:00"]
+#     wed: ["09:00-18:00"]
+#     thu: ["09:00-18:00"]
+#     fri: ["09:00-17:00"]
+#   holidays: ["2027-01-01", "2027-01-07"]
+#   days:
+#     "2026-12-26": ["10:00-15:00"]   # an extra working day
 """

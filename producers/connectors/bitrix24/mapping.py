@@ -136,7 +136,10 @@ def load_mapping(path: Path | None) -> Mapping:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(str(step) for step in first["loc"])
-        raise MappingError(f"{path}: {place}: {first['msg'].removeprefix('Value error, ')}") from error
+        said = first["msg"].removeprefix("Value error, ")
+        if first["type"] == "string_pattern_mismatch":
+            said = "is no custom field of deals; write its name as the portal has it, like UF_CRM_1612345678"
+        raise MappingError(f"{path}: {place}: {said}") from error
 
 
 def _with_text_keys(found: Any) -> Any:

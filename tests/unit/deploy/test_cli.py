@@ -1,15 +1,18 @@
+import re
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pydantic
 import pytest
+import typer
 from pydantic_settings import BaseSettings
 
 from deploy import cli
 from deploy.errors import DeployError, MisuseError
+from deploy.settings_page import GROUPS
 from metrics.errors import MetricsError
 from producers.errors import TopicsError
 
@@ -127,3 +130,47 @@ def test_log_formats(tmp_path: Any) -> None:
     assert "folded" in seen["text"][0]
     assert "events=3" in seen["text"][0]
     assert "slow disk" in seen["text"][1]
+
+
+def _commands() -> list[tuple[str, str]]:
+    """Every command and group with its help."""
+
+    def walk(path: str, command: Any) -> Iterator[tuple[str, str]]:
+        yield path, command.help or ""
+        for name, one in getattr(command, "commands", {}).items():
+            yield from walk(f"{path} {name}", one)
+
+    return list(walk("sales-pulse", typer.main.get_command(cli.build(list(cli.COMMANDS)))))
+
+
+def test_every_help_has_an_example_that_exists() -> None:
+    """Whatever is asked for help shows a line to begin with, which is of itself, with options that it has."""
+    told = _commands()
+    assert len(told) > len(cli.COMMANDS)
+    for path, text in told:
+        found = re.search(r"Example: (sales-pulse[^\n]*)", text)
+        assert found, path
+        assert found[1].startswith(path), (path, found[1])
+
+
+PATTERNED = [
+    (model, f"{str(model.model_config.get('env_prefix', '')).upper()}{name.upper()}", rule.pattern)
+    for _, model in GROUPS
+    for name, field in model.model_fields.items()
+    for rule in field.metadata
+    if getattr(rule, "pattern", None)
+]
+
+
+@pytest.mark.parametrize(("model", "name", "pattern"), PATTERNED, ids=[name for _, name, _ in PATTERNED])
+def test_no_pattern_is_shown(model: Any, name: str, pattern: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A setting in a wrong form is named with what was given; nobody has to read a regular expression."""
+    monkeypatch.setenv(name, "? ?")
+    with pytest.raises(pydantic.ValidationError) as caught:
+        model(_env_file=None)
+    told = cli.explain(caught.value)
+    assert told is not None
+    line = next(part for part in told[0].split("; ") if part.startswith(name))
+    assert pattern not in told[0]
+    assert "pattern" not in line
+    assert "'? ?' is not in the form" in line

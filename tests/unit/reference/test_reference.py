@@ -1,9 +1,11 @@
 """A reference file is right as a whole or not sent at all, and only what differs is sent."""
 
+import re
 from datetime import UTC, datetime
 
 import pytest
 
+from deploy.commands.reference import _calendar_problem
 from producers.events.intake import check_reference
 from producers.events.wire import decode_reference
 from producers.reference.diff import changes
@@ -12,6 +14,8 @@ from producers.reference.file import read, records
 from producers.reference.template import TEMPLATE
 from tests.support.folding import LogRecord
 
+WHOLE = re.sub(r"(?m)^# (?=calendar:|  )", "", TEMPLATE)
+"""The template with its calendar."""
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
 
@@ -32,6 +36,13 @@ def test_template_is_right():
     assert len(sent) == 15
     for key, value in sent.items():
         check_reference(LogRecord(0, key.encode(), value, int(NOW.timestamp() * 1000)))
+
+
+def test_template_applies_as_printed():
+    """It needs no setting; its calendar is there to be taken in, and is one then."""
+    assert read(TEMPLATE, "t.yaml", _calendar_problem).calendar is None
+    found = read(WHOLE, "t.yaml", _calendar_problem).calendar
+    assert set(found) == {"hours", "holidays", "days"}
 
 
 def test_twice_changes_nothing():
@@ -106,7 +117,7 @@ def test_mistakes_are_named_with_their_line(old, new, said):
 
 def test_all_mistakes_at_once():
     """A person mends everything in one go; the calendar's mistakes are among them."""
-    text = TEMPLATE.replace("99.8", "x").replace("2026-Q4", "2026-Q5")
+    text = WHOLE.replace("99.8", "x").replace("2026-Q4", "2026-Q5")
     with pytest.raises(ReferenceProblem) as problem:
         read(text, "r.yaml", lambda _: "no working day")
     assert len(str(problem.value).splitlines()) == 3
