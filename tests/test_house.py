@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -99,6 +100,44 @@ def test_rooms_import_only_what_the_plan_allows() -> None:
             if (target in {*ROOMS, "tests"} and target != room and target not in ROOMS[room]) or closed:
                 wrong.append(f"{path.relative_to(ROOT)}:{line} imports {name}")
     assert not wrong
+
+
+def needed(path: Path, modules: dict[str, Path], *, for_types: bool) -> set[str]:
+    """Which of these modules one imports, anywhere in it; with what it needs for types alone, if asked."""
+
+    def names(node: ast.AST) -> Iterator[str]:
+        for child in ast.iter_child_nodes(node):
+            if not for_types and isinstance(child, ast.If) and ast.unparse(child.test) == "TYPE_CHECKING":
+                continue
+            if isinstance(child, ast.Import):
+                yield from (alias.name for alias in child.names)
+            elif isinstance(child, ast.ImportFrom) and child.module:
+                for alias in child.names:
+                    full = f"{child.module}.{alias.name}"
+                    yield full if full in modules else child.module
+            yield from names(child)
+
+    return {name for name in names(ast.parse(path.read_text())) if name in modules}
+
+
+def named(path: Path) -> str:
+    """The name under which a module is imported."""
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+@pytest.mark.parametrize(("rooms", "for_types"), [(("producers",), True), (tuple(ROOMS), False)])
+def test_no_modules_need_each_other(rooms: tuple[str, ...], for_types: bool) -> None:
+    """Every module can be read, and understood, after those that it imports, those within functions too.
+
+    In producers also after those that it needs for types alone.
+    """
+    modules = {named(path): path for path in sources() if path.relative_to(ROOT).parts[0] in rooms}
+    graph = {name: needed(path, modules, for_types=for_types) - {name} for name, path in modules.items()}
+    assert sum(map(len, graph.values())) > len(modules)
+    try:
+        list(TopologicalSorter(graph).static_order())
+    except CycleError as error:
+        pytest.fail(f"a circle of imports: {' <- '.join(error.args[1])}")
 
 
 def test_third_party_imports_are_declared() -> None:

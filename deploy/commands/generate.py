@@ -17,7 +17,7 @@ PROVIDERS = ("producers.events.generate", "grafana.generate", "deploy.kubernetes
 PAGES = {
     "metrics/REFERENCE.md": "metrics.reference_page",
     "deploy/docs/SETTINGS.md": "deploy.settings_page",
-    "producers/gateway/openapi.json": "producers.gateway.openapi",
+    "producers/gateway/openapi.json": "producers.gateway.document",
 }
 """Single pages → the module whose `render() -> str` makes them."""
 

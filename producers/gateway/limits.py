@@ -6,6 +6,9 @@ from contextlib import contextmanager
 
 from producers.errors import ProducersError
 
+MOST_EVENTS = 10_000
+"""In one batch."""
+
 
 class Busy(ProducersError):  # noqa: N818 - a state that passes
     """Kafka is away, or too much waits for it (503)."""

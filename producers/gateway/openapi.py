@@ -1,17 +1,14 @@
 """The gateway's OpenAPI, made from the event models, so that a generated client knows every field of every type."""
 
-import json
-from collections.abc import Sequence
 from typing import Any
 
 from fastapi import FastAPI
 
 from producers.events.registry import ALL_TYPES
 from producers.events.schema import inline, schema
+from producers.gateway.limits import MOST_EVENTS
 
 Json = dict[str, Any]
-MOST_EVENTS = 10_000
-"""In one batch."""
 
 _PROBLEM_FIELDS: Json = {
     "index": {"type": "integer", "description": "place in the batch, from 0"},
@@ -208,19 +205,3 @@ def _schemas() -> Json:
         "discriminator": {"propertyName": "type", "mapping": references},
     }
     return made
-
-
-def render() -> str:
-    """The document as it is committed."""
-    from producers.gateway.app import create_app  # noqa: PLC0415 - the application imports this module
-    from producers.gateway.settings import GatewaySettings  # noqa: PLC0415
-
-    class Nowhere:
-        """No publisher is needed to describe the gateway."""
-
-        async def publish_many_raw(self, records: Sequence[tuple[bytes, bytes]], *, reference: bool = False) -> int:
-            raise NotImplementedError
-
-    document = create_app(Nowhere(), GatewaySettings(_env_file=None)).openapi()
-    note = {"x-note": "Made by `sales-pulse generate` from the models; do not edit."}
-    return json.dumps(document | note, ensure_ascii=False, indent=2) + "\n"

@@ -1,78 +1,13 @@
 """Stories of deals, from the first snapshot through stages, other owners and other minds, to won, lost or deleted."""
 
-from typing import Any
-
+from producers.simulator.deal import Deal
 from producers.simulator.leads import tell_lead
-from producers.simulator.market import FOREIGN, FOREIGN_SHARE, PIPELINES, Pipeline, price
 from producers.simulator.money import tell_money
-from producers.simulator.rhythm import DAY, HOUR, rfc3339
+from producers.simulator.rhythm import DAY, HOUR
 from producers.simulator.script import Script
-from producers.simulator.staff import Manager
-
-STEP = 1_000_000
-"""Versions of the story are this far apart: small edits of the live floor fit between."""
 
 _WITH_LEAD = 0.35
-_REOPENED, _HANDED_OVER, _DELETED, _SAYS_COST = 0.03, 0.06, 0.015, 0.92
-
-
-class Deal:
-    """One deal as its story goes: holds the latest snapshot and says every new one."""
-
-    def __init__(self, script: Script, at_us: int, client: str, manager: Manager, currency: str) -> None:
-        rng = script.rng
-        self.script = script
-        self.id = script.name("d")
-        self.client = client
-        self.manager = manager
-        self.pipeline: Pipeline = PIPELINES[0] if rng.random() < PIPELINES[0].share else PIPELINES[1]
-        if rng.random() < FOREIGN_SHARE:
-            currency = [c for c in FOREIGN if c != currency][int(rng.random() * 2)]
-        self.currency = currency
-        self.amount = price(rng, self.pipeline, currency, manager.check)
-        self.margin = 0.2 + 0.2 * rng.random() if rng.random() < _SAYS_COST else None
-        self.created_us = at_us
-        self.version = 0
-
-    def snapshot(self, at_us: int, stage: str, probability: float | None, status: str = "open") -> None:
-        """Say the whole state of the deal as of `at_us`."""
-        self.version += 1
-        data: dict[str, Any] = {
-            "deal_id": self.id,
-            "client_id": self.client,
-            "manager_id": self.manager.id,
-            "team_id": self.manager.team,
-            "pipeline": self.pipeline.name,
-            "stage": stage,
-            "status": status,
-            "amount": f"{self.amount}.00",
-            "currency": self.currency,
-            "created_at": rfc3339(self.created_us),
-        }
-        if self.margin is not None:
-            data["cost"] = f"{int(self.amount * (1 - self.margin))}.00"
-        if probability is not None:
-            data["probability"] = probability
-        if status != "open":
-            data["closed_at"] = rfc3339(at_us)
-        self.script.say(
-            at_us,
-            "sales.deal.changed.v1",
-            f"{self.id}-v{self.version}",
-            data,
-            sequence=f"{self.version * STEP:012d}",
-        )
-
-    def delete(self, at_us: int) -> None:
-        """Say that the deal is gone."""
-        self.version += 1
-        self.script.say(
-            at_us,
-            "sales.deal.deleted.v1",
-            f"{self.id}-v{self.version}",
-            {"deal_id": self.id, "client_id": self.client},
-            sequence=f"{self.version * STEP:012d}",
-        )
+_REOPENED, _HANDED_OVER, _DELETED = 0.03, 0.06, 0.015
 
 
 def tell_deal(script: Script, at_us: int, currency: str) -> None:

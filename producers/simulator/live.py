@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from producers.simulator.calls import tell_call
 from producers.simulator.chats import tell_chat
-from producers.simulator.deals import STEP
+from producers.simulator.deal import STEP
 from producers.simulator.floor import EVENTS_PER_DAY, Event, Floor, Setup, moments
 from producers.simulator.rhythm import DAY, HOUR, MINUTE, SECOND
 from producers.simulator.script import HORIZON, Line, Script

@@ -9,11 +9,12 @@ from producers.events.units import instant, money, us
 from producers.events.wire.calls import CallAnswered, CallEnded, CallStarted
 from producers.events.wire.chats import ChatClosed, ChatHandedOff, ChatMessage
 from producers.events.wire.deals import DealChanged, DealDeleted, InvoiceChanged, LeadChanged, LeadDeleted
-from producers.events.wire.decoding import Event, ReferenceEvent, decode, decode_made, decode_reference, encode
+from producers.events.wire.decoding import decode, decode_made, decode_reference, encode
 from producers.events.wire.envelope import Envelope
 from producers.events.wire.payments import CostBooked, PaymentReceived, PaymentRefunded
 from producers.events.wire.reference import ManagerChanged, PipelineChanged, PlanSet, RateSet
 from producers.events.wire.service import MeetingHeld, RatingGiven
+from producers.events.wire.unions import Event, ReferenceEvent
 
 __all__ = [
     "CallAnswered",

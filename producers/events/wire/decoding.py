@@ -10,33 +10,8 @@ from typing import TypeVar
 import msgspec
 
 from producers.events.json_text import SHALLOW_BYTES, readable
-from producers.events.wire.calls import CallAnswered, CallEnded, CallStarted
-from producers.events.wire.chats import ChatClosed, ChatHandedOff, ChatMessage
-from producers.events.wire.deals import DealChanged, DealDeleted, InvoiceChanged, LeadChanged, LeadDeleted
 from producers.events.wire.envelope import SOURCES, Envelope, in_range, known_source
-from producers.events.wire.payments import CostBooked, PaymentReceived, PaymentRefunded
-from producers.events.wire.reference import ManagerChanged, PipelineChanged, PlanSet, RateSet
-from producers.events.wire.service import MeetingHeld, RatingGiven
-
-Event = (
-    CallStarted
-    | CallAnswered
-    | CallEnded
-    | ChatMessage
-    | ChatHandedOff
-    | ChatClosed
-    | LeadChanged
-    | LeadDeleted
-    | DealChanged
-    | DealDeleted
-    | InvoiceChanged
-    | PaymentReceived
-    | PaymentRefunded
-    | MeetingHeld
-    | RatingGiven
-    | CostBooked
-)
-ReferenceEvent = ManagerChanged | PipelineChanged | PlanSet | RateSet
+from producers.events.wire.unions import Event, ReferenceEvent
 
 E_ = TypeVar("E_", Event, ReferenceEvent)
 

@@ -5,12 +5,10 @@ from typing import Any, get_type_hints
 import msgspec
 
 from producers.events.parsing import parse
-from producers.events.wire import decoding
 from producers.events.wire.envelope import Envelope
+from producers.events.wire.unions import Event, ReferenceEvent
 
-_STRUCTS: dict[str, Any] = {
-    struct.type: struct for struct in (*decoding.Event.__args__, *decoding.ReferenceEvent.__args__)
-}
+_STRUCTS: dict[str, Any] = {struct.type: struct for struct in (*Event.__args__, *ReferenceEvent.__args__)}
 _ATTRIBUTES = ("specversion", "id", "source", "time", "subject", "partitionkey", "sequence")
 
 

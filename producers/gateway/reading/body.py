@@ -16,8 +16,7 @@ from producers.events.rules import AHEAD_MS, MAX_BYTES
 from producers.events.sender import sender
 from producers.events.units import us
 from producers.events.wire import Event, ReferenceEvent, decode, decode_reference
-from producers.gateway.limits import ContentTooLarge
-from producers.gateway.openapi import MOST_EVENTS
+from producers.gateway.limits import MOST_EVENTS, ContentTooLarge
 from producers.gateway.reading import attributes
 from producers.gateway.reading.content import UnsupportedMediaType
 from producers.publisher import CONTENT_TYPE

@@ -88,7 +88,7 @@ async def test_every_good_event_is_taken(events):
 
 def test_the_committed_document_is_served():
     """What is committed for those who generate clients is what runs."""
-    from producers.gateway.openapi import render
+    from producers.gateway.document import render
 
     committed = json.loads(render())
     assert {**app.openapi(), "x-note": committed["x-note"]} == committed
