@@ -135,7 +135,7 @@ def test_reference(call, tmp_path):
     status, said, error = call("reference", "apply", "r.yaml", "--dry-run")
     assert status == 0, error
     assert "+ manager:m-1" in said
-    assert "13 records would be sent" in said
+    assert "15 records would be sent" in said
     status, _, error = call("reference", "apply", "r.yaml")
     assert status == 2
     assert "--yes" in error
