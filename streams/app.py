@@ -17,7 +17,7 @@ from streams.faust_insides import BatchTableManager, InsideApp
 from streams.owner import Owner
 from streams.records import Record
 from streams.settings import WorkerSettings
-from streams.tables import StateTable
+from streams.tables import Held, StateTable, Tables
 
 _BUFFERED_BATCHES = 4
 """Batches waiting for the agent; each is a fetch of one partition, so this is what bounds memory."""
@@ -95,8 +95,9 @@ def build(
         Table=StateTable,
     )
     app.owner, app.owners, app.on_failure = owner, (owner, *others), on_failure
-    for name, changelog in (("cells", settings.cells_topic), ("clients", settings.clients_topic)):
-        app.Table(name, changelog_topic=app.topic(changelog, internal=False), key_type=bytes, value_type=bytes)
+    owner.tables = Tables(
+        cells=_held(app, "cells", settings.cells_topic), clients=_held(app, "clients", settings.clients_topic)
+    )
     for one in app.owners:
         _agent(app, one)
 
@@ -110,6 +111,14 @@ def build(
             on_failure(error)
 
     return app
+
+
+def _held(app: SalesApp, name: str, changelog: str) -> Held:
+    """A table by that name, to hold what the worker owns of it."""
+    topic = app.topic(changelog, internal=False)
+    table: Any = app.Table(name, changelog_topic=topic, key_type=bytes, value_type=bytes)
+    held: Held = table.data.held
+    return held
 
 
 def _agent(app: SalesApp, owner: TopicOwner) -> None:

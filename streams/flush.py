@@ -5,10 +5,9 @@ folding goes on meanwhile. So what a crash loses is folded again from the log, a
 """
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from time import monotonic
-from typing import Any
 
 import structlog
 
@@ -120,20 +119,6 @@ class Owned:
     def left_to_count(self) -> int:
         """Offsets that the log had when counting began and that are not passed; above 0 the numbers are not whole."""
         return max(0, self.partition.until - 1 - self.partition.fence)
-
-    def read(self, table: str, key: Any) -> Any:
-        """A value of one of the tables: a client's page by its key, or the parts of a cell by (kind, bucket)."""
-        if table == "clients":
-            return self._store.get(key)
-        return next((update.cells[key] for update in self.partition.everything() if key in update.cells), None)
-
-    def keys(self, table: str) -> Iterator[Any]:
-        """The keys of one of the tables."""
-        if table == "clients":
-            yield from self._store.keys()
-        else:
-            for update in self.partition.everything():
-                yield from update.cells
 
     @property
     def is_dirty(self) -> bool:

@@ -21,6 +21,7 @@ from streams.letters.recount import Recount
 from streams.local_store import LocalStore
 from streams.partition import Counts, Partition
 from streams.partition_state import PartitionState
+from streams.position import position
 from streams.records import Record
 from streams.restore import Bounds, Progress, Restored, Restorer, check_reached
 from streams.rewriting import RewritingChangelog
@@ -28,7 +29,8 @@ from streams.sensors import WorkerSensors
 from streams.settings import WorkerSettings
 from streams.standby import Standbys
 from streams.status import Status
-from streams.topic_id import Source, differ, made_anew, other_id
+from streams.tables import Tables
+from streams.topic_id import Source
 
 log = structlog.get_logger(__name__)
 
@@ -55,6 +57,8 @@ class Owner:
         self.settings = settings
         self.sensors = sensors
         self.status = status
+        self.tables: Tables | None = None
+        """What is opened is held by these: those of the application, once it is built."""
         self.partitions = source.partitions
         self._log = source.id
         self.owned: dict[int, Owned] = {}
@@ -117,13 +121,13 @@ class Owner:
         store: LocalStore | None = None
         try:
             partition, store, source, bounds = await self._opened(number, changelog, state)
-            position = _position(self.settings.events_topic, partition, self._log, bounds)
+            reads_on = position(self.settings.events_topic, partition, self._log, bounds)
             partition.log = self._log or partition.log
             if partition.fence < 0:
                 partition.until = bounds.end
             recount = await self._recount(partition)
         except BaseException:
-            self.status.partitions.pop(number, None)
+            self._let_go(number)
             await changelog.close()
             if store is not None:
                 store.close()
@@ -151,9 +155,9 @@ class Owner:
         owned.start()
         log.info(
             "partition ready", partition=number, source=source, records=state.restored, seconds=round(seconds, 2),
-            position=position, lag=state.lag,
+            position=reads_on, lag=state.lag,
         )  # fmt: skip
-        return position
+        return reads_on
 
     async def _opened(
         self, number: int, changelog: RewritingChangelog, state: PartitionState
@@ -196,7 +200,7 @@ class Owner:
         await self._cancel(numbers)
         closing = [owned for number in numbers if (owned := self.owned.pop(number, None))]
         for number in numbers:
-            self.status.partitions.pop(number, None)
+            self._let_go(number)
         results = await asyncio.gather(*(one.close(flush=flush) for one in closing), return_exceptions=True)
         for result in results:
             if isinstance(result, BaseException):
@@ -228,7 +232,7 @@ class Owner:
                     continue
                 bounds = await self._wipe(number, changelog, error)
                 store = self._stores(number)
-                return Partition(number, self.partitions, self._rules, store), store, "log", bounds
+                return self._held(number, store), store, "log", bounds
             except BaseException:
                 if store is not None:
                     store.close()
@@ -237,31 +241,40 @@ class Owner:
         raise AssertionError  # the second attempt returns or raises
 
     async def _read(self, number: int, store: LocalStore, state: PartitionState) -> tuple[Partition, str, Restored]:
-        partition = Partition(number, self.partitions, self._rules, store)
-        cells, clients = self.settings.cells_topic, self.settings.clients_topic
+        tables, partition = self._tables(), self._held(number, store)
+        cells, clients = tables.cells.shares[number], tables.clients.shares[number]
         starts: dict[str, int] = {}
         if (saved := store.saved()) is not None:
-            partition.restore_clients(saved.clients(), stored=True)
-            partition.restore_cells(saved.cells())
+            clients.restore(saved.clients(), stored=True)
+            cells.restore(saved.cells(), stored=True)
             starts = dict(saved.positions)
-
-        def take_cells(pairs: Iterable[Pair]) -> None:
-            pairs = list(pairs)
-            partition.restore_cells(pairs)
-            store.put_cells(pairs)
-
+        topics = {self.settings.cells_topic: cells.restore, self.settings.clients_topic: clients.restore}
         progress = Progress(number)
         watching = asyncio.create_task(_watch(progress, state))
         try:
-            restored = await self._restorer.restore(
-                number, starts, {cells: take_cells, clients: partition.restore_clients}, progress
-            )
+            restored = await self._restorer.restore(number, starts, topics, progress)
         finally:
             watching.cancel()
             state.restored, state.restore_total = progress.read, progress.total
         check_reached(starts, restored.positions)
         source = "disk" if saved is not None else "changelog" if progress.read else "nothing"
         return partition, source, restored
+
+    def _tables(self) -> Tables:
+        if self.tables is None:
+            raise WorkerError("there are no tables to hold state: the application has to be built first")
+        return self.tables
+
+    def _held(self, number: int, store: LocalStore) -> Partition:
+        """A partition without state, held by the tables."""
+        partition = Partition(number, self.partitions, self._rules, store)
+        self._tables().hold(partition, store)
+        return partition
+
+    def _let_go(self, number: int) -> None:
+        self.status.partitions.pop(number, None)
+        if self.tables is not None:
+            self.tables.let_go(number)
 
     async def _wipe(self, number: int, changelog: Changelog, error: StateError) -> Bounds:
         """Empty the changelog of a partition whose state cannot be used, so that its log is folded again."""
@@ -326,20 +339,3 @@ async def _watch(progress: Progress, state: PartitionState) -> None:
         if progress.read != seen:
             seen, state.progressed_at = progress.read, monotonic()
         await asyncio.sleep(0.2)
-
-
-def _position(topic: str, partition: Partition, current: str, bounds: Bounds) -> int:
-    """Where reading goes on. Raises WorkerError when the log is not the one that was folded."""
-    number, fence = partition.number, partition.fence
-    if fence < 0:
-        return bounds.begin
-    if differ(partition.log, current):
-        raise made_anew(topic, other_id(partition.log, current))
-    if bounds.end <= fence:
-        raise made_anew(topic, f"partition {number} ends at {bounds.end}, but events up to {fence} were folded")
-    if bounds.begin > fence + 1:
-        raise WorkerError(
-            f"{topic} partition {number} begins at {bounds.begin}, but only events up to {fence} were folded: events "
-            "were deleted before they were counted; choose a new SALES_APP_ID to count what is left"
-        )
-    return fence + 1

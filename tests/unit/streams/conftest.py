@@ -9,6 +9,7 @@ from streams.sensors import WorkerSensors
 from streams.settings import WorkerSettings
 from streams.standby import Standbys
 from streams.status import Status
+from streams.tables import Held, Tables
 from streams.topic_id import Source
 from streams.worker import rules
 from tests.support.in_memory import Broker, InMemoryChangelog, InMemoryRestorer
@@ -49,7 +50,7 @@ class OwnerHouse:
             return self.broker.lettered()
 
         status = Status()
-        return Owner(
+        owner = Owner(
             settings,
             rules(settings),
             WorkerSensors("w", status),
@@ -63,6 +64,8 @@ class OwnerHouse:
             lettered=lettered,
             on_failure=self.failures.append,
         )
+        owner.tables = Tables(Held(), Held())
+        return owner
 
 
 @pytest.fixture
