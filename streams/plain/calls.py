@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from metrics.catalogue.activities import CALLS, DUE, IN_TIME, RESPONSE, RESPONSE_BUSINESS
 from producers.events import wire
 from streams.plain.contribution import Contribution, OpenThing
 from streams.plain.exact import keep_greater, moment
@@ -80,13 +81,13 @@ def contributions(call: wire.CallEnded, rules: Rules) -> Iterator[Contribution]:
     who = (data.manager_id or "unknown", data.team_id or "")
     what = ("call", data.call_id, data.client_id)
     start, end, answer = moment(data.started_at), moment(call.time), response_at(call)
-    yield Contribution("c", (data.direction, data.outcome), *who, end, 1, *what)
+    yield Contribution(CALLS.code, (data.direction, data.outcome), *who, end, 1, *what)
     if answer is not None:
         worked = rules.calendar.working_us(start, answer, who[1])
-        yield Contribution("r", ("call", "first"), *who, answer, answer - start, *what)
-        yield Contribution("b", ("call", "first"), *who, answer, worked, *what)
-        yield Contribution("d", ("call",), *who, answer, 1, *what)
+        yield Contribution(RESPONSE.code, ("call", "first"), *who, answer, answer - start, *what)
+        yield Contribution(RESPONSE_BUSINESS.code, ("call", "first"), *who, answer, worked, *what)
+        yield Contribution(DUE.code, ("call",), *who, answer, 1, *what)
         if answer - start <= rules.call_target:
-            yield Contribution("t", ("call",), *who, answer, 1, *what)
+            yield Contribution(IN_TIME.code, ("call",), *who, answer, 1, *what)
     elif is_unanswered(call):
-        yield Contribution("d", ("call",), *who, end, 1, *what)
+        yield Contribution(DUE.code, ("call",), *who, end, 1, *what)

@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from metrics.catalogue.activities import DUE, IN_TIME, RESPONSE, RESPONSE_BUSINESS
 from producers.events import wire
 from producers.events.wire.chats import ChatMessageData
 from streams.plain.contribution import Contribution, OpenThing
@@ -55,7 +56,7 @@ class PlainChat:
                 self.bot_wrote = False
             case wire.ChatClosed():
                 if self.waiting_since is not None:
-                    self._add("d", ("chat",), self.writer, now, 1)
+                    self._add(DUE.code, ("chat",), self.writer, now, 1)
                 self.waiting_since = None
                 self.answered_before = False
                 self.bot_wrote = False
@@ -74,11 +75,11 @@ class PlainChat:
             response = now - self.waiting_since
             worked = self.rules.calendar.working_us(self.waiting_since, now, writer[1])
             labels = ("chat", "next" if self.answered_before else "first")
-            self._add("r", labels, writer, now, response)
-            self._add("b", labels, writer, now, worked)
-            self._add("d", ("chat",), writer, now, 1)
+            self._add(RESPONSE.code, labels, writer, now, response)
+            self._add(RESPONSE_BUSINESS.code, labels, writer, now, worked)
+            self._add(DUE.code, ("chat",), writer, now, 1)
             if response <= self.rules.chat_target:
-                self._add("t", ("chat",), writer, now, 1)
+                self._add(IN_TIME.code, ("chat",), writer, now, 1)
             self.answered_before = True
         self.waiting_since = None
         self.bot_wrote = False

@@ -2,6 +2,7 @@
 
 from typing import NamedTuple, Self
 
+from metrics.catalogue.unanswered import MISSED
 from streams.plain.calendar import PlainCalendar
 
 LISTED = frozenset(("waiting", "miss", "lead", "talk"))
@@ -46,7 +47,7 @@ class Contribution(NamedTuple):
         wait = self.pending
         if wait is None or now >= wait.until:
             return self
-        if self.code == "mc":
+        if self.code == MISSED.code:
             return self._replace(labels=("open",))
         return None if calendar.working_us(wait.since, now, wait.team) <= wait.target else self
 

@@ -7,6 +7,9 @@ from datetime import date, timedelta
 from fractions import Fraction
 from itertools import pairwise
 
+from metrics.catalogue.activities import CALLS, MEETINGS, RESPONSE
+from metrics.catalogue.deals import CLOSED, WON_AMOUNT
+from metrics.catalogue.money import REVENUE
 from streams.plain.contribution import Contribution
 from streams.plain.plans import period_of, target_of, whose
 from streams.plain.reference import PlainReference
@@ -98,19 +101,19 @@ class Course:
 def _measures(one: Contribution) -> Iterator[tuple[str, int]]:
     """Measures that a contribution counts in, and how much."""
     match one.code, one.labels:
-        case "c", (direction, outcome):
+        case CALLS.code, (direction, outcome):
             yield "calls", one.value
             if direction == "inbound" and outcome == "answered":
                 yield "calls_taken", one.value
             if direction == "inbound" and outcome in ("missed", "abandoned"):
                 yield "calls_missed", one.value
-        case "r", ("chat", "first"):
+        case RESPONSE.code, ("chat", "first"):
             yield "chats_answered", 1
-        case "m", _:
+        case MEETINGS.code, _:
             yield "meetings", one.value
-        case "dx", (_, outcome):
+        case CLOSED.code, (_, outcome):
             yield f"deals_{outcome}", one.value
-        case "wa", _:
+        case WON_AMOUNT.code, _:
             yield "won_amount", one.value
-        case "rv", _:
+        case REVENUE.code, _:
             yield "revenue_amount", one.value

@@ -2,6 +2,19 @@
 
 from collections.abc import Iterable, Iterator
 
+from metrics.catalogue.deals import (
+    CLOSED,
+    COSTED,
+    CREATED,
+    DURATION,
+    PROFIT,
+    REPEAT_AMOUNT,
+    REPEAT_DEALS,
+    SIZE,
+    WON_AMOUNT,
+)
+from metrics.catalogue.money import MONEY_EVENTS, OPEN_MONEY_EVENTS
+from metrics.catalogue.now import CLIENTS_READY, OPEN_DEALS, PIPELINE, WEIGHTED
 from producers.events import wire
 from producers.events.wire.deals import DealChangedData
 from streams.plain.contribution import Contribution, OpenThing
@@ -23,25 +36,25 @@ def contributions(deals: Iterable[wire.DealChanged]) -> Iterator[Contribution]:
         who = (data.manager_id, data.team_id or "")
         what = ("deal", data.deal_id, data.client_id)
         created = moment(data.created_at)
-        yield Contribution("dc", (data.pipeline,), *who, created, 1, *what)
+        yield Contribution(CREATED.code, (data.pipeline,), *who, created, 1, *what)
         if data.status == "open":
             continue
         closed = _closed_at(deal)
-        yield Contribution("dx", (data.pipeline, data.status), *who, closed, 1, *what)
+        yield Contribution(CLOSED.code, (data.pipeline, data.status), *who, closed, 1, *what)
         if data.status != "won":
             continue
         amount = ten_thousandths(data.amount)
         labels, money = (data.pipeline,), (*what, data.currency)
-        yield Contribution("wa", labels, *who, closed, amount, *money)
-        yield Contribution("me", (), *who, closed, 1, *money)
-        yield Contribution("ws", labels, *who, closed, amount, *money)
-        yield Contribution("dd", labels, *who, closed, closed - created, *what)
+        yield Contribution(WON_AMOUNT.code, labels, *who, closed, amount, *money)
+        yield Contribution(MONEY_EVENTS, (), *who, closed, 1, *money)
+        yield Contribution(SIZE.code, labels, *who, closed, amount, *money)
+        yield Contribution(DURATION.code, labels, *who, closed, closed - created, *what)
         if (closed, data.deal_id) != wins[0]:
-            yield Contribution("rd", labels, *who, closed, 1, *what)
-            yield Contribution("ra", labels, *who, closed, amount, *money)
+            yield Contribution(REPEAT_DEALS.code, labels, *who, closed, 1, *what)
+            yield Contribution(REPEAT_AMOUNT.code, labels, *who, closed, amount, *money)
         if data.cost is not None:
-            yield Contribution("pa", labels, *who, closed, amount - ten_thousandths(data.cost), *money)
-            yield Contribution("ka", labels, *who, closed, amount, *money)
+            yield Contribution(PROFIT.code, labels, *who, closed, amount - ten_thousandths(data.cost), *money)
+            yield Contribution(COSTED.code, labels, *who, closed, amount, *money)
 
 
 def open_things(deals: Iterable[wire.DealChanged], rules: Rules) -> Iterator[OpenThing]:
@@ -54,19 +67,19 @@ def open_things(deals: Iterable[wire.DealChanged], rules: Rules) -> Iterator[Ope
         who = (data.manager_id, data.team_id or "")
         what = ("deal", data.deal_id, data.client_id)
         labels, amount = (data.pipeline, data.stage), ten_thousandths(data.amount)
-        yield OpenThing("od", labels, *who, 1, *what)
-        yield OpenThing("pl", labels, *who, amount, *what, data.currency)
-        yield OpenThing("mo", (), *who, 1, *what, data.currency)
+        yield OpenThing(OPEN_DEALS.code, labels, *who, 1, *what)
+        yield OpenThing(PIPELINE.code, labels, *who, amount, *what, data.currency)
+        yield OpenThing(OPEN_MONEY_EVENTS, (), *who, 1, *what, data.currency)
         if data.probability is not None:
             weighted = amount * trillionths(data.probability)
-            yield OpenThing("wt", labels, *who, weighted, *what, data.currency)
+            yield OpenThing(WEIGHTED.code, labels, *who, weighted, *what, data.currency)
         if _is_ready(data, rules):
             other = ready.get(data.manager_id)
             if other is None or version(deal) > version(other):
                 ready[data.manager_id] = deal
     for manager, deal in ready.items():
         client = deal.data.client_id
-        yield OpenThing("cr", (), manager, deal.data.team_id or "", 1, "client", client, client)
+        yield OpenThing(CLIENTS_READY.code, (), manager, deal.data.team_id or "", 1, "client", client, client)
 
 
 def _is_ready(data: DealChangedData, rules: Rules) -> bool:

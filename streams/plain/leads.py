@@ -4,6 +4,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from metrics.catalogue.activities import LEADS_OPENED, LEADS_WARMED
+from metrics.catalogue.unanswered import LEAD_RESPONSE, LEADS_DUE, LEADS_IN_TIME
 from producers.events import wire
 from streams.plain.contribution import Contribution, OpenThing, Pending
 from streams.plain.exact import moment, version
@@ -112,11 +114,13 @@ class PlainLead:
             data = self.first.data
             what = ("lead", data.lead_id, data.client_id)
             who = (data.manager_id, data.team_id or "")
-            yield Contribution("lo", (data.temperature,), *who, moment(data.created_at), 1, *what)
+            yield Contribution(LEADS_OPENED.code, (data.temperature,), *who, moment(data.created_at), 1, *what)
         if self.warmed is not None:
             data = self.warmed.data
             what = ("lead", data.lead_id, data.client_id)
-            yield Contribution("lw", (), data.manager_id, data.team_id or "", moment(self.warmed.time), 1, *what)
+            yield Contribution(
+                LEADS_WARMED.code, (), data.manager_id, data.team_id or "", moment(self.warmed.time), 1, *what
+            )
         if isinstance(self.latest, wire.LeadChanged):
             yield from self._answered(self.latest, self.touched(events), rules)
 
@@ -126,13 +130,15 @@ class PlainLead:
         at = (data.manager_id, team, created, 1, "lead", data.lead_id, data.client_id)
         if touch is None:
             if (data.status or "open") == "open":
-                yield Contribution("ld", (), *at, pending=Pending(_NEVER, created, rules.lead_target, team))
+                yield Contribution(LEADS_DUE.code, (), *at, pending=Pending(_NEVER, created, rules.lead_target, team))
             return
         worked = rules.calendar.working_us(created, touch.at, team)
-        yield Contribution("ld", (), *at)
+        yield Contribution(LEADS_DUE.code, (), *at)
         if worked <= rules.lead_target:
-            yield Contribution("lt", (), *at)
-        yield Contribution("lr", (), touch.manager, touch.team, touch.at, worked, "lead", data.lead_id, data.client_id)
+            yield Contribution(LEADS_IN_TIME.code, (), *at)
+        yield Contribution(
+            LEAD_RESPONSE.code, (), touch.manager, touch.team, touch.at, worked, "lead", data.lead_id, data.client_id
+        )
 
     def open_things(self, events: Iterable[wire.Event]) -> Iterator[OpenThing]:
         """The lead, while it is open and nobody has touched it; who shows it looks at the clock."""

@@ -2,6 +2,9 @@
 
 from collections.abc import Iterable, Iterator
 
+from metrics.catalogue import activities as counted
+from metrics.catalogue.money import COST, MONEY_EVENTS, OPEN_MONEY_EVENTS, REVENUE
+from metrics.catalogue.now import RECEIVABLE
 from producers.events import wire
 from streams.plain.contribution import Contribution, OpenThing
 from streams.plain.exact import moment, ten_thousandths
@@ -20,17 +23,18 @@ def contributions(record: Record) -> Iterator[Contribution]:
         case wire.PaymentReceived(data=paid) | wire.PaymentRefunded(data=paid):
             refund = isinstance(record, wire.PaymentRefunded)
             what = ("refund" if refund else "payment", paid.payment_id, paid.client_id, paid.currency)
-            yield Contribution("rv", (), *who, at, signed(record), *what)
-            yield Contribution("me", (), *who, at, 1, *what)
+            yield Contribution(REVENUE.code, (), *who, at, signed(record), *what)
+            yield Contribution(MONEY_EVENTS, (), *who, at, 1, *what)
         case wire.CostBooked(data=cost):
             what = ("cost", cost.cost_id, "", cost.currency)
-            yield Contribution("co", (cost.category,), *who, at, ten_thousandths(cost.amount), *what)
-            yield Contribution("me", (), *who, at, 1, *what)
+            yield Contribution(COST.code, (cost.category,), *who, at, ten_thousandths(cost.amount), *what)
+            yield Contribution(MONEY_EVENTS, (), *who, at, 1, *what)
         case wire.RatingGiven(data=rating):
-            yield Contribution("gs", (), *who, at, rating.score, "rating", rating.rating_id, rating.client_id)
-            yield Contribution("gc", (), *who, at, 1, "rating", rating.rating_id, rating.client_id)
+            rated = "rating", rating.rating_id, rating.client_id
+            yield Contribution(counted.RATING_SUM.code, (), *who, at, rating.score, *rated)
+            yield Contribution(counted.RATING_COUNT.code, (), *who, at, 1, *rated)
         case wire.MeetingHeld(data=meeting):
-            yield Contribution("m", (), *who, at, 1, "meeting", meeting.meeting_id, meeting.client_id)
+            yield Contribution(counted.MEETINGS.code, (), *who, at, 1, "meeting", meeting.meeting_id, meeting.client_id)
 
 
 def signed(payment: Payment) -> int:
@@ -53,5 +57,5 @@ def open_things(
         naming = [payment for payment in payments if payment.data.invoice_id == data.invoice_id]
         against = tuple(sorted((p.data.currency, rules.day(moment(p.time)), signed(p)) for p in naming))
         due = rules.day(moment(data.due_at))
-        yield OpenThing("rc", (), *who, ten_thousandths(data.amount), *what, due_day=due, against=against)
-        yield OpenThing("mo", (), *who, 1, *what)
+        yield OpenThing(RECEIVABLE.code, (), *who, ten_thousandths(data.amount), *what, due_day=due, against=against)
+        yield OpenThing(OPEN_MONEY_EVENTS, (), *who, 1, *what)

@@ -4,6 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 
 from metrics.catalogue import BY_CODE
+from metrics.catalogue.now import RECEIVABLE, RECEIVABLE_ASKED, RECEIVABLE_PAID
 from metrics.family import SECOND, Kind
 from metrics.measure import key
 from streams.plain.contribution import LISTED, Contribution, OpenThing
@@ -39,7 +40,7 @@ def open_measures(one: OpenThing) -> list[tuple[str, int]]:
     """The same for what is open now; clients who wait, for whatever, lie in no cell."""
     if one.code in LISTED:
         return []
-    if one.code != "rc":
+    if one.code != RECEIVABLE.code:
         currency = (one.currency,) if one.currency else ()
         return [(key(one.code, *one.labels, *currency), one.value)]
     paid: Counter[tuple[str, int]] = Counter()
@@ -47,9 +48,9 @@ def open_measures(one: OpenThing) -> list[tuple[str, int]]:
         paid[paid_in, 0 if paid_in == one.currency else day] += amount
     if all(paid_in == one.currency for (paid_in, _), amount in paid.items() if amount):
         owed = max(0, min(one.value, one.value - paid[one.currency, 0]))
-        return [(key("rc", str(one.due_day), one.currency), owed)]
-    asked = key("ri", one.client, one.entity, str(one.due_day), one.currency), one.value
-    return [asked, *((key("rp", one.client, one.entity, c, str(day)), n) for (c, day), n in paid.items())]
+        return [(key(RECEIVABLE.code, str(one.due_day), one.currency), owed)]
+    asked = key(RECEIVABLE_ASKED, one.client, one.entity, str(one.due_day), one.currency), one.value
+    return [asked, *((key(RECEIVABLE_PAID, one.client, one.entity, c, str(day)), n) for (c, day), n in paid.items())]
 
 
 def parts(partition: PlainPartition) -> Parts:

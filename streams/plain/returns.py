@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from datetime import date, timedelta
 
+from metrics.catalogue.unanswered import CALLBACK, CALLBACKS_DUE, CALLBACKS_IN_TIME, MISSED
 from producers.events import wire
 from streams.plain.calls import is_unanswered
 from streams.plain.contribution import Contribution, OpenThing, Pending
@@ -52,28 +53,28 @@ def contributions(calls: Iterable[wire.CallEnded], rules: Rules) -> Iterator[Con
         at = (data.manager_id or "unknown", team, end, 1, "call", data.call_id, data.client_id)
         if contact is None:
             pending = Pending(until, end, rules.callback_target, team)
-            yield Contribution("mc", ("lost",), *at, pending=pending)
-            yield Contribution("cd", (), *at, pending=pending)
+            yield Contribution(MISSED.code, ("lost",), *at, pending=pending)
+            yield Contribution(CALLBACKS_DUE.code, (), *at, pending=pending)
             continue
         start = moment(contact.data.started_at)
         if start >= until:
-            yield Contribution("mc", ("lost",), *at)
-            yield Contribution("cd", (), *at)
+            yield Contribution(MISSED.code, ("lost",), *at)
+            yield Contribution(CALLBACKS_DUE.code, (), *at)
             continue
         worked = rules.calendar.working_us(end, start, team)
         in_time = worked <= rules.callback_target
         if contact.data.direction == "inbound":
-            yield Contribution("mc", ("client_called",), *at)
+            yield Contribution(MISSED.code, ("client_called",), *at)
             if not in_time:
-                yield Contribution("cd", (), *at)
+                yield Contribution(CALLBACKS_DUE.code, (), *at)
             continue
-        yield Contribution("mc", ("called_back",), *at)
-        yield Contribution("cd", (), *at)
+        yield Contribution(MISSED.code, ("called_back",), *at)
+        yield Contribution(CALLBACKS_DUE.code, (), *at)
         if in_time:
-            yield Contribution("ct", (), *at)
+            yield Contribution(CALLBACKS_IN_TIME.code, (), *at)
         by = contact.data
         who = (by.manager_id or "unknown", by.team_id or "")
-        yield Contribution("cb", (), *who, start, worked, "call", by.call_id, by.client_id)
+        yield Contribution(CALLBACK.code, (), *who, start, worked, "call", by.call_id, by.client_id)
 
 
 def open_things(calls: Iterable[wire.CallEnded], rules: Rules) -> Iterator[OpenThing]:

@@ -6,6 +6,7 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from metrics.catalogue import FAMILIES
+from metrics.catalogue.now import RECEIVABLE
 from metrics.family import QUANTILES, SECOND, Family, Kind, Source
 from streams.plain.contribution import LISTED, Contribution, OpenThing
 from streams.plain.plans import plan_series
@@ -152,7 +153,7 @@ def _open_values(one: OpenThing, shown: Shown, name: str) -> Iterator[tuple[str,
                 Fraction(max(0, shown.now - one.since), SECOND),
             )
         return
-    if one.code == "rc":
+    if one.code == RECEIVABLE.code:
         yield "sales_receivable_amount", (shown.age(one),), shown.owed(one)
     elif one.code != "waiting":
         for family in FAMILIES:

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from metrics.catalogue import BY_CODE
 from metrics.catalogue.money import MONEY_EVENTS, OPEN_MONEY_EVENTS
+from metrics.catalogue.now import RECEIVABLE
 from metrics.family import SECOND, Family, Kind
 from streams.plain.calls import HOUR
 from streams.plain.contribution import Contribution, OpenThing
@@ -197,7 +198,7 @@ class Shown:
             who = {"manager": one.manager, "team": self.reference.team(one.manager, one.team)}
             if one.code == "waiting":
                 self._waits(one, who, found)
-            elif one.code == "rc":
+            elif one.code == RECEIVABLE.code:
                 found[series("sales_receivable_amount", who | {"age": self.age(one)})] += self.owed(one)
             elif (family := BY_CODE.get(one.code)) is not None:
                 labels = who | dict(zip(family.labels, one.labels, strict=True))
