@@ -11,8 +11,9 @@ from aiokafka.errors import KafkaError, for_code
 
 from producers.errors import Refused, TopicsError
 from producers.events.intake import Record, check_reference, decode_reference
+from producers.events.version import version
 from producers.events.wire import ReferenceEvent
-from producers.reference.topic import reading, version
+from producers.reference.topic import reading
 from producers.settings import KafkaSettings
 from producers.topics import BY_SENDER, CLOCK
 

@@ -16,7 +16,7 @@ from aiokafka.errors import KafkaError
 from metrics.view import Keys, encode_any, fenced, split
 from producers.errors import Refused
 from producers.events import intake
-from producers.events.units import us
+from producers.events.version import version
 from streams.errors import SinkError
 from streams.records import AS_DECODED
 from streams.settings import WorkerSettings
@@ -95,13 +95,13 @@ class ReferenceView:
             event = intake.check_reference(record)
         except Refused:
             return
-        version = (event.sequence or "", us(event.time), event.id)
+        mine = version(event)
         held = self._winners.get(key)
-        if held is not None and held[0] >= version:
+        if held is not None and held[0] >= mine:
             return
-        payload = {"type": event.type, "data": encode_data(event), "version": list(version)}
+        payload = {"type": event.type, "data": encode_data(event), "version": list(mine)}
         value = fenced(record.offset, encode_any(payload))
-        self._winners[key] = version, value
+        self._winners[key] = mine, value
         self._pending[key] = value
 
     async def show(self) -> None:

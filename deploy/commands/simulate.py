@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from deploy.errors import MisuseError
+from metrics.windows import DAYS_HELD
 
 if TYPE_CHECKING:
     from producers.simulator.run import Pace
@@ -27,8 +28,8 @@ def command(
     seed: Annotated[int, typer.Option(help="The same seed is the same floor.")] = 1,
     managers: Annotated[int, typer.Option(min=1, max=5000, help="People on the floor.")] = 40,
     events_per_second: Annotated[float, typer.Option(min=0, max=100_000, help="Rate in real time.")] = 20,
-    backlog_days: Annotated[int, typer.Option(min=0, max=800, help="Past days to send before real time.")] = 60,
-    days: Annotated[int | None, typer.Option(min=1, max=800, help="Only so many past days, then stop.")] = None,
+    backlog_days: Annotated[int, typer.Option(min=0, max=DAYS_HELD, help="Past days to send before real time.")] = 60,
+    days: Annotated[int | None, typer.Option(min=1, max=DAYS_HELD, help="Only so many past days, then stop.")] = None,
     start: Annotated[str | None, typer.Option(help="First moment, RFC 3339.")] = None,
     end: Annotated[str | None, typer.Option(help="Last moment, RFC 3339; then stop.")] = None,
     speed: Annotated[float | None, typer.Option(min=0.001, help="Simulated seconds in one; with --start.")] = None,

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from deploy.errors import MisuseError
+from metrics.windows import DAYS_HELD
 
 FOLDER = Path(".local")
 """Data, logs and addresses of the stack, in the folder where the command is run."""
@@ -15,7 +16,7 @@ FOLDER = Path(".local")
 def command(
     managers: Annotated[int, typer.Option(min=1, max=5000, help="People on the simulated floor.")] = 40,
     events_per_second: Annotated[float, typer.Option(min=0, max=100_000, help="Rate of the floor.")] = 20,
-    backlog_days: Annotated[int, typer.Option(min=0, max=800, help="Past days to fill the wall with.")] = 60,
+    backlog_days: Annotated[int, typer.Option(min=0, max=DAYS_HELD, help="Past days to fill the wall with.")] = 60,
     only: Annotated[list[str] | None, typer.Option(help="Only these parts, comma separated.")] = None,
     without: Annotated[list[str] | None, typer.Option(help="All but these parts, comma separated.")] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Forget the data of earlier runs first.")] = False,

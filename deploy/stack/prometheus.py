@@ -11,6 +11,7 @@ from pathlib import Path
 from deploy.past.blocks import HOURS
 from deploy.stack.http import answers_ok
 from deploy.stack.program import Program
+from metrics.windows import DAYS_HELD
 
 JOBS = {
     "exporter": "sales-exporter",
@@ -25,7 +26,7 @@ ALIGNED = "--scrape.timestamp-tolerance=40ms"
 """A scrape that begins so little late is noted on time, and a sample takes half the disk. 5 s allow no more."""
 
 PAST = (
-    "--storage.tsdb.retention.time=800d",
+    f"--storage.tsdb.retention.time={DAYS_HELD}d",
     # Five times what a thousand people have: only what nobody meant to be there reaches it.
     "--storage.tsdb.retention.size=15GB",
     # Blocks stay as they were made: nothing is compacted where one length is both the least and the greatest.

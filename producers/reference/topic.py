@@ -9,15 +9,11 @@ from aiokafka.errors import KafkaError
 
 from producers.errors import KafkaRejected, KafkaUnavailable, Refused
 from producers.events.intake import Record, check_reference
+from producers.events.version import version
 from producers.events.wire import ReferenceEvent
 from producers.settings import KafkaSettings
 
 _TIMEOUT = 30.0
-
-
-def version(event: ReferenceEvent) -> tuple[str, float, str]:
-    """Return what the contract compares two versions of a record by."""
-    return event.sequence or "", event.time.timestamp(), event.id
 
 
 async def current(settings: KafkaSettings) -> Mapping[str, ReferenceEvent]:

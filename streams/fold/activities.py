@@ -6,7 +6,7 @@ from producers.events.wire import MeetingHeld, RatingGiven
 from streams.fold import touches
 from streams.fold.context import Client, Context, known
 from streams.fold.returns import MEETING
-from streams.fold.state import DUPLICATE, FOLDED, STALE, Meeting, Outcome, Rating, decoder, encode
+from streams.fold.state import FOLDED, Meeting, Outcome, Rating, decoder, encode, outdated
 
 RATING = "g"
 
@@ -22,9 +22,8 @@ def met(client: Client, event: MeetingHeld, at: int, out: Context) -> Outcome:
     raw = client.get(name)
     old = known(raw, decode_meeting, out.recall)
     if old is not None:
-        mine, held = (new.sequence, at, new.id), (old.sequence, old.time, old.id)
-        if mine <= held:
-            return DUPLICATE if mine == held else STALE
+        if (seen := outdated((new.sequence, at, new.id), old)) is not None:
+            return seen
         out.add(old.time, old.manager, old.team, (_sum_of, counted.MEETINGS.code), -1)
     out.add(at, new.manager, new.team, (_sum_of, counted.MEETINGS.code), 1)
     client.put(name, encode(new))
@@ -49,9 +48,8 @@ def rated(client: Client, event: RatingGiven, at: int, out: Context) -> Outcome:
     new = Rating(event.sequence or "", at, event.id, data.manager_id, data.team_id or "", data.score)
     old = known(client.get(name), decode_rating, out.horizon)
     if old is not None:
-        mine, held = (new.sequence, at, new.id), (old.sequence, old.time, old.id)
-        if mine <= held:
-            return DUPLICATE if mine == held else STALE
+        if (seen := outdated((new.sequence, at, new.id), old)) is not None:
+            return seen
         _count(old, out, -1)
     _count(new, out, 1)
     client.put(name, encode(new))

@@ -10,7 +10,7 @@ from streams.fold.call_kinds import ANSWERED, CALL, KINDS, NUMBERS, decode_call,
 from streams.fold.context import Client, Context, known
 from streams.fold.localtime import HOUR
 from streams.fold.responses import due, respond
-from streams.fold.state import DUPLICATE, FOLDED, STALE, UNKNOWN, Call, Outcome, Ringing, encode
+from streams.fold.state import FOLDED, STALE, UNKNOWN, Call, Outcome, Ringing, encode, outdated
 from streams.fold.touches import RINGING, decode_ringing
 
 CHANNEL = "call"
@@ -38,9 +38,8 @@ def ended(client: Client, event: CallEnded, at: int, out: Context) -> Outcome:
     raw = client.get(name)
     old = None if raw is None else decode_call(raw)
     if old is not None and old.last >= out.recall:
-        mine, held = (new.sequence, at, new.id), (old.sequence, old.time, old.id)
-        if mine <= held:
-            return DUPLICATE if mine == held else STALE
+        if (seen := outdated((new.sequence, at, new.id), old)) is not None:
+            return seen
         _count(old, out, -1)
     ringing = RINGING + data.call_id
     if client.get(ringing) is not None:
@@ -89,9 +88,8 @@ def started(client: Client, event: CallStarted, at: int, out: Context) -> Outcom
         team=data.team_id or "",
     )
     if old is not None:
-        mine, held = (new.sequence, at, new.id), (old.sequence, old.time, old.id)
-        if old.id and mine <= held:
-            return DUPLICATE if mine == held else STALE
+        if old.id and (seen := outdated((new.sequence, at, new.id), old)) is not None:
+            return seen
         new.taken = old.taken
         new.last = max(at, old.last)
     client.put(name, encode(new))

@@ -6,7 +6,7 @@ from streams.fold import deal_measures as measures
 from streams.fold.context import Client, Context, known
 from streams.fold.deltas import OPEN
 from streams.fold.rules import Rules, duration_bin, size_step
-from streams.fold.state import DUPLICATE, FOLDED, STALE, Deal, Outcome, Ready, decoder, encode
+from streams.fold.state import FOLDED, Deal, Outcome, Ready, decoder, encode, outdated
 
 DEAL = "d"
 PROBABILITY = 10**12
@@ -47,10 +47,8 @@ def deleted(client: Client, event: DealDeleted, at: int, out: Context) -> Outcom
 def _replace(client: Client, deal_id: str, new: Deal, out: Context) -> Outcome:
     name = DEAL + deal_id
     old = known(client.get(name), decode_deal, out.horizon)
-    if old is not None:
-        mine, held = (new.sequence, new.time, new.id), (old.sequence, old.time, old.id)
-        if mine <= held:
-            return DUPLICATE if mine == held else STALE
+    if old is not None and (seen := outdated((new.sequence, new.time, new.id), old)) is not None:
+        return seen
     client.put(name, encode(new))
     _count_created(old, new, out)
     before = client.first

@@ -7,7 +7,7 @@ from producers.events.units import money, us
 from producers.events.wire import InvoiceChanged
 from streams.fold.context import Client, Context, known
 from streams.fold.deltas import OPEN
-from streams.fold.state import DUPLICATE, FOLDED, STALE, Invoice, Outcome, decoder, encode
+from streams.fold.state import FOLDED, Invoice, Outcome, decoder, encode, outdated
 
 INVOICE = "i"
 ISSUED = "issued"
@@ -21,9 +21,8 @@ def changed(client: Client, event: InvoiceChanged, at: int, out: Context) -> Out
     name = INVOICE + data.invoice_id
     held = held_invoice(client, data.invoice_id, out)
     version = (event.sequence or "", at, event.id)
-    old = (held.sequence, held.time, held.id)
-    if held.id and version <= old:
-        return DUPLICATE if version == old else STALE
+    if held.id and (seen := outdated(version, held)) is not None:
+        return seen
     count(client, data.invoice_id, held, out, -1)
     if data.status == ISSUED and held.status != ISSUED:
         # Payments that name it are kept from now on, except those that are forgotten already.

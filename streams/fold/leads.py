@@ -6,7 +6,7 @@ from producers.events.units import us
 from producers.events.wire import LeadChanged, LeadDeleted
 from streams.fold import touches
 from streams.fold.context import Client, Context, known
-from streams.fold.state import DUPLICATE, FOLDED, STALE, Lead, Outcome, encode
+from streams.fold.state import FOLDED, Lead, Outcome, encode, outdated
 from streams.fold.touches import DELETED, LEAD, decode_lead
 
 
@@ -15,7 +15,7 @@ def changed(client: Client, event: LeadChanged, at: int, out: Context) -> Outcom
     data = event.data
     version = (event.sequence or "", at, event.id)
     old = known(client.get(LEAD + data.lead_id), decode_lead, out.recall)
-    if old is not None and (seen := _seen(version, old)) is not None:
+    if old is not None and (seen := outdated(version, old)) is not None:
         return seen
     created, manager, team = us(data.created_at), data.manager_id, data.team_id or ""
     counted, cold, warmed = (old.counted, old.cold, old.warmed) if old is not None else (0, False, False)
@@ -37,17 +37,10 @@ def deleted(client: Client, event: LeadDeleted, at: int, out: Context) -> Outcom
     version = (event.sequence or "", at, event.id)
     lead_id = event.data.lead_id
     old = known(client.get(LEAD + lead_id), decode_lead, out.recall)
-    if old is not None and (seen := _seen(version, old)) is not None:
+    if old is not None and (seen := outdated(version, old)) is not None:
         return seen
     counted, cold, warmed = (old.counted, old.cold, old.warmed) if old is not None else (0, False, False)
     return _replace(client, lead_id, old, Lead(*version, counted, cold, warmed, DELETED), out)
-
-
-def _seen(version: tuple[str, int, str], old: Lead) -> Outcome | None:
-    held = (old.sequence, old.time, old.id)
-    if version > held:
-        return None
-    return DUPLICATE if version == held else STALE
 
 
 def _replace(client: Client, lead_id: str, old: Lead | None, new: Lead, out: Context) -> Outcome:

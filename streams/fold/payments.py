@@ -6,7 +6,7 @@ from producers.events.units import money
 from producers.events.wire import CostBooked, PaymentReceived, PaymentRefunded
 from streams.fold.context import Client, Context, known
 from streams.fold.invoices import ISSUED, held_invoice, pay
-from streams.fold.state import DUPLICATE, FOLDED, STALE, UNKNOWN, Cost, Outcome, Payment, decoder, encode
+from streams.fold.state import FOLDED, UNKNOWN, Cost, Outcome, Payment, decoder, encode, outdated
 
 PAYMENT, REFUND, COST_NAME = "p", "f", "k"
 
@@ -43,9 +43,8 @@ def _replace(
     if raw is not None:
         old = decode_payment(raw)
         if is_known(client, old, out):
-            mine, held = (new.sequence, at, new.id), (old.sequence, old.time, old.id)
-            if mine <= held:
-                return DUPLICATE if mine == held else STALE
+            if (seen := outdated((new.sequence, at, new.id), old)) is not None:
+                return seen
             _count(old, out, -1)
             if old.invoice is not None:
                 pay(client, old.invoice, old.time, old.currency, old.amount, -1, out)
@@ -95,9 +94,8 @@ def booked(client: Client, event: CostBooked, at: int, out: Context) -> Outcome:
     name = COST_NAME + data.cost_id
     old = known(client.get(name), decode_cost, out.horizon)
     if old is not None:
-        mine, held = (new.sequence, at, new.id), (old.sequence, old.time, old.id)
-        if mine <= held:
-            return DUPLICATE if mine == held else STALE
+        if (seen := outdated((new.sequence, at, new.id), old)) is not None:
+            return seen
         _count_cost(old, out, -1)
     _count_cost(new, out, 1)
     client.put(name, encode(new))

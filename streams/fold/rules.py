@@ -12,6 +12,7 @@ from metrics.catalogue.deals import DURATION_BOUNDS, SIZE_STEPS
 from metrics.catalogue.now import RECEIVABLE, RECEIVABLE_ASKED, RECEIVABLE_PAID
 from metrics.family import MONEY_SCALE, SECOND
 from metrics.view import MISS, TALK
+from metrics.windows import DAYS_HELD
 from streams.fold.line import TOUCHED_WITHIN
 from streams.fold.localtime import HOUR, LocalTime
 from streams.fold.working import WorkingTime
@@ -22,7 +23,7 @@ _SIZE_STEPS = tuple(step * MONEY_SCALE for step in SIZE_STEPS)
 SLACK = 2 * HOUR
 """By how much the clock of who shows a list may be behind partition time, and more."""
 
-DAYS_KEPT = 800
+DAYS_KEPT = DAYS_HELD
 """Local days that anything counts in."""
 RETURNED_WITHIN = 14
 """Local days after that of a miss, within which there is a working day for it, see `Hours.next_end`."""

@@ -9,6 +9,8 @@ from typing import Any, Literal, TypeVar
 
 import msgspec
 
+from producers.events.version import Version
+
 _encode = msgspec.msgpack.Encoder().encode
 
 Outcome = Literal[0, 1, 2]
@@ -35,6 +37,14 @@ class Record(msgspec.Struct, array_like=True, omit_defaults=True, gc=False):
     def pinned(self) -> bool:
         """Whether it is kept however old it is."""
         return False
+
+
+def outdated(version: Version, held: "Record | Ringing") -> Outcome | None:
+    """DUPLICATE or STALE when what is held is that version or a later one; None when the version is news."""
+    known = (held.sequence, held.time, held.id)
+    if version > known:
+        return None
+    return DUPLICATE if version == known else STALE
 
 
 class Call(Record, gc=False):

@@ -8,7 +8,7 @@ from producers.errors import Refused
 from producers.events import intake, wire
 from producers.events.binary import Headers
 from producers.events.rules import LOG_APPEND_TIME, MAX_BYTES
-from producers.events.units import us
+from producers.events.version import version
 from producers.partitioner import partition_for
 from producers.settings import KafkaSettings
 from streams import forwarding
@@ -68,21 +68,17 @@ class ReferenceVersions:
             event = intake.check_reference(record)
         except Refused:
             return
-        self.held[event.key] = max(_version(event), self.held.get(event.key, _version(event)))
+        self.held[event.key] = max(version(event), self.held.get(event.key, version(event)))
 
     def stale(self, event: wire.ReferenceEvent, time: int) -> str:
         """Why a record that came at `time` must not be sent any more, "" when it may: then it counts as sent."""
-        version = _version(event)
-        if event.key in self.held and self.held[event.key] >= version:
+        mine = version(event)
+        if event.key in self.held and self.held[event.key] >= mine:
             return f"{event.key} is there already in this or a later version: dismiss it"
         if self.deleted.get(event.key, -1) > time:
             return f"{event.key} was deleted after it was refused: dismiss it"
-        self.held[event.key] = version
+        self.held[event.key] = mine
         return ""
-
-
-def _version(event: wire.ReferenceEvent) -> tuple[str, int, str]:
-    return event.sequence or "", us(event.time), event.id
 
 
 @dataclass
