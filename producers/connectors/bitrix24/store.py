@@ -210,7 +210,8 @@ class Store:
 
     def clients(self) -> list[str]:
         """Everybody who has deals, leads or invoices."""
-        query = "SELECT DISTINCT client FROM entity WHERE kind IN ('deal', 'lead', 'invoice') ORDER BY client"
+        kinds = "kind IN ('deal', 'lead', 'invoice') OR kind LIKE 'deal:%'"
+        query = f"SELECT DISTINCT client FROM entity WHERE {kinds} ORDER BY client"  # noqa: S608 - words of ours
         with self._lock:
             return [row[0] for row in self._db.execute(query)]
 

@@ -104,6 +104,7 @@ async def test_a_sale_closes_when_its_stage_said_so(story):
     life._step(PROJECTS, row, 1)
     ((kind, first),) = await story.told()
     assert (kind, first.status, first.pipeline) == ("deal.changed", "open", f"DT{PROJECTS}_4")
+    assert story.connector.store.clients() == [first.client_id]
     life.now += timedelta(minutes=5)
     row |= {"stageId": won, "stageSemanticId": "S", "updatedTime": life.text(), "movedTime": life.text()}
     life._step(PROJECTS, row, 3)
