@@ -7,8 +7,9 @@ import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple, Self
+from urllib.parse import urlsplit
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import field_validator, model_validator
 from pydantic_settings import NoDecode
 
 from metrics.digest.settings import ADDRESS, CarrierSettings
@@ -18,7 +19,14 @@ SALES_TEAM, OPERATIONS, WATCHDOG = "sales", "operations", "watchdog"
 """Receivers: of alerts about sales, of alerts about the service, and of the one that says that alerts work."""
 IN_FILE = "file"
 """In place of a web hook's address that is a secret: it stands in the channel's file."""
-_URL = re.compile(r"https?://[^\s,]+")
+_URL = re.compile(
+    r"https?://(?:[^\x00-\x20\x7f\s,/?#@:%\[\]\\^`{|}]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?"
+    r"(?:[/?#](?:[^\x00-\x20\x7f\s,%{}]|%[0-9A-Fa-f]{2})*)?", re.ASCII
+)  # fmt: skip
+"""What Alertmanager takes for an address and for no template, and has no user in it: a password is a secret."""
+_SERVER = re.compile(r"(?:[^\s:\[\]]+|\[[0-9A-Fa-f:.]+\]):\d{1,5}", re.ASCII)
+_LONGEST = 1 << 63
+"""Telegram's numbers are less."""
 _WORDS = ("summary", "description", "wall", "dashboard", "runbook_url")
 TEXT = "{{ range .Alerts }}" + "".join(f"{{{{ .Annotations.{word} }}}}\n" for word in _WORDS) + "{{ end }}"
 TITLE = "{{ .Status | toUpper }} {{ .CommonLabels.alertname }}"
@@ -39,7 +47,7 @@ class AlertSettings(PublicSettings, CarrierSettings):
     alerts_webhook: _Listed = ()
     """Web hooks that are sent Alertmanager's JSON: addresses, comma separated, or `file` for the one in the file
     `webhook`. In each of these four `sales=` or `operations=` before one sends it those alerts only."""
-    alerts_watchdog: str = Field(default="", pattern=rf"^({IN_FILE}|https?://\S+)?$")
+    alerts_watchdog: str = ""
     """Address that is called each minute while alerts work (a dead man's switch), or `file`: it is in `watchdog`."""
     alerts_secrets: Path = Path("/run/secrets")
     """Folder of the files telegram, slack, email, webhook and watchdog, as Alertmanager sees it."""
@@ -57,7 +65,20 @@ class AlertSettings(PublicSettings, CarrierSettings):
             if not is_right(to):
                 # Not what it is: that may be a secret in the wrong place.
                 raise ValueError(f"number {number} is not {wanted}")
+        return tuple(dict.fromkeys(value))
+
+    @field_validator("alerts_watchdog")
+    @classmethod
+    def _called(cls, value: str) -> str:
+        if value and not _is_hook(value):
+            raise ValueError(f"it is not {_HOOK}")
         return value
+
+    @model_validator(mode="after")
+    def _telegram(self) -> Self:
+        if self.alerts_telegram and not _is_address(self.digest_telegram_api):
+            raise ValueError("SALES_DIGEST_TELEGRAM_API is no http(s) address without user and password")
+        return self
 
     @model_validator(mode="after")
     def _mail_server(self) -> Self:
@@ -66,16 +87,45 @@ class AlertSettings(PublicSettings, CarrierSettings):
         needed = {"SALES_DIGEST_SMTP": self.digest_smtp, "SALES_DIGEST_FROM": self.digest_from}
         if missing := [name for name, value in needed.items() if not value]:
             raise ValueError(f"SALES_ALERTS_EMAIL needs {' and '.join(missing)}")
+        if not _SERVER.fullmatch(self.digest_smtp) or not _is_email(self.digest_from):
+            raise ValueError(
+                "SALES_ALERTS_EMAIL: Alertmanager does not take this SALES_DIGEST_SMTP or SALES_DIGEST_FROM"
+            )
         if self.digest_smtp_security == "tls" and not self.digest_smtp.endswith(":465"):
             raise ValueError("SALES_ALERTS_EMAIL: Alertmanager speaks TLS from the start at port 465 only")
         return self
 
 
+_HOOK = "an http(s) address without user and password, and not `file` (a secret one stands in the channel's file)"
+
+
+def _is_address(to: str) -> bool:
+    if not _URL.fullmatch(to):
+        return False
+    try:
+        return urlsplit(to).port != 0
+    except ValueError:  # above 65535
+        return False
+
+
+def _is_hook(to: str) -> bool:
+    return to == IN_FILE or _is_address(to)
+
+
+def _is_chat(to: str) -> bool:
+    return re.fullmatch(r"-?[1-9][0-9]{0,18}", to) is not None and abs(int(to)) < _LONGEST
+
+
+def _is_email(to: str) -> bool:
+    # Alertmanager takes {{ for a template; with = it is a receiver that is misspelt.
+    return ADDRESS.fullmatch(to) is not None and "{{" not in to and "=" not in to
+
+
 _KINDS: dict[str, tuple[Callable[[str], Any], str]] = {
-    "alerts_telegram": (re.compile(r"-?\d{1,20}").fullmatch, "the number of a chat, like -1001234567890"),
+    "alerts_telegram": (_is_chat, "the number of a chat, like -1001234567890"),
     "alerts_slack": (re.compile(r"[#@]?[\w.-]+").fullmatch, "a channel, like #sales"),
-    "alerts_email": (ADDRESS.fullmatch, "an e-mail address"),
-    "alerts_webhook": (lambda to: to == IN_FILE or _URL.fullmatch(to), "an http(s) address, and not `file`"),
+    "alerts_email": (_is_email, "an e-mail address"),
+    "alerts_webhook": (_is_hook, _HOOK),
 }
 
 

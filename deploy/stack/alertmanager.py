@@ -55,7 +55,7 @@ class Alertmanager(Program):
 
 
 def with_secrets(config: Any) -> Any:
-    """A configuration with what stands in the files of its secrets. Raises StartError where there is no such file.
+    """A configuration with what stands in the files of its secrets. Raises StartError where one cannot be read.
 
     Alertmanager reads all of them itself from 0.26 on; Debian 12 has an older one.
     """
@@ -66,10 +66,19 @@ def with_secrets(config: Any) -> Any:
     made = {}
     for name, value in config.items():
         if name.endswith("_file"):
-            try:
-                made[name.removesuffix("_file")] = Path(value).read_text(encoding="utf-8").strip()
-            except OSError as error:
-                raise StartError(f"{value}: {error.strerror}; SALES_ALERTS_SECRETS names its folder") from error
+            made[name.removesuffix("_file")] = _secret(Path(value))
         else:
             made[name] = with_secrets(value)
     return made
+
+
+def _secret(path: Path) -> str:
+    try:
+        found = path.read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise StartError(f"{path}: {error.strerror}; SALES_ALERTS_SECRETS names its folder") from error
+    except UnicodeDecodeError:
+        raise StartError(f"{path}: is not in UTF-8; write the secret, and nothing else, as plain text") from None
+    if not found:
+        raise StartError(f"{path}: is empty; write the secret, and nothing else, as plain text")
+    return found

@@ -12,7 +12,8 @@ from pydantic_settings import BaseSettings, NoDecode
 from metrics.settings import Address, BusinessSettings
 
 SLACK, TELEGRAM = "slack", "telegram"
-ADDRESS = re.compile(r"[^@\s<>,;\"]+@[^@\s<>,;\"]+")
+_ATOM = r"[^\x00-\x20\x7f@\s<>,;:\"()\[\]\\.]+"
+ADDRESS = re.compile(rf"{_ATOM}(?:\.{_ATOM})*@{_ATOM}(?:\.{_ATOM})*")
 
 
 class CarrierSettings(BaseSettings):

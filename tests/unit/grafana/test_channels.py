@@ -9,7 +9,7 @@ import yaml
 from pydantic import ValidationError
 
 from deploy.installation import files
-from deploy.stack.alertmanager import Alertmanager
+from deploy.stack.alertmanager import Alertmanager, with_secrets
 from grafana.alertmanager import config
 from grafana.channels import OPERATIONS, SALES_TEAM, WATCHDOG, AlertSettings
 from grafana.look import Look
@@ -126,6 +126,79 @@ def test_what_cannot_be_reached_is_refused_by_name(given: dict[str, str], said: 
     assert said in f"{caught.value}{told[0]}"
     assert "a-token" not in told[0]
     assert "hidden" not in told[0]
+
+
+REFUSED = {
+    "alerts_telegram": ["0", "-0", "007", "9223372036854775808", "-99999999999999999999", "\u0663", "1e3", "+7", "-"],
+    "alerts_slack": ["#a b", "a@b", "operation=#a", "{{x}}", "#"],
+    "alerts_email": [
+        "a(b@c.d", "a:b@c.d", "[x]@c.d", "a\\b@c.d", "{{x@c.d", "a@[1.2.3.4]", "a@b..c", "a..b@c", ".a@b", "a.@b",
+        "a@b.", "a@.b", "a\x7f@c.d", "operation=a@b.c", "=a@b.c", "a@b@c", '"a"@b.c',
+    ],
+    "alerts_webhook": [
+        "http://[::1", "http://a%zzb/", "http://h:port/", "http://h:99999/", "http://h:0", "http://#", "http:///x",
+        "https://", "http://h/%zz", "http://h/\x7f", "http://user:pass@h/x", "http://token@h/", "https://h/{{.}}",
+        "FILE", "ftp://h", "http://h\\x", "http://h^/", "http://h/a b",
+    ],
+}  # fmt: skip
+TAKEN = {
+    "alerts_telegram": "1,-1,9223372036854775807,-9223372036854775807,1",
+    "alerts_slack": "#цех,@b,C012,a.b-c,operations=#ops",
+    "alerts_email": "o'brien@x.de,a+b@c.d,имя@пример.рф,a@localhost,sales=x@y.z",
+    "alerts_webhook": "http://[::1]:9095/a,http://h,https://пример.рф/x?a=@b#%41,http://h/'\"<",
+    "alerts_watchdog": "https://h:65535/a'b", **MAIL, "digest_smtp": "[::1]:587",
+}  # fmt: skip
+HIDDEN = ("user:pass", "token@", "{{")
+
+
+@pytest.mark.parametrize("name", [*REFUSED, "alerts_watchdog"])
+def test_what_alertmanager_would_not_take_is_refused_before(name: str) -> None:
+    """It would not start, or find out when it has to tell: one line now, which shows nothing of what was set."""
+    from deploy.cli import explain
+
+    for to in REFUSED.get(name, REFUSED["alerts_webhook"]):
+        with pytest.raises(ValidationError) as caught:
+            settings(**{**MAIL, name: to})
+        told = explain(caught.value)
+        assert told is not None
+        assert told[0].startswith(f"SALES_{name.upper()}: "), to
+        assert not [one for one in HIDDEN if one in told[0]]
+
+
+@pytest.mark.parametrize(("name", "value", "said"), [
+    ("digest_smtp", "a:b:25", "SALES_DIGEST_SMTP"), ("digest_from", "{{x@b.c", "SALES_DIGEST_FROM"),
+    ("digest_telegram_api", "http://[::1", "SALES_DIGEST_TELEGRAM_API"),
+])  # fmt: skip
+def test_what_carries_alerts_is_what_alertmanager_takes(name: str, value: str, said: str) -> None:
+    """A digest goes by the same mail server and API, in another program."""
+    with pytest.raises(ValidationError, match=said):
+        settings(**{**MAIL, "alerts_email": "a@b.c", "alerts_telegram": "1", name: value})
+
+
+def test_odd_receivers_are_taken(tmp_path: Path) -> None:
+    """What settings let pass Alertmanager takes; nobody is told twice."""
+    found = settings(**TAKEN)
+    made = tmp_path / "alertmanager.yml"
+    look = Look.of(found)
+    made.write_text(yaml.safe_dump(with_secrets(config(Look.of(settings(
+        **TAKEN, alerts_secrets=secrets(tmp_path / "secrets"))))), allow_unicode=True))  # fmt: skip
+    done = subprocess.run([binary("amtool"), "check-config", str(made)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr + done.stdout
+    chats = [one["chat_id"] for one in config(look)["receivers"][0]["telegram_configs"]]
+    assert len(chats) == len(set(chats))
+
+
+@pytest.mark.parametrize(
+    ("content", "said"), [(b"", "is empty"), (b" \n", "is empty"), (b"\xff\xfe1", "is not in UTF-8")]
+)
+def test_a_secret_that_cannot_be_read_is_one_line(tmp_path: Path, content: bytes, said: str) -> None:
+    """Names the file, and nothing of what is in it."""
+    from deploy.errors import StartError
+
+    secrets(tmp_path / "secrets")
+    (tmp_path / "secrets" / "slack").write_bytes(content)
+    with pytest.raises(StartError, match=f"secrets/slack: {said}"):
+        with_secrets(config(Look.of(settings(alerts_slack="#a", alerts_secrets=tmp_path / "secrets"))))
 
 
 def test_a_missing_file_of_a_secret_is_one_line(tmp_path: Path) -> None:
