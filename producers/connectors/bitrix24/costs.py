@@ -1,5 +1,6 @@
 """Costs of selling from a smart process that the mapping names, each item one of them."""
 
+from datetime import datetime, timedelta
 from typing import Any
 
 from producers.connectors.bitrix24.errors import EntityUnusable
@@ -11,6 +12,7 @@ from producers.connectors.bitrix24.values import latest, midday, moment, money_f
 from producers.events import CostBooked
 
 COST = "cost"
+_MORNING = timedelta(hours=12)
 FIELDS = ("id", "stageId", "createdTime", "updatedTime")
 Row = dict[str, Any]
 
@@ -49,4 +51,11 @@ def snapshot(
     if part.team and (team := text(item.get(part.team))) not in ("", "0"):
         data["team_id"] = meaning.team(team, teams)
     changed = latest(moment(item.get("updatedTime")), created, day if created is None else None)
-    return Snapshot(f"{COST}:{number.partition('.')[0]}", str(item["id"]), CostBooked, changed, day, data)
+    return Snapshot(
+        f"{COST}:{number.partition('.')[0]}", str(item["id"]), CostBooked, changed, _when(day, changed), data
+    )
+
+
+def _when(noon: datetime, changed: datetime) -> datetime:
+    """When on its day a cost counts: from noon on, but what is written that morning at once."""
+    return changed if noon - _MORNING <= changed < noon else noon

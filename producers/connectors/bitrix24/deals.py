@@ -51,9 +51,9 @@ def snapshot(
         **(sold or _standing(item, history, meaning, sort)),
     }
     if data["status"] != "open":
-        closed = (
-            moment(data.get("closed_at")) or moment(item.get("movedTime")) or moment(item.get("closedate")) or changed
-        )
+        # Who dates the end ahead has ended it no later than now.
+        dated = min(moment(item.get("closedate")) or changed, changed)
+        closed = moment(data.get("closed_at")) or moment(item.get("movedTime")) or dated
         data["closed_at"] = iso(closed)
         changed = latest(changed, closed)
     elif (likely := probability(item.get("probability"))) is not None:

@@ -102,6 +102,15 @@ class Ledger:
         if self._emit(snapshot.event, row, snapshot.time, digest):
             self._remember(row if family(row.kind) in _TAKEN_BACK else replace(row, data={}))
 
+    def put_off(self, snapshot: Snapshot, now: datetime) -> None:
+        """Have it count later: it is looked at again, as what was taken back is, until its time has come."""
+        held = self.row(snapshot.kind, snapshot.id)
+        if held is not None:
+            self.withdraw(held, now)
+        else:
+            row = Published(snapshot.kind, snapshot.id, snapshot.client, 0, 0, 0, "", "deleted", "", snapshot.data)
+            self._remember(row)
+
     def withdraw(self, held: Published, time: datetime) -> None:
         """Take back what an entity contributed under the client it had. `time` is when that came to light."""
         if held.state == "deleted":

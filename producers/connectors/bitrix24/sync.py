@@ -268,18 +268,20 @@ class Synchronizer:
     # Costs
 
     async def costs(self, ledger: Ledger, found: Sequence[Row], *, number: str) -> None:
-        """Publish costs as fetched; those whose stage says that they are none are taken back."""
+        """Publish costs as fetched; what its stage says is none, or its day is still to come, is taken back."""
         part, kind = self._mapping.processes.costs[number], f"{costs.COST}:{number}"
         for item in await self.stages.told(found):
             name = str(item["id"])
             with ledger.guard(kind, name, item):
                 if costs.counts(item, part):
-                    ledger.take(
-                        costs.snapshot(
-                            item, f"{number}.{name}", part, self._mapping, self._parts.currency, self._identity,
-                            self._store.teams(),
-                        )
+                    cost = costs.snapshot(
+                        item, f"{number}.{name}", part, self._mapping, self._parts.currency, self._identity,
+                        self._store.teams(),
                     )  # fmt: skip
+                    if cost.time <= self._parts.moment():
+                        ledger.take(cost)
+                    else:  # Nobody takes an event of tomorrow.
+                        ledger.put_off(cost, self._parts.moment())
                 elif (held := ledger.row(kind, name)) is not None:
                     ledger.withdraw(held, self._parts.moment())
                 ledger.looks[kind, name] = self._look(item)

@@ -181,6 +181,11 @@ def _costs(life: ProjectLife) -> Iterator[Any]:
     for row in life.tables[f"item{COSTS}"].values():
         if row["stageSemanticId"] != "F":
             day = datetime.fromisoformat(row["begindate"]).replace(hour=12)
+            written = max(_at(row["createdTime"]), _at(row["updatedTime"]))
+            if timedelta() < day - written <= timedelta(hours=12):
+                day = written  # of this very morning
+            if day > life.now:
+                continue
             category = {None: "other", 45: "advertising"}.get(row[FOR], row[FOR])
             yield _make(
                 wire.CostBooked, f"k{row['id']}", day.astimezone(UTC), cost_id=f"{COSTS}.{row['id']}",

@@ -11,6 +11,7 @@ from producers.connectors.bitrix24.rest import Portal
 from producers.connectors.bitrix24.settings import Bitrix24Settings
 from producers.errors import KafkaUnavailable
 from producers.events import REFERENCE_TYPES, parse, wire
+from producers.events.intake import check_ahead
 from producers.gateway.app import create_app
 from producers.gateway.settings import GatewaySettings
 from tests.support.bitrix24_portal import TOKEN, StandIn
@@ -28,11 +29,15 @@ class InMemoryPublisher:
         self.letters = []
         self.letters_lost = 0
         self.fail_after = 0
+        self.clock = None
 
     async def publish_many_raw(self, records, *, reference=False):
         pairs = list(records)
         made = [parse(value) for _, value in pairs]
         assert [key.decode() for key, _ in pairs] == [event.key for event in made]
+        if self.clock is not None:  # as the broker dates them
+            for event in made:
+                check_ahead(wire.decode(event.to_json()), self.clock()) if event.type not in REFERENCE_TYPES else None
         self.log += made
         if self.fail_after:
             self.fail_after -= 1
@@ -75,6 +80,7 @@ async def connected(
     def now() -> float:
         return portal.life.now.timestamp()
 
+    publisher.clock = lambda: now() * 1000
     rest = Portal(made, clock=now, **changes_of_rest)
     async with Connector(
         made, publisher, portal=rest, now=now, identities=identities, published=published

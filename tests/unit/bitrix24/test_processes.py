@@ -148,7 +148,7 @@ async def test_costs(story):
     """In failure they are none; a day is a day in whatever zone; what lacks its amount is a dead letter."""
     life = story.life
     row = life._item(
-        COSTS, stageId=COST_STAGES[0], opportunity=10, begindate="2026-11-03T00:00:00+03:00", currencyId="RUB"
+        COSTS, stageId=COST_STAGES[0], opportunity=10, begindate="2026-11-01T00:00:00+03:00", currencyId="RUB"
     )
     ((kind, data),) = await story.told()
     assert (kind, data.amount, data.category, data.manager_id) == (
@@ -157,7 +157,7 @@ async def test_costs(story):
         "other",
         str(row["assignedById"]),
     )
-    assert story.publisher.log[-1].time.isoformat() == "2026-11-03T09:00:00+00:00"
+    assert story.publisher.log[-1].time.isoformat() == "2026-11-01T09:00:00+00:00"
     row |= {"stageId": COST_STAGES[2], "stageSemanticId": "F", "updatedTime": life.text()}
     life._item_hook("UPDATE", COSTS, row)
     assert [(kind, data.amount) for kind, data in await story.told()] == [("cost.booked", "0")]
@@ -166,6 +166,46 @@ async def test_costs(story):
     assert await story.told() == []
     (letter,) = story.publisher.letters
     assert b"opportunity is empty" in b"".join(value for _, value in letter[2])
+
+
+async def test_a_cost_counts_from_its_day_on(story):
+    """One of this morning at once, one that is planned when its day comes, and one that is put off not before then."""
+    life = story.life
+    life.now = life.now.replace(hour=6, minute=0)  # nine o'clock in the portal
+
+    def day(days):
+        return (life.now + timedelta(days=days)).strftime("%Y-%m-%dT00:00:00+03:00")
+
+    def costs(told):
+        return [(data.cost_id[5:6], data.amount) for kind, data in told if kind == "cost.booked"]
+
+    async def looked():
+        for _ in range(2):
+            await story.connector.reconciler.sweep(f"cost:{COSTS}", whole=False)
+            yield costs(story.new())
+
+    rows = [life._item(COSTS, stageId=COST_STAGES[0], opportunity=1, begindate=day(days)) for days in (-1, 0, 1)]
+    assert costs(await story.told()) == [("1", "1"), ("2", "1")]
+    assert [event.time.day - life.now.day for event in story.publisher.log] == [-1, 0]
+    rows[1] |= {"begindate": day(2), "updatedTime": life.text()}
+    life._item_hook("UPDATE", COSTS, rows[1])
+    assert costs(await story.told()) == [("2", "0")]
+    assert [told async for told in looked()] == [[], []]
+    for days, number in ((1, "3"), (1, "2")):
+        life.now += timedelta(days=days, hours=-1)
+        assert [told async for told in looked()] == [[], []]
+        life.now += timedelta(hours=4)
+        assert [told async for told in looked()] == [[(number, "1")], []]
+        life.now -= timedelta(hours=3)
+
+
+async def test_an_end_that_is_dated_ahead(story):
+    """A closed sale of which neither history nor move says when it closed did so when it was changed, at the latest."""
+    life = story.life
+    row = life._item(PROJECTS, stageId=STAGES[2], categoryId=4, companyId=3)
+    row |= {"closedate": (life.now + timedelta(days=7)).isoformat(), "movedTime": None}
+    ((_, data),) = await story.told()
+    assert (data.status, data.closed_at) == ("won", life.now - timedelta(seconds=1))
 
 
 async def test_plans(story):
