@@ -1,10 +1,17 @@
 """`sales-pulse backup`: the records that count, reference, identities and connectors' memories, as plain files."""
 
 import asyncio
+import time
+from datetime import datetime, timedelta
+from datetime import time as time_of_day
 from pathlib import Path
 from typing import Annotated
 
+import structlog
 import typer
+
+_AT = time_of_day(3, 17)
+_AGAIN_SECONDS = 3600.0
 
 
 def command(
@@ -12,13 +19,47 @@ def command(
     spool: Annotated[
         Path | None, typer.Option(help="folder of the Bitrix24 connector; default: by the settings")
     ] = None,
+    nightly: Annotated[
+        bool, typer.Option("--nightly", help="stay, take one at once and then each night at 03:17 by SALES_TIMEZONE")
+    ] = False,
 ) -> None:
     """Take what came since the last backup in FOLDER, or all of it. May run beside everything else.
 
     Example: sales-pulse backup /mnt/backup/sales-pulse
     """
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if nightly:
+        _each_night(folder, spool)
     asyncio.run(_take(folder, spool))
+
+
+def _each_night(folder: Path, spool: Path | None) -> None:
+    """Until a signal ends it; what fails is said, and tried again after an hour."""
+    from aiokafka.errors import KafkaError
+
+    from deploy.stopping import end_when_asked
+    from metrics.settings import BusinessSettings
+    from producers.errors import ProducersError
+    from streams.errors import StreamsError
+
+    log, zone = structlog.get_logger(__name__), BusinessSettings().zone
+    while True:
+        try:
+            asyncio.run(_take(folder, spool))
+            pause = until_next(datetime.now(zone))
+        except (KafkaError, OSError, StreamsError, ProducersError) as error:
+            log.warning("no backup could be taken; trying again", error=str(error), seconds=_AGAIN_SECONDS)
+            pause = _AGAIN_SECONDS
+        end_when_asked()
+        time.sleep(pause)
+
+
+def until_next(now: datetime) -> float:
+    """Seconds until it is 03:17 again, however long that night is."""
+    at = datetime.combine(now.date(), _AT, tzinfo=now.tzinfo)
+    if at.timestamp() <= now.timestamp():
+        at = datetime.combine(now.date() + timedelta(days=1), _AT, tzinfo=now.tzinfo)
+    return at.timestamp() - now.timestamp()
 
 
 async def _take(folder: Path, spool: Path | None) -> None:

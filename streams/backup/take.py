@@ -5,6 +5,7 @@ partition is kept once, as the copy that counts.
 """
 
 import asyncio
+import re
 import sqlite3
 import time
 from collections import Counter
@@ -22,6 +23,8 @@ from streams.letters.judging import FORWARDED as COPY_HEADERS
 from streams.plain.kafka import Log, Record
 from streams.plain.placed import COUNTS, FORWARDED, PlainPlaces
 
+_OURS = re.compile(r"(events|reference|identities)-[\w-]+\.jsonl\.gz|spool-.+-\d{19}")
+"""Names of files that a backup writes."""
 _FILE_RECORDS = 100_000
 """Of one file, which is made in memory."""
 Told = Callable[[int], None]
@@ -71,7 +74,16 @@ class Taking:
         manifest["spools"] = await asyncio.to_thread(self._spools)
         manifest |= {"complete": True, "made_at": _now()}
         write_manifest(self._folder, manifest)
+        self._tidy(manifest)
         return True
+
+    def _tidy(self, manifest: dict[str, Any]) -> None:
+        """Remove what the manifest names no more: who was forgotten since must not stay in an earlier file."""
+        about = (one for part in manifest["events"].values() for one in part["files"])
+        named = {one["name"] for one in (*about, manifest["reference"], manifest["identities"], *manifest["spools"])}
+        for path in self._folder.iterdir():
+            if _OURS.fullmatch(path.name) and path.name not in named:
+                path.unlink()
 
     def _begun(self, count: int) -> dict[str, Any]:
         manifest = read_manifest(self._folder)
