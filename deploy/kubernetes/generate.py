@@ -20,6 +20,8 @@ PROMETHEUS_URL = "http://prometheus-operated.monitoring:9090"
 """Where the Prometheus Operator's own service answers; an overlay may say another."""
 PAST_URL = "http://sales-past.sales-pulse:9090"
 """Where the Prometheus of the past answers, by the namespace of base/."""
+_FOUND = {"release": "kube-prometheus-stack"}
+"""By this label kube-prometheus-stack finds rules and monitors, where its Helm release has its own name."""
 _TARGET_LABELS = "pod|container|endpoint|service|namespace"
 _PROCESSES = {
     "exporter": _TARGET_LABELS,
@@ -64,7 +66,10 @@ def _rule(name: str, groups: list[dict[str, Any]]) -> dict[str, Any]:
     return {
         "apiVersion": "monitoring.coreos.com/v1",
         "kind": "PrometheusRule",
-        "metadata": {"name": name if name.startswith("sales-") else f"sales-{name}", "labels": {"role": "alert-rules"}},
+        "metadata": {
+            "name": name if name.startswith("sales-") else f"sales-{name}",
+            "labels": {"role": "alert-rules", **_FOUND},
+        },
         "spec": {"groups": groups},
     }
 
@@ -75,7 +80,7 @@ def _monitor(process: str, unwanted: str) -> dict[str, Any]:
     return {
         "apiVersion": "monitoring.coreos.com/v1",
         "kind": "ServiceMonitor",
-        "metadata": {"name": job},
+        "metadata": {"name": job, "labels": dict(_FOUND)},
         "spec": {
             "selector": {"matchLabels": {"app.kubernetes.io/name": job}},
             "sampleLimit": MOST_SERIES,
@@ -120,9 +125,10 @@ def _datasource(made: dict[str, bytes]) -> dict[str, Any]:
         "kind": "ConfigMap",
         "metadata": {"name": "sales-datasource", "labels": {"grafana_datasource": "1"}},
         "data": {
-            "sales-pulse.yml": text.replace("${SALES_PROMETHEUS_URL}", PROMETHEUS_URL).replace(
-                "${SALES_PAST_URL}", PAST_URL
-            )
+            "sales-pulse.yml": text.replace("${SALES_PROMETHEUS_URL}", PROMETHEUS_URL)
+            .replace("${SALES_PAST_URL}", PAST_URL)
+            # A Grafana has one default, and kube-prometheus-stack's has its own; dashboards name theirs.
+            .replace("isDefault: true", "isDefault: false")
         },
     }
 

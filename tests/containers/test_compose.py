@@ -15,13 +15,14 @@ from metrics.settings import ExporterSettings, LoginSettings, PastSettings, Publ
 from producers.connectors.bitrix24.settings import Bitrix24Settings
 from producers.gateway.settings import GatewaySettings
 from producers.identities import IdentitySettings
+from producers.settings import KafkaSettings
 from streams.ledger.settings import LedgerSettings
 from streams.settings import WorkerSettings
 
 ROOT = Path(__file__).resolve().parents[2]
-ONE_SHOT = {"topics", "audit", "backup", "playlist", "promtool", "walls", "web"}
+ONE_SHOT = {"topics", "audit", "backup", "promtool", "walls", "web"}
 """Services that do one thing and end: how they end is their health."""
-NO_SETTINGS = {"SALES_LOG_FORMAT", "SALES_PROMETHEUS_URL", "SALES_PAST_URL", "SALES_DASHBOARDS"}
+NO_SETTINGS = {"SALES_LOG_FORMAT", "SALES_LOG_LEVEL", "SALES_PROMETHEUS_URL", "SALES_PAST_URL", "SALES_DASHBOARDS"}
 """A flag of the command line, and what Grafana's provisioning reads."""
 
 
@@ -47,9 +48,11 @@ def known_settings() -> set[str]:
 
 @pytest.mark.parametrize("name", sorted(services()))
 def test_service_is_bounded_and_watched(name: str) -> None:
-    """Memory has a limit, logs do not grow for ever, no right is left over, and somebody asks whether it is well."""
+    """Memory, processors, processes, logs and what is written into memory have limits; somebody looks after it."""
     service = services()[name]
-    assert service["deploy"]["resources"]["limits"]["memory"]
+    limits = service["deploy"]["resources"]["limits"]
+    assert limits.keys() == {"memory", "cpus", "pids"}
+    assert all("size=" in tmpfs for tmpfs in service.get("tmpfs", ()))
     assert service["logging"]["options"]["max-size"]
     assert service["cap_drop"] == ["ALL"]
     assert service["security_opt"] == ["no-new-privileges:true"]
@@ -60,6 +63,58 @@ def test_our_own_processes_cannot_write_beside_their_volume() -> None:
     ours = [service for service in services().values() if service["image"].startswith("${PULSE_IMAGE")]
     assert len(ours) >= 6
     assert all(service["read_only"] is True for service in ours)
+
+
+def test_nothing_is_left_behind_or_taken_for_a_failure() -> None:
+    """No volume without a name; what `up --wait` waits for ends only where another service waits for its end."""
+    assert "VOLUME" not in dockerfile()
+    awaited = {
+        other
+        for service in services().values()
+        for other, condition in service.get("depends_on", {}).items()
+        if condition["condition"] == "service_completed_successfully"
+    }
+    profiled = {name for name, service in services().items() if "profiles" in service}
+    assert ONE_SHOT - profiled <= awaited
+    needed = {
+        other for name, service in services().items() if name != "grafana" for other in service.get("depends_on", {})
+    }
+    assert "grafana" not in needed, "who wants none scales it to 0"
+
+
+def test_our_processes_hear_the_engine() -> None:
+    """Python as process 1 would not hear SIGTERM where it has not asked for it; Redis is full before it is killed."""
+    for name, service in services().items():
+        assert service.get("init") is True or "PULSE_IMAGE" not in service["image"], name
+    server = " ".join(services()["redis"]["command"])
+    assert "maxmemory 768mb" in server
+    assert "maxmemory-policy noeviction" in server
+    assert services()["redis"]["deploy"]["resources"]["limits"]["memory"] == "1g"
+
+
+REACHES: dict[str, tuple[tuple[type, ...], set[str]]] = {
+    "worker": ((WorkerSettings,), {"SALES_DATA_DIR", "SALES_WORKER_ID"}),
+    "exporter": ((ExporterSettings, WebSettings, LoginSettings), set()),
+    "gateway": ((GatewaySettings, Bitrix24Settings, IdentitySettings, WebSettings), set()),
+    "ledger": ((LedgerSettings, WebSettings), set()),
+    "walls": ((PublicSettings,), set()),
+    "history": ((PastSettings,), set()),
+    "digest": ((DigestSettings, LoginSettings), set()),
+}
+"""Service → the classes of its settings, and those that compose decides otherwise."""
+OF_THE_STACK = {
+    "SALES_CALENDAR", "SALES_REPLICATION",
+    *(f"SALES_{name.upper()}" for name in KafkaSettings.model_fields if name.startswith(("kafka_s", "kafka_ssl"))),
+}  # fmt: skip
+"""A file of one's own, and how its own Kafka is reached: with an override file."""
+
+
+@pytest.mark.parametrize("name", REACHES)
+def test_every_setting_reaches_its_container(name: str) -> None:
+    """What stands in .env is not silently ignored."""
+    classes, decided = REACHES[name]
+    wanted = {f"SALES_{field.upper()}" for kind in classes for field in kind.model_fields}
+    assert wanted - decided - OF_THE_STACK <= set(environment(services()[name])), name
 
 
 def test_ports_are_published_on_loopback_only() -> None:

@@ -20,12 +20,16 @@ from producers.connectors.bitrix24.settings import Bitrix24Settings
 from producers.gateway.settings import GatewaySettings
 from producers.identities import IdentitySettings
 from producers.settings import KafkaSettings
+from producers.topics import specs
 from streams.ledger.settings import LedgerSettings
 from streams.settings import WorkerSettings
+from tests.integration.security.secured import Right, documented_rights
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "deploy" / "kubernetes"
 SCHEMAS = Path(__file__).with_name("schemas")
+OPERATED = {"strimzi", "argocd"}
+"""Folders of what other operators read, looked at by tests of their own."""
 VERSION = "1.34"
 """Kubernetes version whose published schemas are asked."""
 
@@ -33,7 +37,7 @@ VERSION = "1.34"
 def documents() -> Iterator[tuple[str, dict[str, Any]]]:
     """Every resource, with the name of its file."""
     for path in sorted(FOLDER.rglob("*.yaml")):
-        if path.name != "kustomization.yaml":
+        if path.name != "kustomization.yaml" and path.parent.name not in OPERATED:
             for document in yaml.safe_load_all(path.read_text()):
                 yield f"{path.relative_to(FOLDER)} {document['kind']} {document['metadata']['name']}", document
 
@@ -74,7 +78,7 @@ def test_kustomization_names_what_exists(path: Path) -> None:
     for name in [*content.get("resources", []), *content.get("components", [])]:
         assert (path.parent / name).exists()
     listed = {*content.get("resources", []), "kustomization.yaml"}
-    assert {file.name for file in path.parent.glob("*.yaml")} <= listed
+    assert {file.name for file in path.parent.glob("*.yaml")} - {"application.yaml"} <= listed
 
 
 def test_every_dashboard_becomes_a_config_map() -> None:
@@ -112,7 +116,7 @@ def test_pod_is_restricted(name: str) -> None:
             "readOnlyRootFilesystem": True,
             "capabilities": {"drop": ["ALL"]},
         }
-        assert container["resources"]["limits"]["memory"]
+        assert container["resources"]["limits"].keys() == {"cpu", "memory"}, "as a quota demands"
         assert container["resources"]["requests"].keys() == {"cpu", "memory"}
 
 
@@ -179,9 +183,7 @@ def test_passwords_come_from_secrets_only() -> None:
     for pod in pods().values():
         for container in pod["spec"]["containers"]:
             for entry in container["env"]:
-                if any(
-                    word in entry["name"] for word in ("PASSWORD", "TOKEN", "REDIS_URL", "USERNAME", "WEBHOOK", "_KEY")
-                ):
+                if any(word in entry["name"] for word in ("PASSWORD", "TOKEN", "REDIS_URL", "WEBHOOK", "_KEY")):
                     assert "secretKeyRef" in entry["valueFrom"]
 
 
@@ -245,3 +247,67 @@ def test_one_exporter_is_never_two() -> None:
     exporter = named("Deployment", "sales-exporter")["spec"]
     assert exporter["replicas"] == 1
     assert exporter["strategy"] == {"type": "Recreate"}
+
+
+def test_nothing_stands_in_the_way_of_a_second_apply() -> None:
+    """A Job cannot be changed; pods that are not ready may be evicted; whoever asks finds the class of the ingress."""
+    kinds = {document["kind"] for document in RESOURCES.values()}
+    assert "Job" not in kinds
+    for document in RESOURCES.values():
+        if document["kind"] == "PodDisruptionBudget":
+            assert document["spec"]["unhealthyPodEvictionPolicy"] == "AlwaysAllow"
+        if document["kind"] == "Ingress":
+            assert document["spec"]["ingressClassName"]
+            assert "nginx.ingress.kubernetes.io/proxy-body-size" in document["metadata"]["annotations"]
+    (topics,) = pods()["sales-worker"]["spec"]["initContainers"]
+    assert topics["args"] == ["topics", "create"]
+
+
+def test_kube_prometheus_stack_finds_what_it_is_given() -> None:
+    """Rules and monitors bear its label; its Grafana keeps the default that it has."""
+    for document in RESOURCES.values():
+        if document["kind"] in {"PrometheusRule", "ServiceMonitor"}:
+            assert document["metadata"]["labels"]["release"] == "kube-prometheus-stack"
+    sources = yaml.safe_load(named("ConfigMap", "sales-datasource")["data"]["sales-pulse.yml"])["datasources"]
+    assert [one["isDefault"] for one in sources] == [False, False]
+
+
+def test_a_user_of_kafka_is_the_secret_of_its_name() -> None:
+    """As Strimzi makes them: the user's name is the Secret's, which holds a password and no name."""
+    for pod in pods().values():
+        for container in (*pod["spec"]["containers"], *pod["spec"].get("initContainers", [])):
+            given = {entry["name"]: entry for entry in container.get("env", [])}
+            if "SALES_KAFKA_SASL_PASSWORD" in given:
+                secret = given["SALES_KAFKA_SASL_PASSWORD"]["valueFrom"]["secretKeyRef"]
+                assert secret == {"name": given["SALES_KAFKA_SASL_USERNAME"]["value"], "key": "password"}
+
+
+def test_strimzi_has_the_rights_and_topics_of_the_documents() -> None:
+    """Each right of the table, and nothing else; each topic with the settings that the contract needs."""
+    users = list(yaml.safe_load_all((FOLDER / "strimzi" / "users.yaml").read_text()))
+    pattern = {"prefix": "prefixed", "literal": "literal"}
+    kinds = {"topic": "Topic", "group": "Group", "transactionalId": "TransactionalId", "cluster": "Cluster"}
+    found = {
+        Right(
+            user["metadata"]["name"].replace("sales-kafka-", "sales-"), kinds[acl["resource"]["type"]],
+            acl["resource"].get("name", "kafka-cluster"),
+            pattern[acl["resource"].get("patternType", "literal")], ", ".join(acl["operations"]),
+        )
+        for user in users
+        for acl in user["spec"]["authorization"]["acls"]
+    }  # fmt: skip
+    assert found == set(documented_rights())
+    given = KafkaSettings(_env_file=None, partitions=8, replication=3)
+    topics = list(yaml.safe_load_all((FOLDER / "strimzi" / "topics.yaml").read_text()))
+    assert [(one["metadata"]["name"], one["spec"]) for one in topics] == [
+        (spec.name, {"partitions": spec.partitions, "replicas": spec.replication, "config": spec.config})
+        for spec in specs(given)
+    ]
+
+
+def test_argo_cd_leaves_keda_its_replicas() -> None:
+    """And reads the overlay that is there."""
+    application = yaml.safe_load((FOLDER / "overlays" / "argocd" / "application.yaml").read_text())["spec"]
+    assert (ROOT / application["source"]["path"] / "kustomization.yaml").exists()
+    (left,) = application["ignoreDifferences"]
+    assert (left["name"], left["jsonPointers"]) == ("sales-worker", ["/spec/replicas"])
