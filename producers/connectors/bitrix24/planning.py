@@ -1,12 +1,14 @@
-"""Plans brought up to date: they are few, and each looks at all, because two items may plan the same."""
+"""Plans brought up to date: they are few, and each look takes in all, because two items may plan the same."""
 
 from collections.abc import Container, Mapping, Sequence
 from typing import Any, Final
 
 from producers.connectors.bitrix24 import plans
+from producers.connectors.bitrix24.errors import PortalRefused
 from producers.connectors.bitrix24.gone import Gone
 from producers.connectors.bitrix24.ledger import Ledger, Snapshot
 from producers.connectors.bitrix24.rest import Call
+from producers.connectors.bitrix24.store import Published
 from producers.connectors.bitrix24.surroundings import Row, Surroundings, item_query
 from producers.events import PlanSet
 from producers.events.reference import PlanSetData
@@ -15,7 +17,7 @@ _MARK: Final = f"{plans.PLAN}:"
 
 
 class Planning:
-    """Of one portal."""
+    """Of one portal. What is published is known by its key, whichever smart process it comes from."""
 
     def __init__(self, parts: Surroundings) -> None:
         self._parts = parts
@@ -32,34 +34,58 @@ class Planning:
         return [f"{_MARK}{number}" for number in self._parts.mapping.processes.plans]
 
     async def bring(self, ledger: Ledger, kind: str) -> None:
-        """Publish the plans of a smart process as they are, and take back those that are none any more."""
-        number = kind.removeprefix(_MARK)
-        part = self._parts.mapping.processes.plans.get(number)
-        if part is None:
+        """Publish all plans as they are, and take back those that are none. Raises PortalRefused for `kind`."""
+        if kind not in self.kinds:
             return  # The mapping named it once.
-        (rows,) = await self._parts.portal.list_all(
-            [Call("crm.item.list", item_query(int(number), plans.fields(part)))]
-        )
-        read: list[tuple[Mapping[str, Any], PlanSetData]] = []
-        teams = self._parts.store.teams()
-        for row in rows:
-            with ledger.guard(kind, str(row["id"]), row):
-                read.append((row, plans.plan(row, part, self._parts.mapping, self._parts.currency, teams)))
-        counted = plans.chosen(read)
+        rows = await self._rows(kind.removeprefix(_MARK))
+        held = {row.id: row for row in self._parts.store.all(plans.PLAN) if row.state != "deleted"}
+        # Of what may not be read now nothing is known; its plans stand.
+        unread = {key for key, row in held.items() if _place(row)[0] not in rows}
+        counted = plans.chosen(self._planned(ledger, rows))
         for key, (item, data) in counted.items():
-            at = plans.changed(item)
-            told = data.model_dump(mode="json", exclude_none=True)
-            ledger.take(Snapshot(kind, key, PlanSet, at, at, told, owner=str(item["id"])))
-        await self._withdraw(ledger, kind, int(number), counted.keys(), rows)
+            if key not in unread:
+                at = plans.changed(item)
+                told = data.model_dump(mode="json", exclude_none=True)
+                ledger.take(Snapshot(plans.PLAN, key, PlanSet, at, at, told, owner=item["owner"]))
+        for number, found in rows.items():
+            mine = [row for key, row in held.items() if key not in counted and _place(row)[0] == number]
+            await self._withdraw(ledger, number, mine, {str(row["id"]) for row in found})
 
-    async def _withdraw(
-        self, ledger: Ledger, kind: str, entity_type: int, counted: Container[str], rows: Sequence[Row]
-    ) -> None:
-        held = [row for row in self._parts.store.all(kind) if row.state != "deleted" and row.id not in counted]
-        there = {str(row["id"]) for row in rows}
-        asked = sorted({row.owner for row in held} - there)
-        gone = set(await self._gone.deleted(kind, entity_type, asked)) if asked else set()
+    async def _rows(self, asked: str) -> dict[str, Sequence[Row]]:
+        """The items of each smart process of plans that may be read."""
+        found: dict[str, Sequence[Row]] = {}
+        for number, part in self._parts.mapping.processes.plans.items():
+            try:
+                (found[number],) = await self._parts.portal.list_all(
+                    [Call("crm.item.list", item_query(int(number), plans.fields(part)))]
+                )
+            except PortalRefused:
+                if number == asked:
+                    raise
+        return found
+
+    def _planned(
+        self, ledger: Ledger, rows: Mapping[str, Sequence[Row]]
+    ) -> list[tuple[Mapping[str, Any], PlanSetData]]:
+        teams, planned = self._parts.store.teams(), list[tuple[Mapping[str, Any], PlanSetData]]()
+        for number, found in rows.items():
+            part = self._parts.mapping.processes.plans[number]
+            for row in found:
+                with ledger.guard(f"{_MARK}{number}", str(row["id"]), row):
+                    data = plans.plan(row, part, self._parts.mapping, self._parts.currency, teams)
+                    planned.append((row | {"owner": f"{number}.{row['id']}"}, data))
+        return planned
+
+    async def _withdraw(self, ledger: Ledger, number: str, held: Sequence[Published], there: Container[str]) -> None:
+        asked = sorted({item for row in held if (item := _place(row)[1]) not in there})
+        gone = set(await self._gone.deleted(f"{_MARK}{number}", int(number), asked)) if asked else set()
         for row in held:
             # What is there says something else now; what is only not shown is still planned.
-            if row.owner in there | gone:
+            if (item := _place(row)[1]) in there or item in gone:
                 ledger.withdraw(row, self._parts.moment())
+
+
+def _place(row: Published) -> tuple[str, str]:
+    """The smart process of what is published, and the item in it."""
+    number, _, item = row.owner.partition(".")
+    return number, item

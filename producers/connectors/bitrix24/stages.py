@@ -1,8 +1,10 @@
 """What stages mean: invoices and smart processes say which stage they are in, and not whether it ends them.
 
-Their stages are read from `crm.status.list` when one is met, again at the next look at reference data.
+Their stages are read from `crm.status.list` when one is met, again at the next look at reference data, and kept: that
+they may not be read any more does not change what they mean.
 """
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -11,6 +13,7 @@ import structlog
 
 from producers.connectors.bitrix24.errors import PortalRefused
 from producers.connectors.bitrix24.rest import PAGE, Portal, items
+from producers.connectors.bitrix24.store import Store
 
 log = structlog.get_logger(__name__)
 INVOICE_TYPE: Final = 31
@@ -18,6 +21,8 @@ _STAGE: Final = re.compile(r"DT(\d+)_(\d+):(.+)", re.ASCII)
 _WORDS: Final = {"success": "S", "failure": "F"}
 _USUAL: Final = {"P": "S", "D": "F", "SUCCESS": "S", "FAIL": "F"}
 """What the portal's own stages are called: of invoices paid and unpaid, of smart processes success and failure."""
+_KEPT: Final = "stages"
+"""Cursor of what each stage was said to mean."""
 Row = dict[str, Any]
 
 
@@ -46,9 +51,10 @@ async def listed(portal: Portal, entity_: str) -> list[Row]:
 class Stages:
     """Of one portal."""
 
-    def __init__(self, portal: Portal) -> None:
+    def __init__(self, portal: Portal, store: Store) -> None:
         self._portal = portal
-        self._known: dict[str, str] = {}
+        self._store = store
+        self._known: dict[str, str] = json.loads(store.cursor(_KEPT) or "{}")
         self._read: set[str] = set()
 
     def forget(self) -> None:
@@ -67,10 +73,17 @@ class Stages:
         try:
             found = await listed(self._portal, entity_)
         except PortalRefused as refused:
-            log.warning("stages are taken for what they are usually called", stages=entity_, why=str(refused))
+            log.warning(
+                "stages are taken for what they were, or for what they are usually called",
+                stages=entity_,
+                why=str(refused),
+            )
             found = []
-        self._known |= {str(row["STATUS_ID"]): _semantic(row) for row in found}
         self._read.add(entity_)
+        before = dict(self._known)
+        self._known |= {str(row["STATUS_ID"]): _semantic(row) for row in found}
+        if self._known != before:
+            self._store.save((), {_KEPT: json.dumps(self._known)})
 
     def _of(self, row: Row) -> str:
         stage = str(row.get("stageId"))

@@ -57,7 +57,7 @@ class Synchronizer:
         self.published = 0
         self.payments = Payments(parts)
         self._meaning = parts.mapping.model_dump_json() + parts.currency
-        self.stages = Stages(parts.portal)
+        self.stages = Stages(parts.portal, parts.store)
         self.sorts = sorts(parts.mapping)
         self.kinds: dict[str, Kind] = {
             **{

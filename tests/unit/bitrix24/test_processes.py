@@ -137,11 +137,16 @@ async def test_invoices_are_judged_by_their_stages(story):
 
 
 async def test_stages_that_may_not_be_read(story):
-    """What they are usually called decides then."""
-    story.portal.forbidden = {"crm.status.list"}
-    rows = [{"stageId": name} for name in ("DT31_1:P", "DT31_2:D", STAGES[2], STAGES[3], STAGES[1], "odd", None)]
-    told = await Stages(story.connector.portal).told(rows)
-    assert [row["stageSemanticId"] for row in told] == ["S", "F", "S", "F", "P", "P", "P"]
+    """What they were decides then, also after a restart; else what they are usually called."""
+    lost = f"DT{PROJECTS}_4:UC_LOST"
+    entities = story.portal.names.entities[f"DYNAMIC_{PROJECTS}_STAGE_4"]
+    entities.append(entities[0] | {"STATUS_ID": lost, "SEMANTICS": "F", "EXTRA": {"SEMANTICS": "failure"}})
+    names = ("DT31_1:P", "DT31_2:D", STAGES[2], STAGES[3], STAGES[1], "odd", None, lost)
+    rows = [{"stageId": name} for name in names]
+    for forbidden, last in ((True, "P"), (False, "F"), (True, "F")):
+        story.portal.forbidden = {"crm.status.list"} if forbidden else set()
+        told = await Stages(story.connector.portal, story.connector.parts.store).told(rows)
+        assert [row["stageSemanticId"] for row in told] == ["S", "F", "S", "F", "P", "P", "P", last]
 
 
 async def test_costs(story):
@@ -232,6 +237,43 @@ async def test_plans(story):
     del life.tables[f"item{PLANS}"][one["id"]]
     life._item_hook("DELETE", PLANS, one)
     assert await told() == [(key.replace(":3:", ":4:"), "0")]
+
+
+async def test_two_processes_of_plans(tmp_path):
+    """One plan is one, wherever it is kept: the latest counts, then the other again; what is hidden stands."""
+    life, publisher, other = ProjectLife(4), InMemoryPublisher(), 1046
+    life.tables[f"item{other}"], life.history[other], life.ids[f"item{other}"] = {}, [], 0
+    life.types[other], life.fields[other] = "More plans", life.fields[PLANS]
+    portal = portal_of(life, burst=1e9)
+    mapping = MAPPING.replace("plans: {", f"plans: {{{other}: {{}}, ")
+    async with serve_portal(portal), connected(portal, tmp_path, publisher, mapping=mapping) as (connector, client):
+        story = Story(portal, connector, client, publisher)
+
+        async def told():
+            return [(data.key[5:14], data.target) for kind, data in await story.told() if kind == "plan.set"]
+
+        fields = {"begindate": "2026-11-01T00:00:00+03:00", "assignedById": 3, "currencyId": "RUB"}
+        one = life._item(PLANS, opportunity=100, UF_CRM_9_MEASURE=7, **fields)
+        life.now += timedelta(seconds=5)
+        two = life._item(other, opportunity=200, **fields)
+        assert await told() == [("manager:3", "200")]
+        one |= {"opportunity": 300, "updatedTime": life.text()}
+        life._item_hook("UPDATE", PLANS, one)
+        assert await told() == [("manager:3", "300")]
+        two |= {"opportunity": 250}
+        portal.hidden = {(f"item{PLANS}", one["id"])}
+        await connector.reconciler.reference()
+        portal.hidden = set()
+        await connector.reconciler.reference()
+        story.new()
+        assert latest(publisher) == {"plan:manager:3:won_amount:2026-11": ("300.00", "RUB")}
+        del life.tables[f"item{PLANS}"][one["id"]]
+        life._item_hook("DELETE", PLANS, one)
+        assert await told() == [("manager:3", "250")]
+        del life.tables[f"item{other}"][two["id"]]
+        life._item_hook("DELETE", other, two)
+        assert await told() == [("manager:3", "0")]
+        assert await told() == []
 
 
 @pytest.mark.parametrize(
