@@ -17,6 +17,8 @@ def command(
 ) -> None:
     """Keep an index of the entities behind every number, read from the log, and answer the exporter from it.
 
+    All the time it compares what its index adds up to with what is shown, and says what differs.
+
     It may be killed at any moment and goes on where it was; a file that is gone or damaged is built again.
 
     Example: sales-pulse ledger --url sqlite:////var/lib/sales-pulse/ledger.sqlite
@@ -36,10 +38,19 @@ def command(
 async def _serve(settings: "LedgerSettings", access: "Access", sockets: "list[socket.socket]") -> None:
     from deploy.serving import serve
     from metrics.access.asgi import Paths
+    from streams.audit.standing.standing import StandingAudit
+    from streams.audit.standing.view import RedisStore, View
     from streams.ledger.follow import Follower
     from streams.ledger.server import create_app
     from streams.plain.rules import Rules
 
-    follower = Follower(settings, Rules.of(settings), settings.ledger_file)
-    # What it was about to write is read again: it ends within two seconds.
-    await serve(create_app(follower), sockets, access, Paths(), grace=1, leave=0.8)
+    rules = Rules.of(settings)
+    follower = Follower(settings, rules, settings.ledger_file)
+    store = RedisStore(settings.redis_url.get_secret_value())
+    view = View(store, settings.app_id, settings.timezone, rules)
+    audit = StandingAudit(follower, view, rules, share=settings.audit_share)
+    try:
+        # What it was about to write is read again: it ends within two seconds.
+        await serve(create_app(follower, audit), sockets, access, Paths(), grace=1, leave=0.8)
+    finally:
+        store.close()

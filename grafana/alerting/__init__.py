@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from grafana.alerting import returns, sales, service, watching, ways_in
+from grafana.alerting import proof, returns, sales, service, watching, ways_in
 from grafana.alerting.alert import Alert
 from grafana.alerting.watching import WATCHDOG
 from grafana.look import Look
@@ -10,7 +10,10 @@ from grafana.look import Look
 
 def alerts(look: Look) -> tuple[Alert, ...]:
     """Every alert, in the order of the runbook."""
-    return (*sales.alerts(look), *returns.alerts(look), *service.alerts(), *ways_in.alerts(), *watching.alerts())
+    return (
+        *sales.alerts(look), *returns.alerts(look), *service.alerts(), *proof.alerts(), *ways_in.alerts(),
+        *watching.alerts(),
+    )  # fmt: skip
 
 
 def groups(look: Look, *, watchdog: bool = False) -> list[dict[str, Any]]:

@@ -110,11 +110,25 @@ def dashboard(look: Look) -> dict[str, Any]:
                 "{{source}} {{format}} {{mode}}", unit="s",
             ),
         ])),
-        folded("Exporter", (8, [
+        folded("Exporter, ledger and its audit", (8, [
             _line("Collection", s.SCRAPE_SECONDS, f"max({s.SCRAPE_SECONDS.name})"),
             _line("Parts of cells held", s.VIEW_PARTS, f"max({s.VIEW_PARTS.name})"),
             _line("Partitions reporting", s.VIEW_PARTITIONS, f"min({s.VIEW_PARTITIONS.name})"),
             _rate("Unconverted money", s.UNCONVERTED, "currency"),
+        ]), (8, [
+            _line(
+                "Audit: numbers that differ", s.AUDIT_DIFFERENCES,
+                f"sum by (data) (max by (data, family) ({s.AUDIT_DIFFERENCES.name}))", "{{data}}",
+            ),
+            _line(
+                "Audit: since it was proved", s.AUDIT_PROVED,
+                f"time() - max by (data) ({s.AUDIT_PROVED.name})", "{{data}}", unit="s",
+            ),
+            _rate("Audit: numbers compared", s.AUDIT_COMPARED, "data"),
+        ]), (8, [
+            _line("Ledger answers", s.LEDGER_UP, f"max({s.LEDGER_UP.name})"),
+            _line("Ledger: records to read", s.LEDGER_BEHIND, f"max({s.LEDGER_BEHIND.name})"),
+            _rate("Audit: cores", s.AUDIT_SECONDS),
         ])),
         folded("Kafka to worker", (9, [
             _rate("Events by type", s.EVENTS, "type"),

@@ -109,6 +109,28 @@ STAGE_INFO = _own(
     "name",
 )
 
+LEDGER_UP = _own("sales_ledger_up", "1 while the ledger answers the exporter.", unit="bool")
+LEDGER_BEHIND = _own("sales_ledger_behind_records", "Records of the log that are not in the ledger's index yet.")
+AUDIT_DIFFERENCES = _own(
+    "sales_audit_differences",
+    "Numbers in the view that are not what the log adds up to, by sort of data (days, hours, minutes, open, waiting, "
+    "unanswered) and family: found by the ledger's standing audit, and confirmed. Of each sort there is one without a "
+    "family, which is 0.",
+    "data",
+    "family",
+)
+AUDIT_PROVED = _own(
+    "sales_audit_proved_timestamp_seconds",
+    "As of when all of it was last found equal to the log, Unix seconds: `shown` is what is so now and the last 31 "
+    "days, `days` the day of which that is longest ago.",
+    "data",
+    unit="dateTimeAsIso",
+)
+AUDIT_COMPARED = _own(
+    "sales_audit_compared_total", "Numbers that the standing audit has compared.", "data", counter=True
+)
+AUDIT_SECONDS = _own("sales_audit_seconds_total", "Time of a core spent on it.", unit="s", counter=True)
+
 EXPORTER_FAMILIES = (
     UNCONVERTED,
     VIEW_AGE,
@@ -130,6 +152,12 @@ EXPORTER_FAMILIES = (
     NAMES,
     NAMES_IN_OTHER,
     NAMES_LIMIT,
+    LEDGER_UP,
+    LEDGER_BEHIND,
+    AUDIT_DIFFERENCES,
+    AUDIT_PROVED,
+    AUDIT_COMPARED,
+    AUDIT_SECONDS,
 )
 
 EVENTS = _own("sales_worker_events_total", "Events folded.", "type", counter=True)

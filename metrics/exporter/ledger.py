@@ -1,4 +1,4 @@
-"""Asks the ledger which entities are behind a number: it keeps the index, we know who and what there is."""
+"""Asks the ledger which entities are behind a number, and what it has proved: it has the index, we know people."""
 
 from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import contextmanager
@@ -68,6 +68,11 @@ class Ledger:
             answer = await self._client.get("/api/v1/explain", params=query)
             content = self._content(answer)
         return Told(content)
+
+    async def audit(self) -> dict[str, Any]:
+        """What its standing audit has proved. Raises as `explain` does."""
+        with self._telling():
+            return self._content(await self._client.get("/api/v1/audit"))
 
     async def entities(
         self, family: str, labels: Mapping[str, str], manager: str | None, team: str | None, window: str,

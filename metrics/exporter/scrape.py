@@ -15,6 +15,7 @@ from metrics.exporter.board import SLOTS, Board
 from metrics.exporter.follow import Follower
 from metrics.exporter.forecasts import Forecasts
 from metrics.exporter.packed import gzipped, pack
+from metrics.exporter.proof import Proof
 from metrics.exporter.service import own_numbers, own_text
 from metrics.exporter.trust import Trust
 from metrics.family import COURSE, LIVE
@@ -49,6 +50,7 @@ class Scrapes:
         trust: Trust,
         problem: Callable[[], str],
         forecasts: Forecasts,
+        proof: Proof,
     ) -> None:
         self._board = board
         self._follower = follower
@@ -56,6 +58,7 @@ class Scrapes:
         self._trust = trust
         self._problem = problem
         self._forecasts = forecasts
+        self._proof = proof
         self.registry = CollectorRegistry()
         for collector in (ProcessCollector, PlatformCollector, GCCollector):
             collector(registry=self.registry)
@@ -131,6 +134,7 @@ class Scrapes:
             return _finish("", openmetrics)
         follower = self._follower
         own = own_numbers(self._board, now, follower, self._trust.age())
+        own |= self._proof.rows()
         own |= {FORECAST: [] if self._problem() else self._forecasts.rows}
         own |= {service.SCRAPE_SECONDS: [((), seconds)], service.SCRAPE_OK: [((), 1.0)]}
         return _finish(own_text(own) + generate_latest(self.registry).decode(), openmetrics)

@@ -28,6 +28,7 @@ from metrics.exporter.follow import Follower
 from metrics.exporter.forecasts import Forecasts
 from metrics.exporter.named import names_in
 from metrics.exporter.pages import add_pages
+from metrics.exporter.proof import Proof, Prover
 from metrics.exporter.scrape import UNSETTLED, Scrapes, wanted
 from metrics.exporter.spaced import Spaced
 from metrics.exporter.trust import FRESH_SECONDS, Trust
@@ -58,7 +59,8 @@ class Exporter:
         self.history = history.History(board)
         self.trust = Trust(follower, clock, settings.view_max_age)
         self.forecasts = Forecasts(board)
-        self.scrapes = Scrapes(board, follower, clock, self.trust, self.problem, self.forecasts)
+        self.proof = Proof(clock)
+        self.scrapes = Scrapes(board, follower, clock, self.trust, self.problem, self.forecasts, self.proof)
 
     def problem(self) -> str:
         """Why the numbers cannot be vouched for; "" when they can. Tells the board whether it knows who waits."""
@@ -81,7 +83,7 @@ class Exporter:
         """How far what a wall shows is that of now."""
         age, problem, cause = self.trust.age(), self.problem(), self.trust.cause()
         fresh = not problem and not cause and age is not None and age <= FRESH_SECONDS
-        return {"fresh": fresh, "problem": problem, "cause": cause, "age": age}
+        return {"fresh": fresh, "problem": problem, "cause": cause, "age": age, "proved": self.proof.state()}
 
     def live(
         self, level: Level, identifier: str, window: str, now: float | None = None, reader: Reader = EVERYBODY
@@ -116,12 +118,14 @@ Wanted = Annotated[
 ]
 
 
-def create_app(exporter: Exporter, explainer: Explainer | None = None) -> FastAPI:
+def create_app(exporter: Exporter, explainer: Explainer | None = None, prover: Prover | None = None) -> FastAPI:
     """The application; the follower runs as long as it does."""
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         tasks = [asyncio.create_task(exporter.follower.run()), asyncio.create_task(exporter.forecasting())]
+        if prover is not None:
+            tasks.append(asyncio.create_task(exporter.proof.following(prover)))
         yield
         await end_tasks(tasks)
 

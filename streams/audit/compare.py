@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime
 from fractions import Fraction
+from typing import NamedTuple
 
 from metrics.measure import parts as measure_parts
 from metrics.view import Unanswered, Waiting
@@ -18,9 +19,18 @@ from streams.plain.series import Series
 _FLOATS = 1e-9
 
 
-def parts(
+class Differing(NamedTuple):
+    """One measure of one cell of which two accounts say different things; None where one says nothing."""
+
+    cell: Cell
+    measure: str
+    shown: int | None
+    log: int | None
+
+
+def cells(
     partition: int, time: int, rules: Rules, log: Parts, shown: Mapping[PartName, Mapping[str, int]]
-) -> tuple[int, list[Difference]]:
+) -> tuple[int, list[Differing]]:
     """How many numbers of one partition's parts were compared, and those that differ.
 
     Only what is kept at the partition's time (us) is compared.
@@ -36,9 +46,23 @@ def parts(
         for measure in sorted(expected.keys() | found.keys()):
             compared += 1
             if expected.get(measure, 0) != found.get(measure, 0):
-                where = f"partition {partition}, {_cell(cell)}, {' '.join(measure_parts(measure))}"
-                found_out.append(Difference(where, str(found.get(measure, "")), str(expected.get(measure, ""))))
+                found_out.append(Differing(cell, measure, found.get(measure), expected.get(measure)))
     return compared, found_out
+
+
+def parts(
+    partition: int, time: int, rules: Rules, log: Parts, shown: Mapping[PartName, Mapping[str, int]]
+) -> tuple[int, list[Difference]]:
+    """The same in words."""
+    compared, found = cells(partition, time, rules, log, shown)
+    return compared, [in_words(partition, one) for one in found]
+
+
+def in_words(partition: int, one: Differing) -> Difference:
+    """A difference for people."""
+    where = f"partition {partition}, {_cell(one.cell)}, {' '.join(measure_parts(one.measure))}"
+    shown, log = ("" if number is None else str(number) for number in (one.shown, one.log))
+    return Difference(where, shown, log)
 
 
 def _cell(cell: Cell) -> str:

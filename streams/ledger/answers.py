@@ -68,7 +68,7 @@ class Index:
             database.close()
 
     @contextmanager
-    def _reading(self) -> Iterator[sqlite3.Connection]:
+    def reading(self) -> Iterator[sqlite3.Connection]:
         """A connection within one moment of the index; one that failed is not used again."""
         with self._lock:
             database = self._free.pop() if self._free else None
@@ -96,13 +96,13 @@ class Index:
         days: tuple[int, int] | None = None,
     ) -> Explanation:
         """The entities behind a number. days: a run of local days (ordinals) instead of the query's window."""
-        with self._reading() as database:
+        with self.reading() as database:
             return self._explain(database, query, at, limit, days)
 
     def entities(self, query: Query, days: tuple[int, int]) -> Generator[list[Row], None, None]:
         """All entities of a run of local days, as of one moment, in pieces. Close it, or the index grows meanwhile."""
         now, until = int(self._clock() * 1000) * 1000, monotonic() + _MOST_SECONDS
-        with self._reading() as database:
+        with self.reading() as database:
             shown = Shown(now, self._rules, self._read_reference(database), at=False, clock=now)
             shown.windows = [Window(query.window, query.period, *days, 0, 1 << 62)]
             snapshot = _snapshot(database, query, shown)

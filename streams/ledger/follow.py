@@ -3,7 +3,8 @@
 import asyncio
 import sqlite3
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from contextlib import asynccontextmanager
 from pathlib import Path
 from threading import Lock
 from typing import NamedTuple
@@ -15,6 +16,7 @@ from metrics.ending import end_tasks
 from metrics.errors import AwayError
 from producers.settings import KafkaSettings
 from streams.ledger.answers import Index
+from streams.ledger.hold import NOTHING, Hold, Taken
 from streams.ledger.keeper import Keeper, Parts
 from streams.ledger.owned import LOST_WAL, Owned
 from streams.ledger.progress import Progress, clock
@@ -54,6 +56,8 @@ class Follower:
         self._keeper: Keeper | None = None
         self._writing = Lock()
         self._round = asyncio.Condition()
+        self._rounds = 0
+        self._taken: dict[int, Taken] = {}
         self._reading: Reading | None = None
         self._damaged = ""
         self._is_second = False
@@ -116,6 +120,66 @@ class Follower:
             raise AwayError(self.problem)
         return AsOf(asked)
 
+    @asynccontextmanager
+    async def held(self, partitions: Collection[int], patience: float) -> AsyncIterator[Hold]:
+        """Take nothing more of these partitions but what is asked of the hold, until it is let go. Raises AwayError."""
+        reading = self._reading
+        if reading is None:
+            raise AwayError(self.problem)
+        hold = Hold(self, reading, patience)
+        try:
+            reading.hold(dict.fromkeys(partitions, 0))
+            rounds = self._rounds
+            # What was fetched before is still being taken.
+            await self.until(reading, lambda: self._rounds > rounds, patience)
+            yield hold
+        finally:
+            reading.hold({})
+
+    async def passed(self, fences: Mapping[int, int], patience: float) -> None:
+        """Wait until all records up to these offsets are in the index. Raises AwayError."""
+        reading = self._reading
+        if reading is None:
+            raise AwayError(self.problem)
+        await self.until(reading, lambda: self.has(fences), patience)
+
+    async def until(self, reading: Reading, holds: Callable[[], bool], patience: float) -> None:
+        """Wait for what a round of reading brings. Raises AwayError."""
+        try:
+            async with asyncio.timeout(patience), self._round:
+                await self._round.wait_for(lambda: self._reading is not reading or holds())
+        except TimeoutError:
+            raise AwayError(self.progress.told(self._clock())) from None
+        if self._reading is not reading:
+            raise AwayError(self.problem)
+
+    def has(self, fences: Mapping[int, int]) -> bool:
+        """Whether all records up to these offsets are in the index."""
+        return all(self._taken.get(partition, NOTHING).next > fence for partition, fence in fences.items())
+
+    def last(self, partition: int) -> int:
+        """Offset of a partition's last record in the index."""
+        return self._taken.get(partition, NOTHING).last
+
+    def moments(self) -> Index:
+        """The index as it is there. Raises AwayError."""
+        if self.index is None:
+            raise AwayError(self.problem)
+        return self.index
+
+    def partitions(self) -> Collection[int]:
+        """Partitions of events of which the index has any record."""
+        return [number for number, taken in self._taken.items() if taken.last >= 0]
+
+    async def note(self, name: str, value: str) -> None:
+        """Keep something beside the index, where there is one."""
+        await asyncio.to_thread(self._note, name, value)
+
+    def _note(self, name: str, value: str) -> None:
+        with self._writing:
+            if self._keeper is not None:
+                self._keeper.note(name, value)
+
     def _alone(self) -> AsOf:
         whole, left = self.progress.whole, self.progress.left()
         if whole is None or left != 0:
@@ -149,7 +213,7 @@ class Follower:
             keeper = await asyncio.to_thread(self._open, reading, ends)
             await reading.begin(keeper.next)
             self.index = self.index or Index(self._path, self._rules, self._clock)
-            self._reading = reading
+            self._reading, self._taken = reading, {}
             tasks = [beat := asyncio.create_task(self._beat(reading))]
             while not self._damaged and not beat.done() and not (lost := self._owned.lost()):
                 await self._read(reading, keeper)
@@ -175,12 +239,15 @@ class Follower:
         if parts:
             after = {(tp.topic, tp.partition): at for tp, at in positions.items()}
             await asyncio.to_thread(self._take, keeper, parts, after)
+        of_events = [(tp.partition, at) for tp, at in positions.items() if tp.topic == self._kafka.events_topic]
+        self._taken = {number: Taken(at, keeper.last(number)) for number, at in of_events}
         was_whole = self.progress.whole is not None
         self.progress.reached(positions, self._clock())
         if self.progress.whole is not None and not was_whole:
             self._is_second = False
             log.info("all of the log is read")
         async with self._round:
+            self._rounds += 1
             self._round.notify_all()
 
     def _take(self, keeper: Keeper, parts: Parts, after: Mapping[tuple[str, int], int]) -> None:

@@ -32,10 +32,14 @@ class LeftError(Exception):
 
 @dataclass
 class _Reading:
-    """How far a partition was read: `next` offset, its time (us), what was forwarded to it."""
+    """How far a partition was read: offsets of the `last` record and the `next`, time (us), what was forwarded to it.
+
+    Between the two may lie what is no record: ends of transactions.
+    """
 
     places: PlainPlaces
     next: int = 0
+    last: int = -1
     time: int = 0
 
 
@@ -66,9 +70,10 @@ class Keeper:
 
     def _load(self) -> None:
         self._readings: dict[int, _Reading] = {}
-        for number, after, time, copied in self._database.execute("SELECT number, next, time, copied FROM partition"):
+        query = "SELECT number, next, last, time, copied FROM partition"
+        for number, after, last, time, copied in self._database.execute(query):
             places = PlainPlaces(number, self._partitions, dict(msgspec.msgpack.decode(copied)))
-            self._readings[number] = _Reading(places, after, time)
+            self._readings[number] = _Reading(places, after, last, time)
         self._references = dict(self._database.execute("SELECT number, next FROM reference_partition").fetchall())
         self.reference = read_reference(self._database, self._rules.currency)
 
@@ -78,6 +83,14 @@ class Keeper:
             return self._readings[partition].next if partition in self._readings else 0
         found: int = self._references.get(partition, 0)
         return found
+
+    def last(self, partition: int) -> int:
+        """Offset of the last record of events that was taken; -1 before any."""
+        return self._readings[partition].last if partition in self._readings else -1
+
+    def note(self, name: str, value: str) -> None:
+        """Keep what somebody notes about the index, beside it."""
+        self._database.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, value))
 
     def take(self, parts: Parts, ends: Mapping[tuple[str, int], int] | None = None) -> int:
         """Take the next records of partitions, all or nothing; says how many events counted.
@@ -134,9 +147,11 @@ class Keeper:
             heads.append(head)
         self._store.save_clients(heads)
         reading.next = max(reading.next, after)
+        reading.last = max([reading.last, *(record.offset for record in records[-1:])])
         copied = msgspec.msgpack.encode(list(reading.places.copied.items()))
         self._database.execute(
-            "INSERT OR REPLACE INTO partition VALUES (?, ?, ?, ?)", (number, reading.next, reading.time, copied)
+            "INSERT OR REPLACE INTO partition VALUES (?, ?, ?, ?, ?)",
+            (number, reading.next, reading.last, reading.time, copied),
         )
         return counted
 

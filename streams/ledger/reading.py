@@ -42,6 +42,8 @@ class Reading:
         )
         self.partitions: list[TopicPartition] = []
         self.source = Source(0)
+        self._positions: dict[TopicPartition, int] = {}
+        self._limits: dict[TopicPartition, int] = {}
 
     async def find(self) -> bool:
         """Find all partitions of both topics; says whether they are there."""
@@ -65,7 +67,8 @@ class Reading:
                     "records were deleted from the log before they were read; what they added is missing",
                     topic=tp.topic, partition=tp.partition, records=first[tp] - at,
                 )  # fmt: skip
-            self.consumer.seek(tp, max(first[tp], at))
+            self._positions[tp] = max(first[tp], at)
+            self.consumer.seek(tp, self._positions[tp])
 
     async def ends(self) -> dict[TopicPartition, int]:
         """Where all that is committed ends now. Raises LogChanged, KafkaError."""
@@ -81,7 +84,31 @@ class Reading:
         """The next records, and the positions after them."""
         fetched: dict[Any, list[Any]] = await self.consumer.getmany(timeout_ms=_IDLE_MS, max_records=_RECORDS)
         positions = {tp: await self.consumer.position(tp) for tp in self.partitions}
+        for tp, limit in self._limits.items():
+            self._cut(tp, max(limit, self._positions[tp]), fetched, positions)
+        self._positions = positions
         return {(tp.topic, tp.partition): records for tp, records in fetched.items()}, positions
+
+    def hold(self, limits: Mapping[int, int]) -> None:
+        """Read these partitions of events up to their limits (offsets), and others as before; none: all are read on."""
+        now = {tp: limits[tp.partition] for tp in self.partitions if self._is_held(tp, limits)}
+        self.consumer.resume(*self._limits)
+        self._limits = now
+
+    def _is_held(self, tp: TopicPartition, limits: Mapping[int, int]) -> bool:
+        return tp.topic == self._kafka.events_topic and tp.partition in limits
+
+    def _cut(
+        self, tp: TopicPartition, stop: int, fetched: dict[Any, list[Any]], positions: dict[TopicPartition, int]
+    ) -> None:
+        """Leave what lies at `stop` or behind it for later."""
+        if positions[tp] < stop:
+            return
+        if positions[tp] > stop:
+            fetched[tp] = [record for record in fetched.get(tp, ()) if record.offset < stop]
+            self.consumer.seek(tp, stop)
+            positions[tp] = stop
+        self.consumer.pause(tp)
 
     async def stop(self) -> None:
         """Let go of Kafka."""

@@ -9,7 +9,7 @@ import msgspec
 from streams.errors import StreamsError
 from streams.plain.rules import Rules
 
-VERSION = 1
+VERSION = 2
 """Of tables and of what they mean: an index of another one is built again."""
 APPLICATION_ID = 0x53504C31
 """In the header of the file: by this, and by MARK in its first rows, an index is known as ours."""
@@ -17,7 +17,8 @@ MARK = bytes.fromhex("4b4b820258d497f14668bceaa9901ea0")
 _CACHE_KIB = 96 << 10
 _TABLES = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
-CREATE TABLE partition (number INTEGER PRIMARY KEY, next INTEGER NOT NULL, time INTEGER NOT NULL, copied BLOB NOT NULL);
+CREATE TABLE partition (number INTEGER PRIMARY KEY, next INTEGER NOT NULL, last INTEGER NOT NULL, time INTEGER NOT NULL,
+    copied BLOB NOT NULL);
 CREATE TABLE reference_partition (number INTEGER PRIMARY KEY, next INTEGER NOT NULL);
 CREATE TABLE reference (key TEXT PRIMARY KEY, event BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE client (

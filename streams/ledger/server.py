@@ -6,7 +6,7 @@ import sqlite3
 import sys
 import traceback
 from collections.abc import AsyncIterator, Generator, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from datetime import UTC, date, datetime
 from threading import Lock
 
@@ -15,8 +15,10 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 
 from metrics import moments
+from metrics.ending import end_tasks
 from metrics.errors import AwayError, WindowError
 from metrics.family import Source
+from streams.audit.standing.standing import StandingAudit
 from streams.errors import StreamsError
 from streams.explain import Explanation, entity
 from streams.ledger.answers import Index
@@ -30,17 +32,16 @@ NDJSON = "application/x-ndjson"
 _KNOWN = ("family", "manager", "team", "window", "period", "at", "limit", "from", "to")
 
 
-def create_app(follower: Follower) -> FastAPI:
-    """The application; the follower runs as long as it does."""
+def create_app(follower: Follower, audit: StandingAudit | None = None) -> FastAPI:
+    """The application; follower and audit run as long as it does."""
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        task = asyncio.create_task(follower.run())
-        task.add_done_callback(_ended)
+        tasks = [asyncio.create_task(follower.run()), *([asyncio.create_task(audit.run())] if audit else [])]
+        for task in tasks:
+            task.add_done_callback(_ended)
         yield
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
+        await end_tasks(tasks)
         follower.close()
 
     app = FastAPI(title="Sales Pulse ledger", version="1", lifespan=lifespan)
@@ -55,6 +56,18 @@ def create_app(follower: Follower) -> FastAPI:
         problem = follower.unready()
         return JSONResponse({"status": problem or "ok", "behind": follower.progress.left()}, 503 if problem else 200)
 
+    @app.get("/api/v1/audit", summary="What the standing audit has proved, and what differs")
+    async def audited() -> JSONResponse:
+        if audit is None:
+            return JSONResponse({"detail": "this ledger compares nothing"}, 503)
+        return JSONResponse(audit.status.as_json() | {"behind": follower.progress.left()})
+
+    _explaining(app, follower)
+    _entities(app, follower)
+    return app
+
+
+def _explaining(app: FastAPI, follower: Follower) -> None:
     @app.get("/api/v1/explain", summary="The entities behind one number")
     async def explain(request: Request) -> JSONResponse:
         given = dict(request.query_params)
@@ -71,9 +84,6 @@ def create_app(follower: Follower) -> FastAPI:
             return JSONResponse({"detail": f"the ledger cannot be read now: {error}"}, 503)
         moment = datetime.fromtimestamp(as_of.moment, UTC).isoformat()
         return JSONResponse(answer.as_json() | {"as_of": moment} | ({"note": as_of.note} if as_of.note else {}))
-
-    _entities(app, follower)
-    return app
 
 
 def _entities(app: FastAPI, follower: Follower) -> None:

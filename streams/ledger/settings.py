@@ -17,6 +17,9 @@ class LedgerSettings(KafkaSettings, BusinessSettings):
     ledger_url: str = "sqlite:///.local/ledger/ledger.sqlite"
     """The file of the index: sqlite:///relative/path, or with four slashes an absolute one."""
 
+    audit_share: float = Field(default=0.05, gt=0, le=1)
+    """Share of a core that the ledger's standing audit takes at most; it compares what is shown every ten minutes."""
+
     @field_validator("ledger_url")
     @classmethod
     def _is_sqlite(cls, value: str) -> str:

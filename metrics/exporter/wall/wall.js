@@ -80,7 +80,19 @@ function state(name) {
   notice.dataset.state = name;
   notice.hidden = !bad;
   text(notice, bad ? word(reason) : "");
+  drawProved();
   tickAge();
+}
+
+/** As of when all that is shown was found to be what the log says, or plainly that it was not. */
+function drawProved() {
+  const found = live?.proved, node = $("proved");
+  node.hidden = !found;
+  if (!found) return;
+  const at = found.at ? clock(found.at, live.zone, { hour: "2-digit", minute: "2-digit" }) : "";
+  node.dataset.cause = found.cause;
+  text(node, found.cause === "differs" ? `${word("differs")}: ${found.differs}` : found.cause ? word(`unproved_${found.cause}`) : `${word("proved")} ${at}`);
+  node.title = found.cause && at ? `${word("provedLast")} ${at}` : word("provedMeans");
 }
 
 /** How old the numbers are. Beside what is read aloud: a screen reader must not count the seconds. */
