@@ -6,12 +6,14 @@ import msgspec
 from msgspec.structs import astuple
 
 from producers.events import wire
+from streams.plain import deals
 from streams.plain.calls import PlainRing, is_unanswered
 from streams.plain.chats import PlainChat
 from streams.plain.client import PlainClient, name_of
-from streams.plain.exact import moment
+from streams.plain.exact import moment, version
 from streams.plain.leads import PlainLead, Touch
 from streams.plain.returns import is_contact
+from streams.plain.rules import Rules
 
 KINDS = (
     *("call", "meeting", "rating", "cost", "payment", "refund", "deal", "invoice"),
@@ -21,8 +23,12 @@ KINDS = (
 NUMBERS = {kind: number for number, kind in enumerate(KINDS)}
 CONTACT, MISS = 1, 2
 """Flags of calls: whether one closes misses, or is one."""
-WON, OPEN = 1, 2
-"""Flags of deals."""
+WON = 1
+"""Flag of deals."""
+_END = "\x01"
+"""Less than whatever an id or a version goes on with."""
+UNTOUCHED, TOUCHED = 0, 1
+"""Flags of leads: the first stand in line by their creation, the others by their first touch."""
 
 Name = tuple[str, str]
 """Kind and id."""
@@ -38,15 +44,21 @@ _encode, _decode = msgspec.msgpack.Encoder().encode, msgspec.msgpack.Decoder().d
 
 
 class Place(NamedTuple):
-    """Where an entity stands. at: moment (us) in the client's line of its kind; ref: the invoice that it names."""
+    """Where an entity stands. at: moment (us) in the client's line of its kind.
+
+    ref: the invoice that it names; of an open deal by which its client may be ready, the manager and its version.
+    """
 
     at: int | None = None
     flag: int = 0
     ref: str | None = None
 
 
-def place(kind: str, value: Any) -> Place:  # noqa: PLR0911 - a table
-    """The place of an entity, by which those that depend on each other are found."""
+def place(kind: str, value: Any, rules: Rules, touched: int | None = None) -> Place:  # noqa: PLR0911 - a table
+    """The place of an entity, by which those that depend on each other are found.
+
+    touched: the moment (us) of a lead's first touch.
+    """
     match kind:
         case "call":
             flag = CONTACT if is_contact(value) else MISS if is_unanswered(value) and _is_named(value) else 0
@@ -54,9 +66,10 @@ def place(kind: str, value: Any) -> Place:  # noqa: PLR0911 - a table
         case "deal" if isinstance(value, wire.DealChanged):
             if value.data.status == "won":
                 return Place(moment(value.data.closed_at or value.time), WON)
-            return Place(moment(value.data.created_at), OPEN) if value.data.status == "open" else Place()
+            is_ready = value.data.status == "open" and deals.is_ready(value.data, rules)
+            return Place(ref=_version_of(value)) if is_ready else Place()
         case "lead" if isinstance(value.latest, wire.LeadChanged):
-            return Place(moment(value.latest.data.created_at))
+            return Place(value.created()) if touched is None else Place(touched, TOUCHED)
         case "meeting":
             return Place(moment(value.time))
         case "message":
@@ -65,6 +78,18 @@ def place(kind: str, value: Any) -> Place:  # noqa: PLR0911 - a table
             return Place(ref=value.data.invoice_id)
         case _:
             return Place()
+
+
+def _version_of(deal: wire.DealChanged) -> str:
+    """Its manager and its version, so that text order is the order of versions."""
+    sequence, time, identifier = version(deal)
+    return f"{deal.data.manager_id}{_END}{sequence}{_END}{time:020}{_END}{identifier}"
+
+
+def ready_of(manager: str) -> tuple[str, tuple[int | str, ...]]:
+    """A condition for the open deals of a manager by which their client is ready, the greatest version first."""
+    after = f"{manager}{chr(ord(_END) + 1)}"
+    return "AND kind = ? AND ref >= ? AND ref < ? ORDER BY ref DESC", (NUMBERS["deal"], f"{manager}{_END}", after)
 
 
 def _is_named(call: wire.CallEnded) -> bool:
@@ -115,13 +140,16 @@ def everything(client: PlainClient) -> dict[Name, Any]:
     return found
 
 
-def encode(kind: str, value: Any) -> bytes:
-    """The state of an entity as bytes; of a chat without what it has added, which is in the rows."""
+def encode(kind: str, value: Any, touched: int | None = None) -> bytes:
+    """The state of an entity as bytes; of a chat without what it has added, which is in the rows.
+
+    touched: of a lead; it stands in a line by it, so that a state with another one is another.
+    """
     match kind:
         case "lead":
             lead: PlainLead = value
             versions = [0 if one is lead.latest else _packed(one) for one in (lead.first, lead.warmed)]
-            return _encode([_packed(lead.latest), *versions, lead.was_cold, lead.message])
+            return _encode([_packed(lead.latest), *versions, lead.was_cold, lead.message, touched])
         case "chat":
             chat: PlainChat = value
             state = (chat.last, chat.writer, chat.waiting_since, chat.answered_before, chat.bot_wrote)

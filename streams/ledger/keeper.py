@@ -171,14 +171,16 @@ class Keeper:
     def _entities(self, head: Head, near: Near, plain: PlainClient) -> dict[Name, int]:
         """Write what has changed; gives the number of each entity that was read or came."""
         numbers = {name: no for name, (no, _) in near.names.items()}
-        held = everything(plain)
+        held, firsts = everything(plain), plain.firsts()
         for name, value in held.items():
             known = near.names.get(name)
-            body = encode(name[0], value)
+            touch = value.touched(firsts) if name[0] == "lead" else None
+            touched = None if touch is None else touch.at
+            body = encode(name[0], value, touched)
             if known is None:
-                numbers[name] = self._store.add_entity(head, name, value, body)
+                numbers[name] = self._store.add_entity(head, name, value, body, touched)
             elif known[1] != body:
-                self._store.change_entity(known[0], name, value, body)
+                self._store.change_entity(known[0], name, value, body, touched)
         for name in near.names.keys() - held.keys():
             self._store.remove_entity(numbers[name])
         return numbers

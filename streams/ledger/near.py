@@ -7,15 +7,31 @@ what depends on each other may be missing: it differs from the truth in both ali
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
 from producers.events import wire
-from streams.ledger.held import CONTACT, MISS, NUMBERS, OPEN, WON, Name, decode, length, names, place, put
+from streams.ledger.held import (
+    CONTACT,
+    MISS,
+    NUMBERS,
+    TOUCHED,
+    UNTOUCHED,
+    WON,
+    Name,
+    decode,
+    length,
+    names,
+    place,
+    put,
+    ready_of,
+)  # fmt: skip
 from streams.ledger.store import Head, Store
+from streams.ledger.touching import firsts
 from streams.plain.client import YOUNG, PlainClient
 from streams.plain.exact import moment
-from streams.plain.leads import TOUCHED_WITHIN, Touch, touches
+from streams.plain.leads import TOUCHED_WITHIN, Touch
 from streams.plain.rules import Rules
 
 _ALL = (1 << 62) - 1
@@ -88,14 +104,17 @@ class Near:
         return next((one for one in found if one[1] not in self._touched), None)
 
     def _deals(self, events: Sequence[wire.Event]) -> None:
-        """The first won deal, which says what is a repeat sale, and open ones, of which one makes the client ready."""
+        """The first won deal, which says what is a repeat sale, and the greatest by which the client is ready."""
         if not any(isinstance(event, wire.DealChanged | wire.DealDeleted) for event in events):
             return
         first = self._other(self._line("deal", WON, 0))
         if first is not None:
             at = moment(_closed(decode(first[1], first[2], self.plain)))
             self._take(self._line("deal", WON, at, at))
-        self._take(self._line("deal", OPEN, 0))
+        deals = [event for event in (*events, *self._of(wire.DealChanged)) if isinstance(event, wire.DealChanged)]
+        for manager in {deal.data.manager_id for deal in deals}:
+            best = self._other(self._store.entities(self._head, *ready_of(manager)))
+            self._take([] if best is None else [best])
 
     def _invoices(self, events: Sequence[wire.Event]) -> None:
         """Payments and the invoices that they name, each with all payments that name it."""
@@ -112,7 +131,7 @@ class Near:
         Of a local day between two contacts only the first miss counts, so the first one that no event is about is
         enough of each. Where a call is a miss itself, of its own day alone.
         """
-        places = ((moment(call.time), place("call", call).flag) for call in calls)
+        places = ((moment(call.time), place("call", call, self.plain.rules).flag) for call in calls)
         found = sorted({(at, flag) for at, flag in places if flag})
         if not self._head.has("call"):
             return
@@ -173,28 +192,45 @@ class Near:
         return max(both) if late else min(both)
 
     def _leads(self, events: Sequence[wire.Event], calls: Sequence[wire.CallEnded]) -> None:
-        """Leads that events are about or may have touched, each with the first of what else touched it."""
-        created = [moment(event.data.created_at) for event in events if isinstance(event, wire.LeadChanged)]
+        """Leads that events are about or may have touched, each with the first of what else touched it.
+
+        What comes in its order finds none that was touched before: those stand in a line by their first touch.
+        """
         if any(isinstance(event, wire.LeadChanged) for event in events):
             self._latest_message()
-        for first, last in self._touching(events, calls):
-            self._take(self._line("lead", 0, first - TOUCHED_WITHIN, last))
-        held = [lead.latest for lead in self.plain.leads.values()]
-        created += [moment(one.data.created_at) for one in held if isinstance(one, wire.LeadChanged)]
-        for at in set(created):
-            self._first_call(at)
-            self._first_meeting(at)
+        told = list(self._touching(events, calls))
+        for first, last in _together((first - TOUCHED_WITHIN, last) for first, last, _ in told):
+            self._take(self._line("lead", UNTOUCHED, first, last))
+        for first, last in _together((first - back, last + TOUCHED_WITHIN) for first, last, back in told):
+            self._take(self._line("lead", TOUCHED, first, last))
+        created = [moment(event.data.created_at) for event in events if isinstance(event, wire.LeadChanged)]
+        created += [at for at in (lead.created() for lead in self.plain.leads.values()) if at is not None]
+        for kind, flag, longest in (("call", CONTACT, self._head.longest), ("meeting", 0, 0)):
+            self._take(list(firsts(created, partial(self._untouched, kind, flag), longest)))
 
-    def _touching(self, events: Sequence[wire.Event], calls: Sequence[wire.CallEnded]) -> Iterator[tuple[int, int]]:
-        """The moments (us, first and last) at which leads may have been touched."""
+    def _untouched(self, kind: str, flag: int, since: int) -> Iterator[tuple[tuple[int, Name, bytes], wire.Event]]:
+        """Those of a kind that no event is about, from a moment on."""
+        for one in self._line(kind, flag, since):
+            if one[1] not in self._touched:
+                yield one, decode(one[1], one[2], self.plain)
+
+    def _touching(
+        self, events: Sequence[wire.Event], calls: Sequence[wire.CallEnded]
+    ) -> Iterator[tuple[int, int, int]]:
+        """The moments (us, first and last) at which leads may have been touched.
+
+        And by how much earlier the first touch of a lead may be that hears of it all the same: it keeps a message.
+        """
         for call in calls:
+            if place("call", call, self.plain.rules).flag != CONTACT:
+                continue
             moments = [moment(call.time), moment(call.data.started_at)]
             if call.data.answered_at is not None:
                 moments.append(moment(call.data.answered_at))
-            yield min(moments), max(moments)
+            yield min(moments), max(moments), 0
         for event in (*events, *self._of(wire.MeetingHeld)):
             if isinstance(event, wire.MeetingHeld):
-                yield moment(event.time), moment(event.time)
+                yield moment(event.time), moment(event.time), 0
             elif isinstance(event, wire.ChatMessage) and event.data.author == "manager":
                 # A chat does not go back in time: a late message counts as of the latest one before it.
                 chat = self.plain.chats.get(event.data.chat_id)
@@ -203,7 +239,7 @@ class Near:
                     one for one in events if isinstance(one, wire.ChatMessage | wire.ChatHandedOff | wire.ChatClosed)
                 )
                 known += [moment(one.time) for one in of_chat if one.data.chat_id == event.data.chat_id]
-                yield min(known), max(known)
+                yield min(known), max(known), TOUCHED_WITHIN
 
     def _latest_message(self) -> None:
         """The latest of a manager's messages, by time and chat."""
@@ -212,28 +248,19 @@ class Near:
             at = Touch(*decode(newest[1], newest[2], self.plain)).at
             self._take(self._line("message", 0, at, at))
 
-    def _first_call(self, created: int) -> None:
-        """The first touch by a call that no event is about."""
-        best: tuple[Touch, tuple[int, Name, bytes]] | None = None
-        for one in self._line("call", CONTACT, created - self._head.longest):
-            if one[1] in self._touched:
-                continue
-            call = decode(one[1], one[2], self.plain)
-            latest = created + TOUCHED_WITHIN if best is None else best[0].at
-            if moment(call.time) - self._head.longest > latest:
-                break
-            for touch in touches(created, [call]):
-                fits = created <= touch.at <= created + TOUCHED_WITHIN
-                if fits and (best is None or touch[:3] < best[0][:3]):
-                    best = touch, one
-        if best is not None:
-            self._take([best[1]])
 
-    def _first_meeting(self, created: int) -> None:
-        first = self._other(self._line("meeting", 0, created, created + TOUCHED_WITHIN))
-        if first is not None:
-            at = moment(decode(first[1], first[2], self.plain).time)
-            self._take(self._line("meeting", 0, at, at))
+def _together(spans: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """Spans that meet as one, so that nothing is read twice."""
+    held: tuple[int, int] | None = None
+    for first, last in sorted(spans):
+        if held is not None and first <= held[1]:
+            held = held[0], max(held[1], last)
+            continue
+        if held is not None:
+            yield held
+        held = first, last
+    if held is not None:
+        yield held
 
 
 def oldest_of(event: wire.Event) -> int:

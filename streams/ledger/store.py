@@ -142,20 +142,21 @@ class Store:
         for no, kind, identifier, body in self.execute(query, (head.no, *values)):
             yield no, (KINDS[kind], identifier), body
 
-    def add_entity(self, head: Head, name: Name, value: Any, body: bytes) -> int:
-        """Put a new entity in; returns its number."""
+    def add_entity(self, head: Head, name: Name, value: Any, body: bytes, touched: int | None) -> int:
+        """Put a new entity in; returns its number. touched: see `place`."""
         kind = NUMBERS[name[0]]
         head.kinds |= 1 << kind
         cursor = self.execute(
             "INSERT INTO entity (client, kind, id, at, flag, ref, body) VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (head.no, kind, name[1], *place(name[0], value), body),
+            (head.no, kind, name[1], *place(name[0], value, self.rules, touched), body),
         )
         return cursor.lastrowid or 0
 
-    def change_entity(self, no: int, name: Name, value: Any, body: bytes) -> None:
+    def change_entity(self, no: int, name: Name, value: Any, body: bytes, touched: int | None) -> None:
         """Replace the state of an entity."""
         self.execute(
-            "UPDATE entity SET at = ?, flag = ?, ref = ?, body = ? WHERE no = ?", (*place(name[0], value), body, no)
+            "UPDATE entity SET at = ?, flag = ?, ref = ?, body = ? WHERE no = ?",
+            (*place(name[0], value, self.rules, touched), body, no),
         )
 
     def remove_entity(self, no: int) -> None:

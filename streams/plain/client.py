@@ -8,7 +8,7 @@ from streams.plain import calls, deals, money, returns
 from streams.plain.chats import PlainChat
 from streams.plain.contribution import Contribution, OpenThing
 from streams.plain.exact import keep_greater, moment
-from streams.plain.leads import RECALLED, PlainLead, Touch
+from streams.plain.leads import RECALLED, PlainLead, Touch, first_touches
 from streams.plain.rules import KEPT_DAYS, Rules
 
 Entity = (
@@ -143,8 +143,9 @@ class PlainClient:
                 ):
                     yield from money.contributions(event)
         yield from deals.contributions(self._deals())
+        firsts = self.firsts()
         for lead in self.leads.values():
-            yield from lead.contributions(self.latest.values(), self.rules)
+            yield from lead.contributions(firsts, self.rules)
         yield from returns.contributions(self._calls(), self.rules)
         for chat in self.chats.values():
             yield from chat.added
@@ -161,9 +162,15 @@ class PlainClient:
             yield from chat.open_things()
         for ring in self.ringing.values():
             yield from ring.open_things()
+        firsts = self.firsts()
         for lead in self.leads.values():
-            yield from lead.open_things(self.latest.values())
+            yield from lead.open_things(firsts)
         yield from returns.open_things(self._calls(), self.rules)
+
+    def firsts(self) -> dict[int, Touch]:
+        """By calls and meetings, what touched leads first, by when the lead was created (us)."""
+        created = [at for at in (lead.created() for lead in self.leads.values()) if at is not None]
+        return first_touches(created, self.latest.values()) if created else {}
 
     def _calls(self) -> list[wire.CallEnded]:
         return [event for event in self.latest.values() if isinstance(event, wire.CallEnded)]

@@ -73,7 +73,7 @@ def open_things(deals: Iterable[wire.DealChanged], rules: Rules) -> Iterator[Ope
         if data.probability is not None:
             weighted = amount * trillionths(data.probability)
             yield OpenThing(WEIGHTED.code, labels, *who, weighted, *what, data.currency)
-        if _is_ready(data, rules):
+        if is_ready(data, rules):
             other = ready.get(data.manager_id)
             if other is None or version(deal) > version(other):
                 ready[data.manager_id] = deal
@@ -82,7 +82,8 @@ def open_things(deals: Iterable[wire.DealChanged], rules: Rules) -> Iterator[Ope
         yield OpenThing(CLIENTS_READY.code, (), manager, deal.data.team_id or "", 1, "client", client, client)
 
 
-def _is_ready(data: DealChangedData, rules: Rules) -> bool:
+def is_ready(data: DealChangedData, rules: Rules) -> bool:
+    """Whether an open deal makes its client ready to close."""
     if data.stage in rules.ready_stages:
         return True
     return data.probability is not None and trillionths(data.probability) >= trillionths(rules.ready_probability)

@@ -1,7 +1,9 @@
 """What a lead adds: its opening and its warming, each as first counted; and who touched it first, and how soon."""
 
-from collections.abc import Iterable, Iterator
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from heapq import heappop, heappush
 from typing import NamedTuple
 
 from metrics.catalogue.activities import LEADS_OPENED, LEADS_WARMED
@@ -48,6 +50,36 @@ def touches(created: int, events: Iterable[wire.Event]) -> Iterator[Touch]:
                 yield Touch(moment(event.time), 1, meeting.meeting_id, meeting.manager_id, meeting.team_id or "")
             case _:
                 pass
+
+
+def first_touches(created: Iterable[int], events: Iterable[wire.Event]) -> dict[int, Touch]:
+    """By calls and meetings, the first touch of a lead created at each of these moments (us) that has one.
+
+    A client may have thousands of leads and of calls, so the moments are gone through once, in their order: the first
+    touch that begins then or later, or the least of the calls that are going on.
+    """
+    begun = [(touch, event) for event in events for touch in touches(_NEVER, [event])]
+    later = deque(sorted(touch for touch, _ in begun))
+    taken = deque(sorted((touch, moment(event.time)) for touch, event in begun if _is_inbound(event)))
+    going_on: list[tuple[str, int, Touch]] = []
+    found = {}
+    for at in sorted(set(created)):
+        while later and later[0].at < at:
+            later.popleft()
+        while taken and taken[0][0].at < at:
+            touch, end = taken.popleft()
+            heappush(going_on, (touch.entity, end, touch))
+        while going_on and going_on[0][1] <= at:
+            heappop(going_on)
+        candidates = [*(touch._replace(at=at) for _, _, touch in going_on[:1]), *([later[0]] if later else [])]
+        first = min(candidates, key=lambda touch: touch[:3], default=None)
+        if first is not None and first.at <= at + TOUCHED_WITHIN:
+            found[at] = first
+    return found
+
+
+def _is_inbound(event: wire.Event) -> bool:
+    return isinstance(event, wire.CallEnded) and event.data.direction == "inbound"
 
 
 @dataclass
@@ -99,16 +131,18 @@ class PlainLead:
         created = moment(self.latest.data.created_at)
         return created <= touch.at <= created + TOUCHED_WITHIN
 
-    def touched(self, events: Iterable[wire.Event]) -> Touch | None:
-        """The first touch; None when there is none, or the lead is deleted."""
-        if not isinstance(self.latest, wire.LeadChanged):
+    def created(self) -> int | None:
+        """When it was created (us); None of one that is deleted."""
+        return moment(self.latest.data.created_at) if isinstance(self.latest, wire.LeadChanged) else None
+
+    def touched(self, firsts: Mapping[int, Touch]) -> Touch | None:
+        """The first touch; None when there is none, or the lead is deleted. firsts: see `first_touches`."""
+        if (created := self.created()) is None:
             return None
-        found = [one for one in touches(moment(self.latest.data.created_at), events) if self._is_touch(one)]
-        if self.message is not None:
-            found.append(self.message)
+        found = [touch for touch in (firsts.get(created), self.message) if touch is not None]
         return min(found, key=lambda touch: touch[:3], default=None)
 
-    def contributions(self, events: Iterable[wire.Event], rules: Rules) -> Iterator[Contribution]:
+    def contributions(self, firsts: Mapping[int, Touch], rules: Rules) -> Iterator[Contribution]:
         """The opening at `created_at`, the warming at the time of its snapshot, the first touch at its moment."""
         if self.first is not None:
             data = self.first.data
@@ -122,7 +156,7 @@ class PlainLead:
                 LEADS_WARMED.code, (), data.manager_id, data.team_id or "", moment(self.warmed.time), 1, *what
             )
         if isinstance(self.latest, wire.LeadChanged):
-            yield from self._answered(self.latest, self.touched(events), rules)
+            yield from self._answered(self.latest, self.touched(firsts), rules)
 
     def _answered(self, lead: wire.LeadChanged, touch: Touch | None, rules: Rules) -> Iterator[Contribution]:
         data = lead.data
@@ -140,10 +174,10 @@ class PlainLead:
             LEAD_RESPONSE.code, (), touch.manager, touch.team, touch.at, worked, "lead", data.lead_id, data.client_id
         )
 
-    def open_things(self, events: Iterable[wire.Event]) -> Iterator[OpenThing]:
+    def open_things(self, firsts: Mapping[int, Touch]) -> Iterator[OpenThing]:
         """The lead, while it is open and nobody has touched it; who shows it looks at the clock."""
         lead = self.latest
-        if isinstance(lead, wire.LeadChanged) and (lead.data.status or "open") == "open" and not self.touched(events):
+        if isinstance(lead, wire.LeadChanged) and (lead.data.status or "open") == "open" and not self.touched(firsts):
             data = lead.data
             what = ("lead", data.lead_id, data.client_id)
             created = moment(data.created_at)
