@@ -19,6 +19,8 @@ LogFormat = Literal["text", "json"]
 
 _QUIET = {"aiokafka": logging.WARNING, "httpx": logging.WARNING, "uvicorn.access": logging.WARNING}
 """Libraries that narrate each step; what they warn of is still heard."""
+_BROKEN_OFF = "ASGI callable returned without completing response."
+"""uvicorn's, of an answer that is broken off so that it is seen: whoever does that says why (`metrics.streamed`)."""
 
 
 class _Handler(logging.StreamHandler[TextIO]):
@@ -38,6 +40,10 @@ class _Handler(logging.StreamHandler[TextIO]):
         """Write what was counted."""
         self._repeats.close()
         super().close()
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    return record.msg != _BROKEN_OFF
 
 
 def configure(log_format: LogFormat, level: str | None = None) -> None:
@@ -65,6 +71,7 @@ def configure(log_format: LogFormat, level: str | None = None) -> None:
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=[add_times, remove, *last])
     )
+    logging.getLogger("uvicorn.error").addFilter(_is_news)
     root = logging.getLogger()
     for former in root.handlers:
         if isinstance(former, _Handler):

@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
 from fastapi import FastAPI, Query, Request
-from fastapi.responses import JSONResponse, Response, StreamingResponse
+from fastapi.responses import JSONResponse, Response
 
 from metrics.access.asgi import reader_of
 from metrics.catalogue import BY_EXPOSED
-from metrics.errors import AskedError
+from metrics.errors import AskedError, AwayError
 from metrics.exporter import asked, history, runs, tables
 from metrics.exporter.explained import COLUMNS, Entity, cells, named, unit_of
 from metrics.exporter.explaining import Explainer, allowed_team, window_of
+from metrics.streamed import Streamed
 
 if TYPE_CHECKING:
     from metrics.exporter.server import Exporter
@@ -54,7 +55,9 @@ def add_entities(app: FastAPI, exporter: "Exporter", explainer: Explainer | None
         head, write = _table(exporter, family, lang) if form == "csv" else _lines(exporter, lang)
         name = f"{family}-{run.first}-{run.last}.{form}"
         headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-        return StreamingResponse(_written(head, write, first, pieces), media_type=_MEDIA[form], headers=headers)
+        return Streamed(
+            _written(head, write, first, pieces), _MEDIA[form], headers=headers, known=(AwayError, ValueError)
+        )
 
 
 def _check(family: str, labels: Mapping[str, str]) -> None:

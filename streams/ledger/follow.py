@@ -198,7 +198,7 @@ class Follower:
 
     def broken(self, error: Exception) -> None:
         """An answer could not be read: where the file is damaged, it is built again."""
-        if not isinstance(error, sqlite3.OperationalError):
+        if not isinstance(error, sqlite3.OperationalError | AwayError):
             self._damaged = f"it is damaged ({error})"
 
     async def _follow(self) -> None:

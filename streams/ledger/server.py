@@ -12,12 +12,13 @@ from threading import Lock
 
 import msgspec
 from fastapi import FastAPI, Request
-from fastapi.responses import JSONResponse, Response, StreamingResponse
+from fastapi.responses import JSONResponse, Response
 
 from metrics import moments
 from metrics.ending import end_tasks
 from metrics.errors import AwayError, WindowError
 from metrics.family import Source
+from metrics.streamed import Streamed
 from streams.audit.standing.standing import StandingAudit
 from streams.errors import StreamsError
 from streams.explain import Explanation, entity
@@ -28,6 +29,8 @@ from streams.plain.rows import Query, Row
 _FRESH_SECONDS = 2.0
 """How long an answer waits for records that are on their way; whoever asks waits for longer."""
 _MOST = 100_000
+_UNREADABLE = (sqlite3.Error, msgspec.DecodeError)
+"""What an index that is damaged raises when it is read."""
 NDJSON = "application/x-ndjson"
 _KNOWN = ("family", "manager", "team", "window", "period", "at", "limit", "from", "to")
 
@@ -79,7 +82,7 @@ def _explaining(app: FastAPI, follower: Follower) -> None:
             return JSONResponse({"detail": str(error)}, 400)
         except AwayError as error:
             return JSONResponse({"detail": str(error)}, 503)
-        except (sqlite3.Error, msgspec.DecodeError) as error:
+        except _UNREADABLE as error:
             follower.broken(error)
             return JSONResponse({"detail": f"the ledger cannot be read now: {error}"}, 503)
         moment = datetime.fromtimestamp(as_of.moment, UTC).isoformat()
@@ -101,7 +104,8 @@ def _entities(app: FastAPI, follower: Follower) -> None:
         if days is None or query.declared.source is not Source.CELLS:
             told = f"{query.family} is streamed by days: state from= and to=, and a family that has them"
             return JSONResponse({"detail": told}, 400)
-        return StreamingResponse(_lines(query, index.entities(query, days)), media_type=NDJSON)
+        pieces = _lines(query, index.entities(query, days))
+        return Streamed(pieces, NDJSON, known=(AwayError, *_UNREADABLE), broken=follower.broken)
 
 
 def _explain(

@@ -4,12 +4,18 @@ import asyncio
 import csv
 import io
 import json
+import socket
+import sqlite3
+from contextlib import asynccontextmanager
 from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
 
 import httpx
 import pytest
+import uvicorn
 
+from deploy import logs
+from deploy.connections import Protocol
 from metrics.errors import AwayError
 from metrics.exporter.ledger import Ledger
 from metrics.exporter.server import create_app as exporter_app
@@ -118,6 +124,64 @@ async def test_who_leaves_lets_the_index_go(index):
     async with asyncio.timeout(20):
         while pieces.gi_frame is not None:  # noqa: ASYNC110 - a thread closes it
             await asyncio.sleep(0.01)
+
+
+@asynccontextmanager
+async def served(app):
+    """At an address, as processes are served."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        server = uvicorn.Server(uvicorn.Config(app, http=Protocol, log_config=None, lifespan="off"))
+        running = asyncio.create_task(server.serve(sockets=[listener]))
+        while not server.started:  # noqa: ASYNC110 - uvicorn has no event for it
+            await asyncio.sleep(0.01)
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        server.should_exit = True
+        await running
+
+
+async def read_into(got, answer):
+    async for piece in answer.aiter_bytes():
+        got += piece
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl"])
+@pytest.mark.parametrize("why", [AwayError("ask for fewer days"), sqlite3.DatabaseError("malformed")])
+async def test_a_stream_that_breaks_is_seen_to_be_incomplete(index, tmp_path, monkeypatch, capfd, form, why):
+    """Through ledger and exporter: whole lines, no last chunk, and one line in each log without a traceback."""
+    follower = Follower(LedgerSettings(_env_file=None), RULES, tmp_path / "other.sqlite", clock=lambda: NOW)
+    follower.index = index
+    follower.progress.reached({0: CALLS}, NOW)
+    follower.progress.end({0: CALLS}, NOW)
+    whole = index.entities(Query("sales_calls", window="day"), DAYS)
+
+    def breaking(*_):
+        yield next(whole)
+        raise why
+
+    monkeypatch.setattr(index, "entities", breaking)
+    logs.configure("text")
+    got = bytearray()
+    async with (
+        served(create_app(follower)) as ledger,
+        served(exporter_app(exporter_of(board(), NOW), asked := Ledger(ledger))) as at,
+    ):
+        query = {"family": "sales_calls", "format": form}
+        async with httpx.AsyncClient() as client, client.stream("GET", f"{at}/api/v1/entities", params=query) as answer:
+            with pytest.raises(httpx.RemoteProtocolError, match="incomplete"):
+                await read_into(got, answer)
+        await asked.close()
+    follower.close()
+    assert answer.status_code == 200
+    assert got.endswith(b"\n")
+    assert got.count(b"\n") == answers._PIECE + (form == "csv")
+    said = capfd.readouterr().err.splitlines()
+    assert (
+        sum("broken off" in line for line in said)
+        == len([line for line in said if "Traceback" in line or "ASGI" in line or "broken off" in line])
+        == 2
+    ), said
+    assert any(str(why) in line for line in said)
 
 
 def test_nobody_reads_for_ever(index, monkeypatch):
