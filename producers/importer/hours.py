@@ -16,7 +16,8 @@ from zoneinfo import ZoneInfo
 from producers.errors import Refused
 from producers.importer.cells import Cell
 
-_MOST = 1 << 15
+_MOST = 1 << 17
+"""Hours that are remembered, of fifteen years: beyond, rows in no order of time are read one by one."""
 _DIGITS = {"%d": 2, "%m": 2, "%y": 2, "%Y": 4, "%H": 2, "%M": 2, "%S": 2}
 _DIRECTIVE = re.compile("%.?", re.DOTALL)
 _ISO = ("%Y-%m-%d", *(f"%Y-%m-%d{t}%H:%M{rest}" for t in "T " for rest in ("", ":%S", ":%SZ")))

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from producers.errors import Refused
 from producers.importer.cells import text
+from producers.importer.hours import ByTheHour
 from producers.importer.mapping import MappingFile
 from producers.importer.money import AmountReader, Styles
 from producers.importer.places import Places
@@ -127,6 +128,23 @@ def test_times_by_the_hour(cells, forms, zone):
         for form in written:  # as columns are: all in one form
             alike = [moment.strftime(form) for moment, _, _ in cells]
             assert reader.many(alike) == list(map(plain, alike))
+
+
+def test_years_in_no_order():
+    """A table that is sorted by client has all its days in each block of rows: a day is read at most three times."""
+    form, days, count = "%d.%m.%Y %H:%M", 10 * 365, 0
+    plain = one_by_one("time", [form], ZoneInfo("Europe/Moscow"))
+
+    def read(cell):
+        nonlocal count
+        count += 1
+        return plain(cell)
+
+    reader = ByTheHour(read, [form], ZoneInfo("Europe/Moscow"))
+    for begin in range(0, 2 * days, 500):
+        moments = (datetime(2016, 1, 1) + timedelta(days=number * 1013 % days) for number in range(begin, begin + 500))  # noqa: DTZ001
+        reader.many([moment.strftime(form) for moment in moments])
+    assert count <= 3 * days
 
 
 @given(
