@@ -136,10 +136,12 @@ def _leads(life: Life, identity: Identity | Standing, *, witnessed: bool) -> Ite
 
 def _deals(life: Life, identity: Identity | Standing, after: int) -> Iterator[Any]:
     for deal in life.tables["deal"].values():
-        if deal.get("isRecurring") == "Y" or deal["opportunity"] < 0:
-            continue  # A template; and what the contract has no place for.
+        if deal.get("isRecurring") == "Y":
+            continue  # A template.
         client = _client(deal, ("deal", deal["id"]), identity)
         yield from _payments(life, 2, deal, client, {"deal_id": str(deal["id"])})
+        if deal["opportunity"] < 0:
+            continue  # The contract has no place for it; what was paid for it was paid.
         status, funnel, stage = _STATUS[deal["stageSemanticId"]], deal["categoryId"], deal["stageId"]
         steps = _steps(life, 2, deal["id"])
         closed = _entered(steps, deal["stageSemanticId"]) if status != "open" else None
