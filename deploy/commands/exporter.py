@@ -31,11 +31,11 @@ def command(
 async def _serve(settings: "ExporterSettings", access: "Access", sockets: "list[socket.socket]") -> None:
     from deploy.serving import serve
     from metrics.certificates import Certificates, of_redis
-    from metrics.exporter.allowed import PATHS
     from metrics.exporter.board import Board
-    from metrics.exporter.follow import Follower
-    from metrics.exporter.ledger import Ledger
-    from metrics.exporter.server import Exporter, create_app
+    from metrics.exporter.feed.follow import Follower
+    from metrics.exporter.http.allowed import PATHS
+    from metrics.exporter.http.ledger import Ledger
+    from metrics.exporter.http.server import Exporter, create_app
     from metrics.redis_client import connect
     from metrics.settings import LoginSettings
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from metrics.access.access import Access
     from producers.connectors.bitrix24.settings import Bitrix24Settings
     from producers.gateway.settings import GatewaySettings
-    from streams.senders import RedisNotes
+    from streams.view.senders import RedisNotes
 
 
 def command(
@@ -94,7 +94,7 @@ async def _serve(
 def _shared() -> "RedisNotes | None":
     """Where senders' notes are shared with workers and other gateways: where SALES_REDIS_URL says so."""
     from metrics.settings import BusinessSettings
-    from streams.senders import RedisNotes
+    from streams.view.senders import RedisNotes
 
     settings = BusinessSettings()
     if "redis_url" not in settings.model_fields_set:

@@ -46,7 +46,7 @@ def openmetrics(
     Example: sales-pulse history openmetrics --from 2026-01-01 > past.txt
     """
     from deploy.past.view import read
-    from metrics.exporter.runs import oldest
+    from metrics.exporter.kpi.runs import oldest
     from metrics.past import openmetrics as past
     from metrics.past import values
     from metrics.settings import PastSettings

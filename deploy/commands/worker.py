@@ -23,8 +23,8 @@ def command(
     Example: sales-pulse worker --worker-id worker-1 --data-dir .local/worker-1
     """
     from deploy.cli import explain
+    from streams.runtime.worker import run
     from streams.settings import WorkerSettings
-    from streams.worker import run
 
     given: dict[str, Any] = {
         "worker_id": worker_id,

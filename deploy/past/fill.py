@@ -15,8 +15,8 @@ import structlog
 from deploy.past import blocks
 from deploy.past.marks import Marks, marks
 from metrics.exporter.board import Board
-from metrics.exporter.places import Places
-from metrics.exporter.runs import oldest
+from metrics.exporter.held.places import Places
+from metrics.exporter.kpi.runs import oldest
 from metrics.past import openmetrics, values
 from metrics.past.names import names
 from metrics.windows import last_second

@@ -9,8 +9,8 @@ import msgspec
 from metrics import measure
 from metrics.calendar import Hours
 from metrics.exporter.board import Board
-from metrics.exporter.days import Share, of_day
-from metrics.exporter.places import Places
+from metrics.exporter.held.days import Share, of_day
+from metrics.exporter.held.places import Places
 from metrics.past.values import RECORDED
 from metrics.reference import PlanRecord
 from metrics.settings import BusinessSettings

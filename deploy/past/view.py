@@ -6,8 +6,8 @@ import time
 from metrics.ending import end_tasks
 from metrics.errors import AwayError
 from metrics.exporter.board import Board
-from metrics.exporter.follow import Follower
-from metrics.exporter.trust import Trust
+from metrics.exporter.feed.follow import Follower
+from metrics.exporter.feed.trust import Trust
 from metrics.redis_client import connect
 from metrics.settings import ViewSettings
 

@@ -10,23 +10,24 @@ from itertools import product
 from typing import Any, NamedTuple
 
 from metrics.catalogue import CELL_FAMILIES, FAMILIES
-from metrics.exporter import plans, text
-from metrics.exporter.aggregates import NOW, Aggregates, Held, Slot, Sums, add, from_scratch, shared, taken
-from metrics.exporter.course import Course
-from metrics.exporter.days import Days
-from metrics.exporter.items import BITS, CONVERTED, Item
-from metrics.exporter.lines import Column, Lines
-from metrics.exporter.names import Names
-from metrics.exporter.numbers import Block, Shown
-from metrics.exporter.open import still_waiting, together, waiting_blocks
-from metrics.exporter.packed import Packed, pack, pack_once
-from metrics.exporter.parts import Bucket, Credit, Parts
-from metrics.exporter.people import People
-from metrics.exporter.pipelines import Pipelines
-from metrics.exporter.unanswered import Clocked, microseconds
-from metrics.exporter.writer import Writer
+from metrics.exporter.exposition import text
+from metrics.exporter.exposition.course import Course
+from metrics.exporter.exposition.lines import Column, Lines
+from metrics.exporter.exposition.packed import Packed, pack, pack_once
+from metrics.exporter.exposition.people import People
+from metrics.exporter.exposition.pipelines import Pipelines
+from metrics.exporter.exposition.writer import Writer
+from metrics.exporter.held import plans
+from metrics.exporter.held.aggregates import NOW, Aggregates, Held, Slot, Sums, add, from_scratch, shared, taken
+from metrics.exporter.held.days import Days
+from metrics.exporter.held.items import CONVERTED, FREELY_LABELLED, Item
+from metrics.exporter.held.names import Names
+from metrics.exporter.held.numbers import Block, Shown
+from metrics.exporter.held.open import still_waiting, together, waiting_blocks
+from metrics.exporter.held.parts import Bucket, Credit, Parts
+from metrics.exporter.held.unanswered import Clocked, microseconds
 from metrics.family import CALENDAR_WINDOWS, COURSE, NINETY_DAYS, PERIODS, SHORT_WINDOWS, Family, Source
-from metrics.other import FREE, MOST_VALUES
+from metrics.other import MOST_VALUES
 from metrics.reference import Reference, build
 from metrics.settings import BusinessSettings
 from metrics.view import Field, Waiting
@@ -35,9 +36,6 @@ from metrics.windows import local_day, windows_at
 SLOTS: tuple[Slot, ...] = (*product((*SHORT_WINDOWS, *CALENDAR_WINDOWS), PERIODS), (NINETY_DAYS, "current"))
 _YEARS: tuple[Slot, ...] = tuple((CALENDAR_WINDOWS[-1], period) for period in PERIODS)
 """Slots in which all others lie: whoever has numbers at all has some here, or now."""
-
-_FREE = sum(bit for family, bit in BITS.items() if not set(FREE).isdisjoint(family.labels))
-"""Mask of the families with labels that senders fill freely."""
 
 _Render = Callable[[Lines, Slot, Sums, Mapping[Credit, int], Reference, int], None]
 
@@ -244,7 +242,7 @@ class Board:
                 self.aggregates.share(moved.gone, moved.come, self._shared)
                 items |= moved.items
         if items:
-            self.aggregates.touch_items(items, _FREE)
+            self.aggregates.touch_items(items, FREELY_LABELLED)
 
     def refresh(self, now: float, most: int = 1 << 30) -> bool:
         """Render what changed since the last time, at most so many credits; say whether that was all."""

@@ -3,11 +3,11 @@
 Of the other names that senders fill freely none is in it: no KPI of a period is by category, pipeline or stage.
 """
 
-from metrics.exporter.aggregates import NOW
 from metrics.exporter.board import Board
-from metrics.exporter.names import Names
-from metrics.exporter.places import Places
-from metrics.exporter.plans import managers
+from metrics.exporter.held.aggregates import NOW
+from metrics.exporter.held.names import Names
+from metrics.exporter.held.places import Places
+from metrics.exporter.held.plans import managers
 from metrics.windows import local_day
 
 

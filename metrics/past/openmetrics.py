@@ -10,7 +10,7 @@ from math import isnan
 from typing import NamedTuple
 
 from metrics.exporter.board import Board
-from metrics.exporter.text import escape, number
+from metrics.exporter.exposition.text import escape, number
 from metrics.family import CALENDAR_WINDOWS, PERIODS
 from metrics.kpi import Kpi, Level, Quantile
 from metrics.other import MANAGER, manager_name

@@ -1,6 +1,6 @@
 """The values of KPIs at the end of each local day: one walk over the days, each read once, while windows run along.
 
-The same sums, rows and formulas as in `metrics.exporter.history`: at the end of a period both say the same number.
+The same sums, rows and formulas as in `metrics.exporter.kpi.history`: at the end of a period both say the same number.
 """
 
 from array import array
@@ -12,15 +12,15 @@ from math import nan
 from typing import NamedTuple
 
 from metrics.catalogue import KPIS
-from metrics.exporter.aggregates import Sums
 from metrics.exporter.board import Board, Row
-from metrics.exporter.days import Share, of_day, put_together
-from metrics.exporter.kpis import Evaluation, Key
-from metrics.exporter.levels import Place, place, rows
-from metrics.exporter.numbers import Shown
-from metrics.exporter.places import Places
-from metrics.exporter.plans import manager_of
-from metrics.exporter.runs import has_history, oldest, plan_samples, share_of
+from metrics.exporter.held.aggregates import Sums
+from metrics.exporter.held.days import Share, of_day, put_together
+from metrics.exporter.held.numbers import Shown
+from metrics.exporter.held.places import Places
+from metrics.exporter.held.plans import manager_of
+from metrics.exporter.kpi.kpis import Evaluation, Key
+from metrics.exporter.kpi.levels import Place, place, rows
+from metrics.exporter.kpi.runs import has_history, oldest, plan_samples, share_of
 from metrics.family import CALENDAR_WINDOWS, PERIODS, Family
 from metrics.kpi import Kpi, Level, PerManager, Quantile
 from metrics.windows import local_day, period_start, windows_after

@@ -16,7 +16,7 @@ from typing import Any
 
 from metrics.errors import AwayError
 from metrics.family import Source
-from streams.explain import OLDEST, Explanation, exact
+from streams.ledger.explain import OLDEST, Explanation, exact
 from streams.ledger.keeper import read_reference
 from streams.ledger.schema import connect
 from streams.ledger.snapshot import Snapshot

@@ -9,8 +9,8 @@ from aiokafka.errors import KafkaError
 
 from producers.kafka_insides import client_of, partitions_of
 from producers.settings import KafkaSettings
+from streams.durable.topic_id import Source, differ, source
 from streams.ledger.keeper import Parts
-from streams.topic_id import Source, differ, source
 
 log = structlog.get_logger(__name__)
 _RECORDS = 10_000

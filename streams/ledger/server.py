@@ -21,8 +21,8 @@ from metrics.family import Source
 from metrics.streamed import Streamed
 from streams.audit.standing.standing import StandingAudit
 from streams.errors import StreamsError
-from streams.explain import Explanation, entity
 from streams.ledger.answers import Index
+from streams.ledger.explain import Explanation, entity
 from streams.ledger.follow import Follower
 from streams.plain.rows import Query, Row
 

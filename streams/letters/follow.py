@@ -13,10 +13,10 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError
 
 from producers.kafka_insides import client_of
+from streams.durable.topic_id import topic_id
 from streams.letters.index import Filter, Index
-from streams.sensors import WorkerSensors
+from streams.runtime.sensors import WorkerSensors
 from streams.settings import WorkerSettings
-from streams.topic_id import topic_id
 
 log = structlog.get_logger(__name__)
 

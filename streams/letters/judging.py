@@ -11,10 +11,10 @@ from producers.events.rules import LOG_APPEND_TIME, MAX_BYTES
 from producers.events.version import version
 from producers.partitioner import partition_for
 from producers.settings import KafkaSettings
-from streams import forwarding
 from streams.letters import letter
 from streams.letters.dead_letter import DeadLetter
 from streams.letters.letter import Place
+from streams.state import forwarding
 
 FORWARDED = (forwarding.PARTITION, forwarding.OFFSET, forwarding.COUNT, forwarding.DIGEST)
 """Headers of a copy. What is sent again is a record by itself, wherever it lay before."""

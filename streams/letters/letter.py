@@ -21,7 +21,7 @@ from producers.letters import (
     at,
     encoded,
 )
-from streams.oversize import CutRecord, fitted
+from streams.state.oversize import CutRecord, fitted
 
 REPLAY_OF = "replay-of"
 """On a record that was sent again: topic/partition/offset of the one that was refused first."""

@@ -9,12 +9,12 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from aiokafka.errors import KafkaError
 
-from streams.changelog import explained
+from streams.durable.changelog import explained
 from streams.letters import letter
 from streams.letters.letter import Letter, Place, Refusal, mark
 from streams.plain.kafka import Log, kafka_log
-from streams.records import Record
 from streams.settings import WorkerSettings
+from streams.state.records import Record
 
 COUNTED = "counted"
 CLOSED = ""

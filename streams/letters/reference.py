@@ -10,15 +10,15 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, retry_if
 
 from producers.errors import Refused
 from producers.events import intake
-from streams.changelog import Commit
+from streams.durable.changelog import Commit
+from streams.durable.rewriting import RewritingChangelog
 from streams.errors import ChangelogError, WorkerError
 from streams.letters.letter import make
 from streams.letters.recount import Recount
-from streams.partition import RefusedRecord
-from streams.records import Record
-from streams.rewriting import RewritingChangelog
-from streams.sensors import WorkerSensors
+from streams.runtime.sensors import WorkerSensors
 from streams.settings import WorkerSettings
+from streams.state.partition import RefusedRecord
+from streams.state.records import Record
 
 log = structlog.get_logger(__name__)
 

@@ -18,10 +18,10 @@ from typing import Any
 
 from producers.events import wire
 from producers.topics import ensure, specs
-from streams.changelog import Commit, KafkaChangelog
-from streams.partition import Cut, Partition
+from streams.durable.changelog import Commit, KafkaChangelog
+from streams.runtime.worker import GC_THRESHOLDS, rules
 from streams.settings import WorkerSettings
-from streams.worker import GC_THRESHOLDS, rules
+from streams.state.partition import Cut, Partition
 from tests.bench import compare, engine
 from tests.bench.results import Value, middle
 from tests.bench.stand import PARTITIONS, Stand

@@ -11,9 +11,9 @@ from producers.events import MAX_BYTES, intake
 from producers.gateway.reading import body
 from producers.importer.check import check
 from producers.publisher import CONTENT_TYPE
-from streams.partition import Partition
 from streams.plain.placed import PlainPlaces
 from streams.plain.reference import PlainReference
+from streams.state.partition import Partition
 from tests.support.folding import FAR_MS, LogRecord, rules
 
 EVENT = {

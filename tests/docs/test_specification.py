@@ -19,9 +19,9 @@ from producers.events import rules
 from producers.events.registry import EVENT_TYPES, REFERENCE_TYPES
 from producers.settings import KafkaSettings
 from producers.topics import specs
-from streams import forwarding
 from streams.fold.chats import REMEMBERED
 from streams.letters import letter
+from streams.state import forwarding
 
 FOLDER = Path(__file__).parents[2] / "deploy/docs/specification"
 ROOT = Path(__file__).parents[2]
@@ -287,7 +287,7 @@ def test_windows_are_those_of_the_code():
 def test_how_long_cells_are_kept():
     """Hours of minutes, days of hours, local days of days."""
     from metrics.windows import DAYS_HELD, DAYS_WITH_HOURS
-    from streams.cells import DAYS_KEPT, HOURS_KEPT, MINUTES_KEPT
+    from streams.state.cells import DAYS_KEPT, HOURS_KEPT, MINUTES_KEPT
 
     hours, days = MINUTES_KEPT // 3_600_000_000, HOURS_KEPT // 86_400_000_000
     text = " ".join(section("numbers.md", "Windows").split())
@@ -327,7 +327,7 @@ def test_defaults_of_settings():
 
 def endpoints() -> dict[tuple[str, str], list[str]]:
     """(process, method and path) of everything that is served, with the parameters in its query."""
-    from metrics.exporter import server
+    from metrics.exporter.http import server
     from producers.connectors.bitrix24.metrics import Metrics
     from producers.connectors.bitrix24.router import create_router
     from producers.gateway import app as way_in
@@ -345,7 +345,7 @@ def endpoints() -> dict[tuple[str, str], list[str]]:
         for path, operations in _paths(app).items():
             for method, parameters in operations.items():
                 found[process, f"{method} {path}"] = parameters
-    served = re.findall(r'add_get\("([^"]+)"', (ROOT / "streams/health.py").read_text())
+    served = re.findall(r'add_get\("([^"]+)"', (ROOT / "streams/runtime/health.py").read_text())
     found |= {("worker", f"GET {path}"): [] for path in served}
     found["gateway", f"POST {way_in.EVENTS}"] = [*asked._SWITCHES, asked._TOKEN]
     return found

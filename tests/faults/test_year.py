@@ -11,8 +11,8 @@ import pytest
 
 from producers.publisher import SalesPublisher
 from producers.topics import ensure
+from streams.runtime.worker import rules
 from streams.settings import WorkerSettings
-from streams.worker import rules
 from tests.bench.workload import events
 from tests.faults import verdict, year
 from tests.faults.run import PARTITIONS

@@ -11,17 +11,17 @@ import msgspec
 import redis
 
 from metrics.view import Keys, split
-from streams.bucket import decode_part
-from streams.changelog import Pair
-from streams.clients import Clients
+from streams.durable.changelog import Pair
+from streams.durable.local_store import InMemoryStore
+from streams.durable.restore import KafkaRestorer, Progress
 from streams.fold.handlers import keep
 from streams.fold.rules import Rules
-from streams.local_store import InMemoryStore
-from streams.own import KEY, Own
-from streams.partition import Partition
-from streams.restore import KafkaRestorer, Progress
 from streams.settings import WorkerSettings
-from streams.sweep import DAYS
+from streams.state.bucket import decode_part
+from streams.state.clients import Clients
+from streams.state.own import KEY, Own
+from streams.state.partition import Partition
+from streams.state.sweep import DAYS
 
 _DAY_US = 86_400_000_000
 _LATE_DAYS = 2 * DAYS

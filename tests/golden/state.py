@@ -9,8 +9,8 @@ import msgspec
 
 from metrics.calendar import load
 from streams.fold.rules import Rules
-from streams.own import VERSION
-from streams.partition import Partition
+from streams.state.own import VERSION
+from streams.state.partition import Partition
 from tests.golden import month
 from tests.laws.replay import Rec
 

@@ -6,8 +6,8 @@ import pytest
 from metrics.catalogue import deals
 from metrics.measure import parts
 from streams.errors import RulesChanged, StateError
-from streams.own import VERSION, Own
-from streams.partition import PARTITION_KEY, Partition
+from streams.state.own import VERSION, Own
+from streams.state.partition import PARTITION_KEY, Partition
 from tests.golden.state import FILE, Stored, log, rules
 from tests.support.folding import Sums, everything
 

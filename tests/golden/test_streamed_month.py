@@ -9,8 +9,8 @@ from metrics.exporter.board import Board
 from metrics.settings import BusinessSettings
 from metrics.view import decode_part, parse_field
 from streams.fold.rules import Rules
-from streams.partition import Partition
 from streams.plain.series import Series, series
+from streams.state.partition import Partition
 from tests.golden import month
 from tests.laws.replay import Rec
 

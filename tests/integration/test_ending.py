@@ -19,12 +19,12 @@ from deploy.stack.ports import free_port
 from deploy.stack.program import Program
 from metrics import view
 from metrics.exporter.board import Board
-from metrics.exporter.follow import Follower
-from metrics.exporter.server import Exporter, create_app
+from metrics.exporter.feed.follow import Follower
+from metrics.exporter.http.server import Exporter, create_app
 from metrics.measure import key
 from metrics.redis_client import connect
 from metrics.settings import ExporterSettings
-from streams.sink import RedisSink
+from streams.view.sink import RedisSink
 from tests.support.servers import kafka_cluster, redis_server
 from tests.support.workers import until
 

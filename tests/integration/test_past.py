@@ -18,8 +18,9 @@ from deploy.stack.prometheus import PastPrometheus
 from grafana.dashboards.dynamics import dashboard
 from grafana.dynamics import BEFORE, YEAR_AGO
 from grafana.look import Look
-from metrics.exporter import api, history
 from metrics.exporter.board import Board
+from metrics.exporter.http import api
+from metrics.exporter.kpi import history
 from metrics.kpi import Level
 from metrics.measure import key
 from metrics.view import Field

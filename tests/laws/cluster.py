@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from hypothesis import strategies as st
 
 from producers.partitioner import partition_for
-from streams.partition import Partition
+from streams.state.partition import Partition
 from tests.laws.mixtures import Json, encode, key_of
 from tests.laws.replay import Mirror, Rec, fold_rules
 from tests.support.binary import binary

@@ -16,10 +16,10 @@ from metrics.calendar import CalendarFile, build
 from metrics.view import Unanswered, Waiting, decode_part, parse_field
 from producers.events.rules import LOG_APPEND_TIME
 from streams.fold.rules import Rules as FoldRules
-from streams.partition import Partition
 from streams.plain import Rules
 from streams.plain.calendar import of
 from streams.plain.parts import Parts
+from streams.state.partition import Partition
 from tests.laws.mixtures import Json, encode, key_of
 from tests.support.folding import FAR_MS
 

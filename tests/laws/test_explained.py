@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from producers.events import wire
-from streams.explain import OLDEST
+from streams.ledger.explain import OLDEST
 from streams.plain import Contribution, OpenThing, PlainPartition
 from streams.plain.exact import moment
 from streams.plain.exposed import exposed

@@ -16,13 +16,13 @@ from metrics.exporter.board import Board
 from metrics.settings import BusinessSettings
 from metrics.view import decode_part, parse_field
 from producers.events import wire
-from streams.explain import OLDEST
-from streams.partition import Partition
+from streams.ledger.explain import OLDEST
 from streams.plain import PlainPartition
 from streams.plain.exposed import exposed
 from streams.plain.other import together
 from streams.plain.reference import PlainReference
 from streams.plain.series import Series, series
+from streams.state.partition import Partition
 from tests.laws.mixtures import Json, encode, mixtures, zones
 from tests.laws.replay import calendar_file, plain_rules, records, replay
 from tests.laws.test_explained import REFERENCES

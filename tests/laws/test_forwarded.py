@@ -7,11 +7,11 @@ from zoneinfo import ZoneInfo
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streams.own import read_own
-from streams.partition import PARTITION_KEY
 from streams.plain import PlainPartition
 from streams.plain.parts import parts
 from streams.plain.placed import COUNTS, FORWARDED, Place, PlainPlaces
+from streams.state.own import read_own
+from streams.state.partition import PARTITION_KEY
 from tests.laws.cluster import COUNT, Application, ManyLogs, Sent, placements, run
 from tests.laws.mixtures import Json, key_of, mixtures, zones
 from tests.laws.replay import fold_rules, plain_rules

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from metrics.catalogue import CELL_FAMILIES, KPIS
-from metrics.exporter import history
-from metrics.exporter.unanswered import OWN
+from metrics.exporter.held.unanswered import OWN
+from metrics.exporter.kpi import history
 from metrics.family import CALENDAR_WINDOWS, Family, Kind
 from metrics.kpi import Kpi, Level
 from metrics.view import Field

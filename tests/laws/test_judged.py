@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from producers.errors import Refused
 from producers.events import wire
 from producers.events.intake import decode
-from streams.forwarding import digest
-from streams.partition import Counts, Partition
 from streams.plain.placed import COUNTED_BEFORE, COUNTS, FORWARDED, PlainPlaces
+from streams.state.forwarding import digest
+from streams.state.partition import Counts, Partition
 from tests.laws.test_streamed import LAW
 from tests.support.binary import binary
 from tests.support.folding import FAR_MS, LogRecord, rules

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from metrics.family import Source
 from producers.events import wire
-from streams.explain import OLDEST
 from streams.ledger.answers import Index
+from streams.ledger.explain import OLDEST
 from streams.ledger.held import KINDS
 from streams.ledger.store import thing_of
 from streams.plain import Contribution, OpenThing, PlainPartition, Rules

@@ -14,9 +14,9 @@ from redis.asyncio import Redis
 
 from metrics.catalogue import service
 from metrics.catalogue.course import COURSE_FAMILIES
-from metrics.exporter import api
-from metrics.exporter.follow import Follower
-from metrics.exporter.service import own_numbers
+from metrics.exporter.feed.follow import Follower
+from metrics.exporter.http import api
+from metrics.exporter.http.service import own_numbers
 from metrics.family import CALENDAR_WINDOWS, PERIODS, SHORT_WINDOWS
 from metrics.kpi import Level
 from streams.audit import compare, walls

@@ -4,9 +4,9 @@ from hypothesis import strategies as st
 from redis.asyncio import Redis
 
 from metrics.exporter.board import Board
-from metrics.exporter.follow import Follower
-from metrics.exporter.parts import Bucket
-from metrics.exporter.server import Exporter
+from metrics.exporter.feed.follow import Follower
+from metrics.exporter.held.parts import Bucket
+from metrics.exporter.http.server import Exporter
 from metrics.measure import key
 from metrics.settings import BusinessSettings, ExporterSettings
 from metrics.view import VERSION, Field, Waiting

@@ -9,15 +9,15 @@ from prometheus_client.registry import Collector
 
 from metrics.catalogue import FAMILIES, service
 from metrics.catalogue.course import COURSE_FAMILIES
-from metrics.exporter import text
 from metrics.exporter.board import Board, Row
-from metrics.exporter.course import CourseRow
-from metrics.exporter.items import Item
-from metrics.exporter.numbers import Histogram, Shown, block, merged, quantile
-from metrics.exporter.open import open_block
-from metrics.exporter.parts import Credit
-from metrics.exporter.people import Person, people
-from metrics.exporter.pipelines import Seen, lines, look
+from metrics.exporter.exposition import text
+from metrics.exporter.exposition.course import CourseRow
+from metrics.exporter.exposition.people import Person, people
+from metrics.exporter.exposition.pipelines import Seen, lines, look
+from metrics.exporter.held.items import Item
+from metrics.exporter.held.numbers import Histogram, Shown, block, merged, quantile
+from metrics.exporter.held.open import open_block
+from metrics.exporter.held.parts import Credit
 from metrics.family import QUANTILES, Family, Kind
 from metrics.reference import Reference
 from metrics.windows import local_day, windows

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from streams.explain import Explanation, entity, exact
+from streams.ledger.explain import Explanation, entity, exact
 from streams.plain.rows import Query, Row
 
 AT = datetime(2026, 11, 18, 12, 30, tzinfo=UTC)

@@ -14,16 +14,15 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from metrics.calendar import build, parse
 from metrics.catalogue import FAMILIES
-from metrics.exporter import api
 from metrics.exporter.board import Board
+from metrics.exporter.http import api
 from metrics.kpi import Level
 from metrics.settings import BusinessSettings
 from metrics.view import decode_part, parse_field
 from producers.events import wire
-from streams.explain import Explanation
 from streams.fold.rules import Rules as FoldRules
 from streams.ledger.answers import Index
-from streams.partition import Partition
+from streams.ledger.explain import Explanation
 from streams.plain import PlainPartition, Rules
 from streams.plain.calendar import of
 from streams.plain.exposed import exposed
@@ -31,6 +30,7 @@ from streams.plain.other import together
 from streams.plain.reference import PlainReference
 from streams.plain.rows import Query
 from streams.plain.series import Series, series
+from streams.state.partition import Partition
 from tests.laws.logs import InMemoryLog
 from tests.laws.mixtures import Json, encode
 from tests.support.ledgers import Kept

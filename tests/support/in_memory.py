@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from streams.changelog import Commit, Pair
+from streams.durable.changelog import Commit, Pair
+from streams.durable.restore import Apply, Bounds, Progress, Restored
 from streams.errors import ChangelogError, Fenced
-from streams.forwarding import Copy
 from streams.letters.letter import Letter
-from streams.restore import Apply, Bounds, Progress, Restored
 from streams.settings import WorkerSettings
+from streams.state.forwarding import Copy
 
 
 @dataclass

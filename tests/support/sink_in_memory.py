@@ -6,7 +6,7 @@ from collections.abc import Collection, Container, Mapping, Sequence
 from metrics.redis_client import Memory
 from metrics.view import Keys, parse_name
 from streams.errors import SinkError
-from streams.sink import Beats, Before, Check, Fields, Held, sort_fields
+from streams.view.sink import Beats, Before, Check, Fields, Held, sort_fields
 
 
 class InMemorySink:

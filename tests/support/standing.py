@@ -10,7 +10,7 @@ from metrics.errors import AwayError
 from metrics.view import Keys, decode_part, encode_any, encode_part, encode_unanswered, encode_waiting, fenced, split
 from streams.audit.standing.view import Fields
 from streams.ledger.answers import Index
-from streams.partition import Partition
+from streams.state.partition import Partition
 from tests.laws.logs import InMemoryLog
 from tests.laws.replay import fold_rules
 from tests.support.ledgers import Kept

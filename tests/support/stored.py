@@ -6,11 +6,11 @@ from typing import Any
 
 import msgspec
 
-from streams.clients import Clients
+from streams.durable.local_store import InMemoryStore, LocalStore, RocksStore
 from streams.fold.rules import Rules
-from streams.local_store import InMemoryStore, LocalStore, RocksStore
-from streams.own import KEY, Own
-from streams.partition import Cut, Partition
+from streams.state.clients import Clients
+from streams.state.own import KEY, Own
+from streams.state.partition import Cut, Partition
 from tests.support.folding import LogRecord, rules
 
 STORES = ["memory", "rocksdb"]

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from metrics.view import VERSION, Keys, encode_any, encode_waiting, fenced
-from streams.sink import RedisSink
+from streams.view.sink import RedisSink
 
 
 class ViewWriter:

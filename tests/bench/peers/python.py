@@ -51,7 +51,7 @@ async def drain(servers: str, topic: str, count: int, kind: str) -> dict[str, fl
     from aiokafka import AIOKafkaConsumer
 
     from producers.events import wire
-    from streams.records import AS_DECODED
+    from streams.state.records import AS_DECODED
 
     consumer = AIOKafkaConsumer(
         topic,

@@ -11,8 +11,8 @@ import pytest
 
 from metrics import view
 from metrics.exporter.board import Board
-from metrics.exporter.follow import Follower
-from metrics.exporter.server import Exporter, create_app
+from metrics.exporter.feed.follow import Follower
+from metrics.exporter.http.server import Exporter, create_app
 from metrics.measure import key
 from metrics.redis_client import connect
 from metrics.settings import ExporterSettings

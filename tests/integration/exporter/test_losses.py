@@ -12,15 +12,15 @@ from types import SimpleNamespace
 import pytest
 
 from metrics.exporter.board import Board
-from metrics.exporter.follow import Follower
-from metrics.exporter.trust import Trust
+from metrics.exporter.feed.follow import Follower
+from metrics.exporter.feed.trust import Trust
 from metrics.redis_client import connect
 from metrics.settings import ExporterSettings
 from metrics.view import Keys, encode_any
-from streams.publish import Publisher
-from streams.reference import ReferenceView
 from streams.settings import WorkerSettings
-from streams.sink import RedisSink
+from streams.view.publish import Publisher
+from streams.view.reference import ReferenceView
+from streams.view.sink import RedisSink
 from tests.support.boards import parts_of
 from tests.support.servers import redis_server
 from tests.support.workers import until
@@ -261,7 +261,7 @@ async def kept(floor: Floor) -> dict[bytes, bytes]:
 
 async def test_an_older_copy_takes_over(floor, monkeypatch):
     """Numbers of then may be seen, as of then, until the worker writes; never a mixture of then and now."""
-    monkeypatch.setattr("streams.publish._CHUNK_PARTS", 100)
+    monkeypatch.setattr("streams.view.publish._CHUNK_PARTS", 100)
     then, wrong = DAYS * MANAGERS, []
     right = 2 * then
     async with floor.exporter() as old:

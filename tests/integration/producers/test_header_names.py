@@ -7,7 +7,7 @@ from aiokafka.record.default_records import _DefaultRecordBatchBuilderPy
 from producers.settings import KafkaSettings
 from producers.topics import ensure
 from streams.plain.kafka import kafka_log
-from streams.records import AS_DECODED
+from streams.state.records import AS_DECODED
 
 
 class _Latin(str):

@@ -3,7 +3,7 @@
 import pytest
 
 from metrics.view import Keys, encode_any, fenced, field
-from streams.sink import RedisSink
+from streams.view.sink import RedisSink
 from tests.support.sink_in_memory import InMemorySink
 
 pytestmark = pytest.mark.integration

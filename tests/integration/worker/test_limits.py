@@ -11,12 +11,12 @@ from aiokafka import AIOKafkaProducer
 
 from producers import topics
 from producers.partitioner import partition_for
-from streams.changelog import BATCH_BYTES, Commit, KafkaChangelog
+from streams.durable.changelog import BATCH_BYTES, Commit, KafkaChangelog
+from streams.durable.restore import KafkaRestorer, Progress
 from streams.letters import letter
-from streams.partition import Partition
 from streams.plain.kafka import kafka_log
-from streams.restore import KafkaRestorer, Progress
 from streams.settings import WorkerSettings
+from streams.state.partition import Partition
 from tests.laws.replay import fold_rules
 from tests.support.folding import everything
 from tests.support.greatest import DRIVES, Greatest, categories, invoices, owners, pipelines

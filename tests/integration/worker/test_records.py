@@ -5,7 +5,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
 from producers.settings import KafkaSettings
 from producers.topics import ensure
-from streams.records import AS_DECODED
+from streams.state.records import AS_DECODED
 
 
 async def _write(kafka: str, topic: str) -> None:

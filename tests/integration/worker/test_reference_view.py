@@ -9,9 +9,9 @@ from redis.asyncio import Redis
 
 from metrics.view import Keys, decode_any, split
 from producers.topics import ensure
-from streams.reference import ReferenceView
 from streams.settings import WorkerSettings
-from streams.sink import RedisSink
+from streams.view.reference import ReferenceView
+from streams.view.sink import RedisSink
 from tests.integration.worker.test_dead_letters import raw
 from tests.integration.worker.test_reference_letters import rate
 from tests.support.workers import until

@@ -9,7 +9,7 @@ import pytest
 
 from producers.partitioner import partition_for
 from producers.senders import COUNTED, DAY, MOST_REFUSALS, QUARTER, REFUSED, Notes, Refusal, SharedAway
-from streams.senders import RedisNotes
+from streams.view.senders import RedisNotes
 from tests.integration.producers.test_gateway_process import running
 from tests.integration.worker.test_forwarding import send
 from tests.support.workers import until

@@ -8,12 +8,12 @@ import time
 import pytest
 
 from producers.topics import ensure, specs
-from streams.changelog import Commit, KafkaChangelog
+from streams.durable.changelog import Commit, KafkaChangelog
+from streams.durable.restore import KafkaRestorer, Progress
+from streams.durable.rewriting import RewritingChangelog
 from streams.letters.index import Filter
 from streams.letters.letter import Letter
 from streams.letters.topic import everything
-from streams.restore import KafkaRestorer, Progress
-from streams.rewriting import RewritingChangelog
 from streams.settings import WorkerSettings
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]

@@ -12,8 +12,8 @@ from metrics.access.asgi import Guard
 from metrics.access.config import WebConfigError, load
 from metrics.access.passwords import Passwords
 from metrics.access.reader import Refusal
-from metrics.exporter.allowed import PATHS
-from metrics.exporter.server import create_app
+from metrics.exporter.http.allowed import PATHS
+from metrics.exporter.http.server import create_app
 from metrics.measure import key
 from metrics.settings import WebSettings
 from metrics.view import Field, Waiting

@@ -17,7 +17,7 @@ from metrics.digest.told import told
 from metrics.digest.wall import LANGUAGES, colours, tiles, words
 from metrics.digest.written import Writer, arrow
 from metrics.errors import AskedError, AwayError
-from metrics.exporter.server import create_app
+from metrics.exporter.http.server import create_app
 from metrics.measure import key
 from metrics.view import Field, Unanswered
 from tests.support.asking import client_of

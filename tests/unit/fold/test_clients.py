@@ -5,8 +5,8 @@ import random
 import pytest
 
 from metrics.view import Waiting
-from streams.clients import Clients, InMemoryClientStore
 from streams.fold.state import Ready
+from streams.state.clients import Clients, InMemoryClientStore
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -3,7 +3,7 @@
 import pytest
 
 from metrics.view import Waiting
-from streams.clients import Clients, InMemoryClientStore
+from streams.state.clients import Clients, InMemoryClientStore
 
 WAIT = Waiting("chat", "m-1", "", 5)
 ROOT = b"cclient"

@@ -7,9 +7,9 @@ import pytest
 
 from producers.events.rules import MAX_BYTES
 from producers.partitioner import partition_for
-from streams import forwarding
-from streams.own import read_own
-from streams.partition import PARTITION_KEY, Partition
+from streams.state import forwarding
+from streams.state.own import read_own
+from streams.state.partition import PARTITION_KEY, Partition
 from tests.support.binary import binary
 from tests.support.folding import FAR_MS, LogRecord, client_on, everything, rules, total
 

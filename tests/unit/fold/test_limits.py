@@ -10,15 +10,15 @@ from hypothesis import strategies as st
 
 from metrics.view import decode_part, parse_field
 from producers.events import EVENT_TYPES, wire
-from streams import bucket, clients
-from streams.changelog import BATCH_BYTES
-from streams.clients import Clients
-from streams.local_store import InMemoryStore, RocksStore
-from streams.page import Page
-from streams.partition import Cut, Partition
+from streams.durable.changelog import BATCH_BYTES
+from streams.durable.local_store import InMemoryStore, RocksStore
 from streams.plain import recompute
 from streams.plain.parts import Parts, parts
-from streams.spread import digit
+from streams.state import bucket, clients
+from streams.state.clients import Clients
+from streams.state.page import Page
+from streams.state.partition import Cut, Partition
+from streams.state.spread import digit
 from tests.laws.replay import fold_rules, plain_rules
 from tests.support.greatest import DRIVES, KINDS, Greatest, categories, entities, invoices, owners, payments, pipelines
 from tests.support.stored import STORES, StoredPartition

@@ -3,9 +3,9 @@
 import pytest
 
 from metrics.view import decode_part
-from streams.clients import InMemoryClientStore
 from streams.errors import RulesChanged, StateError
-from streams.partition import PARTITION_KEY, Partition
+from streams.state.clients import InMemoryClientStore
+from streams.state.partition import PARTITION_KEY, Partition
 from tests.support.folding import Log, LogRecord, client_on, everything, fold, rules, sums, total
 
 MEETING = {"meeting_id": "x", "manager_id": "m-1"}

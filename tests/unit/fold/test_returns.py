@@ -11,12 +11,12 @@ from metrics.calendar import CalendarFile, build
 from producers.events import wire
 from streams.fold.localtime import LocalTime
 from streams.fold.rules import Rules
-from streams.page import Page
-from streams.partition import Partition
 from streams.plain import Rules as PlainRules
 from streams.plain import recompute
 from streams.plain.calendar import of
 from streams.plain.listed import still_listed
+from streams.state.page import Page
+from streams.state.partition import Partition
 from tests.support.folding import Log, everything, fold, rules, total
 
 MONDAY = "2026-11-23T"

@@ -129,7 +129,7 @@ async def test_the_page():
 
 def test_every_reason_has_a_remedy():
     """What workers forward and refuse: the page tells how it is mended."""
-    from streams.forwarding import REASONS as FORWARDS
+    from streams.state.forwarding import REASONS as FORWARDS
 
     assert set(remedies.FORWARDED) == set(FORWARDS)
     assert set(remedies.LETTERS) == set(REASONS)

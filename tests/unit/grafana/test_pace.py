@@ -11,7 +11,7 @@ from grafana.look import Look
 from grafana.provisioning import CALENDAR_PACE, LIVE_PACE, PARTS
 from metrics.catalogue import BY_NAME, FAMILIES
 from metrics.catalogue.service import WORKER_FAMILIES
-from metrics.exporter.scrape import wanted
+from metrics.exporter.http.scrape import wanted
 from metrics.family import SHORT_WINDOWS, Family, Source
 
 SECONDS = {"s": 1, "m": 60}

@@ -5,12 +5,12 @@ from types import SimpleNamespace
 
 import pytest
 
+from streams.durable.rewriting import RewritingChangelog
 from streams.errors import OwnershipLost, WorkerError
 from streams.letters.reference import ReferenceLetters
-from streams.rewriting import RewritingChangelog
-from streams.sensors import WorkerSensors
+from streams.runtime.sensors import WorkerSensors
+from streams.runtime.status import Status
 from streams.settings import WorkerSettings
-from streams.status import Status
 from tests.support.in_memory import Broker, InMemoryChangelog, InMemoryRestorer
 
 COUNTED = "sales_worker_dead_letters_total"

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from metrics.catalogue import KPIS
-from metrics.exporter import api
-from metrics.exporter.kpis import Evaluation
-from metrics.exporter.levels import people, place
+from metrics.exporter.http import api
+from metrics.exporter.kpi.kpis import Evaluation
+from metrics.exporter.kpi.levels import people, place
 from metrics.family import NINETY_DAYS
 from metrics.kpi import Level
 from metrics.measure import key

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from metrics.exporter.aggregates import from_scratch
+from metrics.exporter.held.aggregates import from_scratch
 from metrics.measure import key
 from metrics.view import Field, Waiting
 from metrics.windows import local_day, windows

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metrics.exporter import api
-from metrics.exporter.call_list import call_list
-from metrics.exporter.unanswered import MICRO
+from metrics.exporter.held.unanswered import MICRO
+from metrics.exporter.http import api
+from metrics.exporter.kpi.call_list import call_list
 from metrics.kpi import Level
 from metrics.view import LEAD, MISS, TALK, Unanswered
 from tests.support.boards import MANAGERS, TEAMS, board, manager

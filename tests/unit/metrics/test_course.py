@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from metrics.catalogue import course
-from metrics.exporter.text import plain_lines
+from metrics.exporter.exposition.text import plain_lines
 from metrics.measure import key
 from metrics.view import Field
 from tests.support.boards import board, manager, plan, rate

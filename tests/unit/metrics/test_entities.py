@@ -8,7 +8,7 @@ import pytest
 
 from metrics.catalogue import BY_EXPOSED
 from metrics.errors import AwayError
-from metrics.exporter.entities import _table, _written
+from metrics.exporter.http.entities import _table, _written
 from tests.support.explanations import Explainer, row
 from tests.unit.metrics.test_explained import DAY, client_of, exporter
 

@@ -11,8 +11,8 @@ from pydantic import ValidationError
 from metrics.catalogue import FAMILIES, KPIS
 from metrics.catalogue.titles import FAMILIES as TITLES
 from metrics.catalogue.titles import LANGUAGES, title_of
-from metrics.exporter import tables
-from metrics.exporter.server import create_app
+from metrics.exporter.http.server import create_app
+from metrics.exporter.kpi import tables
 from metrics.family import Source
 from metrics.links import link, links
 from metrics.measure import key

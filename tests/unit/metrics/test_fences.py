@@ -2,7 +2,7 @@
 
 import pytest
 
-from metrics.exporter.fences import Fences
+from metrics.exporter.held.fences import Fences
 from metrics.settled import header, read
 from metrics.view import encode_any, fenced
 

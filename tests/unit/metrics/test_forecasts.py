@@ -11,7 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from deploy.commands import forecast as command
 from deploy.errors import MisuseError
 from metrics.backtest import outcomes
-from metrics.exporter.server import create_app
+from metrics.exporter.http.server import create_app
 from metrics.forecast import Past, open_before
 from metrics.kpi import Level
 from metrics.measure import key

@@ -7,8 +7,8 @@ from datetime import UTC, date, datetime, timedelta
 import httpx
 import pytest
 
-from metrics.exporter import history
-from metrics.exporter.server import create_app
+from metrics.exporter.http.server import create_app
+from metrics.exporter.kpi import history
 from metrics.kpi import Level
 from metrics.measure import key
 from metrics.view import VERSION, Field

@@ -4,8 +4,8 @@ import httpx
 import pytest
 
 from metrics.catalogue.service import PIPELINE_INFO, STAGE_INFO
-from metrics.exporter.named import names_in, with_names
-from metrics.exporter.server import create_app
+from metrics.exporter.http.named import names_in, with_names
+from metrics.exporter.http.server import create_app
 from metrics.measure import key
 from metrics.reference import build
 from metrics.view import Field

@@ -13,7 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from metrics.catalogue import service
 from metrics.exporter.board import Board
-from metrics.exporter.service import own_numbers
+from metrics.exporter.http.service import own_numbers
 from metrics.family import CALENDAR_WINDOWS, PERIODS
 from metrics.measure import key
 from metrics.settings import BusinessSettings

@@ -7,7 +7,7 @@ from zlib import crc32
 
 import pytest
 
-from metrics.exporter import api
+from metrics.exporter.http import api
 from metrics.kpi import Level
 from streams.plain.exposed import exposed
 from streams.plain.series import Series, series

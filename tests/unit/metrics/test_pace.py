@@ -1,6 +1,6 @@
 """When the exporter works: seldom for nobody, at once for a wall, just before a regular scrape."""
 
-from metrics.exporter.pace import Pace
+from metrics.exporter.feed.pace import Pace
 
 
 def regular(gap: float = 15.0) -> Pace:

@@ -6,8 +6,8 @@ import zlib
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metrics.exporter.lines import Lines
-from metrics.exporter.packed import gzipped, pack
+from metrics.exporter.exposition.lines import Lines
+from metrics.exporter.exposition.packed import gzipped, pack
 
 pieces = st.lists(st.binary(max_size=300).map(lambda some: some * 7), max_size=8)
 

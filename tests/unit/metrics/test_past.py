@@ -9,9 +9,10 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families
 from prometheus_client.parser import text_string_to_metric_families as exposition
 
 from metrics.catalogue import KPIS
-from metrics.exporter import api, history
 from metrics.exporter.board import Board
-from metrics.exporter.runs import oldest
+from metrics.exporter.http import api
+from metrics.exporter.kpi import history
+from metrics.exporter.kpi.runs import oldest
 from metrics.family import CALENDAR_WINDOWS, PERIODS
 from metrics.kpi import Kpi, Level, Quantile
 from metrics.measure import key

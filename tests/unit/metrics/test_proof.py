@@ -7,9 +7,9 @@ import pytest
 
 from metrics.catalogue import service as s
 from metrics.ending import end_tasks
-from metrics.exporter.ledger import Ledger
-from metrics.exporter.proof import Proof
-from metrics.exporter.service import own_text
+from metrics.exporter.http.ledger import Ledger
+from metrics.exporter.http.proof import Proof
+from metrics.exporter.http.service import own_text
 from tests.support.workers import until
 
 TOLD = {

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from metrics.catalogue import FAMILIES
-from metrics.exporter.numbers import quantile
+from metrics.exporter.held.numbers import quantile
 from metrics.family import QUANTILES, Kind
 from streams.plain import quantiles
 from tests.support.monitoring import binary

@@ -7,9 +7,9 @@ from datetime import UTC, date, datetime, timedelta
 import httpx
 import pytest
 
-from metrics.exporter import runs
-from metrics.exporter.runs import Run
-from metrics.exporter.server import create_app
+from metrics.exporter.http.server import create_app
+from metrics.exporter.kpi import runs
+from metrics.exporter.kpi.runs import Run
 from metrics.measure import key
 from metrics.view import Field
 from tests.support.boards import board, exporter_of, manager, plan

@@ -10,7 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families as read_text
 
 from grafana.provisioning import prometheus_config
 from metrics.errors import AwayError
-from metrics.exporter.server import create_app
+from metrics.exporter.http.server import create_app
 from metrics.measure import key
 from metrics.view import VERSION, Field
 from tests.support.boards import board, exporter_of, manager, plan, rate

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from metrics.exporter.spaced import Spaced
+from metrics.exporter.http.spaced import Spaced
 
 
 async def test_who_asks_together_shares_and_who_comes_later_gets_a_new_run():

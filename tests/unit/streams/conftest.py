@@ -2,16 +2,16 @@
 
 import pytest
 
-from streams.local_store import InMemoryStore
-from streams.owner import Owner
-from streams.rewriting import RewritingChangelog
-from streams.sensors import WorkerSensors
+from streams.durable.local_store import InMemoryStore
+from streams.durable.rewriting import RewritingChangelog
+from streams.durable.standby import Standbys
+from streams.durable.topic_id import Source
+from streams.runtime.owner import Owner
+from streams.runtime.sensors import WorkerSensors
+from streams.runtime.status import Status
+from streams.runtime.tables import Held, Tables
+from streams.runtime.worker import rules
 from streams.settings import WorkerSettings
-from streams.standby import Standbys
-from streams.status import Status
-from streams.tables import Held, Tables
-from streams.topic_id import Source
-from streams.worker import rules
 from tests.support.in_memory import Broker, InMemoryChangelog, InMemoryRestorer
 
 

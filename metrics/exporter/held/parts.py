@@ -1,0 +1,171 @@
+"""What the exporter holds of the view: every part of every bucket, most of them packed, as they rest for years."""
+
+from collections.abc import Iterator, Mapping
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from metrics.exporter.held.fences import Fences
+from metrics.exporter.held.items import BASE, Items
+from metrics.view import Field, Waiting
+from metrics.windows import local_day
+
+Bucket = tuple[str, int]
+Credit = tuple[str, str]
+"""Manager, and team as stated ("" when not stated)."""
+Part = Mapping[str, int]
+Deltas = list[tuple[int, int]]
+"""Numbers of items, each with what it adds."""
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(tuple[list[int], list[int]]).decode
+_decode_long = msgspec.msgpack.Decoder(tuple[list[int], list[int | str]]).decode
+
+
+def pack(part: Mapping[int, int]) -> bytes:
+    """Numbers of items and their values; values beyond 64 bits as text."""
+    try:
+        return _encode((list(part), list(part.values())))
+    except OverflowError:
+        return _encode((list(part), list(map(str, part.values()))))
+
+
+def unpack(raw: bytes) -> dict[int, int]:
+    """Reverse of `pack`."""
+    try:
+        numbers, values = _decode(raw)
+    except msgspec.ValidationError:
+        numbers, texts = _decode_long(raw)
+        values = list(map(int, texts))
+    return dict(zip(numbers, values, strict=True))
+
+
+class Parts:
+    """All parts. Not safe for threads: one event loop uses it."""
+
+    def __init__(self, zone: ZoneInfo, base: str) -> None:
+        self._zone = zone
+        self._parts: dict[Bucket, dict[Field, Part | bytes]] = {}
+        self._newest: dict[str, int] = {}
+        self._fields: dict[Field, Field] = {}
+        self._days: dict[Bucket, int] = {}
+        self.items = Items(base)
+        self.fences = Fences()
+        self.money_events: dict[tuple[str, int], int] = {}
+        """Entities with money by (currency, local day; 0 for what is open), of day cells and open cells."""
+        self.waiting: dict[int, list[Waiting]] = {}
+        self.count = 0
+
+    def put(self, bucket: Bucket, field: Field, part: Part) -> Deltas:
+        """Replace one part (an empty one removes it); say what that adds to its credit's share of the bucket."""
+        held = self._parts.get(bucket)
+        raw = held.get(field) if held is not None else None
+        old: Part = {} if raw is None else self._named(raw)
+        changed = [(name, value) for name, value in part.items() if old.get(name) != value]
+        # Sums mostly grow: then all that was there still is.
+        gone = [] if old.keys() <= part.keys() else [name for name in old if name not in part]
+        if not (changed or gone):
+            return []
+        names, number, before = self.items.names, self.items.number, old.get
+        deltas = [(names[name] if name in names else number(name), value - before(name, 0)) for name, value in changed]
+        deltas += [(names[name], -old[name]) for name in gone]
+        self._store(bucket, field, part, raw)
+        if not self.items.special.isdisjoint([n for n, _ in deltas]):
+            self._count_money(bucket, deltas)
+            deltas = self._shown(bucket, deltas)
+        return deltas
+
+    def _store(self, bucket: Bucket, field: Field, part: Part, old: Part | bytes | None) -> None:
+        if part:
+            # Fields repeat in every bucket: one object serves them all.
+            field = self._fields.setdefault(field, field)
+            self._parts.setdefault(bucket, {})[field] = part if self._is_busy(bucket) else self._packed(part)
+            self.count += old is None
+        else:
+            held = self._parts[bucket]
+            del held[field]
+            self.count -= 1
+            if not held:
+                del self._parts[bucket]
+                self._days.pop(bucket, None)
+
+    def _is_busy(self, bucket: Bucket) -> bool:
+        """Whether a bucket is the newest of its kind: what changes all the time is quicker unpacked."""
+        kind, number = bucket
+        newest = self._newest.get(kind)
+        if newest is None or number > newest:
+            self._newest[kind] = number
+            if newest is not None:
+                held = self._parts.get((kind, newest), {})
+                for field, part in held.items():
+                    held[field] = self._packed(part)
+            return True
+        return number == newest
+
+    def _packed(self, part: Part | bytes) -> bytes:
+        return part if isinstance(part, bytes) else pack(self._numbered(part))
+
+    def _named(self, part: Part | bytes) -> Part:
+        if isinstance(part, bytes):
+            items = self.items.all
+            return {items[n].measure: value for n, value in unpack(part).items()}
+        return part
+
+    def _numbered(self, part: Part | bytes) -> dict[int, int]:
+        if isinstance(part, bytes):
+            return unpack(part)
+        names = self.items.names
+        return {names[name]: value for name, value in part.items()}
+
+    def credits(self) -> set[Credit]:
+        """Everybody who has had anything in any bucket, by team as stated."""
+        return {(field.manager, field.team) for field in self._fields}
+
+    def buckets(self) -> set[Bucket]:
+        """All buckets that anything is held of."""
+        return set(self._parts)
+
+    def of(self, bucket: Bucket, manager: str = "") -> Iterator[tuple[Credit, Deltas]]:
+        """What a bucket's parts add, part by part. manager: of one alone, "" for all."""
+        special = self.items.special
+        for field, raw in self._parts.get(bucket, {}).items():
+            if manager and field.manager != manager:
+                continue
+            items = self._numbered(raw)
+            deltas = list(items.items())
+            if not special.isdisjoint(items):
+                deltas = self._shown(bucket, deltas)
+            yield (field.manager, field.team), deltas
+
+    def first_day(self) -> int | None:
+        """Ordinal of the first local day of which anything is held."""
+        return min((number for kind, number in self._parts if kind == "d"), default=None)
+
+    def everyone_waiting(self) -> list[Waiting]:
+        """All who wait in all partitions, longest first."""
+        return sorted((w for rows in self.waiting.values() for w in rows), key=lambda w: w.start)
+
+    def _shown(self, bucket: Bucket, deltas: Deltas) -> Deltas:
+        """Without what no family shows; money of another currency by the bucket's day."""
+        items, day = self.items, self._day(bucket)
+        return [(items.dated(n, day) if day and items.foreign[n] else n, value) for n, value in deltas if items.bits[n]]
+
+    def _count_money(self, bucket: Bucket, deltas: Deltas) -> None:
+        if bucket[0] not in {"d", "o"}:
+            return
+        for n, value in deltas:
+            if currency := self.items.counted[n]:
+                key = (currency, self._day(bucket))
+                count = self.money_events.get(key, 0) + value
+                if count:
+                    self.money_events[key] = count
+                else:
+                    del self.money_events[key]
+
+    def _day(self, bucket: Bucket) -> int:
+        day = self._days.get(bucket)
+        if day is None:
+            kind, number = bucket
+            day = number if kind == "d" else BASE if kind == "o" else local_day(number, self._zone)
+            self._days[bucket] = day
+        return day

@@ -1,0 +1,89 @@
+"""What the ledger's standing audit has proved, for /metrics and the wall: asked now and then, and never waited for."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from metrics.catalogue import service
+from metrics.errors import AwayError
+from metrics.exporter.http.service import Rows
+from metrics.family import Family
+
+_ASK_SECONDS = 5.0
+_SILENT_SECONDS = 30.0
+"""A ledger that has not answered for so long is away."""
+_LATE_SECONDS = 1800.0
+"""What is shown is compared every ten minutes: after three turns it counts as not proved."""
+DATA = ("days", "hours", "minutes", "open", "waiting", "unanswered")
+"""Sorts of data in which differences are counted."""
+
+
+class Prover(Protocol):
+    """Who can say what has been proved; given from outside."""
+
+    async def audit(self) -> dict[str, Any]:
+        """As `GET /api/v1/audit` of the ledger has it. Raises ValueError, AwayError."""
+
+
+class Proof:
+    """What was heard last."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._told: dict[str, Any] = {}
+        self._heard = 0.0
+        self._asked = False
+
+    async def following(self, prover: Prover) -> None:
+        """Ask over and over, as long as it runs."""
+        while True:
+            try:
+                self.take(await prover.audit())
+            except (AwayError, ValueError):
+                self._asked = True
+            await asyncio.sleep(_ASK_SECONDS)
+
+    def take(self, told: dict[str, Any]) -> None:
+        """Keep an answer."""
+        self._asked, self._told, self._heard = True, told, self._clock()
+
+    def _is_away(self) -> bool:
+        return not self._told or self._clock() - self._heard > _SILENT_SECONDS
+
+    def state(self) -> dict[str, Any] | None:
+        """For the wall: as of when all that is shown was proved, how much differs, and why it is not proved now.
+
+        cause: away, differs, behind, never, late, or "" where it is proved. None where nobody is asked.
+        """
+        if not self._asked:
+            return None
+        if self._is_away():
+            return {"at": self._told.get("proved", {}).get("shown"), "differs": 0, "cause": "away"}
+        at, differs = self._told["proved"]["shown"], sum(one["count"] for one in self._told["differences"])
+        return {"at": at, "differs": differs, "cause": "differs" if differs else self._cause(at)}
+
+    def _cause(self, at: float | None) -> str:
+        if at is not None and self._clock() - at <= _LATE_SECONDS:
+            return ""
+        if self._told.get("behind"):
+            return "behind"
+        return "never" if at is None else "late"
+
+    def rows(self) -> dict[Family, Rows]:
+        """For /metrics; of a ledger that is away no more than that."""
+        if not self._asked:
+            return {}
+        if self._is_away():
+            return {service.LEDGER_UP: [((), 0.0)]}
+        told = self._told
+        proved, behind = told["proved"], told.get("behind")
+        differences = {(data, ""): 0.0 for data in DATA}
+        differences |= {(one["data"], one["family"]): float(one["count"]) for one in told["differences"]}
+        return {
+            service.LEDGER_UP: [((), 1.0)],
+            service.LEDGER_BEHIND: [] if behind is None else [((), float(behind))],
+            service.AUDIT_DIFFERENCES: sorted(differences.items()),
+            service.AUDIT_PROVED: [((what,), at) for what, at in sorted(proved.items()) if at is not None],
+            service.AUDIT_COMPARED: [((data,), float(n)) for data, n in sorted(told["compared"].items())],
+            service.AUDIT_SECONDS: [((), float(told["seconds"]))],
+        }

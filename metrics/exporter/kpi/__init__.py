@@ -1,0 +1,1 @@
+"""KPIs worked out from what is held: now, over runs of days, and where plans will end."""

@@ -1,0 +1,176 @@
+"""Where plans will end, worked out beside everything else: from the day cells of the past, once a minute at most."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from datetime import date
+from typing import Any, NamedTuple
+
+from metrics.catalogue import activities, deals, money
+from metrics.catalogue.now import OPEN_DEALS
+from metrics.catalogue.plan import MONEY_MEASURES
+from metrics.exporter.board import Board
+from metrics.exporter.exposition.course import Exact, Numbers, counted
+from metrics.exporter.held import plans
+from metrics.exporter.held.aggregates import Sums
+from metrics.exporter.held.days import Share
+from metrics.exporter.held.items import BITS
+from metrics.exporter.held.numbers import to_float
+from metrics.family import MONEY_SCALE, PLAN_WINDOWS
+from metrics.forecast import BY_DEALS, KNOWN, Past, open_before
+from metrics.windows import local_day, period_end, period_start
+
+Row = tuple[tuple[str, ...], float]
+"""Values of the family's labels, and the number."""
+Of = tuple[str, str, str, str]
+"""Level, team, measure and window."""
+_COUNTED = (
+    activities.CALLS, activities.MEETINGS, deals.CREATED, deals.CLOSED, deals.WON_AMOUNT, money.REVENUE,
+)  # fmt: skip
+_SHARE = Share(sum(BITS[family] for family in _COUNTED), together=True)
+FEW_PERIODS = "few_past_periods"
+"""Why a forecast is withheld: fewer than `PERIODS` runs of as many days as are left lie in the past."""
+EXPECTED = "expected"
+BOUNDS = (EXPECTED, "low", "high")
+
+
+class Outlook(NamedTuple):
+    """What was worked out last; withheld: of what the past says nothing yet, and from which day on it will (ISO).
+
+    None: not within the period that runs.
+    """
+
+    rows: list[Row]
+    withheld: Mapping[Of, str | None]
+
+    def told(self, of: Of) -> dict[str, Any]:
+        """Of one plan, as answers have it: the bounds, or why there are none."""
+        if of in self.withheld:
+            return {"withheld": {"reason": FEW_PERIODS, "from": self.withheld[of]}}
+        return {labels[4]: value for labels, value in self.rows if labels[:4] == of}
+
+
+NO_OUTLOOK = Outlook([], {})
+
+
+class _Scope(NamedTuple):
+    level: str
+    team: str
+    measure: str
+
+
+class _Counted(NamedTuple):
+    """What a day has counted, and by how many deals more, or less, were open after it; by team, "" for the company."""
+
+    done: dict[_Scope, float]
+    opened: dict[str, int]
+
+
+class Forecasts:
+    """Of one board."""
+
+    def __init__(self, board: Board) -> None:
+        self._board = board
+        self._counted: dict[int, tuple[object, _Counted]] = {}
+        self._open_now: dict[str, int] = {}
+        self.outlook = NO_OUTLOOK
+
+    @property
+    def rows(self) -> list[Row]:
+        """Values of the family."""
+        return self.outlook.rows
+
+    def making(self, now: float) -> Iterator[None]:
+        """Work them out anew, in steps: others get their turn in between."""
+        board = self._board
+        today = local_day(int(now), board.zone)
+        days = range(today - KNOWN, today + 1)
+        for old in self._counted.keys() - set(days):
+            del self._counted[old]
+        for day in days:
+            yield from board.days.making(_SHARE, [day])
+            self._look(day)
+            yield
+        self._open_now = self._opened(board.aggregates.open, BITS[OPEN_DEALS])
+        yield
+        pasts: dict[_Scope, Past] = {}
+        rows: list[Row] = []
+        withheld: dict[Of, str | None] = {}
+        for scope, window in self._planned(date.fromordinal(today)):
+            if scope not in pasts:
+                pasts[scope] = self._past(scope, days)
+            found = list(self._of(scope, window, pasts[scope], today))
+            rows += found
+            if not found:
+                withheld[*scope, window] = _from(pasts[scope], window, today)
+            yield
+        self.outlook = Outlook(rows, withheld)
+        board.days.trim()
+
+    def _look(self, day: int) -> None:
+        board = self._board
+        state = (board.days, board.reference, board.days.version(range(day, day + 1)))
+        known = self._counted.get(day)
+        if known is None or known[0] != state:
+            sums = board.days.sums(_SHARE, range(day, day + 1))
+            done = _by_scope(counted(sums, board.parts.items, board.reference))
+            self._counted[day] = state, _Counted(done, self._opened(sums, BITS[deals.CREATED], BITS[deals.CLOSED]))
+
+    def _planned(self, today: date) -> list[tuple[_Scope, str]]:
+        names = {plans.period_name(window, today): window for window in PLAN_WINDOWS}
+        return [
+            (_Scope(*plan.scope, plan.measure), names[plan.period])
+            for plan in self._board.reference.plans.values()
+            if plan.period in names and plan.scope[0] != "manager"
+        ]
+
+    def _done(self, scope: _Scope, day: int) -> float:
+        return self._counted[day][1].done.get(scope, 0.0)
+
+    def _opened(self, sums: Sums, more: int, less: int = 0) -> dict[str, int]:
+        """Deals in some sums by team: those of one family (its bit), less those of another."""
+        bits, reference = self._board.parts.items.bits, self._board.reference
+        found: defaultdict[str, int] = defaultdict(int)
+        for (manager, team), numbers in sums.items():
+            count = sum(value for number, value in numbers.items() if bits[number] & more)
+            count -= sum(value for number, value in numbers.items() if bits[number] & less)
+            if count:
+                found[""] += count
+                found[reference.team_of(manager, team)] += count
+        return dict(found)
+
+    def _past(self, scope: _Scope, days: range) -> Past:
+        hours = self._board.calendar.of(scope.team)
+        opened = self._open_before(scope.team, days) if scope.measure in BY_DEALS else None
+        return Past([self._done(scope, day) for day in days[:-1]], [hours.day_us(day) for day in days[:-1]], opened)
+
+    def _open_before(self, team: str, days: range) -> list[float]:
+        """How many deals were open as each day began, by what is known of them now."""
+        return open_before(self._open_now.get(team, 0), [self._counted[day][1].opened.get(team, 0) for day in days])
+
+    def _of(self, scope: _Scope, window: str, past: Past, today: int) -> Iterator[Row]:
+        day = date.fromordinal(today)
+        first, end = period_start(window, day), period_end(window, day)
+        hours = self._board.calendar.of(scope.team)
+        rest = past.rest([hours.day_us(number) for number in range(today, end.toordinal())])
+        if rest is None:
+            return
+        begun = sum(self._done(scope, number) for number in range(first.toordinal(), today))
+        least = begun + self._done(scope, today)
+        for bound, value in zip(BOUNDS, rest, strict=True):
+            yield (*scope, window, bound), max(least, begun + value)
+
+
+def _from(past: Past, window: str, today: int) -> str | None:
+    """The first day on which the past will say something of what is left of a period."""
+    days = past.wait(period_end(window, date.fromordinal(today)).toordinal() - today)
+    return None if days is None else date.fromordinal(today + days).isoformat()
+
+
+def _by_scope(numbers: Numbers) -> dict[_Scope, float]:
+    exact: defaultdict[_Scope, Exact] = defaultdict(int)
+    for (team, measure), value in numbers.items():
+        exact[_Scope("team", team, measure)] += value
+        exact[_Scope("company", "", measure)] += value
+    return {
+        scope: to_float(value, MONEY_SCALE if scope.measure in MONEY_MEASURES else 1) for scope, value in exact.items()
+    }

@@ -1,0 +1,23 @@
+"""Where reading a partition goes on after it was restored, and that it still is the log that was folded."""
+
+from streams.durable.restore import Bounds
+from streams.durable.topic_id import differ, made_anew, other_id
+from streams.errors import WorkerError
+from streams.state.partition import Partition
+
+
+def position(topic: str, partition: Partition, current: str, bounds: Bounds) -> int:
+    """Where reading goes on. Raises WorkerError when the log is not the one that was folded."""
+    number, fence = partition.number, partition.fence
+    if fence < 0:
+        return bounds.begin
+    if differ(partition.log, current):
+        raise made_anew(topic, other_id(partition.log, current))
+    if bounds.end <= fence:
+        raise made_anew(topic, f"partition {number} ends at {bounds.end}, but events up to {fence} were folded")
+    if bounds.begin > fence + 1:
+        raise WorkerError(
+            f"{topic} partition {number} begins at {bounds.begin}, but only events up to {fence} were folded: events "
+            "were deleted before they were counted; choose a new SALES_APP_ID to count what is left"
+        )
+    return fence + 1

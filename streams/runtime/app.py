@@ -1,0 +1,148 @@
+"""The topology: an agent per topic that is read, two tables, and settings that make Faust hand over batches.
+
+Who owns what is made of a topic stands in one list. Its agent, its opening and its closing are all made from that list,
+so a part that nobody opens cannot exist.
+"""
+
+import ssl
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import Any, Protocol
+
+import faust
+from faust.types import TP
+from yarl import URL
+
+from streams.runtime.batches import BatchScheduler, BatchSchema
+from streams.runtime.faust_insides import BatchTableManager, InsideApp
+from streams.runtime.owner import Owner
+from streams.runtime.tables import Held, StateTable, Tables
+from streams.settings import WorkerSettings
+from streams.state.records import Record
+
+_BUFFERED_BATCHES = 4
+"""Batches waiting for the agent; each is a fetch of one partition, so this is what bounds memory."""
+_FETCH_BYTES = 4 << 20
+_HEARTBEAT_SECONDS = 1.0
+"""A worker hears of a change of the group with its next heartbeat, and everybody waits for the last who hears of it."""
+_REQUEST_SECONDS = 90.0
+"""Faust's own; it has to be longer than a session."""
+
+
+class TopicOwner(Protocol):
+    """Owns what this worker makes of the partitions of one topic, from their assignment to their revocation."""
+
+    @property
+    def name(self) -> str:
+        """Of the agent, in logs."""
+
+    @property
+    def topic(self) -> str:
+        """The topic that is read."""
+
+    async def open(self, numbers: Collection[int]) -> Mapping[int, int]:
+        """Shut former owners out; the offset at which reading each partition goes on. Raises RevokedError."""
+
+    async def fold(self, number: int, records: Sequence[Record], end: int) -> None:
+        """Use what was read of one partition, perhaps nothing: these are all committed records before `end`."""
+
+    async def close(self, numbers: Iterable[int]) -> None:
+        """Make durable what is not, if that is still allowed, and let go."""
+
+    async def close_all(self) -> None:
+        """Let go of all that is held."""
+
+
+class SalesApp(InsideApp):
+    """A Faust app that knows who owns the state (`owner`), and who owns what of each topic (`owners`, with it)."""
+
+    owner: Owner
+    owners: tuple[TopicOwner, ...]
+    on_failure: Callable[[BaseException], None]
+
+
+def build(
+    settings: WorkerSettings, owner: Owner, others: Sequence[TopicOwner], on_failure: Callable[[BaseException], None]
+) -> SalesApp:
+    """Make the app. `others`: owners of further topics. `on_failure` is told of what must end the process."""
+    app = SalesApp(
+        settings.app_id,
+        broker=[URL(f"aiokafka://{server.strip()}") for server in settings.kafka_servers.split(",")],
+        broker_credentials=_credentials(settings),
+        broker_client_id=f"sales-pulse-{settings.worker_id}",
+        broker_session_timeout=settings.session_timeout,
+        broker_heartbeat_interval=min(_HEARTBEAT_SECONDS, settings.session_timeout / 3),
+        broker_request_timeout=max(_REQUEST_SECONDS, settings.session_timeout + 10),
+        broker_max_poll_records=settings.batch_records,
+        broker_commit_interval=60.0,
+        broker_check_crcs=False,
+        consumer_group_instance_id=settings.worker_id,
+        consumer_max_fetch_size=_FETCH_BYTES,
+        consumer_auto_offset_reset="earliest",
+        canonical_url=f"http://{settings.worker_id}",
+        stream_buffer_maxsize=_BUFFERED_BATCHES,
+        stream_wait_empty=False,
+        stream_recovery_delay=0.0,
+        topic_disable_leader=True,
+        topic_allow_declare=False,
+        table_standby_replicas=settings.standby_replicas,
+        store="memory://",
+        datadir=str(settings.data_dir / "faust"),
+        web_enabled=False,
+        worker_redirect_stdouts=False,
+        autodiscover=False,
+        ConsumerScheduler=BatchScheduler,
+        TableManager=BatchTableManager,
+        Table=StateTable,
+    )
+    app.owner, app.owners, app.on_failure = owner, (owner, *others), on_failure
+    owner.tables = Tables(
+        cells=_held(app, "cells", settings.cells_topic), clients=_held(app, "clients", settings.clients_topic)
+    )
+    for one in app.owners:
+        _agent(app, one)
+
+    @app.on_partitions_revoked.connect  # type: ignore[arg-type]  # mode asks for a keyword that it does not send
+    async def revoked(_sender: Any, partitions: set[TP], **_: Any) -> None:
+        """Flush and forget what is taken away: Faust asks for all of it at each change of the group."""
+        try:
+            for one in app.owners:
+                await one.close([tp.partition for tp in partitions if tp.topic == one.topic])
+        except Exception as error:  # noqa: BLE001 - it must end the process, not only Faust's rebalance
+            on_failure(error)
+
+    return app
+
+
+def _held(app: SalesApp, name: str, changelog: str) -> Held:
+    """A table by that name, to hold what the worker owns of it."""
+    topic = app.topic(changelog, internal=False)
+    table: Any = app.Table(name, changelog_topic=topic, key_type=bytes, value_type=bytes)
+    held: Held = table.data.held
+    return held
+
+
+def _agent(app: SalesApp, owner: TopicOwner) -> None:
+    """An agent that takes batches without acking: a transaction commits the offset with what was made of it."""
+    schema = BatchSchema(key_type=bytes, value_type=bytes)
+
+    @app.agent(app.topic(owner.topic, schema=schema, acks=False), name=owner.name)
+    async def agent(stream: Any) -> None:
+        async for fetch in stream.noack():
+            try:
+                await owner.fold(*fetch)
+            except Exception as error:  # noqa: BLE001 - Faust would ack and lose the batch
+                app.on_failure(error)
+                return
+
+
+def _credentials(settings: WorkerSettings) -> Any:
+    options = settings.client_options()
+    context: ssl.SSLContext | None = options.get("ssl_context")
+    if settings.kafka_security_protocol.startswith("SASL"):
+        return faust.SASLCredentials(
+            mechanism=options["sasl_mechanism"],
+            username=options["sasl_plain_username"],
+            password=options["sasl_plain_password"],
+            ssl_context=context,
+        )
+    return faust.SSLCredentials(context) if context else None

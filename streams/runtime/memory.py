@@ -1,0 +1,87 @@
+"""How much memory a worker may take. Past the limit its clients lie on disk from its next start on.
+
+A limit of what is held cannot be kept by forgetting: all of it counts. So a worker that got there says so, once in its
+log and for as long as it runs in its metrics, and leaves a file in its folder, which the next start reads.
+"""
+
+import asyncio
+import os
+from pathlib import Path
+
+import structlog
+
+from streams.runtime.sensors import WorkerSensors
+from streams.settings import WorkerSettings
+
+log = structlog.get_logger(__name__)
+
+SIGN = "on-disk"
+"""The file in the worker's folder. Without it the store is again what the settings say."""
+_SECONDS = 5.0
+_ROOT = Path("/sys/fs/cgroup")
+_FILES = {"": "memory.max", "memory": "memory.limit_in_bytes"}
+"""By the controllers of a group: version 2 has one tree for all of them, version 1 a tree each."""
+_GROUPS = Path("/proc/self/cgroup")
+_STATM = Path("/proc/self/statm")
+
+
+def has_outgrown(settings: WorkerSettings) -> bool:
+    """Whether an earlier worker in this folder got to its limit."""
+    return (settings.data_dir / SIGN).exists()
+
+
+def limit(settings: WorkerSettings) -> int:
+    """Bytes that the worker may take, 0 for no limit: as set, else half of what it can have."""
+    return available() // 2 if settings.memory_limit is None else settings.memory_limit
+
+
+def available() -> int:
+    """Bytes of the machine, or of the container or unit that the process is in, where that has less."""
+    return min([os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"), *_group_limits()])
+
+
+def _group_limits() -> list[int]:
+    """What the process's control group allows, and each group above it."""
+    try:
+        lines = [line.split(":", 2) for line in _GROUPS.read_text().splitlines()]
+    except OSError:
+        return []
+    found: list[int] = []
+    for _, controllers, path in lines:
+        if controllers not in _FILES:
+            continue
+        root, name = _ROOT / controllers, _FILES[controllers]
+        own = root / path.lstrip("/")
+        said = [_content(folder / name) for folder in (own, *own.parents) if folder.is_relative_to(root)]
+        found += [int(one) for one in said if one.isdecimal()]
+    return found
+
+
+def _content(file: Path) -> str:
+    try:
+        return file.read_text().strip()
+    except OSError:
+        return ""
+
+
+def resident() -> int:
+    """Bytes of memory that the process holds now; 0 where /proc is not there to ask."""
+    said = _content(_STATM).split()
+    return int(said[1]) * os.sysconf("SC_PAGE_SIZE") if said else 0
+
+
+async def watch(settings: WorkerSettings, sensors: WorkerSensors) -> None:
+    """Tell once of a limit that was reached, and have the next start keep clients on disk."""
+    most = limit(settings)
+    sensors.memory_limit(most)
+    if not most:
+        return
+    while resident() < most:  # noqa: ASYNC110 - nobody tells of it
+        await asyncio.sleep(_SECONDS)
+    sensors.outgrown()
+    (settings.data_dir / SIGN).touch()
+    log.warning(
+        "memory is at its limit: from the next start on clients lie on disk; restart this worker when it suits",
+        limit_mb=most >> 20,
+        setting="SALES_MEMORY_LIMIT",
+    )

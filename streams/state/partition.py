@@ -1,0 +1,344 @@
+"""The state machine over one partition's log: records in, changed cells and clients out. No clock, no I/O.
+
+    partition = Partition(number, partitions, rules, store)
+    partition.restore_clients(pairs); partition.restore_cells(pairs)    # from changelog or disk, before any fold
+    refused = partition.fold(records)                                   # in log order; never raises on input
+    update = partition.view()                                           # what changed, for Redis; as often as wanted
+    cut = partition.cut()                                               # what changed, for the changelogs
+
+The cells, the clients, the partition's own record and the copies of one cut must be stored together or not at all: one
+fence for all of them decides which records are skipped after a restart.
+"""
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, NamedTuple
+
+import msgspec
+
+from metrics.view import Unanswered, Waiting
+from producers.errors import Refused
+from producers.events import intake, wire
+from producers.events.rules import AHEAD_MS, LOG_APPEND_TIME, MAX_BYTES
+from producers.events.units import us
+from producers.partitioner import partition_for
+from streams.errors import StateError
+from streams.fold.context import Context
+from streams.fold.handlers import HANDLERS, keep, tidy
+from streams.fold.rules import Rules
+from streams.fold.state import DUPLICATE, FOLDED
+from streams.fold.touches import RECALLED
+from streams.state import forwarding
+from streams.state.cells import DAYS_KEPT, Cells, Where
+from streams.state.clients import HOT_PAGES, Clients, ClientStore, InMemoryClientStore
+from streams.state.lists import Lists
+from streams.state.own import KEY, VERSION, Own, read_own, write_own
+from streams.state.page import Page
+from streams.state.records import Record
+from streams.state.sweep import Sweep
+
+PARTITION_KEY = KEY
+
+AT_ONCE = 60_000_000
+"""An event is live when it reaches the broker within so much time (us) after it happened."""
+COPIES_BYTES = 8 << 20
+"""Of records that wait to be forwarded, beyond which a flush is due."""
+
+_NEAR = MAX_BYTES // 2
+"""Bytes of key and value beyond which a record is measured to the byte."""
+_CLIENTS, _COSTS = b"c", b"k"
+"""Name spaces of keys."""
+_PLAIN = [("content-type", b"application/cloudevents+json")]
+"""Headers of a structured record that is no copy, as most senders set them; what has others is looked at closely."""
+
+
+class RefusedRecord(NamedTuple):
+    """A record that could not be used, as it came, with the contract's reason and one line of detail."""
+
+    record: Any
+    reason: str
+    detail: str
+
+
+@dataclass(slots=True)
+class Counts:
+    """What happened since the worker last looked; it takes the numbers and puts a new one in place."""
+
+    folded: dict[str, int] = field(default_factory=dict)
+    """By event type."""
+    sources: dict[str, int] = field(default_factory=dict)
+    """Events by source, whatever became of them."""
+    refused: dict[str, int] = field(default_factory=dict)
+    """By reason."""
+    forwarded: dict[tuple[str, str], int] = field(default_factory=dict)
+    """By source and reason; the event counts where its copy is folded."""
+    duplicates: int = 0
+    """Events seen before, copies that were among them."""
+    stale: int = 0
+    skipped: int = 0
+    """At or below the fence: folded before a restart."""
+
+
+class Cut(NamedTuple):
+    """All that changed since the cut before, encoded, as of `fence`. A value of None removes its key."""
+
+    fence: int
+    time: int
+    cells: list[tuple[bytes, bytes | None]]
+    clients: list[tuple[bytes, bytes | None]]
+    """Pages of clients, and last the partition's own record."""
+    copies: Sequence[forwarding.Copy] = ()
+    """For other partitions of the log, in the order of this one."""
+
+
+class ViewUpdate(NamedTuple):
+    """Parts for Redis as of `fence`. Payloads are encoded by `metrics.view.encode_part`; None: remove the field."""
+
+    fence: int
+    time: int
+    cells: dict[Where, dict[bytes, bytes | None]]
+    """(kind, bucket) → field (`metrics.view.field`) → payload."""
+    waiting: list[Waiting] | None
+    """All who wait in this partition; None when that did not change."""
+    whole: Collection[Where] = ()
+    """The buckets of which `cells` has every part."""
+    unanswered: list[Unanswered] | None = None
+    """Misses and leads that are open, and calls under way; None when that did not change."""
+
+
+class Partition:
+    """One partition's clients and cells, a function of its log alone. `log`: that log's id, kept with the state.
+
+    `until`: where the log ended when counting it began, see `Own`.
+    """
+
+    def __init__(self, number: int, partitions: int, rules: Rules, store: ClientStore | None = None) -> None:
+        self.number = number
+        self.partitions = partitions
+        self.counts = Counts()
+        self.log = ""
+        self.until = 0
+        self.live = 0
+        self._rules = rules
+        self._out = Context(rules)
+        self._cells = Cells(number, self._out.deltas, rules.local)
+        self._forwarded: dict[int, int] = {}
+        self._copies: list[forwarding.Copy] = []
+        self.copies_bytes = 0
+        is_kept, clear = partial(keep, out=self._out), partial(tidy, out=self._out)
+        self._clients = Clients(InMemoryClientStore() if store is None else store, is_kept, clear)
+        self._next_day = 0
+        self._lists = Lists(self._clients, rules)
+        self._sweep = Sweep(self._clients, is_kept)
+
+    @property
+    def fence(self) -> int:
+        """Offset up to which the log is folded: of the last record, or of what no reader is given behind it; or -1."""
+        return self._out.fence
+
+    @property
+    def time(self) -> int:
+        """Partition time, us: the greatest envelope time folded, 0 before any."""
+        return self._out.time
+
+    @property
+    def cells(self) -> int:
+        """How many parts of cells are held."""
+        return len(self._cells)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether as much changed since the last cut as is held gladly: pages of clients, records to be forwarded."""
+        return len(self._clients.dirty) >= HOT_PAGES or self.copies_bytes >= COPIES_BYTES
+
+    # -- folding
+
+    def fold(self, records: Sequence[Record]) -> list[RefusedRecord]:
+        """Fold records in log order; gives those that the contract does not allow."""
+        refused: list[RefusedRecord] = []
+        counts = self.counts
+        folded, sources = counts.folded, counts.sources
+        out = self._out
+        admit, handlers, live = self._admit, HANDLERS, self.live
+        for record in records:
+            offset = record.offset
+            if offset <= out.fence:
+                counts.skipped += 1
+                continue
+            out.fence = offset
+            try:
+                page, event, at = admit(record)
+            except Refused as error:
+                refused.append(RefusedRecord(record, error.reason, error.detail))
+                counts.refused[error.reason] = counts.refused.get(error.reason, 0) + 1
+                continue
+            if page is None:
+                continue
+            if at > out.time:
+                out.time = at
+                if at >= self._next_day:
+                    self._turn_day()
+            if not live and record.timestamp * 1000 - at <= AT_ONCE:
+                live = self.live = at
+            source = event.source
+            sources[source] = sources.get(source, 0) + 1
+            outcome = handlers[type(event)](page, event, at, out)
+            if outcome == FOLDED:
+                kind = event.type
+                folded[kind] = folded.get(kind, 0) + 1
+            elif outcome == DUPLICATE:
+                counts.duplicates += 1
+            else:
+                counts.stale += 1
+        return refused
+
+    def pass_over(self, end: int) -> None:
+        """Move the fence up to the offset `end`: between the records before it and `end` is nothing that is read.
+
+        Aborted records and the markers that end transactions lie there. Without it a log that ends in them would
+        never be known to be folded to its end.
+        """
+        self._out.fence = max(self._out.fence, end - 1)
+
+    def _admit(self, record: Record) -> tuple[Page | None, wire.Event, int]:
+        """The client's page (None: it does not count here), the event and its time (us). Raises Refused."""
+        value, key, timestamp, headers = record.value, record.key, record.timestamp, record.headers
+        is_plain = not headers or headers == _PLAIN
+        if not is_plain or len(value or b"") + len(key or b"") > _NEAR:
+            intake.check_size(key, value, headers)
+        if not is_plain:
+            event = intake.decode(record)
+            origin = forwarding.origin(record, self.number, self.partitions)
+            if origin is not None:
+                return self._admit_copy(record, event, origin)
+        else:
+            event = wire.decode(value)
+        page = None if key is None else self._clients.pages.get(_CLIENTS + key)
+        if page is None or getattr(event.data, "client_id", None) != page.name or event.partitionkey is not None:
+            page = self._page(event)
+        at = us(event.time)
+        if record.timestamp_type != LOG_APPEND_TIME or at > (timestamp + AHEAD_MS) * 1000:
+            intake.check_clock(event, record)
+        if page is None:
+            self._forward(record, event)
+        return page, event, at
+
+    def _page(self, event: wire.Event) -> Page | None:
+        """The client's page, None when its partition is another, which is asked once per client. Raises Refused."""
+        intake.check_partitionkey(event)
+        key = event.key.encode()
+        name = (_COSTS if type(event) is wire.CostBooked else _CLIENTS) + key
+        page = self._clients.find(name)
+        if page is None and partition_for(key, self.partitions) == self.number:
+            page = self._clients.create(name)
+        return page
+
+    def _admit_copy(
+        self, record: Record, event: wire.Event, origin: forwarding.Origin
+    ) -> tuple[Page | None, wire.Event, int]:
+        """The same for a copy, which was checked where it came from. It counts once, whoever wrote it how often."""
+        page, seen = self._page(event), self._forwarded.get(origin.partition, -1)
+        intake.check_clock(event, record, forwarding.COPY_AHEAD_MS)
+        if page is None and origin.is_current:
+            raise Refused("wrong_partition", forwarding.lies_wrong(event.key, self.number, self.partitions))
+        if not origin.is_current or origin.offset <= seen:
+            self.counts.duplicates += 1
+            page = None
+        else:
+            self._forwarded[origin.partition] = origin.offset
+        return page, event, us(event.time)
+
+    def _forward(self, record: Record, event: wire.Event) -> None:
+        """Have a record that lies wrong written to the partition of its client."""
+        key = event.key.encode()
+        copy = forwarding.copy_of(record, self.number, key, self.partitions)
+        self._copies.append(copy)
+        self.copies_bytes += copy.size
+        why = event.source, forwarding.reason(record.key, key)
+        self.counts.forwarded[why] = self.counts.forwarded.get(why, 0) + 1
+
+    def _turn_day(self) -> None:
+        out, local = self._out, self._rules.local
+        day = local.reached(out.time)
+        out.horizon_day = day - DAYS_KEPT
+        out.horizon = local.start(out.horizon_day)
+        out.recall = out.horizon - RECALLED
+        self._next_day = local.start(day + 1)
+        self._sweep.start(out.horizon_day)
+
+    # -- what changed
+
+    def cut(self) -> Cut:
+        """Everything that changed since the last cut, encoded."""
+        out = self._out
+        self._cells.roll_up(out.time, out.horizon_day)
+        self._sweep.step(out.horizon_day)
+        clients = self._clients.cut()
+        own = Own(
+            VERSION, self._rules.signature, self.fence, out.time, self.log, self.until, self._sweep.done,
+            self._forwarded, self.live, self._sweep.month, self._sweep.place,
+        )  # fmt: skip
+        clients.append((PARTITION_KEY, write_own(own)))
+        copies, self._copies, self.copies_bytes = self._copies, [], 0
+        return Cut(self.fence, out.time, self._cells.cut(), clients, copies)
+
+    def view(self) -> ViewUpdate:
+        """What changed since the last call, for Redis."""
+        out = self._out
+        self._cells.roll_up(out.time, out.horizon_day)
+        waiting, unanswered = self._lists.news(out.time)
+        cells, whole = self._cells.changes()
+        return ViewUpdate(self.fence, out.time, cells, waiting, whole, unanswered)
+
+    def buckets(self) -> list[Where]:
+        """The buckets that have parts."""
+        return self._cells.buckets()
+
+    def everything(self, only: Collection[Where] | None = None) -> Iterator[ViewUpdate]:
+        """All that is held (`only`: of these buckets), a bucket at a time; the first carries who waits.
+
+        What is folded before the last was taken comes with `view` as well; the fence stays that of the start.
+        """
+        out = self._out
+        self._cells.roll_up(out.time, out.horizon_day)
+        fence, time = self.fence, out.time
+        yield ViewUpdate(fence, time, {}, self._lists.waiting(time), unanswered=self._lists.unanswered(time))
+        for where, parts in self._cells.everything(only):
+            yield ViewUpdate(fence, time, {where: parts}, None, (where,))
+
+    # -- restoring
+
+    def restore_clients(self, pairs: Iterable[tuple[bytes, bytes | None]], *, stored: bool = False) -> None:
+        """Take over clients as cuts gave them, later ones win; `stored`: the store holds them already.
+
+        Raises StateError for what cannot be read, RulesChanged for what was counted by other rules.
+        """
+        try:
+            self._clients.restore(self._without_own(pairs), stored=stored)
+        except msgspec.MsgspecError as error:
+            raise StateError(f"a client cannot be read: {error}") from error
+
+    def _without_own(self, pairs: Iterable[tuple[bytes, bytes | None]]) -> Iterator[tuple[bytes, bytes | None]]:
+        for key, value in pairs:
+            if key != PARTITION_KEY:
+                yield key, value
+            elif value is not None:
+                self._restore_own(value)
+
+    def _restore_own(self, value: bytes) -> None:
+        own = read_own(value, self._rules.signature)
+        if own.fence >= self.fence:
+            self.log = own.log
+            self.until = own.until
+            self._out.fence = own.fence
+            self._out.time = own.time
+            self._forwarded = own.forwarded
+            self.live = own.live
+            if own.time:
+                self._turn_day()
+                self._sweep.restore(own, self._out.horizon_day)
+
+    def restore_cells(self, pairs: Iterable[tuple[bytes, bytes | None]]) -> None:
+        """Take over cells as cuts gave them; later ones win. Raises StateError."""
+        self._cells.restore(pairs)

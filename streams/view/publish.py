@@ -1,0 +1,348 @@
+"""Shows what was folded: collects what changed in all owned partitions and writes it to the view, behind the folding.
+
+Nothing waits for the view. While it cannot be written, only "everything is needed" is remembered; when it is back,
+or has lost what it held, everything is written again, some buckets per round, while folding goes on. What the view
+holds and the state does not is emptied then. Of what Redis evicts, only the buckets concerned are written again.
+"""
+
+import asyncio
+from collections.abc import Callable, Collection, Mapping
+from time import monotonic, time
+
+import structlog
+
+from metrics.redis_client import Memory
+from metrics.view import FENCE_DIGITS, VERSION, Keys, encode_any, encode_unanswered, encode_waiting, fenced
+from streams.durable.topic_id import differ
+from streams.errors import SinkError
+from streams.fold.localtime import LocalTime
+from streams.runtime.owned import Owned
+from streams.runtime.sensors import WorkerSensors
+from streams.runtime.status import Status
+from streams.state.cells import Where
+from streams.state.partition import ViewUpdate
+from streams.view.sink import Beats, Before, Sink
+from streams.view.writing import Round, Writing, is_past, state_of
+
+log = structlog.get_logger(__name__)
+
+HEARTBEAT_SECONDS = 1.0
+_SHARE = 9.0
+"""Times the cost of a round that passes until the next one: the view takes a tenth of the worker at most."""
+_SLOWEST_SECONDS = 2.0
+"""The pace at least, whatever a round costs."""
+_BACKLOG_SECONDS = 5.0
+"""The pace in a backlog, where nobody waits for a single event, and a part shown later is a part shown once."""
+_BACKLOG = 20_000
+"""Events that wait to be folded: at the most that a worker folds, 0.4 s of them."""
+_CHUNK_PARTS = 2_000
+_RETRY_SECONDS = 1.0
+_REFRESH_SECONDS = 12 * 3600.0
+_CHECK_SECONDS = 3.0
+"""Between two looks whether all that was written is still there."""
+_MEMORY_SECONDS = 60.0
+_EMPTY = b"\x80"
+"""An empty part: it keeps its fence, so that a former owner cannot bring an old part back."""
+
+
+class Publisher:
+    """Writes the view of all owned partitions. One task; at most one write is under way."""
+
+    def __init__(
+        self,
+        sink: Sink,
+        keys: Keys,
+        owned: Callable[[], Collection[Owned]],
+        sensors: WorkerSensors,
+        status: Status,
+        *,
+        interval: float,
+        worker_id: str,
+        zone: str,
+        local: LocalTime,
+    ) -> None:
+        self._sink = sink
+        self._keys = keys
+        self._owned = owned
+        self._sensors = sensors
+        self._status = status
+        self._interval = interval
+        self._worker_id = worker_id
+        self._zone = zone
+        self._local = local
+        self._writing: dict[Owned, Writing] = {}
+        self._generation = ""
+        self._beaten_at = self._told_at = 0.0
+        self._checked_at = self._refreshed_at = monotonic()
+        self._looked_at = -_MEMORY_SECONDS
+        self._memory = Memory("", 0)
+
+    async def run(self) -> None:
+        """Show, for ever."""
+        while True:
+            began = monotonic()
+            try:
+                cost = await self.show()
+                wait = min(max(self._interval, _SHARE * cost), _SLOWEST_SECONDS) - (monotonic() - began)
+                await asyncio.sleep(max(wait, 0.0))
+                while self._is_behind() and monotonic() - began < _BACKLOG_SECONDS:
+                    await asyncio.sleep(self._interval)
+                    await self._beat_again()
+            except SinkError as error:
+                self._lost(error)
+                await asyncio.sleep(_RETRY_SECONDS)
+
+    def _is_behind(self) -> bool:
+        """Whether so many events wait that what is shown now is old already."""
+        return self._is_whole() and self._status.backlog() > _BACKLOG
+
+    def _is_whole(self) -> bool:
+        return all(writing.is_whole for writing in self._writing.values())
+
+    async def show(self) -> float:
+        """One round. Returns the seconds that collecting took. Raises SinkError; then everything is needed again."""
+        owned = [one for one in self._owned() if not one.closed]
+        for gone in self._writing.keys() - set(owned):
+            del self._writing[gone]
+        for one in owned:
+            self._writing.setdefault(one, Writing())
+        beat = monotonic() - self._beaten_at >= HEARTBEAT_SECONDS
+        if beat:
+            await self._look()
+        owned = await self._prepare(owned)
+        began = monotonic()
+        found = Round()
+        last = {one: self._writing[one].beat for one in owned}
+        timestamps: list[int] = []
+        parts = 0
+        for one in owned:
+            writing = self._writing[one]
+            changed = writing.fence != one.partition.fence or not writing.is_whole
+            if changed:
+                timestamps += one.take_timestamps()
+                parts += self._collect(one, writing, found)
+            if beat or changed:
+                self._beat(one, writing, found.hashes)
+        cost = monotonic() - began
+        if found.hashes:
+            quiet = (self._keys.partitions,)
+            before = await self._sink.write(found.hashes, quiet=quiet, whole=found.whole, gone=found.gone)
+            self._compare(last, self._beats_of(before))
+        if beat:
+            self._beaten_at = self._told_at = began
+            await self._refresh()
+        self._status.view_written()
+        self._sensors.shown(seconds=monotonic() - began, parts=parts, timestamps=timestamps)
+        return cost
+
+    async def _prepare(self, owned: list[Owned]) -> list[Owned]:
+        """Ask what the view holds of partitions that are about to be written as a whole; those that are still owned."""
+        # Before the write: what is written into a view of before makes a mixture of it, and has to say so.
+        beats = await self._sink.beats([one.partition.number for one in owned]) if owned else {}
+        self._compare({one: self._writing[one].beat for one in owned}, beats)
+        begun = {one.partition.number: one for one in owned if self._writing[one].is_due}
+        if begun:
+            for number, one in begun.items():
+                writing = self._writing[one]
+                writing.rewound = writing.rewound or state_of(beats.get(number)).get("rewound", 0)
+                # Offsets of a topic that was made anew begin at 0 again: what is shown of the one before would stay.
+                one.is_rebuilt |= differ(state_of(beats.get(number)).get("log", ""), one.partition.log)
+        for one in owned:
+            if one.is_rebuilt:
+                await self._sink.forget(one.partition.number)
+                one.is_rebuilt = False
+            elif self._writing[one].is_due and self._writing[one].is_lost:
+                await self._sink.uncount(one.partition.number)
+        if begun:
+            held = await self._sink.held(begun)
+            for number, one in begun.items():
+                writing = self._writing[one]
+                writing.leftover, writing.there = held[number], set(held[number])
+        return [one for one in owned if not one.closed]
+
+    def _collect(self, one: Owned, writing: Writing, found: Round) -> int:
+        """Put what changed into a round, and some of everything while it is needed; how many parts."""
+        update = one.partition.view()
+        writing.fence = update.fence
+        if writing.is_due:
+            writing.is_due, writing.is_lost = False, False
+            writing.rebuild, writing.pending = one.partition.everything(), set(one.partition.buckets())
+        parts = self._put(one, writing, update, found)
+        writing.drop_past(update.time, one.partition.buckets, self._local)
+        self._drop(one, writing, found)
+        while writing.rebuild is not None and parts < _CHUNK_PARTS:
+            more = next(writing.rebuild, None)
+            if more is None:
+                writing.rebuild, writing.pending, writing.is_healing = None, set(), False
+                parts += self._take_back(one, writing, update, found)
+                break
+            # `view` above has just rolled everything up, so a bucket taken now is as of the same fence.
+            parts += self._put(one, writing, more._replace(fence=update.fence, time=update.time), found)
+        return parts
+
+    def _take_back(self, one: Owned, writing: Writing, update: ViewUpdate, found: Round) -> int:
+        """Empty the parts that are in the view and in no state: emptied by a former owner, or while Redis was away."""
+        leftover, writing.leftover = writing.leftover, {}
+        gone: dict[Where, dict[bytes, bytes | None]] = {
+            where: dict.fromkeys(fields) for where, fields in leftover.items()
+        }
+        whole = gone.keys() - set(one.partition.buckets())
+        return self._put(one, writing, ViewUpdate(update.fence, update.time, gone, None, whole), found)
+
+    def _drop(self, one: Owned, writing: Writing, found: Round) -> None:
+        for where in writing.drop:
+            key = self._keys.cells(*where, one.partition.number)
+            found.hashes[key] = {}
+            found.gone.add(key)
+        writing.there -= writing.drop
+        writing.drop = set()
+
+    def _put(self, one: Owned, writing: Writing, update: ViewUpdate, found: Round) -> int:
+        parts, fence, number = 0, fenced(update.fence, b""), one.partition.number
+        hashes = found.hashes
+        for where, fields in update.cells.items():
+            writing.pending.discard(where)
+            if not fields:  # a bucket whose parts have all been emptied: nothing to write or to name
+                if where in writing.there and is_past(*where, update.time, self._local):
+                    writing.drop.add(where)
+                continue
+            writing.leftover.get(where, set()).difference_update(fields)
+            key = self._keys.cells(*where, number)
+            if gone := is_past(*where, update.time, self._local):
+                writing.there.discard(where)
+                found.gone.add(key)
+            else:
+                writing.there.add(where)
+                if where in update.whole:
+                    found.whole.add(key)
+            empty = b"" if gone else _EMPTY
+            hashes.setdefault(key, {}).update(
+                {name: fence + (empty if payload is None else payload) for name, payload in fields.items()}
+            )
+            parts += len(fields)
+        if update.waiting is not None:
+            hashes.setdefault(self._keys.waiting, {})[str(number).encode()] = fence + encode_waiting(update.waiting)
+        if update.unanswered is not None:
+            listed = fence + encode_unanswered(update.unanswered)
+            hashes.setdefault(self._keys.unanswered, {})[str(number).encode()] = listed
+        return parts
+
+    def _beat(self, one: Owned, writing: Writing, hashes: dict[str, dict[bytes, bytes]]) -> None:
+        partition = one.partition
+        state = {
+            "at": int(time() * 1000),
+            "contact": self._status.contact(partition.number),
+            "time": partition.time,
+            "count": partition.partitions,
+            "worker": self._worker_id,
+            "zone": self._zone,
+            "version": VERSION,
+            "whole": writing.is_whole,
+            "left": one.left_to_count(),
+            "log": partition.log,
+            "hashes": len(writing.there | writing.pending),
+            "intact": not writing.is_healing,
+            "rewound": writing.rewound,
+            "live": partition.live,
+        }
+        writing.beat = fenced(partition.fence, encode_any(state))
+        hashes.setdefault(self._keys.partitions, {})[str(partition.number).encode()] = writing.beat
+
+    async def _beat_again(self) -> None:
+        """Between two rounds: that the owner is there, and when Kafka answered, as of what the last round showed."""
+        if monotonic() - self._told_at < HEARTBEAT_SECONDS:
+            return
+        self._told_at, beats = monotonic(), {}
+        last = {one: writing.beat for one, writing in self._writing.items() if writing.beat and not one.closed}
+        for one in last:
+            number = one.partition.number
+            beats[str(number).encode()] = self._writing[one].beat_again(self._status.contact(number))
+        if beats:
+            before = await self._sink.write({self._keys.partitions: beats}, quiet=(self._keys.partitions,))
+            self._compare(last, self._beats_of(before))
+
+    def _beats_of(self, before: Before) -> Beats:
+        return {int(number): beat for number, beat in before.get(self._keys.partitions, {}).items()}
+
+    async def _look(self) -> None:
+        """See whether the view still has what was written."""
+        generation = await self._sink.generation()
+        if generation != self._generation:
+            if self._generation:
+                log.warning("the view lost what it held, or is asked for; writing it again")
+            self._need_everything(lost=bool(self._generation))
+            self._generation = generation
+        if monotonic() - self._checked_at >= _CHECK_SECONDS:
+            await self._check()
+            self._checked_at = monotonic()
+        if monotonic() - self._looked_at >= _MEMORY_SECONDS:
+            self._looked_at = monotonic()
+            await self._look_at_memory()
+
+    def _compare(self, last: Mapping[Owned, bytes], there: Beats) -> None:
+        """See whether the view had our last heartbeat: else another server took over, or began from an old dump."""
+        for one, beat in last.items():
+            found = there.get(one.partition.number, beat)
+            if found < beat[:FENCE_DIGITS]:
+                self._lost_some(one, "its last writes")
+                self._writing[one].rewound, self._writing[one].beat = int(time() * 1000), found
+
+    async def _check(self) -> None:
+        """Compare what is there with what was written; what was lost is written again."""
+        for one, writing in list(self._writing.items()):
+            if not writing.is_whole:
+                continue
+            number = one.partition.number
+            found = await self._sink.check(number)
+            if one.closed or self._writing.get(one) is not writing:
+                continue
+            if found.hashes != len(writing.there):
+                self._lost_some(one, f"{len(writing.there)} hashes are there, {found.hashes} are counted")
+            elif found.broken or not found.waits:
+                self._sensors.view_lost(len(found.broken) or 1)
+                log.warning("the view lost parts; writing them again", partition=number, hashes=len(found.broken))
+                lost, held = set(found.broken), set(one.partition.buckets())
+                writing.rebuild, writing.pending = one.partition.everything(lost & held), lost & held
+                writing.drop = lost - held
+
+    def _lost_some(self, one: Owned, what: str) -> None:
+        self._sensors.view_lost(1)
+        log.warning("the view lost what it held; writing it again", partition=one.partition.number, problem=what)
+        writing = self._writing[one]
+        writing.is_due, writing.is_lost, writing.is_healing, writing.rebuild = True, True, True, None
+
+    async def _refresh(self) -> None:
+        if monotonic() - self._refreshed_at > _REFRESH_SECONDS:
+            self._refreshed_at = monotonic()
+            writings = [(one.partition.number, writing.there) for one, writing in self._writing.items()]
+            cells = [self._keys.cells(*where, number) for number, there in writings for where in there]
+            manifests = [self._keys.manifest(number) for number, _ in writings]
+            await self._sink.refresh(
+                [*sorted(cells), *manifests, self._keys.reference, self._keys.waiting, self._keys.unanswered]
+            )
+
+    async def _look_at_memory(self) -> None:
+        memory = await self._sink.memory()
+        if memory != self._memory:
+            self._memory = memory
+            self._sensors.memory(memory)
+            if memory.problem:
+                log.warning(memory.problem)
+
+    def _need_everything(self, *, lost: bool = False) -> None:
+        for one in self._owned():
+            writing = self._writing.setdefault(one, Writing())
+            writing.is_due, writing.rebuild = True, None
+            writing.is_lost |= lost
+            writing.is_healing |= lost
+
+    def _lost(self, error: SinkError) -> None:
+        if self._status.view_failed():
+            log.warning("the view cannot be written; folding goes on", error=str(error))
+        self._sensors.view_failed()
+        self._need_everything()
+        self._beaten_at = 0.0
+        for one in self._owned():
+            # What changed since is in "everything"; taken here so that the list of it stays short.
+            one.partition.view()
+            one.take_timestamps()

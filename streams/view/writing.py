@@ -1,0 +1,89 @@
+"""How far the view is with one owned partition, and what is written to it at once."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from time import time
+from typing import Any
+
+from metrics.view import FENCE_DIGITS, decode_any, encode_any, split
+from streams.fold.localtime import LocalTime
+from streams.state.cells import DAYS_KEPT, HOURS_KEPT, MINUTES_KEPT, Where
+from streams.state.partition import ViewUpdate
+from streams.view.sink import Held
+
+_SECOND_US = 1_000_000
+_HOUR_US = 3600 * _SECOND_US
+
+
+@dataclass(slots=True)
+class Writing:
+    """How far the view is for one owned partition."""
+
+    fence: int = -2
+    """Of the last round."""
+    rebuild: Iterator[ViewUpdate] | None = None
+    """What is left to be written again."""
+    is_due: bool = True
+    """Everything is needed, and not begun."""
+    is_lost: bool = False
+    """What the manifest says is not to be trusted either."""
+    is_healing: bool = False
+    """The view may have parts that are older than the manifest tells, until everything is written."""
+    leftover: Held = field(default_factory=dict)
+    """What was in the view before and has not been met in the state."""
+    there: set[Where] = field(default_factory=set)
+    """Buckets that the view has hashes of."""
+    pending: set[Where] = field(default_factory=set)
+    """Buckets that it must have, and may not have yet."""
+    drop: set[Where] = field(default_factory=set)
+    """Buckets whose hashes are to go: the state has nothing of them."""
+    hour: int = -1
+    """Of partition time, when what is past was last looked for."""
+    rewound: int = 0
+    """Unix ms at which the view was last found to be one of before; what was read before that is to be read again."""
+    beat: bytes = b""
+    """The heartbeat that was written last."""
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether nothing is left to be written again."""
+        return self.rebuild is None and not self.is_due
+
+    def drop_past(self, time_us: int, known: Callable[[], Iterable[Where]], local: LocalTime) -> None:
+        """Once an hour of partition time: of what only the view knows let go what is past.
+
+        Its parts were emptied before this owner came, and the state has none of them; `known`: the buckets that it has.
+        """
+        if time_us // _HOUR_US != self.hour:
+            self.hour = time_us // _HOUR_US
+            self.drop |= {where for where in self.there.difference(known()) if is_past(*where, time_us, local)}
+
+    def beat_again(self, contact: int) -> bytes:
+        """The heartbeat that was written last, as of now; `contact`: Unix ms at which Kafka last answered."""
+        state = state_of(self.beat) | {"at": int(time() * 1000), "contact": contact}
+        self.beat = self.beat[:FENCE_DIGITS] + encode_any(state)
+        return self.beat
+
+
+class Round:
+    """What is written at once."""
+
+    def __init__(self) -> None:
+        self.hashes: dict[str, dict[bytes, bytes]] = {}
+        self.whole: set[str] = set()
+        self.gone: set[str] = set()
+
+
+def state_of(beat: bytes | None) -> dict[str, Any]:
+    """What a heartbeat says; nothing where there is none."""
+    found: dict[str, Any] = decode_any(split(beat)[1]) if beat else {}
+    return found
+
+
+def is_past(kind: str, bucket: int, time_us: int, local: LocalTime) -> bool:
+    """Whether a bucket is kept no longer at a partition's time."""
+    if kind == "m":
+        return bucket * _SECOND_US + MINUTES_KEPT <= time_us
+    if kind == "h":
+        return bucket * _SECOND_US + HOURS_KEPT <= time_us
+    return kind == "d" and bucket < local.day(time_us) - DAYS_KEPT

@@ -1,0 +1,17 @@
+"""Settings of the worker as Faust gets them."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from streams.runtime.app import build
+from streams.settings import WorkerSettings
+
+
+@pytest.mark.parametrize("session", [1, 10, 300])
+async def test_times_fit_each_other(session, tmp_path):
+    """Faust refuses a session longer than a request may take, and misses heartbeats rarer than a third of one."""
+    settings = WorkerSettings(app_id="unit", worker_id="w", data_dir=tmp_path, session_timeout=session)
+    conf = build(settings, SimpleNamespace(name="fold", topic="sales.events"), [], lambda error: None).conf
+    assert conf.broker_session_timeout == session < conf.broker_request_timeout
+    assert conf.broker_heartbeat_interval <= session / 3

@@ -1,0 +1,216 @@
+"""The view: what changed, everything when needed, and nothing that waits for it."""
+
+import asyncio
+
+import pytest
+
+from metrics.view import Keys, decode_any, decode_part, encode_any, fenced, field, split
+from producers.log_ends import Ends
+from streams.errors import SinkError
+from streams.view.publish import Publisher
+from streams.view.sink import calls, entries
+from tests.support.sink_in_memory import InMemorySink
+from tests.support.workers import until
+from tests.unit.streams.runtime.test_owner import meeting
+
+KEYS = Keys("unit")
+DAY = 739_677
+"""2026-03-02."""
+
+
+@pytest.fixture
+async def shown(unit):
+    """An owner, its sink and publisher."""
+    owner = unit.owner(flush_interval=60)
+    await owner.open([0])
+    sink = InMemorySink("unit")
+    publisher = publisher_of(owner, sink)
+    yield owner, sink, publisher
+    await owner.close([0])
+
+
+def publisher_of(owner, sink):
+    return Publisher(
+        sink,
+        KEYS,
+        lambda: list(owner.owned.values()),
+        owner.sensors,
+        owner.status,
+        interval=0.01,
+        worker_id="w",
+        zone="UTC",
+        local=owner._rules.local,
+    )
+
+
+def meetings(sink):
+    """The number of meetings of the day in the view, or None."""
+    value = sink.hashes.get(KEYS.cells("d", DAY, 0), {}).get(field(0, "m-1", ""))
+    return None if value is None else decode_part(split(value)[1]).get("m")
+
+
+async def test_what_changed_is_shown(shown):
+    """A round writes parts, heartbeat and announcement; the fence is the last record folded."""
+    owner, sink, publisher = shown
+    await owner.fold(0, [meeting(0), meeting(1)])
+    await publisher.show()
+    assert meetings(sink) == 2
+    fence, payload = split(sink.hashes[KEYS.partitions][b"0"])
+    assert fence == 1
+    assert decode_any(payload)["whole"]
+    assert any(key == KEYS.cells("d", DAY, 0) for change in sink.changes for key, _ in change)
+
+
+async def test_a_bucket_that_was_emptied_is_not_announced(unit):
+    """A hash of which nothing changed is not named: whoever follows would ask for none of its fields."""
+    first = unit.owner()
+    await first.open([0])
+    await first.fold(0, [meeting(0)])
+    await first.close([0])
+    cells = unit.broker.records[unit.settings.cells_topic, 0]
+    cells += [(key, None) for key, _ in cells]
+    second = unit.owner()
+    await second.open([0])
+    sink = InMemorySink("unit")
+    await publisher_of(second, sink).show()
+    assert [key for change in sink.changes for key, fields in change if not fields] == []
+    await second.close([0])
+
+
+async def test_everything_after_it_was_lost(shown):
+    """When the view lost what it held, all of it comes back though nothing changed."""
+    owner, sink, publisher = shown
+    await owner.fold(0, [meeting(0)])
+    await publisher.show()
+    sink.lose()
+    publisher._beaten_at = 0
+    await publisher.show()
+    assert meetings(sink) == 1
+
+
+async def test_everything_after_it_was_out_of_reach(shown):
+    """While it cannot be written folding goes on, and then everything is written."""
+    owner, sink, publisher = shown
+    await owner.fold(0, [meeting(0)])
+    sink.broken = True
+    with pytest.raises(SinkError) as caught:
+        await publisher.show()
+    publisher._lost(caught.value)
+    await owner.fold(0, [meeting(1)])
+    sink.broken = False
+    await publisher.show()
+    assert meetings(sink) == 2
+
+
+async def test_a_greater_fence_stays(shown):
+    """What a newer owner has shown is not replaced."""
+    owner, sink, publisher = shown
+    await sink.write({KEYS.cells("d", DAY, 0): {field(0, "m-1", ""): fenced(100, b"\x81\xa1m\x2a")}})
+    await owner.fold(0, [meeting(0)])
+    await publisher.show()
+    assert meetings(sink) == 42
+
+
+async def test_what_a_killed_owner_showed_is_taken_back(unit):
+    """A part shown by an owner that was killed, and emptied before the next one showed it, does not stay."""
+    first = unit.owner(flush_interval=60)
+    await first.open([0])
+    sink = InMemorySink("unit")
+    await first.fold(0, [meeting(0)])
+    await publisher_of(first, sink).show()
+    assert meetings(sink) == 1
+    corrected = meeting(1, meeting_id="0")
+    corrected.value = corrected.value.replace(b"m-1", b"m-2").replace(b"T10:00", b"T10:01")
+    second = unit.owner(flush_interval=60)
+    await second.open([0])
+    await second.fold(0, [meeting(0), corrected])
+    await publisher_of(second, sink).show()
+    assert meetings(sink) is None
+    await second.close([0])
+
+
+async def test_a_backlog_is_shown_seldom_and_its_end_at_once(shown):
+    """While many events wait nothing is written but every five seconds; when they are folded the view follows."""
+    owner, _, publisher = shown
+    await owner.fold(0, [meeting(0)])
+    running = asyncio.create_task(publisher.run())
+    one = owner.owned[0]
+
+    def fence():
+        writing = publisher._writing.get(one)
+        return writing.fence if writing is not None and writing.is_whole else None
+
+    await until(lambda: fence() == 0, 10, "all is shown", pause=0.01)
+    owner.status.partitions[0].stable = 30_000
+    await asyncio.sleep(0.1)
+    one.fold([meeting(1)])
+    await asyncio.sleep(0.3)
+    assert fence() == 0
+    owner.status.partitions[0].stable = 0
+    await until(lambda: fence() == 1, 4, "the rest is shown, sooner than the slowest pace", pause=0.01)
+    running.cancel()
+
+
+async def test_heartbeats_go_on_in_a_backlog(shown, monkeypatch):
+    """Between two rounds the owner says that it is there, as of what it has shown, not as of what it has folded."""
+    monkeypatch.setattr("streams.view.publish.HEARTBEAT_SECONDS", 0.05)
+    owner, sink, publisher = shown
+    await owner.fold(0, [meeting(0)])
+    running = asyncio.create_task(publisher.run())
+    one = owner.owned[0]
+
+    def beat():
+        fence, payload = split(sink.hashes.get(KEYS.partitions, {}).get(b"0", fenced(-1, encode_any({"at": 0}))))
+        return fence, decode_any(payload)
+
+    await until(lambda: beat()[0] == 0 and beat()[1]["whole"], 10, "all is shown", pause=0.01)
+    owner.status.partitions[0].stable = 30_000
+    await asyncio.sleep(0.1)
+    one.fold([meeting(1)])
+    told = set()
+    for _ in range(50):
+        fence, state = beat()
+        told.add(state["at"])
+        assert fence == 0
+        await asyncio.sleep(0.01)
+    assert len(told) >= 4
+    running.cancel()
+
+
+async def test_heartbeats_tell_of_kafka(shown):
+    """Each partition's heartbeat says when its leader last answered, whatever other leaders do."""
+    owner, sink, publisher = shown
+
+    async def contact():
+        publisher._beaten_at = 0.0
+        await publisher.show()
+        beat = decode_any(split(sink.hashes[KEYS.partitions][b"0"])[1])
+        return (beat["at"] - beat["contact"]) / 1000
+
+    assert await contact() == pytest.approx(0, abs=0.5)
+    owner.status.partitions[0].contact_at -= 30
+    assert await contact() == pytest.approx(30, abs=0.5)
+    assert owner.status.contact_age() == pytest.approx(30, abs=0.5)
+    owner.lags({1: Ends(5, 5)})
+    assert await contact() == pytest.approx(30, abs=0.5)
+    owner.lags({0: Ends(5, 5)})
+    assert await contact() == pytest.approx(0, abs=0.5)
+    assert owner.status.contact_age() == pytest.approx(0, abs=0.5)
+
+
+def test_what_is_written_at_once_is_bounded():
+    """However many parts, and however large: script calls and entries of the stream, in order and none left out."""
+    fields = {b"f%05d" % n + bytes(n % 7 * 400): b"v" * (n % 11 * 30_000) for n in range(1500)}
+    some = list(calls(fields))
+    assert [piece for pieces, _ in some for piece in pieces] == [one for pair in fields.items() for one in pair]
+    assert all(size == sum(map(len, pieces)) for pieces, size in some)
+    assert max(size for pieces, size in some if len(pieces) > 2) <= 1 << 20
+    assert list(calls({b"f": b"v" * (5 << 20)})) == [([b"f", b"v" * (5 << 20)], (5 << 20) + 1)]
+    assert list(calls({})) == []
+    changes = [("a", list(fields)), ("b", [b"x"]), ("c", list(fields))]
+    made = list(entries(changes))
+    assert max(map(len, made)) < 300_000
+    assert len(made) > 5
+    named = [(key, field) for entry in made for key, some in decode_any(entry) for field in some]
+    assert named == [(key, field) for key, some in changes for field in some]
+    assert list(entries([("a", [b"x"])])) == [encode_any([("a", [b"x"])])]
