@@ -26,6 +26,7 @@ from metrics.kpi import (
     Scaled,
     Sum,
     WorkingDays,
+    leaves,
 )
 from metrics.other import MANAGER, OTHER
 
@@ -165,14 +166,7 @@ def has_period(kpi: Kpi) -> bool:
 
 def families(formula: Formula) -> tuple[Family, ...]:
     """The families that a formula reads, each once, in order."""
-    match formula:
-        case Sum(family) | Oldest(family) | Plan(family) | WorkingDays(family) | Quantile(_, family):
-            found: tuple[Family, ...] = (family,)
-        case PerManager(of) | Scaled(of):
-            found = families(of)
-        case Ratio(left, right) | Minus(left, right) | Product(left, right):
-            found = (*families(left), *families(right))
-    return tuple(dict.fromkeys(found))
+    return tuple(dict.fromkeys(leaf.family for leaf in leaves(formula)))
 
 
 def shown_quantile(quantile: Quantile, labels: Iterable[str], matchers: Matchers, offset: str = "") -> str:

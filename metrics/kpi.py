@@ -4,7 +4,7 @@ A formula is a small tree. Every leaf is summed over all series of a level (mana
 divided last; an empty denominator gives nothing.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -118,20 +118,25 @@ class Product:
     right: "Formula"
 
 
-Formula = Sum | Oldest | Plan | WorkingDays | Quantile | PerManager | Ratio | Minus | Scaled | Product
+Leaf = Sum | Oldest | Plan | WorkingDays | Quantile
+Formula = Leaf | PerManager | Ratio | Minus | Scaled | Product
+
+
+def leaves(formula: Formula) -> Iterator[Leaf]:
+    """What a formula reads, from left to right; what it reads twice comes twice."""
+    match formula:
+        case PerManager(of) | Scaled(of):
+            yield from leaves(of)
+        case Ratio(left, right) | Minus(left, right) | Product(left, right):
+            yield from leaves(left)
+            yield from leaves(right)
+        case _:
+            yield formula
 
 
 def plan_of(formula: Formula) -> Plan | None:
     """The plan that takes part in a formula."""
-    match formula:
-        case Plan():
-            return formula
-        case Ratio(left, right) | Minus(left, right) | Product(left, right):
-            return plan_of(left) or plan_of(right)
-        case Scaled(of):
-            return plan_of(of)
-        case _:
-            return None
+    return next((leaf for leaf in leaves(formula) if isinstance(leaf, Plan)), None)
 
 
 def change(current: float, previous: float | None, *, points: bool = False) -> float | None:

@@ -18,6 +18,7 @@ from metrics.kpi import (
     Scaled,
     Sum,
     WorkingDays,
+    leaves,
 )
 
 PATH = "metrics/REFERENCE.md"
@@ -192,13 +193,7 @@ def _operand(formula: Formula) -> str:
 
 
 def _names(formula: Formula) -> Iterable[str]:
-    match formula:
-        case Sum(family) | Oldest(family) | Plan(family) | WorkingDays(family) | Quantile(_, family):
-            return (family.name,)
-        case PerManager(of) | Scaled(of):
-            return _names(of)
-        case Ratio(left, right) | Minus(left, right) | Product(left, right):
-            return (*_names(left), *_names(right))
+    return (leaf.family.name for leaf in leaves(formula))
 
 
 def _code(names: Iterable[str]) -> str:

@@ -1,11 +1,11 @@
 """What a KPI is made of: the explainable numbers in its formula, so that a person can ask for the entities of each."""
 
-from itertools import product
+from itertools import chain, product
 from typing import Any
 
 from metrics.catalogue import BY_EXPOSED
 from metrics.catalogue.titles import title_of
-from metrics.kpi import Formula, Minus, Oldest, PerManager, Plan, Product, Quantile, Ratio, Scaled, Sum, WorkingDays
+from metrics.kpi import Formula, Leaf, Oldest, Plan, Quantile, Sum, WorkingDays, leaves
 
 Part = dict[str, Any]
 """`family` and `labels` as /api/v1/explain takes them; `window` where it is not that of the KPI, "" for none."""
@@ -14,7 +14,7 @@ Part = dict[str, Any]
 def parts(formula: Formula) -> list[Part]:
     """Every number that goes into a formula, in reading order, each once."""
     found: list[Part] = []
-    for part in _parts(formula):
+    for part in chain.from_iterable(map(_parts, leaves(formula))):
         if part not in found:
             found.append(part)
     return found
@@ -29,26 +29,14 @@ def _titled(name: str) -> dict[str, str]:
     return {"title": title_of(name, "en"), "title_ru": title_of(name, "ru")}
 
 
-def _parts(formula: Formula) -> list[Part]:
-    match formula:
-        case Sum():
-            # Explain takes one value per label: several that count are several numbers.
-            chosen = product(*([(label, value) for value in values] for label, values in formula.where.items()))
-            fixed = {"window": formula.window} if formula.window or not formula.family.windows else {}
-            return [{"family": formula.name, "labels": dict(labels), **fixed} for labels in chosen]
-        case Quantile() | Oldest() | Plan() | WorkingDays():
-            return [_leaf(formula)]
-        case PerManager() | Scaled():
-            return _parts(formula.of)
-        case Ratio():
-            return [*_parts(formula.over), *_parts(formula.under)]
-        case Minus() | Product():
-            return [*_parts(formula.left), *_parts(formula.right)]
-
-
-def _leaf(formula: Quantile | Oldest | Plan | WorkingDays) -> Part:
-    found = _named(formula)
-    return found if formula.family.windows else {**found, "window": ""}
+def _parts(leaf: Leaf) -> list[Part]:
+    if isinstance(leaf, Sum):
+        # Explain takes one value per label: several that count are several numbers.
+        chosen = product(*([(label, value) for value in values] for label, values in leaf.where.items()))
+        fixed = {"window": leaf.window} if leaf.window or not leaf.family.windows else {}
+        return [{"family": leaf.name, "labels": dict(labels), **fixed} for labels in chosen]
+    found = _named(leaf)
+    return [found if leaf.family.windows else {**found, "window": ""}]
 
 
 def _named(formula: Quantile | Oldest | Plan | WorkingDays) -> Part:
