@@ -126,7 +126,7 @@ def quoted(name: str, values: Values, odd: set[int]) -> Sequence[str]:
 
     All at once: a quote in a text has a backslash before it, so that `","` parts them.
     """
-    head = f',"{name}":"'
+    head = f',{_encode(name).decode()}:"'
     has_none = None in values
     given = [value or "" for value in values] if has_none else values
     try:
@@ -139,7 +139,7 @@ def quoted(name: str, values: Values, odd: set[int]) -> Sequence[str]:
 
 
 def _in_json(name: str, value: Value | None) -> str:
-    return "" if value is None else f',"{name}":{_encode(value).decode()}'
+    return "" if value is None else f",{_encode(name).decode()}:{_encode(value).decode()}"
 
 
 def _is_mixed(cells: Sequence[Cell]) -> bool:

@@ -57,7 +57,10 @@ PAYMENT = {
     "when": [{"column": "Kind", "is": ["won", "x"]}, {"column": "Sum", "negative": False}],
     "time": {"column": "Day", "format": FORMS}, "id": {"join": ["ID", "Note"]},
     "sequence": {"column": "Version", "width": 5},
-    "data": {"payment_id": "ID", "client_id": "Client", "manager_id": "Note", "amount": "Sum", "currency": "State"},
+    "data": {
+        "payment_id": "ID", "client_id": "Client", "manager_id": "Note", "amount": "Sum", "currency": "State",
+        'odd"\n\\\u00e9': "Note", 'so"\n': {"constant": 1},
+    },
 }  # fmt: skip
 CHAT = {
     "type": {"constant": "sales.chat.message.v1"}, "time": {"column": "Moment", "format": "%d.%m.%Y %H:%M:%S"},
