@@ -116,11 +116,13 @@ class Ledger:
                 "the ledger does not know us; set SALES_WEB_USER and SALES_WEB_PASSWORD as its web config has them"
             )
         try:
-            content: dict[str, Any] = answer.json()
-        except ValueError as error:
+            content = answer.json()
+        except ValueError:
+            content = None
+        if not isinstance(content, dict):
             raise AwayError(
                 f"nothing can be explained now: what answers at {self._address} is no ledger; set SALES_LEDGER_ADDRESS"
-            ) from error
+            )
         if answer.status_code == httpx.codes.OK:
             return content
         detail = str(content.get("detail", ""))

@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Callable
 from typing import Any, Protocol
 
+import msgspec
+
 from metrics.catalogue import service
 from metrics.errors import AwayError
 from metrics.exporter.http.service import Rows
@@ -25,12 +27,37 @@ class Prover(Protocol):
         """As `GET /api/v1/audit` of the ledger has it. Raises ValueError, AwayError."""
 
 
+class Count(msgspec.Struct):
+    """So many numbers of a sort and a family differ."""
+
+    data: str
+    family: str
+    count: int
+
+
+class Proved(msgspec.Struct):
+    """As of when all of it was found equal, Unix seconds; None: never."""
+
+    shown: float | None
+    days: float | None
+
+
+class Answer(msgspec.Struct):
+    """What is taken of an answer."""
+
+    proved: Proved
+    differences: list[Count]
+    compared: dict[str, int]
+    seconds: float
+    behind: int | None = None
+
+
 class Proof:
     """What was heard last."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._told: dict[str, Any] = {}
+        self._told: Answer | None = None
         self._heard = 0.0
         self._asked = False
 
@@ -44,11 +71,15 @@ class Proof:
             await asyncio.sleep(_ASK_SECONDS)
 
     def take(self, told: dict[str, Any]) -> None:
-        """Keep an answer."""
-        self._asked, self._told, self._heard = True, told, self._clock()
+        """Keep an answer. Raises AwayError for one of another program, or of another release."""
+        self._asked = True
+        try:
+            self._told, self._heard = msgspec.convert(told, Answer), self._clock()
+        except msgspec.ValidationError as error:
+            raise AwayError(f"what answers is no ledger of this release: {error}") from error
 
-    def _is_away(self) -> bool:
-        return not self._told or self._clock() - self._heard > _SILENT_SECONDS
+    def _heard_lately(self) -> Answer | None:
+        return self._told if self._clock() - self._heard <= _SILENT_SECONDS else None
 
     def state(self) -> dict[str, Any] | None:
         """For the wall: as of when all that is shown was proved, how much differs, and why it is not proved now.
@@ -57,15 +88,16 @@ class Proof:
         """
         if not self._asked:
             return None
-        if self._is_away():
-            return {"at": self._told.get("proved", {}).get("shown"), "differs": 0, "cause": "away"}
-        at, differs = self._told["proved"]["shown"], sum(one["count"] for one in self._told["differences"])
-        return {"at": at, "differs": differs, "cause": "differs" if differs else self._cause(at)}
+        if (told := self._heard_lately()) is None:
+            return {"at": self._told and self._told.proved.shown, "differs": 0, "cause": "away"}
+        at, differs = told.proved.shown, sum(one.count for one in told.differences)
+        return {"at": at, "differs": differs, "cause": "differs" if differs else self._cause(told)}
 
-    def _cause(self, at: float | None) -> str:
+    def _cause(self, told: Answer) -> str:
+        at = told.proved.shown
         if at is not None and self._clock() - at <= _LATE_SECONDS:
             return ""
-        if self._told.get("behind"):
+        if told.behind:
             return "behind"
         return "never" if at is None else "late"
 
@@ -73,17 +105,16 @@ class Proof:
         """For /metrics; of a ledger that is away no more than that."""
         if not self._asked:
             return {}
-        if self._is_away():
+        if (told := self._heard_lately()) is None:
             return {service.LEDGER_UP: [((), 0.0)]}
-        told = self._told
-        proved, behind = told["proved"], told.get("behind")
         differences = {(data, ""): 0.0 for data in DATA}
-        differences |= {(one["data"], one["family"]): float(one["count"]) for one in told["differences"]}
+        differences |= {(one.data, one.family): float(one.count) for one in told.differences}
+        proved = {"days": told.proved.days, "shown": told.proved.shown}
         return {
             service.LEDGER_UP: [((), 1.0)],
-            service.LEDGER_BEHIND: [] if behind is None else [((), float(behind))],
+            service.LEDGER_BEHIND: [] if told.behind is None else [((), float(told.behind))],
             service.AUDIT_DIFFERENCES: sorted(differences.items()),
-            service.AUDIT_PROVED: [((what,), at) for what, at in sorted(proved.items()) if at is not None],
-            service.AUDIT_COMPARED: [((data,), float(n)) for data, n in sorted(told["compared"].items())],
-            service.AUDIT_SECONDS: [((), float(told["seconds"]))],
+            service.AUDIT_PROVED: [((what,), at) for what, at in proved.items() if at is not None],
+            service.AUDIT_COMPARED: [((data,), float(n)) for data, n in sorted(told.compared.items())],
+            service.AUDIT_SECONDS: [((), told.seconds)],
         }

@@ -70,3 +70,26 @@ async def test_the_exporter_asks_over_and_over_whoever_is_there():
         await end_tasks([task])
         answers.pop(0)
     await ledger.close()
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"status": "ok"}, {}, [], "x", None, 1, {**TOLD, "proved": None},
+        {**TOLD, "proved": {"shown": "x", "days": None}},
+        {**TOLD, "differences": [{"data": "days"}]}, {n: v for n, v in TOLD.items() if n != "compared"},
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("status", [200, 400, 404])
+async def test_another_program_there_harms_nothing(said, status):
+    """Nor a ledger of another release: numbers are shown, and nobody is called proved; it is asked again."""
+    ledger = Ledger("http://l", transport=httpx.MockTransport(lambda _: httpx.Response(status, json=said)))
+    proof = Proof(lambda: 1000.0)
+    task = asyncio.create_task(proof.following(ledger))
+    await until(lambda: proof.state() is not None, 30, "asked", pause=0.001)
+    assert proof.state() == {"at": None, "differs": 0, "cause": "away"}
+    assert proof.rows() == {s.LEDGER_UP: [((), 0.0)]}
+    await asyncio.sleep(0)
+    assert not task.done()
+    await end_tasks([task])
+    await ledger.close()
