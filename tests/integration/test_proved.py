@@ -15,7 +15,7 @@ from metrics.view import Keys, decode_part, encode_part, split
 from producers.topics import ensure
 from tests.support.workers import ROOT, end, floor, house, until
 
-pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.timeout(1500)]
 EVENTS = 12_000
 SECONDS = 240
 
