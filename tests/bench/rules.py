@@ -4,8 +4,7 @@
 
 One scrape of a synthetic exposition of every family, and every group once, so that each finds what it reads. Then the
 rules are taken out, and each is asked for as a query while nothing else runs: what that takes of processor time, by the
-interval of its group, is what rules cost, however busy the machine is. (Writing the results is left out: below a
-hundredth.)
+interval of its group, is what rules cost, however busy the machine is. Writing the results is left out.
 """
 
 import argparse
