@@ -147,14 +147,6 @@ def dashboard(look: Look) -> dict[str, Any]:
                 "Partition time", s.PARTITION_TIME, f"max by (partition) ({s.PARTITION_TIME.name}) * 1000",
                 "partition {{partition}}",
             ),
-            _line(
-                "Kafka's disks: free", s.KAFKA_DISK, f'max by (broker) ({s.KAFKA_DISK.name}{{state="free"}})',
-                "broker {{broker}}",
-            ),
-            _line(
-                "Certificates: time left", s.CERTIFICATE, f"min by (job, what) ({s.CERTIFICATE.name} - time())",
-                "{{job}} {{what}}", unit="s",
-            ),
             _line("Partitions by worker", s.ASSIGNED, f"sum by (instance) ({s.ASSIGNED.name})", "{{instance}}"),
         ]),
         (8, [
@@ -164,6 +156,16 @@ def dashboard(look: Look) -> dict[str, Any]:
             ),
             _rate("Restored", s.RESTORE_RECORDS),
             _line("Cells held in state", s.CELLS, f"sum by (instance) ({s.CELLS.name})", "{{instance}}"),
+        ]),
+        (8, [
+            _line(
+                "Kafka's disks: free", s.KAFKA_DISK, f'max by (broker) ({s.KAFKA_DISK.name}{{state="free"}})',
+                "broker {{broker}}",
+            ),
+            _line(
+                "Certificates: time left", s.CERTIFICATE, f"min by (job, what) ({s.CERTIFICATE.name} - time())",
+                "{{job}} {{what}}", unit="s",
+            ),
         ])),
     )  # fmt: skip
     return base.board(

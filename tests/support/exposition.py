@@ -22,6 +22,8 @@ VALUES: dict[str, tuple[str, ...]] = {
     "pipeline": ("retail",),
     "stage": ("new", "offer"),
     "category": ("salary", "adverts"),
+    "data": ("days", "shown"),
+    "family": ("",),
     "age": AGES,
     "state": ("passed", "left"),
     "currency": ("USD",),
@@ -160,6 +162,10 @@ def _called(family: Family) -> Iterator[Series]:
             yield family.name, retail | {"stage": stage} | called, 1.0
 
 
+_HELD = {service.NAMES_LIMIT: 2000.0, service.AUDIT_DIFFERENCES: 0.0}
+"""Values of what is not 1 on a floor that is well."""
+
+
 def own(families: tuple[Family, ...], floor: Floor, elapsed: float) -> Iterator[Series]:
     """Series of the service itself; counters grow by two each second."""
     for family in families:
@@ -184,9 +190,9 @@ def own(families: tuple[Family, ...], floor: Floor, elapsed: float) -> Iterator[
         }
         if family is gateway.BITRIX24_HOOKS:
             known["outcome"] = HOOKS
+        held = _HELD.get(family, 1.0) if family is not service.AUDIT_PROVED else time.time()
         for values in product(*(known[label] for label in family.labels)):
             labels = dict(zip(family.labels, values, strict=True))
-            held = 2000.0 if family is service.NAMES_LIMIT else 1.0
             yield family.name, labels, 100 + 2 * elapsed if family.counter else held
 
 
