@@ -47,7 +47,7 @@ class Floor:
         self.sink = RedisSink(url, APP)
         self.sent = 0
         self.publisher = Publisher(
-            self.sink, self.keys, lambda: list(owner.owned.values()), owner.sensors,
+            self.sink, self.keys, lambda: list(owner.owned.values()), owner.sensors, owner.status,
             interval=0.05, worker_id="w", zone="UTC", local=owner._rules.local,
         )  # fmt: skip
 
