@@ -92,16 +92,16 @@ def _portal() -> tuple[Alert, ...]:
     failed = f"sum by (task) (increase({g.BITRIX24_FAILURES.name}[15m]))"
     return (
         of_service(
-            "PortalBehind", f"{waits} > {_BEHIND}", "1m", WARNING,
+            "Bitrix24Behind", f"{waits} > {_BEHIND}", "1m", WARNING,
             "Bitrix24: a change has waited {{ $value | humanizeDuration }} to be fetched",
             f"Hooks told of changes that were not fetched within {_BEHIND // 60} minutes.",
             "Deals, calls and chats of the portal are counted late.",
             "Changes that wait and attempts that fail on the wall Service health; the gateway's log.",
-            "As for PortalFails. When nothing fails, the portal's limit of requests is reached: "
+            "As for Bitrix24Unreachable. When nothing fails, the portal's limit of requests is reached: "
             "`SALES_BITRIX24_REQUESTS_PER_SECOND`.",
         ),
         of_service(
-            "PortalFails", f"{failed} > 3", "5m", WARNING,
+            "Bitrix24Unreachable", f"{failed} > 3", "5m", WARNING,
             "Bitrix24: {{ $labels.task }} fails again and again",
             "{{ $value | humanize }} attempts failed in a quarter of an hour; each is tried again.",
             "The portal does not answer, or does not let the webhook in any more. What was not fetched is not counted.",
@@ -110,16 +110,16 @@ def _portal() -> tuple[Alert, ...]:
             "Mend the webhook or its rights in the portal. What changed meanwhile comes with the next reconciliation.",
         ),
         of_service(
-            "PortalNotReconciled", f"{reconciled} > {_UNREPAIRED}", "5m", WARNING,
+            "Bitrix24NotReconciled", f"{reconciled} > {_UNREPAIRED}", "5m", WARNING,
             "Bitrix24: not reconciled for {{ $value | humanizeDuration }}",
             "The repair of what hooks missed, which runs every few minutes, has not ended for over an hour.",
             "What no hook told of is missing, and nobody would notice.",
-            "PortalFails with task reconcile; the gateway's log.",
-            "As for PortalFails; `sales-pulse bitrix24 reconcile` runs it by hand and says what is wrong.",
+            "Bitrix24Unreachable with task reconcile; the gateway's log.",
+            "As for Bitrix24Unreachable; `sales-pulse bitrix24 reconcile` runs it by hand and says what is wrong.",
         ),
         of_service(
             # Reconciliation finds everything some minutes later, so that nobody else would notice.
-            "HooksSilent", f"{untold} > {_UNTOLD} unless {told} > 0", "10m", WARNING,
+            "Bitrix24HooksSilent", f"{untold} > {_UNTOLD} unless {told} > 0", "10m", WARNING,
             "Bitrix24: no hook came for two hours, and {{ $value | humanize }} changes were found without",
             "The portal's outgoing webhook tells nothing, while deals, leads, invoices or calls change.",
             "What the portal does counts some minutes late; who waits on the line is not seen while he waits.",
@@ -130,7 +130,7 @@ def _portal() -> tuple[Alert, ...]:
             "found already, or is by the next reconciliation.",
         ),
         of_service(
-            "PortalRightsLost",
+            "Bitrix24RightsLost",
             f"{forbidden} > 0 or {hidden} > 0", "15m", WARNING,
             "Bitrix24: the webhook may not read {{ $labels.what }}{{ with $labels.kind }}some {{ . }}s that it read "
             "before{{ end }}",
@@ -141,7 +141,7 @@ def _portal() -> tuple[Alert, ...]:
             "thing (no telephony, no open lines), silence the alert for it.",
         ),
         of_service(
-            "PortalRefused", f"sum(increase({g.BITRIX24_REFUSED.name}[1h])) > 0", "", WARNING,
+            "Bitrix24Refused", f"sum(increase({g.BITRIX24_REFUSED.name}[1h])) > 0", "", WARNING,
             "Bitrix24: {{ $value | humanize }} entities were left out",
             "What the portal says of them does not fit the contract.",
             "They are missing from the numbers.",

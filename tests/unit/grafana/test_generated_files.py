@@ -64,7 +64,7 @@ def test_alerts_tell_what_to_do() -> None:
     at_once = {rule["alert"] for rule in rules if "for" not in rule}
     assert at_once == {
         "NumbersOld", "ViewLosesKeys", "DeadLetters", "KafkaUnreachable", "OpenTransaction", "SourceRefused",
-        "PortalRefused", "MissedClientNotCalledBack", "LeadUntouched", "WorkerOutgrown", "PrometheusCannotWrite",
+        "Bitrix24Refused", "MissedClientNotCalledBack", "LeadUntouched", "WorkerOutgrown", "PrometheusCannotWrite",
         "NumbersDiffer",
     }  # fmt: skip
 
