@@ -163,18 +163,18 @@ def _settings_line(error: Any) -> str:
         place = ".".join(str(step) for step in fault["loc"])
         name = f"SALES_{place.upper()}" if error.title.endswith("Settings") and place else place or error.title
         is_form = fault["type"] == "string_pattern_mismatch"
-        said = _form(name, fault["input"]) if is_form else fault["msg"].removeprefix("Value error, ")
+        said = _form(name) if is_form else fault["msg"].removeprefix("Value error, ")
         parts.append(f"{name}: {said}")
     return "; ".join(parts)
 
 
-def _form(name: str, given: object) -> str:
-    """What to say of a setting that is not in its form, which people are not shown as a pattern."""
+def _form(name: str) -> str:
+    """What to say of a setting that is not in its form: no pattern, and not what was given, which may hold a secret."""
     from deploy.settings_page import rows
 
     default, what = next(((default, text) for _, one, default, text in rows() if one == name), ("", ""))
     like = f"; it looks like {default}" if default else ""
-    return f"{str(given)[:80]!r} is not in the form of this setting{like}" + (f" ({what})" if what else "")
+    return f"this is not in the form of this setting{like}" + (f" ({what})" if what else "")
 
 
 _EXPLAINED: dict[tuple[str, str], tuple[Callable[[Any], str], int]] = {

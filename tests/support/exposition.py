@@ -23,6 +23,8 @@ VALUES: dict[str, tuple[str, ...]] = {
     "stage": ("new", "offer"),
     "category": ("salary", "adverts"),
     "data": ("days", "shown"),
+    "broker": ("1", "2", "3"),
+    "folder": ("/var/lib/kafka",),
     "family": ("",),
     "age": AGES,
     "state": ("passed", "left"),
@@ -164,6 +166,8 @@ def _called(family: Family) -> Iterator[Series]:
 
 _HELD = {service.NAMES_LIMIT: 2000.0, service.AUDIT_DIFFERENCES: 0.0}
 """Values of what is not 1 on a floor that is well."""
+_AHEAD = {service.AUDIT_PROVED: 0, service.CERTIFICATE: 300 * 86_400}
+"""Of families that are moments: seconds from now."""
 
 
 def own(families: tuple[Family, ...], floor: Floor, elapsed: float) -> Iterator[Series]:
@@ -190,7 +194,9 @@ def own(families: tuple[Family, ...], floor: Floor, elapsed: float) -> Iterator[
         }
         if family is gateway.BITRIX24_HOOKS:
             known["outcome"] = HOOKS
-        held = _HELD.get(family, 1.0) if family is not service.AUDIT_PROVED else time.time()
+        if family is service.KAFKA_DISK:
+            known["state"] = ("free", "total")
+        held = time.time() + _AHEAD[family] if family in _AHEAD else _HELD.get(family, 1.0)
         for values in product(*(known[label] for label in family.labels)):
             labels = dict(zip(family.labels, values, strict=True))
             yield family.name, labels, 100 + 2 * elapsed if family.counter else held

@@ -54,7 +54,7 @@ const WORDS = {
     overdue: "просрочено", dso: "DSO", median: "медиана", p90: "p90", ratio: "выр. : прибыль", left: "осталось", need: "нужно в день", forecast: "прогноз",
     before: "было", of: "из", explain: "Почему это число?", entity: "Что", client: "Клиент", manager: "Менеджер", time: "Время", contribution: "Вклад",
     loading: "Складываю по журналу событий…", failed: "Объяснение получить не удалось", parts: "Из чего состоит", adds: "строк в сумме дают", percentile: "строк, из них", largest: "показаны крупнейшие:", nearest: "показаны ближайшие:",
-    proved: "сверено в", provedLast: "Последний раз сверено в", provedMeans: "Тогда все числа совпали с журналом событий", differs: "расходится с журналом", unproved_away: "не сверено: сверка не отвечает", unproved_behind: "не сверено: сверка отстаёт", unproved_never: "ещё не сверено", unproved_late: "давно не сверено",
+    proved: "сверено в", provedLast: "Последний раз сверено в", provedMeans: "Тогда все числа совпали с журналом событий", differs: "расходится с журналом", unproved_away: "сверка не отвечает", unproved_behind: "сверка отстаёт", unproved_never: "ещё не сверено", unproved_late: "давно не сверено",
     unconverted: "нет курса", points: "пп", d: "дн", h: "ч", m: "мин", s: "с",
     follow: "Как менялось", toWall: "К табло", kpi: "Показатель", only: "Только", dates: "Даты", from: "С", to: "по", by: "Шаг", print: "Печать", csv: "CSV", against: "Сравнить",
     asTable: "Таблицей", sideBySide: "Рядом", planOf: "План", all: "все", soFar: "ещё идёт", target: "план", noNumbers: "За эти дни чисел нет.", noAnswer: "Числа получить не удалось",

@@ -15,6 +15,7 @@ import pytest
 
 from deploy.stack.ports import free_port
 from metrics.catalogue import gateway
+from metrics.catalogue.service import CERTIFICATE
 from producers.settings import KafkaSettings
 from producers.topics import ensure
 from tests.support.exposition import unlike
@@ -143,7 +144,7 @@ async def test_rude_clients_and_secrets(environment, kafka, topic_prefix, tmp_pa
             assert (await client.get(path)).status_code == 401
         told += [(await client.get(path)).text for path in ("/metrics", "/openapi.json", "/readyz")]
         assert 'sales_gateway_requests_total{status="202"} 1.0' in told[-3]
-        assert unlike(told[-3], *gateway.FAMILIES) == {}
+        assert unlike(told[-3], *gateway.FAMILIES, CERTIFICATE) == {}
     for arguments in (["--help"], ["--listen", "nonsense"]):
         done = await asyncio.create_subprocess_exec(
             *COMMAND, *arguments, env=environment, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT

@@ -159,5 +159,5 @@ def test_redis_wants_its_password(secured: SimpleNamespace) -> None:
 
 def test_every_process_has_rights_on_the_page() -> None:
     assert {right.user for right in documented_rights()} == {
-        "sales-topics", "sales-worker", "sales-gateway", "sales-ledger", "sales-operator",
+        "sales-topics", "sales-worker", "sales-gateway", "sales-ledger", "sales-operator", "sales-backup",
     }  # fmt: skip
