@@ -9,7 +9,7 @@ from pathlib import Path
 
 import httpx
 
-from grafana.alerting.service import EXPORTER_JOB, WORKER_JOB
+from grafana.alerting.service import CALENDAR_JOB, EXPORTER_JOB, WORKER_JOB
 from grafana.alerting.ways_in import GATEWAY_JOB
 from tests.support.exposition import Synthetic
 from tests.support.monitoring import prometheus, serving
@@ -40,9 +40,10 @@ def settle(url: str) -> None:
 
 
 def _scraped(http: httpx.Client) -> bool:
-    """Whether all pages were read."""
-    found = http.get("/query", params={"query": f'up{{job=~"{"|".join(_JOBS)}"}} == 1'}).json()
-    return len(found["data"]["result"]) == len(_JOBS)
+    """Whether all pages were read, of the exporter by both jobs."""
+    jobs = (*_JOBS, CALENDAR_JOB)
+    found = http.get("/query", params={"query": f'up{{job=~"{"|".join(jobs)}"}} == 1'}).json()
+    return len(found["data"]["result"]) == len(jobs)
 
 
 def _evaluated_since(http: httpx.Client, moment: datetime) -> bool:
