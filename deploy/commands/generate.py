@@ -45,7 +45,7 @@ def command(
             raise MisuseError("--check compares what is committed; --to writes something else")
         typer.echo(f"{written(to, look(settings))} files written to {to}")
         return
-    wanted, folders = collect()
+    wanted, folders = collect(to_write=not check)
     if check:
         if differing := differences(ROOT, wanted, folders):
             raise GenerateError(f"not up to date (run `sales-pulse generate`): {', '.join(differing)}")
@@ -55,13 +55,19 @@ def command(
     typer.echo(f"{len(wanted)} files written")
 
 
-def collect() -> tuple[dict[str, bytes], list[str]]:
-    """Ask every provider. Returns files by path from the root (bytes) and the folders that hold nothing else."""
+def collect(*, to_write: bool = False) -> tuple[dict[str, bytes], list[str]]:
+    """Ask every provider. Returns files by path from the root (bytes) and the folders that hold nothing else.
+
+    to_write: write each one's files before the next is asked, which may import them, as the fold does the structs.
+    """
     wanted: dict[str, bytes] = {}
     folders: list[str] = []
     for name in filter(find_spec, PROVIDERS):
         module = import_module(name)
-        wanted |= {str(path): content for path, content in module.files().items()}
+        files = {str(path): content for path, content in module.files().items()}
+        if to_write:
+            write(ROOT, files, [])
+        wanted |= files
         folders += [str(folder) for folder in getattr(module, "FOLDERS", None) or (module.FOLDER,)]
     for path, name in PAGES.items():
         if find_spec(name):

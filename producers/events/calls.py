@@ -5,6 +5,8 @@ from typing import ClassVar, Literal
 from producers.events.envelope import ClientData, Event
 from producers.events.fields import Id, Moment
 
+__all__ = ["CallAnswered", "CallEnded", "CallStarted"]
+
 Direction = Literal["inbound", "outbound"]
 Outcome = Literal["answered", "missed", "abandoned", "busy", "failed"]
 
@@ -25,6 +27,7 @@ class CallStarted(Event):
 
     type: Literal["sales.call.started.v1"] = "sales.call.started.v1"
     data: CallStartedData
+    example: ClassVar = {"call_id": "c-1", "client_id": "cl-1", "direction": "inbound"}
 
 
 class CallAnsweredData(ClientData):
@@ -41,12 +44,11 @@ class CallAnswered(Event):
 
     type: Literal["sales.call.answered.v1"] = "sales.call.answered.v1"
     data: CallAnsweredData
+    example: ClassVar = {"call_id": "c-1", "client_id": "cl-1", "manager_id": "m-1"}
 
 
 class CallEndedData(ClientData):
     """A whole call, complete in itself."""
-
-    times: ClassVar[tuple[str, ...]] = ("started_at", "answered_at")
 
     call_id: Id
     client_id: Id
@@ -64,3 +66,13 @@ class CallEnded(Event):
 
     type: Literal["sales.call.ended.v1"] = "sales.call.ended.v1"
     data: CallEndedData
+    example: ClassVar = {
+        "call_id": "c-1",
+        "client_id": "cl-1",
+        "manager_id": "m-1",
+        "direction": "inbound",
+        "outcome": "answered",
+        "started_at": "2026-11-23T09:00:00Z",
+        "answered_at": "2026-11-23T09:00:12Z",
+        "team_id": "north",
+    }

@@ -1,25 +1,19 @@
 """Chats: messages, the hand-off from a bot to people, and closing."""
 
-from typing import Literal, Self
+from typing import ClassVar, Literal
 
-from pydantic import ConfigDict, model_validator
-from pydantic_core import PydanticCustomError
-
-from producers.events.envelope import ClientData, Event
+from producers.events.envelope import ClientData, ConditionalData, Event, Needed
 from producers.events.fields import Id
+
+__all__ = ["ChatClosed", "ChatHandedOff", "ChatMessage"]
 
 Author = Literal["client", "manager", "bot", "system"]
 
 
-class ChatMessageData(ClientData):
+class ChatMessageData(ConditionalData):
     """One message; a manager's names the manager."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "if": {"properties": {"author": {"const": "manager"}}},
-            "then": {"required": ["manager_id"], "properties": {"manager_id": {"type": "string"}}},
-        }
-    )
+    needed: ClassVar = Needed("manager_id", "author", ("manager",), "a manager's message needs it")
 
     chat_id: Id
     client_id: Id
@@ -28,20 +22,13 @@ class ChatMessageData(ClientData):
     team_id: Id | None = None
     channel: Id | None = None
 
-    @model_validator(mode="after")
-    def _managers_are_named(self) -> Self:
-        if self.author == "manager" and self.manager_id is None:
-            raise PydanticCustomError(
-                "manager_id", "is missing; a manager's message needs it", {"field": "data.manager_id"}
-            )
-        return self
-
 
 class ChatMessage(Event):
     """Somebody wrote in a chat; `time` is the message's."""
 
     type: Literal["sales.chat.message.v1"] = "sales.chat.message.v1"
     data: ChatMessageData
+    example: ClassVar = {"chat_id": "ch-1", "client_id": "cl-1", "manager_id": "m-1", "author": "manager"}
 
 
 class ChatData(ClientData):
@@ -56,6 +43,7 @@ class ChatHandedOff(Event):
 
     type: Literal["sales.chat.handed_off.v1"] = "sales.chat.handed_off.v1"
     data: ChatData
+    example: ClassVar = {"chat_id": "ch-1", "client_id": "cl-1"}
 
 
 class ChatClosed(Event):
@@ -63,3 +51,4 @@ class ChatClosed(Event):
 
     type: Literal["sales.chat.closed.v1"] = "sales.chat.closed.v1"
     data: ChatData
+    example: ClassVar = {"chat_id": "ch-1", "client_id": "cl-1"}

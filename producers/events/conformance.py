@@ -4,57 +4,13 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
+from producers.events.registry import ALL_TYPES, REFERENCE_TYPES, keyed
+
 Json = dict[str, Any]
 
 _ENVELOPE: Json = {"specversion": "1.0", "source": "crm://example", "time": "2026-11-23T09:15:02Z"}
-_STAFF: Json = {"client_id": "cl-1", "manager_id": "m-1"}
-_MONEY: Json = {"amount": "1250.00", "currency": "RUB"}
-_AT = "2026-11-23T09:00:00Z"
-_GOOD: dict[str, Json] = {
-    "sales.call.started.v1": {"call_id": "c-1", "client_id": "cl-1", "direction": "inbound"},
-    "sales.call.answered.v1": {"call_id": "c-1", **_STAFF},
-    "sales.call.ended.v1": {
-        "call_id": "c-1", **_STAFF, "direction": "inbound", "outcome": "answered", "started_at": _AT,
-        "answered_at": "2026-11-23T09:00:12Z", "team_id": "north",
-    },
-    "sales.chat.message.v1": {"chat_id": "ch-1", **_STAFF, "author": "manager"},
-    "sales.chat.handed_off.v1": {"chat_id": "ch-1", "client_id": "cl-1"},
-    "sales.chat.closed.v1": {"chat_id": "ch-1", "client_id": "cl-1"},
-    "sales.lead.changed.v1": {
-        "lead_id": "l-1", **_STAFF, "temperature": "warm", "created_at": _AT, "status": "converted",
-    },
-    "sales.lead.deleted.v1": {"lead_id": "l-1", "client_id": "cl-1"},
-    "sales.deal.changed.v1": {
-        "deal_id": "d-1", **_STAFF, "pipeline": "retail", "stage": "WON", "status": "won", **_MONEY,
-        "cost": "800.0000", "probability": 1, "created_at": _AT, "closed_at": _AT,
-    },
-    "sales.deal.deleted.v1": {"deal_id": "d-1", "client_id": "cl-1"},
-    "sales.invoice.changed.v1": {
-        "invoice_id": "i-1", **_STAFF, **_MONEY, "status": "issued", "issued_at": _AT,
-        "due_at": "2027-01-15T00:00:00+03:00",
-    },
-    "sales.payment.received.v1": {"payment_id": "p-1", **_STAFF, **_MONEY, "invoice_id": "i-1"},
-    "sales.payment.refunded.v1": {"payment_id": "r-1", **_STAFF, **_MONEY},
-    "sales.meeting.held.v1": {"meeting_id": "mt-1", **_STAFF},
-    "sales.rating.given.v1": {"rating_id": "rt-1", **_STAFF, "score": 5},
-    "sales.cost.booked.v1": {"cost_id": "k-1", **_MONEY, "category": "advertising"},
-    "sales.manager.changed.v1": {"manager_id": "m-1", "name": "Anna", "team_id": "north", "active": True},
-    "sales.pipeline.changed.v1": {
-        "of": "deal", "pipeline": "7", "name": "Wholesale", "stages": [{"stage": "C7:NEW", "name": "Talking"}],
-    },
-    "sales.plan.set.v1": {
-        "scope": "manager:m-1", "measure": "won_amount", "period": "2026-11", "target": "900000.00", "currency": "RUB",
-    },
-    "sales.rate.set.v1": {"currency": "USD", "date": "2026-11-23", "rate": "92.5"},
-}  # fmt: skip
+_GOOD: dict[str, Json] = {kind: model.example for kind, model in ALL_TYPES.items()}
 _STRUCTURED = {"content-type": "application/cloudevents+json"}
-_KEYS = {
-    "sales.manager.changed.v1": "manager:m-1",
-    "sales.pipeline.changed.v1": "pipeline:deal:7",
-    "sales.plan.set.v1": "plan:manager:m-1:won_amount:2026-11",
-    "sales.rate.set.v1": "rate:USD:2026-11-23",
-    "sales.cost.booked.v1": "k-1",
-}
 _CALL, _DEAL = "sales.call.ended.v1", "sales.deal.changed.v1"
 _LEAD = "sales.lead.changed.v1"
 _MESSAGE, _RATING = "sales.chat.message.v1", "sales.rating.given.v1"
@@ -206,9 +162,9 @@ def _event(kind: str) -> Json:
 
 
 def _case(name: str, kind: str, event: Json, verdict: str, field: str | None = None) -> Case:
-    topic = "reference" if _KEYS.get(kind, "k-1") != "k-1" else "events"
+    topic = "reference" if kind in REFERENCE_TYPES else "events"
     value = json.dumps(event, ensure_ascii=False)
-    return Case(name, topic, _KEYS.get(kind, "cl-1"), value, verdict, field)
+    return Case(name, topic, keyed(ALL_TYPES[kind]).format_map(_GOOD[kind]), value, verdict, field)
 
 
 def _changed(members: Json, changes: Json) -> Json:

@@ -1,12 +1,11 @@
 """Leads, deals and invoices: snapshots, the latest version of which replaces what the earlier one said."""
 
-from typing import ClassVar, Literal, Self
+from typing import ClassVar, Literal
 
-from pydantic import ConfigDict, model_validator
-from pydantic_core import PydanticCustomError
+from producers.events.envelope import ClientData, ConditionalData, Event, Needed
+from producers.events.fields import Currency, DueMoment, Id, Moment, Money, Probability
 
-from producers.events.envelope import ClientData, Event
-from producers.events.fields import Currency, Id, Moment, Money, Probability
+__all__ = ["DealChanged", "DealDeleted", "InvoiceChanged", "LeadChanged", "LeadDeleted"]
 
 Temperature = Literal["cold", "warm", "hot"]
 LeadStatus = Literal["open", "converted", "lost"]
@@ -16,8 +15,6 @@ InvoiceStatus = Literal["issued", "cancelled", "written_off"]
 
 class LeadChangedData(ClientData):
     """A lead's whole state; without `status` it is open."""
-
-    times: ClassVar[tuple[str, ...]] = ("created_at",)
 
     lead_id: Id
     client_id: Id
@@ -33,6 +30,14 @@ class LeadChanged(Event):
 
     type: Literal["sales.lead.changed.v1"] = "sales.lead.changed.v1"
     data: LeadChangedData
+    example: ClassVar = {
+        "lead_id": "l-1",
+        "client_id": "cl-1",
+        "manager_id": "m-1",
+        "temperature": "warm",
+        "created_at": "2026-11-23T09:00:00Z",
+        "status": "converted",
+    }
 
 
 class LeadDeletedData(ClientData):
@@ -47,19 +52,13 @@ class LeadDeleted(Event):
 
     type: Literal["sales.lead.deleted.v1"] = "sales.lead.deleted.v1"
     data: LeadDeletedData
+    example: ClassVar = {"lead_id": "l-1", "client_id": "cl-1"}
 
 
-class DealChangedData(ClientData):
+class DealChangedData(ConditionalData):
     """A deal's whole state; `cost` is its direct cost in the deal's currency."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "if": {"properties": {"status": {"enum": ["won", "lost"]}}},
-            "then": {"required": ["closed_at"], "properties": {"closed_at": {"type": "string"}}},
-        }
-    )
-
-    times: ClassVar[tuple[str, ...]] = ("created_at", "closed_at")
+    needed: ClassVar = Needed("closed_at", "status", ("won", "lost"), "a won or lost deal needs it")
 
     deal_id: Id
     client_id: Id
@@ -75,20 +74,26 @@ class DealChangedData(ClientData):
     probability: Probability | None = None
     closed_at: Moment | None = None
 
-    @model_validator(mode="after")
-    def _closed_deals_say_when(self) -> Self:
-        if self.status != "open" and self.closed_at is None:
-            raise PydanticCustomError(
-                "closed_at", "is missing; a won or lost deal needs it", {"field": "data.closed_at"}
-            )
-        return self
-
 
 class DealChanged(Event):
     """A deal was made or changed; `time` is the change."""
 
     type: Literal["sales.deal.changed.v1"] = "sales.deal.changed.v1"
     data: DealChangedData
+    example: ClassVar = {
+        "deal_id": "d-1",
+        "client_id": "cl-1",
+        "manager_id": "m-1",
+        "pipeline": "retail",
+        "stage": "WON",
+        "status": "won",
+        "amount": "1250.00",
+        "currency": "RUB",
+        "cost": "800.0000",
+        "probability": 1,
+        "created_at": "2026-11-23T09:00:00Z",
+        "closed_at": "2026-11-23T09:00:00Z",
+    }
 
 
 class DealDeletedData(ClientData):
@@ -103,12 +108,11 @@ class DealDeleted(Event):
 
     type: Literal["sales.deal.deleted.v1"] = "sales.deal.deleted.v1"
     data: DealDeletedData
+    example: ClassVar = {"deal_id": "d-1", "client_id": "cl-1"}
 
 
 class InvoiceChangedData(ClientData):
     """An invoice's whole state; `due_at` may lie ahead."""
-
-    times: ClassVar[tuple[str, ...]] = ("issued_at",)
 
     invoice_id: Id
     client_id: Id
@@ -117,7 +121,7 @@ class InvoiceChangedData(ClientData):
     currency: Currency
     status: InvoiceStatus
     issued_at: Moment
-    due_at: Moment
+    due_at: DueMoment
     team_id: Id | None = None
 
 
@@ -126,3 +130,13 @@ class InvoiceChanged(Event):
 
     type: Literal["sales.invoice.changed.v1"] = "sales.invoice.changed.v1"
     data: InvoiceChangedData
+    example: ClassVar = {
+        "invoice_id": "i-1",
+        "client_id": "cl-1",
+        "manager_id": "m-1",
+        "amount": "1250.00",
+        "currency": "RUB",
+        "status": "issued",
+        "issued_at": "2026-11-23T09:00:00Z",
+        "due_at": "2027-01-15T00:00:00+03:00",
+    }

@@ -2,12 +2,14 @@
 
 from datetime import datetime
 from hashlib import sha256
-from typing import Annotated, Any, ClassVar, Literal, Self
+from inspect import get_annotations
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
+from typing_extensions import override
 
-from producers.events.fields import EventTime, Source
+from producers.events.fields import DUE, HAPPENED, EventTime, Source, on_wire
 from producers.events.rules import AHEAD, ATTRIBUTE_LENGTH, EARLIEST, LATEST, SEQUENCE_LENGTH
 
 
@@ -18,20 +20,70 @@ class ContractModel(BaseModel):
 
 
 class Data(ContractModel):
-    """What an event says. `times` names the fields that may not lie after the event."""
+    """What an event says. `keyed`: the Kafka key, with fields between braces."""
 
+    keyed: ClassVar[str]
     times: ClassVar[tuple[str, ...]] = ()
+    """Fields that may not lie after the event."""
+    dues: ClassVar[tuple[str, ...]] = ()
+    """Fields that may."""
+
+    @property
+    def key(self) -> str:
+        """The Kafka key."""
+        return self.keyed.format_map(vars(self))
+
+    @classmethod
+    @override
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        kinds = {name: on_wire(kind) for name, kind in get_annotations(cls).items()}
+        cls.times = tuple(name for name, kind in kinds.items() if kind is HAPPENED)
+        cls.dues = tuple(name for name, kind in kinds.items() if kind is DUE)
 
 
 class ClientData(Data):
     """Data about a client, whose id is the Kafka key."""
 
+    keyed: ClassVar[str] = "{client_id}"
+
     client_id: str
 
     @property
+    @override
     def key(self) -> str:
-        """The Kafka key."""
+        # Most events have this one: no template is filled for it.
         return self.client_id
+
+
+class Needed(NamedTuple):
+    """That an optional field has to be given when another one has one of some values; advice: what is told then."""
+
+    name: str
+    when: str
+    values: tuple[str, ...]
+    advice: str
+
+
+def _tell(schema: dict[str, Any], model: "type[ConditionalData]") -> None:
+    name, when, values, _ = model.needed
+    meets = {"const": values[0]} if len(values) == 1 else {"enum": [*values]}
+    schema["if"] = {"properties": {when: meets}}
+    schema["then"] = {"required": [name], "properties": {name: {"type": "string"}}}
+
+
+class ConditionalData(ClientData):
+    """Data of which one field hangs on another."""
+
+    model_config = ConfigDict(json_schema_extra=_tell)
+
+    needed: ClassVar[Needed]
+
+    @model_validator(mode="after")
+    def _has_what_it_needs(self) -> Self:
+        name, when, values, advice = self.needed
+        if getattr(self, name) is None and getattr(self, when) in values:
+            raise PydanticCustomError(name, f"is missing; {advice}", {"field": f"data.{name}"})
+        return self
 
 
 class Attributes(ContractModel):
@@ -52,7 +104,9 @@ class Attributes(ContractModel):
 
 
 class Event(Attributes):
-    """One event of the contract; subclasses fix `type` and `data`."""
+    """One event of the contract; subclasses fix `type` and `data`, and give an `example` of the latter."""
+
+    example: ClassVar[dict[str, Any]]
 
     specversion: Literal["1.0"] = "1.0"
     data: Any
@@ -98,11 +152,12 @@ class Event(Attributes):
                     "is before the year 2000 or more than 10 minutes after the event's time; send when it happened",
                     {"field": f"data.{name}"},
                 )
-        due = getattr(self.data, "due_at", None)
-        if due is not None and not EARLIEST <= due < LATEST:
-            raise PydanticCustomError(
-                "time_in_data",
-                "is before the year 2000 or after 9998; send the day it is due",
-                {"field": "data.due_at"},
-            )
+        for name in self.data.dues:
+            moment = getattr(self.data, name)
+            if moment is not None and not EARLIEST <= moment < LATEST:
+                raise PydanticCustomError(
+                    "time_in_data",
+                    "is before the year 2000 or after 9998; send the day it is due",
+                    {"field": f"data.{name}"},
+                )
         return self

@@ -1,14 +1,40 @@
-"""The kinds of values in the contract as pydantic types: each refuses with what is wrong and what to send."""
+"""The kinds of values in the contract as pydantic types: each refuses with what is wrong and what to send.
+
+`OnWire` beside a kind is its form in the structs, which are written from the models (`struct_source.py`).
+"""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from producers.events import rules
+
+
+@dataclass(frozen=True)
+class OnWire:
+    """A kind of value in the structs: its annotation, and what no msgspec type can express, as Python.
+
+    check: with `{}` for the value; `time` is the event's. "" where the type says everything.
+    """
+
+    annotation: str
+    check: str = ""
+
+
+def on_wire(annotation: Any) -> OnWire | None:
+    """The wire's form of a field's kind, whether the field may be absent or not; None where its type says it."""
+    if isinstance(annotation, OnWire):
+        return annotation
+    return next((found for part in get_args(annotation) if (found := on_wire(part)) is not None), None)
+
+
+HAPPENED = OnWire("Moment", "dated({}, time)")
+DUE = OnWire("Moment", "in_range({})")
 
 
 def _must(holds: Callable[[str], object], kind: str, advice: str) -> AfterValidator:
@@ -52,7 +78,7 @@ def _schema(pattern: str, description: str, example: str) -> Any:
     return Field(json_schema_extra={"pattern": f"^({pattern})$", "description": description, "examples": [example]})
 
 
-Id = Annotated[str, StringConstraints(min_length=1, max_length=rules.ID_LENGTH)]
+Id = Annotated[str, StringConstraints(min_length=1, max_length=rules.ID_LENGTH), OnWire("Id")]
 Source = Annotated[
     str,
     StringConstraints(max_length=rules.ATTRIBUTE_LENGTH),
@@ -66,43 +92,53 @@ Source = Annotated[
         }
     ),
 ]
-Moment = Annotated[
+Instant = Annotated[
     datetime,
     BeforeValidator(_moment),
     WithJsonSchema({"type": "string", "format": "date-time", "examples": ["2026-11-23T09:15:02Z"]}),
 ]
-EventTime = Annotated[Moment, AfterValidator(_in_range)]
+EventTime = Annotated[Instant, AfterValidator(_in_range)]
+Moment = Annotated[Instant, HAPPENED]
+"""When something happened: at most 10 minutes after the event's time, which the event checks."""
+DueMoment = Annotated[Instant, DUE]
+"""When something is due: it may lie ahead."""
 Money = Annotated[
     str,
     BeforeValidator(_text_of_decimal),
+    OnWire("str", "is_money({}) is not None"),
     _must(rules.is_money, "money", 'is no money; send a decimal string like "1250.00", up to 4 places, not negative'),
     _schema(rules.MONEY, "decimal, up to 4 places, never negative", "1250.00"),
 ]
 Currency = Annotated[
     str,
+    OnWire("str", "known_currency({})"),
     _must(rules.is_currency, "currency", "is no ISO 4217 code; send three capital letters like RUB"),
     _schema(rules.CURRENCY, "ISO 4217", "RUB"),
 ]
 Rate = Annotated[
     str,
     BeforeValidator(_text_of_decimal),
+    OnWire("str", "is_rate({})"),
     _must(rules.is_rate, "rate", 'is no rate; send a decimal string above zero like "92.5"'),
     _schema(rf"(?=[0.]*[1-9]){rules.RATE}", "units of the base currency for one unit, above zero", "92.5"),
 ]
 Scope = Annotated[
     str,
+    OnWire("str", "is_scope({}) is not None"),
     _must(rules.is_scope, "scope", "is no scope; send manager:<id>, team:<id> or company"),
     _schema(rules.SCOPE, "whose plan it is", "manager:m-3"),
 ]
 Period = Annotated[
     str,
+    OnWire("str", "is_period({})"),
     _must(rules.is_period, "period", "is no period; send a month 2026-11, a quarter 2026-Q4 or a year 2026"),
     _schema(rules.PERIOD, "a month, a quarter or a year", "2026-11"),
 ]
 Day = Annotated[
     str,
+    OnWire("str", "is_date({})"),
     _must(rules.is_date, "date", "is no day; send one like 2026-11-23"),
     Field(json_schema_extra={"pattern": f"^{rules.DATE}$", "format": "date", "examples": ["2026-11-23"]}),
 ]
-Score = Annotated[int, Field(ge=1, le=5), BeforeValidator(_whole)]
-Probability = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+Score = Annotated[int, Field(ge=1, le=5), BeforeValidator(_whole), OnWire("Annotated[int, Meta(ge=1, le=5)]")]
+Probability = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False), OnWire("Annotated[float, Meta(ge=0, le=1)]")]

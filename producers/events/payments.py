@@ -1,9 +1,11 @@
-"""Payments, refunds and costs: money that moved."""
+"""Payments and refunds: money that moved."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
-from producers.events.envelope import ClientData, Data, Event
+from producers.events.envelope import ClientData, Event
 from producers.events.fields import Currency, Id, Money
+
+__all__ = ["PaymentReceived", "PaymentRefunded"]
 
 
 class PaymentData(ClientData):
@@ -24,6 +26,14 @@ class PaymentReceived(Event):
 
     type: Literal["sales.payment.received.v1"] = "sales.payment.received.v1"
     data: PaymentData
+    example: ClassVar = {
+        "payment_id": "p-1",
+        "client_id": "cl-1",
+        "manager_id": "m-1",
+        "amount": "1250.00",
+        "currency": "RUB",
+        "invoice_id": "i-1",
+    }
 
 
 class PaymentRefunded(Event):
@@ -31,26 +41,10 @@ class PaymentRefunded(Event):
 
     type: Literal["sales.payment.refunded.v1"] = "sales.payment.refunded.v1"
     data: PaymentData
-
-
-class CostBookedData(Data):
-    """A cost of selling; it has no client, so its own id is the key."""
-
-    cost_id: Id
-    amount: Money
-    currency: Currency
-    category: Id
-    manager_id: Id | None = None
-    team_id: Id | None = None
-
-    @property
-    def key(self) -> str:
-        """The Kafka key."""
-        return self.cost_id
-
-
-class CostBooked(Event):
-    """A cost was booked; `time` is the day it belongs to."""
-
-    type: Literal["sales.cost.booked.v1"] = "sales.cost.booked.v1"
-    data: CostBookedData
+    example: ClassVar = {
+        "payment_id": "r-1",
+        "client_id": "cl-1",
+        "manager_id": "m-1",
+        "amount": "1250.00",
+        "currency": "RUB",
+    }

@@ -1,12 +1,14 @@
 """What is known rather than what happened: managers, pipelines, plans and rates, the latest of each kept by key."""
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
 from producers.events.envelope import ContractModel, Data, Event
 from producers.events.fields import Currency, Day, Id, Money, Period, Rate, Scope
 from producers.events.rules import MOST_STAGES
+
+__all__ = ["ManagerChanged", "PipelineChanged", "PlanSet", "RateSet"]
 
 PlanMeasure = Literal["won_amount", "revenue_amount", "deals_won", "calls", "meetings"]
 PipelineOf = Literal["deal", "lead"]
@@ -15,15 +17,12 @@ PipelineOf = Literal["deal", "lead"]
 class ManagerChangedData(Data):
     """A manager's whole state."""
 
+    keyed: ClassVar = "manager:{manager_id}"
+
     manager_id: Id
     name: Id
     team_id: Id
     active: bool
-
-    @property
-    def key(self) -> str:
-        """The Kafka key."""
-        return f"manager:{self.manager_id}"
 
 
 class ManagerChanged(Event):
@@ -31,6 +30,7 @@ class ManagerChanged(Event):
 
     type: Literal["sales.manager.changed.v1"] = "sales.manager.changed.v1"
     data: ManagerChangedData
+    example: ClassVar = {"manager_id": "m-1", "name": "Anna", "team_id": "north", "active": True}
 
 
 class StageName(ContractModel):
@@ -43,15 +43,12 @@ class StageName(ContractModel):
 class PipelineChangedData(Data):
     """What people call a pipeline of deals, or of leads, and its stages in their order."""
 
+    keyed: ClassVar = "pipeline:{of}:{pipeline}"
+
     of: PipelineOf
     pipeline: Id
     name: Id
     stages: Annotated[list[StageName], Field(max_length=MOST_STAGES)]
-
-    @property
-    def key(self) -> str:
-        """The Kafka key."""
-        return f"pipeline:{self.of}:{self.pipeline}"
 
 
 class PipelineChanged(Event):
@@ -59,10 +56,18 @@ class PipelineChanged(Event):
 
     type: Literal["sales.pipeline.changed.v1"] = "sales.pipeline.changed.v1"
     data: PipelineChangedData
+    example: ClassVar = {
+        "of": "deal",
+        "pipeline": "7",
+        "name": "Wholesale",
+        "stages": [{"stage": "C7:NEW", "name": "Talking"}],
+    }
 
 
 class PlanSetData(Data):
     """A target; without a currency, money is in the base currency."""
+
+    keyed: ClassVar = "plan:{scope}:{measure}:{period}"
 
     scope: Scope
     measure: PlanMeasure
@@ -70,30 +75,29 @@ class PlanSetData(Data):
     target: Money
     currency: Currency | None = None
 
-    @property
-    def key(self) -> str:
-        """The Kafka key."""
-        return f"plan:{self.scope}:{self.measure}:{self.period}"
-
 
 class PlanSet(Event):
     """A plan was set."""
 
     type: Literal["sales.plan.set.v1"] = "sales.plan.set.v1"
     data: PlanSetData
+    example: ClassVar = {
+        "scope": "manager:m-1",
+        "measure": "won_amount",
+        "period": "2026-11",
+        "target": "900000.00",
+        "currency": "RUB",
+    }
 
 
 class RateSetData(Data):
     """Units of the base currency for one unit of `currency`, from `date` on."""
 
+    keyed: ClassVar = "rate:{currency}:{date}"
+
     currency: Currency
     date: Day
     rate: Rate
-
-    @property
-    def key(self) -> str:
-        """The Kafka key."""
-        return f"rate:{self.currency}:{self.date}"
 
 
 class RateSet(Event):
@@ -101,3 +105,4 @@ class RateSet(Event):
 
     type: Literal["sales.rate.set.v1"] = "sales.rate.set.v1"
     data: RateSetData
+    example: ClassVar = {"currency": "USD", "date": "2026-11-23", "rate": "92.5"}

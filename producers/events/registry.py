@@ -1,12 +1,9 @@
-"""Which types there are, and on which topic each may stand."""
+"""Which types there are, and on which topic each may stand: the models of each domain's module, as they stand there."""
 
-from producers.events.calls import CallAnswered, CallEnded, CallStarted
-from producers.events.chats import ChatClosed, ChatHandedOff, ChatMessage
-from producers.events.deals import DealChanged, DealDeleted, InvoiceChanged, LeadChanged, LeadDeleted
+from types import ModuleType
+
+from producers.events import calls, chats, costs, deals, payments, reference, service
 from producers.events.envelope import Event
-from producers.events.payments import CostBooked, PaymentReceived, PaymentRefunded
-from producers.events.reference import ManagerChanged, PipelineChanged, PlanSet, RateSet
-from producers.events.service import MeetingHeld, RatingGiven
 
 
 def type_of(model: type[Event]) -> str:
@@ -15,27 +12,19 @@ def type_of(model: type[Event]) -> str:
     return name
 
 
-def _by_type(*models: type[Event]) -> dict[str, type[Event]]:
-    return {type_of(model): model for model in models}
+def keyed(model: type[Event]) -> str:
+    """The Kafka key of an event class, with fields of `data` between braces."""
+    template: str = model.model_fields["data"].annotation.keyed  # type: ignore[union-attr]
+    return template
 
 
-EVENT_TYPES = _by_type(
-    CallStarted,
-    CallAnswered,
-    CallEnded,
-    ChatMessage,
-    ChatHandedOff,
-    ChatClosed,
-    LeadChanged,
-    LeadDeleted,
-    DealChanged,
-    DealDeleted,
-    InvoiceChanged,
-    PaymentReceived,
-    PaymentRefunded,
-    MeetingHeld,
-    RatingGiven,
-    CostBooked,
-)
-REFERENCE_TYPES = _by_type(ManagerChanged, PipelineChanged, PlanSet, RateSet)
+def _models(domains: tuple[ModuleType, ...]) -> dict[str, type[Event]]:
+    found = [getattr(domain, name) for domain in domains for name in vars(domain) if name in domain.__all__]
+    return {type_of(model): model for model in found}
+
+
+_HAPPENING = (calls, chats, deals, payments, service, costs)
+DOMAINS: tuple[ModuleType, ...] = (*_HAPPENING, reference)
+EVENT_TYPES = _models(_HAPPENING)
+REFERENCE_TYPES = _models((reference,))
 ALL_TYPES = EVENT_TYPES | REFERENCE_TYPES

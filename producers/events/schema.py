@@ -1,14 +1,16 @@
 """JSON Schema and AsyncAPI of the contract, made from the models, for producers in other languages."""
 
+import re
 from typing import Any
 
 from producers.events.envelope import Event
-from producers.events.registry import ALL_TYPES, EVENT_TYPES, REFERENCE_TYPES
+from producers.events.registry import ALL_TYPES, EVENT_TYPES, REFERENCE_TYPES, keyed
 
 Json = dict[str, Any]
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 VERSION = "1.0.0"
 CONTENT_TYPE = "application/cloudevents+json"
+_FIELD = re.compile(r"\{(\w+)\}")
 
 
 def schema(model: type[Event]) -> Json:
@@ -60,13 +62,8 @@ def _channel(address: str, types: dict[str, type[Event]], description: str) -> J
 
 
 def _message(kind: str, model: type[Event]) -> Json:
-    key = {
-        "sales.cost.booked.v1": "data.cost_id",
-        "sales.manager.changed.v1": "manager:<data.manager_id>",
-        "sales.pipeline.changed.v1": "pipeline:<data.of>:<data.pipeline>",
-        "sales.plan.set.v1": "plan:<data.scope>:<data.measure>:<data.period>",
-        "sales.rate.set.v1": "rate:<data.currency>:<data.date>",
-    }.get(kind, "data.client_id")
+    template = keyed(model)
+    key = _FIELD.sub(r"data.\1" if _FIELD.fullmatch(template) else r"<data.\1>", template)
     return {
         "name": kind,
         "summary": " ".join((model.__doc__ or kind).split()),

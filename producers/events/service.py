@@ -1,9 +1,11 @@
 """Meetings and ratings: what clients get and what they think of it."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from producers.events.envelope import ClientData, Event
 from producers.events.fields import Id, Score
+
+__all__ = ["MeetingHeld", "RatingGiven"]
 
 
 class MeetingHeldData(ClientData):
@@ -20,6 +22,7 @@ class MeetingHeld(Event):
 
     type: Literal["sales.meeting.held.v1"] = "sales.meeting.held.v1"
     data: MeetingHeldData
+    example: ClassVar = {"meeting_id": "mt-1", "client_id": "cl-1", "manager_id": "m-1"}
 
 
 class RatingGivenData(ClientData):
@@ -38,3 +41,4 @@ class RatingGiven(Event):
 
     type: Literal["sales.rating.given.v1"] = "sales.rating.given.v1"
     data: RatingGivenData
+    example: ClassVar = {"rating_id": "rt-1", "client_id": "cl-1", "manager_id": "m-1", "score": 5}

@@ -9,14 +9,14 @@ from typing import Protocol
 import msgspec
 
 from producers.errors import Refused
-from producers.events import REFERENCE_TYPES
+from producers.events.registry import ALL_TYPES, keyed
 from producers.gateway.reading import body
 from producers.gateway.reading.body import Record
 from producers.gateway.series import Series
 from producers.gateway.verdict import Verdict, tally
 
 _PHONE, _EMAIL = "tel:", "mailto:"
-_WITHOUT_CLIENT = {"sales.cost.booked.v1", *REFERENCE_TYPES}
+_WITHOUT_CLIENT = {kind for kind, model in ALL_TYPES.items() if keyed(model) != "{client_id}"}
 _ADDRESSES = (_PHONE.encode(), _EMAIL.encode())
 
 

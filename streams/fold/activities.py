@@ -1,14 +1,25 @@
 """Meetings and ratings: entities that count once, as their latest version says."""
 
+from collections.abc import Mapping
+
 from metrics import measure
 from metrics.catalogue import activities as counted
 from producers.events.wire import MeetingHeld, RatingGiven
 from streams.fold import touches
-from streams.fold.context import Client, Context, known
+from streams.fold.context import Client, Context, Handler, Keeper, known, while_it_counts, while_it_is_recalled
 from streams.fold.returns import MEETING
-from streams.fold.state import FOLDED, Meeting, Outcome, Rating, decoder, encode, outdated
+from streams.fold.state import FOLDED, Meeting, Outcome, Record, decoder, encode, outdated
 
 RATING = "g"
+
+
+class Rating(Record, gc=False):
+    """A rating, 1 to 5."""
+
+    manager: str
+    team: str
+    score: int
+
 
 decode_meeting = decoder(Meeting)
 decode_rating = decoder(Rating)
@@ -63,3 +74,7 @@ def _count(rating: Rating, out: Context, n: int) -> None:
 
 def _sum_of(code: str) -> tuple[str, ...]:
     return (measure.key(code),)
+
+
+HANDLERS: Mapping[type, Handler] = {MeetingHeld: met, RatingGiven: rated}
+KEEPERS: Mapping[str, Keeper] = {MEETING: while_it_is_recalled(decode_meeting), RATING: while_it_counts(decode_rating)}

@@ -1,5 +1,7 @@
 """Calls: one per id at its end, the response it was answered with, and who rings now."""
 
+from collections.abc import Mapping
+
 from metrics import measure
 from metrics.catalogue.activities import CALLS
 from metrics.view import Waiting
@@ -7,7 +9,7 @@ from producers.events.units import us
 from producers.events.wire import CallAnswered, CallEnded, CallStarted
 from streams.fold import returns, touches
 from streams.fold.call_kinds import ANSWERED, CALL, KINDS, NUMBERS, decode_call, is_unanswered, reach_of
-from streams.fold.context import Client, Context, known
+from streams.fold.context import Client, Context, Handler, Keeper, known, while_it_counts, while_it_is_recalled
 from streams.fold.localtime import HOUR
 from streams.fold.responses import due, respond
 from streams.fold.state import FOLDED, STALE, UNKNOWN, Call, Outcome, Ringing, encode, outdated
@@ -117,3 +119,7 @@ def answered(client: Client, event: CallAnswered, at: int, out: Context) -> Outc
 def _talk(client: Client, call: Ringing, out: Context) -> Waiting | None:
     """A call under way matters to who has leads: they are not untouched now."""
     return touches.talk(call) if touches.has_leads(client, out) else None
+
+
+HANDLERS: Mapping[type, Handler] = {CallStarted: started, CallAnswered: answered, CallEnded: ended}
+KEEPERS: Mapping[str, Keeper] = {CALL: while_it_is_recalled(decode_call), RINGING: while_it_counts(decode_ringing)}

@@ -1,10 +1,12 @@
 """Chats, in log order: who waits for a word, and every response that a manager gives."""
 
+from collections.abc import Mapping
+
 from xxhash import xxh64_digest
 
 from metrics.view import Waiting
 from producers.events.wire import ChatClosed, ChatHandedOff, ChatMessage
-from streams.fold.context import Client, Context, known
+from streams.fold.context import Client, Context, Handler, Keeper, known, while_it_is_recalled
 from streams.fold.responses import due, respond
 from streams.fold.state import DUPLICATE, FOLDED, Chat, Outcome, decoder, encode
 from streams.fold.touches import CHAT, written
@@ -98,3 +100,7 @@ def _enter(client: Client, event: ChatMessage | ChatHandedOff | ChatClosed, at: 
     chat.seen = (seen + mark)[-_BYTES:]
     chat.last = max(chat.last, at)
     return chat
+
+
+HANDLERS: Mapping[type, Handler] = {ChatMessage: message, ChatHandedOff: handed_off, ChatClosed: closed}
+KEEPERS: Mapping[str, Keeper] = {CHAT: while_it_is_recalled(decode_chat)}

@@ -1,14 +1,14 @@
 """What a fold function is given besides its event: the client's state, the rules, the time, and where sums go."""
 
 from collections.abc import Callable, Iterator
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from metrics.view import Waiting
 from streams.fold.deltas import Deltas
 from streams.fold.lead_index import Leads
 from streams.fold.line import Line
 from streams.fold.rules import Rules
-from streams.fold.state import Ready, Trail
+from streams.fold.state import Outcome, Ready, Trail
 
 
 class Client(Protocol):
@@ -103,3 +103,20 @@ def known(raw: bytes | None, decode: Callable[[bytes], F_], horizon: int) -> F_ 
         return None
     record = decode(raw)
     return record if record.last >= horizon or record.pinned else None
+
+
+Handler = Callable[[Client, Any, int, Context], Outcome]
+"""(client, event, its time in us, context) → FOLDED, DUPLICATE or STALE."""
+
+Keeper = Callable[[Client, bytes, Context], bytes | None]
+"""(client, entity, context) → what is still to be remembered of the entity: all, a shorter form, or nothing."""
+
+
+def while_it_counts(decode: Callable[[bytes], Forgettable]) -> Keeper:
+    """An entity is remembered until all that it counts in is forgotten."""
+    return lambda _, entity, out: entity if known(entity, decode, out.horizon) is not None else None
+
+
+def while_it_is_recalled(decode: Callable[[bytes], Forgettable]) -> Keeper:
+    """The same, and for longer, as it says how others count."""
+    return lambda _, entity, out: entity if known(entity, decode, out.recall) is not None else None

@@ -1,12 +1,14 @@
 """Deals: what the latest snapshot contributes, which wins are repeat sales, and which clients are ready to close."""
 
+from collections.abc import Mapping
+
 from producers.events.units import money, us
 from producers.events.wire import DealChanged, DealDeleted
 from streams.fold import deal_measures as measures
-from streams.fold.context import Client, Context, known
+from streams.fold.context import Client, Context, Handler, Keeper, known
 from streams.fold.deltas import OPEN
 from streams.fold.rules import Rules, duration_bin, size_step
-from streams.fold.state import FOLDED, Deal, Outcome, Ready, decoder, encode, outdated
+from streams.fold.state import FOLDED, READY, Deal, Outcome, Ready, decoder, encode, outdated
 
 DEAL = "d"
 PROBABILITY = 10**12
@@ -169,3 +171,22 @@ def _credit(client: Client, manager: str, best: Ready | None, out: Context) -> N
     if best is not None and (held is None or best.team != held.team):
         out.add(OPEN, manager, best.team, (measures.ready,), 1)
     client.credit(manager, best)
+
+
+def _keep(_: Client, entity: bytes, out: Context) -> bytes | None:
+    deal = decode_deal(entity)
+    if deal.last >= out.horizon or deal.status == "open":
+        return entity
+    if deal.status != "won":
+        return None
+    # Its id, version and closing time decide what is a repeat sale; what it counts in is past.
+    closed = deal.closed or 0
+    return encode(Deal(deal.sequence, deal.time, deal.id, "won", created=closed, closed=closed))
+
+
+def _keep_ready(_: Client, entity: bytes, __: Context) -> bytes:
+    return entity  # its deal is open, and kept for ever
+
+
+HANDLERS: Mapping[type, Handler] = {DealChanged: changed, DealDeleted: deleted}
+KEEPERS: Mapping[str, Keeper] = {DEAL: _keep, READY: _keep_ready}

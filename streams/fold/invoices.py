@@ -1,11 +1,13 @@
 """Invoices: what is still owed of each, whichever of invoice and payments comes first."""
 
+from collections.abc import Mapping
+
 from metrics import measure
 from metrics.catalogue.money import OPEN_MONEY_EVENTS
 from metrics.catalogue.now import RECEIVABLE, RECEIVABLE_ASKED, RECEIVABLE_PAID
 from producers.events.units import money, us
 from producers.events.wire import InvoiceChanged
-from streams.fold.context import Client, Context, known
+from streams.fold.context import Client, Context, Handler, Keeper, known, while_it_counts
 from streams.fold.deltas import OPEN
 from streams.fold.state import FOLDED, Invoice, Outcome, decoder, encode, outdated
 
@@ -105,3 +107,7 @@ def _asked(client: str, invoice: str, due: int, currency: str) -> tuple[str, ...
 
 def _paid(client: str, invoice: str, currency: str, day: int) -> tuple[str, ...]:
     return (measure.key(RECEIVABLE_PAID, client, invoice, currency, str(day)),)
+
+
+HANDLERS: Mapping[type, Handler] = {InvoiceChanged: changed}
+KEEPERS: Mapping[str, Keeper] = {INVOICE: while_it_counts(decode_invoice)}

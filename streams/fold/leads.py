@@ -1,11 +1,13 @@
 """Leads: opened once and warmed once, as first seen; the latest version says whose they are, and whether still open."""
 
+from collections.abc import Mapping
+
 from metrics import measure
 from metrics.catalogue.activities import LEADS_OPENED, LEADS_WARMED
 from producers.events.units import us
 from producers.events.wire import LeadChanged, LeadDeleted
 from streams.fold import touches
-from streams.fold.context import Client, Context, known
+from streams.fold.context import Client, Context, Handler, Keeper, known, while_it_is_recalled
 from streams.fold.state import FOLDED, Lead, Outcome, encode, outdated
 from streams.fold.touches import DELETED, LEAD, decode_lead
 
@@ -55,3 +57,7 @@ def _opened(temperature: str) -> tuple[str, ...]:
 
 def _warmed() -> tuple[str, ...]:
     return (measure.key(LEADS_WARMED.code),)
+
+
+HANDLERS: Mapping[type, Handler] = {LeadChanged: changed, LeadDeleted: deleted}
+KEEPERS: Mapping[str, Keeper] = {LEAD: while_it_is_recalled(decode_lead)}

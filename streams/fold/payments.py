@@ -1,14 +1,27 @@
 """Payments, refunds and costs: money that moved, and the invoices it pays."""
 
+from collections.abc import Mapping
+
 from metrics import measure
 from metrics.catalogue.money import COST, MONEY_EVENTS, REVENUE
 from producers.events.units import money
 from producers.events.wire import CostBooked, PaymentReceived, PaymentRefunded
-from streams.fold.context import Client, Context, known
+from streams.fold.context import Client, Context, Handler, Keeper, known, while_it_counts
 from streams.fold.invoices import ISSUED, held_invoice, pay
-from streams.fold.state import FOLDED, UNKNOWN, Cost, Outcome, Payment, decoder, encode, outdated
+from streams.fold.state import FOLDED, UNKNOWN, Outcome, Payment, Record, decoder, encode, outdated
 
 PAYMENT, REFUND, COST_NAME = "p", "f", "k"
+
+
+class Cost(Record, gc=False):
+    """A cost of selling."""
+
+    manager: str
+    team: str
+    category: str
+    amount: int
+    currency: str
+
 
 decode_payment = decoder(Payment)
 decode_cost = decoder(Cost)
@@ -117,3 +130,11 @@ def _money_event(currency: str) -> tuple[str, ...]:
 
 def _cost(category: str, currency: str) -> tuple[str, ...]:
     return (measure.key(COST.code, category, currency),)
+
+
+def _keep(client: Client, entity: bytes, out: Context) -> bytes | None:
+    return entity if is_known(client, decode_payment(entity), out) else None
+
+
+HANDLERS: Mapping[type, Handler] = {PaymentReceived: received, PaymentRefunded: refunded, CostBooked: booked}
+KEEPERS: Mapping[str, Keeper] = {PAYMENT: _keep, REFUND: _keep, COST_NAME: while_it_counts(decode_cost)}

@@ -259,24 +259,6 @@ class Meeting(Record, gc=False):
     team: str
 
 
-class Rating(Record, gc=False):
-    """A rating, 1 to 5."""
-
-    manager: str
-    team: str
-    score: int
-
-
-class Cost(Record, gc=False):
-    """A cost of selling."""
-
-    manager: str
-    team: str
-    category: str
-    amount: int
-    currency: str
-
-
 READY = "y"
 """The letter of a client's readiness among its entities, before the owner that it is credited to."""
 

@@ -19,7 +19,7 @@ KINDS = (
     *("call", "meeting", "rating", "cost", "payment", "refund", "deal", "invoice"),
     *("lead", "chat", "message", "ring"),
 )
-"""What a client has; the first eight are events of which the latest version counts."""
+"""What a client has. Stored entities are numbered by this, so new ones come last."""
 NUMBERS = {kind: number for number, kind in enumerate(KINDS)}
 CONTACT, MISS = 1, 2
 """Flags of calls: whether one closes misses, or is one."""

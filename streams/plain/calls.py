@@ -1,6 +1,6 @@
 """What the end of a call adds, and who waits on the line."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from metrics.catalogue.activities import CALLS, DUE, IN_TIME, RESPONSE, RESPONSE_BUSINESS
@@ -8,6 +8,9 @@ from producers.events import wire
 from streams.plain.contribution import Contribution, OpenThing
 from streams.plain.exact import keep_greater, moment
 from streams.plain.rules import KEPT_DAYS, Rules
+
+NAMES: Mapping[type, tuple[str, str]] = {wire.CallEnded: ("call", "call_id")}
+"""Kind of the entity that an event is a version of, and the field that is its id."""
 
 HOUR = 3600 * 10**6
 """A call that never ends is shown no longer than this by the clock, us."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from metrics.catalogue.activities import DUE, IN_TIME, RESPONSE, RESPONSE_BUSINESS
 from producers.events import wire
-from producers.events.wire.chats import ChatMessageData
+from producers.events.wire.structs.chats import ChatMessageData
 from streams.plain.contribution import Contribution, OpenThing
 from streams.plain.exact import moment
 from streams.plain.rules import KEPT_DAYS, Rules

@@ -4,24 +4,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from producers.events import wire
-from streams.plain import calls, deals, money, returns
+from streams.plain import activities, calls, deals, money, returns
 from streams.plain.chats import PlainChat
 from streams.plain.contribution import Contribution, OpenThing
 from streams.plain.exact import keep_greater, moment
 from streams.plain.leads import RECALLED, PlainLead, Touch, first_touches
 from streams.plain.rules import KEPT_DAYS, Rules
 
-Entity = (
-    wire.CallEnded
-    | wire.MeetingHeld
-    | wire.RatingGiven
-    | wire.CostBooked
-    | wire.PaymentReceived
-    | wire.PaymentRefunded
-    | wire.DealChanged
-    | wire.DealDeleted
-    | wire.InvoiceChanged
-)
+Entity = wire.CallEnded | activities.Done | money.Moved | deals.Deal | wire.InvoiceChanged
 """Events of which only the one with the greatest version counts."""
 
 _CENTURY = 1 << 62
@@ -29,17 +19,7 @@ YOUNG = (KEPT_DAYS - 2) * 86_400 * 10**6
 """Where nothing is older than this (us), nothing can be forgotten yet."""
 
 
-_NAMES = {
-    wire.CallEnded: ("call", "call_id"),
-    wire.MeetingHeld: ("meeting", "meeting_id"),
-    wire.RatingGiven: ("rating", "rating_id"),
-    wire.CostBooked: ("cost", "cost_id"),
-    wire.PaymentReceived: ("payment", "payment_id"),
-    wire.PaymentRefunded: ("refund", "payment_id"),
-    wire.DealChanged: ("deal", "deal_id"),
-    wire.DealDeleted: ("deal", "deal_id"),
-    wire.InvoiceChanged: ("invoice", "invoice_id"),
-}
+_NAMES: dict[type, tuple[str, str]] = {**calls.NAMES, **activities.NAMES, **money.NAMES, **deals.NAMES}
 
 
 def name_of(event: Entity) -> tuple[str, str]:
@@ -131,17 +111,12 @@ class PlainClient:
     def contributions(self) -> Iterator[Contribution]:
         """All that this client's entities add to families with a window."""
         for event in self.latest.values():
-            match event:
-                case wire.CallEnded():
-                    yield from calls.contributions(event, self.rules)
-                case (
-                    wire.PaymentReceived()
-                    | wire.PaymentRefunded()
-                    | wire.MeetingHeld()
-                    | wire.RatingGiven()
-                    | wire.CostBooked()
-                ):
-                    yield from money.contributions(event)
+            if isinstance(event, wire.CallEnded):
+                yield from calls.contributions(event, self.rules)
+            elif isinstance(event, activities.Done):
+                yield from activities.contributions(event)
+            elif isinstance(event, money.Moved):
+                yield from money.contributions(event)
         yield from deals.contributions(self._deals())
         firsts = self.firsts()
         for lead in self.leads.values():

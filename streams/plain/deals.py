@@ -1,6 +1,6 @@
 """What a client's deals add: created, closed, money, repeat sales, and what is open."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from metrics.catalogue.deals import (
     CLOSED,
@@ -16,10 +16,15 @@ from metrics.catalogue.deals import (
 from metrics.catalogue.money import MONEY_EVENTS, OPEN_MONEY_EVENTS
 from metrics.catalogue.now import CLIENTS_READY, OPEN_DEALS, PIPELINE, WEIGHTED
 from producers.events import wire
-from producers.events.wire.deals import DealChangedData
+from producers.events.wire.structs.deals import DealChangedData
 from streams.plain.contribution import Contribution, OpenThing
 from streams.plain.exact import moment, ten_thousandths, trillionths, version
 from streams.plain.rules import Rules
+
+Deal = wire.DealChanged | wire.DealDeleted
+
+NAMES: Mapping[type, tuple[str, str]] = {wire.DealChanged: ("deal", "deal_id"), wire.DealDeleted: ("deal", "deal_id")}
+"""Kind of the entity that an event is a version of, and the field that is its id."""
 
 
 def _closed_at(deal: wire.DealChanged) -> int:

@@ -1,8 +1,7 @@
-"""What payments, refunds, costs, ratings and meetings add, and what invoices still ask for."""
+"""What payments, refunds and costs add, and what invoices still ask for."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
-from metrics.catalogue import activities as counted
 from metrics.catalogue.money import COST, MONEY_EVENTS, OPEN_MONEY_EVENTS, REVENUE
 from metrics.catalogue.now import RECEIVABLE
 from producers.events import wire
@@ -11,10 +10,18 @@ from streams.plain.exact import moment, ten_thousandths
 from streams.plain.rules import Rules
 
 Payment = wire.PaymentReceived | wire.PaymentRefunded
-Record = Payment | wire.MeetingHeld | wire.RatingGiven | wire.CostBooked
+Moved = Payment | wire.CostBooked
+
+NAMES: Mapping[type, tuple[str, str]] = {
+    wire.PaymentReceived: ("payment", "payment_id"),
+    wire.PaymentRefunded: ("refund", "payment_id"),
+    wire.CostBooked: ("cost", "cost_id"),
+    wire.InvoiceChanged: ("invoice", "invoice_id"),
+}
+"""Kind of the entity that an event is a version of, and the field that is its id."""
 
 
-def contributions(record: Record) -> Iterator[Contribution]:
+def contributions(record: Moved) -> Iterator[Contribution]:
     """Everything that the latest version of one record adds, at its time."""
     data = record.data
     at = moment(record.time)
@@ -29,12 +36,6 @@ def contributions(record: Record) -> Iterator[Contribution]:
             what = ("cost", cost.cost_id, "", cost.currency)
             yield Contribution(COST.code, (cost.category,), *who, at, ten_thousandths(cost.amount), *what)
             yield Contribution(MONEY_EVENTS, (), *who, at, 1, *what)
-        case wire.RatingGiven(data=rating):
-            rated = "rating", rating.rating_id, rating.client_id
-            yield Contribution(counted.RATING_SUM.code, (), *who, at, rating.score, *rated)
-            yield Contribution(counted.RATING_COUNT.code, (), *who, at, 1, *rated)
-        case wire.MeetingHeld(data=meeting):
-            yield Contribution(counted.MEETINGS.code, (), *who, at, 1, "meeting", meeting.meeting_id, meeting.client_id)
 
 
 def signed(payment: Payment) -> int:

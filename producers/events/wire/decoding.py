@@ -11,7 +11,7 @@ import msgspec
 
 from producers.events.json_text import SHALLOW_BYTES, readable
 from producers.events.wire.envelope import SOURCES, Envelope, in_range, known_source
-from producers.events.wire.unions import Event, ReferenceEvent
+from producers.events.wire.structs import MOMENTS, Event, ReferenceEvent
 
 E_ = TypeVar("E_", Event, ReferenceEvent)
 
@@ -23,7 +23,7 @@ _encoder = msgspec.json.Encoder()
 # msgspec rounds fractions beyond microseconds, the contract cuts them (a moment stays on its day).
 _rounded = re.compile(rb"\.[0-9]{6}[5-9]").search
 _cut = re.compile(
-    rb'("(?:time|(?:started|answered|created|closed|issued|due)_at)"[ \t\r\n]*:[ \t\r\n]*"[^"]{19}\.[0-9]{6})[0-9]+'
+    rb'("(?:%s)"[ \t\r\n]*:[ \t\r\n]*"[^"]{19}\.[0-9]{6})[0-9]+' % "|".join(MOMENTS).encode(),
 ).sub
 
 

@@ -6,7 +6,7 @@ import msgspec
 
 from producers.events.parsing import parse
 from producers.events.wire.envelope import Envelope
-from producers.events.wire.unions import Event, ReferenceEvent
+from producers.events.wire.structs import Event, ReferenceEvent
 
 _STRUCTS: dict[str, Any] = {struct.type: struct for struct in (*Event.__args__, *ReferenceEvent.__args__)}
 _ATTRIBUTES = ("specversion", "id", "source", "time", "subject", "partitionkey", "sequence")

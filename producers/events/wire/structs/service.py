@@ -1,4 +1,7 @@
-"""Meetings and ratings on the wire."""
+"""Meetings and ratings: what clients get and what they think of it.
+
+Made by `sales-pulse generate` from the models; do not edit.
+"""
 
 from typing import Annotated, ClassVar
 
@@ -17,14 +20,14 @@ class MeetingHeldData(Data, frozen=True, gc=False):
 
 
 class MeetingHeld(Envelope, frozen=True, gc=False, tag="sales.meeting.held.v1"):
-    """A meeting took place."""
+    """A meeting took place; `time` is the meeting's."""
 
     type: ClassVar[str] = "sales.meeting.held.v1"
     data: MeetingHeldData
 
 
 class RatingGivenData(Data, frozen=True, gc=False):
-    """A client's mark; `contact_id` names the call, chat or meeting that it is about."""
+    """A client's mark, 1 to 5; `contact_id` names the call, chat or meeting that it is about."""
 
     rating_id: Id
     client_id: Id

@@ -1,4 +1,7 @@
-"""Calls on the wire."""
+"""Calls: waiting on the line, the answer, and the end that says everything.
+
+Made by `sales-pulse generate` from the models; do not edit.
+"""
 
 from typing import ClassVar, Literal
 
@@ -22,7 +25,7 @@ class CallStartedData(Data, frozen=True, gc=False):
 
 
 class CallStarted(Envelope, frozen=True, gc=False, tag="sales.call.started.v1"):
-    """A client or a manager began to wait on the line."""
+    """A call began to queue or ring; `time` is that moment."""
 
     type: ClassVar[str] = "sales.call.started.v1"
     data: CallStartedData
@@ -38,7 +41,7 @@ class CallAnsweredData(Data, frozen=True, gc=False):
 
 
 class CallAnswered(Envelope, frozen=True, gc=False, tag="sales.call.answered.v1"):
-    """A manager took a waiting call."""
+    """A manager took a waiting call; `time` is the answer."""
 
     type: ClassVar[str] = "sales.call.answered.v1"
     data: CallAnsweredData
@@ -59,7 +62,7 @@ class CallEndedData(Data, frozen=True, gc=False):
 
 
 class CallEnded(Envelope, frozen=True, gc=False, tag="sales.call.ended.v1"):
-    """A call ended, whatever its outcome."""
+    """A call ended, whatever its outcome; `time` is the end."""
 
     type: ClassVar[str] = "sales.call.ended.v1"
     data: CallEndedData
@@ -67,5 +70,4 @@ class CallEnded(Envelope, frozen=True, gc=False, tag="sales.call.ended.v1"):
     @override
     def sound(self) -> bool:
         data, time = self.data, self.time
-        answered = data.answered_at
-        return dated(data.started_at, time) and (answered is None or dated(answered, time))
+        return dated(data.started_at, time) and (data.answered_at is None or dated(data.answered_at, time))

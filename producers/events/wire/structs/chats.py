@@ -1,4 +1,7 @@
-"""Chats on the wire."""
+"""Chats: messages, the hand-off from a bot to people, and closing.
+
+Made by `sales-pulse generate` from the models; do not edit.
+"""
 
 from typing import ClassVar, Literal
 
@@ -21,14 +24,15 @@ class ChatMessageData(Data, frozen=True, gc=False):
 
 
 class ChatMessage(Envelope, frozen=True, gc=False, tag="sales.chat.message.v1"):
-    """Somebody wrote in a chat."""
+    """Somebody wrote in a chat; `time` is the message's."""
 
     type: ClassVar[str] = "sales.chat.message.v1"
     data: ChatMessageData
 
     @override
     def sound(self) -> bool:
-        return self.data.author != "manager" or self.data.manager_id is not None
+        data = self.data
+        return data.manager_id is not None or data.author != "manager"
 
 
 class ChatData(Data, frozen=True, gc=False):

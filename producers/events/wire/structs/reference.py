@@ -1,14 +1,18 @@
-"""Plans, managers, pipelines and rates on the wire."""
+"""What is known rather than what happened: managers, pipelines, plans and rates, the latest of each kept by key.
+
+Made by `sales-pulse generate` from the models; do not edit.
+"""
 
 from typing import Annotated, ClassVar, Literal
 
 from msgspec import Meta, Struct
 from typing_extensions import override
 
-from producers.events.rules import MOST_STAGES, is_date, is_money, is_period, is_rate, is_scope
+from producers.events.rules import is_date, is_money, is_period, is_rate, is_scope
 from producers.events.wire.envelope import Data, Envelope, Id, known_currency
 
 PlanMeasure = Literal["won_amount", "revenue_amount", "deals_won", "calls", "meetings"]
+PipelineOf = Literal["deal", "lead"]
 
 
 class ManagerChangedData(Data, frozen=True, gc=False):
@@ -40,12 +44,12 @@ class StageName(Struct, frozen=True, gc=False):
 
 
 class PipelineChangedData(Data, frozen=True, gc=False):
-    """What people call a pipeline and its stages."""
+    """What people call a pipeline of deals, or of leads, and its stages in their order."""
 
-    of: Literal["deal", "lead"]
+    of: PipelineOf
     pipeline: Id
     name: Id
-    stages: Annotated[list[StageName], Meta(max_length=MOST_STAGES)]
+    stages: Annotated[list[StageName], Meta(max_length=500)]
 
 
 class PipelineChanged(Envelope, frozen=True, gc=False, tag="sales.pipeline.changed.v1"):
@@ -61,7 +65,7 @@ class PipelineChanged(Envelope, frozen=True, gc=False, tag="sales.pipeline.chang
 
 
 class PlanSetData(Data, frozen=True, gc=False):
-    """A target of a manager, a team or the company for a month, quarter or year."""
+    """A target; without a currency, money is in the base currency."""
 
     scope: str
     measure: PlanMeasure
@@ -113,4 +117,5 @@ class RateSet(Envelope, frozen=True, gc=False, tag="sales.rate.set.v1"):
 
     @override
     def sound(self) -> bool:
-        return known_currency(self.data.currency) and is_date(self.data.date) and is_rate(self.data.rate)
+        data = self.data
+        return known_currency(data.currency) and is_date(data.date) and is_rate(data.rate)

@@ -1,4 +1,7 @@
-"""Leads, deals and invoices on the wire: snapshots of entities that change."""
+"""Leads, deals and invoices: snapshots, the latest version of which replaces what the earlier one said.
+
+Made by `sales-pulse generate` from the models; do not edit.
+"""
 
 from typing import Annotated, ClassVar, Literal
 
@@ -27,7 +30,7 @@ class LeadChangedData(Data, frozen=True, gc=False):
 
 
 class LeadChanged(Envelope, frozen=True, gc=False, tag="sales.lead.changed.v1"):
-    """A lead was made or changed."""
+    """A lead was made or changed; `time` is the change."""
 
     type: ClassVar[str] = "sales.lead.changed.v1"
     data: LeadChangedData
@@ -45,14 +48,14 @@ class LeadDeletedData(Data, frozen=True, gc=False):
 
 
 class LeadDeleted(Envelope, frozen=True, gc=False, tag="sales.lead.deleted.v1"):
-    """A lead was deleted."""
+    """A lead was deleted; a greater version after it brings the lead back."""
 
     type: ClassVar[str] = "sales.lead.deleted.v1"
     data: LeadDeletedData
 
 
 class DealChangedData(Data, frozen=True, gc=False):
-    """A deal's whole state; `cost` is in the deal's currency."""
+    """A deal's whole state; `cost` is its direct cost in the deal's currency."""
 
     deal_id: Id
     client_id: Id
@@ -70,7 +73,7 @@ class DealChangedData(Data, frozen=True, gc=False):
 
 
 class DealChanged(Envelope, frozen=True, gc=False, tag="sales.deal.changed.v1"):
-    """A deal was made or changed."""
+    """A deal was made or changed; `time` is the change."""
 
     type: ClassVar[str] = "sales.deal.changed.v1"
     data: DealChangedData
@@ -78,13 +81,13 @@ class DealChanged(Envelope, frozen=True, gc=False, tag="sales.deal.changed.v1"):
     @override
     def sound(self) -> bool:
         data, time = self.data, self.time
-        closed, cost = data.closed_at, data.cost
         return (
             is_money(data.amount) is not None
             and known_currency(data.currency)
-            and (cost is None or is_money(cost) is not None)
             and dated(data.created_at, time)
-            and (data.status == "open" if closed is None else dated(closed, time))
+            and (data.cost is None or is_money(data.cost) is not None)
+            and (data.closed_at is None or dated(data.closed_at, time))
+            and (data.closed_at is not None or data.status not in ("won", "lost"))
         )
 
 
@@ -96,14 +99,14 @@ class DealDeletedData(Data, frozen=True, gc=False):
 
 
 class DealDeleted(Envelope, frozen=True, gc=False, tag="sales.deal.deleted.v1"):
-    """A deal was deleted."""
+    """A deal was deleted; a greater version after it brings the deal back."""
 
     type: ClassVar[str] = "sales.deal.deleted.v1"
     data: DealDeletedData
 
 
 class InvoiceChangedData(Data, frozen=True, gc=False):
-    """An invoice's whole state."""
+    """An invoice's whole state; `due_at` may lie ahead."""
 
     invoice_id: Id
     client_id: Id
@@ -117,17 +120,17 @@ class InvoiceChangedData(Data, frozen=True, gc=False):
 
 
 class InvoiceChanged(Envelope, frozen=True, gc=False, tag="sales.invoice.changed.v1"):
-    """An invoice was issued or changed."""
+    """An invoice was issued or changed; `time` is the change."""
 
     type: ClassVar[str] = "sales.invoice.changed.v1"
     data: InvoiceChangedData
 
     @override
     def sound(self) -> bool:
-        data = self.data
+        data, time = self.data, self.time
         return (
             is_money(data.amount) is not None
             and known_currency(data.currency)
-            and dated(data.issued_at, self.time)
+            and dated(data.issued_at, time)
             and in_range(data.due_at)
         )
