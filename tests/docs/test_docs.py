@@ -10,6 +10,7 @@ import pytest
 
 from deploy.cli import COMMANDS, find
 from deploy.settings_page import rows
+from producers.events.struct_source import FOLDER as STRUCTS
 
 ROOT = Path(__file__).parents[2]
 PAGES = [
@@ -101,6 +102,7 @@ def test_files_that_name_an_event_type_are_those_of_the_page():
         str(path.relative_to(ROOT))
         for folder in ("producers/events", "streams")
         for path in (ROOT / folder).rglob("*.py")
-        if re.search(r"\bRatingGiven\b", path.read_text())
+        if not path.is_relative_to(ROOT / STRUCTS) and re.search(r"\bRatingGiven\b", path.read_text())
     }
     assert listed == named, "deploy/docs/contributing.md, 'To add an event type'"
+    assert len(named) <= 5
