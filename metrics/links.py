@@ -2,39 +2,59 @@
 
 import re
 from collections.abc import Mapping
+from typing import NamedTuple
 from urllib.parse import quote
 
 _TEMPLATE = re.compile(
-    r"(?P<kind>[a-z]+)=(?P<url>https?://[^\s,\"'<>`\\{}@]+(?:\{(?:id|number|client)\}[^\s,\"'<>`\\{}]*)+)"
+    r"(?P<kind>[a-z]+)(?:@(?P<source>[^\s,=]+))?="
+    r"(?P<url>https?://[^\s,\"'<>`\\{}@]+(?:\{(?:id|number|client)\}[^\s,\"'<>`\\{}]*)+)"
 )
 _PLACE = re.compile(r"\{(id|number|client)\}")
 _NUMBER = re.compile(r"(\d+)(?:-|$)")
 
-Links = Mapping[str, tuple[str, ...]]
-"""Kind of an entity → templates, the first that can be filled counts."""
+
+class Template(NamedTuple):
+    """An address with places. source: of which source's entities it is, at its end * for more than one; "" of all."""
+
+    source: str
+    url: str
+
+    def is_of(self, source: str) -> bool:
+        """Whether entities of a source are looked up there."""
+        if self.source.endswith("*"):
+            return source.startswith(self.source[:-1])
+        return self.source in {"", source}
+
+
+Links = Mapping[str, tuple[Template, ...]]
+"""Kind of an entity → templates, those of a source before those of all; the first that can be filled counts."""
 
 
 def links(value: str) -> Links:
-    """Templates of a setting, like `deal=https://crm.example.com/deals/{id}`, comma separated. Raises ValueError."""
-    found: dict[str, tuple[str, ...]] = {}
+    """Templates of a setting, comma separated. Raises ValueError.
+
+    Like `deal=https://crm.example.com/deals/{id}`, or of one source `deal@bitrix24://acme.bitrix24.ru=https://…`.
+    """
+    found: dict[str, tuple[Template, ...]] = {}
     for number, item in enumerate(value.replace(",", " ").split(), 1):
         parsed = _TEMPLATE.fullmatch(item)
         if parsed is None:
             raise ValueError(
-                f"number {number} is no kind=address with {{id}}, {{number}} or {{client}} in its path; "
-                "write it like deal=https://crm.example.com/deals/{number}/"
+                f"number {number} is no kind=address or kind@source=address with {{id}}, {{number}} or {{client}} in "
+                "its path; write it like deal=https://crm.example.com/deals/{number}/"
             )
-        found[parsed["kind"]] = (*found.get(parsed["kind"], ()), parsed["url"])
-    return found
+        template = Template(parsed["source"] or "", parsed["url"])
+        found[parsed["kind"]] = (*found.get(parsed["kind"], ()), template)
+    return {kind: tuple(sorted(held, key=lambda one: not one.source)) for kind, held in found.items()}
 
 
-def link(known: Links, kind: str, entity: str, client: str) -> str:
+def link(known: Links, kind: str, entity: str, client: str, source: str) -> str:
     """The address of an entity; "" where there is none. Ids are escaped, so that they lead nowhere else."""
     number = _NUMBER.match(entity)
     values = {"id": entity, "client": client, "number": number[1] if number else ""}
     for template in known.get(kind, ()):
-        if all(_fits(values[name]) for name in _PLACE.findall(template)):
-            return _PLACE.sub(lambda place: quote(values[place[1]], safe=""), template)
+        if template.is_of(source) and all(_fits(values[name]) for name in _PLACE.findall(template.url)):
+            return _PLACE.sub(lambda place: quote(values[place[1]], safe=""), template.url)
     return ""
 
 

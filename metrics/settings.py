@@ -11,7 +11,7 @@ from pydantic import AfterValidator, Field, RedisDsn, SecretStr, TypeAdapter, fi
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from metrics.calendar import Calendar, load
-from metrics.links import links
+from metrics.links import Template, links
 
 ENV_FILES = (".local/stack.env", ".env")
 """Later ones win; the environment wins over both."""
@@ -196,9 +196,10 @@ class ExporterSettings(ViewSettings):
     """Host and port of /metrics, the JSON API and the wall."""
     ledger_address: Address = "http://127.0.0.1:9810"
     """Where `sales-pulse ledger` answers, for what explains a number."""
-    entity_links: Annotated[Mapping[str, tuple[str, ...]], NoDecode] = {}
+    entity_links: Annotated[Mapping[str, tuple[Template, ...]], NoDecode] = {}
     """Where people look entities up, as kind=address, comma separated, like deal=https://crm.example.com/deals/{number}/
-    with {id}, {number} (digits that an id begins with) or {client}; several for a kind: the first that fits."""
+    with {id}, {number} (digits that an id begins with) or {client}; of one source kind@source=address, with * at the
+    end of the source for all that begin so; several for a kind: the first that fits."""
 
     @field_validator("entity_links", mode="before")
     @classmethod

@@ -18,10 +18,11 @@ from metrics.errors import AwayError
 from metrics.family import Source
 from streams.ledger.explain import OLDEST, Explanation, exact
 from streams.ledger.keeper import read_reference
+from streams.ledger.largest import Largest, pick
 from streams.ledger.schema import connect
 from streams.ledger.snapshot import Snapshot
 from streams.ledger.store import thing_of
-from streams.ledger.sums import Largest, Sums
+from streams.ledger.sums import Sums
 from streams.plain.contribution import LISTED
 from streams.plain.exact import moment
 from streams.plain.quantiles import quantile
@@ -94,22 +95,30 @@ class Index:
         at: datetime | None,
         limit: int,
         days: tuple[int, int] | None = None,
+        fewer: int | None = None,
     ) -> Explanation:
-        """The entities behind a number. days: a run of local days (ordinals) instead of the query's window."""
-        with self.reading() as database:
-            return self._explain(database, query, at, limit, days)
+        """The entities behind a number, at most `limit`; where there are more, the largest `fewer`.
 
-    def entities(self, query: Query, days: tuple[int, int]) -> Generator[list[Row], None, None]:
-        """All entities of a run of local days, as of one moment, in pieces. Close it, or the index grows meanwhile."""
+        days: a run of local days (ordinals) instead of the query's window.
+        """
+        with self.reading() as database:
+            return self._explain(database, query, at, days, (limit, limit if fewer is None else min(limit, fewer)))
+
+    def entities(self, query: Query, days: tuple[int, int]) -> Generator[list[tuple[Row, str]], None, None]:
+        """All entities of a run of local days, as of one moment, in pieces, each with where it is from.
+
+        Close it, or the index grows meanwhile.
+        """
         now, until = int(self._clock() * 1000) * 1000, monotonic() + _MOST_SECONDS
         with self.reading() as database:
             shown = Shown(now, self._rules, self._read_reference(database), at=False, clock=now)
             shown.windows = [Window(query.window, query.period, *days, 0, 1 << 62)]
             snapshot = _snapshot(database, query, shown)
-            piece: list[Row] = []
+            piece: list[tuple[Row, str]] = []
             for series in snapshot.series():
-                for one, n in snapshot.shares(series, "share.day BETWEEN ? AND ?", days):
-                    piece += windowed_rows(query, [one] * n, shown)
+                for one, n in snapshot.shares(series, *days):
+                    rows = list(windowed_rows(query, [one] * n, shown))
+                    piece += zip(rows, snapshot.sources(rows), strict=True)
                     if len(piece) >= _PIECE:
                         yield piece
                         piece = []
@@ -119,7 +128,12 @@ class Index:
                 yield piece
 
     def _explain(
-        self, database: sqlite3.Connection, query: Query, at: datetime | None, limit: int, days: tuple[int, int] | None
+        self,
+        database: sqlite3.Connection,
+        query: Query,
+        at: datetime | None,
+        days: tuple[int, int] | None,
+        limits: tuple[int, int],
     ) -> Explanation:
         moment_asked = at if at is not None else _EPOCH + timedelta(milliseconds=int(self._clock() * 1000))
         asked, clock = moment(moment_asked), int(self._clock() * 1000) * 1000
@@ -131,17 +145,18 @@ class Index:
         snapshot = _snapshot(database, query, shown)
         match query.declared.source:
             case Source.PLAN:
-                found = _listed(plan_rows(query, shown), limit)
+                found = _listed(plan_rows(query, shown), limits[0])
             case Source.CELLS:
-                found = _windowed(snapshot, limit)
+                found = _windowed(snapshot, *limits)
             case _:
-                found = _open(snapshot, limit)
+                found = _open(snapshot, limits[0])
         if query.family in OLDEST:
             found = Answer(found.rows[0].value if found.rows else Fraction(), len(found.rows[:1]), found.rows[:1])
         told: str | None = exact(found.total)
         if query.quantile:
             told = None if found.percentile is None else exact(Fraction(repr(found.percentile)))
-        return Explanation(query, moment_asked, told, found.count, tuple(found.rows), found.count > limit, upto)
+        rows, sources = tuple(found.rows), tuple(snapshot.sources(found.rows))
+        return Explanation(query, moment_asked, told, found.count, rows, found.count > len(rows), upto, sources)
 
     def _read_reference(self, database: sqlite3.Connection) -> PlainReference:
         state = database.execute("SELECT number, next FROM reference_partition ORDER BY number").fetchall()
@@ -157,7 +172,7 @@ def _snapshot(database: sqlite3.Connection, query: Query, shown: Shown) -> Snaps
         for no, (manager, team) in people.items()
         if query.manager in (None, manager) and query.team in (None, shown.reference.team(manager, team))
     }
-    return Snapshot(database.execute, query, shown, asked_for, len(asked_for) == len(people))
+    return Snapshot(database.execute, query, shown, asked_for, len(people))
 
 
 def _listed(rows: Iterator[Row], limit: int) -> Answer:
@@ -187,17 +202,16 @@ _WAITS = {"waiting": "waiting", "miss": "unreturned", "lead": "untouched", "talk
 """Code of what is listed → what is in the names of the families that need it."""
 
 
-def _windowed(snapshot: Snapshot, limit: int) -> Answer:
-    query, largest = snapshot.query, Largest(limit)
-    total, count, below = Fraction(), 0, [0] * len(query.declared.bounds)
+def _windowed(snapshot: Snapshot, limit: int, fewer: int) -> Answer:
+    query, largest, sums = snapshot.query, Largest(limit, snapshot.shown.rules.day), list[Sums]()
     for window in snapshot.shown.windows:
-        if (window.window, window.period) != (query.window, query.period):
-            continue
-        for series in snapshot.series():
-            sums = Sums(snapshot, series, window, largest)
-            total, count = total + sums.total, count + sums.count
-            below = [one + more for one, more in zip(below, sums.below, strict=True)]
+        if (window.window, window.period) == (query.window, query.period):
+            sums += [Sums(snapshot, series, window, largest) for series in snapshot.series()]
+    count = sum(one.count for one in sums)
+    largest.narrow(limit if count <= limit else fewer)
+    pick(sums, largest)
     found = None
     if query.quantile and count:
+        below = [sum(held) for held in zip(*(one.below for one in sums), strict=True)]
         found = quantile(float(query.quantile), query.declared.bounds, [*below, count])
-    return Answer(total, count, largest.rows(), found)
+    return Answer(sum((one.total for one in sums), Fraction()), count, largest.rows(), found)

@@ -20,7 +20,7 @@ class Explanation:
 
     total: exact, as a decimal (or a fraction "1/3"), of a percentile the digits shown, None of nothing; over all
     `count` rows, of which `rows` holds at most the limit that was asked for, by size (`truncated` says whether any is
-    missing). upto: partition → last offset looked at.
+    missing). upto: partition → last offset looked at. sources: where each row's entity is from.
     """
 
     query: Query
@@ -30,10 +30,11 @@ class Explanation:
     rows: tuple[Row, ...]
     truncated: bool
     upto: Mapping[int, int]
+    sources: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """The same as plain JSON values; times in RFC 3339, numbers exact, as text."""
-        q = self.query
+        q, sources = self.query, self.sources or [""] * len(self.rows)
         return {
             "family": q.family,
             "labels": dict(q.labels),
@@ -45,16 +46,17 @@ class Explanation:
             "total": self.total,
             "count": self.count,
             "truncated": self.truncated,
-            "entities": [entity(q, row) for row in self.rows],
+            "entities": [entity(q, row, source) for row, source in zip(self.rows, sources, strict=True)],
         }
 
 
-def entity(query: Query, row: Row) -> dict[str, Any]:
-    """A row as plain JSON values."""
+def entity(query: Query, row: Row, source: str) -> dict[str, Any]:
+    """A row as plain JSON values. source: where its entity is from, "" where that is not known."""
     return {
         "kind": row.kind,
         "id": row.entity,
         "client": row.client,
+        "source": source,
         "manager": row.manager,
         "team": row.team,
         "time": None if row.time is None else _instant(row.time).isoformat(),

@@ -115,6 +115,20 @@ def names(event: wire.Event) -> tuple[Name, ...]:
             return (name_of(event),)
 
 
+def source_of(value: Any) -> str:
+    """The source of the version of an entity that counts; "" of a chat and a message, which do not keep it."""
+    match value:
+        case PlainLead():
+            return value.latest.source if value.latest is not None else ""
+        case PlainRing():
+            event = value.start or value.answer
+            return event.source if event is not None else ""
+        case wire.Envelope():
+            return value.source
+        case _:
+            return ""
+
+
 def put(client: PlainClient, name: Name, value: Any) -> None:
     """Give an entity to its client."""
     kind, identifier = name

@@ -10,7 +10,7 @@ import msgspec
 
 from producers.events import wire
 from producers.events.intake import Refused, check_reference
-from streams.ledger.held import Name, encode, everything
+from streams.ledger.held import Name, encode, everything, names, source_of
 from streams.ledger.near import Near, Taken, longest_of, oldest_of
 from streams.ledger.store import Head, Store
 from streams.plain.client import YOUNG, PlainClient
@@ -163,12 +163,12 @@ class Keeper:
         for event, time in taken:
             plain.take(event, time)
         self._keep_head(head, [event for event, _ in taken], taken[-1][1], plain)
-        numbers = self._entities(head, near, plain)
+        numbers = self._entities(head, near, plain, [event for event, _ in taken])
         after_shares, after_things = _told(plain)
         self._store.change_shares(_changes(shares, after_shares), numbers, first_day, now)
         self._store.change_things(head, _changes(things, after_things))
 
-    def _entities(self, head: Head, near: Near, plain: PlainClient) -> dict[Name, int]:
+    def _entities(self, head: Head, near: Near, plain: PlainClient, events: Sequence[wire.Event]) -> dict[Name, int]:
         """Write what has changed; gives the number of each entity that was read or came."""
         numbers = {name: no for name, (no, _) in near.names.items()}
         held, firsts = everything(plain), plain.firsts()
@@ -178,9 +178,11 @@ class Keeper:
             touched = None if touch is None else touch.at
             body = encode(name[0], value, touched)
             if known is None:
-                numbers[name] = self._store.add_entity(head, name, value, body, touched)
+                # A chat is from where its first event is from.
+                source = source_of(value) or next(one.source for one in events if name in names(one))
+                numbers[name] = self._store.add_entity(head, name, value, body, source, touched)
             elif known[1] != body:
-                self._store.change_entity(known[0], name, value, body, touched)
+                self._store.change_entity(known[0], name, value, body, source_of(value), touched)
         for name in near.names.keys() - held.keys():
             self._store.remove_entity(numbers[name])
         return numbers

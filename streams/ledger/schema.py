@@ -9,7 +9,7 @@ import msgspec
 from streams.errors import StreamsError
 from streams.plain.rules import Rules
 
-VERSION = 2
+VERSION = 3
 """Of tables and of what they mean: an index of another one is built again."""
 APPLICATION_ID = 0x53504C31
 """In the header of the file: by this, and by MARK in its first rows, an index is known as ours."""
@@ -25,9 +25,10 @@ CREATE TABLE client (
     no INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, partition INTEGER NOT NULL,
     oldest INTEGER NOT NULL, longest INTEGER NOT NULL, swept INTEGER NOT NULL, kinds INTEGER NOT NULL
 );
+CREATE TABLE source (no INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
 CREATE TABLE entity (
     no INTEGER PRIMARY KEY, client INTEGER NOT NULL, kind INTEGER NOT NULL, id TEXT NOT NULL,
-    at INTEGER, flag INTEGER NOT NULL, ref TEXT, body BLOB NOT NULL
+    at INTEGER, flag INTEGER NOT NULL, ref TEXT, body BLOB NOT NULL, source INTEGER NOT NULL
 );
 CREATE UNIQUE INDEX entity_name ON entity (client, kind, id);
 CREATE INDEX entity_line ON entity (client, kind, flag, at) WHERE at IS NOT NULL;
@@ -42,6 +43,14 @@ CREATE INDEX share_pending ON share (series) WHERE pending IS NOT NULL;
 CREATE TABLE cell (
     series INTEGER, day INTEGER, who INTEGER, total, n INTEGER NOT NULL, top REAL NOT NULL,
     PRIMARY KEY (series, day, who)
+) WITHOUT ROWID;
+CREATE TABLE daily (
+    series INTEGER, day INTEGER, total, n INTEGER NOT NULL, top REAL NOT NULL,
+    PRIMARY KEY (series, day)
+) WITHOUT ROWID;
+CREATE TABLE bin (
+    series INTEGER, day INTEGER, number INTEGER, n INTEGER NOT NULL,
+    PRIMARY KEY (series, day, number)
 ) WITHOUT ROWID;
 CREATE TABLE thing (
     code TEXT, client INTEGER, body BLOB, n INTEGER NOT NULL, until INTEGER NOT NULL,

@@ -28,11 +28,11 @@ from streams.plain.rows import Query, Row
 
 _FRESH_SECONDS = 2.0
 """How long an answer waits for records that are on their way; whoever asks waits for longer."""
-_MOST = 100_000
+_USUAL, _MOST = 1000, 100_000
 _UNREADABLE = (sqlite3.Error, msgspec.DecodeError)
 """What an index that is damaged raises when it is read."""
 NDJSON = "application/x-ndjson"
-_KNOWN = ("family", "manager", "team", "window", "period", "at", "limit", "from", "to")
+_KNOWN = ("family", "manager", "team", "window", "period", "at", "limit", "fewer", "from", "to")
 
 
 def create_app(follower: Follower, audit: StandingAudit | None = None) -> FastAPI:
@@ -75,9 +75,9 @@ def _explaining(app: FastAPI, follower: Follower) -> None:
     async def explain(request: Request) -> JSONResponse:
         given = dict(request.query_params)
         try:
-            limit, at, days = _limit(given), _moment(given), _days(given)
+            limits, at, days = (_limit(given, "limit"), _limit(given, "fewer")), _moment(given), _days(given)
             as_of = await follower.fresh(_FRESH_SECONDS)
-            answer = await asyncio.to_thread(_explain, follower, given, at, limit, days)
+            answer = await asyncio.to_thread(_explain, follower, given, at, days, limits)
         except ValueError as error:
             return JSONResponse({"detail": str(error)}, 400)
         except AwayError as error:
@@ -109,9 +109,14 @@ def _entities(app: FastAPI, follower: Follower) -> None:
 
 
 def _explain(
-    follower: Follower, given: Mapping[str, str], at: datetime | None, limit: int, days: tuple[int, int] | None
+    follower: Follower,
+    given: Mapping[str, str],
+    at: datetime | None,
+    days: tuple[int, int] | None,
+    limits: tuple[int | None, int | None],
 ) -> Explanation:
-    return _index(follower).explain(_query(given), at, limit, days)
+    limit, fewer = limits
+    return _index(follower).explain(_query(given), at, limit or _USUAL, days, fewer)
 
 
 def _index(follower: Follower) -> Index:
@@ -141,11 +146,11 @@ def _days(given: Mapping[str, str]) -> tuple[int, int] | None:
     return found[0], found[1]
 
 
-async def _lines(query: Query, pieces: Generator[list[Row], None, None]) -> AsyncIterator[bytes]:
+async def _lines(query: Query, pieces: Generator[list[tuple[Row, str]], None, None]) -> AsyncIterator[bytes]:
     """Pieces as lines, read by a thread of its own; whoever asks may leave at any time."""
     reading = Lock()
 
-    def read() -> list[Row] | None:
+    def read() -> list[tuple[Row, str]] | None:
         with reading:
             return next(pieces, None)
 
@@ -155,16 +160,17 @@ async def _lines(query: Query, pieces: Generator[list[Row], None, None]) -> Asyn
 
     try:
         while (piece := await asyncio.to_thread(read)) is not None:
-            yield b"".join(msgspec.json.encode(entity(query, row)) + b"\n" for row in piece)
+            yield b"".join(msgspec.json.encode(entity(query, *one)) + b"\n" for one in piece)
     finally:
         # Not awaited: the one who asked may be gone, and a read may be under way.
         asyncio.get_running_loop().run_in_executor(None, let_go)
 
 
-def _limit(given: Mapping[str, str]) -> int:
-    text = given.get("limit", "1000")
+def _limit(given: Mapping[str, str], name: str) -> int | None:
+    if (text := given.get(name)) is None:
+        return None
     if not (text.isascii() and text.isdecimal() and len(text) <= len(str(_MOST)) and 1 <= int(text) <= _MOST):
-        raise ValueError(f"limit={text!r} is no whole number from 1 to {_MOST}")
+        raise ValueError(f"{name}={text!r} is no whole number from 1 to {_MOST}")
     return int(text)
 
 

@@ -6,16 +6,17 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from streams.ledger.held import KINDS
+from streams.ledger.held import KINDS, NUMBERS
 from streams.plain.contribution import Contribution, Pending
-from streams.plain.rows import Query
+from streams.plain.rows import Query, Row
 from streams.plain.shown import Shown
 
 _SHARE = (
-    "SELECT share.who, share.day, share.time, share.value, share.n, share.pending, "
-    "entity.kind, entity.id, client.key FROM share "
-    "JOIN entity ON entity.no = share.entity JOIN client ON client.no = entity.client "
+    "share.who, share.day, share.time, share.value, share.n, share.pending, entity.kind, entity.id, client.key",
+    "JOIN entity ON entity.no = share.entity JOIN client ON client.no = entity.client",
 )
+_FEW = 4
+"""Of so many times as many people each day is looked up for each of those asked for; of fewer all are gone through."""
 
 
 class Series(NamedTuple):
@@ -36,7 +37,13 @@ class Snapshot:
     shown: Shown
     who: dict[int, tuple[str, str]]
     """Number → manager and team as stated, of those who are asked for."""
-    all_asked: bool
+    people: int
+    """How many there are at all."""
+
+    @property
+    def all_asked(self) -> bool:
+        """Whether everybody is asked for."""
+        return len(self.who) == self.people
 
     def series(self) -> list[Series]:
         """Those of the family that may count; labels that the clock decides are looked at later."""
@@ -52,12 +59,46 @@ class Snapshot:
         own = dict(zip(self.query.declared.labels, series.labels, strict=True))
         return all(own.get(name, value) == value for name, value in self.query.labels.items() if name != "le")
 
-    def shares(self, series: Series, where: str, values: Sequence[Any]) -> Iterator[tuple[Contribution, int]]:
-        """Shares of a series, with how often each is there."""
-        for who, _, time, value, n, pending, kind, entity, client in self.execute(
-            f"{_SHARE} WHERE share.series = ? AND {where}",
-            (series.no, *values),
-        ):
+    def within(
+        self, table: str, columns: str, series: Series, first: int, last: int, *, joined: str = "", ending: str = ""
+    ) -> Any:
+        """Rows of a table by series, day and who: of a run of local days, of those who are asked for."""
+        whose = ", ".join(map(str, self.who))
+        held = f"FROM {table} {joined} WHERE {table}.series = ? AND {table}.day BETWEEN ? AND ?"
+        if self.all_asked:
+            return self.execute(f"SELECT {columns} {held} {ending}", (series.no, first, last))
+        if len(self.who) * _FEW > self.people:
+            whole = f"SELECT {columns} {held} AND {table}.who IN ({whose}) {ending}"
+            return self.execute(whole, (series.no, first, last))
+        # One by one, or the whole of each day would be read.
+        text = (
+            f"WITH RECURSIVE run(day) AS (SELECT ? UNION ALL SELECT day + 1 FROM run WHERE day < ?), "  # noqa: S608 - our own text
+            f"asked(who) AS (VALUES {', '.join(f'({who})' for who in self.who) or '(NULL)'}) "
+            f"SELECT {columns} FROM run CROSS JOIN asked CROSS JOIN {table} ON {table}.series = ? "
+            f"AND {table}.day = run.day AND {table}.who = asked.who {joined} WHERE true {ending}"
+        )
+        return self.execute(text, (first, last, series.no))
+
+    def shares(
+        self, series: Series, first: int, last: int, condition: str = "", who: int | None = None
+    ) -> Iterator[tuple[Contribution, int]]:
+        """Shares of a run of local days, of those asked for or of one of them, with how often each is there."""
+        columns, joined = _SHARE
+        if who is None:
+            found = self.within("share", columns, series, first, last, joined=joined, ending=condition)
+        else:
+            text = f"SELECT {columns} FROM share {joined} WHERE series = ? AND day = ? AND who = ? {condition}"  # noqa: S608 - our own text
+            found = self.execute(text, (series.no, first, who))
+        return self._contributions(series, found)
+
+    def pending(self, series: Series) -> Iterator[tuple[Contribution, int]]:
+        """Shares that wait for the clock."""
+        columns, joined = _SHARE
+        text = f"SELECT {columns} FROM share {joined} WHERE share.series = ? AND share.pending IS NOT NULL"  # noqa: S608 - our own text
+        return self._contributions(series, self.execute(text, (series.no,)))
+
+    def _contributions(self, series: Series, found: Any) -> Iterator[tuple[Contribution, int]]:
+        for who, _, time, value, n, pending, kind, entity, client in found:
             if who in self.who:
                 name = KINDS[kind]
                 wait = None if pending is None else Pending(*msgspec.msgpack.decode(pending))
@@ -69,3 +110,23 @@ class Snapshot:
                     ),
                     n,
                 )  # fmt: skip
+
+    def sources(self, rows: Sequence[Row]) -> list[str]:
+        """Where entities are from; "" of what is none."""
+        return [self._source(row) for row in rows]
+
+    def _source(self, row: Row) -> str:
+        for kind in _HELD_AS.get(row.kind, (row.kind,)):
+            if kind in NUMBERS:
+                client = row.client or row.entity  # a cost is its own client
+                found = self.execute(_SOURCE, (client, NUMBERS[kind], row.entity)).fetchone()
+                if found is not None:
+                    return str(found[0])
+        return ""
+
+
+_HELD_AS = {"call": ("call", "ring")}
+_SOURCE = (
+    "SELECT source.name FROM client JOIN entity ON entity.client = client.no JOIN source ON source.no = entity.source "
+    "WHERE client.key = ? AND entity.kind = ? AND entity.id = ?"
+)

@@ -1,6 +1,7 @@
 """Reading and writing one index: clients, their entities, and what those add to numbers."""
 
 import sqlite3
+from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -8,6 +9,8 @@ from typing import Any
 
 import msgspec
 
+from metrics.catalogue import FAMILIES
+from metrics.family import Kind
 from streams.ledger.held import KINDS, NUMBERS, Name, place
 from streams.plain.contribution import Contribution, OpenThing, Pending
 from streams.plain.rules import Rules
@@ -26,8 +29,16 @@ _decode = msgspec.msgpack.Decoder().decode
 
 Key = tuple[int, int, int, int, int, int | str]
 """Of a share: series, local day, who, entity, time, value."""
-Cell = tuple[int, int, int]
-"""Series, local day, who."""
+Cell = tuple[int, ...]
+"""Series, local day, who; or without who, of all; or with the number of a bin."""
+Counted = list[tuple[Key, int]]
+"""Shares, and how many of each came (above 0) or went."""
+BOUNDS = {
+    family.code: [bound * family.scale for bound in family.bounds]
+    for family in FAMILIES
+    if family.kind is Kind.HISTOGRAM
+}
+"""Code of durations → upper bounds of their bins, as values are kept."""
 
 
 @dataclass
@@ -92,6 +103,7 @@ class Store:
             for no, code, labels, currency in self.execute("SELECT no, code, labels, currency FROM series")
         }
         self._who = {(manager, team): no for no, manager, team in self.execute("SELECT no, manager, team FROM who")}
+        self._sources: dict[str, int] = dict(self.execute("SELECT name, no FROM source").fetchall())
         self._added: Counter[Key] = Counter()
         self._pending: dict[Key, bytes] = {}
         self._removed: list[tuple[Key, int, bool]] = []
@@ -142,21 +154,22 @@ class Store:
         for no, kind, identifier, body in self.execute(query, (head.no, *values)):
             yield no, (KINDS[kind], identifier), body
 
-    def add_entity(self, head: Head, name: Name, value: Any, body: bytes, touched: int | None) -> int:
+    def add_entity(self, head: Head, name: Name, value: Any, body: bytes, source: str, touched: int | None) -> int:
         """Put a new entity in; returns its number. touched: see `place`."""
         kind = NUMBERS[name[0]]
         head.kinds |= 1 << kind
         cursor = self.execute(
-            "INSERT INTO entity (client, kind, id, at, flag, ref, body) VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (head.no, kind, name[1], *place(name[0], value, self.rules, touched), body),
+            "INSERT INTO entity (client, kind, id, at, flag, ref, body, source) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (head.no, kind, name[1], *place(name[0], value, self.rules, touched), body, self._source(source)),
         )
         return cursor.lastrowid or 0
 
-    def change_entity(self, no: int, name: Name, value: Any, body: bytes, touched: int | None) -> None:
-        """Replace the state of an entity."""
+    def change_entity(self, no: int, name: Name, value: Any, body: bytes, source: str, touched: int | None) -> None:
+        """Replace the state of an entity. source: "" where it stays."""
+        numbered = self._source(source) if source else None
         self.execute(
-            "UPDATE entity SET at = ?, flag = ?, ref = ?, body = ? WHERE no = ?",
-            (*place(name[0], value, self.rules, touched), body, no),
+            "UPDATE entity SET at = ?, flag = ?, ref = ?, body = ?, source = coalesce(?, source) WHERE no = ?",
+            (*place(name[0], value, self.rules, touched), body, numbered, no),
         )
 
     def remove_entity(self, no: int) -> None:
@@ -197,66 +210,91 @@ class Store:
 
     def flush(self) -> None:
         """Write the shares that were noted, and their sums."""
-        cells: defaultdict[Cell, list[Any]] = defaultdict(lambda: [0, 0, 0.0])
+        counted: Counted = []
         for key, count, may_wait in self._removed:
             if not (may_wait and self._is_pending(key)):
-                _sum(cells[key[:3]], key[5], -count)
+                counted.append((key, -count))
         self.database.executemany(_REDUCE, [(count, *key) for key, count, _ in self._removed])
         self.database.executemany(_REMOVE, [key for key, _, _ in self._removed])
-        for key, count in self._added.items():
-            if key not in self._pending:
-                _sum(cells[key[:3]], key[5], count)
+        counted += [(key, count) for key, count in self._added.items() if key not in self._pending]
         self.database.executemany(
             _ADD, [(*key, count, self._pending.get(key)) for key, count in sorted(self._added.items(), key=_order)]
         )
         self._removed, self._added, self._pending = [], Counter(), {}
-        self.sum_up(cells)
+        self._sum_up(counted)
 
-    def sum_up(self, cells: Mapping[Cell, list[Any]]) -> None:
-        """Add to cells: total, count and the greatest value that came."""
+    def _sum_up(self, counted: Counted) -> None:
+        """Add shares to the sums that they are in: of who, of all, and of durations by their bins."""
+        cells: defaultdict[Cell, list[Any]] = defaultdict(lambda: [0, 0, 0.0])
+        bins: Counter[Cell] = Counter()
+        codes = {no: BOUNDS.get(code) for (code, _, _), no in self._series.items()}
+        for key, count in counted:
+            value = int(key[5])
+            size = float(abs(value)) if count > 0 else 0.0
+            for cell in (cells[key[:3]], cells[key[:2]]):
+                cell[0] += value * count
+                cell[1] += count
+                cell[2] = max(cell[2], size)
+            if (bounds := codes[key[0]]) is not None:
+                bins[*key[:2], bisect_left(bounds, value)] += count
+        for table, names in (("cell", ("series", "day", "who")), ("daily", ("series", "day"))):
+            self._add_up(table, names, {cell: added for cell, added in cells.items() if len(cell) == len(names)})
+        self.database.executemany(_ADD_BIN, [(*cell, n) for cell, n in sorted(bins.items()) if n])
+        self.database.executemany(_REMOVE_BIN, [cell for cell, n in bins.items() if n < 0])
+
+    def _add_up(self, table: str, names: tuple[str, ...], cells: Mapping[Cell, list[Any]]) -> None:
+        """Add to the rows of a table of sums: total, count and the greatest value that came."""
         written, gone = [], []
+        where = " AND ".join(f"{name} = ?" for name in names)
+        select = f"SELECT total, n, top FROM {table} WHERE {where}"  # noqa: S608 - our own text
         for cell, (added, more, top) in sorted(cells.items()):
-            held = self.execute("SELECT total, n, top FROM cell WHERE series = ? AND day = ? AND who = ?", cell)
-            before = held.fetchone() or (0, 0, 0.0)
+            before = self.execute(select, cell).fetchone() or (0, 0, 0.0)
             total, count = int(before[0]) + added, before[1] + more
             if count or total:
                 kept = total if -_SUMMED < total < _SUMMED else str(total)
                 written.append((*cell, kept, count, max(before[2], top)))
             else:
                 gone.append(cell)
-        self.database.executemany("INSERT OR REPLACE INTO cell VALUES (?, ?, ?, ?, ?, ?)", written)
-        self.database.executemany("DELETE FROM cell WHERE series = ? AND day = ? AND who = ?", gone)
+        marks = ", ".join("?" * (len(names) + 3))
+        self.database.executemany(f"INSERT OR REPLACE INTO {table} VALUES ({marks})", written)  # noqa: S608 - our own text
+        self.database.executemany(f"DELETE FROM {table} WHERE {where}", gone)  # noqa: S608 - our own text
 
     def trim(self, partition: int, first_day: int) -> None:
         """Take out a partition's shares of before a local day."""
-        cells: defaultdict[Cell, list[Any]] = defaultdict(lambda: [0, 0, 0.0])
+        counted: Counted = []
         gone: list[Key] = []
         for series in self._series.values():
-            for *key, count, pending in self.execute(_OLD, (series, first_day, partition)):
-                gone.append(tuple(key))
+            for *found, count, pending in self.execute(_OLD, (series, first_day, partition)):
+                key: Key = tuple(found)
+                gone.append(key)
                 if pending is None:
-                    _sum(cells[tuple(key[:3])], key[5], -count)
+                    counted.append((key, -count))
         self.database.executemany(f"UPDATE share SET n = 0 {_WHERE}", gone)  # noqa: S608 - our own text
         self.database.executemany(_REMOVE, gone)
-        self.sum_up(cells)
+        self._sum_up(counted)
 
     def settle(self, now: int) -> None:
         """Count what no clock changes any more."""
-        cells: defaultdict[Cell, list[Any]] = defaultdict(lambda: [0, 0, 0.0])
-        done: list[Key] = []
+        counted: Counted = []
         codes = {no: code for (code, _, _), no in self._series.items()}
         query = "SELECT series, day, who, entity, time, value, n, pending FROM share WHERE pending IS NOT NULL"
-        for *key, count, pending in self.execute(query).fetchall():
+        for *found, count, pending in self.execute(query).fetchall():
+            key: Key = tuple(found)
             one = Contribution(codes[key[0]], (), "", "", 0, 0, "", "", "", pending=Pending(*_decode(pending)))
             if settled(one, now, self.rules):
-                done.append(tuple(key))
-                _sum(cells[tuple(key[:3])], key[5], count)
+                counted.append((key, count))
+        done = [key for key, _ in counted]
         self.database.executemany(f"UPDATE share SET pending = NULL {_WHERE}", done)  # noqa: S608 - our own text
-        self.sum_up(cells)
+        self._sum_up(counted)
 
     def _is_pending(self, key: Key) -> bool:
         found = self.execute(f"SELECT pending IS NOT NULL FROM share {_WHERE}", key).fetchone()  # noqa: S608 - our own text
         return bool(found and found[0])
+
+    def _source(self, name: str) -> int:
+        if (no := self._sources.get(name)) is None:
+            no = self._sources[name] = self.execute("INSERT INTO source (name) VALUES (?)", (name,)).lastrowid or 0
+        return no
 
     def _numbered_series(self, one: Contribution) -> int:
         name = (one.code, one.labels, one.currency)
@@ -279,18 +317,12 @@ _WHERE = "WHERE series = ? AND day = ? AND who = ? AND entity = ? AND time = ? A
 _REDUCE = f"UPDATE share SET n = n - ? {_WHERE}"  # noqa: S608 - our own text
 _REMOVE = f"DELETE FROM share {_WHERE} AND n <= 0"  # noqa: S608 - our own text
 _ADD = "INSERT INTO share VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET n = n + excluded.n"
+_ADD_BIN = "INSERT INTO bin VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET n = n + excluded.n"
+_REMOVE_BIN = "DELETE FROM bin WHERE series = ? AND day = ? AND number = ? AND n = 0"
 _OLD = (
     "SELECT series, day, who, entity, time, value, n, pending FROM share JOIN entity ON entity.no = entity "
     "JOIN client ON client.no = entity.client WHERE series = ? AND day < ? AND partition = ?"
 )
-
-
-def _sum(cell: list[Any], value: int | str, count: int) -> None:
-    amount = int(value)
-    cell[0] += amount * count
-    cell[1] += count
-    if count > 0:
-        cell[2] = max(cell[2], float(abs(amount)))
 
 
 def _order(item: tuple[Key, int]) -> tuple[int, ...]:

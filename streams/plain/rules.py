@@ -74,21 +74,23 @@ class Rules:
 
 
 # Clocks change at whole minutes, so that what is asked for every event is worked out once per minute.
+_MINUTES = 1 << 17
+"""Three months of them: a log goes forward, and a year of all three would be 250 MB."""
 
 
-@lru_cache(maxsize=1 << 20)
+@lru_cache(maxsize=_MINUTES)
 def _day(zone: ZoneInfo, minute: int) -> int:
     return (_EPOCH + timedelta(minutes=minute)).astimezone(zone).toordinal()
 
 
-@lru_cache(maxsize=1 << 20)
+@lru_cache(maxsize=_MINUTES)
 def _reached(zone: ZoneInfo, minute: int) -> int:
     if not (_EPOCH + timedelta(minutes=minute)).astimezone(zone).fold:
         return _day(zone, minute)
     return max(_day(zone, minute - back) for back in range(180))
 
 
-@lru_cache(maxsize=1 << 20)
+@lru_cache(maxsize=_MINUTES)
 def _hour(zone: ZoneInfo, minute: int) -> int:
     start = (_EPOCH + timedelta(minutes=minute)).astimezone(zone).replace(minute=0)
     return int(start.timestamp())

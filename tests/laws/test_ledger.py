@@ -3,6 +3,7 @@
 import random
 import sqlite3
 from collections import Counter
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from fractions import Fraction
 from tempfile import TemporaryDirectory
@@ -14,7 +15,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from metrics.family import Source
+from metrics.catalogue import FAMILIES
+from metrics.family import Kind, Source
 from producers.events import wire
 from streams.ledger.answers import Index
 from streams.ledger.explain import OLDEST
@@ -26,7 +28,7 @@ from streams.plain.exposed import exposed
 from streams.plain.parts import kept_from
 from streams.plain.placed import COUNTS, PlainPlaces
 from streams.plain.reference import PlainReference
-from streams.plain.rows import open_rows, plan_rows, windowed_rows
+from streams.plain.rows import Row, open_rows, plan_rows, windowed_rows
 from streams.plain.shown import Shown
 from streams.plain.windows import Window
 from tests.laws.cluster import COUNT, ManyLogs, Sent, placements, run
@@ -42,6 +44,7 @@ from tests.support.numbers import percentile, shown
 CUTS = st.lists(st.integers(1, 5), min_size=1, max_size=6)
 MOMENTS = moments
 REFERENCE = PlainReference.of([wire.decode_reference(encode(one)) for one in REFERENCES], "RUB")
+DURATIONS = {family.code: family for family in FAMILIES if family.kind is Kind.HISTOGRAM}
 LATE = ANCHORS[-1].timestamp() + 40 * 86_400
 
 
@@ -92,6 +95,45 @@ def cells_differ(database: sqlite3.Connection) -> list[Any]:
         tuple(cell): [int(total), n, top]
         for *cell, total, n, top in database.execute("SELECT series, day, who, total, n, top FROM cell")
     }
+    days: dict[tuple[int, ...], list[Any]] = {}
+    for (series, day, _), (total, n, top) in summed.items():
+        one = days.setdefault((series, day), [0, 0, 0])
+        one[0], one[1], one[2] = one[0] + total, one[1] + n, max(one[2], top)
+    held_days = {
+        tuple(day): [int(total), n, top]
+        for *day, total, n, top in database.execute("SELECT series, day, total, n, top FROM daily")
+    }
+    return [*differing(held_cells, summed), *differing(held_days, days), *bins_differ(database)]
+
+
+def sources(database: sqlite3.Connection, partition: int) -> dict[tuple[str, str, str], str]:
+    """Where entities are from, by client, kind and id; without chats, of which the plain definition does not know."""
+    query = (
+        "SELECT key, kind, id, source.name FROM entity JOIN client ON client.no = client "
+        "JOIN source ON source.no = source WHERE partition = ?"
+    )
+    found = {
+        (key, KINDS[kind], identifier): name for key, kind, identifier, name in database.execute(query, (partition,))
+    }
+    return {name: source for name, source in found.items() if name[1] not in {"chat", "message"}}
+
+
+def said(plain: PlainPartition) -> dict[tuple[str, str, str], str]:
+    """What the events say that count."""
+    found = {}
+    for client in plain.clients.values():
+        found |= {(client.client, *name): event.source for name, event in client.latest.items()}
+        for lead, one in client.leads.items():
+            found[client.client, "lead", lead] = one.latest.source if one.latest else ""
+        for call, ring in client.ringing.items():
+            found[client.client, "ring", call] = next(one.source for one in (ring.start, ring.answer) if one)
+    return found
+
+
+def differing(
+    held_cells: Mapping[tuple[int, ...], list[Any]], summed: Mapping[tuple[int, ...], list[Any]]
+) -> list[Any]:
+    """Sums that are not those held; the greatest value may be one that is gone."""
     expected = {cell: one for cell, one in summed.items() if one[:2] != [0, 0]}
     return [
         (cell, held_cells.get(cell), expected.get(cell))
@@ -99,6 +141,19 @@ def cells_differ(database: sqlite3.Connection) -> list[Any]:
         if held_cells.get(cell, [0, 0, 0])[:2] != expected.get(cell, [0, 0, 0])[:2]
         or held_cells[cell][2] < float(expected[cell][2]) * (1 - 1e-9)
     ]
+
+
+def bins_differ(database: sqlite3.Connection) -> list[Any]:
+    """Bins of durations that do not hold what the shares say."""
+    expected: Counter[tuple[int, int, int]] = Counter()
+    query = "SELECT code, series, day, value, share.n FROM share JOIN series ON no = series WHERE pending IS NULL"
+    for code, series, day, value, n in database.execute(query):
+        if code in DURATIONS:
+            family = DURATIONS[code]
+            number = sum(Fraction(int(value), family.scale) > bound for bound in family.bounds)
+            expected[series, day, number] += n
+    held = {tuple(key): n for *key, n in database.execute("SELECT series, day, number, n FROM bin")}
+    return [] if held == expected else [(held, expected)]
 
 
 def compare(kept: Kept, log: InMemoryLog) -> None:
@@ -113,6 +168,7 @@ def compare(kept: Kept, log: InMemoryLog) -> None:
         assert found - expected == Counter()
         assert expected - found == Counter()
         assert things(kept.database, number) == Counter(plain.open_things())
+        assert sources(kept.database, number) == said(plain)
     assert cells_differ(kept.database) == []
 
 
@@ -159,6 +215,16 @@ def test_index_is_the_plain_definition(
                 kept.again()
 
 
+def rank(row: Row) -> tuple[Fraction, int]:
+    """By which rows come: the largest, of equal ones the latest."""
+    return abs(row.value), row.time or 0
+
+
+def place(row: Row) -> tuple[str, str, str]:
+    """Client, kind and id of the entity of a row; a cost is its own client."""
+    return row.client or row.entity, row.kind, row.entity
+
+
 @settings(LAW, max_examples=40)
 @given(mixtures(50, least=10), zones(), st.sampled_from([1, 3]), MOMENTS, st.booleans(), st.data())
 def test_answers_are_the_plain_rows(
@@ -180,6 +246,9 @@ def test_answers_are_the_plain_rows(
             contributions += [one for one in plain.contributions() if rules.day(one.time) >= first_day]
             open_now += plain.open_things()
         index = Index(kept.path, rules, lambda: clock)
+        index_sources = {
+            name: one for number in range(partitions) for name, one in sources(kept.database, number).items()
+        }
         numbers = Shown(moment(now), rules, REFERENCE, past, clock=int(clock * 1000) * 1000)
         told_all = shown(contributions, open_now, REFERENCE, rules, moment(now), at=past, clock=numbers.clock)
         every = sorted(exposed(told_all))
@@ -203,8 +272,12 @@ def test_answers_are_the_plain_rows(
                 else:
                     assert Fraction(found.total or "") == sum((row.value for row in rows), Fraction())
                 assert (found.count, found.truncated) == (len(rows), len(rows) > limit)
-                assert [abs(row.value) for row in found.rows] == [abs(row.value) for row in rows][:limit]
+                assert [rank(row) for row in found.rows] == sorted(map(rank, rows), reverse=True)[:limit]
                 assert not Counter(found.rows) - Counter(all_rows)
+                assert [index_sources.get(place(row)) for row in found.rows] == [
+                    source if place(row) in index_sources else None
+                    for row, source in zip(found.rows, found.sources, strict=True)
+                ]
             if query.declared.source is Source.CELLS:
                 today = rules.day(numbers.clock)
                 days = today - data.draw(st.integers(0, 60)), today - data.draw(st.integers(0, 3))
@@ -214,7 +287,7 @@ def test_answers_are_the_plain_rows(
                 found = index.explain(query, now if past else None, 1000, days)
                 assert found.count == len(rows)
                 assert query.quantile or Fraction(found.total or "") == sum((row.value for row in rows), Fraction())
-                assert Counter(row for piece in index.entities(query, days) for row in piece) == Counter(rows)
+                assert Counter(row for piece in index.entities(query, days) for row, _ in piece) == Counter(rows)
         index.close()
 
 

@@ -39,12 +39,13 @@ class Explainer:
         at=None,
         *,
         limit=1000,
+        fewer=None,
         days=None,
     ) -> Explanation:
         self.asked.append((family, labels, manager, team, window, period, at, limit, days))
         query = Query(family, dict(labels or {}), manager, team, window, period)
         total = self.percentile if query.quantile else exact(sum((one.value for one in self.rows), Fraction()))
-        rows = tuple(self.rows[:limit])
+        rows = tuple(self.rows[: limit if fewer is None or len(self.rows) <= limit else fewer])
         return Explanation(query, at or AT, total, len(self.rows), rows, len(rows) < len(self.rows), {})
 
     async def entities(self, family, labels, manager, team, window, days):
@@ -53,7 +54,7 @@ class Explainer:
         query = Query(family, dict(labels), manager, team, window)
         try:
             for start in range(0, len(self.rows), 2):
-                yield b"\n".join(msgspec.json.encode(entity(query, one)) for one in self.rows[start : start + 2])
+                yield b"\n".join(msgspec.json.encode(entity(query, one, "")) for one in self.rows[start : start + 2])
                 self.given += 2
         finally:
             self.left = True

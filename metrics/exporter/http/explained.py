@@ -25,7 +25,7 @@ LOOKED_AT = 20_000
 """Entities that are put in another order than they come in, in which the largest are first."""
 COLUMNS = (
     "kind", "title", "id", "client", "manager", "manager_name", "team", "time", "contribution", "unit", "converted",
-    "link",
+    "source", "link",
 )  # fmt: skip
 
 Entity = dict[str, Any]
@@ -91,7 +91,7 @@ def for_people(found: dict[str, Any], board: Board, links: Links, language: str,
 
 def named(one: Entity, board: Board, links: Links, language: str) -> Entity:
     """An entity with its title, its manager's name and, where there is one, its link."""
-    address = link(links, one["kind"], one["id"], one["client"])
+    address = link(links, one["kind"], one["id"], one["client"], one.get("source", ""))
     name = "" if one["manager"] in {"", UNKNOWN} else board.reference.name_of(one["manager"])
     found = {**one, "title": title_of(one["kind"], language), "manager_name": name}
     return found | {"link": address} if address else found

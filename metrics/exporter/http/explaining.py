@@ -55,9 +55,13 @@ class Explainer(Protocol):
         at: datetime | None = None,
         *,
         limit: int = 1000,
+        fewer: int | None = None,
         days: tuple[int, int] | None = None,
     ) -> Explanation:
-        """days: a run of local days (ordinals, both in) instead of the window. Raises ValueError for what is not."""
+        """At most `limit` entities; where there are more, the largest `fewer`.
+
+        days: a run of local days (ordinals, both in) instead of the window. Raises ValueError for what is not.
+        """
 
     def entities(
         self, family: str, labels: Mapping[str, str], manager: str | None, team: str | None, window: str,
@@ -198,7 +202,8 @@ async def _explained(
     try:
         found = await explainer.explain(
             part["family"], part["labels"], manager, team, part.get("window", question.window), question.period,
-            None if question.then is None else exporter.board.local(question.then), limit=needs, **days,
+            None if question.then is None else exporter.board.local(question.then),
+            limit=needs, fewer=wanted.offset + wanted.limit, **days,
         )  # fmt: skip
     except ValueError as error:
         raise AskedError(str(error)) from error

@@ -58,11 +58,15 @@ class Ledger:
         at: datetime | None = None,
         *,
         limit: int = 1000,
+        fewer: int | None = None,
         days: tuple[int, int] | None = None,
     ) -> Told:
-        """Raises ValueError for what does not exist, AwayError without the ledger."""
+        """At most `limit` entities, or of more than that the largest `fewer`.
+
+        Raises ValueError for what does not exist, AwayError without the ledger.
+        """
         asked = {"window": window, "period": "" if days else period, "limit": str(limit)}
-        asked |= {"at": "" if at is None else at.isoformat()}
+        asked |= {"at": "" if at is None else at.isoformat(), "fewer": "" if fewer is None else str(fewer)}
         query = _query(family, labels, manager, team, days) | {name: value for name, value in asked.items() if value}
         with self._telling():
             answer = await self._client.get("/api/v1/explain", params=query)

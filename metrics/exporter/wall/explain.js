@@ -75,7 +75,9 @@ async function load(dialog, url, live, mine) {
     fillFacts(facts, found, url, live);
     head.append(row("th", ["entity", "client", "manager", "time", "contribution"].map((key) => word(key) + (key === "contribution" ? unitOf(found, live) : ""))));
     const names = new Map(live.scopes.managers.map((m) => [m.id, m.name]));
-    body.replaceChildren(...found.entities.map((one) => entity(one, names, live.zone)));
+    // Where they are from is told where it tells them apart.
+    const several = new Set(found.entities.map((one) => one.source)).size > 1;
+    body.replaceChildren(...found.entities.map((one) => entity(one, names, live.zone, several)));
     const at = mine ? found.entities.findIndex((one) => one.id === mine) : -1;
     if (at >= 0) {
       body.children[at].setAttribute("aria-current", "true");
@@ -108,10 +110,11 @@ function row(kind, cells) {
   return node;
 }
 
-function entity(one, names, zone) {
+function entity(one, names, zone, several) {
   const time = one.time ? clock(Date.parse(one.time) / 1000, zone, { day: "2-digit", month: "2-digit", year: "numeric", hour: "2-digit", minute: "2-digit", second: "2-digit" }) : "";
   const who = one.manager === "unknown" ? word("unassigned") : one.manager_name || (names.get(one.manager) ?? one.manager);
   const place = ["pipeline", "stage"].map((label) => one.names?.[label] ?? one.labels?.[label]).filter(Boolean);
+  if (several && one.source) place.push(one.source);
   const node = row("td", [[`${one.title} ${one.id}`, ...place].join(" · "), one.client, one.team && one.team !== "unknown" ? `${who} · ${one.team}` : who, time, one.converted === false ? word("unconverted") : exact(one.contribution)]);
   node.lastElementChild.dataset.value = one.contribution;
   if (one.link) {

@@ -72,7 +72,7 @@ async def test_lines_of_json(exporter):
 async def test_of_nothing_there_is_a_heading(exporter):
     answer = await ask(exporter, Explainer(), family="sales_calls")
     assert answer.text.splitlines() == [
-        "kind,title,id,client,manager,manager_name,team,time,contribution,unit,converted,link,direction,outcome"
+        "kind,title,id,client,manager,manager_name,team,time,contribution,unit,converted,source,link,direction,outcome"
     ]
     assert (await ask(exporter, Explainer(), family="sales_calls", format="jsonl")).text == ""
 

@@ -112,7 +112,7 @@ async def test_only_what_is_needed_is_asked_for(exporter):
 
     class Many(Explainer):
         async def explain(self, *args, limit, **more):
-            return await super().explain(*args, limit=2, **more)
+            return await super().explain(*args, limit=2, **more | {"fewer": 2})
 
     told = await ask(exporter, Many(SORTABLE), 400, family="sales_calls", sort="time")
     assert "narrow it by manager=, team= or dates" in told["detail"]
@@ -284,11 +284,22 @@ def test_addresses_that_lead_elsewhere_are_refused(value):
     ],
 )
 def test_ids_stay_within_their_address(entity, client, address):
-    assert link(links("deal=https://crm.example.com/{id}"), "deal", entity, client) == address
+    assert link(links("deal=https://crm.example.com/{id}"), "deal", entity, client, "") == address
 
 
 def test_the_first_template_that_fits_counts():
     known = links("deal=https://one.example.com/{number} deal=https://two.example.com/{id}")
-    assert link(known, "deal", "12-ab", "") == "https://one.example.com/12"
-    assert link(known, "deal", "12ab", "") == "https://two.example.com/12ab"
-    assert link(known, "call", "12", "") == ""
+    assert link(known, "deal", "12-ab", "", "") == "https://one.example.com/12"
+    assert link(known, "deal", "12ab", "", "") == "https://two.example.com/12ab"
+    assert link(known, "call", "12", "", "") == ""
+
+
+def test_links_of_a_source_come_first_and_are_of_no_other():
+    known = links(
+        "deal=https://all.example.com/{id} deal@bitrix24://a.bitrix24.ru=https://a.example.com/{id},"
+        "call@pbx://*=https://pbx.example.com/{id}"
+    )
+    assert link(known, "deal", "1", "", "bitrix24://a.bitrix24.ru") == "https://a.example.com/1"
+    assert link(known, "deal", "1", "", "bitrix24://a.bitrix24.ru2") == "https://all.example.com/1"
+    assert link(known, "call", "1", "", "pbx://north") == "https://pbx.example.com/1"
+    assert link(known, "call", "1", "", "crm://pbx://north") == ""

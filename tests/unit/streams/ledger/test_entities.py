@@ -108,9 +108,9 @@ def test_a_few_are_at_hand_at_a_time(index):
     sizes = [len(piece) for piece in pieces]
     assert sum(sizes) == CALLS
     assert max(sizes) == answers._PIECE
-    mine = [row for piece in index.entities(Query("sales_calls", {}, "m-1", "t-1", "day"), DAYS) for row in piece]
+    mine = [row for piece in index.entities(Query("sales_calls", {}, "m-1", "t-1", "day"), DAYS) for row, _ in piece]
     assert {(row.manager, row.team) for row in mine} == {("m-1", "t-1")}
-    few = [row for piece in index.entities(Query("sales_calls", window="day"), (DAYS[1], DAYS[1])) for row in piece]
+    few = [row for piece in index.entities(Query("sales_calls", window="day"), (DAYS[1], DAYS[1])) for row, _ in piece]
     assert {datetime.fromtimestamp(row.time / 1e6, UTC).date() for row in few} == {TODAY}
 
 
