@@ -12,6 +12,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from metrics.calendar import Calendar, load
 from metrics.links import Template, links
+from metrics.redis_address import sentinels
 
 ENV_FILES = (".local/stack.env", ".env")
 """Later ones win; the environment wins over both."""
@@ -37,7 +38,8 @@ class BusinessSettings(BaseSettings):
     app_id: str = Field(default="sales-pulse", pattern=r"^[A-Za-z0-9._-]{1,100}$")
     """Consumer group, changelogs and Redis prefix: two ids never meet."""
     redis_url: SecretStr = SecretStr("redis://127.0.0.1:6379/0")
-    """As in redis-py: redis://, rediss:// or unix://, with user and password."""
+    """As in redis-py: redis://, rediss:// or unix://, with user and password; or redis+sentinel:// (rediss+sentinel://),
+    several hosts with commas between, and the name that Sentinel gives the primary."""
     timezone: str = "UTC"
     """IANA name of the zone in which minutes, hours and days are counted."""
     currency: str = Field(default="RUB", pattern=r"^[A-Z]{3}$")
@@ -76,7 +78,7 @@ class BusinessSettings(BaseSettings):
     @classmethod
     def _redis(cls, value: SecretStr) -> SecretStr:
         url = value.get_secret_value()
-        if not url.startswith("unix://"):
+        if sentinels(url) is None and not url.startswith("unix://"):
             TypeAdapter(RedisDsn).validate_python(url)
         return value
 

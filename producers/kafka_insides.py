@@ -8,6 +8,7 @@ so that one record would stop its partition, and everybody who reads it, for goo
 characters. And a consumer may have its records as they are decoded (`AsDecoded`), without a dataclass made of each.
 """
 
+from asyncio import Future
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from itertools import chain
@@ -163,3 +164,9 @@ def give_up(producer: AIOKafkaProducer) -> None:
         # Nobody waits for these any more: heard here, or asyncio complains of them later.
         if batch._drain_waiter.done():
             batch._drain_waiter.exception()
+
+
+def transaction_end(producer: AIOKafkaProducer) -> Future[None]:
+    """What a producer's transaction that was begun ends with: nothing, or the reason why it failed."""
+    waiter: Future[None] = producer._txn_manager.wait_for_transaction_end()
+    return waiter

@@ -13,7 +13,9 @@ def command(
         Path | None, typer.Option(help="folder of the Bitrix24 connector; default: by the settings")
     ] = None,
 ) -> None:
-    """Make the topics and fill them from FOLDER. Refuses a cluster that holds anything.
+    """Make the topics and fill them from FOLDER. Refuses a cluster that holds anything else.
+
+    It may be killed at any moment: the same command goes on where it was.
 
     Example: sales-pulse restore /mnt/backup/sales-pulse
     """
@@ -25,22 +27,26 @@ async def _restore(folder: Path, spool: Path | None) -> None:
     from deploy.stopping import asked_to_stop
     from producers.connectors.bitrix24.settings import Bitrix24Settings
     from producers.settings import KafkaSettings
-    from streams.backup.restore import prepare, put, put_spools, records_of
+    from streams.backup.restore import put_spools, read_whole, records_of, restorer
     from streams.plain.kafka import kafka_log
 
     settings = KafkaSettings()
     stop = asked_to_stop()
-    async with kafka_log(settings) as log:
-        manifest = await prepare(settings, log, folder)
-    for path in put_spools(folder, manifest, spool or Bitrix24Settings().spool):
-        print(f"restored {path}")
-    with Progress("restored", records_of(manifest)) as bar:
+    manifest = await asyncio.to_thread(read_whole, folder)
+    async with restorer(settings, folder, manifest) as restoring:
+        async with kafka_log(settings) as log:
+            there = await restoring.prepare(log)
+        if there:
+            print(f"{there:,} records are there already, as the backup has them; going on behind them")
+        for path in put_spools(folder, manifest, spool or Bitrix24Settings().spool):
+            print(f"restored {path}")
+        with Progress("restored", records_of(manifest)) as bar:
 
-        def told(count: int) -> None:
-            bar.advance(count, bar.count + count)
+            def told(count: int) -> None:
+                bar.advance(count, there + bar.count + count)
 
-        is_whole = await put(settings, folder, manifest, told, stop.is_set)
+            is_whole = await restoring.put(told, stop.is_set)
     if not is_whole:
-        print("stopped before the end: the cluster holds a part; delete the topics and restore again")
+        print("stopped before the end; the same command goes on from there")
         raise typer.Exit(1)
     print(f"{records_of(manifest):,} records restored, as they were on {manifest['made_at']}; start the workers")

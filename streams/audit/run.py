@@ -5,8 +5,7 @@ import time
 from collections.abc import Mapping
 from typing import Protocol
 
-from redis.asyncio import Redis
-
+from metrics.redis_client import connect
 from metrics.settings import BusinessSettings
 from producers.settings import KafkaSettings
 from streams.audit import compare, letters
@@ -59,7 +58,7 @@ async def audit(
     """
     began = time.monotonic()
     rules, report = Rules.of(business), Report()
-    redis = Redis.from_url(business.redis_url.get_secret_value())
+    redis = connect(business.redis_url.get_secret_value())
     try:
         async with kafka_log(kafka) as log:
             ends = await log.ends(kafka.events_topic)

@@ -49,15 +49,15 @@ def read_manifest(folder: Path) -> dict[str, Any]:
 
 def write_manifest(folder: Path, manifest: dict[str, Any]) -> None:
     """Write it whole: until then the folder is what it was."""
-    _whole(folder / MANIFEST, (json.dumps(manifest, indent=1, ensure_ascii=False) + "\n").encode())
+    write_whole(folder / MANIFEST, (json.dumps(manifest, indent=1, ensure_ascii=False) + "\n").encode())
 
 
 def write_records(folder: Path, name: str, records: Iterable[Kept]) -> dict[str, Any]:
     """Write a file of records; what the manifest says of it."""
     lines = [_line(record) for record in records]
     content: bytes = igzip.compress(b"".join(lines), _LEVEL)
-    _whole(folder / name, content)
-    return {"name": name, "records": len(lines), "sha256": hashlib.sha256(content).hexdigest()}
+    write_whole(folder / name, content)
+    return {"name": name, "records": len(lines), "sha256": digest(content)}
 
 
 def read_records(folder: Path, about: dict[str, Any]) -> Iterator[Kept]:
@@ -78,15 +78,20 @@ def checked(folder: Path, about: dict[str, Any]) -> bytes:
         content: bytes = path.read_bytes()
     except OSError as error:
         raise BackupError(f"{path}: {error.strerror}; the backup is not whole") from error
-    if hashlib.sha256(content).hexdigest() != about["sha256"]:
+    if digest(content) != about["sha256"]:
         raise BackupError(f"{path} is not what was written: its checksum differs; take it from another copy")
     return content
 
 
+def digest(content: bytes) -> str:
+    """The checksum that a manifest has of a file."""
+    return hashlib.sha256(content).hexdigest()
+
+
 def keep_file(folder: Path, name: str, content: bytes) -> dict[str, Any]:
     """Write any other file; what the manifest says of it."""
-    _whole(folder / name, content)
-    return {"name": name, "sha256": hashlib.sha256(content).hexdigest()}
+    write_whole(folder / name, content)
+    return {"name": name, "sha256": digest(content)}
 
 
 def _line(record: Kept) -> bytes:
@@ -122,10 +127,13 @@ def _got(said: dict[str, Any], name: str) -> bytes | None:
     return None if text is None else str(text).encode()
 
 
-def _whole(path: Path, content: bytes) -> None:
+def write_whole(path: Path, content: bytes, mode: int | None = None) -> None:
+    """Write a file so that it is there whole or not at all; mode: its permissions."""
     beside = path.with_name(f".{path.name}.new")
     with beside.open("wb") as file:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
+    if mode is not None:
+        beside.chmod(mode)
     beside.replace(path)

@@ -4,19 +4,19 @@ Whoever opens a closer shuts out who did so before, and reads the marks only the
 interrupted or killed, and by however many people, each letter is sent once.
 """
 
-import asyncio
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from itertools import islice
 from time import time
 from typing import Any, TypeVar
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import InvalidProducerEpoch, KafkaError, ProducerFenced
+from aiokafka.errors import KafkaError
 
 from producers.letters import REPLAYED
 from producers.settings import KafkaSettings
 from producers.stopping import stop
+from producers.transactions import SHUT_OUT, transaction
 from streams.errors import ClosingError
 from streams.letters.dead_letter import DeadLetter
 from streams.letters.judging import Judge, ReferenceVersions, Sendable
@@ -103,23 +103,15 @@ class Closer:
     @asynccontextmanager
     async def _transaction(self) -> AsyncIterator[list[Any]]:
         """A transaction that commits when all that was put into the list has arrived."""
-        await self._producer.begin_transaction()
-        sending: list[Any] = []
         try:
-            yield sending
-            # aiokafka would commit a transaction whose records failed: only their own futures tell.
-            await asyncio.gather(*sending)
-            await self._producer.commit_transaction()
-        except BaseException as error:
-            with suppress(KafkaError):
-                await self._producer.abort_transaction()
-            if isinstance(error, ProducerFenced | InvalidProducerEpoch):
-                raise ClosingError("somebody else replays or dismisses dead letters now; run it again later") from error
-            if isinstance(error, KafkaError):
-                raise ClosingError(
-                    f"Kafka failed ({type(error).__name__} {error}); run it again: nothing is sent twice"
-                ) from error
-            raise
+            async with transaction(self._producer) as sending:
+                yield sending
+        except SHUT_OUT as error:
+            raise ClosingError("somebody else replays or dismisses dead letters now; run it again later") from error
+        except KafkaError as error:
+            raise ClosingError(
+                f"Kafka failed ({type(error).__name__} {error}); run it again: nothing is sent twice"
+            ) from error
 
 
 def _batches(found: Iterable[T_]) -> Iterator[Sequence[T_]]:

@@ -15,6 +15,7 @@ from aiokafka.consumer.fetcher import Fetcher, FetchResult
 from aiokafka.consumer.group_coordinator import GroupCoordinator
 from aiokafka.consumer.subscription_state import Assignment, Subscription, SubscriptionState, TopicPartitionState
 from aiokafka.producer.message_accumulator import MessageAccumulator, MessageBatch
+from aiokafka.producer.transaction_manager import TransactionManager
 from aiokafka.record.default_records import DefaultRecordBatch, _DefaultRecordBatchPy
 from aiokafka.record.memory_records import _MemoryRecordsPy
 
@@ -26,7 +27,7 @@ SET = {
         "_client", "_coordinator", "_fetch_max_wait_ms", "_group_instance_id", "_isolation_level", "_subscription",
         "_value_deserializer",
     ),
-    AIOKafkaProducer: ("_message_accumulator",),
+    AIOKafkaProducer: ("_message_accumulator", "_txn_manager"),
     AIOKafkaAdminClient: ("_client",),
     GroupCoordinator: ("_group_instance_id", "member_id"),
     PartitionRecords: ("_records_iterator", "_value_deserializer", "next_fetch_offset"),
@@ -42,6 +43,7 @@ HAS = {
     _MemoryRecordsPy: ("next_batch", "has_next"),
     DefaultRecordBatch: ("__iter__", "__next__"),
     MessageAccumulator: ("fail_all",),
+    TransactionManager: ("wait_for_transaction_end",),
     SubscriptionState: ("subscription",),
     Subscription: ("assignment",),
     Assignment: ("state_value",),

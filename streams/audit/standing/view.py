@@ -6,12 +6,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from redis import Redis
-from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
-from redis.retry import Retry
 
 from metrics.errors import AwayError, ViewError
+from metrics.redis_client import connect_blocking
 from metrics.view import Keys, decode_any, split
 from streams.audit.shown_parts import ShownParts
 from streams.audit.standing.units import AHEAD, OPEN, Unit, buckets, day_of
@@ -44,9 +42,7 @@ class RedisStore:
     """The real one; used in threads, one call at a time, so that what it costs can be told."""
 
     def __init__(self, url: str) -> None:
-        self._redis = Redis.from_url(
-            url, socket_timeout=_SECONDS, socket_connect_timeout=_SECONDS, retry=Retry(NoBackoff(), 0)
-        )
+        self._redis = connect_blocking(url, _SECONDS)
 
     def names(self, pattern: str) -> Iterable[str]:
         """SCAN."""
