@@ -57,6 +57,7 @@ class Family:
     unit: Grafana's name of the unit, for panels.
     credited: carries `manager` and `team`, or `team` alone where it is `by_team`.
     quantiles_by: those of its own labels that the quantiles of a person keep.
+    title, title_ru: what people call it; "" of what the service says of itself.
     """
 
     name: str
@@ -73,6 +74,8 @@ class Family:
     credited: bool = True
     by_team: bool = False
     quantiles_by: tuple[str, ...] = ()
+    title: str = ""
+    title_ru: str = ""
 
     def __hash__(self) -> int:
         """By its name, which is its own: the generated hash would go through every field at each look-up."""

@@ -99,7 +99,7 @@ async def _outcomes(exporter: str | None, measures: Any, pipeline: bool) -> "dic
 async def _of(client: Any, settings: "ExporterSettings", measure: str) -> Any:
     """The outcomes of company and teams; of won deals by how many were open as well, as what is shown is."""
     from metrics.backtest import outcomes
-    from metrics.catalogue.kpis import ACTUALS
+    from metrics.catalogue.plan import ACTUALS
     from metrics.forecast import BY_DEALS, open_before
 
     calendar, actual = settings.working_calendar(), ACTUALS[measure]
@@ -146,7 +146,7 @@ async def _piped(
 ) -> "dict[str, list[Outcome]]":
     """The outcomes of company and teams, without and with the deals that were open."""
     from metrics.backtest import paired
-    from metrics.catalogue.kpis import ACTUALS
+    from metrics.catalogue.plan import ACTUALS
     from metrics.pipeline import opened
 
     calendar = settings.working_calendar()

@@ -16,6 +16,7 @@ PROVIDERS = ("producers.events.generate", "grafana.generate", "deploy.kubernetes
 """Modules with `files() -> {path from the root: bytes}` and FOLDERS, the folders that they own entirely (or FOLDER)."""
 PAGES = {
     "metrics/REFERENCE.md": "metrics.reference_page",
+    "metrics/exporter/wall/layout.js": "metrics.layout_page",
     "deploy/docs/SETTINGS.md": "deploy.settings_page",
     "producers/gateway/openapi.json": "producers.gateway.document",
 }

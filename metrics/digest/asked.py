@@ -17,11 +17,12 @@ from tenacity import (
     wait_random_exponential,
 )
 
+from metrics.catalogue import ANSWERS, TILES
 from metrics.digest.certificates import not_accepted
 from metrics.digest.period import Period
-from metrics.digest.wall import Wanted, tiles
 from metrics.errors import AskedError, AwayError
 from metrics.family import PLAN_WINDOWS
+from metrics.tile import Wanted
 
 LEADING = Wanted("sales_won_amount:sum", {})
 """What people are ordered by, and what the chart shows."""
@@ -73,7 +74,7 @@ class Exporter:
     def facts(self, period: Period, team: str = "") -> Facts:
         """Everything about a period. Raises AwayError, AskedError."""
         whose = {"level": "team", "name": team} if team else {"level": "company"}
-        told = [tile for tile in tiles() if not tile.is_planned and not tile.now]
+        told = [tile for tile in (*TILES, *ANSWERS) if not tile.is_planned and not tile.now]
         kpis = {one.id for tile in told for one in (tile.main, *tile.more)}
         rows = self._ask("compare", {"kpis": ",".join(sorted(kpis)), **whose, **period.days})["rows"]
         people = {"kpis": LEADING.id, "level": "manager", **({"team": team} if team else {}), **period.days}

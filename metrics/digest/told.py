@@ -6,12 +6,13 @@ from datetime import date, datetime
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
+from metrics.catalogue import ANSWERS, TILES
 from metrics.digest.asked import LEADING, Facts
 from metrics.digest.period import Kind
-from metrics.digest.wall import Tile, Wanted, tiles
 from metrics.digest.written import Writer, arrow
 from metrics.family import PLAN_WINDOWS
 from metrics.reference import UNKNOWN
+from metrics.tile import Tile, Wanted
 
 _MOST_LEADERS, _MOST_OPEN = 10, 10
 _FLAT = 0.0005
@@ -106,7 +107,7 @@ def told(facts: Facts, language: str, link: str) -> Digest:
         title=_period(facts, write),
         scope=facts.team or words["company"],
         compared=words["dayBefore" if facts.period.kind is Kind.DAY else "weekBefore"],
-        lines=tuple(_line(tile, facts, records, write) for tile in tiles() if not tile.is_planned),
+        lines=tuple(_line(tile, facts, records, write) for tile in (*TILES, *ANSWERS) if not tile.is_planned),
         chart_title=_title(records[LEADING.id], language),
         chart=tuple(bars),
         plans=tuple(_plans(facts, write)),

@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from metrics.catalogue import FAMILIES, SERVICE_FAMILIES
-from metrics.catalogue.kpis import KPIS
+from metrics.catalogue import FAMILIES, KPIS, SERVICE_FAMILIES
 
 ROOT = Path(__file__).parents[2]
 SOURCES = [path for room in ("producers", "streams", "metrics", "deploy") for path in (ROOT / room).rglob("*.py")]

@@ -5,8 +5,7 @@ from typing import Any
 
 from metrics.catalogue import KPIS
 from metrics.catalogue.deals import WON_AMOUNT
-from metrics.catalogue.kpis import ACTUALS
-from metrics.catalogue.plan import MONEY_MEASURES
+from metrics.catalogue.plan import ACTUALS, MONEY_MEASURES
 from metrics.exporter.board import Board, Row
 from metrics.exporter.held import plans
 from metrics.exporter.held.aggregates import NOW as OPEN

@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from metrics.catalogue import KPIS
-from metrics.catalogue.kpis import ACTUALS
+from metrics.catalogue.plan import ACTUALS
 from metrics.errors import AskedError
 from metrics.exporter.board import Board
 from metrics.exporter.held import plans

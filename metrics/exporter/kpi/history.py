@@ -13,7 +13,7 @@ from operator import add
 from typing import Any, NamedTuple
 
 from metrics.catalogue import BY_EXPOSED, KPIS
-from metrics.catalogue.kpis import ACTUALS
+from metrics.catalogue.plan import ACTUALS
 from metrics.errors import AskedError
 from metrics.exporter.board import Board, Row
 from metrics.exporter.held import plans

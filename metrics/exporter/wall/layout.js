@@ -1,4 +1,4 @@
-// What the wall shows, as data alone: the digest that goes to people by mail reads it, too (metrics/digest/words.py).
+// Made by `sales-pulse generate` from metrics/catalogue; do not edit.
 /** `about`: a label value that the title names, as the number is of this alone. `still`: has no trend. `now`: has no history. */
 export const TILES = [
   { number: 1, main: { id: "sales_calls:sum", labels: {} }, more: [{ id: "sales_meetings:sum", labels: {}, name: "meetings" }, { id: "sales_deals_closed:sum", labels: { outcome: "won" }, name: "won" }] },
