@@ -27,10 +27,13 @@ def block(kind: str, containing: str) -> str:
 
 
 def test_the_number_in_the_readme_is_ten_lines_that_apply():
-    """The patch fits the code as it is, and is no longer than it says."""
+    """The patch fits the code as it is, is as short as it says, and touches three Python files, nothing generated."""
     patch = block("diff", "RATING_TOP")
     added = [line for line in patch.splitlines() if line.startswith("+") and not line.startswith("+++")]
     assert len(added) <= LINES
+    touched = re.findall(r"^\+\+\+ b/(.*)$", patch, re.MULTILINE)
+    assert len([name for name in touched if name.endswith(".py")]) == 3
+    assert {Path(name).suffix for name in touched} == {".py", ".md"}
     done = subprocess.run(["git", "apply", "--check", "-"], cwd=ROOT, input=patch, text=True, capture_output=True)  # noqa: PLW1510
     assert done.returncode == 0, done.stderr
 

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from metrics.catalogue import ANSWERS, TILES
 from metrics.digest import period
 from metrics.digest.asked import Exporter
 from metrics.digest.page import page, subject
@@ -14,7 +15,7 @@ from metrics.digest.period import Kind
 from metrics.digest.picture import PictureError, picture
 from metrics.digest.plain import plain
 from metrics.digest.told import told
-from metrics.digest.wall import LANGUAGES, colours, tiles, words
+from metrics.digest.wall import LANGUAGES, colours, words
 from metrics.digest.written import Writer, arrow
 from metrics.errors import AskedError, AwayError
 from metrics.exporter.http.server import create_app
@@ -172,8 +173,8 @@ def test_the_walls_own_files_are_understood():
     english, russian = (words(language) for language in LANGUAGES)
     assert english.keys() == russian.keys()
     assert all(isinstance(one, str) and one for said in (english, russian) for pair in said.items() for one in pair)
-    assert len(tiles()) == 17
-    assert {one.name for tile in tiles() for one in tile.more if one.name} <= english.keys()
+    assert len((*TILES, *ANSWERS)) == 17
+    assert {one.name for tile in (*TILES, *ANSWERS) for one in tile.more if one.name} <= english.keys()
     assert {"bg", "panel", "line", "text", "soft", "accent", "on-accent", "good", "bad", "track"} <= colours().keys()
     for said in (english, russian):
         assert (len(said["months"].split()), len(said["weekdays"].split())) == (12, 7)
