@@ -63,8 +63,8 @@ async def send_odd(settings: KafkaSettings, events: list[dict]) -> None:
 def blocks_of(past: str, folder: Path) -> None:
     """Prometheus takes the past that was made again."""
     (folder / "past.txt").write_text(past)
-    argv = ["promtool", "tsdb", "create-blocks-from", "--quiet", "--max-block-duration=1458h", "openmetrics", "past.txt",
-            "blocks"]  # fmt: skip
+    argv = ["promtool", "tsdb", "create-blocks-from", "--quiet", "--max-block-duration=1458h", "openmetrics"]
+    argv += ["past.txt", "blocks"]
     subprocess.run(argv, cwd=folder, check=True, capture_output=True, timeout=60)
     assert list((folder / "blocks").iterdir())
 
