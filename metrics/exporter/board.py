@@ -10,9 +10,11 @@ from itertools import product
 from typing import Any, NamedTuple
 
 from metrics.catalogue import CELL_FAMILIES, FAMILIES
+from metrics.exporter.exposition import planned as planning
 from metrics.exporter.exposition import text
 from metrics.exporter.exposition.course import Course
 from metrics.exporter.exposition.lines import Column, Lines
+from metrics.exporter.exposition.memory import give_back
 from metrics.exporter.exposition.packed import Packed, pack, pack_once
 from metrics.exporter.exposition.people import People
 from metrics.exporter.exposition.pipelines import Pipelines
@@ -26,7 +28,7 @@ from metrics.exporter.held.numbers import Block, Shown
 from metrics.exporter.held.open import still_waiting, together, waiting_blocks
 from metrics.exporter.held.parts import Bucket, Credit, Parts
 from metrics.exporter.held.unanswered import Clocked, microseconds
-from metrics.family import CALENDAR_WINDOWS, COURSE, NINETY_DAYS, PERIODS, SHORT_WINDOWS, Family, Source
+from metrics.family import CALENDAR_WINDOWS, COURSE, NINETY_DAYS, PERIODS, SHORT_WINDOWS, Source
 from metrics.other import MOST_VALUES
 from metrics.reference import Reference, build
 from metrics.settings import BusinessSettings
@@ -37,6 +39,8 @@ SLOTS: tuple[Slot, ...] = (*product((*SHORT_WINDOWS, *CALENDAR_WINDOWS), PERIODS
 _YEARS: tuple[Slot, ...] = tuple((CALENDAR_WINDOWS[-1], period) for period in PERIODS)
 """Slots in which all others lie: whoever has numbers at all has some here, or now."""
 
+_MUCH = 8_000_000
+"""Bytes of text let go of that the system gets back."""
 _Render = Callable[[Lines, Slot, Sums, Mapping[Credit, int], Reference, int], None]
 
 
@@ -75,6 +79,8 @@ class Board:
         self.course = Course(self.parts.items, self.zone, self.calendar)
         self.days = Days(self.parts)
         self.clocked = Clocked(self.settings, self.calendar)
+        self._targets = plans.Targets()
+        self._planned = planning.Planned(self.calendar, self._targets)
         self._people = People()
         self._pipelines = Pipelines()
         self._today = 0
@@ -165,6 +171,11 @@ class Board:
         """Compress what was rendered, in steps."""
         return self._lines.packing()
 
+    def rest(self, *, at_once: bool = False) -> None:
+        """Keep text compressed alone that has not changed since the last time; at_once: all that is compressed."""
+        if self._lines.rest(at_once=at_once) > _MUCH:
+            give_back()
+
     def is_behind(self, now: float) -> bool:
         """Whether a minute has turned since windows last followed the clock."""
         return self.aggregates.is_behind(int(now))
@@ -181,28 +192,20 @@ class Board:
         """The turn is over."""
         self._held = {}
 
-    def _pieces(self, now: float, windows: Container[str] | None) -> Iterator[bytes | Column]:
+    def _pieces(self, now: float, windows: Container[str] | None) -> Iterator[bytes | Column | planning.Lines]:
         with_course = windows is None or COURSE in windows
-        waiting: dict[str, str] = {}
-        planned: dict[Family, str] = {}
+        told: dict[str, bytes | planning.Lines] = {}
         if windows is None or NOW[0] in windows:
             waiting = text.now_lines(together(self._now_blocks(now), self._row_of))
+            told |= {name: lines.encode() for name, lines in waiting.items()}
         if with_course:
-            planned = text.plan_lines(self.plan_samples(now), self.names.managers.has)
+            today, has_name = self.local(now).date(), self.names.managers.has
+            told |= self._planned.lines(self.reference, today, now, has_name)
         for family, name in text.exposed(FAMILIES):
-            match family.source:
-                case Source.CELLS | Source.OPEN:
-                    if columns := self._lines.columns(name, windows):
-                        yield self._head[name]
-                        yield from columns
-                    continue
-                case Source.WAITING:
-                    lines = waiting.get(name, "")
-                case _:
-                    lines = planned.get(family, "")
-            if lines:
+            is_kept = family.source in {Source.CELLS, Source.OPEN}
+            if found := self._lines.columns(name, windows) if is_kept else [told[name]] if name in told else []:
                 yield self._head[name]
-                yield lines.encode()
+                yield from found
         if with_course:
             yield from self.course.pieces(now, self.reference)
             yield from self._people.pieces(self.reference, set(filter(self.names.managers.has, self._credited(now))))
@@ -235,7 +238,8 @@ class Board:
         minute, items = int(now) // 60, self.names.values.grow()
         if minute != self._ranked:
             self._ranked = minute
-            also = {manager for manager, _ in self._now_blocks(now)} | plans.managers(self.plan_samples(now))
+            also = {manager for manager, _ in self._now_blocks(now)}
+            also |= self._targets.managers(self.reference, self.local(now).date())
             if self.names.is_near(also):
                 moved = self.names.rank(dict(self.aggregates.held()), also, self.reference, today)
                 self._lines.drop(moved.gone)
@@ -316,7 +320,8 @@ class Board:
             yield Row(shown, None, numbers)
 
     def _now_blocks(self, now: float) -> dict[Shown, Block]:
-        found = waiting_blocks(self._waiting(now), self.reference, now, self.targets)
+        waits = still_waiting(self.parts.everyone_waiting(), now) if self.knows_waits else []
+        found = waiting_blocks(waits, self.reference, now, self.targets)
         if self.knows_waits:
             for shown, block in self.clocked.blocks(self.reference, microseconds(now)).items():
                 found.setdefault(shown, {}).update(block)
@@ -324,10 +329,7 @@ class Board:
 
     def plan_samples(self, now: float) -> list[plans.Sample]:
         """Targets, plans to date and working days."""
-        return list(plans.samples(self.reference, self.calendar, self.zone, now))
-
-    def _waiting(self, now: float) -> list[Waiting]:
-        return still_waiting(self.parts.everyone_waiting(), now) if self.knows_waits else []
+        return list(plans.samples(self.reference, self.calendar, self.zone, now, targets=self._targets))
 
     def unconverted(self, now: float) -> dict[str, int]:
         """Events with money that no rate converts, by currency, over all days held and what is open."""

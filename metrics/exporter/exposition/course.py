@@ -15,7 +15,8 @@ from metrics.calendar import Calendar
 from metrics.catalogue import activities, course, deals, money
 from metrics.catalogue.plan import PLAN_MEASURES
 from metrics.exporter.exposition.lines import Column
-from metrics.exporter.exposition.text import header, plain_lines
+from metrics.exporter.exposition.table import Table
+from metrics.exporter.exposition.text import header
 from metrics.exporter.held import plans
 from metrics.exporter.held.aggregates import Sums, add
 from metrics.exporter.held.items import BASE, Items
@@ -66,26 +67,6 @@ def measures_of(name: str) -> tuple[str, ...]:
     return _BY_LABELS.get((family, labels)) or _BY_FAMILY.get(family, ())
 
 
-class _Table:
-    """The lines of one family, of which those that did not change stay as they were rendered and compressed."""
-
-    def __init__(self, family: Family) -> None:
-        self.column = Column()
-        self._family = family
-        self._places: dict[Labels, int] = {}
-        self._values: dict[Labels, float] = {}
-
-    def show(self, values: dict[Labels, float]) -> None:
-        """Replace all lines."""
-        for labels in self._values.keys() - values.keys():
-            self.column.put(self._places[labels], b"")
-        for labels, value in values.items():
-            if self._values.get(labels) != value:
-                place = self._places.setdefault(labels, len(self._places))
-                self.column.put(place, plain_lines(self._family, [(labels, value)]).encode())
-        self._values = values
-
-
 class Course:
     """Not safe for threads: one event loop uses it."""
 
@@ -97,7 +78,8 @@ class Course:
         self._numbers: dict[Bucket, Numbers] = {}
         self._reference: Reference | None = None
         self._shown: date | None = None
-        self._tables = {family: _Table(family) for family in course.COURSE_FAMILIES}
+        self._planned: date | None = None
+        self._tables = {family: Table(family) for family in course.COURSE_FAMILIES}
 
     def put(self, bucket: Bucket, gained: Sums) -> None:
         """Take what a bucket has gained, by credit."""
@@ -133,28 +115,32 @@ class Course:
         """Headings and lines of all its families at a moment (Unix seconds)."""
         today = datetime.fromtimestamp(now, self._zone).date()
         if self._shown != today or self._reference is not reference:
-            for family, rows in self.rows(today, reference).items():
-                self._tables[family].show(dict(rows))
+            is_planned = self._planned == today and self._reference is reference
+            for family, rows in self.rows(today, reference, planned=not is_planned).items():
+                self._tables[family].show(rows)
+            self._planned = today
             self._shown = today
         for family, table in self._tables.items():
             if table.column.filled:
                 yield header(family.name, family.help).encode()
                 yield table.column
 
-    def rows(self, today: date, reference: Reference) -> dict[Family, list[CourseRow]]:
-        """Labels and value of every line."""
+    def rows(self, today: date, reference: Reference, *, planned: bool = True) -> dict[Family, list[CourseRow]]:
+        """Labels and value of every line. planned: those of plans as well, which no event changes."""
         if self._reference is not reference:
             # Teams and rates may have changed.
             self._reference = reference
             self._numbers.clear()
         hours, week = self._by_hour(today, reference)
-        return {
+        found = {
             course.HOURS: hours,
             course.WEEK_HOURS: week,
             course.DAYS: self._by_day(today, reference),
             course.MONTH_TO_DAY: list(self._month_to_day(today, reference)),
-            course.PLAN_COURSE: list(plan_course(today, reference, self.calendar)),
         }
+        if planned:
+            found[course.PLAN_COURSE] = list(plan_course(today, reference, self.calendar))
+        return found
 
     def _by_hour(self, today: date, reference: Reference) -> tuple[list[CourseRow], list[CourseRow]]:
         # Added up, since an hour comes twice where the clock is put back.

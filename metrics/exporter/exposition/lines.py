@@ -1,62 +1,109 @@
 """Rendered text, kept until it changes, and compressed by blocks of rows: a scrape puts together what is ready."""
 
+from array import array
 from collections.abc import Container, Iterable, Iterator
 
-from metrics.exporter.exposition.packed import Packed, pack
+from metrics.exporter.exposition.packed import NOTHING, Packed, pack, unpack
 from metrics.exporter.held.aggregates import Slot
 from metrics.exporter.held.numbers import Shown
 
 _ROWS = 128
 """Rows compressed as one: a change costs so many anew, and every scrape handles one piece for so many."""
+_SHORT = 65_535
+"""The longest lines of a row whose length takes two bytes."""
+
+
+class _Block:
+    """The lines of some rows, in one piece. At rest only its compressed form is kept."""
+
+    __slots__ = ("_lengths", "_packed", "_text", "_touched")
+
+    def __init__(self) -> None:
+        self._text: bytearray | None = bytearray()
+        self._lengths: array[int] = array("H")
+        self._packed: Packed | None = NOTHING
+        self._touched = True
+
+    def put(self, row: int, new: bytes) -> int:
+        """Replace the lines of one row; say by how many more rows have any."""
+        lengths = self._lengths
+        if row >= len(lengths):
+            if not new:
+                return 0
+            lengths.extend([0] * (row + 1 - len(lengths)))
+        text = self._text
+        if text is None:
+            text = self._text = bytearray(self.text())
+        start, length = sum(lengths[:row]), lengths[row]
+        if length == len(new) and text[start : start + length] == new:
+            return 0
+        text[start : start + length] = new
+        if len(new) > _SHORT:
+            self._lengths = lengths = array("L", lengths)
+        lengths[row] = len(new)
+        self._packed, self._touched = None, True
+        return bool(new) - bool(length)
+
+    def text(self) -> bytes:
+        return unpack(self._packed or NOTHING) if self._text is None else bytes(self._text)
+
+    def packed(self) -> Packed:
+        """Compressed now, if it is not yet."""
+        found = self._packed
+        if found is None:
+            found = self._packed = pack(self.text())
+        return found
+
+    @property
+    def is_packed(self) -> bool:
+        return self._packed is not None
+
+    def rest(self, *, at_once: bool) -> int:
+        """Let go of the text if it has not changed since the last time, or at once; say how many bytes that was."""
+        freed = 0
+        if self._text is not None and self._packed is not None and (at_once or not self._touched):
+            freed, self._text = len(self._text), None
+        self._touched = False
+        return freed
 
 
 class Column:
-    """The lines of one exposed name in one slot: a piece of text per row."""
+    """The lines of one exposed name in one slot, by row."""
 
-    __slots__ = ("_packs", "_pieces", "filled")
+    __slots__ = ("_blocks", "filled")
 
     def __init__(self) -> None:
         self.filled = 0
         """How many rows have any."""
-        self._pieces: list[bytes] = []
-        self._packs: list[Packed | None] = []
+        self._blocks: list[_Block] = []
 
     def put(self, row: int, text: bytes) -> None:
-        """Replace one piece; empty text removes it."""
-        pieces = self._pieces
-        if row >= len(pieces):
+        """Replace the lines of a row; empty text removes them."""
+        at, blocks = row // _ROWS, self._blocks
+        if at >= len(blocks):
             if not text:
                 return
-            pieces += [b""] * (row + 1 - len(pieces))
-            self._packs += [None] * (row // _ROWS + 1 - len(self._packs))
-        before = pieces[row]
-        if before == text:
-            return
-        self.filled += bool(text) - bool(before)
-        pieces[row] = text
-        self._packs[row // _ROWS] = None
+            blocks += [_Block() for _ in range(at + 1 - len(blocks))]
+        self.filled += blocks[at].put(row % _ROWS, text)
 
     def text(self) -> bytes:
         """All lines."""
-        return b"".join(self._pieces)
+        return b"".join([block.text() for block in self._blocks])
 
     def packed(self) -> Iterator[Packed]:
         """All lines, compressed; what changed is compressed now."""
-        packs = self._packs
-        for block, found in enumerate(packs):
-            yield self._pack(block) if found is None else found
+        return (block.packed() for block in self._blocks)
 
     def packing(self) -> Iterator[None]:
         """Compress what changed, block by block."""
-        for block, found in enumerate(self._packs):
-            if found is None:
-                self._pack(block)
+        for block in self._blocks:
+            if not block.is_packed:
+                block.packed()
                 yield
 
-    def _pack(self, block: int) -> Packed:
-        rows = self._pieces[block * _ROWS : (block + 1) * _ROWS]
-        found = self._packs[block] = pack(b"".join(rows))
-        return found
+    def rest(self, *, at_once: bool) -> int:
+        """Let go of text as its blocks do; say how many bytes that was."""
+        return sum([block.rest(at_once=at_once) for block in self._blocks])
 
 
 class Lines:
@@ -98,3 +145,7 @@ class Lines:
         for columns in list(self._columns.values()):
             for column in columns.values():
                 yield from column.packing()
+
+    def rest(self, *, at_once: bool) -> int:
+        """Keep what has not changed since the last time, or all, compressed alone; say how many bytes went."""
+        return sum(column.rest(at_once=at_once) for columns in self._columns.values() for column in columns.values())

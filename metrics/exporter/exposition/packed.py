@@ -35,6 +35,11 @@ def pack(text: bytes) -> Packed:
     return Packed(packer.compress(text) + packer.flush(Z_FULL_FLUSH), isal_zlib.crc32(text), len(text))
 
 
+def unpack(packed: Packed) -> bytes:
+    """The text of one piece."""
+    return isal_zlib.decompressobj(_RAW).decompress(packed.deflated) if packed.size else b""
+
+
 pack_once = lru_cache(maxsize=1024)(pack)
 """The same, for the few texts that never change."""
 

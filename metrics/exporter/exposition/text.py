@@ -1,9 +1,8 @@
 """Prometheus text: labels, values and headers, and the lines of what is small."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from metrics.exporter.held.numbers import Block, Labels, Shown
-from metrics.exporter.held.plans import Sample, manager_of
 from metrics.family import Family, Source
 from metrics.other import manager_name
 
@@ -38,6 +37,11 @@ def plain_lines(family: Family, rows: Iterable[tuple[Labels, float]]) -> str:
     )  # fmt: skip
 
 
+def head(family: Family, labels: Labels) -> str:
+    """Name and labels of a line whose labels are all given."""
+    return f"{family.name}{_braces(family.all_labels, labels)}"
+
+
 def _braces(names: tuple[str, ...], labels: Labels) -> str:
     if not names:
         return ""
@@ -63,16 +67,3 @@ def now_lines(blocks: Mapping[Shown, Block]) -> dict[str, str]:
                 for labels, value in sorted(numbers.items())
             )
     return {name: "".join(lines) for name, lines in found.items()}
-
-
-def plan_lines(samples: Iterable[Sample], has_name: Callable[[str], bool]) -> dict[Family, str]:
-    """Plans by family, of people only of those who have a name of their own: the rest did more than they planned."""
-    rows: dict[Family, list[tuple[Labels, float]]] = {}
-    for sample in samples:
-        labels, manager = sample.labels, manager_of(sample)
-        if manager is not None:
-            if not has_name(manager):
-                continue
-            labels = (manager_name(manager), *labels[1:])
-        rows.setdefault(sample.family, []).append((labels, sample.value))
-    return {family: plain_lines(family, found) for family, found in rows.items()}

@@ -255,6 +255,10 @@ class Follower(Reported):
             await asyncio.sleep(0)
         while not board.refresh(now, most=_RENDER_AT_ONCE):  # noqa: ASYNC110 - gives way, waits for nothing
             await asyncio.sleep(0)
+        # It is compressed whoever looks: as text it would be a third of all that is held.
+        for _ in board.packing():
+            await asyncio.sleep(0)
+        board.rest(at_once=True)
         self.holes = await self._manifests.holes()
         self._board.take_over(board)
         self.heartbeats, self.read_as = beats, rewound(beats)
@@ -328,6 +332,7 @@ class Follower(Reported):
                 pass
             self._board.let_go()
             self._turned.set()
+        self._board.rest()
         self._turn_seconds = time.monotonic() - began
 
     def _changed(self, key: str, values: dict[bytes, bytes | None]) -> None:

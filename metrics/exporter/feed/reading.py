@@ -78,7 +78,8 @@ def pages(wanted: dict[str, set[bytes]]) -> list[list[tuple[str, list[bytes]]]]:
     """Requests, so many fields at once that neither side stalls."""
     found: list[list[tuple[str, list[bytes]]]] = [[]]
     room = FIELDS
-    for key, fields in wanted.items():
+    # By their names, so that all partitions of a bucket come together.
+    for key, fields in sorted(wanted.items()):
         # Behind the partition, their second byte: so a credit's parts of several partitions come together.
         ordered = sorted(fields, key=lambda field: field[2:])
         while ordered:
@@ -94,7 +95,8 @@ def batches(sizes: Mapping[str, int]) -> Iterator[list[str]]:
     """Hashes to read at once."""
     found: list[str] = []
     room = 5 * FIELDS
-    for key, size in sizes.items():
+    # By their names, so that all partitions of a bucket come together.
+    for key, size in sorted(sizes.items()):
         found.append(key)
         room -= size + 20
         if room <= 0:

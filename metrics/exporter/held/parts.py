@@ -7,6 +7,7 @@ import msgspec
 
 from metrics.exporter.held.fences import Fences
 from metrics.exporter.held.items import BASE, Items
+from metrics.exporter.held.resting import Resting
 from metrics.view import Field, Waiting
 from metrics.windows import local_day
 
@@ -45,10 +46,15 @@ class Parts:
 
     def __init__(self, zone: ZoneInfo, base: str) -> None:
         self._zone = zone
-        self._parts: dict[Bucket, dict[Field, Part | bytes]] = {}
+        self._parts: dict[Bucket, dict[Field, Part | bytes] | Resting] = {}
+        self._at_hand: dict[Bucket, int] = {}
+        """Buckets that are not at rest and could be, the one changed longest ago first, with their numbers of parts."""
+        self._count_at_hand = 0
         self._newest: dict[str, int] = {}
         self._fields: dict[Field, Field] = {}
         self._days: dict[Bucket, int] = {}
+        self.at_hand = 20_000
+        """Parts not put to rest, besides those of the newest buckets: what was changed last is often changed again."""
         self.items = Items(base)
         self.fences = Fences()
         self.money_events: dict[tuple[str, int], int] = {}
@@ -59,6 +65,8 @@ class Parts:
     def put(self, bucket: Bucket, field: Field, part: Part) -> Deltas:
         """Replace one part (an empty one removes it); say what that adds to its credit's share of the bucket."""
         held = self._parts.get(bucket)
+        if isinstance(held, Resting):
+            held = self._awake(bucket, held)
         raw = held.get(field) if held is not None else None
         old: Part = {} if raw is None else self._named(raw)
         changed = [(name, value) for name, value in part.items() if old.get(name) != value]
@@ -79,15 +87,47 @@ class Parts:
         if part:
             # Fields repeat in every bucket: one object serves them all.
             field = self._fields.setdefault(field, field)
-            self._parts.setdefault(bucket, {})[field] = part if self._is_busy(bucket) else self._packed(part)
+            held = self._open(bucket)
+            if self._is_busy(bucket):
+                held[field] = part
+            else:
+                held[field] = self._packed(part)
+                self._put_at_hand(bucket, len(held))
             self.count += old is None
         else:
-            held = self._parts[bucket]
+            held = self._open(bucket)
             del held[field]
             self.count -= 1
+            if bucket in self._at_hand:
+                self._put_at_hand(bucket, len(held))
             if not held:
                 del self._parts[bucket]
+                self._count_at_hand -= self._at_hand.pop(bucket, 0)
                 self._days.pop(bucket, None)
+
+    def _open(self, bucket: Bucket) -> dict[Field, Part | bytes]:
+        """The parts of a bucket, to be changed."""
+        held = self._parts.get(bucket)
+        if held is None:
+            held = self._parts[bucket] = {}
+        return self._awake(bucket, held) if isinstance(held, Resting) else held
+
+    def _awake(self, bucket: Bucket, resting: Resting) -> dict[Field, Part | bytes]:
+        """Take a bucket's parts out, to be changed."""
+        held: dict[Field, Part | bytes] = dict(resting.items())
+        self._parts[bucket] = held
+        self._put_at_hand(bucket, len(held))
+        return held
+
+    def _put_at_hand(self, bucket: Bucket, count: int) -> None:
+        """Note that a bucket was changed last; those changed longest ago go to rest where there are too many parts."""
+        self._count_at_hand += count - self._at_hand.pop(bucket, 0)
+        self._at_hand[bucket] = count
+        while self._count_at_hand > self.at_hand and (oldest := next(iter(self._at_hand))) != bucket:
+            self._count_at_hand -= self._at_hand.pop(oldest)
+            held = self._parts[oldest]
+            if not isinstance(held, Resting):
+                self._parts[oldest] = Resting({field: self._packed(part) for field, part in held.items()})
 
     def _is_busy(self, bucket: Bucket) -> bool:
         """Whether a bucket is the newest of its kind: what changes all the time is quicker unpacked."""
@@ -96,9 +136,12 @@ class Parts:
         if newest is None or number > newest:
             self._newest[kind] = number
             if newest is not None:
-                held = self._parts.get((kind, newest), {})
+                before = (kind, newest)
+                held = self._open(before) if before in self._parts else {}
                 for field, part in held.items():
                     held[field] = self._packed(part)
+                if held:
+                    self._put_at_hand(before, len(held))
             return True
         return number == newest
 
@@ -128,7 +171,9 @@ class Parts:
     def of(self, bucket: Bucket, manager: str = "") -> Iterator[tuple[Credit, Deltas]]:
         """What a bucket's parts add, part by part. manager: of one alone, "" for all."""
         special = self.items.special
-        for field, raw in self._parts.get(bucket, {}).items():
+        held = self._parts.get(bucket, {})
+        found = held.items(manager) if isinstance(held, Resting) else held.items()
+        for field, raw in found:
             if manager and field.manager != manager:
                 continue
             items = self._numbered(raw)

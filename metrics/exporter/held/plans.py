@@ -34,28 +34,88 @@ def period_name(window: str, day: date) -> str:
     return f"{day.year}"
 
 
+class Target(NamedTuple):
+    """The target of one plan in the base currency. credit: values of `manager` and `team`."""
+
+    credit: tuple[str, str]
+    level: str
+    measure: str
+    amount: Fraction
+
+
+class Targets:
+    """Targets of the plans of a period, worked out once for as long as reference data stay as they are."""
+
+    def __init__(self) -> None:
+        self._reference: Reference | None = None
+        self._found: dict[str, list[Target]] = {}
+
+    def of(self, reference: Reference, window: str, today: date) -> list[Target]:
+        """Those of the window's running period that have a rate on its first day."""
+        if reference is not self._reference:
+            self._reference, self._found = reference, {}
+        period = period_name(window, today)
+        found = self._found.get(period)
+        if found is None:
+            found = self._found[period] = list(_targets(reference, period, period_start(window, today)))
+        return found
+
+    def managers(self, reference: Reference, today: date) -> set[str]:
+        """Everybody who has a plan that runs."""
+        running = (target for window in PLAN_WINDOWS for target in self.of(reference, window, today))
+        return {target.credit[0] for target in running if target.level == "manager"}
+
+
+def _targets(reference: Reference, period: str, first: date) -> Iterator[Target]:
+    for plan in reference.plans.values():
+        if plan.period == period and (amount := target_of(plan, reference, first)) is not None:
+            yield Target(_credit(plan, reference), plan.scope[0], plan.measure, amount)
+
+
+class Shares:
+    """Share of a period's working time that has passed at a moment (Unix seconds), by the calendar of each team."""
+
+    def __init__(self, calendar: Calendar, window: str, today: date, now: float) -> None:
+        self._calendar = calendar
+        self._span = period_start(window, today), period_end(window, today)
+        self._now = now
+        self._found: dict[int, tuple[int, int]] = {}
+
+    def of(self, team: str) -> tuple[int, int]:
+        """As numerator and denominator."""
+        hours = self._calendar.of(team)
+        share = self._found.get(id(hours))
+        if share is None:
+            share = self._found[id(hours)] = share_passed(hours, *self._span, self._now).as_integer_ratio()
+        return share
+
+
+def to_date(amount: Fraction, share: tuple[int, int]) -> float:
+    """The nearest float to their exact product, as a Fraction's would be, without reducing it first."""
+    return amount.numerator * share[0] / (amount.denominator * share[1])
+
+
 def samples(
-    reference: Reference, calendar: Calendar, zone: ZoneInfo, now: float, today: date | None = None
-) -> Iterator[Sample]:
+    reference: Reference, calendar: Calendar, zone: ZoneInfo, now: float, today: date | None = None,
+    targets: Targets | None = None,
+) -> Iterator[Sample]:  # fmt: skip
     """All plan families at a moment (Unix seconds). today: the day of which it is the end, for what is over."""
     today = today or datetime.fromtimestamp(now, zone).date()
+    targets = targets or Targets()
+    yield from working_days(reference, calendar, today)
+    for window in PLAN_WINDOWS:
+        shares = Shares(calendar, window, today, now)
+        for (manager, team), level, measure, amount in targets.of(reference, window, today):
+            labels = (manager, team, level, measure, window)
+            yield Sample(TARGET, labels, float(amount))
+            yield Sample(TO_DATE, labels, to_date(amount, shares.of(team)))
+
+
+def working_days(reference: Reference, calendar: Calendar, today: date) -> Iterator[Sample]:
+    """Those of the company and of each team that have passed and that are left of the running periods."""
     for window in PLAN_WINDOWS:
         first, end = period_start(window, today), period_end(window, today)
         yield from _working_days(reference, calendar, window, first, end, today)
-        name = period_name(window, today)
-        shares: dict[int, Fraction] = {}
-        for plan in reference.plans.values():
-            if plan.period == name:
-                manager, team = _credit(plan, reference)
-                hours = calendar.of(team)
-                share = shares.get(id(hours))
-                if share is None:
-                    share = shares[id(hours)] = share_passed(hours, first, end, now)
-                target = target_of(plan, reference, first)
-                if target is not None:
-                    labels = (manager, team, plan.scope[0], plan.measure, window)
-                    yield Sample(TARGET, labels, float(target))
-                    yield Sample(TO_DATE, labels, float(target * share))
 
 
 def manager_of(sample: Sample) -> str | None:

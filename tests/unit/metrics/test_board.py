@@ -40,6 +40,7 @@ steps = st.lists(
         st.tuples(st.just("team"), st.sampled_from(["m-1", "m-2"]), st.sampled_from(["north", "south"])),
         st.tuples(st.just("rate"), st.sampled_from(["USD", "EUR"]), st.sampled_from(["2025-11-01", "2026-10-01"])),
         st.tuples(st.just("scrape")),
+        st.tuples(st.just("rest"), st.booleans()),
     ),
     max_size=30,
 )
@@ -50,6 +51,7 @@ steps = st.lists(
 def test_whatever_happens_the_board_shows_the_sum_of_its_parts(todo):
     """Parts come, change and go, the clock moves, teams and rates arrive late: text = from scratch, always."""
     shown, now = board(timezone="Europe/Berlin"), START
+    shown.parts.at_hand = 3
     for step in todo:
         match step:
             case ("parts", bucket, some):
@@ -60,6 +62,9 @@ def test_whatever_happens_the_board_shows_the_sum_of_its_parts(todo):
                 shown.put_reference({f"manager:{who}": manager(who, team)})
             case ("rate", currency, day):
                 shown.put_reference({f"rate:{currency}:{day}": rate(currency, day, "90.123456")})
+            case ("rest", at_once):
+                list(shown.packing())
+                shown.rest(at_once=at_once)
             case _:
                 shown.exposition(now)
     text = b"".join(shown.exposition(now)).decode()

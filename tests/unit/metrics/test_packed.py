@@ -23,14 +23,17 @@ def test_pieces_make_one_member(texts):
 
 
 slots = [("day", "current"), ("day", "previous"), ("now", "current")]
-puts = st.lists(st.tuples(st.sampled_from(slots), st.integers(0, 400), st.sampled_from([b"", b"one\n", b"two\n"])))
+puts = st.lists(st.tuples(st.sampled_from(slots), st.integers(0, 400), st.sampled_from([b"", b"one\n", b"two\n", b"three\n", b"4" * 70_000 + b"\n"])))
 
 
-@given(st.lists(puts, max_size=4))
+rests = st.sampled_from(["no", "unchanged", "at once"])
+
+
+@given(st.lists(st.tuples(puts, rests), max_size=4))
 def test_what_was_compressed_before_is_never_stale(rounds):
-    """After any changes the packed lines are the plain ones, and only what holds text is there."""
+    """After any changes the packed lines are the plain ones, and only what holds text is there; at rest or not."""
     lines, held = Lines(slots), {}
-    for some in rounds:
+    for some, rest in rounds:
         for slot, row, text in some:
             lines.put("name", (str(row), ""), slot, text)
             held[slot, row] = text
@@ -39,3 +42,19 @@ def test_what_was_compressed_before_is_never_stale(rounds):
         assert gzip.decompress(gzipped(piece for column in columns for piece in column.packed())) == text
         assert sorted(text.split()) == sorted(line.strip() for line in held.values() if line)
         assert all(column.text() for column in columns)
+        if rest != "no":
+            lines.rest(at_once=rest == "at once")
+
+
+def test_at_rest_no_text_is_held():
+    """What is compressed and was not changed between two turns goes; what was changed stays until the next."""
+    lines = Lines(slots)
+    for slot in slots[:2]:
+        lines.put("name", ("1", ""), slot, b"some text\n")
+    assert lines.rest(at_once=True) == 0, "nothing is compressed yet"
+    lines.put("name", ("2", ""), slots[0], b"text\n")
+    assert list(lines.packing()) == [None, None]
+    assert lines.rest(at_once=False) == len("some text\n"), "what changed since stays"
+    lines.put("name", ("1", ""), slots[0], b"other text\n")
+    assert list(lines.packing()) == [None]
+    assert [lines.rest(at_once=False) for _ in range(3)] == [0, len("other text\ntext\n"), 0]
