@@ -2,6 +2,8 @@
 
 from datetime import date, datetime, time, timedelta
 
+NOTHING = ("NULL", "\\N", "#N/A", "0000-00-00", "0000-00-00 00:00:00")
+"""Texts that no column means: what databases and spreadsheets write where there is nothing."""
 Cell = str | int | float | bool | datetime
 
 

@@ -41,6 +41,11 @@ def client_taker(spec: Column, places: Places, resolver: Resolver | None) -> Cal
     phones = [places.at[column] for column in spec.phone or ()]
     emails = [places.at[column] for column in spec.email or ()]
 
+    unreadable = (
+        f"client_id: what stands in {' and '.join(spec.addresses)} is neither a phone number nor an address; a number "
+        "like 7,92E+10 was shortened by a spreadsheet: make the column one of text, and export again"
+    )
+
     def take(row: Row) -> str | None:
         mine = text(own(row)) if own is not None else ""
         mine = mine and spec.prefix + (mine if hashed is None else hashed(mine))
@@ -49,6 +54,8 @@ def client_taker(spec: Column, places: Places, resolver: Resolver | None) -> Cal
         hashes = resolver.hashes(_cells(row, phones), _cells(row, emails))
         if hashes:
             return resolver.match(hashes, mine).client
+        if not mine and spec.default is None and any(text(row[place]) for place in phones + emails):
+            raise Refused("invalid_data", unreadable)
         return mine or (None if spec.default is None else str(spec.default))
 
     return take

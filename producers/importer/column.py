@@ -13,7 +13,7 @@ from producers.importer.hours import ByTheHour
 from producers.importer.mapping import Column, MappingFile
 from producers.importer.money import AmountReader
 from producers.importer.places import Places, Row
-from producers.importer.taking import Taker, taker
+from producers.importer.taking import Taker, check_digits, taker
 
 _encode = msgspec.json.encode
 _MOST = 1 << 15
@@ -57,12 +57,14 @@ class Field:
         self._is_text = (kind is None or kind in _DIFFERENT) and isinstance(spec.default, str | None)
         self._json = _Remembered(partial(_in_json, name))
         self._place: int | None = None
+        self._names_one = False
         self._take: Callable[[Any], Value | None] = taker(name, spec, file, places, currency)
         self._many: Callable[[Sequence[Any]], Values] = self._each
         if spec.constant is None and len(spec.columns) == 1:
             one = Taker(name, spec, file, places, currency)
             self._place, self._take = places.at[spec.columns[0]], one.cell
             self._convert = _many(one.convert)
+            self._names_one = one.names_one
             self._remembered = _Remembered(one.cell)
             if one.changes_each or (kind not in _DIFFERENT and kind is not None):
                 self._many = self._known
@@ -94,6 +96,9 @@ class Field:
 
     def _texts(self, cells: Sequence[Cell]) -> Values:
         found = list(map(text, cells)) if _is_mixed(cells) else _stripped(cells)
+        if self._names_one and ("E+" in "\n".join(found) or float in set(map(type, cells))):
+            for cell in cells:
+                check_digits(self.name, cell)
         prefix = self._prefix
         if "" in found:
             return [prefix + one if one else self._default for one in found]

@@ -57,7 +57,7 @@ def guess(head: bytes) -> str:
 def _utf16(head: bytes) -> str | None:
     """UTF-16 without a mark: of its characters in tables, most have a byte of zero."""
     even, odd = head[::2].count(0), head[1::2].count(0)
-    if max(even, odd) * 4 < len(head):
+    if max(even, odd) * 4 < len(head) or not head:
         return None
     return "utf-16-be" if even > odd else "utf-16-le"
 

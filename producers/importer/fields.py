@@ -55,13 +55,18 @@ def converter(written: Written) -> Convert:
     if kind is Kind.AMOUNT:
         return amount
     if kind is Kind.SHARE:
-        share = AmountReader(name, decimal or ".", spec.scale)
-        return lambda cell: float(share.number(cell.removesuffix("%") if isinstance(cell, str) else cell))
+        shares = {mark: AmountReader(name, decimal or mark, spec.scale) for mark in ".,"}
+        return lambda cell: float(shares[_mark(cell)].number(cell.removesuffix("%") if isinstance(cell, str) else cell))
     if kind is Kind.WHOLE:
         return lambda cell: _whole(amount, cell)
     if kind is Kind.TRUTH:
         return lambda cell: _truth(name, text(cell))
     return text
+
+
+def _mark(cell: Cell) -> str:
+    """The decimal mark of a share: the only one that it has, as no share has thousands."""
+    return "," if isinstance(cell, str) and "," in cell and "." not in cell else "."
 
 
 def _whole(amount: AmountReader, cell: Cell) -> int:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from producers.errors import Refused
-from producers.importer.source import Line, Source
+from producers.importer.source import Line, Source, checked
 from producers.importer.state import State
 
 
@@ -96,7 +96,7 @@ class JsonLines:
     def records(self, source: Source, after: State) -> Iterator[Record]:
         """Yield a record for each line that is not blank."""
         with source.lines(after.end, after.line) as lines:
-            for number, raw, end in lines:
+            for number, raw, end in checked(source, lines):
                 value = raw.strip(b" \t\r\n")
                 if number == 1:
                     value = value.removeprefix(b"\xef\xbb\xbf")

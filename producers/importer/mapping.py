@@ -10,7 +10,15 @@ from zoneinfo import available_timezones
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from producers.events.rules import is_source
+from producers.importer.cells import NOTHING
 from producers.importer.errors import MappingProblem
+from producers.importer.forms import alike
+
+NO_SOURCE = (
+    "{!r} is no URI-reference, as the source of events has to be; write one like crm://history, which begins with a "
+    "letter and is in ASCII"
+)
 
 
 class _Strict(BaseModel):
@@ -61,6 +69,13 @@ class Column(_Strict):
     """For `sequence`: zeros are put before it up to this width."""
 
     _names = field_validator("column", "join", "format", "phone", "email", mode="before")(_several)
+
+    @field_validator("format")
+    @classmethod
+    def _one_meaning(cls, value: Names) -> Names:
+        if found := alike(value):
+            raise ValueError(f"{found[0]} and {found[1]} fit the same texts, and mean other days; leave one of them")
+        return value
 
     @model_validator(mode="after")
     def _one_origin(self) -> Self:
@@ -137,6 +152,8 @@ class MappingFile(_Strict):
     """What stands before a quote inside a quoted cell, where it is not doubled."""
     encoding: str | None = None
     """Found out from the file where it is not said."""
+    empty: Names = NOTHING
+    """Texts that stand in cells where there is nothing."""
     sheet: str | None = None
     """Of a spreadsheet: the name of the sheet; the first one where it is not said."""
     source: Annotated[str, Field(min_length=1)]
@@ -148,6 +165,15 @@ class MappingFile(_Strict):
     def _zone_exists(cls, value: str | None) -> str | None:
         if value is not None and value not in available_timezones():
             raise ValueError(f"{value!r} is no IANA time zone; write one like Europe/Moscow")
+        return value
+
+    _empty = field_validator("empty", mode="before")(_several)
+
+    @field_validator("source")
+    @classmethod
+    def _is_source(cls, value: str) -> str:
+        if not is_source(value):
+            raise ValueError(NO_SOURCE.format(value))
         return value
 
     @field_validator("encoding")

@@ -21,7 +21,7 @@ _WORDS = {
     "руб": "RUB", "р": "RUB", "рублей": "RUB", "рубля": "RUB", "rur": "RUB", "₽": "RUB", "$": "USD", "us$": "USD",
     "€": "EUR", "евро": "EUR", "euro": "EUR", "£": "GBP", "₸": "KZT", "тг": "KZT", "тенге": "KZT", "₴": "UAH",
     "грн": "UAH", "сом": "KGS", "сум": "UZS", "br": "BYN", "бел": "BYN", "₺": "TRY", "₹": "INR", "₾": "GEL",
-    "֏": "AMD", "₼": "AZN", "zł": "PLN", "kč": "CZK",
+    "֏": "AMD", "₼": "AZN", "zł": "PLN", "kč": "CZK", "r$": "BRL",
 }  # fmt: skip
 _ALIKE = {"USD": frozenset({"AUD", "CAD", "HKD", "MXN", "NZD", "SGD"}), "RUB": frozenset({"BYN"})}
 """Currencies that are written with the same sign."""
@@ -31,7 +31,9 @@ _PLAIN_CELLS = {
     mark: re.compile(rf"(?:(?:[0-9]+(?:[{mark}](?:[0-9]{{4}}|[0-9]{{1,2}}))?)?\n)*").fullmatch for mark in ".,"
 }
 """The same for all cells of a column, each with a line end behind it; some may be empty."""
-_NUMBER = re.compile(r"[\d.,](?:[\d.,\s\u00a0\u202f'’`_]*\d)?(?:[eE][+-]?\d{1,3})?")
+_NUMBER = re.compile(r"(?:\d|(?<![^\W\d_])[.,])(?:[\d.,\s\u00a0\u202f'’`_]*\d)?(?:[eE][+-]?\d{1,3})?")
+_SPACED = re.compile(r"\d{1,3}(?:[ \t\u00a0\u202f\u2009\u2007'’`_]\d{3})+(?:[.,]\d+)?(?:[eE][+-]?\d{1,3})?")
+"""Thousands with something between them: 1 250,50. What is grouped otherwise (12 50) is no one number."""
 _BETWEEN_WORDS = re.compile(r"[\s\u00a0.,+|-]+")
 _EXPONENT = re.compile("[eE]")
 _DIGITS = re.compile(r"(\d[\d.,]*\d|\d|[.,]\d+)(e[+-]?\d{1,3})?", re.ASCII | re.IGNORECASE)
@@ -65,6 +67,8 @@ def take_apart(written: str) -> Amount | None:
     currencies = {_currency(word) for word in words}
     digits = number.translate(_SPACES)
     if None in currencies or len(currencies) > 1 or not _DIGITS.fullmatch(digits):
+        return None
+    if digits != number and not _SPACED.fullmatch(number):
         return None
     (currency,) = currencies or {""}
     return Amount((digits, currency or "", negative, digits != number))

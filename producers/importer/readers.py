@@ -2,7 +2,8 @@
 
 import csv
 import io
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from typing import Any, NamedTuple, Protocol
 
@@ -13,12 +14,15 @@ from producers.errors import Refused
 from producers.importer.cells import Cell, from_sheet, text
 from producers.importer.errors import ImportProblem
 from producers.importer.mapping import MappingFile
-from producers.importer.source import Source
+from producers.importer.source import Source, checked
 
 _ROWS = 500
 """Rows of a block, where a reader counts them."""
 _AS_IT_IS = frozenset({str, float, int, bool})
 """Values of spreadsheets that are cells already."""
+
+_Value = str | int | float | bool | None
+_AT = re.compile(r"Expected `.*null`, got `(?:object|array)` - at `\$\.(.*)`")
 
 Row = Sequence[Cell]
 
@@ -35,17 +39,21 @@ class Read(NamedTuple):
 class Block(NamedTuple):
     """Rows that follow each other, one a line from line `number` on. raw: the bytes of one, which few are asked for.
 
-    problem: why its only row, which may be of several lines, has no cells.
+    problem: why its only row, which may be of several lines, has no cells. said: a text that has all its cells in it,
+    None where there is none at hand.
     """
 
     number: int
     rows: Sequence[Row]
     raw: Callable[[int], bytes]
     problem: Refused | None = None
+    said: str | None = None
 
     def behind(self, count: int) -> "Block":
         """What is behind the first rows."""
-        return Block(self.number + count, self.rows[count:], lambda index: self.raw(count + index), self.problem)
+        return self._replace(
+            number=self.number + count, rows=self.rows[count:], raw=lambda index: self.raw(count + index)
+        )
 
     def read(self, index: int) -> Read:
         """One row by itself."""
@@ -126,9 +134,10 @@ class JsonReader:
         self.notes: list[str] = []
         self._source = source
         self._columns = list(columns)
-        self._decode: Callable[[bytes], Mapping[str, Any]] = msgspec.json.Decoder(
-            dict[str, str | int | float | bool | None]
-        ).decode
+        fields = {f"c{place}": name for place, name in enumerate(self._columns)}
+        # What is in other fields, flat or not, harms nothing.
+        row = msgspec.defstruct("Row", [(name, _Value, None) for name in fields], rename=fields, gc=False)
+        self._decode: Callable[[bytes], Any] = msgspec.json.Decoder(row).decode
 
     def dialects(self) -> Sequence[str]:
         """There is one way."""
@@ -142,7 +151,7 @@ class JsonReader:
         raws: list[bytes] = []
         number = problem = None
         with self._source.lines() as lines:
-            for number, raw, _ in lines:
+            for number, raw, _ in checked(self._source, lines):
                 problem, row = None, self._row(raw)
                 if isinstance(row, Refused):
                     problem = row
@@ -167,8 +176,9 @@ class JsonReader:
         try:
             found = self._decode(raw.removeprefix(b"\xef\xbb\xbf"))
         except msgspec.DecodeError as error:
-            return Refused("not_json", f"the line is no flat JSON object: {error}")
-        return [_given(found.get(name)) for name in self._columns]
+            said = _AT.sub(r"\1: is an object or an array, and the mapping wants a value there; flatten it", str(error))
+            return Refused("not_json", f"the line is no flat JSON object: {said}")
+        return [_given(value) for value in msgspec.structs.astuple(found)]
 
 
 def _block(number: int, rows: Sequence[Row], raws: Sequence[bytes], problem: Refused | None = None) -> Block:

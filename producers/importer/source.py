@@ -166,3 +166,13 @@ class Source:
                 yield Line(number, raw, end)
         except _DAMAGED as error:
             raise ImportProblem(f"{self.name}: cannot be read after line {number}: {error}") from error
+
+
+def checked(source: Source, lines: Iterator[Line]) -> Iterator[Line]:
+    """The lines of a file of JSON objects, one a line. Raises ImportProblem where its first line is no such object."""
+    for line in lines:
+        begun = line.raw.removeprefix(b"\xef\xbb\xbf").strip() if line.number == 1 else b""
+        if begun[:1] == b"[" or begun == b"{":
+            what, way = ("one JSON array", ".[]") if begun[:1] == b"[" else ("JSON over several lines", ".")
+            raise ImportProblem(f"{source.name}: is {what}; write one object a line: jq -c '{way}' {source.name}")
+        yield line

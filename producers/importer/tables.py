@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from producers.errors import Refused
 from producers.importer.cells import text
+from producers.importer.cleaning import UNSEEN, Cleaning
 from producers.importer.clients import ClientRows
 from producers.importer.errors import ImportProblem
 from producers.importer.formats import Record, Rows
@@ -23,6 +24,8 @@ _TITLES = 50
 """Rows among which the header is looked for: exports put titles above it."""
 
 
+_UNSEEN = dict.fromkeys(map(ord, UNSEEN))
+_SHOWN = 80
 _NO_TEXT = Refused("invalid_data", "the line has bytes that are no text in the encoding of the file")
 
 
@@ -48,6 +51,7 @@ class Table:
         self.names = mapper if isinstance(mapper, RowMapper) and mapper.needs_identities else None
         self.notes: list[str] = []
         self._name = ""
+        self._clean = Cleaning(mapper.file.empty)
 
     def records(self, source: Source, after: State) -> Iterator[Record | Rows]:
         """Yield what is read of each row that is not blank. Raises ImportProblem when a mapped column is missing."""
@@ -116,8 +120,11 @@ class Table:
         if isinstance(reader, TextReader) and (problem := reader.encoding_problem()):
             return problem
         if row is None:
+            begin = _begin(reader)
+            if not begin:
+                return "is empty"
             wanted = ", ".join(sorted(self._mapper.columns))
-            return f"no line among the first {_TITLES} is a header with the mapping's columns ({wanted})"
+            return f"no line among the first {_TITLES} is a header with the mapping's columns ({wanted}); {begin}"
         names = [_squeezed(str(cell)) for cell in row.cells]
         said = []
         for column in sorted(self._mapper.columns - self._columns(row.cells).keys()):
@@ -159,7 +166,7 @@ class Table:
         above = head.above + 1 + done
         for block in reader.blocks(head.dialect, len(head.row.cells)):
             if above < len(block.rows):
-                yield block.behind(above) if above else block
+                yield self._clean.block(block.behind(above) if above else block)
             above = max(0, above - len(block.rows))
 
     def _read(self, reader: Reader, head: _Header, places: Places, done: int) -> Iterator[Record | Rows]:
@@ -199,6 +206,18 @@ class Table:
         return Record(number, raw, end, left_out="the row is empty" if is_empty else why)
 
 
+def _begin(reader: Reader) -> str:
+    """How a file begins in which no header was found; "" where nothing is in it."""
+    rows = (row for row in first(reader, reader.dialects()[0], _TITLES) if any(map(text, row.cells)))
+    row = next(rows, None)
+    if row is None:
+        return ""
+    begin = " ".join(" ".join(map(text, row.cells)).split())
+    shown = begin if len(begin) <= _SHOWN else f"{begin[:_SHOWN]}…"
+    advice = "; is there a delimiter that the mapping has to name?" if isinstance(reader, TextReader) else ""
+    return f"line {row.number} is: {shown}{advice}"
+
+
 def _raw(block: Block, begin: int, index: int) -> bytes:
     return block.raw(begin + index)
 
@@ -213,8 +232,8 @@ def _check(row: Read, width: int, needed: int) -> None:
 
 
 def _squeezed(name: str) -> str:
-    """A name in a header, with one space where there are several, and none around it."""
-    return " ".join(name.split())
+    """A name in a header, with one space where there are several, none around it, and nothing unseen."""
+    return " ".join(name.translate(_UNSEEN).split())
 
 
 def _line(raw: bytes) -> bytes:

@@ -1,5 +1,6 @@
 """What takes a field of an event from the cells of a row, as a mapping says: made once for a table."""
 
+import re
 from collections.abc import Callable
 from zoneinfo import ZoneInfo
 
@@ -12,6 +13,10 @@ from producers.importer.mapping import Column, MappingFile, When
 from producers.importer.money import AmountReader
 from producers.importer.places import Places, Row, finder
 
+_SHORTENED = re.compile(r"\d[.,]\d+E\+\d+", re.ASCII).fullmatch
+_EXACT = 10**15
+"""Numbers from here on have more digits than spreadsheets keep."""
+
 Take = Callable[[Row], Value | None]
 
 
@@ -22,6 +27,7 @@ class Taker:
         self.name = name
         self.spec = spec
         self._hashed = hasher(spec, places)
+        self.names_one = name == "id" or name.endswith("_id")
         zone = ZoneInfo(file.timezone) if file.timezone else None
         decimal = spec.decimal or places.decimal(spec.columns)
         self.convert: Convert = converter(Written(name, spec, zone, decimal, currency))
@@ -42,6 +48,8 @@ class Taker:
             cell = cell.strip()
         if cell == "":
             return self.spec.default
+        if self.names_one:
+            check_digits(self.name, cell)
         return self._changed(text(cell)) if self.changes else self.convert(cell)
 
     def _changed(self, found: str) -> Value | None:
@@ -58,6 +66,20 @@ class Taker:
         if self._hashed is not None:
             found = self._hashed(found)
         return self.convert(spec.prefix + found)
+
+
+def check_digits(name: str, cell: Cell) -> None:
+    """Raise Refused for an id of which a spreadsheet has lost digits: several would become one."""
+    if isinstance(cell, str):
+        is_lost = "E+" in cell and _SHORTENED(cell) is not None
+    else:
+        is_lost = isinstance(cell, float) and abs(cell) >= _EXACT
+    if is_lost:
+        raise Refused(
+            "invalid_data",
+            f"{name}: {text(cell)!r} is a long number that a spreadsheet has shortened, its digits are lost; make the "
+            "column one of text before the numbers come in, and export again",
+        )
 
 
 def taker(

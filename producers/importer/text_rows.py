@@ -6,9 +6,11 @@ of the file, so a row that cannot be read is refused by its first line alone, an
 
 import csv
 import io
+import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 
 from producers.errors import Refused
@@ -84,8 +86,8 @@ class TextReader:
         number = 1
         while True:
             some = lines.again()
+            piece = "".join(some) if some else lines.piece()
             if not some:
-                piece = lines.piece()
                 if not piece:
                     return
                 if block := self._plain(number, piece, delimiter):
@@ -95,7 +97,7 @@ class TextReader:
                 some = _lines(piece)
             done = 0
             for block, count in self._quoted(number, some, delimiter, width):
-                yield block
+                yield block._replace(said=piece)
                 done += count
             number += done
             if done < len(some):
@@ -112,7 +114,7 @@ class TextReader:
         if not end or '"' in piece or (self._file.escape is not None and self._file.escape in piece):
             return None
         lines = piece[: -len(end)].split(end)
-        return Block(number, [line.split(delimiter) for line in lines], self._raw(lines, end))
+        return Block(number, [line.split(delimiter) for line in lines], self._raw(lines, end), None, piece)
 
     def _quoted(self, number: int, lines: Sequence[str], delimiter: str, width: int) -> Iterator[tuple[Block, int]]:
         """The rows of these lines, and how many lines they are, up to the first that cannot be read."""
@@ -136,6 +138,8 @@ class TextReader:
 
     def _reader(self, lines: Iterable[str], delimiter: str) -> "_csv.Reader":
         escape = self._file.escape
+        if escape == "\\":  # databases write \N for nothing, which is no escaped N
+            lines = map(partial(_database_null(delimiter).sub, ""), lines)
         return csv.reader(lines, delimiter=delimiter, strict=True, escapechar=escape, doublequote=escape is None)
 
     def _one(self, lines: "_Lines", delimiter: str, width: int) -> tuple[list[str], str]:
@@ -161,6 +165,13 @@ class TextReader:
             return (line if line.endswith(("\n", "\r")) else line + "\n").encode(encoding, errors)
 
         return raw
+
+
+@lru_cache(maxsize=8)
+def _database_null(delimiter: str) -> re.Pattern[str]:
+    """What finds cells that say nothing as databases do, with no quotes around."""
+    other = rf"[^{re.escape(delimiter)}\r\n]"
+    return re.compile(rf"(?<!{other})\\N(?!{other})")
 
 
 def _end(piece: str) -> str:

@@ -15,6 +15,8 @@ _MILLISECONDS = 10**11
 """Unix times from here on are in milliseconds: in seconds it is the year 5138."""
 _CACHED = 1 << 15
 _FULL_DATE = re.compile(r"\d{4}-\d\d-\d\d")
+_ZONE = re.compile(r"\b(?:UTC|GMT)\b")
+_UTC = re.compile(r"\s*\b(?:UTC|GMT)$")
 _WORD = re.compile(r"[^\W\d_]{3,}\.?")
 _ENGLISH = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _RUSSIAN = ("янв", "фев", "мар", "апр", "мая", "июн", "июл", "авг", "сен", "окт", "ноя", "дек")
@@ -39,6 +41,8 @@ def one_by_one(name: str, forms: Sequence[str], zone: ZoneInfo | None) -> Callab
         if moment is None:
             wanted = " or ".join(forms) if forms else "RFC 3339"
             hint = "; `format` may be a list of forms" if len(forms) < 2 else ""
+            if not any(map(str.isdecimal, text(cell))):
+                hint += "; a text that stands for no time is to be named in `empty`"
             raise Refused("invalid_data", f"{name}: {text(cell)!r} is no time in the form {wanted}{hint}")
         if moment.tzinfo is None:
             if zone is None:
@@ -66,10 +70,13 @@ def _iso(written: str) -> datetime:
     """A full date as ISO 8601 has it, understood whatever forms are named: nothing else looks like it."""
     if not _FULL_DATE.match(written):
         raise ValueError(written)
-    return datetime.fromisoformat(written)
+    return datetime.fromisoformat(_UTC.sub("+00:00", written))
 
 
 def _form(form: str) -> Callable[[str], datetime]:
+    if "%Z" in form:  # of names of zones two are the same everywhere; strptime takes more, and forgets them
+        named = _form(form.replace("%Z", "%z"))
+        return lambda written: named(_ZONE.sub("+0000", written))
     if form == "unix":
         return _unix
     if form == "excel":

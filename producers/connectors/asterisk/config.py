@@ -10,9 +10,11 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from producers.events.rules import is_source
 from producers.faults import say
 from producers.identities import IdentitySettings, Met, Resolver, anonymous
 from producers.importer.errors import MappingProblem
+from producers.importer.mapping import NO_SOURCE
 
 TEMPLATE = """\
 # Whose calls an Asterisk's logs tell of: sales-pulse import queue_log --format asterisk-queue-log --mapping this.yaml
@@ -74,6 +76,13 @@ class Config(BaseModel):
         if not isinstance(value, dict):
             return value
         return {name: {"manager": agent} if isinstance(agent, str) else agent for name, agent in value.items()}
+
+    @field_validator("source")
+    @classmethod
+    def _is_source(cls, value: str) -> str:
+        if not is_source(value):
+            raise ValueError(NO_SOURCE.format(value))
+        return value
 
     @field_validator("timezone")
     @classmethod

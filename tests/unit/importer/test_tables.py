@@ -231,7 +231,7 @@ def test_the_wrong_sheet(tmp_path):
     book.active.title = "About"
     book.create_sheet("Deals").append(HEADER.split(";"))
     book.save(tmp_path / "deals.xlsx")
-    with pytest.raises(ImportProblem, match=r"deals\.xlsx: no line .*of the sheets About, Deals the first is read"):
+    with pytest.raises(ImportProblem, match=r"deals\.xlsx: is empty; of the sheets About, Deals the first is read"):
         Found(tmp_path / "deals.xlsx")
 
 

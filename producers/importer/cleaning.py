@@ -1,0 +1,40 @@
+"""What programs write into cells that hold nothing, and what stands around a text that nobody sees.
+
+NULL of a database's dump would be a manager, and an id with a mark of its reading direction another id.
+"""
+
+from collections.abc import Sequence
+
+from producers.importer.cells import Cell
+from producers.importer.readers import Block, Row
+
+UNSEEN = "\u200b\u200c\u200d\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2066\u2067\u2068\u2069\ufeff"
+"""Marks of width and direction, which come along when somebody copies."""
+_GUARD = '="'
+"""What stands before a text that a spreadsheet shall not take for a number: ="00123"."""
+_AROUND = UNSEEN + " \t\r\n\u00a0\u202f"
+
+
+class Cleaning:
+    """Makes cells empty that say nothing. words: the texts that do."""
+
+    def __init__(self, words: Sequence[str]) -> None:
+        self._words = frozenset(words)
+        self._marks = (*self._words, *UNSEEN, _GUARD)
+
+    def block(self, block: Block) -> Block:
+        """Rows as they are meant; of most blocks the text says at once that nothing is to be done."""
+        if block.said is not None and not any(mark in block.said for mark in self._marks):
+            return block
+        return block._replace(rows=[self.row(row) for row in block.rows])
+
+    def row(self, row: Row) -> Row:
+        """One row."""
+        return [self._cell(cell) if type(cell) is str else cell for cell in row]
+
+    def _cell(self, cell: str) -> Cell:
+        if not cell.isascii() and (cell[:1] in UNSEEN or cell[-1:] in UNSEEN):
+            cell = cell.strip(_AROUND)
+        if cell.startswith(_GUARD) and cell.endswith('"') and len(cell) > len(_GUARD):
+            return cell[len(_GUARD) : -1]
+        return "" if cell.strip() in self._words else cell
