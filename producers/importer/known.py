@@ -6,18 +6,22 @@ time: it is read from the log again then.
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import repeat
+from itertools import chain
 from operator import itemgetter
 from pathlib import Path
+from threading import Lock
 from typing import Any, NamedTuple, Self
 
 from producers.importer.decided import Decided, Waiting
 from producers.importer.entities import Item, Version
 from producers.importer.errors import ImportProblem
+from producers.importer.gathered import Gathered, Heard, Sent
 
 _ASKED = 500
-_GATHERED = 100_000
+_GATHERED = 75_000
 """What a run learns is written so many at once, in the order of the index: one by one it costs four times as much."""
+_TOGETHER = 250
+"""Rows of one statement: others run while it does, and a statement a row would have them wait each time."""
 _FORM = 2
 _SCHEMA = """
 CREATE TABLE entity (
@@ -41,7 +45,8 @@ ON CONFLICT (key) DO UPDATE SET
     seen = max(seen, excluded.seen)
 WHERE {_NEWER} OR (at < 0 AND (excluded.sequence, excluded.time, excluded.id) = (sequence, time, id))
 """  # noqa: S608 - constants
-_SEND = "INSERT OR REPLACE INTO entity VALUES (?, ?, ?, ?, ?, ?, ?, 0, -1, ?)"
+_SEND = "INSERT OR REPLACE INTO entity VALUES "
+_SENT = "(?, ?, ?, ?, ?, ?, ?, 0, -1, ?)"
 """What is sent is greater than what was known, and is not read from the log yet."""
 _WAIT = f"""
 INSERT INTO waiting VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
@@ -70,23 +75,24 @@ class Lying(NamedTuple):
     kind: str
 
 
-_Sent = tuple[bytes, str, int, str, bytes, int, str, int]
-"""A row of `entity` that was sent: key, version, digest, source, kind, run."""
-
-
 class Known:
-    """The index. `path` None keeps it in memory. Raises ImportProblem where another import has it open."""
+    """The index. `path` None keeps it in memory. Raises ImportProblem where another import has it open.
+
+    `freeze` and `write` bring what was saved to the disk while it is asked about more; `flush` does it at once.
+    """
 
     def __init__(self, path: Path | None, gathered: int = _GATHERED) -> None:
         self._path = path
         self._gathered = gathered
         self._sources: dict[str, int] = {}
         self._names: dict[int, str] = {}
-        self._sent: dict[bytes, _Sent] = {}
-        self._seen: dict[bytes, int] = {}
-        self._waiting: dict[bytes, tuple[Waiting, int]] = {}
-        self._done: list[tuple[int, bytes]] = []
+        self._new = Gathered()
+        self._frozen: Gathered | None = None
+        self._lock = Lock()
+        self._is_open = True
         self._database = self._opened()
+        is_empty = self._database.execute("SELECT 1 FROM entity LIMIT 1").fetchone() is None
+        self._heard = Heard() if is_empty else None
 
     def _opened(self) -> sqlite3.Connection:
         if self._path is not None:
@@ -107,7 +113,7 @@ class Known:
             return self._begun()
 
     def _begun(self) -> sqlite3.Connection:
-        database = sqlite3.connect(self._path or ":memory:", timeout=1.0, isolation_level=None)
+        database = sqlite3.connect(self._path or ":memory:", timeout=1.0, isolation_level=None, check_same_thread=False)
         database.execute("PRAGMA page_size = 16384")
         database.execute("PRAGMA locking_mode = EXCLUSIVE")
         database.execute("PRAGMA journal_mode = WAL")
@@ -131,7 +137,9 @@ class Known:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._database.close()
+        with self._lock:
+            self._is_open = False
+            self._database.close()
 
     def __len__(self) -> int:
         count: int = self._database.execute("SELECT count(*) FROM entity").fetchone()[0]
@@ -150,6 +158,8 @@ class Known:
             for item, lies, at in found
         ]
         rows.sort(key=itemgetter(0))  # a stable sort: of one entity the order of the log stays
+        if self._heard is not None:
+            self._heard.add([row[0] for row in rows])
         self._database.execute("BEGIN")
         self._database.executemany(_TAKE, rows)
         self._database.executemany(
@@ -163,6 +173,7 @@ class Known:
         for table in ("entity", "reached", "waiting", "run"):
             self._database.execute(f"DELETE FROM {table}")  # noqa: S608 - constants
         self._database.execute("COMMIT")
+        self._heard = Heard()
 
     # -- a run
 
@@ -179,69 +190,76 @@ class Known:
         """What is known of these."""
         wanted = set(keys)
         found: dict[bytes, Held] = {}
-        for key in wanted & self._sent.keys():
-            _, sequence, time, id_, digest, source, kind, run = self._sent[key]
-            found[key] = Held((sequence, time, id_), digest, self._names[source], kind, run)
-        asked = sorted(wanted - found.keys())
-        names, seen_in = self._names, self._seen
+        gathered = [one for one in (self._new, self._frozen) if one is not None]
+        for one in gathered:
+            for key in wanted & one.sent.keys() - found.keys():
+                _, sequence, time, id_, digest, source, kind, run = one.sent[key]
+                found[key] = Held((sequence, time, id_), digest, self._names[source], kind, run)
+        left = wanted - found.keys()
+        asked = sorted(left if self._heard is None else self._heard.those(left))
         for key, sequence, time, id_, digest, source, kind, seen in self._rows(
             "SELECT key, sequence, time, id, digest, source, kind, seen FROM entity WHERE key IN", asked
         ):
-            found[key] = Held((sequence, time, id_), digest, names[source], kind, seen_in.get(key, seen))
+            last = next((one.seen[key] for one in gathered if key in one.seen), seen)
+            found[key] = Held((sequence, time, id_), digest, self._names[source], kind, last)
         return found
 
     def _rows(self, select: str, keys: Sequence[bytes]) -> Iterator[tuple[Any, ...]]:
         for begin in range(0, len(keys), _ASKED):
             some = keys[begin : begin + _ASKED]
-            yield from self._database.execute(f"{select} ({','.join('?' * len(some))})", some)
+            with self._lock:
+                rows = self._database.execute(f"{select} ({','.join('?' * len(some))})", some).fetchall()
+            yield from rows
 
     def save(self, decided: Decided, run: int) -> None:
         """Know what was decided about a batch. It is on the disk after `flush`, which Kafka has to have it before."""
-        for many in decided.many:
-            numbers = {source: self._number(source) for source in set(many.sources)}
-            columns = many.abouts, many.sequences, many.times, many.ids, many.digests
-            sources = map(numbers.__getitem__, many.sources)
-            self._sent.update(zip(many.abouts, zip(*columns, sources, many.kinds, repeat(run)), strict=False))
-        for item in decided.items:
-            number = self._number(item.source)
-            self._sent[item.key] = item.key, *item.version, item.digest, number, item.kind, run
-        for key in decided.seen:
-            if key not in self._sent:
-                self._seen[key] = run
-        for one in decided.waiting:
-            before = self._waiting.get(one.item.key)
-            if before is None or one.item.version > before[0].item.version:
-                self._waiting[one.item.key] = one, run
-        self._done += [(run, key) for key in decided.done]
+        sources = {source for many in decided.many for source in set(many.sources)}
+        sources.update(item.source for item in decided.items)
+        self._new.add(decided, run, {source: self._number(source) for source in sources})
+        if self._heard is not None:
+            self._heard.add(list(chain.from_iterable(many.abouts for many in decided.many)))
+            self._heard.add([item.key for item in decided.items])
 
     @property
     def is_full(self) -> bool:
-        """Whether so much was saved that it has to be flushed, or what waited is decided."""
-        return bool(self._done) or len(self._sent) + len(self._seen) + len(self._waiting) >= self._gathered
+        """Whether so much was saved that it has to be brought to the disk."""
+        return len(self._new) >= self._gathered
+
+    def freeze(self) -> Gathered:
+        """Take what was saved, to be written; one has to be written before the next is taken."""
+        frozen, self._frozen, self._new = self._new, self._new, Gathered()
+        return frozen
+
+    def write(self, frozen: Gathered) -> None:
+        """Bring it to the disk: by any thread, while this one asks and saves."""
+        rows = frozen.rows()
+        with self._lock:
+            if self._is_open:
+                self._write(frozen, rows)
+
+    def written(self) -> None:
+        """What was taken to be written is on the disk."""
+        self._frozen = None
+
+    def _write(self, frozen: Gathered, rows: Sequence[Sent]) -> None:
+        execute, many = self._database.execute, self._database.executemany
+        execute("BEGIN")
+        for begin in range(0, len(rows), _TOGETHER):
+            some = rows[begin : begin + _TOGETHER]
+            execute(_SEND + ",".join([_SENT] * len(some)), list(chain.from_iterable(some)))
+        many("UPDATE entity SET seen = ? WHERE key = ?", [(run, key) for key, run in sorted(frozen.seen.items())])
+        many(_WAIT, frozen.waiting_rows())
+        many("DELETE FROM waiting WHERE run = ? AND key = ?", frozen.done)
+        execute("COMMIT")
 
     def flush(self) -> None:
         """Bring all that was saved to the disk."""
-        sent = sorted(self._sent.values())  # by their keys, of which each is there once
-        waiting = [
-            (run, key, *one.item.version, one.item.digest, one.item.source, one.item.kind, one.value)
-            for key, (one, run) in sorted(self._waiting.items())
-        ]
-        self._database.execute("BEGIN")
-        self._database.executemany(_SEND, sent)
-        self._database.executemany(
-            "UPDATE entity SET seen = ? WHERE key = ?", [(run, key) for key, run in sorted(self._seen.items())]
-        )
-        self._database.executemany(_WAIT, waiting)
-        self._database.executemany("DELETE FROM waiting WHERE run = ? AND key = ?", self._done)
-        self._database.execute("COMMIT")
-        self.discard()
+        self.write(self.freeze())
+        self.written()
 
     def discard(self) -> None:
-        """Forget what was saved since the last flush."""
-        self._sent.clear()
-        self._seen.clear()
-        self._waiting.clear()
-        self._done.clear()
+        """Forget what was saved and is not on the disk."""
+        self._new, self._frozen = Gathered(), None
 
     def waiting(self, run: int, limit: int) -> list[Waiting]:
         """Some of what waits for the end of a run's file."""
@@ -260,9 +278,10 @@ class Known:
         found: dict[bytes, Version] = {
             key: (sequence, time, id_) for key, sequence, time, id_ in self._rows(select, sorted(set(keys)))
         }
-        for key in keys:
-            if (one := self._waiting.get(key)) is not None:
-                found[key] = max(one[0].item.version, found.get(key, one[0].item.version))
+        for gathered in filter(None, (self._frozen, self._new)):
+            for key in keys:
+                if (one := gathered.waiting.get(key)) is not None:
+                    found[key] = max(one[0].item.version, found.get(key, one[0].item.version))
         return found
 
     def missing(self, source: str, kinds: Sequence[str], runs: Sequence[int]) -> Iterator[Lying]:
@@ -280,5 +299,6 @@ class Known:
         if number is None:
             number = self._sources[source] = len(self._sources) + 1
             self._names[number] = source
-            self._database.execute("INSERT INTO source VALUES (?, ?)", (number, source))
+            with self._lock:
+                self._database.execute("INSERT INTO source VALUES (?, ?)", (number, source))
         return number

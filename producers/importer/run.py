@@ -11,6 +11,7 @@ from producers.errors import Refused
 from producers.importer.corrections import Corrections
 from producers.importer.decided import Decided
 from producers.importer.formats import Format
+from producers.importer.gathered import Gathered
 from producers.importer.judged import Batch, Judging, batches, judged
 from producers.importer.known import Known
 from producers.importer.rejects import Rejects
@@ -104,6 +105,7 @@ class Import:
         self._corrections = Corrections(known, self.state.run, format_.origin)
         self.report = Report()
         self._sending: asyncio.Task[None] | None = None
+        self._keeping: asyncio.Task[None] | None = None
         self._seen = (0, 0, 0)
         self._apart = apart
 
@@ -125,6 +127,8 @@ class Import:
             # Nobody knows what of it Kafka has; the log will say.
             if self._sending is not None:
                 self._sending.cancel()
+            if self._keeping is not None:
+                await asyncio.gather(self._keeping, return_exceptions=True)
             self._known.discard()
             raise
         counts = self.state.counts
@@ -161,8 +165,11 @@ class Import:
         await self._arrived()
         self._sending = asyncio.create_task(self._publish(decided))
         self.state = msgspec.structs.replace(self.state, **place)
-        if self._known.is_full:
+        if decided.done:  # what waits next is asked of the disk
             await self._keep()
+        elif self._known.is_full:
+            await self._kept_before()
+            self._keeping = asyncio.create_task(self._keep_beside(self.state, self._sending, self._known.freeze()))
 
     async def _publish(self, decided: Decided) -> None:
         if decided.reference:
@@ -175,11 +182,25 @@ class Import:
             await self._sending
             self._sending = None
 
+    async def _keep_beside(self, state: State, sending: asyncio.Task[None], frozen: Gathered) -> None:
+        """The same while reading and sending go on: as it was, once Kafka has what was on its way then."""
+        await sending
+        await asyncio.to_thread(self._known.write, frozen)
+        self._known.written()
+        self._states.save(state)
+        self._kept(state)
+
+    async def _kept_before(self) -> None:
+        if self._keeping is not None:
+            await self._keeping
+            self._keeping = None
+
     async def _keep(self) -> None:
         """Once Kafka has all that was sent: remember it on the disk, and how far the import is.
 
         Killed before, it reads the records since the last time again, and finds in the log what it had sent of them.
         """
+        await self._kept_before()
         await self._arrived()
         self._known.flush()
         self._states.save(self.state)
