@@ -7,7 +7,7 @@ delimiter: ";"           # found out from the header when it is not said
 encoding: utf-8          # or cp1251 and the like; found out from the file when it is not said
 # empty: ["not closed", "-"]   # texts in cells where there is nothing, instead of NULL, \\N, #N/A and 0000-00-00
 # sheet: Deals           # of a spreadsheet; the first when it is not said
-# escape: "\\"          # where quotes inside quoted cells are not doubled but come as \"
+# escape: "\\\\"         # where quotes inside quoted cells are not doubled but come as \\"
 source: crm://history    # the CloudEvents source: one for each system that the data comes from
 timezone: Europe/Moscow  # for times that state no zone
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from producers.connectors.asterisk.clock import Clock
 from producers.connectors.asterisk.legs import Leg, epoch
 from producers.errors import Refused
+from producers.importer.cells import NOTHING
 
 _CSV = (
     "accountcode", "src", "dst", "dcontext", "clid", "channel", "dstchannel", "lastapp", "lastdata",
@@ -23,6 +24,7 @@ _DATABASE = (
 )  # fmt: skip
 _ALIASES = {"calldate": "start", "answerdate": "answer", "hangupdate": "end"}
 _NEEDED = ("start", "src", "dst", "dcontext", "channel", "disposition")
+_USEFUL = ("dstchannel", "lastapp", "lastdata", "answer", "end", "uniqueid", "linkedid")
 _TIME = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d.*|\d{9,10}\.\d+")
 DISPOSITIONS = frozenset({"ANSWERED", "NO ANSWER", "NOANSWER", "BUSY", "FAILED", "CONGESTION"})
 _DELIMITERS = ",;\t|"
@@ -54,6 +56,7 @@ class Layout:
     def leg(self, raw: bytes) -> Leg:
         """Return the leg in a row. Raises Refused. Bytes that are no UTF-8 harm only where they count."""
         cells = _cells(raw.decode("utf-8", "surrogateescape").strip("\r\n"), self._delimiter)
+        cells = ["" if cell in NOTHING else cell for cell in cells]
         row = _ordered(cells) if self._header is None else _named(cells, self._header)
         disposition = row["disposition"].upper()
         if disposition not in DISPOSITIONS:
@@ -109,7 +112,8 @@ def _ordered(cells: Sequence[str]) -> Mapping[str, str]:
     raise Refused(
         "invalid_data",
         f"the {len(cells)} cells of the line are in none of the orders of cdr_csv, cdr_custom or FreePBX's table; "
-        "give the file a first line that names its columns",
+        f"give the file a first line that names its columns, {', '.join(_NEEDED + _USEFUL)} among them; a report of a "
+        "web interface leaves some of them out: export the table cdr itself",
     )
 
 

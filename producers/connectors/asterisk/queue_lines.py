@@ -7,6 +7,7 @@ from typing import NamedTuple
 from producers.connectors.asterisk.clock import Clock
 from producers.connectors.asterisk.legs import epoch
 from producers.errors import Refused
+from producers.importer.cells import NOTHING
 
 _TABLE = ("time", "callid", "queuename", "agent", "event")
 _ALIASES = {"queue": "queuename", "verb": "event", "uniqueid": "callid", "created": "time"}
@@ -53,8 +54,12 @@ class Lines:
             cells = text.split("|")
             if len(cells) < 5:
                 cells = _cells(text, max(",;\t", key=text.count))
-            if len(cells) < 5:
-                raise Refused("invalid_data", "the line is no time|call|queue|agent|event")
+            if len(cells) < 5 or (len(cells) > 5 and cells[0].isdecimal() and len(cells[0]) < 9):
+                raise Refused(
+                    "invalid_data",
+                    "the line is no time|call|queue|agent|event; of a table give a first line that names its columns: "
+                    "id,time,callid,queuename,agent,event,data1,data2,data3,data4,data5",
+                )
             return self._of(cells[:5], cells[5:])
         cells = _cells(text, self._delimiter)
         if len(cells) < len(self._header):
@@ -67,7 +72,7 @@ class Lines:
         time, call, queue, agent, verb = (cell.strip() for cell in first)
         now = self._clock.read("time", time, epoch(call), _IN_MENUS if verb == "ENTERQUEUE" else 0)
         # A table has five columns for data; what there is more of lies in the last, with its pipes.
-        joined = "|".join("" if cell == "NULL" else cell for cell in data)
+        joined = "|".join("" if cell in NOTHING else cell for cell in data)
         return Said(now, call, queue, agent, verb, joined.rstrip("|").split("|"))
 
 

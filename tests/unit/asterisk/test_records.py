@@ -149,6 +149,41 @@ def test_strangers_are_told(read):
     assert "PJSIP/107 (1)" in notes[0]
 
 
+@pytest.mark.parametrize("nothing", ["NULL", "\\N", ""])
+def test_a_dump_of_the_table(read, nothing):
+    """What a database writes for nothing is no time, and no call that all legs belong to."""
+    header = "calldate;src;dst;dcontext;channel;dstchannel;lastapp;lastdata;answer;end;disposition;uniqueid;linkedid"
+    rows = [
+        f"2026-09-21 15:0{n}:00;7900000000{n};101;from-trunk;{TRUNK};PJSIP/101-0000000{n};Dial;PJSIP/101,20;"
+        f"{nothing};2026-09-21 15:0{n}:20;NO ANSWER;1789992{n}00.{n};{nothing}"
+        for n in (1, 2)
+    ]
+    ends, records, _ = read("\n".join([header, *rows, ""]))
+    assert [(end["outcome"], "answered_at" in end) for end in ends] == [("missed", False)] * 2
+    assert not [record for record in records if record.problem]
+
+
+@pytest.mark.parametrize(
+    ("format_", "text", "said"),
+    [
+        (
+            Cdr,
+            "Date,Source,Ring Group,Destination,Src. Channel,Account Code,Dst. Channel,Status\n",
+            "export the table cdr",
+        ),
+        (
+            QueueLog,
+            "1,2026-09-21 15:00:05,1789992004.1,sales,NONE,ENTERQUEUE,,79000000001,1\n",
+            "id,time,callid,queuename",
+        ),
+    ],
+)
+def test_what_has_no_columns_says_what_to_do(read, format_, text, said):
+    """A report of a web interface, and a table without its header, are refused with what to export instead."""
+    _, (record, *_), _ = read(text, format_=format_)
+    assert said in record.problem.detail
+
+
 def test_withheld_numbers(read):
     """Who calls without a number is a client of this call alone."""
     ends, _, _ = read(
