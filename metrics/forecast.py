@@ -1,14 +1,17 @@
 """Where a period will end: an interval from how this company, or team, has kept its own promises before.
 
-The pace is what was done in the last 91 days by their working time. Of won deals half of what is promised comes at the
-pace, and half is what as many open deals as there are now have brought within so many days. How far such promises have
-led astray is read from the past: from every day on that has enough before and behind it, what came in as many days as
-are left now, by what had been promised then. Four fifths of those outcomes make the interval. Where too few such runs
-of days lie in the past nothing is said.
+The pace is what was done in the last 91 days by their working time. Of won deals more is known: what the open ones
+bring within so many days by their stages and ages, where all else comes at the pace (`pipeline`); or, where only their
+number is known, half of what is promised comes at the pace, and half is what as many open deals as there are now have
+brought. How far such promises have led astray is read from the past: from every day on that has enough before and
+behind it, what came in as many days as are left now, by what had been promised then. Four fifths of those outcomes make
+the interval. Where too few such runs of days lie in the past nothing is said.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from enum import StrEnum
 from itertools import accumulate
+from operator import sub
 from typing import NamedTuple
 
 TRAILING = 91
@@ -23,6 +26,8 @@ PERIODS = 4
 """Runs of as many days as are left that must lie in the past end to end: overlapping ones are hardly more than one."""
 LONGEST = 92
 """Days ahead, at most, that open deals say something about: a quarter."""
+ASTRAY = 0.2
+"""Share of open deals by which those of which a stage was said may differ from those that were open."""
 BY_DEALS = frozenset(("deals_won", "won_amount"))
 """Measures of plans that open deals promise something of."""
 _TAIL = 0.1
@@ -37,18 +42,54 @@ class Rest(NamedTuple):
     high: float
 
 
+class Brought(NamedTuple):
+    """What open deals bring within a run of days, as days began on which it can be judged, oldest first.
+
+    brings: by the stages and ages of those deals, and last as today begins. came: what they did bring. opened: how many
+    they were, and last as today begins.
+    """
+
+    brings: Sequence[float]
+    came: Sequence[float]
+    opened: Sequence[float]
+
+
+class Basis(StrEnum):
+    """What a forecast is made of, besides the pace."""
+
+    PACE = "pace"
+    NUMBER = "open_deals"
+    STAGES = "stages_and_ages"
+
+
+class _Promises(NamedTuple):
+    """What was promised as a day began: a share of what comes at the pace, and what open deals bring; last as today."""
+
+    basis: Basis
+    paced: float
+    brings: Sequence[float]
+
+
 class Past:
     """Days up to yesterday, oldest first: what was done, and how long was worked (any unit) in each.
 
     opened: how many deals were open as each of them began, and as today did; None where they promise nothing.
+    stages: what is known of the stages and ages of open deals, for a run of days; None where that is nothing.
     """
 
-    def __init__(self, done: Sequence[float], worked: Sequence[int], opened: Sequence[float] | None = None) -> None:
+    def __init__(
+        self,
+        done: Sequence[float],
+        worked: Sequence[int],
+        opened: Sequence[float] | None = None,
+        stages: Callable[[int], Brought | None] | None = None,
+    ) -> None:
         begun = next((day for day, value in enumerate(done) if value), len(done))
         self._done = list(accumulate(done[begun:], initial=0.0))
         self._worked = list(accumulate(worked[begun:], initial=0))
         self._opened = None if opened is None else opened[begun:]
-        self._outcomes: dict[tuple[int, float | None], list[float]] = {}
+        self._stages = stages
+        self._by_run: dict[int, tuple[_Promises, list[float]]] = {}
 
     def rest(self, ahead: Sequence[int]) -> Rest | None:
         """Of the coming days, which `ahead` says the working time of; None where the past is too short."""
@@ -58,9 +99,13 @@ class Past:
             return None
         if not (work := sum(ahead)):
             return Rest(0.0, 0.0, 0.0)
-        brings = self._brings(run)
-        outcomes = self._of(run, brings)
-        return None if len(outcomes) < FEWEST else between(self._promise(days, pace * work, brings), outcomes, run)
+        promises, outcomes = self._of(run)
+        now = promises.paced * pace * work + promises.brings[-1]
+        return None if len(outcomes) < FEWEST else between(now, outcomes, run)
+
+    def basis(self, run: int) -> Basis:
+        """What is said of so many days is made of."""
+        return self._of(run)[0].basis
 
     def wait(self, run: int) -> int | None:
         """In how many days something can be said, where nothing can of so many; None: not before these are over."""
@@ -77,35 +122,57 @@ class Past:
         worked = self._worked[day] - self._worked[first]
         return (self._done[day] - self._done[first]) / worked if worked else None
 
-    def _brings(self, run: int) -> float | None:
-        """What came within so many days by a deal that was open before; None where open deals say nothing of it.
+    def _paced(self, day: int, run: int) -> float:
+        """What the pace before a day promised for so many days from it on."""
+        return (self._pace(day) or 0.0) * (self._worked[day + run] - self._worked[day])
 
-        As where there were never as few or as many as now: a floor that grows, or deals that nobody closes.
-        """
+    def _promises(self, run: int) -> _Promises:
         days = self._judged(run)
-        if self._opened is None or run > LONGEST or not days:
+        if self._opened is not None and run <= LONGEST and days:
+            for found in (self._by_stages(run, days), self._by_number(run, days)):
+                # Where they never promised as little or as much as now the past says nothing of it: a floor that
+                # grows, or deals that nobody closes.
+                if found is not None and min(found.brings[:-1]) <= found.brings[-1] <= max(found.brings[:-1]):
+                    return found
+        return _Promises(Basis.PACE, 1.0, [0.0] * (len(days) + 1))
+
+    def _by_stages(self, run: int, days: range) -> _Promises | None:
+        """What deals bring by stage and age; not where what was said of them then is not what is known of them now."""
+        known = self._stages(run) if self._stages is not None else None
+        if known is None or self._opened is None or len(known.came) < len(days):
+            return None
+        brings, came, said = (some[-len(days) - last :] for some, last in zip(known, (1, 0, 1), strict=True))
+        opened = [self._opened[day] for day in (*days, len(self._done) - 1)]
+        if not any(brings) or sum(map(abs, map(sub, opened, said))) > ASTRAY * sum(opened):
+            return None
+        paced = sum(self._paced(day, run) for day in days)
+        other = sum(self._done[day + run] - self._done[day] for day in days) - sum(came)
+        return _Promises(Basis.STAGES, max(0.0, other) / paced, brings) if paced else None
+
+    def _by_number(self, run: int, days: range) -> _Promises | None:
+        """What came within so many days by a deal that was open before, for half of what is promised."""
+        if self._opened is None:
             return None
         deals = [self._opened[day] for day in days]
-        if not any(deals) or not min(deals) <= self._opened[-1] <= max(deals):
+        if not any(deals):
             return None
-        return sum(self._done[day + run] - self._done[day] for day in days) / sum(deals)
-
-    def _promise(self, day: int, paced: float, brings: float | None) -> float:
-        return paced if brings is None or self._opened is None else (paced + brings * self._opened[day]) / 2
+        each = sum(self._done[day + run] - self._done[day] for day in days) / sum(deals)
+        return _Promises(Basis.NUMBER, 0.5, [each * number / 2 for number in (*deals, self._opened[-1])])
 
     def _judged(self, run: int) -> range:
         """The days of which it is known what came in so many days from each on."""
         last = len(self._done) - 1 - run
         return range(max(TRAILING, last - LOOK_BACK), last + 1)
 
-    def _of(self, run: int, brings: float | None) -> list[float]:
-        """What came in runs of so many days, by what had been promised before them; smallest first."""
-        if (found := self._outcomes.get((run, brings))) is None:
-            found = self._outcomes[run, brings] = sorted(
-                (self._done[day + run] - self._done[day]) / self._promise(day, pace * work, brings)
-                for day in self._judged(run)
-                if (pace := self._pace(day)) and (work := self._worked[day + run] - self._worked[day])
-            )
+    def _of(self, run: int) -> tuple[_Promises, list[float]]:
+        """What is promised for runs of so many days, and what came of it, by what had been promised; smallest first."""
+        if (found := self._by_run.get(run)) is None:
+            promises, outcomes = self._promises(run), []
+            for day, brings in zip(self._judged(run), promises.brings, strict=False):
+                paced = self._paced(day, run)
+                if paced and (promised := promises.paced * paced + brings):
+                    outcomes.append((self._done[day + run] - self._done[day]) / promised)
+            found = self._by_run[run] = promises, sorted(outcomes)
         return found
 
 

@@ -47,7 +47,7 @@ async def _serve(settings: "ExporterSettings", access: "Access", sockets: "list[
     ledger = Ledger(settings.ledger_address, LoginSettings().pair)
     try:
         # All it holds can be read again: it ends within two seconds, also while walls are connected or Redis hangs.
-        await serve(create_app(exporter, ledger, ledger), sockets, access, PATHS, grace=1, leave=0.8)
+        await serve(create_app(exporter, ledger, ledger, ledger), sockets, access, PATHS, grace=1, leave=0.8)
     finally:
         await ledger.close()
         await client.aclose()

@@ -4,8 +4,8 @@ import asyncio
 import json
 from collections import defaultdict
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import suppress
-from datetime import date, timedelta, tzinfo
+from datetime import date, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -14,12 +14,11 @@ from deploy.errors import MisuseError
 
 if TYPE_CHECKING:
     from metrics.backtest import Outcome, Verdict
-    from metrics.pipeline import OpenDeal, Version
+    from metrics.forecast import Brought
+    from metrics.pipeline import Pipeline
     from metrics.settings import ExporterSettings
-    from producers.settings import KafkaSettings
 
-_PIPED = "won_amount"
-"""What open deals promise."""
+_NONE = "none"
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -38,10 +37,9 @@ def backtest(
         str | None, typer.Option(help="address of the exporter; default: where SALES_EXPORTER_LISTEN says")
     ] = None,
     measure: Annotated[list[str] | None, typer.Option(help="only this measure of plans; may be repeated")] = None,
-    pipeline: Annotated[
-        bool,
-        typer.Option(help="the won amount alone, without and with the open pipeline; reads the whole log once"),
-    ] = False,
+    ledger: Annotated[
+        str | None, typer.Option(help="address of the ledger; default: SALES_LEDGER_ADDRESS; `none`: as without it")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="print the result as JSON")] = False,
 ) -> None:
     """Make the forecast of each working day of the past year again, of company and teams, and say how often it held.
@@ -49,8 +47,8 @@ def backtest(
     Each is made from the days before it alone, and held against what the rest of its month, quarter or year brought.
     Quarters and years may end with any month, or a year would have four ends and one to judge by; a year is judged
     for its last months, the only ones for which there is a forecast.
-    An interval of 80 of 100 holds in about 80 % of them. What is shown knows the pace, and of won deals how many are
-    open; `--pipeline`: the pace alone beside the pace and the stages, ages and amounts of the deals that were open.
+    An interval of 80 of 100 holds in about 80 % of them. Of won deals what is shown knows the stages and ages of those
+    that are open, from the ledger, and their number where no ledger answers. The last column says what of.
 
     Example: sales-pulse forecast backtest --measure won_amount
     """
@@ -60,9 +58,7 @@ def backtest(
     for name in measure or ():
         if name not in PLAN_MEASURES:
             raise MisuseError(f"--measure {name}: plans have no such measure; use one of {', '.join(PLAN_MEASURES)}")
-    if pipeline and set(measure or (_PIPED,)) != {_PIPED}:
-        raise MisuseError(f"--pipeline is for the measure {_PIPED} alone: leave --measure out")
-    found = verdicts(asyncio.run(_outcomes(exporter, (_PIPED,) if pipeline else measure or PLAN_MEASURES, pipeline)))
+    found = verdicts(asyncio.run(_outcomes(exporter, ledger, measure or PLAN_MEASURES)))
     if as_json:
         rows = [{"measure": one, "window": window, **said.as_json()} for (one, window), said in found.items()]
         print(json.dumps(rows, indent=2))
@@ -72,22 +68,24 @@ def backtest(
         print("Nothing to judge yet: a forecast needs about half a year of days before it.")
 
 
-async def _outcomes(exporter: str | None, measures: Any, pipeline: bool) -> "dict[str, list[Outcome]]":
+async def _outcomes(exporter: str | None, ledger: str | None, measures: Any) -> "dict[str, list[Outcome]]":
     import httpx
-    from aiokafka.errors import KafkaError
 
+    from metrics.forecast import BY_DEALS
     from metrics.settings import ExporterSettings, LoginSettings
-    from producers.settings import KafkaSettings
 
-    settings, kafka = ExporterSettings(), KafkaSettings()
+    settings, login = ExporterSettings(), LoginSettings().pair
     address = exporter or f"http://{settings.exporter_listen}"
+    asked = ledger or settings.ledger_address
     try:
-        async with httpx.AsyncClient(base_url=address, timeout=120, auth=LoginSettings().pair) as client:
-            if pipeline:
-                return await _piped(client, settings, await said_of_deals(kafka, settings))
-            return {one: [o async for o in _of(client, settings, one)] for one in measures}
-    except KafkaError as error:
-        problem = f"Kafka at {kafka.kafka_servers} cannot be read: {error}"
+        async with (
+            httpx.AsyncClient(base_url=address, timeout=120, auth=login) as client,
+            httpx.AsyncClient(base_url=asked, timeout=120, auth=login, trust_env=False) as other,
+        ):
+            pipeline = None
+            if ledger != _NONE and BY_DEALS & set(measures):
+                pipeline = await _open_deals(other, await _today(client))
+            return {one: [o async for o in _of(client, settings, one, pipeline)] for one in measures}
     except httpx.HTTPStatusError as error:
         problem = error.response.json().get("detail", f"status {error.response.status_code}")
     except httpx.TransportError as error:
@@ -96,8 +94,8 @@ async def _outcomes(exporter: str | None, measures: Any, pipeline: bool) -> "dic
     raise typer.Exit(1)
 
 
-async def _of(client: Any, settings: "ExporterSettings", measure: str) -> Any:
-    """The outcomes of company and teams; of won deals by how many were open as well, as what is shown is."""
+async def _of(client: Any, settings: "ExporterSettings", measure: str, pipeline: "Pipeline | None") -> Any:
+    """The outcomes of company and teams; of won deals by those that were open as well, as what is shown is."""
     from metrics.backtest import outcomes
     from metrics.catalogue.plan import ACTUALS
     from metrics.forecast import BY_DEALS, open_before
@@ -111,8 +109,15 @@ async def _of(client: Any, settings: "ExporterSettings", measure: str) -> Any:
             days = [first + timedelta(days=n) for n in range((today - first).days + 1)]
             more = [added.get(team, {}).get(day, 0.0) for day in days]
             opened = dict(zip(days, open_before(held.get(team, 0.0), more), strict=True))
-        for one in outcomes(done, calendar.of(team), today, opened):
+        stages = None
+        if opened is not None and pipeline is not None:
+            stages = partial(_brought, pipeline, team, measure)
+        for one in outcomes(done, calendar.of(team), today, opened, stages):
             yield one
+
+
+def _brought(pipeline: "Pipeline", team: str, measure: str, day: date, run: int) -> "Brought":
+    return pipeline.brought(team, measure, run, day.toordinal())
 
 
 async def _added(client: Any) -> dict[str, dict[date, float]]:
@@ -141,68 +146,31 @@ async def _open_now(client: Any) -> dict[str, float]:
     return found
 
 
-async def _piped(
-    client: Any, settings: "ExporterSettings", versions: "Sequence[Version]"
-) -> "dict[str, list[Outcome]]":
-    """The outcomes of company and teams, without and with the deals that were open."""
-    from metrics.backtest import paired
-    from metrics.catalogue.plan import ACTUALS
-    from metrics.pipeline import opened
+async def _open_deals(client: Any, today: date) -> "Pipeline | None":
+    """The deals that were open on each day, as the ledger has them; None where it does not answer, which is said."""
+    import httpx
+    import msgspec
 
-    calendar = settings.working_calendar()
-    alone: list[Outcome] = []
-    both: list[Outcome] = []
-    held: dict[date, list[OpenDeal]] = {}
-    won = ACTUALS[_PIPED]
-    async for team, done, today in _histories(client, won.family.name, won.where):
-        if not held:  # the company comes first: nobody's past is longer
-            first = min(done, default=today)
-            held = dict(opened(versions, [first + timedelta(days=n) for n in range((today - first).days)]))
-        of_team = {day: [one for one in deals if team in {"", one.team}] for day, deals in held.items()}
-        for one, other in paired(done, calendar.of(team), today, of_team):
-            alone.append(one)
-            both.append(other)
-    return {_PIPED: alone, f"{_PIPED}, with the pipeline": both}
+    from metrics.pipeline import Pipeline, Stay
+    from metrics.windows import DAYS_HELD
+
+    try:
+        async with client.stream("GET", "/api/v1/stays", params={"day": today.isoformat()}) as answer:
+            if answer.is_success:
+                found = [msgspec.json.decode(line, type=Stay) async for line in answer.aiter_lines()]
+                return Pipeline(found, today.toordinal() - DAYS_HELD, today.toordinal())
+            problem = f"it answers {answer.status_code}: {(await answer.aread()).decode(errors='replace')[:200]}"
+    except (httpx.TransportError, msgspec.DecodeError) as error:
+        problem = str(error)
+    typer.echo(f"The ledger at {client.base_url} says nothing of open deals ({problem}): by their number.", err=True)
+    return None
 
 
-async def said_of_deals(kafka: "KafkaSettings", settings: "ExporterSettings") -> "list[Version]":
-    """All that the log says of deals in the base currency; those in others count as what no pipeline tells."""
-    from producers.events import wire
-    from producers.events.intake import Refused, decode
-    from streams.plain.kafka import kafka_log
-
-    found: list[Version] = []
-    async with kafka_log(kafka) as log:
-        for partition, end in (await log.ends(kafka.events_topic)).items():
-            async for records in log.read(kafka.events_topic, partition, 0, end):
-                for record in records:
-                    with suppress(Refused):
-                        event = decode(record)
-                        if isinstance(event, wire.DealChanged | wire.DealDeleted):
-                            found.append(_version(event, settings.zone))
-    return [one for one in found if one.currency in {"", settings.currency}]
-
-
-def _version(event: Any, zone: "tzinfo") -> "Version":
-    from metrics.pipeline import Version
-
-    data, at = event.data, event.time.astimezone(zone).date()
-    order = (event.sequence or "", event.time.timestamp(), event.id)
-    if not hasattr(data, "status"):
-        return Version(data.deal_id, order, at, "deleted")
-    return Version(
-        data.deal_id,
-        order,
-        at,
-        data.status,
-        data.team_id or "",
-        data.pipeline,
-        data.stage,
-        float(data.amount),
-        data.created_at.astimezone(zone).date(),
-        data.closed_at.astimezone(zone).date() if data.closed_at is not None else None,
-        data.currency,
-    )
+async def _today(client: Any) -> date:
+    """The exporter's local day."""
+    asked = {"family": "sales_deals_created", "level": "company", "step": "day"}
+    points = (await client.get("/api/v1/history", params=asked)).raise_for_status().json()["points"]
+    return date.fromisoformat(points[-1]["to"])
 
 
 async def _histories(
@@ -212,10 +180,9 @@ async def _histories(
     from metrics.windows import DAYS_HELD
 
     for level in ("company", "team"):
-        asked = {"family": family, "level": level, "step": "day"}
-        latest = (await client.get("/api/v1/history", params=asked)).raise_for_status().json()["points"][-1]["to"]
-        today = date.fromisoformat(latest)
-        asked["from"] = (today - timedelta(days=DAYS_HELD)).isoformat()
+        today = await _today(client)
+        since = (today - timedelta(days=DAYS_HELD)).isoformat()
+        asked = {"family": family, "level": level, "step": "day", "from": since}
         points = (await client.get("/api/v1/history", params=asked)).raise_for_status().json()["points"]
         for team, done in _days(points, where).items():
             yield team, done, today
@@ -239,7 +206,9 @@ def _print(found: "dict[tuple[str, str], Verdict]") -> None:
     table = Table("measure", "window", box=None)
     for name in ("forecasts", "held", "less came", "more came", "width"):
         table.add_column(name, justify="right")
+    table.add_column("made of")
     for (measure, window), said in found.items():
         shares = (f"{share:.1%}" for share in (said.held, said.below, said.above))
-        table.add_row(measure, window, f"{said.forecasts:,}", *shares, f"{said.width:.0%}")
+        made = ", ".join(f"{basis} {count / said.forecasts:.0%}" for basis, count in said.by.items())
+        table.add_row(measure, window, f"{said.forecasts:,}", *shares, f"{said.width:.0%}", made)
     Console().print(table)

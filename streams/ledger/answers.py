@@ -111,7 +111,7 @@ class Index:
         """
         now, until = int(self._clock() * 1000) * 1000, monotonic() + _MOST_SECONDS
         with self.reading() as database:
-            shown = Shown(now, self._rules, self._read_reference(database), at=False, clock=now)
+            shown = Shown(now, self._rules, self.reference(database), at=False, clock=now)
             shown.windows = [Window(query.window, query.period, *days, 0, 1 << 62)]
             snapshot = _snapshot(database, query, shown)
             piece: list[tuple[Row, str]] = []
@@ -137,7 +137,7 @@ class Index:
     ) -> Explanation:
         moment_asked = at if at is not None else _EPOCH + timedelta(milliseconds=int(self._clock() * 1000))
         asked, clock = moment(moment_asked), int(self._clock() * 1000) * 1000
-        reference = self._read_reference(database)
+        reference = self.reference(database)
         shown = Shown(asked, self._rules, reference, at is not None, clock=clock if at is not None else asked)
         if days is not None:
             shown.windows = [Window(query.window, query.period, *days, 0, 1 << 62)]
@@ -158,7 +158,8 @@ class Index:
         rows, sources = tuple(found.rows), tuple(snapshot.sources(found.rows))
         return Explanation(query, moment_asked, told, found.count, rows, found.count > len(rows), upto, sources)
 
-    def _read_reference(self, database: sqlite3.Connection) -> PlainReference:
+    def reference(self, database: sqlite3.Connection) -> PlainReference:
+        """Roster, plans and rates of that moment."""
         state = database.execute("SELECT number, next FROM reference_partition ORDER BY number").fetchall()
         if self._reference is None or self._reference[0] != state:
             self._reference = state, read_reference(database, self._rules.currency)

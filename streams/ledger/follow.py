@@ -9,6 +9,7 @@ from pathlib import Path
 from threading import Lock
 from typing import NamedTuple
 
+import msgspec
 import structlog
 from aiokafka.errors import KafkaError
 
@@ -25,6 +26,8 @@ from streams.ledger.schema import LedgerError, connect, create, fingerprint, unu
 from streams.plain.rules import Rules
 
 log = structlog.get_logger(__name__)
+UNREADABLE = (sqlite3.Error, msgspec.DecodeError)
+"""What an index that is damaged raises when it is read."""
 _PAUSE = 2.0
 _BEAT = 1.0
 """Seconds after which it is asked again where the log ends."""

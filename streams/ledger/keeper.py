@@ -10,6 +10,7 @@ import msgspec
 
 from producers.events import wire
 from producers.events.intake import Refused, check_reference
+from streams.ledger.deal_days import DealDays
 from streams.ledger.held import Name, encode, everything, names, source_of
 from streams.ledger.near import Near, Taken, longest_of, oldest_of
 from streams.ledger.store import Head, Store
@@ -69,6 +70,7 @@ class Keeper:
         self._is_left = True
 
     def _load(self) -> None:
+        self._deal_days = DealDays(self._store)
         self._readings: dict[int, _Reading] = {}
         query = "SELECT number, next, last, time, copied FROM partition"
         for number, after, last, time, copied in self._database.execute(query):
@@ -107,6 +109,7 @@ class Keeper:
                 else:
                     self._reference(number, records, after)
             self._store.flush()
+            self._deal_days.flush()
             self._store.settle(self._now())
             self._database.execute("COMMIT")
         except BaseException:
@@ -138,6 +141,7 @@ class Keeper:
         first_day = kept_from(reading.time, self._rules) if reading.time else 0
         if before and first_day > before:
             self._store.trim(number, first_day)
+            self._deal_days.trim(number, first_day)
         now, heads = self._now(), []
         for key, events in taken.items():
             if self._is_left:
@@ -162,8 +166,10 @@ class Keeper:
         shares, things = _told(plain)
         for event, time in taken:
             plain.take(event, time)
-        self._keep_head(head, [event for event, _ in taken], taken[-1][1], plain)
-        numbers = self._entities(head, near, plain, [event for event, _ in taken])
+        events = [event for event, _ in taken]
+        self._keep_head(head, events, taken[-1][1], plain)
+        self._deal_days.take(head, events, plain, first_day)
+        numbers = self._entities(head, near, plain, events)
         after_shares, after_things = _told(plain)
         self._store.change_shares(_changes(shares, after_shares), numbers, first_day, now)
         self._store.change_things(head, _changes(things, after_things))

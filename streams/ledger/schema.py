@@ -9,7 +9,7 @@ import msgspec
 from streams.errors import StreamsError
 from streams.plain.rules import Rules
 
-VERSION = 3
+VERSION = 4
 """Of tables and of what they mean: an index of another one is built again."""
 APPLICATION_ID = 0x53504C31
 """In the header of the file: by this, and by MARK in its first rows, an index is known as ours."""
@@ -56,6 +56,13 @@ CREATE TABLE thing (
     code TEXT, client INTEGER, body BLOB, n INTEGER NOT NULL, until INTEGER NOT NULL,
     PRIMARY KEY (code, client, body)
 ) WITHOUT ROWID;
+CREATE TABLE deal_stage (no INTEGER PRIMARY KEY, pipeline TEXT NOT NULL, stage TEXT NOT NULL);
+CREATE TABLE deal_day (
+    client INTEGER, id TEXT, day INTEGER, sequence TEXT NOT NULL, time INTEGER NOT NULL, event TEXT NOT NULL,
+    status INTEGER NOT NULL, who INTEGER NOT NULL, stage INTEGER NOT NULL, amount NOT NULL, currency TEXT NOT NULL,
+    created INTEGER NOT NULL, closed INTEGER, PRIMARY KEY (client, id, day)
+) WITHOUT ROWID;
+CREATE INDEX deal_day_old ON deal_day (day);
 """
 
 

@@ -2,15 +2,12 @@
 
 import asyncio
 import os
-import sqlite3
 import sys
 import traceback
-from collections.abc import AsyncIterator, Generator, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, date, datetime
-from threading import Lock
 
-import msgspec
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response
 
@@ -23,15 +20,14 @@ from streams.audit.standing.standing import StandingAudit
 from streams.errors import StreamsError
 from streams.ledger.answers import Index
 from streams.ledger.explain import Explanation, entity
-from streams.ledger.follow import Follower
-from streams.plain.rows import Query, Row
+from streams.ledger.follow import UNREADABLE, Follower
+from streams.ledger.lines import NDJSON, lines
+from streams.ledger.open_deals import add_open_deals
+from streams.plain.rows import Query
 
 _FRESH_SECONDS = 2.0
 """How long an answer waits for records that are on their way; whoever asks waits for longer."""
 _USUAL, _MOST = 1000, 100_000
-_UNREADABLE = (sqlite3.Error, msgspec.DecodeError)
-"""What an index that is damaged raises when it is read."""
-NDJSON = "application/x-ndjson"
 _KNOWN = ("family", "manager", "team", "window", "period", "at", "limit", "fewer", "from", "to")
 
 
@@ -67,6 +63,7 @@ def create_app(follower: Follower, audit: StandingAudit | None = None) -> FastAP
 
     _explaining(app, follower)
     _entities(app, follower)
+    add_open_deals(app, follower)
     return app
 
 
@@ -82,7 +79,7 @@ def _explaining(app: FastAPI, follower: Follower) -> None:
             return JSONResponse({"detail": str(error)}, 400)
         except AwayError as error:
             return JSONResponse({"detail": str(error)}, 503)
-        except _UNREADABLE as error:
+        except UNREADABLE as error:
             follower.broken(error)
             return JSONResponse({"detail": f"the ledger cannot be read now: {error}"}, 503)
         moment = datetime.fromtimestamp(as_of.moment, UTC).isoformat()
@@ -104,8 +101,8 @@ def _entities(app: FastAPI, follower: Follower) -> None:
         if days is None or query.declared.source is not Source.CELLS:
             told = f"{query.family} is streamed by days: state from= and to=, and a family that has them"
             return JSONResponse({"detail": told}, 400)
-        pieces = _lines(query, index.entities(query, days))
-        return Streamed(pieces, NDJSON, known=(AwayError, *_UNREADABLE), broken=follower.broken)
+        pieces = lines(index.entities(query, days), lambda one: entity(query, *one))
+        return Streamed(pieces, NDJSON, known=(AwayError, *UNREADABLE), broken=follower.broken)
 
 
 def _explain(
@@ -144,26 +141,6 @@ def _days(given: Mapping[str, str]) -> tuple[int, int] | None:
         except ValueError as error:
             raise ValueError(f"{name}={given.get(name)!r} is no date; write it like 2026-11-23") from error
     return found[0], found[1]
-
-
-async def _lines(query: Query, pieces: Generator[list[tuple[Row, str]], None, None]) -> AsyncIterator[bytes]:
-    """Pieces as lines, read by a thread of its own; whoever asks may leave at any time."""
-    reading = Lock()
-
-    def read() -> list[tuple[Row, str]] | None:
-        with reading:
-            return next(pieces, None)
-
-    def let_go() -> None:
-        with reading:
-            pieces.close()
-
-    try:
-        while (piece := await asyncio.to_thread(read)) is not None:
-            yield b"".join(msgspec.json.encode(entity(query, *one)) + b"\n" for one in piece)
-    finally:
-        # Not awaited: the one who asked may be gone, and a read may be under way.
-        asyncio.get_running_loop().run_in_executor(None, let_go)
 
 
 def _limit(given: Mapping[str, str], name: str) -> int | None:

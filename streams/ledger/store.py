@@ -199,7 +199,7 @@ class Store:
             if day < first_day:
                 continue
             series = self._numbered_series(one)
-            who = self._numbered_who(one.manager, one.team)
+            who = self.numbered_who(one.manager, one.team)
             key = (series, day, who, entities[one.kind, one.entity], one.time, number(one.value))
             if count < 0:
                 self._removed.append((key, -count, one.pending is not None))
@@ -306,7 +306,8 @@ class Store:
             no = self._series[name] = cursor.lastrowid or 0
         return no
 
-    def _numbered_who(self, manager: str, team: str) -> int:
+    def numbered_who(self, manager: str, team: str) -> int:
+        """The number of a manager with a team as stated."""
         if (no := self._who.get((manager, team))) is None:
             cursor = self.execute("INSERT INTO who (manager, team) VALUES (?, ?)", (manager, team))
             no = self._who[manager, team] = cursor.lastrowid or 0

@@ -1,6 +1,6 @@
 """Asks the ledger which entities are behind a number, and what it has proved: it has the index, we know people."""
 
-from collections.abc import AsyncGenerator, Iterator, Mapping
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -11,6 +11,8 @@ import httpx
 from metrics.errors import AwayError
 
 _STREAM_SECONDS = 60.0
+_LOOK_SECONDS = 120.0
+"""Through all deals of two years."""
 _SECONDS = 5.0
 """It says itself within three seconds that it is behind."""
 
@@ -77,6 +79,12 @@ class Ledger:
         """What its standing audit has proved. Raises as `explain` does."""
         with self._telling():
             return self._content(await self._client.get("/api/v1/audit"))
+
+    async def brought(self, day: date, runs: Sequence[int]) -> dict[str, Any]:
+        """What open deals brought within these numbers of days, up to one day. Raises as `explain` does."""
+        asked = {"day": day.isoformat(), "runs": ",".join(map(str, runs))}
+        with self._telling():
+            return self._content(await self._client.get("/api/v1/brought", params=asked, timeout=_LOOK_SECONDS))
 
     async def entities(
         self, family: str, labels: Mapping[str, str], manager: str | None, team: str | None, window: str,

@@ -27,6 +27,7 @@ from metrics.exporter.http import allowed, api, asked
 from metrics.exporter.http.entities import add_entities
 from metrics.exporter.http.explaining import Explainer, add_explain
 from metrics.exporter.http.named import names_in
+from metrics.exporter.http.open_deals import OpenDeals, Teller
 from metrics.exporter.http.pages import add_pages
 from metrics.exporter.http.proof import Proof, Prover
 from metrics.exporter.http.scrape import UNSETTLED, Scrapes, wanted
@@ -59,7 +60,8 @@ class Exporter:
         self.clock = clock
         self.history = history.History(board)
         self.trust = Trust(follower, clock, settings.view_max_age)
-        self.forecasts = Forecasts(board)
+        self.open_deals = OpenDeals(clock, board.zone)
+        self.forecasts = Forecasts(board, self.open_deals.of)
         self.proof = Proof(clock)
         self.scrapes = Scrapes(board, follower, clock, self.trust, self.problem, self.forecasts, self.proof)
 
@@ -119,7 +121,9 @@ Wanted = Annotated[
 ]
 
 
-def create_app(exporter: Exporter, explainer: Explainer | None = None, prover: Prover | None = None) -> FastAPI:
+def create_app(
+    exporter: Exporter, explainer: Explainer | None = None, prover: Prover | None = None, teller: Teller | None = None
+) -> FastAPI:
     """The application; the follower runs as long as it does."""
 
     @asynccontextmanager
@@ -127,6 +131,8 @@ def create_app(exporter: Exporter, explainer: Explainer | None = None, prover: P
         tasks = [asyncio.create_task(exporter.follower.run()), asyncio.create_task(exporter.forecasting())]
         if prover is not None:
             tasks.append(asyncio.create_task(exporter.proof.following(prover)))
+        if teller is not None:
+            tasks.append(asyncio.create_task(exporter.open_deals.following(teller)))
         yield
         await end_tasks(tasks)
 

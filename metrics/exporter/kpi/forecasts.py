@@ -1,7 +1,7 @@
 """Where plans will end, worked out beside everything else: from the day cells of the past, once a minute at most."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import date
 from typing import Any, NamedTuple
 
@@ -16,11 +16,13 @@ from metrics.exporter.held.days import Share
 from metrics.exporter.held.items import BITS
 from metrics.exporter.held.numbers import to_float
 from metrics.family import MONEY_SCALE, PLAN_WINDOWS
-from metrics.forecast import BY_DEALS, KNOWN, Past, open_before
+from metrics.forecast import BY_DEALS, KNOWN, Basis, Brought, Past, open_before
 from metrics.windows import local_day, period_end, period_start
 
 Row = tuple[tuple[str, ...], float]
 """Values of the family's labels, and the number."""
+Stages = Callable[[str, str, int], Callable[[int], Brought | None] | None]
+"""Team ("" for the company), measure and day → what is known of open deals' stages and ages, by the run of days."""
 Of = tuple[str, str, str, str]
 """Level, team, measure and window."""
 _COUNTED = (
@@ -36,20 +38,22 @@ BOUNDS = (EXPECTED, "low", "high")
 class Outlook(NamedTuple):
     """What was worked out last; withheld: of what the past says nothing yet, and from which day on it will (ISO).
 
-    None: not within the period that runs.
+    None: not within the period that runs. bases: what else is made of.
     """
 
     rows: list[Row]
     withheld: Mapping[Of, str | None]
+    bases: Mapping[Of, Basis]
 
     def told(self, of: Of) -> dict[str, Any]:
-        """Of one plan, as answers have it: the bounds, or why there are none."""
+        """Of one plan, as answers have it: the bounds and what they are made of, or why there are none."""
         if of in self.withheld:
             return {"withheld": {"reason": FEW_PERIODS, "from": self.withheld[of]}}
-        return {labels[4]: value for labels, value in self.rows if labels[:4] == of}
+        bounds = {labels[4]: value for labels, value in self.rows if labels[:4] == of}
+        return bounds | ({"basis": self.bases[of]} if of in self.bases else {})
 
 
-NO_OUTLOOK = Outlook([], {})
+NO_OUTLOOK = Outlook([], {}, {})
 
 
 class _Scope(NamedTuple):
@@ -68,8 +72,9 @@ class _Counted(NamedTuple):
 class Forecasts:
     """Of one board."""
 
-    def __init__(self, board: Board) -> None:
+    def __init__(self, board: Board, stages: Stages = lambda *_: None) -> None:
         self._board = board
+        self._stages = stages
         self._counted: dict[int, tuple[object, _Counted]] = {}
         self._open_now: dict[str, int] = {}
         self.outlook = NO_OUTLOOK
@@ -95,15 +100,18 @@ class Forecasts:
         pasts: dict[_Scope, Past] = {}
         rows: list[Row] = []
         withheld: dict[Of, str | None] = {}
+        bases: dict[Of, Basis] = {}
         for scope, window in self._planned(date.fromordinal(today)):
             if scope not in pasts:
                 pasts[scope] = self._past(scope, days)
-            found = list(self._of(scope, window, pasts[scope], today))
+            past, found = pasts[scope], list(self._of(scope, window, pasts[scope], today))
             rows += found
-            if not found:
-                withheld[*scope, window] = _from(pasts[scope], window, today)
+            if found:
+                bases[*scope, window] = past.basis(_end(window, today) - today)
+            else:
+                withheld[*scope, window] = _from(past, window, today)
             yield
-        self.outlook = Outlook(rows, withheld)
+        self.outlook = Outlook(rows, withheld, bases)
         board.days.trim()
 
     def _look(self, day: int) -> None:
@@ -140,18 +148,19 @@ class Forecasts:
 
     def _past(self, scope: _Scope, days: range) -> Past:
         hours = self._board.calendar.of(scope.team)
-        opened = self._open_before(scope.team, days) if scope.measure in BY_DEALS else None
-        return Past([self._done(scope, day) for day in days[:-1]], [hours.day_us(day) for day in days[:-1]], opened)
+        done, worked = [self._done(scope, day) for day in days[:-1]], [hours.day_us(day) for day in days[:-1]]
+        if scope.measure not in BY_DEALS:
+            return Past(done, worked)
+        stages = self._stages(scope.team, scope.measure, days[-1])
+        return Past(done, worked, self._open_before(scope.team, days), stages)
 
     def _open_before(self, team: str, days: range) -> list[float]:
         """How many deals were open as each day began, by what is known of them now."""
         return open_before(self._open_now.get(team, 0), [self._counted[day][1].opened.get(team, 0) for day in days])
 
     def _of(self, scope: _Scope, window: str, past: Past, today: int) -> Iterator[Row]:
-        day = date.fromordinal(today)
-        first, end = period_start(window, day), period_end(window, day)
-        hours = self._board.calendar.of(scope.team)
-        rest = past.rest([hours.day_us(number) for number in range(today, end.toordinal())])
+        first, hours = period_start(window, date.fromordinal(today)), self._board.calendar.of(scope.team)
+        rest = past.rest([hours.day_us(number) for number in range(today, _end(window, today))])
         if rest is None:
             return
         begun = sum(self._done(scope, number) for number in range(first.toordinal(), today))
@@ -160,9 +169,14 @@ class Forecasts:
             yield (*scope, window, bound), max(least, begun + value)
 
 
+def _end(window: str, today: int) -> int:
+    """The day after the period that runs."""
+    return period_end(window, date.fromordinal(today)).toordinal()
+
+
 def _from(past: Past, window: str, today: int) -> str | None:
     """The first day on which the past will say something of what is left of a period."""
-    days = past.wait(period_end(window, date.fromordinal(today)).toordinal() - today)
+    days = past.wait(_end(window, today) - today)
     return None if days is None else date.fromordinal(today + days).isoformat()
 
 

@@ -1,21 +1,22 @@
 """Forecasts of an exporter: the days that history tells, put into the forecast; shown as series and on the wall."""
 
+import asyncio
 import json
+from collections import Counter
 from datetime import UTC, date, datetime
-from math import isclose
 
 import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from deploy.commands import forecast as command
-from deploy.errors import MisuseError
 from metrics.backtest import outcomes
+from metrics.errors import AwayError
+from metrics.exporter.http.open_deals import OpenDeals
 from metrics.exporter.http.server import create_app
-from metrics.forecast import Past, open_before
+from metrics.forecast import Basis, Brought, Past, open_before
 from metrics.kpi import Level
 from metrics.measure import key
-from metrics.pipeline import Version
 from metrics.view import Field
 from tests.support.boards import board, exporter_of, manager, plan, rate
 
@@ -253,7 +254,7 @@ async def test_backtest_asks_the_exporter(exporter):
     """Company and each team, from what history tells alone."""
     transport = httpx.ASGITransport(create_app(exporter))
     async with httpx.AsyncClient(transport=transport, base_url="http://exporter") as client:
-        found = [one async for one in command._of(client, exporter.settings, "won_amount")]
+        found = [one async for one in command._of(client, exporter.settings, "won_amount", None)]
     expected = []
     for level, name in (("company", {}), ("team", {"name": "north"}), ("team", {"name": "south"})):
         days = await history(exporter, level, **name)
@@ -263,22 +264,79 @@ async def test_backtest_asks_the_exporter(exporter):
     assert sorted(found, key=str) == sorted(expected, key=str)
 
 
-async def test_backtest_with_open_deals(exporter):
-    """The same forecasts twice; only a deal of the team itself, once it was open, makes another of the second."""
-    day = date(2026, 10, 5)
-    deal = Version("d", ("", 0.0, ""), day, "open", "north", "retail", "S1", 1e6, day)
-    closed = deal._replace(order=("", 1.0, ""), at=date(2026, 10, 20), status="won", closed=date(2026, 10, 20))
+def brought(day, run, opened):
+    """What a ledger says of the deals that `put_deals` has opened: the more were open the more came."""
+    today = TODAY.toordinal()
+    judged = [n for n in range(day - run - 365, day - run + 1) if n >= today - DAYS]
+    counts = [opened[n - today - 1] for n in (*judged, day)]
+    return Brought([10.0 * count for count in counts], [9.0 * count for count in counts[:-1]], counts)
+
+
+async def test_knows_stages_and_ages_where_the_ledger_says_them(exporter):
+    """What is shown is made of them, and said to be; another team's plan is made of what is known of that."""
+    opened = put_deals(exporter.board)
+    both = [float(max(0, sum(pair))) for pair in zip(*opened.values(), strict=True)]
+    make(exporter)
+    before = dict(exporter.forecasts.rows)
+    said = {
+        "team": "", "measure": "won_amount", "run": 13, **brought(TODAY.toordinal(), 13, both)._asdict()
+    }  # fmt: skip
+    exporter.open_deals.take(TODAY.toordinal(), {"brought": [said]})
+    make(exporter)
+    month, south = ("company", "", "won_amount", "month"), ("team", "south", "won_amount", "quarter")
+    assert exporter.forecasts.outlook.bases[month] is Basis.STAGES
+    assert exporter.forecasts.outlook.bases[south] is Basis.NUMBER
+    changed = {labels[:4] for labels, value in exporter.forecasts.rows if value != before[labels]}
+    assert changed == {month}
+    assert exporter_live(exporter, Level.COMPANY, "")[0]["basis"] == "stages_and_ages"
+    assert exporter_live(exporter, Level.TEAM, "south")[0]["basis"] == "open_deals"
+    exporter.open_deals.take(TODAY.toordinal() - 1, {"brought": [said]})
+    make(exporter)
+    assert dict(exporter.forecasts.rows) == before, "what was said yesterday says nothing of today"
+    assert exporter_live(exporter, Level.COMPANY, "")[0]["basis"] == "open_deals"
+
+
+async def test_the_ledger_is_asked_beside_all_else(exporter):
+    """Of today and what is left of month and quarter; one that is away is asked again, and nobody waits for it."""
+    asked, twice = [], asyncio.Event()
+
+    class Ledger:
+        async def brought(self, day, runs):
+            asked.append((day, runs))
+            if len(asked) == 1:
+                raise AwayError("it is behind")
+            twice.set()
+            return {"brought": []}
+
+    exporter.open_deals = OpenDeals(lambda: NOW, exporter.board.zone)
+    following = asyncio.create_task(exporter.open_deals.following(Ledger(), look=0.01, again=0.01))
+    async with asyncio.timeout(5):
+        await twice.wait()
+    await asyncio.sleep(0.1)
+    following.cancel()
+    assert asked == [(TODAY, [13, 44])] * 2
+
+
+async def test_backtest_judges_what_the_ledger_says(exporter):
+    """By the very functions of what is shown; of measures that no deal promises as without it."""
+    opened = put_deals(exporter.board)
+    both = [float(max(0, sum(pair))) for pair in zip(*opened.values(), strict=True)]
+
+    class Pipeline:
+        def brought(self, team, measure, run, day):
+            assert measure == "won_amount"
+            return None if team else brought(day, run, both)
+
+    exporter.follower.catch_up = _nothing
     transport = httpx.ASGITransport(create_app(exporter))
     async with httpx.AsyncClient(transport=transport, base_url="http://exporter") as client:
-        alone, both = (await command._piped(client, exporter.settings, [deal, closed])).values()
-    pairs = list(zip(alone, both, strict=True))
-    assert len(pairs) > 500
-    assert all((one.window, one.came) == (other.window, other.came) for one, other in pairs)
-    changed = [not isclose(one.high, other.high, rel_tol=1e-9) for one, other in pairs]
-    assert 0 < sum(changed) < len(pairs) / 4
-
-
-def test_open_deals_promise_money():
-    """Another measure than the won amount is misuse, said before anything is asked."""
-    with pytest.raises(MisuseError, match="--pipeline is for the measure won_amount"):
-        command.backtest(measure=["calls"], pipeline=True)
+        with_it = [one async for one in command._of(client, exporter.settings, "won_amount", Pipeline())]
+        without = [one async for one in command._of(client, exporter.settings, "won_amount", None)]
+        calls = [one async for one in command._of(client, exporter.settings, "revenue_amount", Pipeline())]
+    assert len(with_it) == len(without) > 500
+    made = Counter(one.basis for one in with_it)
+    assert made[Basis.STAGES] > 100
+    assert made[Basis.NUMBER] > 100
+    assert Basis.STAGES not in {one.basis for one in (*without, *calls)}
+    pairs = zip(with_it, without, strict=True)
+    assert all(one == other for one, other in pairs if one.basis is not Basis.STAGES)

@@ -1,116 +1,206 @@
-"""Open deals in a forecast: which were open when, that nothing later is looked at, and what knowing them is worth."""
+"""Open deals in a forecast: what they bring by stage and age, when that is used, and what knowing it is worth."""
 
 import random
+from bisect import bisect_right
+from collections import defaultdict
 from datetime import date, timedelta
+from functools import partial
 from math import exp
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from metrics.backtest import paired, verdicts
-from metrics.pipeline import OpenDeal, Pipeline, Version, opened
+from metrics.backtest import outcomes, verdicts
+from metrics.forecast import LOOK_BACK, Basis, Brought, Past
+from metrics.pipeline import AGES, Pipeline, Stay
 from metrics.settings import BusinessSettings
 
 HOURS = BusinessSettings(_env_file=None).working_calendar().of("")
 TODAY = date(2026, 11, 18)
-MONDAY = date(2026, 11, 2)
+FIRST, LAST = 1000, 1400
+WORKED = [9] * 400
 
 
-def said(day, status="open", number=1, **more):
-    """The `number`-th version of a deal of 100, said on a day of the week from MONDAY on, created a week before it."""
-    at = MONDAY + timedelta(days=day)
-    named = {"team": "north", "pipeline": "retail", "stage": "S1", "amount": 100.0, "created": MONDAY - timedelta(7)}
-    closed = at if status == "won" else None
-    return Version("d", (f"{number:03}", 0.0, ""), at, status, **named | {"closed": closed} | more)
+@st.composite
+def stays(draw):
+    """One deal's, for some days of it."""
+    created = draw(st.integers(FIRST - 200, LAST))
+    first = created + draw(st.integers(0, 150))
+    end = first + draw(st.integers(1, 200))
+    won_on = draw(st.none() | st.integers(-3, 40).map(lambda n: end + n))
+    teams = st.sampled_from(["north", "south"])
+    won = () if won_on is None else (draw(teams), won_on, draw(st.integers(0, 99)) * 1e4)
+    return Stay(
+        draw(teams), "retail", draw(st.sampled_from("AB")), created, first, end, draw(st.integers(0, 99)) * 1e4, *won
+    )
 
 
-OPEN = OpenDeal("north", ("retail", "S1", 2), 100.0, None, 0.0)
-WON = OPEN._replace(won_on=MONDAY + timedelta(days=3), won=120.0)
+def plainly(found, team, measure, run, day):
+    """The same, each day and deal by itself."""
+    counted = measure == "deals_won"
+    days = [d for d in range(day - run - LOOK_BACK, day - run + 1) if d >= FIRST]
+
+    def kinds(whose):
+        held, won = defaultdict(float), defaultdict(float)
+        for d in days:
+            for one in found:
+                if one.first <= d < one.end and whose in {"", one.team}:
+                    kind = one.stage, bisect_right(AGES, d - one.created)
+                    held[kind] += 1 if counted else one.amount / 1e4
+                    if came(one, d, whose):
+                        won[kind] += 1 if counted else one.won / 1e4
+        return held, won
+
+    def came(one, d, whose):
+        return one.won_on is not None and d <= one.won_on < d + run and (not whose or one.won_team == whose)
+
+    def open_on(d):
+        return [one for one in found if one.first <= d < one.end and team in {"", one.team}]
+
+    every = {
+        (o.stage, bisect_right(AGES, d - o.created))
+        for d in range(FIRST, LAST + 1)
+        for o in found
+        if o.first <= d < o.end
+    }
+    own_kinds = {
+        (o.stage, bisect_right(AGES, d - o.created))
+        for d in range(FIRST, LAST + 1)
+        for o in found
+        if o.first <= d < o.end and team in {"", o.team}
+    }
+    held, won = kinds("")
+    total, more = sum(held.values()), 0.05 * sum(held.values()) / max(1, len(every))
+    share = {k: (won[k] + more * sum(won.values()) / total) / (held[k] + more) for k in every} if total else {}
+    if team and share:
+        own, theirs = kinds(team)
+        more = 0.5 * sum(own.values()) / max(1, len(own_kinds))
+        share = {k: (theirs[k] + more * share[k]) / (own[k] + more) for k in own_kinds if own[k] + more}
+    brings = [
+        sum(
+            share.get((one.stage, bisect_right(AGES, d - one.created)), 0.0) * (1 if counted else one.amount / 1e4)
+            for one in open_on(d)
+        )
+        for d in [*days, day]
+    ]
+    wins = [sum((1 if counted else o.won / 1e4) for o in open_on(d) if came(o, d, team)) for d in days]
+    return brings, wins, [len(open_on(d)) for d in [*days, day]]
 
 
-@pytest.mark.parametrize(
-    ("versions", "expected"),
-    [
-        ([said(1)], [[], [], [OPEN], [OPEN], [OPEN]]),
-        ([said(1), said(3, "lost", 2)], [[], [], [OPEN], [OPEN], []]),
-        ([said(1), said(3, "won", 2, amount=120.0)], [[], [], [WON], [WON], []]),
-        ([said(1, number=2), said(2, "lost", 1)], [[], [], [OPEN], [OPEN], [OPEN]]),
-        ([said(3, "won", 2, amount=120.0), said(1)], [[], [], [WON], [WON], []]),
-        ([said(0, "won", 3, amount=1.0), said(1)], [[], [], [], [], []]),
-        ([said(1), said(2, "deleted", 2)], [[], [], [OPEN], [], []]),
-        ([said(1), said(3, "won", 2, team="south")], [[], [], [OPEN], [OPEN], []]),
-        ([said(1), said(2, number=2, stage="S2")], [[], [], [OPEN], *[[OPEN._replace(kind=("retail", "S2", 2))]] * 2]),
-    ],
-    ids=["open", "lost", "won", "stale", "any order", "won before", "deleted", "won by others", "next stage"],
+@given(
+    st.lists(stays(), max_size=5),
+    st.sampled_from(["", "north", "south"]),
+    st.sampled_from(["won_amount", "deals_won"]),
+    st.sampled_from([1, 20, 92]),
+    st.sampled_from([FIRST + 95, LAST - 1, LAST]),
 )
-def test_open_as_a_day_began(versions, expected):
-    """By what had been said before that day, and what became of it by what is known now."""
-    days = [MONDAY + timedelta(days=n) for n in range(5)]
-    assert list(opened(versions, days)) == list(zip(days, expected, strict=True))
-
-
-def test_older_deals_are_others():
-    """One that nobody touches grows into the next kind."""
-    days = [MONDAY + timedelta(days=n) for n in (1, 8, 24, 54, 200)]
-    kinds = [deals[0].kind[2] for _, deals in opened([said(0)], days)]
-    assert kinds == [2, 3, 4, 5, 6]
+def test_as_plainly_said(found, team, measure, run, day):
+    """Any deals, of company and teams; asked of one run after another, too."""
+    pipeline = Pipeline(found, FIRST, LAST)
+    pipeline.brought("south", measure, 7)
+    for said, expected in zip(
+        pipeline.brought(team, measure, run, day), plainly(found, team, measure, run, day), strict=True
+    ):
+        assert said == pytest.approx(expected, abs=1e-6)
 
 
 def floor(seed):
-    """Two years of deals that are open for some weeks, and go well more often where their stage says so."""
+    """What two years of deals brought by day, how many were open, and over which days each: some promise more."""
     rng = random.Random(seed)
-    first = TODAY - timedelta(days=730)
-    done, held = {}, {first + timedelta(days=n): [] for n in range(730)}
-    for number in range(-60, 730):
+    first = TODAY - timedelta(days=760)
+    done, opened, found = {}, defaultdict(float), []
+    for number in range(760):
         for _ in range(sum(rng.random() < 0.2 for _ in range(10))):
             length, good, amount = rng.randrange(14, 50), rng.random() < 0.5, exp(rng.gauss(0, 0.5))
-            wins, closed = rng.random() < (0.7 if good else 0.1), first + timedelta(days=number + length)
+            wins, made = rng.random() < (0.7 if good else 0.1), first + timedelta(days=number)
+            closed = made + timedelta(days=length)
             while not HOURS.day_us(closed.toordinal()):
                 closed += timedelta(days=1)
-            for age in range(1, (closed - first).days - number + 1):
-                if (day := first + timedelta(days=number + age)) in held:
-                    kind = "retail", "hot" if good else "cold", age // 7
-                    held[day].append(OpenDeal("", kind, amount, closed if wins else None, amount if wins else 0.0))
-            if wins and first <= closed < TODAY:
+            for age in range(1, (closed - made).days + 1):
+                opened[made + timedelta(days=age)] += 1
+            won = ("north", closed.toordinal(), amount * 1e4) if wins else ()
+            days = made.toordinal(), made.toordinal() + 1, closed.toordinal() + 1
+            found.append(Stay("north", "retail", "hot" if good else "cold", *days, amount * 1e4, *won))
+            if wins and closed < TODAY:
                 done[closed] = done.get(closed, 0.0) + amount
-    return done, held
+    return done, opened, found
 
 
-@pytest.mark.slow
-def test_knowing_what_is_open_narrows_the_interval():
-    """Where deals tell what comes, the interval is narrower, and holds as often as it says. The same are compared."""
-    found = [pair for seed in range(4) for pair in paired(floor(seed)[0], HOURS, TODAY, floor(seed)[1])]
-    assert {(one.window, one.came) == (other.window, other.came) for one, other in found} == {True}
-    said_of = verdicts({"alone": [one for one, _ in found], "both": [other for _, other in found]})
-    alone, both = said_of["alone", "month"], said_of["both", "month"]
-    assert alone.forecasts == both.forecasts >= 200
-    assert both.width < 0.9 * alone.width
-    assert 0.75 <= both.held <= 0.87, both
+def pipeline_of(found):
+    return Pipeline(found, TODAY.toordinal() - 760, TODAY.toordinal())
+
+
+def stages_of(pipeline):
+    return lambda day, run: pipeline.brought("", "won_amount", run, day.toordinal())
+
+
+def test_knowing_stages_and_ages_narrows_the_interval():
+    """Where stages tell what comes, the interval is narrower than by the number of deals, and holds as it says."""
+    done, opened, found = floor(0)
+    by_number = list(outcomes(done, HOURS, TODAY, opened))
+    by_stages = list(outcomes(done, HOURS, TODAY, opened, stages_of(pipeline_of(found))))
+    assert [(one.window, one.came) for one in by_number] == [(one.window, one.came) for one in by_stages]
+    said_of = verdicts({"number": by_number, "stages": by_stages})
+    number, stages = said_of["number", "month"], said_of["stages", "month"]
+    assert stages.forecasts >= 200
+    assert stages.by["stages_and_ages"] > 0.9 * stages.forecasts
+    assert stages.width < 0.9 * number.width, (stages, number)
+    assert 0.75 <= stages.held <= 0.87, stages
+
+
+def past_of(done, opened, stages, day=TODAY, known=500):
+    days = [day - timedelta(days=n) for n in range(known, 0, -1)]
+    worked = [HOURS.day_us(one.toordinal()) for one in days]
+    return Past([done.get(one, 0.0) for one in days], worked, [opened[one] for one in (*days, day)], stages)
 
 
 def test_nothing_later_is_looked_at():
     """A forecast stays as it was whatever is done, and opened, from its day on."""
-    done, held = floor(1)
-    days = sorted(held)
-    values, worked = [done.get(day, 0.0) for day in days], [HOURS.day_us(day.toordinal()) for day in days]
-    number = 600
-    other = [*values[:number], *(7.0 * value + 1 for value in values[number:])]
-    later = [*(held[day] for day in days[: number + 1]), *([] for _ in days[number + 1 :])]
-    ahead = worked[number : number + 20]
-    one = Pipeline([held[day] for day in days], values, worked, days[0]).rest(number, ahead)
-    assert one is not None
-    assert one == Pipeline(later, other, worked, days[0]).rest(number, ahead)
-    assert one.low < one.expected < one.high
+    day, ahead = TODAY - timedelta(days=100), [9] * 20
+    done, opened, found = floor(1)
+    cut = [one._replace(end=min(one.end, day.toordinal() + 1)) for one in found if one.first <= day.toordinal()]
+    other = [one._replace(won=7.0 * one.won) if (one.won_on or 0) >= day.toordinal() else one for one in cut]
+    one, two = (past_of(done, opened, partial(stages_of(pipeline_of(some)), day), day) for some in (found, other))
+    assert one.basis(20) is two.basis(20) is Basis.STAGES
+    assert one.rest(ahead) == two.rest(ahead)
+    assert one.rest(ahead).low < one.rest(ahead).expected < one.rest(ahead).high
 
 
-def test_says_nothing_where_it_knows_too_little():
-    """Not of more than a quarter, not of days on which nobody works, not from a short past or one without wins."""
-    done, held = floor(1)
-    days = sorted(held)
-    values, worked = [done.get(day, 0.0) for day in days], [HOURS.day_us(day.toordinal()) for day in days]
-    pipeline = Pipeline([held[day] for day in days], values, worked, days[0])
-    assert pipeline.rest(600, worked[600:692]) is not None
-    assert pipeline.rest(600, worked[600:693]) is None
-    assert pipeline.rest(600, [0, 0]) is None
-    assert pipeline.rest(130, worked[130:137]) is None
-    assert pipeline.rest(40, worked[40:47]) is None
-    assert Pipeline([[] for _ in days], [0.0] * len(days), worked, days[0]).rest(600, worked[600:610]) is None
+def brought(days, run, said=3.0, now=3.0, brings=2.0):
+    judged = days - run - 91 + 1
+    return Brought([brings] * judged + [now], [1.0] * judged, [said] * (judged + 1))
+
+
+@pytest.mark.parametrize(
+    ("stages", "run", "expected"),
+    [
+        (lambda run: brought(400, run, now=2.0), 30, Basis.STAGES),
+        (lambda _: None, 30, Basis.NUMBER),
+        (None, 30, Basis.NUMBER),
+        (lambda run: brought(300, run, now=2.0), 30, Basis.NUMBER),
+        (lambda run: brought(400, run, now=2.1), 30, Basis.NUMBER),
+        (lambda run: brought(400, run, said=4.0, now=2.0), 30, Basis.NUMBER),
+        (lambda run: brought(400, run, said=2.0, now=2.0), 30, Basis.NUMBER),
+        (lambda run: brought(400, run, now=0.0, brings=0.0), 30, Basis.NUMBER),
+        (lambda run: brought(400, run, now=2.0), 93, Basis.PACE),
+    ],
+    ids=[
+        "known", "no ledger", "never asked", "young", "never so much", "more said", "fewer said", "nothing comes",
+        "long",
+    ],
+)  # fmt: skip
+def test_what_it_is_made_of(stages, run, expected):
+    """Of stages and ages only where as many deals were said to be open as were, in all of the past that is judged."""
+    past = Past([1.0] * 400, [9] * 400, [3.0] * 401, stages)
+    assert past.basis(run) is expected
+    if expected is not Basis.STAGES:
+        opened = [3.0] * 401 if expected is Basis.NUMBER else None
+        assert past.rest([9] * run) == Past([1.0] * 400, [9] * 400, opened).rest([9] * run)
+
+
+def test_all_else_comes_at_the_pace():
+    """Open deals bring two a day or so, and what they did not bring in the past comes by working time."""
+    past = Past([1.0] * 400, [9] * 400, [3.0] * 401, lambda run: brought(400, run, now=2.0))
+    # Of 30 days each brought 30: 1 by deals that were open, who had been promised 2; so 29 at the pace, and 2.
+    assert past.rest([9] * 30).expected == pytest.approx(30.0 * (29 / 30 * 30 + 2) / 31)

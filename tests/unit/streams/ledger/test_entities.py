@@ -21,8 +21,10 @@ from metrics.exporter.http.ledger import Ledger
 from metrics.exporter.http.server import create_app as exporter_app
 from streams.ledger import answers
 from streams.ledger.answers import Index
+from streams.ledger.explain import entity
 from streams.ledger.follow import Follower
-from streams.ledger.server import _lines, create_app
+from streams.ledger.lines import lines
+from streams.ledger.server import create_app
 from streams.ledger.settings import LedgerSettings
 from streams.plain.rows import Query
 from tests.laws.logs import InMemoryLog
@@ -118,9 +120,9 @@ async def test_who_leaves_lets_the_index_go(index):
     """The moment that he read is not held on to: the index would grow beside it."""
     query = Query("sales_calls", window="day")
     pieces = index.entities(query, DAYS)
-    lines = _lines(query, pieces)
-    assert (await anext(lines)).count(b"\n") == answers._PIECE
-    await lines.aclose()
+    read = lines(pieces, lambda one: entity(query, *one))
+    assert (await anext(read)).count(b"\n") == answers._PIECE
+    await read.aclose()
     async with asyncio.timeout(20):
         while pieces.gi_frame is not None:  # noqa: ASYNC110 - a thread closes it
             await asyncio.sleep(0.01)
