@@ -1,11 +1,11 @@
 """Where a period will end: an interval from how this company, or team, has kept its own promises before.
 
-The pace is what was done in the last 91 days by their working time. Of won deals more is known: what the open ones
-bring within so many days by their stages and ages, where all else comes at the pace (`pipeline`); or, where only their
-number is known, half of what is promised comes at the pace, and half is what as many open deals as there are now have
-brought. How far such promises have led astray is read from the past: from every day on that has enough before and
-behind it, what came in as many days as are left now, by what had been promised then. Four fifths of those outcomes make
-the interval. Where too few such runs of days lie in the past nothing is said.
+The pace is what was done in the last 91 days by their working time. Of won deals more is known. By the number of open
+ones half of what is promised comes at the pace, and half is what as many have brought within so many days. Where their
+stages and ages are known as well half comes so, and half is what deals of these stages and ages have brought, with all
+else at the pace (`pipeline`). How far such promises have led astray is read from the past: from every day on that has
+enough before and behind it, what came in as many days as are left now, by what had been promised then. Four fifths of
+those outcomes make the interval. Where too few such runs of days lie in the past nothing is said.
 """
 
 from collections.abc import Callable, Sequence
@@ -69,6 +69,11 @@ class _Promises(NamedTuple):
     paced: float
     brings: Sequence[float]
 
+    def half_with(self, other: "_Promises") -> "_Promises":
+        """What both promise, by halves."""
+        both = zip(self.brings, other.brings, strict=True)
+        return _Promises(self.basis, (self.paced + other.paced) / 2, [(one + two) / 2 for one, two in both])
+
 
 class Past:
     """Days up to yesterday, oldest first: what was done, and how long was worked (any unit) in each.
@@ -128,13 +133,12 @@ class Past:
 
     def _promises(self, run: int) -> _Promises:
         days = self._judged(run)
-        if self._opened is not None and run <= LONGEST and days:
-            for found in (self._by_stages(run, days), self._by_number(run, days)):
-                # Where they never promised as little or as much as now the past says nothing of it: a floor that
-                # grows, or deals that nobody closes.
-                if found is not None and min(found.brings[:-1]) <= found.brings[-1] <= max(found.brings[:-1]):
-                    return found
-        return _Promises(Basis.PACE, 1.0, [0.0] * (len(days) + 1))
+        pace = _Promises(Basis.PACE, 1.0, [0.0] * (len(days) + 1))
+        if self._opened is None or run > LONGEST or not days:
+            return pace
+        by_number = _usual(self._by_number(run, days)) or pace
+        by_stages = _usual(self._by_stages(run, days))
+        return by_number if by_stages is None else by_stages.half_with(by_number)
 
     def _by_stages(self, run: int, days: range) -> _Promises | None:
         """What deals bring by stage and age; not where what was said of them then is not what is known of them now."""
@@ -174,6 +178,13 @@ class Past:
                     outcomes.append((self._done[day + run] - self._done[day]) / promised)
             found = self._by_run[run] = promises, sorted(outcomes)
         return found
+
+
+def _usual(found: _Promises | None) -> _Promises | None:
+    """It, unless it never promised as little or as much as now: a floor that grows, or deals that nobody closes."""
+    if found is None or not min(found.brings[:-1]) <= found.brings[-1] <= max(found.brings[:-1]):
+        return None
+    return found
 
 
 def says(known: int, run: int) -> bool:

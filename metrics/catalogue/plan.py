@@ -40,8 +40,9 @@ WORKING_DAYS = Family(
 
 FORECAST = Family(
     "sales_plan_forecast",
-    "Where the running period will end by the pace of the last 13 weeks (`expected`), and between what: four fifths of "
-    "what followed such a pace in the past year lay between `low` and `high`. Of company and teams that have a plan; "
+    "Where the running period will end by the pace of the last 13 weeks and, of won deals, by those that are open "
+    "(`expected`), and between what: four fifths of what followed such promises in the past year lay between `low` and "
+    "`high`. Of company and teams that have a plan; "
     "worked out from whole days, never below what is counted by now; absent where the 91 days of the pace and four "
     "runs of as many days as are left do not lie in the past, as for a year before its last months.",
     labels=("level", "team", "measure", "window", "bound"),

@@ -2,6 +2,7 @@
 
 import re
 
+import pytest
 from playwright.async_api import expect
 
 from tests.browser.conftest import tile
@@ -86,6 +87,19 @@ async def test_plan_bars(screen, view):
     assert abs(width["width"] / track["width"] - min(1, share)) < 0.01
     await page.select_option("#scope", label="south")
     await expect(page.locator("#plan .empty")).to_have_text("No plan is set for this period.")
+
+
+@pytest.mark.parametrize("language", ["en", "ru"])
+async def test_a_forecast_without_a_range_is_read_from_afar(screen, language):
+    """That there is none yet, or from when on, leaves the line nearly as large as the one above it."""
+    page = await screen.show(language=language)
+    lines = page.locator("#plan small:last-child")
+    said = {"en": r"\((no range yet|range from .+)\)", "ru": r"\((без интервала|интервал с .+)\)"}
+    await expect(lines).to_have_text([re.compile(said[language])] * 3)
+    sizes = await page.evaluate(
+        "[...document.querySelectorAll('#plan small')].map(n => parseFloat(getComputedStyle(n).fontSize))"
+    )
+    assert min(sizes) > 0.75 * max(sizes), sizes
 
 
 async def test_leaders(screen):

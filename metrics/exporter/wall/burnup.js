@@ -7,6 +7,8 @@ const HIGH = 300, TOP = 16, BOTTOM = 30, RIGHT = 14, LETTER = 8.2;
 
 /** Why there is no range, and from which day on there will be one, if this period has any. */
 export const unsaid = (withheld) => word("fewPeriods") + (withheld.from ? ` ${word("rangeFrom")} ${short(withheld.from, "day")}` : "");
+/** The same where there is little room. */
+export const brief = (withheld) => (withheld.from ? `${word("rangeSince")} ${short(withheld.from, "day")}` : word("noRange"));
 
 /** In words: done, target, share, what it will come to. */
 export function toldPlan(found, unit) {

@@ -145,7 +145,7 @@ def test_knowing_stages_and_ages_narrows_the_interval():
     number, stages = said_of["number", "month"], said_of["stages", "month"]
     assert stages.forecasts >= 200
     assert stages.by["stages_and_ages"] > 0.9 * stages.forecasts
-    assert stages.width < 0.9 * number.width, (stages, number)
+    assert stages.width < 0.93 * number.width, (stages, number)
     assert 0.75 <= stages.held <= 0.87, stages
 
 
@@ -200,7 +200,10 @@ def test_what_it_is_made_of(stages, run, expected):
 
 
 def test_all_else_comes_at_the_pace():
-    """Open deals bring two a day or so, and what they did not bring in the past comes by working time."""
-    past = Past([1.0] * 400, [9] * 400, [3.0] * 401, lambda run: brought(400, run, now=2.0))
-    # Of 30 days each brought 30: 1 by deals that were open, who had been promised 2; so 29 at the pace, and 2.
-    assert past.rest([9] * 30).expected == pytest.approx(30.0 * (29 / 30 * 30 + 2) / 31)
+    """What open deals did not bring in the past comes by working time; half of it all as by their number."""
+    stages = brought(400, 30, brings=4.0)
+    stages.brings[:9] = [2.0] * 9
+    past = Past([1.0] * 400, [9] * 400, [3.0] * 401, lambda _: stages._replace(brings=[*stages.brings[:-1], 2.0]))
+    # Of 30 days each brought 30, 1 of them by deals that were open; so 29 at the pace, and what they promise: 2 or 4.
+    promised = [(29 + n + 30) / 2 for n in (2, 4)]
+    assert past.rest([9] * 30).expected == pytest.approx(promised[0] * 30 / promised[1])
