@@ -48,7 +48,7 @@ def backtest(
     Quarters and years may end with any month, or a year would have four ends and one to judge by; a year is judged
     for its last months, the only ones for which there is a forecast.
     An interval of 80 of 100 holds in about 80 % of them. Of won deals what is shown knows the stages and ages of those
-    that are open, from the ledger, and their number where no ledger answers. The last column says what of.
+    that are open, from the ledger, and their number where no ledger answers. The last column says how many know stages.
 
     Example: sales-pulse forecast backtest --measure won_amount
     """
@@ -203,12 +203,13 @@ def _print(found: "dict[tuple[str, str], Verdict]") -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from metrics.forecast import Basis
+
     table = Table("measure", "window", box=None)
-    for name in ("forecasts", "held", "less came", "more came", "width"):
+    for name in ("forecasts", "held", "less came", "more came", "width", "by stages"):
         table.add_column(name, justify="right")
-    table.add_column("made of")
     for (measure, window), said in found.items():
         shares = (f"{share:.1%}" for share in (said.held, said.below, said.above))
-        made = ", ".join(f"{basis} {count / said.forecasts:.0%}" for basis, count in said.by.items())
-        table.add_row(measure, window, f"{said.forecasts:,}", *shares, f"{said.width:.0%}", made)
+        by_stages = said.by.get(Basis.STAGES, 0) / said.forecasts
+        table.add_row(measure, window, f"{said.forecasts:,}", *shares, f"{said.width:.0%}", f"{by_stages:.0%}")
     Console().print(table)

@@ -86,8 +86,9 @@ def _won(final: Any, rules: Rules) -> tuple[Any, ...]:
     return REFERENCE.team(data.manager_id, data.team_id or ""), rules.day(moment(data.closed_at)), _base(data)
 
 
-def _base(data: Any) -> int:
-    return round(ten_thousandths(data.amount) * {"RUB": Fraction(1), "USD": Fraction("81.25")}.get(data.currency, 0))
+def _base(data: Any) -> float:
+    rate = {"RUB": Fraction(1), "USD": Fraction("81.25")}.get(data.currency, 0)
+    return float(round(ten_thousandths(data.amount) * rate))
 
 
 def kept_of(kept: Kept, first: int, last: int) -> Counter[Day]:
