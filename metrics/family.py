@@ -1,6 +1,6 @@
 """The record behind one Prometheus family: its name, what it means, and where its numbers lie in the cells."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 SHORT_WINDOWS = ("5m", "15m", "1h")
@@ -57,7 +57,7 @@ class Family:
     unit: Grafana's name of the unit, for panels.
     credited: carries `manager` and `team`, or `team` alone where it is `by_team`.
     quantiles_by: those of its own labels that the quantiles of a person keep.
-    title, title_ru: what people call it; "" of what the service says of itself.
+    title, title_ru: what people call it; "" of what the service says of itself. Marks of the past do not compare them.
     """
 
     name: str
@@ -74,8 +74,8 @@ class Family:
     credited: bool = True
     by_team: bool = False
     quantiles_by: tuple[str, ...] = ()
-    title: str = ""
-    title_ru: str = ""
+    title: str = field(default="", repr=False)
+    title_ru: str = field(default="", repr=False)
 
     def __hash__(self) -> int:
         """By its name, which is its own: the generated hash would go through every field at each look-up."""

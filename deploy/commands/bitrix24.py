@@ -11,8 +11,8 @@ import typer
 from deploy.errors import MisuseError
 
 if TYPE_CHECKING:
-    from producers.connectors.bitrix24.checking import Finding
-    from producers.connectors.bitrix24.connector import Connector
+    from producers.connectors.bitrix24.connecting.checking import Finding
+    from producers.connectors.bitrix24.connecting.connector import Connector
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -56,7 +56,7 @@ def backfill(
 
     async def run(connector: "Connector", wanted: Callable[[], bool]) -> None:
         from deploy.progress import Progress
-        from producers.connectors.bitrix24.backfill import Backfill
+        from producers.connectors.bitrix24.sync.backfill import Backfill
 
         job = Backfill(connector.parts, connector.synchronizer, connector.reconciler, wanted=wanted)
         with Progress("fetched", None) as progress:
@@ -107,7 +107,7 @@ def check(
 
     async def run(connector: "Connector", _: Callable[[], bool]) -> None:
         from metrics.settings import BusinessSettings
-        from producers.connectors.bitrix24 import checking
+        from producers.connectors.bitrix24.connecting import checking
 
         fine = True
         async for finding in checking.check(connector.parts, BusinessSettings().timezone):
@@ -145,7 +145,7 @@ def mend(
     async def run(connector: "Connector", _: Callable[[], bool]) -> None:
         from deploy.import_report import tell_missing
         from deploy.progress import Progress
-        from producers.connectors.bitrix24.strays import mending
+        from producers.connectors.bitrix24.sync.strays import mending
         from producers.importer.withdrawing import Missing
 
         missing = Missing()
@@ -169,16 +169,16 @@ def mapping() -> None:
 
     Example: sales-pulse bitrix24 mapping > bitrix24.yaml
     """
-    from producers.connectors.bitrix24.template import TEMPLATE
+    from producers.connectors.bitrix24.meaning.template import TEMPLATE
 
     print(TEMPLATE, end="")
 
 
 async def _with_connector(run: Callable[["Connector", Callable[[], bool]], Coroutine[Any, Any, None]]) -> None:
     from deploy.stopping import asked_to_stop
-    from producers.connectors.bitrix24.connector import Connector
-    from producers.connectors.bitrix24.naming import published
-    from producers.connectors.bitrix24.patience import LONG
+    from producers.connectors.bitrix24.connecting.connector import Connector
+    from producers.connectors.bitrix24.connecting.naming import published
+    from producers.connectors.bitrix24.portal.patience import LONG
     from producers.connectors.bitrix24.settings import Bitrix24Settings
     from producers.identities.topic import opened
     from producers.publisher import SalesPublisher

@@ -63,8 +63,8 @@ async def _serve(
             stack.push_async_callback(shared.close)
         identities = await stack.enter_async_context(opened(settings))
         if bitrix24.wanted:
-            from producers.connectors.bitrix24.connector import Connector
-            from producers.connectors.bitrix24.naming import published
+            from producers.connectors.bitrix24.connecting.connector import Connector
+            from producers.connectors.bitrix24.connecting.naming import published
 
             connector = await stack.enter_async_context(
                 Connector(bitrix24, publisher, identities=identities, published=partial(published, bitrix24))

@@ -9,7 +9,7 @@ import msgspec
 from metrics import measure
 from metrics.calendar import Hours
 from metrics.exporter.board import Board
-from metrics.exporter.held.days import Share, of_day
+from metrics.exporter.held.days import Share
 from metrics.exporter.held.places import Places
 from metrics.past.values import RECORDED
 from metrics.reference import PlanRecord
@@ -61,12 +61,12 @@ def marks(board: Board, days: range, names: Places) -> Marks:
 
 def _of_days(board: Board, days: range) -> Iterator[tuple[int, str]]:
     """Digests of the days' sums, of the teams that they count for, and of the rates they are converted by."""
-    items, rates, team_of = board.parts.items, board.reference.rates, board.reference.team_of
+    items, rates, team_of = board.items, board.reference.rates, board.reference.team_of
     for day in days:
         told = sorted(
             (manager, team_of(manager, team), team_of(manager, ""), items.all[number].measure, value,
              rates.on(measure.parts(items.all[number].measure)[-1], day) if items.foreign[number] else 1)
-            for (manager, team), mine in of_day(board.parts, _ALL, day).items()
+            for (manager, team), mine in board.sums_of_day(_ALL, day).items()
             for number, value in mine.items()
         )  # fmt: skip
         if told:

@@ -12,12 +12,13 @@ from math import nan
 from typing import NamedTuple
 
 from metrics.catalogue import KPIS
-from metrics.exporter.board import Board, Row
+from metrics.exporter.board import Board
 from metrics.exporter.held.aggregates import Sums
-from metrics.exporter.held.days import Share, of_day, put_together
+from metrics.exporter.held.days import Share, put_together
 from metrics.exporter.held.numbers import Shown
 from metrics.exporter.held.places import Places
 from metrics.exporter.held.plans import manager_of
+from metrics.exporter.held.view import Row
 from metrics.exporter.kpi.kpis import Evaluation, Key
 from metrics.exporter.kpi.levels import Place, place, rows
 from metrics.exporter.kpi.runs import has_history, oldest, plan_samples, share_of
@@ -62,7 +63,7 @@ class Ends(NamedTuple):
 def held(board: Board, now: float) -> tuple[date, date] | None:
     """First and last day of which an end can be told: days that are over, since the first of which anything is held."""
     today = local_day(int(now), board.zone)
-    first = board.parts.first_day()
+    first = board.first_day()
     if first is None or first >= today:
         return None
     since = oldest(date.fromordinal(today))
@@ -133,7 +134,7 @@ class Walk:
             for number in numbers
             if number >= 0
         ]
-        counted = self._board.parts.first_day() or self._span.last
+        counted = self._board.first_day() or self._span.last
         for day in range(max(since, min(counted, self._span.wanted), min(starts)), self._span.last + 1):
             self._add(day)
             number = day - self._span.first
@@ -149,7 +150,7 @@ class Walk:
 
     def _add(self, day: int) -> None:
         start = date.fromordinal(day)
-        of = {share: of_day(self._board.parts, share, day) for share in (self._people, self._together)}
+        of = {share: self._board.sums_of_day(share, day) for share in (self._people, self._together)}
         for window, sums in self._sums.items():
             is_new = period_start(window, start) == start
             for share, gained in of.items():

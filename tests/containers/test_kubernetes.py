@@ -15,7 +15,7 @@ from deploy.kubernetes import generate
 from deploy.stack.prometheus import PAST
 from metrics.digest.settings import DigestSettings
 from metrics.settings import ExporterSettings, LoginSettings, PastSettings
-from producers.connectors.bitrix24.mapping import load_mapping
+from producers.connectors.bitrix24.meaning.mapping import load_mapping
 from producers.connectors.bitrix24.settings import Bitrix24Settings
 from producers.gateway.settings import GatewaySettings
 from producers.identities import IdentitySettings

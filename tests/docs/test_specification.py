@@ -328,8 +328,8 @@ def test_defaults_of_settings():
 def endpoints() -> dict[tuple[str, str], list[str]]:
     """(process, method and path) of everything that is served, with the parameters in its query."""
     from metrics.exporter.http import server
+    from producers.connectors.bitrix24.connecting.router import create_router
     from producers.connectors.bitrix24.metrics import Metrics
-    from producers.connectors.bitrix24.router import create_router
     from producers.gateway import app as way_in
     from producers.gateway.reading import asked
     from producers.gateway.settings import GatewaySettings

@@ -31,7 +31,7 @@ def _board() -> Board:
         if update.waiting is not None:
             board.put_waiting(0, update.waiting)
         if update.unanswered is not None:
-            board.clocked.take(0, update.unanswered)
+            board.put_unanswered(0, update.unanswered)
     board.put_reference({key: {"type": type_, "data": data} for key, type_, data in month.winning_references()})
     return board
 

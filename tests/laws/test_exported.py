@@ -49,7 +49,7 @@ def _board(
         if update.waiting is not None:
             board.put_waiting(0, update.waiting)
         if update.unanswered is not None:
-            board.clocked.take(0, update.unanswered)
+            board.put_unanswered(0, update.unanswered)
     board.put_reference(
         {key: {"type": e.type, "data": msgspec.to_builtins(e.data)} for key, e in reference.held.items()}
     )

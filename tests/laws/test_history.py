@@ -131,11 +131,11 @@ def test_history_is_plain(
     for question in questions:
         _asked(before, told, question, now)
     # The rest comes in, as updates of the view.
-    for bucket in floor.board.parts.buckets() | board.parts.buckets():
+    for bucket in floor.board._parts.buckets() | board._parts.buckets():
         gone: dict[Field, dict[str, int]] = {field: {} for field in parts_of(board, bucket) if field.partition != OWN}
         board.put(bucket, gone | parts_of(floor.board, bucket))
     for number, partition in enumerate(floor.plain_partitions):
-        board.clocked.take(number, still_listed(list(partition.open_things()), partition.time, floor.rules))
+        board.put_unanswered(number, still_listed(list(partition.open_things()), partition.time, floor.rules))
     plain = _Plain(floor, now)
     for question in questions:
         kpi = next((kpi for kpi in _WINDOWED if kpi.id == question.kpi), None)

@@ -30,7 +30,7 @@ def exporter_of(shown: Board, now: float) -> Exporter:
 
 def parts_of(board: Board, bucket: Bucket) -> dict[Field, dict[str, int]]:
     """The parts held of a bucket, by measure."""
-    return {field: dict(board.parts._named(raw)) for field, raw in board.parts._parts.get(bucket, {}).items()}
+    return {field: dict(board._parts._named(raw)) for field, raw in board._parts._parts.get(bucket, {}).items()}
 
 
 MANAGERS = ("m-1", "m-2", 'quote"and\\slash', "unknown")

@@ -9,7 +9,7 @@ from prometheus_client.registry import Collector
 
 from metrics.catalogue import FAMILIES, service
 from metrics.catalogue.course import COURSE_FAMILIES
-from metrics.exporter.board import Board, Row
+from metrics.exporter.board import Board
 from metrics.exporter.exposition import text
 from metrics.exporter.exposition.course import CourseRow
 from metrics.exporter.exposition.people import Person, people
@@ -18,6 +18,7 @@ from metrics.exporter.held.items import Item
 from metrics.exporter.held.numbers import Histogram, Shown, block, merged, quantile
 from metrics.exporter.held.open import open_block
 from metrics.exporter.held.parts import Credit
+from metrics.exporter.held.view import Row
 from metrics.family import QUANTILES, Family, Kind
 from metrics.reference import Reference
 from metrics.windows import local_day, windows
@@ -46,8 +47,8 @@ def team_rows(board: Board, now: float) -> Iterator[Row]:
     """Numbers that are shown by team, added up from its people's in every bucket of a window."""
     for window in windows(int(now), board.zone):
         sums: dict[Shown, dict[Item, int]] = {}
-        for bucket in filter(lambda one: window.holds(*one), board.parts.buckets()):
-            for credit, deltas in board.parts.of(bucket):
+        for bucket in filter(lambda one: window.holds(*one), board._parts.buckets()):
+            for credit, deltas in board._parts.of(bucket):
                 mine = sums.setdefault(("", board.reference.team_of(*credit)), {})
                 for item, value in board.named(dict(deltas)).items():
                     mine[item] = mine.get(item, 0) + value
@@ -60,7 +61,7 @@ def team_rows(board: Board, now: float) -> Iterator[Row]:
 
 def open_rows(board: Board, now: float) -> Iterator[Row]:
     """What is open now."""
-    today, sums = local_day(int(now), board.zone), board.aggregates.open
+    today, sums = local_day(int(now), board.zone), board._aggregates.open
     for shown, credits_ in sorted(resolve(sums, board.reference).items()):
         if numbers := open_block(board.named(merged(sums, credits_)), board.reference.rates, today):
             yield Row(shown, None, numbers)
@@ -68,7 +69,7 @@ def open_rows(board: Board, now: float) -> Iterator[Row]:
 
 def course_rows(board: Board, now: float) -> dict[Family, list[CourseRow]]:
     """Sums by hour and by day."""
-    return board.course.rows(board.local(now).date(), board.reference)
+    return board._course.rows(board.local(now).date(), board.reference)
 
 
 def everybody(board: Board, now: float) -> list[Person]:
@@ -80,7 +81,7 @@ def everybody(board: Board, now: float) -> list[Person]:
 def pipelines(board: Board) -> dict[Family, list[tuple[str, ...]]]:
     """What `sales_pipeline_info` and `sales_stage_info` name."""
     seen = Seen(set(), set())
-    look(seen, board.parts.items)
+    look(seen, board._parts.items)
     return lines(board.reference, seen)
 
 

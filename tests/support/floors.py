@@ -73,8 +73,7 @@ class Floor:
         settings = BusinessSettings(
             _env_file=None, timezone=self.zone, currency=self.currency, max_managers=self.managers
         )
-        board = Board(settings, self.values)
-        board.calendar = board.course.calendar = board.clocked.calendar = calendar
+        board = Board(settings, self.values, calendar)
         for number, records in self.log.topics["sales.events"].items():
             partition = Partition(number, self.partitions, rules)
             assert not partition.fold(records)
@@ -84,7 +83,7 @@ class Floor:
                 if update.waiting is not None:
                     board.put_waiting(number, update.waiting)
                 if update.unanswered is not None:
-                    board.clocked.take(number, update.unanswered)
+                    board.put_unanswered(number, update.unanswered)
         board.put_reference(
             {key: {"type": e.type, "data": msgspec.to_builtins(e.data)} for key, e in self.reference.held.items()}
         )

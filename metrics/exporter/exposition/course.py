@@ -8,63 +8,28 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime, timedelta
 from fractions import Fraction
-from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from metrics.calendar import Calendar
-from metrics.catalogue import activities, course, deals, money
+from metrics.catalogue import course
 from metrics.catalogue.plan import PLAN_MEASURES
 from metrics.exporter.exposition.lines import Column
 from metrics.exporter.exposition.table import Table
 from metrics.exporter.exposition.text import header
 from metrics.exporter.held import plans
 from metrics.exporter.held.aggregates import Sums, add
-from metrics.exporter.held.items import BASE, Items
-from metrics.exporter.held.numbers import Labels, address, to_float
+from metrics.exporter.held.counted import Exact, Numbers, counted, measures_of
+from metrics.exporter.held.items import Items
+from metrics.exporter.held.numbers import to_float
 from metrics.exporter.held.parts import Bucket
 from metrics.family import MONEY_SCALE, Family
 from metrics.reference import Reference
 from metrics.windows import period_end, period_start
 
 CourseRow = tuple[tuple[str, ...], float]
-Exact = int | Fraction
-Numbers = dict[tuple[str, ...], Exact]
-"""(Team, measure) → what one hour or day has counted: money in ten-thousandths, until it is shown."""
-
 _KEPT = {"h": 24 * 9, "d": 40}
 """Newest buckets of hours and days that are held: a week before today, and the longest month."""
 _MONTH = "month"
-_SUM = "s"
-"""Rest of a histogram's item that is no count."""
-
-
-_CALLS, _RESPONSE = activities.CALLS, activities.RESPONSE
-_BY_LABELS: dict[tuple[Family, Labels], tuple[str, ...]] = {
-    (_CALLS, ("inbound", "answered")): ("calls", "calls_taken"),
-    (_CALLS, ("inbound", "missed")): ("calls", "calls_missed"),
-    (_CALLS, ("inbound", "abandoned")): ("calls", "calls_missed"),
-    (_RESPONSE, ("chat", "first")): ("chats_answered",),
-}
-_BY_FAMILY: dict[Family, tuple[str, ...]] = {
-    _CALLS: ("calls",),
-    activities.MEETINGS: ("meetings",),
-    deals.WON_AMOUNT: ("won_amount",),
-    money.REVENUE: ("revenue_amount",),
-}
-
-
-@lru_cache(maxsize=4096)
-def measures_of(name: str) -> tuple[str, ...]:
-    """Measures that an item of a cell adds to."""
-    place = address(name)
-    if place is None:
-        return ()
-    family, labels, rest = place
-    if family is deals.CLOSED:
-        return (f"deals_{labels[1]}",)
-    if family is _RESPONSE and rest == (_SUM,):
-        return ()
-    return _BY_LABELS.get((family, labels)) or _BY_FAMILY.get(family, ())
 
 
 class Course:
@@ -188,30 +153,10 @@ class Course:
         return found
 
 
-def counted(sums: Sums, items: Items, reference: Reference) -> Numbers:
-    """What some hour or day has counted, by team as shown."""
-    exact: Numbers = defaultdict(int)
-    foreign = items.foreign
-    for (manager, team), numbers in sums.items():
-        shown = reference.team_of(manager, team)
-        for number, value in numbers.items():
-            name, day = items.all[number]
-            rate = _rate(name, day, reference) if foreign[number] else 1
-            if rate is not None:
-                for measure in measures_of(name):
-                    exact[shown, measure] += value * rate
-    return exact
-
-
 def _rows(exact: Mapping[tuple[str, ...], Exact], measure: int) -> Iterator[CourseRow]:
     """Rows as they are shown. measure: which of the labels names it."""
     for labels, value in exact.items():
         yield labels, to_float(value, MONEY_SCALE if labels[measure].endswith("_amount") else 1)
-
-
-def _rate(name: str, day: int, reference: Reference) -> Fraction | int | None:
-    place = address(name)
-    return None if place is None else 1 if day == BASE else reference.rates.on(place[2][0], day)
 
 
 def plan_course(today: date, reference: Reference, calendar: Calendar) -> Iterator[CourseRow]:

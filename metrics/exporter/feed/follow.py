@@ -121,7 +121,7 @@ class Follower(Reported):
                     missed, read = await self._missed(), await self._read(None)
                     await self._work(hours=True)
                     whole = self.loaded and not missed and read < _ENTRIES
-                    if whole and (found := self._board.parts.fences.settled(beats)) is not None:
+                    if whole and (found := self._board.settled(beats)) is not None:
                         return found
             except (RedisError, OSError, TimeoutError, ViewError) as error:
                 log.warning("the last changes could not be fetched", error=str(error) or type(error).__name__)
@@ -244,14 +244,14 @@ class Follower(Reported):
         self._wanted.clear()
         self._hours.clear()
         self._board.clear()
-        board = type(self._board)(self._board.settings, self._board.most_values)
+        board = self._board.empty()
         beats, sizes, holes = await self._manifests.read()
         broken = await put_hashes(self._redis, self._keys, self._manifests, board, sizes)
         for key in (self._keys.waiting, self._keys.unanswered):
             put_list(board, self._keys, key, await self._redis.hgetall(key))
         put_reference(board, await self._redis.hgetall(self._keys.reference))
         now = self._clock()
-        for _ in board.aggregates.moving(int(now)):
+        for _ in board.moving(now):
             await asyncio.sleep(0)
         while not board.refresh(now, most=_RENDER_AT_ONCE):  # noqa: ASYNC110 - gives way, waits for nothing
             await asyncio.sleep(0)
@@ -268,7 +268,7 @@ class Follower(Reported):
             self._lack(missing)
         else:
             self.lacking = ""
-        log.info("the view is loaded", hashes=len(sizes), parts=board.parts.count, missing=missing or None)
+        log.info("the view is loaded", hashes=len(sizes), parts=board.size, missing=missing or None)
 
     async def _work(self, *, hours: bool = False) -> None:
         """Fetch what changed. The running hour's cells can wait: no window holds them before tomorrow."""
@@ -321,7 +321,7 @@ class Follower(Reported):
             return
         self._turned.clear()
         self._board.hold()
-        steps = self._board.aggregates.moving(int(now))
+        steps = self._board.moving(now)
         try:
             for _ in steps:
                 await asyncio.sleep(0)

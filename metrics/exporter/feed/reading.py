@@ -15,7 +15,7 @@ FIELDS = 2000
 
 def put_cells(board: Board, bucket: Bucket, values: dict[bytes, bytes | None]) -> None:
     """Put parts of one bucket; None takes one away."""
-    split, decode, parse, saw = view.split, view.decode_part, view.parse_field, board.parts.fences.saw
+    split, decode, parse, saw = view.split, view.decode_part, view.parse_field, board.saw
     parts: dict[view.Field, dict[str, int]] = {}
     for raw, value in values.items():
         field = parse(raw)
@@ -50,11 +50,11 @@ def put_list(board: Board, keys: view.Keys, key: str, values: Mapping[bytes, byt
     """Put who waits in some partitions, or what is open there."""
     for raw, value in values.items():
         fence, payload = (-1, b"") if value is None else view.split(value)
-        board.parts.fences.saw(int(raw), fence)
+        board.saw(int(raw), fence)
         if key == keys.waiting:
             board.put_waiting(int(raw), view.decode_waiting(payload) if payload else [])
         else:
-            board.clocked.take(int(raw), view.decode_unanswered(payload) if payload else [])
+            board.put_unanswered(int(raw), view.decode_unanswered(payload) if payload else [])
 
 
 def put_reference(board: Board, values: dict[bytes, bytes | None]) -> None:

@@ -6,13 +6,13 @@ from typing import Any
 from metrics.catalogue import KPIS
 from metrics.catalogue.deals import WON_AMOUNT
 from metrics.catalogue.plan import ACTUALS, MONEY_MEASURES
-from metrics.exporter.board import Board, Row
+from metrics.exporter.board import Board
 from metrics.exporter.held import plans
 from metrics.exporter.held.aggregates import NOW as OPEN
 from metrics.exporter.held.aggregates import Slot
 from metrics.exporter.held.items import BITS
 from metrics.exporter.held.numbers import Shown
-from metrics.exporter.held.open import who_waits
+from metrics.exporter.held.view import Row
 from metrics.exporter.kpi.call_list import call_list
 from metrics.exporter.kpi.forecasts import EXPECTED, NO_OUTLOOK, Outlook
 from metrics.exporter.kpi.kpis import Evaluation, Key, Values
@@ -161,7 +161,7 @@ def live(
                 "since": w.start / 1_000_000,
                 "known": known,
             }
-            for w, known in who_waits(board.parts.waiting, now, unknown)
+            for w, known in board.who_waits(now, unknown)
             for team in (reference.team_of(w.manager, w.team),)
             if wanted(w.manager, team)
         ],

@@ -42,7 +42,7 @@ def add_entities(app: FastAPI, exporter: "Exporter", explainer: Explainer | None
         given = asked.once(request.query_params.multi_items())
         labels = {name: value for name, value in given.items() if name not in _KNOWN}
         team = allowed_team(exporter, reader_of(request.scope), family, manager, team)
-        today = exporter.board.local(exporter.clock()).date()
+        today = exporter.board.today(exporter.clock())
         run = runs.run_of(history.day("from", since), history.day("to", until), today)
         days = run.first.toordinal(), run.last.toordinal()
         window = window_of(None, family, given, days)

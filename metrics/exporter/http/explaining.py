@@ -112,7 +112,7 @@ def add_explain(app: FastAPI, exporter: "Exporter", explainer: Explainer | None)
         labels = {name: value for name, value in given.items() if name not in _KNOWN}
         chosen = window_of(known, family or "", given, days)
         if days is not None:
-            runs.check(runs.Run(*map(date.fromordinal, days)), exporter.board.local(exporter.clock()).date())
+            runs.check(runs.Run(*map(date.fromordinal, days)), exporter.board.today(exporter.clock()))
         question = _Asked(manager, team, chosen, period, then, days, labels)
         told = [Part(family=family, labels=labels)] if known is None else _parts(known, question)
         answers = [

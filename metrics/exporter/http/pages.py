@@ -66,7 +66,7 @@ async def _ready(exporter: "Exporter", whose: runs.Whose, reader: Reader) -> dat
         asked.named(exporter.board, level, name)
     if team:
         asked.known(exporter.board, None, team)
-    return exporter.board.local(exporter.clock()).date()
+    return exporter.board.today(exporter.clock())
 
 
 async def _last(steps: Iterable[Any]) -> Any:
@@ -150,7 +150,7 @@ def _compare(app: FastAPI, exporter: "Exporter", told: runs.Runs) -> None:
             "year": held[1],
             "today": today.isoformat(),
         }
-        begins = exporter.board.parts.first_day()
+        begins = exporter.board.first_day()
         about |= {
             "oldest": oldest.isoformat(),
             "begins": None if begins is None else date.fromordinal(begins).isoformat(),

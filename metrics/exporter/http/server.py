@@ -231,7 +231,7 @@ def _history(app: FastAPI, exporter: Exporter) -> None:
         allowed.scope(reader, board, level, name or "")
         if name is not None:
             asked.named(board, level, name)
-        periods = history.span(question, first, last, board.local(exporter.clock()).date())
+        periods = history.span(question, first, last, board.today(exporter.clock()))
         for _ in told.making(question, periods, exporter.clock()):
             await asyncio.sleep(0)
         # From here on nothing may give way: the board would move on.

@@ -25,16 +25,16 @@ def own_numbers(board: Board, now: float, follower: Follower, contact_age: float
         service.VIEW_MISSING: [((), float(follower.holes.hashes))],
         service.VIEW_EVICTS: [((memory.policy,), float(bool(memory.problem)))] if memory.policy else [],
         service.VIEW_CONTACT_AGE: [] if contact_age is None else [((), contact_age)],
-        service.VIEW_PARTS: [((), float(board.parts.count))],
+        service.VIEW_PARTS: [((), float(board.size))],
         service.WORKING_NOW: [((team,), float(of.is_open(moment))) for team, of in sorted(hours.items())],
-        **_left(board, moment, follower),
+        **_left(board, now, follower),
         **_names(board),
         service.BUILD: [((metadata.version("sales-pulse"),), 1.0)],
     }
 
 
 def _names(board: Board) -> dict[Family, Rows]:
-    places = sorted(board.names.places.items())
+    places = sorted(board.places.items())
     return {
         service.NAMES: [((label,), float(held.names)) for label, held in places],
         service.NAMES_IN_OTHER: [((label,), float(len(held.others))) for label, held in places],
@@ -42,13 +42,13 @@ def _names(board: Board) -> dict[Family, Rows]:
     }
 
 
-def _left(board: Board, moment: int, follower: Follower) -> dict[Family, Rows]:
+def _left(board: Board, now: float, follower: Follower) -> dict[Family, Rows]:
     live = follower.live_since()
     if not live or not board.knows_waits:
         return {}
     found: dict[Family, Rows] = {}
     for family, kind in ((service.UNRETURNED_LEFT, MISS), (service.UNTOUCHED_LEFT, LEAD)):
-        left = board.clocked.least_left(kind, board.reference, moment, live)
+        left = board.least_left(kind, now, live)
         found[family] = [((team,), seconds) for team, seconds in sorted(left.items())]
     return found
 

@@ -10,17 +10,17 @@ from typing import Any
 from metrics.catalogue import KPIS
 from metrics.catalogue.plan import ACTUALS
 from metrics.errors import AskedError
-from metrics.exporter.board import Board
 from metrics.exporter.held import plans
 from metrics.exporter.held.aggregates import Sums
 from metrics.exporter.held.days import put_together
+from metrics.exporter.held.view import HeldView
 from metrics.exporter.kpi.forecasts import Outlook
 from metrics.exporter.kpi.kpis import Evaluation
 from metrics.exporter.kpi.levels import place, rows
 from metrics.exporter.kpi.runs import Whose, oldest, share_of
 from metrics.family import PERIODS, PLAN_WINDOWS
 from metrics.kpi import Kpi, Level
-from metrics.windows import DAYS_HELD, local_day, period_end, period_start
+from metrics.windows import DAYS_HELD, period_end, period_start
 
 _DAY = timedelta(days=1)
 MEASURES = {
@@ -52,21 +52,21 @@ def start_of(window: str, day: date | None, today: date) -> date:
 
 
 def making(
-    board: Board, measure: str, window: str, whose: Whose, first: date, now: float, outlook: Outlook
+    board: HeldView, measure: str, window: str, whose: Whose, first: date, now: float, outlook: Outlook
 ) -> Iterator[dict[str, Any] | None]:
     """The course of one plan, the last thing that comes: until then others get their turn."""
-    today = date.fromordinal(local_day(int(now), board.zone))
+    today = board.today(now)
     end = period_end(window, first)
     shown = [first + timedelta(days=n) for n in range((end - first).days)]
     target, by_day = _plan(board, measure, window, whose, shown)
     kpi = Kpi(15, "", "", "", "", "", ACTUALS[measure], "", (window,))
     share, where = share_of([kpi], whose.level), place(whose.level, whose.only, whose.teams)
-    yield from board.days.making(share, (day.toordinal() for day in shown if day <= today))
+    yield from board.making_days(share, (day.toordinal() for day in shown if day <= today))
     sums, points = Sums(), []
     for day in shown:
         done = None
         if day <= today:
-            for credit, items in board.days.sums(share, range(day.toordinal(), day.toordinal() + 1)).items():
+            for credit, items in board.sums_of_days(share, range(day.toordinal(), day.toordinal() + 1)).items():
                 put_together(sums, share, credit, items)
             found = rows(board, sums, (window, PERIODS[0]), where, share.mask)
             values = Evaluation(whose.level, window, found, [], [], lambda _: {}, lambda _: "").of(kpi)
@@ -82,7 +82,7 @@ def making(
 
 
 def _plan(
-    board: Board, measure: str, window: str, whose: Whose, shown: list[date]
+    board: HeldView, measure: str, window: str, whose: Whose, shown: list[date]
 ) -> tuple[float | None, dict[date, float]]:
     reference, scope = board.reference, (whose.level.value, whose.name)
     name = plans.period_name(window, shown[0])

@@ -4,8 +4,8 @@ from collections.abc import Callable, Container
 from heapq import nsmallest
 from typing import Any
 
-from metrics.exporter.board import Board
 from metrics.exporter.held.unanswered import MICRO, Listed, microseconds
+from metrics.exporter.held.view import HeldView
 from metrics.view import LEAD, MISS
 
 KINDS = (MISS, LEAD)
@@ -14,16 +14,16 @@ _MOST = 50
 
 
 def call_list(
-    board: Board, now: float, wanted: Callable[[str, str], bool], unknown: Container[int] = ()
+    board: HeldView, now: float, wanted: Callable[[str, str], bool], unknown: Container[int] = ()
 ) -> dict[str, dict[str, Any]]:
     """By kind: how many are open, how many of them late, how many not known to be open still, and the first of them.
 
     wanted: (manager, team as shown) → whether the wall shows their clients. unknown: partitions of which nobody knows.
     `left` is working time in seconds, below 0 past the target; it runs only while `working`.
     """
-    clocked, moment = board.clocked, microseconds(now)
+    moment = microseconds(now)
     found: dict[str, list[tuple[Listed, str, bool]]] = {kind: [] for kind in KINDS}
-    for listed, partition in clocked.open(moment):
+    for listed, partition in board.unanswered(now):
         row = listed.row
         team = board.reference.team_of(row.manager, row.team)
         if wanted(row.manager, team):
@@ -38,8 +38,8 @@ def call_list(
             "name": board.reference.name_of(row.manager),
             "team": team,
             "since": row.start / MICRO,
-            "left": clocked.left(listed, moment),
-            "working": clocked.calendar.of(row.team).is_open(moment),
+            "left": board.left(listed, now),
+            "working": board.calendar.of(row.team).is_open(moment),
             "known": known,
         }
 
@@ -48,7 +48,7 @@ def call_list(
             "open": len(rows),
             "late": sum(known and moment > listed.due for listed, _, known in rows),
             "unsure": sum(not known for _, _, known in rows),
-            "target": clocked.targets[kind] / MICRO,
+            "target": board.target_of(kind),
             "rows": [
                 told(listed, team, known=known)
                 for listed, team, known in nsmallest(_MOST, rows, key=lambda one: (one[0].due, one[0].row))

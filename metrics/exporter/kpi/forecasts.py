@@ -8,16 +8,16 @@ from typing import Any, NamedTuple
 from metrics.catalogue import activities, deals, money
 from metrics.catalogue.now import OPEN_DEALS
 from metrics.catalogue.plan import MONEY_MEASURES
-from metrics.exporter.board import Board
-from metrics.exporter.exposition.course import Exact, Numbers, counted
 from metrics.exporter.held import plans
 from metrics.exporter.held.aggregates import Sums
+from metrics.exporter.held.counted import Exact, Numbers
 from metrics.exporter.held.days import Share
 from metrics.exporter.held.items import BITS
 from metrics.exporter.held.numbers import to_float
+from metrics.exporter.held.view import HeldView
 from metrics.family import MONEY_SCALE, PLAN_WINDOWS
 from metrics.forecast import BY_DEALS, KNOWN, Basis, Brought, Past, open_before
-from metrics.windows import local_day, period_end, period_start
+from metrics.windows import period_end, period_start
 
 Row = tuple[tuple[str, ...], float]
 """Values of the family's labels, and the number."""
@@ -72,7 +72,7 @@ class _Counted(NamedTuple):
 class Forecasts:
     """Of one board."""
 
-    def __init__(self, board: Board, stages: Stages = lambda *_: None) -> None:
+    def __init__(self, board: HeldView, stages: Stages = lambda *_: None) -> None:
         self._board = board
         self._stages = stages
         self._counted: dict[int, tuple[object, _Counted]] = {}
@@ -87,15 +87,15 @@ class Forecasts:
     def making(self, now: float) -> Iterator[None]:
         """Work them out anew, in steps: others get their turn in between."""
         board = self._board
-        today = local_day(int(now), board.zone)
+        today = board.today(now).toordinal()
         days = range(today - KNOWN, today + 1)
         for old in self._counted.keys() - set(days):
             del self._counted[old]
         for day in days:
-            yield from board.days.making(_SHARE, [day])
+            yield from board.making_days(_SHARE, [day])
             self._look(day)
             yield
-        self._open_now = self._opened(board.aggregates.open, BITS[OPEN_DEALS])
+        self._open_now = self._opened(board.open, BITS[OPEN_DEALS])
         yield
         pasts: dict[_Scope, Past] = {}
         rows: list[Row] = []
@@ -112,15 +112,15 @@ class Forecasts:
                 withheld[*scope, window] = _from(past, window, today)
             yield
         self.outlook = Outlook(rows, withheld, bases)
-        board.days.trim()
+        board.trim_days()
 
     def _look(self, day: int) -> None:
         board = self._board
-        state = (board.days, board.reference, board.days.version(range(day, day + 1)))
+        state = board.state_of_days(range(day, day + 1))
         known = self._counted.get(day)
         if known is None or known[0] != state:
-            sums = board.days.sums(_SHARE, range(day, day + 1))
-            done = _by_scope(counted(sums, board.parts.items, board.reference))
+            sums = board.sums_of_days(_SHARE, range(day, day + 1))
+            done = _by_scope(board.counted_of_days(_SHARE, range(day, day + 1)))
             self._counted[day] = state, _Counted(done, self._opened(sums, BITS[deals.CREATED], BITS[deals.CLOSED]))
 
     def _planned(self, today: date) -> list[tuple[_Scope, str]]:
@@ -136,7 +136,7 @@ class Forecasts:
 
     def _opened(self, sums: Sums, more: int, less: int = 0) -> dict[str, int]:
         """Deals in some sums by team: those of one family (its bit), less those of another."""
-        bits, reference = self._board.parts.items.bits, self._board.reference
+        bits, reference = self._board.items.bits, self._board.reference
         found: defaultdict[str, int] = defaultdict(int)
         for (manager, team), numbers in sums.items():
             count = sum(value for number, value in numbers.items() if bits[number] & more)

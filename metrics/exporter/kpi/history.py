@@ -15,11 +15,11 @@ from typing import Any, NamedTuple
 from metrics.catalogue import BY_EXPOSED, KPIS
 from metrics.catalogue.plan import ACTUALS
 from metrics.errors import AskedError
-from metrics.exporter.board import Board, Row
 from metrics.exporter.held import plans
 from metrics.exporter.held.days import Share
 from metrics.exporter.held.items import BITS
 from metrics.exporter.held.numbers import Histogram, quantile
+from metrics.exporter.held.view import HeldView, Row
 from metrics.exporter.kpi import tables
 from metrics.exporter.kpi.kpis import Evaluation, Key, key_of
 from metrics.exporter.kpi.levels import people, place, rows
@@ -27,7 +27,7 @@ from metrics.exporter.kpi.made_of import parts
 from metrics.exporter.kpi.runs import Run, check, oldest, plan_samples
 from metrics.family import CALENDAR_WINDOWS, PERIODS, PLAN_WINDOWS, QUANTILES, Family, Source
 from metrics.kpi import Formula, Level, PerManager
-from metrics.windows import local_day, period_end, period_start
+from metrics.windows import period_end, period_start
 
 _BY_ID = {kpi.id: kpi for kpi in KPIS}
 _BACK = {"day": 29, "week": 7 * 11, "month": 335, "quarter": 640, "year": 730}
@@ -163,24 +163,24 @@ def span(asked: Question, first: date | None, last: date | None, today: date) ->
 class History:
     """Answers about one board; what a period that is over has said is kept until a day of it changes."""
 
-    def __init__(self, board: Board) -> None:
+    def __init__(self, board: HeldView) -> None:
         self._board = board
         self._values: OrderedDict[Question, dict[date, tuple[object, list[Value]]]] = OrderedDict()
 
     def making(self, asked: Question, periods: list[date], now: float) -> Iterator[None]:
         """Work out what is not known yet, in steps: others get their turn in between. Raises AskedError."""
         self._board.follow_clock(now)
-        today = date.fromordinal(local_day(int(now), self._board.zone))
+        today = self._board.today(now)
         self._fits(asked, periods)
         for first in periods:
-            yield from self._board.days.making(asked.share, _days(asked, first))
+            yield from self._board.making_days(asked.share, _days(asked, first))
             if period_end(asked.step, first) <= today:
                 self._of(asked, first, today, now)
             yield
 
     def points(self, asked: Question, periods: list[date], now: float) -> list[dict[str, Any]]:
         """The value of each period, by its first day, as it stands now. Nothing changes while it is worked out."""
-        today = date.fromordinal(local_day(int(now), self._board.zone))
+        today = self._board.today(now)
         found = []
         for first in periods:
             end = period_end(asked.step, first)
@@ -193,7 +193,7 @@ class History:
                     "values": [_plain(value) for value in values],
                 }
             )
-        self._board.days.trim()
+        self._board.trim_days()
         return found
 
     def _fits(self, asked: Question, periods: list[date]) -> None:
@@ -212,8 +212,7 @@ class History:
         while len(self._values) > _MOST_QUESTIONS:
             self._values.popitem(last=False)
         is_over = period_end(asked.step, first) <= today
-        days = self._board.days
-        state = (self._board.reference, days, days.version(_days(asked, first)))
+        state = self._board.state_of_days(_days(asked, first))
         known = kept.get(first)
         if is_over and known is not None and known[0] == state:
             return known[1]
@@ -225,7 +224,7 @@ class History:
     def _worked_out(self, asked: Question, first: date, now: float) -> Iterator[Value]:
         board, level = self._board, asked.level
         end = period_end(asked.step, first)
-        sums = board.days.sums(asked.share, _days(asked, first))
+        sums = board.sums_of_days(asked.share, _days(asked, first))
         where, slot = place(level, asked.only, asked.teams), (asked.step, PERIODS[0])
         found = rows(board, sums, slot, where, asked.share.mask)
         targets: dict[Key, float] = {}

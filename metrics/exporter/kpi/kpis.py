@@ -6,9 +6,9 @@ from itertools import accumulate
 from operator import add
 
 from metrics.catalogue.plan import TARGET
-from metrics.exporter.board import Row
 from metrics.exporter.held.numbers import Histogram, Labels, Number, Shown, quantile
 from metrics.exporter.held.plans import Sample
+from metrics.exporter.held.view import Row
 from metrics.family import Family
 from metrics.kpi import (
     Formula,

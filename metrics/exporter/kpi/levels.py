@@ -2,14 +2,13 @@
 
 from collections.abc import Callable, Container, Iterator
 
-from metrics.exporter.board import Board, Row
 from metrics.exporter.held.aggregates import Slot, Sums
 from metrics.exporter.held.items import BITS
 from metrics.exporter.held.numbers import Shown, block
 from metrics.exporter.held.open import open_block
+from metrics.exporter.held.view import HeldView, Row
 from metrics.family import Family
 from metrics.kpi import Level
-from metrics.windows import local_day
 
 Place = Callable[[Shown], Shown | None]
 """Which row of a level a credit belongs to; None when it is not wanted."""
@@ -36,7 +35,7 @@ def place(level: Level, only: tuple[str, str] | None = None, teams: Container[st
     return found
 
 
-def rows(board: Board, sums: Sums, slot: Slot, where: Place, mask: int = -1) -> list[Row]:
+def rows(board: HeldView, sums: Sums, slot: Slot, where: Place, mask: int = -1) -> list[Row]:
     """Numbers of a window and period; `mask`: of the families wanted."""
     rates = board.reference.rates
     return [
@@ -46,19 +45,19 @@ def rows(board: Board, sums: Sums, slot: Slot, where: Place, mask: int = -1) -> 
     ]
 
 
-def open_rows(board: Board, now: float, where: Place) -> list[Row]:
+def open_rows(board: HeldView, now: float, where: Place) -> list[Row]:
     """Numbers of what is open at a moment (Unix seconds)."""
-    rates, today = board.reference.rates, local_day(int(now), board.zone)
+    rates, today = board.reference.rates, board.today(now).toordinal()
     return [
         Row(shown, None, numbers)
-        for shown, mine in _gathered(board, board.aggregates.open, where, -1)
+        for shown, mine in _gathered(board, board.open, where, -1)
         if (numbers := open_block(board.named(mine), rates, today))
     ]
 
 
-def people(board: Board, sums: Sums, where: Place, family: Family) -> dict[Shown, int]:
+def people(board: HeldView, sums: Sums, where: Place, family: Family) -> dict[Shown, int]:
     """How many managers of each row have any of a family."""
-    bits, bit, rates = board.parts.items.bits, BITS[family], board.reference.rates
+    bits, bit, rates = board.items.bits, BITS[family], board.reference.rates
     found: dict[Shown, set[str]] = {}
     for shown, mine in _shown(board, sums):
         row = where(shown)
@@ -69,14 +68,14 @@ def people(board: Board, sums: Sums, where: Place, family: Family) -> dict[Shown
     return {row: len(managers) for row, managers in found.items()}
 
 
-def _shown(board: Board, sums: Sums) -> Iterator[tuple[Shown, dict[int, int]]]:
+def _shown(board: HeldView, sums: Sums) -> Iterator[tuple[Shown, dict[int, int]]]:
     for credit, mine in sums.items():
         yield (credit[0], board.reference.team_of(*credit)), mine
 
 
-def _gathered(board: Board, sums: Sums, where: Place, mask: int) -> list[tuple[Shown, dict[int, int]]]:
+def _gathered(board: HeldView, sums: Sums, where: Place, mask: int) -> list[tuple[Shown, dict[int, int]]]:
     found: dict[Shown, dict[int, int]] = {}
-    bits = board.parts.items.bits
+    bits = board.items.bits
     for shown, mine in _shown(board, sums):
         row = where(shown)
         if row is None:

@@ -10,18 +10,18 @@ from typing import Any, NamedTuple
 
 from metrics.catalogue import BY_EXPOSED, KPIS
 from metrics.errors import AskedError
-from metrics.exporter.board import Board
 from metrics.exporter.held import plans
 from metrics.exporter.held.aggregates import Sums
 from metrics.exporter.held.days import Share, put_together
 from metrics.exporter.held.items import BITS
+from metrics.exporter.held.view import HeldView
 from metrics.exporter.kpi import tables
 from metrics.exporter.kpi.kpis import Evaluation, Values
 from metrics.exporter.kpi.levels import people, place, rows
 from metrics.exporter.kpi.made_of import parts, told
 from metrics.family import CALENDAR_WINDOWS, PERIODS, PLAN_WINDOWS
 from metrics.kpi import Formula, Kpi, Level, PerManager, change
-from metrics.windows import DAYS_HELD, local_day, period_end, period_start
+from metrics.windows import DAYS_HELD, period_end, period_start
 
 _BY_ID = {kpi.id: kpi for kpi in KPIS}
 _MOST_KPIS = 60
@@ -147,12 +147,12 @@ def plan_window(run: Run, today: date) -> str:
     return ""
 
 
-def plan_samples(board: Board, end: date, now: float) -> list[plans.Sample]:
+def plan_samples(board: HeldView, end: date, now: float) -> list[plans.Sample]:
     """All plans of the periods that end before a day (exclusive): of those that are over as at their end."""
-    if end > date.fromordinal(local_day(int(now), board.zone)):
+    if end > board.today(now):
         return board.plan_samples(now)
     moment = datetime(end.year, end.month, end.day, tzinfo=board.zone).astimezone(UTC).timestamp()
-    return list(plans.samples(board.reference, board.calendar, board.zone, moment, end - _DAY))
+    return board.plan_samples(moment, end - _DAY)
 
 
 def share_of(kpis: Iterable[Kpi], level: Level) -> Share:
@@ -169,7 +169,7 @@ def share_of(kpis: Iterable[Kpi], level: Level) -> Share:
 class Runs:
     """Answers about one board; what a run that is over has said is kept until a day of it changes."""
 
-    def __init__(self, board: Board) -> None:
+    def __init__(self, board: HeldView) -> None:
         self._board = board
         self._kept: OrderedDict[Any, tuple[object, dict[str, Values]]] = OrderedDict()
         self._size = 0
@@ -177,7 +177,7 @@ class Runs:
     def making(self, kpis: tuple[Kpi, ...], whose: Whose, run: Run, now: float) -> Iterator[dict[str, Values] | None]:
         """Values by KPI, the last thing that comes: until then others get their turn."""
         board = self._board
-        today = date.fromordinal(local_day(int(now), board.zone))
+        today = board.today(now)
         key, state = (tuple(kpi.id for kpi in kpis), whose, run), self._state(run)
         known = self._kept.get(key)
         if known is not None and known[0] == state:
@@ -188,22 +188,22 @@ class Runs:
         sums = yield from self._added(share, run.days)
         if self._state(run) != state:
             # Something of these days was corrected meanwhile: at once, then.
-            state, sums = self._state(run), board.days.sums(share, run.days)
+            state, sums = self._state(run), board.sums_of_days(share, run.days)
         found = self._evaluated(kpis, whose, run, sums, share, now)
         if run.last < today:
             self._keep(key, state, found)
-        board.days.trim()
+        board.trim_days()
         yield found
 
     def _state(self, run: Run) -> object:
-        return (self._board.reference, self._board.days, self._board.days.version(run.days))
+        return self._board.state_of_days(run.days)
 
     def _added(self, share: Share, days: range) -> Generator[None, None, Sums]:
-        yield from self._board.days.making(share, days)
+        yield from self._board.making_days(share, days)
         sums = Sums()
         for start in range(days.start, days.stop, _AT_ONCE):
             some = range(start, min(days.stop, start + _AT_ONCE))
-            for credit, items in self._board.days.sums(share, some).items():
+            for credit, items in self._board.sums_of_days(share, some).items():
                 put_together(sums, share, credit, items)
             yield
         return sums
@@ -212,7 +212,7 @@ class Runs:
         self, kpis: tuple[Kpi, ...], whose: Whose, run: Run, sums: Sums, share: Share, now: float
     ) -> dict[str, Values]:
         board = self._board
-        today = date.fromordinal(local_day(int(now), board.zone))
+        today = board.today(now)
         where, window = place(whose.level, whose.only, whose.teams), plan_window(run, today)
         samples = plan_samples(board, period_end(window, run.first), now) if window else []
         samples = plans.of_teams(samples, whose.teams)
@@ -257,7 +257,7 @@ def sparks(step: str, today: date) -> list[Run]:
 
 
 def compared(
-    board: Board, kpis: tuple[Kpi, ...], whose: Whose, found: list[dict[str, Values] | None]
+    board: HeldView, kpis: tuple[Kpi, ...], whose: Whose, found: list[dict[str, Values] | None]
 ) -> list[dict[str, Any]]:
     """A row for each team or person who has a number now or before. found: of the run, the one before, a year ago."""
     width = len(whose.level.labels)
@@ -268,7 +268,7 @@ def compared(
     ]
 
 
-def _who(board: Board, level: Level, key: Key) -> dict[str, str]:
+def _who(board: HeldView, level: Level, key: Key) -> dict[str, str]:
     if level is Level.MANAGER:
         return {"id": key[0], "name": board.reference.name_of(key[0]), "team": key[1]}
     name = key[0] if key else ""

@@ -6,11 +6,11 @@ from contextlib import asynccontextmanager
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from producers.connectors.bitrix24.backfill import Backfill
-from producers.connectors.bitrix24.connector import Connector
+from producers.connectors.bitrix24.connecting.connector import Connector
 from producers.connectors.bitrix24.errors import PortalUnknown
-from producers.connectors.bitrix24.rest import Portal
-from producers.connectors.bitrix24.strays import mending
+from producers.connectors.bitrix24.portal.rest import Portal
+from producers.connectors.bitrix24.sync.backfill import Backfill
+from producers.connectors.bitrix24.sync.strays import mending
 from producers.events import wire
 from producers.importer.entities import KINDS, item
 from producers.importer.withdrawing import Missing

@@ -96,7 +96,7 @@ class Floor:
         if Trust(follower, time.time, 60).problem():
             return None
         board, today = follower._board, int(time.time()) // 86_400 + 719_163
-        days = (bucket for bucket in board.parts.buckets() if bucket[0] == "d" and bucket[1] < today)
+        days = (bucket for bucket in board._parts.buckets() if bucket[0] == "d" and bucket[1] < today)
         return sum(part.get("m", 0) for day in days for part in parts_of(board, day).values())
 
 

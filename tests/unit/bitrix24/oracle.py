@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from producers.connectors.bitrix24.identity import Identity
+from producers.connectors.bitrix24.spool.identity import Identity
 from producers.events import wire
 from producers.identities import Resolver
 from streams.plain import PlainCalendar, PlainPartition, Rules, recompute

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import httpx
 
-from producers.connectors.bitrix24.connector import Connector
-from producers.connectors.bitrix24.rest import Portal
+from producers.connectors.bitrix24.connecting.connector import Connector
+from producers.connectors.bitrix24.portal.rest import Portal
 from producers.connectors.bitrix24.settings import Bitrix24Settings
 from producers.errors import KafkaUnavailable
 from producers.events import REFERENCE_TYPES, parse, wire

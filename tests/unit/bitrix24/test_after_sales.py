@@ -4,9 +4,9 @@ from datetime import timedelta
 
 import pytest
 
-from producers.connectors.bitrix24.after_sales import sale
-from producers.connectors.bitrix24.mapping import Mapping
-from producers.connectors.bitrix24.sales import sorts
+from producers.connectors.bitrix24.meaning.after_sales import sale
+from producers.connectors.bitrix24.meaning.mapping import Mapping
+from producers.connectors.bitrix24.meaning.sales import sorts
 from tests.support.bitrix24_life import Life
 from tests.support.bitrix24_portal import StandIn, serve_portal
 from tests.unit.bitrix24.support import InMemoryPublisher, connected

@@ -5,8 +5,8 @@ from datetime import timedelta
 
 import pytest
 
-from producers.connectors.bitrix24.chatting import _REST, _SILENT
 from producers.connectors.bitrix24.errors import PortalUnavailable
+from producers.connectors.bitrix24.sync.chatting import _REST, _SILENT
 from tests.support.bitrix24_life import Life
 from tests.support.bitrix24_portal import StandIn, serve_portal
 from tests.unit.bitrix24.support import InMemoryPublisher, connected

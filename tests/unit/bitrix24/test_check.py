@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from producers.connectors.bitrix24 import checking
+from producers.connectors.bitrix24.connecting import checking
 from producers.connectors.bitrix24.errors import PortalClosed
 from tests.support.bitrix24_life import Life
 from tests.support.bitrix24_portal import Postman, StandIn, serve_portal

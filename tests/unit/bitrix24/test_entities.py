@@ -6,8 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from producers.connectors.bitrix24.backfill import Backfill
 from producers.connectors.bitrix24.errors import PortalClosed
+from producers.connectors.bitrix24.sync.backfill import Backfill
 from tests.support.bitrix24_life import Life
 from tests.support.bitrix24_portal import Postman, StandIn, serve_portal
 from tests.support.bitrix24_tables import Hook

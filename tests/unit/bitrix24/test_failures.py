@@ -5,8 +5,8 @@ from typer.testing import CliRunner
 
 from deploy.cli import build, explain
 from deploy.commands import bitrix24 as command
-from producers.connectors.bitrix24.backfill import Backfill
 from producers.connectors.bitrix24.errors import PortalClosed, PortalRefused
+from producers.connectors.bitrix24.sync.backfill import Backfill
 from tests.support.bitrix24_life import Life
 from tests.support.bitrix24_portal import StandIn, serve_portal
 from tests.unit.bitrix24.support import InMemoryPublisher, connected
@@ -135,7 +135,7 @@ def test_the_command_says_so(monkeypatch, forbidden, allowed, code):
     async def with_connector(run):
         await run(Other(), lambda: True)
 
-    monkeypatch.setattr("producers.connectors.bitrix24.backfill.Backfill", Job)
+    monkeypatch.setattr("producers.connectors.bitrix24.sync.backfill.Backfill", Job)
     monkeypatch.setattr(command, "_with_connector", with_connector)
     arguments = ["bitrix24", "backfill", *(["--allow-left-out"] if allowed else [])]
     result = CliRunner().invoke(build(["bitrix24"]), arguments)

@@ -2,8 +2,8 @@
 
 import pytest
 
-from producers.connectors.bitrix24 import funnels
-from producers.connectors.bitrix24.mapping import Mapping
+from producers.connectors.bitrix24.entities import funnels
+from producers.connectors.bitrix24.meaning.mapping import Mapping
 from tests.support.bitrix24_life import Life
 from tests.support.bitrix24_names import _category, _status
 from tests.support.bitrix24_portal import StandIn, serve_portal

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from producers.connectors.bitrix24.backfill import Backfill
+from producers.connectors.bitrix24.sync.backfill import Backfill
 from producers.identities import InMemoryClaimsLog, Resolver
 from streams.plain import recompute
 from tests.support.bitrix24_life import Life

@@ -4,7 +4,7 @@ import contextlib
 
 import pytest
 
-from producers.connectors.bitrix24.backfill import Backfill
+from producers.connectors.bitrix24.sync.backfill import Backfill
 from producers.errors import KafkaUnavailable
 from producers.identities import InMemoryClaimsLog, Resolver
 from streams.plain import recompute

@@ -5,11 +5,11 @@ from datetime import timedelta
 import httpx
 import pytest
 
-from producers.connectors.bitrix24.backfill import Backfill
 from producers.connectors.bitrix24.errors import PortalUnavailable
-from producers.connectors.bitrix24.limits import LONGEST
-from producers.connectors.bitrix24.patience import LONG
-from producers.connectors.bitrix24.rest import Call, Portal
+from producers.connectors.bitrix24.portal.limits import LONGEST
+from producers.connectors.bitrix24.portal.patience import LONG
+from producers.connectors.bitrix24.portal.rest import Call, Portal
+from producers.connectors.bitrix24.sync.backfill import Backfill
 from tests.support.bitrix24_life import Life
 from tests.support.bitrix24_portal import SECRET, Postman, StandIn, serve_portal
 from tests.unit.bitrix24.support import InMemoryPublisher, connected, settings

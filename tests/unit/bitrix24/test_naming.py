@@ -2,8 +2,8 @@
 
 import pytest
 
-from producers.connectors.bitrix24.backfill import Backfill
 from producers.connectors.bitrix24.errors import PortalUnknown
+from producers.connectors.bitrix24.sync.backfill import Backfill
 from tests.support.bitrix24_life import Life
 from tests.support.bitrix24_portal import MEMBER, StandIn, serve_portal
 from tests.support.bitrix24_tables import Hook

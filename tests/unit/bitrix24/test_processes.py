@@ -5,11 +5,12 @@ from typing import ClassVar
 
 import pytest
 
-from producers.connectors.bitrix24 import checking, plans
-from producers.connectors.bitrix24.backfill import Backfill
+from producers.connectors.bitrix24.connecting import checking
+from producers.connectors.bitrix24.entities import plans
+from producers.connectors.bitrix24.entities.stages import Stages
 from producers.connectors.bitrix24.errors import MappingError
-from producers.connectors.bitrix24.mapping import load_mapping
-from producers.connectors.bitrix24.stages import Stages
+from producers.connectors.bitrix24.meaning.mapping import load_mapping
+from producers.connectors.bitrix24.sync.backfill import Backfill
 from streams.plain import recompute
 from tests.support.bitrix24_life import WEIGHTS
 from tests.support.bitrix24_portal import Postman, serve_portal

@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from producers.connectors.bitrix24.errors import PortalClosed, PortalRefused, PortalUnavailable
-from producers.connectors.bitrix24.rest import Call, Portal, php_query
+from producers.connectors.bitrix24.portal.rest import Call, Portal, php_query
 from tests.support.bitrix24_life import Life
 from tests.support.bitrix24_portal import SECRET, StandIn, parse_qsl, php_table, serve_portal
 from tests.unit.bitrix24.support import settings

@@ -6,9 +6,9 @@ from typer.testing import CliRunner
 
 from deploy.cli import build, explain
 from producers.connectors.bitrix24.errors import MappingError
-from producers.connectors.bitrix24.mapping import Mapping, load_mapping
+from producers.connectors.bitrix24.meaning.mapping import Mapping, load_mapping
+from producers.connectors.bitrix24.meaning.template import TEMPLATE
 from producers.connectors.bitrix24.settings import Bitrix24Settings
-from producers.connectors.bitrix24.template import TEMPLATE
 
 GOOD = {
     "bitrix24_webhook_url": "https://b24.example.com/rest/1/topsecret/",

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from producers.connectors.bitrix24.backfill import Backfill
+from producers.connectors.bitrix24.sync.backfill import Backfill
 from streams.plain import recompute
 from tests.support.bitrix24_life import Life
 from tests.support.bitrix24_portal import StandIn, serve_portal

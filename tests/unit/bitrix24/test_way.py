@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from producers.connectors.bitrix24.backfill import Backfill
-from producers.connectors.bitrix24.way import Way
+from producers.connectors.bitrix24.sync.backfill import Backfill
+from producers.connectors.bitrix24.sync.way import Way
 from tests.support.bitrix24_life import Life
 from tests.support.bitrix24_portal import StandIn, serve_portal
 from tests.unit.bitrix24.support import InMemoryPublisher, connected

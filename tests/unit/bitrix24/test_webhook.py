@@ -5,7 +5,7 @@ import asyncio
 import httpx
 import pytest
 
-from producers.connectors.bitrix24.store import Change
+from producers.connectors.bitrix24.spool.store import Change
 from tests.support.bitrix24_life import Life
 from tests.support.bitrix24_portal import StandIn, serve_portal
 from tests.support.bitrix24_tables import Hook

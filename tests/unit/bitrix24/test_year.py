@@ -7,9 +7,9 @@ from datetime import timedelta
 
 import pytest
 
-from producers.connectors.bitrix24.backfill import Backfill
 from producers.connectors.bitrix24.errors import Bitrix24Error
-from producers.connectors.bitrix24.patience import LONG
+from producers.connectors.bitrix24.portal.patience import LONG
+from producers.connectors.bitrix24.sync.backfill import Backfill
 from producers.events import REFERENCE_TYPES, wire
 from streams.plain import recompute
 from tests.support.bitrix24_portal import Postman, serve_portal

@@ -8,7 +8,7 @@ from metrics.calendar import load as load_calendar
 from metrics.errors import MetricsError
 from metrics.settings import BusinessSettings
 from producers.connectors.asterisk.config import load_config
-from producers.connectors.bitrix24.mapping import load_mapping as load_portal
+from producers.connectors.bitrix24.meaning.mapping import load_mapping as load_portal
 from producers.errors import ProducersError
 
 WRONG = {

@@ -153,7 +153,7 @@ def test_a_page_holds_nothing_that_runs_or_is_fetched(language):
     """Inline styles alone, whatever people are called; the one address in it is the wall's."""
     shown = filled(HOSTILE)
     rows = [Unanswered("miss", HOSTILE, "call-1", "m-1", "north", int(NOW - 60) * 1_000_000)]
-    shown.clocked.take(0, rows)
+    shown.put_unanswered(0, rows)
     exporter = Exporter(client_of(create_app(exporter_of(shown, NOW))), patience=0)
     digest = told(exporter.facts(period.over(Kind.DAY, TODAY)), language, "http://wall")
     text = page(digest)

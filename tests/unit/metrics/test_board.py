@@ -51,7 +51,7 @@ steps = st.lists(
 def test_whatever_happens_the_board_shows_the_sum_of_its_parts(todo):
     """Parts come, change and go, the clock moves, teams and rates arrive late: text = from scratch, always."""
     shown, now = board(timezone="Europe/Berlin"), START
-    shown.parts.at_hand = 3
+    shown._parts.at_hand = 3
     for step in todo:
         match step:
             case ("parts", bucket, some):
@@ -68,13 +68,13 @@ def test_whatever_happens_the_board_shows_the_sum_of_its_parts(todo):
             case _:
                 shown.exposition(now)
     text = b"".join(shown.exposition(now)).decode()
-    held = shown.aggregates
-    assert (held.sums, held.teams) == from_scratch(shown.parts, windows(now, ZONE))
+    held = shown._aggregates
+    assert (held.sums, held.teams) == from_scratch(shown._parts, windows(now, ZONE))
     registry = CollectorRegistry()
     registry.register(SalesCollector(shown, now))
     assert samples(text) == samples(generate_latest(registry).decode())
     fresh = board(timezone="Europe/Berlin")
-    for kind, bucket in shown.parts.buckets():
+    for kind, bucket in shown._parts.buckets():
         fresh.put((kind, bucket), parts_of(shown, (kind, bucket)))
     fresh.put_reference(dict(shown._records))
     assert samples(b"".join(fresh.exposition(now)).decode()) == samples(text)

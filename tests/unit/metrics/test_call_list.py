@@ -43,8 +43,8 @@ def test_the_list_says_what_is_counted(here, there):
     """As many are open as the gauges say; late are those with less than no time left; first comes the first target."""
     shown = board()
     shown.put_reference({"a": manager("m-1", "north")})
-    shown.clocked.take(0, here)
-    shown.clocked.take(1, there)
+    shown.put_unanswered(0, here)
+    shown.put_unanswered(1, there)
     found = call_list(shown, NOW, everybody)
     numbers = api.Numbers(shown, NOW)
     counted = {row["id"]: row["values"] for row in api.kpis(numbers, Level.COMPANY, "day", "current")}
@@ -68,7 +68,7 @@ def test_the_list_says_what_is_counted(here, there):
 def test_working_time_left(hour, ago, left, working):
     """By the hours from 9 to 18: it runs in them alone."""
     shown, now = board(), datetime(2026, 11, 18, tzinfo=UTC).timestamp() + hour * HOUR
-    shown.clocked.take(0, [Unanswered(MISS, "c", "1", "m", "", int((now - ago) * MICRO))])
+    shown.put_unanswered(0, [Unanswered(MISS, "c", "1", "m", "", int((now - ago) * MICRO))])
     (row,) = call_list(shown, now, everybody)[MISS]["rows"]
     assert (row["left"], row["working"]) == (left, working)
 
@@ -76,8 +76,8 @@ def test_working_time_left(hour, ago, left, working):
 def test_what_is_not_known_is_not_late():
     """Of a partition whose owner is out of contact nobody is said to be late; all are shown, marked."""
     shown = board()
-    shown.clocked.take(0, [listed(MISS, 1500)])
-    shown.clocked.take(1, [listed(MISS, 1600)])
+    shown.put_unanswered(0, [listed(MISS, 1500)])
+    shown.put_unanswered(1, [listed(MISS, 1600)])
     found = call_list(shown, NOW, everybody, unknown={1})[MISS]
     assert (found["open"], found["late"], found["unsure"]) == (2, 1, 1)
     assert [row["known"] for row in found["rows"]] == [False, True]
@@ -87,7 +87,7 @@ def test_whose_wall_and_who_is_in_a_call():
     """A team's wall and a person's show theirs; a lead whose client is in a call is not to be called."""
     shown = board()
     shown.put_reference({"a": manager("m-1", "north", "Anna")})
-    shown.clocked.take(
+    shown.put_unanswered(
         0,
         [
             listed(MISS, 10),

@@ -149,7 +149,7 @@ def test_old_buckets_leave():
     for n in range(1000):
         one.put(("h", HOUR - n * 3600), {Field(0, "m", ""): {MEASURES["calls_taken"]: 1}})
     assert sum(shown(one, course.HOURS).values()) == 16 + 24
-    assert len(one.course._sums["h"]) == 24 * 9
+    assert len(one._course._sums["h"]) == 24 * 9
 
 
 def test_sums_over_teams_and_days_are_exact():

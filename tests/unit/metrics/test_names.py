@@ -123,7 +123,7 @@ def put(on: Board, step: tuple) -> None:
             on.put(bucket, some)
         case ("waiting", people):
             on.put_waiting(0, [Waiting("call", one, "", (START - 60) * 10**6) for one in people])
-            on.clocked.take(0, [Unanswered("miss", one, one, one, "", START * 10**6) for one in people])
+            on.put_unanswered(0, [Unanswered("miss", one, one, one, "", START * 10**6) for one in people])
         case ("team", who, team):
             on.put_reference({f"manager:{who}": manager(who, team)})
         case ("rate", day):
@@ -174,7 +174,7 @@ def test_no_sum_is_lost_or_shown_twice(todo: list, limits: tuple[int, int]) -> N
         fresh.put(bucket, parts_of(few, bucket))
     for number, waiting in few.parts.waiting.items():
         fresh.put_waiting(number, waiting)
-    fresh.clocked = few.clocked
+    fresh._clocked = few._clocked
     # What pipelines are called is told of all that ever were.
     told, wanted = ({one: n for one, n in shown(of, now).items() if one[0] not in _INFO} for of in (few, fresh))
     assert told == wanted

@@ -23,7 +23,13 @@ def test_pieces_make_one_member(texts):
 
 
 slots = [("day", "current"), ("day", "previous"), ("now", "current")]
-puts = st.lists(st.tuples(st.sampled_from(slots), st.integers(0, 400), st.sampled_from([b"", b"one\n", b"two\n", b"three\n", b"4" * 70_000 + b"\n"])))
+puts = st.lists(
+    st.tuples(
+        st.sampled_from(slots),
+        st.integers(0, 400),
+        st.sampled_from([b"", b"one\n", b"two\n", b"three\n", b"4" * 70_000 + b"\n"]),
+    )
+)
 
 
 rests = st.sampled_from(["no", "unchanged", "at once"])

@@ -1,0 +1,1 @@
+"""From what the portal says of one entity to events."""

@@ -1,0 +1,1 @@
+"""Speaking to the portal: its REST, its limits, and how often it is asked again."""
