@@ -263,7 +263,7 @@ def parse(text: str, name: str = "calendar") -> CalendarFile:
     """Check the text of a calendar file. Raises CalendarError naming each place and what to write."""
     try:
         content = yaml.safe_load(text) or {}
-    except (yaml.YAMLError, ValueError) as error:  # ValueError: what looks like a date and is none
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: what looks like a date and is none
         raise CalendarError(f"{name} is not YAML: {' '.join(str(error).split())}") from error
     try:
         return CalendarFile.model_validate(content)

@@ -10,6 +10,7 @@ import typer
 
 from deploy.errors import GenerateError, MisuseError
 from deploy.installation import look, written
+from deploy.misspelt import settings_of
 
 ROOT = Path(__file__).resolve().parents[2]
 PROVIDERS = ("producers.events.generate", "grafana.generate", "deploy.kubernetes.generate")
@@ -41,6 +42,10 @@ def command(
     """
     if settings and not to:
         raise MisuseError("--settings says what to write with --to; the committed files show the defaults")
+    if settings:
+        if not settings.is_file():
+            raise MisuseError(f"{settings}: there is no such file")
+        settings_of(settings)
     if to:
         if check:
             raise MisuseError("--check compares what is committed; --to writes something else")

@@ -149,7 +149,7 @@ def load(path: Path) -> WebConfig:
         raise WebConfigError(f"{path}: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise WebConfigError(f"{path}: is no UTF-8 text; save it as UTF-8") from error
-    except (yaml.YAMLError, ValueError) as error:  # ValueError: what looks like a date and is none
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: what looks like a date and is none
         mark = getattr(error, "problem_mark", None)
         place = f" in line {mark.line + 1}" if mark is not None else ""
         raise WebConfigError(f"{path}: is no YAML{place}: {getattr(error, 'problem', 'it cannot be read')}") from error

@@ -199,7 +199,7 @@ def load_mapping(path: Path) -> MappingFile:
     except yaml.MarkedYAMLError as error:
         line = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
         raise MappingProblem(f"{path}{line}: is no YAML: {error.problem}") from error
-    except (yaml.YAMLError, ValueError) as error:  # ValueError: what looks like a date and is none
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: what looks like a date and is none
         raise MappingProblem(f"{path}: is no YAML: {error}") from error
     if not isinstance(content, dict):
         raise MappingProblem(f"{path}: is no mapping; begin with sales-pulse import --template")

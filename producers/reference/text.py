@@ -21,7 +21,7 @@ class Text:
         self.problems: list[str] = []
         try:
             node = yaml.compose(text, Loader=yaml.SafeLoader)
-        except yaml.YAMLError as error:
+        except (yaml.YAMLError, RecursionError) as error:
             raise ReferenceProblem(f"{name}: is not YAML: {' '.join(str(error).split())}") from error
         try:
             self.content: Any = self._read(node, ()) if node is not None else {}

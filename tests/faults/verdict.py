@@ -6,9 +6,9 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from aiokafka.errors import KafkaError
-from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from metrics.redis_client import connect
 from metrics.settings import BusinessSettings
 from metrics.view import Keys
 from producers.settings import KafkaSettings
@@ -55,7 +55,7 @@ async def ends(kafka: KafkaSettings) -> dict[int, int]:
 
 async def is_whole(business: BusinessSettings, partitions: int) -> bool:
     """Whether every partition's owner says now that all it holds is in the view."""
-    redis = Redis.from_url(business.redis_url.get_secret_value(), socket_timeout=1)
+    redis = connect(business.redis_url.get_secret_value())
     try:
         _, beats = await heartbeats(redis, Keys(business.app_id))
     except (RedisError, OSError):
@@ -69,13 +69,13 @@ async def is_whole(business: BusinessSettings, partitions: int) -> bool:
 async def caught_up(business: BusinessSettings, wanted: dict[int, int], patience: float) -> float:
     """Wait until the view is whole and stands at the ends of the log; how long that took (s)."""
     began = time.monotonic()
-    redis = Redis.from_url(business.redis_url.get_secret_value(), socket_timeout=2)
+    redis = connect(business.redis_url.get_secret_value())
     behind: dict[int, object] = {}
     try:
         while time.monotonic() - began < patience:
             try:
                 held, beats = await heartbeats(redis, Keys(business.app_id))
-            except RedisError as error:
+            except (RedisError, OSError) as error:
                 behind = {0: error}
             else:
                 behind = {
@@ -91,13 +91,15 @@ async def caught_up(business: BusinessSettings, wanted: dict[int, int], patience
     raise AssertionError(f"lag is not 0 after {patience:.0f} s: {behind}")
 
 
-async def judge(kafka: KafkaSettings, business: BusinessSettings, patience: float = 30.0) -> Report:
+async def judge(
+    kafka: KafkaSettings, business: BusinessSettings, patience: float = 30.0, exporter: str | None = None
+) -> Report:
     """The audit; tried again while servers that were just broken do not answer yet."""
     deadline = time.monotonic() + patience
     while True:
         try:
-            return await audit(kafka, business, patience=15)
-        except (AuditError, KafkaError, RedisError):
+            return await audit(kafka, business, patience=15, exporter=exporter)
+        except (AuditError, KafkaError, RedisError, OSError):
             if time.monotonic() > deadline:
                 raise
             await asyncio.sleep(0.5)

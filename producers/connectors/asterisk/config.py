@@ -147,5 +147,5 @@ def load_config(path: Path) -> Names:
     except ValidationError as error:
         lines = [f"{path}: {'.'.join(str(p) for p in e['loc'])}: {say(e)}" for e in error.errors()]
         raise MappingProblem("\n".join(lines)) from error
-    except (yaml.YAMLError, ValueError) as error:  # ValueError: what looks like a date and is none
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: what looks like a date and is none
         raise MappingProblem(f"{path}: {error}") from error

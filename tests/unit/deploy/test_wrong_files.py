@@ -19,6 +19,7 @@ WRONG = {
     "holds itself": b"hours: &x {mon: *x}\nmanagers: &y [*y]\nfields: &z {a: *z}\n",
     "names that are lists": b"? [1, 2]\n: 3\n",
     "no date": b"holidays: [2026-13-45]\nmanagers:\n- {id: 2026-02-31}\n",
+    "brackets without end": b"[" * 5_000,
     "a list": b"- 1\n",
     "a number": b"42\n",
     "tags": b"hours: !!python/object:os.system x\nmanagers: !!python/object:os.system x\n",

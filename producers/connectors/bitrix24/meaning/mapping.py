@@ -127,7 +127,7 @@ def load_mapping(path: Path | None) -> Mapping:
         raise MappingError(f"{path}: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise MappingError(f"{path}: is not in UTF-8 (byte {error.start}); save it as UTF-8") from error
-    except (yaml.YAMLError, ValueError) as error:  # ValueError: what looks like a date and is none
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: what looks like a date and is none
         raise MappingError(f"{path}: not YAML: {' '.join(str(error).split())}") from error
     try:
         return Mapping.model_validate(_with_text_keys(found or {}))
