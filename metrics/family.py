@@ -45,9 +45,9 @@ class Source(StrEnum):
     """The exporter itself."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Family:
-    """One family of `numbers.md`, or for a distribution several names: see `names`.
+    """One family of `numbers.md`, or for a distribution several names: see `names`. There is one object of each.
 
     labels: its own, besides `manager`, `team` (and `window`, `period` when from cells).
     code: of its measures in a cell (`metrics.measure`); "" when it is not read from cells.
@@ -76,10 +76,6 @@ class Family:
     quantiles_by: tuple[str, ...] = ()
     title: str = field(default="", repr=False)
     title_ru: str = field(default="", repr=False)
-
-    def __hash__(self) -> int:
-        """By its name, which is its own: the generated hash would go through every field at each look-up."""
-        return hash(self.name)
 
     @property
     def all_labels(self) -> tuple[str, ...]:

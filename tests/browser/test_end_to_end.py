@@ -9,6 +9,7 @@ import uuid
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
+from zoneinfo import ZoneInfo
 
 import pytest
 import pytest_asyncio
@@ -18,11 +19,14 @@ from deploy.stack.ports import free_port
 from producers.events import CallEnded, CallStarted, DealChanged, LeadChanged, ManagerChanged
 from producers.publisher import SalesPublisher
 from tests.browser.stage import ExporterProcess
+from tests.browser.test_history import settled
 from tests.browser.test_life import shows
 from tests.support.workers import House, house, until
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
 SOURCE = "test://pbx"
+MOSCOW = ZoneInfo("Europe/Moscow")
+LINKS = f"deal@{SOURCE}=https://crm.example.com/deals/{{id}}"
 AMOUNTS = ("1200.50", "99.99", "40000")
 
 
@@ -48,7 +52,8 @@ def exporter(floor):
         "SALES_LEDGER_URL": f"sqlite:///{found.folder / 'ledger.sqlite'}",
     }
     process = ExporterProcess(
-        found.folder / "exporter", {**found.environment, **ledger, "SALES_TIMEZONE": "Europe/Moscow"}
+        found.folder / "exporter",
+        {**found.environment, **ledger, "SALES_TIMEZONE": MOSCOW.key, "SALES_ENTITY_LINKS": LINKS},
     )
     with (found.folder / "ledger.log").open("wb") as log:
         explaining = subprocess.Popen(
@@ -80,13 +85,14 @@ def call(client: str, **changes) -> CallEnded:
     return CallEnded.of(source=SOURCE, time=now, **facts | changes)
 
 
-def won(number: int, amount: str) -> DealChanged:
+def won(number: int, amount: str, **changes) -> DealChanged:
     now = datetime.now(UTC)
-    return DealChanged.of(
-        source=SOURCE, time=now, sequence="1", deal_id=f"d-{number}", client_id=f"c-{number}", manager_id="m-7",
-        pipeline="retail", stage="WON", status="won", amount=amount, currency="RUB", probability=1.0,
-        created_at=now - timedelta(days=2), closed_at=now,
-    )  # fmt: skip
+    facts = {
+        "deal_id": f"d-{number}", "client_id": f"c-{number}", "manager_id": "m-7", "pipeline": "retail",
+        "stage": "WON", "status": "won", "amount": amount, "currency": "RUB", "probability": 1.0,
+        "created_at": now - timedelta(days=2), "closed_at": now,
+    }  # fmt: skip
+    return DealChanged.of(source=SOURCE, time=now, sequence="1", **facts | changes)
 
 
 async def test_an_event_is_on_the_wall_within_two_seconds(screen, floor):
@@ -166,19 +172,47 @@ async def test_a_click_says_why(screen, floor):
     await expect(check).to_be_focused()
 
 
-async def test_what_a_bar_is_made_of(screen, floor):
-    """From the tile to the page of its history, and from today's bar to the entities that add up to it."""
-    publisher = floor[1]
-    for number, amount in enumerate(AMOUNTS):
-        await publisher.publish(won(number, amount))
-    page = await screen.show("level=manager&id=m-7&window=month")
-    await shows(page, 9, f"₽{round(sum(map(Fraction, AMOUNTS)) / 3):,}")
-    await page.locator(".tile[data-number='9']").click()
-    bar = page.locator("#bars .bar[data-from]").last
+async def test_the_walk_of_a_sales_head(screen, floor):
+    """From the tile to its page, other dates, the CSV summed up, and behind a bar the deals, which add up to it."""
+    publisher, today = floor[1], datetime.now(MOSCOW).date()
+    days = {back: today - timedelta(days=back) for back in range(22)}
+    sold = {21: ["7"], 20: ["1000.50"], 9: ["250", "0.49"], 1: ["30000"], 0: ["5"]}
+    await publisher.publish(
+        ManagerChanged.of(
+            source=SOURCE, time=datetime.now(UTC), manager_id="m-8", name="Igor Bely", team_id="west", active=True
+        )
+    )
+    for back, amounts in sold.items():
+        noon = datetime.combine(days[back], datetime.min.time(), MOSCOW) + timedelta(minutes=1)
+        for number, amount in enumerate(amounts):
+            named = {"deal_id": f"{back}-{number}", "client_id": f"w-{back}", "manager_id": "m-8"}
+            await publisher.publish(won(0, amount, created_at=noon, closed_at=noon, **named))
+    page = await screen.show("level=manager&id=m-8&window=day")
+    await shows(page, 4, "₽5")
+    await page.locator(".tile[data-number='4']").click()
+    await settled(page)
+    await page.fill("#from", days[20].isoformat())
+    await page.fill("#to", days[1].isoformat())
+    await expect(page.locator("#bars .bar[data-from]")).to_have_count(20)
+    async with page.expect_download() as download:
+        await page.locator("#bars .csv").click()
+    rows = list(csv.DictReader(io.StringIO((await (await download.value).path()).read_text())))
+    by_day = {row["from"]: Fraction(row["value"]) for row in rows if row["value"]}
+    assert by_day == {days[back].isoformat(): sum(map(Fraction, sold[back])) for back in (20, 9, 1)}
+    await expect(page.locator(".card b").first).to_have_text(f"₽{round(sum(by_day.values())):,}")
+    bar = page.locator(f"#bars .bar[data-from='{days[9]}']")
     await bar.focus()
     await page.keyboard.press("Enter")
-    shown, rows = await _explained(page)
-    assert Fraction(shown) == sum(map(Fraction, rows)) == sum(map(Fraction, AMOUNTS))
+    shown, each = await _explained(page)
+    assert Fraction(shown) == sum(map(Fraction, each)) == by_day[days[9].isoformat()]
+    dialog = page.get_by_role("dialog")
+    link = dialog.get_by_role("link", name="Deal 9-0")
+    assert await link.get_attribute("href") == "https://crm.example.com/deals/9-0"
+    async with page.expect_download() as download:
+        await dialog.get_by_role("link", name="CSV").click()
+    table = list(csv.DictReader(io.StringIO((await (await download.value).path()).read_text())))
+    assert sum(Fraction(one["contribution"]) for one in table) == Fraction(shown)
+    assert {(one["source"], one["manager_name"]) for one in table} == {(SOURCE, "Igor Bely")}
     await page.keyboard.press("Escape")
     await expect(bar).to_be_focused()
 

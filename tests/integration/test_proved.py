@@ -108,7 +108,7 @@ async def _falsified(ledger, redis_url, app_id):
     measure = next(iter(part))
     redis.hset(name, field, value[:16] + encode_part({**part, measure: part[measure] + 1}))
     began = time.monotonic()
-    await until(lambda: ledger.told()["differences"], 660, "the falsified part is found", pause=2)
+    await until(lambda: ledger.told()["differences"], 600, "the falsified part is found", pause=1)
     print(f"found after {time.monotonic() - began:.0f} s")
     (found,) = ledger.told()["differences"]
     assert (found["data"], found["count"]) == ("days", 1)

@@ -3,6 +3,7 @@
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum, auto
 from fractions import Fraction
 from functools import lru_cache
 
@@ -66,40 +67,81 @@ def quantile(q: float, cumulative: Sequence[int], bounds: Sequence[int]) -> floa
     return low + (bounds[at] - low) * ((rank - below) / (cumulative[at] - below))
 
 
+class _Place:
+    """A family with values of its labels. There is one object of each, so that finding it again is cheap."""
+
+    __slots__ = ("family", "labels")
+
+    def __init__(self, family: Family, labels: Labels) -> None:
+        self.family, self.labels = family, labels
+
+
+class _Way(Enum):
+    """What becomes of a measure's integer."""
+
+    ADDED = auto()
+    CONVERTED = auto()
+    BIN = auto()
+    SUM = auto()
+    SIZE = auto()
+
+
+_place = lru_cache(maxsize=1 << 16)(_Place)
+
+
+@lru_cache(maxsize=1 << 16)
+def _slot(name: str) -> tuple[_Place, _Way, int, str] | None:
+    """Where a measure counts, and how: the bin, or the step of a size; the currency."""
+    found = address(name)
+    if found is None:
+        return None
+    family, labels, rest = found
+    place = _place(family, labels)
+    if family.has_buckets and rest[0] == "s":
+        return place, _Way.SUM, 0, ""
+    if family.kind is Kind.HISTOGRAM:
+        return place, _Way.BIN, int(rest[0]), ""
+    if family.kind is Kind.SIZES:
+        return place, _Way.SIZE, int(rest[0]), rest[1]
+    return (place, _Way.CONVERTED, 0, rest[0]) if family.kind is Kind.MONEY else (place, _Way.ADDED, 0, "")
+
+
 def block(items: Mapping[Item, int], rates: Rates) -> Block:
     """Numbers of one credit in one window. Money that no rate converts is left out."""
     found: Block = {}
-    exact: dict[tuple[Family, Labels], int | Fraction] = {}
-    bins: dict[tuple[Family, Labels], list[int]] = {}
-    seconds: dict[tuple[Family, Labels], int] = {}
+    exact: dict[_Place, int | Fraction] = {}
+    bins: dict[_Place, list[int]] = {}
+    seconds: dict[_Place, int] = {}
     for (name, day), value in items.items():
-        place = address(name)
-        if place is None:
+        slot = _slot(name)
+        if slot is None:
             continue
-        family, labels, rest = place
-        key = (family, labels)
-        if family.has_buckets:
-            if rest[0] == "s":
-                seconds[key] = seconds.get(key, 0) + value
-            elif (at := _bin(family, rest, day, rates)) is not None:
-                bins.setdefault(key, [0] * (len(family.bounds) + 1))[at] += value
-        elif day == BASE or family.kind is not Kind.MONEY:
-            exact[key] = exact.get(key, 0) + value
-        elif (rate := rates.on(rest[0], day)) is not None:
-            exact[key] = exact.get(key, 0) + value * rate
-    for (family, labels), amount in exact.items():
-        found.setdefault(family, {})[labels] = to_float(amount, family.scale)
-    for (family, labels), counts in bins.items():
-        total = seconds.get((family, labels), 0)
-        found.setdefault(family, {})[labels] = Histogram(tuple(counts), to_float(total, family.scale))
+        place, way, number, currency = slot
+        if way is _Way.ADDED or (way is _Way.CONVERTED and day == BASE):
+            exact[place] = exact.get(place, 0) + value
+        elif way is _Way.SUM:
+            seconds[place] = seconds.get(place, 0) + value
+        elif way is _Way.BIN:
+            _counts(bins, place)[number] += value
+        elif (rate := rates.on(currency, day)) is None:
+            continue
+        elif way is _Way.SIZE:
+            _counts(bins, place)[size_bin(place.family, number, rate)] += value
+        else:
+            exact[place] = exact.get(place, 0) + value * rate
+    for place, amount in exact.items():
+        found.setdefault(place.family, {})[place.labels] = to_float(amount, place.family.scale)
+    for place, counts in bins.items():
+        total = to_float(seconds.get(place, 0), place.family.scale)
+        found.setdefault(place.family, {})[place.labels] = Histogram(tuple(counts), total)
     return found
 
 
-def _bin(family: Family, rest: Labels, day: int, rates: Rates) -> int | None:
-    if family.kind is Kind.HISTOGRAM:
-        return int(rest[0])
-    rate = rates.on(rest[1], day)
-    return None if rate is None else size_bin(family, int(rest[0]), rate)
+def _counts(bins: dict[_Place, list[int]], place: _Place) -> list[int]:
+    held = bins.get(place)
+    if held is None:
+        held = bins[place] = [0] * (len(place.family.bounds) + 1)
+    return held
 
 
 def to_float(amount: int | Fraction, scale: int) -> float:

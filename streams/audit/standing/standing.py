@@ -1,4 +1,4 @@
-"""The cycle: what is shown now every ten minutes, every other day once a day or oftener, at a bounded share of a core.
+"""The cycle: what is shown now within every ten minutes, every other day once a day or oftener, at a bounded share of a core.
 
 The first look at a unit takes the index as it is, which is ahead of the view: where both agree, all is well. What
 differs is looked at again with the ledger held at the very record as of which the view is, and what differs then once
@@ -24,7 +24,8 @@ from streams.audit.standing.view import View
 from streams.plain.rules import Rules
 
 log = structlog.get_logger(__name__)
-CYCLE_SECONDS = 600.0
+CYCLE_SECONDS = 540.0
+"""Nine minutes: what differs is looked at once more before it counts, and is found within ten."""
 _DAY_SECONDS = 86_400.0
 _SHOWN_DAYS = 31
 """Local days that are looked at in every cycle: events still come for them, and walls show them one by one."""
