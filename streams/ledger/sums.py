@@ -75,11 +75,14 @@ class Sums:
                 self.total, self.count = self.total + n, self.count + n
                 return
         counted = query.part in ("count", "bucket")
+        amount: int | Fraction = 0
         for day, total, n in self._sums(first, last):
-            amount = Fraction(n) if counted else Fraction(total, family.scale)
-            if family.kind is Kind.MONEY:
-                amount *= self.rate(day)
-            self.total, self.count = self.total + amount, self.count + n
+            self.count += n
+            if counted:
+                amount += n
+            else:
+                amount += total * self.rate(day) if family.kind is Kind.MONEY else total
+        self.total += Fraction(amount) if counted else Fraction(amount) / family.scale
 
     def _bins(self, first: int, last: int) -> list[int]:
         """How many durations are at most as long as each bound of their family."""

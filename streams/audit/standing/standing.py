@@ -1,4 +1,4 @@
-"""The cycle: what is shown now within every ten minutes, every other day once a day or oftener, at a bounded share of a core.
+"""The cycle: what is shown now every nine minutes, other days once a day or oftener, at a bounded share of a core.
 
 The first look at a unit takes the index as it is, which is ahead of the view: where both agree, all is well. What
 differs is looked at again with the ledger held at the very record as of which the view is, and what differs then once
