@@ -90,7 +90,7 @@ def build(path: Path, rules: Rules, managers: int, days: int, now: int) -> int:
                 f"{done:>12,} events: {(done - last) / (spent - before):>8,.0f} per CPU-second {_state()}", flush=True
             )
             last, before = done, spent
-    size = sum(os.path.getsize(f"{path}{ending}") for ending in ("", "-wal"))
+    size = sum(one.stat().st_size for ending in ("", "-wal") if (one := Path(f"{path}{ending}")).exists())
     print(f"{done:,} events: {done / spent:,.0f} per CPU-second, {size / done:.0f} bytes each on disk {_state()}")
     return done
 
