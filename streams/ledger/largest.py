@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from streams.ledger.sums import Sums
 
 _ROUNDED = 1 + 1e-9
-"""Money is converted: a bound is a little above, so that rounding leaves nothing out."""
+"""A bound is a little above what it bounds, so that rounding leaves nothing out."""
 
 
 class Largest:
@@ -35,10 +35,13 @@ class Largest:
 
     def takes(self, size: float, day: int) -> bool:
         """Whether a row of that size, of a local day (ordinal), could still come in."""
-        if len(self._heap) < self.limit:
-            return True
-        least = float(self._heap[0][0])
-        return size > least or (size == least and day >= self._day(self._heap[0][1]))
+        least = self.least
+        return size > least or (size == least and (least < 0 or day >= self._day(self._heap[0][1])))
+
+    @property
+    def least(self) -> float:
+        """The size of the smallest one that is held; below 0 while there is room for any."""
+        return -1.0 if len(self._heap) < self.limit else float(self._heap[0][0])
 
     def narrow(self, limit: int) -> None:
         """Hold no more than so many from now on."""
@@ -64,9 +67,8 @@ def pick(sums: Iterable["Sums"], largest: Largest) -> None:
             break
         query, shown = one.snapshot.query, one.snapshot.shown
         if who is None and query.part != "bucket":
-            for cell in _cells(one, -day, -day):
-                if largest.takes(-cell[0], -day):
-                    heappush(queue, cell)
+            for cell in _cells(one, -day, -day, largest.least):
+                heappush(queue, cell)
             continue
         found = one.snapshot.shares(one.series, -day, -day, one.condition(), who)
         for share, n in found:
@@ -91,20 +93,25 @@ def _days(one: "Sums") -> list[_Item]:
     return items
 
 
-def _cells(one: "Sums", first: int, last: int) -> list[_Item]:
-    found = one.snapshot.within("cell", "cell.day, cell.who, cell.top", one.series, first, last)
-    return [(-_bound(one, day, top), -day, _apart(one, who), who, one) for day, who, top in found]
-
-
-def _apart(one: "Sums", who: int) -> int:
-    return who << 32 | one.series.no
+def _cells(one: "Sums", first: int, last: int, least: float = -1.0) -> list[_Item]:
+    """What each person has of these days; of one day only where that is not less than the least wanted."""
+    ending = ""
+    if least > 0 and one.snapshot.query.part not in ("count", "bucket"):
+        factor = _factor(one, first)
+        ending = f"AND cell.top >= {least / factor!r}" if factor else "AND false"
+    found = one.snapshot.within("cell", "cell.day, cell.who, cell.top", one.series, first, last, ending=ending)
+    number = one.series.no
+    return [(-_bound(one, day, top), -day, who << 32 | number, who, one) for day, who, top in found]
 
 
 def _bound(one: "Sums", day: int, top: float) -> float:
     """The greatest that a row of a day can be, whose greatest share is `top`."""
-    query = one.snapshot.query
-    if query.part in ("count", "bucket"):
-        return 1.0
-    if query.declared.kind is Kind.MONEY:
-        return top * float(one.rate(day)) / query.declared.scale * _ROUNDED
-    return top / query.declared.scale
+    return 1.0 if one.snapshot.query.part in ("count", "bucket") else top * _factor(one, day)
+
+
+def _factor(one: "Sums", day: int) -> float:
+    """What a value is multiplied by on a day to be what is shown."""
+    family = one.snapshot.query.declared
+    if family.kind is Kind.MONEY:
+        return float(one.rate(day)) / family.scale * _ROUNDED
+    return _ROUNDED / family.scale
