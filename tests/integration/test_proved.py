@@ -64,7 +64,8 @@ async def test_a_day_in_fast_motion(kafka, redis_url, topic_prefix, app_id, tmp_
         finally:
             end(ledger.process)
         assert "Traceback" not in ledger.log.read_text()
-        assert (await where.verdict()).outcomes["folded"] >= EVENTS * 0.9
+        # Late and corrected ones are stale where something newer was there.
+        assert (await where.verdict()).outcomes.total() >= EVENTS
 
 
 async def _send(where, events, rng):
