@@ -1,6 +1,7 @@
 """Tables as programs export them, with what they write for nothing and around texts: counted right, or refused."""
 
 import json
+from zoneinfo import ZoneInfo
 
 import openpyxl
 import pytest
@@ -14,6 +15,7 @@ from producers.importer.mapping import load_mapping
 from producers.importer.money import AmountReader
 from producers.importer.source import Source
 from producers.importer.state import State
+from producers.importer.times import one_by_one
 from tests.unit.importer.test_tables import FILE, HEADER, ROW, RULE, Found, changed, read
 
 __all__ = ["read"]
@@ -181,3 +183,29 @@ def test_an_exchange_has_a_source():
     """As a mapping's, so is an exchange's."""
     with pytest.raises(ValueError, match="is no URI-reference"):
         Config.model_validate({"source": "1st pbx"})
+
+
+MONTHS = """
+January Jan Jan. январь января янв янв.
+February Feb Feb. февраль февраля фев фев. февр.
+March Mar Mar. март марта мар мар.
+April Apr Apr. апрель апреля апр апр.
+May МАЙ май мая
+June Jun Jun. июнь июня июн июн.
+July Jul Jul. июль июля июл июл.
+August Aug Aug. август августа авг авг.
+September Sep Sept. сентябрь сентября сен сент.
+October Oct Oct. октябрь октября окт окт.
+November Nov Nov. ноябрь ноября ноя нояб.
+December Dec DEC декабрь декабря дек дек.
+"""
+
+
+def test_every_month():
+    """All twelve, in full and in short, in any case, in English and Russian."""
+    read = one_by_one("time", ["%d %B %Y"], ZoneInfo("UTC"))
+    for number, names in enumerate(MONTHS.strip().splitlines(), 1):
+        for name in names.split():
+            assert read(f"7 {name} 2026") == f"2026-{number:02}-07T00:00:00Z", name
+    with pytest.raises(Refused, match="is no time"):
+        read("7 брюмера 2026")
