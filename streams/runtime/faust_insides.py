@@ -87,7 +87,12 @@ class BatchConsumer(Consumer):
 
 
 class InsideApp(faust.App):
-    """An app whose consumer hands batches over, and that knows how it stands in the group."""
+    """An app whose consumer hands batches over, and that knows how it stands in the group.
+
+    `is_settled`: the group has given this worker its share, even if that is nothing, and it has been opened.
+    """
+
+    is_settled = False
 
     def _new_transport(self) -> Any:
         transport: Any = super()._new_transport()
@@ -132,6 +137,7 @@ class BatchRecovery(Recovery):
         if generation_id != self.app.consumer_generation_id:
             return
         self._generation_id = generation_id
+        cast("SalesApp", self.app).is_settled = False
         self.signal_recovery_start.set()
 
     def on_partitions_revoked(self, revoked: set[TP]) -> None:
@@ -189,6 +195,7 @@ class BatchRecovery(Recovery):
         self.tables.on_actives_ready()
         self.tables.on_standbys_ready()
         app.on_rebalance_end()
+        app.is_settled = True
         log.info("worker ready", partitions=sorted(tp.partition for tp in positions if tp.topic == topic))
 
     @Service.task

@@ -233,7 +233,8 @@ class Worker:
         while True:
             began = monotonic()
             with suppress(KafkaError, OSError, TimeoutError):
-                self._owner.lags(await ends.ask(list(self._status.partitions)))
+                # Of any partition where none is ours: a spare worker wants to know whether Kafka answers, too.
+                self._owner.lags(await ends.ask(list(self._status.partitions) or [0]))
                 if began - asked_id >= _ID_SECONDS:
                     asked_id = began
                     async with asyncio.timeout(_ASK_SECONDS):
@@ -291,11 +292,12 @@ class Worker:
         set_aside(self._settings.data_dir / "state" / str(number))
 
     def _not_ready(self) -> str:
-        owner: Owner | None = getattr(self, "_owner", None)
-        if owner is None:
+        if not hasattr(self, "_app"):
             return "waiting for Kafka"
+        owner = self._owner
         if opening := self._status.opening():
             return f"restoring partitions {opening}"
         if (age := self._status.contact_age()) > SILENT_SECONDS:
             return f"Kafka has not answered for {age:.0f} s"
-        return "" if owner.owned else "no partitions assigned yet"
+        # With more workers than partitions some have none, and are ready to take over.
+        return "" if owner.owned or self._app.is_settled else "no partitions assigned yet"

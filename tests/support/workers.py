@@ -94,6 +94,13 @@ class WorkerProcess:
             for sample in family.samples
         }
 
+    def ready(self) -> bool:
+        """What an orchestrator is told."""
+        try:
+            return httpx.get(f"http://127.0.0.1:{self.port}/readyz", timeout=5).status_code == 200
+        except httpx.TransportError:
+            return False
+
     def total(self, name: str) -> float:
         return sum(value for (found, _), value in self.metrics().items() if found == name)
 

@@ -6,6 +6,7 @@ import signal
 import pytest
 
 from tests.support.workers import floor, until
+from tests.support.workers import house as make_house
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(400)]
 
@@ -81,3 +82,20 @@ async def test_redis_is_not_there(house):
     report = await house.verdict()
     assert report.is_equal, report.lines()
     assert again.total("sales_worker_events_total") == 0
+
+
+@pytest.mark.slow
+async def test_a_spare_worker_is_ready(kafka, redis_url, topic_prefix, app_id, tmp_path):
+    """With more workers than partitions one has nothing to do: it is ready, stays so, and takes over."""
+    with make_house(kafka, redis_url, topic_prefix, app_id, tmp_path, partitions=1) as house:
+        one, two = house.worker("one"), house.worker("two")
+        await until(lambda: (one.owned() or two.owned()) and one.ready() and two.ready(), 120, "both are ready")
+        spare, owner = (two, one) if one.owned() else (one, two)
+        for _ in range(30):
+            await asyncio.sleep(0.5)
+            assert spare.ready(), "for longer than Kafka may keep silent"
+        await house.publish(floor(500))
+        owner.kill()
+        await until(lambda: spare.owned() == {0} and spare.ready(), 60, "the spare owns all")
+        report = await house.verdict()
+        assert report.is_equal, report.lines()
