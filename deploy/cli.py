@@ -16,6 +16,7 @@ import typer
 COMMANDS = {
     "up": "Run everything on this machine: Kafka, Redis, worker, ledger, exporter, gateway, simulator.",
     "topics": "Make the topics that the contract needs, or say what differs.",
+    "rights": "Make Kafka's users, each with its password and no more rights than it needs.",
     "worker": "Run one Faust worker; more of them share the partitions.",
     "exporter": "Serve the numbers to Prometheus, and the wall to people.",
     "ledger": "Keep the index that explanations of numbers are answered from.",

@@ -8,7 +8,8 @@ ProducersError
 │   ├── KafkaUnavailable    … because no broker answered in time; trying again later helps
 │   ├── KafkaRejected       … because the broker said no (rights, missing topic); an operator must act
 │   └── PublisherClosed     … because the publisher is not started, or already closed
-└── TopicsError             topics cannot be created or looked at
+├── TopicsError             topics cannot be created or looked at
+└── RightsError             users cannot be made, or not be given their rights
 """
 
 # ruff: noqa: N818 - the names say what happened, and people read them in `except` lines
@@ -63,3 +64,7 @@ class PublisherClosed(PublisherError):
 
 class TopicsError(ProducersError):
     """Topics cannot be created or looked at."""
+
+
+class RightsError(ProducersError):
+    """Users cannot be made, or not be given their rights."""

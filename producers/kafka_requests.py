@@ -3,7 +3,9 @@
 `tests/unit/test_kafka_requests.py` encodes and decodes each, so that an upgrade of aiokafka fails by its name.
 """
 
-from collections.abc import Iterable
+import hashlib
+import secrets
+from collections.abc import Iterable, Mapping
 from io import BytesIO
 from typing import ClassVar, NamedTuple
 from uuid import UUID
@@ -11,14 +13,32 @@ from uuid import UUID
 from aiokafka.client import AIOKafkaClient
 from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment
 from aiokafka.errors import KafkaError, for_code
+from aiokafka.protocol.admin import CreateAclsRequest
 from aiokafka.protocol.api import Request, RequestStruct, Response
 from aiokafka.protocol.offset import OffsetRequest
-from aiokafka.protocol.types import Boolean, CompactArray, CompactString, Int16, Int32, Int64, Schema, TaggedFields
+from aiokafka.protocol.types import (
+    Boolean,
+    CompactArray,
+    CompactBytes,
+    CompactString,
+    Int8,
+    Int16,
+    Int32,
+    Int64,
+    Schema,
+    TaggedFields,
+)
 
 _UNCOMMITTED, _COMMITTED = 0, 1
 _LATEST = -1
 _NONE = bytes(16)
 _UNKNOWN_SIZE = -1
+_ALLOW, _EVERYWHERE = 3, "*"
+_SCRAM_SHA_512, _ITERATIONS = 2, 8192
+RESOURCES = {"Topic": 2, "Group": 3, "Cluster": 4, "TransactionalId": 5}
+PATTERNS = {"literal": 3, "prefixed": 4}
+OPERATIONS = {"Read": 3, "Write": 4, "Create": 5, "Describe": 8, "DescribeConfigs": 10}
+"""What rights are made of, by Kafka's names."""
 
 
 class _Uuid:
@@ -194,3 +214,68 @@ async def disks(client: AIOKafkaClient, topic: str) -> list[Disk]:
             if not error and total != _UNKNOWN_SIZE
         ]
     return found
+
+
+async def allow(client: AIOKafkaClient, user: str, operation: str, resource: str, name: str, pattern: str) -> None:
+    """Let a user do one thing; again is no fault. Raises KafkaError, NotImplementedError."""
+    request = CreateAclsRequest(
+        RESOURCES[resource], name, PATTERNS[pattern], f"User:{user}", _EVERYWHERE, OPERATIONS[operation], _ALLOW
+    )
+    answer = await client.send(client.get_random_node(), request)
+    for code, message in answer.creation_responses:
+        _raise(code, message)
+
+
+class _PasswordsResponse(Response):  # type: ignore[misc]
+    API_KEY = 51
+    API_VERSION = 0
+    SCHEMA = Schema(
+        ("throttle_time_ms", Int32),
+        ("results", CompactArray(
+            ("user", _Text), ("error_code", Int16), ("error_message", _Text), ("tags", TaggedFields),
+        )),
+        ("tags", TaggedFields),
+    )  # fmt: skip
+
+
+class _PasswordsRequest(RequestStruct):  # type: ignore[misc]
+    API_KEY = 51
+    API_VERSION = 0
+    FLEXIBLE_VERSION: ClassVar[bool] = True
+    RESPONSE_TYPE = _PasswordsResponse
+    SCHEMA = Schema(
+        ("deletions", CompactArray(("name", _Text), ("mechanism", Int8), ("tags", TaggedFields))),
+        ("upsertions", CompactArray(
+            ("name", _Text), ("mechanism", Int8), ("iterations", Int32), ("salt", CompactBytes),
+            ("salted_password", CompactBytes), ("tags", TaggedFields),
+        )),
+        ("tags", TaggedFields),
+    )  # fmt: skip
+
+
+class _Passwords(Request[_PasswordsRequest]):  # type: ignore[misc]
+    API_KEY = 51
+
+    def __init__(self, passwords: Mapping[str, str]) -> None:
+        self._passwords = dict(passwords)
+
+    def build(self, request_struct_class: type[_PasswordsRequest]) -> _PasswordsRequest:
+        rows: list[tuple[str, int, int, bytes, bytes, dict[int, bytes]]] = []
+        for user, password in self._passwords.items():
+            salt = secrets.token_bytes(24)
+            stretched = hashlib.pbkdf2_hmac("sha512", password.encode(), salt, _ITERATIONS)
+            rows.append((user, _SCRAM_SHA_512, _ITERATIONS, salt, stretched, {}))
+        return request_struct_class([], rows, {})
+
+
+async def set_passwords(client: AIOKafkaClient, passwords: Mapping[str, str]) -> None:
+    """Make users, or change their passwords, for SCRAM-SHA-512. Raises KafkaError, NotImplementedError."""
+    answer = await client.send(client.get_random_node(), _Passwords(passwords))
+    for user, code, message, *_ in answer.results:
+        _raise(code, f"{user}: {message}")
+
+
+def _raise(code: int, message: str | None) -> None:
+    if code:
+        error: type[KafkaError] = for_code(code)
+        raise error(message or "")

@@ -1,15 +1,16 @@
 """Requests that aiokafka does not make by itself: encoded as brokers want them, decoded as they answer."""
 
+import hashlib
 from types import SimpleNamespace
 from uuid import UUID
 
 import pytest
 from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment
-from aiokafka.errors import UnknownTopicOrPartitionError
+from aiokafka.errors import ClusterAuthorizationFailedError, UnknownTopicOrPartitionError
 from aiokafka.protocol.offset import OffsetRequest
 
 from producers import kafka_requests
-from producers.kafka_requests import Disk, assigned, described, disks, ends
+from producers.kafka_requests import Disk, allow, assigned, described, disks, ends, set_passwords
 
 ID = UUID("00112233-4455-6677-8899-aabbccddeeff")
 
@@ -99,3 +100,34 @@ async def test_disks_of_brokers() -> None:
         assert (
             request.build(kafka_requests._DirsRequest).encode() == b"\x02\x0dsales.events\x02" + bytes(4) + b"\x00\x00"
         )
+
+
+async def test_a_right_is_given() -> None:
+    """By Kafka's numbers; a refusal is Kafka's own error, with what it said."""
+    client = Client(SimpleNamespace(creation_responses=[(0, None)]))
+    await allow(client, "sales-worker", "Read", "Group", "sales-pulse", "literal")
+    ((_, request),) = client.asked
+    assert request.prepare({30: (0, 1)}).creations == [(3, "sales-pulse", 3, "User:sales-worker", "*", 3, 3)]
+    with pytest.raises(ClusterAuthorizationFailedError, match="not you"):
+        await allow(
+            Client(SimpleNamespace(creation_responses=[(31, "not you")])), "a", "Read", "Topic", "t", "prefixed"
+        )
+
+
+async def test_a_password_is_salted_and_stretched() -> None:
+    """The broker never gets it, and could not tell it."""
+
+    def answer(code: int) -> object:
+        made = kafka_requests._PasswordsResponse(0, [("sales-worker", code, "no", {})], {})
+        return kafka_requests._PasswordsResponse.decode(made.encode())
+
+    client = Client(answer(0))
+    await set_passwords(client, {"sales-worker": "long-and-random"})
+    ((_, request),) = client.asked
+    struct = request.build(kafka_requests._PasswordsRequest)
+    ((user, mechanism, iterations, salt, stretched, _),) = struct.upsertions
+    assert (user, mechanism) == ("sales-worker", 2)
+    assert stretched == hashlib.pbkdf2_hmac("sha512", b"long-and-random", salt, iterations)
+    assert b"long-and-random" not in struct.encode()
+    with pytest.raises(ClusterAuthorizationFailedError, match="sales-worker: no"):
+        await set_passwords(Client(answer(31)), {"sales-worker": "long-and-random"})

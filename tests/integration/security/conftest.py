@@ -1,6 +1,5 @@
-"""Secured servers once for all tests here, with the rights that the page for people lists."""
+"""Secured servers once for all tests here, with users and rights as `sales-pulse rights` makes them."""
 
-import asyncio
 import os
 import subprocess
 import sys
@@ -11,13 +10,8 @@ from types import SimpleNamespace
 import pytest
 
 from deploy.stack.ports import free_port
-from tests.integration.security.secured import (
-    ROOT,
-    SecuredKafka,
-    SecuredRedis,
-    documented_rights,
-    grant,
-)
+from producers.rights import users
+from tests.integration.security.secured import ADMIN, PASSWORD, ROOT, SecuredKafka, SecuredRedis
 from tests.support.certificates import certificate
 
 
@@ -45,7 +39,12 @@ def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimpleNamespac
     try:
         redis.start()
         kafka.start(timeout=120)
-        asyncio.run(grant(kafka, documented_rights()))
+        passwords = folder / "passwords"
+        passwords.mkdir()
+        for user in users():
+            (passwords / user).write_text(f"{PASSWORD}\n")
+        rights = command("rights", str(passwords), **kafka.environment(ADMIN))
+        assert rights.returncode == 0, rights.stderr
         topics = command("topics", "create", SALES_PARTITIONS="2", **kafka.environment("sales-topics"))
         yield SimpleNamespace(kafka=kafka, redis=redis, stranger=stranger, topics=topics, folder=folder)
     finally:

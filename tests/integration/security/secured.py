@@ -2,26 +2,17 @@
 
 import re
 from pathlib import Path
-from typing import NamedTuple
-
-from aiokafka import AIOKafkaClient
-from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.protocol.admin import CreateAclsRequest
 
 from deploy.stack.kafka import KafkaNode
 from deploy.stack.ports import free_port
 from deploy.stack.redis import RedisServer
+from producers.rights import Right
 from producers.settings import KafkaSettings
 from tests.support.certificates import Certificate
 
 ROOT = Path(__file__).resolve().parents[3]
 ADMIN = "admin"
 PASSWORD = "long-and-random-enough"
-USERS = (ADMIN, "sales-topics", "sales-worker", "sales-gateway", "sales-ledger", "sales-operator")
-_RESOURCES = {"Topic": 2, "Group": 3, "Cluster": 4, "TransactionalId": 5}
-_PATTERNS = {"literal": 3, "prefixed": 4}
-_OPERATIONS = {"Read": 3, "Write": 4, "Create": 5, "Describe": 8, "DescribeConfigs": 10}
-_ALLOW = 3
 
 
 class SecuredKafka(KafkaNode):
@@ -36,8 +27,8 @@ class SecuredKafka(KafkaNode):
 
     def _java(self, main: str, *arguments: str, heap: str | None = None) -> list[str]:
         if main == "kafka.tools.StorageTool":
-            users = [f"SCRAM-SHA-512=[name={user},password={PASSWORD}]" for user in USERS]
-            arguments = (*arguments, *(word for user in users for word in ("--add-scram", user)))
+            # All other users are made by `sales-pulse rights`.
+            arguments = (*arguments, "--add-scram", f"SCRAM-SHA-512=[name={ADMIN},password={PASSWORD}]")
         return super()._java(main, *arguments, heap=heap)
 
     def _properties(self) -> dict[str, str | int]:
@@ -105,16 +96,6 @@ class SecuredRedis(RedisServer):
         return f"rediss://sales:{PASSWORD}@127.0.0.1:{self.port}/0?ssl_ca_certs={self.tls.cert}"
 
 
-class Right(NamedTuple):
-    """One row of the table in deploy/docs/security.md."""
-
-    user: str
-    resource: str
-    name: str
-    pattern: str
-    operations: str
-
-
 def documented_rights() -> list[Right]:
     """The rights as the page for people has them."""
     text = (ROOT / "deploy" / "docs" / "security.md").read_text()
@@ -127,21 +108,3 @@ def redis_rights() -> str:
     found = re.search(r"In Redis one user with `([^`]+)`", (ROOT / "deploy" / "docs" / "security.md").read_text())
     assert found
     return found[1]
-
-
-async def grant(kafka: SecuredKafka, rights: list[Right]) -> None:
-    """Give the rights to the users, as the administrator."""
-    admin = AIOKafkaAdminClient(**kafka.settings(ADMIN).client_options())
-    await admin.start()
-    try:
-        client: AIOKafkaClient = admin._client
-        for right in rights:
-            for operation in right.operations.split(", "):
-                request = CreateAclsRequest(
-                    _RESOURCES[right.resource], right.name, _PATTERNS[right.pattern],
-                    f"User:{right.user}", "*", _OPERATIONS[operation], _ALLOW,
-                )  # fmt: skip
-                answer = await client.send(client.get_random_node(), request)
-                assert all(code == 0 for code, *_ in answer.creation_responses), (right, answer)
-    finally:
-        await admin.close()
