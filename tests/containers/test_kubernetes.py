@@ -19,17 +19,19 @@ from producers.connectors.bitrix24.meaning.mapping import load_mapping
 from producers.connectors.bitrix24.settings import Bitrix24Settings
 from producers.gateway.settings import GatewaySettings
 from producers.identities import IdentitySettings
+from producers.rights import Right, rights
 from producers.settings import KafkaSettings
 from producers.topics import specs
 from streams.ledger.settings import LedgerSettings
 from streams.settings import WorkerSettings
-from tests.integration.security.secured import Right, documented_rights
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "deploy" / "kubernetes"
 SCHEMAS = Path(__file__).with_name("schemas")
 OPERATED = {"strimzi", "argocd"}
 """Folders of what other operators read, looked at by tests of their own."""
+COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+PROMETHEUS_IMAGE = COMPOSE["prometheus"]["image"].partition(":-")[2].rstrip("}")
 VERSION = "1.34"
 """Kubernetes version whose published schemas are asked."""
 
@@ -242,6 +244,40 @@ def test_past_is_served_as_in_the_local_stack() -> None:
     assert f"http://sales-past.{namespace}:{port}" == generate.PAST_URL
 
 
+def test_pods_reach_what_they_work_with_and_nothing_else() -> None:
+    """Closed both ways; a way to Kafka for who has a user there, to Redis for who has its address, out for few."""
+    policies = [d["spec"] for d in RESOURCES.values() if d["kind"] == "NetworkPolicy"]
+    closed = named("NetworkPolicy", "sales-closed")["spec"]
+    assert closed["policyTypes"] == ["Ingress", "Egress"]
+    assert closed.keys() == {"podSelector", "policyTypes"}
+    assert all(closed["podSelector"]["matchLabels"].items() <= p["metadata"]["labels"].items() for p in pods().values())
+    for name, variable in (("sales-kafka", "SALES_KAFKA_SASL_PASSWORD"), ("sales-redis", "SALES_REDIS_URL")):
+        (selector,) = named("NetworkPolicy", name)["spec"]["podSelector"]["matchExpressions"]
+        assert set(selector["values"]) == {
+            pod["metadata"]["labels"]["app.kubernetes.io/name"]
+            for pod in pods().values()
+            if any(entry["name"] == variable for c in pod["spec"]["containers"] for entry in c["env"])
+        }
+    out = [
+        policy["podSelector"]["matchLabels"]["app.kubernetes.io/name"]
+        for policy in policies
+        if any("ipBlock" in to for rule in policy.get("egress", ()) for to in rule["to"])
+    ]
+    assert sorted(out) == ["sales-bitrix24", "sales-digest"]
+
+
+def test_images_have_a_version() -> None:
+    """`latest` would be asked for at each start, and nobody could say what runs."""
+    images = {
+        c["image"]
+        for pod in pods().values()
+        for c in (*pod["spec"]["containers"], *pod["spec"].get("initContainers", []))
+    }
+    tag = yaml.safe_load((FOLDER / "base" / "kustomization.yaml").read_text())["images"]
+    assert images == {"sales-pulse", PROMETHEUS_IMAGE}
+    assert [(one["name"], one["newTag"]) for one in tag] == [("sales-pulse", "0.1")]
+
+
 def test_one_exporter_is_never_two() -> None:
     """The recording rules add up what they find."""
     exporter = named("Deployment", "sales-exporter")["spec"]
@@ -296,7 +332,7 @@ def test_strimzi_has_the_rights_and_topics_of_the_documents() -> None:
         for user in users
         for acl in user["spec"]["authorization"]["acls"]
     }  # fmt: skip
-    assert found == set(documented_rights())
+    assert found == set(rights())
     given = KafkaSettings(_env_file=None, partitions=8, replication=3)
     topics = list(yaml.safe_load_all((FOLDER / "strimzi" / "topics.yaml").read_text()))
     assert [(one["metadata"]["name"], one["spec"]) for one in topics] == [
