@@ -16,6 +16,8 @@ from metrics.redis_address import sentinels
 
 ENV_FILES = (".local/stack.env", ".env")
 """Later ones win; the environment wins over both."""
+SECRETS = Path("/run/secrets")
+"""Where containers are given files, each called as the setting that it holds; all others win over them."""
 
 
 def _listed(value: str) -> tuple[str, ...]:
@@ -29,6 +31,7 @@ class BusinessSettings(BaseSettings):
     model_config = SettingsConfigDict(
         env_prefix="SALES_",
         env_file=ENV_FILES,
+        secrets_dir=SECRETS if SECRETS.is_dir() else None,
         env_ignore_empty=True,
         extra="ignore",
         frozen=True,

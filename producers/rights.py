@@ -56,6 +56,7 @@ def rights(topics: str = "sales", app: str = "sales-pulse") -> tuple[Right, ...]
         Right("sales-operator", "Topic", letters, "literal", both),
         Right("sales-operator", "Group", app, "literal", "Describe"),
         Right("sales-operator", "TransactionalId", f"{letters}-closing", "literal", write),
+        Right("sales-operator", "TransactionalId", f"{events}-restoring", "literal", write),
         Right("sales-backup", "Topic", events, "literal", read),
         Right("sales-backup", "Topic", reference, "literal", read),
         Right("sales-backup", "Topic", identities, "literal", read),

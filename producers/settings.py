@@ -1,18 +1,24 @@
 """Where Kafka is and how to talk to it: the settings that every process of the product shares."""
 
+from pathlib import Path
 from typing import Any, Literal, Self
 
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+_SECRETS = Path("/run/secrets")
 SOURCES = SettingsConfigDict(
     env_prefix="SALES_",
     env_file=(".local/stack.env", ".env"),
+    secrets_dir=_SECRETS if _SECRETS.is_dir() else None,
     env_ignore_empty=True,
     extra="ignore",
     frozen=True,
 )
-"""Where settings are read: the environment, `.env`, then `.local/stack.env` that the local stack writes."""
+"""Where settings are read: the environment, `.env`, then `.local/stack.env` that the local stack writes.
+
+Last of all a file of a setting's name in /run/secrets, as containers are given them: it is in no environment.
+"""
 
 
 class KafkaSettings(BaseSettings):

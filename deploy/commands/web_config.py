@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 _KNOWN = {"wall": "WALL_PASSWORD", "prometheus": "METRICS_PASSWORD"}
-"""Users that there always are, and where docker compose says their passwords."""
+"""Users that there always are, and what says their passwords: the environment, or a file of that name in lower case."""
 _COST = 10
 
 
@@ -39,7 +39,7 @@ def command(
         content["users"] = {**(content.get("users") or {}), add: {"teams": listed} if listed else {}}
     else:
         for name, variable in _KNOWN.items():
-            _keep(folder, users, name, os.environ.get(variable, ""))
+            _keep(folder, users, name, os.environ.get(variable) or _in_file(variable))
     WebConfig.model_validate(content)
     _write(path, _text(content))
 
@@ -56,6 +56,13 @@ def _keep(folder: Path, users: dict[str, str], name: str, given: str) -> None:
     if name == "prometheus":
         # Its image runs as another user; the folder is shared with nobody else.
         _write(folder / "prometheus.password", password, 0o644)
+
+
+def _in_file(variable: str) -> str:
+    from metrics.settings import SECRETS
+
+    path = SECRETS / variable.lower()
+    return path.read_text().strip() if path.is_file() else ""
 
 
 def _told(name: str) -> str:

@@ -15,6 +15,8 @@ from pydantic import SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
+from metrics.settings import SECRETS
+
 SCREEN = "kiosk&autofitpanels=true&_dash.hideTimePicker=true&_dash.hideVariables=true&_dash.hideLinks=true"
 """Options of an address for a screen that nobody touches: nothing but panels, as high as the screen."""
 WANTED = Path(__file__).resolve().parents[2] / "grafana" / "out" / "playlist.json"
@@ -23,7 +25,9 @@ WANTED = Path(__file__).resolve().parents[2] / "grafana" / "out" / "playlist.jso
 class GrafanaSettings(BaseSettings):
     """How to reach Grafana's API."""
 
-    model_config = SettingsConfigDict(env_prefix="GRAFANA_", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix="GRAFANA_", secrets_dir=SECRETS if SECRETS.is_dir() else None, frozen=True
+    )
 
     url: str = "http://127.0.0.1:3000"
     token: SecretStr | None = None

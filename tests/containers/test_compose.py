@@ -1,7 +1,12 @@
 """docker-compose.yml and the Dockerfile keep their promises, as far as can be read without an engine."""
 
+import ast
 import re
+import shutil
+import subprocess
+import sys
 from collections.abc import Mapping
+from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +20,13 @@ from metrics.settings import ExporterSettings, LoginSettings, PastSettings, Publ
 from producers.connectors.bitrix24.settings import Bitrix24Settings
 from producers.gateway.settings import GatewaySettings
 from producers.identities import IdentitySettings
+from producers.rights import users
 from producers.settings import KafkaSettings
 from streams.ledger.settings import LedgerSettings
 from streams.settings import WorkerSettings
 
 ROOT = Path(__file__).resolve().parents[2]
-ONE_SHOT = {"topics", "audit", "backup", "promtool", "walls", "web"}
+ONE_SHOT = {"topics", "audit", "backup", "operator", "promtool", "rights", "walls", "web"}
 """Services that do one thing and end: how they end is their health."""
 NO_SETTINGS = {"SALES_LOG_FORMAT", "SALES_LOG_LEVEL", "SALES_PROMETHEUS_URL", "SALES_PAST_URL", "SALES_DASHBOARDS"}
 """A flag of the command line, and what Grafana's provisioning reads."""
@@ -59,10 +65,62 @@ def test_service_is_bounded_and_watched(name: str) -> None:
     assert "healthcheck" in service or name in ONE_SHOT
 
 
-def test_our_own_processes_cannot_write_beside_their_volume() -> None:
-    ours = [service for service in services().values() if service["image"].startswith("${PULSE_IMAGE")]
-    assert len(ours) >= 6
-    assert all(service["read_only"] is True for service in ours)
+def test_nobody_can_write_beside_his_volumes() -> None:
+    assert all(service["read_only"] is True for service in services().values())
+
+
+VOLUMES = {
+    "KAFKA": ("/var/lib/kafka/data", "/etc/kafka/secrets", "/mnt/shared/config"),
+    "REDIS": ("/data",),
+    "PROMETHEUS": ("/prometheus",),
+    "ALERTMANAGER": ("/alertmanager",),
+}
+"""Variable of an image → folders that it declares as volumes, which stay behind where nothing is mounted."""
+
+
+@pytest.mark.parametrize("kind", VOLUMES)
+def test_every_volume_of_an_image_has_a_name(kind: str) -> None:
+    """Or is memory; the stand-ins, which the test that starts everything runs, have the same."""
+    stand_in = (ROOT / f"deploy/containers/stand-ins/{kind.lower()}.Dockerfile").read_text()
+    assert set(VOLUMES[kind]) == set(re.findall(r"/[\w/]+", re.findall(r"^VOLUME .*$", stand_in, re.MULTILINE)[0]))
+    for name, service in services().items():
+        if service["image"].startswith(f"${{{kind}_IMAGE"):
+            mounted = [entry.split(":")[1] for entry in service.get("volumes", [])]
+            mounted += [entry.split(":")[0] for entry in service["tmpfs"]] if "tmpfs" in service else []
+            assert set(VOLUMES[kind]) <= set(mounted), name
+
+
+def test_networks_keep_apart_who_has_no_business() -> None:
+    """Kafka and Redis have no way out, and who faces people or senders from outside no way to them but by name."""
+    networks = compose()["networks"]
+    assert networks["back"]["internal"] is networks["monitoring"]["internal"] is True
+    assert networks["front"]["driver_opts"] == {"com.docker.network.bridge.enable_icc": "false"}
+    on = {name: set(service.get("networks", ())) for name, service in services().items()}
+    assert on["kafka"] == on["redis"] == {"back"}
+    assert {name for name, found in on.items() if "back" in found} == {
+        "kafka", "redis", "topics", "worker", "ledger", "exporter", "gateway", "history",
+        "simulator", "audit", "operator", "backup", "nightly-backup",
+    }  # fmt: skip
+    assert {name for name, found in on.items() if not found} == {"rights", "web", "walls", "promtool"}
+    for name, service in services().items():
+        assert ("ports" in service) is bool(on[name] & {"front", "sso"}) or name == "digest", name
+        if not on[name]:
+            assert service["network_mode"] == ("service:kafka" if name == "rights" else "none")
+
+
+def test_every_process_is_its_own_user_of_kafka() -> None:
+    """By the rights of the page; its password is a file in its own folder, and there for `rights`, too."""
+    given = {name: environment(service).get("SALES_KAFKA_SASL_USERNAME") for name, service in services().items()}
+    assert {name: user for name, user in given.items() if user} == {
+        "topics": "sales-topics", "worker": "sales-worker", "ledger": "sales-ledger", "gateway": "sales-gateway",
+        "simulator": "sales-gateway", "audit": "sales-ledger", "operator": "sales-operator",
+        "backup": "sales-backup", "nightly-backup": "sales-backup",
+    }  # fmt: skip
+    properties = (ROOT / "deploy/containers/kafka/server.properties").read_text()
+    assert "CLIENTS:SASL_PLAINTEXT" in properties
+    assert "StandardAuthorizer" in properties
+    listeners = re.findall(r"\b(\w+)://([\w.]*):", properties.split("advertised")[0])
+    assert [name for name, host in listeners if host != "127.0.0.1"] == ["CLIENTS"]
 
 
 def test_nothing_is_left_behind_or_taken_for_a_failure() -> None:
@@ -80,6 +138,40 @@ def test_nothing_is_left_behind_or_taken_for_a_failure() -> None:
         other for name, service in services().items() if name != "grafana" for other in service.get("depends_on", {})
     }
     assert "grafana" not in needed, "who wants none scales it to 0"
+
+
+def test_images_are_named_exactly() -> None:
+    """A tag like `8` is another image each month; Prometheus is newer than CVE-2026-40179."""
+    named = re.findall(r"\$\{(?:[A-Z0-9_]+_IMAGE|PULSE_BASE):-([^}$]+)\}", (ROOT / "docker-compose.yml").read_text())
+    assert len(set(named)) == 7
+    for image in named:
+        assert re.fullmatch(r"[\w./-]+:v?\d+\.\d+\.\d+(-[\w-]+)?", image), image
+    assert f"ARG BASE={next(image for image in named if image.startswith('python'))}\n" in dockerfile()
+    (prometheus,) = {image for image in named if "prom/prometheus" in image}
+    assert tuple(map(int, prometheus.partition(":v")[2].split("."))) >= (3, 11, 3)
+
+
+def test_pinned_images_are_told_from_others(tmp_path: Path) -> None:
+    """`deploy/pin-images --check` knows an old pin from today's tag."""
+    (tmp_path / "deploy").mkdir()
+    shutil.copy(ROOT / "deploy" / "pin-images", tmp_path / "deploy")
+    shutil.copy(ROOT / "docker-compose.yml", tmp_path)
+    named = dict(
+        re.findall(r"\$\{([A-Z0-9_]+_IMAGE|PULSE_BASE):-([^}$]+)\}", (tmp_path / "docker-compose.yml").read_text())
+    )
+
+    def check() -> tuple[int, str]:
+        done = subprocess.run([tmp_path / "deploy/pin-images", "--check"], capture_output=True, text=True, check=False)
+        return done.returncode, done.stdout
+
+    code, said = check()
+    assert code == 1
+    assert said.count("is not pinned") == len(named)
+    pins = "".join(f"{variable}={image}@sha256:{'a' * 64}\n" for variable, image in named.items())
+    (tmp_path / ".env").write_text(pins)
+    assert check() == (0, "")
+    (tmp_path / ".env").write_text(pins.replace(named["KAFKA_IMAGE"], "apache/kafka:3.0.0"))
+    assert check() == (1, f"KAFKA_IMAGE is pinned to another image than {named['KAFKA_IMAGE']}\n")
 
 
 def test_our_processes_hear_the_engine() -> None:
@@ -103,10 +195,10 @@ REACHES: dict[str, tuple[tuple[type, ...], set[str]]] = {
 }
 """Service → the classes of its settings, and those that compose decides otherwise."""
 OF_THE_STACK = {
-    "SALES_CALENDAR", "SALES_REPLICATION",
+    "SALES_CALENDAR", "SALES_REPLICATION", "SALES_REDIS_URL", "SALES_WEB_PASSWORD",
     *(f"SALES_{name.upper()}" for name in KafkaSettings.model_fields if name.startswith(("kafka_s", "kafka_ssl"))),
 }  # fmt: skip
-"""A file of one's own, and how its own Kafka is reached: with an override file."""
+"""A file of one's own, and how its own Kafka is reached: with an override file. Passwords are files in .secrets."""
 
 
 @pytest.mark.parametrize("name", REACHES)
@@ -126,19 +218,40 @@ def test_ports_are_published_on_loopback_only() -> None:
 
 
 def test_no_secret_has_a_default() -> None:
-    """Whoever starts it without passwords is told, not let in."""
+    """Whoever starts it without passwords is told, not let in; none stands where `docker inspect` shows it."""
     text = (ROOT / "docker-compose.yml").read_text()
-    for name, rest in re.findall(r"\$\{([A-Z0-9_]*(?:PASSWORD|TOKENS?|SECRETS?))([^A-Z])", text):
-        assert rest == ":", name
-    for line in re.findall(r"^.*(?:PASSWORD|TOKENS): .*$", text, re.MULTILINE):
-        assert ":?" in line, line
+    assert set(re.findall(r"\$\{([A-Z0-9_]+):\?[^}]*\}", text)) == {"PULSE_SECRETS"}
+    for name, service in services().items():
+        for variable, value in environment(service).items():
+            if re.search(r"PASSWORD|TOKEN|SECRET|REDIS_URL|_KEY$", variable) and name != "sso":
+                assert value is None or variable.endswith("__FILE"), (name, variable)
 
 
-def test_compose_env_writes_every_password(tmp_path: Path) -> None:
-    """The script that makes them knows all that compose asks for."""
-    asked = set(re.findall(r"\$\{([A-Z0-9_]+):\?", (ROOT / "docker-compose.yml").read_text()))
-    written = set(re.findall(r"^([A-Z0-9_]+)=", (ROOT / "deploy" / "compose-env").read_text(), re.MULTILINE))
-    assert asked <= written
+def test_compose_env_makes_every_secret(tmp_path: Path) -> None:
+    """Each folder that compose mounts, with files that settings are read from; again, it changes nothing."""
+    (tmp_path / "deploy").mkdir()
+    script = tmp_path / "deploy" / "compose-env"
+    shutil.copy(ROOT / "deploy" / "compose-env", script)
+    (tmp_path / ".env").write_text("REDIS_PASSWORD=old\nWALL_PASSWORD=known\nSALES_CURRENCY=EUR\n")
+    said = subprocess.run([script], capture_output=True, text=True, check=True).stdout
+    folder = tmp_path / ".secrets"
+    mounted = set(re.findall(r"compose-env\}/(\w+):", (ROOT / "docker-compose.yml").read_text()))
+    assert mounted == {path.name for path in folder.iterdir()}
+    files = {path.relative_to(folder).as_posix(): path.read_text().strip() for path in folder.glob("*/*")}
+    assert {path.removeprefix("kafka/") for path in files if path.startswith("kafka/")} == set(users())
+    assert files["web/wall_password"] == "known"
+    assert folder.stat().st_mode & 0o777 == 0o700
+    settings = {path.split("/")[1].upper() for path in files if path.split("/")[1].startswith("sales_")}
+    assert settings <= known_settings()
+    for user, password in ((user, files[f"kafka/{user}"]) for user in users()):
+        assert len(password) > 20
+        assert password not in said
+        found = [path for path, text in files.items() if text == password and not path.startswith("kafka/")]
+        assert found
+        assert {environment(services()[path.split("/")[0]])["SALES_KAFKA_SASL_USERNAME"] for path in found} == {user}
+    assert (tmp_path / ".env").read_text() == "SALES_CURRENCY=EUR\nPULSE_SECRETS=./.secrets\n"
+    subprocess.run([script], capture_output=True, check=True)
+    assert {path.relative_to(folder).as_posix(): path.read_text().strip() for path in folder.glob("*/*")} == files
 
 
 def test_every_setting_exists() -> None:
@@ -193,7 +306,7 @@ def test_named_volumes_are_declared_and_used() -> None:
         re.sub(r"^\$\{[A-Z_]+:-(\w+)\}", r"\1", volume).split(":")[0]
         for service in services().values()
         for volume in service.get("volumes", [])
-        if not volume.startswith(".") and "/dev/null" not in volume
+        if not volume.startswith((".", "${PULSE_SECRETS")) and "/dev/null" not in volume
     }
     assert used == set(compose()["volumes"])
 
@@ -285,3 +398,28 @@ def test_image_leaves_out_what_it_does_not_need() -> None:
     copied = set(re.findall(r"^COPY (?!--)(\S+(?: \S+)*) \S+$", dockerfile(), re.MULTILINE))
     named = {word.split("/")[0] for words in copied for word in words.split()}
     assert named <= {line[1:] for line in lines if line.startswith("!")}
+
+
+def test_image_has_every_module() -> None:
+    """What is left out, but for what is taken in again, has none."""
+    lines = [line for line in (ROOT / ".dockerignore").read_text().splitlines() if line and line[0] not in "#*"]
+    out = {path for line in lines if line[0] != "!" for path in ROOT.glob(line)}
+    again = {path for line in lines if line[0] == "!" and "*" in line for path in ROOT.glob(line[1:])}
+    found = {module for path in out - again for module in (path, *path.rglob("*")) if module.suffix == ".py"}
+    assert found == set()
+
+
+def test_image_has_every_library() -> None:
+    """Each that a module of ours imports, but for the local stack, which is no part of it."""
+    modules = packages_distributions()
+    ours = {"deploy", "grafana", "metrics", "producers", "streams"}
+    installed = set(pins("deploy/requirements/base.txt"))
+    for path in (path for room in sorted(ours) for path in (ROOT / room).rglob("*.py")):
+        if "stack" in path.parts or path.name == "up.py":
+            continue
+        for node in ast.walk(ast.parse(path.read_text())):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) and not node.level else []
+            for name in {name.partition(".")[0] for name in names} - ours - set(sys.stdlib_module_names):
+                found = {distribution.lower().replace("_", "-") for distribution in modules[name]}
+                assert found & installed, (path.relative_to(ROOT), name)

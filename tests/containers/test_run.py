@@ -6,7 +6,9 @@ By hand (`pytest -m slow tests/containers`): minutes, and an engine is needed. I
 
 import json
 import os
+import re
 import secrets
+import shlex
 import shutil
 import subprocess
 import time
@@ -20,9 +22,43 @@ import pytest
 from deploy.stack.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
-SOURCE = "pbx://container-test"
+SOURCE = "crm://example"
 PATIENCE = 60.0
 """Seconds for one answer: a backlog is being folded meanwhile, perhaps on two cores."""
+TRY = """
+import asyncio, sys
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.errors import KafkaError
+from producers.settings import KafkaSettings
+
+async def read(topic, options):
+    async with AIOKafkaConsumer(**options, auto_offset_reset="earliest") as consumer:
+        consumer.assign([TopicPartition(topic, 0)])
+        await consumer.getmany(timeout_ms=10_000)
+
+async def write(topic, options):
+    async with AIOKafkaProducer(**options, request_timeout_ms=10_000) as producer:
+        await producer.send_and_wait(topic, b"forged", partition=0)
+
+async def main(action, topic):
+    try:
+        await {"read": read, "write": write}[action](topic, KafkaSettings().client_options())
+        print("done")
+    except KafkaError as error:
+        print(type(error).__name__)
+
+asyncio.run(main(*sys.argv[1:]))
+"""
+"""One thing with Kafka, as whoever this container is: says how it went."""
+DOORS = """
+import socket
+for port in (9092, 9093, 9094):
+    try:
+        socket.create_connection(("kafka", port), 3).close()
+        print(port, "open")
+    except OSError:
+        print(port, "closed")
+"""
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 
@@ -33,42 +69,50 @@ def say(text: str) -> None:
 
 
 class Compose:
-    """The compose file as a project of its own, beside whatever else runs."""
+    """The compose file as a project of its own, beside whatever else runs, set up as an administrator does."""
 
-    def __init__(self, settings: dict[str, str]) -> None:
+    def __init__(self, settings: dict[str, str], folder: Path) -> None:
         self.project = f"pulse-test-{secrets.token_hex(3)}"
         self.ports = {name: free_port() for name in ("EXPORTER", "GATEWAY", "PROMETHEUS", "ALERTMANAGER", "GRAFANA")}
-        self.token = secrets.token_urlsafe(24)
         self.published = "GRAFANA_IMAGE" not in settings
-        self.environment = {
-            **{name: value for name, value in os.environ.items() if not name.startswith("SALES_")},
+        self.environment = {name: value for name, value in os.environ.items() if not name.startswith("SALES_")}
+        (folder / "deploy").mkdir()
+        shutil.copy(ROOT / "deploy" / "compose-env", folder / "deploy")
+        subprocess.run([folder / "deploy" / "compose-env"], capture_output=True, check=True)
+        self.secrets = folder / ".secrets"
+        self.token = self.secret("gateway/sales_gateway_tokens").partition("=")[2]
+        self.file = folder / ".env"
+        given = {
             **settings,
             **{f"{name}_PORT": str(port) for name, port in self.ports.items()},
             "PULSE_IMAGE": "sales-pulse:test",
             "PULSE_PIP_CERT": os.environ.get("PIP_CERT", os.devnull),
             "PULSE_PIP_CONF": os.environ.get("PIP_CONFIG_FILE", os.devnull),
-            "REDIS_PASSWORD": secrets.token_urlsafe(24),
-            "GRAFANA_PASSWORD": secrets.token_urlsafe(24),
-            "WALL_PASSWORD": secrets.token_urlsafe(24),
-            "METRICS_PASSWORD": secrets.token_urlsafe(24),
-            "SALES_GATEWAY_TOKENS": f"{SOURCE}={self.token}",
+            "PULSE_SECRETS": str(self.secrets),
+            "SALES_STORE": "rocksdb",
+            "SALES_MAX_MANAGERS": "1999",
         }
+        self.file.write_text("".join(f"{name}={value}\n" for name, value in given.items()))
+
+    def secret(self, name: str) -> str:
+        """What one of the files says that `deploy/compose-env` made."""
+        return (self.secrets / name).read_text().strip()
 
     def __call__(self, *arguments: str, timeout: float = 300, check: bool = True) -> str:
         """Run `docker compose`; gives what it printed."""
         done = subprocess.run(
-            ["docker", "compose", "-p", self.project, "--profile", "demo", "--profile", "tools", *arguments],
+            ["docker", "compose", "--env-file", self.file, "-p", self.project, "--profile", "demo", *arguments],
             cwd=ROOT, env=self.environment, capture_output=True, text=True, timeout=timeout, check=False,
         )  # fmt: skip
         assert not check or done.returncode == 0, f"{arguments}: {done.stdout[-3000:]}\n{done.stderr[-3000:]}"
         return done.stdout
 
-    def up(self) -> None:
-        """Build, and start until everything is healthy; without Grafana where it has no image."""
-        services = ["exporter", "gateway", "simulator", "worker", "prometheus", "alertmanager"]
-        services += ["grafana"] if self.published else []
-        say(f"docker compose up --build --wait --scale worker=3 {' '.join(services)}")
-        self("up", "--build", "--detach", "--wait", "--scale", "worker=3", *services, timeout=1200)
+    def up(self, *arguments: str) -> None:
+        """Start until everything is healthy, without Grafana where it has no image."""
+        without = [] if self.published else ["--scale", "grafana=0", "--scale", "playlist=0"]
+        options = [*arguments, "--wait", "--scale", "worker=3", *without]
+        say(f"docker compose up {' '.join(options)}")
+        self("up", *options, timeout=1200)
         say(self("ps", "--format", "table {{.Service}}\t{{.Name}}\t{{.Status}}"))
 
     def container(self, service: str, number: int = 1) -> str:
@@ -80,17 +124,24 @@ class Compose:
         )
         return done.stdout.strip()
 
+    def redis(self, user: str, *command: str) -> str:
+        """What Redis answers to one of its users."""
+        password = self.secret(f"redis/{user}") if user != "default" else "x"
+        client = "$(command -v valkey-cli || command -v redis-cli)"
+        script = f"REDISCLI_AUTH={password} {client} --user {user} {shlex.join(command)}"
+        return self("exec", "-T", "redis", "sh", "-c", script, check=False)
+
     @property
     def wall(self) -> tuple[str, str]:
         """The user for people."""
-        return "wall", self.environment["WALL_PASSWORD"]
+        return "wall", self.secret("web/wall_password")
 
     def url(self, service: str) -> str:
         return f"http://127.0.0.1:{self.ports[service]}"
 
 
 @pytest.fixture(scope="module")
-def compose() -> Iterator[Compose]:
+def compose(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Compose]:
     """The running service."""
     docker = shutil.which("docker")
     for what in (["version"], ["compose", "version"]):
@@ -102,9 +153,9 @@ def compose() -> Iterator[Compose]:
             [ROOT / "deploy/containers/build-stand-ins"], stdout=subprocess.PIPE, text=True, timeout=1200, check=True
         ).stdout
         settings = {"PULSE_BUILD_NETWORK": "host", **dict(line.split("=", 1) for line in printed.splitlines())}
-    found = Compose(settings)
+    found = Compose(settings, tmp_path_factory.mktemp("compose"))
     try:
-        found.up()
+        found.up("--build", "--detach")
         yield found
     finally:
         found("down", "--volumes", "--timeout", "20", check=False)
@@ -186,6 +237,100 @@ def test_process_has_no_rights(compose: Compose) -> None:
     assert {"aiokafka", "faust-streaming", "sales-pulse"} <= {part["name"] for part in contents["components"]}
 
 
+def test_what_stands_in_env_reaches_the_worker(compose: Compose) -> None:
+    """Clients are on disk, in a folder of the worker's own on the volume; the exporter shows so many managers."""
+    said = compose(
+        "exec",
+        "-T",
+        "worker",
+        "sh",
+        "-c",
+        "echo $SALES_STORE $SALES_MAX_MANAGERS; find /data -name '*.sst' -o -name CURRENT",
+    )
+    assert said.startswith("rocksdb 1999\n")
+    assert "/CURRENT" in said
+
+
+def test_no_password_is_in_sight(compose: Compose) -> None:
+    """Neither the engine's description of a container nor its processes' arguments or environment has one."""
+    known = {path.read_text().strip() for path in compose.secrets.glob("*/*")}
+    known |= {text.partition("=")[2] for text in known if text.startswith("crm://")}
+    ids = compose("ps", "--all", "--quiet").split()
+    assert len(ids) > 10
+    told = subprocess.run(["docker", "inspect", *ids], capture_output=True, text=True, check=True).stdout
+    told += compose("top")
+    assert not [password for password in known if password in told]
+
+
+def test_every_container_is_bounded(compose: Compose) -> None:
+    """As the engine has it: memory, processes, processors, logs, a root that cannot be written on, no rights."""
+    for name in compose("ps", "--all", "--quiet").split():
+        (found,) = json.loads(subprocess.run(["docker", "inspect", name], capture_output=True, check=True).stdout)
+        host = found["HostConfig"]
+        assert host["ReadonlyRootfs"] is True, found["Name"]
+        assert host["PidsLimit"] > 0
+        assert host["Memory"] > 0
+        assert host["NanoCpus"] > 0
+        assert host["LogConfig"]["Config"]["max-size"] == "10m"
+        assert host["CapDrop"] == ["ALL"]
+        assert host["CapAdd"] is None
+        assert not [mount for mount in found["Mounts"] if re.fullmatch("[0-9a-f]{64}", mount.get("Name", ""))], name
+
+
+def test_redis_is_full_before_it_is_killed(compose: Compose) -> None:
+    limit = int(compose.inspect(compose.container("redis"), "{{.HostConfig.Memory}}"))
+    said = compose.redis("sales", "info", "memory")
+    assert 0 < int(re.findall(r"^maxmemory:(\d+)", said, re.MULTILINE)[0]) < limit * 0.8
+    assert "maxmemory_policy:noeviction" in said
+
+
+def test_the_gateway_sees_nothing_in_redis_but_senders(compose: Compose) -> None:
+    assert "NOPERM" in compose.redis("gateway", "hgetall", "{sales-pulse}:workers")
+    assert "NOPERM" in compose.redis("gateway", "flushall")
+    assert "NOPERM" in compose.redis("sales", "get", "another")
+    assert "WRONGPASS" in compose.redis("default", "ping")
+
+
+@pytest.mark.parametrize(
+    ("service", "action", "topic"),
+    [
+        ("gateway", "read", "sales.events"), ("gateway", "write", "sales-pulse-cells-changelog"),
+        ("ledger", "write", "sales.events"), ("ledger", "write", "sales.reference"),
+        ("worker", "write", "sales.reference"), ("worker", "read", "sales.identities"),
+        ("topics", "read", "sales.events"), ("topics", "write", "sales.events"),
+    ],
+)  # fmt: skip
+def test_a_user_of_kafka_can_do_nothing_else(compose: Compose, service: str, action: str, topic: str) -> None:
+    """Over the network, as the process that it is, with the files that its container has."""
+    said = compose("run", "--rm", "-T", "--no-deps", "--entrypoint", "python", service, "-c", TRY, action, topic)
+    assert said.strip().endswith("TopicAuthorizationFailedError"), said
+
+
+def test_kafka_wants_a_password(compose: Compose) -> None:
+    """And the listeners that want none are not reached from another container."""
+    said = compose("exec", "-T", "worker", "python", "-c", DOORS)
+    assert said.split() == ["9092", "open", "9093", "closed", "9094", "closed"]
+    anonymous = ("--env", "SALES_KAFKA_SECURITY_PROTOCOL=PLAINTEXT")
+    said = compose("run", "--rm", "-T", "--no-deps", *anonymous, "topics", "topics", "create", check=False, timeout=120)
+    assert "found" not in said
+
+
+def test_networks_lead_nowhere_else(compose: Compose) -> None:
+    """Kafka and a worker have no way out; Prometheus does not know where Kafka and Redis are."""
+    for service in ("kafka", "redis", "worker", "ledger"):
+        routes = compose("exec", "-T", service, "cat", "/proc/net/route").splitlines()[1:]
+        assert not [route for route in routes if route.split()[1] == "00000000"], service
+    for name in ("kafka", "redis", "ledger"):
+        said = compose("exec", "-T", "prometheus", "sh", "-c", f"getent hosts {name} || echo unknown")
+        assert "unknown" in said, name
+
+
+def query(compose: Compose, text: str) -> float:
+    answer = httpx.get(f"{compose.url('PROMETHEUS')}/api/v1/query", params={"query": text}, timeout=PATIENCE)
+    result = answer.json()["data"]["result"]
+    return float(result[0]["value"][1]) if result else 0.0
+
+
 def test_killed_workers_lose_nothing(compose: Compose) -> None:
     """One stays down, one crashes and comes back; the audit recomputes every number and finds no difference."""
     stays_down = compose.container("worker", 2)
@@ -206,6 +351,39 @@ def test_killed_workers_lose_nothing(compose: Compose) -> None:
     say(said)
     assert "no difference" in said
     assert "series of the exporter" in said
+
+
+def test_down_and_up_again_doubles_nothing(compose: Compose) -> None:
+    """Numbers as before, of one exporter; nothing stays behind that has no name."""
+    total = 'sum(company:sales_calls:sum{window="day",period="current"})'
+    before = _settled(compose, total)
+    compose("down", "--timeout", "30")
+    left = subprocess.run(
+        ["docker", "volume", "ls", "--quiet", "--filter", f"label=com.docker.compose.project={compose.project}"],
+        capture_output=True, text=True, check=True,
+    ).stdout.split()  # fmt: skip
+    everything = subprocess.run(["docker", "volume", "ls", "--quiet"], capture_output=True, text=True, check=True)
+    assert left
+    assert not [name for name in everything.stdout.split() if re.fullmatch("[0-9a-f]{64}", name)]
+    compose.up("--detach", "--scale", "simulator=0")
+    deadline = time.monotonic() + 120
+    while query(compose, 'count(up{job="sales-exporter"} == 1)') != 1 or query(compose, total) == 0:
+        assert time.monotonic() < deadline
+        time.sleep(1)
+    for _ in range(10):
+        time.sleep(2)
+        assert query(compose, 'count(up{job="sales-exporter"})') == 1
+        assert query(compose, total) == before
+
+
+def _settled(compose: Compose, text: str) -> float:
+    """A number once it has stood still for three evaluations."""
+    deadline, found = time.monotonic() + 180, [0.0]
+    while len(found) < 4 or len(set(found[-4:])) > 1 or not found[-1]:
+        assert time.monotonic() < deadline, found
+        time.sleep(16)
+        found.append(query(compose, text))
+    return found[-1]
 
 
 def test_everything_stops_cleanly(compose: Compose) -> None:
