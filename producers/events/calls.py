@@ -66,6 +66,7 @@ class CallEnded(Event):
 
     type: Literal["sales.call.ended.v1"] = "sales.call.ended.v1"
     data: CallEndedData
+    entity: ClassVar = ("call", "call_id")
     example: ClassVar = {
         "call_id": "c-1",
         "client_id": "cl-1",

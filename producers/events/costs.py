@@ -26,4 +26,5 @@ class CostBooked(Event):
 
     type: Literal["sales.cost.booked.v1"] = "sales.cost.booked.v1"
     data: CostBookedData
+    entity: ClassVar = ("cost", "cost_id")
     example: ClassVar = {"cost_id": "k-1", "amount": "1250.00", "currency": "RUB", "category": "advertising"}

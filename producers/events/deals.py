@@ -30,6 +30,7 @@ class LeadChanged(Event):
 
     type: Literal["sales.lead.changed.v1"] = "sales.lead.changed.v1"
     data: LeadChangedData
+    entity: ClassVar = ("lead", "lead_id")
     example: ClassVar = {
         "lead_id": "l-1",
         "client_id": "cl-1",
@@ -52,6 +53,7 @@ class LeadDeleted(Event):
 
     type: Literal["sales.lead.deleted.v1"] = "sales.lead.deleted.v1"
     data: LeadDeletedData
+    entity: ClassVar = ("lead", "lead_id")
     example: ClassVar = {"lead_id": "l-1", "client_id": "cl-1"}
 
 
@@ -80,6 +82,7 @@ class DealChanged(Event):
 
     type: Literal["sales.deal.changed.v1"] = "sales.deal.changed.v1"
     data: DealChangedData
+    entity: ClassVar = ("deal", "deal_id")
     example: ClassVar = {
         "deal_id": "d-1",
         "client_id": "cl-1",
@@ -108,6 +111,7 @@ class DealDeleted(Event):
 
     type: Literal["sales.deal.deleted.v1"] = "sales.deal.deleted.v1"
     data: DealDeletedData
+    entity: ClassVar = ("deal", "deal_id")
     example: ClassVar = {"deal_id": "d-1", "client_id": "cl-1"}
 
 
@@ -130,6 +134,7 @@ class InvoiceChanged(Event):
 
     type: Literal["sales.invoice.changed.v1"] = "sales.invoice.changed.v1"
     data: InvoiceChangedData
+    entity: ClassVar = ("invoice", "invoice_id")
     example: ClassVar = {
         "invoice_id": "i-1",
         "client_id": "cl-1",

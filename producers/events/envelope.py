@@ -107,6 +107,8 @@ class Event(Attributes):
     """One event of the contract; subclasses fix `type` and `data`, and give an `example` of the latter."""
 
     example: ClassVar[dict[str, Any]]
+    entity: ClassVar[tuple[str, str] | None] = None
+    """What it is a version of: the kind of entity, and the field of `data` that names it. None: it has no versions."""
 
     specversion: Literal["1.0"] = "1.0"
     data: Any

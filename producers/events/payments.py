@@ -26,6 +26,7 @@ class PaymentReceived(Event):
 
     type: Literal["sales.payment.received.v1"] = "sales.payment.received.v1"
     data: PaymentData
+    entity: ClassVar = ("payment", "payment_id")
     example: ClassVar = {
         "payment_id": "p-1",
         "client_id": "cl-1",
@@ -41,6 +42,7 @@ class PaymentRefunded(Event):
 
     type: Literal["sales.payment.refunded.v1"] = "sales.payment.refunded.v1"
     data: PaymentData
+    entity: ClassVar = ("refund", "payment_id")
     example: ClassVar = {
         "payment_id": "r-1",
         "client_id": "cl-1",

@@ -22,6 +22,7 @@ class MeetingHeld(Event):
 
     type: Literal["sales.meeting.held.v1"] = "sales.meeting.held.v1"
     data: MeetingHeldData
+    entity: ClassVar = ("meeting", "meeting_id")
     example: ClassVar = {"meeting_id": "mt-1", "client_id": "cl-1", "manager_id": "m-1"}
 
 
@@ -41,4 +42,5 @@ class RatingGiven(Event):
 
     type: Literal["sales.rating.given.v1"] = "sales.rating.given.v1"
     data: RatingGivenData
+    entity: ClassVar = ("rating", "rating_id")
     example: ClassVar = {"rating_id": "rt-1", "client_id": "cl-1", "manager_id": "m-1", "score": 5}

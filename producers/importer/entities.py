@@ -7,25 +7,13 @@ from typing import Any, NamedTuple
 import msgspec
 from xxhash import xxh3_128_digest
 
-from producers.events import REFERENCE_TYPES
+from producers.events import EVENT_TYPES, REFERENCE_TYPES
 from producers.events.units import us
 
 _encode = msgspec.json.encode
 
 KINDS: Mapping[str, tuple[str, str]] = MappingProxyType(
-    {
-        "sales.call.ended.v1": ("call", "call_id"),
-        "sales.lead.changed.v1": ("lead", "lead_id"),
-        "sales.lead.deleted.v1": ("lead", "lead_id"),
-        "sales.deal.changed.v1": ("deal", "deal_id"),
-        "sales.deal.deleted.v1": ("deal", "deal_id"),
-        "sales.invoice.changed.v1": ("invoice", "invoice_id"),
-        "sales.payment.received.v1": ("payment", "payment_id"),
-        "sales.payment.refunded.v1": ("refund", "payment_id"),
-        "sales.meeting.held.v1": ("meeting", "meeting_id"),
-        "sales.rating.given.v1": ("rating", "rating_id"),
-        "sales.cost.booked.v1": ("cost", "cost_id"),
-    }
+    {type_: model.entity for type_, model in EVENT_TYPES.items() if model.entity}
 )
 """Type → the kind of entity that it is a version of, and the field that names the entity."""
 MOMENT, REFERENCE = "moment", "reference"

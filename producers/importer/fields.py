@@ -1,11 +1,15 @@
 """How a cell becomes a field of an event: by the field's name, in the way the contract writes it."""
 
 from collections.abc import Callable
+from datetime import datetime
 from enum import Enum, auto
-from typing import NamedTuple
+from inspect import get_annotations
+from typing import Any, NamedTuple, get_args
 from zoneinfo import ZoneInfo
 
 from producers.errors import Refused
+from producers.events import ALL_TYPES
+from producers.events.fields import Money, Rate
 from producers.importer.cells import Cell, text
 from producers.importer.mapping import Column
 from producers.importer.money import AmountReader
@@ -25,13 +29,24 @@ class Kind(Enum):
     TRUTH = auto()
 
 
-KINDS = {
-    **dict.fromkeys(("time", "started_at", "answered_at", "created_at", "closed_at", "issued_at", "due_at"), Kind.TIME),
-    **dict.fromkeys(("amount", "cost", "target", "rate"), Kind.AMOUNT),
-    "probability": Kind.SHARE,
-    "score": Kind.WHOLE,
-    "active": Kind.TRUTH,
+_OF_TYPES = ((datetime, Kind.TIME), (bool, Kind.TRUTH), (int, Kind.WHOLE), (float, Kind.SHARE))
+
+
+def _kind(annotation: Any) -> Kind | None:
+    """The kind of a field as the contract annotates it, whether it may be absent or not; None: plain text."""
+    if annotation in (Money, Rate):
+        return Kind.AMOUNT
+    of_type = next((kind for type_, kind in _OF_TYPES if annotation is type_), None)
+    return of_type or next((kind for part in get_args(annotation) if (kind := _kind(part))), None)
+
+
+KINDS = {"time": Kind.TIME} | {
+    name: kind
+    for model in ALL_TYPES.values()
+    for name, annotation in get_annotations(get_annotations(model)["data"]).items()
+    if (kind := _kind(annotation))
 }
+"""Field → what it is. A name means the same in every type: a test holds it."""
 _YES, _NO = frozenset({"true", "1", "yes", "y", "да"}), frozenset({"false", "0", "no", "n", "нет"})
 
 

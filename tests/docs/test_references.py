@@ -95,6 +95,26 @@ def is_ours(name: str) -> bool:
     }
 
 
+def defined(path: Path) -> set[str]:
+    """`Class.member` of everything that a module's classes define."""
+    classes = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.ClassDef)]
+    return {f"{one.name}.{part.name}" for one in classes for part in one.body if hasattr(part, "name")}
+
+
+@pytest.mark.parametrize(
+    "page", ["deploy/docs/architecture.md", "producers/README.md", "streams/README.md", "metrics/README.md"]
+)
+def test_methods_that_a_page_names_exist(page):
+    """`Class.method` is one of ours; where "in `file`" follows, it is there."""
+    text = re.sub(r"\s+", " ", prose(ROOT / page))
+    wrong = []
+    for name, file in re.findall(r"`([A-Z][A-Za-z]+\.[a-z_]+)`(?: in `([\w/]+\.py)`)?", text):
+        places = [ROOT / file] if file else [path for path in SOURCES if name.split(".")[0] in path.read_text()]
+        if not any(name in defined(place) for place in places):
+            wrong.append(f"{name}: not in {file or 'any module'}")
+    assert not wrong, f"{page}: correct these names: {wrong}"
+
+
 @pytest.mark.parametrize("page", PAGES, ids=relative)
 def test_links_of_a_page_lead_somewhere(page):
     """A relative link names a file that exists, and its anchor a heading of that file."""

@@ -1,0 +1,50 @@
+"""What a new type of event needs beside its model is known to be there, and clashes with nothing."""
+
+from collections import defaultdict
+from inspect import get_annotations
+
+from metrics.catalogue.titles import ENTITIES
+from producers.events import ALL_TYPES, EVENT_TYPES
+from producers.importer.entities import KINDS
+from producers.importer.fields import KINDS as FIELDS
+from producers.importer.fields import Kind
+from streams.fold import handlers
+from streams.ledger.held import KINDS as HELD
+
+HAPPENINGS = {"sales.call.started.v1", "sales.call.answered.v1"} | {
+    f"sales.chat.{what}.v1" for what in ("message", "handed_off", "closed")
+}
+"""What happened and has no versions."""
+
+
+def test_what_has_versions_names_its_entity():
+    """A type whose data has an id of its own is an entity's, unless it is known to have no versions."""
+    assert KINDS.keys() == EVENT_TYPES.keys() - HAPPENINGS
+    for type_, (_, field) in KINDS.items():
+        assert EVENT_TYPES[type_].model_fields["data"].annotation.model_fields[field].is_required()
+
+
+def test_every_kind_of_entity_has_titles():
+    """Explain shows a kind in both languages, and the ledger keeps it."""
+    kinds = {kind for kind, _ in KINDS.values()}
+    assert kinds <= ENTITIES.keys()
+    assert kinds <= set(HELD)
+
+
+def test_a_field_means_the_same_in_every_type():
+    """A column is converted by its field's name alone."""
+    said = defaultdict(set)
+    for model in ALL_TYPES.values():
+        for name, annotation in get_annotations(get_annotations(model)["data"]).items():
+            said[name].add(str(annotation).removesuffix(" | None").removeprefix("typing.Optional[").removesuffix("]"))
+    assert {name: kinds for name, kinds in said.items() if name in FIELDS and len(kinds) > 1} == {}
+    assert (FIELDS["score"], FIELDS["probability"], FIELDS["active"]) == (Kind.WHOLE, Kind.SHARE, Kind.TRUTH)
+    assert {FIELDS[name] for name in ("amount", "cost", "target", "rate")} == {Kind.AMOUNT}
+    assert {FIELDS[name] for name in ("time", "started_at", "due_at", "closed_at")} == {Kind.TIME}
+    assert "client_id" not in FIELDS
+
+
+def test_letters_of_entities_and_handlers_of_types_are_used_once():
+    """Domains do not overwrite each other: an entity's letter is one domain's, and so is a type."""
+    for name, held in (("KEEPERS", handlers._KEEPERS), ("HANDLERS", handlers.HANDLERS)):
+        assert sum(len(getattr(domain, name)) for domain in handlers._DOMAINS) == len(held)
