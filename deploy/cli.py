@@ -4,6 +4,7 @@ import functools
 import inspect
 import logging
 import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module, metadata
@@ -154,7 +155,15 @@ def explain(error: BaseException) -> tuple[str, int] | None:
 
 
 def _os_line(error: Any) -> str:
-    return f"{error.filename}: {error.strerror}" if error.filename else str(error)
+    if error.filename:
+        return f"{error.filename}: {error.strerror}"
+    return str(error) or "a server did not answer in time"
+
+
+def _kafka_line(error: Any) -> str:
+    """Without how aiokafka writes addresses."""
+    servers = ",".join(map(":".join, re.findall(r"\('([^']+)', (\d+), <", str(error))))
+    return f"Kafka does not answer (SALES_KAFKA_SERVERS: {servers})" if servers else f"Kafka: {error}"
 
 
 def _settings_line(error: Any) -> str:
@@ -186,7 +195,7 @@ _EXPLAINED: dict[tuple[str, str], tuple[Callable[[Any], str], int]] = {
     ("streams.errors", "StreamsError"): (str, 1),
     ("pydantic", "ValidationError"): (_settings_line, 2),
     ("pydantic_settings", "SettingsError"): (str, 2),
-    ("aiokafka.errors", "KafkaError"): (lambda error: f"Kafka: {error}", 1),
+    ("aiokafka.errors", "KafkaError"): (_kafka_line, 1),
     ("redis.exceptions", "RedisError"): (lambda error: f"Redis: {error}", 1),
     ("sqlite3", "Error"): (lambda error: f"the index of what was read cannot be kept: {error}", 1),
     ("builtins", "OSError"): (_os_line, 1),

@@ -20,13 +20,13 @@ from tests.faults.mixture import mixture
 
 pytestmark = [
     pytest.mark.faults,
-    pytest.mark.timeout(2400),
+    pytest.mark.timeout(4800),
     pytest.mark.skipif(bool(missing()), reason=missing() or "all is there"),
 ]
 EVERYTHING = ("kafka", "redis", "sentinel", "worker", "ledger", "exporter", "gateway")
 UNITS = [EVERYTHING, EVERYTHING, ("kafka", "sentinel", "exporter", "gateway")]
 """Two workers, Redis with a replica, three of everything else."""
-PARTITIONS, RATE = 8, 60
+RATE = 40
 _PORTS = {"exporter": 9808, "gateway": 8080}
 
 
@@ -164,9 +164,9 @@ def floor(tmp_path, monkeypatch):
 
 
 def test_each_host_dies_and_each_is_cut_off(floor: Floor) -> None:
-    """Three hosts: each dies and is switched on again, then each is cut off for half a minute and comes back."""
+    """Three hosts: each is cut off for half a minute or more and comes back, then each dies and is started again."""
     lines = []
-    for how in ("dies", "cut off"):
+    for how in ("cut off", "dies"):
         for one in floor.machines:
             others = [other for other in floor.machines if other is not one]
             floor.until(floor.in_sync, 180, "all copies are in sync")
@@ -185,7 +185,7 @@ def test_each_host_dies_and_each_is_cut_off(floor: Floor) -> None:
             one.boot() if how == "dies" else one.heal()
             floor.until(lambda: floor.ready(floor.machines), 180, "all three are ready again")
             returned = time.monotonic() - back - 2.0
-            compared += floor.right(floor.machines)
+            compared += floor.right([one])
             lines.append(
                 f"{one.name} {how}: no event acknowledged for {standstill:.1f} s; not ready on the others: exporter "
                 f"{away['exporter']:.1f} s, gateway {away['gateway']:.1f} s; back after {returned:.1f} s; "

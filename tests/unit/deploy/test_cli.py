@@ -8,6 +8,7 @@ from typing import Any
 import pydantic
 import pytest
 import typer
+from aiokafka.errors import KafkaConnectionError
 from pydantic_settings import BaseSettings
 
 from deploy import cli
@@ -40,6 +41,12 @@ def _raise(error: Exception) -> Callable[[], None]:
         (_raise(TopicsError("Kafka cannot be reached")), "Kafka cannot be reached", 1),
         (_raise(MetricsError("calendar.yaml: no such day")), "calendar.yaml: no such day", 1),
         (_raise(FileNotFoundError(2, "No such file or directory", "plans.yaml")), "plans.yaml: No such file", 1),
+        (_raise(TimeoutError()), "a server did not answer in time", 1),
+        (
+            _raise(KafkaConnectionError("Unable to bootstrap from [('10.0.0.1', 9092, <AddressFamily.AF_INET: 2>)]")),
+            "Kafka does not answer (SALES_KAFKA_SERVERS: 10.0.0.1:9092)",
+            1,
+        ),
         (_refused, "SALES_DESKS: Input should be a valid integer", 2),
     ],
 )
