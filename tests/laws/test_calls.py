@@ -51,6 +51,7 @@ TRANSFERS = (
     Transfer("blind", (Rung("PJSIP/103"),)),
     Transfer("blind", (Rung("PJSIP/103", "local", "answers"),)),
     Transfer("blind", (Rung("PJSIP/103", "optimised", "answers"),), into="queue"),
+    Transfer("blind", (Rung("PJSIP/103"),), into="queue"),
     Transfer("blind", into="voicemail"),
     Transfer("phone", TO),
     Transfer("phone", TO, linked=False),
