@@ -40,6 +40,9 @@ COMMANDS = {
 }
 """Every command and its line in `--help`; the module is deploy/commands/<name>.py (for the keyword import_.py)."""
 
+_LONGEST = 400
+"""Of what is said of one setting: its value, which may stand in it, may be a whole file."""
+
 LogFormat = Literal["text", "json"]
 _LOG_FORMAT = typer.Option("--log-format", envvar="SALES_LOG_FORMAT", help="How log lines look.")
 
@@ -174,7 +177,7 @@ def _settings_line(error: Any) -> str:
         name = f"SALES_{place.upper()}" if error.title.endswith("Settings") and place else place or error.title
         is_form = fault["type"] == "string_pattern_mismatch"
         said = _form(name) if is_form else fault["msg"].removeprefix("Value error, ")
-        parts.append(f"{name}: {said}")
+        parts.append(f"{name}: {said if len(said) <= _LONGEST else said[:_LONGEST] + ' …'}")
     return "; ".join(parts)
 
 

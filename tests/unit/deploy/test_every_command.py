@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from deploy.cli import main
+from deploy.cli import explain, main
+from deploy.settings_page import GROUPS
 
 WRONG = {
     "cp1251": "managers:\n- {id: m, name: Иван}\n".encode("cp1251"),
@@ -27,6 +28,18 @@ PLACES = {
     "web-config file": ["web-config", "web"],
 }
 """Command lines; {} is the wrong file."""
+NONSENSE = (
+    "x" * 5000,
+    "-1",
+    "nan",
+    "1e999",
+    "\x7f\x01",
+    "https://[::1",
+    "{}",
+    "редис",
+    "a=b=c;;,,",
+    "redis+sentinel://[",
+)
 WELL = {("web-config file", "nothing there"), ("generate settings", "brackets without end")}
 """What is no mistake, and lines that are no settings, of which dotenv warns."""
 UNDER = {"restore manifest": "kept/manifest.json", "web-config file": "web/web.yml"}
@@ -82,3 +95,27 @@ def test_wrong_settings_are_one_line(wrong, capsys):
     status, told = said(["topics", "create"], capsys)
     assert (status, told.splitlines()[-1]) == (2, told)
     assert told.startswith("sales-pulse: .env: is not in UTF-8 (byte ")
+
+
+@pytest.mark.parametrize("kind", [kind for _, kind in GROUPS], ids=lambda kind: kind.__name__)
+def test_nonsense_in_any_setting_is_one_line(kind, monkeypatch):
+    """Taken, or refused by name: nothing that a process raises with a traceback, and no pattern."""
+    for name in kind.__annotations__.keys() & kind.model_fields.keys():
+        setting = f"SALES_{name.upper()}"
+        for value in NONSENSE:
+            monkeypatch.setenv(setting, value)
+            if (refused := _refused(kind)) is not None:
+                told = explain(refused)
+                assert told is not None, (setting, value, refused)
+                assert len(told[0]) < 1000, setting
+                assert "pattern" not in told[0], told
+        monkeypatch.delenv(setting)
+
+
+def _refused(kind) -> Exception | None:
+    """What a process would end with."""
+    try:
+        kind()
+    except Exception as error:  # noqa: BLE001 - any of them
+        return error
+    return None
