@@ -1,15 +1,17 @@
 """KPIs as Prometheus keeps them: lines over time, ranks and trends read these, and no wall that says what is so now."""
 
-from grafana.promql import Matchers, by, select, shown_quantile
+from grafana.promql import Matchers, by, once, select, shown_quantile
 from metrics.family import PERIODS
 from metrics.kpi import Kpi, Level, Quantile
 
 
 def ready(kpi: Kpi, level: Level, matchers: Matchers, offset: str = "") -> str:
-    """The numbers of a KPI as they are kept: recorded, or of people's percentiles as they are scraped."""
-    if kpi.is_recorded(level) or not isinstance(kpi.formula, Quantile):
+    """The numbers of a KPI as they are kept: recorded, or of people where the exporter shows them, as scraped."""
+    if kpi.is_recorded(level) or kpi.shown is None:
         return select(kpi.record(level), matchers) + offset
-    return shown_quantile(kpi.formula, (*level.labels, *kpi.by, "window", "period"), matchers, offset)
+    if isinstance(kpi.formula, Quantile):
+        return shown_quantile(kpi.formula, (*level.labels, *kpi.by, "window", "period"), matchers, offset)
+    return once(kpi.shown, matchers, offset=offset)
 
 
 def rank(kpi: Kpi, level: Level, matchers: Matchers) -> str:

@@ -16,7 +16,7 @@ from metrics.family import Source
 from metrics.kpi import Kpi, Level, Quantile
 
 NOW, LIVE, CALM, SLOW, SLOWEST = "5s", "15s", "30s", "2m", "4m"
-"""How often a rule runs: what is so now; what has short windows; the rest; managers; managers' percentiles.
+"""How often a rule runs: what is so now; what has short windows; the rest; managers' short windows; managers' rest.
 
 A sample is seen for five minutes, so nothing may run more seldom than that.
 """
@@ -29,9 +29,10 @@ def interval(kpi: Kpi, level: Level) -> str:
     """How often a KPI is recorded."""
     if not kpi.windows and not kpi.is_planned:
         return NOW if kpi.number == 2 else CALM
+    has_short = bool({"5m", "1h"} & set(kpi.windows))
     if level is Level.MANAGER:
-        return SLOWEST if isinstance(kpi.formula, Quantile) else SLOW
-    return LIVE if {"5m", "1h"} & set(kpi.windows) else CALM
+        return SLOW if has_short and not isinstance(kpi.formula, Quantile) else SLOWEST
+    return LIVE if has_short else CALM
 
 
 def sums() -> list[dict[str, Any]]:
@@ -68,8 +69,10 @@ def groups() -> dict[str, list[dict[str, Any]]]:
     files: dict[str, dict[str, list[dict[str, Any]]]] = defaultdict(lambda: defaultdict(list))
     for kpi in KPIS:
         for level in kpi.levels:
+            if not (found := rules_of(kpi, level)):
+                continue
             file = LAST if level is Level.MANAGER else f"sales-{kpi.number:02}"
-            files[file][interval(kpi, level)].extend(rules_of(kpi, level))
+            files[file][interval(kpi, level)].extend(found)
     made = {
         file: [{"name": f"{file}-{every}", "interval": every, "rules": rules} for every, rules in by_interval.items()]
         for file, by_interval in files.items()

@@ -199,15 +199,28 @@ class Kpi:
         """Name of the recording rule at a level, if it `is_recorded`."""
         return f"{level}:{self.metric}:{self.operation}"
 
+    @property
+    def shown(self) -> Family | None:
+        """The family that shows each person's number as it is, so that a rule would only copy it."""
+        match self.formula:
+            case Quantile(family=family):
+                return family
+            case Sum(family, where, part, window) if not (where or part or window) and family.labels == self.by:
+                return family
+            case Oldest(family) if family.labels == self.by:
+                return family
+        return None
+
     def is_recorded(self, level: Level) -> bool:
-        """Whether a rule records it: percentiles of people are shown by the exporter itself."""
-        return level is not Level.MANAGER or not isinstance(self.formula, Quantile)
+        """Whether a rule records it: of people not what the exporter itself shows of them, percentiles among it."""
+        return level is not Level.MANAGER or self.shown is None
 
     def kept_as(self, level: Level) -> str:
         """Where Prometheus has it: the recording rule, or what the exporter shows."""
-        if self.is_recorded(level) or not isinstance(self.formula, Quantile):
+        if self.is_recorded(level) or self.shown is None:
             return self.record(level)
-        return f'{self.formula.family.name}{{quantile="{self.formula.q:g}"}}'
+        quantile = f'{{quantile="{self.formula.q:g}"}}' if isinstance(self.formula, Quantile) else ""
+        return f"{self.shown.name}{quantile}"
 
     def trend_record(self, level: Level) -> str:
         """Name of the recording rule of its trend, which is `change`."""

@@ -45,8 +45,8 @@ def render() -> str:
         f"Recorded at the levels {levels}, as `level:metric:operation`; where there is a trend (current ÷ previous "
         "− 1, of a ratio current − previous: 0.05 is 5 points), as the same name with `_trend`. Nothing is recorded "
         "where a denominator is 0 or absent; and no trend where the previous is below 0 either, since of a loss there "
-        "is no share. Percentiles of managers are no rules but series of the exporter, with the label `quantile`; only "
-        "their trends are recorded."
+        "is no share. What the exporter shows of each manager as it is, percentiles among it, is no rule but that "
+        "series (`sales_meetings`, `sales_response_seconds{quantile=…}`); only its trend is recorded."
     )
     exposed = (
         "Gauges, but for names in `_total`, which are counters. Durations are shown of each manager as a summary "

@@ -87,15 +87,15 @@ def _head(name: str, about: str) -> str:
 
 
 def _names(kpis: Sequence[Kpi]) -> dict[str, list[_Told]]:
-    """Name → what it shows. People's percentiles of a distribution share one, as the exporter shows them."""
+    """Name → what it shows: of people what the exporter shows of them, where percentiles of a family share one."""
     found: dict[str, list[_Told]] = {}
     for kpi in kpis:
         for level in kpi.levels:
+            extra = ""
             if isinstance(kpi.formula, Quantile) and not kpi.is_recorded(level):
                 extra = f',quantile="{kpi.formula.q:g}"'
-                found.setdefault(kpi.formula.family.name, []).append(_Told(kpi, level, extra))
-            else:
-                found[kpi.record(level)] = [_Told(kpi, level)]
+            name = kpi.kept_as(level).partition("{")[0]
+            found.setdefault(name, []).append(_Told(kpi, level, extra))
     return found
 
 

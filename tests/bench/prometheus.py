@@ -54,6 +54,9 @@ def main() -> None:
             process = psutil.Process(program.pid)
             with_rules = _watched(http, process, asked.minutes)
             print(f"exporter: {psutil.Process(feeding.pid).memory_info().rss / 1e6:.0f} MB", flush=True)
+            profile = os.environ.get("PROFILE")
+            if profile:
+                Path(profile).write_bytes(http.get("/debug/pprof/heap?gc=1").content)
             groups = http.get("/api/v1/rules").json()["data"]["groups"]
             _names(http)
             _configured(Path(name), process, rule_files=[])
@@ -116,8 +119,8 @@ def _names(http: httpx.Client) -> None:
         ("recorded of people", '{__name__=~"manager:.*"}'),
         ("recorded of teams and company", '{__name__=~"(team|company):.*"}'),
     ):
-        answer = http.post("/api/v1/query", data={"query": f"count({matcher})"}).json()["data"]["result"]
-        print(f"{what}: {int(answer[0]['value'][1]):,} series" if answer else f"{what}: none", flush=True)
+        found = http.post("/api/v1/query", data={"query": f"count({matcher})"}).json()
+        print(f"{what}: {found['data']['result'][0]['value'][1] if found.get('data') else found} series", flush=True)
 
 
 def _configured(folder: Path, process: psutil.Process, **changed: list[str]) -> None:

@@ -177,7 +177,7 @@ def test_a_trend_stands_behind_what_it_reads() -> None:
         for group in groups:
             names = [rule["record"] for rule in group["rules"]]
             for name in names:
-                if name.endswith("_trend") and not (name.startswith("manager:") and ":p" in name):
+                if name.endswith("_trend") and name.removesuffix("_trend") in records():
                     assert names.index(name.removesuffix("_trend")) < names.index(name)
 
 
@@ -240,3 +240,15 @@ def test_only_windowed_kpis_without_a_plan_have_periods() -> None:
     assert all(has_period(one) for one in KPIS if one.trend)
     assert not has_period(kpi("Booked sales: forecast"))
     assert not has_period(kpi("Waiting now"))
+
+
+def test_no_rule_copies_what_the_exporter_shows_of_people() -> None:
+    """Their meetings and who waits are read as scraped; a sum over labels is none, and teams are always recorded."""
+    meetings, waiting, calls = kpi("Meetings"), kpi("Longest wait"), kpi("Calls")
+    assert [one.is_recorded(Level.MANAGER) for one in (meetings, waiting, calls)] == [False, False, True]
+    assert all(one.is_recorded(level) for one in KPIS for level in (Level.TEAM, Level.COMPANY))
+    assert meetings.kept_as(Level.MANAGER) == "sales_meetings"
+    shown = "max by (manager, team, window, period) (sales_meetings{"
+    assert trend(meetings, Level.MANAGER) == (
+        f'{shown}period="current"}}) / ignoring (period) ({shown}period="previous"}}) > 0) - 1'
+    )

@@ -191,10 +191,9 @@ def test_heat_maps_take_buckets_as_they_are() -> None:
 
 
 def kept_as(kpi: Kpi, level: Level) -> str:
-    """Finds where a KPI's own line reads it: the recorded name, or the percentile that the exporter shows."""
-    if kpi.is_recorded(level):
-        return rf"{kpi.record(level)}(?!\w)"
-    assert isinstance(kpi.formula, Quantile)
+    """Finds where a KPI's own line reads it: the recorded name, or what the exporter shows of each person."""
+    if not isinstance(kpi.formula, Quantile) or kpi.is_recorded(level):
+        return rf"(?<!:){kpi.kept_as(level)}(?!\w)"
     return rf'{kpi.formula.family.name}{{[^}}]*quantile=\\*"{kpi.formula.q:g}\\*"'
 
 

@@ -65,7 +65,7 @@ def named(
     found = labels | {"window": window} | ({} if kpi.is_planned else {"period": period})
     if isinstance(kpi.formula, Quantile) and not kpi.is_recorded(level):
         return kpi.formula.family.name, frozenset((found | {"quantile": f"{kpi.formula.q:g}"}).items())
-    return kpi.record(level), frozenset(found.items())
+    return kpi.kept_as(level), frozenset(found.items())
 
 
 def test_at_the_end_of_a_period_it_is_history(shown: Board, samples: Samples) -> None:
@@ -134,7 +134,7 @@ def test_whoever_has_no_name_on_metrics_has_none_here(limit: int) -> None:
         if isinstance(kpi.formula, Quantile):
             kept.add((kpi.formula.family.name, f"{kpi.formula.q:g}"))
         elif not kpi.is_planned:
-            kept |= {(kpi.record(level), None) for level in kpi.levels}
+            kept |= {(kpi.kept_as(level), None) for level in kpi.levels}
 
     def is_told(one: Series, value: float) -> bool:
         labels = dict(one.labels)
