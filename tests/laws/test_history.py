@@ -29,12 +29,14 @@ from tests.support.floors import Floor
 
 _WINDOWED = [kpi for kpi in KPIS if kpi.windows]
 _SERIES = [name for family in CELL_FAMILIES for name in family.names]
+_MONEY = [family.name for family in CELL_FAMILIES if family.kind is Kind.MONEY]
 _BUCKETS = {family.name: family for family in CELL_FAMILIES if family.kind is Kind.HISTOGRAM}
 _HELD = {name: name.replace("sales_team_", "sales_", 1) for family in _BUCKETS.values() for name in family.team_names}
 """What is shown by team → the same of people, which history and the plain definition have."""
 _FLOATS = 1e-9
 _BACK = 45
-_ASKED = 8
+_ASKED, _OF_MONEY = 8, 3
+"""Of all that has a past, and of what rates convert: seldom does an amount lie on a day on which its rate changes."""
 
 Told = dict[tuple[str, ...], float]
 
@@ -123,7 +125,8 @@ def test_history_is_plain(
         *(history.question(kpi.id, None, level, "", step) for kpi in _WINDOWED if step in kpi.windows),
         *(history.question(None, name, level, "", step) for name in _SERIES),
     ]
-    questions = random.sample(questions, _ASKED)
+    money = [history.question(None, name, level, "", step) for name in _MONEY]
+    questions = [*random.sample(questions, _ASKED), *random.sample(money, _OF_MONEY)]
     before = floor_of(events[: max(1, known)], records, zone, calendar, partitions)
     floor = floor_of(events, records, zone, calendar, partitions)
     board = before.board
