@@ -96,22 +96,27 @@ def _days(one: "Sums") -> list[_Item]:
 def _cells(one: "Sums", first: int, last: int, least: float = -1.0) -> list[_Item]:
     """What each person has of these days; of one day only where that is not less than the least wanted."""
     ending = ""
-    if least > 0 and one.snapshot.query.part not in ("count", "bucket"):
+    if least > 0 and not _is_counted(one):
         factor = _factor(one, first)
-        ending = f"AND cell.top >= {least / factor!r}" if factor else "AND false"
+        ending = f"AND cell.top >= {least / _ROUNDED / factor!r}" if factor else "AND false"
     found = one.snapshot.within("cell", "cell.day, cell.who, cell.top", one.series, first, last, ending=ending)
     number = one.series.no
     return [(-_bound(one, day, top), -day, who << 32 | number, who, one) for day, who, top in found]
 
 
 def _bound(one: "Sums", day: int, top: float) -> float:
-    """The greatest that a row of a day can be, whose greatest share is `top`."""
-    return 1.0 if one.snapshot.query.part in ("count", "bucket") else top * _factor(one, day)
+    """The greatest that a row of a day can be, whose greatest share is `top`; exact, but of money that is converted."""
+    if _is_counted(one):
+        return 1.0
+    family = one.snapshot.query.declared
+    return top * _factor(one, day) * _ROUNDED if family.kind is Kind.MONEY else top / family.scale
+
+
+def _is_counted(one: "Sums") -> bool:
+    return one.snapshot.query.part in ("count", "bucket")
 
 
 def _factor(one: "Sums", day: int) -> float:
     """What a value is multiplied by on a day to be what is shown."""
     family = one.snapshot.query.declared
-    if family.kind is Kind.MONEY:
-        return float(one.rate(day)) / family.scale * _ROUNDED
-    return _ROUNDED / family.scale
+    return (float(one.rate(day)) if family.kind is Kind.MONEY else 1.0) / family.scale

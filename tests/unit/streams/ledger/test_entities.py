@@ -26,6 +26,7 @@ from streams.ledger.follow import Follower
 from streams.ledger.lines import lines
 from streams.ledger.server import create_app
 from streams.ledger.settings import LedgerSettings
+from streams.ledger.snapshot import Snapshot
 from streams.plain.rows import Query
 from tests.laws.logs import InMemoryLog
 from tests.support.boards import board, exporter_of
@@ -114,6 +115,23 @@ def test_a_few_are_at_hand_at_a_time(index):
     assert {(row.manager, row.team) for row in mine} == {("m-1", "t-1")}
     few = [row for piece in index.entities(Query("sales_calls", window="day"), (DAYS[1], DAYS[1])) for row, _ in piece]
     assert {datetime.fromtimestamp(row.time / 1e6, UTC).date() for row in few} == {TODAY}
+
+
+@pytest.mark.parametrize("manager", [None, "m-1"])
+def test_no_more_is_read_than_the_page_takes(index, monkeypatch, manager):
+    """Of entities that are all equally large, those of the last day that comes in, and none of the days before."""
+    read, shares = [], Snapshot.shares
+
+    def counted(*args, **more):
+        for share in shares(*args, **more):
+            read.append(share)
+            yield share
+
+    monkeypatch.setattr(Snapshot, "shares", counted)
+    found = index.explain(Query("sales_calls", {}, manager, None, "day"), None, 10, DAYS)
+    assert len(found.rows) == 10
+    assert found.count >= CALLS // 7
+    assert len(read) <= 10 + 2 * 72  # 72 a day
 
 
 async def test_who_leaves_lets_the_index_go(index):
