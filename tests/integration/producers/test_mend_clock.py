@@ -23,12 +23,19 @@ def _command(kafka, topic_prefix, *more):
     return done.stdout
 
 
-async def test_mended(kafka, topic_prefix):
+@pytest.fixture
+async def admin(kafka):
+    """Closed whatever becomes of the test: what it left open would fail the test after it."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
+    await admin.start()
+    yield admin
+    await admin.close()
+
+
+async def test_mended(kafka, topic_prefix, admin):
     """As an earlier version made it: other settings stay, records count again, a second run does nothing."""
     settings = KafkaSettings(_env_file=None, kafka_servers=kafka, topic_prefix=topic_prefix)
     topic = settings.reference_topic
-    admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
-    await admin.start()
     await admin.create_topics(
         [NewTopic(topic, 1, 1, topic_configs={"cleanup.policy": "compact", "max.message.bytes": "1048576"})]
     )
@@ -53,7 +60,6 @@ async def test_mended(kafka, topic_prefix):
     ((*_, entries),) = [resource[:5] for resource in answer.resources]
     configs = {entry[0]: entry[1] for entry in entries}
     assert (configs["cleanup.policy"], configs["max.message.bytes"]) == ("compact", "1048576")
-    await admin.close()
     assert "mended" not in _command(kafka, topic_prefix, "--mend-clock")
     async with AIOKafkaConsumer(topic, bootstrap_servers=kafka, auto_offset_reset="earliest") as consumer:
         records = [await consumer.getone() for _ in range(4)]

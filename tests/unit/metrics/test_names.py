@@ -170,9 +170,9 @@ def test_no_sum_is_lost_or_shown_twice(todo: list, limits: tuple[int, int]) -> N
                 put(all_, step)
     fresh = board(*limits)
     fresh.put_reference(dict(few._records))
-    for bucket in few.parts.buckets():
+    for bucket in few._parts.buckets():
         fresh.put(bucket, parts_of(few, bucket))
-    for number, waiting in few.parts.waiting.items():
+    for number, waiting in few._parts.waiting.items():
         fresh.put_waiting(number, waiting)
     fresh._clocked = few._clocked
     # What pipelines are called is told of all that ever were.
