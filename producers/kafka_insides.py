@@ -8,13 +8,14 @@ so that one record would stop its partition, and everybody who reads it, for goo
 characters. And a consumer may have its records as they are decoded (`AsDecoded`), without a dataclass made of each.
 """
 
-from asyncio import Future
+import socket
+from asyncio import BaseTransport, Future
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from itertools import chain
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, conn
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.client import AIOKafkaClient
 from aiokafka.consumer import fetcher
@@ -103,6 +104,28 @@ def _partition_records(
     """Stands for aiokafka's class where that is made: the kind that the consumer was given."""
     kind = _DecodedRecords if isinstance(value_deserializer, AsDecoded) else PartitionRecords
     return kind(tp, records, aborted, offset, key_deserializer, value_deserializer, *options)
+
+
+_SILENT_SECONDS = 10
+"""A broker whose machine says nothing for so long is away; without this a request waits for its own time-out."""
+
+
+class _Watched(conn.AIOKafkaProtocol):  # type: ignore[misc]
+    """A connection that the kernel ends when the other machine is gone without a word: switched off, or cut off."""
+
+    def connection_made(self, transport: BaseTransport) -> None:
+        super().connection_made(transport)
+        found = transport.get_extra_info("socket")
+        if found is not None and hasattr(socket, "TCP_USER_TIMEOUT"):
+            found.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            found.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 3)
+            found.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 2)
+            found.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _SILENT_SECONDS * 1000)
+
+
+def watch_all() -> None:
+    """Let all connections to Kafka of this process notice a machine that has gone silent."""
+    conn.AIOKafkaProtocol = _Watched
 
 
 def accept_all() -> None:

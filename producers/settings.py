@@ -85,9 +85,10 @@ class KafkaSettings(BaseSettings):
 
         Raises `OSError` or `ssl.SSLError` when a certificate file cannot be read.
         """
-        from producers.kafka_insides import accept_all  # noqa: PLC0415 - settings are read without Kafka too
+        from producers.kafka_insides import accept_all, watch_all  # noqa: PLC0415 - settings are read without Kafka too
 
         accept_all()
+        watch_all()
         options: dict[str, Any] = {
             "bootstrap_servers": [server.strip() for server in self.kafka_servers.split(",") if server.strip()],
             "security_protocol": self.kafka_security_protocol,

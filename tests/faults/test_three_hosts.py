@@ -173,7 +173,7 @@ def test_each_host_dies_and_each_is_cut_off(floor: Floor) -> None:
             began = time.monotonic()
             one.die() if how == "dies" else one.cut()
             time.sleep(12)
-            floor.until(lambda others=others: floor.ready(others), 90, "the other two are ready")
+            floor.until(lambda others=others: floor.ready(others), 180, "the other two are ready")
             standstill = floor.standstill(began)
             away = {what: max(floor.probes[other.name, what].away(began) for other in others) for what in _PORTS}
             compared = floor.right(others)

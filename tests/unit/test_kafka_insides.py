@@ -1,15 +1,18 @@
 """What we use of aiokafka's insides is still there under its name: an upgrade fails here, one line per name."""
 
 import ast
+import asyncio
 import inspect
+import socket
 import textwrap
 from pathlib import Path
 
 import pytest
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, conn
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.client import AIOKafkaClient
 from aiokafka.cluster import ClusterMetadata
+from aiokafka.conn import AIOKafkaConnection
 from aiokafka.consumer import consumer, fetcher
 from aiokafka.consumer.fetcher import Fetcher, FetchResult
 from aiokafka.consumer.group_coordinator import GroupCoordinator
@@ -141,3 +144,22 @@ def test_a_consumer_without_it_gives_whole_records() -> None:
     assert isinstance(decoded, PartitionRecords)
     assert type(decoded) is not PartitionRecords
     assert consumer.Fetcher is Fetcher
+
+
+async def test_a_machine_that_goes_silent_is_noticed_by_every_connection() -> None:
+    """The kernel is told to look, on the connection as aiokafka makes it."""
+    kafka_insides.watch_all()
+    assert "AIOKafkaProtocol" in AIOKafkaConnection.connect.__code__.co_names
+    server = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    loop = asyncio.get_running_loop()
+    reader = asyncio.StreamReader()
+    transport, _ = await loop.create_connection(
+        lambda: conn.AIOKafkaProtocol(loop.create_future(), reader, loop=loop), "127.0.0.1", port
+    )
+    found = transport.get_extra_info("socket")
+    assert found.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+    assert found.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 10_000
+    transport.close()
+    server.close()
+    await server.wait_closed()
