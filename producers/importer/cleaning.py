@@ -12,7 +12,8 @@ UNSEEN = "\u200b\u200c\u200d\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u20
 """Marks of width and direction, which come along when somebody copies."""
 _GUARD = '="'
 """What stands before a text that a spreadsheet shall not take for a number: ="00123"."""
-_AROUND = UNSEEN + " \t\r\n\u00a0\u202f"
+_GUARD_ESCAPED = '=\\"'
+_AROUND = UNSEEN + "".join(filter(str.isspace, map(chr, range(0x3001))))
 
 
 class Cleaning:
@@ -20,7 +21,9 @@ class Cleaning:
 
     def __init__(self, words: Sequence[str]) -> None:
         self._words = frozenset(words)
-        self._marks = (*self._words, *UNSEEN, _GUARD)
+        # Quotes in a word are written twice, or escaped: it is looked for by what stands between them.
+        parts = (max(word.split('"'), key=len) for word in self._words)
+        self._marks = (*parts, *UNSEEN, _GUARD, _GUARD_ESCAPED)
 
     def block(self, block: Block) -> Block:
         """Rows as they are meant; of most blocks the text says at once that nothing is to be done."""
@@ -33,8 +36,7 @@ class Cleaning:
         return [self._cell(cell) if type(cell) is str else cell for cell in row]
 
     def _cell(self, cell: str) -> Cell:
-        if not cell.isascii() and (cell[:1] in UNSEEN or cell[-1:] in UNSEEN):
-            cell = cell.strip(_AROUND)
-        if cell.startswith(_GUARD) and cell.endswith('"') and len(cell) > len(_GUARD):
-            return cell[len(_GUARD) : -1]
-        return "" if cell.strip() in self._words else cell
+        bare = cell.strip() if cell.isascii() else cell.strip(_AROUND)
+        if bare.startswith(_GUARD) and bare.endswith('"') and len(bare) > len(_GUARD):
+            return bare[len(_GUARD) : -1]
+        return "" if bare in self._words else bare

@@ -96,7 +96,7 @@ class Field:
 
     def _texts(self, cells: Sequence[Cell]) -> Values:
         found = list(map(text, cells)) if _is_mixed(cells) else _stripped(cells)
-        if self._names_one and ("E+" in "\n".join(found) or float in set(map(type, cells))):
+        if self._names_one and ("e+" in "\n".join(found).lower() or float in set(map(type, cells))):
             for cell in cells:
                 check_digits(self.name, cell)
         prefix = self._prefix

@@ -13,7 +13,7 @@ from producers.importer.mapping import Column, MappingFile, When
 from producers.importer.money import AmountReader
 from producers.importer.places import Places, Row, finder
 
-_SHORTENED = re.compile(r"\d[.,]\d+E\+\d+", re.ASCII).fullmatch
+_SHORTENED = re.compile(r"\d[.,]\d+[eE]\+\d+", re.ASCII).fullmatch
 _EXACT = 10**15
 """Numbers from here on have more digits than spreadsheets keep."""
 
@@ -71,7 +71,7 @@ class Taker:
 def check_digits(name: str, cell: Cell) -> None:
     """Raise Refused for an id of which a spreadsheet has lost digits: several would become one."""
     if isinstance(cell, str):
-        is_lost = "E+" in cell and _SHORTENED(cell) is not None
+        is_lost = "+" in cell and _SHORTENED(cell.strip()) is not None
     else:
         is_lost = isinstance(cell, float) and abs(cell) >= _EXACT
     if is_lost:

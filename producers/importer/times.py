@@ -17,6 +17,8 @@ _CACHED = 1 << 15
 _FULL_DATE = re.compile(r"\d{4}-\d\d-\d\d")
 _ZONE = re.compile(r"\b(?:UTC|GMT)\b")
 _UTC = re.compile(r"\s*\b(?:UTC|GMT)$")
+_SAYS_UTC = re.compile(r"(?<=%[HMSf])Z$|\b(?:UTC|GMT)$")
+"""How forms end that say UTC, which strptime would pass over."""
 _WORD = re.compile(r"[^\W\d_]{3,}\.?")
 _ENGLISH = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _RUSSIAN = ("янв", "фев", "мар", "апр", "мая", "июн", "июл", "авг", "сен", "окт", "ноя", "дек")
@@ -74,6 +76,7 @@ def _iso(written: str) -> datetime:
 
 
 def _form(form: str) -> Callable[[str], datetime]:
+    form = _SAYS_UTC.sub("%Z", form)
     if "%Z" in form:  # of names of zones two are the same everywhere; strptime takes more, and forgets them
         named = _form(form.replace("%Z", "%z"))
         return lambda written: named(_ZONE.sub("+0000", written))

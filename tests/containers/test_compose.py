@@ -232,7 +232,7 @@ def test_compose_env_makes_every_secret(tmp_path: Path) -> None:
     (tmp_path / "deploy").mkdir()
     script = tmp_path / "deploy" / "compose-env"
     shutil.copy(ROOT / "deploy" / "compose-env", script)
-    (tmp_path / ".env").write_text("REDIS_PASSWORD=old\nWALL_PASSWORD=known\nSALES_CURRENCY=EUR\n")
+    (tmp_path / ".env").write_text("REDIS_PASSWORD=old\nWALL_PASSWORD='known'\nSALES_CURRENCY=EUR")
     said = subprocess.run([script], capture_output=True, text=True, check=True).stdout
     folder = tmp_path / ".secrets"
     mounted = set(re.findall(r"compose-env\}/(\w+):", (ROOT / "docker-compose.yml").read_text()))

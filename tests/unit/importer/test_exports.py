@@ -20,6 +20,8 @@ from tests.unit.importer.test_tables import FILE, HEADER, ROW, RULE, Found, chan
 
 __all__ = ["read"]
 
+QUOTED = '"""none"""'
+
 
 @pytest.mark.parametrize("quoted", [False, True])
 @pytest.mark.parametrize(
@@ -29,6 +31,9 @@ __all__ = ["read"]
         ("m-1", "0000-00-00 00:00:00", "team_id", None),
         (";7;", ";7\u200b;", "client_id", "crm-7"),
         (";7;", ";\ufeff7;", "client_id", "crm-7"),
+        (";7;", ";7\u200b ;", "client_id", "crm-7"),
+        (";7;", "; \u200b7;", "client_id", "crm-7"),
+        (";7;", ';="007" ;', "client_id", "crm-007"),
         (";7;", ";\u202a7\u202c;", "client_id", "crm-7"),
         (";7;", ';="007";', "client_id", "crm-007"),
         (";7;", ";NULLA;", "client_id", "crm-NULLA"),
@@ -61,6 +66,14 @@ def test_nothing_in_a_dump(read):
     found = read(content, {"events": [rule], "empty": "не закрыта"})
     assert len(found.events) == 1
     assert read(f"{HEADER}\n{ROW.replace('m-1', 'NULL')}", {"empty": []}).events[0]["data"]["manager_id"] == "NULL"
+    content = f"{HEADER}\n{ROW.replace('m-1', QUOTED)}"
+    assert "manager_id: is missing" in read(content, {"empty": '"none"'}).problems[0][1]
+
+
+def test_guarded_in_a_dump(read):
+    """A guard against spreadsheets is none of an id, however quotes in cells are written."""
+    found = read(f'{HEADER}\n"=\\"007\\"";{ROW[2:]}\n', {"escape": "\\"})
+    assert found.events[0]["data"]["deal_id"] == "007"
 
 
 def test_nothing_holds_no_condition(read):
@@ -74,6 +87,7 @@ def test_ids_that_lost_their_digits(read, tmp_path):
     """Two numbers that a spreadsheet has shortened to the same text are not one deal: refused with what to do."""
     found = read(f"{HEADER}\n1,23457E+11{ROW[1:]}\n{ROW}\n1.5E+2{ROW[1:]}\nE+1{ROW[1:]}\n")
     assert [number for number, _ in found.problems] == [2, 4]
+    assert len(read(f"{HEADER}\n1.23457e+11{ROW[1:]}\n{ROW}\n 1,23457E+11 {ROW[1:]}\n").problems) == 2
     assert "deal_id: '1,23457E+11' is a long number that a spreadsheet has shortened" in found.problems[0][1]
     book = openpyxl.Workbook()
     for row in (HEADER.split(";"), [12345678901234567, 7, "m-1", 5, "01.09.2026", "21.09.2026"]):
@@ -116,6 +130,8 @@ def test_shares(read, chance, share):
     [
         ((), "2026-09-21 10:15:00 UTC", "2026-09-21T10:15:00Z"),
         ("%d.%m.%Y %H:%M %Z", "21.09.2026 10:15 GMT", "2026-09-21T10:15:00Z"),
+        ("%d.%m.%Y %H:%M UTC", "21.09.2026 10:15 UTC", "2026-09-21T10:15:00Z"),
+        ("%Y-%m-%dT%H:%M:%SZ", "2026-09-21T10:15:00Z", "2026-09-21T10:15:00Z"),
         ("%d.%m.%Y %H:%M %Z", "21.09.2026 10:15 MSK", None),
         ("%d.%m.%Y %H:%M %Z", "21.09.2026 10:15 +0200", "2026-09-21T08:15:00Z"),
     ],
