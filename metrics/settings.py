@@ -81,8 +81,13 @@ class BusinessSettings(BaseSettings):
     @classmethod
     def _redis(cls, value: SecretStr) -> SecretStr:
         url = value.get_secret_value()
-        if sentinels(url) is None and not url.startswith("unix://"):
+        found = sentinels(url)
+        if found is None and not url.startswith("unix://"):
             TypeAdapter(RedisDsn).validate_python(url)
+        if "?" in url:
+            from redis.asyncio.connection import parse_url  # noqa: PLC0415 - few addresses have options
+
+            parse_url(url if found is None else found.redis)
         return value
 
     @property

@@ -25,11 +25,14 @@ _FENCED = ("kafka", "redis", "sentinel")
 
 def install(root: Path, addresses: Sequence[str], this: str, allowed: Sequence[str], group: int) -> None:
     """Write all beneath a root folder; group: who may read what holds a password. Raises DeployError, OSError."""
-    for network in (*addresses, *allowed):
+    for address in addresses:
+        if not _is_host(address):
+            raise MisuseError(f"{address!r} is no IPv4 address by which others reach a host; write one like 10.0.0.1")
+    for network in allowed:
         try:
             ipaddress.ip_network(network)
         except ValueError as error:
-            raise MisuseError(f"{network!r} is no IP address; write one like 10.0.0.1") from error
+            raise MisuseError(f"{network!r} is no address or network; write one like 10.0.0.0/24") from error
     if len(set(addresses)) != len(addresses) or this not in addresses:
         raise MisuseError("state three addresses, and of them this host's with --this")
     settings = root / "etc/sales-pulse"
@@ -47,6 +50,13 @@ def install(root: Path, addresses: Sequence[str], this: str, allowed: Sequence[s
     ):
         _once(settings / name, told(hosts), group)
     _jars(root / "usr/local/lib/sales-pulse/kafka")
+
+
+def _is_host(text: str) -> bool:
+    try:
+        return not ipaddress.IPv4Address(text).is_loopback
+    except ValueError:
+        return False
 
 
 def _group() -> int:
@@ -68,7 +78,7 @@ def _units(units: Path, hosts: Hosts) -> None:
 def _password(path: Path, group: int) -> str:
     """Redis's, made up on the first host and brought to the others."""
     _once(path, secrets.token_urlsafe(24) + "\n", group)
-    password = path.read_text().strip()
+    password = path.read_text(errors="replace").strip()
     if not re.fullmatch(r"[A-Za-z0-9_-]{12,}", password):
         # Sentinel rewrites its file without quotes, and could not read it again.
         raise MisuseError(f"{path}: write a password of 12 or more letters, digits, - and _")

@@ -82,13 +82,19 @@ def test_what_people_changed_stays(installed):
         (["10.0.0.1", "10.0.0.1", "10.0.0.3"], "10.0.0.1", "of-all-three-hosts"),
         (ADDRESSES, "10.0.0.4", "of-all-three-hosts"),
         (["one", "two", "three"], "one", "of-all-three-hosts"),
+        (["10.0.0.0/24", "10.0.1.0/24", "10.0.2.0/24"], "10.0.0.0/24", "of-all-three-hosts"),
+        (["fd00::1", "fd00::2", "fd00::3"], "fd00::1", "of-all-three-hosts"),
+        (["127.0.0.1", "10.0.0.2", "10.0.0.3"], "10.0.0.2", "of-all-three-hosts"),
         # Sentinel rewrites its file without quotes, and could not read this one again.
         (ADDRESSES, "10.0.0.1", 'with "quotes" and spaces'),
+        (ADDRESSES, "10.0.0.1", b"in-koi8-\xd0\xc1\xd2\xcf\xcc\xd8"),
     ],
 )
 def test_what_cannot_work_is_refused(addresses, this, password, tmp_path):
     (tmp_path / "etc/sales-pulse").mkdir(parents=True)
-    (tmp_path / "etc/sales-pulse/redis.password").write_text(password)
+    (tmp_path / "etc/sales-pulse/redis.password").write_bytes(
+        password.encode() if isinstance(password, str) else password
+    )
     with pytest.raises(MisuseError):
         installer.install(tmp_path, addresses, this, [], os.getgid())
 

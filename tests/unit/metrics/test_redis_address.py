@@ -61,3 +61,15 @@ def test_what_is_no_address_is_refused(url):
     assert told[0].startswith("SALES_REDIS_URL: ")
     if "+" in url:
         assert "redis+sentinel://:password@host1:26379" in told[0]
+
+
+@pytest.mark.parametrize("scheme", ["redis", "redis+sentinel", "unix"])
+def test_an_option_with_nonsense_is_refused(scheme):
+    """When settings are read, not when a process connects."""
+    where = {"redis": "//:geheim@one/0", "redis+sentinel": "//:geheim@one/sales/0", "unix": "//:geheim@/run/r.sock"}
+    with pytest.raises(ValidationError) as refused:
+        BusinessSettings(redis_url=f"{scheme}:{where[scheme]}?socket_timeout=soon")
+    (told, *_) = explain(refused.value) or ("",)
+    assert told.startswith("SALES_REDIS_URL: ")
+    assert "socket_timeout" in told
+    assert "geheim" not in told
