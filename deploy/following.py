@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol, cast
 from deploy.import_report import account, show
 
 if TYPE_CHECKING:
-    from producers.connectors.asterisk.config import Names
+    from producers.connectors.asterisk.config import AsteriskNames
     from producers.connectors.asterisk.follow import Come, Growing
     from producers.identities import Resolver
     from producers.importer.formats import Format
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class _Named(Protocol):
-    names: "Names"
+    names: "AsteriskNames"
 
 
 @asynccontextmanager
@@ -59,12 +59,12 @@ async def follow(path: Path, format_: "Format", folder: Path, kind: str, metrics
     """Send what a log tells as it grows, until a signal ends it; say then what became of its lines."""
     from deploy.import_report import totals
     from deploy.stopping import asked_to_stop
-    from producers.connectors.asterisk.follow import Follow, Memory
+    from producers.connectors.asterisk.follow import Follow, FollowMemory
     from producers.importer.rejects import Rejects
     from producers.publisher import SalesPublisher
 
     stop = asked_to_stop()
-    memory = Memory(folder / f"{hashlib.sha256(str(path).encode()).hexdigest()[:32]}.follow.json")
+    memory = FollowMemory(folder / f"{hashlib.sha256(str(path).encode()).hexdigest()[:32]}.follow.json")
     target = folder / f"{path.name}.follow.rejects"
     growing = cast("Growing", format_)
     series = opened_series(metrics, format_, kind)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
 from streams.letters.dead_letter import DeadLetter
-from streams.letters.judging import Judge, Sendable
+from streams.letters.judging import LetterJudge, Sendable
 
 _INDENT = "    "
 _EXAMPLES = 20
@@ -47,7 +47,7 @@ def summary(counts: Mapping[tuple[str, str], int]) -> Iterator[str]:
 class Sorter:
     """Sorts letters into what can be sent and what not, and says so. each: a line for each that is not."""
 
-    def __init__(self, judge: Judge, *, each: bool) -> None:
+    def __init__(self, judge: LetterJudge, *, each: bool) -> None:
         self._judge = judge
         self._each = each
         self._sendable: Counter[str] = Counter()

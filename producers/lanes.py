@@ -81,7 +81,7 @@ class Budget:
                 turn.set_result(None)
 
 
-class Batch:
+class LaneBatch:
     """Records of one partition that travel together; `done` gives the first one's offset, or the error."""
 
     __slots__ = ("builder", "done", "partition", "records", "size")
@@ -131,13 +131,13 @@ class Lane:
         self._budget = budget
         self._linger = linger
         self._timeout = timeout
-        self._batches: deque[Batch] = deque()
+        self._batches: deque[LaneBatch] = deque()
         self._task: asyncio.Task[None] | None = None
-        self.outstanding: set[Batch] = set()
+        self.outstanding: set[LaneBatch] = set()
 
     def append(
         self, key: bytes, value: bytes | None, timestamp_ms: int, headers: Headers, size: int
-    ) -> tuple[Batch, int]:
+    ) -> tuple[LaneBatch, int]:
         """Add a record, whose `size` was taken from the budget; return its batch and its place in it."""
         batch = self._batches[-1] if self._batches else self._open()
         if batch.builder.append(timestamp=timestamp_ms, key=key, value=value, headers=headers) is None:
@@ -149,13 +149,13 @@ class Lane:
         self._wake()
         return batch, place
 
-    def extend(self, records: Sequence[Raw], timestamp_ms: int, headers: Headers) -> list[Batch]:
+    def extend(self, records: Sequence[Raw], timestamp_ms: int, headers: Headers) -> list[LaneBatch]:
         """Add many records, whose sizes were taken from the budget; return the batches that they are in.
 
         One by one, most of what a record costs is the way to its batch.
         """
         batch = self._batches[-1] if self._batches else self._open()
-        found: list[Batch] = []
+        found: list[LaneBatch] = []
         append, begin = batch.builder.append, 0
         for index, (key, value) in enumerate(records):
             if append(timestamp=timestamp_ms, key=key, value=value, headers=headers) is None:
@@ -173,8 +173,8 @@ class Lane:
         if self._task is None:
             self._task = asyncio.get_running_loop().create_task(self._send())
 
-    def _open(self) -> Batch:
-        batch = Batch(self._sender.create_batch(), self._partition)
+    def _open(self) -> LaneBatch:
+        batch = LaneBatch(self._sender.create_batch(), self._partition)
         self._batches.append(batch)
         self.outstanding.add(batch)
         # aiokafka retries idempotent batches for ever; who waits for one needs an end.
@@ -182,12 +182,12 @@ class Lane:
         batch.done.add_done_callback(self._release(batch, timer))
         return batch
 
-    def _expire(self, batch: Batch) -> None:
+    def _expire(self, batch: LaneBatch) -> None:
         if batch in self._batches:
             self._batches.remove(batch)
         batch.fail(TimeoutError(f"no acknowledgement within {self._timeout:g} s"))
 
-    def _release(self, batch: Batch, timer: asyncio.TimerHandle) -> Callable[["asyncio.Future[int]"], None]:
+    def _release(self, batch: LaneBatch, timer: asyncio.TimerHandle) -> Callable[["asyncio.Future[int]"], None]:
         def release(_: "asyncio.Future[int]") -> None:
             timer.cancel()
             self.outstanding.discard(batch)

@@ -21,7 +21,7 @@ from producers.events import REFERENCE_TYPES, Event
 from producers.events.intake import record_size
 from producers.events.rules import MAX_BYTES
 from producers.events.wire import Envelope, decode, decode_reference, encode
-from producers.lanes import RECORD_OVERHEAD, Batch, Budget, Headers, Lane, Raw, size_of
+from producers.lanes import RECORD_OVERHEAD, Budget, Headers, Lane, LaneBatch, Raw, size_of
 from producers.partitioner import partition_for
 from producers.settings import KafkaSettings
 from producers.stopping import stop
@@ -171,7 +171,7 @@ class SalesPublisher:
                 await many.add(some, reference=reference)
         return await many.arrival()
 
-    async def _add_one(self, topic: str, key: bytes, value: bytes | None, headers: Headers) -> tuple[Batch, int]:
+    async def _add_one(self, topic: str, key: bytes, value: bytes | None, headers: Headers) -> tuple[LaneBatch, int]:
         """Have a record sent; return its batch and its place in it."""
         size = len(key) + len(value or b"")
         if size + _HEADERS > MAX_BYTES:
@@ -181,7 +181,7 @@ class SalesPublisher:
         lane = self._lane(topic, _partition(key, partitions))
         return lane.append(key, value, int(time.time() * 1000), headers, size + RECORD_OVERHEAD)
 
-    async def _add(self, topic: str, records: Sequence[Raw]) -> list[Batch]:
+    async def _add(self, topic: str, records: Sequence[Raw]) -> list[LaneBatch]:
         """Have records sent, in order per key; return the batches that they are in."""
         longest = max([len(key) + len(value) for key, value in records])
         if longest + _HEADERS > MAX_BYTES:
@@ -210,7 +210,7 @@ class SalesPublisher:
             self._budget.give(size)
             raise PublisherClosed("the publisher is closed; use it inside `async with`")
 
-    async def _arrival(self, batch: Batch) -> int:
+    async def _arrival(self, batch: LaneBatch) -> int:
         try:
             # Who gives up waiting does not take the batch from the others in it.
             return await asyncio.shield(batch.done)
@@ -263,8 +263,8 @@ class _Many:
 
     def __init__(self, publisher: SalesPublisher) -> None:
         self._publisher = publisher
-        self._batches: set[Batch] = set()
-        self._failed: Batch | None = None
+        self._batches: set[LaneBatch] = set()
+        self._failed: LaneBatch | None = None
         self._taken = 0
 
     async def add(self, records: Sequence[Raw], *, reference: bool) -> None:
@@ -281,7 +281,7 @@ class _Many:
             # Others run too, and this batch's sender among them.
             await asyncio.sleep(0)
 
-    def _settled(self, batch: Batch, done: "asyncio.Future[int]") -> None:
+    def _settled(self, batch: LaneBatch, done: "asyncio.Future[int]") -> None:
         self._batches.discard(batch)
         if self._failed is None and (done.cancelled() or done.exception() is not None):
             self._failed = batch

@@ -23,7 +23,7 @@ COUNTED, FORWARDED, LETTERED = "counted", "forwarded", "lettered"
 """By workers: all events of a source, and by reason those that lay wrong and those that cannot be used."""
 
 
-class Count(NamedTuple):
+class SenderCount(NamedTuple):
     """What is counted: in which quarter of an hour (Unix s / 900), of whom, and what."""
 
     quarter: int
@@ -32,7 +32,7 @@ class Count(NamedTuple):
     name: str
 
 
-class Refusal(NamedTuple):
+class SenderRefusal(NamedTuple):
     """Why something was refused. `way`: http or kafka."""
 
     way: str
@@ -45,10 +45,10 @@ class Refusal(NamedTuple):
 class Notes:
     """Times are Unix seconds."""
 
-    counts: Counter[Count] = field(default_factory=Counter)
+    counts: Counter[SenderCount] = field(default_factory=Counter)
     last: dict[tuple[str, str], float] = field(default_factory=dict)
     """Source and type → when the last one came."""
-    refusals: dict[str, dict[Refusal, float]] = field(default_factory=dict)
+    refusals: dict[str, dict[SenderRefusal, float]] = field(default_factory=dict)
     """Source → what was refused, and when last; the latest is the last one."""
 
     def __bool__(self) -> bool:
@@ -56,13 +56,13 @@ class Notes:
 
     def count(self, source: str, what: str, name: str, n: int, now: float) -> None:
         """So many more."""
-        self.counts[Count(int(now) // QUARTER, source, what, name)] += n
+        self.counts[SenderCount(int(now) // QUARTER, source, what, name)] += n
 
     def seen(self, source: str, kind: str, now: float) -> None:
         """An event of a type came."""
         self.last[source, kind] = max(now, self.last.get((source, kind), 0.0))
 
-    def refuse(self, source: str, refusal: Refusal, now: float) -> None:
+    def refuse(self, source: str, refusal: SenderRefusal, now: float) -> None:
         """Something was refused; the same again is the same one, later."""
         known = self.refusals.setdefault(source, {})
         known[refusal] = max(now, known.pop(refusal, 0.0))
@@ -117,7 +117,7 @@ class Notes:
 
 
 @dataclass(slots=True)
-class Known:
+class KnownSenders:
     """`letters`: source and reason → open dead letters; None while nobody tells."""
 
     notes: Notes = field(default_factory=Notes)
@@ -134,11 +134,11 @@ class Shared(Protocol):
     async def write(self, notes: Notes) -> None:
         """Leave notes for all."""
 
-    async def read(self, now: float) -> Known:
+    async def read(self, now: float) -> KnownSenders:
         """What all have left in the last day."""
 
 
-class Names:
+class SenderNames:
     """Sources by which notes are kept: beyond a bound all others are one, as sources are what senders make up."""
 
     OTHER = "other"

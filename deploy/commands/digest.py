@@ -4,19 +4,21 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from metrics.digest.period import Kind
+from metrics.digest.period import DigestKind
 
 if TYPE_CHECKING:
     from datetime import date
 
-    from metrics.digest.run import Run
+    from metrics.digest.run import DigestRun
     from metrics.digest.settings import DigestSettings
 
 _LOOK_SECONDS, _AFTER_FAILURE_SECONDS = 60.0, 600.0
 
 
 def command(
-    period: Annotated[list[Kind] | None, typer.Option(help="what it is about; with --loop may be repeated")] = None,
+    period: Annotated[
+        list[DigestKind] | None, typer.Option(help="what it is about; with --loop may be repeated")
+    ] = None,
     to: Annotated[
         list[str] | None,
         typer.Option(help="e-mail address, slack or telegram; may be repeated (SALES_DIGEST_TO)"),
@@ -40,7 +42,7 @@ def command(
 
     given: dict[str, Any] = {"digest_to": ",".join(to) if to else None, "digest_language": language}
     settings = DigestSettings(**{name: value for name, value in given.items() if value is not None})
-    kinds = list(dict.fromkeys(period or (Kind.DAY,)))
+    kinds = list(dict.fromkeys(period or (DigestKind.DAY,)))
     try:
         wanted = date.fromisoformat(day) if day else None
     except ValueError:
@@ -64,11 +66,11 @@ def _run(settings: "DigestSettings") -> Any:
 
     import httpx
 
-    from metrics.digest.asked import Exporter
+    from metrics.digest.asked import ExporterClient
     from metrics.digest.chats import Slack, Telegram
-    from metrics.digest.delivery import Way
+    from metrics.digest.delivery import DeliveryWay
     from metrics.digest.mail import Mail
-    from metrics.digest.run import Run
+    from metrics.digest.run import DigestRun
     from metrics.digest.settings import SLACK, TELEGRAM
     from metrics.settings import ExporterSettings, LoginSettings
 
@@ -81,14 +83,14 @@ def _run(settings: "DigestSettings") -> Any:
             httpx.Client(base_url=address, auth=login, timeout=60, trust_env=False, verify=trusted) as asking,
             httpx.Client(timeout=30) as chat,
         ):
-            chats: dict[str, Way] = {SLACK: Slack(settings, chat), TELEGRAM: Telegram(settings, chat)}
-            ways: dict[str, Way] = {one: chats.get(one) or Mail(settings, one) for one in settings.digest_to}
-            yield Run(settings, Exporter(asking, stop=stop), ways, stop=stop)
+            chats: dict[str, DeliveryWay] = {SLACK: Slack(settings, chat), TELEGRAM: Telegram(settings, chat)}
+            ways: dict[str, DeliveryWay] = {one: chats.get(one) or Mail(settings, one) for one in settings.digest_to}
+            yield DigestRun(settings, ExporterClient(asking, stop=stop), ways, stop=stop)
 
     return opened()
 
 
-def _once(run: "Run", kind: Kind, team: str, wanted: "date | None", *, again: bool) -> None:
+def _once(run: "DigestRun", kind: DigestKind, team: str, wanted: "date | None", *, again: bool) -> None:
     from metrics.digest.period import over
     from metrics.digest.run import kept, key
     from metrics.digest.sent import held
@@ -107,7 +109,7 @@ def _once(run: "Run", kind: Kind, team: str, wanted: "date | None", *, again: bo
         print(f"{message.key}: sent to {one}")
 
 
-def _stay(run: "Run", kinds: list[Kind], team: str) -> None:
+def _stay(run: "DigestRun", kinds: list[DigestKind], team: str) -> None:
     """Send what is due until it is asked to stop; a message under way then is finished, nothing is waited for."""
     import structlog
 
@@ -129,7 +131,7 @@ def _stay(run: "Run", kinds: list[Kind], team: str) -> None:
                 pause = _AFTER_FAILURE_SECONDS
 
 
-def _due(run: "Run", kind: Kind, team: str) -> None:
+def _due(run: "DigestRun", kind: DigestKind, team: str) -> None:
     from metrics.digest.period import due
     from metrics.digest.run import kept
     from metrics.digest.sent import held

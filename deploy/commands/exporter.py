@@ -34,7 +34,7 @@ async def _serve(settings: "ExporterSettings", access: "Access", sockets: "list[
     from metrics.exporter.board import Board
     from metrics.exporter.feed.follow import Follower
     from metrics.exporter.http.allowed import PATHS
-    from metrics.exporter.http.ledger import Ledger
+    from metrics.exporter.http.ledger import LedgerProxy
     from metrics.exporter.http.server import Exporter, create_app
     from metrics.redis_client import connect
     from metrics.settings import LoginSettings
@@ -44,7 +44,7 @@ async def _serve(settings: "ExporterSettings", access: "Access", sockets: "list[
     exporter = Exporter(settings, board, Follower(board, client, settings.app_id))
     url = settings.redis_url.get_secret_value()
     exporter.scrapes.registry.register(Certificates(access.certificates, lambda: of_redis(url)))
-    ledger = Ledger(settings.ledger_address, LoginSettings().pair)
+    ledger = LedgerProxy(settings.ledger_address, LoginSettings().pair)
     try:
         # All it holds can be read again: it ends within two seconds, also while walls are connected or Redis hangs.
         await serve(create_app(exporter, ledger, ledger, ledger), sockets, access, PATHS, grace=1, leave=0.8)

@@ -42,9 +42,9 @@ async def _serve(settings: "LedgerSettings", access: "Access", sockets: "list[so
     from streams.audit.standing.view import RedisStore, View
     from streams.ledger.follow import Follower
     from streams.ledger.server import create_app
-    from streams.plain.rules import Rules
+    from streams.plain.rules import PlainRules
 
-    rules = Rules.of(settings)
+    rules = PlainRules.of(settings)
     follower = Follower(settings, rules, settings.ledger_file)
     store = RedisStore(settings.redis_url.get_secret_value())
     view = View(store, settings.app_id, settings.timezone, rules)

@@ -11,7 +11,7 @@ import typer
 from deploy.errors import DeployError, MisuseError
 
 if TYPE_CHECKING:
-    from producers.reference.diff import Change
+    from producers.reference.diff import ReferenceChange
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -74,7 +74,7 @@ def apply(
     print(f"{len(changes)} records sent")
 
 
-async def _changes(wanted: "dict[str, tuple[str, dict[str, Any]]]") -> "list[Change]":
+async def _changes(wanted: "dict[str, tuple[str, dict[str, Any]]]") -> "list[ReferenceChange]":
     from producers.reference.diff import changes
     from producers.reference.topic import current
     from producers.settings import KafkaSettings
@@ -82,7 +82,7 @@ async def _changes(wanted: "dict[str, tuple[str, dict[str, Any]]]") -> "list[Cha
     return changes(wanted, await current(KafkaSettings()))
 
 
-async def _send(changes: "list[Change]") -> None:
+async def _send(changes: "list[ReferenceChange]") -> None:
     from producers.publisher import SalesPublisher
 
     now = datetime.now(UTC)

@@ -15,10 +15,10 @@ from deploy.errors import MisuseError
 from metrics.windows import DAYS_HELD
 
 if TYPE_CHECKING:
-    from producers.simulator.run import Pace
-    from producers.simulator.session import Plan, Profile
-    from producers.simulator.sinks import Sink
-    from producers.simulator.state import State
+    from producers.simulator.run import SimulatedPace
+    from producers.simulator.session import Profile, SessionPlan
+    from producers.simulator.sinks import EventSink
+    from producers.simulator.state import SimulatorState
 
 Receiver = Literal["kafka", "gateway", "-"]
 _US = 1_000_000
@@ -55,8 +55,8 @@ def command(
     """
     from metrics.settings import BusinessSettings
     from producers.simulator.floor import Setup
-    from producers.simulator.run import Pace
-    from producers.simulator.session import Plan, resumed
+    from producers.simulator.run import SimulatedPace
+    from producers.simulator.session import SessionPlan, resumed
 
     if profile not in ("wall", "load"):
         raise MisuseError("--profile is wall or load")
@@ -74,15 +74,20 @@ def command(
     live = first if profile == "load" and bounded else now if speed is None else first
     setup = Setup(seed, managers, business.timezone, business.currency, always_open)
     which: Profile = "load" if profile == "load" else "wall"
-    plan = Plan(setup, first, last, live, events_per_second, which, reference)
+    plan = SessionPlan(setup, first, last, live, events_per_second, which, reference)
     remember = state if to != "-" and not bounded else None
     plan, known = resumed(plan, remember, _receiver(to, gateway_url))
-    pace = Pace(_now, plan.start_us, speed, may_lead=to == "-" and bounded)
+    pace = SimulatedPace(_now, plan.start_us, speed, may_lead=to == "-" and bounded)
     asyncio.run(_run(plan, known, to, gateway_url, pace, remember))
 
 
 async def _run(
-    plan: "Plan", known: "State", to: Receiver, gateway_url: str | None, pace: "Pace", state_file: Path | None
+    plan: "SessionPlan",
+    known: "SimulatorState",
+    to: Receiver,
+    gateway_url: str | None,
+    pace: "SimulatedPace",
+    state_file: Path | None,
 ) -> None:
     from deploy.progress import Progress
     from deploy.stopping import asked_to_stop
@@ -101,7 +106,7 @@ async def _run(
             await simulate(plan, known, sink, pace, stop, state_file=state_file, sent=sent)
 
 
-async def _sink(to: Receiver, gateway_url: str | None, stack: AsyncExitStack) -> "Sink":
+async def _sink(to: Receiver, gateway_url: str | None, stack: AsyncExitStack) -> "EventSink":
     from producers.simulator.sinks import GatewaySink, KafkaSink, LinesSink
 
     if to == "kafka":

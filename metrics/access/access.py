@@ -13,7 +13,7 @@ import structlog
 
 from metrics.access.config import WebConfig, WebConfigError, load
 from metrics.access.passwords import Passwords
-from metrics.access.reader import EVERYBODY, Reader, Refusal
+from metrics.access.reader import EVERYBODY, AccessRefusal, Reader
 from metrics.settings import WebSettings
 
 log = structlog.get_logger(__name__)
@@ -112,7 +112,7 @@ class Access:
             return await self._by_password(peer or "", found.get(b"authorization", []))
         tls = self._config.tls_server_config
         if self._header:
-            raise Refusal(401, "open this by the single-sign-on proxy")
+            raise AccessRefusal(401, "open this by the single-sign-on proxy")
         if tls is not None and tls.asks_everybody:
             return EVERYBODY
         return self._local(peer, found)
@@ -121,28 +121,30 @@ class Access:
         """The user whom a proxy names."""
         name = _text(given[0]).strip()
         if len(given) != 1 or not name:
-            raise Refusal(401, "the single-sign-on proxy named nobody, or several")
+            raise AccessRefusal(401, "the single-sign-on proxy named nobody, or several")
         config = self._config
         listed = config.users.keys() | config.basic_auth_users.keys()
         if listed and name not in listed:
-            raise Refusal(403, f"{name!r} is not among the users of the web config; add {name!r} to users:")
+            raise AccessRefusal(403, f"{name!r} is not among the users of the web config; add {name!r} to users:")
         return Reader(name, config.teams_of(name))
 
     async def _by_password(self, peer: str, given: list[bytes]) -> Reader:
         if len(given) != 1:
-            raise Refusal(401, "log in with a user of the web config")
+            raise AccessRefusal(401, "log in with a user of the web config")
         user, password = _credentials(given[0])
         if not await self.passwords.fits(peer, self._config.basic_auth_users, user, password):
-            raise Refusal(401, "the user or the password is wrong")
+            raise AccessRefusal(401, "the user or the password is wrong")
         return Reader(user, self._config.teams_of(user))
 
     def _local(self, peer: str | None, found: dict[bytes, list[bytes]]) -> Reader:
         """This machine, where nobody is configured; under no name of somebody else's pages (DNS rebinding)."""
         if not is_loopback(peer) or any(name in found for name in _PASSED_ON):
-            raise Refusal(401, "nobody is configured, so only this machine may read; set SALES_WEB_CONFIG")
+            raise AccessRefusal(401, "nobody is configured, so only this machine may read; set SALES_WEB_CONFIG")
         host = found.get(b"host", [])
         if len(host) != 1 or _host(_text(host[0])) not in self._hosts:
-            raise Refusal(403, "open this by the name localhost or 127.0.0.1, or list its name in SALES_WEB_HOSTS")
+            raise AccessRefusal(
+                403, "open this by the name localhost or 127.0.0.1, or list its name in SALES_WEB_HOSTS"
+            )
         return EVERYBODY
 
 
@@ -175,13 +177,13 @@ def _host(value: str) -> str:
 def _credentials(given: bytes) -> tuple[str, bytes]:
     kind, _, packed = given.partition(b" ")
     if kind.lower() != b"basic":
-        raise Refusal(401, "log in with a user of the web config")
+        raise AccessRefusal(401, "log in with a user of the web config")
     try:
         user, colon, password = base64.b64decode(packed.strip(), validate=True).partition(b":")
     except binascii.Error:
         colon = b""
     if not colon:
-        raise Refusal(401, "the header Authorization is no Basic <name:password in base64>")
+        raise AccessRefusal(401, "the header Authorization is no Basic <name:password in base64>")
     return _text(user), password
 
 

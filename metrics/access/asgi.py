@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from metrics.access.access import LOGIN, Access, Headers
-from metrics.access.reader import EVERYBODY, Reader, Refusal, beyond_teams
+from metrics.access.reader import EVERYBODY, AccessRefusal, Reader, beyond_teams
 
 Message = MutableMapping[str, Any]
 Scope = MutableMapping[str, Any]
@@ -70,7 +70,7 @@ class Guard:
             reader = await self._access.reader(_peer(scope), scope["headers"])
             if reader.is_limited and path not in HEALTH and not _is_in(path, self._paths.limited):
                 raise beyond_teams()
-        except Refusal as refusal:
+        except AccessRefusal as refusal:
             if path in HEALTH:
                 await self._app(scope, receive, _without_details(send))
             elif _is_in(path, self._paths.limited) and self._paths.knows(scope["headers"]):
@@ -85,7 +85,7 @@ class Guard:
     async def _either(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let in who has a login of ours, as its reader, and everybody else as somebody whom the application asks."""
         if not self._paths.knows(scope["headers"]):
-            with suppress(Refusal):
+            with suppress(AccessRefusal):
                 reader = await self._access.reader(_peer(scope), scope["headers"])
                 if reader.is_limited:
                     await refuse(send, beyond_teams())
@@ -141,7 +141,7 @@ def _peer(scope: Scope) -> str | None:
     return client[0] if client else None
 
 
-async def refuse(send: Send, refusal: Refusal) -> None:
+async def refuse(send: Send, refusal: AccessRefusal) -> None:
     """Answer with a refusal."""
     body = json.dumps({"detail": str(refusal)}, ensure_ascii=False).encode()
     headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]

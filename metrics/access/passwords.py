@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import bcrypt
 
-from metrics.access.reader import Refusal
+from metrics.access.reader import AccessRefusal
 
 _WAITING = 16
 """Checks that may wait, each some 50 ms of a core."""
@@ -47,7 +47,7 @@ class Passwords:
         if key in self._wrong:
             return False
         if self._waiting.total() >= _WAITING or self._waiting[peer] >= _WAITING_OF_ONE:
-            raise Refusal(503, "too many passwords are being checked; ask again in a second")
+            raise AccessRefusal(503, "too many passwords are being checked; ask again in a second")
         self._waiting[peer] += 1
         try:
             known = hashed.encode() if hashed is not None else self._of_nobody(hashes)

@@ -26,7 +26,7 @@ EVERYBODY = Reader()
 """Whoever reads where nobody is limited."""
 
 
-class Refusal(MetricsError):  # noqa: N818 - an answer, as HTTP has it
+class AccessRefusal(MetricsError):  # noqa: N818 - an answer, as HTTP has it
     """The request is not answered. status: 401, 403 or 503; the text says what to do."""
 
     def __init__(self, status: int, told: str) -> None:
@@ -34,6 +34,6 @@ class Refusal(MetricsError):  # noqa: N818 - an answer, as HTTP has it
         self.status = status
 
 
-def beyond_teams() -> Refusal:
+def beyond_teams() -> AccessRefusal:
     """What somebody who is limited hears of a path that is not about teams."""
-    return Refusal(403, "you see your teams only; this is about more")
+    return AccessRefusal(403, "you see your teams only; this is about more")

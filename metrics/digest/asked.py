@@ -19,7 +19,7 @@ from tenacity import (
 
 from metrics.catalogue import ANSWERS, TILES
 from metrics.digest.certificates import not_accepted
-from metrics.digest.period import Period
+from metrics.digest.period import DigestPeriod
 from metrics.errors import AskedError, AwayError
 from metrics.family import PLAN_WINDOWS
 from metrics.tile import Wanted
@@ -40,7 +40,7 @@ class Facts:
     up to the period (`/history`). plans: window → the plan's course (`/burnup`). missed: outcome → clients.
     """
 
-    period: Period
+    period: DigestPeriod
     team: str
     live: Mapping[str, Any]
     row: Mapping[str, Any] | None
@@ -55,7 +55,7 @@ class Facts:
         return ZoneInfo(self.live["zone"])
 
 
-class Exporter:
+class ExporterClient:
     """The exporter at an address. Safe to ask again: what is away is waited for, at most `patience` seconds.
 
     stop: nothing more is asked.
@@ -71,7 +71,7 @@ class Exporter:
         live = self._live("day", team)
         return datetime.fromtimestamp(live["now"], ZoneInfo(live["zone"]))
 
-    def facts(self, period: Period, team: str = "") -> Facts:
+    def facts(self, period: DigestPeriod, team: str = "") -> Facts:
         """Everything about a period. Raises AwayError, AskedError."""
         whose = {"level": "team", "name": team} if team else {"level": "company"}
         told = [tile for tile in (*TILES, *ANSWERS) if not tile.is_planned and not tile.now]
@@ -94,19 +94,19 @@ class Exporter:
         whose = {"level": "team", "id": team} if team else {"level": "company"}
         return self._ask("live", {"window": window, **whose})
 
-    def _course(self, asked: Mapping[str, str], period: Period) -> list[dict[str, Any]]:
+    def _course(self, asked: Mapping[str, str], period: DigestPeriod) -> list[dict[str, Any]]:
         since = period.first - (_BARS[period.kind] - 1) * (period.last - period.first + timedelta(days=1))
         days = {"from": since.isoformat(), "to": period.last.isoformat()}
         found: list[dict[str, Any]] = self._ask("history", {**asked, "step": period.kind, **days})["points"]
         return found
 
-    def _missed(self, period: Period, whose: Mapping[str, str]) -> dict[str, float]:
+    def _missed(self, period: DigestPeriod, whose: Mapping[str, str]) -> dict[str, float]:
         """Outcome → clients whom nobody answered in the period."""
         asked = {"family": MISSED, **whose, "step": period.kind, **period.days}
         values = self._ask("history", asked)["points"][-1]["values"]
         return {one["labels"]["outcome"]: one["value"] for one in values}
 
-    def _plan(self, window: str, period: Period, whose: Mapping[str, str]) -> dict[str, Any]:
+    def _plan(self, window: str, period: DigestPeriod, whose: Mapping[str, str]) -> dict[str, Any]:
         return self._ask("burnup", {"kpi": LEADING.id, **whose, "window": window, "day": period.last.isoformat()})
 
     def _ask(self, path: str, query: Mapping[str, str]) -> dict[str, Any]:

@@ -42,7 +42,7 @@ class Message:
         return f"{shorter}-{hashlib.sha256(self.key.encode(errors='replace')).hexdigest()[:16]}"
 
 
-class Way(Protocol):
+class DeliveryWay(Protocol):
     """One way to one recipient."""
 
     def send(self, message: Message) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from xml.etree.ElementTree import Element, SubElement, tostring
 
-from metrics.digest.told import Change, Digest, Line, Plan
+from metrics.digest.told import Digest, DigestChange, DigestLine, DigestPlan
 from metrics.digest.wall import colours
 
 WIDTH = 680
@@ -85,7 +85,7 @@ def _panel(title: str, inside: Sequence[Element], note: str = "") -> Element:
     return table
 
 
-def _lines(lines: Sequence[Line], now: str) -> Element:
+def _lines(lines: Sequence[DigestLine], now: str) -> Element:
     table = _table("100%")
     for number, line in enumerate(lines):
         edge = f"border-top:1px solid {colours()['line']};" if number else ""
@@ -145,7 +145,7 @@ def _chart(digest: Digest) -> Element:
     return holder
 
 
-def _plan(plan: Plan) -> Element:
+def _plan(plan: DigestPlan) -> Element:
     table = _table("100%", style="margin:0 0 8px")
     row = SubElement(table, "tr")
     name = SubElement(row, "td", style=f"color:{colours()['text']};font-size:14px")
@@ -208,7 +208,7 @@ def _missed(digest: Digest) -> Element:
     return holder
 
 
-def _changed(change: Change) -> Element:
+def _changed(change: DigestChange) -> Element:
     node = Element("span", style=f"color:{colours()[change.judged or 'soft']};font-size:12px")
     node.text = change.text
     return node

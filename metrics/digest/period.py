@@ -10,17 +10,17 @@ from metrics.windows import period_end, period_start
 _DAY = timedelta(days=1)
 
 
-class Kind(StrEnum):
+class DigestKind(StrEnum):
     """How long the periods are."""
 
     DAY = "day"
     WEEK = "week"
 
 
-class Period(NamedTuple):
+class DigestPeriod(NamedTuple):
     """Local days, both ends in."""
 
-    kind: Kind
+    kind: DigestKind
     first: date
     last: date
 
@@ -35,12 +35,12 @@ class Period(NamedTuple):
         return {"from": self.first.isoformat(), "to": self.last.isoformat()}
 
 
-def of(kind: Kind, day: date) -> Period:
+def of(kind: DigestKind, day: date) -> DigestPeriod:
     """The period that a day lies in."""
-    return Period(kind, period_start(kind, day), period_end(kind, day) - _DAY)
+    return DigestPeriod(kind, period_start(kind, day), period_end(kind, day) - _DAY)
 
 
-def over(kind: Kind, today: date, wanted: date | None = None) -> Period:
+def over(kind: DigestKind, today: date, wanted: date | None = None) -> DigestPeriod:
     """The last one that is over, or the one that a day lies in. Raises AskedError where it is not over."""
     found = of(kind, period_start(kind, today) - _DAY if wanted is None else wanted)
     if found.last >= today:
@@ -48,7 +48,7 @@ def over(kind: Kind, today: date, wanted: date | None = None) -> Period:
     return found
 
 
-def due(kind: Kind, now: datetime, at: time) -> Period | None:
+def due(kind: DigestKind, now: datetime, at: time) -> DigestPeriod | None:
     """What is to be sent by now; None in the hours before the time of day on the day after it."""
     found = over(kind, now.date())
     is_first = now.date() == found.last + _DAY

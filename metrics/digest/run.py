@@ -7,10 +7,10 @@ from threading import Event
 
 import structlog
 
-from metrics.digest.asked import Exporter
-from metrics.digest.delivery import DeliveryError, LaterError, Message, RefusedError, UnsureError, Way, patient
+from metrics.digest.asked import ExporterClient
+from metrics.digest.delivery import DeliveryError, DeliveryWay, LaterError, Message, RefusedError, UnsureError, patient
 from metrics.digest.page import page
-from metrics.digest.period import Period
+from metrics.digest.period import DigestPeriod
 from metrics.digest.picture import PictureError, picture
 from metrics.digest.sent import DONE, TRYING, Sent, writing
 from metrics.digest.settings import DigestSettings
@@ -22,19 +22,19 @@ _PATIENCE_SECONDS = 600.0
 
 
 @dataclass
-class Run:
+class DigestRun:
     """One set of recipients. ways: by what they are called in the settings. stop: nothing more is begun."""
 
     settings: DigestSettings
-    exporter: Exporter
-    ways: Mapping[str, Way]
+    exporter: ExporterClient
+    ways: Mapping[str, DeliveryWay]
     draw: Callable[[str], bytes] = picture
     patience: float = _PATIENCE_SECONDS
     stop: Event = field(default_factory=Event)
     _given_up: set[tuple[str, str]] = field(default_factory=set)
     """Digests and whom they did not reach for good: it was said, and a person has to do something first."""
 
-    def message(self, period: Period, team: str = "") -> Message:
+    def message(self, period: DigestPeriod, team: str = "") -> Message:
         """The digest of a period, with its picture where one can be had."""
         digest = told(self.exporter.facts(period, team), self.settings.digest_language, self.settings.public_url)
         text, png = page(digest), b""
@@ -44,7 +44,7 @@ class Run:
             log.warning(str(error))
         return Message(key(period, team), digest, text, png)
 
-    def missing(self, sent: Sent, period: Period, team: str = "") -> list[str]:
+    def missing(self, sent: Sent, period: DigestPeriod, team: str = "") -> list[str]:
         """Who has not got it yet and may get it. Says once of whom nobody knows."""
         found, called = [], key(period, team)
         for to in self.ways:
@@ -91,7 +91,7 @@ def _next(error: DeliveryError) -> str:
     return ""
 
 
-def key(period: Period, team: str = "") -> str:
+def key(period: DigestPeriod, team: str = "") -> str:
     """What a digest is called, in files and in what was sent."""
     return f"{period.name}-{team}" if team else period.name
 

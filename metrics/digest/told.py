@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from metrics.catalogue import ANSWERS, TILES
 from metrics.digest.asked import LEADING, Facts
-from metrics.digest.period import Kind
+from metrics.digest.period import DigestKind
 from metrics.digest.written import Writer, arrow
 from metrics.family import PLAN_WINDOWS
 from metrics.reference import UNKNOWN
@@ -18,7 +18,7 @@ _MOST_LEADERS, _MOST_OPEN = 10, 10
 _FLAT = 0.0005
 
 
-class Change(NamedTuple):
+class DigestChange(NamedTuple):
     """Against the period before. judged: "good", "bad" or ""."""
 
     text: str
@@ -26,13 +26,13 @@ class Change(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Line:
+class DigestLine:
     """One KPI. facts: further numbers of its tile, as (name, number). course: its last periods, None: no number."""
 
     name: str
     value: str
     before: str
-    change: Change
+    change: DigestChange
     facts: tuple[tuple[str, str], ...]
     course: tuple[float | None, ...]
     is_now: bool
@@ -46,7 +46,7 @@ class Bar(NamedTuple):
     text: str
 
 
-class Plan(NamedTuple):
+class DigestPlan(NamedTuple):
     """One plan. share, pace: of the target, what is done and was planned by then; forecast: "" where it is over."""
 
     name: str
@@ -63,7 +63,7 @@ class Leader(NamedTuple):
     name: str
     team: str
     won: str
-    change: Change
+    change: DigestChange
 
 
 class Open(NamedTuple):
@@ -82,10 +82,10 @@ class Digest:
     title: str
     scope: str
     compared: str
-    lines: tuple[Line, ...]
+    lines: tuple[DigestLine, ...]
     chart_title: str
     chart: tuple[Bar, ...]
-    plans: tuple[Plan, ...]
+    plans: tuple[DigestPlan, ...]
     leaders: tuple[Leader, ...]
     missed: tuple[tuple[str, str], ...]
     open: tuple[Open, ...]
@@ -106,7 +106,7 @@ def told(facts: Facts, language: str, link: str) -> Digest:
         language=language,
         title=_period(facts, write),
         scope=facts.team or words["company"],
-        compared=words["dayBefore" if facts.period.kind is Kind.DAY else "weekBefore"],
+        compared=words["dayBefore" if facts.period.kind is DigestKind.DAY else "weekBefore"],
         lines=tuple(_line(tile, facts, records, write) for tile in (*TILES, *ANSWERS) if not tile.is_planned),
         chart_title=_title(records[LEADING.id], language),
         chart=tuple(bars),
@@ -123,7 +123,7 @@ def told(facts: Facts, language: str, link: str) -> Digest:
 
 def _period(facts: Facts, write: Writer) -> str:
     first, last = facts.period.first, facts.period.last
-    if facts.period.kind is Kind.DAY:
+    if facts.period.kind is DigestKind.DAY:
         return write.day(first)
     begins = write.short(first) if first.year == last.year else f"{write.short(first)} {first.year}"
     return f"{begins} – {write.short(last)} {last.year}"
@@ -143,15 +143,15 @@ def pick(values: Iterable[Mapping[str, Any]], wanted: Wanted, key: str) -> float
     return sum(known) if known and wanted.id.endswith(":sum") else None
 
 
-def _line(tile: Tile, facts: Facts, records: Mapping[str, Any], write: Writer) -> Line:
+def _line(tile: Tile, facts: Facts, records: Mapping[str, Any], write: Writer) -> DigestLine:
     record, source = records[tile.main.id], _values(tile, facts, records)
     value, before = (pick(source(tile.main), tile.main, key) for key in ("current", "previous"))
     name = _title(record, write.language)
-    return Line(
+    return DigestLine(
         name=f"{name[:1].upper()}{name[1:]}" + (f" · {write.words[tile.about]}" if tile.about else ""),
         value=write.show(value, record["unit"]),
         before="" if tile.still or before is None else f"{write.words['before']} {write.show(before, record['unit'])}",
-        change=Change("") if tile.still else _change(record, source(tile.main), tile.main, write),
+        change=DigestChange("") if tile.still else _change(record, source(tile.main), tile.main, write),
         facts=tuple(_facts(tile, source, records, write)),
         course=() if tile.now else tuple(pick(p["values"], tile.main, "value") for p in facts.courses[tile.main.id]),
         is_now=tile.now,
@@ -170,21 +170,21 @@ def _facts(tile: Tile, source: Any, records: Mapping[str, Any], write: Writer) -
         yield name, write.show(pick(source(one), one, "current"), records[one.id]["unit"])
 
 
-def _change(record: Mapping[str, Any], values: Any, wanted: Wanted, write: Writer) -> Change:
+def _change(record: Mapping[str, Any], values: Any, wanted: Wanted, write: Writer) -> DigestChange:
     """As on a tile: of shares in points; of a loss only better or worse; of several series by their sums."""
     current, previous = (pick(values, wanted, key) for key in ("current", "previous"))
     if current is None or previous is None:
-        return Change("")
+        return DigestChange("")
     single = len([one for one in values if all(one["labels"].get(n) == v for n, v in wanted.labels.items())]) == 1
     trend = pick(values, wanted, "trend") if single else current / previous - 1 if previous > 0 else None
     better = record["better"]
     if trend is not None and record["unit"] == "percentunit":
-        return Change(f"{arrow(trend)} {write.points(trend)}", _judged(trend, better))
+        return DigestChange(f"{arrow(trend)} {write.points(trend)}", _judged(trend, better))
     if previous < 0:
-        return Change(arrow(current - previous), _judged(current - previous, better))
+        return DigestChange(arrow(current - previous), _judged(current - previous, better))
     if trend is None:
-        return Change("")
-    return Change(f"{arrow(trend)} {write.change(trend)}", _judged(trend, better))
+        return DigestChange("")
+    return DigestChange(f"{arrow(trend)} {write.change(trend)}", _judged(trend, better))
 
 
 def _judged(trend: float, better: str) -> str:
@@ -199,7 +199,7 @@ def _bars(facts: Facts, record: Mapping[str, Any], write: Writer) -> Iterator[Ba
         yield Bar(write.short(date.fromisoformat(point["from"])), value, write.show(value, record["unit"]))
 
 
-def _plans(facts: Facts, write: Writer) -> Iterator[Plan]:
+def _plans(facts: Facts, write: Writer) -> Iterator[DigestPlan]:
     words = write.words
     for window in PLAN_WINDOWS:
         course = facts.plans[window]
@@ -213,7 +213,7 @@ def _plans(facts: Facts, write: Writer) -> Iterator[Plan]:
             "" if low is None or high is None
             else f"{words['forecast']} {write.show(low, 'currency')} – {write.show(high, 'currency')}"
         )  # fmt: skip
-        yield Plan(
+        yield DigestPlan(
             words[window],
             done / target,
             None if planned is None else planned / target,

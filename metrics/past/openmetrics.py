@@ -23,18 +23,18 @@ Values = list[tuple[int, float]]
 """(number of the day, value at its end), NaN where there is none."""
 
 
-class Series(NamedTuple):
+class PastSeries(NamedTuple):
     """One series: name and labels as text, and its samples, as (number of the day, value)."""
 
     name: str
     samples: Values
 
 
-class Family(NamedTuple):
+class PastFamily(NamedTuple):
     """All series of one name."""
 
     head: str
-    series: Iterator[Series]
+    series: Iterator[PastSeries]
 
 
 class _Told(NamedTuple):
@@ -45,10 +45,10 @@ class _Told(NamedTuple):
     extra: str = ""
 
 
-def families(kpis: Sequence[Kpi], courses: Courses, span: Ends, days: range) -> Iterator[Family]:
+def families(kpis: Sequence[Kpi], courses: Courses, span: Ends, days: range) -> Iterator[PastFamily]:
     """Every name with its series, one after the other. days: numbers of those that are written."""
     for name, told in _names(kpis).items():
-        yield Family(_head(name, told[0].kpi.help), _series(name, told, courses, span, days))
+        yield PastFamily(_head(name, told[0].kpi.help), _series(name, told, courses, span, days))
 
 
 def document(board: Board, span: Ends, since: date, now: float) -> Iterator[str]:
@@ -63,7 +63,7 @@ def document(board: Board, span: Ends, since: date, now: float) -> Iterator[str]
     yield END
 
 
-def text(family: Family, seconds: Sequence[int]) -> Iterator[str]:
+def text(family: PastFamily, seconds: Sequence[int]) -> Iterator[str]:
     """The text of a family, series by series; nothing where it has none."""
     head = family.head
     for series in family.series:
@@ -76,7 +76,7 @@ def stamps(span: Ends, board: Board) -> list[int]:
     return [last_second(span.date(number), board.zone) for number in range(span.size)]
 
 
-def lines(series: Series, seconds: Sequence[int]) -> str:
+def lines(series: PastSeries, seconds: Sequence[int]) -> str:
     """The text of a series."""
     return "".join([f"{series.name} {number(value)} {seconds[day]}\n" for day, value in series.samples])
 
@@ -99,7 +99,7 @@ def _names(kpis: Sequence[Kpi]) -> dict[str, list[_Told]]:
     return found
 
 
-def _series(name: str, told: Sequence[_Told], courses: Courses, span: Ends, days: range) -> Iterator[Series]:
+def _series(name: str, told: Sequence[_Told], courses: Courses, span: Ends, days: range) -> Iterator[PastSeries]:
     for one in told:
         labels = (*one.level.labels, *one.kpi.by)
         for key, course in sorted(courses.get((one.kpi.id, one.level), {}).items()):
@@ -108,7 +108,7 @@ def _series(name: str, told: Sequence[_Told], courses: Courses, span: Ends, days
                 for period, values in _periods(one, course, window, span, days):
                     samples = [(day, value) for day, value in values if not isnan(value)]
                     if samples:
-                        yield Series(f'{name}{{{head}window="{window}"{period}{one.extra}}}', samples)
+                        yield PastSeries(f'{name}{{{head}window="{window}"{period}{one.extra}}}', samples)
 
 
 def _value(label: str, value: str) -> str:

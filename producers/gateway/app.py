@@ -18,7 +18,7 @@ from producers.gateway.handshake import answer as answer_handshake
 from producers.gateway.openapi import HANDSHAKE_RESPONSES, OPERATION, RESPONSES, SCHEMA_RESPONSES, describe
 from producers.gateway.readiness import Kafka, Readiness
 from producers.gateway.settings import GatewaySettings
-from producers.gateway.sources.board import Board
+from producers.gateway.sources.board import SourcesBoard
 from producers.gateway.sources.router import Insider, create_router
 from producers.senders import Shared
 
@@ -67,7 +67,7 @@ def create_app(
     """
     readiness = Readiness(kafka, settings.events_topic)
     gateway = Gateway(publisher, settings, now, readiness, identities)
-    board = Board(gateway.noting, now, shared)
+    board = SourcesBoard(gateway.noting, now, shared)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:

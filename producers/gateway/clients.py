@@ -11,8 +11,8 @@ import msgspec
 from producers.errors import Refused
 from producers.events.registry import ALL_TYPES, keyed
 from producers.gateway.reading import body
-from producers.gateway.reading.body import Record
-from producers.gateway.series import Series
+from producers.gateway.reading.body import SentRecord
+from producers.gateway.series import GatewaySeries
 from producers.gateway.verdict import Verdict, tally
 
 _PHONE, _EMAIL = "tel:", "mailto:"
@@ -33,7 +33,7 @@ class Identities(Protocol):
 class Clients:
     """Resolves the events of requests. `identities`: None where the installation has no key for them."""
 
-    def __init__(self, identities: Identities | None, series: Series) -> None:
+    def __init__(self, identities: Identities | None, series: GatewaySeries) -> None:
         self._identities = identities
         self._series = series
 
@@ -54,7 +54,7 @@ class Clients:
         verdict.good = [record for record in verdict.good if record.place not in bad]
         verdict.counts = tally(verdict.good)
 
-    async def resolve(self, records: Sequence[Record]) -> Sequence[Record]:
+    async def resolve(self, records: Sequence[SentRecord]) -> Sequence[SentRecord]:
         """The events under their clients, once all claims are in Kafka. Raises PublisherError."""
         named = {record.place: self._hashes(record) for record in records if _is_address(record)}
         if not named or self._identities is None:
@@ -70,7 +70,7 @@ class Clients:
                 resolved.append(record)
         return resolved
 
-    def _refused(self, record: Record) -> Refused | None:
+    def _refused(self, record: SentRecord) -> Refused | None:
         if self._identities is None:
             return Refused(
                 "invalid_data",
@@ -86,7 +86,7 @@ class Clients:
             )
         return None
 
-    def _hashes(self, record: Record) -> list[str]:
+    def _hashes(self, record: SentRecord) -> list[str]:
         address = record.key.decode()
         if self._identities is None:
             return []
@@ -95,12 +95,12 @@ class Clients:
         return self._identities.hashes((), [address])
 
 
-def _is_address(record: Record) -> bool:
+def _is_address(record: SentRecord) -> bool:
     """Whether the record's client is named by an address; a cost has no client."""
     return record.key.startswith(_ADDRESSES) and record.type not in _WITHOUT_CLIENT
 
 
-def _under(record: Record, client: str) -> Record:
+def _under(record: SentRecord, client: str) -> SentRecord:
     event = msgspec.json.decode(record.value)
     event["data"]["client_id"] = client
     if event.get("partitionkey") is not None:

@@ -14,13 +14,13 @@ from producers.errors import ProducersError, PublisherError, Refused
 from producers.gateway.auth import ANYBODY, Gatekeeper, Unauthorized
 from producers.gateway.clients import Clients, Identities
 from producers.gateway.judge import Judge, refused_whole
-from producers.gateway.limits import Busy, ContentTooLarge, Held, Room, Strangers, TooManyRequests
+from producers.gateway.limits import Busy, ContentTooLarge, HeldBytes, Room, Strangers, TooManyRequests
 from producers.gateway.noting import Noting
 from producers.gateway.readiness import Readiness
 from producers.gateway.reading import asked, body, content
-from producers.gateway.reading.asked import Asked, BadParameter
-from producers.gateway.reading.body import Record
-from producers.gateway.series import Series
+from producers.gateway.reading.asked import AskedOf, BadParameter
+from producers.gateway.reading.body import SentRecord
+from producers.gateway.series import GatewaySeries
 from producers.gateway.settings import GatewaySettings
 from producers.gateway.verdict import Verdict, refuse
 
@@ -73,7 +73,7 @@ class Gateway:
         self._judge = Judge(settings, now)
         self._room = Room(settings.gateway_in_flight_bytes)
         self._strangers = Strangers(settings.gateway_in_flight_bytes)
-        self.series = series = Series()
+        self.series = series = GatewaySeries()
         series.in_flight.set_function(lambda: self._room.used)
         series.ready.set_function(lambda: not readiness.problem)
         self.noting = Noting(series, now)
@@ -115,7 +115,7 @@ class Gateway:
             log.info("request taken", status=202, sources=sources, events=len(verdict.good), seconds=seconds)
         return verdict.answer(dry_run=how.dry_run, partial=how.partial, private=bool(how.token))
 
-    async def _take(self, request: Request, how: Asked, whom: list[str]) -> Verdict:
+    async def _take(self, request: Request, how: AskedOf, whom: list[str]) -> Verdict:
         """Read, check and send a request's events. Raises ProducersError.
 
         Nothing is sent if anything is wrong, unless asked for: a sender repairs the batch and sends it whole again.
@@ -124,7 +124,7 @@ class Gateway:
         sender = self.gatekeeper.by_token(headers, request.client.host if request.client else None, how.token)
         whom[0] = sender or ANYBODY
         packed = content.encoding(headers)
-        sending: Sequence[Record] = ()
+        sending: Sequence[SentRecord] = ()
         try:
             with self._room.hold() as held:
                 async with asyncio.timeout(self._settings.gateway_timeout) as limit:
@@ -158,7 +158,7 @@ class Gateway:
         if ends is not None and ends - now < self._settings.gateway_timeout * _AT_ONCE:
             limit.reschedule(now + self._settings.gateway_timeout)
 
-    async def _content(self, request: Request, declared: str, held: Held, came: Callable[[], None]) -> bytes:
+    async def _content(self, request: Request, declared: str, held: HeldBytes, came: Callable[[], None]) -> bytes:
         most = self._settings.gateway_body_bytes
         is_fitting = not declared.isdecimal() or int(declared) <= most
         taken = bytearray()
@@ -174,7 +174,7 @@ class Gateway:
             raise ContentTooLarge(f"the body is larger than {most} bytes; send smaller batches")
         return bytes(taken)
 
-    async def _send(self, records: Sequence[Record]) -> None:
+    async def _send(self, records: Sequence[SentRecord]) -> None:
         try:
             records = await self._clients.resolve(records)
             for reference in (False, True):

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from producers.errors import Refused
 from producers.gateway.auth import ANYBODY
-from producers.gateway.limits import Rates
+from producers.gateway.limits import RateLimits
 from producers.gateway.reading import body, content
 from producers.gateway.reading.body import Events
 from producers.gateway.reading.hints import hints
@@ -23,7 +23,7 @@ class Judge:
 
     def __init__(self, settings: GatewaySettings, now: Callable[[], float]) -> None:
         self._rights = Rights(settings)
-        self._rates = Rates(settings.gateway_events_per_second, time.monotonic)
+        self._rates = RateLimits(settings.gateway_events_per_second, time.monotonic)
         self._now = now
 
     def judge(

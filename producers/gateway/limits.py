@@ -30,16 +30,16 @@ class Room:
         self.used = 0
 
     @contextmanager
-    def hold(self) -> Iterator["Held"]:
+    def hold(self) -> Iterator["HeldBytes"]:
         """Room for one request, given back at the end."""
-        held = Held(self)
+        held = HeldBytes(self)
         try:
             yield held
         finally:
             held.give_back()
 
 
-class Held:
+class HeldBytes:
     """What one request holds."""
 
     def __init__(self, room: Room) -> None:
@@ -71,10 +71,10 @@ class Strangers:
 
     def __init__(self, limit: int) -> None:
         self._limit = limit // 4
-        self._waiting: dict[Held, asyncio.Timeout] = {}
+        self._waiting: dict[HeldBytes, asyncio.Timeout] = {}
 
     @contextmanager
-    def wait(self, held: "Held", limit: asyncio.Timeout) -> Iterator[Callable[[], None]]:
+    def wait(self, held: "HeldBytes", limit: asyncio.Timeout) -> Iterator[Callable[[], None]]:
         """While a body is read; what is given is to be called after each piece."""
         self._waiting[held] = limit
         try:
@@ -93,7 +93,7 @@ class Strangers:
             self._waiting.pop(oldest).reschedule(asyncio.get_running_loop().time())
 
 
-class Rates:
+class RateLimits:
     """Events of each source in the running second. Sources have proved who they are, so they are few."""
 
     def __init__(self, limit: int, now: Callable[[], float]) -> None:

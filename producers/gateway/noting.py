@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping
 
 import structlog
 
-from producers.gateway.series import Series
+from producers.gateway.series import GatewaySeries
 from producers.gateway.verdict import Verdict
-from producers.senders import QUARTER, REFUSED, TAKEN, UNKNOWN, Names, Notes, Refusal
+from producers.senders import QUARTER, REFUSED, TAKEN, UNKNOWN, Notes, SenderNames, SenderRefusal
 
 log = structlog.get_logger(__name__)
 _MOST_NAMED = 5
@@ -16,13 +16,13 @@ _MOST_SLIPS = 1_000
 class Noting:
     """`notes`: what was noted since somebody last took them. `now`: Unix seconds."""
 
-    def __init__(self, series: Series, now: Callable[[], float]) -> None:
+    def __init__(self, series: GatewaySeries, now: Callable[[], float]) -> None:
         self._notes = Notes()
         self._taken: dict[tuple[str, str], tuple[int, float]] = {}
         """Source and type → how many since the notes were last looked at, and when the last came."""
         self._series = series
         self._now = now
-        self._name = Names()
+        self._name = SenderNames()
         self._slips: set[tuple[str, str]] = set()
 
     def take(self) -> Notes:
@@ -71,7 +71,7 @@ class Noting:
             self._series.refused(source, found.reason)
             name = self._name(source)
             self.notes.count(name, REFUSED, found.reason, 1, now)
-            self.notes.refuse(name, Refusal("http", found.reason, found.field, found.detail), now)
+            self.notes.refuse(name, SenderRefusal("http", found.reason, found.field, found.detail), now)
         first = verdict.problems[0]
         log.info(
             "request refused",
@@ -91,7 +91,7 @@ class Noting:
         if source:
             now = self._now()
             self.notes.count(self._name(source), REFUSED, str(status), 1, now)
-            self.notes.refuse(self._name(source), Refusal("http", str(status), "", why), now)
+            self.notes.refuse(self._name(source), SenderRefusal("http", str(status), "", why), now)
 
     def unknown(self, verdict: Verdict) -> None:
         """Fields were ignored. The log has each once."""

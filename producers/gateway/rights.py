@@ -4,7 +4,7 @@ from fnmatch import fnmatchcase
 
 from producers.events.registry import ALL_TYPES, EVENT_TYPES
 from producers.gateway.auth import ANYBODY
-from producers.gateway.reading.body import Problem, Record
+from producers.gateway.reading.body import Problem, SentRecord
 from producers.gateway.settings import GatewaySettings
 
 FORBIDDEN = "forbidden"
@@ -21,7 +21,7 @@ class Rights:
         }
         self._others = frozenset(EVENT_TYPES)
 
-    def judge(self, sender: str, record: Record) -> Problem | None:
+    def judge(self, sender: str, record: SentRecord) -> Problem | None:
         """What is wrong with a record of this sender, if anything."""
         if sender == ANYBODY:
             return None

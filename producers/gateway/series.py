@@ -2,12 +2,12 @@
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from producers.senders import Names
+from producers.senders import SenderNames
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
 
-class Series:
+class GatewaySeries:
     """All series of one gateway, in a registry of their own."""
 
     def __init__(self) -> None:
@@ -48,7 +48,7 @@ class Series:
             "sales_gateway_in_flight_bytes", "Bytes of requests that wait for Kafka.", registry=registry
         )
         self.ready = Gauge("sales_gateway_ready", "1 while Kafka takes events.", registry=registry)
-        self._name = Names()
+        self._name = SenderNames()
         self._children: dict[tuple[str, ...], Counter] = {}
         """What `labels` gives for an outcome or status; asking it costs more than counting."""
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from starlette.responses import JSONResponse, Response
 
-from producers.gateway.reading.body import Problem, Record
+from producers.gateway.reading.body import Problem, SentRecord
 from producers.gateway.reading.hints import Hint
 from producers.gateway.rights import FORBIDDEN
 
@@ -27,7 +27,7 @@ class Verdict:
 
     sender: str
     total: int
-    good: Sequence[Record]
+    good: Sequence[SentRecord]
     counts: Mapping[tuple[str, str], int]
     problems: Sequence[Problem] = ()
     warnings: Sequence[Hint] = ()
@@ -67,7 +67,7 @@ class Verdict:
         return results
 
 
-def tally(records: Iterable[Record]) -> Mapping[tuple[str, str], int]:
+def tally(records: Iterable[SentRecord]) -> Mapping[tuple[str, str], int]:
     """How many there are, by source and type."""
     return Counter(map(_of_whom, records))
 

@@ -17,7 +17,7 @@ _encode = msgspec.json.Encoder(order="sorted").encode
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class ReferenceChange:
     """One record that is new (`before` is None) or different; `held` is the event to be superseded."""
 
     key: str
@@ -59,7 +59,7 @@ class Change:
         return _encode(event)
 
 
-def changes(wanted: Mapping[str, tuple[str, Record]], held: Mapping[str, ReferenceEvent]) -> list[Change]:
+def changes(wanted: Mapping[str, tuple[str, Record]], held: Mapping[str, ReferenceEvent]) -> list[ReferenceChange]:
     """Return what differs between a file's records and those held, in the file's order."""
     found = []
     for key, (type_, after) in wanted.items():
@@ -67,7 +67,7 @@ def changes(wanted: Mapping[str, tuple[str, Record]], held: Mapping[str, Referen
         before = _data(event) if event is not None else None
         names = after.keys() | (before or {}).keys()
         if before is None or not all(_same(name, before.get(name), after.get(name)) for name in names):
-            found.append(Change(key, type_, before, after, event))
+            found.append(ReferenceChange(key, type_, before, after, event))
     return found
 
 

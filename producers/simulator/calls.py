@@ -4,7 +4,7 @@ from typing import Any
 
 from producers.simulator.rhythm import DAY, HOUR, MINUTE, SECOND, rfc3339
 from producers.simulator.script import Script
-from producers.simulator.staff import Manager
+from producers.simulator.staff import SimulatedManager
 
 _INBOUND = 0.62
 _PAUSE_BEFORE_ANSWER = 9.0  # median seconds
@@ -20,12 +20,12 @@ def tell_call(script: Script, at_us: int, client: str | None = None) -> None:
     _tell(script, at_us, client or script.client(at_us), manager, inbound=rng.random() < _INBOUND)
 
 
-def tell_outbound(script: Script, at_us: int, client: str, manager: Manager) -> None:
+def tell_outbound(script: Script, at_us: int, client: str, manager: SimulatedManager) -> None:
     """Tell a call to a client who has a reason to be called."""
     _tell(script, at_us, client, manager, inbound=False)
 
 
-def _tell(script: Script, at_us: int, client: str, manager: Manager, *, inbound: bool) -> None:
+def _tell(script: Script, at_us: int, client: str, manager: SimulatedManager, *, inbound: bool) -> None:
     rng = script.rng
     hour = script.rhythm.local(at_us) % DAY // HOUR
     who = {"manager_id": manager.id, "team_id": manager.team}
@@ -72,7 +72,7 @@ def _tell(script: Script, at_us: int, client: str, manager: Manager, *, inbound:
         script.say(waited + MINUTE, "sales.rating.given.v1", str(rating["rating_id"]), rating)
 
 
-def _follow(script: Script, missed_us: int, client: str, manager: Manager) -> None:
+def _follow(script: Script, missed_us: int, client: str, manager: SimulatedManager) -> None:
     """Tell what became of a client whom nobody answered: called back sooner or later, calls again, or is forgotten."""
     luck = script.rng.random()
     if luck < _CALLS_BACK:

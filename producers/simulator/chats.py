@@ -6,7 +6,7 @@ from typing import Any
 from producers.simulator.calls import score
 from producers.simulator.rhythm import DAY, HOUR, MINUTE, SECOND
 from producers.simulator.script import Script
-from producers.simulator.staff import Manager
+from producers.simulator.staff import SimulatedManager
 
 _MESSAGE, _HANDED_OFF, _CLOSED = "sales.chat.message.v1", "sales.chat.handed_off.v1", "sales.chat.closed.v1"
 _CHANNELS = ("telegram", "whatsapp", "site", "vk", "email")
@@ -65,7 +65,7 @@ def _greeting(script: Script, now: int, line: Callable[[int, str | None, str], N
     return now
 
 
-def _rate(script: Script, chat: str, client: str, manager: Manager, closed_us: int) -> None:
+def _rate(script: Script, chat: str, client: str, manager: SimulatedManager, closed_us: int) -> None:
     data = {
         "rating_id": f"r-{chat}",
         "client_id": client,

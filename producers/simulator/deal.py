@@ -2,26 +2,26 @@
 
 from typing import Any
 
-from producers.simulator.market import FOREIGN, FOREIGN_SHARE, PIPELINES, Pipeline, price
+from producers.simulator.market import FOREIGN, FOREIGN_SHARE, PIPELINES, SimulatedPipeline, price
 from producers.simulator.rhythm import rfc3339
 from producers.simulator.script import Script
-from producers.simulator.staff import Manager
+from producers.simulator.staff import SimulatedManager
 
 STEP = 1_000_000
 """Versions of the story are this far apart: small edits of the live floor fit between."""
 _SAYS_COST = 0.92
 
 
-class Deal:
+class SimulatedDeal:
     """One deal as its story goes: holds the latest snapshot and says every new one."""
 
-    def __init__(self, script: Script, at_us: int, client: str, manager: Manager, currency: str) -> None:
+    def __init__(self, script: Script, at_us: int, client: str, manager: SimulatedManager, currency: str) -> None:
         rng = script.rng
         self.script = script
         self.id = script.name("d")
         self.client = client
         self.manager = manager
-        self.pipeline: Pipeline = PIPELINES[0] if rng.random() < PIPELINES[0].share else PIPELINES[1]
+        self.pipeline: SimulatedPipeline = PIPELINES[0] if rng.random() < PIPELINES[0].share else PIPELINES[1]
         if rng.random() < FOREIGN_SHARE:
             currency = [c for c in FOREIGN if c != currency][int(rng.random() * 2)]
         self.currency = currency

@@ -1,6 +1,6 @@
 """Stories of deals, from the first snapshot through stages, other owners and other minds, to won, lost or deleted."""
 
-from producers.simulator.deal import Deal
+from producers.simulator.deal import SimulatedDeal
 from producers.simulator.leads import tell_lead
 from producers.simulator.money import tell_money
 from producers.simulator.rhythm import DAY, HOUR
@@ -18,7 +18,7 @@ def tell_deal(script: Script, at_us: int, currency: str) -> None:
     now = script.hours(at_us) // 1000 * 1000
     if rng.random() < _WITH_LEAD:
         now = tell_lead(script, now, manager, client, sells=True) // 1000 * 1000
-    deal = Deal(script, now, client, manager, currency)
+    deal = SimulatedDeal(script, now, client, manager, currency)
     now, wins = _through_stages(deal, now)
     if rng.random() < _DELETED:
         deal.delete(now)
@@ -34,7 +34,7 @@ def tell_deal(script: Script, at_us: int, currency: str) -> None:
         tell_money(script, deal, closed)
 
 
-def _through_stages(deal: Deal, now: int) -> tuple[int, bool]:
+def _through_stages(deal: SimulatedDeal, now: int) -> tuple[int, bool]:
     """Move a new deal on until it is to be closed; return that moment and whether it is won."""
     script, rng, stages = deal.script, deal.script.rng, deal.pipeline.stages
     wins = rng.random() < deal.pipeline.win * deal.manager.skill
@@ -62,7 +62,7 @@ def _through_stages(deal: Deal, now: int) -> tuple[int, bool]:
     return now, wins
 
 
-def _close(deal: Deal, now: int, *, wins: bool) -> int:
+def _close(deal: SimulatedDeal, now: int, *, wins: bool) -> int:
     now = now // 1000 * 1000
     deal.snapshot(now, "WON" if wins else "LOST", None, "won" if wins else "lost")
     return now

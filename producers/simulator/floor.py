@@ -18,7 +18,7 @@ from producers.simulator.leads import tell_lead
 from producers.simulator.market import DEALS_PER_DAY
 from producers.simulator.money import tell_costs
 from producers.simulator.rhythm import DAY, HOUR, MINUTE, Rhythm, rfc3339
-from producers.simulator.script import HORIZON, Line, Script
+from producers.simulator.script import HORIZON, Script, ScriptLine
 from producers.simulator.staff import Staff
 
 CALLS_PER_DAY, CHATS_PER_DAY, LEADS_PER_DAY = 6.6, 1.85, 0.65
@@ -55,15 +55,15 @@ class Setup:
         return f"sim://floor-{self.seed}"
 
 
-class Floor:
+class SimulatedFloor:
     """The stream of events of one `Setup`. `watch` sees every line, also the silent ones before the start."""
 
-    def __init__(self, setup: Setup, watch: Callable[[Line], None] | None = None) -> None:
+    def __init__(self, setup: Setup, watch: Callable[[ScriptLine], None] | None = None) -> None:
         self.setup = setup
         self.staff = Staff(setup.seed, setup.managers)
         self.rhythm = Rhythm(setup.zone, always_open=setup.always_open, flat=setup.flat)
         self._watch = watch
-        self._pending: dict[int, list[Line]] = {}
+        self._pending: dict[int, list[ScriptLine]] = {}
         busy = setup.managers * setup.volume * EVENTS_PER_DAY
         self.slice = HOUR if busy < 2_000_000 else MINUTE
 
@@ -72,7 +72,7 @@ class Floor:
         for line in self.lines(start_us, end_us):
             yield line.publish_us, self.event(line)
 
-    def event(self, line: Line) -> Event:
+    def event(self, line: ScriptLine) -> Event:
         """Put a line into its CloudEvents envelope."""
         _, id_, type_, at_us, sequence, data = line
         event = {
@@ -87,7 +87,7 @@ class Floor:
             event["sequence"] = sequence
         return event
 
-    def lines(self, start_us: int, end_us: int | None = None) -> Iterator[Line]:
+    def lines(self, start_us: int, end_us: int | None = None) -> Iterator[ScriptLine]:
         """Yield the lines from `start_us` up to `end_us` in the order of publishing."""
         self._pending.clear()
         first = start_us // self.slice
@@ -106,7 +106,7 @@ class Floor:
                     yield line
             number += 1
 
-    def short_lines(self, start_us: int, end_us: int) -> Iterator[Line]:
+    def short_lines(self, start_us: int, end_us: int) -> Iterator[ScriptLine]:
         """Yield the lines of all calls and chats that may last until `start_us` and begin by `end_us`, in no order."""
         for number in range((start_us - _SHORT_STORIES) // self.slice, end_us // self.slice + 1):
             yield from self._short(number).lines
@@ -151,7 +151,7 @@ class Floor:
             stretch=setup.stretch,
         )
 
-    def _file(self, lines: list[Line], begin: int) -> None:
+    def _file(self, lines: list[ScriptLine], begin: int) -> None:
         last = begin + int(HORIZON * self.setup.stretch) + 3 * DAY
         pending, size = self._pending, self.slice
         for line in lines:

@@ -3,14 +3,14 @@
 from producers.simulator.calls import tell_outbound
 from producers.simulator.rhythm import DAY, HOUR, MINUTE, rfc3339
 from producers.simulator.script import Script
-from producers.simulator.staff import Manager
+from producers.simulator.staff import SimulatedManager
 
 _LEAD = "sales.lead.changed.v1"
 _TOUCHED = 0.82
 _PAUSE_BEFORE_TOUCH = 3.0  # median minutes
 
 
-def tell_lead(script: Script, at_us: int, manager: Manager, client: str, *, sells: bool) -> int:
+def tell_lead(script: Script, at_us: int, manager: SimulatedManager, client: str, *, sells: bool) -> int:
     """Tell a lead that begins at `at_us`; return when it is over (when its deal may begin)."""
     rng = script.rng
     lead = script.name("l")

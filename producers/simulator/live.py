@@ -15,9 +15,9 @@ from typing import NamedTuple
 from producers.simulator.calls import tell_call
 from producers.simulator.chats import tell_chat
 from producers.simulator.deal import STEP
-from producers.simulator.floor import EVENTS_PER_DAY, Event, Floor, Setup, moments
+from producers.simulator.floor import EVENTS_PER_DAY, Event, Setup, SimulatedFloor, moments
 from producers.simulator.rhythm import DAY, HOUR, MINUTE, SECOND
-from producers.simulator.script import HORIZON, Line, Script
+from producers.simulator.script import HORIZON, Script, ScriptLine
 
 _CALLS, _CHATS = 0.0018, 0.002
 """Additional ones begun a second for each manager, at an average hour."""
@@ -43,11 +43,11 @@ class LiveFloor:
     """
 
     def __init__(self, setup: Setup, rate: float, live_us: int, lived: Sequence[Stretch] = ()) -> None:
-        self.floor = Floor(setup, watch=self._see)
+        self.floor = SimulatedFloor(setup, watch=self._see)
         self._rate = rate
         self._live_us = live_us
         self._lived = lived
-        self._open: dict[str, tuple[Line, int]] = {}
+        self._open: dict[str, tuple[ScriptLine, int]] = {}
         self._chats: deque[tuple[str, str]] = deque(maxlen=64)
 
     def events(self, start_us: int, end_us: int | None = None) -> Iterator[tuple[int, Event]]:
@@ -57,7 +57,7 @@ class LiveFloor:
         for line in merge(base, extra, key=lambda line: line[:2]):
             yield line.publish_us, self.floor.event(line)
 
-    def _see(self, line: Line) -> None:
+    def _see(self, line: ScriptLine) -> None:
         """Keep which deals are open and which chats go on, from every line of the floor."""
         if line.type == "sales.deal.changed.v1":
             deal = line.data["deal_id"]
@@ -75,7 +75,7 @@ class LiveFloor:
 
     def left_open(self, until_us: int) -> Iterator[tuple[int, Event]]:
         """Yield the rest of all calls and chats begun before `until_us`, for a floor that does not go on."""
-        rest: list[Line] = []
+        rest: list[ScriptLine] = []
         begun_later: set[str] = set()
         for line in [*self.floor.short_lines(until_us, until_us), *self._unfinished(until_us)]:
             if line.publish_us >= until_us:
@@ -87,7 +87,7 @@ class LiveFloor:
         for line in sorted(rest, key=lambda line: line[:2]):
             yield line.publish_us, self.floor.event(line)
 
-    def _extra(self, start_us: int, end_us: int | None) -> Iterator[Line]:
+    def _extra(self, start_us: int, end_us: int | None) -> Iterator[ScriptLine]:
         pending = self._unfinished(start_us)
         live = max(start_us, self._live_us)
         # The minute in which an earlier run stopped was told whole by it.
@@ -105,7 +105,7 @@ class LiveFloor:
                     yield line
             minute += 1
 
-    def _unfinished(self, start_us: int) -> list[Line]:
+    def _unfinished(self, start_us: int) -> list[ScriptLine]:
         """Return what the calls and chats of earlier runs still have to tell, from `start_us` on."""
         minutes = {
             minute: rate
@@ -115,7 +115,7 @@ class LiveFloor:
         told = (self._stories(minute * MINUTE, rate)[0].lines for minute, rate in minutes.items())
         return [line for lines in told for line in lines if line.publish_us >= start_us]
 
-    def _minute(self, begin: int) -> list[Line]:
+    def _minute(self, begin: int) -> list[ScriptLine]:
         """Tell one minute: calls and chats first, then edits, and notices for the rest."""
         script, rest = self._stories(begin, self._rate)
         written = (line.data for line in script.lines if line.type == "sales.chat.message.v1")
@@ -170,8 +170,8 @@ class LiveFloor:
             script.say(at, "sales.chat.message.v1", f"n-{script.tag}-{number:x}", data, steady=True)
 
 
-def load_floor(setup: Setup, rate: float) -> Floor:
+def load_floor(setup: Setup, rate: float) -> SimulatedFloor:
     """Return a floor for measuring: the full mix at `rate` events a second at any hour, deals within minutes."""
     volume = rate * DAY / SECOND / EVENTS_PER_DAY / setup.managers
     stretch = 10 * MINUTE / HORIZON
-    return Floor(replace(setup, volume=volume, stretch=stretch, layer="x", flat=True, always_open=True))
+    return SimulatedFloor(replace(setup, volume=volume, stretch=stretch, layer="x", flat=True, always_open=True))

@@ -13,7 +13,7 @@ FOREIGN_SHARE = 0.03
 
 
 @dataclass(frozen=True, slots=True)
-class Pipeline:
+class SimulatedPipeline:
     """One pipeline: its stages with their probabilities, its share of deals, prices in roubles, days it takes."""
 
     name: str
@@ -26,7 +26,7 @@ class Pipeline:
 
 
 PIPELINES = (
-    Pipeline(
+    SimulatedPipeline(
         "B2B",
         0.38,
         (("NEW", 0.1), ("QUALIFIED", 0.25), ("PROPOSAL", 0.45), ("NEGOTIATION", 0.7), ("CONTRACT", 0.9)),
@@ -35,7 +35,7 @@ PIPELINES = (
         win=0.24,
         invoiced=0.95,
     ),
-    Pipeline(
+    SimulatedPipeline(
         "Розница",
         0.62,
         (("NEW", 0.15), ("CONTACT", 0.35), ("OFFER", 0.6), ("PAYMENT", 0.85)),
@@ -52,7 +52,7 @@ def unit(currency: str) -> float:
     return 1.0 if currency == "RUB" else 1 / FOREIGN.get(currency, 92.0)
 
 
-def price(rng: Random, pipeline: Pipeline, currency: str, check: float) -> int:
+def price(rng: Random, pipeline: SimulatedPipeline, currency: str, check: float) -> int:
     """Return an amount of whole units, round enough to be a price."""
     amount = pipeline.median * check * exp(rng.gauss(0.0, SIGMA)) * unit(currency)
     step = 100 if amount > 5_000 else 10

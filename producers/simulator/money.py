@@ -3,7 +3,7 @@
 from math import exp
 
 from producers.simulator.calls import score
-from producers.simulator.deal import Deal
+from producers.simulator.deal import SimulatedDeal
 from producers.simulator.market import expected_won, unit
 from producers.simulator.rhythm import DAY, HOUR, rfc3339
 from producers.simulator.script import Script
@@ -12,7 +12,7 @@ _COST_SHARE = {"advertising": 0.2, "software": 0.05, "salary": 0.2}
 """Costs as shares of the profit that is to be expected: payback stays well above nothing."""
 
 
-def tell_money(script: Script, deal: Deal, closed_us: int) -> None:
+def tell_money(script: Script, deal: SimulatedDeal, closed_us: int) -> None:
     """Tell what a won deal brings after `closed_us`."""
     rng = script.rng
     base = {

@@ -12,7 +12,7 @@ from math import sin
 from random import Random
 from zlib import crc32
 
-from producers.simulator.floor import CALLS_PER_DAY, Event, Floor
+from producers.simulator.floor import CALLS_PER_DAY, Event, SimulatedFloor
 from producers.simulator.market import DEALS_PER_DAY, FOREIGN, expected_won, unit
 from producers.simulator.rhythm import DAY, HOUR, rfc3339
 
@@ -22,7 +22,7 @@ _DAILY_RATES = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Period:
+class PlanPeriod:
     """A month, quarter or year: `name` as in the contract, the first day and the one after the last."""
 
     name: str
@@ -30,7 +30,7 @@ class Period:
     end: date
 
 
-def reference(floor: Floor, began_us: int, now_us: int, anchor_us: int) -> Iterator[tuple[str, Event]]:
+def reference(floor: SimulatedFloor, began_us: int, now_us: int, anchor_us: int) -> Iterator[tuple[str, Event]]:
     """Yield (Kafka key, event) for the reference topic: people, plans up to next month, rates up to today.
 
     `began_us` is the floor's first moment, `anchor_us` when its plans were made; the same days and anchor
@@ -45,7 +45,7 @@ def reference(floor: Floor, began_us: int, now_us: int, anchor_us: int) -> Itera
     yield from _rates(floor, began, now, began_us)
 
 
-def _record(floor: Floor, key: str, type_: str, data: dict[str, object], at_us: int) -> tuple[str, Event]:
+def _record(floor: SimulatedFloor, key: str, type_: str, data: dict[str, object], at_us: int) -> tuple[str, Event]:
     content = crc32(repr(sorted(data.items())).encode())
     return key, {
         "specversion": "1.0",
@@ -57,26 +57,26 @@ def _record(floor: Floor, key: str, type_: str, data: dict[str, object], at_us: 
     }
 
 
-def _periods(began: date, now: date) -> list[Period]:
+def _periods(began: date, now: date) -> list[PlanPeriod]:
     """Return all months from the first one of the floor to the next one, and their quarters and years."""
     months = []
     first = began.replace(day=1)
     while first <= now + timedelta(days=31):
         months.append(first)
         first = _month_after(first, 1)
-    found = [Period(f"{m:%Y-%m}", m, _month_after(m, 1)) for m in months]
+    found = [PlanPeriod(f"{m:%Y-%m}", m, _month_after(m, 1)) for m in months]
     quarters = dict.fromkeys(m.replace(month=(m.month - 1) // 3 * 3 + 1) for m in months)
     found += [_quarter(q) for q in quarters]
     years = dict.fromkeys(m.replace(month=1) for m in months)
-    found += [Period(f"{y.year}", y, _month_after(y, 12)) for y in years]
+    found += [PlanPeriod(f"{y.year}", y, _month_after(y, 12)) for y in years]
     return found
 
 
-def _quarter(first: date) -> Period:
-    return Period(f"{first.year}-Q{first.month // 3 + 1}", first, _month_after(first, 3))
+def _quarter(first: date) -> PlanPeriod:
+    return PlanPeriod(f"{first.year}-Q{first.month // 3 + 1}", first, _month_after(first, 3))
 
 
-def _planned(period: Period, began: date) -> list[Period]:
+def _planned(period: PlanPeriod, began: date) -> list[PlanPeriod]:
     """Periods that a plan is the sum of: a year's of its quarters, so that it is never below theirs."""
     if period.end != _month_after(period.first, 12):
         return [period]
@@ -89,14 +89,14 @@ def _month_after(first: date, months: int) -> date:
     return date(number // 12, number % 12 + 1, 1)
 
 
-def _working(floor: Floor, first: date, end: date) -> float:
+def _working(floor: SimulatedFloor, first: date, end: date) -> float:
     """Return the full working days of the floor in a span of days."""
     weekend = _WEEKEND if floor.setup.always_open else 0.05
     days = (first + timedelta(days=number) for number in range(max(0, (end - first).days)))
     return sum(weekend if day.weekday() >= 5 else 1.0 for day in days)
 
 
-def _days(floor: Floor, period: Period, began: date, anchor: date) -> float:
+def _days(floor: SimulatedFloor, period: PlanPeriod, began: date, anchor: date) -> float:
     """Return the working days to plan for; see the module about periods that the floor did not see begin."""
     whole = _working(floor, period.first, period.end)
     if began <= period.first or anchor <= began:
@@ -105,7 +105,9 @@ def _days(floor: Floor, period: Period, began: date, anchor: date) -> float:
     return seen * whole / _working(floor, period.first, min(anchor, period.end))
 
 
-def _plans(floor: Floor, period: Period, began: date, anchor: date, at_us: int) -> Iterator[tuple[str, Event]]:
+def _plans(
+    floor: SimulatedFloor, period: PlanPeriod, began: date, anchor: date, at_us: int
+) -> Iterator[tuple[str, Event]]:
     setup = floor.setup
     parts = [(part, _days(floor, part, began, anchor) * setup.volume) for part in _planned(period, began)]
     totals: dict[tuple[str, str], float] = {}
@@ -129,13 +131,15 @@ def _plans(floor: Floor, period: Period, began: date, anchor: date, at_us: int) 
         yield _plan(floor, scope, measure, period, target, at_us)
 
 
-def _ambition(seed: int, manager: str, period: Period) -> float:
+def _ambition(seed: int, manager: str, period: PlanPeriod) -> float:
     """Return what is planned as a share of what is to be expected."""
     rng = Random(f"{seed}:plan:{manager}:{period.name}")  # noqa: S311  # a seed, not a secret
     return 0.9 + 0.32 * rng.random()
 
 
-def _plan(floor: Floor, scope: str, measure: str, period: Period, target: float, at_us: int) -> tuple[str, Event]:
+def _plan(
+    floor: SimulatedFloor, scope: str, measure: str, period: PlanPeriod, target: float, at_us: int
+) -> tuple[str, Event]:
     money = measure.endswith("_amount")
     step = 10_000 * unit(floor.setup.currency) if money else 1
     data: dict[str, object] = {
@@ -149,7 +153,7 @@ def _plan(floor: Floor, scope: str, measure: str, period: Period, target: float,
     return _record(floor, f"plan:{scope}:{measure}:{period.name}", "sales.plan.set.v1", data, at_us)
 
 
-def _rates(floor: Floor, began: date, now: date, began_us: int) -> Iterator[tuple[str, Event]]:
+def _rates(floor: SimulatedFloor, began: date, now: date, began_us: int) -> Iterator[tuple[str, Event]]:
     """Yield a rate for each day of late and each Monday before; also what applied when the floor began."""
     base = floor.setup.currency
     currencies = {**FOREIGN, "RUB": 1.0}

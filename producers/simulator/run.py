@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from producers.simulator.floor import Event, key_of
 from producers.simulator.rhythm import SECOND
-from producers.simulator.sinks import Sink
+from producers.simulator.sinks import EventSink
 
 BATCH = 2000
 _SHORTEST_WAIT = 0.02
@@ -15,7 +15,7 @@ Stream = Iterator[tuple[int, Event]]
 
 
 @dataclass(slots=True)
-class Pace:
+class SimulatedPace:
     """Which simulated moment it is. Without `speed` all that `now()` has passed is due.
 
     With it, simulated time runs from `start_us` at `speed` times the real one, but never ahead of it.
@@ -45,8 +45,8 @@ class Pace:
 
 async def run(
     stream: Stream,
-    sink: Sink,
-    pace: Pace,
+    sink: EventSink,
+    pace: SimulatedPace,
     stop: asyncio.Event,
     sent: Callable[[int, int], None],
 ) -> None:

@@ -16,7 +16,7 @@ HORIZON = 100 * DAY
 _LATE, _TWICE = 0.01, 0.01
 
 
-class Line(NamedTuple):
+class ScriptLine(NamedTuple):
     """One event before its envelope: ordered by the moment of publishing (us), then by id."""
 
     publish_us: int
@@ -41,7 +41,7 @@ class Script:
         self.rhythm = rhythm
         self.tag = tag
         self.stretch = stretch
-        self.lines: list[Line] = []
+        self.lines: list[ScriptLine] = []
         self._clients = clients
         self._serial = 0
 
@@ -86,7 +86,7 @@ class Script:
         luck = random()
         if luck < _LATE and not steady:
             publish += _delay(random())
-        line = Line(publish, id_, type_, at_us, sequence, data)
+        line = ScriptLine(publish, id_, type_, at_us, sequence, data)
         self.lines.append(line)
         if luck > 1 - _TWICE:
             self.lines.append(line._replace(publish_us=publish + SECOND + int(random() * 90 * SECOND)))

@@ -10,13 +10,13 @@ from typing import Literal
 
 import msgspec
 
-from producers.simulator.floor import Event, Floor, Setup
+from producers.simulator.floor import Event, Setup, SimulatedFloor
 from producers.simulator.live import LiveFloor, Stretch, load_floor
 from producers.simulator.plans import reference
 from producers.simulator.rhythm import DAY, HOUR
-from producers.simulator.run import Pace, run
-from producers.simulator.sinks import Sink
-from producers.simulator.state import State, load, save
+from producers.simulator.run import SimulatedPace, run
+from producers.simulator.sinks import EventSink
+from producers.simulator.state import SimulatorState, load, save
 
 Profile = Literal["wall", "load"]
 _SAVE_EVERY = 1.0
@@ -25,7 +25,7 @@ _REMEMBERED = 3 * DAY
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class SessionPlan:
     """What to send: moments in us; `end_us` None goes on for ever; `live_us` is when `rate` begins to hold.
 
     `lived`: live times of earlier runs; `before`: another floor that sent to the same receiver, as it stopped.
@@ -39,28 +39,28 @@ class Plan:
     profile: Profile = "wall"
     with_reference: bool = True
     lived: tuple[Stretch, ...] = ()
-    before: State | None = None
+    before: SimulatorState | None = None
 
 
-def resumed(plan: Plan, state_file: Path | None, receiver: str) -> tuple[Plan, State]:
+def resumed(plan: SessionPlan, state_file: Path | None, receiver: str) -> tuple[SessionPlan, SimulatorState]:
     """Return the plan from where an earlier run of the same floor to the same receiver stopped, and its state."""
     identity = msgspec.json.encode([asdict(plan.setup), receiver]).decode()
     state = load(state_file)
     if state is None or state.setup != identity:
-        fresh = State(identity, plan.start_us, plan.live_us, plan.start_us)
+        fresh = SimulatorState(identity, plan.start_us, plan.live_us, plan.start_us)
         same_receiver = state is not None and msgspec.json.decode(state.setup)[1] == receiver
         return (replace(plan, before=state) if same_receiver else plan), fresh
     lived = tuple(stretch for stretch in state.lived if stretch.until_us > state.until_us - _REMEMBERED)
     return replace(plan, start_us=max(plan.start_us, state.until_us), lived=lived), state
 
 
-def left_open(before: State) -> Iterator[tuple[int, Event]]:
+def left_open(before: SimulatorState) -> Iterator[tuple[int, Event]]:
     """Yield what a floor that does not go on still has to tell, so that none of its clients waits for ever."""
     setup = msgspec.convert(msgspec.json.decode(before.setup)[0], Setup)
     return LiveFloor(setup, 0.0, before.until_us, before.lived).left_open(before.until_us)
 
 
-def stream(plan: Plan) -> Iterator[tuple[int, Event]]:
+def stream(plan: SessionPlan) -> Iterator[tuple[int, Event]]:
     """Yield (moment of publishing in us, event) of a plan.
 
     `wall` adds to a natural floor what keeps its totals believable; `load` adds the full mix, for measuring.
@@ -72,22 +72,22 @@ def stream(plan: Plan) -> Iterator[tuple[int, Event]]:
     busy = load_floor(plan.setup, plan.rate).events(begin, plan.end_us)
     if begin >= (plan.end_us or begin + 1) or plan.start_us >= begin:
         return busy
-    calm = Floor(plan.setup).events(plan.start_us, plan.end_us)
+    calm = SimulatedFloor(plan.setup).events(plan.start_us, plan.end_us)
     return merge(calm, busy, key=lambda pair: pair[0])
 
 
 async def simulate(
-    plan: Plan,
-    state: State,
-    sink: Sink,
-    pace: Pace,
+    plan: SessionPlan,
+    state: SimulatorState,
+    sink: EventSink,
+    pace: SimulatedPace,
     stop: asyncio.Event,
     *,
     state_file: Path | None = None,
     sent: Callable[[int, int], None],
 ) -> None:
     """Send a plan until its end or `stop`. The state file is written as batches are acknowledged."""
-    floor = Floor(plan.setup)
+    floor = SimulatedFloor(plan.setup)
     known: set[str] = set()
     saved = monotonic()
 

@@ -16,7 +16,7 @@ _encode = msgspec.json.Encoder()
 _GATEWAY_BATCH = 500
 
 
-class Sink(Protocol):
+class EventSink(Protocol):
     """Takes (Kafka key, event) pairs, in order. When `send` returns, the receiver has acknowledged them."""
 
     async def send(self, batch: Sequence[tuple[str, Event]]) -> None:

@@ -23,7 +23,7 @@ _SHIFTS = ((6, 15), (9, 18), (9, 18), (14, 23), (22, 31))
 
 
 @dataclass(frozen=True, slots=True)
-class Manager:
+class SimulatedManager:
     """One salesperson. `skill` and `check` multiply what is usual; `slowness` multiplies answering times."""
 
     index: int
@@ -45,22 +45,22 @@ class Staff:
         teams = [team for number, size in enumerate(sizes) for team in [_team_name(number)] * size]
         self.managers = tuple(_manager(rng, index, team) for index, team in enumerate(teams))
         self.teams = tuple(dict.fromkeys(teams))
-        self._by_team: dict[str, list[Manager]] = {}
+        self._by_team: dict[str, list[SimulatedManager]] = {}
         for manager in self.managers:
             self._by_team.setdefault(manager.team, []).append(manager)
         self._weights = list(accumulate(manager.zeal for manager in self.managers))
-        self._on_duty: dict[tuple[int, int], tuple[Manager, ...]] = {}
+        self._on_duty: dict[tuple[int, int], tuple[SimulatedManager, ...]] = {}
 
-    def anyone(self, rng: Random) -> Manager:
+    def anyone(self, rng: Random) -> SimulatedManager:
         """Return a manager, the keener ones more often."""
         return self.managers[bisect(self._weights, rng.random() * self._weights[-1])]
 
-    def colleague(self, rng: Random, of: Manager) -> Manager:
+    def colleague(self, rng: Random, of: SimulatedManager) -> SimulatedManager:
         """Return a manager of the same team, now and then the same one."""
         team = self._by_team[of.team]
         return team[int(rng.random() * len(team))]
 
-    def present(self, rng: Random, day: int, hour: int) -> Manager:
+    def present(self, rng: Random, day: int, hour: int) -> SimulatedManager:
         """Return someone who works at this local hour (shifts, two days off in seven)."""
         key = (day % 7, hour)
         crew = self._on_duty.get(key)
@@ -91,12 +91,12 @@ def _team_name(number: int) -> str:
     return _TEAMS[place] if not again else f"{_TEAMS[place]} {again + 1}"
 
 
-def _manager(rng: Random, index: int, team: str) -> Manager:
+def _manager(rng: Random, index: int, team: str) -> SimulatedManager:
     again, place = divmod(index, len(_PEOPLE))
     first, last = _PEOPLE[place]
     if again:  # namesakes get an initial, which keeps grammar and gender right
         first = f"{first} {chr(ord('A') + again % 26)}."
-    return Manager(
+    return SimulatedManager(
         index=index,
         id=f"m-{index + 1:02d}",
         name=f"{first} {last}",

@@ -7,7 +7,7 @@ import msgspec
 from producers.simulator.live import Stretch
 
 
-class State(msgspec.Struct, frozen=True):
+class SimulatorState(msgspec.Struct, frozen=True):
     """`setup` says whose state it is. Times in us: floor begun, plans made, sent up to, and when it was live."""
 
     setup: str
@@ -17,17 +17,17 @@ class State(msgspec.Struct, frozen=True):
     lived: tuple[Stretch, ...] = ()
 
 
-def load(path: Path | None) -> State | None:
+def load(path: Path | None) -> SimulatorState | None:
     """Return the state that was saved; None when there is none, or it cannot be read (then all is sent again)."""
     if path is None or not path.exists():
         return None
     try:
-        return msgspec.json.decode(path.read_bytes(), type=State)
+        return msgspec.json.decode(path.read_bytes(), type=SimulatorState)
     except msgspec.DecodeError:
         return None
 
 
-def save(path: Path | None, state: State) -> None:
+def save(path: Path | None, state: SimulatorState) -> None:
     """Write the state in one step, so that a crash leaves the old or the new one."""
     if path is None:
         return

@@ -21,7 +21,7 @@ from metrics.settled import read as read_header
 from streams.audit import walls
 from streams.audit.report import AuditError
 from streams.audit.walls import Wall
-from streams.plain.series import Series, series
+from streams.plain.series import PlainSeries, series
 
 METRICS, AT, API, WALL = "/metrics", "/metrics?at=", "JSON API", "wall"
 _BESIDES = (service.UNCONVERTED, service.WORKING_NOW, *COURSE_FAMILIES)
@@ -38,7 +38,7 @@ _SKEW = 5.0
 
 
 @dataclass(frozen=True)
-class Answer:
+class AuditAnswer:
     """One answer: what is shown, as of which records and which moment (us).
 
     at: the moment (us) that was asked for, 0 for now. asked: level, window and period of KPIs; wall: whose it is.
@@ -47,7 +47,7 @@ class Answer:
     source: str
     fences: Mapping[int, int]
     moment: int
-    shown: Mapping[Series, float]
+    shown: Mapping[PlainSeries, float]
     at: int = 0
     asked: tuple[Level, str, str] | None = None
     wall: Wall | None = None
@@ -78,29 +78,29 @@ class Asking:
         self._url = url.rstrip("/")
         self._patience = patience
 
-    async def answers(self, at: int) -> AsyncIterator[Answer]:
+    async def answers(self, at: int) -> AsyncIterator[AuditAnswer]:
         """Everything that is shown: /metrics as it stands and at a moment (us), the KPIs at all levels, and walls.
 
         Raises AuditError when an answer cannot be had, httpx.TransportError when nobody is there.
         """
         async with httpx.AsyncClient(base_url=self._url, timeout=_SECONDS, auth=self._login) as client:
             text, settled = await self._get(client, "/metrics", {})
-            yield Answer(METRICS, settled.fences, settled.moment, read(text))
+            yield AuditAnswer(METRICS, settled.fences, settled.moment, read(text))
             if at:
                 moment = (_EPOCH + timedelta(microseconds=at)).isoformat()
                 text, settled = await self._get(client, "/metrics", {"at": moment})
-                yield Answer(AT, settled.fences, settled.moment, read(text), at)
+                yield AuditAnswer(AT, settled.fences, settled.moment, read(text), at)
             for level in Level:
                 for window in (*SHORT_WINDOWS, *CALENDAR_WINDOWS):
                     for period in PERIODS:
                         query = {"level": level.value, "window": window, "period": period}
                         text, settled = await self._get(client, "/api/v1/kpis", query)
                         shown = dict(kpis(json.loads(text), level, window, period))
-                        yield Answer(API, settled.fences, settled.moment, shown, asked=(level, window, period))
+                        yield AuditAnswer(API, settled.fences, settled.moment, shown, asked=(level, window, period))
             async for answer in self._walls(client):
                 yield answer
 
-    async def _walls(self, client: httpx.AsyncClient) -> AsyncIterator[Answer]:
+    async def _walls(self, client: httpx.AsyncClient) -> AsyncIterator[AuditAnswer]:
         """The walls of the company, of all teams and of some people, other ones each time."""
         scopes: dict[str, Any] = {}
         for window in CALENDAR_WINDOWS:
@@ -112,12 +112,12 @@ class Asking:
         for number, (level, name) in enumerate(named):
             yield (await self._wall(client, Wall(level, name, CALENDAR_WINDOWS[number % len(CALENDAR_WINDOWS)])))[0]
 
-    async def _wall(self, client: httpx.AsyncClient, wall: Wall) -> tuple[Answer, dict[str, Any]]:
+    async def _wall(self, client: httpx.AsyncClient, wall: Wall) -> tuple[AuditAnswer, dict[str, Any]]:
         """What one wall shows, and whom there are walls of."""
         query = {"level": wall.level.value, "id": wall.name, "window": wall.window}
         text, settled = await self._get(client, "/api/v1/live", query)
         found = json.loads(text)
-        return Answer(WALL, settled.fences, settled.moment, walls.shown(found, wall), wall=wall), found["scopes"]
+        return AuditAnswer(WALL, settled.fences, settled.moment, walls.shown(found, wall), wall=wall), found["scopes"]
 
     async def _get(self, client: httpx.AsyncClient, path: str, query: dict[str, str]) -> tuple[str, Settled]:
         """The text of an answer, and what it is as of."""
@@ -139,7 +139,7 @@ class Asking:
         return answer.text, settled
 
 
-def read(text: str) -> dict[Series, float]:
+def read(text: str) -> dict[PlainSeries, float]:
     """The series about sales of an exposition in Prometheus's text format."""
     return {
         series(sample.name, sample.labels): sample.value
@@ -149,7 +149,7 @@ def read(text: str) -> dict[Series, float]:
     }
 
 
-def kpis(answer: Mapping[str, Any], level: Level, window: str, period: str) -> Iterator[tuple[Series, float]]:
+def kpis(answer: Mapping[str, Any], level: Level, window: str, period: str) -> Iterator[tuple[PlainSeries, float]]:
     """Values, previous values and trends, as the series that rules record."""
     for row in answer["kpis"]:
         kpi = _KPIS[row["id"]]

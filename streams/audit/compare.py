@@ -8,13 +8,13 @@ from typing import NamedTuple
 
 from metrics.measure import parts as measure_parts
 from metrics.view import Unanswered, Waiting
-from streams.audit.answers import Answer
+from streams.audit.answers import AuditAnswer
 from streams.audit.report import Difference
 from streams.audit.shown_parts import PartName
 from streams.plain.calls import LISTED
 from streams.plain.parts import Cell, Parts, is_kept
-from streams.plain.rules import Rules
-from streams.plain.series import Series
+from streams.plain.rules import PlainRules
+from streams.plain.series import PlainSeries
 
 _FLOATS = 1e-9
 
@@ -29,7 +29,7 @@ class Differing(NamedTuple):
 
 
 def cells(
-    partition: int, time: int, rules: Rules, log: Parts, shown: Mapping[PartName, Mapping[str, int]]
+    partition: int, time: int, rules: PlainRules, log: Parts, shown: Mapping[PartName, Mapping[str, int]]
 ) -> tuple[int, list[Differing]]:
     """How many numbers of one partition's parts were compared, and those that differ.
 
@@ -51,7 +51,7 @@ def cells(
 
 
 def parts(
-    partition: int, time: int, rules: Rules, log: Parts, shown: Mapping[PartName, Mapping[str, int]]
+    partition: int, time: int, rules: PlainRules, log: Parts, shown: Mapping[PartName, Mapping[str, int]]
 ) -> tuple[int, list[Difference]]:
     """The same in words."""
     compared, found = cells(partition, time, rules, log, shown)
@@ -97,7 +97,7 @@ def _is_over(one: Waiting, time: int) -> bool:
     return one.channel == "call" and one.start + LISTED <= time
 
 
-def answers(answer: Answer, log: Mapping[Series, Fraction]) -> Iterator[Difference]:
+def answers(answer: AuditAnswer, log: Mapping[PlainSeries, Fraction]) -> Iterator[Difference]:
     """Differences in what an answer shows; what is absent counts as 0. KPIs are divided in floats."""
     slack = _FLOATS if answer.divides else 0.0
     for one in sorted(log.keys() | answer.shown.keys()):
@@ -108,7 +108,7 @@ def answers(answer: Answer, log: Mapping[Series, Fraction]) -> Iterator[Differen
         yield Difference(f"{answer.name} {one.name}{{{labels}}}", repr(found), str(exact))
 
 
-def fences(answer: Answer, view: Mapping[int, int]) -> Iterator[Difference]:
+def fences(answer: AuditAnswer, view: Mapping[int, int]) -> Iterator[Difference]:
     """Partitions of which an answer is older than the view was when it was asked for."""
     for partition, fence in view.items():
         shown = answer.fences.get(partition, -1)

@@ -11,10 +11,10 @@ from producers.events.intake import check_reference
 from producers.settings import KafkaSettings
 from streams.audit.report import Difference, Report
 from streams.letters import letter
-from streams.letters.letter import Place
+from streams.letters.letter import LetterPlace
 from streams.plain.kafka import Log
 
-Written = Mapping[Place, Counter[str]]
+Written = Mapping[LetterPlace, Counter[str]]
 """Record → how often each reason was written of it."""
 
 _PAUSE_SECONDS = 0.2
@@ -29,13 +29,13 @@ class Judged:
     closed: records whose letters somebody has closed → the reason: they count where their replay lies, or nowhere.
     """
 
-    refused: dict[Place, str] = field(default_factory=dict)
+    refused: dict[LetterPlace, str] = field(default_factory=dict)
     firsts: dict[tuple[str, int], int] = field(default_factory=dict)
     lasts: dict[tuple[str, int], int] = field(default_factory=dict)
-    compacted: dict[str, set[Place]] = field(default_factory=dict)
-    closed: Mapping[Place, str] = field(default_factory=dict)
+    compacted: dict[str, set[LetterPlace]] = field(default_factory=dict)
+    closed: Mapping[LetterPlace, str] = field(default_factory=dict)
 
-    def judge(self, place: Place, reason: str) -> None:
+    def judge(self, place: LetterPlace, reason: str) -> None:
         """Take note of a record in log order; `reason` "" when it is usable."""
         reason = self.closed.get(place, reason)
         where = place.topic, place.partition
@@ -52,7 +52,7 @@ class Judged:
         lasts = {where: min(last, ends.get(where, 0) - 1) for where, last in self.lasts.items()}
         return Judged(refused, self.firsts, lasts, self.compacted)
 
-    def covers(self, place: Place) -> bool:
+    def covers(self, place: LetterPlace) -> bool:
         """Whether the record of a letter was judged."""
         if place.topic in self.compacted:
             return place in self.compacted[place.topic]
@@ -61,7 +61,7 @@ class Judged:
 
 
 async def judge_reference(
-    log: Log, kafka: KafkaSettings, committed: Mapping[tuple[str, int], int], closed: Mapping[Place, str]
+    log: Log, kafka: KafkaSettings, committed: Mapping[tuple[str, int], int], closed: Mapping[LetterPlace, str]
 ) -> Judged:
     """Judge the reference records that the workers have read."""
     topic = kafka.reference_topic
@@ -75,7 +75,7 @@ async def judge_reference(
                         check_reference(record)
                     except Refused as error:
                         reason = error.reason
-                judged.judge(Place(topic, partition, record.offset), reason)
+                judged.judge(LetterPlace(topic, partition, record.offset), reason)
     return judged
 
 
@@ -94,8 +94,8 @@ async def committed_to(
 
 async def written(log: Log, kafka: KafkaSettings, application: str) -> Written:
     """The dead letters that an application wrote; those that do not say so are everybody's."""
-    found: dict[Place, Counter[str]] = defaultdict(Counter)
-    unsigned: dict[Place, Counter[str]] = defaultdict(Counter)
+    found: dict[LetterPlace, Counter[str]] = defaultdict(Counter)
+    unsigned: dict[LetterPlace, Counter[str]] = defaultdict(Counter)
     for partition, end in (await log.ends(kafka.dead_letters_topic)).items():
         async for chunk in log.read(kafka.dead_letters_topic, partition, 0, end):
             for record in chunk:
@@ -105,10 +105,10 @@ async def written(log: Log, kafka: KafkaSettings, application: str) -> Written:
     return {**unsigned, **found}
 
 
-async def closed(log: Log, kafka: KafkaSettings, application: str) -> Mapping[Place, str]:
+async def closed(log: Log, kafka: KafkaSettings, application: str) -> Mapping[LetterPlace, str]:
     """What `Judged` is to know."""
-    reasons: dict[Place, str] = {}
-    marked: set[Place] = set()
+    reasons: dict[LetterPlace, str] = {}
+    marked: set[LetterPlace] = set()
     for partition, end in (await log.ends(kafka.dead_letters_topic)).items():
         async for chunk in log.read(kafka.dead_letters_topic, partition, 0, end):
             for record in chunk:

@@ -12,19 +12,19 @@ from metrics.catalogue import KPIS
 from metrics.family import NINETY_DAYS, PLAN_WINDOWS
 from metrics.kpi import Kpi, Level
 from streams.audit import walls
-from streams.audit.answers import AT, Answer
+from streams.audit.answers import AT, AuditAnswer
 from streams.plain.client import PlainClient
 from streams.plain.contribution import Contribution, OpenThing
 from streams.plain.exposed import exposed
-from streams.plain.kpis import Asked, Numbers, trend
+from streams.plain.kpis import PlainAsked, PlainNumbers, trend
 from streams.plain.log import PlainPartition
 from streams.plain.other import together
 from streams.plain.parts import kept_from
 from streams.plain.reference import PlainReference
-from streams.plain.rules import Rules
-from streams.plain.series import Series, series
-from streams.plain.shown import Shown
-from streams.plain.windows import Window
+from streams.plain.rules import PlainRules
+from streams.plain.series import PlainSeries, series
+from streams.plain.shown import PlainShown
+from streams.plain.windows import PlainWindow
 
 _Told = tuple[list[Contribution], list[OpenThing]]
 
@@ -36,9 +36,9 @@ class _Account:
     kept: partition → its first local day that was still held.
     """
 
-    answer: Answer
-    shared: Shown
-    own: Shown
+    answer: AuditAnswer
+    shared: PlainShown
+    own: PlainShown
     things: list[OpenThing] = field(default_factory=list)
     kept: dict[int, int] = field(default_factory=dict)
 
@@ -46,12 +46,12 @@ class _Account:
 class Retold:
     """The accounts of all answers, filled partition by partition: `stops`, then `before` and `at` in log order."""
 
-    def __init__(self, answers: Iterable[Answer], rules: Rules, reference: PlainReference) -> None:
-        self._shared: dict[tuple[Window, ...], Shown] = {}
+    def __init__(self, answers: Iterable[AuditAnswer], rules: PlainRules, reference: PlainReference) -> None:
+        self._shared: dict[tuple[PlainWindow, ...], PlainShown] = {}
         self._accounts: list[_Account] = []
         for answer in answers:
-            own = Shown(answer.at or answer.moment, rules, reference, at=bool(answer.at), clock=answer.moment)
-            shared = Shown(own.now, rules, reference, at=own.at, clock=own.clock)
+            own = PlainShown(answer.at or answer.moment, rules, reference, at=bool(answer.at), clock=answer.moment)
+            shared = PlainShown(own.now, rules, reference, at=own.at, clock=own.clock)
             self._accounts.append(_Account(answer, self._shared.setdefault(tuple(own.windows), shared), own))
         self._begun: int | None = None
         self._clients: dict[str, _Told] = {}
@@ -94,7 +94,7 @@ class Retold:
             account.things += things
         account.things += [one for key, things in self._base.items() if key not in self._clients for one in things]
 
-    def expected(self) -> Iterable[tuple[Answer, dict[Series, Fraction]]]:
+    def expected(self) -> Iterable[tuple[AuditAnswer, dict[PlainSeries, Fraction]]]:
         """Every answer with all that it must show."""
         for account in self._accounts:
             yield account.answer, _expected(account)
@@ -106,7 +106,7 @@ def _told(client: PlainClient | None) -> _Told:
     return list(client.contributions()), list(client.open_things())
 
 
-def _expected(account: _Account) -> dict[Series, Fraction]:
+def _expected(account: _Account) -> dict[PlainSeries, Fraction]:
     answer, shared, own = account.answer, account.shared, account.own
     if answer.source == AT:
         return exposed(together(shared.windowed(own), own.reference, own.rules))
@@ -115,7 +115,7 @@ def _expected(account: _Account) -> dict[Series, Fraction]:
         # Of a plan's windows only what plans are about, of which none is a duration: the most of all series.
         held = shared.windowed(own, {answer.wall.window})
         held |= shared.windowed(own, {NINETY_DAYS, *PLAN_WINDOWS} - {answer.wall.window}, durations=False)
-        return walls.expected(answer.wall, Numbers(held | now), account.things, own, answer.shown)
+        return walls.expected(answer.wall, PlainNumbers(held | now), account.things, own, answer.shown)
     if answer.asked is None:
         return (
             exposed(together(shared.windowed(own) | now, own.reference, own.rules))
@@ -123,27 +123,27 @@ def _expected(account: _Account) -> dict[Series, Fraction]:
             | shared.course.shown(own.course)
         )
     level, window, period = answer.asked
-    return dict(kpis(Numbers(shared.windowed(own, {window, NINETY_DAYS}) | now), level, window, period))
+    return dict(kpis(PlainNumbers(shared.windowed(own, {window, NINETY_DAYS}) | now), level, window, period))
 
 
-def kpis(numbers: Numbers, level: Level, window: str, period: str) -> Iterator[tuple[Series, Fraction]]:
+def kpis(numbers: PlainNumbers, level: Level, window: str, period: str) -> Iterator[tuple[PlainSeries, Fraction]]:
     """All that the JSON API must say of a level in a window: values, previous values and trends."""
     for kpi in KPIS:
         if kpi.windows and window not in kpi.windows:
             continue
         if kpi.is_planned and period != "current":
             continue
-        values = Asked(numbers, kpi, level, window, period).values()
+        values = PlainAsked(numbers, kpi, level, window, period).values()
         before: Mapping[tuple[str, ...], Fraction] = {}
         if kpi.trend and period == "current":
-            before = Asked(numbers, kpi, level, window, "previous").values()
+            before = PlainAsked(numbers, kpi, level, window, "previous").values()
         for key, value in values.items():
             yield from _told_of(kpi, level, window, period, key, value, before.get(key))
 
 
 def _told_of(
     kpi: Kpi, level: Level, window: str, period: str, key: tuple[str, ...], value: Fraction, previous: Fraction | None
-) -> Iterator[tuple[Series, Fraction]]:
+) -> Iterator[tuple[PlainSeries, Fraction]]:
     labels = dict(zip((*level.labels, *kpi.by), key, strict=True))
     labels |= {"window": window} if kpi.windows else {}
     timed = bool(kpi.windows) and not kpi.is_planned

@@ -17,14 +17,14 @@ from streams.audit.shown_parts import ShownParts
 from streams.audit.truth import tell
 from streams.plain.kafka import Log, kafka_log
 from streams.plain.parts import is_kept
-from streams.plain.rules import Rules
+from streams.plain.rules import PlainRules
 
 _TRIES = 5
 _COPIES_SECONDS = 30.0
 """Until copies of committed records can be read: a dead worker's transaction holds them back for up to 20 s."""
 
 
-class Progress(Protocol):
+class AuditProgress(Protocol):
     """Who is told how far an audit is."""
 
     def start(self, total: int) -> None:
@@ -48,7 +48,7 @@ async def audit(
     *,
     exporter: str | None = None,
     patience: float = 60.0,
-    progress: Progress | None = None,
+    progress: AuditProgress | None = None,
 ) -> Report:
     """Compare what is shown with what the log says, each as of its own records, while events come in.
 
@@ -57,7 +57,7 @@ async def audit(
     settings), aiokafka's KafkaError and redis-py's RedisError when a server does not answer.
     """
     began = time.monotonic()
-    rules, report = Rules.of(business), Report()
+    rules, report = PlainRules.of(business), Report()
     redis = connect(business.redis_url.get_secret_value())
     try:
         async with kafka_log(kafka) as log:
@@ -103,13 +103,13 @@ def _check(view: ShownParts, ends: Mapping[int, int], business: BusinessSettings
 async def _partitions(
     log: Log,
     kafka: KafkaSettings,
-    rules: Rules,
+    rules: PlainRules,
     seen: Seen,
     retold: Retold,
     forwarded: Forwarded,
     judged: letters.Judged,
     report: Report,
-    progress: Progress,
+    progress: AuditProgress,
 ) -> None:
     """Recompute and compare one partition after another; what must be in the dead letters is added to `judged`."""
     view, count = seen.view, len(seen.view.fences)

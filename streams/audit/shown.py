@@ -14,14 +14,14 @@ from metrics.view import Keys
 from producers.events import wire
 from producers.settings import KafkaSettings
 from streams.audit import compare
-from streams.audit.answers import Answer, Asking
+from streams.audit.answers import Asking, AuditAnswer
 from streams.audit.report import Difference, Report
 from streams.audit.retold import Retold
 from streams.audit.shown_parts import ShownParts, settled
 from streams.audit.truth import references
 from streams.plain.kafka import Log
 from streams.plain.reference import PlainReference
-from streams.plain.rules import Rules
+from streams.plain.rules import PlainRules
 
 _TRIES = 5
 _LATE = 2
@@ -37,7 +37,7 @@ class Seen:
 
     view: ShownParts
     reference: PlainReference
-    answers: list[Answer]
+    answers: list[AuditAnswer]
     notes: list[str]
 
     def last(self, partition: int) -> int:
@@ -59,9 +59,9 @@ async def look(
 
     `check` raises what is wrong with a view. Raises AuditError as well where nothing whole can be had.
     """
-    rules = Rules.of(business)
+    rules = PlainRules.of(business)
     notes: list[str] = []
-    answers: list[Answer] = []
+    answers: list[AuditAnswer] = []
     for attempt in range(_TRIES):
         if attempt:
             await asyncio.sleep(_PAUSE)
@@ -79,7 +79,9 @@ async def look(
     return Seen(view, reference, answers, notes)
 
 
-async def _ask(exporter: str, view: ShownParts, rules: Rules, patience: float, notes: list[str]) -> list[Answer]:
+async def _ask(
+    exporter: str, view: ShownParts, rules: PlainRules, patience: float, notes: list[str]
+) -> list[AuditAnswer]:
     newest = max((beat.get("time", 0) for beat in view.beats.values()), default=0)
     at = _moment(newest, int(time.time() * 10**6), rules) if newest else 0
     try:
@@ -89,7 +91,7 @@ async def _ask(exporter: str, view: ShownParts, rules: Rules, patience: float, n
         return []
 
 
-def _moment(newest: int, now: int, rules: Rules) -> int:
+def _moment(newest: int, now: int, rules: PlainRules) -> int:
     """The past that is asked for (us): the end of the hour before the newest record, or of a day."""
     newest = min(newest, now)
     if now - newest < _HOURS_SHOWN:

@@ -11,14 +11,14 @@ from producers.settings import KafkaSettings
 from streams.audit.forwarded import Forwarded
 from streams.audit.letters import Judged
 from streams.audit.retold import Retold
-from streams.letters.letter import Place
+from streams.letters.letter import LetterPlace
 from streams.plain.kafka import Log, Record
 from streams.plain.listed import still_listed
 from streams.plain.log import PlainPartition
 from streams.plain.parts import Parts, parts
 from streams.plain.placed import COUNTS, PlainPlaces
 from streams.plain.reference import PlainReference
-from streams.plain.rules import Rules
+from streams.plain.rules import PlainRules
 
 
 @dataclass
@@ -37,7 +37,7 @@ class Truth:
 async def tell(
     log: Log,
     kafka: KafkaSettings,
-    rules: Rules,
+    rules: PlainRules,
     partition: int,
     partitions: int,
     fence: int,
@@ -58,7 +58,7 @@ async def tell(
         for record in chunk:
             while record.offset > stops[0]:
                 await reading.stand(stops.popleft())
-            reading.hear(record, Place(kafka.events_topic, partition, record.offset))
+            reading.hear(record, LetterPlace(kafka.events_topic, partition, record.offset))
         advance(len(chunk))
     forwarded.read[partition] = last + 1
     for stop in stops:
@@ -84,7 +84,7 @@ class _Reading:
             await asyncio.to_thread(_amount, self.truth, self.plain)
         await asyncio.to_thread(self.retold.at, self.truth.partition, stop, self.plain)
 
-    def hear(self, record: Record, place: Place) -> None:
+    def hear(self, record: Record, place: LetterPlace) -> None:
         counts = place.offset <= self.fence
         self.truth.records += counts
         if place in self.judged.closed:
@@ -118,7 +118,7 @@ def _amount(truth: Truth, plain: PlainPartition) -> None:
     truth.unanswered = still_listed(things, plain.time, plain.rules)
 
 
-async def references(log: Log, kafka: KafkaSettings, rules: Rules) -> PlainReference:
+async def references(log: Log, kafka: KafkaSettings, rules: PlainRules) -> PlainReference:
     """The reference records that count."""
     reference = PlainReference(rules.currency)
     for partition, end in (await log.ends(kafka.reference_topic)).items():

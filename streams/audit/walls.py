@@ -13,9 +13,9 @@ from metrics.catalogue import KPIS
 from metrics.family import PLAN_WINDOWS
 from metrics.kpi import Kpi, Level, Ratio
 from streams.plain.contribution import OpenThing
-from streams.plain.kpis import Asked, Numbers, Values, trend
-from streams.plain.series import Series, series
-from streams.plain.shown import Shown
+from streams.plain.kpis import PlainAsked, PlainNumbers, Values, trend
+from streams.plain.series import PlainSeries, series
+from streams.plain.shown import PlainShown
 
 _WON = next(kpi for kpi in KPIS if kpi.id == "sales_won_amount:sum")
 _MOST_LEADERS = _MOST_CALLED = 50
@@ -33,9 +33,9 @@ class Wall(NamedTuple):
         return self.level is Level.COMPANY or key[self.level.value] == self.name
 
 
-def shown(answer: Mapping[str, Any], wall: Wall) -> dict[Series, float]:
+def shown(answer: Mapping[str, Any], wall: Wall) -> dict[PlainSeries, float]:
     """The numbers of an answer."""
-    found: Counter[Series] = Counter()
+    found: Counter[PlainSeries] = Counter()
     for one, value in (*_shown_kpis(answer, wall), *_shown_leaders(answer)):
         found[one] += value  # type: ignore[assignment]  # floats
     for row in answer["waiting"]:
@@ -51,7 +51,7 @@ def shown(answer: Mapping[str, Any], wall: Wall) -> dict[Series, float]:
     return dict(found)
 
 
-def _shown_kpis(answer: Mapping[str, Any], wall: Wall) -> Iterator[tuple[Series, float]]:
+def _shown_kpis(answer: Mapping[str, Any], wall: Wall) -> Iterator[tuple[PlainSeries, float]]:
     for row in answer["kpis"]:
         for one in row["values"]:
             labels = {"window": wall.window, **one["labels"]}
@@ -60,7 +60,7 @@ def _shown_kpis(answer: Mapping[str, Any], wall: Wall) -> Iterator[tuple[Series,
                     yield series(row["id"], {**labels, "of": what}), one[what]
 
 
-def _shown_leaders(answer: Mapping[str, Any]) -> Iterator[tuple[Series, float]]:
+def _shown_leaders(answer: Mapping[str, Any]) -> Iterator[tuple[PlainSeries, float]]:
     for level, rows in ((Level.MANAGER, answer["leaders"]), (Level.TEAM, answer["teams"])):
         for row in rows:
             labels = {"manager": row["id"], "team": row["team"]} if level is Level.MANAGER else {"team": row["id"]}
@@ -70,10 +70,10 @@ def _shown_leaders(answer: Mapping[str, Any]) -> Iterator[tuple[Series, float]]:
 
 
 def expected(
-    wall: Wall, numbers: Numbers, things: Iterable[OpenThing], told: Shown, seen: Collection[Series]
-) -> dict[Series, Fraction]:
+    wall: Wall, numbers: PlainNumbers, things: Iterable[OpenThing], told: PlainShown, seen: Collection[PlainSeries]
+) -> dict[PlainSeries, Fraction]:
     """What it must show. told: says in which team somebody is, and who still waits; seen: what it shows."""
-    found: Counter[Series] = Counter()
+    found: Counter[PlainSeries] = Counter()
     things = list(things)
     own = numbers.together() if wall.level is Level.MANAGER else numbers
     for one, value in (*_kpis(wall, own), *_plans(wall, numbers), *_leaders(wall, own, told, seen)):
@@ -87,13 +87,13 @@ def expected(
 
 
 def _call_list(
-    wall: Wall, things: Iterable[OpenThing], told: Shown, seen: Collection[Series]
-) -> dict[Series, Fraction]:
+    wall: Wall, things: Iterable[OpenThing], told: PlainShown, seen: Collection[PlainSeries]
+) -> dict[PlainSeries, Fraction]:
     """Whom to call. Where the list is cut, those that it shows, if they are open."""
-    found: dict[Series, Fraction] = {
+    found: dict[PlainSeries, Fraction] = {
         _unanswered(kind, what): Fraction() for kind in ("miss", "lead") for what in ("open", "late")
     }
-    rows: dict[str, dict[Series, Fraction]] = {"miss": {}, "lead": {}}
+    rows: dict[str, dict[PlainSeries, Fraction]] = {"miss": {}, "lead": {}}
     for thing, _ in told.open(things):
         who = {"manager": thing.manager, "team": told.reference.team(thing.manager, thing.team)}
         if wall.shows(who):
@@ -108,38 +108,38 @@ def _call_list(
     return found
 
 
-def _unanswered(kind: str, what: str) -> Series:
+def _unanswered(kind: str, what: str) -> PlainSeries:
     return series("unanswered", {"kind": kind, "of": what})
 
 
-def _to_call(kind: str, row: Mapping[str, Any]) -> Series:
+def _to_call(kind: str, row: Mapping[str, Any]) -> PlainSeries:
     labels = {name: row[name] for name in ("client", "entity", "manager", "team")}
     return series("to_call", {**labels, "kind": kind, "since": str(round(row["since"] * 10**6))})
 
 
-def _kpi(kpi: Kpi, own: Mapping[str, str], window: str, what: str) -> Series:
+def _kpi(kpi: Kpi, own: Mapping[str, str], window: str, what: str) -> PlainSeries:
     return series(kpi.id, {**own, "window": window, "of": what})
 
 
-def _waits(channel: str, manager: str, team: str, since: int) -> Series:
+def _waits(channel: str, manager: str, team: str, since: int) -> PlainSeries:
     return series("waiting", {"channel": channel, "manager": manager, "team": team, "since": str(since)})
 
 
-def _plan(measure: str, window: str, what: str) -> Series:
+def _plan(measure: str, window: str, what: str) -> PlainSeries:
     return series("plan", {"measure": measure, "window": window, "of": what})
 
 
-def _leader(level: Level, labels: Mapping[str, str], what: str) -> Series:
+def _leader(level: Level, labels: Mapping[str, str], what: str) -> PlainSeries:
     return series("leaders", {**labels, "level": level.value, "of": what})
 
 
-def _of(wall: Wall, numbers: Numbers, kpi: Kpi, window: str, period: str = "current") -> Values:
+def _of(wall: Wall, numbers: PlainNumbers, kpi: Kpi, window: str, period: str = "current") -> Values:
     """Values of the scope."""
-    values = Asked(numbers, kpi, wall.level, window, period).values()
+    values = PlainAsked(numbers, kpi, wall.level, window, period).values()
     return {key: value for key, value in values.items() if wall.shows(dict(zip(wall.level.labels, key, strict=False)))}
 
 
-def _kpis(wall: Wall, numbers: Numbers) -> Iterator[tuple[Series, Fraction]]:
+def _kpis(wall: Wall, numbers: PlainNumbers) -> Iterator[tuple[PlainSeries, Fraction]]:
     for kpi in KPIS:
         for window in PLAN_WINDOWS if kpi.is_planned else (wall.window,):
             if kpi.windows and window not in kpi.windows:
@@ -154,7 +154,7 @@ def _kpis(wall: Wall, numbers: Numbers) -> Iterator[tuple[Series, Fraction]]:
                         yield _kpi(kpi, own, window, "trend"), change
 
 
-def _plans(wall: Wall, numbers: Numbers) -> Iterator[tuple[Series, Fraction]]:
+def _plans(wall: Wall, numbers: PlainNumbers) -> Iterator[tuple[PlainSeries, Fraction]]:
     counted = {
         kpi.metric: kpi.formula.over
         for kpi in KPIS
@@ -171,14 +171,16 @@ def _plans(wall: Wall, numbers: Numbers) -> Iterator[tuple[Series, Fraction]]:
         yield _plan(measure, window, "actual"), sum(_of(wall, numbers, actual, window).values(), Fraction())
 
 
-def _leaders(wall: Wall, numbers: Numbers, told: Shown, seen: Collection[Series]) -> Iterator[tuple[Series, Fraction]]:
+def _leaders(
+    wall: Wall, numbers: PlainNumbers, told: PlainShown, seen: Collection[PlainSeries]
+) -> Iterator[tuple[PlainSeries, Fraction]]:
     """The fifty that have won most: people of the scope, and teams of a company. Who of equals is left out is free.
 
     On a wall of one person all that he has won is one row, in the team of the roster.
     """
     for level in (Level.MANAGER, Level.TEAM) if wall.level is Level.COMPANY else (Level.MANAGER,):
-        values = Asked(numbers, _WON, level, wall.window, "current").values()
-        before = Asked(numbers, _WON, level, wall.window, "previous").values()
+        values = PlainAsked(numbers, _WON, level, wall.window, "current").values()
+        before = PlainAsked(numbers, _WON, level, wall.window, "previous").values()
         rows = [(dict(zip(level.labels, key, strict=True)), value, before.get(key)) for key, value in values.items()]
         rows = sorted((row for row in rows if wall.shows(row[0])), key=lambda row: -row[1])
         for labels, value, previous in rows:

@@ -30,7 +30,7 @@ Apply = Callable[[Iterable[Pair]], None]
 
 
 @dataclass(slots=True)
-class Progress:
+class RestoreProgress:
     """How far restoring one partition is: `read` records of about `total` offsets."""
 
     partition: int
@@ -76,11 +76,11 @@ def check_reached(positions: Mapping[str, int], ends: Mapping[str, int]) -> None
             raise StateError(f"{topic} ends at {ends[topic]}, before what is on disk ({position})")
 
 
-class Restorer(Protocol):
+class StateRestorer(Protocol):
     """Reads the changelogs of one partition to their end."""
 
     async def restore(
-        self, partition: int, starts: Mapping[str, int], apply: Mapping[str, Apply], progress: Progress
+        self, partition: int, starts: Mapping[str, int], apply: Mapping[str, Apply], progress: RestoreProgress
     ) -> Restored:
         """Hand every record from `starts` (topic → offset) on to `apply` (topic → function)."""
 
@@ -92,7 +92,7 @@ class KafkaRestorer:
         self._settings = settings
 
     async def restore(
-        self, partition: int, starts: Mapping[str, int], apply: Mapping[str, Apply], progress: Progress
+        self, partition: int, starts: Mapping[str, int], apply: Mapping[str, Apply], progress: RestoreProgress
     ) -> Restored:
         """Hand every committed record on, a fetch at a time. Raises ChangelogError, WorkerError."""
         consumer = reader(
@@ -115,7 +115,7 @@ class KafkaRestorer:
         partition: int,
         starts: Mapping[str, int],
         apply: Mapping[str, Apply],
-        progress: Progress,
+        progress: RestoreProgress,
     ) -> Restored:
         source = TopicPartition(self._settings.events_topic, partition)
         changelogs = [TopicPartition(topic, partition) for topic in apply]

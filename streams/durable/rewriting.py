@@ -19,7 +19,7 @@ import structlog
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, wait_random_exponential
 
 from streams.durable.changelog import LONGEST_TRANSACTION_SECONDS, TRANSACTION_SECONDS, Changelog, Commit, Pair
-from streams.durable.restore import Progress, Restorer
+from streams.durable.restore import RestoreProgress, StateRestorer
 from streams.errors import ChangelogError, Fenced, OwnershipLost, WorkerError
 
 log = structlog.get_logger(__name__)
@@ -38,7 +38,7 @@ class RewritingChangelog:
         self,
         partition: int,
         make: Callable[[float], Changelog],
-        restorer: Restorer,
+        restorer: StateRestorer,
         is_ours: Callable[[], Awaitable[bool | None]],
         *,
         wait: float = _FIRST_SECONDS,
@@ -120,7 +120,7 @@ class RewritingChangelog:
 
         try:
             await self._restorer.restore(
-                self._partition, self._positions, dict.fromkeys(self._positions, note), Progress(self._partition)
+                self._partition, self._positions, dict.fromkeys(self._positions, note), RestoreProgress(self._partition)
             )
         except WorkerError as error:
             raise ChangelogError(str(error)) from error

@@ -8,12 +8,12 @@ from producers.events.wire import MeetingHeld, RatingGiven
 from streams.fold import touches
 from streams.fold.context import Client, Context, Handler, Keeper, known, while_it_counts, while_it_is_recalled
 from streams.fold.returns import MEETING
-from streams.fold.state import FOLDED, Meeting, Outcome, Record, decoder, encode, outdated
+from streams.fold.state import FOLDED, Meeting, Outcome, Remembered, decoder, encode, outdated
 
 RATING = "g"
 
 
-class Rating(Record, gc=False):
+class Rating(Remembered, gc=False):
     """A rating, 1 to 5."""
 
     manager: str

@@ -8,12 +8,12 @@ from producers.events.units import money
 from producers.events.wire import CostBooked, PaymentReceived, PaymentRefunded
 from streams.fold.context import Client, Context, Handler, Keeper, known, while_it_counts
 from streams.fold.invoices import ISSUED, held_invoice, pay
-from streams.fold.state import FOLDED, UNKNOWN, Outcome, Payment, Record, decoder, encode, outdated
+from streams.fold.state import FOLDED, UNKNOWN, Outcome, Payment, Remembered, decoder, encode, outdated
 
 PAYMENT, REFUND, COST_NAME = "p", "f", "k"
 
 
-class Cost(Record, gc=False):
+class Cost(Remembered, gc=False):
     """A cost of selling."""
 
     manager: str

@@ -21,7 +21,7 @@ STALE: Outcome = 2
 UNKNOWN = "unknown"
 
 
-class Record(msgspec.Struct, array_like=True, omit_defaults=True, gc=False):
+class Remembered(msgspec.Struct, array_like=True, omit_defaults=True, gc=False):
     """The version of an entity."""
 
     sequence: str
@@ -39,7 +39,7 @@ class Record(msgspec.Struct, array_like=True, omit_defaults=True, gc=False):
         return False
 
 
-def outdated(version: Version, held: "Record | Ringing") -> Outcome | None:
+def outdated(version: Version, held: "Remembered | Ringing") -> Outcome | None:
     """DUPLICATE or STALE when what is held is that version or a later one; None when the version is news."""
     known = (held.sequence, held.time, held.id)
     if version > known:
@@ -47,7 +47,7 @@ def outdated(version: Version, held: "Record | Ringing") -> Outcome | None:
     return DUPLICATE if version == known else STALE
 
 
-class Call(Record, gc=False):
+class Call(Remembered, gc=False):
     """A call that ended. `kind`: its place in `calls.KINDS`; `answered`: None when nobody did."""
 
     manager: str
@@ -163,7 +163,7 @@ class Touch(msgspec.Struct, array_like=True, frozen=True, gc=False):
         return self.at, self.kind, self.id
 
 
-class Lead(Record, gc=False):
+class Lead(Remembered, gc=False):
     """A lead. `counted`: the latest moment that it was counted at, 0 before it was; whether it was cold and has warmed.
 
     status "deleted" is a tombstone. chat: the first message that touches it; touch: the first of all;
@@ -187,7 +187,7 @@ class Lead(Record, gc=False):
         return max(self.time, self.counted, self.created)
 
 
-class Deal(Record, gc=False):
+class Deal(Remembered, gc=False):
     """A deal's latest snapshot; status "deleted" is a tombstone. `probability` in 10^-12."""
 
     status: str
@@ -213,7 +213,7 @@ class Deal(Record, gc=False):
         return self.status in {"open", "won"}
 
 
-class Invoice(Record, gc=False):
+class Invoice(Remembered, gc=False):
     """An invoice (status "" while only payments name it) and what was paid: local day, currency, sum, payments.
 
     issue: which event made it issued; horizon: what was forgotten then.
@@ -241,7 +241,7 @@ class Invoice(Record, gc=False):
         return self.status == "issued"
 
 
-class Payment(Record, gc=False):
+class Payment(Remembered, gc=False):
     """A payment, or a refund with a negative amount. `issue`: that of its invoice when it was folded."""
 
     manager: str
@@ -252,7 +252,7 @@ class Payment(Record, gc=False):
     issue: int = 0
 
 
-class Meeting(Record, gc=False):
+class Meeting(Remembered, gc=False):
     """A meeting."""
 
     manager: str

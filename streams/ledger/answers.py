@@ -27,10 +27,10 @@ from streams.plain.contribution import LISTED
 from streams.plain.exact import moment
 from streams.plain.quantiles import quantile
 from streams.plain.reference import PlainReference
-from streams.plain.rows import Query, Row, open_rows, plan_rows, windowed_rows
-from streams.plain.rules import Rules
-from streams.plain.shown import Shown
-from streams.plain.windows import Window
+from streams.plain.rows import PlainQuery, PlainRow, open_rows, plan_rows, windowed_rows
+from streams.plain.rules import PlainRules
+from streams.plain.shown import PlainShown
+from streams.plain.windows import PlainWindow
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _PIECE = 500
@@ -45,14 +45,14 @@ class Answer:
 
     total: Fraction
     count: int
-    rows: list[Row]
+    rows: list[PlainRow]
     percentile: float | None = None
 
 
 class Index:
     """Answers from one file, through connections of their own that only read; each call may be in another thread."""
 
-    def __init__(self, path: Path, rules: Rules, clock: Callable[[], float]) -> None:
+    def __init__(self, path: Path, rules: PlainRules, clock: Callable[[], float]) -> None:
         self._path = path
         self._rules = rules
         self._clock = clock
@@ -91,7 +91,7 @@ class Index:
 
     def explain(
         self,
-        query: Query,
+        query: PlainQuery,
         at: datetime | None,
         limit: int,
         days: tuple[int, int] | None = None,
@@ -104,17 +104,17 @@ class Index:
         with self.reading() as database:
             return self._explain(database, query, at, days, (limit, limit if fewer is None else min(limit, fewer)))
 
-    def entities(self, query: Query, days: tuple[int, int]) -> Generator[list[tuple[Row, str]], None, None]:
+    def entities(self, query: PlainQuery, days: tuple[int, int]) -> Generator[list[tuple[PlainRow, str]], None, None]:
         """All entities of a run of local days, as of one moment, in pieces, each with where it is from.
 
         Close it, or the index grows meanwhile.
         """
         now, until = int(self._clock() * 1000) * 1000, monotonic() + _MOST_SECONDS
         with self.reading() as database:
-            shown = Shown(now, self._rules, self.reference(database), at=False, clock=now)
-            shown.windows = [Window(query.window, query.period, *days, 0, 1 << 62)]
+            shown = PlainShown(now, self._rules, self.reference(database), at=False, clock=now)
+            shown.windows = [PlainWindow(query.window, query.period, *days, 0, 1 << 62)]
             snapshot = _snapshot(database, query, shown)
-            piece: list[tuple[Row, str]] = []
+            piece: list[tuple[PlainRow, str]] = []
             for series in snapshot.series():
                 for one, n in snapshot.shares(series, *days):
                     rows = list(windowed_rows(query, [one] * n, shown))
@@ -130,7 +130,7 @@ class Index:
     def _explain(
         self,
         database: sqlite3.Connection,
-        query: Query,
+        query: PlainQuery,
         at: datetime | None,
         days: tuple[int, int] | None,
         limits: tuple[int, int],
@@ -138,9 +138,9 @@ class Index:
         moment_asked = at if at is not None else _EPOCH + timedelta(milliseconds=int(self._clock() * 1000))
         asked, clock = moment(moment_asked), int(self._clock() * 1000) * 1000
         reference = self.reference(database)
-        shown = Shown(asked, self._rules, reference, at is not None, clock=clock if at is not None else asked)
+        shown = PlainShown(asked, self._rules, reference, at is not None, clock=clock if at is not None else asked)
         if days is not None:
-            shown.windows = [Window(query.window, query.period, *days, 0, 1 << 62)]
+            shown.windows = [PlainWindow(query.window, query.period, *days, 0, 1 << 62)]
         upto = {number: after - 1 for number, after in database.execute("SELECT number, next FROM partition")}
         snapshot = _snapshot(database, query, shown)
         match query.declared.source:
@@ -166,7 +166,7 @@ class Index:
         return self._reference[1]
 
 
-def _snapshot(database: sqlite3.Connection, query: Query, shown: Shown) -> Snapshot:
+def _snapshot(database: sqlite3.Connection, query: PlainQuery, shown: PlainShown) -> Snapshot:
     people = {no: (manager, team) for no, manager, team in database.execute("SELECT no, manager, team FROM who")}
     asked_for = {
         no: (manager, team)
@@ -176,7 +176,7 @@ def _snapshot(database: sqlite3.Connection, query: Query, shown: Shown) -> Snaps
     return Snapshot(database.execute, query, shown, asked_for, len(people))
 
 
-def _listed(rows: Iterator[Row], limit: int) -> Answer:
+def _listed(rows: Iterator[PlainRow], limit: int) -> Answer:
     largest, total, count = Largest(limit), Fraction(), 0
     for row in rows:
         largest.put(row)

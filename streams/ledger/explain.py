@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import Any
 
 from metrics.catalogue import FAMILIES
-from streams.plain.rows import Query, Row
+from streams.plain.rows import PlainQuery, PlainRow
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 OLDEST = frozenset(family.name for family in FAMILIES if family.name.endswith("_oldest_seconds"))
@@ -23,11 +23,11 @@ class Explanation:
     missing). upto: partition → last offset looked at. sources: where each row's entity is from.
     """
 
-    query: Query
+    query: PlainQuery
     at: datetime
     total: str | None
     count: int
-    rows: tuple[Row, ...]
+    rows: tuple[PlainRow, ...]
     truncated: bool
     upto: Mapping[int, int]
     sources: tuple[str, ...] = ()
@@ -50,7 +50,7 @@ class Explanation:
         }
 
 
-def entity(query: Query, row: Row, source: str) -> dict[str, Any]:
+def entity(query: PlainQuery, row: PlainRow, source: str) -> dict[str, Any]:
     """A row as plain JSON values. source: where its entity is from, "" where that is not known."""
     return {
         "kind": row.kind,

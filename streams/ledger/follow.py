@@ -23,7 +23,7 @@ from streams.ledger.owned import LOST_WAL, Owned
 from streams.ledger.progress import Progress, clock
 from streams.ledger.reading import Ends, LogChanged, Reading
 from streams.ledger.schema import LedgerError, connect, create, fingerprint, unusable
-from streams.plain.rules import Rules
+from streams.plain.rules import PlainRules
 
 log = structlog.get_logger(__name__)
 UNREADABLE = (sqlite3.Error, msgspec.DecodeError)
@@ -48,7 +48,7 @@ class Follower:
     """One index and its one writer. Raises LedgerError when the file is not ours."""
 
     def __init__(
-        self, kafka: KafkaSettings, rules: Rules, path: Path, *, clock: Callable[[], float] = time.time
+        self, kafka: KafkaSettings, rules: PlainRules, path: Path, *, clock: Callable[[], float] = time.time
     ) -> None:
         self._kafka = kafka
         self._rules = rules

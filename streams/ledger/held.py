@@ -11,9 +11,9 @@ from streams.plain.calls import PlainRing, is_unanswered
 from streams.plain.chats import PlainChat
 from streams.plain.client import PlainClient, name_of
 from streams.plain.exact import moment, version
-from streams.plain.leads import PlainLead, Touch
+from streams.plain.leads import PlainLead, PlainTouch
 from streams.plain.returns import is_contact
-from streams.plain.rules import Rules
+from streams.plain.rules import PlainRules
 
 KINDS = (
     *("call", "meeting", "rating", "cost", "payment", "refund", "deal", "invoice"),
@@ -54,7 +54,7 @@ class Place(NamedTuple):
     ref: str | None = None
 
 
-def place(kind: str, value: Any, rules: Rules, touched: int | None = None) -> Place:  # noqa: PLR0911 - a table
+def place(kind: str, value: Any, rules: PlainRules, touched: int | None = None) -> Place:  # noqa: PLR0911 - a table
     """The place of an entity, by which those that depend on each other are found.
 
     touched: the moment (us) of a lead's first touch.
@@ -184,14 +184,14 @@ def decode(name: Name, body: bytes, client: PlainClient) -> Any:
         case "lead":
             latest = _unpacked(held[0])
             first, warmed = (latest if one == 0 else _unpacked(one) for one in held[1:3])
-            return PlainLead(latest, first, warmed, held[3], None if held[4] is None else Touch(*held[4]))
+            return PlainLead(latest, first, warmed, held[3], None if held[4] is None else PlainTouch(*held[4]))
         case "chat":
             last, writer, since, answered, bot, seen = held
             chat = PlainChat(identifier, client.client, client.rules, last, tuple(writer), since, answered, bot)
             chat.seen.extend(map(tuple, seen))
             return chat
         case "message":
-            return Touch(*held)
+            return PlainTouch(*held)
         case "ring":
             return PlainRing(*map(_unpacked, held))
         case _:

@@ -21,7 +21,7 @@ from streams.plain.kafka import Record
 from streams.plain.parts import kept_from
 from streams.plain.placed import COUNTS, PlainPlaces
 from streams.plain.reference import PlainReference
-from streams.plain.rules import Rules
+from streams.plain.rules import PlainRules
 
 Parts = Mapping[tuple[str, int], Sequence[Record]]
 """Topic and partition → its next records, in order."""
@@ -50,7 +50,7 @@ class Keeper:
     def __init__(
         self,
         database: sqlite3.Connection,
-        rules: Rules,
+        rules: PlainRules,
         partitions: int,
         events_topic: str,
         *,

@@ -5,7 +5,7 @@ from heapq import heapify, heappop, heappush, heapreplace
 from typing import TYPE_CHECKING, Any
 
 from metrics.family import Kind
-from streams.plain.rows import Row, windowed_rows
+from streams.plain.rows import PlainRow, windowed_rows
 
 if TYPE_CHECKING:
     from streams.ledger.sums import Sums
@@ -22,7 +22,7 @@ class Largest:
         self._day = day
         self._heap: list[tuple[Any, ...]] = []
 
-    def put(self, row: Row) -> None:
+    def put(self, row: PlainRow) -> None:
         """Keep it, as long as it is one of them."""
         size = abs(row.value)
         # Whole numbers are compared far faster than fractions.
@@ -49,7 +49,7 @@ class Largest:
         while len(self._heap) > limit:
             heappop(self._heap)
 
-    def rows(self) -> list[Row]:
+    def rows(self) -> list[PlainRow]:
         """The largest first."""
         return [one[-1] for one in sorted(self._heap, key=lambda one: (-one[0], -one[1], one[2:6]))]
 

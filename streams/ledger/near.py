@@ -31,8 +31,8 @@ from streams.ledger.store import Head, Store
 from streams.ledger.touching import firsts
 from streams.plain.client import YOUNG, PlainClient
 from streams.plain.exact import moment
-from streams.plain.leads import TOUCHED_WITHIN, Touch
-from streams.plain.rules import Rules
+from streams.plain.leads import TOUCHED_WITHIN, PlainTouch
+from streams.plain.rules import PlainRules
 
 _ALL = (1 << 62) - 1
 
@@ -43,7 +43,7 @@ Taken = tuple[wire.Event, int]
 class Near:
     """Reads one client. names: what was read → number and state as it was."""
 
-    def __init__(self, store: Store, head: Head, rules: Rules, *, is_new: bool) -> None:
+    def __init__(self, store: Store, head: Head, rules: PlainRules, *, is_new: bool) -> None:
         self.plain = PlainClient(head.key, rules, oldest=head.oldest)
         self.names: dict[Name, tuple[int, bytes]] = {}
         self._store = store
@@ -245,7 +245,7 @@ class Near:
         """The latest of a manager's messages, by time and chat."""
         newest = next(self._line("message", 0, 0, _ALL, back=True), None)
         if newest is not None:
-            at = Touch(*decode(newest[1], newest[2], self.plain)).at
+            at = PlainTouch(*decode(newest[1], newest[2], self.plain)).at
             self._take(self._line("message", 0, at, at))
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 
 from streams.errors import StreamsError
-from streams.plain.rules import Rules
+from streams.plain.rules import PlainRules
 
 VERSION = 4
 """Of tables and of what they mean: an index of another one is built again."""
@@ -70,7 +70,7 @@ class LedgerError(StreamsError):
     """The index cannot be kept or read; the text says what to do."""
 
 
-def fingerprint(rules: Rules, partitions: int) -> str:
+def fingerprint(rules: PlainRules, partitions: int) -> str:
     """What the contents of an index depend on, besides the log; the base currency is applied when it is read."""
     calendar = rules.calendar
     weeks = {"": calendar.company, **calendar.teams}

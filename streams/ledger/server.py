@@ -23,7 +23,7 @@ from streams.ledger.explain import Explanation, entity
 from streams.ledger.follow import UNREADABLE, Follower
 from streams.ledger.lines import NDJSON, lines
 from streams.ledger.open_deals import add_open_deals
-from streams.plain.rows import Query
+from streams.plain.rows import PlainQuery
 
 _FRESH_SECONDS = 2.0
 """How long an answer waits for records that are on their way; whoever asks waits for longer."""
@@ -122,9 +122,9 @@ def _index(follower: Follower) -> Index:
     return follower.index
 
 
-def _query(given: Mapping[str, str]) -> Query:
+def _query(given: Mapping[str, str]) -> PlainQuery:
     labels = {name: value for name, value in given.items() if name not in _KNOWN}
-    return Query(
+    return PlainQuery(
         given.get("family", ""), labels, given.get("manager"), given.get("team"),
         given.get("window", ""), given.get("period", "current"),
     )  # fmt: skip

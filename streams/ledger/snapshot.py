@@ -8,8 +8,8 @@ import msgspec
 
 from streams.ledger.held import KINDS, NUMBERS
 from streams.plain.contribution import Contribution, Pending
-from streams.plain.rows import Query, Row
-from streams.plain.shown import Shown
+from streams.plain.rows import PlainQuery, PlainRow
+from streams.plain.shown import PlainShown
 
 _SHARE = (
     "share.who, share.day, share.time, share.value, share.n, share.pending, entity.kind, entity.id, client.key",
@@ -33,8 +33,8 @@ class Snapshot:
     """One moment of the index, within a transaction that only reads."""
 
     execute: Callable[..., Any]
-    query: Query
-    shown: Shown
+    query: PlainQuery
+    shown: PlainShown
     who: dict[int, tuple[str, str]]
     """Number → manager and team as stated, of those who are asked for."""
     people: int
@@ -113,11 +113,11 @@ class Snapshot:
                     n,
                 )  # fmt: skip
 
-    def sources(self, rows: Sequence[Row]) -> list[str]:
+    def sources(self, rows: Sequence[PlainRow]) -> list[str]:
         """Where entities are from; "" of what is none."""
         return [self._source(row) for row in rows]
 
-    def _source(self, row: Row) -> str:
+    def _source(self, row: PlainRow) -> str:
         for kind in _HELD_AS.get(row.kind, (row.kind,)):
             if kind in NUMBERS:
                 client = row.client or row.entity  # a cost is its own client

@@ -13,7 +13,7 @@ from metrics.catalogue import FAMILIES
 from metrics.family import Kind
 from streams.ledger.held import KINDS, NUMBERS, Name, place
 from streams.plain.contribution import Contribution, OpenThing, Pending
-from streams.plain.rules import Rules
+from streams.plain.rules import PlainRules
 
 _REMEMBERED = 100_000
 """Clients whose numbers are known without looking."""
@@ -82,7 +82,7 @@ def thing_of(body: bytes) -> OpenThing:
     return OpenThing(code, tuple(labels), manager, team, int(value), *what, paid, since, until)
 
 
-def settled(one: Contribution, now: int, rules: Rules) -> bool:
+def settled(one: Contribution, now: int, rules: PlainRules) -> bool:
     """Whether no clock changes a contribution after `now` (us)."""
     if one.pending is None or now >= one.pending.until:
         return True
@@ -93,7 +93,7 @@ def settled(one: Contribution, now: int, rules: Rules) -> bool:
 class Store:
     """One connection, used by one thread at a time."""
 
-    def __init__(self, database: sqlite3.Connection, rules: Rules) -> None:
+    def __init__(self, database: sqlite3.Connection, rules: PlainRules) -> None:
         self.database = database
         self.rules = rules
         self.execute = database.execute

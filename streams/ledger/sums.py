@@ -10,8 +10,8 @@ from streams.ledger.largest import Largest
 from streams.ledger.snapshot import Series, Snapshot
 from streams.plain.contribution import Contribution
 from streams.plain.rows import windowed_rows
-from streams.plain.rules import Rules
-from streams.plain.windows import Window
+from streams.plain.rules import PlainRules
+from streams.plain.windows import PlainWindow
 
 _FOUR_HOURS = 4 * 3600 * 10**6
 """A local day may begin and end so much (us) off its midnights where clocks change."""
@@ -25,7 +25,7 @@ class Sums:
     runs: local days (first and last) whose shares were not looked at, as their sums are known.
     """
 
-    def __init__(self, snapshot: Snapshot, series: Series, window: Window, largest: Largest) -> None:
+    def __init__(self, snapshot: Snapshot, series: Series, window: PlainWindow, largest: Largest) -> None:
         self.snapshot, self.series = snapshot, series
         self.total, self.count = Fraction(), 0
         self.below = [0] * len(snapshot.query.declared.bounds)
@@ -128,7 +128,7 @@ class Sums:
             yield day, int(total), n
 
 
-def _is_whole(day: int, window: Window, rules: Rules) -> bool:
+def _is_whole(day: int, window: PlainWindow, rules: PlainRules) -> bool:
     """Whether all moments of a local day lie in a window."""
     start = rules.start(datetime.fromordinal(day).date())
     return window.start <= start - _FOUR_HOURS and start + 86_400 * 10**6 + _FOUR_HOURS <= window.end

@@ -6,7 +6,7 @@ from heapq import heappop, heappush
 from producers.events import wire
 from streams.ledger.held import Name
 from streams.plain.exact import moment
-from streams.plain.leads import TOUCHED_WITHIN, Touch, touches
+from streams.plain.leads import TOUCHED_WITHIN, PlainTouch, touches
 
 One = tuple[int, Name, bytes]
 """Number, name and state of an entity."""
@@ -78,5 +78,5 @@ class _Reading:
         return True
 
 
-def _order(touch: Touch) -> tuple[int, int, str]:
+def _order(touch: PlainTouch) -> tuple[int, int, str]:
     return touch[:3]

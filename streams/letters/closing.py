@@ -19,7 +19,7 @@ from producers.stopping import stop
 from producers.transactions import SHUT_OUT, transaction
 from streams.errors import ClosingError
 from streams.letters.dead_letter import DeadLetter
-from streams.letters.judging import Judge, ReferenceVersions, Sendable
+from streams.letters.judging import LetterJudge, ReferenceVersions, Sendable
 from streams.letters.letter import mark
 from streams.plain.kafka import kafka_log
 
@@ -32,7 +32,7 @@ _CLOSE_SECONDS = 5.0
 T_ = TypeVar("T_")
 
 
-async def judge(settings: KafkaSettings) -> Judge:
+async def judge(settings: KafkaSettings) -> LetterJudge:
     """Judge by what the topics are now. Raises KafkaError."""
     reference = ReferenceVersions()
     async with kafka_log(settings) as log:
@@ -41,7 +41,7 @@ async def judge(settings: KafkaSettings) -> Judge:
             async for chunk in log.read(settings.reference_topic, partition, 0, end):
                 for record in chunk:
                     reference.take(record)
-    return Judge(settings, partitions, round(time() * 1000), reference)
+    return LetterJudge(settings, partitions, round(time() * 1000), reference)
 
 
 @asynccontextmanager

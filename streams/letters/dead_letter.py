@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from streams.letters import letter
-from streams.letters.letter import Place
+from streams.letters.letter import LetterPlace
 from streams.plain.kafka import Record
 
 
@@ -52,12 +52,12 @@ class DeadLetter:
         return "/".join(self._header(name) for name in (letter.TOPIC, letter.PARTITION, letter.OFFSET))
 
     @property
-    def place(self) -> Place | None:
+    def place(self) -> LetterPlace | None:
         """The same, None when the headers do not say so."""
         return letter.place_of(self.headers)
 
     @property
-    def first(self) -> Place | None:
+    def first(self) -> LetterPlace | None:
         """Where the record lay that was refused first: another one when this is its replay."""
         return letter.parse(self._header(letter.REPLAY_OF)) or self.place
 

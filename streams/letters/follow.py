@@ -14,7 +14,7 @@ from aiokafka.errors import KafkaError
 
 from producers.kafka_insides import client_of
 from streams.durable.topic_id import topic_id
-from streams.letters.index import Filter, Index
+from streams.letters.index import Filter, LetterIndex
 from streams.runtime.sensors import WorkerSensors
 from streams.settings import WorkerSettings
 
@@ -58,7 +58,7 @@ class OpenLetters:
             auto_offset_reset="earliest",
             isolation_level="read_committed",
         )
-        index: Index | None = None
+        index: LetterIndex | None = None
         try:
             await consumer.start()
             index = await self._opened(consumer)
@@ -68,18 +68,18 @@ class OpenLetters:
             if index is not None:
                 index.close()
 
-    async def _opened(self, consumer: AIOKafkaConsumer) -> Index:
+    async def _opened(self, consumer: AIOKafkaConsumer) -> LetterIndex:
         """The index of this very topic; nothing counts of one that was deleted and recreated by the same name."""
         name = _FILE.format(await topic_id(client_of(consumer), self._topic))
         self._remove(keep=name)
-        index = Index(self._settings.data_dir / name, bodies=False)
+        index = LetterIndex(self._settings.data_dir / name, bodies=False)
         known = index.positions()
         for tp in consumer.assignment():
             if tp.partition in known:
                 consumer.seek(tp, known[tp.partition])
         return index
 
-    async def _read(self, consumer: AIOKafkaConsumer, index: Index) -> None:
+    async def _read(self, consumer: AIOKafkaConsumer, index: LetterIndex) -> None:
         ends = await consumer.end_offsets(list(consumer.assignment()))
         looked = -_LOOK_SECONDS
         while True:

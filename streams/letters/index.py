@@ -70,7 +70,7 @@ class Filter:
         return f"where {' and '.join(terms)}" if terms else "", values
 
 
-class Index:
+class LetterIndex:
     """Letters and marks that were read. `path`: where it lasts; without one it ends with the process.
 
     `bodies`: whether the records themselves are kept, to list or replay them. Raises sqlite3.DatabaseError when the

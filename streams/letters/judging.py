@@ -13,14 +13,14 @@ from producers.partitioner import partition_for
 from producers.settings import KafkaSettings
 from streams.letters import letter
 from streams.letters.dead_letter import DeadLetter
-from streams.letters.letter import Place
+from streams.letters.letter import LetterPlace
 from streams.state import forwarding
 
 FORWARDED = (forwarding.PARTITION, forwarding.OFFSET, forwarding.COUNT, forwarding.DIGEST)
 """Headers of a copy. What is sent again is a record by itself, wherever it lay before."""
 
 
-class Sent(NamedTuple):
+class LetterSent(NamedTuple):
     """A record as it would be sent now."""
 
     key: bytes | None
@@ -82,7 +82,7 @@ class ReferenceVersions:
 
 
 @dataclass
-class Judge:
+class LetterJudge:
     """Judges letters one after the other. partitions: how many each topic has; now_ms: the broker's clock, about."""
 
     settings: KafkaSettings
@@ -97,7 +97,7 @@ class Judge:
             return _lost(one)
         kept = [pair for pair in letter.own(one.headers) if pair[0] not in (*FORWARDED, letter.REPLAY_OF)]
         try:
-            event = self._event(place, Sent(None, value, self.now_ms, kept))
+            event = self._event(place, LetterSent(None, value, self.now_ms, kept))
         except Refused as error:
             return str(error)
         if event is None:
@@ -111,7 +111,7 @@ class Judge:
         partition = partition_for(key, self.partitions[place.topic])
         return Sendable(place.topic, partition, key, value, headers, event)
 
-    def _event(self, place: Place, record: Sent) -> wire.Event | wire.ReferenceEvent | None:
+    def _event(self, place: LetterPlace, record: LetterSent) -> wire.Event | wire.ReferenceEvent | None:
         """The event, whatever key it had: the right one is in it. Raises Refused."""
         intake.check_size(None, record.value, record.headers)
         if place.topic == self.settings.reference_topic:

@@ -28,7 +28,8 @@ REPLAY_OF = "replay-of"
 
 __all__ = [
     "APPLICATION", "CUT", "DETAIL", "MARK", "OFFSET", "PARTITION", "REASON", "REPLAY_OF", "SENDER", "TIMESTAMP",
-    "TOPIC", "Headers", "Letter", "Place", "Refusal", "make", "mark", "number", "own", "parse", "place_of", "text",
+    "TOPIC", "Headers", "Letter", "LetterPlace", "LetterRefusal",
+    "make", "mark", "number", "own", "parse", "place_of", "text",
 ]  # fmt: skip
 
 _OURS = frozenset({REASON, DETAIL, TOPIC, PARTITION, OFFSET, TIMESTAMP, SENDER, APPLICATION, CUT, MARK})
@@ -36,7 +37,7 @@ _OURS = frozenset({REASON, DETAIL, TOPIC, PARTITION, OFFSET, TIMESTAMP, SENDER, 
 Headers = Sequence[tuple[str, bytes | None]]
 
 
-class Refusal(Protocol):
+class LetterRefusal(Protocol):
     """A record that could not be used, with the contract's reason and one line of detail."""
 
     @property
@@ -55,7 +56,7 @@ class Letter(NamedTuple):
     headers: Headers
 
 
-class Place(NamedTuple):
+class LetterPlace(NamedTuple):
     """Where a record lies."""
 
     topic: str
@@ -66,7 +67,7 @@ class Place(NamedTuple):
         return f"{self.topic}/{self.partition}/{self.offset}"
 
 
-def make(refused: Refusal, topic: str, partition: int, application: str) -> Letter:
+def make(refused: LetterRefusal, topic: str, partition: int, application: str) -> Letter:
     """A refused record as a dead letter: as it came, with reason and origin added to its headers.
 
     Of one that is too large for that the beginning is kept, and how large it was.
@@ -85,7 +86,7 @@ def make(refused: Refusal, topic: str, partition: int, application: str) -> Lett
     return Letter(record.key, record.value, [*own(record.headers), *encoded(added)])
 
 
-def mark(place: Place, what: str) -> Letter:
+def mark(place: LetterPlace, what: str) -> Letter:
     """What closes the letter of the record at `place`."""
     return Letter(str(place).encode(), None, encoded({MARK: what, **at(*place)}))
 
@@ -104,18 +105,18 @@ def text(headers: Iterable[tuple[str, bytes | None]], name: str) -> str:
     return found
 
 
-def place_of(headers: Iterable[tuple[str, bytes | None]]) -> Place | None:
+def place_of(headers: Iterable[tuple[str, bytes | None]]) -> LetterPlace | None:
     """Where the refused record lay, None when the headers do not say so."""
     said = dict(headers)
     return parse("/".join((said.get(name) or b"").decode(errors="replace") for name in (TOPIC, PARTITION, OFFSET)))
 
 
-def parse(place: str) -> Place | None:
+def parse(place: str) -> LetterPlace | None:
     """The inverse of `str(place)`, None for what is none."""
     topic, _, rest = place.partition("/")
     partition, _, offset = rest.partition("/")
     where, at = number(partition), number(offset)
-    return None if not topic or where is None or at is None else Place(topic, where, at)
+    return None if not topic or where is None or at is None else LetterPlace(topic, where, at)
 
 
 def number(said: str, most: int = (1 << 63) - 1) -> int | None:

@@ -11,10 +11,10 @@ from aiokafka.errors import KafkaError
 
 from streams.durable.changelog import explained
 from streams.letters import letter
-from streams.letters.letter import Letter, Place, Refusal, mark
+from streams.letters.letter import Letter, LetterPlace, LetterRefusal, mark
 from streams.plain.kafka import Log, kafka_log
 from streams.settings import WorkerSettings
-from streams.state.records import Record
+from streams.state.records import FoldRecord
 
 COUNTED = "counted"
 CLOSED = ""
@@ -63,11 +63,13 @@ class Recount:
         """Whether all records that have letters were passed."""
         return not self._known
 
-    def less_closed(self, records: Sequence[Record]) -> Sequence[Record]:
+    def less_closed(self, records: Sequence[FoldRecord]) -> Sequence[FoldRecord]:
         """Records without those whose letters somebody has closed."""
         return [record for record in records if record.offset not in self._closed] if self._closed else records
 
-    def new(self, records: Sequence[Record], refused: Iterable[Refusal]) -> tuple[list[Refusal], list[Letter]]:
+    def new(
+        self, records: Sequence[FoldRecord], refused: Iterable[LetterRefusal]
+    ) -> tuple[list[LetterRefusal], list[Letter]]:
         """Of what was refused that which has no letter yet; marks that close the letters of what was not."""
         reasons = {one.record.offset: one.reason for one in refused}
         there = {record.offset for record in records}
@@ -77,4 +79,4 @@ class Recount:
             lettered[offset] = reason
         counted = [o for o, reason in lettered.items() if reason != CLOSED and o in there and o not in reasons]
         new = [one for one in refused if lettered.get(one.record.offset) not in (one.reason, CLOSED)]
-        return new, [mark(Place(self._topic, self._partition, offset), COUNTED) for offset in counted]
+        return new, [mark(LetterPlace(self._topic, self._partition, offset), COUNTED) for offset in counted]

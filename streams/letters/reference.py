@@ -18,7 +18,7 @@ from streams.letters.recount import Recount
 from streams.runtime.sensors import WorkerSensors
 from streams.settings import WorkerSettings
 from streams.state.partition import RefusedRecord
-from streams.state.records import Record
+from streams.state.records import FoldRecord
 
 log = structlog.get_logger(__name__)
 
@@ -103,7 +103,7 @@ class ReferenceLetters:
         """Let go of all."""
         await self.close(list(self._open))
 
-    async def fold(self, number: int, records: Sequence[Record], end: int = 0) -> None:
+    async def fold(self, number: int, records: Sequence[FoldRecord], end: int = 0) -> None:
         """Judge what was read of one partition before the offset `end`; dropped when it is not ours (any more)."""
         held = self._open.get(number)
         if held is None:
@@ -120,7 +120,7 @@ class ReferenceLetters:
                 self._sensors.refused(refused)
 
     @staticmethod
-    def _judge(records: Sequence[Record]) -> Iterator[RefusedRecord]:
+    def _judge(records: Sequence[FoldRecord]) -> Iterator[RefusedRecord]:
         for record in records:
             if record.value is None:
                 continue  # it deletes what its key names

@@ -4,14 +4,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from producers.settings import KafkaSettings
-from streams.letters.index import Index
+from streams.letters.index import LetterIndex
 from streams.plain.kafka import kafka_log
 
 
 @asynccontextmanager
-async def everything(settings: KafkaSettings) -> AsyncIterator[Index]:
+async def everything(settings: KafkaSettings) -> AsyncIterator[LetterIndex]:
     """All dead letters that there are now, with what became of them. Raises KafkaError."""
-    index = Index()
+    index = LetterIndex()
     try:
         async with kafka_log(settings) as log:
             topic = settings.dead_letters_topic

@@ -6,6 +6,6 @@ It shares no code with `streams.fold`. `sales-pulse audit`, the explainer and th
 from streams.plain.calendar import PlainCalendar
 from streams.plain.contribution import Contribution, OpenThing
 from streams.plain.log import PlainPartition, recompute
-from streams.plain.rules import Rules
+from streams.plain.rules import PlainRules
 
-__all__ = ["Contribution", "OpenThing", "PlainCalendar", "PlainPartition", "Rules", "recompute"]
+__all__ = ["Contribution", "OpenThing", "PlainCalendar", "PlainPartition", "PlainRules", "recompute"]

@@ -7,7 +7,7 @@ from metrics.catalogue.activities import CALLS, DUE, IN_TIME, RESPONSE, RESPONSE
 from producers.events import wire
 from streams.plain.contribution import Contribution, OpenThing
 from streams.plain.exact import keep_greater, moment
-from streams.plain.rules import KEPT_DAYS, Rules
+from streams.plain.rules import KEPT_DAYS, PlainRules
 
 NAMES: Mapping[type, tuple[str, str]] = {wire.CallEnded: ("call", "call_id")}
 """Kind of the entity that an event is a version of, and the field that is its id."""
@@ -39,7 +39,7 @@ class PlainRing:
         self.answer = event if self.answer is None or event.time > self.answer.time else self.answer
         return "folded"
 
-    def is_known(self, today: int, rules: Rules) -> bool:
+    def is_known(self, today: int, rules: PlainRules) -> bool:
         """Whether it is within 800 days of `today` (ordinal of the log's local day)."""
         last = max(moment(event.time) for event in (self.start, self.answer) if event is not None)
         return rules.day(last) >= today - KEPT_DAYS
@@ -78,7 +78,7 @@ def response_at(call: wire.CallEnded) -> int | None:
     return None
 
 
-def contributions(call: wire.CallEnded, rules: Rules) -> Iterator[Contribution]:
+def contributions(call: wire.CallEnded, rules: PlainRules) -> Iterator[Contribution]:
     """Everything that a call's end adds."""
     data = call.data
     who = (data.manager_id or "unknown", data.team_id or "")

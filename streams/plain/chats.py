@@ -9,7 +9,7 @@ from producers.events import wire
 from producers.events.wire.structs.chats import ChatMessageData
 from streams.plain.contribution import Contribution, OpenThing
 from streams.plain.exact import moment
-from streams.plain.rules import KEPT_DAYS, Rules
+from streams.plain.rules import KEPT_DAYS, PlainRules
 
 REMEMBERED = 256
 """Distinct events of a chat among which a repeated one is recognised."""
@@ -25,7 +25,7 @@ class PlainChat:
 
     chat: str
     client: str
-    rules: Rules
+    rules: PlainRules
     last: int | None = None
     writer: Writer = ("unknown", "")
     waiting_since: int | None = None

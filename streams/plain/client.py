@@ -8,8 +8,8 @@ from streams.plain import activities, calls, deals, money, returns
 from streams.plain.chats import PlainChat
 from streams.plain.contribution import Contribution, OpenThing
 from streams.plain.exact import keep_greater, moment
-from streams.plain.leads import RECALLED, PlainLead, Touch, first_touches
-from streams.plain.rules import KEPT_DAYS, Rules
+from streams.plain.leads import RECALLED, PlainLead, PlainTouch, first_touches
+from streams.plain.rules import KEPT_DAYS, PlainRules
 
 Entity = wire.CallEnded | activities.Done | money.Moved | deals.Deal | wire.InvoiceChanged
 """Events of which only the one with the greatest version counts."""
@@ -33,11 +33,11 @@ class PlainClient:
     """One client (or one cost, which is a log key of its own). messages: a manager's latest one of each chat."""
 
     client: str
-    rules: Rules
+    rules: PlainRules
     latest: dict[tuple[str, str], Entity] = field(default_factory=dict)
     leads: dict[str, PlainLead] = field(default_factory=dict)
     chats: dict[str, PlainChat] = field(default_factory=dict)
-    messages: dict[str, Touch] = field(default_factory=dict)
+    messages: dict[str, PlainTouch] = field(default_factory=dict)
     ringing: dict[str, calls.PlainRing] = field(default_factory=dict)
     oldest: int = _CENTURY
 
@@ -54,7 +54,7 @@ class PlainClient:
                 chat = self.chats.setdefault(event.data.chat_id, PlainChat(event.data.chat_id, self.client, self.rules))
                 outcome = chat.take(event)
                 if outcome == "folded" and isinstance(event, wire.ChatMessage) and event.data.author == "manager":
-                    self._hear(Touch(chat.last or 0, 2, event.data.chat_id, *chat.writer))
+                    self._hear(PlainTouch(chat.last or 0, 2, event.data.chat_id, *chat.writer))
                 return outcome
             case wire.LeadChanged() | wire.LeadDeleted():
                 lead = self.leads.setdefault(event.data.lead_id, PlainLead())
@@ -68,7 +68,7 @@ class PlainClient:
                     self.ringing.pop(event.data.call_id, None)
                 return keep_greater(self.latest, name_of(event), event)
 
-    def _hear(self, message: Touch) -> None:
+    def _hear(self, message: PlainTouch) -> None:
         self.messages[message.entity] = message
         for lead in self.leads.values():
             lead.hear(message)
@@ -142,7 +142,7 @@ class PlainClient:
             yield from lead.open_things(firsts)
         yield from returns.open_things(self._calls(), self.rules)
 
-    def firsts(self) -> dict[int, Touch]:
+    def firsts(self) -> dict[int, PlainTouch]:
         """By calls and meetings, what touched leads first, by when the lead was created (us)."""
         created = [at for at in (lead.created() for lead in self.leads.values()) if at is not None]
         return first_touches(created, self.latest.values()) if created else {}

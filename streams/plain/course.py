@@ -13,8 +13,8 @@ from metrics.catalogue.money import REVENUE
 from streams.plain.contribution import Contribution
 from streams.plain.plans import period_of, target_of, whose
 from streams.plain.reference import PlainReference
-from streams.plain.rules import Rules
-from streams.plain.series import Series, series
+from streams.plain.rules import PlainRules
+from streams.plain.series import PlainSeries, series
 from streams.plain.windows import next_first_day
 
 _HOURLY = ("calls_taken", "calls_missed", "chats_answered", "deals_won", "won_amount", "revenue_amount")
@@ -29,11 +29,11 @@ Place = tuple[int, int, str, str, str]
 
 
 @dataclass
-class Course:
+class PlainCourse:
     """What was counted in every local hour of the last 31 days and the running month."""
 
     today: int
-    rules: Rules
+    rules: PlainRules
     reference: PlainReference
     counted: Counter[Place] = field(default_factory=Counter)
 
@@ -48,9 +48,9 @@ class Course:
             for measure, value in _measures(one):
                 self.counted[day, hour, team, measure, one.currency] += sign * value
 
-    def shown(self, more: "Course | None" = None) -> dict[Series, Fraction]:
+    def shown(self, more: "PlainCourse | None" = None) -> dict[PlainSeries, Fraction]:
         """All families. more: sums to add to these."""
-        found: Counter[Series] = Counter()
+        found: Counter[PlainSeries] = Counter()
         for (day, hour, team, measure, currency), value in self._all(more):
             rate = self.reference.rate(currency, day) if currency else Fraction(1)
             if rate is not None:
@@ -59,12 +59,12 @@ class Course:
                     found[one] += amount  # type: ignore[assignment]  # exact, not whole
         return {one: Fraction(value) for one, value in found.items()} | dict(self._plans())
 
-    def _all(self, more: "Course | None") -> Iterator[tuple[Place, int]]:
+    def _all(self, more: "PlainCourse | None") -> Iterator[tuple[Place, int]]:
         yield from self.counted.items()
         if more is not None:
             yield from more.counted.items()
 
-    def _series(self, day: date, hour: str, team: str, measure: str) -> Iterator[Series]:
+    def _series(self, day: date, hour: str, team: str, measure: str) -> Iterator[PlainSeries]:
         """Where something is shown that was counted in an hour of a day."""
         back = self.today - day.toordinal()
         if measure in _HOURLY and back in (0, _WEEK):
@@ -81,7 +81,7 @@ class Course:
                     labels = {"team": team, "measure": measure, "day": date.fromordinal(until).isoformat()}
                     yield series("sales_month_to_day", labels)
 
-    def _plans(self) -> Iterator[tuple[Series, Fraction]]:
+    def _plans(self) -> Iterator[tuple[PlainSeries, Fraction]]:
         """The month's plans of company and teams, by the working time that has passed at the end of each day."""
         first = date.fromordinal(self._month)
         days = [first + timedelta(days=n) for n in range((next_first_day("month", first) - first).days)]

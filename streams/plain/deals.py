@@ -19,7 +19,7 @@ from producers.events import wire
 from producers.events.wire.structs.deals import DealChangedData
 from streams.plain.contribution import Contribution, OpenThing
 from streams.plain.exact import moment, ten_thousandths, trillionths, version
-from streams.plain.rules import Rules
+from streams.plain.rules import PlainRules
 
 Deal = wire.DealChanged | wire.DealDeleted
 
@@ -62,7 +62,7 @@ def contributions(deals: Iterable[wire.DealChanged]) -> Iterator[Contribution]:
             yield Contribution(COSTED.code, labels, *who, closed, amount, *money)
 
 
-def open_things(deals: Iterable[wire.DealChanged], rules: Rules) -> Iterator[OpenThing]:
+def open_things(deals: Iterable[wire.DealChanged], rules: PlainRules) -> Iterator[OpenThing]:
     """What the open ones among the latest versions of one client's deals are now."""
     ready: dict[str, wire.DealChanged] = {}
     for deal in deals:
@@ -87,7 +87,7 @@ def open_things(deals: Iterable[wire.DealChanged], rules: Rules) -> Iterator[Ope
         yield OpenThing(CLIENTS_READY.code, (), manager, deal.data.team_id or "", 1, "client", client, client)
 
 
-def is_ready(data: DealChangedData, rules: Rules) -> bool:
+def is_ready(data: DealChangedData, rules: PlainRules) -> bool:
     """Whether an open deal makes its client ready to close."""
     if data.stage in rules.ready_stages:
         return True

@@ -11,7 +11,7 @@ from fractions import Fraction
 from metrics.catalogue import FAMILIES
 from metrics.family import Family, Kind
 from streams.plain.quantiles import quantile
-from streams.plain.series import Series, series
+from streams.plain.series import PlainSeries, series
 
 _QUANTILES = ("0.5", "0.9", "0.95")
 _DISTRIBUTIONS = {
@@ -22,9 +22,9 @@ _DISTRIBUTIONS = {
 }
 
 
-def exposed(held: Mapping[Series, Fraction]) -> dict[Series, Fraction]:
+def exposed(held: Mapping[PlainSeries, Fraction]) -> dict[PlainSeries, Fraction]:
     """The series of /metrics."""
-    found: defaultdict[Series, Fraction] = defaultdict(Fraction)
+    found: defaultdict[PlainSeries, Fraction] = defaultdict(Fraction)
     below: defaultdict[tuple[Family, tuple[tuple[str, str], ...]], dict[str, Fraction]]
     below = defaultdict(lambda: defaultdict(Fraction))
     for one, value in held.items():

@@ -23,20 +23,20 @@ from metrics.kpi import (
     WorkingDays,
 )
 from streams.plain.quantiles import quantile
-from streams.plain.series import Series
+from streams.plain.series import PlainSeries
 
 Key = tuple[str, ...]
 """Values of the level's labels, then of the KPI's own."""
 Values = dict[Key, Fraction]
 
 
-class Numbers:
+class PlainNumbers:
     """Series by name. What is 0 is as good as absent, but for a plan of 0 and the sum of what a histogram counted.
 
     rest: the manager who stands for several, and is no salesperson.
     """
 
-    def __init__(self, numbers: Mapping[Series, Fraction], rest: str = "") -> None:
+    def __init__(self, numbers: Mapping[PlainSeries, Fraction], rest: str = "") -> None:
         self.rest = rest
         self._by_name: defaultdict[str, list[tuple[dict[str, str], Fraction]]] = defaultdict(list)
         for one, value in numbers.items():
@@ -49,9 +49,9 @@ class Numbers:
             if all(labels.get(label) == one for label, one in wanted.items()):
                 yield labels, value
 
-    def together(self) -> "Numbers":
+    def together(self) -> "PlainNumbers":
         """All that one person did as one, whatever team it is credited to; plans stay where they are."""
-        found = Numbers({})
+        found = PlainNumbers({})
         for name, held in self._by_name.items():
             is_whose = not name.startswith(("sales_plan_", "sales_working_"))
             found._by_name[name] = [({**labels, "team": ""} if is_whose else labels, value) for labels, value in held]
@@ -59,10 +59,10 @@ class Numbers:
 
 
 @dataclass(frozen=True)
-class Asked:
+class PlainAsked:
     """One KPI at a level, in a window and period ("" and "" where it has none)."""
 
-    numbers: Numbers
+    numbers: PlainNumbers
     kpi: Kpi
     level: Level
     window: str

@@ -12,7 +12,7 @@ from producers.events import wire
 from streams.plain.contribution import Contribution, OpenThing, Pending
 from streams.plain.exact import moment, version
 from streams.plain.returns import is_contact
-from streams.plain.rules import KEPT_DAYS, Rules
+from streams.plain.rules import KEPT_DAYS, PlainRules
 
 DAY = 86_400 * 10**6
 TOUCHED_WITHIN = 30 * DAY
@@ -21,7 +21,7 @@ RECALLED = 31 * DAY
 _NEVER = 1 << 62
 
 
-class Touch(NamedTuple):
+class PlainTouch(NamedTuple):
     """When (us), by what (0: a call, 1: a meeting, 2: a message), and who. The least of these three is the first."""
 
     at: int
@@ -31,7 +31,7 @@ class Touch(NamedTuple):
     team: str
 
 
-def touches(created: int, events: Iterable[wire.Event]) -> Iterator[Touch]:
+def touches(created: int, events: Iterable[wire.Event]) -> Iterator[PlainTouch]:
     """All touches of a lead created at a moment (us) by calls and meetings."""
     for event in events:
         match event:
@@ -45,14 +45,14 @@ def touches(created: int, events: Iterable[wire.Event]) -> Iterator[Touch]:
                     at = moment(call.answered_at)
                     if at < created < moment(event.time):
                         at = created
-                yield Touch(at, 0, *who)
+                yield PlainTouch(at, 0, *who)
             case wire.MeetingHeld(data=meeting):
-                yield Touch(moment(event.time), 1, meeting.meeting_id, meeting.manager_id, meeting.team_id or "")
+                yield PlainTouch(moment(event.time), 1, meeting.meeting_id, meeting.manager_id, meeting.team_id or "")
             case _:
                 pass
 
 
-def first_touches(created: Iterable[int], events: Iterable[wire.Event]) -> dict[int, Touch]:
+def first_touches(created: Iterable[int], events: Iterable[wire.Event]) -> dict[int, PlainTouch]:
     """By calls and meetings, the first touch of a lead created at each of these moments (us) that has one.
 
     A client may have thousands of leads and of calls, so the moments are gone through once, in their order: the first
@@ -61,7 +61,7 @@ def first_touches(created: Iterable[int], events: Iterable[wire.Event]) -> dict[
     begun = [(touch, event) for event in events for touch in touches(_NEVER, [event])]
     later = deque(sorted(touch for touch, _ in begun))
     taken = deque(sorted((touch, moment(event.time)) for touch, event in begun if _is_inbound(event)))
-    going_on: list[tuple[str, int, Touch]] = []
+    going_on: list[tuple[str, int, PlainTouch]] = []
     found = {}
     for at in sorted(set(created)):
         while later and later[0].at < at:
@@ -93,16 +93,16 @@ class PlainLead:
     first: wire.LeadChanged | None = None
     warmed: wire.LeadChanged | None = None
     was_cold: bool = False
-    message: Touch | None = None
+    message: PlainTouch | None = None
 
-    def is_known(self, today: int, rules: Rules) -> bool:
+    def is_known(self, today: int, rules: PlainRules) -> bool:
         """Whether what it counts in, or its latest version, is within 800 days of `today` (of the log)."""
         moments = [moment(event.time) for event in (self.latest, self.warmed) if event is not None]
         created = [event for event in (self.latest, self.first) if isinstance(event, wire.LeadChanged)]
         moments += [moment(event.data.created_at) for event in created]
         return rules.day(max(moments) + RECALLED) >= today - KEPT_DAYS
 
-    def take(self, event: wire.LeadChanged | wire.LeadDeleted, latest_message: Touch | None) -> str:
+    def take(self, event: wire.LeadChanged | wire.LeadDeleted, latest_message: PlainTouch | None) -> str:
         """Fold a snapshot or a deletion; says "folded", "stale" or "duplicate".
 
         latest_message: the latest of a manager's messages to the client folded so far.
@@ -120,12 +120,12 @@ class PlainLead:
                 self.message = latest_message if self._is_touch(latest_message) else None
         return "folded"
 
-    def hear(self, message: Touch) -> None:
+    def hear(self, message: PlainTouch) -> None:
         """A manager wrote to the client."""
         if self._is_touch(message) and (self.message is None or message[:3] < self.message[:3]):
             self.message = message
 
-    def _is_touch(self, touch: Touch | None) -> bool:
+    def _is_touch(self, touch: PlainTouch | None) -> bool:
         if touch is None or not isinstance(self.latest, wire.LeadChanged):
             return False
         created = moment(self.latest.data.created_at)
@@ -135,14 +135,14 @@ class PlainLead:
         """When it was created (us); None of one that is deleted."""
         return moment(self.latest.data.created_at) if isinstance(self.latest, wire.LeadChanged) else None
 
-    def touched(self, firsts: Mapping[int, Touch]) -> Touch | None:
+    def touched(self, firsts: Mapping[int, PlainTouch]) -> PlainTouch | None:
         """The first touch; None when there is none, or the lead is deleted. firsts: see `first_touches`."""
         if (created := self.created()) is None:
             return None
         found = [touch for touch in (firsts.get(created), self.message) if touch is not None]
         return min(found, key=lambda touch: touch[:3], default=None)
 
-    def contributions(self, firsts: Mapping[int, Touch], rules: Rules) -> Iterator[Contribution]:
+    def contributions(self, firsts: Mapping[int, PlainTouch], rules: PlainRules) -> Iterator[Contribution]:
         """The opening at `created_at`, the warming at the time of its snapshot, the first touch at its moment."""
         if self.first is not None:
             data = self.first.data
@@ -158,7 +158,7 @@ class PlainLead:
         if isinstance(self.latest, wire.LeadChanged):
             yield from self._answered(self.latest, self.touched(firsts), rules)
 
-    def _answered(self, lead: wire.LeadChanged, touch: Touch | None, rules: Rules) -> Iterator[Contribution]:
+    def _answered(self, lead: wire.LeadChanged, touch: PlainTouch | None, rules: PlainRules) -> Iterator[Contribution]:
         data = lead.data
         created, team = moment(data.created_at), data.team_id or ""
         at = (data.manager_id, team, created, 1, "lead", data.lead_id, data.client_id)
@@ -174,7 +174,7 @@ class PlainLead:
             LEAD_RESPONSE.code, (), touch.manager, touch.team, touch.at, worked, "lead", data.lead_id, data.client_id
         )
 
-    def open_things(self, firsts: Mapping[int, Touch]) -> Iterator[OpenThing]:
+    def open_things(self, firsts: Mapping[int, PlainTouch]) -> Iterator[OpenThing]:
         """The lead, while it is open and nobody has touched it; who shows it looks at the clock."""
         lead = self.latest
         if isinstance(lead, wire.LeadChanged) and (lead.data.status or "open") == "open" and not self.touched(firsts):

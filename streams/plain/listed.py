@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from metrics.view import LEAD, MISS, TALK, Unanswered
 from streams.plain.contribution import OpenThing
-from streams.plain.rules import KEPT_DAYS, Rules
+from streams.plain.rules import KEPT_DAYS, PlainRules
 
 _HOUR = 3600 * 10**6
 SLACK = 2 * _HOUR
@@ -22,12 +22,12 @@ def unanswered(things: Iterable[OpenThing]) -> list[Unanswered]:
     return sorted(row for row in rows if row.kind != TALK or row.client in leads)
 
 
-def still_listed(things: Iterable[OpenThing], time: int, rules: Rules) -> list[Unanswered]:
+def still_listed(things: Iterable[OpenThing], time: int, rules: PlainRules) -> list[Unanswered]:
     """What is listed at a time of the log (us): what may still change by itself, or is shown by any clock."""
     return unanswered(one for one in things if _is_listed(one, time, rules))
 
 
-def _is_listed(one: OpenThing, time: int, rules: Rules) -> bool:
+def _is_listed(one: OpenThing, time: int, rules: PlainRules) -> bool:
     match one.code:
         case "talk":
             return one.since + 2 * SLACK > time

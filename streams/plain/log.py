@@ -8,7 +8,7 @@ from producers.events import wire
 from streams.plain.client import PlainClient
 from streams.plain.contribution import Contribution, OpenThing
 from streams.plain.exact import moment
-from streams.plain.rules import Rules
+from streams.plain.rules import PlainRules
 
 
 @dataclass
@@ -19,7 +19,7 @@ class PlainPartition:
     outcomes: how many events were "folded", "stale" and "duplicate".
     """
 
-    rules: Rules
+    rules: PlainRules
     time: int = 0
     clients: dict[str, PlainClient] = field(default_factory=dict)
     outcomes: Counter[str] = field(default_factory=Counter)
@@ -45,7 +45,7 @@ class PlainPartition:
             yield from client.open_things()
 
 
-def recompute(events: Iterable[wire.Event], rules: Rules) -> PlainPartition:
+def recompute(events: Iterable[wire.Event], rules: PlainRules) -> PlainPartition:
     """The plain definition over one partition's accepted events, in log order."""
     partition = PlainPartition(rules)
     for event in events:

@@ -7,7 +7,7 @@ from metrics.catalogue.now import RECEIVABLE
 from producers.events import wire
 from streams.plain.contribution import Contribution, OpenThing
 from streams.plain.exact import moment, ten_thousandths
-from streams.plain.rules import Rules
+from streams.plain.rules import PlainRules
 
 Payment = wire.PaymentReceived | wire.PaymentRefunded
 Moved = Payment | wire.CostBooked
@@ -45,7 +45,7 @@ def signed(payment: Payment) -> int:
 
 
 def open_things(
-    invoices: Iterable[wire.InvoiceChanged], payments: Iterable[Payment], rules: Rules
+    invoices: Iterable[wire.InvoiceChanged], payments: Iterable[Payment], rules: PlainRules
 ) -> Iterator[OpenThing]:
     """The issued invoices of one client, each with the payments and refunds that name it."""
     payments = list(payments)

@@ -7,8 +7,8 @@ from fractions import Fraction
 from metrics.catalogue import FAMILIES
 from metrics.family import Kind, Source
 from streams.plain.reference import PlainReference
-from streams.plain.rules import Rules
-from streams.plain.series import Series, series
+from streams.plain.rules import PlainRules
+from streams.plain.series import PlainSeries, series
 
 OTHER = "other"
 _MANAGER, _CATEGORY = "manager", "category"
@@ -20,10 +20,12 @@ _COUNTING = {
 } - {"sales_rating_score_sum"}  # fmt: skip
 
 
-def together(held: Mapping[Series, Fraction], reference: PlainReference, rules: Rules) -> dict[Series, Fraction]:
+def together(
+    held: Mapping[PlainSeries, Fraction], reference: PlainReference, rules: PlainRules
+) -> dict[PlainSeries, Fraction]:
     """The series held, with `other` for the names that are not shown."""
     names = {label: _names(held, label, reference, rules) for label in (_MANAGER, *_FREE)}
-    found: defaultdict[Series, Fraction] = defaultdict(Fraction)
+    found: defaultdict[PlainSeries, Fraction] = defaultdict(Fraction)
     for one, value in held.items():
         labels = {label: names.get(label, {}).get(text, text) for label, text in one.labels}
         if labels.get("level") == _MANAGER and labels[_MANAGER] == OTHER:
@@ -36,7 +38,9 @@ def together(held: Mapping[Series, Fraction], reference: PlainReference, rules: 
     return dict(found)
 
 
-def _names(held: Mapping[Series, Fraction], label: str, reference: PlainReference, rules: Rules) -> Mapping[str, str]:
+def _names(
+    held: Mapping[PlainSeries, Fraction], label: str, reference: PlainReference, rules: PlainRules
+) -> Mapping[str, str]:
     """Every value of a label → how it is shown; what is called `other` itself has an underscore more."""
     present, counts = set[str](), Counter[str]()
     for one, value in held.items():

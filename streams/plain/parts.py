@@ -9,7 +9,7 @@ from metrics.family import SECOND, Kind
 from metrics.measure import key
 from streams.plain.contribution import LISTED, Contribution, OpenThing
 from streams.plain.log import PlainPartition
-from streams.plain.rules import KEPT_DAYS, Rules
+from streams.plain.rules import KEPT_DAYS, PlainRules
 from streams.plain.sizes import step_of
 
 Cell = tuple[str, int, str, str]
@@ -58,7 +58,7 @@ def parts(partition: PlainPartition) -> Parts:
     return _sum(partition.contributions(), partition.open_things(), partition.time, partition.rules)
 
 
-def is_kept(kind: str, bucket: int, time: int, rules: Rules) -> bool:
+def is_kept(kind: str, bucket: int, time: int, rules: PlainRules) -> bool:
     """Whether a bucket is still kept at a partition's time (us)."""
     match kind:
         case "m":
@@ -71,12 +71,12 @@ def is_kept(kind: str, bucket: int, time: int, rules: Rules) -> bool:
             return True
 
 
-def kept_from(time: int, rules: Rules) -> int:
+def kept_from(time: int, rules: PlainRules) -> int:
     """The first local day (ordinal) that is still kept at a partition's time (us)."""
     return rules.reached(time) - KEPT_DAYS
 
 
-def _sum(contributions: Iterable[Contribution], things: Iterable[OpenThing], time: int, rules: Rules) -> Parts:
+def _sum(contributions: Iterable[Contribution], things: Iterable[OpenThing], time: int, rules: PlainRules) -> Parts:
     sums: defaultdict[Cell, Counter[str]] = defaultdict(Counter)
     for one in contributions:
         buckets = [("d", rules.day(one.time))]

@@ -15,7 +15,7 @@ _DAY_MS = 86_400_000
 COUNTS, FORWARDED, COUNTED_BEFORE = "counts", "forwarded", "counted before"
 
 
-class Place(NamedTuple):
+class RecordPlace(NamedTuple):
     """Partition and offset of a record."""
 
     partition: int
@@ -31,7 +31,7 @@ class Placed(NamedTuple):
     verdict: str
     event: wire.Event
     target: int
-    origin: Place | None = None
+    origin: RecordPlace | None = None
 
 
 @dataclass
@@ -65,7 +65,7 @@ class PlainPlaces:
         self.copied[origin.partition] = origin.offset
         return Placed(COUNTS, event, target, origin)
 
-    def _origin(self, record: Record, headers: dict[str, bytes | None], is_current: bool) -> Place | None:
+    def _origin(self, record: Record, headers: dict[str, bytes | None], is_current: bool) -> RecordPlace | None:
         """Where a record was copied from; None when it is no copy, or says what cannot be."""
         partition, offset = (_number(headers.get(f"forwarded-{name}")) for name in ("partition", "offset"))
         if partition is None or offset is None or partition == self.number:
@@ -74,7 +74,7 @@ class PlainPlaces:
             return None
         if "forwarded-digest" in headers and headers["forwarded-digest"] != _digest(record):
             return None
-        return Place(partition, offset)
+        return RecordPlace(partition, offset)
 
 
 def _number(text: bytes | None) -> int | None:

@@ -6,15 +6,15 @@ from fractions import Fraction
 from metrics.catalogue.plan import MONEY_MEASURES
 from producers.events import wire
 from streams.plain.reference import PlainReference
-from streams.plain.rules import Rules
-from streams.plain.series import Series, series
+from streams.plain.rules import PlainRules
+from streams.plain.series import PlainSeries, series
 from streams.plain.windows import first_day, next_first_day
 
 
-def plan_series(now: int, rules: Rules, reference: PlainReference) -> dict[Series, Fraction]:
+def plan_series(now: int, rules: PlainRules, reference: PlainReference) -> dict[PlainSeries, Fraction]:
     """`sales_plan_target`, `sales_plan_to_date` and `sales_working_days` at a moment (us)."""
     today = rules.local(now).date()
-    found: dict[Series, Fraction] = {}
+    found: dict[PlainSeries, Fraction] = {}
     for window in ("month", "quarter", "year"):
         first, after = first_day(window, today), next_first_day(window, today)
         days = [first + timedelta(days=n) for n in range((after - first).days)]
@@ -39,7 +39,7 @@ def plan_series(now: int, rules: Rules, reference: PlainReference) -> dict[Serie
     return found
 
 
-def _share(rules: Rules, first: date, after: date, now: int, team: str) -> Fraction | None:
+def _share(rules: PlainRules, first: date, after: date, now: int, team: str) -> Fraction | None:
     """How much of a period's working time has passed by a team's calendar; None where nothing is worked."""
     whole = rules.calendar.working_us(rules.start(first), rules.start(after), team)
     return Fraction(rules.calendar.working_us(rules.start(first), now, team), whole) if whole else None

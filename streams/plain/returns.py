@@ -8,7 +8,7 @@ from producers.events import wire
 from streams.plain.calls import is_unanswered
 from streams.plain.contribution import Contribution, OpenThing, Pending
 from streams.plain.exact import moment
-from streams.plain.rules import Rules
+from streams.plain.rules import PlainRules
 
 _DAYS_ON = 14
 Pair = tuple[wire.CallEnded, wire.CallEnded | None]
@@ -21,7 +21,7 @@ def is_contact(call: wire.CallEnded) -> bool:
     return data.outcome != "failed" if data.direction == "outbound" else data.outcome == "answered"
 
 
-def misses(calls: Iterable[wire.CallEnded], rules: Rules) -> Iterator[Pair]:
+def misses(calls: Iterable[wire.CallEnded], rules: PlainRules) -> Iterator[Pair]:
     """Every miss, and the contact that followed it, if any."""
     ordered = sorted(calls, key=lambda call: (moment(call.time), call.data.call_id))
     waiting: list[tuple[int, wire.CallEnded]] = []
@@ -36,7 +36,7 @@ def misses(calls: Iterable[wire.CallEnded], rules: Rules) -> Iterator[Pair]:
     yield from ((missed, None) for _, missed in waiting)
 
 
-def lost_from(missed: wire.CallEnded, rules: Rules) -> int:
+def lost_from(missed: wire.CallEnded, rules: PlainRules) -> int:
     """The moment (us) from which a call back comes too late."""
     today = date.fromordinal(rules.day(moment(missed.time)))
     days = [today + timedelta(days=days) for days in range(1, _DAYS_ON + 1)]
@@ -44,7 +44,7 @@ def lost_from(missed: wire.CallEnded, rules: Rules) -> int:
     return rules.start(last + timedelta(days=1))
 
 
-def contributions(calls: Iterable[wire.CallEnded], rules: Rules) -> Iterator[Contribution]:
+def contributions(calls: Iterable[wire.CallEnded], rules: PlainRules) -> Iterator[Contribution]:
     """What every miss adds, and the call back that closed it."""
     for missed, contact in misses(calls, rules):
         data = missed.data
@@ -77,7 +77,7 @@ def contributions(calls: Iterable[wire.CallEnded], rules: Rules) -> Iterator[Con
         yield Contribution(CALLBACK.code, (), *who, start, worked, "call", by.call_id, by.client_id)
 
 
-def open_things(calls: Iterable[wire.CallEnded], rules: Rules) -> Iterator[OpenThing]:
+def open_things(calls: Iterable[wire.CallEnded], rules: PlainRules) -> Iterator[OpenThing]:
     """The misses that nothing has closed; who shows them looks at the clock."""
     for missed, contact in misses(calls, rules):
         if contact is None:

@@ -10,7 +10,7 @@ from metrics.catalogue.now import RECEIVABLE
 from metrics.family import QUANTILES, SECOND, Family, Kind, Source
 from streams.plain.contribution import LISTED, Contribution, OpenThing
 from streams.plain.plans import plan_series
-from streams.plain.shown import Shown
+from streams.plain.shown import PlainShown
 
 _DISTRIBUTIONS = {Kind.HISTOGRAM: "sum", Kind.SIZES: "bucket"}
 """What a distribution without ending means."""
@@ -22,7 +22,7 @@ _PARTS = {
 _PARTS |= {family.name: (family, _DISTRIBUTIONS.get(family.kind, "")) for family in FAMILIES}
 
 
-class Row(NamedTuple):
+class PlainRow(NamedTuple):
     """One entity's share. `time` in us, None for what is open now; `value` in the unit of the family.
 
     converted: False when no rate converts its money, which is then left out (value 0), or a payment of an invoice,
@@ -41,7 +41,7 @@ class Row(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Query:
+class PlainQuery:
     """Which number is asked for. What is None or left out of `labels` is summed over.
 
     family: a name as exposed; durations without ending mean their sum, or the `quantile` among the labels; amounts all
@@ -102,7 +102,7 @@ class Query:
         )
 
 
-def windowed_rows(query: Query, contributions: Iterable[Contribution], shown: Shown) -> Iterator[Row]:
+def windowed_rows(query: PlainQuery, contributions: Iterable[Contribution], shown: PlainShown) -> Iterator[PlainRow]:
     """The rows of a family with a window; `shown` says for which moment."""
     family = query.declared
     found = [w for w in shown.windows if (w.window, w.period) == (query.window, query.period)]
@@ -119,18 +119,18 @@ def windowed_rows(query: Query, contributions: Iterable[Contribution], shown: Sh
         if family.kind is Kind.MONEY:
             day = shown.rules.day(one.time)
             known = shown.reference.rate(one.currency, day) is not None
-            yield Row(*who, shown.converted(one.currency, day, one.value) / family.scale, known, one.labels)
+            yield PlainRow(*who, shown.converted(one.currency, day, one.value) / family.scale, known, one.labels)
         elif query.part == "count":
-            yield Row(*who, Fraction(1), labels=one.labels)
+            yield PlainRow(*who, Fraction(1), labels=one.labels)
         elif query.part == "bucket":
             at = shown.bin(one, shown.rules.day(one.time))
             if at is None or at <= family.le.index(query.labels.get("le", "+Inf")):
-                yield Row(*who, Fraction(at is not None), at is not None, one.labels)
+                yield PlainRow(*who, Fraction(at is not None), at is not None, one.labels)
         else:
-            yield Row(*who, Fraction(one.value, family.scale), labels=one.labels)
+            yield PlainRow(*who, Fraction(one.value, family.scale), labels=one.labels)
 
 
-def open_rows(query: Query, things: Iterable[OpenThing], shown: Shown) -> Iterator[Row]:
+def open_rows(query: PlainQuery, things: Iterable[OpenThing], shown: PlainShown) -> Iterator[PlainRow]:
     """The rows of a family without a window."""
     things = list(things)
     open_ = dict(shown.open(things))
@@ -139,10 +139,10 @@ def open_rows(query: Query, things: Iterable[OpenThing], shown: Shown) -> Iterat
         who = (one.kind, one.entity, one.client, one.manager, team, one.since or None)
         for name, values, value in _open_values(one, shown, open_.get(one, "")):
             if name == query.family and query.asks_for(query.declared.labels, values, one.manager, team):
-                yield Row(*who, value, shown.is_converted(one), values)
+                yield PlainRow(*who, value, shown.is_converted(one), values)
 
 
-def _open_values(one: OpenThing, shown: Shown, name: str) -> Iterator[tuple[str, tuple[str, ...], Fraction]]:
+def _open_values(one: OpenThing, shown: PlainShown, name: str) -> Iterator[tuple[str, tuple[str, ...], Fraction]]:
     """Names, label values and values that an open thing is shown under. name: that of one that the clock decides."""
     if one.code in LISTED - {"waiting"}:
         if name:
@@ -167,7 +167,7 @@ def _open_values(one: OpenThing, shown: Shown, name: str) -> Iterator[tuple[str,
             yield "sales_waiting_overdue_clients", one.labels, Fraction(1)
 
 
-def plan_rows(query: Query, shown: Shown) -> Iterator[Row]:
+def plan_rows(query: PlainQuery, shown: PlainShown) -> Iterator[PlainRow]:
     """Plans and working days: each series is a row of its own."""
     for series, value in plan_series(shown.now, shown.rules, shown.reference).items():
         labels = dict(series.labels)
@@ -176,4 +176,4 @@ def plan_rows(query: Query, shown: Shown) -> Iterator[Row]:
             continue
         if series.name == query.family and query.asks_for(tuple(labels), tuple(labels.values()), manager, team):
             name = " ".join(labels.values())
-            yield Row("plan" if "level" in labels else "calendar", name, "", manager, team, None, value)
+            yield PlainRow("plan" if "level" in labels else "calendar", name, "", manager, team, None, value)

@@ -18,7 +18,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
+class PlainRules:
     """Zone, targets (us), what makes a client ready, and working hours.
 
     most_managers, most_values: names that /metrics shows of managers, and of every other label that senders fill.

@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 
-class Series(NamedTuple):
+class PlainSeries(NamedTuple):
     """A name and (label, value) pairs in the order of their names."""
 
     name: str
     labels: tuple[tuple[str, str], ...]
 
 
-def series(name: str, labels: Mapping[str, str]) -> Series:
+def series(name: str, labels: Mapping[str, str]) -> PlainSeries:
     """The series of a name with labels in any order."""
-    return Series(name, tuple(sorted(labels.items())))
+    return PlainSeries(name, tuple(sorted(labels.items())))

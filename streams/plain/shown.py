@@ -12,11 +12,11 @@ from metrics.catalogue.now import RECEIVABLE
 from metrics.family import SECOND, Family, Kind
 from streams.plain.calls import HOUR
 from streams.plain.contribution import Contribution, OpenThing
-from streams.plain.course import Course
+from streams.plain.course import PlainCourse
 from streams.plain.plans import plan_series
 from streams.plain.reference import PlainReference
-from streams.plain.rules import Rules
-from streams.plain.series import Series, series
+from streams.plain.rules import PlainRules
+from streams.plain.series import PlainSeries, series
 from streams.plain.sizes import bin_of_worth
 from streams.plain.windows import windows
 
@@ -36,7 +36,7 @@ def _groups() -> defaultdict[_Group, Counter[Any]]:
 
 
 @dataclass
-class Shown:
+class PlainShown:
     """Numbers at a moment `now` (us), summed up from contributions that are handed in one after another.
 
     at: the calendar windows as they stood then, cut after the running local hour or day. money: entities with money by
@@ -45,7 +45,7 @@ class Shown:
     """
 
     now: int
-    rules: Rules
+    rules: PlainRules
     reference: PlainReference
     at: bool = False
     sums: _Sums = field(default_factory=lambda: defaultdict(_groups))
@@ -56,10 +56,10 @@ class Shown:
 
     def __post_init__(self) -> None:
         self.clock = self.clock or self.now
-        self._told: dict[tuple[_Time, bool], dict[Series, Fraction]] = {}
+        self._told: dict[tuple[_Time, bool], dict[PlainSeries, Fraction]] = {}
         self.windows = windows(self.now, self.rules, at=self.at)
         self.today = self.rules.day(self.now)
-        self.course = Course(self.today, self.rules, self.reference)
+        self.course = PlainCourse(self.today, self.rules, self.reference)
         self._carried = {
             code: [w for w in self.windows if w.window in family.windows] for code, family in BY_CODE.items()
         }
@@ -97,10 +97,10 @@ class Shown:
         return None if rate is None else bin_of_worth(family, one.value, rate, own=own)
 
     def windowed(
-        self, more: "Shown | None" = None, only: Collection[str] | None = None, *, durations: bool = True
-    ) -> dict[Series, Fraction]:
+        self, more: "PlainShown | None" = None, only: Collection[str] | None = None, *, durations: bool = True
+    ) -> dict[PlainSeries, Fraction]:
         """The families with a window. more: sums to add to these; only: the windows wanted; durations: those, too."""
-        found: dict[Series, Fraction] = {}
+        found: dict[PlainSeries, Fraction] = {}
         for window in self.windows:
             time = window.window, window.period
             if only is None or window.window in only:
@@ -115,20 +115,20 @@ class Shown:
                     self._put(found, time, group, sums, bins)
         return found
 
-    def _late(self, more: "Shown | None") -> "Shown | None":
+    def _late(self, more: "PlainShown | None") -> "PlainShown | None":
         """What the clock decides, as that of the answer has it."""
         counts = self.pending if more is None else _plus(self.pending, more.pending)
         clock = (more or self).clock
         told = [(one.as_of(clock, self.rules.calendar), n) for one, n in counts.items() if n]
         if not any(one for one, _ in told):
             return None
-        late = Shown(self.now, self.rules, self.reference, self.at)
+        late = PlainShown(self.now, self.rules, self.reference, self.at)
         for one, n in told:
             if one is not None:
                 late.add([one._replace(pending=None)], n)
         return late
 
-    def _alone(self, time: _Time, *, durations: bool) -> dict[Series, Fraction]:
+    def _alone(self, time: _Time, *, durations: bool) -> dict[PlainSeries, Fraction]:
         """A window of these sums alone: the same for all that is added to it, so it is worked out once."""
         if (found := self._told.get((time, durations))) is None:
             found = self._told[time, durations] = {}
@@ -139,7 +139,7 @@ class Shown:
 
     def _put(
         self,
-        found: dict[Series, Fraction],
+        found: dict[PlainSeries, Fraction],
         time: _Time,
         group: _Group,
         sums: Mapping[tuple[str, int], int],
@@ -165,8 +165,8 @@ class Shown:
             found[series(f"{family.name}_bucket", labels | {"le": le})] = Fraction(below)
 
     def service(
-        self, things: Iterable[OpenThing], kept: Mapping[int, int], more: "Shown | None" = None
-    ) -> dict[Series, Fraction]:
+        self, things: Iterable[OpenThing], kept: Mapping[int, int], more: "PlainShown | None" = None
+    ) -> dict[PlainSeries, Fraction]:
         """What the exporter says besides: events that no rate converts, and who works now.
 
         kept: partition → its first local day that is still held.
@@ -176,7 +176,7 @@ class Shown:
         for (partition, currency, day), count in told.items():
             if count and day >= kept[partition]:
                 money[currency, day] += count
-        found: defaultdict[Series, Fraction] = defaultdict(Fraction)
+        found: defaultdict[PlainSeries, Fraction] = defaultdict(Fraction)
         for (currency, day), count in money.items():
             if self.reference.rate(currency, day) is None:
                 found[series("sales_unconverted_events", {"currency": currency})] += count
@@ -185,9 +185,9 @@ class Shown:
             found[series("sales_working_now", {"team": team})] = Fraction(works)
         return dict(found)
 
-    def open_now(self, things: Iterable[OpenThing]) -> dict[Series, Fraction]:
+    def open_now(self, things: Iterable[OpenThing]) -> dict[PlainSeries, Fraction]:
         """The families without a window, but for plans."""
-        found: defaultdict[Series, Fraction] = defaultdict(Fraction)
+        found: defaultdict[PlainSeries, Fraction] = defaultdict(Fraction)
         things = list(things)
         for one, name in self.open(things):
             labels = {"manager": one.manager, "team": self.reference.team(one.manager, one.team)}
@@ -216,7 +216,7 @@ class Shown:
             elif one.code == "lead" and self.now < one.until and one.client not in talking:
                 yield one, "untouched_leads"
 
-    def plan(self) -> dict[Series, Fraction]:
+    def plan(self) -> dict[PlainSeries, Fraction]:
         """Targets, what of them should be reached by now, and working days."""
         return plan_series(self.now, self.rules, self.reference)
 
@@ -261,7 +261,7 @@ class Shown:
         target = self.rules.call_target if one.labels == ("call",) else self.rules.chat_target
         return (self.waited(one) or 0) > target
 
-    def _waits(self, one: OpenThing, who: dict[str, str], found: defaultdict[Series, Fraction]) -> None:
+    def _waits(self, one: OpenThing, who: dict[str, str], found: defaultdict[PlainSeries, Fraction]) -> None:
         waited = self.waited(one)
         if waited is None:
             return

@@ -15,9 +15,9 @@ from yarl import URL
 from streams.runtime.batches import BatchScheduler, BatchSchema
 from streams.runtime.faust_insides import BatchTableManager, InsideApp
 from streams.runtime.owner import Owner
-from streams.runtime.tables import Held, StateTable, Tables
+from streams.runtime.tables import OpenShares, StateTable, Tables
 from streams.settings import WorkerSettings
-from streams.state.records import Record
+from streams.state.records import FoldRecord
 
 _BUFFERED_BATCHES = 4
 """Batches waiting for the agent; each is a fetch of one partition, so this is what bounds memory."""
@@ -42,7 +42,7 @@ class TopicOwner(Protocol):
     async def open(self, numbers: Collection[int]) -> Mapping[int, int]:
         """Shut former owners out; the offset at which reading each partition goes on. Raises RevokedError."""
 
-    async def fold(self, number: int, records: Sequence[Record], end: int) -> None:
+    async def fold(self, number: int, records: Sequence[FoldRecord], end: int) -> None:
         """Use what was read of one partition, perhaps nothing: these are all committed records before `end`."""
 
     async def close(self, numbers: Iterable[int]) -> None:
@@ -113,11 +113,11 @@ def build(
     return app
 
 
-def _held(app: SalesApp, name: str, changelog: str) -> Held:
+def _held(app: SalesApp, name: str, changelog: str) -> OpenShares:
     """A table by that name, to hold what the worker owns of it."""
     topic = app.topic(changelog, internal=False)
     table: Any = app.Table(name, changelog_topic=topic, key_type=bytes, value_type=bytes)
-    held: Held = table.data.held
+    held: OpenShares = table.data.held
     return held
 
 

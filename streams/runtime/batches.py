@@ -14,10 +14,10 @@ from faust import Schema
 from faust.transport.utils import DefaultSchedulingStrategy
 from faust.types import TP
 
-from streams.state.records import Record
+from streams.state.records import FoldRecord
 
 
-class Read(NamedTuple):
+class FetchRead(NamedTuple):
     """What was read of one partition at once: committed records, perhaps none, all of those before the offset `end`."""
 
     records: Sequence[Any]
@@ -28,11 +28,11 @@ class Fetch(NamedTuple):
     """The same as the agent gets it."""
 
     partition: int
-    records: Sequence[Record]
+    records: Sequence[FoldRecord]
     end: int
 
 
-class Batch:
+class FetchedBatch:
     """A record as far as Faust is concerned, whose value is what was fetched from one partition."""
 
     __slots__ = ("offset", "partition", "timestamp", "timestamp_type", "topic", "value")
@@ -43,7 +43,7 @@ class Batch:
     serialized_key_size = 0
     serialized_value_size = 0
 
-    def __init__(self, tp: TP, read: Read) -> None:
+    def __init__(self, tp: TP, read: FetchRead) -> None:
         last = read.records[-1] if read.records else None
         self.topic: str = tp.topic
         self.partition: int = tp.partition
@@ -57,9 +57,9 @@ class BatchScheduler(DefaultSchedulingStrategy):
     """One element per partition and fetch, partitions in turn."""
 
     def iterate(self, records: Mapping[TP, Any]) -> Iterator[tuple[TP, Any]]:
-        """Yield (partition, Batch) for each partition of which something was read (`Read`)."""
+        """Yield (partition, Batch) for each partition of which something was read (`FetchRead`)."""
         for tp, read in records.items():
-            yield tp, Batch(tp, read)
+            yield tp, FetchedBatch(tp, read)
 
 
 class BatchSchema(Schema[Any, Any]):

@@ -20,7 +20,7 @@ from mode import Service
 
 from producers import kafka_insides
 from streams.errors import RevokedError, WorkerError
-from streams.runtime.batches import Read
+from streams.runtime.batches import FetchRead
 from streams.state.records import AS_DECODED
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class _ConsumerThread(AIOKafkaConsumerThread):
         await super().on_start()
 
     async def _fetch_records(self, consumer: Any, active_partitions: Any, *options: Any, **named: Any) -> Any:
-        """What was read, by partition, as `Read`; of partitions too where only the position moved."""
+        """What was read, by partition, as `FetchRead`; of partitions too where only the position moved."""
         records = await super()._fetch_records(consumer, active_partitions, *options, **named)
         # No await from here on: records and positions are of one moment.
         assignment = kafka_insides.assignment(consumer)
@@ -62,12 +62,12 @@ class _ConsumerThread(AIOKafkaConsumerThread):
             self._assignment, self._ends = assignment, {}
         return dict(self._with_ends(records, active_partitions))
 
-    def _with_ends(self, records: Mapping[Any, Any], partitions: Iterable[Any]) -> Iterator[tuple[Any, Read]]:
+    def _with_ends(self, records: Mapping[Any, Any], partitions: Iterable[Any]) -> Iterator[tuple[Any, FetchRead]]:
         for tp, end in kafka_insides.positions(self._assignment, partitions):
             found = records.get(tp, ())
             if found or end != self._ends.get(tp):
                 self._ends[tp] = end
-                yield tp, Read(found, end)
+                yield tp, FetchRead(found, end)
 
 
 class BatchConsumer(Consumer):

@@ -10,7 +10,7 @@ from prometheus_client.exposition import choose_encoder
 
 from metrics.access.access import LOGIN, Access
 from metrics.access.asgi import HEALTH, safe_headers, told
-from metrics.access.reader import Refusal, beyond_teams
+from metrics.access.reader import AccessRefusal, beyond_teams
 from metrics.ending import end_tasks
 from streams.errors import WorkerError
 from streams.runtime.status import Status
@@ -75,7 +75,7 @@ class Health:
             answer = await handler(request)
             if reader.is_limited:
                 answer = _plain(answer)
-        except Refusal as refusal:
+        except AccessRefusal as refusal:
             if request.path in HEALTH:
                 answer = _plain(await handler(request))
             else:

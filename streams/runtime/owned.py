@@ -14,12 +14,12 @@ import structlog
 from metrics.ending import end_tasks
 from streams.durable.changelog import Changelog, Commit
 from streams.durable.local_store import LocalStore
-from streams.letters.letter import Letter, Refusal, make
+from streams.letters.letter import Letter, LetterRefusal, make
 from streams.letters.recount import Recount
 from streams.runtime.sensors import WorkerSensors
 from streams.runtime.status import Status
 from streams.state.partition import COPIES_BYTES, Partition
-from streams.state.records import Record
+from streams.state.records import FoldRecord
 
 log = structlog.get_logger(__name__)
 
@@ -86,10 +86,10 @@ class Owned:
         if not self._room.is_set():
             await self._room.wait()
 
-    def fold(self, records: Sequence[Record], end: int = 0) -> None:
+    def fold(self, records: Sequence[FoldRecord], end: int = 0) -> None:
         """Fold what was read before the offset `end`. Records at or below the fence are skipped."""
         wanted = records if self.recount is None else self.recount.less_closed(records)
-        refused: Sequence[Refusal] = self.partition.fold(wanted)
+        refused: Sequence[LetterRefusal] = self.partition.fold(wanted)
         self.partition.pass_over(end)
         if not records:
             return  # nothing to make durable: whoever reads from an older fence passes over the same

@@ -16,7 +16,7 @@ from producers.log_ends import Ends
 from streams.durable.changelog import Changelog, Commit, Pair
 from streams.durable.local_store import LocalStore
 from streams.durable.position import position
-from streams.durable.restore import Bounds, Progress, Restored, Restorer, check_reached
+from streams.durable.restore import Bounds, Restored, RestoreProgress, StateRestorer, check_reached
 from streams.durable.rewriting import RewritingChangelog
 from streams.durable.standby import Standbys
 from streams.durable.topic_id import Source
@@ -30,7 +30,7 @@ from streams.runtime.status import Status
 from streams.runtime.tables import Tables
 from streams.settings import WorkerSettings
 from streams.state.partition import Counts, Partition
-from streams.state.records import Record
+from streams.state.records import FoldRecord
 
 log = structlog.get_logger(__name__)
 
@@ -49,7 +49,7 @@ class Owner:
         changelogs: Callable[[int], RewritingChangelog],
         stores: Callable[[int], LocalStore],
         set_aside: Callable[[int], None],
-        restorer: Restorer,
+        restorer: StateRestorer,
         standbys: Standbys,
         lettered: Callable[[int], Awaitable[Mapping[int, str]]],
         on_failure: Callable[[BaseException], None],
@@ -249,7 +249,7 @@ class Owner:
             cells.restore(saved.cells(), stored=True)
             starts = dict(saved.positions)
         topics = {self.settings.cells_topic: cells.restore, self.settings.clients_topic: clients.restore}
-        progress = Progress(number)
+        progress = RestoreProgress(number)
         watching = asyncio.create_task(_watch(progress, state))
         try:
             restored = await self._restorer.restore(number, starts, topics, progress)
@@ -293,7 +293,7 @@ class Owner:
             return take
 
         restored = await self._restorer.restore(
-            number, {}, {topic: note(keys) for topic, keys in held.items()}, Progress(number)
+            number, {}, {topic: note(keys) for topic, keys in held.items()}, RestoreProgress(number)
         )
         changelog.known(restored.positions)
         cells, clients = ([(key, None) for key in keys] for keys in held.values())
@@ -302,7 +302,7 @@ class Owner:
 
     # -- the stream
 
-    async def fold(self, number: int, records: Sequence[Record], end: int = 0) -> None:
+    async def fold(self, number: int, records: Sequence[FoldRecord], end: int = 0) -> None:
         """Fold what was read of one partition before the offset `end`; dropped when it is not ours (any more)."""
         owned = self.owned.get(number)
         if owned is None:
@@ -331,7 +331,7 @@ class Owner:
                 state.idle()
 
 
-async def _watch(progress: Progress, state: PartitionState) -> None:
+async def _watch(progress: RestoreProgress, state: PartitionState) -> None:
     """Show how far restoring is."""
     seen = -1
     while True:

@@ -12,9 +12,9 @@ from producers import senders as told
 from producers.events.rules import REASONS
 from producers.events.sender import sender
 from producers.kafka_requests import Disk
-from producers.senders import COUNTED, DAY, FORWARDED, LETTERED, Names, Notes
+from producers.senders import COUNTED, DAY, FORWARDED, LETTERED, Notes, SenderNames
 from streams.letters.collector import OpenLettersCollector
-from streams.letters.letter import Refusal
+from streams.letters.letter import LetterRefusal
 from streams.runtime.partition_state import PartitionCollector
 from streams.runtime.status import Status
 from streams.state.partition import Counts
@@ -49,7 +49,7 @@ class WorkerSensors:
         self._events = _counter(registry, service.EVENTS)
         self._sources = _counter(registry, service.SOURCE_EVENTS)
         self._refused = _counter(registry, service.REFUSED)
-        self._name = Names(_MOST_SOURCES)
+        self._name = SenderNames(_MOST_SOURCES)
         self.notes = Notes()
         """For senders to see; whoever shares them takes them and puts new ones in place."""
         self._letters = _counter(registry, service.DEAD_LETTERS)
@@ -115,7 +115,7 @@ class WorkerSensors:
         self._batch.observe(records)
         self._fold.inc(seconds)
 
-    def lettered(self, refused: Iterable[Refusal]) -> None:
+    def lettered(self, refused: Iterable[LetterRefusal]) -> None:
         """Records become dead letters for the first time."""
         now = time()
         for one in refused:
@@ -125,9 +125,9 @@ class WorkerSensors:
             at = record.timestamp / 1000 if record.timestamp >= 0 else now
             if at > now - DAY:
                 self.notes.count(name, LETTERED, one.reason, 1, at)
-                self.notes.refuse(name, told.Refusal("kafka", one.reason, "", one.detail), at)
+                self.notes.refuse(name, told.SenderRefusal("kafka", one.reason, "", one.detail), at)
 
-    def refused(self, refused: Collection[Refusal]) -> None:
+    def refused(self, refused: Collection[LetterRefusal]) -> None:
         """Records of the reference topic were refused."""
         for one in refused:
             self._letters.labels(one.reason).inc()

@@ -16,7 +16,7 @@ from streams.durable.local_store import LocalStore
 from streams.state.partition import Partition
 
 
-class Share(Protocol):
+class TableShare(Protocol):
     """What one partition holds of a table."""
 
     def get(self, key: Any) -> Any:
@@ -76,11 +76,11 @@ class ClientShare:
         self._partition.restore_clients(pairs, stored=stored)
 
 
-class Held(Mapping[Any, Any]):
+class OpenShares(Mapping[Any, Any]):
     """What this worker holds of a table: the shares of the partitions that it has opened, by number."""
 
     def __init__(self) -> None:
-        self.shares: dict[int, Share] = {}
+        self.shares: dict[int, TableShare] = {}
 
     def __getitem__(self, key: Any) -> Any:
         for share in self.shares.values():
@@ -99,7 +99,7 @@ class Held(Mapping[Any, Any]):
 class Tables:
     """The tables of an application, as an owner of partitions uses them."""
 
-    def __init__(self, cells: Held, clients: Held) -> None:
+    def __init__(self, cells: OpenShares, clients: OpenShares) -> None:
         self.cells = cells
         self.clients = clients
 
@@ -119,7 +119,7 @@ class StateStore(Store[Any, Any]):
 
     def __init__(self, app: Any, table: Any) -> None:
         super().__init__("sales://", app, table)
-        self.held = Held()
+        self.held = OpenShares()
         self.data = cast("MutableMapping[Any, Any]", self.held)
 
     def persisted_offset(self, tp: Any) -> int | None:  # noqa: ARG002 - Faust's signature

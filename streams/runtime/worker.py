@@ -41,7 +41,7 @@ from streams.runtime.preflight import lock, prepare_topics
 from streams.runtime.sensors import WorkerSensors
 from streams.runtime.status import Status
 from streams.settings import WorkerSettings
-from streams.view.publish import Publisher
+from streams.view.publish import ViewPublisher
 from streams.view.reference import ReferenceView
 from streams.view.senders import RedisNotes, share
 from streams.view.sink import RedisSink
@@ -165,7 +165,7 @@ class Worker:
         sink = RedisSink(settings.redis_url.get_secret_value(), settings.app_id)
         notes = RedisNotes(settings.redis_url.get_secret_value(), settings.app_id)
         reference = ReferenceView(settings, sink)
-        publisher = Publisher(
+        publisher = ViewPublisher(
             sink,
             Keys(settings.app_id),
             lambda: list(owner.owned.values()),
@@ -249,7 +249,7 @@ class Worker:
             self._status.answered_at = ends.answered_at
             await asyncio.sleep(max(0.0, began + _ASK_SECONDS - monotonic()))
 
-    async def _end(self, app: SalesApp, publisher: Publisher, background: list["asyncio.Task[None]"]) -> None:
+    async def _end(self, app: SalesApp, publisher: ViewPublisher, background: list["asyncio.Task[None]"]) -> None:
         """Flush, show, leave, within the time that a supervisor gives."""
         for task in background:
             if task.get_name() != "app":

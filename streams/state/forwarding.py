@@ -16,7 +16,7 @@ from producers.events.binary import Headers
 from producers.events.intake import Record
 from producers.events.rules import COPY_MARK
 from producers.partitioner import partition_for
-from streams.state.records import Record as LogRecord
+from streams.state.records import FoldRecord as LogRecord
 
 PARTITION, OFFSET = "forwarded-partition", COPY_MARK
 """Where the record lay that this is a copy of."""

@@ -35,7 +35,7 @@ from streams.state.clients import HOT_PAGES, Clients, ClientStore, InMemoryClien
 from streams.state.lists import Lists
 from streams.state.own import KEY, VERSION, Own, read_own, write_own
 from streams.state.page import Page
-from streams.state.records import Record
+from streams.state.records import FoldRecord
 from streams.state.sweep import Sweep
 
 PARTITION_KEY = KEY
@@ -154,7 +154,7 @@ class Partition:
 
     # -- folding
 
-    def fold(self, records: Sequence[Record]) -> list[RefusedRecord]:
+    def fold(self, records: Sequence[FoldRecord]) -> list[RefusedRecord]:
         """Fold records in log order; gives those that the contract does not allow."""
         refused: list[RefusedRecord] = []
         counts = self.counts
@@ -201,7 +201,7 @@ class Partition:
         """
         self._out.fence = max(self._out.fence, end - 1)
 
-    def _admit(self, record: Record) -> tuple[Page | None, wire.Event, int]:
+    def _admit(self, record: FoldRecord) -> tuple[Page | None, wire.Event, int]:
         """The client's page (None: it does not count here), the event and its time (us). Raises Refused."""
         value, key, timestamp, headers = record.value, record.key, record.timestamp, record.headers
         is_plain = not headers or headers == _PLAIN
@@ -235,7 +235,7 @@ class Partition:
         return page
 
     def _admit_copy(
-        self, record: Record, event: wire.Event, origin: forwarding.Origin
+        self, record: FoldRecord, event: wire.Event, origin: forwarding.Origin
     ) -> tuple[Page | None, wire.Event, int]:
         """The same for a copy, which was checked where it came from. It counts once, whoever wrote it how often."""
         page, seen = self._page(event), self._forwarded.get(origin.partition, -1)
@@ -249,7 +249,7 @@ class Partition:
             self._forwarded[origin.partition] = origin.offset
         return page, event, us(event.time)
 
-    def _forward(self, record: Record, event: wire.Event) -> None:
+    def _forward(self, record: FoldRecord, event: wire.Event) -> None:
         """Have a record that lies wrong written to the partition of its client."""
         key = event.key.encode()
         copy = forwarding.copy_of(record, self.number, key, self.partitions)

@@ -11,7 +11,7 @@ from producers.kafka_insides import AsDecoded
 from streams.state.oversize import MOST, fitted
 
 
-class Record(Protocol):
+class FoldRecord(Protocol):
     """What is read of a fetched Kafka record. `timestamp`: ms, by the clock that `timestamp_type` names."""
 
     offset: int
@@ -23,4 +23,4 @@ class Record(Protocol):
 
 
 AS_DECODED = AsDecoded(MOST, fitted)
-"""As `value_deserializer` of a consumer: it gives records as they are decoded. `Record` is promised, and no more."""
+"""As `value_deserializer` of a consumer: it gives records as decoded. `FoldRecord` is promised, and no more."""

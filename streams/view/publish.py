@@ -45,7 +45,7 @@ _EMPTY = b"\x80"
 """An empty part: it keeps its fence, so that a former owner cannot bring an old part back."""
 
 
-class Publisher:
+class ViewPublisher:
     """Writes the view of all owned partitions. One task; at most one write is under way."""
 
     def __init__(

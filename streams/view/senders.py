@@ -10,7 +10,7 @@ from redis.exceptions import RedisError
 
 from metrics.redis_client import connect
 from metrics.view import Keys
-from producers.senders import DAY, MOST_REFUSALS, QUARTER, Count, Known, Notes, Refusal, SharedAway
+from producers.senders import DAY, MOST_REFUSALS, QUARTER, KnownSenders, Notes, SenderCount, SenderRefusal, SharedAway
 from streams.runtime.sensors import WorkerSensors
 
 log = structlog.get_logger(__name__)
@@ -58,7 +58,7 @@ class RedisNotes:
             pipe.expire(key, DAY)
         await _answered(pipe.execute())
 
-    async def read(self, now: float) -> Known:
+    async def read(self, now: float) -> KnownSenders:
         """All that is there. Raises SharedAway."""
         quarter = int(now) // QUARTER
         quarters = range(quarter - DAY // QUARTER - 1, quarter + 2)
@@ -68,9 +68,9 @@ class RedisNotes:
         pipe.hgetall(self._keys.senders("last"))
         pipe.get(self._keys.senders("letters"))
         *counts, last, letters = await _answered(pipe.execute())
-        known = Known()
+        known = KnownSenders()
         for one, found in zip(quarters, counts, strict=True):
-            known.notes.counts.update({Count(one, *_names(names)): int(n) for names, n in found.items()})
+            known.notes.counts.update({SenderCount(one, *_names(names)): int(n) for names, n in found.items()})
         known.notes.last.update({_type(names): float(at) for names, at in last.items()})
         await self._refusals(known.notes)
         if letters is not None:
@@ -84,7 +84,7 @@ class RedisNotes:
             pipe.zrange(self._keys.senders(f"refusals:{source}"), 0, -1, withscores=True)
         for source, found in zip(sources, await _answered(pipe.execute()), strict=True):
             for names, at in found:
-                notes.refuse(source, Refusal(*_refusal(names)), at)
+                notes.refuse(source, SenderRefusal(*_refusal(names)), at)
 
     async def write_letters(self, counts: Mapping[tuple[str, str], int]) -> None:
         """Tell how many dead letters are open, by reason and source; every worker knows all. Raises SharedAway."""

@@ -23,12 +23,12 @@ import msgspec
 
 from metrics.settings import BusinessSettings
 from producers.partitioner import partition_for
-from producers.simulator.floor import Floor, Setup, key_of
+from producers.simulator.floor import Setup, SimulatedFloor, key_of
 from streams.ledger.answers import Index
 from streams.ledger.keeper import Keeper
 from streams.ledger.schema import create, fingerprint
-from streams.plain import Rules
-from streams.plain.rows import Query
+from streams.plain import PlainRules
+from streams.plain.rows import PlainQuery
 from tests.laws.replay import Rec
 
 PARTITIONS = 8
@@ -61,7 +61,9 @@ QUESTIONS = [
 def batches(managers: int, days: int, now: int) -> Iterator[dict[tuple[str, int], list[Rec]]]:
     """What the ledger would read at once, one after the other."""
     end, ends = now * 10**6, Counter[int]()
-    events = (event for _, event in Floor(Setup(seed=1, managers=managers)).events(end - days * DAY * 10**6, end))
+    events = (
+        event for _, event in SimulatedFloor(Setup(seed=1, managers=managers)).events(end - days * DAY * 10**6, end)
+    )
     while some := list(islice(events, AT_ONCE)):
         parts: dict[tuple[str, int], list[Rec]] = {}
         for event in some:
@@ -73,7 +75,7 @@ def batches(managers: int, days: int, now: int) -> Iterator[dict[tuple[str, int]
         yield parts
 
 
-def build(path: Path, rules: Rules, managers: int, days: int, now: int) -> int:
+def build(path: Path, rules: PlainRules, managers: int, days: int, now: int) -> int:
     """Take all of the log; prints what it costs. Says how many events there were."""
     keeper = Keeper(
         create(path, fingerprint(rules, PARTITIONS), {}), rules, PARTITIONS, "sales.events", clock=lambda: now
@@ -95,7 +97,7 @@ def build(path: Path, rules: Rules, managers: int, days: int, now: int) -> int:
     return done
 
 
-def ask(path: Path, rules: Rules, now: int, times: int) -> None:
+def ask(path: Path, rules: PlainRules, now: int, times: int) -> None:
     """Ask everything so many times, and print p50 and p99."""
     index, rng = Index(path, rules, lambda: float(now)), random.Random(1)
     with index.reading() as database:
@@ -107,7 +109,7 @@ def ask(path: Path, rules: Rules, now: int, times: int) -> None:
             manager, team = rng.choice(people)
             whose = {"manager": (manager, None), "team": (None, team)}.get(one.level, (None, None))
             last = today - rng.randrange(max(1, 366 - one.days))
-            query = Query(one.family, one.labels, *whose, "day")
+            query = PlainQuery(one.family, one.labels, *whose, "day")
             cpu, clock = time.process_time(), time.perf_counter()
             found = index.explain(query, None, one.limit, (last - one.days + 1, last), 1_000)
             found.as_json()
@@ -140,7 +142,7 @@ def main() -> None:
     parser.add_argument("--times", type=int, default=100, help="each question is asked")
     parser.add_argument("--folder", type=Path, help="keeps the index; one that is there is asked only")
     asked = parser.parse_args()
-    rules, now = Rules.of(BusinessSettings(_env_file=None)), int(datetime(2026, 12, 1, tzinfo=UTC).timestamp())
+    rules, now = PlainRules.of(BusinessSettings(_env_file=None)), int(datetime(2026, 12, 1, tzinfo=UTC).timestamp())
     with tempfile.TemporaryDirectory(prefix="sales-pulse-ledger-") as folder:
         path = (asked.folder or Path(folder)) / "ledger.sqlite"
         if not path.exists():

@@ -16,14 +16,14 @@ from producers.events import wire
 from streams.plain.calendar import read
 from streams.plain.exact import moment
 from streams.plain.reference import PlainReference
-from streams.plain.rules import Rules
-from streams.plain.series import Series, series
+from streams.plain.rules import PlainRules
+from streams.plain.series import PlainSeries, series
 
 FOLDER = Path(__file__).parent
 ZONE = ZoneInfo("Europe/Moscow")
 CALENDAR = FOLDER / "calendar.yaml"
 NOW = moment(datetime(2026, 11, 30, 11, tzinfo=ZONE))
-RULES = Rules(ZONE, read(CALENDAR, ZONE), ready_stages=frozenset({"CONTRACT"}), ready_probability=Decimal("0.7"))
+RULES = PlainRules(ZONE, read(CALENDAR, ZONE), ready_stages=frozenset({"CONTRACT"}), ready_probability=Decimal("0.7"))
 _LINE = re.compile(r"(\w+)\{(.*)\} (\S+)")
 _LABEL = re.compile(r'(\w+)="([^"]*)"')
 
@@ -49,9 +49,9 @@ def winning_references() -> list[tuple[str, str, dict[str, Any]]]:
     return [(key, event.type, msgspec.to_builtins(event.data)) for key, event in reference.held.items()]
 
 
-def expected() -> dict[Series, Fraction]:
+def expected() -> dict[PlainSeries, Fraction]:
     """The numbers worked out by hand."""
-    found: dict[Series, Fraction] = {}
+    found: dict[PlainSeries, Fraction] = {}
     for line in (FOLDER / "month.txt").read_text().splitlines():
         if line and not line.startswith("#"):
             matched = _LINE.fullmatch(line)
@@ -64,7 +64,7 @@ def expected() -> dict[Series, Fraction]:
 _TOLD = {name for family in FAMILIES for name in family.names}
 
 
-def is_told(one: Series) -> bool:
+def is_told(one: PlainSeries) -> bool:
     """Whether month.txt tells all of this series: month, 90 days and now, of durations each person's sum and count."""
     labels = dict(one.labels)
     return (
@@ -77,7 +77,7 @@ def is_told(one: Series) -> bool:
     )
 
 
-def totals(shown: dict[Series, Fraction]) -> dict[str, Fraction]:
+def totals(shown: dict[PlainSeries, Fraction]) -> dict[str, Fraction]:
     """Sums over all managers of the month (or of now) by family and, where it matters, one label."""
     found: defaultdict[str, Fraction] = defaultdict(Fraction)
     for one, value in shown.items():

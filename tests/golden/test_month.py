@@ -5,12 +5,12 @@ from fractions import Fraction
 from streams.plain import recompute
 from streams.plain.exposed import exposed
 from streams.plain.reference import PlainReference
-from streams.plain.series import Series
+from streams.plain.series import PlainSeries
 from tests.golden import month
 from tests.support.numbers import shown
 
 
-def _shown() -> dict[Series, Fraction]:
+def _shown() -> dict[PlainSeries, Fraction]:
     partition = recompute(month.events(), month.RULES)
     reference = PlainReference.of(map(month.wire.decode_reference, month.reference_lines()), "RUB")
     return exposed(shown(partition.contributions(), partition.open_things(), reference, month.RULES, month.NOW))
@@ -80,5 +80,5 @@ def test_the_fifteen_kpis_are_those_worked_out_by_hand() -> None:
     assert kpis == {name: _value(value) for name, value in told.items()}
 
 
-def _is_month_of_working_days(one: Series) -> bool:
+def _is_month_of_working_days(one: PlainSeries) -> bool:
     return one.name == "sales_working_days" and {("team", ""), ("window", "month")} <= set(one.labels)

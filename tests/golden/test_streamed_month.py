@@ -9,7 +9,7 @@ from metrics.exporter.board import Board
 from metrics.settings import BusinessSettings
 from metrics.view import decode_part, parse_field
 from streams.fold.rules import Rules
-from streams.plain.series import Series, series
+from streams.plain.series import PlainSeries, series
 from streams.state.partition import Partition
 from tests.golden import month
 from tests.laws.replay import Rec
@@ -40,7 +40,7 @@ def test_the_exporter_shows_every_number_worked_out_by_hand() -> None:
     """Text of the month's series: all of month.txt and no other; 0 may be absent."""
     text = b"".join(_board().exposition(month.NOW / 10**6)).decode()
     expected = month.expected()
-    found: dict[Series, float] = {}
+    found: dict[PlainSeries, float] = {}
     for family in text_string_to_metric_families(text):
         for sample in family.samples:
             one = series(sample.name, sample.labels)

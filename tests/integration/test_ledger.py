@@ -20,7 +20,7 @@ from producers.topics import ensure
 from streams.ledger.follow import Follower
 from streams.ledger.schema import connect
 from streams.ledger.server import create_app
-from streams.plain.rules import Rules
+from streams.plain.rules import PlainRules
 from tests.support.workers import House, house, until
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
@@ -69,7 +69,7 @@ class Asked:
 
 @asynccontextmanager
 async def running(where: House, path: Path) -> AsyncIterator[Asked]:
-    follower = Follower(where.kafka, Rules.of(where.business), path)
+    follower = Follower(where.kafka, PlainRules.of(where.business), path)
     app = create_app(follower)
     transport = httpx.ASGITransport(app)
     async with app.router.lifespan_context(app), httpx.AsyncClient(transport=transport, base_url="http://l") as web:

@@ -175,7 +175,7 @@ def test_dynamics_shows_what_the_api_calls_the_trend(
         if not point["complete"] or point["to"] > WHOLE_DAYS:
             continue
         at = last_second(date.fromisoformat(point["to"]), board.zone)
-        told = api.kpis(api.Numbers(board, NOW, at, window), Level.COMPANY, window, "current")
+        told = api.kpis(api.LiveNumbers(board, NOW, at, window), Level.COMPANY, window, "current")
         for one in next(told_of for told_of in told if told_of["id"] == kpi)["values"]:
             if one["trend"] is not None:
                 labels = tuple(one["labels"].get(name, "") for name in ("team", "channel", "outcome"))

@@ -16,7 +16,7 @@ from metrics.calendar import CalendarFile, build
 from metrics.view import Unanswered, Waiting, decode_part, parse_field
 from producers.events.rules import LOG_APPEND_TIME
 from streams.fold.rules import Rules as FoldRules
-from streams.plain import Rules
+from streams.plain import PlainRules
 from streams.plain.calendar import of
 from streams.plain.parts import Parts
 from streams.state.partition import Partition
@@ -89,9 +89,9 @@ def calendar_file() -> Iterator[Path]:
         yield path
 
 
-def plain_rules(zone: ZoneInfo) -> Rules:
+def plain_rules(zone: ZoneInfo) -> PlainRules:
     """Rules of the plain definition, with a calendar that has everything."""
-    return Rules(zone, of(CALENDAR, zone), ready_stages=frozenset({"READY"}), ready_probability=Decimal("0.7"))
+    return PlainRules(zone, of(CALENDAR, zone), ready_stages=frozenset({"READY"}), ready_probability=Decimal("0.7"))
 
 
 def fold_rules(zone: tzinfo) -> FoldRules:

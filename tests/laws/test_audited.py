@@ -24,7 +24,7 @@ from streams.audit.standing.standing import StandingAudit
 from streams.audit.standing.view import RedisStore, View
 from streams.ledger.follow import Follower
 from streams.ledger.settings import LedgerSettings
-from streams.plain.rules import Rules
+from streams.plain.rules import PlainRules
 from tests.laws.mixtures import ANCHORS, KINDS, Json, encode, event, key_of
 
 pytestmark = pytest.mark.integration
@@ -190,7 +190,7 @@ async def _proved(stack: Stack) -> None:
         for name, value in stack.environment.items()
         if name.startswith("SALES_") and name != "SALES_LEDGER_URL"
     })  # fmt: skip
-    rules, store = Rules.of(settings), RedisStore(stack.environment["SALES_REDIS_URL"])
+    rules, store = PlainRules.of(settings), RedisStore(stack.environment["SALES_REDIS_URL"])
     follower = Follower(settings, rules, stack.folder / "second.sqlite")
     view = View(store, settings.app_id, settings.timezone, rules)
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from producers.connectors.asterisk.cdr import Cdr
-from producers.connectors.asterisk.config import Config, Names
+from producers.connectors.asterisk.config import AsteriskNames, Config
 from producers.connectors.asterisk.events import stamp
 from producers.connectors.asterisk.queue_log import QueueLog
 from producers.importer.check import check
@@ -98,7 +98,7 @@ class Reader:
 
     def __init__(self, folder, **config):
         self.path = folder / "Master.csv"
-        self.names = Names(Config.model_validate(CONFIG | config), SecretStr("a secret of this test"))
+        self.names = AsteriskNames(Config.model_validate(CONFIG | config), SecretStr("a secret of this test"))
         self.format = Cdr(self.names)
 
     def read(self, data):
@@ -323,7 +323,9 @@ def test_any_queue(tmp_path, floor, form):
         path.write_text("".join(f"{now}|{'|'.join(rest)}|{'|'.join(map(str, data))}\n" for now, *rest, data in lines))
     else:
         path.write_text(table(lines, form))
-    names = Names(Config.model_validate(CONFIG | {"queues": {"sales": "north"}}), SecretStr("a secret of this test"))
+    names = AsteriskNames(
+        Config.model_validate(CONFIG | {"queues": {"sales": "north"}}), SecretStr("a secret of this test")
+    )
     records = list(QueueLog(names).records(Source(str(path)), State()))
     assert len(records) == len(lines)
     assert not [record for record in records if record.problem]

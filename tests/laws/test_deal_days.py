@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from producers.events import wire
 from streams.ledger.deal_days import stays
-from streams.plain import PlainPartition, Rules
+from streams.plain import PlainPartition, PlainRules
 from streams.plain.exact import moment, ten_thousandths, version
 from streams.plain.parts import kept_from
 from streams.plain.placed import COUNTS, PlainPlaces
@@ -46,7 +46,7 @@ def deals(size: int) -> st.SearchStrategy[list[Json]]:
 
 
 def naively(
-    records: list[Any], number: int, partitions: int, rules: Rules, last: int
+    records: list[Any], number: int, partitions: int, rules: PlainRules, last: int
 ) -> tuple[Counter[Day], int, bool]:
     """Each day by itself from all that was said before it, the first day kept, and whether that cannot be had.
 
@@ -74,12 +74,12 @@ def naively(
     return found, first, is_lost or any(known.get(deal) != final for deal, final in finals.items())
 
 
-def _open(data: Any, rules: Rules) -> tuple[Any, ...]:
+def _open(data: Any, rules: PlainRules) -> tuple[Any, ...]:
     team = REFERENCE.team(data.manager_id, data.team_id or "")
     return team, data.pipeline, data.stage, rules.day(moment(data.created_at)), _base(data)
 
 
-def _won(final: Any, rules: Rules) -> tuple[Any, ...]:
+def _won(final: Any, rules: PlainRules) -> tuple[Any, ...]:
     data = final.data
     if getattr(data, "status", "") != "won":
         return "", None, 0

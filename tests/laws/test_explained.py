@@ -14,9 +14,9 @@ from streams.plain.exact import moment
 from streams.plain.exposed import exposed
 from streams.plain.placed import COUNTS, PlainPlaces
 from streams.plain.reference import PlainReference
-from streams.plain.rows import Query, open_rows, plan_rows, windowed_rows
-from streams.plain.series import Series
-from streams.plain.shown import Shown
+from streams.plain.rows import PlainQuery, open_rows, plan_rows, windowed_rows
+from streams.plain.series import PlainSeries
+from streams.plain.shown import PlainShown
 from tests.laws.logs import InMemoryLog
 from tests.laws.mixtures import ANCHORS, Json, encode, mixtures, zones
 from tests.laws.replay import plain_rules
@@ -60,19 +60,21 @@ def _partitions(log: InMemoryLog, zone: ZoneInfo) -> list[PlainPartition]:
     return found
 
 
-def query_of(one: Series) -> Query:
+def query_of(one: PlainSeries) -> PlainQuery:
     labels = dict(one.labels)
     names = ("manager", "team", "window", "period")
     own = {name: value for name, value in labels.items() if name not in names}
     if one.name.startswith(("sales_plan", "sales_working")):
         own["window"] = labels["window"]
-        return Query(one.name, own, labels.get("manager"), labels.get("team"))
-    return Query(
+        return PlainQuery(one.name, own, labels.get("manager"), labels.get("team"))
+    return PlainQuery(
         one.name, own, labels.get("manager"), labels["team"], labels.get("window", ""), labels.get("period", "current")
     )
 
 
-def _sum(query: Query, contributions: list[Contribution], things: list[OpenThing], numbers: Shown) -> Fraction:
+def _sum(
+    query: PlainQuery, contributions: list[Contribution], things: list[OpenThing], numbers: PlainShown
+) -> Fraction:
     if query.declared.source.value == "cells":
         rows = list(windowed_rows(query, contributions, numbers))
     elif query.declared.source.value == "plan":
@@ -96,6 +98,6 @@ def test_rows_add_up_to_every_series(mixture: list[Json], zone: ZoneInfo, now: d
     partitions = _partitions(InMemoryLog(mixture, 1), zone)
     contributions = [one for partition in partitions for one in partition.contributions()]
     things = [one for partition in partitions for one in partition.open_things()]
-    numbers = Shown(moment(now), rules, reference, cut)
+    numbers = PlainShown(moment(now), rules, reference, cut)
     for one, value in exposed(shown(contributions, things, reference, rules, moment(now), at=cut)).items():
         assert _sum(query_of(one), contributions, things, numbers) == value, one

@@ -21,7 +21,7 @@ from streams.plain import PlainPartition
 from streams.plain.exposed import exposed
 from streams.plain.other import together
 from streams.plain.reference import PlainReference
-from streams.plain.series import Series, series
+from streams.plain.series import PlainSeries, series
 from streams.state.partition import Partition
 from tests.laws.mixtures import Json, encode, mixtures, zones
 from tests.laws.replay import calendar_file, plain_rules, records, replay
@@ -56,7 +56,7 @@ def _board(
     return board
 
 
-def _read(chunks: list[bytes]) -> dict[Series, float]:
+def _read(chunks: list[bytes]) -> dict[PlainSeries, float]:
     return {
         series(sample.name, sample.labels): _seen(sample.name, sample.value)
         for family in text_string_to_metric_families(b"".join(chunks).decode())
@@ -65,7 +65,7 @@ def _read(chunks: list[bytes]) -> dict[Series, float]:
     }
 
 
-def _floats(numbers: dict[Series, Fraction]) -> dict[Series, float]:
+def _floats(numbers: dict[PlainSeries, Fraction]) -> dict[PlainSeries, float]:
     return {one: _seen(one.name, float(value)) for one, value in numbers.items() if value}
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from streams.plain import PlainPartition
 from streams.plain.parts import parts
-from streams.plain.placed import COUNTS, FORWARDED, Place, PlainPlaces
+from streams.plain.placed import COUNTS, FORWARDED, PlainPlaces, RecordPlace
 from streams.state.own import read_own
 from streams.state.partition import PARTITION_KEY
 from tests.laws.cluster import COUNT, Application, ManyLogs, Sent, placements, run
@@ -27,8 +27,8 @@ class Plain(NamedTuple):
 
     partitions: list[PlainPartition]
     places: list[PlainPlaces]
-    counted: Counter[Place]
-    owed: set[Place]
+    counted: Counter[RecordPlace]
+    owed: set[RecordPlace]
 
 
 def _plain(topic: ManyLogs, zone: ZoneInfo) -> Plain:
@@ -39,9 +39,9 @@ def _plain(topic: ManyLogs, zone: ZoneInfo) -> Plain:
             placed = places.judge(record)
             if placed.verdict == COUNTS:
                 partition.take(placed.event)
-                found.counted[placed.origin or Place(number, record.offset)] += 1
+                found.counted[placed.origin or RecordPlace(number, record.offset)] += 1
             elif placed.verdict == FORWARDED:
-                found.owed.add(Place(number, record.offset))
+                found.owed.add(RecordPlace(number, record.offset))
         found.partitions.append(partition)
         found.places.append(places)
     return found
@@ -68,7 +68,7 @@ def test_each_record_counts_once_wherever_it_lies(
     topic = ManyLogs()
     applications = run(topic, sent, zone, how)
     originals = {
-        Place(number, record.offset)
+        RecordPlace(number, record.offset)
         for number, log in enumerate(topic.logs)
         for record in log
         if not any(name.startswith("forwarded-") for name, _ in record.headers)

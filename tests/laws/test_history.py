@@ -17,10 +17,10 @@ from metrics.family import CALENDAR_WINDOWS, Family, Kind
 from metrics.kpi import Kpi, Level
 from metrics.view import Field
 from metrics.windows import period_end
-from streams.plain.kpis import Asked, Numbers
+from streams.plain.kpis import PlainAsked, PlainNumbers
 from streams.plain.listed import still_listed
 from streams.plain.quantiles import quantile
-from streams.plain.series import Series
+from streams.plain.series import PlainSeries
 from tests.laws.mixtures import ANCHORS, ZONES, Json
 from tests.laws.test_shown_now import NEAR, clock, floor_of, near_events, references
 from tests.laws.test_streamed import LAW
@@ -67,9 +67,9 @@ class _Plain:
 
     def __init__(self, floor: Floor, now: float) -> None:
         self._floor, self._now = floor, now
-        self._known: dict[date, dict[Series, Fraction]] = {}
+        self._known: dict[date, dict[PlainSeries, Fraction]] = {}
 
-    def series(self, step: str, first: date) -> dict[Series, Fraction]:
+    def series(self, step: str, first: date) -> dict[PlainSeries, Fraction]:
         """All series as of the end of the period of a step that begins on a day; of the running one as of now."""
         today = self._floor.board.local(self._now).date()
         end = min(period_end(step, first), today + timedelta(days=1))
@@ -82,7 +82,7 @@ class _Plain:
         return datetime(day.year, day.month, day.day, tzinfo=self._floor.board.zone).timestamp() - 2e-6
 
     def kpi(self, kpi: Kpi, level: Level, step: str, first: date) -> dict[tuple[str, ...], Fraction]:
-        return Asked(Numbers(self.series(step, first)), kpi, level, step, "current").values()
+        return PlainAsked(PlainNumbers(self.series(step, first)), kpi, level, step, "current").values()
 
     def family(self, question: history.Question, first: date) -> dict[tuple[str, ...], Fraction]:
         name, labels = _HELD.get(question.series, question.series), question.labels

@@ -22,15 +22,15 @@ from streams.ledger.answers import Index
 from streams.ledger.explain import OLDEST
 from streams.ledger.held import KINDS
 from streams.ledger.store import thing_of
-from streams.plain import Contribution, OpenThing, PlainPartition, Rules
+from streams.plain import Contribution, OpenThing, PlainPartition, PlainRules
 from streams.plain.exact import moment
 from streams.plain.exposed import exposed
 from streams.plain.parts import kept_from
 from streams.plain.placed import COUNTS, PlainPlaces
 from streams.plain.reference import PlainReference
-from streams.plain.rows import Row, open_rows, plan_rows, windowed_rows
-from streams.plain.shown import Shown
-from streams.plain.windows import Window
+from streams.plain.rows import PlainRow, open_rows, plan_rows, windowed_rows
+from streams.plain.shown import PlainShown
+from streams.plain.windows import PlainWindow
 from tests.laws.cluster import COUNT, ManyLogs, Sent, placements, run
 from tests.laws.logs import InMemoryLog
 from tests.laws.mixtures import ANCHORS, ZONES, Json, encode, event, mixtures, zones
@@ -48,7 +48,7 @@ DURATIONS = {family.code: family for family in FAMILIES if family.kind is Kind.H
 LATE = ANCHORS[-1].timestamp() + 40 * 86_400
 
 
-def told(records: list[Any], number: int, partitions: int, rules: Rules) -> PlainPartition:
+def told(records: list[Any], number: int, partitions: int, rules: PlainRules) -> PlainPartition:
     """The plain definition over a partition's records."""
     partition, places = PlainPartition(rules), PlainPlaces(number, partitions)
     for record in records:
@@ -215,12 +215,12 @@ def test_index_is_the_plain_definition(
                 kept.again()
 
 
-def rank(row: Row) -> tuple[Fraction, int]:
+def rank(row: PlainRow) -> tuple[Fraction, int]:
     """By which rows come: the largest, of equal ones the latest."""
     return abs(row.value), row.time or 0
 
 
-def place(row: Row) -> tuple[str, str, str]:
+def place(row: PlainRow) -> tuple[str, str, str]:
     """Client, kind and id of the entity of a row; a cost is its own client."""
     return row.client or row.entity, row.kind, row.entity
 
@@ -249,7 +249,7 @@ def test_answers_are_the_plain_rows(
         index_sources = {
             name: one for number in range(partitions) for name, one in sources(kept.database, number).items()
         }
-        numbers = Shown(moment(now), rules, REFERENCE, past, clock=int(clock * 1000) * 1000)
+        numbers = PlainShown(moment(now), rules, REFERENCE, past, clock=int(clock * 1000) * 1000)
         told_all = shown(contributions, open_now, REFERENCE, rules, moment(now), at=past, clock=numbers.clock)
         every = sorted(exposed(told_all))
         asked = [one for one in every if not past or dict(one.labels).get("window")]
@@ -281,8 +281,8 @@ def test_answers_are_the_plain_rows(
             if query.declared.source is Source.CELLS:
                 today = rules.day(numbers.clock)
                 days = today - data.draw(st.integers(0, 60)), today - data.draw(st.integers(0, 3))
-                of_days = Shown(moment(now), rules, REFERENCE, past, clock=numbers.clock)
-                of_days.windows = [Window(query.window, query.period, *days, 0, 1 << 62)]
+                of_days = PlainShown(moment(now), rules, REFERENCE, past, clock=numbers.clock)
+                of_days.windows = [PlainWindow(query.window, query.period, *days, 0, 1 << 62)]
                 rows = list(windowed_rows(query, contributions, of_days))
                 found = index.explain(query, now if past else None, 1000, days)
                 assert found.count == len(rows)

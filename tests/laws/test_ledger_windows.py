@@ -15,10 +15,10 @@ import pytest
 
 from metrics.catalogue import BY_EXPOSED
 from streams.ledger.answers import Index
-from streams.plain import Contribution, Rules
+from streams.plain import Contribution, PlainRules
 from streams.plain.exact import moment
-from streams.plain.rows import Query, windowed_rows
-from streams.plain.shown import Shown
+from streams.plain.rows import PlainQuery, windowed_rows
+from streams.plain.shown import PlainShown
 from tests.laws.logs import InMemoryLog
 from tests.laws.mixtures import Json
 from tests.laws.replay import plain_rules
@@ -52,13 +52,13 @@ def events(rng: random.Random) -> list[Json]:
     return sorted(found, key=lambda one: str(one["time"]))
 
 
-def asked(rng: random.Random, family: str, window: str, period: str) -> Query:
+def asked(rng: random.Random, family: str, window: str, period: str) -> PlainQuery:
     """The company's, a team's or a person's; of durations as a rule a share of them."""
     labels: dict[str, str] = {}
     if family.endswith("_bucket"):
         labels["le"] = rng.choice(BY_EXPOSED[family].le)
     manager, team = rng.choice(((None, None), (f"m-{rng.randrange(4)}", None), (None, f"t-{rng.randrange(2)}")))
-    return Query(family, labels, manager, team, window, period)
+    return PlainQuery(family, labels, manager, team, window, period)
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -78,12 +78,12 @@ def test_parts_of_days_are_the_plain_rows(seed: int) -> None:
 
 
 def _compare(
-    rng: random.Random, kept: Kept, contributions: list[Contribution], rules: Rules, now: datetime, clock: datetime
+    rng: random.Random, kept: Kept, contributions: list[Contribution], rules: PlainRules, now: datetime, clock: datetime
 ) -> None:
     """All windows of a moment, some of which hold parts of days alone."""
     is_past = clock > now
     index = Index(kept.path, rules, clock.timestamp)
-    shown = Shown(moment(now), rules, REFERENCE, is_past, clock=moment(clock))
+    shown = PlainShown(moment(now), rules, REFERENCE, is_past, clock=moment(clock))
     for window in shown.windows:
         for family in FAMILIES:
             if window.window not in BY_EXPOSED[family].windows:

@@ -20,15 +20,15 @@ from metrics.exporter.http.service import own_numbers
 from metrics.family import CALENDAR_WINDOWS, PERIODS, SHORT_WINDOWS
 from metrics.kpi import Level
 from streams.audit import compare, walls
-from streams.audit.answers import API, WALL, Answer, read
+from streams.audit.answers import API, WALL, AuditAnswer, read
 from streams.audit.answers import kpis as shown_kpis
 from streams.audit.retold import kpis as plain_kpis
 from streams.audit.walls import Wall
-from streams.plain.kpis import Numbers
+from streams.plain.kpis import PlainNumbers
 from streams.plain.other import together
 from streams.plain.parts import kept_from
 from streams.plain.series import series
-from streams.plain.shown import Shown
+from streams.plain.shown import PlainShown
 from tests.laws.mixtures import ANCHORS, KINDS, ZONES, Choices, Json, event
 from tests.laws.replay import CALENDAR
 from tests.laws.test_streamed import LAW
@@ -130,13 +130,13 @@ def test_all_that_is_shown_is_plain(
     plain = floor.plain(at)
     assert floor.metrics(at) == floor.exposed(plain)
     _service(floor, at, moment)
-    numbers, shown = Numbers(plain), api.Numbers(floor.board, at)
+    numbers, shown = PlainNumbers(plain), api.LiveNumbers(floor.board, at)
     for level in Level:
         for window in (*SHORT_WINDOWS, *CALENDAR_WINDOWS):
             for period in PERIODS:
                 told = {"kpis": api.kpis(shown, level, window, period)}
                 found = dict(shown_kpis(told, level, window, period))
-                answer = Answer(API, {}, moment, found, asked=(level, window, period))
+                answer = AuditAnswer(API, {}, moment, found, asked=(level, window, period))
                 assert list(compare.answers(answer, dict(plain_kpis(numbers, level, window, period)))) == []
 
 
@@ -173,19 +173,19 @@ def test_walls_show_what_is_plain(
     """KPIs of every scope, who waits in it, its plan and its leaders."""
     floor, at = floor_of(events, references, zone, calendar, 1), clock(events, now)
     moment = int(at * 10**6)
-    told, numbers = Shown(moment, floor.rules, floor.reference), Numbers(floor.plain(at))
+    told, numbers = PlainShown(moment, floor.rules, floor.reference), PlainNumbers(floor.plain(at))
     things = [one for partition in floor.plain_partitions for one in partition.open_things()]
     names = {Level.COMPANY: ("",), Level.TEAM: ("t-1", "unknown"), Level.MANAGER: ("m-1", "m-2", "unknown")}
     for name in names[level]:
         for window in CALENDAR_WINDOWS:
             wall = Wall(level, name, window)
             found = walls.shown(floor.wall(level, name, window, at), wall)
-            answer = Answer(WALL, {}, moment, found, wall=wall)
+            answer = AuditAnswer(WALL, {}, moment, found, wall=wall)
             assert list(compare.answers(answer, walls.expected(wall, numbers, things, told, found))) == []
 
 
 def _service(floor: Floor, at: float, moment: int) -> None:
-    plain = Shown(moment, floor.rules, floor.reference)
+    plain = PlainShown(moment, floor.rules, floor.reference)
     things, kept = [], {}
     for number, partition in enumerate(floor.plain_partitions):
         plain.add(partition.contributions(), partition=number)

@@ -23,13 +23,13 @@ from producers.events import wire
 from streams.fold.rules import Rules as FoldRules
 from streams.ledger.answers import Index
 from streams.ledger.explain import Explanation
-from streams.plain import PlainPartition, Rules
+from streams.plain import PlainPartition, PlainRules
 from streams.plain.calendar import of
 from streams.plain.exposed import exposed
 from streams.plain.other import together
 from streams.plain.reference import PlainReference
-from streams.plain.rows import Query
-from streams.plain.series import Series, series
+from streams.plain.rows import PlainQuery
+from streams.plain.series import PlainSeries, series
 from streams.state.partition import Partition
 from tests.laws.logs import InMemoryLog
 from tests.laws.mixtures import Json, encode
@@ -56,7 +56,7 @@ class Floor:
 
     def __post_init__(self) -> None:
         zone = ZoneInfo(self.zone)
-        self.rules = Rules(
+        self.rules = PlainRules(
             zone, of(self.calendar, zone), currency=self.currency, ready_stages=frozenset(self.ready_stages),
             most_managers=self.managers, most_values=self.values,
         )  # fmt: skip
@@ -95,7 +95,7 @@ class Floor:
             plain.take(wire.decode(record.value))
         return plain
 
-    def metrics(self, at: str | float, *, zeros: bool = False) -> dict[Series, float]:
+    def metrics(self, at: str | float, *, zeros: bool = False) -> dict[PlainSeries, float]:
         """What /metrics shows, without zeros unless they are wanted."""
         text = b"".join(self.board.exposition(seconds(at))).decode()
         return {
@@ -105,12 +105,12 @@ class Floor:
             if (sample.value or zeros) and sample.name in _TOLD
         }
 
-    def exposed(self, plain: Mapping[Series, Fraction]) -> dict[Series, float]:
+    def exposed(self, plain: Mapping[PlainSeries, Fraction]) -> dict[PlainSeries, float]:
         """What of all that is held /metrics must show, without zeros."""
         told = exposed(together(plain, self.reference, self.rules))
         return {one: float(value) for one, value in told.items() if value}
 
-    def plain(self, at: str | float, clock: float = 0) -> dict[Series, Fraction]:
+    def plain(self, at: str | float, clock: float = 0) -> dict[PlainSeries, Fraction]:
         """What is held. clock: now, if `at` is past. What of it /metrics must show, `exposed` says."""
         return shown(
             (one for partition in self.plain_partitions for one in partition.contributions()),
@@ -123,7 +123,7 @@ class Floor:
 
     def kpis(self, level: Level, window: str, at: str | float) -> dict[str, dict[tuple[str, ...], float]]:
         """The JSON API's values: id → label values → value."""
-        numbers = api.Numbers(self.board, seconds(at))
+        numbers = api.LiveNumbers(self.board, seconds(at))
         return {
             row["id"]: {tuple(one["labels"].values()): one["value"] for one in row["values"]}
             for row in api.kpis(numbers, level, window, "current")
@@ -140,7 +140,9 @@ class Floor:
             kept.read(self.log, len(self.events) + len(self.references))
             index = Index(kept.path, self.rules, lambda: seconds(at))
             labels, manager, team = asked.get("labels"), asked.get("manager"), asked.get("team")
-            query = Query(family, labels or {}, manager, team, asked.get("window", ""), asked.get("period", "current"))
+            query = PlainQuery(
+                family, labels or {}, manager, team, asked.get("window", ""), asked.get("period", "current")
+            )
             return index.explain(query, None, 1000)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from streams.durable.changelog import Commit, Pair
-from streams.durable.restore import Apply, Bounds, Progress, Restored
+from streams.durable.restore import Apply, Bounds, Restored, RestoreProgress
 from streams.errors import ChangelogError, Fenced
 from streams.letters.letter import Letter
 from streams.settings import WorkerSettings
@@ -107,7 +107,7 @@ class InMemoryRestorer:
         self._broker = broker
 
     async def restore(
-        self, partition: int, starts: Mapping[str, int], apply: Mapping[str, Apply], progress: Progress
+        self, partition: int, starts: Mapping[str, int], apply: Mapping[str, Apply], progress: RestoreProgress
     ) -> Restored:
         self._broker.answer()
         positions = {}

@@ -4,14 +4,14 @@ from pathlib import Path
 
 from streams.ledger.keeper import Keeper
 from streams.ledger.schema import connect, create, fingerprint
-from streams.plain import Rules
+from streams.plain import PlainRules
 from tests.laws.logs import InMemoryLog
 
 
 class Kept:
     """One index. clock: the time (Unix s) that it is."""
 
-    def __init__(self, folder: str, rules: Rules, partitions: int, clock: float) -> None:
+    def __init__(self, folder: str, rules: PlainRules, partitions: int, clock: float) -> None:
         self.path, self.rules, self.partitions, self.clock = Path(folder) / "ledger.sqlite", rules, partitions, clock
         self.database = create(self.path, fingerprint(rules, partitions), {})
         self.keeper = self._keeper()

@@ -6,29 +6,29 @@ from fractions import Fraction
 from streams.plain.contribution import Contribution, OpenThing
 from streams.plain.quantiles import quantile
 from streams.plain.reference import PlainReference
-from streams.plain.rows import Query, Row
-from streams.plain.rules import Rules
-from streams.plain.series import Series
-from streams.plain.shown import Shown
+from streams.plain.rows import PlainQuery, PlainRow
+from streams.plain.rules import PlainRules
+from streams.plain.series import PlainSeries
+from streams.plain.shown import PlainShown
 
 
 def shown(
     contributions: Iterable[Contribution],
     things: Iterable[OpenThing],
     reference: PlainReference,
-    rules: Rules,
+    rules: PlainRules,
     now: int,
     *,
     at: bool = False,
     clock: int = 0,
-) -> dict[Series, Fraction]:
+) -> dict[PlainSeries, Fraction]:
     """Every number held and its exact value at a moment (us), zeros or none. clock: now, where `now` is past."""
-    numbers = Shown(now, rules, reference, at, clock=clock)
+    numbers = PlainShown(now, rules, reference, at, clock=clock)
     numbers.add(contributions)
     return numbers.windowed() if at else numbers.windowed() | numbers.open_now(things) | numbers.plan()
 
 
-def percentile(query: Query, rows: Iterable[Row]) -> float | None:
+def percentile(query: PlainQuery, rows: Iterable[PlainRow]) -> float | None:
     """The quantile of durations, as the buckets that they fall in give it; None of none."""
     bounds = query.declared.bounds
     values = [row.value for row in rows]

@@ -10,9 +10,9 @@ import yaml
 from metrics.catalogue import KPIS
 from metrics.family import PERIODS
 from metrics.kpi import Kpi, Level
-from streams.plain.kpis import Asked, Numbers, trend
+from streams.plain.kpis import PlainAsked, PlainNumbers, trend
 from streams.plain.other import OTHER
-from streams.plain.series import Series, series
+from streams.plain.series import PlainSeries, series
 from tests.support.monitoring import RULES, binary
 
 _MINUTES = 9
@@ -32,19 +32,19 @@ def _names(kpi: Kpi, level: Level) -> Iterator[str]:
         yield kpi.trend_record(level)
 
 
-def expected(numbers: Mapping[Series, float]) -> dict[Series, float]:
+def expected(numbers: Mapping[PlainSeries, float]) -> dict[PlainSeries, float]:
     """Every KPI and trend at every level as the plain definition has it."""
-    found: dict[Series, float] = {}
-    plain = Numbers(numbers, rest=OTHER)  # type: ignore[arg-type] # floats and fractions alike
+    found: dict[PlainSeries, float] = {}
+    plain = PlainNumbers(numbers, rest=OTHER)  # type: ignore[arg-type] # floats and fractions alike
     for kpi in KPIS:
         for level in kpi.levels:
             found |= _of(kpi, level, plain)
     return found
 
 
-def _of(kpi: Kpi, level: Level, plain: Numbers) -> dict[Series, float]:
-    found: dict[Series, float] = {}
-    by_time = {time: Asked(plain, kpi, level, *time).values() for time in _times(kpi)}
+def _of(kpi: Kpi, level: Level, plain: PlainNumbers) -> dict[PlainSeries, float]:
+    found: dict[PlainSeries, float] = {}
+    by_time = {time: PlainAsked(plain, kpi, level, *time).values() for time in _times(kpi)}
     for (window, period), values in by_time.items():
         for key, value in values.items():
             labels = dict(zip((*level.labels, *kpi.by), key, strict=True))
@@ -66,7 +66,7 @@ def _times(kpi: Kpi) -> list[tuple[str, str]]:
     return list(product(kpi.windows, PERIODS[:1] if kpi.is_planned else PERIODS))
 
 
-def differences(shown: Mapping[Series, float], wanted: Mapping[Series, float], folder: Path) -> str:
+def differences(shown: Mapping[PlainSeries, float], wanted: Mapping[PlainSeries, float], folder: Path) -> str:
     """What promtool finds different: nothing when the rules make of `shown` what is wanted; 0 is as good as absent."""
     names = sorted(records())
     wanted = {one: value for one, value in wanted.items() if one.name in names}
@@ -94,6 +94,6 @@ def differences(shown: Mapping[Series, float], wanted: Mapping[Series, float], f
     return "" if done.returncode == 0 else done.stdout + done.stderr
 
 
-def _text(one: Series, prefix: str = "") -> str:
+def _text(one: PlainSeries, prefix: str = "") -> str:
     labels = ",".join(f'{name}="{value}"' for name, value in one.labels)
     return f"{prefix}{one.name}{{{labels}}}"

@@ -21,7 +21,7 @@ from metrics.settings import BusinessSettings
 from producers.publisher import SalesPublisher
 from producers.settings import KafkaSettings
 from producers.simulator.floor import Setup, key_of
-from producers.simulator.session import Plan, stream
+from producers.simulator.session import SessionPlan, stream
 from streams.audit import AuditError, Report, audit
 
 COMMAND = (sys.executable, "-m", "deploy.cli", "worker")
@@ -194,7 +194,9 @@ def house(kafka: str, redis_url: str, prefix: str, app_id: str, folder: Path, pa
 def floor(count: int, seed: int = 1, managers: int = 12, days: int = 30) -> list[dict[str, Any]]:
     """The first `count` events of a simulated floor that began `days` ago, without reference data."""
     start = time.time_ns() // 1000 - days * DAY
-    plan = Plan(Setup(seed=seed, managers=managers), start, start + days * DAY, start + days * DAY, 0, "wall", False)
+    plan = SessionPlan(
+        Setup(seed=seed, managers=managers), start, start + days * DAY, start + days * DAY, 0, "wall", False
+    )
     return [event for _, event in islice(stream(plan), count)]
 
 

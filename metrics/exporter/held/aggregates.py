@@ -36,7 +36,7 @@ def add(sums: Sums, credit: Credit, deltas: Deltas, sign: int = 1) -> None:
         del sums[credit]
 
 
-class Held(NamedTuple):
+class HeldSums(NamedTuple):
     """What windows hold: of everybody, and of teams what is shown by team."""
 
     people: dict[Slot, Sums]
@@ -66,10 +66,10 @@ def shared(sums: Sums, named: AbstractSet[str], row_of: Callable[[Credit], Credi
     return found
 
 
-def from_scratch(parts: Parts, wanted: Iterable[Window]) -> Held:
+def from_scratch(parts: Parts, wanted: Iterable[Window]) -> HeldSums:
     """The sums of several windows, added up anew: what `?at=` uses, and what running sums have to be."""
     slots = [(window.name, window.period) for window in wanted]
-    found = Held({slot: {} for slot in slots}, {slot: {} for slot in slots})
+    found = HeldSums({slot: {} for slot in slots}, {slot: {} for slot in slots})
     for bucket in parts.buckets():
         if into := [window for window in wanted if window.holds(*bucket)]:
             for credit, deltas in parts.of(bucket):

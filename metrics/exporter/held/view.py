@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Self
 
 from metrics.calendar import Calendar
 from metrics.exporter.held import plans
-from metrics.exporter.held.aggregates import Aggregates, Held, Slot, Sums, add, from_scratch
+from metrics.exporter.held.aggregates import Aggregates, HeldSums, Slot, Sums, add, from_scratch
 from metrics.exporter.held.counted import Numbers, counted
 from metrics.exporter.held.days import Days, Share, of_day
 from metrics.exporter.held.items import CONVERTED, Item, Items
@@ -148,7 +148,7 @@ class HeldView:
         """Sums of the calendar windows as they stood at a moment; wanted: these, None for all. Raises WindowError."""
         return self._held_at(at, now, wanted).people
 
-    def _held_at(self, at: float, now: float, wanted: Container[str] | None) -> Held:
+    def _held_at(self, at: float, now: float, wanted: Container[str] | None) -> HeldSums:
         self.follow_clock(now)
         return from_scratch(self._parts, windows_at(int(at), int(now), self.zone, wanted))
 

@@ -1,7 +1,7 @@
 """What of the numbers a reader may see: who is limited to teams gets those, and a refusal for what is about more."""
 
 from metrics.access.asgi import Paths
-from metrics.access.reader import Reader, Refusal
+from metrics.access.reader import AccessRefusal, Reader
 from metrics.exporter.board import Board
 from metrics.kpi import Level
 
@@ -44,9 +44,9 @@ def explained(reader: Reader, board: Board, manager: str | None, team: str | Non
     if not teams:
         raise _refusal(reader, f"manager {manager!r}")
     if len(teams) > 1:
-        raise Refusal(403, f"{manager!r} is of several of your teams; add team=, one of {', '.join(teams)}")
+        raise AccessRefusal(403, f"{manager!r} is of several of your teams; add team=, one of {', '.join(teams)}")
     return teams[0]
 
 
-def _refusal(reader: Reader, asked: str) -> Refusal:
-    return Refusal(403, f"{asked} is not yours to see; you see {', '.join(sorted(reader.teams or ()))}")
+def _refusal(reader: Reader, asked: str) -> AccessRefusal:
+    return AccessRefusal(403, f"{asked} is not yours to see; you see {', '.join(sorted(reader.teams or ()))}")

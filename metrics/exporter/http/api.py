@@ -27,7 +27,7 @@ Teams = Container[str] | None
 _MOST_LEADERS = 50
 
 
-class Numbers:
+class LiveNumbers:
     """All sums of one moment, so that one request works each window out once. teams: no others are shown."""
 
     def __init__(
@@ -85,7 +85,7 @@ class Numbers:
         return found
 
 
-def kpis(numbers: Numbers, level: Level, window: str, period: str) -> list[dict[str, Any]]:
+def kpis(numbers: LiveNumbers, level: Level, window: str, period: str) -> list[dict[str, Any]]:
     """Every KPI of a level in a window, with its trend when the period is the current one."""
     current = numbers.evaluation(level, window, period)
     before = numbers.evaluation(level, window, "previous") if period == "current" else None
@@ -135,7 +135,7 @@ def live(
     unknown: partitions of which nobody knows who still waits. outlook: between what plans will end.
     teams: those that may be seen, None for all.
     """
-    numbers = Numbers(board, now, teams=teams)
+    numbers = LiveNumbers(board, now, teams=teams)
     only = None if level is Level.COMPANY else (str(level), name)
     reference = board.reference
 
@@ -186,7 +186,7 @@ def _scopes(board: Board, teams: Teams) -> dict[str, Any]:
     }
 
 
-def _wall_kpis(numbers: Numbers, level: Level, window: str, only: tuple[str, str] | None) -> list[dict[str, Any]]:
+def _wall_kpis(numbers: LiveNumbers, level: Level, window: str, only: tuple[str, str] | None) -> list[dict[str, Any]]:
     current = {window: numbers.evaluation(level, window, "current", only)}
     before = {window: numbers.evaluation(level, window, "previous", only)}
     found = []
@@ -223,7 +223,7 @@ def _wall_kpis(numbers: Numbers, level: Level, window: str, only: tuple[str, str
 
 
 def _plan(
-    numbers: Numbers,
+    numbers: LiveNumbers,
     level: Level,
     only: tuple[str, str] | None,
     outlook: Outlook,
@@ -249,7 +249,7 @@ def _plan(
 
 
 def _leaders(
-    numbers: Numbers, board: Board, window: str, level: Level, only: tuple[str, str] | None
+    numbers: LiveNumbers, board: Board, window: str, level: Level, only: tuple[str, str] | None
 ) -> list[dict[str, Any]]:
     current = numbers.of_family(WON_AMOUNT, level, (window, "current"), only)
     before = numbers.of_family(WON_AMOUNT, level, (window, "previous"), only)

@@ -230,7 +230,7 @@ async def _values(exporter: "Exporter", kpi: Kpi, question: _Asked, reader: Read
     else:
         only = None if level is Level.COMPANY else (level.value, name)
         window = question.window or "day"
-        numbers = api.Numbers(board, now, question.then, window, teams)
+        numbers = api.LiveNumbers(board, now, question.then, window, teams)
         values = numbers.evaluation(level, window, question.period, only).of(kpi)
     width = len(level.labels)
     labelled = ((dict(zip(kpi.by, key[width:], strict=True)), key, value) for key, value in sorted(values.items()))

@@ -28,7 +28,7 @@ class Told:
         return self.content
 
 
-class Ledger:
+class LedgerProxy:
     """`sales-pulse ledger` at an address."""
 
     def __init__(

@@ -27,7 +27,7 @@ class Prover(Protocol):
         """As `GET /api/v1/audit` of the ledger has it. Raises ValueError, AwayError."""
 
 
-class Count(msgspec.Struct):
+class ProofCount(msgspec.Struct):
     """So many numbers of a sort and a family differ."""
 
     data: str
@@ -42,11 +42,11 @@ class Proved(msgspec.Struct):
     days: float | None
 
 
-class Answer(msgspec.Struct):
+class ProofAnswer(msgspec.Struct):
     """What is taken of an answer."""
 
     proved: Proved
-    differences: list[Count]
+    differences: list[ProofCount]
     compared: dict[str, int]
     seconds: float
     behind: int | None = None
@@ -57,7 +57,7 @@ class Proof:
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._told: Answer | None = None
+        self._told: ProofAnswer | None = None
         self._heard = 0.0
         self._asked = False
 
@@ -74,11 +74,11 @@ class Proof:
         """Keep an answer. Raises AwayError for one of another program, or of another release."""
         self._asked = True
         try:
-            self._told, self._heard = msgspec.convert(told, Answer), self._clock()
+            self._told, self._heard = msgspec.convert(told, ProofAnswer), self._clock()
         except msgspec.ValidationError as error:
             raise AwayError(f"what answers is no ledger of this release: {error}") from error
 
-    def _heard_lately(self) -> Answer | None:
+    def _heard_lately(self) -> ProofAnswer | None:
         return self._told if self._clock() - self._heard <= _SILENT_SECONDS else None
 
     def state(self) -> dict[str, Any] | None:
@@ -93,7 +93,7 @@ class Proof:
         at, differs = told.proved.shown, sum(one.count for one in told.differences)
         return {"at": at, "differs": differs, "cause": "differs" if differs else self._cause(told)}
 
-    def _cause(self, told: Answer) -> str:
+    def _cause(self, told: ProofAnswer) -> str:
         at = told.proved.shown
         if at is not None and self._clock() - at <= _LATE_SECONDS:
             return ""

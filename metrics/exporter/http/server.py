@@ -17,7 +17,7 @@ from fastapi.staticfiles import StaticFiles
 from starlette.datastructures import State
 
 from metrics.access.asgi import reader_of
-from metrics.access.reader import EVERYBODY, Reader, Refusal
+from metrics.access.reader import EVERYBODY, AccessRefusal, Reader
 from metrics.ending import end_tasks
 from metrics.errors import AwayError, MetricsError, WindowError
 from metrics.exporter.board import Board
@@ -141,7 +141,7 @@ def create_app(
 
     @app.exception_handler(MetricsError)
     async def refuse(request: Request, error: MetricsError) -> JSONResponse:
-        if isinstance(error, Refusal):
+        if isinstance(error, AccessRefusal):
             teams = sorted(reader_of(request.scope).teams or ())
             return JSONResponse({"detail": str(error), "teams": teams}, error.status)
         return JSONResponse({"detail": str(error)}, 503 if isinstance(error, AwayError) else 400)
@@ -204,7 +204,7 @@ def _json(app: FastAPI, exporter: Exporter) -> None:
         now = exporter.clock()
         if problem := exporter.problem() or (UNSETTLED if settled and fences is None else ""):
             return JSONResponse({"detail": problem}, 503)
-        numbers = api.Numbers(exporter.board, now, then, window, reader.teams)
+        numbers = api.LiveNumbers(exporter.board, now, then, window, reader.teams)
         found = api.kpis(numbers, level, window, period)
         shown_at = exporter.board.local(now if then is None else then).isoformat()
         content = {"level": level, "window": window, "period": period, "at": shown_at, "kpis": found}

@@ -6,7 +6,7 @@ They are written down, with where they come from, in deploy/docs/asterisk.md.
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from producers.connectors.asterisk.config import Names
+from producers.connectors.asterisk.config import AsteriskNames
 from producers.connectors.asterisk.legs import Leg, device, extension, is_extension, is_local
 
 MACHINES = frozenset({
@@ -21,7 +21,7 @@ _NO_EXTENSION = 5
 _WORST = (("NO ANSWER", "missed"), ("ANSWERED", "missed"), ("BUSY", "busy"))
 
 
-class Known(NamedTuple):
+class KnownCalls(NamedTuple):
     """One call. `end` in seconds since the epoch; `strangers`: who took part and is not in the configuration."""
 
     data: dict[str, Any]
@@ -37,15 +37,15 @@ class LeftOut(NamedTuple):
     why: str
 
 
-class Rules:
+class CallRules:
     """What the legs of one call come to."""
 
-    def __init__(self, names: Names) -> None:
+    def __init__(self, names: AsteriskNames) -> None:
         self._names = names
         self._config = names.config
         self._extensions: Mapping[str, str] = {extension(name): name for name in self._config.agents if "/" in name}
 
-    def tell(self, call: str, legs: Sequence[Leg]) -> Known | LeftOut:
+    def tell(self, call: str, legs: Sequence[Leg]) -> KnownCalls | LeftOut:
         """Return the call that these legs are, in whatever order they come."""
         legs = sorted(legs, key=lambda leg: (leg.start, leg.sequence, leg.end, leg.channel, leg.dstchannel))
         roots = [leg for leg in legs if leg.uniqueid == (leg.linkedid or leg.uniqueid)] or legs
@@ -61,7 +61,7 @@ class Rules:
             return self._from_desk(call, root, own, legs)
         return LeftOut(f"the context {root.context} is neither in inbound_contexts nor in outbound_contexts")
 
-    def _inbound(self, call: str, root: Leg, own: Sequence[Leg], legs: Sequence[Leg]) -> Known | LeftOut:
+    def _inbound(self, call: str, root: Leg, own: Sequence[Leg], legs: Sequence[Leg]) -> KnownCalls | LeftOut:
         if self._config.queue_calls == "queue_log" and self._queue_first(own):
             return LeftOut("of a queue: its log tells of it (queue_calls: records takes it from here)")
         answers = [leg for leg in legs if self._answered(leg)]
@@ -78,7 +78,7 @@ class Rules:
             call, number, "inbound", outcome, agent, own[0].start, answered, self._end(root.channel, legs), queue
         )
 
-    def _from_desk(self, call: str, root: Leg, own: Sequence[Leg], legs: Sequence[Leg]) -> Known | LeftOut:
+    def _from_desk(self, call: str, root: Leg, own: Sequence[Leg], legs: Sequence[Leg]) -> KnownCalls | LeftOut:
         outside = [leg for leg in own if self._is_outside(leg)]
         if not outside:
             outside = [leg for leg in legs if is_local(leg.channel) and self._is_outside(leg)]
@@ -98,11 +98,11 @@ class Rules:
     def _call(
         self, call: str, client: str, direction: str, outcome: str, agent: str,
         started: float, answered: float | None, end: float, queue: str,
-    ) -> Known:  # fmt: skip
+    ) -> KnownCalls:  # fmt: skip
         who = self._names.who(agent, queue)
         strangers = (agent,) if agent and "manager_id" not in who else ()
         data = {"call_id": call, "client_id": client, **who, "direction": direction, "outcome": outcome}
-        return Known(data, started, answered, max(end, answered or end), strangers)
+        return KnownCalls(data, started, answered, max(end, answered or end), strangers)
 
     def _answered(self, leg: Leg) -> bool:
         """Whether somebody, at a desk or wherever the call was sent on to, talked with the first party."""

@@ -10,9 +10,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import chain, islice
 
-from producers.connectors.asterisk.calls import Known, LeftOut, Rules
+from producers.connectors.asterisk.calls import CallRules, KnownCalls, LeftOut
 from producers.connectors.asterisk.clock import Clock
-from producers.connectors.asterisk.config import Names
+from producers.connectors.asterisk.config import AsteriskNames
 from producers.connectors.asterisk.events import CALL_TYPES, event, stamp
 from producers.connectors.asterisk.layouts import Layout
 from producers.connectors.asterisk.legs import Leg
@@ -55,10 +55,10 @@ class _Call:
 class Calls:
     """Puts legs together, and says of a call what it is."""
 
-    def __init__(self, names: Names) -> None:
+    def __init__(self, names: AsteriskNames) -> None:
         self.now = 0.0
         self._names = names
-        self._rules = Rules(names)
+        self._rules = CallRules(names)
         self._open: OrderedDict[str, _Call] = OrderedDict()
         self._closed: set[int] = set()
         self._channels: dict[str, _Call] = {}
@@ -138,7 +138,7 @@ class Calls:
                 yield call
 
 
-def _ended(source: str, known: Known, legs: int) -> bytes:
+def _ended(source: str, known: KnownCalls, legs: int) -> bytes:
     data = known.data | {"started_at": stamp(known.started)}
     if known.answered is not None:
         data["answered_at"] = stamp(known.answered)
@@ -148,7 +148,7 @@ def _ended(source: str, known: Known, legs: int) -> bytes:
 class Cdr:
     """Makes the end of each call that a client was in. One of them reads all files of one import."""
 
-    def __init__(self, names: Names) -> None:
+    def __init__(self, names: AsteriskNames) -> None:
         self.header = b""
         self.origin = Origin(names.config.source, CALL_TYPES, given=True, ranked=True)
         self.notes: list[str] = []
@@ -201,7 +201,7 @@ class Cdr:
         return self._calls.now
 
     @property
-    def names(self) -> Names:
+    def names(self) -> AsteriskNames:
         """Who and which client is meant; it is given the identities once they are at hand."""
         return self._names
 

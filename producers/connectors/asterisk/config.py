@@ -92,7 +92,7 @@ class Config(BaseModel):
         return value
 
 
-class Names:
+class AsteriskNames:
     """A configuration with what knows clients: gives managers for agents and client ids for numbers.
 
     resolver: the installation's identities; without them numbers are hashed with `key`. met: how many calls they knew
@@ -130,7 +130,7 @@ class Names:
         return f"pbx-{hmac.new(self._key, digits.encode(), hashlib.sha256).hexdigest()[:24]}"
 
 
-def load_config(path: Path) -> Names:
+def load_config(path: Path) -> AsteriskNames:
     """Read the YAML file and the secret. Raises MappingProblem, naming the place."""
     key = AsteriskSettings().asterisk_client_key
     if IdentitySettings().key is None and (key is None or len(key.get_secret_value()) < 16):
@@ -139,7 +139,7 @@ def load_config(path: Path) -> Names:
             "(or SALES_ASTERISK_CLIENT_KEY, if this exchange has been imported with it)"
         )
     try:
-        return Names(Config.model_validate(yaml.safe_load(path.read_text("utf-8-sig"))), key)
+        return AsteriskNames(Config.model_validate(yaml.safe_load(path.read_text("utf-8-sig"))), key)
     except OSError as error:
         raise MappingProblem(f"{path}: {error.strerror}") from error
     except UnicodeDecodeError as error:

@@ -14,8 +14,8 @@ from typing import Protocol
 
 import msgspec
 
-from producers.connectors.asterisk.config import Names
-from producers.connectors.asterisk.tail import Place, Tail
+from producers.connectors.asterisk.config import AsteriskNames
+from producers.connectors.asterisk.tail import Tail, TailPlace
 from producers.errors import Refused
 from producers.importer.formats import Record
 from producers.importer.rejects import Rejects
@@ -36,7 +36,7 @@ class Growing(Protocol):
     notes: list[str]
 
     @property
-    def names(self) -> Names:
+    def names(self) -> AsteriskNames:
         """What the identities are given to."""
 
     @property
@@ -50,7 +50,7 @@ class Growing(Protocol):
 class Come(msgspec.Struct, frozen=True):
     """How far it has come: a place, the lines behind it that are done, and what became of all lines so far."""
 
-    place: Place = Place()
+    place: TailPlace = TailPlace()
     lines: int = 0
     sent: int = 0
     taken: int = 0
@@ -59,7 +59,7 @@ class Come(msgspec.Struct, frozen=True):
     rejects: tuple[int, int] = (0, 0)
 
 
-class Memory:
+class FollowMemory:
     """A file that says how far it has come, written in one step."""
 
     def __init__(self, path: Path) -> None:
@@ -89,7 +89,7 @@ class Follow:
         growing: Growing,
         publisher: Publisher,
         rejects: Rejects,
-        memory: Memory,
+        memory: FollowMemory,
         *,
         now_ms: Callable[[], int],
         wanted: Callable[[], bool],
@@ -112,7 +112,7 @@ class Follow:
         self.report = Report()
         self._tail = Tail(path, self.come.place)
         self._again = 0 if self._tail.lost else self.come.lines
-        self._places: deque[tuple[float, int, Place]] = deque()
+        self._places: deque[tuple[float, int, TailPlace]] = deque()
         self._number = 0
 
     async def run(self) -> None:
@@ -125,7 +125,7 @@ class Follow:
 
     async def _look(self) -> None:
         """Send what has come since."""
-        batch: list[tuple[Place, bytes]] = []
+        batch: list[tuple[TailPlace, bytes]] = []
         for each in self._tail.lines():
             batch.append(each)
             if len(batch) >= (self._again or BATCH):
@@ -139,7 +139,7 @@ class Follow:
         while self._tail.lost:
             self._say(self._tail.lost.pop())
 
-    async def _take(self, batch: list[tuple[Place, bytes]]) -> None:
+    async def _take(self, batch: list[tuple[TailPlace, bytes]]) -> None:
         lines: list[Line] = []
         for place, raw in batch:
             if raw.strip():
@@ -152,7 +152,7 @@ class Follow:
             return
         await self._send(records)
 
-    def _remember(self, batch: list[tuple[Place, bytes]]) -> None:
+    def _remember(self, batch: list[tuple[TailPlace, bytes]]) -> None:
         """Keep where to begin after an end: at a line that is hours older than the last one."""
         now = self._growing.now
         if not self._places or abs(now - self._places[-1][0]) >= _EVERY:

@@ -27,7 +27,7 @@ class Said(NamedTuple):
     rest: Sequence[str]
 
 
-class Lines:
+class QueueLines:
     """Reads the lines of one file."""
 
     def __init__(self, clock: Clock) -> None:

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from producers.connectors.asterisk.clock import Clock
-from producers.connectors.asterisk.config import Names
+from producers.connectors.asterisk.config import AsteriskNames
 from producers.connectors.asterisk.events import CALL_TYPES, event, stamp
-from producers.connectors.asterisk.queue_lines import Lines, Said
+from producers.connectors.asterisk.queue_lines import QueueLines, Said
 from producers.errors import Refused
 from producers.importer.formats import Origin, Record, behind
 from producers.importer.source import Line, Source
@@ -35,7 +35,7 @@ class QueueLog:
     import: a call may lie in two.
     """
 
-    def __init__(self, names: Names) -> None:
+    def __init__(self, names: AsteriskNames) -> None:
         self.header = b""
         self.origin = Origin(names.config.source, CALL_TYPES, given=True, ranked=True)
         self.notes: list[str] = []
@@ -43,7 +43,7 @@ class QueueLog:
         self._clock = Clock(names.zone)
         self._calls: dict[str, _Call] = {}
         self._unknown = 0
-        self._growing = Lines(self._clock)
+        self._growing = QueueLines(self._clock)
         self.now = 0.0
         self._verbs: dict[str, Callable[[Said], list[bytes]]] = {
             "ENTERQUEUE": self._enter,
@@ -66,11 +66,11 @@ class QueueLog:
     def records(self, source: Source, after: State) -> Iterator[Record]:
         """Yield a record for each line. The lines that are done are read, too: a call is more than one line."""
         with source.lines() as lines:
-            yield from behind(self._records(Lines(self._clock), lines), after)
+            yield from behind(self._records(QueueLines(self._clock), lines), after)
         self._note()
 
     @property
-    def names(self) -> Names:
+    def names(self) -> AsteriskNames:
         """Who and which client is meant; it is given the identities once they are at hand."""
         return self._names
 
@@ -90,7 +90,7 @@ class QueueLog:
                 "earlier file in the same command, before it"
             )
 
-    def _records(self, reader: Lines, lines: Iterator[Line]) -> Iterator[Record]:
+    def _records(self, reader: QueueLines, lines: Iterator[Line]) -> Iterator[Record]:
         for number, raw, end in lines:
             if not raw.strip():
                 continue

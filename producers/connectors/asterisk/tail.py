@@ -16,7 +16,7 @@ _HEAD = 512
 _PIECE = 1 << 20
 
 
-class Place(msgspec.Struct, frozen=True):
+class TailPlace(msgspec.Struct, frozen=True):
     """Where a line begins. `mark`: a hash of the file's first `head` bytes; `offset`: in the unpacked file."""
 
     mark: str = ""
@@ -27,7 +27,7 @@ class Place(msgspec.Struct, frozen=True):
 class Tail:
     """Gives whole lines as they come, the oldest first. `lost` says what could not be read any more."""
 
-    def __init__(self, path: Path, begin: Place) -> None:
+    def __init__(self, path: Path, begin: TailPlace) -> None:
         self._path = path
         self._file: IO[bytes] | None = None
         self._inode = 0
@@ -36,7 +36,7 @@ class Tail:
         if begin.head:
             self._find(begin)
 
-    def lines(self) -> Iterator[tuple[Place, bytes]]:
+    def lines(self) -> Iterator[tuple[TailPlace, bytes]]:
         """Yield each line that is whole by now, and where it begins."""
         while True:
             if self._was_cut():
@@ -52,20 +52,20 @@ class Tail:
             self._file.close()
             self._file = None
 
-    def _read(self) -> Iterator[tuple[Place, bytes]]:
+    def _read(self) -> Iterator[tuple[TailPlace, bytes]]:
         if self._file is None:
             return
         self._file.seek(0)
         first = self._file.read(_HEAD)
         mark, head = _hash(first), len(first)
-        self._at = Place(mark, head, self._at.offset)
+        self._at = TailPlace(mark, head, self._at.offset)
         self._file.seek(self._at.offset)
         rest = b""
         while piece := self._file.read(_PIECE):
             *whole, rest = (rest + piece).split(b"\n")
             for line in whole:
-                place = Place(mark, head, self._at.offset)
-                self._at = Place(mark, head, place.offset + len(line) + 1)
+                place = TailPlace(mark, head, self._at.offset)
+                self._at = TailPlace(mark, head, place.offset + len(line) + 1)
                 yield place, line + b"\n"
 
     def _was_cut(self) -> bool:
@@ -82,7 +82,7 @@ class Tail:
         except OSError:
             return False  # between its renaming and its creation
         if self._file is None:
-            self._open(self._path, Place())
+            self._open(self._path, TailPlace())
             return self._file is not None
         if found.st_ino == self._inode:
             return False
@@ -90,10 +90,10 @@ class Tail:
         later = by_age[by_age.index(holding) + 1 :] if holding else []
         if not later and found.st_size == 0:
             return False  # who writes holds the old file until the new one has something
-        self._open(later[0] if later else self._path, Place())
+        self._open(later[0] if later else self._path, TailPlace())
         return True
 
-    def _find(self, place: Place) -> None:
+    def _find(self, place: TailPlace) -> None:
         """Open the file that a place is in."""
         if _is(self._path, place):
             self._open(self._path, place)
@@ -104,9 +104,9 @@ class Tail:
                 f"{self._path}: was rotated, and the file that was read last is not beside it any more; import it, in "
                 "case it has lines that were not read"
             )
-        self._open(holding or self._path, place if holding else Place())
+        self._open(holding or self._path, place if holding else TailPlace())
 
-    def _turned(self, place: Place) -> tuple[list[Path], Path | None]:
+    def _turned(self, place: TailPlace) -> tuple[list[Path], Path | None]:
         """The files beside it that were the log before, the oldest first, and which of them a place is in."""
         beside = [
             each for each in self._path.parent.glob(f"{self._path.name}*") if each != self._path and each.is_file()
@@ -115,7 +115,7 @@ class Tail:
         holding = next((path for path in reversed(by_age) if place.head and _is(path, place)), None)
         return by_age, holding
 
-    def _open(self, path: Path, place: Place) -> None:
+    def _open(self, path: Path, place: TailPlace) -> None:
         self.close()
         self._at = place
         with suppress(OSError):
@@ -131,7 +131,7 @@ def _opened(path: Path) -> IO[bytes]:
     return cast("IO[bytes]", gzip.open(path))
 
 
-def _is(path: Path, place: Place) -> bool:
+def _is(path: Path, place: TailPlace) -> bool:
     """Whether a file is the one of a place, and holds it."""
     try:
         with _opened(path) as file:

@@ -16,7 +16,7 @@ class BadParameter(ProducersError):  # noqa: N818 - what the request has
     """A parameter is unknown, stated twice, or has no value that it can have (400)."""
 
 
-class Asked(NamedTuple):
+class AskedOf(NamedTuple):
     """`dry_run`: judge, send nothing. `partial`: send what is good. `token`: "" where the address has none."""
 
     dry_run: bool = False
@@ -24,10 +24,10 @@ class Asked(NamedTuple):
     token: str = ""
 
 
-_PLAIN = Asked()
+_PLAIN = AskedOf()
 
 
-def read(query: bytes) -> Asked:
+def read(query: bytes) -> AskedOf:
     """From the address's query. Raises BadParameter."""
     if not query:
         return _PLAIN
@@ -45,7 +45,7 @@ def read(query: bytes) -> Asked:
             raise BadParameter(f"parameter {name} stands twice; send it once")
         found[name] = value
     dry_run, partial = (_switch(name, found.get(name, "false")) for name in _SWITCHES)
-    return Asked(dry_run, partial, found.get(_TOKEN, ""))
+    return AskedOf(dry_run, partial, found.get(_TOKEN, ""))
 
 
 def _switch(name: str, value: str) -> bool:

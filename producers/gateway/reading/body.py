@@ -32,7 +32,7 @@ _split = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _base64 = msgspec.json.Decoder(bytes).decode
 
 
-class Record(NamedTuple):
+class SentRecord(NamedTuple):
     """One event, ready for Kafka. `place`: in the request, from 0."""
 
     place: int
@@ -59,7 +59,7 @@ class Events:
     """The events of a request, those that can be sent and what is wrong with the others."""
 
     values: Sequence[bytes]
-    records: list[Record] = field(default_factory=list)
+    records: list[SentRecord] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
 
     def source(self, index: int) -> str:
@@ -122,7 +122,7 @@ def read(values: Sequence[bytes], now_ms: int) -> Events:
     """All that can be sent and all problems. In one request a pair of source and id may stand for one event only."""
     found = Events(values)
     latest = (now_ms + AHEAD_MS) * 1000
-    seen: dict[tuple[str, str], Record] = {}
+    seen: dict[tuple[str, str], SentRecord] = {}
     for index, value in enumerate(values):
         try:
             record = _record(index, value, latest)
@@ -136,7 +136,7 @@ def read(values: Sequence[bytes], now_ms: int) -> Events:
     return found
 
 
-def _check_twin(first: Record, record: Record) -> None:
+def _check_twin(first: SentRecord, record: SentRecord) -> None:
     if first.value != record.value:
         raise Refused(
             "not_cloudevents",
@@ -150,7 +150,7 @@ def problem(index: int, refused: Refused) -> Problem:
     return Problem(index, refused.reason, named if named and " " not in named else "", refused.detail)
 
 
-def _record(index: int, value: bytes, latest: int) -> Record:
+def _record(index: int, value: bytes, latest: int) -> SentRecord:
     is_large = len(value) > _NEAR
     if is_large:
         check_size(None, value)
@@ -164,7 +164,7 @@ def _record(index: int, value: bytes, latest: int) -> Record:
         raise Refused("time_out_of_range", "time: is more than 10 minutes ahead of now; send when it happened")
     if event.partitionkey is not None:
         check_partitionkey(event)
-    return Record(index, key, value, event.source, event.id, event.type, reference)
+    return SentRecord(index, key, value, event.source, event.id, event.type, reference)
 
 
 def _decoded(value: bytes) -> tuple[Event | ReferenceEvent, bool]:

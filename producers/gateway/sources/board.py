@@ -19,7 +19,7 @@ from producers.senders import (
     REFUSED,
     TAKEN,
     UNKNOWN,
-    Known,
+    KnownSenders,
     Notes,
     Shared,
     SharedAway,
@@ -30,7 +30,7 @@ _SHARE_SECONDS = 1.0
 _HOUR = 3600
 
 
-class Board:
+class SourcesBoard:
     """Without `shared` a gateway knows what went through itself since it started. `now`: Unix seconds."""
 
     def __init__(self, noting: Noting, now: Callable[[], float], shared: Shared | None = None) -> None:
@@ -57,15 +57,15 @@ class Board:
             notes.add(self._noting.notes)
             self._noting.notes = notes
 
-    async def known(self) -> tuple[Known, str]:
+    async def known(self) -> tuple[KnownSenders, str]:
         """All that is known, and what is missing of it."""
         if self._shared is None:
-            known, missing = Known(), "only what this gateway has seen since it started is known here"
+            known, missing = KnownSenders(), "only what this gateway has seen since it started is known here"
         else:
             try:
                 known, missing = await self._shared.read(self._now()), ""
             except SharedAway as error:
-                known, missing = Known(), f"only what this gateway has seen lately is known now: {error}"
+                known, missing = KnownSenders(), f"only what this gateway has seen lately is known now: {error}"
         known.notes.add(self._noting.notes)
         known.notes.forget(self._now())
         return known, missing
@@ -82,7 +82,7 @@ class Board:
         sources = sorted({*notes, *(source for source, _ in known.letters or ())})
         return [self._report(known, source, notes.get(source, Notes()), missing) for source in sources]
 
-    def _report(self, known: Known, source: str, notes: Notes, missing: str) -> dict[str, Any]:
+    def _report(self, known: KnownSenders, source: str, notes: Notes, missing: str) -> dict[str, Any]:
         found = report(source, notes, self._now())
         letters = known.letters
         if letters is not None:

@@ -9,7 +9,7 @@ from fastapi.responses import HTMLResponse, JSONResponse, Response
 from producers.errors import ProducersError
 from producers.gateway.auth import ANYBODY, Forbidden, Gatekeeper, Unauthorized, is_loopback, password
 from producers.gateway.openapi import SOURCE_RESPONSES
-from producers.gateway.sources.board import Board
+from producers.gateway.sources.board import SourcesBoard
 from producers.gateway.sources.page import POLICY, render
 from producers.gateway.verdict import refuse
 
@@ -21,7 +21,7 @@ Insider = Callable[[Mapping[str, Any]], bool]
 """Whether somebody with a login that lets him read everything asks, by the ASGI scope of the request."""
 
 
-def create_router(board: Board, gatekeeper: Gatekeeper, insider: Insider) -> APIRouter:
+def create_router(board: SourcesBoard, gatekeeper: Gatekeeper, insider: Insider) -> APIRouter:
     """The routes."""
     router = APIRouter()
 

@@ -14,7 +14,7 @@ from streams.ledger.store import thing_of
 from streams.plain.contribution import Contribution, OpenThing
 from streams.plain.listed import still_listed
 from streams.plain.parts import Parts, is_kept, measures, open_measures
-from streams.plain.rules import Rules
+from streams.plain.rules import PlainRules
 
 _SHARES = (
     "SELECT share.who, share.time, share.value, share.n, client.partition FROM share "
@@ -63,12 +63,12 @@ def days(database: Connection) -> set[int]:
     return {day for no in series for (day,) in database.execute(_DAYS, (no,))}
 
 
-def told(database: Connection, rules: Rules, unit: Unit, at: dict[int, Reached]) -> dict[int, Told]:
+def told(database: Connection, rules: PlainRules, unit: Unit, at: dict[int, Reached]) -> dict[int, Told]:
     """Sums of all partitions, as `streams.plain.parts` has them for one."""
     return _open(database, rules, at) if unit == OPEN else _day(database, rules, unit.day, at)
 
 
-def _day(database: Connection, rules: Rules, day: int, at: dict[int, Reached]) -> dict[int, Told]:
+def _day(database: Connection, rules: PlainRules, day: int, at: dict[int, Reached]) -> dict[int, Told]:
     people = {no: (manager, team) for no, manager, team in database.execute("SELECT no, manager, team FROM who")}
     sums: dict[int, defaultdict[tuple[str, int, str, str], Counter[str]]]
     sums = {number: defaultdict(Counter) for number in at}
@@ -88,7 +88,7 @@ def _day(database: Connection, rules: Rules, day: int, at: dict[int, Reached]) -
     return {number: Told(_without_zeros(cells)) for number, cells in sums.items()}
 
 
-def _kept(day: int, moment: int, time: int, rules: Rules) -> Iterator[tuple[str, int]]:
+def _kept(day: int, moment: int, time: int, rules: PlainRules) -> Iterator[tuple[str, int]]:
     """The buckets in which a moment counts that are kept at a partition's time (us)."""
     if is_kept("d", day, time, rules):
         yield "d", day
@@ -104,7 +104,7 @@ def _without_zeros(cells: dict[tuple[str, int, str, str], Counter[str]]) -> Part
     return {cell: part for cell, part in left if part}
 
 
-def _open(database: Connection, rules: Rules, at: dict[int, Reached]) -> dict[int, Told]:
+def _open(database: Connection, rules: PlainRules, at: dict[int, Reached]) -> dict[int, Told]:
     things: dict[int, list[OpenThing]] = {number: [] for number in at}
     for partition, body, n in database.execute(_THINGS):
         if partition in things:
@@ -112,7 +112,7 @@ def _open(database: Connection, rules: Rules, at: dict[int, Reached]) -> dict[in
     return {number: _listed(found, at[number].time, rules) for number, found in things.items()}
 
 
-def _listed(things: Collection[OpenThing], time: int, rules: Rules) -> Told:
+def _listed(things: Collection[OpenThing], time: int, rules: PlainRules) -> Told:
     cells: defaultdict[tuple[str, int, str, str], Counter[str]] = defaultdict(Counter)
     for one in things:
         for measure, value in open_measures(one):

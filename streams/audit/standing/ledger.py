@@ -6,7 +6,7 @@ from sqlite3 import Connection
 from typing import Protocol
 
 
-class Hold(Protocol):
+class LedgerHold(Protocol):
     """Partitions that are not read on meanwhile."""
 
     async def advance(self, fences: Mapping[int, int]) -> None:
@@ -20,7 +20,7 @@ class Moments(Protocol):
         """A connection within one moment of the index."""
 
 
-class Ledger(Protocol):
+class LedgerClient(Protocol):
     """`streams.ledger.follow.Follower`, as far as it matters here."""
 
     def moments(self) -> Moments:
@@ -35,7 +35,7 @@ class Ledger(Protocol):
     async def passed(self, fences: Mapping[int, int], patience: float) -> None:
         """Wait until all records up to these offsets are in the index. Raises AwayError."""
 
-    def held(self, partitions: Collection[int], patience: float) -> AbstractAsyncContextManager[Hold]:
+    def held(self, partitions: Collection[int], patience: float) -> AbstractAsyncContextManager[LedgerHold]:
         """Take nothing more of these partitions but what is asked of the hold, until it is let go. Raises AwayError."""
 
     async def note(self, name: str, value: str) -> None:

@@ -17,7 +17,7 @@ from streams.audit.report import Difference
 from streams.audit.standing import index
 from streams.audit.standing.units import OPEN, Unit, day_of
 from streams.audit.standing.view import Slice
-from streams.plain.rules import Rules
+from streams.plain.rules import PlainRules
 
 DATA = {"d": "days", "h": "hours", "m": "minutes", "o": "open"}
 """Kind of bucket → what differences in it are counted under."""
@@ -42,7 +42,7 @@ Piece = tuple[Unit, int]
 
 
 @dataclass
-class Look:
+class StandingLook:
     """What one look found. skipped: pieces that could not be compared, because one side was not as of one record."""
 
     compared: Counter[str] = field(default_factory=Counter)
@@ -52,10 +52,10 @@ class Look:
 
 
 def compare_all(
-    database: Connection, rules: Rules, shown: Slice, units: Mapping[Unit, Collection[int]], *, exact: bool
-) -> Look:
+    database: Connection, rules: PlainRules, shown: Slice, units: Mapping[Unit, Collection[int]], *, exact: bool
+) -> StandingLook:
     """Compare pieces (unit → partitions). exact: only where both sides are as of the same record."""
-    found, at = Look(), index.reached(database)
+    found, at = StandingLook(), index.reached(database)
     for unit, partitions in units.items():
         usable = {number: reached for number, reached in at.items() if _fits(shown, number, reached, exact=exact)}
         told = index.told(database, rules, unit, {n: r for n, r in usable.items() if n in partitions})
@@ -78,7 +78,7 @@ def _fits(shown: Slice, number: int, reached: index.Reached, *, exact: bool) -> 
 
 
 def _differences(
-    shown: Slice, unit: Unit, number: int, time: int, told: index.Told, rules: Rules, compared: Counter[str]
+    shown: Slice, unit: Unit, number: int, time: int, told: index.Told, rules: PlainRules, compared: Counter[str]
 ) -> Iterator[Found]:
     of_unit = {
         name: part for name, part in shown.parts.items() if name[2] == number and day_of(*name[:2], rules) == unit.day

@@ -16,12 +16,12 @@ import structlog
 
 from metrics.errors import AwayError
 from streams.audit.standing import index
-from streams.audit.standing.ledger import Ledger
-from streams.audit.standing.look import Found, Look, Piece, compare_all, together
-from streams.audit.standing.status import Status
+from streams.audit.standing.ledger import LedgerClient
+from streams.audit.standing.look import Found, Piece, StandingLook, compare_all, together
+from streams.audit.standing.status import AuditStatus
 from streams.audit.standing.units import OPEN, Unit
 from streams.audit.standing.view import View
-from streams.plain.rules import Rules
+from streams.plain.rules import PlainRules
 
 log = structlog.get_logger(__name__)
 CYCLE_SECONDS = 540.0
@@ -47,9 +47,9 @@ class StandingAudit:
 
     def __init__(
         self,
-        ledger: Ledger,
+        ledger: LedgerClient,
         view: View,
-        rules: Rules,
+        rules: PlainRules,
         *,
         share: float,
         clock: Callable[[], float] = time.time,
@@ -64,7 +64,7 @@ class StandingAudit:
         self._spent = self._owed = 0.0
         self._began = 0.0
         self._is_recalled = False
-        self.status = Status()
+        self.status = AuditStatus()
 
     async def run(self) -> None:
         """Go on until cancelled."""
@@ -156,7 +156,7 @@ class StandingAudit:
                 self.status.days[unit.day] = began[unit]
         return not skipped
 
-    async def _first(self, unit: Unit) -> Look:
+    async def _first(self, unit: Unit) -> StandingLook:
         """Compare with the index as it is, once it has passed the view."""
         numbers = await self._working(self._view.partitions)
         if silent := sorted(set(self._ledger.partitions()) - numbers):
@@ -164,7 +164,7 @@ class StandingAudit:
         shown = await self._working(lambda: self._view.read([unit], numbers))
         await self._ledger.passed(shown.fences, _PATIENCE)
 
-        def look() -> Look:
+        def look() -> StandingLook:
             with self._ledger.moments().reading() as database:
                 return compare_all(database, self._rules, shown, {unit: numbers}, exact=False)
 
@@ -185,7 +185,7 @@ class StandingAudit:
             left = skipped
         return found, left
 
-    async def _held(self, units: Mapping[Unit, Collection[int]]) -> Look:
+    async def _held(self, units: Mapping[Unit, Collection[int]]) -> StandingLook:
         numbers = {number for found in units.values() for number in found}
         with ExitStack() as stack:
             async with self._ledger.held(numbers, _PATIENCE) as hold:
@@ -202,7 +202,7 @@ class StandingAudit:
                 index.reached(database)
             return await self._working(lambda: compare_all(database, self._rules, shown, units, exact=True))
 
-    def _keep(self, look: Look) -> None:
+    def _keep(self, look: StandingLook) -> None:
         self.status.take(look)
         for piece in look.equal & self.status.differences.keys():
             del self.status.differences[piece]

@@ -6,14 +6,14 @@ from typing import Any
 
 import msgspec
 
-from streams.audit.standing.look import Found, Look, Piece, counted
+from streams.audit.standing.look import Found, Piece, StandingLook, counted
 
 _EXAMPLES = 20
 _encode, _decode = msgspec.json.Encoder().encode, msgspec.json.Decoder().decode
 
 
 @dataclass
-class Status:
+class AuditStatus:
     """Moments are Unix seconds; 0.0: never.
 
     shown: as of when all that is shown now was equal. days: each local day → when it was. problem: why nothing could be
@@ -27,7 +27,7 @@ class Status:
     seconds: float = 0.0
     differences: dict[Piece, list[Found]] = field(default_factory=dict)
 
-    def take(self, look: Look) -> None:
+    def take(self, look: StandingLook) -> None:
         """Note what was compared."""
         self.compared += look.compared
 

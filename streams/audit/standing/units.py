@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import date
 from typing import NamedTuple
 
-from streams.plain.rules import Rules
+from streams.plain.rules import PlainRules
 
 AHEAD = 3600
 """By so much (s) a partition's time may go on while it is read; later buckets are looked for by name."""
@@ -30,7 +30,7 @@ Bucket = tuple[str, int]
 """Kind of bucket (m, h, d, o) and the bucket, as in the view."""
 
 
-def buckets(unit: Unit, rules: Rules, time: int) -> Iterator[Bucket]:
+def buckets(unit: Unit, rules: PlainRules, time: int) -> Iterator[Bucket]:
     """Buckets of a unit that a partition has when its time (us) is this: of longer ago hours and minutes are gone."""
     if unit == OPEN:
         yield "o", 0
@@ -46,7 +46,7 @@ def buckets(unit: Unit, rules: Rules, time: int) -> Iterator[Bucket]:
             yield "m", minute
 
 
-def day_of(kind: str, bucket: int, rules: Rules) -> int:
+def day_of(kind: str, bucket: int, rules: PlainRules) -> int:
     """The local day (ordinal) that a bucket lies in; 0 of what is open now."""
     if kind in ("h", "m"):
         return rules.day(bucket * 10**6)

@@ -13,7 +13,7 @@ from metrics.redis_client import connect_blocking
 from metrics.view import Keys, decode_any, split
 from streams.audit.shown_parts import ShownParts
 from streams.audit.standing.units import AHEAD, OPEN, Unit, buckets, day_of
-from streams.plain.rules import Rules
+from streams.plain.rules import PlainRules
 
 _SECONDS = 5.0
 _KEYS = 2_000
@@ -72,7 +72,7 @@ class Slice(ShownParts):
 class View:
     """What workers show under one application id. Raises AwayError where it cannot be read or believed."""
 
-    def __init__(self, store: Store, app_id: str, zone: str, rules: Rules) -> None:
+    def __init__(self, store: Store, app_id: str, zone: str, rules: PlainRules) -> None:
         self._store = store
         self._keys = Keys(app_id)
         self._zone = zone

@@ -19,7 +19,7 @@ from redis import Redis
 
 from metrics.view import Keys, decode_part, split
 from producers.events import wire
-from streams.plain import Rules, recompute
+from streams.plain import PlainRules, recompute
 from streams.plain.parts import parts
 from tests.support.workers import House, house, until
 
@@ -124,7 +124,7 @@ def shown(house: House) -> Counter[str]:
 def expected(sent: list[dict[str, Any]], house: House) -> Counter[str]:
     """What they amount to in the order in which they were sent."""
     found = Counter[str]()
-    plain = recompute((wire.decode(json.dumps(one).encode()) for one in sent), Rules.of(house.business))
+    plain = recompute((wire.decode(json.dumps(one).encode()) for one in sent), PlainRules.of(house.business))
     for (kind, *_), part in parts(plain).items():
         if kind == "d":
             found.update(part)

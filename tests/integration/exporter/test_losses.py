@@ -18,7 +18,7 @@ from metrics.redis_client import connect
 from metrics.settings import ExporterSettings
 from metrics.view import Keys, encode_any
 from streams.settings import WorkerSettings
-from streams.view.publish import Publisher
+from streams.view.publish import ViewPublisher
 from streams.view.reference import ReferenceView
 from streams.view.sink import RedisSink
 from tests.support.boards import parts_of
@@ -46,7 +46,7 @@ class Floor:
         self.url = url
         self.sink = RedisSink(url, APP)
         self.sent = 0
-        self.publisher = Publisher(
+        self.publisher = ViewPublisher(
             self.sink, self.keys, lambda: list(owner.owned.values()), owner.sensors, owner.status,
             interval=0.05, worker_id="w", zone="UTC", local=owner._rules.local,
         )  # fmt: skip

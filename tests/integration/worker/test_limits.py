@@ -12,7 +12,7 @@ from aiokafka import AIOKafkaProducer
 from producers import topics
 from producers.partitioner import partition_for
 from streams.durable.changelog import BATCH_BYTES, Commit, KafkaChangelog
-from streams.durable.restore import KafkaRestorer, Progress
+from streams.durable.restore import KafkaRestorer, RestoreProgress
 from streams.letters import letter
 from streams.plain.kafka import kafka_log
 from streams.settings import WorkerSettings
@@ -49,7 +49,7 @@ async def test_every_flush_fits_the_topics(drive, kafka, topic_prefix, app_id, t
         await changelog.close()
     restored = Partition(0, 1, fold_rules(ZONE))
     take = {settings.cells_topic: restored.restore_cells, settings.clients_topic: restored.restore_clients}
-    await KafkaRestorer(settings).restore(0, {}, take, Progress(0))
+    await KafkaRestorer(settings).restore(0, {}, take, RestoreProgress(0))
     assert everything(restored) == everything(held.partition)
     assert restored.fence == len(make.records) - 1
 

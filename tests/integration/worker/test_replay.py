@@ -21,7 +21,7 @@ from streams.audit.shown_parts import settled
 from streams.letters.letter import REPLAY_OF, make
 from streams.plain.calls import HOUR
 from streams.plain.parts import is_kept
-from streams.plain.rules import Rules
+from streams.plain.rules import PlainRules
 from tests.integration.worker.test_dead_letters import command, event, letters, raw, send
 from tests.integration.worker.test_reference_letters import caught_up, rate
 from tests.integration.worker.test_reference_letters import send as send_reference
@@ -132,7 +132,7 @@ async def parts(one):
         view = await settled(redis, Keys(one.app_id), 60)
     finally:
         await redis.aclose()
-    rules = Rules.of(one.business)
+    rules = PlainRules.of(one.business)
     # Messages touch leads in the order of the log, which a replay is another one of.
     told = {
         name: {measure: n for measure, n in part.items() if parts_of(measure)[0] not in _TOUCHES}

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from producers.partitioner import partition_for
-from producers.senders import COUNTED, DAY, MOST_REFUSALS, QUARTER, REFUSED, Notes, Refusal, SharedAway
+from producers.senders import COUNTED, DAY, MOST_REFUSALS, QUARTER, REFUSED, Notes, SenderRefusal, SharedAway
 from streams.view.senders import RedisNotes
 from tests.integration.producers.test_gateway_process import running
 from tests.integration.worker.test_forwarding import send
@@ -101,7 +101,7 @@ async def test_notes_of_several_add_up_in_redis(redis_url, app_id):
             notes.count(source, REFUSED, "not_json", 1, now)
             notes.seen(source, "sales.call.ended.v1", now + number)
             for at in range(80):
-                notes.refuse(source, Refusal("http", "not_json", "", f"{number} {at}"), now + 100 * number + at)
+                notes.refuse(source, SenderRefusal("http", "not_json", "", f"{number} {at}"), now + 100 * number + at)
         await shared.write(notes)
         together.add(notes)
     known = (await two.read(now)).notes

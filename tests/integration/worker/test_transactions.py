@@ -9,7 +9,7 @@ import pytest
 
 from producers.topics import ensure, specs
 from streams.durable.changelog import Commit, KafkaChangelog
-from streams.durable.restore import KafkaRestorer, Progress
+from streams.durable.restore import KafkaRestorer, RestoreProgress
 from streams.durable.rewriting import RewritingChangelog
 from streams.letters.index import Filter
 from streams.letters.letter import Letter
@@ -87,7 +87,7 @@ async def test_what_the_broker_aborted_is_written_again(house, caplog):
     await changelog.close()
 
     found = {settings.cells_topic: [], settings.clients_topic: []}
-    restored = await restorer.restore(1, {}, {topic: kept.extend for topic, kept in found.items()}, Progress(1))
+    restored = await restorer.restore(1, {}, {topic: kept.extend for topic, kept in found.items()}, RestoreProgress(1))
     assert found[settings.cells_topic] == [*pairs, (b"0", b"then")]
     assert found[settings.clients_topic] == [(b"p", b"first"), (b"p", b"second")]
     assert restored.source.end == 0

@@ -11,7 +11,7 @@ from metrics.access.access import Access
 from metrics.access.asgi import Guard
 from metrics.access.config import WebConfigError, load
 from metrics.access.passwords import Passwords
-from metrics.access.reader import Refusal
+from metrics.access.reader import AccessRefusal
 from metrics.exporter.http.allowed import PATHS
 from metrics.exporter.http.server import create_app
 from metrics.measure import key
@@ -264,7 +264,7 @@ async def test_guesses_wait_for_a_bounded_time(access):
     found = asyncio.gather(*guesses, return_exceptions=True)
     await asyncio.sleep(0)
     assert await passwords.fits("honest", hard, "anna", b"right")
-    refused = [one for one in await found if isinstance(one, Refusal)]
+    refused = [one for one in await found if isinstance(one, AccessRefusal)]
     assert {one.status for one in refused} == {503}
     assert len(refused) == 12 - 4 + 30 - 12
     assert not passwords._waiting

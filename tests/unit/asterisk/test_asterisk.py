@@ -7,17 +7,17 @@ import pytest
 from pydantic import SecretStr
 
 from producers.connectors.asterisk.cdr import Cdr
-from producers.connectors.asterisk.config import TEMPLATE, Config, Names, load_config
+from producers.connectors.asterisk.config import TEMPLATE, AsteriskNames, Config, load_config
 from producers.connectors.asterisk.queue_log import QueueLog
 from producers.events import wire
 from producers.importer.check import check
 from producers.importer.errors import MappingProblem
 from producers.importer.source import Source
 from producers.importer.state import State
-from streams.plain import PlainCalendar, Rules, recompute
+from streams.plain import PlainCalendar, PlainRules, recompute
 
 UTC = ZoneInfo("UTC")
-RULES = Rules(UTC, PlainCalendar(UTC))
+RULES = PlainRules(UTC, PlainCalendar(UTC))
 NOW_MS = 1_795_435_200_000  # 2026-11-23 12:00 UTC
 CONFIG = Config.model_validate(
     {
@@ -57,7 +57,9 @@ def events(tmp_path):
     def read(text, format_):
         path = tmp_path / "log"
         path.write_text(text)
-        records = list(format_(Names(CONFIG, SecretStr("a secret of this test"))).records(Source(str(path)), State()))
+        records = list(
+            format_(AsteriskNames(CONFIG, SecretStr("a secret of this test"))).records(Source(str(path)), State())
+        )
         assert b"".join(record.raw for record in records).decode() == text
         for record in records:
             for value in record.values:

@@ -6,7 +6,7 @@ import pytest
 from pydantic import SecretStr
 
 from producers.connectors.asterisk.cdr import Cdr
-from producers.connectors.asterisk.config import Config, Names
+from producers.connectors.asterisk.config import AsteriskNames, Config
 from producers.connectors.asterisk.queue_log import QueueLog
 from producers.importer.check import check
 from producers.importer.corrections import Corrections
@@ -38,7 +38,9 @@ def imported(tmp_path):
     def run(format_, agents=None):
         path = tmp_path / "log"
         path.write_bytes(files[format_])
-        names = Names(Config.model_validate(CONFIG | {"agents": agents or {}}), SecretStr("a secret of this test"))
+        names = AsteriskNames(
+            Config.model_validate(CONFIG | {"agents": agents or {}}), SecretStr("a secret of this test")
+        )
         reader = format_(names)
         values = [value for record in reader.records(Source(str(path)), State()) for value in record.values]
         with Known(tmp_path / "known.sqlite") as known:

@@ -9,8 +9,8 @@ import pytest
 from pydantic import SecretStr
 
 from producers.connectors.asterisk.cdr import Cdr
-from producers.connectors.asterisk.config import Config, Names
-from producers.connectors.asterisk.follow import Follow, Memory
+from producers.connectors.asterisk.config import AsteriskNames, Config
+from producers.connectors.asterisk.follow import Follow, FollowMemory
 from producers.connectors.asterisk.order import oldest_first
 from producers.connectors.asterisk.queue_log import QueueLog
 from producers.identities import InMemoryClaimsLog, Resolver
@@ -75,8 +75,8 @@ def follow(tmp_path):
             left[0] -= 1
             return left[0] >= 0
 
-        names = Names(Config.model_validate(CONFIG), SecretStr("a secret of this test"), resolver)
-        memory = Memory(tmp_path / "memory.json")
+        names = AsteriskNames(Config.model_validate(CONFIG), SecretStr("a secret of this test"), resolver)
+        memory = FollowMemory(tmp_path / "memory.json")
         job = Follow(
             tmp_path / "log",
             format_(names),
@@ -127,7 +127,7 @@ def test_followed_as_imported(tmp_path, follow, format_, step, turned):
                 follow(format_)
             follow.kafka.fails = False
         job = follow(format_)
-    names = Names(Config.model_validate(CONFIG), SecretStr("a secret of this test"))
+    names = AsteriskNames(Config.model_validate(CONFIG), SecretStr("a secret of this test"))
     whole = tmp_path / "whole"
     whole.write_bytes(b"".join(lines))
     imported = Kafka()

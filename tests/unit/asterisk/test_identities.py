@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from producers.connectors.asterisk.config import Config, Names
+from producers.connectors.asterisk.config import AsteriskNames, Config
 from producers.connectors.asterisk.queue_log import QueueLog
 from producers.identities import InMemoryClaimsLog, Resolver
 from producers.importer.check import check
@@ -24,7 +24,7 @@ def read(tmp_path):
     def run(log, *numbers, meanwhile=lambda: None):
         resolver = Resolver(log, KEY, "RU")
         asyncio.run(resolver.start())
-        names = Names(Config.model_validate({"source": "pbx://spb"}), resolver=resolver)
+        names = AsteriskNames(Config.model_validate({"source": "pbx://spb"}), resolver=resolver)
         path = tmp_path / "queue_log"
         path.write_text("".join(CALLS.format(place, number) for place, number in enumerate(numbers)))
         made = [value for record in QueueLog(names).records(Source(str(path)), State()) for value in record.values]

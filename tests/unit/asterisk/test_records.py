@@ -6,7 +6,7 @@ import pytest
 from pydantic import SecretStr
 
 from producers.connectors.asterisk.cdr import Cdr
-from producers.connectors.asterisk.config import Config, Names
+from producers.connectors.asterisk.config import AsteriskNames, Config
 from producers.connectors.asterisk.queue_log import QueueLog
 from producers.importer.source import Source
 from producers.importer.state import State
@@ -50,7 +50,7 @@ def read(tmp_path):
     """Reads files, one after the other as in one import; gives the data of the ends, the records and the notes."""
 
     def read(*texts, format_=Cdr, **config):
-        reader = format_(Names(Config.model_validate(CONFIG | config), SecretStr("a secret of this test")))
+        reader = format_(AsteriskNames(Config.model_validate(CONFIG | config), SecretStr("a secret of this test")))
         ends, records = [], []
         for number, text in enumerate(texts):
             path = tmp_path / f"log.{number}"

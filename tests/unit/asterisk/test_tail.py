@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from producers.connectors.asterisk.tail import Place, Tail
+from producers.connectors.asterisk.tail import Tail, TailPlace
 
 STEPS = st.lists(
     st.sampled_from(["write", "write", "half", "rename", "copy", "read", "read", "kill", "pack"]),
@@ -84,13 +84,13 @@ def test_each_line_once(steps):
     """Renamed, copied and cut, packed; read in between or not; killed and resumed: each line once, in order."""
     with tempfile.TemporaryDirectory() as folder:
         log = Log(Path(folder))
-        tail, place, got = Tail(log.path, Place()), Place(), []
+        tail, place, got = Tail(log.path, TailPlace()), TailPlace(), []
 
         def read():
             nonlocal place
             for at, line in tail.lines():
                 got.append(line)
-                place = Place(at.mark, at.head, at.offset + len(line))
+                place = TailPlace(at.mark, at.head, at.offset + len(line))
 
         for step in steps:
             if step == "read":
@@ -119,11 +119,11 @@ def test_what_is_gone_is_told(tmp_path):
     """The file that was read last was removed: it says so, and goes on with what there is."""
     path = tmp_path / "queue_log"
     path.write_bytes(b"one\ntwo\n")
-    tail = Tail(path, Place())
+    tail = Tail(path, TailPlace())
     (_, _), (at, line) = list(tail.lines())
     tail.close()
     path.write_bytes(b"three\n")
-    tail = Tail(path, Place(at.mark, at.head, at.offset + len(line)))
+    tail = Tail(path, TailPlace(at.mark, at.head, at.offset + len(line)))
     assert [line for _, line in tail.lines()] == [b"three\n"]
     tail.close()
     assert "import it" in tail.lost[0]
@@ -135,7 +135,7 @@ def test_a_log_that_comes_later(tmp_path, there):
     path = tmp_path / "queue_log"
     if there:
         path.touch()
-    tail = Tail(path, Place())
+    tail = Tail(path, TailPlace())
     assert list(tail.lines()) == []
     path.write_bytes(b"one\n")
     assert [line for _, line in tail.lines()] == [b"one\n"]

@@ -9,12 +9,12 @@ from zoneinfo import ZoneInfo
 from producers.connectors.bitrix24.spool.identity import Identity
 from producers.events import wire
 from producers.identities import Resolver
-from streams.plain import PlainCalendar, PlainPartition, Rules, recompute
+from streams.plain import PlainCalendar, PlainPartition, PlainRules, recompute
 from tests.support.bitrix24_life import Life
 from tests.support.bitrix24_processes import COSTS, FOR, PROJECTS, SPENT, ProjectLife
 from tests.support.bitrix24_tables import COST, Hook, Row
 
-RULES = Rules(ZoneInfo("UTC"), PlainCalendar(ZoneInfo("UTC")))
+RULES = PlainRules(ZoneInfo("UTC"), PlainCalendar(ZoneInfo("UTC")))
 _STATUS = {"S": "won", "F": "lost", "P": "open"}
 _TEMPERATURE = {"NEW": "cold", "IN_PROCESS": "warm", "PROCESSED": "warm", "CONVERTED": "hot", "JUNK": "cold"}
 _LEAD_STATUS = {"P": "open", "S": "converted", "F": "lost"}

@@ -7,8 +7,8 @@ import pytest
 
 from producers.letters import DETAIL, MARK, REASON, SENDER
 from producers.settings import KafkaSettings
-from streams.letters.index import Filter, Index
-from streams.letters.judging import Judge, ReferenceVersions
+from streams.letters.index import Filter, LetterIndex
+from streams.letters.judging import LetterJudge, ReferenceVersions
 from tests.support.bitrix24_life import Life
 from tests.support.bitrix24_portal import StandIn, serve_portal
 from tests.unit.bitrix24.support import InMemoryPublisher, connected
@@ -23,7 +23,7 @@ async def story(tmp_path):
 
 def index(letters):
     """The letters as workers read their topic."""
-    found = Index()
+    found = LetterIndex()
     records = [
         SimpleNamespace(offset=offset, timestamp=1, timestamp_type=1, key=key, value=value, headers=headers)
         for offset, (key, value, headers) in enumerate(letters)
@@ -101,5 +101,5 @@ async def test_replay_leaves_it(story):
     story.life.tables["deal"][1]["opportunity"] = -5
     await story.connector.reconciler.run(whole=True)
     (letter,) = opened(story.publisher.letters)
-    judge = Judge(KafkaSettings(_env_file=None), {}, 0, ReferenceVersions())
+    judge = LetterJudge(KafkaSettings(_env_file=None), {}, 0, ReferenceVersions())
     assert judge.judge(letter) == "it came from bitrix24, which is not a topic of this installation; mend it there"

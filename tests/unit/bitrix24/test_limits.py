@@ -8,13 +8,13 @@ import pytest
 from producers.connectors.bitrix24.errors import PortalUnavailable
 from producers.connectors.bitrix24.portal.limits import LONGEST
 from producers.connectors.bitrix24.portal.patience import LONG
-from producers.connectors.bitrix24.portal.rest import Call, Portal
+from producers.connectors.bitrix24.portal.rest import Portal, RestCall
 from producers.connectors.bitrix24.sync.backfill import Backfill
 from tests.support.bitrix24_life import Life
 from tests.support.bitrix24_portal import SECRET, Postman, StandIn, serve_portal
 from tests.unit.bitrix24.support import InMemoryPublisher, connected, settings
 
-HISTORY = Call("crm.stagehistory.list", {"entityTypeId": 2, "filter": {"@OWNER_ID": [1]}})
+HISTORY = RestCall("crm.stagehistory.list", {"entityTypeId": 2, "filter": {"@OWNER_ID": [1]}})
 
 
 class Slept:
@@ -152,7 +152,7 @@ async def test_one_call_that_never_works(tmp_path):
     async with serve_portal(portal):
         rest, _ = patient(portal, tmp_path)
         with pytest.raises(PortalUnavailable, match="left bad out"):
-            await rest.batch([HISTORY, Call("bad", {})])
+            await rest.batch([HISTORY, RestCall("bad", {})])
         await rest.aclose()
 
 

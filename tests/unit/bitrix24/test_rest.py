@@ -6,12 +6,12 @@ import httpx
 import pytest
 
 from producers.connectors.bitrix24.errors import PortalClosed, PortalRefused, PortalUnavailable
-from producers.connectors.bitrix24.portal.rest import Call, Portal, php_query
+from producers.connectors.bitrix24.portal.rest import Portal, RestCall, php_query
 from tests.support.bitrix24_life import Life
 from tests.support.bitrix24_portal import SECRET, StandIn, parse_qsl, php_table, serve_portal
 from tests.unit.bitrix24.support import settings
 
-LEADS = Call("crm.item.list", {"entityTypeId": 1, "select": ["id", "createdTime"], "order": {"id": "ASC"}})
+LEADS = RestCall("crm.item.list", {"entityTypeId": 1, "select": ["id", "createdTime"], "order": {"id": "ASC"}})
 
 
 async def test_pages_are_read_by_ascending_id(tmp_path):
@@ -95,8 +95,8 @@ async def test_a_refusal_is_told_once_and_clearly(tmp_path):
     async with serve_portal(portal):
         rest = Portal(settings(portal, tmp_path))
         with pytest.raises(PortalRefused, match=r"voximplant\.statistic\.get: insufficient_scope"):
-            await rest.batch([LEADS, Call("voximplant.statistic.get", {})])
-        good, refused = await rest.batch([LEADS, Call("voximplant.statistic.get", {})], tolerant=True)
+            await rest.batch([LEADS, RestCall("voximplant.statistic.get", {})])
+        good, refused = await rest.batch([LEADS, RestCall("voximplant.statistic.get", {})], tolerant=True)
         assert good == {"items": []}
         assert refused is None
         await rest.aclose()

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from producers.connectors.bitrix24.sync.backfill import Backfill
-from producers.connectors.bitrix24.sync.way import Way
+from producers.connectors.bitrix24.sync.way import RunWay
 from tests.support.bitrix24_life import Life
 from tests.support.bitrix24_portal import StandIn, serve_portal
 from tests.unit.bitrix24.support import InMemoryPublisher, connected
@@ -21,10 +21,10 @@ from tests.unit.bitrix24.support import InMemoryPublisher, connected
 def test_text(done, seconds, text):
     """Share and time left by the pace so far; 100 % is the end and nothing before it."""
     clock = iter([0.0, *[float(seconds)] * 2])
-    way = Way(1000, lambda: next(clock))
+    way = RunWay(1000, lambda: next(clock))
     way.done = done
     assert way.text() == text
-    assert Way(0, lambda: 0.0).text() == "100 % of all"
+    assert RunWay(0, lambda: 0.0).text() == "100 % of all"
 
 
 async def test_a_backfill_tells_it(tmp_path):

@@ -5,7 +5,7 @@ import asyncio
 import httpx
 import pytest
 
-from producers.connectors.bitrix24.spool.store import Change
+from producers.connectors.bitrix24.spool.store import PortalChange
 from tests.support.bitrix24_life import Life
 from tests.support.bitrix24_portal import StandIn, serve_portal
 from tests.support.bitrix24_tables import Hook
@@ -82,9 +82,9 @@ async def test_what_was_answered_is_not_lost(portal, tmp_path):
 async def test_a_change_during_a_fetch_is_not_forgotten(portal, tmp_path):
     """Done are only the changes that were known before the fetch."""
     async with connected(portal, tmp_path, InMemoryPublisher()) as (connector, _):
-        connector.store.add([Change("deal", "1"), Change("deal", "2")], 1.0)
+        connector.store.add([PortalChange("deal", "1"), PortalChange("deal", "2")], 1.0)
         before = connector.store.dirty()
-        connector.store.add([Change("deal", "1")], 2.0)
+        connector.store.add([PortalChange("deal", "1")], 2.0)
         connector.store.done(before)
         assert [(entry.kind, entry.id) for entry in connector.store.dirty()] == [("deal", "1")]
 

@@ -15,10 +15,10 @@ from deploy.commands.digest import _run as opened
 from metrics.digest.chats import Slack, Telegram
 from metrics.digest.delivery import LaterError, Message, RefusedError, UnsureError
 from metrics.digest.mail import Mail
-from metrics.digest.run import Run, kept
+from metrics.digest.run import DigestRun, kept
 from metrics.digest.sent import DONE, TRYING, Sent, held
 from metrics.digest.settings import DigestSettings
-from metrics.digest.told import Change, Digest, Leader, Line
+from metrics.digest.told import Digest, DigestChange, DigestLine, Leader
 from metrics.digest.wall import words
 from metrics.errors import AskedError, AwayError, SendError
 from producers.events.rules import ID_LENGTH
@@ -34,9 +34,9 @@ def message(png=b"", people=1):
     """A small digest; names that chats would read as markup."""
     digest = Digest(
         language="en", title="Tue 17 Nov 2026", scope="A & <B>", compared="compared with the day before",
-        lines=(Line("Calls", "14", "was 15", Change("▼ −6.7%", "bad"), (), (), is_now=False),),
+        lines=(DigestLine("Calls", "14", "was 15", DigestChange("▼ −6.7%", "bad"), (), (), is_now=False),),
         chart_title="Booked", chart=(), plans=(),
-        leaders=(Leader("<!channel> & Ольга", "north", "₽77", Change("")),) * people,
+        leaders=(Leader("<!channel> & Ольга", "north", "₽77", DigestChange("")),) * people,
         missed=(("lost", "2"),), open=(), open_more=0, as_of="Numbers as of 08:00", link="http://wall/?a=1&b=2",
         words=words("en"),
     )  # fmt: skip
@@ -254,7 +254,7 @@ def test_what_was_not_taken_is_sent_again_after_the_time_named(room, tmp_path):
     room.answers = [(429, {"Retry-After": "90"}, b""), (500, {}, b"")]
     stop, given = Waits(), settings(tmp_path, room=room)
     with httpx.Client() as client:
-        run = Run(given, None, {"slack": Slack(given, client)}, stop=stop)
+        run = DigestRun(given, None, {"slack": Slack(given, client)}, stop=stop)
         with held(tmp_path) as sent:
             run.deliver(sent, message(), ["slack"])
     assert len(room.got) == 3
@@ -262,7 +262,7 @@ def test_what_was_not_taken_is_sent_again_after_the_time_named(room, tmp_path):
 
 
 def letters(folder, box, *to, **given):
-    return Run(settings(folder, box), None, {one: Mail(settings(folder, box), one) for one in to}, **given)
+    return DigestRun(settings(folder, box), None, {one: Mail(settings(folder, box), one) for one in to}, **given)
 
 
 def test_nobody_waits_for_somebody_else(box, tmp_path):
@@ -323,7 +323,7 @@ def test_what_is_refused_for_good_is_said_once(box, tmp_path):
 def running(folder, box, room, client, **ways):
     given = settings(folder, box, room)
     known = {ANNA: Mail(given, ANNA), "slack": Slack(given, client), "telegram": Telegram(given, client)}
-    return Run(given, None, known | ways, patience=0)
+    return DigestRun(given, None, known | ways, patience=0)
 
 
 PERIOD_KEY = "day-2026-11-17"

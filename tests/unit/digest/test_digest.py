@@ -9,9 +9,9 @@ import pytest
 
 from metrics.catalogue import ANSWERS, TILES
 from metrics.digest import period
-from metrics.digest.asked import Exporter
+from metrics.digest.asked import ExporterClient
 from metrics.digest.page import page, subject
-from metrics.digest.period import Kind
+from metrics.digest.period import DigestKind
 from metrics.digest.picture import PictureError, picture
 from metrics.digest.plain import plain
 from metrics.digest.told import told
@@ -55,7 +55,7 @@ def filled(name="Anna Berg"):
 def asking():
     """The exporter's application behind the client that asks it."""
     exporter = exporter_of(filled(), NOW)
-    return Exporter(client_of(create_app(exporter)), patience=0), exporter
+    return ExporterClient(client_of(create_app(exporter)), patience=0), exporter
 
 
 def line(digest, name):
@@ -65,7 +65,7 @@ def line(digest, name):
 def test_a_day_is_what_the_exporter_says_of_it(asking):
     """Value, day before, change, chart, leaders and misses of yesterday; today's events are not in it."""
     exporter, _ = asking
-    yesterday = period.over(Kind.DAY, exporter.now().date())
+    yesterday = period.over(DigestKind.DAY, exporter.now().date())
     digest = told(exporter.facts(yesterday), "en", "http://wall")
     assert yesterday.first == date(2026, 11, 17)
     assert digest.title == "Tue 17 Nov 2026"
@@ -89,7 +89,7 @@ def test_a_day_is_what_the_exporter_says_of_it(asking):
 def test_a_week_and_a_team(asking):
     """The last whole week beside the one before; of a team its own numbers, and no other team's people."""
     exporter, _ = asking
-    week = period.over(Kind.WEEK, exporter.now().date())
+    week = period.over(DigestKind.WEEK, exporter.now().date())
     assert (week.first, week.last) == (date(2026, 11, 9), date(2026, 11, 15))
     digest = told(exporter.facts(week, "south"), "ru", "http://wall")
     assert (digest.title, digest.scope) == ("9 ноя. – 15 ноя. 2026", "south")
@@ -105,10 +105,10 @@ def test_what_is_withheld_or_unknown_is_no_digest(asking):
     """A team that nobody knows is refused by name; while the exporter withholds its numbers there is no digest."""
     exporter, running = asking
     with pytest.raises(AskedError, match="no team='nowhere'"):
-        exporter.facts(period.over(Kind.DAY, TODAY), "nowhere")
+        exporter.facts(period.over(DigestKind.DAY, TODAY), "nowhere")
     running.follower.heartbeats = {}
     with pytest.raises(AwayError, match="withholds"):
-        exporter.facts(period.over(Kind.DAY, TODAY))
+        exporter.facts(period.over(DigestKind.DAY, TODAY))
 
 
 def test_an_exporter_that_is_away_is_waited_for(asking):
@@ -154,8 +154,8 @@ def test_a_page_holds_nothing_that_runs_or_is_fetched(language):
     shown = filled(HOSTILE)
     rows = [Unanswered("miss", HOSTILE, "call-1", "m-1", "north", int(NOW - 60) * 1_000_000)]
     shown.put_unanswered(0, rows)
-    exporter = Exporter(client_of(create_app(exporter_of(shown, NOW))), patience=0)
-    digest = told(exporter.facts(period.over(Kind.DAY, TODAY)), language, "http://wall")
+    exporter = ExporterClient(client_of(create_app(exporter_of(shown, NOW))), patience=0)
+    digest = told(exporter.facts(period.over(DigestKind.DAY, TODAY)), language, "http://wall")
     text = page(digest)
     found = read(text)
     assert HOSTILE in found.text
@@ -197,14 +197,14 @@ def test_the_walls_own_files_are_understood():
 def test_what_is_due(kind, now, at, first):
     """The last period that is over, from the hour that is set on the day after it."""
     moment = datetime.fromisoformat(now).replace(tzinfo=ZoneInfo("Europe/Berlin"))
-    found = period.due(Kind(kind), moment, time.fromisoformat(at))
+    found = period.due(DigestKind(kind), moment, time.fromisoformat(at))
     assert (None if found is None else found.first.isoformat()) == first
 
 
 def test_a_period_that_runs_is_none():
     with pytest.raises(AskedError, match="is not over"):
-        period.over(Kind.WEEK, TODAY, date(2026, 11, 16))
-    assert period.over(Kind.WEEK, TODAY, date(2026, 11, 15)).last == date(2026, 11, 15)
+        period.over(DigestKind.WEEK, TODAY, date(2026, 11, 16))
+    assert period.over(DigestKind.WEEK, TODAY, date(2026, 11, 15)).last == date(2026, 11, 15)
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,8 @@ import structlog
 
 from deploy.commands import digest
 from metrics.digest.delivery import LaterError
-from metrics.digest.period import Kind
-from metrics.digest.run import Run, key
+from metrics.digest.period import DigestKind
+from metrics.digest.run import DigestRun, key
 from metrics.digest.sent import DONE, Sent
 from producers.events.rules import ID_LENGTH
 from tests.unit.digest.test_delivery import ANNA, Waits, message, settings
@@ -34,7 +34,7 @@ class Clock:
         return datetime(2026, 11, 18, 9, tzinfo=ZoneInfo("Europe/Moscow"))
 
 
-class Making(Run):
+class Making(DigestRun):
     """Makes a digest of nothing."""
 
     def message(self, period, team=""):
@@ -61,7 +61,7 @@ def test_asked_to_stop_it_goes(tmp_path, number):
     """Nothing more is tried and nothing waited for: what is left comes with the next start."""
     ways = {f"{one}@example.com": Way(LaterError("450 greylisted", 300)) for one in range(number)}
     with structlog.testing.capture_logs() as said:
-        digest._stay(Making(settings(tmp_path), Clock(), ways), [Kind.DAY, Kind.WEEK], "")
+        digest._stay(Making(settings(tmp_path), Clock(), ways), [DigestKind.DAY, DigestKind.WEEK], "")
     assert [way.tries for way in ways.values()] == [1] + [0] * (number - 1)
     assert "0@example.com: 450 greylisted" in said[0]["event"]
     assert said[0]["event"].count("not tried") == number - 1
@@ -70,7 +70,7 @@ def test_asked_to_stop_it_goes(tmp_path, number):
 def test_a_team_may_be_called_anything(tmp_path):
     """As long as the contract lets it, in any letters."""
     way, team = Way(), "я" * ID_LENGTH
-    digest._stay(Making(settings(tmp_path), Clock(), {ANNA: way}), [Kind.DAY], team)
+    digest._stay(Making(settings(tmp_path), Clock(), {ANNA: way}), [DigestKind.DAY], team)
     assert Sent(tmp_path).state(f"day-2026-11-17-{team}", ANNA) == DONE
 
 
@@ -83,7 +83,7 @@ def test_it_stays_where_nothing_can_be_written(tmp_path, broken):
     if broken == "elsewhere":
         run.message = lambda *_: (_ for _ in ()).throw(OSError(24, "Too many open files"))
     with structlog.testing.capture_logs() as said:
-        digest._stay(run, [Kind.DAY], "")
+        digest._stay(run, [DigestKind.DAY], "")
     told = "SALES_DIGEST_DIR" if broken == "folder" else "Too many open files"
     assert [told in line["event"] for line in said] == [True]
     assert run.stop.waited == [0, 600]

@@ -11,8 +11,7 @@ from metrics.calendar import CalendarFile, build
 from producers.events import wire
 from streams.fold.localtime import LocalTime
 from streams.fold.rules import Rules
-from streams.plain import Rules as PlainRules
-from streams.plain import recompute
+from streams.plain import PlainRules, recompute
 from streams.plain.calendar import of
 from streams.plain.listed import still_listed
 from streams.state.page import Page

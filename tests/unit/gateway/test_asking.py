@@ -116,11 +116,11 @@ async def test_a_signature_of_another_time_says_so(stamp, told):
 )  # fmt: skip
 async def test_rights(rights, kinds):
     """A source sends the types that its rights name; without any, all events and no reference data."""
-    from producers.gateway.reading.body import Record
+    from producers.gateway.reading.body import SentRecord
     from producers.gateway.rights import Rights
 
     judge = Rights(GatewaySettings(_env_file=None, gateway_rights=rights)).judge
-    may = [kind for kind in ALL_TYPES if judge("crm://a", Record(0, b"", b"", "crm://a", "1", kind, False)) is None]
+    may = [kind for kind in ALL_TYPES if judge("crm://a", SentRecord(0, b"", b"", "crm://a", "1", kind, False)) is None]
     assert may == [kind for kind in ALL_TYPES if kind in kinds]
 
 

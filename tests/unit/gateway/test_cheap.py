@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from producers.events.registry import ALL_TYPES
 from producers.gateway.noting import Noting
 from producers.gateway.reading.hints import _found, hints
-from producers.gateway.series import Series
+from producers.gateway.series import GatewaySeries
 from producers.senders import QUARTER, TAKEN
 
 EXAMPLES = [
@@ -45,7 +45,7 @@ def test_unknown_fields(event, more, less, kind):
 def test_notes(taken):
     """Law: whenever notes are looked at, they count by the quarter of an hour in which events came."""
     now = [0.0]
-    noting = Noting(Series(), lambda: now[0])
+    noting = Noting(GatewaySeries(), lambda: now[0])
     counts, last = {}, {}
     for source, kind, n, after, looks in taken:
         now[0] += after / 10

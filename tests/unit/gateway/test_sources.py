@@ -16,10 +16,10 @@ from producers.senders import (
     LETTERED,
     MOST_REFUSALS,
     QUARTER,
-    Known,
-    Names,
+    KnownSenders,
     Notes,
-    Refusal,
+    SenderNames,
+    SenderRefusal,
     SharedAway,
 )
 from tests.support.gateway import BATCH, NOW, SECRET, Setup, event, sign
@@ -42,7 +42,7 @@ class Shared:
             raise SharedAway("Redis is away")
         found = Notes()
         found.add(self.notes)
-        return Known(found, self.letters)
+        return KnownSenders(found, self.letters)
 
 
 async def test_what_became_of_my_events():
@@ -114,7 +114,7 @@ async def test_the_page():
     assert (await setup.client.get("/sources")).headers["www-authenticate"].startswith("Basic")
     await setup.post(event(data={"<script>alert(1)</script>": 1, "meeting_id": "<b>"}), **TOKEN)
     shared.notes.count("crm://a", FORWARDED, "no_key", 7, NOW)
-    shared.notes.refuse("crm://a", Refusal("kafka", "invalid_data", "", "<img src=x>"), NOW)
+    shared.notes.refuse("crm://a", SenderRefusal("kafka", "invalid_data", "", "<img src=x>"), NOW)
     shared.letters = {("crm://a", "unknown_type"): 3, ("pbx://b", "not_json"): 9}
     answer = await setup.client.get("/sources", headers=basic("token-one"))
     page = answer.text
@@ -159,8 +159,8 @@ def test_notes_are_bounded_and_end_after_a_day():
     """A hundred different refusals of a source, the latest; two hundred sources; a day."""
     notes = Notes()
     for n in range(3 * MOST_REFUSALS):
-        notes.refuse("a", Refusal("http", "r", "", str(n)), NOW + n)
-        notes.refuse("a", Refusal("http", "r", "", "again"), NOW + n)
+        notes.refuse("a", SenderRefusal("http", "r", "", str(n)), NOW + n)
+        notes.refuse("a", SenderRefusal("http", "r", "", "again"), NOW + n)
     kept = [refusal.detail for refusal in notes.refusals["a"]]
     assert len(kept) == MOST_REFUSALS
     assert kept[-2:] == [str(3 * MOST_REFUSALS - 1), "again"]
@@ -169,7 +169,7 @@ def test_notes_are_bounded_and_end_after_a_day():
     assert not notes.refusals
     notes.forget(NOW + DAY + 3 * QUARTER)
     assert not notes.counts
-    names = Names(most=3)
+    names = SenderNames(most=3)
     assert [names(str(n)) for n in range(5)] + [names("1")] == ["0", "1", "2", "other", "other", "1"]
 
 

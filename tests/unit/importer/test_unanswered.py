@@ -14,10 +14,10 @@ from producers.importer.rows import RowMapper
 from producers.importer.source import Source
 from producers.importer.state import State
 from producers.importer.tables import Table
-from streams.plain import PlainCalendar, Rules, recompute
+from streams.plain import PlainCalendar, PlainRules, recompute
 
 UTC = ZoneInfo("UTC")
-RULES = Rules(UTC, PlainCalendar(UTC))
+RULES = PlainRules(UTC, PlainCalendar(UTC))
 DOCUMENT = Path(__file__).parents[3] / "deploy/docs/import.md"
 HEAD = "source: table://calls\ntimezone: UTC\nformat: csv\n"
 CALLS = """\

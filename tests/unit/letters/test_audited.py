@@ -7,7 +7,7 @@ import pytest
 
 from producers.settings import KafkaSettings
 from streams.audit.letters import Judged, closed, compare, judge_reference, written
-from streams.letters.letter import OFFSET, PARTITION, TOPIC, Place, make, mark
+from streams.letters.letter import OFFSET, PARTITION, TOPIC, LetterPlace, make, mark
 from streams.letters.recount import CLOSED, known
 
 KAFKA = KafkaSettings()
@@ -47,7 +47,7 @@ def letter(topic, offset, reason="not_json", by="a"):
 def judged(topic, reasons):
     found = Judged()
     for offset, reason in reasons.items():
-        found.judge(Place(topic, 0, offset), reason)
+        found.judge(LetterPlace(topic, 0, offset), reason)
     return found
 
 
@@ -90,7 +90,7 @@ async def test_what_is_nobodys_business():
     """Letters of another application, of records read later or deleted, and marks: no differences."""
     topic = KAFKA.events_topic
     right = letter(topic, 6)
-    others = [letter(topic, 6, by="b"), letter(topic, 4), letter(topic, 8), mark(Place(topic, 0, 6), "replayed")]
+    others = [letter(topic, 6, by="b"), letter(topic, 4), letter(topic, 8), mark(LetterPlace(topic, 0, 6), "replayed")]
     assert await differences(judged(topic, REASONS), right, *others) == []
 
 
@@ -104,7 +104,7 @@ async def test_reference_topic_is_judged():
     log = Topics(sales_reference=[record(0), record(2, None), good, record(9), record(12)])
     topic = KAFKA.reference_topic
     found = await judge_reference(log, KAFKA, {(topic, 0): 10}, {})
-    assert found.refused == {Place(topic, 0, 0): "not_json", Place(topic, 0, 9): "not_json"}
+    assert found.refused == {LetterPlace(topic, 0, 0): "not_json", LetterPlace(topic, 0, 9): "not_json"}
     # The record at 3 may have been compacted away.
     assert await differences(found, letter(topic, 0), letter(topic, 9), letter(topic, 3)) == []
     assert len(await differences(found, letter(topic, 0), letter(topic, 4))) == 2
@@ -112,7 +112,7 @@ async def test_reference_topic_is_judged():
 
 async def test_what_somebody_closed_is_settled():
     """Replayed or dismissed: the record is as its letter says, whatever the contract takes now; two letters are not."""
-    place, other = Place(KAFKA.events_topic, 0, 5), Place(KAFKA.events_topic, 0, 7)
+    place, other = LetterPlace(KAFKA.events_topic, 0, 5), LetterPlace(KAFKA.events_topic, 0, 7)
     for what in ("replayed", "dismissed", "counted"):
         found = [letter(place.topic, 5), mark(place, what), letter(other.topic, 7, by="b"), mark(other, "replayed")]
         told = await closed(lettered(*found), KAFKA, "a")
@@ -136,7 +136,7 @@ async def test_letters_of_an_earlier_version_are_read():
 @pytest.mark.parametrize("what", ["replayed", "dismissed", "counted"])
 async def test_a_recount_knows_what_is_closed(what):
     """In whatever order letters and marks of several runs lie."""
-    place = Place(KAFKA.events_topic, 0, 5)
+    place = LetterPlace(KAFKA.events_topic, 0, 5)
     for order in ((0, 1), (0, 1, 0), (0, 0, 1)):
         both = letter(place.topic, 5), mark(place, what)
         topics = lettered(*(both[number] for number in order))

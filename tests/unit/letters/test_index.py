@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.letters.index import Filter, Index
-from streams.letters.letter import REPLAY_OF, Place, make, mark
+from streams.letters.index import Filter, LetterIndex
+from streams.letters.letter import REPLAY_OF, LetterPlace, make, mark
 
 EVERYTHING = Filter(closed_too=True)
 
@@ -22,7 +22,7 @@ def refused(offset, *, partition=0, topic="sales.events", time=1_000, reason="no
 
 def index(*letters, path=None):
     """An index that has read letters in this order."""
-    found = Index(path)
+    found = LetterIndex(path)
     for offset, one in enumerate(letters):
         take(found, offset, one)
     return found
@@ -40,7 +40,7 @@ def places(found, wanted=Filter()):  # noqa: B008 - frozen
 def test_open_whatever_comes_first():
     """A letter is one however often it was written, and closed by its mark in any order."""
     again = refused(3)
-    for order in permutations([refused(3), again, mark(Place("sales.events", 0, 3), "replayed"), refused(4)]):
+    for order in permutations([refused(3), again, mark(LetterPlace("sales.events", 0, 3), "replayed"), refused(4)]):
         found = index(*order)
         assert places(found) == ["sales.events/0/4"]
         assert [one.closed for one in found.in_log_order(EVERYTHING)] == ["replayed", ""]
@@ -52,7 +52,7 @@ def test_a_replay_that_fails_again_is_open_once():
     first = refused(3, partition=1, time=100)
     again = refused(90, partition=0, time=9_000, headers=[(REPLAY_OF, b"sales.events/1/3")])
     later = refused(7, partition=0, time=200)
-    found = index(later, again, first, mark(Place("sales.events", 1, 3), "replayed"))
+    found = index(later, again, first, mark(LetterPlace("sales.events", 1, 3), "replayed"))
     assert places(found) == ["sales.events/0/90", "sales.events/0/7"]
     (one, _) = found.in_log_order(Filter())
     assert str(one.first) == one.as_json()["replay_of"] == "sales.events/1/3"
@@ -68,7 +68,7 @@ def test_log_order(clocks):
     ]
     found = [one.place for one in index(*reversed(letters)).in_log_order(Filter())]
     assert sorted(found) == sorted(
-        Place("sales.events", n, o) for n, times in enumerate(clocks) for o in range(len(times))
+        LetterPlace("sales.events", n, o) for n, times in enumerate(clocks) for o in range(len(times))
     )
     for number in range(len(clocks)):
         offsets = [place.offset for place in found if place.partition == number]
@@ -95,9 +95,9 @@ def test_outlives_the_process(tmp_path):
     """A file goes on where it was left."""
     found = index(refused(0), refused(1), path=tmp_path / "letters")
     found.close()
-    again = Index(tmp_path / "letters")
+    again = LetterIndex(tmp_path / "letters")
     assert again.positions() == {0: 2}
-    take(again, 2, mark(Place("sales.events", 0, 0), "dismissed"))
+    take(again, 2, mark(LetterPlace("sales.events", 0, 0), "dismissed"))
     assert places(again) == ["sales.events/0/1"]
 
 
@@ -121,7 +121,7 @@ def test_what_was_deleted_is_not_open():
 )
 def test_what_no_worker_wrote_is_passed_over(headers):
     """Anybody with the right to write may put anything there."""
-    found = Index()
+    found = LetterIndex()
     found.take(0, [SimpleNamespace(offset=0, timestamp=0, key=None, value=None, headers=headers)], 1)
     assert places(found, EVERYTHING) == []
     assert found.positions() == {0: 1}

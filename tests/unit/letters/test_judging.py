@@ -9,7 +9,7 @@ from producers.events.rules import MAX_BYTES
 from producers.partitioner import partition_for
 from producers.settings import KafkaSettings
 from streams.letters.dead_letter import DeadLetter
-from streams.letters.judging import Judge, ReferenceVersions, Sendable, Sent
+from streams.letters.judging import LetterJudge, LetterSent, ReferenceVersions, Sendable
 from streams.letters.letter import CUT, REPLAY_OF, make
 
 KAFKA = KafkaSettings()
@@ -37,7 +37,7 @@ def letter(value, key=b"c-1", *, reason="invalid_data", topic=KAFKA.events_topic
 
 
 def judge(reference=None):
-    return Judge(KAFKA, {KAFKA.events_topic: 5, KAFKA.reference_topic: 1}, NOW, reference or ReferenceVersions())
+    return LetterJudge(KAFKA, {KAFKA.events_topic: 5, KAFKA.reference_topic: 1}, NOW, reference or ReferenceVersions())
 
 
 @pytest.mark.parametrize("key", [b"c-1", None, b'"c-1"', b"\xff", b""])
@@ -129,8 +129,8 @@ def test_reference_data_never_goes_back():
     assert isinstance(sent, Sendable)
     assert (sent.topic, sent.key, sent.partition) == (KAFKA.reference_topic, key, 0)
     assert "dismiss" in str(judge(versions).judge(letter(rate("2"), b"x", **bad)))
-    versions.take(Sent(key, json.dumps(rate("5")).encode(), NOW, ()))
+    versions.take(LetterSent(key, json.dumps(rate("5")).encode(), NOW, ()))
     assert "dismiss" in str(judge(versions).judge(letter(rate("4"), b"x", **bad)))
-    versions.take(Sent(key, None, 9_000, ()))
+    versions.take(LetterSent(key, None, 9_000, ()))
     assert "deleted" in str(judge(versions).judge(letter(rate("6"), b"x", **bad)))
     assert isinstance(judge(versions).judge(letter(rate("6"), b"x", **(bad | {"time": 10_000}))), Sendable)

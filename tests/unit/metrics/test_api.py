@@ -64,7 +64,7 @@ def test_together_first_or_last(days, opened, waiting, level, window):
         partial(people, shown, sums[window, "current"], place(level)),
         lambda who: shown.reference.team_of(who, ""),
     )
-    together = api.Numbers(shown, NOW).evaluation(level, window, "current")
+    together = api.LiveNumbers(shown, NOW).evaluation(level, window, "current")
     for kpi in KPIS:
         if not kpi.windows or window in kpi.windows:
             found, wanted = together.of(kpi), single.of(kpi)
@@ -80,7 +80,7 @@ def test_the_mean_per_salesperson_counts_people_once():
     shown.put(("d", DAY), {Field(0, "m-2", "n"): {key("wa", "p", "RUB"): 30 * 10_000, key("wa", "p", "USD"): 1}})
     shown.put(("d", DAY), {Field(0, "m-3", "n"): {key("wa", "p", "USD"): 5}})
     kpi = next(kpi for kpi in KPIS if kpi.id == "sales_won_amount:per_manager")
-    numbers = api.Numbers(shown, NOW)
+    numbers = api.LiveNumbers(shown, NOW)
     assert numbers.evaluation(Level.COMPANY, "day", "current").of(kpi) == {(): 30.0}
     assert numbers.evaluation(Level.TEAM, "day", "current").of(kpi) == {("n",): 20.0, ("s",): 20.0}
 
@@ -109,6 +109,8 @@ def test_as_it_stood():
     shown.put(("h", int(at) // 3600 * 3600), {Field(0, "m", "n"): {key("c", "inbound", "answered"): 4}})
     shown.put(("o", 0), {Field(0, "m", "n"): {key("cr"): 2}})
     assert local_day(int(at), shown.zone) == DAY - 1
-    found = {row["id"]: row["values"] for row in api.kpis(api.Numbers(shown, NOW, at), Level.COMPANY, "day", "current")}
+    found = {
+        row["id"]: row["values"] for row in api.kpis(api.LiveNumbers(shown, NOW, at), Level.COMPANY, "day", "current")
+    }
     assert [row["value"] for row in found["sales_calls:sum"]] == [4.0]
     assert found["sales_clients_ready:sum"] == []

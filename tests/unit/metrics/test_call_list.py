@@ -46,7 +46,7 @@ def test_the_list_says_what_is_counted(here, there):
     shown.put_unanswered(0, here)
     shown.put_unanswered(1, there)
     found = call_list(shown, NOW, everybody)
-    numbers = api.Numbers(shown, NOW)
+    numbers = api.LiveNumbers(shown, NOW)
     counted = {row["id"]: row["values"] for row in api.kpis(numbers, Level.COMPANY, "day", "current")}
     for kind, kpi in ((MISS, "sales_unreturned_clients:sum"), (LEAD, "sales_untouched_leads:sum")):
         mine = found[kind]

@@ -10,7 +10,7 @@ import pytest
 from metrics.exporter.http import api
 from metrics.kpi import Level
 from streams.plain.exposed import exposed
-from streams.plain.series import Series, series
+from streams.plain.series import PlainSeries, series
 from tests.laws.mixtures import Json
 from tests.support.floors import Floor, seconds
 from tests.support.recorded import differences, expected
@@ -53,7 +53,7 @@ def paid(amount: str, currency: str, day: str, kind: str = "payment.received") -
     return event(kind, f"2026-{day}T10:00:00Z", payment_id=f"p-{day}", amount=amount, currency=currency, **who)
 
 
-def agree(floor: Floor, folder: Path, at: str = NOW) -> dict[Series, float]:
+def agree(floor: Floor, folder: Path, at: str = NOW) -> dict[PlainSeries, float]:
     """What is shown, after /metrics, JSON and the rules were held against the plain definition."""
     plain = {one: float(value) for one, value in exposed(floor.plain(at)).items() if value}
     shown = floor.metrics(at)
@@ -275,7 +275,7 @@ class TestTrends:
         floor = Floor(self.DEALS)
         agree(floor, tmp_path)
         for level in Level:
-            found = api.kpis(api.Numbers(floor.board, seconds(NOW)), level, "month", "current")
+            found = api.kpis(api.LiveNumbers(floor.board, seconds(NOW)), level, "month", "current")
             trends = {row["id"]: [one["trend"] for one in row["values"]] for row in found}
             assert trends["sales_win:ratio"] == [0.5]
             assert trends["sales_won_amount:sum"] == [2.0]

@@ -21,7 +21,7 @@ from metrics.past import openmetrics, values
 from metrics.past.names import names
 from metrics.view import Field
 from metrics.windows import last_second, period_end, period_start
-from streams.plain.series import Series, series
+from streams.plain.series import PlainSeries, series
 from tests.support.boards import board
 from tests.support.pasts import board_with_past
 from tests.support.recorded import expected
@@ -102,7 +102,7 @@ def test_within_a_period_it_is_what_the_api_said_at_its_end(shown: Board, sample
     """Both periods: the previous one is cut after the same day."""
     second = last_second(day, shown.zone)
     for window in CALENDAR_WINDOWS:
-        numbers = api.Numbers(shown, NOW, second, window)
+        numbers = api.LiveNumbers(shown, NOW, second, window)
         for level in Level:
             for period in PERIODS:
                 for row in api.kpis(numbers, level, window, period):
@@ -136,7 +136,7 @@ def test_whoever_has_no_name_on_metrics_has_none_here(limit: int) -> None:
         elif not kpi.is_planned:
             kept |= {(kpi.kept_as(level), None) for level in kpi.levels}
 
-    def is_told(one: Series, value: float) -> bool:
+    def is_told(one: PlainSeries, value: float) -> bool:
         labels = dict(one.labels)
         # A made-up sum of seconds without a count is nobody's.
         return abs(value) > 1e-6 and (one.name, labels.get("quantile")) in kept and labels["window"] in CALENDAR_WINDOWS

@@ -7,7 +7,7 @@ import pytest
 
 from metrics.catalogue import service as s
 from metrics.ending import end_tasks
-from metrics.exporter.http.ledger import Ledger
+from metrics.exporter.http.ledger import LedgerProxy
 from metrics.exporter.http.proof import Proof
 from metrics.exporter.http.service import own_text
 from tests.support.workers import until
@@ -61,7 +61,7 @@ def test_metrics_have_each_sort_and_each_family_that_differs():
 async def test_the_exporter_asks_over_and_over_whoever_is_there():
     """Away at first, there later; an answer that is none is away, too."""
     answers = [httpx.Response(503, json={"detail": "no"}), httpx.Response(200, json=TOLD)]
-    ledger = Ledger("http://l", transport=httpx.MockTransport(lambda _: answers[0]))
+    ledger = LedgerProxy("http://l", transport=httpx.MockTransport(lambda _: answers[0]))
     for expected in ("away", "late"):
         proof = Proof(lambda: 5000.0)
         task = asyncio.create_task(proof.following(ledger))
@@ -83,7 +83,7 @@ async def test_the_exporter_asks_over_and_over_whoever_is_there():
 @pytest.mark.parametrize("status", [200, 400, 404])
 async def test_another_program_there_harms_nothing(said, status):
     """Nor a ledger of another release: numbers are shown, and nobody is called proved; it is asked again."""
-    ledger = Ledger("http://l", transport=httpx.MockTransport(lambda _: httpx.Response(status, json=said)))
+    ledger = LedgerProxy("http://l", transport=httpx.MockTransport(lambda _: httpx.Response(status, json=said)))
     proof = Proof(lambda: 1000.0)
     task = asyncio.create_task(proof.following(ledger))
     await until(lambda: proof.state() is not None, 30, "asked", pause=0.001)

@@ -6,12 +6,12 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from producers.events import wire
-from streams.plain import Contribution, PlainCalendar, PlainPartition, Rules, recompute
+from streams.plain import Contribution, PlainCalendar, PlainPartition, PlainRules, recompute
 
 T0 = datetime(2026, 11, 2, 10, tzinfo=UTC)
 """Monday, 10:00 UTC."""
 
-RULES = Rules(ZoneInfo("UTC"), PlainCalendar(ZoneInfo("UTC")))
+RULES = PlainRules(ZoneInfo("UTC"), PlainCalendar(ZoneInfo("UTC")))
 _ids = itertools.count()
 
 
@@ -32,7 +32,7 @@ def event(kind: type[Any], seconds: float, /, *, id: str = "", sequence: str | N
     )
 
 
-def told(*events: Any, rules: Rules = RULES) -> PlainPartition:
+def told(*events: Any, rules: PlainRules = RULES) -> PlainPartition:
     """The partition after these events."""
     return recompute(events, rules)
 

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from producers.events import wire as w
-from streams.plain import PlainCalendar, Rules
+from streams.plain import PlainCalendar, PlainRules
 from streams.plain.calendar import of
 from streams.plain.exact import moment
 from streams.plain.windows import windows
@@ -237,7 +237,7 @@ def test_a_teams_hours_replace_and_its_holidays_and_days_add() -> None:
 
 
 def _span(window: str, period: str, now: datetime, zone: str = "Europe/Berlin", *, cut: bool = False) -> list[str]:
-    rules = Rules(ZoneInfo(zone), PlainCalendar(ZoneInfo(zone)))
+    rules = PlainRules(ZoneInfo(zone), PlainCalendar(ZoneInfo(zone)))
     found = next(w for w in windows(moment(now), rules, at=cut) if (w.window, w.period) == (window, period))
     return [datetime.fromordinal(day).strftime("%m-%d") for day in (found.first_day, found.last_day)]
 
@@ -265,7 +265,7 @@ def test_windows(window: str, period: str, cut: bool, days: list[str]) -> None:
 def test_the_same_hour_of_a_day_before_the_clock_changed() -> None:
     """Up to the same local hour, although the day before was an hour shorter."""
     zone = ZoneInfo("Europe/Berlin")
-    rules = Rules(zone, PlainCalendar(zone))
+    rules = PlainRules(zone, PlainCalendar(zone))
     now = moment(datetime(2026, 3, 30, 9, 59, tzinfo=zone))
     before = next(w for w in windows(now, rules) if (w.window, w.period) == ("day", "previous"))
     assert before.end == moment(datetime(2026, 3, 29, 8, tzinfo=UTC))

@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from producers.simulator.floor import EVENTS_PER_DAY, Floor, Setup
+from producers.simulator.floor import EVENTS_PER_DAY, Setup, SimulatedFloor
 from producers.simulator.plans import reference
 from producers.simulator.rhythm import DAY
 from producers.simulator.staff import Staff
@@ -15,7 +15,7 @@ BEGAN = NOW - 60 * DAY
 
 @pytest.fixture(scope="module")
 def floor():
-    return Floor(Setup(seed=1, managers=40, zone="Europe/Moscow"))
+    return SimulatedFloor(Setup(seed=1, managers=40, zone="Europe/Moscow"))
 
 
 @pytest.fixture(scope="module")
@@ -128,7 +128,7 @@ def test_teams(managers):
 
 def test_office_hours():
     """A floor with office hours is quiet at night and at weekends."""
-    floor = Floor(Setup(seed=1, managers=40, zone="UTC", always_open=False))
+    floor = SimulatedFloor(Setup(seed=1, managers=40, zone="UTC", always_open=False))
     days = Counter(e["time"][:10] for _, e in floor.events(NOW - 9 * DAY, NOW))
     assert days["2026-11-21"] < days["2026-11-20"] / 5
     hours = Counter(int(e["time"][11:13]) for _, e in floor.events(NOW - 9 * DAY, NOW))

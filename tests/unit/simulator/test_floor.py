@@ -8,11 +8,11 @@ import pytest
 
 from producers.events.intake import check_ahead, check_key
 from producers.events.wire import decode, decode_reference
-from producers.simulator.floor import Floor, Setup, key_of
+from producers.simulator.floor import Setup, SimulatedFloor, key_of
 from producers.simulator.live import LiveFloor, Stretch, load_floor
 from producers.simulator.plans import reference
 from producers.simulator.rhythm import DAY, HOUR, MINUTE, SECOND
-from producers.simulator.session import Plan, left_open, resumed, stream
+from producers.simulator.session import SessionPlan, left_open, resumed, stream
 from producers.simulator.state import save
 
 NOON = 1_795_435_200_000_000  # Monday 2026-11-23 12:00 UTC
@@ -24,9 +24,9 @@ encode = msgspec.json.encode
 
 def test_same_seed_same_bytes():
     """Two floors of one seed are the same to the byte; another seed is another floor."""
-    one = [encode(pair) for pair in Floor(SETUP).events(NOON - 2 * DAY, NOON)]
-    two = [encode(pair) for pair in Floor(SETUP).events(NOON - 2 * DAY, NOON)]
-    other = [encode(pair) for pair in Floor(Setup(seed=6, managers=12)).events(NOON - 2 * DAY, NOON)]
+    one = [encode(pair) for pair in SimulatedFloor(SETUP).events(NOON - 2 * DAY, NOON)]
+    two = [encode(pair) for pair in SimulatedFloor(SETUP).events(NOON - 2 * DAY, NOON)]
+    other = [encode(pair) for pair in SimulatedFloor(Setup(seed=6, managers=12)).events(NOON - 2 * DAY, NOON)]
     assert one == two
     assert one != other
 
@@ -34,14 +34,14 @@ def test_same_seed_same_bytes():
 @pytest.mark.parametrize("cut", [NOON - DAY, NOON - 7 * HOUR - 1234, NOON - 1])
 def test_any_split_is_the_same_stream(cut):
     """A stream cut in two at any moment, by two floors that know nothing of each other, is the whole one."""
-    whole = list(Floor(SETUP).events(NOON - 2 * DAY, NOON))
-    parts = [*Floor(SETUP).events(NOON - 2 * DAY, cut), *Floor(SETUP).events(cut, NOON)]
+    whole = list(SimulatedFloor(SETUP).events(NOON - 2 * DAY, NOON))
+    parts = [*SimulatedFloor(SETUP).events(NOON - 2 * DAY, cut), *SimulatedFloor(SETUP).events(cut, NOON)]
     assert parts == whole
 
 
 def test_in_order_of_publishing_and_nothing_early():
     """Events come in the order of publishing, and none is published before it happened."""
-    events = list(Floor(SETUP).events(NOON - 3 * DAY, NOON))
+    events = list(SimulatedFloor(SETUP).events(NOON - 3 * DAY, NOON))
     assert all(a[0] <= b[0] for a, b in pairwise(events))
     for moment, event in events:
         check_ahead(decode(encode(event)), moment // 1000 - 600_000)  # would pass ten minutes earlier still
@@ -50,8 +50,8 @@ def test_in_order_of_publishing_and_nothing_early():
 def test_every_event_keeps_the_contract():
     """Intake takes every event of every layer, under the key that the simulator gives it."""
     streams = [
-        Floor(SETUP).events(NOON - 20 * DAY, NOON),
-        Floor(Setup(seed=2, managers=7, currency="USD", always_open=False)).events(NOON - 9 * DAY, NOON),
+        SimulatedFloor(SETUP).events(NOON - 20 * DAY, NOON),
+        SimulatedFloor(Setup(seed=2, managers=7, currency="USD", always_open=False)).events(NOON - 9 * DAY, NOON),
         islice(LiveFloor(SETUP, 20, NOON).events(NOON), 3000),
         islice(load_floor(SETUP, 100).events(NOON), 3000),
     ]
@@ -66,9 +66,9 @@ def test_every_event_keeps_the_contract():
 
 def test_reference_keeps_the_contract_and_repeats_itself():
     """People, plans and rates are valid under their keys, and the same again have the same ids."""
-    floor = Floor(SETUP)
+    floor = SimulatedFloor(SETUP)
     records = list(reference(floor, NOON - 60 * DAY, NOON, NOON))
-    assert records == list(reference(Floor(SETUP), NOON - 60 * DAY, NOON, NOON))
+    assert records == list(reference(SimulatedFloor(SETUP), NOON - 60 * DAY, NOON, NOON))
     assert len({key for key, _ in records}) == len(records)
     for key, event in records:
         assert decode_reference(encode(event)).key == key
@@ -96,7 +96,7 @@ def test_live_rate_holds():
 
 def test_live_adds_nothing_to_totals_of_money():
     """What is added live creates no deal, closes none and moves no money."""
-    base = {e["id"] for _, e in Floor(SETUP).events(NOON, NOON + HOUR)}
+    base = {e["id"] for _, e in SimulatedFloor(SETUP).events(NOON, NOON + HOUR)}
     for _, event in LiveFloor(SETUP, 20, NOON).events(NOON, NOON + HOUR):
         if event["id"] not in base:
             assert event["type"].split(".")[1] in ("call", "chat", "deal", "rating")
@@ -161,7 +161,7 @@ def test_another_floor_closes_what_the_one_before_left(tmp_path):
     """With other people on the floor, the clients of the floor before are answered all the same."""
     file, lived = tmp_path / "state.json", (Stretch(NOON, NOON + 20 * MINUTE, 20),)
     stop, end = NOON + 20 * MINUTE, NOON + 2 * HOUR
-    plan = Plan(CROWD, NOON, None, NOON, 20)
+    plan = SessionPlan(CROWD, NOON, None, NOON, 20)
     _, state = resumed(plan, file, "here")
     save(file, msgspec.structs.replace(state, until_us=stop, lived=lived))
     before = list(LiveFloor(CROWD, 20, NOON).events(NOON, stop))

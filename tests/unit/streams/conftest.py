@@ -9,7 +9,7 @@ from streams.durable.topic_id import Source
 from streams.runtime.owner import Owner
 from streams.runtime.sensors import WorkerSensors
 from streams.runtime.status import Status
-from streams.runtime.tables import Held, Tables
+from streams.runtime.tables import OpenShares, Tables
 from streams.runtime.worker import rules
 from streams.settings import WorkerSettings
 from tests.support.in_memory import Broker, InMemoryChangelog, InMemoryRestorer
@@ -64,7 +64,7 @@ class OwnerHouse:
             lettered=lettered,
             on_failure=self.failures.append,
         )
-        owner.tables = Tables(Held(), Held())
+        owner.tables = Tables(OpenShares(), OpenShares())
         return owner
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from streams.ledger.held import decode
 from streams.plain import recompute
-from streams.plain.leads import TOUCHED_WITHIN, Touch, first_touches, touches
+from streams.plain.leads import TOUCHED_WITHIN, PlainTouch, first_touches, touches
 from tests.laws.logs import InMemoryLog
 from tests.laws.mixtures import encode
 from tests.laws.replay import plain_rules
@@ -122,7 +122,7 @@ def test_first_touches_are_the_least_of_all(seed):
     first = int(START.timestamp()) * 10**6
     created = [first + minute * 60 * 10**6 for minute in (-50_000, *range(42), 50_000)]
 
-    def least(at: int) -> Touch | None:
+    def least(at: int) -> PlainTouch | None:
         found = [one for one in touches(at, decoded) if at <= one.at <= at + TOUCHED_WITHIN]
         return min(found, key=lambda touch: touch[:3], default=None)
 

@@ -11,8 +11,8 @@ from producers.connectors.bitrix24.entities import funnels, leads
 from producers.connectors.bitrix24.entities.stages import INVOICE_TYPE
 from producers.connectors.bitrix24.errors import PortalRefused
 from producers.connectors.bitrix24.meaning.sales import DEAL_TYPE, sorts
-from producers.connectors.bitrix24.portal.rest import Call, Portal, items
-from producers.connectors.bitrix24.spool.store import Store
+from producers.connectors.bitrix24.portal.rest import Portal, RestCall, items
+from producers.connectors.bitrix24.spool.store import Spool
 from producers.connectors.bitrix24.sync.surroundings import Surroundings
 
 _HOOKS = "mark"
@@ -32,12 +32,14 @@ class Probe(NamedTuple):
 
     what: str
     scope: str
-    call: Call
+    call: RestCall
     use: str
 
 
-def _items(entity_type: int) -> Call:
-    return Call("crm.item.list", {"entityTypeId": entity_type, "select": ["id"], "order": {"id": "DESC"}, "start": -1})
+def _items(entity_type: int) -> RestCall:
+    return RestCall(
+        "crm.item.list", {"entityTypeId": entity_type, "select": ["id"], "order": {"id": "DESC"}, "start": -1}
+    )
 
 
 def _probes(now: datetime) -> tuple[Probe, ...]:
@@ -48,18 +50,18 @@ def _probes(now: datetime) -> tuple[Probe, ...]:
     recent = {"FILTER": {">=CALL_START_DATE": yesterday}, "start": -1}
     return (
         Probe("deals", "crm", _items(DEAL_TYPE), "won and lost deals, their money, cycle, conversion, pipeline"),
-        Probe("stage history", "crm", Call("crm.stagehistory.list", history), "when a deal really closed"),
+        Probe("stage history", "crm", RestCall("crm.stagehistory.list", history), "when a deal really closed"),
         Probe("leads", "crm", _items(leads.LEAD_TYPE), "leads by temperature, and how soon they are touched"),
         Probe("invoices", "crm", _items(INVOICE_TYPE), "receivables, and what is overdue"),
-        Probe("payments", "sale", Call("sale.payment.list", {"select": ["id"], "start": -1}), "revenue"),
-        Probe("activities", "crm", Call("crm.activity.list", one), "meetings, and chats of open lines"),
-        Probe("calls", "telephony", Call("voximplant.statistic.get", recent), "calls, and those nobody answered"),
-        Probe("ratings", "imopenlines", Call("imopenlines.v2.Session.Rating.list", votes), "ratings of chats"),
-        Probe("employees", "user", Call("user.get", {"start": 0}), "names of managers"),
-        Probe("departments", "department", Call("department.get", {"start": 0}), "teams"),
-        Probe("currencies", "crm", Call("crm.currency.list", {}), "amounts in other currencies"),
-        Probe("contacts", "crm", Call("crm.contact.list", one), "one client, whichever number he calls from"),
-        Probe("companies", "crm", Call("crm.company.list", one), "one client, whichever number he calls from"),
+        Probe("payments", "sale", RestCall("sale.payment.list", {"select": ["id"], "start": -1}), "revenue"),
+        Probe("activities", "crm", RestCall("crm.activity.list", one), "meetings, and chats of open lines"),
+        Probe("calls", "telephony", RestCall("voximplant.statistic.get", recent), "calls, and those nobody answered"),
+        Probe("ratings", "imopenlines", RestCall("imopenlines.v2.Session.Rating.list", votes), "ratings of chats"),
+        Probe("employees", "user", RestCall("user.get", {"start": 0}), "names of managers"),
+        Probe("departments", "department", RestCall("department.get", {"start": 0}), "teams"),
+        Probe("currencies", "crm", RestCall("crm.currency.list", {}), "amounts in other currencies"),
+        Probe("contacts", "crm", RestCall("crm.contact.list", one), "one client, whichever number he calls from"),
+        Probe("companies", "crm", RestCall("crm.company.list", one), "one client, whichever number he calls from"),
     )
 
 
@@ -90,7 +92,7 @@ async def check(parts: Surroundings, zone: str) -> AsyncIterator[Finding]:
         yield Finding(what, fine, line)
 
 
-async def hook(store: Store, seconds: float, pause: float = 0.5) -> Finding:
+async def hook(store: Spool, seconds: float, pause: float = 0.5) -> Finding:
     """Whether the gateway takes a hook within so many seconds: it has the same spool."""
     before = store.cursor(_HOOKS)
     for _ in range(int(seconds / pause)):
@@ -107,7 +109,7 @@ async def hook(store: Store, seconds: float, pause: float = 0.5) -> Finding:
 
 async def _asked(portal: Portal, method: str, params: dict[str, Any] | None = None) -> Any:
     """What a method says; None where it is refused."""
-    (outcome,) = await portal.outcomes([Call(method, params or {})])
+    (outcome,) = await portal.outcomes([RestCall(method, params or {})])
     return None if isinstance(outcome, PortalRefused) else outcome
 
 

@@ -19,9 +19,9 @@ from producers.connectors.bitrix24.metrics import Metrics
 from producers.connectors.bitrix24.portal.rest import Portal
 from producers.connectors.bitrix24.settings import Bitrix24Settings
 from producers.connectors.bitrix24.spool.identity import Identity
-from producers.connectors.bitrix24.spool.store import Store
+from producers.connectors.bitrix24.spool.store import Spool
 from producers.connectors.bitrix24.sync.reconcile import Reconciler
-from producers.connectors.bitrix24.sync.surroundings import Publisher, Surroundings
+from producers.connectors.bitrix24.sync.surroundings import EventPublisher, Surroundings
 from producers.connectors.bitrix24.sync.sync import Synchronizer
 from producers.errors import ProducersError
 from producers.identities import IdentitySettings, Resolver
@@ -40,7 +40,7 @@ class Connector:
     def __init__(
         self,
         settings: Bitrix24Settings,
-        publisher: Publisher,
+        publisher: EventPublisher,
         *,
         portal: Portal | None = None,
         identities: Resolver | None = None,
@@ -49,7 +49,7 @@ class Connector:
     ) -> None:
         self.settings = settings
         self.mapping = load_mapping(settings.bitrix24_mapping)
-        self.store = Store(settings.spool)
+        self.store = Spool(settings.spool)
         self._name, self._published = named(self.store, settings), published
         self.identity = Identity(
             self._name.seed, self._name.name, settings.client_key, IdentitySettings().identity_region

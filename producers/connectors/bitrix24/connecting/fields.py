@@ -8,7 +8,7 @@ from producers.connectors.bitrix24.errors import PortalRefused
 from producers.connectors.bitrix24.meaning.mapping import Mapping as Meaning
 from producers.connectors.bitrix24.meaning.processes import Processes
 from producers.connectors.bitrix24.meaning.sales import DEAL_TYPE
-from producers.connectors.bitrix24.portal.rest import Call, Portal, items
+from producers.connectors.bitrix24.portal.rest import Portal, RestCall, items
 
 Line = tuple[str, bool | None, str]
 """What was looked at, whether it is fine, and what to say."""
@@ -20,8 +20,8 @@ async def check(portal: Portal, meaning: Meaning) -> list[Line]:
     wanted = {**({str(DEAL_TYPE): (meaning.cost_field,)} if meaning.cost_field else {}), **meaning.processes.fields}
     if not wanted:
         return []
-    asked = [Call("crm.item.fields", {"entityTypeId": number, "useOriginalUfNames": "Y"}) for number in wanted]
-    types, *said = await portal.outcomes([Call("crm.type.list", {}), *asked])
+    asked = [RestCall("crm.item.fields", {"entityTypeId": number, "useOriginalUfNames": "Y"}) for number in wanted]
+    types, *said = await portal.outcomes([RestCall("crm.type.list", {}), *asked])
     titles = {str(row.get("entityTypeId")): str(row.get("title")) for row in _rows(types)}
     lines: list[Line] = []
     for (number, names), outcome in zip(wanted.items(), said, strict=True):

@@ -14,7 +14,7 @@ from aiokafka.errors import KafkaError
 
 from producers.connectors.bitrix24.errors import PortalUnknown
 from producers.connectors.bitrix24.settings import Bitrix24Settings
-from producers.connectors.bitrix24.spool.store import Store
+from producers.connectors.bitrix24.spool.store import Spool
 from producers.errors import KafkaUnavailable
 from producers.settings import KafkaSettings
 
@@ -33,7 +33,7 @@ class Name(NamedTuple):
     seed: str
 
 
-def named(store: Store, settings: Bitrix24Settings) -> Name:
+def named(store: Spool, settings: Bitrix24Settings) -> Name:
     """The portal's name: as the spool has it, else as settings or the address say. Raises PortalUnknown."""
     seed, _, name = (settings.bitrix24_identity or "").rpartition("@")
     held = store.cursor(_CURSOR)
@@ -50,7 +50,7 @@ def named(store: Store, settings: Bitrix24Settings) -> Name:
     return found
 
 
-async def settle(name: Name, store: Store, settings: Bitrix24Settings, published: Published) -> None:
+async def settle(name: Name, store: Spool, settings: Bitrix24Settings, published: Published) -> None:
     """Keep the name for good. Raises PortalUnknown where the log has a portal, and not this one."""
     if store.cursor(_CURSOR) is not None:
         return

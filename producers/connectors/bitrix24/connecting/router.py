@@ -12,7 +12,7 @@ from fastapi.responses import JSONResponse
 from producers.connectors.bitrix24.entities.hooks import HookReader
 from producers.connectors.bitrix24.errors import HookRefused
 from producers.connectors.bitrix24.metrics import Metrics
-from producers.connectors.bitrix24.spool.store import Change, Store
+from producers.connectors.bitrix24.spool.store import PortalChange, Spool
 
 log = structlog.get_logger(__name__)
 _MOST_BYTES = 64 * 1024
@@ -35,14 +35,14 @@ _RESPONSES: dict[int | str, dict[str, Any]] = {
 class Inbox:
     """Writes changes to the store, all that wait in one transaction: a thousand hooks cost few disk writes."""
 
-    def __init__(self, store: Store, wake: asyncio.Event, now: Callable[[], float] = time.time) -> None:
+    def __init__(self, store: Spool, wake: asyncio.Event, now: Callable[[], float] = time.time) -> None:
         self._store = store
         self._wake = wake
         self._now = now
-        self._waiting: list[tuple[Change, asyncio.Future[None]]] = []
+        self._waiting: list[tuple[PortalChange, asyncio.Future[None]]] = []
         self._writing: asyncio.Task[None] | None = None
 
-    async def put(self, change: Change) -> None:
+    async def put(self, change: PortalChange) -> None:
         """Return when the change is on the disk."""
         written = asyncio.get_running_loop().create_future()
         self._waiting.append((change, written))
@@ -62,7 +62,7 @@ class Inbox:
                 self._wake.set()
 
 
-def _settle(batch: list[tuple[Change, "asyncio.Future[None]"]], error: Exception | None) -> None:
+def _settle(batch: list[tuple[PortalChange, "asyncio.Future[None]"]], error: Exception | None) -> None:
     for _, written in batch:
         if written.done():
             continue

@@ -12,7 +12,7 @@ from producers.connectors.bitrix24.entities import hooks
 from producers.connectors.bitrix24.meaning.mapping import Mapping as Meaning
 from producers.connectors.bitrix24.meaning.values import iso, moment, number
 from producers.connectors.bitrix24.spool.identity import Identity
-from producers.connectors.bitrix24.spool.ledger import Snapshot
+from producers.connectors.bitrix24.spool.ledger import EntitySnapshot
 from producers.events import CallAnswered, CallEnded, CallStarted, Event, RatingGiven
 
 _DIRECTIONS: Final = {"1": "outbound", "2": "inbound", "3": "inbound", "4": "outbound"}
@@ -62,7 +62,7 @@ def ringing(call: str, facts: Facts, client: str, meaning: Meaning, identity: Id
         )
 
 
-def ended(call: str, facts: Facts, client: str, meaning: Meaning) -> Snapshot | None:
+def ended(call: str, facts: Facts, client: str, meaning: Meaning) -> EntitySnapshot | None:
     """The end of a call; None while it has none, or when it is no call with a client."""
     direction = _DIRECTIONS.get(facts.get("type", ""))
     began = moment(facts.get("began"))
@@ -89,10 +89,10 @@ def ended(call: str, facts: Facts, client: str, meaning: Meaning) -> Snapshot | 
         end, rank = max(end, answered), 1
     elif outcome != "answered" and (rang := _spacing(facts, "end_ts")) is not None:
         end, rank = max(end, began + rang), 1
-    return Snapshot("call", call, CallEnded, began, end, data, rank=rank)
+    return EntitySnapshot("call", call, CallEnded, began, end, data, rank=rank)
 
 
-def rating(call: str, facts: Facts, end: Snapshot) -> Snapshot | None:
+def rating(call: str, facts: Facts, end: EntitySnapshot) -> EntitySnapshot | None:
     """The client's vote on a call."""
     if not facts.get("vote"):
         return None
@@ -103,7 +103,7 @@ def rating(call: str, facts: Facts, end: Snapshot) -> Snapshot | None:
         "score": int(facts["vote"]),
         "contact_id": call,
     }
-    return Snapshot("rating", f"call-{call}", RatingGiven, end.time, end.time, data)
+    return EntitySnapshot("rating", f"call-{call}", RatingGiven, end.time, end.time, data)
 
 
 def _spacing(facts: Facts, name: str) -> timedelta | None:

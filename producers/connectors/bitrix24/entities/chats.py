@@ -8,7 +8,7 @@ from typing import Any
 from producers.connectors.bitrix24.meaning.mapping import Mapping as Meaning
 from producers.connectors.bitrix24.meaning.values import moment
 from producers.connectors.bitrix24.spool.identity import Identity
-from producers.connectors.bitrix24.spool.ledger import Snapshot
+from producers.connectors.bitrix24.spool.ledger import EntitySnapshot
 from producers.events import ChatClosed, ChatHandedOff, ChatMessage, Event, RatingGiven
 
 PROVIDER = "IMOPENLINES_SESSION"
@@ -16,7 +16,7 @@ _SCORES = {"like": 5, "dislike": 1}
 Row = Mapping[str, Any]
 
 
-class Session:
+class ChatSession:
     """One session of a chat: `activity` is its row in the CRM, `history` what the open line has of it."""
 
     def __init__(self, activity: Row, history: Row, client: str, meaning: Meaning, identity: Identity) -> None:
@@ -78,7 +78,7 @@ class Session:
         return "client" if user.get("connector") else "manager"
 
 
-def rating(row: Row, client: str, meaning: Meaning) -> Snapshot | None:
+def rating(row: Row, client: str, meaning: Meaning) -> EntitySnapshot | None:
     """The client's vote on a session: a like is 5, a dislike 1."""
     time, score = moment(row.get("dateVote")), _SCORES.get(str(row.get("vote")))
     if time is None or score is None:
@@ -91,7 +91,7 @@ def rating(row: Row, client: str, meaning: Meaning) -> Snapshot | None:
         "score": score,
         "contact_id": str(row["sessionId"]),
     }
-    return Snapshot("rating", name, RatingGiven, time, time, data)
+    return EntitySnapshot("rating", name, RatingGiven, time, time, data)
 
 
 def _table(value: Any) -> dict[str, Any]:

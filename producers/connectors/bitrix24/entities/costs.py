@@ -8,7 +8,7 @@ from producers.connectors.bitrix24.meaning.mapping import Mapping as Meaning
 from producers.connectors.bitrix24.meaning.processes import Costs, custom
 from producers.connectors.bitrix24.meaning.values import latest, midday, moment, money_field, text
 from producers.connectors.bitrix24.spool.identity import Identity, entity_id
-from producers.connectors.bitrix24.spool.ledger import Snapshot
+from producers.connectors.bitrix24.spool.ledger import EntitySnapshot
 from producers.events import CostBooked
 
 COST = "cost"
@@ -31,7 +31,7 @@ def counts(item: Row, part: Costs) -> bool:
 
 def snapshot(
     item: Row, number: str, part: Costs, meaning: Meaning, base: str, identity: Identity, teams: dict[str, str]
-) -> Snapshot:
+) -> EntitySnapshot:
     """A cost as it is now. number: entityTypeId and id. Raises EntityUnusable where its amount or day is missing."""
     amount = money_field(item.get(part.amount))
     day = midday(item.get(part.date))
@@ -51,7 +51,7 @@ def snapshot(
     if part.team and (team := text(item.get(part.team))) not in ("", "0"):
         data["team_id"] = meaning.team(team, teams)
     changed = latest(moment(item.get("updatedTime")), created, day if created is None else None)
-    return Snapshot(
+    return EntitySnapshot(
         f"{COST}:{number.partition('.')[0]}", str(item["id"]), CostBooked, changed, _when(day, changed), data
     )
 

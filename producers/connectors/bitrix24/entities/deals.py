@@ -9,7 +9,7 @@ from producers.connectors.bitrix24.meaning.mapping import Mapping as Meaning
 from producers.connectors.bitrix24.meaning.sales import Sort
 from producers.connectors.bitrix24.meaning.values import iso, latest, moment, money_field, probability, text
 from producers.connectors.bitrix24.spool.identity import entity_id
-from producers.connectors.bitrix24.spool.ledger import Snapshot
+from producers.connectors.bitrix24.spool.ledger import EntitySnapshot
 from producers.events import DealChanged
 
 Row = Mapping[str, Any]
@@ -30,7 +30,7 @@ def is_closed(item: Row, meaning: Meaning, sort: Sort) -> bool:
 
 def snapshot(
     item: Row, history: Sequence[Row], client: str, meaning: Meaning, base: str, sort: Sort, held: Row | None = None
-) -> Snapshot:
+) -> EntitySnapshot:
     """A sale of a client as it is now; in state WORK where it is no sale, but after-sales work that began as such.
 
     history: its rows of stage history, by id. held: what is published of it.
@@ -61,7 +61,7 @@ def snapshot(
     if sort.part.cost and (cost := money_field(item.get(sort.part.cost))) and cost[1] in (None, currency):
         data["cost"] = cost[0]
     state = WORK if is_after and sold is None else "live"
-    return Snapshot(sort.kind, number_, DealChanged, changed, changed, data, state=state)
+    return EntitySnapshot(sort.kind, number_, DealChanged, changed, changed, data, state=state)
 
 
 def _standing(item: Row, history: Sequence[Row], meaning: Meaning, sort: Sort) -> dict[str, Any]:

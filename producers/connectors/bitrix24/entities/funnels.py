@@ -8,7 +8,7 @@ from producers.connectors.bitrix24.entities.stages import entity, listed
 from producers.connectors.bitrix24.meaning.mapping import Mapping as Meaning
 from producers.connectors.bitrix24.meaning.sales import Sort
 from producers.connectors.bitrix24.portal.rest import Portal, items
-from producers.connectors.bitrix24.spool.ledger import Snapshot
+from producers.connectors.bitrix24.spool.ledger import EntitySnapshot
 from producers.events import PipelineChanged
 from producers.events.rules import ID_LENGTH, MOST_STAGES
 
@@ -48,7 +48,7 @@ async def _stages(portal: Portal, entity_: str) -> tuple[tuple[str, str], ...]:
     return tuple((str(row["STATUS_ID"]), str(row.get("NAME") or "")) for row in await listed(portal, entity_))
 
 
-def snapshots(funnels: Sequence[Funnel], meaning: Meaning, now: datetime) -> Iterator[Snapshot]:
+def snapshots(funnels: Sequence[Funnel], meaning: Meaning, now: datetime) -> Iterator[EntitySnapshot]:
     """A record for each pipeline as the mapping calls it; funnels that it makes one pipeline of are one."""
     pipelines: dict[tuple[str, str], dict[str, Any]] = {}
     for funnel in funnels:
@@ -59,7 +59,7 @@ def snapshots(funnels: Sequence[Funnel], meaning: Meaning, now: datetime) -> Ite
     for (of, pipeline), made in pipelines.items():
         stages = [{"stage": stage, "name": name[:ID_LENGTH]} for stage, name in made["stages"].items()]
         data = {"of": of, "pipeline": pipeline, "name": made["name"][:ID_LENGTH], "stages": stages[:MOST_STAGES]}
-        yield Snapshot("pipeline", f"{of}:{pipeline}", PipelineChanged, now, now, data)
+        yield EntitySnapshot("pipeline", f"{of}:{pipeline}", PipelineChanged, now, now, data)
 
 
 def _stages_of(funnel: Funnel, meaning: Meaning) -> Iterator[tuple[str, str]]:
@@ -69,14 +69,14 @@ def _stages_of(funnel: Funnel, meaning: Meaning) -> Iterator[tuple[str, str]]:
         yield known_as, name if known_as == stage and name else known_as
 
 
-class Ready(NamedTuple):
+class ReadyStages(NamedTuple):
     """Stages whose clients are ready to close, as events name them; and what was asked for and is no stage."""
 
     stages: tuple[str, ...]
     unknown: tuple[str, ...]
 
 
-def ready(wanted: Iterable[str], funnels: Sequence[Funnel], meaning: Meaning) -> Ready:
+def ready(wanted: Iterable[str], funnels: Sequence[Funnel], meaning: Meaning) -> ReadyStages:
     """The stages of deals that the mapping means by `ready_stages`: each by its id, or by what people call it."""
     stages: list[str] = []
     unknown = []
@@ -88,7 +88,7 @@ def ready(wanted: Iterable[str], funnels: Sequence[Funnel], meaning: Meaning) ->
         stages += found
         if not found:
             unknown.append(entry)
-    return Ready(tuple(dict.fromkeys(stages)), tuple(unknown))
+    return ReadyStages(tuple(dict.fromkeys(stages)), tuple(unknown))
 
 
 def not_ready(funnels: Sequence[Funnel], meaning: Meaning, counted: Iterable[str]) -> list[str]:

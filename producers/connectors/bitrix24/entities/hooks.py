@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl
 from producers.connectors.bitrix24.entities.parties import Parties
 from producers.connectors.bitrix24.errors import HookRefused
 from producers.connectors.bitrix24.settings import Bitrix24Settings
-from producers.connectors.bitrix24.spool.store import Change, Store
+from producers.connectors.bitrix24.spool.store import PortalChange, Spool
 
 _WHAT = ("ADD", "UPDATE", "DELETE")
 _KINDS = {
@@ -43,7 +43,7 @@ class HookReader:
     """Believes only one portal's hooks, with its token. processes: smart processes of interest, with their kinds."""
 
     def __init__(
-        self, settings: Bitrix24Settings, parties: Parties, store: Store, processes: Mapping[str, str]
+        self, settings: Bitrix24Settings, parties: Parties, store: Spool, processes: Mapping[str, str]
     ) -> None:
         self._tokens = [token.strip().encode() for token in settings.token.split(",") if token.strip()]
         self._domain = settings.domain
@@ -52,7 +52,7 @@ class HookReader:
         self._parties = parties
         self._dynamic = {INVOICE_TYPE: "invoice", **processes}
 
-    def read(self, body: bytes) -> tuple[str, Change | None]:
+    def read(self, body: bytes) -> tuple[str, PortalChange | None]:
         """The event's name, and the change in it, if any is of interest. Raises `HookRefused`."""
         try:
             pairs = parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=_FIELDS)
@@ -83,7 +83,7 @@ class HookReader:
         elif member != self._member:
             raise HookRefused(403, "the hook comes from another portal")
 
-    def _change(self, name: str, form: Mapping[str, str]) -> Change | None:
+    def _change(self, name: str, form: Mapping[str, str]) -> PortalChange | None:
         if name in _CALLS:
             return self._call(name, form)
         number = form.get("data[FIELDS][ID]") or form.get("data[FIELDS_BEFORE][ID]") or form.get("data[id]") or ""
@@ -95,9 +95,9 @@ class HookReader:
             kind += DELETED
         if not (number.isascii() and number.isdigit() and len(number) < 19):
             raise HookRefused(400, f"{name[:60]} has no id")
-        return Change(kind, str(int(number)))
+        return PortalChange(kind, str(int(number)))
 
-    def _call(self, name: str, form: Mapping[str, str]) -> Change:
+    def _call(self, name: str, form: Mapping[str, str]) -> PortalChange:
         call = form.get("data[CALL_ID]", "")
         if not call or len(call) > 128:
             raise HookRefused(400, f"{name} has no CALL_ID")
@@ -119,7 +119,7 @@ class HookReader:
                 "code": form.get("data[CALL_FAILED_CODE]", ""),
                 "end_ts": moment,
             }
-        return Change("call", call, {key: value for key, value in facts.items() if value not in ("", None)})
+        return PortalChange("call", call, {key: value for key, value in facts.items() if value not in ("", None)})
 
 
 def _same_host(told: str, domain: str) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 from producers.connectors.bitrix24.meaning.mapping import Mapping as Meaning
 from producers.connectors.bitrix24.meaning.values import iso, latest, moment, money, number
 from producers.connectors.bitrix24.spool.identity import entity_id
-from producers.connectors.bitrix24.spool.ledger import Snapshot, family
+from producers.connectors.bitrix24.spool.ledger import EntitySnapshot, family
 from producers.connectors.bitrix24.spool.store import Published
 from producers.events import InvoiceChanged, PaymentReceived
 
@@ -25,7 +25,7 @@ def whose(item: Row) -> tuple[str, str]:
     return ("deal", str(deal)) if deal else ("invoice", str(item["id"]))
 
 
-def snapshot(item: Row, client: str, meaning: Meaning, base: str) -> Snapshot:
+def snapshot(item: Row, client: str, meaning: Meaning, base: str) -> EntitySnapshot:
     """A client's smart invoice as it is now."""
     number_ = str(item["id"])
     created = moment(item.get("createdTime"))
@@ -42,12 +42,12 @@ def snapshot(item: Row, client: str, meaning: Meaning, base: str) -> Snapshot:
         "issued_at": iso(min(issued, changed)),
         "due_at": iso(moment(item.get("closedate")) or issued),
     }
-    return Snapshot("invoice", number_, InvoiceChanged, changed, changed, data)
+    return EntitySnapshot("invoice", number_, InvoiceChanged, changed, changed, data)
 
 
 def payments(
-    owner: Snapshot, rows: Sequence[Row], known: Mapping[str, Published], *, in_full: datetime | None
-) -> Iterator[Snapshot]:
+    owner: EntitySnapshot, rows: Sequence[Row], known: Mapping[str, Published], *, in_full: datetime | None
+) -> Iterator[EntitySnapshot]:
     """The paid payments of a deal or an invoice; `in_full` is when its success stage said that the rest was paid.
 
     Whose payment it is, is settled when it is first seen: a new owner of the deal did not earn the old money.
@@ -83,8 +83,8 @@ def by_stage(invoice: str) -> str:
 
 
 def _payment(
-    owner: Snapshot, name: str, amount: str, currency: str, time: datetime, held: Published | None
-) -> Snapshot:
+    owner: EntitySnapshot, name: str, amount: str, currency: str, time: datetime, held: Published | None
+) -> EntitySnapshot:
     client = owner.client
     same = held is not None and held.client == client and held.state != "deleted"
     manager = held.data["manager_id"] if held is not None and same else owner.data["manager_id"]
@@ -97,4 +97,4 @@ def _payment(
         "currency": currency,
         named: owner.data[named],
     }
-    return Snapshot("payment", name, PaymentReceived, time, time, data, owner=f"{owner.kind}:{owner.id}")
+    return EntitySnapshot("payment", name, PaymentReceived, time, time, data, owner=f"{owner.kind}:{owner.id}")

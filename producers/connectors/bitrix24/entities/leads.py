@@ -9,7 +9,7 @@ from typing import Any
 
 from producers.connectors.bitrix24.meaning.mapping import Mapping as Meaning
 from producers.connectors.bitrix24.meaning.values import iso, latest, moment
-from producers.connectors.bitrix24.spool.ledger import Snapshot
+from producers.connectors.bitrix24.spool.ledger import EntitySnapshot
 from producers.events import LeadChanged
 
 LEAD_TYPE = 1
@@ -22,7 +22,7 @@ Row = Mapping[str, Any]
 
 def snapshots(
     item: Row, history: Sequence[Row], client: str, meaning: Meaning, after: datetime | None
-) -> Iterator[Snapshot]:
+) -> Iterator[EntitySnapshot]:
     """A lead's steps later than `after`, oldest first, then how it is now."""
     number = str(item["id"])
     created = moment(item.get("createdTime"))
@@ -34,9 +34,9 @@ def snapshots(
         "created_at": iso(created or now),
     }
 
-    def made(status: str, semantic: str | None, time: datetime) -> Snapshot:
+    def made(status: str, semantic: str | None, time: datetime) -> EntitySnapshot:
         stage = {"temperature": meaning.temperature(status, semantic), "status": meaning.lead_status(status, semantic)}
-        return Snapshot("lead", number, LeadChanged, time, time, base | stage)
+        return EntitySnapshot("lead", number, LeadChanged, time, time, base | stage)
 
     for row in history:
         time = moment(row.get("CREATED_TIME"))

@@ -6,7 +6,7 @@ from typing import Any
 from producers.connectors.bitrix24.entities.parties import Parties, Party
 from producers.connectors.bitrix24.meaning.mapping import Mapping as Meaning
 from producers.connectors.bitrix24.meaning.values import latest, moment
-from producers.connectors.bitrix24.spool.ledger import Snapshot
+from producers.connectors.bitrix24.spool.ledger import EntitySnapshot
 from producers.events import MeetingHeld
 
 FIELDS = (
@@ -24,7 +24,7 @@ def party(row: Mapping[str, Any]) -> list[Party]:
     return [(kind, str(row["OWNER_ID"]))] if kind not in (None, "deal") and row.get("OWNER_ID") else []
 
 
-def snapshot(row: Mapping[str, Any], client: str | None, meaning: Meaning, parties: Parties) -> Snapshot | None:
+def snapshot(row: Mapping[str, Any], client: str | None, meaning: Meaning, parties: Parties) -> EntitySnapshot | None:
     """A meeting that was held, or None. `client` is whom it was counted under before.
 
     Whom it is about is what it is bound to, not that one's client: a deal may change its client, a meeting may not.
@@ -41,4 +41,4 @@ def snapshot(row: Mapping[str, Any], client: str | None, meaning: Meaning, parti
         "client_id": client or parties.client(kind, str(owner)),
         "manager_id": meaning.manager(row.get("RESPONSIBLE_ID")),
     }
-    return Snapshot("meeting", str(row["ID"]), MeetingHeld, changed, held, data)
+    return EntitySnapshot("meeting", str(row["ID"]), MeetingHeld, changed, held, data)

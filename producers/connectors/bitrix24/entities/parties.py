@@ -11,9 +11,9 @@ import structlog
 from producers.connectors.bitrix24.meaning.mapping import Mapping as Meaning
 from producers.connectors.bitrix24.meaning.values import number
 from producers.connectors.bitrix24.metrics import Metrics
-from producers.connectors.bitrix24.portal.rest import Call, Portal, items
+from producers.connectors.bitrix24.portal.rest import Portal, RestCall, items
 from producers.connectors.bitrix24.spool.identity import Identity
-from producers.connectors.bitrix24.spool.store import Store
+from producers.connectors.bitrix24.spool.store import Spool
 from producers.identities import Member, Resolver, anonymous
 
 log = structlog.get_logger(__name__)
@@ -38,7 +38,7 @@ class Parties:
     def __init__(
         self,
         portal: Portal,
-        store: Store,
+        store: Spool,
         identity: Identity,
         meaning: Meaning,
         metrics: Metrics,
@@ -145,7 +145,7 @@ class Parties:
         for kind, party in sorted(parties):
             by_kind.setdefault(kind, []).append(party)
         calls = [
-            (kind, Call(f"crm.{kind}.list", query(kind) | {"filter": {"@ID": ids[at : at + _IDS]}, "start": -1}))
+            (kind, RestCall(f"crm.{kind}.list", query(kind) | {"filter": {"@ID": ids[at : at + _IDS]}, "start": -1}))
             for kind, ids in by_kind.items()
             for at in range(0, len(ids), _IDS)
         ]

@@ -7,7 +7,7 @@ from typing import Any
 
 from producers.connectors.bitrix24.errors import EntityUnusable
 from producers.connectors.bitrix24.meaning.mapping import Mapping as Meaning
-from producers.connectors.bitrix24.spool.ledger import Snapshot
+from producers.connectors.bitrix24.spool.ledger import EntitySnapshot
 from producers.events import ManagerChanged, RateSet
 
 _ALWAYS = "2000-01-01"
@@ -20,7 +20,7 @@ def teams(departments: Sequence[Row]) -> dict[str, str]:
     return {str(row["ID"]): str(row.get("NAME") or row["ID"]) for row in departments if row.get("ID")}
 
 
-def manager(user: Row, names: Mapping[str, str], meaning: Meaning, now: datetime) -> Snapshot:
+def manager(user: Row, names: Mapping[str, str], meaning: Meaning, now: datetime) -> EntitySnapshot:
     """Somebody who works in the portal; the team is that of the first department, of those whose names are known."""
     number = str(user["ID"])
     own = _parts(user.get("UF_DEPARTMENT"))
@@ -33,7 +33,7 @@ def manager(user: Row, names: Mapping[str, str], meaning: Meaning, now: datetime
         "team_id": team[:128],
         "active": user.get("ACTIVE") in (True, "Y", "true"),
     }
-    return Snapshot("manager", number, ManagerChanged, now, now, data)
+    return EntitySnapshot("manager", number, ManagerChanged, now, now, data)
 
 
 def _parts(departments: Any) -> list[str]:
@@ -58,7 +58,7 @@ def worth(row: Row) -> tuple[str, Decimal] | None:
 
 def rates(
     currencies: Mapping[str, Decimal], meaning: Meaning, base: str, now: datetime, known: Mapping[str, Any]
-) -> Iterator[Snapshot]:
+) -> Iterator[EntitySnapshot]:
     """Today's rates, when they differ from the last ones.
 
     The portal keeps one rate for all times; so the first one that is seen holds for the past too.
@@ -68,7 +68,7 @@ def rates(
         if held is not None and held.data["rate"] == rate:
             continue
         day = _ALWAYS if held is None else now.date().isoformat()
-        yield Snapshot("rate", currency, RateSet, now, now, {"currency": currency, "date": day, "rate": rate})
+        yield EntitySnapshot("rate", currency, RateSet, now, now, {"currency": currency, "date": day, "rate": rate})
 
 
 def _rates(worth: Mapping[str, Decimal], meaning: Meaning, base: str) -> dict[str, str]:

@@ -13,7 +13,7 @@ import structlog
 
 from producers.connectors.bitrix24.errors import PortalRefused
 from producers.connectors.bitrix24.portal.rest import PAGE, Portal, items
-from producers.connectors.bitrix24.spool.store import Store
+from producers.connectors.bitrix24.spool.store import Spool
 
 log = structlog.get_logger(__name__)
 INVOICE_TYPE: Final = 31
@@ -51,7 +51,7 @@ async def listed(portal: Portal, entity_: str) -> list[Row]:
 class Stages:
     """Of one portal."""
 
-    def __init__(self, portal: Portal, store: Store) -> None:
+    def __init__(self, portal: Portal, store: Spool) -> None:
         self._portal = portal
         self._store = store
         self._known: dict[str, str] = json.loads(store.cursor(_KEPT) or "{}")

@@ -30,7 +30,7 @@ _FOR_ALL: Final = 401
 _RENEW: Final = "make a new one in the portal, with the same rights, and set SALES_BITRIX24_WEBHOOK_URL to it"
 
 
-class Call(NamedTuple):
+class RestCall(NamedTuple):
     """One method and its parameters."""
 
     method: str
@@ -102,7 +102,7 @@ class Portal:
                 return (await self._post(method, dict(params or {})))["result"]
         raise AssertionError("tenacity raises the last error")  # pragma: no cover
 
-    async def batch(self, calls: Sequence[Call], *, tolerant: bool = False) -> list[Any]:
+    async def batch(self, calls: Sequence[RestCall], *, tolerant: bool = False) -> list[Any]:
         """The `result` of each call, in their order, 50 calls a request; those that found no room are sent again.
 
         `tolerant` puts None where the portal refuses a call; else the first refusal is raised.
@@ -112,7 +112,7 @@ class Portal:
             raise refused
         return [None if isinstance(result, PortalRefused) else result for result in results]
 
-    async def outcomes(self, calls: Sequence[Call]) -> list[Any]:
+    async def outcomes(self, calls: Sequence[RestCall]) -> list[Any]:
         """The same, with the refusal itself where a call is refused. Raises `PortalClosed` where all would be."""
         results: dict[int, Any] = {}
         async for attempt in self.patience.attempts(lambda: len(results)):
@@ -120,7 +120,7 @@ class Portal:
                 await self._fill(calls, results)
         return [results[number] for number in range(len(calls))]
 
-    async def _fill(self, calls: Sequence[Call], results: dict[int, Any]) -> None:
+    async def _fill(self, calls: Sequence[RestCall], results: dict[int, Any]) -> None:
         busy: PortalUnavailable | None = None
         missing = [number for number in range(len(calls)) if number not in results]
         for begin in range(0, len(missing), BATCH):
@@ -154,7 +154,7 @@ class Portal:
         if seconds > 0:
             raise PortalUnavailable(f"{method} has used its time at {self.domain}", seconds, method)
 
-    async def list_all(self, calls: Sequence[Call], id_field: str = "id") -> list[list[dict[str, Any]]]:
+    async def list_all(self, calls: Sequence[RestCall], id_field: str = "id") -> list[list[dict[str, Any]]]:
         """All rows of each list method, by ascending id.
 
         Pages are asked for by `>ID` and `start=-1`, so that the portal need not count; a short page is the last.
@@ -246,15 +246,17 @@ class _Secret(httpx.AsyncBaseTransport):
         await self._inner.aclose()
 
 
-def paged(call: Call, id_field: str, rows: Sequence[Mapping[str, Any]]) -> Call:
+def paged(call: RestCall, id_field: str, rows: Sequence[Mapping[str, Any]]) -> RestCall:
     """The call for the page after `rows`."""
     upper = "FILTER" in call.params
     conditions = dict(call.params.get("FILTER" if upper else "filter") or {})
     if rows:
         conditions[f">{id_field}"] = rows[-1][id_field]
     if upper:
-        return Call(call.method, call.params | {"FILTER": conditions, "SORT": id_field, "ORDER": "ASC", "start": -1})
-    return Call(call.method, call.params | {"filter": conditions, "order": {id_field: "ASC"}, "start": -1})
+        return RestCall(
+            call.method, call.params | {"FILTER": conditions, "SORT": id_field, "ORDER": "ASC", "start": -1}
+        )
+    return RestCall(call.method, call.params | {"filter": conditions, "order": {id_field: "ASC"}, "start": -1})
 
 
 def items(result: Any) -> list[dict[str, Any]]:

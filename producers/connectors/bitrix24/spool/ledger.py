@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from producers.connectors.bitrix24.errors import EntityUnusable
 from producers.connectors.bitrix24.spool.identity import Identity
-from producers.connectors.bitrix24.spool.store import Published, Store
+from producers.connectors.bitrix24.spool.store import Published, Spool
 from producers.events import CostBooked, DealDeleted, Event, InvoiceChanged, LeadDeleted, PaymentReceived, PlanSet
 
 log = structlog.get_logger(__name__)
@@ -28,7 +28,7 @@ _NEVER_BACK: Final = frozenset({"deal", "lead", "invoice", "meeting", "cost"})
 
 
 @dataclass(frozen=True, slots=True)
-class Snapshot:
+class EntitySnapshot:
     """An entity as the portal has it. `at` orders versions, `time` is the event's; `rank` is how much is known."""
 
     kind: str
@@ -48,10 +48,10 @@ class Snapshot:
 
 
 @dataclass
-class Ledger:
+class VersionLedger:
     """One batch: takes snapshots, holds the events to publish and the rows to remember afterwards."""
 
-    store: Store
+    store: Spool
     identity: Identity
     events: list[Event] = field(default_factory=list)
     rows: dict[tuple[str, str], Published] = field(default_factory=dict)
@@ -68,7 +68,7 @@ class Ledger:
         """What is, or will be, published of an entity."""
         return self.rows.get((kind, number)) or self.store.published(kind, [number]).get(number)
 
-    def take(self, snapshot: Snapshot) -> None:
+    def take(self, snapshot: EntitySnapshot) -> None:
         """Publish a snapshot when it says something new."""
         held = self.row(snapshot.kind, snapshot.id)
         digest = _digest(snapshot)
@@ -102,7 +102,7 @@ class Ledger:
         if self._emit(snapshot.event, row, snapshot.time, digest):
             self._remember(row if family(row.kind) in _TAKEN_BACK else replace(row, data={}))
 
-    def put_off(self, snapshot: Snapshot, now: datetime) -> None:
+    def put_off(self, snapshot: EntitySnapshot, now: datetime) -> None:
         """Have it count later: it is looked at again, as what was taken back is, until its time has come."""
         held = self.row(snapshot.kind, snapshot.id)
         if held is not None:
@@ -212,7 +212,7 @@ def sequence(at: int, rank: int, rev: int) -> str:
     return f"{at:016d}.{rank}.{rev:04d}"
 
 
-def _digest(snapshot: Snapshot) -> str:
+def _digest(snapshot: EntitySnapshot) -> str:
     when = snapshot.time.isoformat() if family(snapshot.kind) in _DATED else ""
     content = json.dumps([snapshot.event.__name__, snapshot.data, when], sort_keys=True)
     return hashlib.sha256(content.encode()).hexdigest()[:32]

@@ -54,7 +54,7 @@ class Outgoing(NamedTuple):
     value: bytes
 
 
-class Change(NamedTuple):
+class PortalChange(NamedTuple):
     """What a hook says: look at this entity; of a call also what is known of it."""
 
     kind: str
@@ -78,7 +78,7 @@ class Published:
     data: dict[str, Any]
 
 
-class Store:
+class Spool:
     """The connector's memory in `folder`; safe for many threads, and for a second process beside the first."""
 
     def __init__(self, folder: Path) -> None:
@@ -116,7 +116,7 @@ class Store:
                 raise
             self._db.execute("COMMIT")
 
-    def add(self, changes: Iterable[Change], now: float) -> None:
+    def add(self, changes: Iterable[PortalChange], now: float) -> None:
         """Remember changes; many of one entity become one. `now` is in seconds since the epoch."""
         with self.transaction() as db:
             mark = int(db.execute("SELECT coalesce(max(mark), 0) FROM dirty").fetchone()[0])

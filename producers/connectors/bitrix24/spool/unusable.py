@@ -7,8 +7,8 @@ from typing import Any, Protocol
 
 import structlog
 
-from producers.connectors.bitrix24.spool.ledger import Ledger
-from producers.connectors.bitrix24.spool.store import Store
+from producers.connectors.bitrix24.spool.ledger import VersionLedger
+from producers.connectors.bitrix24.spool.store import Spool
 from producers.errors import PublisherError
 from producers.lanes import Headers
 from producers.letters import Unusable, closing
@@ -28,7 +28,7 @@ class Letters(Protocol):
         """Send keys, values and headers and wait for the brokers. Raises PublisherError."""
 
 
-async def tell(ledger: Ledger, store: Store, publisher: Letters, now: float) -> None:
+async def tell(ledger: VersionLedger, store: Spool, publisher: Letters, now: float) -> None:
     """Write letters of what a batch could not use and that have none, and close those of what it could.
 
     Best effort: whoever may not write letters still has the log and the count.

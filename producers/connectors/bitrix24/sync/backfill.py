@@ -13,24 +13,24 @@ from producers.connectors.bitrix24.entities.stages import INVOICE_TYPE
 from producers.connectors.bitrix24.errors import PortalRefused, PortalUnavailable
 from producers.connectors.bitrix24.meaning.mapping import Mapping
 from producers.connectors.bitrix24.meaning.sales import Sort
-from producers.connectors.bitrix24.portal.rest import PAGE, Call, items
-from producers.connectors.bitrix24.spool.ledger import Ledger, family
+from producers.connectors.bitrix24.portal.rest import PAGE, RestCall, items
+from producers.connectors.bitrix24.spool.ledger import VersionLedger, family
 from producers.connectors.bitrix24.sync import since
 from producers.connectors.bitrix24.sync.contacts import is_chat
 from producers.connectors.bitrix24.sync.payments import by_kind
 from producers.connectors.bitrix24.sync.reconcile import Reconciler
 from producers.connectors.bitrix24.sync.surroundings import Row, Surroundings, item_query
 from producers.connectors.bitrix24.sync.sync import Synchronizer
-from producers.connectors.bitrix24.sync.way import Way
+from producers.connectors.bitrix24.sync.way import RunWay
 
 log = structlog.get_logger(__name__)
 _WINDOWS: Final = 20
 _ITEMS: Final = "crm.item.list"
 _VOTE_PERIOD: Final = timedelta(days=360)
-Take = Callable[[Ledger, list[Row]], Awaitable[None]]
+Take = Callable[[VersionLedger, list[Row]], Awaitable[None]]
 
 
-class Progress(Protocol):
+class BackfillProgress(Protocol):
     """Who is told how far it is."""
 
     def advance(self, count: int, done: float, where: str = "") -> None:
@@ -38,7 +38,7 @@ class Progress(Protocol):
 
 
 @dataclass(frozen=True)
-class Table:
+class PortalTable:
     """One table of the portal: how it is asked for and what becomes of its rows."""
 
     name: str
@@ -58,13 +58,13 @@ class Table:
         """Those that count from a day on."""
         return rows if day is None else [row for row in rows if self.counts(row, day)]
 
-    def call(self, condition: dict[str, Any], *, way: str = "ASC") -> Call:
+    def call(self, condition: dict[str, Any], *, way: str = "ASC") -> RestCall:
         """Rows that fulfil a condition, by id, not counted."""
         if self.upper:
             query = {"FILTER": condition, "SORT": self.id_field, "ORDER": way}
         else:
             query = {"filter": condition, "order": {self.id_field: way}}
-        return Call(self.method, self.params | query | {"start": -1})
+        return RestCall(self.method, self.params | query | {"start": -1})
 
 
 class Backfill:
@@ -83,10 +83,10 @@ class Backfill:
         self._sync, self._reconciler = synchronizer, reconciler
         self._wanted = wanted
         self._behind = 0
-        self._way = Way(0, parts.now)
+        self._way = RunWay(0, parts.now)
         self.left_out: list[str] = []
 
-    def tables(self) -> list[Table]:
+    def tables(self) -> list[PortalTable]:
         """What is read, in order: who comes before what is about him, deals before what belongs to them."""
         contacts = self._sync.contacts
         activity = {"select": list(meetings.FIELDS)}
@@ -103,25 +103,30 @@ class Backfill:
                 for kind, of in self._sync.kinds.items()
                 if family(kind) == COST
             ),
-            Table(
+            PortalTable(
                 "payments",
                 "sale.payment.list",
                 {"select": ["id", "orderId", "datePaid"]},
                 self._payments,
                 first=lambda day: [{">=datePaid": day.isoformat()}],
             ),
-            Table(
+            PortalTable(
                 "activities", "crm.activity.list", activity, contacts.meetings, "ID",
                 first=since.first_activities, counts=since.activity, beside=self._chats,
             ),
-            Table(
+            PortalTable(
                 "calls", "voximplant.statistic.get", {}, contacts.statistics, "ID", upper=True,
                 first=lambda day: [{">=CALL_START_DATE": (day - since.BEFORE).isoformat()}],
             ),
         ]  # fmt: skip
 
     async def run(
-        self, progress: Progress, *, begin: datetime | None = None, only: Collection[str] = (), restart: bool = False
+        self,
+        progress: BackfillProgress,
+        *,
+        begin: datetime | None = None,
+        only: Collection[str] = (),
+        restart: bool = False,
     ) -> bool:
         """Read everything, from where the last run stopped; say whether it came to the end.
 
@@ -131,7 +136,7 @@ class Backfill:
             self._store.forget("backfill:")
         await self._reconciler.reference()
         tables = [table for table in self.tables() if not only or family(table.name) in only]
-        self._way = Way(sum([await self._length(table, begin) for table in tables]), self._parts.now)
+        self._way = RunWay(sum([await self._length(table, begin) for table in tables]), self._parts.now)
         for table in tables:
             if not await self._take(table, begin, progress):
                 return False
@@ -143,7 +148,7 @@ class Backfill:
                 self._store.forget(f"backfill:{table.name}")
         return True
 
-    async def _take(self, table: Table, day: datetime | None, progress: Progress) -> bool:
+    async def _take(self, table: PortalTable, day: datetime | None, progress: BackfillProgress) -> bool:
         """Read one table, or leave it out where it may not be read; False when that was not wanted to its end."""
         try:
             return await self._read(table, day, progress)
@@ -160,7 +165,7 @@ class Backfill:
             log.warning("left out of the backfill", what=table.name, why=str(refused))
             return True
 
-    async def _length(self, table: Table, day: datetime | None) -> int:
+    async def _length(self, table: PortalTable, day: datetime | None) -> int:
         """How many ids of a table are to be read; 0 where that cannot be told now."""
         try:
             place, top = await self._ends(table, day)
@@ -168,7 +173,7 @@ class Backfill:
             return 0
         return max(0, top - place)
 
-    async def _ends(self, table: Table, day: datetime | None) -> tuple[int, int]:
+    async def _ends(self, table: PortalTable, day: datetime | None) -> tuple[int, int]:
         """The id before the first one to read, and the last one."""
         top = await self._edge(table, {}, "DESC")
         held = self._store.cursor(f"backfill:{table.name}")
@@ -179,7 +184,7 @@ class Backfill:
         edges = [await self._edge(table, condition, "ASC") for condition in table.first(day)]
         return min((edge for edge in edges if edge), default=top + 1) - 1, top
 
-    async def _read(self, table: Table, day: datetime | None, progress: Progress) -> bool:
+    async def _read(self, table: PortalTable, day: datetime | None, progress: BackfillProgress) -> bool:
         place, top = await self._ends(table, day)
         while place < top:
             if not self._wanted():
@@ -205,32 +210,34 @@ class Backfill:
                 place = max(place, begin - 1)
         return True
 
-    async def _windows(self, table: Table, begins: range) -> list[Row]:
+    async def _windows(self, table: PortalTable, begins: range) -> list[Row]:
         """Rows by windows of 50 ids: a page holds each, so that all of a batch can be asked for at once."""
         name = table.id_field
         calls = [table.call({f">{name}": begin, f"<={name}": begin + PAGE}) for begin in begins]
         rows = [row for page in await self._portal.batch(calls) for row in items(page)]
         return await self._sync.stages.told(rows) if table.method == _ITEMS else rows
 
-    async def _edge(self, table: Table, condition: dict[str, Any], way: str) -> int:
+    async def _edge(self, table: PortalTable, condition: dict[str, Any], way: str) -> int:
         """The first or last id that fulfils a condition; 0 without any."""
         method, params = table.call(condition, way=way)
         rows = items(await self._portal.call(method, params))
         return int(rows[0][table.id_field]) if rows else 0
 
-    def _items(self, name: str, entity_type: int, fields: tuple[str, ...], take: Take, counts: since.Counts) -> Table:
-        return Table(name, _ITEMS, item_query(entity_type, fields), take, counts=counts)
+    def _items(
+        self, name: str, entity_type: int, fields: tuple[str, ...], take: Take, counts: since.Counts
+    ) -> PortalTable:
+        return PortalTable(name, _ITEMS, item_query(entity_type, fields), take, counts=counts)
 
     def _meant(self, counts: Callable[[since.Row, datetime, Mapping], bool]) -> since.Counts:
         return lambda row, day: counts(row, day, self._parts.mapping)
 
-    def _parties(self, name: str, kind: str) -> Table:
-        async def take(_: Ledger, rows: list[Row]) -> None:
+    def _parties(self, name: str, kind: str) -> PortalTable:
+        async def take(_: VersionLedger, rows: list[Row]) -> None:
             await self._parts.parties.feed(kind, rows)
 
-        return Table(name, f"crm.{kind}.list", parties.query(kind), take, "ID")
+        return PortalTable(name, f"crm.{kind}.list", parties.query(kind), take, "ID")
 
-    def _sales(self, sort: Sort) -> Table:
+    def _sales(self, sort: Sort) -> PortalTable:
         def counts(row: since.Row, day: datetime) -> bool:
             return since.deal(row, day, self._parts.mapping, sort)
 
@@ -240,7 +247,7 @@ class Backfill:
     async def _chats(self, rows: list[Row]) -> None:
         await self._reconciler.chatting.read([row for row in rows if is_chat(row)])
 
-    async def _payments(self, ledger: Ledger, rows: list[Row]) -> None:
+    async def _payments(self, ledger: VersionLedger, rows: list[Row]) -> None:
         orders = sorted({str(row["orderId"]) for row in rows if row.get("datePaid")})
         owners = await self._sync.payments.owners_of_orders(orders)
         await self._sync.owners(ledger, by_kind(owners), careful=True)

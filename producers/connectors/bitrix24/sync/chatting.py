@@ -14,7 +14,7 @@ import structlog
 
 from producers.connectors.bitrix24.entities import chats, meetings
 from producers.connectors.bitrix24.meaning.values import moment
-from producers.connectors.bitrix24.portal.rest import Call
+from producers.connectors.bitrix24.portal.rest import RestCall
 from producers.connectors.bitrix24.sync.surroundings import Row, Surroundings, chunks
 from producers.connectors.bitrix24.sync.sync import Synchronizer
 
@@ -101,11 +101,13 @@ class Chatting:
     async def _changed(self, since: datetime) -> list[Row]:
         condition = {"PROVIDER_ID": chats.PROVIDER, ">=LAST_UPDATED": since.isoformat()}
         query = {"filter": condition, "select": list(meetings.FIELDS)}
-        return (await self._portal.list_all([Call("crm.activity.list", query)], "ID"))[0]
+        return (await self._portal.list_all([RestCall("crm.activity.list", query)], "ID"))[0]
 
     async def _by_id(self, ids: Iterable[str]) -> list[Row]:
         fields = list(meetings.FIELDS)
-        calls = [Call("crm.activity.list", {"filter": {"@ID": some}, "select": fields}) for some in chunks(sorted(ids))]
+        calls = [
+            RestCall("crm.activity.list", {"filter": {"@ID": some}, "select": fields}) for some in chunks(sorted(ids))
+        ]
         return [row for rows in await self._portal.list_all(calls, "ID") for row in rows]
 
     async def _read_all(self, rows: Sequence[Row]) -> None:
@@ -123,7 +125,10 @@ class Chatting:
             # What was written since is not in it for certain, however long the portal takes.
             began = self._portal.now
             histories = await self._portal.batch(
-                [Call("imopenlines.session.history.get", {"SESSION_ID": row["ASSOCIATED_ENTITY_ID"]}) for row in rows],
+                [
+                    RestCall("imopenlines.session.history.get", {"SESSION_ID": row["ASSOCIATED_ENTITY_ID"]})
+                    for row in rows
+                ],
                 tolerant=True,
             )
         async with self._sync.batch() as ledger:

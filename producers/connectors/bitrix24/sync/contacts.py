@@ -7,9 +7,9 @@ from datetime import datetime
 
 from producers.connectors.bitrix24.entities import calls, chats, meetings
 from producers.connectors.bitrix24.meaning.values import number
-from producers.connectors.bitrix24.portal.rest import Call
-from producers.connectors.bitrix24.spool.ledger import Ledger
-from producers.connectors.bitrix24.spool.store import CHAT, Change, Published
+from producers.connectors.bitrix24.portal.rest import RestCall
+from producers.connectors.bitrix24.spool.ledger import VersionLedger
+from producers.connectors.bitrix24.spool.store import CHAT, PortalChange, Published
 from producers.connectors.bitrix24.sync.surroundings import Row, Surroundings, chunks
 
 
@@ -26,11 +26,11 @@ class Contacts:
         self.told_of_chats = asyncio.Event()
         """Set when a hook told of a chat."""
 
-    async def known_calls(self, ledger: Ledger, ids: Collection[str]) -> None:
+    async def known_calls(self, ledger: VersionLedger, ids: Collection[str]) -> None:
         """Publish what is known of calls: ringing ones, ends, votes."""
         await self._calls(ledger, [(call, self._parts.store.facts(call)) for call in ids])
 
-    async def statistics(self, ledger: Ledger, rows: Sequence[Row]) -> None:
+    async def statistics(self, ledger: VersionLedger, rows: Sequence[Row]) -> None:
         """Publish calls that the portal's statistics have, with what hooks told of them."""
         found = []
         first: dict[str, Row] = {}
@@ -47,7 +47,7 @@ class Contacts:
                     found.append((call, facts | {"row": str(number(row, "ID"))}))
         await self._calls(ledger, found)
 
-    async def _calls(self, ledger: Ledger, found: Sequence[tuple[str, calls.Facts]]) -> None:
+    async def _calls(self, ledger: VersionLedger, found: Sequence[tuple[str, calls.Facts]]) -> None:
         clients = await self._parts.parties.callers([facts for _, facts in found])
         for (call, facts), client in zip(found, clients, strict=True):
             with ledger.guard("call", call, facts):
@@ -55,7 +55,7 @@ class Contacts:
                 row = str(facts.get("row", held.owner if held else ""))
                 self._call(ledger, call, facts, held.client if held else client, row)
 
-    def _call(self, ledger: Ledger, call: str, facts: calls.Facts, client: str, row: str) -> None:
+    def _call(self, ledger: VersionLedger, call: str, facts: calls.Facts, client: str, row: str) -> None:
         ledger.emit(list(calls.ringing(call, facts, client, self._parts.mapping, self._parts.identity)))
         if (end := calls.ended(call, facts, client, self._parts.mapping)) is None:
             return
@@ -63,23 +63,23 @@ class Contacts:
         if (vote := calls.rating(call, facts, end)) is not None:
             ledger.take(vote)
 
-    async def activities_by_id(self, ledger: Ledger, ids: Collection[str]) -> None:
+    async def activities_by_id(self, ledger: VersionLedger, ids: Collection[str]) -> None:
         """Bring meetings up to date; chats are left to who reads them."""
         fetched = await self._parts.portal.list_all(
             [
-                Call("crm.activity.list", {"filter": {"@ID": some}, "select": list(meetings.FIELDS)})
+                RestCall("crm.activity.list", {"filter": {"@ID": some}, "select": list(meetings.FIELDS)})
                 for some in chunks(ids)
             ],
             "ID",
         )
         rows = [row for found in fetched for row in found]
         await self.meetings(ledger, rows)
-        told = [Change(CHAT, str(row["ID"])) for row in rows if is_chat(row)]
+        told = [PortalChange(CHAT, str(row["ID"])) for row in rows if is_chat(row)]
         if told:
             await asyncio.to_thread(self._parts.store.add, told, self._parts.now())
             self.told_of_chats.set()
 
-    async def meetings(self, ledger: Ledger, rows: Sequence[Row]) -> None:
+    async def meetings(self, ledger: VersionLedger, rows: Sequence[Row]) -> None:
         """Publish meetings among activities as fetched."""
         rows = [row for row in rows if not is_chat(row)]
         await self._parts.parties.meet(meetings.party(row) for row in rows if self._counts(row))
@@ -91,11 +91,11 @@ class Contacts:
                 if meeting is not None:
                     ledger.take(meeting)
 
-    def session(self, ledger: Ledger, row: Row, history: Row) -> datetime | None:
+    def session(self, ledger: VersionLedger, row: Row, history: Row) -> datetime | None:
         """Publish what is new in a chat; say when somebody wrote in it last. row: its activity."""
         held = ledger.row("chat", str(row["ASSOCIATED_ENTITY_ID"]))
         client = held.client if held else self._chatting(row, history)
-        session = chats.Session(row, history, client, self._parts.mapping, self._parts.identity)
+        session = chats.ChatSession(row, history, client, self._parts.mapping, self._parts.identity)
         after, closed = (held.at, held.state == "closed") if held else (0, False)
         ledger.emit(list(session.events(after, closed=closed)))
         state = "closed" if session.completed or closed else "open"
@@ -115,7 +115,7 @@ class Contacts:
             return self._parts.parties.client(*party[0])
         return self._parts.identity.client("chat", str(history["chatId"]))
 
-    async def ratings(self, ledger: Ledger, rows: Sequence[Row]) -> None:
+    async def ratings(self, ledger: VersionLedger, rows: Sequence[Row]) -> None:
         """Publish the votes on chats; the client is known from the chat."""
         known = self._parts.store.published("chat", [str(row["sessionId"]) for row in rows])
         for row in rows:

@@ -8,8 +8,8 @@ import structlog
 
 from producers.connectors.bitrix24.entities import invoices
 from producers.connectors.bitrix24.errors import PortalRefused
-from producers.connectors.bitrix24.portal.rest import Call
-from producers.connectors.bitrix24.spool.ledger import Ledger
+from producers.connectors.bitrix24.portal.rest import RestCall
+from producers.connectors.bitrix24.spool.ledger import VersionLedger
 from producers.connectors.bitrix24.sync.surroundings import Row, Surroundings
 
 log = structlog.get_logger(__name__)
@@ -31,7 +31,14 @@ class Gone:
         self._portal, self._store = parts.portal, parts.store
 
     async def withdraw(
-        self, ledger: Ledger, kind: str, entity_type: int, ids: Collection[str], found: Sequence[Row], *, careful: bool
+        self,
+        ledger: VersionLedger,
+        kind: str,
+        entity_type: int,
+        ids: Collection[str],
+        found: Sequence[Row],
+        *,
+        careful: bool,
     ) -> None:
         """Take back those of `ids` that were published, are not found, and of which the portal says that they are gone.
 
@@ -63,7 +70,7 @@ class Gone:
         noticed, _, number = (self._store.cursor(f"{HIDDEN}{kind}") or "").partition(" ")
         if not noticed:
             return None
-        (said,) = await self._portal.outcomes([Call("crm.item.get", {"entityTypeId": entity_type, "id": number})])
+        (said,) = await self._portal.outcomes([RestCall("crm.item.get", {"entityTypeId": entity_type, "id": number})])
         if isinstance(said, PortalRefused) and said.code != _NO_MORE:
             return None
         return datetime.fromisoformat(noticed) - _BEFORE
@@ -75,7 +82,7 @@ class Gone:
 
     async def deleted(self, kind: str, entity_type: int, ids: Sequence[str]) -> list[str]:
         """Those of which the portal itself says that they are no more: lists leave out what may not be read, too."""
-        asked = [Call("crm.item.get", {"entityTypeId": entity_type, "id": number}) for number in ids]
+        asked = [RestCall("crm.item.get", {"entityTypeId": entity_type, "id": number}) for number in ids]
         said = await self._portal.outcomes(asked)
         refused = {
             number: outcome.code

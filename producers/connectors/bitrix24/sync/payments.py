@@ -10,8 +10,8 @@ from producers.connectors.bitrix24.entities import invoices
 from producers.connectors.bitrix24.errors import PortalRefused
 from producers.connectors.bitrix24.meaning.sales import sorts
 from producers.connectors.bitrix24.meaning.values import moment, money
-from producers.connectors.bitrix24.portal.rest import PAGE, Call, items
-from producers.connectors.bitrix24.spool.ledger import Ledger, Snapshot, micros
+from producers.connectors.bitrix24.portal.rest import PAGE, RestCall, items
+from producers.connectors.bitrix24.spool.ledger import EntitySnapshot, VersionLedger, micros
 from producers.connectors.bitrix24.spool.store import Published
 from producers.connectors.bitrix24.sync.surroundings import Row, Surroundings, chunks
 
@@ -28,11 +28,15 @@ class Payments:
         self._kinds = {"31": "invoice"} | {str(sort.entity_type): kind for kind, sort in sorts(parts.mapping).items()}
 
     async def bring(
-        self, ledger: Ledger, entity_type: int, owners: Sequence[Snapshot], paid: Mapping[str, datetime | None]
+        self,
+        ledger: VersionLedger,
+        entity_type: int,
+        owners: Sequence[EntitySnapshot],
+        paid: Mapping[str, datetime | None],
     ) -> None:
         """Publish the payments of deals or invoices; those in `paid` were paid in full by their stage, then."""
         lists = await self._parts.portal.batch(
-            [Call("crm.item.payment.list", {"entityId": o.id, "entityTypeId": entity_type}) for o in owners],
+            [RestCall("crm.item.payment.list", {"entityId": o.id, "entityTypeId": entity_type}) for o in owners],
             tolerant=True,
         )
         for owner, listed in zip(owners, lists, strict=True):
@@ -44,7 +48,9 @@ class Payments:
             with ledger.guard("payments of " + owner.kind, owner.id, items(listed)):
                 self._bring(ledger, owner, items(listed), in_full=paid.get(owner.id))
 
-    def _bring(self, ledger: Ledger, owner: Snapshot, rows: Sequence[Row], *, in_full: datetime | None) -> None:
+    def _bring(
+        self, ledger: VersionLedger, owner: EntitySnapshot, rows: Sequence[Row], *, in_full: datetime | None
+    ) -> None:
         known = {row.id: row for row in self._parts.store.owned("payment", f"{owner.kind}:{owner.id}")}
         known |= self._parts.store.published("payment", [str(row["id"]) for row in rows])
         told: set[str] = set()
@@ -69,7 +75,7 @@ class Payments:
         if payments:
             try:
                 listed = await self._parts.portal.list_all(
-                    [Call("sale.payment.list", {"filter": {"@id": some}, "select": ["id", "orderId"]})
+                    [RestCall("sale.payment.list", {"filter": {"@id": some}, "select": ["id", "orderId"]})
                      for some in chunks(payments)]
                 )  # fmt: skip
                 orders = sorted({str(row["orderId"]) for rows in listed for row in rows})
@@ -83,7 +89,7 @@ class Payments:
         """The deals and invoices, as (kind, id), that orders of the shop belong to."""
         bound = await self._parts.portal.batch(
             [
-                Call(
+                RestCall(
                     "crm.orderentity.list",
                     {"filter": {"@orderId": some}, "select": ["orderId", "ownerId", "ownerTypeId"]},
                 )
@@ -105,7 +111,7 @@ class Payments:
         fields = ["id", "orderId", "paid", "datePaid", "sum", "currency"]
         pages = await self._parts.portal.batch(
             [
-                Call(
+                RestCall(
                     "sale.payment.list",
                     {"filter": {">id": begin, "<=id": begin + PAGE}, "select": fields, "start": -1},
                 )
@@ -131,7 +137,7 @@ class Payments:
             found[kind].add(number)
         return {kind: sorted(found[kind]) for kind in self._kinds.values() if kind in found}
 
-    def left_behind(self, ledger: Ledger, deals: Sequence[Snapshot]) -> Iterable[Published]:
+    def left_behind(self, ledger: VersionLedger, deals: Sequence[EntitySnapshot]) -> Iterable[Published]:
         """Known payments of deals that have another client now."""
         for deal in deals:
             for row in self._parts.store.owned("payment", f"{deal.kind}:{deal.id}"):

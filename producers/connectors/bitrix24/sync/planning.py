@@ -5,8 +5,8 @@ from typing import Any, Final
 
 from producers.connectors.bitrix24.entities import plans
 from producers.connectors.bitrix24.errors import PortalRefused
-from producers.connectors.bitrix24.portal.rest import Call
-from producers.connectors.bitrix24.spool.ledger import Ledger, Snapshot
+from producers.connectors.bitrix24.portal.rest import RestCall
+from producers.connectors.bitrix24.spool.ledger import EntitySnapshot, VersionLedger
 from producers.connectors.bitrix24.spool.store import Published
 from producers.connectors.bitrix24.sync.gone import Gone
 from producers.connectors.bitrix24.sync.surroundings import Row, Surroundings, item_query
@@ -33,7 +33,7 @@ class Planning:
         """Of each smart process of plans what it is called in the spool."""
         return [f"{_MARK}{number}" for number in self._parts.mapping.processes.plans]
 
-    async def bring(self, ledger: Ledger, kind: str) -> None:
+    async def bring(self, ledger: VersionLedger, kind: str) -> None:
         """Publish all plans as they are, and take back those that are none. Raises PortalRefused for `kind`."""
         if kind not in self.kinds:
             return  # The mapping named it once.
@@ -46,7 +46,7 @@ class Planning:
             if key not in unread:
                 at = plans.changed(item)
                 told = data.model_dump(mode="json", exclude_none=True)
-                ledger.take(Snapshot(plans.PLAN, key, PlanSet, at, at, told, owner=item["owner"]))
+                ledger.take(EntitySnapshot(plans.PLAN, key, PlanSet, at, at, told, owner=item["owner"]))
         for number, found in rows.items():
             mine = [row for key, row in held.items() if key not in counted and _place(row)[0] == number]
             await self._withdraw(ledger, number, mine, {str(row["id"]) for row in found})
@@ -57,7 +57,7 @@ class Planning:
         for number, part in self._parts.mapping.processes.plans.items():
             try:
                 (found[number],) = await self._parts.portal.list_all(
-                    [Call("crm.item.list", item_query(int(number), plans.fields(part)))]
+                    [RestCall("crm.item.list", item_query(int(number), plans.fields(part)))]
                 )
             except PortalRefused:
                 if number == asked:
@@ -65,7 +65,7 @@ class Planning:
         return found
 
     def _planned(
-        self, ledger: Ledger, rows: Mapping[str, Sequence[Row]]
+        self, ledger: VersionLedger, rows: Mapping[str, Sequence[Row]]
     ) -> list[tuple[Mapping[str, Any], PlanSetData]]:
         teams, planned = self._parts.store.teams(), list[tuple[Mapping[str, Any], PlanSetData]]()
         for number, found in rows.items():
@@ -76,7 +76,9 @@ class Planning:
                     planned.append((row | {"owner": f"{number}.{row['id']}"}, data))
         return planned
 
-    async def _withdraw(self, ledger: Ledger, number: str, held: Sequence[Published], there: Container[str]) -> None:
+    async def _withdraw(
+        self, ledger: VersionLedger, number: str, held: Sequence[Published], there: Container[str]
+    ) -> None:
         asked = sorted({item for row in held if (item := _place(row)[1]) not in there})
         gone = set(await self._gone.deleted(f"{_MARK}{number}", int(number), asked)) if asked else set()
         for row in held:

@@ -14,7 +14,7 @@ from producers.connectors.bitrix24.entities import funnels, invoices, leads, par
 from producers.connectors.bitrix24.entities.stages import INVOICE_TYPE
 from producers.connectors.bitrix24.errors import PortalRefused, PortalUnavailable
 from producers.connectors.bitrix24.meaning.sales import DEAL, Sort
-from producers.connectors.bitrix24.portal.rest import PAGE, Call, items
+from producers.connectors.bitrix24.portal.rest import PAGE, RestCall, items
 from producers.connectors.bitrix24.sync.chatting import Chatting
 from producers.connectors.bitrix24.sync.contacts import is_chat
 from producers.connectors.bitrix24.sync.gone import HIDDEN
@@ -125,7 +125,7 @@ class Reconciler:
         names = people.teams(await self._departments())
         async with self._sync.batch(seen | {"teams": json.dumps(names)}) as ledger:
             users = await self._offsets(
-                Call("user.get", {"sort": "ID", "order": "ASC", "FILTER": {"USER_TYPE": "employee"}})
+                RestCall("user.get", {"sort": "ID", "order": "ASC", "FILTER": {"USER_TYPE": "employee"}})
             )
             for user in users:
                 with ledger.guard("manager", str(user.get("ID")), user):
@@ -136,7 +136,7 @@ class Reconciler:
         found: list[Row] = []
 
         async def read(_: datetime, __: dict[str, str]) -> None:
-            found.extend(await self._offsets(Call("department.get", {"sort": "ID", "order": "ASC"})))
+            found.extend(await self._offsets(RestCall("department.get", {"sort": "ID", "order": "ASC"})))
 
         await self._step("departments", read)
         return found
@@ -187,7 +187,7 @@ class Reconciler:
             return
         changed = parties.query(kind) | {"filter": {">=DATE_MODIFY": (since - OVERLAP).isoformat()}}
         async with self._sync.batch(seen):
-            (rows,) = await self._portal.list_all([Call(f"crm.{kind}.list", changed)], "ID")
+            (rows,) = await self._portal.list_all([RestCall(f"crm.{kind}.list", changed)], "ID")
             await self._parts.parties.feed(kind, rows)
 
     async def _plans(self, _: datetime, seen: dict[str, str], *, kind: str) -> None:
@@ -212,7 +212,7 @@ class Reconciler:
             found = await self._changed(sort.entity_type, sort.fields, since)
             await self._sync.sales(ledger, found, sort=sort, payments="moved")
             # A move to another funnel may leave the time of change as it was.
-            (moves,) = await self._portal.list_all([Call("crm.stagehistory.list", steps)], "ID")
+            (moves,) = await self._portal.list_all([RestCall("crm.stagehistory.list", steps)], "ID")
             moved = {str(row["OWNER_ID"]) for row in moves} - {str(item["id"]) for item in found}
             await self._sync.by_id(ledger, sort.kind, sorted(moved), careful=self._careful)
 
@@ -230,7 +230,7 @@ class Reconciler:
     async def _payments(self, since: datetime, seen: dict[str, str]) -> None:
         query = {"filter": {">=datePaid": (since - OVERLAP).isoformat()}, "select": ["id", "orderId", "datePaid"]}
         async with self._sync.batch(seen) as ledger:
-            (rows,) = await self._portal.list_all([Call("sale.payment.list", query)])
+            (rows,) = await self._portal.list_all([RestCall("sale.payment.list", query)])
             owners = await self._sync.payments.owners_of_orders(sorted({str(row["orderId"]) for row in rows}))
             await self._sync.owners(ledger, by_kind(owners), careful=self._careful)
 
@@ -238,7 +238,7 @@ class Reconciler:
         changed = {">=LAST_UPDATED": (since - OVERLAP).isoformat()}
         query = {"filter": changed, "select": ["ID", "PROVIDER_ID"]}
         # There may be pages of chats among them, which others read: nobody waits for those.
-        (rows,) = await self._portal.list_all([Call("crm.activity.list", query)], "ID")
+        (rows,) = await self._portal.list_all([RestCall("crm.activity.list", query)], "ID")
         async with self._sync.batch(seen) as ledger:
             await self._sync.contacts.activities_by_id(ledger, [str(row["ID"]) for row in rows if not is_chat(row)])
 
@@ -251,7 +251,7 @@ class Reconciler:
             seen |= {"seen:votes": self._portal.now.isoformat()}
         query = {"FILTER": {">=CALL_START_DATE": begin.isoformat()}}
         async with self._sync.batch(seen) as ledger:
-            (rows,) = await self._portal.list_all([Call("voximplant.statistic.get", query)], "ID")
+            (rows,) = await self._portal.list_all([RestCall("voximplant.statistic.get", query)], "ID")
             await self._sync.contacts.statistics(ledger, rows)
 
     async def _ratings(self, since: datetime, seen: dict[str, str]) -> None:
@@ -325,13 +325,13 @@ class Reconciler:
         times: Sequence[str] = ("updatedTime", "movedTime"),
     ) -> list[Row]:
         moments = [
-            Call("crm.item.list", item_query(entity_type, fields) | {"filter": {f">={name}": since.isoformat()}})
+            RestCall("crm.item.list", item_query(entity_type, fields) | {"filter": {f">={name}": since.isoformat()}})
             for name in times
         ]
         lists = await self._portal.list_all(moments)
         return list({str(item["id"]): item for found in lists for item in found}.values())
 
-    async def _offsets(self, call: Call) -> list[Row]:
+    async def _offsets(self, call: RestCall) -> list[Row]:
         """All rows of a method that knows pages by offset only."""
         found: list[Row] = []
         while True:

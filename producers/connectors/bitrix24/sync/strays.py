@@ -12,7 +12,7 @@ from producers.connectors.bitrix24.entities.costs import COST
 from producers.connectors.bitrix24.errors import PortalUnknown
 from producers.connectors.bitrix24.meaning.sales import DEAL, place
 from producers.connectors.bitrix24.spool.ledger import family
-from producers.connectors.bitrix24.spool.store import Store
+from producers.connectors.bitrix24.spool.store import Spool
 from producers.connectors.bitrix24.sync.surroundings import Surroundings
 from producers.events.wire import Event
 from producers.importer.entities import KINDS
@@ -63,7 +63,7 @@ async def mending(
     return sent
 
 
-async def strays(events: AsyncIterator[Event], store: Store) -> AsyncIterator[Event]:
+async def strays(events: AsyncIterator[Event], store: Spool) -> AsyncIterator[Event]:
     """Those of the events, each the latest of its entity, that the spool has not, or under another client."""
     async for event in events:
         kind, field = KINDS[event.type]
@@ -72,7 +72,7 @@ async def strays(events: AsyncIterator[Event], store: Store) -> AsyncIterator[Ev
             yield event
 
 
-def _is_held(store: Store, kind: str, number: str, key: str) -> bool:
+def _is_held(store: Spool, kind: str, number: str, key: str) -> bool:
     if kind == DEAL:
         kind, number = place(number)
     elif kind == COST:

@@ -10,14 +10,14 @@ from producers.connectors.bitrix24.meaning.mapping import Mapping
 from producers.connectors.bitrix24.metrics import Metrics
 from producers.connectors.bitrix24.portal.rest import Portal
 from producers.connectors.bitrix24.spool.identity import Identity
-from producers.connectors.bitrix24.spool.store import Store
+from producers.connectors.bitrix24.spool.store import Spool
 from producers.lanes import Headers
 
 Row = dict[str, Any]
 _IDS = 50
 
 
-class Publisher(Protocol):
+class EventPublisher(Protocol):
     """What the connector needs of the SDK."""
 
     async def publish_many_raw(self, records: Iterable[tuple[bytes, bytes]], *, reference: bool = False) -> int:
@@ -35,8 +35,8 @@ class Surroundings:
     """
 
     portal: Portal
-    store: Store
-    publisher: Publisher
+    store: Spool
+    publisher: EventPublisher
     mapping: Mapping
     identity: Identity
     parties: Parties

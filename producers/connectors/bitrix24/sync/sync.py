@@ -20,8 +20,8 @@ from producers.connectors.bitrix24.entities.hooks import DELETED
 from producers.connectors.bitrix24.entities.stages import INVOICE_TYPE, Stages
 from producers.connectors.bitrix24.errors import PortalRefused, PortalUnavailable
 from producers.connectors.bitrix24.meaning.sales import DEAL, Sort, sorts
-from producers.connectors.bitrix24.portal.rest import Call, items
-from producers.connectors.bitrix24.spool.ledger import Ledger
+from producers.connectors.bitrix24.portal.rest import RestCall, items
+from producers.connectors.bitrix24.spool.ledger import VersionLedger
 from producers.connectors.bitrix24.spool.store import Dirty, Outgoing
 from producers.connectors.bitrix24.spool.unusable import tell
 from producers.connectors.bitrix24.sync.contacts import Contacts
@@ -38,12 +38,12 @@ Which = Literal["all", "moved"]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-class Kind(NamedTuple):
+class EntityKind(NamedTuple):
     """Of what is looked at again and again, and taken back when it is gone: what is asked, what becomes of it."""
 
     entity_type: int
     fields: tuple[str, ...]
-    bring: Callable[[Ledger, Sequence[Row]], Awaitable[None]]
+    bring: Callable[[VersionLedger, Sequence[Row]], Awaitable[None]]
 
 
 class Synchronizer:
@@ -59,15 +59,17 @@ class Synchronizer:
         self._meaning = parts.mapping.model_dump_json() + parts.currency
         self.stages = Stages(parts.portal, parts.store)
         self.sorts = sorts(parts.mapping)
-        self.kinds: dict[str, Kind] = {
+        self.kinds: dict[str, EntityKind] = {
             **{
-                sort.kind: Kind(sort.entity_type, sort.fields, partial(self.sales, sort=sort, payments="moved"))
+                sort.kind: EntityKind(sort.entity_type, sort.fields, partial(self.sales, sort=sort, payments="moved"))
                 for sort in self.sorts.values()
             },
-            "lead": Kind(leads.LEAD_TYPE, leads.FIELDS, self.leads),
-            "invoice": Kind(INVOICE_TYPE, invoices.FIELDS, self.invoices),
+            "lead": EntityKind(leads.LEAD_TYPE, leads.FIELDS, self.leads),
+            "invoice": EntityKind(INVOICE_TYPE, invoices.FIELDS, self.invoices),
             **{
-                f"{costs.COST}:{number}": Kind(int(number), costs.fields(part), partial(self.costs, number=number))
+                f"{costs.COST}:{number}": EntityKind(
+                    int(number), costs.fields(part), partial(self.costs, number=number)
+                )
                 for number, part in parts.mapping.processes.costs.items()
             },
         }
@@ -83,14 +85,14 @@ class Synchronizer:
         return {kind.partition(":")[2]: kind for kind in kinds}
 
     @asynccontextmanager
-    async def batch(self, cursors: dict[str, str] | None = None) -> AsyncIterator[Ledger]:
+    async def batch(self, cursors: dict[str, str] | None = None) -> AsyncIterator[VersionLedger]:
         """One batch: what its ledger holds at the end is remembered with `cursors`, and published.
 
         It goes through an outbox: whatever fails in between, Kafka gets exactly what the store says it got.
         """
         async with self._turn, _in_thread(self._store.turn()):
             await self._publish()
-            ledger = Ledger(self._store, self._identity)
+            ledger = VersionLedger(self._store, self._identity)
             yield ledger
             self._parts.metrics.refused.inc(ledger.refused)
             if ledger.rows or ledger.events or ledger.looks or cursors:
@@ -139,7 +141,7 @@ class Synchronizer:
             raise later
         return len(changed)
 
-    async def _bring(self, ledger: Ledger, kind: str, ids: Sequence[str]) -> None:
+    async def _bring(self, ledger: VersionLedger, kind: str, ids: Sequence[str]) -> None:
         match kind:
             case "call":
                 await self.contacts.known_calls(ledger, ids)
@@ -158,7 +160,7 @@ class Synchronizer:
                 await self.by_id(ledger, known, ids, payments=which, careful=known == kind)
 
     async def by_id(
-        self, ledger: Ledger, kind: str, ids: Collection[str], *, careful: bool, payments: Which = "moved"
+        self, ledger: VersionLedger, kind: str, ids: Collection[str], *, careful: bool, payments: Which = "moved"
     ) -> None:
         """Bring entities up to date; what the portal no longer has is taken back."""
         if kind not in self.kinds:
@@ -171,14 +173,14 @@ class Synchronizer:
             await bring(ledger, found)
         await self.gone.withdraw(ledger, kind, entity_type, ids, found, careful=careful)
 
-    async def owners(self, ledger: Ledger, owners: Mapping[str, Sequence[str]], *, careful: bool) -> None:
+    async def owners(self, ledger: VersionLedger, owners: Mapping[str, Sequence[str]], *, careful: bool) -> None:
         """Bring up to date what payments belong to, with them. owners: ids by kind."""
         for kind, ids in owners.items():
             await self.by_id(ledger, kind, ids, payments="all", careful=careful)
 
     # Sales
 
-    async def sales(self, ledger: Ledger, found: Sequence[Row], *, sort: Sort, payments: Which) -> None:
+    async def sales(self, ledger: VersionLedger, found: Sequence[Row], *, sort: Sort, payments: Which) -> None:
         """Publish sales as fetched; with their payments, if wanted. Templates of recurring deals are none."""
         for item in filter(deals.is_template, found):
             if held := ledger.row(sort.kind, str(item["id"])):
@@ -207,7 +209,7 @@ class Synchronizer:
             snapshots = [snapshot for snapshot in snapshots if f"{sort.kind}:{snapshot.id}" in paid]
         await self.payments.bring(ledger, sort.entity_type, snapshots, {})
 
-    async def again(self, ledger: Ledger, kind: str, ids: Collection[str], careful: bool) -> None:
+    async def again(self, ledger: VersionLedger, kind: str, ids: Collection[str], careful: bool) -> None:
         """Look at known entities again: costs a fiftieth of a call each, and more for what has changed."""
         entity_type, fields, bring = self.kinds[kind]
         found = await self._items(entity_type, ids, fields)
@@ -227,7 +229,7 @@ class Synchronizer:
 
     # Leads
 
-    async def leads(self, ledger: Ledger, found: Sequence[Row]) -> None:
+    async def leads(self, ledger: VersionLedger, found: Sequence[Row]) -> None:
         """Publish leads as fetched, step by step."""
         histories = await self._histories(leads.LEAD_TYPE, [str(item["id"]) for item in found])
         await self._parties.meet([*self._parties.of(item), ("lead", str(item["id"]))] for item in found)
@@ -244,7 +246,7 @@ class Synchronizer:
 
     # Invoices and payments
 
-    async def invoices(self, ledger: Ledger, found: Sequence[Row]) -> None:
+    async def invoices(self, ledger: VersionLedger, found: Sequence[Row]) -> None:
         """Publish invoices as fetched, with their payments."""
         found = await self.stages.told(found)
         await self._parties.meet(map(self._parties.of, found))
@@ -261,13 +263,13 @@ class Synchronizer:
         paid = {number: invoices.paid_at(rows) for number, rows in histories.items()}
         await self.payments.bring(ledger, INVOICE_TYPE, snapshots, paid)
 
-    async def payments_between(self, ledger: Ledger, ids: range, top: int, *, careful: bool) -> None:
+    async def payments_between(self, ledger: VersionLedger, ids: range, top: int, *, careful: bool) -> None:
         """Bring the deals and invoices up to date whose payments, of these ids, are not as they were published."""
         await self.owners(ledger, await self.payments.differing(ids, top), careful=careful)
 
     # Costs
 
-    async def costs(self, ledger: Ledger, found: Sequence[Row], *, number: str) -> None:
+    async def costs(self, ledger: VersionLedger, found: Sequence[Row], *, number: str) -> None:
         """Publish costs as fetched; what its stage says is none, or its day is still to come, is taken back."""
         part, kind = self._mapping.processes.costs[number], f"{costs.COST}:{number}"
         for item in await self.stages.told(found):
@@ -297,7 +299,7 @@ class Synchronizer:
     async def _items(self, entity_type: int, ids: Collection[str], fields: Sequence[str]) -> list[Row]:
         pages = await self._portal.batch(
             [
-                Call("crm.item.list", item_query(entity_type, fields) | {"filter": {"@id": some}, "start": -1})
+                RestCall("crm.item.list", item_query(entity_type, fields) | {"filter": {"@id": some}, "start": -1})
                 for some in chunks(dict.fromkeys(ids))
             ]
         )
@@ -306,7 +308,7 @@ class Synchronizer:
     async def _histories(self, entity_type: int, ids: Sequence[str]) -> dict[str, list[Row]]:
         lists = await self._portal.list_all(
             [
-                Call("crm.stagehistory.list", {"entityTypeId": entity_type, "filter": {"@OWNER_ID": some}})
+                RestCall("crm.stagehistory.list", {"entityTypeId": entity_type, "filter": {"@OWNER_ID": some}})
                 for some in chunks(ids, _HISTORIES)
             ],
             "ID",

@@ -5,7 +5,7 @@ from collections.abc import Callable
 _MINUTE, _HOUR = 60, 3600
 
 
-class Way:
+class RunWay:
     """Of `total` units of work. `now` is in seconds."""
 
     def __init__(self, total: int, now: Callable[[], float]) -> None:

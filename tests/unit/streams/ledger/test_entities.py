@@ -17,7 +17,7 @@ import uvicorn
 from deploy import logs
 from deploy.connections import Protocol
 from metrics.errors import AwayError
-from metrics.exporter.http.ledger import Ledger
+from metrics.exporter.http.ledger import LedgerProxy
 from metrics.exporter.http.server import create_app as exporter_app
 from streams.ledger import answers
 from streams.ledger.answers import Index
@@ -27,7 +27,7 @@ from streams.ledger.lines import lines
 from streams.ledger.server import create_app
 from streams.ledger.settings import LedgerSettings
 from streams.ledger.snapshot import Snapshot
-from streams.plain.rows import Query
+from streams.plain.rows import PlainQuery
 from tests.laws.logs import InMemoryLog
 from tests.support.boards import board, exporter_of
 from tests.support.ledgers import Kept
@@ -75,7 +75,7 @@ def ledger(index, tmp_path):
     follower.index = index
     follower.progress.reached({0: CALLS}, NOW)
     follower.progress.end({0: CALLS}, NOW)
-    yield Ledger("http://ledger", transport=httpx.ASGITransport(create_app(follower)))
+    yield LedgerProxy("http://ledger", transport=httpx.ASGITransport(create_app(follower)))
     follower.close()
 
 
@@ -107,13 +107,17 @@ async def test_what_the_ledger_refuses_is_named(ledger):
 
 def test_a_few_are_at_hand_at_a_time(index):
     """Whatever there is, as of one moment; who asks for one team or person gets theirs."""
-    pieces = index.entities(Query("sales_calls", window="day"), DAYS)
+    pieces = index.entities(PlainQuery("sales_calls", window="day"), DAYS)
     sizes = [len(piece) for piece in pieces]
     assert sum(sizes) == CALLS
     assert max(sizes) == answers._PIECE
-    mine = [row for piece in index.entities(Query("sales_calls", {}, "m-1", "t-1", "day"), DAYS) for row, _ in piece]
+    mine = [
+        row for piece in index.entities(PlainQuery("sales_calls", {}, "m-1", "t-1", "day"), DAYS) for row, _ in piece
+    ]
     assert {(row.manager, row.team) for row in mine} == {("m-1", "t-1")}
-    few = [row for piece in index.entities(Query("sales_calls", window="day"), (DAYS[1], DAYS[1])) for row, _ in piece]
+    few = [
+        row for piece in index.entities(PlainQuery("sales_calls", window="day"), (DAYS[1], DAYS[1])) for row, _ in piece
+    ]
     assert {datetime.fromtimestamp(row.time / 1e6, UTC).date() for row in few} == {TODAY}
 
 
@@ -128,7 +132,7 @@ def test_no_more_is_read_than_the_page_takes(index, monkeypatch, manager):
             yield share
 
     monkeypatch.setattr(Snapshot, "shares", counted)
-    found = index.explain(Query("sales_calls", {}, manager, None, "day"), None, 10, DAYS)
+    found = index.explain(PlainQuery("sales_calls", {}, manager, None, "day"), None, 10, DAYS)
     assert len(found.rows) == 10
     assert found.count >= CALLS // 7
     assert len(read) <= 10 + 2 * 72  # 72 a day
@@ -136,7 +140,7 @@ def test_no_more_is_read_than_the_page_takes(index, monkeypatch, manager):
 
 async def test_who_leaves_lets_the_index_go(index):
     """The moment that he read is not held on to: the index would grow beside it."""
-    query = Query("sales_calls", window="day")
+    query = PlainQuery("sales_calls", window="day")
     pieces = index.entities(query, DAYS)
     read = lines(pieces, lambda one: entity(query, *one))
     assert (await anext(read)).count(b"\n") == answers._PIECE
@@ -173,7 +177,7 @@ async def test_a_stream_that_breaks_is_seen_to_be_incomplete(index, tmp_path, mo
     follower.index = index
     follower.progress.reached({0: CALLS}, NOW)
     follower.progress.end({0: CALLS}, NOW)
-    whole = index.entities(Query("sales_calls", window="day"), DAYS)
+    whole = index.entities(PlainQuery("sales_calls", window="day"), DAYS)
 
     def breaking(*_):
         yield next(whole)
@@ -184,7 +188,7 @@ async def test_a_stream_that_breaks_is_seen_to_be_incomplete(index, tmp_path, mo
     got = bytearray()
     async with (
         served(create_app(follower)) as ledger,
-        served(exporter_app(exporter_of(board(), NOW), asked := Ledger(ledger))) as at,
+        served(exporter_app(exporter_of(board(), NOW), asked := LedgerProxy(ledger))) as at,
     ):
         query = {"family": "sales_calls", "format": form}
         async with httpx.AsyncClient() as client, client.stream("GET", f"{at}/api/v1/entities", params=query) as answer:
@@ -207,4 +211,4 @@ async def test_a_stream_that_breaks_is_seen_to_be_incomplete(index, tmp_path, mo
 def test_nobody_reads_for_ever(index, monkeypatch):
     monkeypatch.setattr(answers, "_MOST_SECONDS", -1.0)
     with pytest.raises(AwayError, match="ask for fewer days"):
-        list(index.entities(Query("sales_calls", window="day"), DAYS))
+        list(index.entities(PlainQuery("sales_calls", window="day"), DAYS))

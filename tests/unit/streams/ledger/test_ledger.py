@@ -15,7 +15,7 @@ import pytest
 from pydantic import ValidationError
 
 from metrics.errors import AwayError
-from metrics.exporter.http.ledger import Ledger
+from metrics.exporter.http.ledger import LedgerProxy
 from streams.ledger.answers import Index
 from streams.ledger.follow import Follower
 from streams.ledger.held import decode
@@ -212,7 +212,7 @@ async def test_away_from_kafka_it_says_as_of_when_or_nothing(tmp_path):
     moment, note = await follower.fresh(0.1)
     assert moment == NOW - 60
     assert "as of" in note
-    ledger = Ledger("http://ledger", transport=httpx.ASGITransport(create_app(follower)))
+    ledger = LedgerProxy("http://ledger", transport=httpx.ASGITransport(create_app(follower)))
     assert (await ledger.explain("sales_calls", window="day")).as_json()["note"] == note
     follower.close()
     kept.database.close()
@@ -250,9 +250,9 @@ async def test_what_cannot_be_answered_is_named(tmp_path, given, said):
 
 async def test_a_ledger_that_hangs_is_away_within_seconds():
     """As one that was stopped: it is connected to, and never answers."""
-    assert inspect.signature(Ledger).parameters["seconds"].default <= 5
+    assert inspect.signature(LedgerProxy).parameters["seconds"].default <= 5
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        ledger = Ledger(f"http://127.0.0.1:{silent.getsockname()[1]}", seconds=0.1)
+        ledger = LedgerProxy(f"http://127.0.0.1:{silent.getsockname()[1]}", seconds=0.1)
         with pytest.raises(AwayError, match="does not answer in time"):
             await ledger.explain("sales_calls", window="day")
         await ledger.close()
@@ -402,7 +402,7 @@ async def test_the_exporter_asks_and_passes_on(tmp_path):
     follower = Follower(LedgerSettings(_env_file=None), RULES, tmp_path / "ledger.sqlite", clock=lambda: NOW)
     kept = Kept(str(tmp_path), RULES, 1, NOW)
     kept.read(log_of(300), 300)
-    ledger = Ledger("http://ledger", transport=httpx.ASGITransport(create_app(follower)))
+    ledger = LedgerProxy("http://ledger", transport=httpx.ASGITransport(create_app(follower)))
     with pytest.raises(AwayError, match="not reached Kafka"):
         await ledger.explain("sales_calls", window="day")
     follower.index = Index(kept.path, RULES, lambda: NOW)
@@ -414,7 +414,7 @@ async def test_the_exporter_asks_and_passes_on(tmp_path):
     assert len(found["entities"]) <= 2
     with pytest.raises(ValueError, match="no label 'colour'"):
         await ledger.explain("sales_calls", {"colour": "red"}, window="day")
-    nobody = Ledger("http://127.0.0.1:9")
+    nobody = LedgerProxy("http://127.0.0.1:9")
     follower.close()
     kept.database.close()
     with pytest.raises(AwayError, match="sales-pulse ledger"):

@@ -10,7 +10,7 @@ import pytest
 
 from deploy.commands import forecast as command
 from metrics.errors import AwayError
-from metrics.exporter.http.ledger import Ledger
+from metrics.exporter.http.ledger import LedgerProxy
 from metrics.exporter.http.open_deals import OpenDeals, runs
 from metrics.pipeline import Pipeline, Stay
 from streams.ledger.answers import Index
@@ -79,7 +79,7 @@ def transport(kept, tmp_path):
 
 async def test_the_exporter_is_told(kept, transport):
     """Of the company and each team that had deals, by amounts and numbers; of the day that it asked for alone."""
-    ledger, day = Ledger("http://ledger", transport=transport), TODAY.toordinal()
+    ledger, day = LedgerProxy("http://ledger", transport=transport), TODAY.toordinal()
     heard = OpenDeals(lambda: NOW, RULES.zone)
     heard.take(day, await ledger.brought(TODAY, [12, 30]))
     expected = Pipeline(stays(kept.database, NOBODY, day), day - 547, day)
@@ -140,7 +140,7 @@ async def test_what_cannot_be_answered_is_named(transport, given, named):
 
 async def test_a_ledger_that_is_behind_tells_nothing(tmp_path):
     follower = Follower(LedgerSettings(_env_file=None), RULES, tmp_path / "other.sqlite", clock=lambda: NOW)
-    ledger = Ledger("http://ledger", transport=httpx.ASGITransport(create_app(follower)))
+    ledger = LedgerProxy("http://ledger", transport=httpx.ASGITransport(create_app(follower)))
     with pytest.raises(AwayError, match="has not reached Kafka"):
         await ledger.brought(TODAY, [3])
     follower.close()

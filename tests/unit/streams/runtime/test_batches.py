@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 from faust.types import TP
 
-from streams.runtime.batches import BatchScheduler, BatchSchema, Fetch, Read
+from streams.runtime.batches import BatchScheduler, BatchSchema, Fetch, FetchRead
 
 
 def record(offset):
@@ -14,9 +14,9 @@ def record(offset):
 def test_one_element_per_partition():
     """The element stands where reading stands and holds what was read, be it nothing that anybody is given."""
     fetched = {
-        TP("t", 0): Read([record(3), record(7)], 8),
-        TP("t", 1): Read([record(1)], 5),
-        TP("t", 2): Read((), 12),
+        TP("t", 0): FetchRead([record(3), record(7)], 8),
+        TP("t", 1): FetchRead([record(1)], 5),
+        TP("t", 2): FetchRead((), 12),
     }
     found = list(BatchScheduler().iterate(fetched))
     assert [(tp.partition, batch.offset, len(batch.value.records)) for tp, batch in found] == [

@@ -53,7 +53,7 @@ def test_its_letter_says_where_it_was_and_how_large(key, value, headers) -> None
     """And fits the topic of dead letters with all that is added to it."""
     refused = RefusedRecord(LogRecord(7, key, value, 5, tuple(headers)), "too_large", "d" * 1000)
     made = make(refused, "t" * 249, 3, "a" * 249)
-    assert letter.place_of(made.headers) == letter.Place("t" * 249, 3, 7)
+    assert letter.place_of(made.headers) == letter.LetterPlace("t" * 249, 3, 7)
     assert letter.text(made.headers, letter.CUT) == str(intake.record_size(key, value, headers))
     assert intake.record_size(*made) < MAX_MESSAGE_BYTES + HEADERS_ROOM - 5000
 

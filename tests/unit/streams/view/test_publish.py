@@ -7,7 +7,7 @@ import pytest
 from metrics.view import Keys, decode_any, decode_part, encode_any, fenced, field, split
 from producers.log_ends import Ends
 from streams.errors import SinkError
-from streams.view.publish import Publisher
+from streams.view.publish import ViewPublisher
 from streams.view.sink import calls, entries
 from tests.support.sink_in_memory import InMemorySink
 from tests.support.workers import until
@@ -30,7 +30,7 @@ async def shown(unit):
 
 
 def publisher_of(owner, sink):
-    return Publisher(
+    return ViewPublisher(
         sink,
         KEYS,
         lambda: list(owner.owned.values()),
