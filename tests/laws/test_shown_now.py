@@ -63,14 +63,13 @@ def near_events(size: int) -> st.SearchStrategy[list[Json]]:
 
 def _reference(number: int, seed: int) -> Json:
     choose = Choices(seed)
-    kind = choose.of("manager", "rate", "rate", "plan", "plan")
+    kind = choose.of("manager", "rate", "rate", "rate", "plan", "plan")
     if kind == "manager":
         who = choose.of("m-1", "m-2", "m-3", "m-9")
         data = {"manager_id": who, "name": who, "team_id": choose.of(*_TEAMS), "active": choose.of(True, False)}
     elif kind == "rate":
-        date = choose.of(
-            "2026-01-01", "2026-10-24", "2026-10-25", "2026-10-26", "2026-11-01", "2026-12-01", "2027-01-03"
-        )
+        # Oftener of the days on which most events are: on them a rate is another one than the day before.
+        date = choose.of("2026-01-01", *("2026-10-24", "2026-10-25") * 3, "2026-10-26", "2026-11-01", "2027-01-03")
         value = choose.of("81.25", "0.000000000001", "3", "123456.789", "0.3333")
         data = {"currency": choose.of("USD", "EUR"), "date": date, "rate": value}
     else:
