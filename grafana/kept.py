@@ -31,9 +31,9 @@ def ranked(kpi: Kpi, level: Level, matchers: Matchers) -> str:
     return ready(kpi, level, {label: value for label, value in matchers.items() if label not in level.labels})
 
 
-def trend(kpi: Kpi, level: Level) -> str:
-    """Current ÷ previous − 1 over the recorded series, of shares the difference, as `metrics.kpi.change` has it."""
-    current, previous = (ready(kpi, level, {"period": period}) for period in PERIODS)
+def trend(kpi: Kpi, level: Level, where: Matchers | None = None) -> str:
+    """Current ÷ previous − 1 over the kept series, of shares the difference, as `metrics.kpi.change` has it."""
+    current, previous = (ready(kpi, level, {**(where or {}), "period": period}) for period in PERIODS)
     if kpi.in_points:
         return f"{current} - ignoring (period) {previous}"
     return f"{current} / ignoring (period) ({previous} > 0) - 1"

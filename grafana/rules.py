@@ -6,33 +6,39 @@ a group one after another, so that what is heavy waits in one line and does not 
 """
 
 from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from grafana import marks, on_call
 from grafana.kept import trend
 from grafana.promql import expression, families, team_sums, team_sums_expressions
 from metrics.catalogue import KPIS
-from metrics.family import Source
-from metrics.kpi import Kpi, Level, Quantile
+from metrics.family import SHORT_WINDOWS, Source
+from metrics.kpi import Kpi, Level
 
 NOW, LIVE, CALM, SLOW, SLOWEST = "5s", "15s", "30s", "2m", "4m"
-"""How often a rule runs: what is so now; what has short windows; the rest; managers' short windows; managers' rest.
+"""How often a rule runs: what is so now and urgent; short windows; what is so now; calendar windows, and short ones of
+managers; calendar windows of managers.
 
 A sample is seen for five minutes, so nothing may run more seldom than that.
 """
-FIRST, LAST, MARKS, ON_CALL = "sales-00", "sales-managers", "sales-marks", "sales-on-call"
-"""The file of what the others read, that of all managers (one line each, as their rules are the dearest), marks, and
-what the lists of alerts lead to."""
+FIRST, SHORT, LAST, MARKS, ON_CALL = "sales-00", "sales-short", "sales-managers", "sales-marks", "sales-on-call"
+"""The file of what the others read, that of short windows, that of all managers (one line each, as their rules are the
+dearest), marks, and what the lists of alerts lead to."""
 
 
-def interval(kpi: Kpi, level: Level) -> str:
-    """How often a KPI is recorded."""
+def paced(kpi: Kpi, level: Level) -> Iterator[tuple[Kpi, str]]:
+    """A KPI by how often it is recorded: in its short windows often, in calendar windows, which are long, seldom."""
+    short = tuple(window for window in kpi.windows if window in SHORT_WINDOWS)
+    rest = tuple(window for window in kpi.windows if window not in SHORT_WINDOWS)
+    is_of_people = level is Level.MANAGER
     if not kpi.windows and not kpi.is_planned:
-        return NOW if kpi.number == 2 else CALM
-    has_short = bool({"5m", "1h"} & set(kpi.windows))
-    if level is Level.MANAGER:
-        return SLOW if has_short and not isinstance(kpi.formula, Quantile) else SLOWEST
-    return LIVE if has_short else CALM
+        yield kpi, NOW if kpi.number == 2 else CALM
+    if short:
+        yield replace(kpi, windows=short), SLOW if is_of_people else LIVE
+    if rest:
+        yield replace(kpi, windows=rest), SLOWEST if is_of_people else SLOW
 
 
 def sums() -> list[dict[str, Any]]:
@@ -54,27 +60,30 @@ def sums() -> list[dict[str, Any]]:
     ]
 
 
-def rules_of(kpi: Kpi, level: Level) -> list[dict[str, Any]]:
-    """The rule of a KPI at a level, and that of its trend."""
+def rules_of(kpi: Kpi, level: Level, whole: Kpi) -> list[dict[str, Any]]:
+    """The rule of a KPI at a level, and that of its trend; `whole`: the KPI with all its windows."""
     rules: list[dict[str, Any]] = []
     if kpi.is_recorded(level):
         rules.append({"record": kpi.record(level), "expr": expression(kpi, level)})
     if kpi.trend:
-        rules.append({"record": kpi.trend_record(level), "expr": trend(kpi, level)})
+        where = {} if kpi.windows == whole.windows else {"window": kpi.windows}
+        rules.append({"record": kpi.trend_record(level), "expr": trend(kpi, level, where)})
     return rules
 
 
 def groups() -> dict[str, list[dict[str, Any]]]:
     """Rule files (name without ending → groups): sums, then teams and company by KPI number, then managers in one."""
-    files: dict[str, dict[str, list[dict[str, Any]]]] = defaultdict(lambda: defaultdict(list))
+    files: dict[str, dict[str, dict[str, Any]]] = defaultdict(dict)
     for kpi in KPIS:
         for level in kpi.levels:
-            if not (found := rules_of(kpi, level)):
-                continue
-            file = LAST if level is Level.MANAGER else f"sales-{kpi.number:02}"
-            files[file][interval(kpi, level)].extend(found)
-    made = {
-        file: [{"name": f"{file}-{every}", "interval": every, "rules": rules} for every, rules in by_interval.items()]
-        for file, by_interval in files.items()
-    }
+            of = LAST if level is Level.MANAGER else f"sales-{kpi.number:02}"
+            for part, every in paced(kpi, level):
+                if found := rules_of(part, level, kpi):
+                    # One record twice in a file is taken for a mistake.
+                    short = f"{LAST}-short" if of == LAST else SHORT
+                    file = of if set(part.windows) == set(kpi.windows) - set(SHORT_WINDOWS) else short
+                    name = f"{of}-{every}"
+                    group = files[file].setdefault(name, {"name": name, "interval": every, "rules": []})
+                    group["rules"].extend(found)
+    made = {file: list(named.values()) for file, named in files.items()}
     return {FIRST: sums(), **made, MARKS: [marks.group()], ON_CALL: [on_call.group()]}

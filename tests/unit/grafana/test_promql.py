@@ -1,6 +1,7 @@
 """Formula → PromQL, case by case."""
 
 import re
+from collections import Counter
 
 import pytest
 
@@ -13,6 +14,7 @@ from grafana.promql import ANY, Live, expression, has_period, select
 from grafana.shown import TITLES, kpi
 from metrics.catalogue import FAMILIES as EXPORTED
 from metrics.catalogue import KPIS, SERVICE_FAMILIES
+from metrics.family import SHORT_WINDOWS
 from metrics.kpi import Kpi, Level
 from tests.support.recorded import records
 
@@ -165,7 +167,9 @@ def test_every_kpi_is_recorded_at_its_levels_and_each_name_once() -> None:
     kpis = {file: groups for file, groups in rules.groups().items() if file not in {rules.MARKS, rules.ON_CALL}}
     names = [rule["record"] for groups in kpis.values() for group in groups for rule in group["rules"]]
     kept = [name for name in names if not name.endswith(":cells")]
-    assert len(kept) == len(set(kept))
+    short = {name for name, kpi in records().items() if set(kpi.windows) & set(SHORT_WINDOWS)}
+    assert {name for name, times in Counter(kept).items() if times > 1} == short
+    assert set(Counter(kept).values()) == {1, 2}, "those of short windows often, the same of calendar windows seldom"
     assert set(kept) == set(records())
     recorded = {kpi.record(level) for kpi in KPIS for level in kpi.levels if kpi.is_recorded(level)}
     assert recorded | {kpi.trend_record(level) for kpi in KPIS if kpi.trend for level in kpi.levels} == set(kept)
