@@ -44,6 +44,7 @@ def main() -> None:
     parser.add_argument("--rate", type=int, default=20, help="events a second")
     parser.add_argument("--minutes", type=float, default=10)
     parser.add_argument("--without-rules", type=float, default=3, help="minutes without rules, for comparison")
+    parser.add_argument("--profile", default="", help="file for what the heap holds, for `go tool pprof`")
     asked = parser.parse_args()
     with (
         tempfile.TemporaryDirectory() as name,
@@ -54,9 +55,9 @@ def main() -> None:
             process = psutil.Process(program.pid)
             with_rules = _watched(http, process, asked.minutes)
             print(f"exporter: {psutil.Process(feeding.pid).memory_info().rss / 1e6:.0f} MB", flush=True)
-            profile = os.environ.get("PROFILE")
-            if profile:
-                Path(profile).write_bytes(http.get("/debug/pprof/heap?gc=1").content)
+            _scrapes(http)
+            if asked.profile:
+                Path(asked.profile).write_bytes(http.get("/debug/pprof/heap?gc=1").content)
             groups = http.get("/api/v1/rules").json()["data"]["groups"]
             _names(http)
             _configured(Path(name), process, rule_files=[])
@@ -110,6 +111,17 @@ def _metrics(http: httpx.Client) -> dict[str, float]:
         name: float(next(re.finditer(rf"^{metric}(?:{{[^}}]*}})? (\S+)$", page, re.MULTILINE))[1])
         for name, metric in _METRICS.items()
     }
+
+
+def _scrapes(http: httpx.Client) -> None:
+    """How long they took, as Prometheus counts it: until all of it is parsed and written."""
+    for what, expr in (
+        ("p50", "quantile_over_time(0.5, scrape_duration_seconds[10m])"),
+        ("p99", "quantile_over_time(0.99, scrape_duration_seconds[10m])"),
+        ("failed, of all", "1 - avg_over_time(up[10m])"),
+    ):
+        for one in http.post("/api/v1/query", data={"query": expr}).json()["data"]["result"]:
+            print(f"scrapes, {one['metric']['job']}, {what}: {float(one['value'][1]):.3f}", flush=True)
 
 
 def _names(http: httpx.Client) -> None:
