@@ -18,8 +18,8 @@ from metrics.family import SHORT_WINDOWS, Source
 from metrics.kpi import Kpi, Level
 
 NOW, LIVE, CALM, SLOW, SLOWEST = "5s", "15s", "30s", "2m", "4m"
-"""How often a rule runs: what is so now and urgent; short windows; what is so now; calendar windows, and short ones of
-managers; calendar windows of managers.
+"""How often a rule runs: what is so now and urgent; short windows; what is so now; calendar windows, and what is
+short or now of managers; calendar windows of managers.
 
 A sample is seen for five minutes, so nothing may run more seldom than that.
 """
@@ -34,7 +34,7 @@ def paced(kpi: Kpi, level: Level) -> Iterator[tuple[Kpi, str]]:
     rest = tuple(window for window in kpi.windows if window not in SHORT_WINDOWS)
     is_of_people = level is Level.MANAGER
     if not kpi.windows and not kpi.is_planned:
-        yield kpi, NOW if kpi.number == 2 else CALM
+        yield kpi, NOW if kpi.number == 2 else SLOW if is_of_people else CALM
     if short:
         yield replace(kpi, windows=short), SLOW if is_of_people else LIVE
     if rest:
