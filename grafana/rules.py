@@ -23,8 +23,9 @@ short or now of managers; calendar windows of managers.
 
 A sample is seen for five minutes, so nothing may run more seldom than that.
 """
-FIRST, SHORT, LAST, MARKS, ON_CALL = "sales-00", "sales-short", "sales-managers", "sales-marks", "sales-on-call"
-"""The file of what the others read, that of short windows, that of all managers (one line each, as their rules are the
+FIRST, SHORT, LAST, SHORT_LAST = "sales-00", "sales-short", "sales-managers", "sales-managers-short"
+MARKS, ON_CALL = "sales-marks", "sales-on-call"
+"""The file of what the others read, that of short windows, those of all managers (one line each, as their rules are the
 dearest), marks, and what the lists of alerts lead to."""
 
 
@@ -72,18 +73,26 @@ def rules_of(kpi: Kpi, level: Level, whole: Kpi) -> list[dict[str, Any]]:
 
 
 def groups() -> dict[str, list[dict[str, Any]]]:
-    """Rule files (name without ending → groups): sums, then teams and company by KPI number, then managers in one."""
-    files: dict[str, dict[str, dict[str, Any]]] = defaultdict(dict)
+    """Rule files (name without ending → groups): sums, then teams and company by KPI number, then managers in one.
+
+    A group has the name of its file and how often it runs, so that no two have the same.
+    """
+    files: dict[str, dict[str, list[dict[str, Any]]]] = defaultdict(lambda: defaultdict(list))
     for kpi in KPIS:
         for level in kpi.levels:
-            of = LAST if level is Level.MANAGER else f"sales-{kpi.number:02}"
             for part, every in paced(kpi, level):
                 if found := rules_of(part, level, kpi):
-                    # One record twice in a file is taken for a mistake.
-                    short = f"{LAST}-short" if of == LAST else SHORT
-                    file = of if set(part.windows) == set(kpi.windows) - set(SHORT_WINDOWS) else short
-                    name = f"{of}-{every}"
-                    group = files[file].setdefault(name, {"name": name, "interval": every, "rules": []})
-                    group["rules"].extend(found)
-    made = {file: list(named.values()) for file, named in files.items()}
+                    files[_file(kpi, level, part)][every].extend(found)
+    made = {
+        file: [{"name": f"{file}-{every}", "interval": every, "rules": rules} for every, rules in paces.items()]
+        for file, paces in files.items()
+    }
     return {FIRST: sums(), **made, MARKS: [marks.group()], ON_CALL: [on_call.group()]}
+
+
+def _file(kpi: Kpi, level: Level, part: Kpi) -> str:
+    """Where short windows are apart, their file is, too: one record twice in a file is taken for a mistake."""
+    is_of_people = level is Level.MANAGER
+    if set(part.windows) & set(SHORT_WINDOWS):
+        return SHORT_LAST if is_of_people else SHORT
+    return LAST if is_of_people else f"sales-{kpi.number:02}"
