@@ -4,6 +4,9 @@ What lies there already keeps its sender's time and is refused from now on. Even
 letters; reference data that nobody refused when it came is sent again here, as it is, so that it goes on to count.
 """
 
+import asyncio
+from typing import Any
+
 from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
@@ -15,10 +18,12 @@ from producers.events.version import version
 from producers.events.wire import ReferenceEvent
 from producers.reference.topic import reading
 from producers.settings import KafkaSettings
-from producers.topics import BY_SENDER, CLOCK
+from producers.topics import BY_SENDER, CLOCK, VISIBLE_SECONDS
 
 _OF_THE_TOPIC = 1
 """Source of a setting that was set on the topic itself."""
+_OF_THE_BROKER = 1
+"""Type of a record's time: 0 is its sender's."""
 
 
 async def mend(settings: KafkaSettings) -> tuple[str, ...]:
@@ -28,7 +33,9 @@ async def mend(settings: KafkaSettings) -> tuple[str, ...]:
         await admin.start()
         there = set(await admin.list_topics())
         topics = [topic for topic in (settings.events_topic, settings.reference_topic) if topic in there]
-        done = [f"{topic} has {CLOCK}=LogAppendTime now" for topic in topics if await _set(admin, topic)]
+        changed = [topic for topic in topics if await _set(admin, topic)]
+        await _taken_up(admin, changed)
+        done = [f"{topic} has {CLOCK}=LogAppendTime now" for topic in changed]
         if settings.reference_topic in topics and (sent := await _send_again(settings)):
             done.append(f"{sent} records of {settings.reference_topic} were sent again")
     except (KafkaError, OSError) as error:
@@ -39,11 +46,8 @@ async def mend(settings: KafkaSettings) -> tuple[str, ...]:
 
 
 async def _set(admin: AIOKafkaAdminClient, topic: str) -> bool:
-    (answer,) = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, topic)])
-    ((code, message, _kind, _name, entries, *_),) = answer.resources
-    if code:
-        raise TopicsError(f"the settings of topic {topic} cannot be read: {message or for_code(code).__name__}")
-    if {entry[0]: entry[1] for entry in entries}.get(CLOCK) != BY_SENDER:
+    entries = await _entries(admin, topic)
+    if not _by_sender(entries):
         return False
     # What is not named falls back to its default.
     own = {entry[0]: entry[1] for entry in entries if entry[3] == _OF_THE_TOPIC}
@@ -54,6 +58,30 @@ async def _set(admin: AIOKafkaAdminClient, topic: str) -> bool:
         if code:
             raise TopicsError(f"{topic}: {message or for_code(code).__name__}")
     return True
+
+
+async def _entries(admin: AIOKafkaAdminClient, topic: str) -> list[tuple[Any, ...]]:
+    (answer,) = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, topic)])
+    ((code, message, _kind, _name, entries, *_),) = answer.resources
+    if code:
+        raise TopicsError(f"the settings of topic {topic} cannot be read: {message or for_code(code).__name__}")
+    return list(entries)
+
+
+def _by_sender(entries: list[tuple[Any, ...]]) -> bool:
+    return {entry[0]: entry[1] for entry in entries}.get(CLOCK) == BY_SENDER
+
+
+async def _taken_up(admin: AIOKafkaAdminClient, topics: list[str]) -> None:
+    """Wait for the brokers: the controller answers first, they follow."""
+    deadline = asyncio.get_running_loop().time() + VISIBLE_SECONDS
+    for topic in topics:
+        while _by_sender(await _entries(admin, topic)):
+            if asyncio.get_running_loop().time() > deadline:
+                raise TopicsError(
+                    f"{topic} keeps {CLOCK}={BY_SENDER} after {VISIBLE_SECONDS:.0f} s; look at the brokers"
+                )
+            await asyncio.sleep(0.1)
 
 
 async def _send_again(settings: KafkaSettings) -> int:
@@ -85,7 +113,19 @@ async def _send_again(settings: KafkaSettings) -> int:
         return 0
     async with AIOKafkaProducer(**settings.client_options(), acks="all", enable_idempotence=True) as producer:
         for partition, record, _ in lost.values():
-            await producer.send_and_wait(
-                settings.reference_topic, record.value, record.key, partition=partition, headers=list(record.headers)
-            )
+            await _with_its_time(producer, settings.reference_topic, partition, record)
     return len(lost)
+
+
+async def _with_its_time(producer: AIOKafkaProducer, topic: str, partition: int, record: Record) -> None:
+    """Send until the record bears its broker's time: a leader may take the setting up after the broker asked above."""
+    deadline = asyncio.get_running_loop().time() + VISIBLE_SECONDS
+    while True:
+        sent = await producer.send_and_wait(
+            topic, record.value, record.key, partition=partition, headers=list(record.headers)
+        )
+        if sent.timestamp_type == _OF_THE_BROKER:
+            return
+        if asyncio.get_running_loop().time() > deadline:
+            raise TopicsError(f"records of {topic} bear no broker's time yet; run it again in a minute")
+        await asyncio.sleep(0.1)

@@ -22,7 +22,7 @@ HEADERS_ROOM = 64 * 1024
 FOREVER = "-1"
 CLOCK, BY_SENDER = "message.timestamp.type", "CreateTime"
 _BY_BROKER = {CLOCK: "LogAppendTime"}
-_VISIBLE_SECONDS = 30.0
+VISIBLE_SECONDS = 30.0
 _ALREADY_EXISTS = 36
 
 
@@ -124,7 +124,7 @@ async def _create(admin: AIOKafkaAdminClient, missing: list[TopicSpec]) -> None:
 
 
 async def _visible(admin: AIOKafkaAdminClient, names: list[str]) -> None:
-    deadline = asyncio.get_running_loop().time() + _VISIBLE_SECONDS
+    deadline = asyncio.get_running_loop().time() + VISIBLE_SECONDS
     while names:
         described = await admin.describe_topics(names)
         ready = {
@@ -135,7 +135,7 @@ async def _visible(admin: AIOKafkaAdminClient, names: list[str]) -> None:
         names = [name for name in names if name not in ready]
         if names and asyncio.get_running_loop().time() > deadline:
             raise TopicsError(
-                f"topics {', '.join(names)} have no leader after {_VISIBLE_SECONDS:.0f} s; look at the brokers"
+                f"topics {', '.join(names)} have no leader after {VISIBLE_SECONDS:.0f} s; look at the brokers"
             )
         if names:
             await asyncio.sleep(0.1)
