@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from deploy.errors import MisuseError
 
 if TYPE_CHECKING:
-    from deploy.progress import Progress
+    from deploy.progress import CommandProgress
     from producers.identities import IdentitySettings, Resolver
     from producers.importer.client_list import ListReport
     from producers.importer.source import Source
@@ -50,7 +50,7 @@ def _as_list(source: "Source") -> "Table | None":
 
 
 async def _claim(lists: "list[tuple[Source, Table]]", folder: Path, *, dry_run: bool) -> bool:
-    from deploy.progress import Progress
+    from deploy.progress import CommandProgress
     from producers.identities import IdentitySettings
     from producers.importer.client_list import ListImport
     from producers.importer.clients import NO_KEY
@@ -66,14 +66,14 @@ async def _claim(lists: "list[tuple[Source, Table]]", folder: Path, *, dry_run: 
         for source, table in lists:
             target = folder / f"{Path(source.name).name}.rejects"
             job = ListImport(table, resolver, None if dry_run else Rejects(target))
-            with Progress("clients read", source.size) as progress:
+            with CommandProgress("clients read", source.size) as progress:
                 await job.run(source, partial(_advance, progress, source))
             _tell(source, job.report, table.notes, None if dry_run else target)
             usable = usable and not job.report.refused
     return usable
 
 
-def _advance(progress: "Progress", source: "Source", count: int) -> None:
+def _advance(progress: "CommandProgress", source: "Source", count: int) -> None:
     progress.advance(count, source.done)
 
 

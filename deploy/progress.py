@@ -13,7 +13,7 @@ from rich.progress import Progress as Bar
 _LOG_EVERY = 10.0
 
 
-class Progress:
+class CommandProgress:
     """Counts events and shows their rate. `total` is in any unit that `advance` is told `done` in."""
 
     def __init__(self, verb: str, total: float | None) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from streams.audit import Report
+    from streams.audit import AuditReport
 
 
 def command(
@@ -33,7 +33,7 @@ def command(
         raise typer.Exit(1)
 
 
-async def _audit(exporter: str | None, patience: float) -> "Report":
+async def _audit(exporter: str | None, patience: float) -> "AuditReport":
     from aiokafka.errors import KafkaError
     from redis.exceptions import RedisError
     from rich.console import Console

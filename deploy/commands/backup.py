@@ -63,13 +63,13 @@ def until_next(now: datetime) -> float:
 
 
 async def _take(folder: Path, spool: Path | None) -> None:
-    from deploy.progress import Progress
+    from deploy.progress import CommandProgress
     from deploy.stopping import asked_to_stop
     from metrics.settings import BusinessSettings
     from producers.connectors.bitrix24.settings import Bitrix24Settings
     from producers.log_ends import LogEnds
     from producers.settings import KafkaSettings
-    from streams.backup.take import Taking, Wanted
+    from streams.backup.take import BackupScope, Taking
     from streams.durable.topic_id import topic_id
     from streams.plain.kafka import kafka_log
 
@@ -81,9 +81,9 @@ async def _take(folder: Path, spool: Path | None) -> None:
         identity = await topic_id(await asking.client(), settings.events_topic)
     finally:
         await asking.close()
-    wanted = Wanted(settings, BusinessSettings().app_id, identity, [spool])
+    wanted = BackupScope(settings, BusinessSettings().app_id, identity, [spool])
     async with kafka_log(settings) as log:
-        with Progress("taken", None) as bar:
+        with CommandProgress("taken", None) as bar:
             taking = Taking(log, wanted, folder, lambda count: bar.advance(count, 0), stop.is_set)
             is_whole = await taking.run()
     left = ", ".join(f"{count:,} {reason}" for reason, count in sorted(taking.left_out.items()))

@@ -55,11 +55,11 @@ def backfill(
         raise MisuseError(f"--only knows {', '.join(_TABLES)}, not {', '.join(wrong)}")
 
     async def run(connector: "Connector", wanted: Callable[[], bool]) -> None:
-        from deploy.progress import Progress
+        from deploy.progress import CommandProgress
         from producers.connectors.bitrix24.sync.backfill import Backfill
 
         job = Backfill(connector.parts, connector.synchronizer, connector.reconciler, wanted=wanted)
-        with Progress("fetched", None) as progress:
+        with CommandProgress("fetched", None) as progress:
             finished = await job.run(progress, begin=since.astimezone() if since else None, only=names, restart=restart)
         print(f"{progress.count:,} events published, {connector.portal.requests:,} requests")
         if job.left_out:
@@ -144,12 +144,12 @@ def mend(
 
     async def run(connector: "Connector", _: Callable[[], bool]) -> None:
         from deploy.import_report import tell_missing
-        from deploy.progress import Progress
+        from deploy.progress import CommandProgress
         from producers.connectors.bitrix24.sync.strays import mending
         from producers.importer.withdrawing import Missing
 
         missing = Missing()
-        with Progress("read of the log", None) as progress:
+        with CommandProgress("read of the log", None) as progress:
             sent = await mending(
                 connector.parts,
                 connector.settings,

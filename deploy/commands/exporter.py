@@ -32,7 +32,7 @@ async def _serve(settings: "ExporterSettings", access: "Access", sockets: "list[
     from deploy.serving import serve
     from metrics.certificates import Certificates, of_redis
     from metrics.exporter.board import Board
-    from metrics.exporter.feed.follow import Follower
+    from metrics.exporter.feed.follow import ViewFollower
     from metrics.exporter.http.allowed import PATHS
     from metrics.exporter.http.ledger import LedgerProxy
     from metrics.exporter.http.server import Exporter, create_app
@@ -41,7 +41,7 @@ async def _serve(settings: "ExporterSettings", access: "Access", sockets: "list[
 
     client = connect(settings.redis_url.get_secret_value())
     board = Board(settings)
-    exporter = Exporter(settings, board, Follower(board, client, settings.app_id))
+    exporter = Exporter(settings, board, ViewFollower(board, client, settings.app_id))
     url = settings.redis_url.get_secret_value()
     exporter.scrapes.registry.register(Certificates(access.certificates, lambda: of_redis(url)))
     ledger = LedgerProxy(settings.ledger_address, LoginSettings().pair)

@@ -15,7 +15,7 @@ import typer
 from deploy.errors import MisuseError
 
 if TYPE_CHECKING:
-    from deploy.progress import Progress
+    from deploy.progress import CommandProgress
     from producers.importer.formats import Format, Origin
     from producers.importer.known import Known
     from producers.importer.series import Series
@@ -164,11 +164,11 @@ def _formats(kind: Kind | None, mapping: Path | None) -> "Callable[[], Format]":
 
 def _dry_run(source: "Source", format_: "Format") -> "State":
     from deploy.import_report import account, show
-    from deploy.progress import Progress
+    from deploy.progress import CommandProgress
     from producers.importer.run import dry_run
     from producers.importer.state import Counts, State
 
-    with Progress("checked", source.size) as progress:
+    with CommandProgress("checked", source.size) as progress:
         report = dry_run(
             source, format_, time.time_ns() // 1_000_000, lambda count: progress.advance(count, source.done)
         )
@@ -193,7 +193,7 @@ async def _import(
 ) -> "list[State]":
     from deploy.following import identities, met, opened_series
     from deploy.import_report import tell, totals
-    from deploy.progress import Progress
+    from deploy.progress import CommandProgress
     from deploy.stopping import asked_to_stop
     from producers.importer.judged import GC_THRESHOLDS
     from producers.importer.known import Known
@@ -212,7 +212,7 @@ async def _import(
     series = opened_series(told[1], make(), told[0])
     async with SalesPublisher(settings) as publisher, identities(make()) as resolver:
         with Known(folder / f"known-{where}.sqlite") as known:
-            with Progress("read of the log", None) as progress:
+            with CommandProgress("read of the log", None) as progress:
                 await catch_up(known, settings, lambda count: _read(progress, count, stop))
             for source in sources:
                 name = "stdin" if source.path is None else source.path.name
@@ -221,7 +221,7 @@ async def _import(
                 target = folder / f"{name}.rejects"
                 format_ = make()
                 counted = partial(_count, series, partial(met, format_, resolver))
-                with Progress("imported", source.size) as progress:
+                with CommandProgress("imported", source.size) as progress:
                     job = Import(
                         source,
                         format_,
@@ -289,7 +289,7 @@ async def _withdraw(
     tell_missing(missing, sent, really=really)
 
 
-def _read(progress: "Progress", count: int, stop: asyncio.Event) -> None:
+def _read(progress: "CommandProgress", count: int, stop: asyncio.Event) -> None:
     progress.advance(count, progress.count + count)
     if stop.is_set():
         print("stopped while it read what the log has; run the same command again to go on")

@@ -40,12 +40,12 @@ async def _serve(settings: "LedgerSettings", access: "Access", sockets: "list[so
     from metrics.access.asgi import Paths
     from streams.audit.standing.standing import StandingAudit
     from streams.audit.standing.view import RedisStore, View
-    from streams.ledger.follow import Follower
+    from streams.ledger.follow import LedgerFollower
     from streams.ledger.server import create_app
     from streams.plain.rules import PlainRules
 
     rules = PlainRules.of(settings)
-    follower = Follower(settings, rules, settings.ledger_file)
+    follower = LedgerFollower(settings, rules, settings.ledger_file)
     store = RedisStore(settings.redis_url.get_secret_value())
     view = View(store, settings.app_id, settings.timezone, rules)
     audit = StandingAudit(follower, view, rules, share=settings.audit_share)

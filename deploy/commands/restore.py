@@ -23,7 +23,7 @@ def command(
 
 
 async def _restore(folder: Path, spool: Path | None) -> None:
-    from deploy.progress import Progress
+    from deploy.progress import CommandProgress
     from deploy.stopping import asked_to_stop
     from producers.connectors.bitrix24.settings import Bitrix24Settings
     from producers.settings import KafkaSettings
@@ -40,7 +40,7 @@ async def _restore(folder: Path, spool: Path | None) -> None:
             print(f"{there:,} records are there already, as the backup has them; going on behind them")
         for path in put_spools(folder, manifest, spool or Bitrix24Settings().spool):
             print(f"restored {path}")
-        with Progress("restored", records_of(manifest)) as bar:
+        with CommandProgress("restored", records_of(manifest)) as bar:
 
             def told(count: int) -> None:
                 bar.advance(count, there + bar.count + count)

@@ -89,14 +89,14 @@ async def _run(
     pace: "SimulatedPace",
     state_file: Path | None,
 ) -> None:
-    from deploy.progress import Progress
+    from deploy.progress import CommandProgress
     from deploy.stopping import asked_to_stop
     from producers.simulator.rhythm import rfc3339
     from producers.simulator.session import simulate
 
     stop = asked_to_stop()
     backlog_end = plan.end_us or plan.live_us
-    with Progress("simulated", total=(backlog_end - plan.start_us) / _US) as progress:
+    with CommandProgress("simulated", total=(backlog_end - plan.start_us) / _US) as progress:
 
         def sent(count: int, moment: int) -> None:
             progress.advance(count, (moment - plan.start_us) / _US, rfc3339(moment)[:16])

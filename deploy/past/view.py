@@ -6,7 +6,7 @@ import time
 from metrics.ending import end_tasks
 from metrics.errors import AwayError
 from metrics.exporter.board import Board
-from metrics.exporter.feed.follow import Follower
+from metrics.exporter.feed.follow import ViewFollower
 from metrics.exporter.feed.trust import Trust
 from metrics.redis_client import connect
 from metrics.settings import ViewSettings
@@ -31,7 +31,7 @@ async def read(settings: ViewSettings, patience: float) -> Board:
     """
     client = connect(settings.redis_url.get_secret_value())
     board = _Unrendered(settings)
-    follower = Follower(board, client, settings.app_id)
+    follower = ViewFollower(board, client, settings.app_id)
     trust = Trust(follower, time.time, settings.view_max_age)
     following = asyncio.create_task(follower.run())
     deadline = time.monotonic() + patience

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from producers.errors import Refused
 from producers.events.intake import check_reference
 from producers.settings import KafkaSettings
-from streams.audit.report import Difference, Report
+from streams.audit.report import AuditReport, Difference
 from streams.letters import letter
 from streams.letters.letter import LetterPlace
 from streams.plain.kafka import Log
@@ -131,7 +131,7 @@ def compare(judged: Judged, found: Written) -> Iterator[Difference]:
             yield Difference(f"dead letter of {place}", shown, expected)
 
 
-def report_on(judged: Judged, durable: Mapping[tuple[str, int], int], found: Written, report: Report) -> None:
+def report_on(judged: Judged, durable: Mapping[tuple[str, int], int], found: Written, report: AuditReport) -> None:
     """Add the comparison to a report. A letter is written in one transaction with the offset of its record."""
     report.refused.update(judged.refused.values())
     due = judged.before(durable)

@@ -23,7 +23,7 @@ class Difference(NamedTuple):
 
 
 @dataclass
-class Report:
+class AuditReport:
     """Counts of an audit, and the first differences of each kind.
 
     records: read of the events topic; outcomes: what became of them ("folded", "duplicate", "stale", and reasons of

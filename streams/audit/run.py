@@ -10,9 +10,9 @@ from metrics.settings import BusinessSettings
 from producers.settings import KafkaSettings
 from streams.audit import compare, letters
 from streams.audit.forwarded import Forwarded
-from streams.audit.report import AuditError, Report
+from streams.audit.report import AuditError, AuditReport
 from streams.audit.retold import Retold
-from streams.audit.shown import Seen, compare_answers, look, reference_differences
+from streams.audit.shown import SeenView, compare_answers, look, reference_differences
 from streams.audit.shown_parts import ShownParts
 from streams.audit.truth import tell
 from streams.plain.kafka import Log, kafka_log
@@ -49,7 +49,7 @@ async def audit(
     exporter: str | None = None,
     patience: float = 60.0,
     progress: AuditProgress | None = None,
-) -> Report:
+) -> AuditReport:
     """Compare what is shown with what the log says, each as of its own records, while events come in.
 
     exporter: its address, when what it shows should be compared too. patience: seconds to wait for a moment in
@@ -57,7 +57,7 @@ async def audit(
     settings), aiokafka's KafkaError and redis-py's RedisError when a server does not answer.
     """
     began = time.monotonic()
-    rules, report = PlainRules.of(business), Report()
+    rules, report = PlainRules.of(business), AuditReport()
     redis = connect(business.redis_url.get_secret_value())
     try:
         async with kafka_log(kafka) as log:
@@ -104,11 +104,11 @@ async def _partitions(
     log: Log,
     kafka: KafkaSettings,
     rules: PlainRules,
-    seen: Seen,
+    seen: SeenView,
     retold: Retold,
     forwarded: Forwarded,
     judged: letters.Judged,
-    report: Report,
+    report: AuditReport,
     progress: AuditProgress,
 ) -> None:
     """Recompute and compare one partition after another; what must be in the dead letters is added to `judged`."""
@@ -134,7 +134,9 @@ async def _partitions(
         )
 
 
-def _compare_forwarded(forwarded: Forwarded, found: letters.Written, topic: str, report: Report) -> letters.Written:
+def _compare_forwarded(
+    forwarded: Forwarded, found: letters.Written, topic: str, report: AuditReport
+) -> letters.Written:
     """Compare; gives the letters less those of records that a worker refused before workers forwarded any."""
     of_events = {(place.partition, place.offset): reasons for place, reasons in found.items() if place.topic == topic}
     before = forwarded.refused_before({place: max(reasons) for place, reasons in of_events.items()})
@@ -158,7 +160,7 @@ def _compare_forwarded(forwarded: Forwarded, found: letters.Written, topic: str,
 
 
 async def _durable(
-    log: Log, application: str, judged: letters.Judged, report: Report, patience: float
+    log: Log, application: str, judged: letters.Judged, report: AuditReport, patience: float
 ) -> Mapping[tuple[str, int], int]:
     """How far each partition is committed, and with it the copies and dead letters of its records."""
     durable = await letters.committed_to(log, application, judged.lasts, patience)
@@ -179,7 +181,7 @@ async def _compare_letters(
     judged: letters.Judged,
     durable: Mapping[tuple[str, int], int],
     forwarded: Forwarded,
-    report: Report,
+    report: AuditReport,
 ) -> None:
     """Compare what was forwarded and the dead letters of both topics; last, as they are durable after the view."""
     reference = await letters.judge_reference(log, kafka, durable, judged.closed)

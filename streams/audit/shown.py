@@ -15,7 +15,7 @@ from producers.events import wire
 from producers.settings import KafkaSettings
 from streams.audit import compare
 from streams.audit.answers import Asking, AuditAnswer
-from streams.audit.report import Difference, Report
+from streams.audit.report import AuditReport, Difference
 from streams.audit.retold import Retold
 from streams.audit.shown_parts import ShownParts, settled
 from streams.audit.truth import references
@@ -32,7 +32,7 @@ _HOURS_SHOWN = 7 * 86_400 * 10**6
 
 
 @dataclass
-class Seen:
+class SeenView:
     """What is shown, and the reference data that it was shown by."""
 
     view: ShownParts
@@ -54,7 +54,7 @@ async def look(
     *,
     exporter: str | None,
     patience: float,
-) -> Seen:
+) -> SeenView:
     """Take down the view and all answers of the exporter, by reference data that does not change meanwhile.
 
     `check` raises what is wrong with a view. Raises AuditError as well where nothing whole can be had.
@@ -76,7 +76,7 @@ async def look(
             answers = await _ask(exporter, view, rules, patience, notes)
         if await log.ends(kafka.reference_topic) == before:
             break
-    return Seen(view, reference, answers, notes)
+    return SeenView(view, reference, answers, notes)
 
 
 async def _ask(
@@ -99,7 +99,7 @@ def _moment(newest: int, now: int, rules: PlainRules) -> int:
     return rules.start(rules.local(newest).date()) - 1
 
 
-def compare_answers(seen: Seen, retold: Retold, report: Report) -> None:
+def compare_answers(seen: SeenView, retold: Retold, report: AuditReport) -> None:
     """Hold every answer against what it must show, and against the view that was there before it."""
     for answer, numbers in retold.expected():
         report.differs("age of what the exporter shows", compare.fences(answer, seen.view.fences))

@@ -51,7 +51,7 @@ async def tell(
     What must become of the records up to the fence is added to `judged`.
     """
     places = forwarded.begin(partition, partitions)
-    reading = _Reading(Truth(partition), PlainPartition(rules), fence, retold, forwarded, judged, places)
+    reading = _AuditReading(Truth(partition), PlainPartition(rules), fence, retold, forwarded, judged, places)
     stops = deque(sorted({fence, *retold.stops(partition)}))
     last = stops[-1]
     async for chunk in log.read(kafka.events_topic, partition, 0, last + 1):
@@ -67,7 +67,7 @@ async def tell(
 
 
 @dataclass
-class _Reading:
+class _AuditReading:
     """One partition, record by record: behind the fence what `retold` asks for, and copies that arrive."""
 
     truth: Truth

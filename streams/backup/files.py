@@ -24,7 +24,7 @@ class BackupError(StreamsError):
     """A backup cannot be taken, read or restored; the text says what to do."""
 
 
-class Kept(NamedTuple):
+class BackupRecord(NamedTuple):
     """A record as it is kept. at: when it came, Unix ms."""
 
     key: bytes | None
@@ -52,7 +52,7 @@ def write_manifest(folder: Path, manifest: dict[str, Any]) -> None:
     write_whole(folder / MANIFEST, (json.dumps(manifest, indent=1, ensure_ascii=False) + "\n").encode())
 
 
-def write_records(folder: Path, name: str, records: Iterable[Kept]) -> dict[str, Any]:
+def write_records(folder: Path, name: str, records: Iterable[BackupRecord]) -> dict[str, Any]:
     """Write a file of records; what the manifest says of it."""
     lines = [_line(record) for record in records]
     content: bytes = igzip.compress(b"".join(lines), _LEVEL)
@@ -60,7 +60,7 @@ def write_records(folder: Path, name: str, records: Iterable[Kept]) -> dict[str,
     return {"name": name, "records": len(lines), "sha256": digest(content)}
 
 
-def read_records(folder: Path, about: dict[str, Any]) -> Iterator[Kept]:
+def read_records(folder: Path, about: dict[str, Any]) -> Iterator[BackupRecord]:
     """The records of a file, checked first. Raises BackupError."""
     content = checked(folder, about)
     try:
@@ -94,7 +94,7 @@ def keep_file(folder: Path, name: str, content: bytes) -> dict[str, Any]:
     return {"name": name, "sha256": digest(content)}
 
 
-def _line(record: Kept) -> bytes:
+def _line(record: BackupRecord) -> bytes:
     said: dict[str, Any] = {"at": record.at}
     _put(said, "key", record.key)
     _put(said, "value", record.value)
@@ -115,9 +115,9 @@ def _put(said: dict[str, Any], name: str, raw: bytes | None) -> None:
         said[f"{name}_base64"] = base64.b64encode(raw).decode()
 
 
-def _kept(said: dict[str, Any]) -> Kept:
+def _kept(said: dict[str, Any]) -> BackupRecord:
     headers = tuple((name, None if raw is None else base64.b64decode(raw)) for name, raw in said.get("headers", ()))
-    return Kept(_got(said, "key"), _got(said, "value"), headers, said["at"])
+    return BackupRecord(_got(said, "key"), _got(said, "value"), headers, said["at"])
 
 
 def _got(said: dict[str, Any], name: str) -> bytes | None:

@@ -16,8 +16,8 @@ from producers.settings import KafkaSettings
 from producers.stopping import stop
 from producers.topics import ensure
 from producers.transactions import SHUT_OUT, transaction
-from streams.backup.files import BackupError, Kept, checked, digest, read_manifest, write_whole
-from streams.backup.resume import MEND, Share, already, shares
+from streams.backup.files import BackupError, BackupRecord, checked, digest, read_manifest, write_whole
+from streams.backup.resume import MEND, PartitionFiles, already, shares
 from streams.plain.kafka import Log
 
 _TOGETHER = 5_000
@@ -101,7 +101,7 @@ class Restorer:
                 told(len(some))
         return True
 
-    async def _send(self, share: Share, records: list[Kept]) -> None:
+    async def _send(self, share: PartitionFiles, records: list[BackupRecord]) -> None:
         try:
             async with transaction(self._producer) as sending:
                 for one in records:

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from producers.settings import KafkaSettings
-from streams.backup.files import BackupError, Kept, read_records
+from streams.backup.files import BackupError, BackupRecord, read_records
 from streams.plain.kafka import Log, Record
 
 MEND = "restore fills an empty cluster only, or goes on with what it has begun; delete the topics and restore again"
 
 
-class Share(NamedTuple):
+class PartitionFiles(NamedTuple):
     """What belongs into one partition: the backup's files, in order."""
 
     topic: str
@@ -24,22 +24,22 @@ class Share(NamedTuple):
     files: Sequence[dict[str, Any]]
     is_compacted: bool = False
 
-    def records(self, folder: Path) -> Iterator[Kept]:
+    def records(self, folder: Path) -> Iterator[BackupRecord]:
         """All of them. Raises BackupError."""
         return chain.from_iterable(read_records(folder, about) for about in self.files)
 
 
-def shares(settings: KafkaSettings, manifest: dict[str, Any]) -> list[Share]:
+def shares(settings: KafkaSettings, manifest: dict[str, Any]) -> list[PartitionFiles]:
     """All of a backup. Reference first: events are shown by it."""
     small = ((settings.reference_topic, "reference"), (settings.identities_topic, "identities"))
     events = manifest["events"].items()
     return [
-        *(Share(topic, 0, [manifest[name]], is_compacted=True) for topic, name in small),
-        *(Share(settings.events_topic, int(number), about["files"]) for number, about in events),
+        *(PartitionFiles(topic, 0, [manifest[name]], is_compacted=True) for topic, name in small),
+        *(PartitionFiles(settings.events_topic, int(number), about["files"]) for number, about in events),
     ]
 
 
-async def already(log: Log, folder: Path, share: Share) -> int:
+async def already(log: Log, folder: Path, share: PartitionFiles) -> int:
     """How many of a share's records are there. Raises BackupError where something else is, KafkaError."""
     ends = await log.ends(share.topic)
     end = ends.get(share.partition, 0)
@@ -55,13 +55,13 @@ async def already(log: Log, folder: Path, share: Share) -> int:
     return count
 
 
-async def _records(log: Log, share: Share, end: int) -> AsyncIterator[Record]:
+async def _records(log: Log, share: PartitionFiles, end: int) -> AsyncIterator[Record]:
     async for chunk in log.read(share.topic, share.partition, 0, end):
         for record in chunk:
             yield record
 
 
-def _passed(wanted: Iterator[Kept], record: Record, *, is_compacted: bool) -> int:
+def _passed(wanted: Iterator[BackupRecord], record: Record, *, is_compacted: bool) -> int:
     """How many of the backup's records one that is there stands for; 0 where it is none of them."""
     content = record.key, record.value, tuple(record.headers)
     for passed, kept in enumerate(wanted, 1):

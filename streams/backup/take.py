@@ -18,7 +18,15 @@ from producers.errors import Refused
 from producers.events import intake
 from producers.identities.topic import CLAIMED
 from producers.settings import KafkaSettings
-from streams.backup.files import FORMAT, BackupError, Kept, keep_file, read_manifest, write_manifest, write_records
+from streams.backup.files import (
+    FORMAT,
+    BackupError,
+    BackupRecord,
+    keep_file,
+    read_manifest,
+    write_manifest,
+    write_records,
+)
 from streams.letters.judging import FORWARDED as COPY_HEADERS
 from streams.plain.kafka import Log, Record
 from streams.plain.placed import COUNTS, FORWARDED, PlainPlaces
@@ -30,7 +38,7 @@ _FILE_RECORDS = 100_000
 Told = Callable[[int], None]
 
 
-class Wanted(NamedTuple):
+class BackupScope(NamedTuple):
     """What is taken. topic_id: of the events topic; spools: folders of connectors' SQLite files."""
 
     settings: KafkaSettings
@@ -43,13 +51,13 @@ class _Pending(NamedTuple):
     target: int
     partition: int
     offset: int
-    record: Kept
+    record: BackupRecord
 
 
 class Taking:
     """One run. stop: says when to end after the file that is being written."""
 
-    def __init__(self, log: Log, wanted: Wanted, folder: Path, told: Told, stop: Callable[[], bool]) -> None:
+    def __init__(self, log: Log, wanted: BackupScope, folder: Path, told: Told, stop: Callable[[], bool]) -> None:
         self._log, self._wanted, self._folder = log, wanted, folder
         self._told, self._stop = told, stop
         self._pending: list[_Pending] = []
@@ -102,7 +110,7 @@ class Taking:
         about = manifest["events"][str(number)]
         copied = {int(origin): offset for origin, offset in about["copied"].items()}
         places = PlainPlaces(number, manifest["partitions"], copied)
-        kept: list[Kept] = []
+        kept: list[BackupRecord] = []
         async for chunk in self._log.read(self._wanted.settings.events_topic, number, about["end"], end):
             kept += (one for record in chunk if (one := self._judged(places, record, done)) is not None)
             self._told(len(chunk))
@@ -114,7 +122,7 @@ class Taking:
         self._write(manifest, number, end, places, kept)
         return not self._stop()
 
-    def _judged(self, places: PlainPlaces, record: Record, done: int) -> Kept | None:
+    def _judged(self, places: PlainPlaces, record: Record, done: int) -> BackupRecord | None:
         """The record as it is kept, None where it does not count here."""
         try:
             placed = places.judge(record)
@@ -122,13 +130,13 @@ class Taking:
             self.left_out[refused.reason] += 1
             return None
         headers = tuple(pair for pair in record.headers if pair[0] not in COPY_HEADERS)
-        kept = Kept(placed.event.key.encode(), record.value, headers, record.timestamp)
+        kept = BackupRecord(placed.event.key.encode(), record.value, headers, record.timestamp)
         if placed.verdict == FORWARDED and record.offset >= done:
             self._pending.append(_Pending(placed.target, places.number, record.offset, kept))
         return kept if placed.verdict == COUNTS else None
 
     def _write(
-        self, manifest: dict[str, Any], number: int, end: int, places: PlainPlaces, kept: Sequence[Kept]
+        self, manifest: dict[str, Any], number: int, end: int, places: PlainPlaces, kept: Sequence[BackupRecord]
     ) -> None:
         about = manifest["events"][str(number)]
         if kept:
@@ -141,7 +149,7 @@ class Taking:
 
     def _keep_waiting(self, manifest: dict[str, Any]) -> None:
         """Keep what is not forwarded yet as if it were; its copy, when it comes, is of a record that has counted."""
-        by_target: dict[int, list[Kept]] = {}
+        by_target: dict[int, list[BackupRecord]] = {}
         for pending in self._pending:
             copied = manifest["events"][str(pending.target)]["copied"]
             if pending.offset > copied.get(str(pending.partition), -1):
@@ -155,13 +163,13 @@ class Taking:
 
     async def _small(self, kind: str, topic: str) -> dict[str, Any]:
         """A compacted topic, whole: it is small."""
-        kept: list[Kept] = []
+        kept: list[BackupRecord] = []
         for number, end in (await self._log.ends(topic)).items():
             async for chunk in self._log.read(topic, number, 0, end):
                 kept += (one for record in chunk if (one := self._small_kept(kind, record)) is not None)
         return write_records(self._folder, f"{kind}-{time.time_ns()}.jsonl.gz", kept)
 
-    def _small_kept(self, kind: str, record: Record) -> Kept | None:
+    def _small_kept(self, kind: str, record: Record) -> BackupRecord | None:
         headers = tuple(record.headers)
         if kind == "identities":
             if not any(name == CLAIMED for name, _ in headers):
@@ -172,7 +180,7 @@ class Taking:
             except Refused as refused:
                 self.left_out[refused.reason] += 1
                 return None
-        return Kept(record.key, record.value, headers, record.timestamp)
+        return BackupRecord(record.key, record.value, headers, record.timestamp)
 
     def _spools(self) -> list[dict[str, Any]]:
         """SQLite files as they are at one moment, also while they are written."""

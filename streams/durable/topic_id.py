@@ -10,7 +10,7 @@ from producers.kafka_requests import described
 from streams.errors import WorkerError
 
 
-class Source(NamedTuple):
+class EventsTopic(NamedTuple):
     """The events' topic as it is now. Ids are "" when brokers are too old (before 2.8) to have them.
 
     `changelogs`: name → id of the topics that its state is kept in.
@@ -26,9 +26,9 @@ async def topic_id(client: AIOKafkaClient, topic: str) -> str:
     return (await source(client, topic)).id
 
 
-async def source(client: AIOKafkaClient, topic: str) -> Source:
+async def source(client: AIOKafkaClient, topic: str) -> EventsTopic:
     """Partitions and id of a topic as it is now; no partitions where brokers are too old to say the id."""
-    return Source(*await described(client, topic))
+    return EventsTopic(*await described(client, topic))
 
 
 def differ(before: str, now: str) -> bool:

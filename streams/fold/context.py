@@ -8,7 +8,7 @@ from streams.fold.deltas import Deltas
 from streams.fold.lead_index import Leads
 from streams.fold.line import Line
 from streams.fold.rules import Rules
-from streams.fold.state import Outcome, Ready, Trail
+from streams.fold.state import Outcome, ReadyDeal, Trail
 
 
 class Client(Protocol):
@@ -36,7 +36,7 @@ class Client(Protocol):
     def name(self) -> str:
         """The client's id."""
 
-    def credited(self, owner: str) -> Ready | None:
+    def credited(self, owner: str) -> ReadyDeal | None:
         """The deal that the client's readiness is credited by to an owner."""
 
     def get(self, name: str) -> bytes | None:
@@ -51,7 +51,7 @@ class Client(Protocol):
     def touch(self) -> None:
         """Say that `first`, `trail` or `until` changed."""
 
-    def credit(self, owner: str, ready: Ready | None) -> None:
+    def credit(self, owner: str, ready: ReadyDeal | None) -> None:
         """Say which deal that is; None: there is none."""
 
     def named(self, letter: str) -> Iterator[tuple[str, bytes]]:

@@ -8,7 +8,7 @@ from streams.fold import deal_measures as measures
 from streams.fold.context import Client, Context, Handler, Keeper, known
 from streams.fold.deltas import OPEN
 from streams.fold.rules import Rules, duration_bin, size_step
-from streams.fold.state import FOLDED, READY, Deal, Outcome, Ready, decoder, encode, outdated
+from streams.fold.state import FOLDED, READY, Deal, Outcome, ReadyDeal, decoder, encode, outdated
 
 DEAL = "d"
 PROBABILITY = 10**12
@@ -150,21 +150,21 @@ def _settle_ready(client: Client, deal_id: str, old: Deal | None, new: Deal, out
         best = client.credited(new.manager)
         mine = (new.sequence, new.time, new.id)
         if best is None or best.deal == deal_id or mine > (best.sequence, best.time, best.id):
-            _credit(client, new.manager, Ready(*mine, deal_id, new.team), out)
+            _credit(client, new.manager, ReadyDeal(*mine, deal_id, new.team), out)
 
 
-def _best(client: Client, manager: str, rules: Rules) -> Ready | None:
-    best: Ready | None = None
+def _best(client: Client, manager: str, rules: Rules) -> ReadyDeal | None:
+    best: ReadyDeal | None = None
     for other, raw in client.named(DEAL):
         deal = decode_deal(raw)
         if deal.manager == manager and _is_ready(deal, rules):
             mine = (deal.sequence, deal.time, deal.id)
             if best is None or mine > (best.sequence, best.time, best.id):
-                best = Ready(*mine, other, deal.team)
+                best = ReadyDeal(*mine, other, deal.team)
     return best
 
 
-def _credit(client: Client, manager: str, best: Ready | None, out: Context) -> None:
+def _credit(client: Client, manager: str, best: ReadyDeal | None, out: Context) -> None:
     held = client.credited(manager)
     if held is not None and (best is None or best.team != held.team):
         out.add(OPEN, manager, held.team, (measures.ready,), -1)

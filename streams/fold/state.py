@@ -263,7 +263,7 @@ READY = "y"
 """The letter of a client's readiness among its entities, before the owner that it is credited to."""
 
 
-class Ready(msgspec.Struct, array_like=True, omit_defaults=True, gc=False):
+class ReadyDeal(msgspec.Struct, array_like=True, omit_defaults=True, gc=False):
     """The ready deal with the greatest version of one owner in one client."""
 
     sequence: str

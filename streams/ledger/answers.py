@@ -16,7 +16,7 @@ from typing import Any
 
 from metrics.errors import AwayError
 from metrics.family import Source
-from streams.ledger.explain import OLDEST, Explanation, exact
+from streams.ledger.explain import OLDEST, ExplainedNumber, exact
 from streams.ledger.keeper import read_reference
 from streams.ledger.largest import Largest, pick
 from streams.ledger.schema import connect
@@ -96,7 +96,7 @@ class Index:
         limit: int,
         days: tuple[int, int] | None = None,
         fewer: int | None = None,
-    ) -> Explanation:
+    ) -> ExplainedNumber:
         """The entities behind a number, at most `limit`; where there are more, the largest `fewer`.
 
         days: a run of local days (ordinals) instead of the query's window.
@@ -134,7 +134,7 @@ class Index:
         at: datetime | None,
         days: tuple[int, int] | None,
         limits: tuple[int, int],
-    ) -> Explanation:
+    ) -> ExplainedNumber:
         moment_asked = at if at is not None else _EPOCH + timedelta(milliseconds=int(self._clock() * 1000))
         asked, clock = moment(moment_asked), int(self._clock() * 1000) * 1000
         reference = self.reference(database)
@@ -156,7 +156,7 @@ class Index:
         if query.quantile:
             told = None if found.percentile is None else exact(Fraction(repr(found.percentile)))
         rows, sources = tuple(found.rows), tuple(snapshot.sources(found.rows))
-        return Explanation(query, moment_asked, told, found.count, rows, found.count > len(rows), upto, sources)
+        return ExplainedNumber(query, moment_asked, told, found.count, rows, found.count > len(rows), upto, sources)
 
     def reference(self, database: sqlite3.Connection) -> PlainReference:
         """Roster, plans and rates of that moment."""

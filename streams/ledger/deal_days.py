@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from metrics.pipeline import Stay
 from producers.events import wire
-from streams.ledger.store import Head, Store, number
+from streams.ledger.store import Head, IndexStore, number
 from streams.plain.client import Entity, PlainClient, name_of
 from streams.plain.exact import Version, moment, ten_thousandths, version
 from streams.plain.reference import PlainReference
@@ -65,7 +65,7 @@ class _Said(NamedTuple):
 class DealDays:
     """Writes them. One connection, used by one thread at a time; what is taken is written by `flush`."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: IndexStore) -> None:
         self._store = store
         self._rows: list[tuple[Any, ...]] = []
         self._stages = {

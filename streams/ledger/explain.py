@@ -15,7 +15,7 @@ OLDEST = frozenset(family.name for family in FAMILIES if family.name.endswith("_
 
 
 @dataclass(frozen=True)
-class Explanation:
+class ExplainedNumber:
     """A number and the rows that add up to it, or that it is the percentile of.
 
     total: exact, as a decimal (or a fraction "1/3"), of a percentile the digits shown, None of nothing; over all

@@ -19,8 +19,8 @@ from producers.settings import KafkaSettings
 from streams.ledger.answers import Index
 from streams.ledger.hold import NOTHING, Hold, Taken
 from streams.ledger.keeper import Keeper, Parts
-from streams.ledger.owned import LOST_WAL, Owned
-from streams.ledger.progress import Progress, clock
+from streams.ledger.owned import LOST_WAL, IndexFile
+from streams.ledger.progress import ReadingProgress, clock
 from streams.ledger.reading import Ends, LogChanged, Reading
 from streams.ledger.schema import LedgerError, connect, create, fingerprint, unusable
 from streams.plain.rules import PlainRules
@@ -44,7 +44,7 @@ class AsOf(NamedTuple):
     note: str = ""
 
 
-class Follower:
+class LedgerFollower:
     """One index and its one writer. Raises LedgerError when the file is not ours."""
 
     def __init__(
@@ -54,7 +54,7 @@ class Follower:
         self._rules = rules
         self._path = path
         self._clock = clock
-        self._owned = Owned(path, kafka.events_topic)
+        self._owned = IndexFile(path, kafka.events_topic)
         self._database: sqlite3.Connection | None = None
         self._keeper: Keeper | None = None
         self._writing = Lock()
@@ -64,7 +64,7 @@ class Follower:
         self._reading: Reading | None = None
         self._damaged = ""
         self._is_second = False
-        self.progress = Progress()
+        self.progress = ReadingProgress()
         self.index: Index | None = None
         self.problem = "the ledger has not reached Kafka yet"
 
@@ -309,7 +309,7 @@ class Follower:
         """Answer nothing from what was there."""
         if self.index is not None:
             self.index.close()
-        self.index, self.problem, self.progress = None, problem, Progress()
+        self.index, self.problem, self.progress = None, problem, ReadingProgress()
 
     def _close(self) -> None:
         if self._keeper is not None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from streams.ledger.reading import Reading
 
 if TYPE_CHECKING:
-    from streams.ledger.follow import Follower
+    from streams.ledger.follow import LedgerFollower
 
 
 class Taken(NamedTuple):
@@ -22,7 +22,7 @@ NOTHING = Taken(0, -1)
 class Hold:
     """Partitions that are not read on meanwhile."""
 
-    def __init__(self, follower: "Follower", reading: Reading, patience: float) -> None:
+    def __init__(self, follower: "LedgerFollower", reading: Reading, patience: float) -> None:
         self._follower, self._reading, self._patience = follower, reading, patience
 
     async def advance(self, fences: Mapping[int, int]) -> None:

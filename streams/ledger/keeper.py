@@ -13,7 +13,7 @@ from producers.events.intake import Refused, check_reference
 from streams.ledger.deal_days import DealDays
 from streams.ledger.held import Name, encode, everything, names, source_of
 from streams.ledger.near import Near, Taken, longest_of, oldest_of
-from streams.ledger.store import Head, Store
+from streams.ledger.store import Head, IndexStore
 from streams.plain.client import YOUNG, PlainClient
 from streams.plain.contribution import Contribution, OpenThing
 from streams.plain.exact import moment
@@ -32,7 +32,7 @@ class LeftError(Exception):
 
 
 @dataclass
-class _Reading:
+class _PartitionReading:
     """How far a partition was read: offsets of the `last` record and the `next`, time (us), what was forwarded to it.
 
     Between the two may lie what is no record: ends of transactions.
@@ -61,7 +61,7 @@ class Keeper:
         self._partitions = partitions
         self._events_topic = events_topic
         self._clock = clock
-        self._store = Store(database, rules)
+        self._store = IndexStore(database, rules)
         self._is_left = False
         self._load()
 
@@ -71,11 +71,11 @@ class Keeper:
 
     def _load(self) -> None:
         self._deal_days = DealDays(self._store)
-        self._readings: dict[int, _Reading] = {}
+        self._readings: dict[int, _PartitionReading] = {}
         query = "SELECT number, next, last, time, copied FROM partition"
         for number, after, last, time, copied in self._database.execute(query):
             places = PlainPlaces(number, self._partitions, dict(msgspec.msgpack.decode(copied)))
-            self._readings[number] = _Reading(places, after, last, time)
+            self._readings[number] = _PartitionReading(places, after, last, time)
         self._references = dict(self._database.execute("SELECT number, next FROM reference_partition").fetchall())
         self.reference = read_reference(self._database, self._rules.currency)
 
@@ -123,7 +123,7 @@ class Keeper:
         return int(self._clock() * 1000) * 1000
 
     def _events(self, number: int, records: Sequence[Record], after: int) -> int:
-        reading = self._readings.setdefault(number, _Reading(PlainPlaces(number, self._partitions)))
+        reading = self._readings.setdefault(number, _PartitionReading(PlainPlaces(number, self._partitions)))
         before = kept_from(reading.time, self._rules) if reading.time else 0
         taken: defaultdict[str, list[Taken]] = defaultdict(list)
         counted = 0

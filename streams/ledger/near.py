@@ -27,7 +27,7 @@ from streams.ledger.held import (
     put,
     ready_of,
 )  # fmt: skip
-from streams.ledger.store import Head, Store
+from streams.ledger.store import Head, IndexStore
 from streams.ledger.touching import firsts
 from streams.plain.client import YOUNG, PlainClient
 from streams.plain.exact import moment
@@ -43,7 +43,7 @@ Taken = tuple[wire.Event, int]
 class Near:
     """Reads one client. names: what was read → number and state as it was."""
 
-    def __init__(self, store: Store, head: Head, rules: PlainRules, *, is_new: bool) -> None:
+    def __init__(self, store: IndexStore, head: Head, rules: PlainRules, *, is_new: bool) -> None:
         self.plain = PlainClient(head.key, rules, oldest=head.oldest)
         self.names: dict[Name, tuple[int, bytes]] = {}
         self._store = store

@@ -15,7 +15,7 @@ from metrics.pipeline import MEASURES, Pipeline, Stay
 from metrics.streamed import Streamed
 from streams.ledger.answers import Index
 from streams.ledger.deal_days import stays
-from streams.ledger.follow import UNREADABLE, Follower
+from streams.ledger.follow import UNREADABLE, LedgerFollower
 from streams.ledger.lines import NDJSON, lines
 
 _FRESH_SECONDS = 2.0
@@ -23,7 +23,7 @@ _MOST_RUNS = 4
 _PIECE = 2_000
 
 
-def add_open_deals(app: FastAPI, follower: Follower) -> None:
+def add_open_deals(app: FastAPI, follower: LedgerFollower) -> None:
     """What the exporter asks every few minutes, and what the backtest reads once."""
 
     @app.get("/api/v1/brought", summary="What open deals brought within so many days, by their stages and ages")

@@ -17,7 +17,7 @@ _ENDINGS = ("", "-wal", "-shm")
 LOST_WAL = "its -wal is another one or gone, and with it what was written last"
 
 
-class Owned:
+class IndexFile:
     """The file of one index, held against a second ledger for as long as this lives. Raises LedgerError."""
 
     def __init__(self, path: Path, topic: str) -> None:

@@ -11,7 +11,7 @@ Offsets = Mapping[Hashable, int]
 """Partition → the next offset."""
 
 
-class Progress:
+class ReadingProgress:
     """Positions in partitions, and how fast they move. Moments are Unix seconds."""
 
     def __init__(self) -> None:

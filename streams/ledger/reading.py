@@ -9,7 +9,7 @@ from aiokafka.errors import KafkaError
 
 from producers.kafka_insides import client_of, partitions_of
 from producers.settings import KafkaSettings
-from streams.durable.topic_id import Source, differ, source
+from streams.durable.topic_id import EventsTopic, differ, source
 from streams.ledger.keeper import Parts
 
 log = structlog.get_logger(__name__)
@@ -41,7 +41,7 @@ class Reading:
             fetch_max_bytes=8 * _FETCH_BYTES,
         )
         self.partitions: list[TopicPartition] = []
-        self.source = Source(0)
+        self.source = EventsTopic(0)
         self._positions: dict[TopicPartition, int] = {}
         self._limits: dict[TopicPartition, int] = {}
 

@@ -19,8 +19,8 @@ from metrics.streamed import Streamed
 from streams.audit.standing.standing import StandingAudit
 from streams.errors import StreamsError
 from streams.ledger.answers import Index
-from streams.ledger.explain import Explanation, entity
-from streams.ledger.follow import UNREADABLE, Follower
+from streams.ledger.explain import ExplainedNumber, entity
+from streams.ledger.follow import UNREADABLE, LedgerFollower
 from streams.ledger.lines import NDJSON, lines
 from streams.ledger.open_deals import add_open_deals
 from streams.plain.rows import PlainQuery
@@ -31,7 +31,7 @@ _USUAL, _MOST = 1000, 100_000
 _KNOWN = ("family", "manager", "team", "window", "period", "at", "limit", "fewer", "from", "to")
 
 
-def create_app(follower: Follower, audit: StandingAudit | None = None) -> FastAPI:
+def create_app(follower: LedgerFollower, audit: StandingAudit | None = None) -> FastAPI:
     """The application; follower and audit run as long as it does."""
 
     @asynccontextmanager
@@ -67,7 +67,7 @@ def create_app(follower: Follower, audit: StandingAudit | None = None) -> FastAP
     return app
 
 
-def _explaining(app: FastAPI, follower: Follower) -> None:
+def _explaining(app: FastAPI, follower: LedgerFollower) -> None:
     @app.get("/api/v1/explain", summary="The entities behind one number")
     async def explain(request: Request) -> JSONResponse:
         given = dict(request.query_params)
@@ -86,7 +86,7 @@ def _explaining(app: FastAPI, follower: Follower) -> None:
         return JSONResponse(answer.as_json() | {"as_of": moment} | ({"note": as_of.note} if as_of.note else {}))
 
 
-def _entities(app: FastAPI, follower: Follower) -> None:
+def _entities(app: FastAPI, follower: LedgerFollower) -> None:
     @app.get("/api/v1/entities", summary="All entities of a run of local days, one a line")
     async def entities(request: Request) -> Response:
         given = dict(request.query_params)
@@ -106,17 +106,17 @@ def _entities(app: FastAPI, follower: Follower) -> None:
 
 
 def _explain(
-    follower: Follower,
+    follower: LedgerFollower,
     given: Mapping[str, str],
     at: datetime | None,
     days: tuple[int, int] | None,
     limits: tuple[int | None, int | None],
-) -> Explanation:
+) -> ExplainedNumber:
     limit, fewer = limits
     return _index(follower).explain(_query(given), at, limit or _USUAL, days, fewer)
 
 
-def _index(follower: Follower) -> Index:
+def _index(follower: LedgerFollower) -> Index:
     if follower.index is None:
         raise AwayError(follower.problem)
     return follower.index

@@ -19,7 +19,7 @@ _FEW = 4
 """Of so many times as many people each day is looked up for each of those asked for; of fewer all are gone through."""
 
 
-class Series(NamedTuple):
+class ShareSeries(NamedTuple):
     """Shares of one family with the same labels and currency."""
 
     no: int
@@ -45,22 +45,30 @@ class Snapshot:
         """Whether everybody is asked for."""
         return len(self.who) == self.people
 
-    def series(self) -> list[Series]:
+    def series(self) -> list[ShareSeries]:
         """Those of the family that may count; labels that the clock decides are looked at later."""
         family, found = self.query.declared, []
         for no, code, labels, currency in self.execute(
             "SELECT no, code, labels, currency FROM series WHERE code = ?", (family.code,)
         ):
-            found.append(Series(no, code, tuple(msgspec.json.decode(labels)), currency))
+            found.append(ShareSeries(no, code, tuple(msgspec.json.decode(labels)), currency))
         return found
 
-    def fits(self, series: Series) -> bool:
+    def fits(self, series: ShareSeries) -> bool:
         """Whether the labels are those asked for."""
         own = dict(zip(self.query.declared.labels, series.labels, strict=True))
         return all(own.get(name, value) == value for name, value in self.query.labels.items() if name != "le")
 
     def within(
-        self, table: str, columns: str, series: Series, first: int, last: int, *, joined: str = "", ending: str = ""
+        self,
+        table: str,
+        columns: str,
+        series: ShareSeries,
+        first: int,
+        last: int,
+        *,
+        joined: str = "",
+        ending: str = "",
     ) -> Any:
         """Rows of a table by series, day and who: of a run of local days, of those who are asked for."""
         whose = ", ".join(map(str, self.who))
@@ -80,7 +88,7 @@ class Snapshot:
         return self.execute(text, (first, last, series.no))
 
     def shares(
-        self, series: Series, first: int, last: int, condition: str = "", who: int | None = None
+        self, series: ShareSeries, first: int, last: int, condition: str = "", who: int | None = None
     ) -> Iterator[tuple[Contribution, int]]:
         """Shares of a run of local days, of those asked for or of one of them, with how often each is there."""
         columns, joined = _SHARE
@@ -91,7 +99,7 @@ class Snapshot:
             found = self.execute(text, (series.no, first, who))
         return self._contributions(series, found)
 
-    def pending(self, series: Series) -> Iterator[tuple[Contribution, int]]:
+    def pending(self, series: ShareSeries) -> Iterator[tuple[Contribution, int]]:
         """Shares that wait for the clock."""
         columns, joined = _SHARE
         # SQLite would rather go through all of the series.
@@ -99,7 +107,7 @@ class Snapshot:
         text = f"SELECT {columns} {held} WHERE share.series = ? AND share.pending IS NOT NULL"
         return self._contributions(series, self.execute(text, (series.no,)))
 
-    def _contributions(self, series: Series, found: Any) -> Iterator[tuple[Contribution, int]]:
+    def _contributions(self, series: ShareSeries, found: Any) -> Iterator[tuple[Contribution, int]]:
         for who, _, time, value, n, pending, kind, entity, client in found:
             if who in self.who:
                 name = KINDS[kind]

@@ -90,7 +90,7 @@ def settled(one: Contribution, now: int, rules: PlainRules) -> bool:
     return any(one.as_of(at, rules.calendar) is one for at in (*looks, now))
 
 
-class Store:
+class IndexStore:
     """One connection, used by one thread at a time."""
 
     def __init__(self, database: sqlite3.Connection, rules: PlainRules) -> None:

@@ -7,7 +7,7 @@ from itertools import groupby
 
 from metrics.family import Kind
 from streams.ledger.largest import Largest
-from streams.ledger.snapshot import Series, Snapshot
+from streams.ledger.snapshot import ShareSeries, Snapshot
 from streams.plain.contribution import Contribution
 from streams.plain.rows import windowed_rows
 from streams.plain.rules import PlainRules
@@ -25,7 +25,7 @@ class Sums:
     runs: local days (first and last) whose shares were not looked at, as their sums are known.
     """
 
-    def __init__(self, snapshot: Snapshot, series: Series, window: PlainWindow, largest: Largest) -> None:
+    def __init__(self, snapshot: Snapshot, series: ShareSeries, window: PlainWindow, largest: Largest) -> None:
         self.snapshot, self.series = snapshot, series
         self.total, self.count = Fraction(), 0
         self.below = [0] * len(snapshot.query.declared.bounds)

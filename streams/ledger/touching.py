@@ -23,13 +23,13 @@ def firsts(created: Iterable[int], since: Callable[[int], Stream], longest: int)
 
     since: those that end at a moment or later. longest: how far any other moment of theirs lies from the end, at most.
     """
-    reading = _Reading(since, longest)
+    reading = _EventReading(since, longest)
     for at in sorted(set(created)):
         if (found := reading.first(at)) is not None:
             yield found
 
 
-class _Reading:
+class _EventReading:
     """A line of events that is read on as moments are gone through in their order."""
 
     def __init__(self, since: Callable[[int], Stream], longest: int) -> None:

@@ -34,7 +34,7 @@ _LIVE = 100
 """Events that may wait where there is no backlog: those that came since the log's end was asked for."""
 
 
-class Owned:
+class OwnedPartition:
     """Folds and flushes one partition. Made after the former owner was shut out and the state restored."""
 
     def __init__(

@@ -19,17 +19,17 @@ from streams.durable.position import position
 from streams.durable.restore import Bounds, Restored, RestoreProgress, StateRestorer, check_reached
 from streams.durable.rewriting import RewritingChangelog
 from streams.durable.standby import Standbys
-from streams.durable.topic_id import Source
+from streams.durable.topic_id import EventsTopic
 from streams.errors import ChangelogError, RevokedError, StateError, WorkerError
 from streams.fold.rules import Rules
 from streams.letters.recount import Recount
-from streams.runtime.owned import Owned
+from streams.runtime.owned import OwnedPartition
 from streams.runtime.partition_state import PartitionState
 from streams.runtime.sensors import WorkerSensors
 from streams.runtime.status import Status
 from streams.runtime.tables import Tables
 from streams.settings import WorkerSettings
-from streams.state.partition import Counts, Partition
+from streams.state.partition import Partition, PartitionCounts
 from streams.state.records import FoldRecord
 
 log = structlog.get_logger(__name__)
@@ -45,7 +45,7 @@ class Owner:
         sensors: WorkerSensors,
         *,
         status: Status,
-        source: Source,
+        source: EventsTopic,
         changelogs: Callable[[int], RewritingChangelog],
         stores: Callable[[int], LocalStore],
         set_aside: Callable[[int], None],
@@ -61,7 +61,7 @@ class Owner:
         """What is opened is held by these: those of the application, once it is built."""
         self.partitions = source.partitions
         self._log = source.id
-        self.owned: dict[int, Owned] = {}
+        self.owned: dict[int, OwnedPartition] = {}
         self._rules = rules
         self._changelogs = changelogs
         self._stores = stores
@@ -137,7 +137,7 @@ class Owner:
         self.sensors.restoring(state.restored)
         state.fence, state.time_us, state.cells, state.ready = partition.fence, partition.time, partition.cells, True
         state.stable = bounds.end
-        owned = Owned(
+        owned = OwnedPartition(
             partition,
             changelog,
             store,
@@ -314,7 +314,7 @@ class Owner:
         began = perf_counter()
         owned.fold(records, end)
         partition = owned.partition
-        counts, partition.counts = partition.counts, Counts()
+        counts, partition.counts = partition.counts, PartitionCounts()
         owned.state.folded(partition.fence)
         if records:
             seconds, at = perf_counter() - began, records[-1].timestamp / 1000

@@ -12,7 +12,7 @@ from aiokafka.errors import KafkaError
 from producers.errors import TopicsError
 from producers.kafka_insides import client_of
 from producers.topics import ensure, specs
-from streams.durable.topic_id import Source, topic_id
+from streams.durable.topic_id import EventsTopic, topic_id
 from streams.errors import WorkerError
 from streams.settings import WorkerSettings
 
@@ -41,7 +41,7 @@ def lock(folder: Path, worker_id: str) -> IO[str]:
     return file
 
 
-async def prepare_topics(settings: WorkerSettings) -> Source:
+async def prepare_topics(settings: WorkerSettings) -> EventsTopic:
     """Create what is missing; what the events' topic is. Waits for Kafka, but not for ever."""
     loop = asyncio.get_running_loop()
     deadline, said = loop.time() + settings.start_timeout, 0.0
@@ -60,7 +60,7 @@ async def prepare_topics(settings: WorkerSettings) -> Source:
             await asyncio.sleep(_RETRY_SECONDS)
 
 
-async def _prepare(settings: WorkerSettings) -> Source:
+async def _prepare(settings: WorkerSettings) -> EventsTopic:
     # Who is who is the ways in's business: a worker needs no right to that topic.
     contract = [spec for spec in specs(settings) if spec.name != settings.identities_topic]
     topics = await ensure(settings, contract, lenient=True)
@@ -87,7 +87,7 @@ async def _prepare(settings: WorkerSettings) -> Source:
                     f"{spec.name} has {there} partitions and {settings.events_topic} has {count}: the count was "
                     "changed; choose a new SALES_APP_ID so that everything is counted again"
                 )
-        return Source(count, found, {spec.name: await topic_id(client, spec.name) for spec in changelogs})
+        return EventsTopic(count, found, {spec.name: await topic_id(client, spec.name) for spec in changelogs})
     finally:
         await admin.close()
 

@@ -27,7 +27,7 @@ from streams.durable.local_store import InMemoryStore, LocalStore, RocksStore, s
 from streams.durable.restore import KafkaRestorer
 from streams.durable.rewriting import RewritingChangelog
 from streams.durable.standby import Standbys
-from streams.durable.topic_id import Source, differ, made_anew, other_id, topic_id
+from streams.durable.topic_id import EventsTopic, differ, made_anew, other_id, topic_id
 from streams.errors import SinkError
 from streams.fold.rules import Rules
 from streams.letters.follow import OpenLetters
@@ -227,7 +227,7 @@ class Worker:
         await app.start()
         raise await app.crash_of()
 
-    async def _watch_log(self, ends: LogEnds, source: Source) -> None:
+    async def _watch_log(self, ends: LogEnds, source: EventsTopic) -> None:
         """See how far the log has got, and that it still is the log that is folded."""
         asked_id = asked_disks = 0.0
         while True:

@@ -50,7 +50,7 @@ class Copy(NamedTuple):
         return len(self.key) + len(self.value or b"") + sum(len(name) + len(raw or b"") for name, raw in self.headers)
 
 
-class Origin(NamedTuple):
+class ForwardOrigin(NamedTuple):
     """Which record a copy is of; `is_current`: made for the number of partitions that there are."""
 
     partition: int
@@ -66,7 +66,7 @@ def copy_of(record: LogRecord, number: int, key: bytes, partitions: int) -> Copy
     return Copy(partition_for(key, partitions), key, record.value, [*kept, *marks])
 
 
-def origin(record: Record, number: int, partitions: int) -> Origin | None:
+def origin(record: Record, number: int, partitions: int) -> ForwardOrigin | None:
     """Which record a record on partition `number` says to be a copy of.
 
     None when it says nothing, or what cannot be: then it is a record as any other, whoever set those headers.
@@ -80,8 +80,8 @@ def origin(record: Record, number: int, partitions: int) -> Origin | None:
     if partition is None or offset is None or partition == number:
         return None
     if count is None or count == partitions:
-        return Origin(partition, offset, is_current=True) if partition < partitions else None
-    return Origin(partition, offset, is_current=False)
+        return ForwardOrigin(partition, offset, is_current=True) if partition < partitions else None
+    return ForwardOrigin(partition, offset, is_current=False)
 
 
 def digest(value: bytes | None, headers: Headers) -> bytes:

@@ -8,7 +8,7 @@ import msgspec
 from metrics.view import Waiting
 from streams.fold.lead_index import Leads
 from streams.fold.line import Line
-from streams.fold.state import READY, Ready, Trail, decoder, encode
+from streams.fold.state import READY, ReadyDeal, Trail, decoder, encode
 from streams.state.spread import digit, quick
 
 _State = tuple[dict[str, Waiting], bool, tuple[int, str] | None, Trail | int | dict[str, Any], dict[str, bytes]]
@@ -19,7 +19,7 @@ Before version 5 of the state there was a map in the trail's place: who waits is
 
 _encode = msgspec.msgpack.Encoder().encode
 decode_page = msgspec.msgpack.Decoder(_State).decode
-_decode_ready = decoder(Ready)
+_decode_ready = decoder(ReadyDeal)
 _BITS = 2
 _IN_LINE = "cm"
 """Kinds that a line has: calls and meetings."""
@@ -147,12 +147,12 @@ class Page:
         self.waits = self.waits or {}
         self.waits[name] = wait
 
-    def credited(self, owner: str) -> Ready | None:
+    def credited(self, owner: str) -> ReadyDeal | None:
         """The deal that the client's readiness is credited by to an owner."""
         raw = self.get(READY + owner)
         return None if raw is None else _decode_ready(raw)
 
-    def credit(self, owner: str, ready: Ready | None) -> None:
+    def credit(self, owner: str, ready: ReadyDeal | None) -> None:
         """Say which deal that is; None: there is none."""
         if ready is None:
             self.drop(READY + owner)

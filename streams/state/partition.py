@@ -62,7 +62,7 @@ class RefusedRecord(NamedTuple):
 
 
 @dataclass(slots=True)
-class Counts:
+class PartitionCounts:
     """What happened since the worker last looked; it takes the numbers and puts a new one in place."""
 
     folded: dict[str, int] = field(default_factory=dict)
@@ -116,7 +116,7 @@ class Partition:
     def __init__(self, number: int, partitions: int, rules: Rules, store: ClientStore | None = None) -> None:
         self.number = number
         self.partitions = partitions
-        self.counts = Counts()
+        self.counts = PartitionCounts()
         self.log = ""
         self.until = 0
         self.live = 0
@@ -235,7 +235,7 @@ class Partition:
         return page
 
     def _admit_copy(
-        self, record: FoldRecord, event: wire.Event, origin: forwarding.Origin
+        self, record: FoldRecord, event: wire.Event, origin: forwarding.ForwardOrigin
     ) -> tuple[Page | None, wire.Event, int]:
         """The same for a copy, which was checked where it came from. It counts once, whoever wrote it how often."""
         page, seen = self._page(event), self._forwarded.get(origin.partition, -1)

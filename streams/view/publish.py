@@ -16,7 +16,7 @@ from metrics.view import FENCE_DIGITS, VERSION, Keys, encode_any, encode_unanswe
 from streams.durable.topic_id import differ
 from streams.errors import SinkError
 from streams.fold.localtime import LocalTime
-from streams.runtime.owned import Owned
+from streams.runtime.owned import OwnedPartition
 from streams.runtime.sensors import WorkerSensors
 from streams.runtime.status import Status
 from streams.state.cells import Where
@@ -52,7 +52,7 @@ class ViewPublisher:
         self,
         sink: Sink,
         keys: Keys,
-        owned: Callable[[], Collection[Owned]],
+        owned: Callable[[], Collection[OwnedPartition]],
         sensors: WorkerSensors,
         status: Status,
         *,
@@ -70,7 +70,7 @@ class ViewPublisher:
         self._worker_id = worker_id
         self._zone = zone
         self._local = local
-        self._writing: dict[Owned, Writing] = {}
+        self._writing: dict[OwnedPartition, Writing] = {}
         self._generation = ""
         self._beaten_at = self._told_at = 0.0
         self._checked_at = self._refreshed_at = monotonic()
@@ -135,7 +135,7 @@ class ViewPublisher:
         self._sensors.shown(seconds=monotonic() - began, parts=parts, timestamps=timestamps)
         return cost
 
-    async def _prepare(self, owned: list[Owned]) -> list[Owned]:
+    async def _prepare(self, owned: list[OwnedPartition]) -> list[OwnedPartition]:
         """Ask what the view holds of partitions that are about to be written as a whole; those that are still owned."""
         # Before the write: what is written into a view of before makes a mixture of it, and has to say so.
         beats = await self._sink.beats([one.partition.number for one in owned]) if owned else {}
@@ -160,7 +160,7 @@ class ViewPublisher:
                 writing.leftover, writing.there = held[number], set(held[number])
         return [one for one in owned if not one.closed]
 
-    def _collect(self, one: Owned, writing: Writing, found: Round) -> int:
+    def _collect(self, one: OwnedPartition, writing: Writing, found: Round) -> int:
         """Put what changed into a round, and some of everything while it is needed; how many parts."""
         update = one.partition.view()
         writing.fence = update.fence
@@ -180,7 +180,7 @@ class ViewPublisher:
             parts += self._put(one, writing, more._replace(fence=update.fence, time=update.time), found)
         return parts
 
-    def _take_back(self, one: Owned, writing: Writing, update: ViewUpdate, found: Round) -> int:
+    def _take_back(self, one: OwnedPartition, writing: Writing, update: ViewUpdate, found: Round) -> int:
         """Empty the parts that are in the view and in no state: emptied by a former owner, or while Redis was away."""
         leftover, writing.leftover = writing.leftover, {}
         gone: dict[Where, dict[bytes, bytes | None]] = {
@@ -189,7 +189,7 @@ class ViewPublisher:
         whole = gone.keys() - set(one.partition.buckets())
         return self._put(one, writing, ViewUpdate(update.fence, update.time, gone, None, whole), found)
 
-    def _drop(self, one: Owned, writing: Writing, found: Round) -> None:
+    def _drop(self, one: OwnedPartition, writing: Writing, found: Round) -> None:
         for where in writing.drop:
             key = self._keys.cells(*where, one.partition.number)
             found.hashes[key] = {}
@@ -197,7 +197,7 @@ class ViewPublisher:
         writing.there -= writing.drop
         writing.drop = set()
 
-    def _put(self, one: Owned, writing: Writing, update: ViewUpdate, found: Round) -> int:
+    def _put(self, one: OwnedPartition, writing: Writing, update: ViewUpdate, found: Round) -> int:
         parts, fence, number = 0, fenced(update.fence, b""), one.partition.number
         hashes = found.hashes
         for where, fields in update.cells.items():
@@ -227,7 +227,7 @@ class ViewPublisher:
             hashes.setdefault(self._keys.unanswered, {})[str(number).encode()] = listed
         return parts
 
-    def _beat(self, one: Owned, writing: Writing, hashes: dict[str, dict[bytes, bytes]]) -> None:
+    def _beat(self, one: OwnedPartition, writing: Writing, hashes: dict[str, dict[bytes, bytes]]) -> None:
         partition = one.partition
         state = {
             "at": int(time() * 1000),
@@ -279,7 +279,7 @@ class ViewPublisher:
             self._looked_at = monotonic()
             await self._look_at_memory()
 
-    def _compare(self, last: Mapping[Owned, bytes], there: Beats) -> None:
+    def _compare(self, last: Mapping[OwnedPartition, bytes], there: Beats) -> None:
         """See whether the view had our last heartbeat: else another server took over, or began from an old dump."""
         for one, beat in last.items():
             found = there.get(one.partition.number, beat)
@@ -305,7 +305,7 @@ class ViewPublisher:
                 writing.rebuild, writing.pending = one.partition.everything(lost & held), lost & held
                 writing.drop = lost - held
 
-    def _lost_some(self, one: Owned, what: str) -> None:
+    def _lost_some(self, one: OwnedPartition, what: str) -> None:
         self._sensors.view_lost(1)
         log.warning("the view lost what it held; writing it again", partition=one.partition.number, problem=what)
         writing = self._writing[one]

@@ -12,7 +12,7 @@ from metrics.redis_client import connect
 from metrics.settings import BusinessSettings
 from metrics.view import Keys
 from producers.settings import KafkaSettings
-from streams.audit import AuditError, Report, audit
+from streams.audit import AuditError, AuditReport, audit
 from streams.audit.shown_parts import heartbeats
 from streams.plain.kafka import kafka_log
 
@@ -93,7 +93,7 @@ async def caught_up(business: BusinessSettings, wanted: dict[int, int], patience
 
 async def judge(
     kafka: KafkaSettings, business: BusinessSettings, patience: float = 30.0, exporter: str | None = None
-) -> Report:
+) -> AuditReport:
     """The audit; tried again while servers that were just broken do not answer yet."""
     deadline = time.monotonic() + patience
     while True:

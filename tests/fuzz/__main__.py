@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from producers.errors import Refused
 from producers.events import REASONS, intake, wire
 from streams.letters.letter import make
-from streams.state.partition import Counts, Partition
+from streams.state.partition import Partition, PartitionCounts
 from tests.contract.test_agreement import agree
 from tests.fuzz.values import values, variants
 from tests.support.folding import FAR_MS, LogRecord, rules
@@ -68,7 +68,7 @@ class Subject:
     def _fold(self, record: LogRecord) -> None:
         partition = self._partition
         refused = partition.fold([record])
-        counts, partition.counts = partition.counts, Counts()
+        counts, partition.counts = partition.counts, PartitionCounts()
         outcome = {
             "folded": sum(counts.folded.values()),
             "duplicate": counts.duplicates,

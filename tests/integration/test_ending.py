@@ -19,7 +19,7 @@ from deploy.stack.ports import free_port
 from deploy.stack.program import Program
 from metrics import view
 from metrics.exporter.board import Board
-from metrics.exporter.feed.follow import Follower
+from metrics.exporter.feed.follow import ViewFollower
 from metrics.exporter.http.server import Exporter, create_app
 from metrics.measure import key
 from metrics.redis_client import connect
@@ -77,7 +77,7 @@ async def test_the_exporter_can_be_ended_at_any_moment_of_loading(redis_url, app
         settings = ExporterSettings(_env_file=None, app_id=app_id)
         client = connect(redis_url)
         board = Board(settings)
-        app = create_app(Exporter(settings, board, Follower(board, client, app_id)))
+        app = create_app(Exporter(settings, board, ViewFollower(board, client, app_id)))
         async with asyncio.timeout(30), app.router.lifespan_context(app):
             await asyncio.sleep(0.002 * 1.3**number)
             began = time.monotonic()

@@ -17,7 +17,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.new_partitions import NewPartitions
 
 from producers.topics import ensure
-from streams.ledger.follow import Follower
+from streams.ledger.follow import LedgerFollower
 from streams.ledger.schema import connect
 from streams.ledger.server import create_app
 from streams.plain.rules import PlainRules
@@ -44,7 +44,7 @@ def calls(first: int, count: int) -> list[dict[str, Any]]:
 class Asked:
     """A ledger that runs, and what it says."""
 
-    def __init__(self, web: httpx.AsyncClient, follower: Follower) -> None:
+    def __init__(self, web: httpx.AsyncClient, follower: LedgerFollower) -> None:
         self.web, self.follower = web, follower
 
     async def total(self) -> int | str:
@@ -69,7 +69,7 @@ class Asked:
 
 @asynccontextmanager
 async def running(where: House, path: Path) -> AsyncIterator[Asked]:
-    follower = Follower(where.kafka, PlainRules.of(where.business), path)
+    follower = LedgerFollower(where.kafka, PlainRules.of(where.business), path)
     app = create_app(follower)
     transport = httpx.ASGITransport(app)
     async with app.router.lifespan_context(app), httpx.AsyncClient(transport=transport, base_url="http://l") as web:

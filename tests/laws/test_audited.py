@@ -22,7 +22,7 @@ from metrics.view import Keys, decode_part, encode_part, split
 from producers.partitioner import partition_for
 from streams.audit.standing.standing import StandingAudit
 from streams.audit.standing.view import RedisStore, View
-from streams.ledger.follow import Follower
+from streams.ledger.follow import LedgerFollower
 from streams.ledger.settings import LedgerSettings
 from streams.plain.rules import PlainRules
 from tests.laws.mixtures import ANCHORS, KINDS, Json, encode, event, key_of
@@ -191,7 +191,7 @@ async def _proved(stack: Stack) -> None:
         if name.startswith("SALES_") and name != "SALES_LEDGER_URL"
     })  # fmt: skip
     rules, store = PlainRules.of(settings), RedisStore(stack.environment["SALES_REDIS_URL"])
-    follower = Follower(settings, rules, stack.folder / "second.sqlite")
+    follower = LedgerFollower(settings, rules, stack.folder / "second.sqlite")
     view = View(store, settings.app_id, settings.timezone, rules)
 
     async def at_once(_: float) -> None:

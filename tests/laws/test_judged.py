@@ -11,7 +11,7 @@ from producers.events import wire
 from producers.events.intake import decode
 from streams.plain.placed import COUNTED_BEFORE, COUNTS, FORWARDED, PlainPlaces
 from streams.state.forwarding import digest
-from streams.state.partition import Counts, Partition
+from streams.state.partition import Partition, PartitionCounts
 from tests.laws.test_streamed import LAW
 from tests.support.binary import binary
 from tests.support.folding import FAR_MS, LogRecord, rules
@@ -53,7 +53,7 @@ def records(draw: st.DrawFn) -> LogRecord:
 
 def _folded(partition: Partition, record: LogRecord) -> str:
     refused = partition.fold([record])
-    counts, partition.counts = partition.counts, Counts()
+    counts, partition.counts = partition.counts, PartitionCounts()
     if refused:
         return refused[0].reason
     if counts.forwarded:
@@ -71,7 +71,7 @@ def _plainly(places: PlainPlaces, record: LogRecord) -> str:
 @settings(LAW, max_examples=200)
 @given(st.lists(records(), min_size=1, max_size=12), st.integers(0, COUNT - 1))
 def test_judged_alike(log: list[LogRecord], number: int) -> None:
-    """Counts, is forwarded, counted before, or is refused for the same reason."""
+    """PartitionCounts, is forwarded, counted before, or is refused for the same reason."""
     partition, places = Partition(number, COUNT, rules()), PlainPlaces(number, COUNT)
     for offset, one in enumerate(log):
         record = LogRecord(offset, *[getattr(one, name) for name in ("key", "value", "timestamp", "headers")])

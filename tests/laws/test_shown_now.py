@@ -14,7 +14,7 @@ from redis.asyncio import Redis
 
 from metrics.catalogue import service
 from metrics.catalogue.course import COURSE_FAMILIES
-from metrics.exporter.feed.follow import Follower
+from metrics.exporter.feed.follow import ViewFollower
 from metrics.exporter.http import api
 from metrics.exporter.http.service import own_numbers
 from metrics.family import CALENDAR_WINDOWS, PERIODS, SHORT_WINDOWS
@@ -190,7 +190,7 @@ def _service(floor: Floor, at: float, moment: int) -> None:
         plain.add(partition.contributions(), partition=number)
         things += list(partition.open_things())
         kept[number] = kept_from(partition.time, floor.rules)
-    own = own_numbers(floor.board, at, Follower(floor.board, Redis(), "test", lambda: at), None)
+    own = own_numbers(floor.board, at, ViewFollower(floor.board, Redis(), "test", lambda: at), None)
     found = {
         series(family.name, dict(zip(family.labels, labels, strict=True))): value
         for family in (service.UNCONVERTED, service.WORKING_NOW)

@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 from redis.asyncio import Redis
 
 from metrics.exporter.board import Board
-from metrics.exporter.feed.follow import Follower
+from metrics.exporter.feed.follow import ViewFollower
 from metrics.exporter.held.parts import Bucket
 from metrics.exporter.http.server import Exporter
 from metrics.measure import key
@@ -22,7 +22,7 @@ def board(**settings) -> Board:
 
 def exporter_of(shown: Board, now: float) -> Exporter:
     """An exporter with one vouched-for partition. Redis is not asked: the follower does not run."""
-    follower = Follower(shown, Redis(), "test", lambda: now)
+    follower = ViewFollower(shown, Redis(), "test", lambda: now)
     follower.loaded = True
     follower.heartbeats = {0: {"at": now * 1000, "contact": now * 1000, "count": 1, "version": VERSION}}
     return Exporter(ExporterSettings(_env_file=None), shown, follower, lambda: now)

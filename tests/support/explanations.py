@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from streams.ledger.explain import Explanation, entity, exact
+from streams.ledger.explain import ExplainedNumber, entity, exact
 from streams.plain.rows import PlainQuery, PlainRow
 
 AT = datetime(2026, 11, 18, 12, 30, tzinfo=UTC)
@@ -41,12 +41,12 @@ class Explainer:
         limit=1000,
         fewer=None,
         days=None,
-    ) -> Explanation:
+    ) -> ExplainedNumber:
         self.asked.append((family, labels, manager, team, window, period, at, limit, days))
         query = PlainQuery(family, dict(labels or {}), manager, team, window, period)
         total = self.percentile if query.quantile else exact(sum((one.value for one in self.rows), Fraction()))
         rows = tuple(self.rows[: limit if fewer is None or len(self.rows) <= limit else fewer])
-        return Explanation(query, at or AT, total, len(self.rows), rows, len(rows) < len(self.rows), {})
+        return ExplainedNumber(query, at or AT, total, len(self.rows), rows, len(rows) < len(self.rows), {})
 
     async def entities(self, family, labels, manager, team, window, days):
         """All rows, two at a time. left: whether whoever asked has let go."""

@@ -22,7 +22,7 @@ from metrics.view import decode_part, parse_field
 from producers.events import wire
 from streams.fold.rules import Rules as FoldRules
 from streams.ledger.answers import Index
-from streams.ledger.explain import Explanation
+from streams.ledger.explain import ExplainedNumber
 from streams.plain import PlainPartition, PlainRules
 from streams.plain.calendar import of
 from streams.plain.exposed import exposed
@@ -133,7 +133,7 @@ class Floor:
         """What a wall shows."""
         return api.live(self.board, seconds(at), level, name, window)
 
-    async def explain(self, family: str, at: str | float, **asked: Any) -> Explanation:
+    async def explain(self, family: str, at: str | float, **asked: Any) -> ExplainedNumber:
         """The entities behind a number."""
         with TemporaryDirectory() as folder:
             kept = Kept(folder, self.rules, self.partitions, seconds(at))

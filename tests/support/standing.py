@@ -65,7 +65,7 @@ class InMemoryStore:
 
 
 class InMemoryLedger:
-    """As `streams.ledger.follow.Follower`, over a log in memory. read_on: whether it reads when it is waited for."""
+    """As `LedgerFollower`, over a log in memory. read_on: whether it reads when it is waited for."""
 
     def __init__(self, kept: Kept, log: InMemoryLog) -> None:
         self.kept, self.log = kept, log

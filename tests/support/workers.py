@@ -22,7 +22,7 @@ from producers.publisher import SalesPublisher
 from producers.settings import KafkaSettings
 from producers.simulator.floor import Setup, key_of
 from producers.simulator.session import SessionPlan, stream
-from streams.audit import AuditError, Report, audit
+from streams.audit import AuditError, AuditReport, audit
 
 COMMAND = (sys.executable, "-m", "deploy.cli", "worker")
 ROOT = Path(__file__).parents[2]
@@ -152,7 +152,7 @@ class House:
         async with SalesPublisher(self.kafka) as publisher:
             return await publisher.publish_many_raw(records)
 
-    async def verdict(self, patience: float = 60.0) -> Report:
+    async def verdict(self, patience: float = 60.0) -> AuditReport:
         """What the audit finds once everything is folded and shown."""
         deadline = time.monotonic() + patience
         while True:
@@ -169,7 +169,7 @@ class House:
                 return report
             await asyncio.sleep(0.5)
 
-    async def behind(self, report: Report) -> int:
+    async def behind(self, report: AuditReport) -> int:
         """Records of the log after the fences of a report; ends of transactions are none."""
         from streams.plain.kafka import kafka_log
 

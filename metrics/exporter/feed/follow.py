@@ -42,7 +42,7 @@ _RENDER_AT_ONCE = 50
 _LONG_TURN_SECONDS = 0.1
 
 
-class Follower(Reported):
+class ViewFollower(Reported):
     """One connection that follows the view for ever. `version` grows whenever the board moved."""
 
     def __init__(

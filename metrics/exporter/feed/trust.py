@@ -6,7 +6,7 @@ was so then. Who waits is another matter: a wait that has ended meanwhile would 
 
 from collections.abc import Callable, Iterator
 
-from metrics.exporter.feed.follow import Follower
+from metrics.exporter.feed.follow import ViewFollower
 
 FRESH_SECONDS = 5.0
 """Numbers older than this are not those of now."""
@@ -19,7 +19,7 @@ WAITS_SECONDS = 10.0
 class Trust:
     """What is to be said of the numbers of one follower. `withheld_after`: seconds of a silent owner of a partition."""
 
-    def __init__(self, follower: Follower, clock: Callable[[], float], withheld_after: float) -> None:
+    def __init__(self, follower: ViewFollower, clock: Callable[[], float], withheld_after: float) -> None:
         self._follower = follower
         self._clock = clock
         self._withheld_after = withheld_after

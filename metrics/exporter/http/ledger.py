@@ -18,7 +18,7 @@ _SECONDS = 5.0
 
 
 @dataclass(frozen=True)
-class Told:
+class LedgerAnswer:
     """An answer as it came."""
 
     content: dict[str, Any]
@@ -62,7 +62,7 @@ class LedgerProxy:
         limit: int = 1000,
         fewer: int | None = None,
         days: tuple[int, int] | None = None,
-    ) -> Told:
+    ) -> LedgerAnswer:
         """At most `limit` entities, or of more than that the largest `fewer`.
 
         Raises ValueError for what does not exist, AwayError without the ledger.
@@ -73,7 +73,7 @@ class LedgerProxy:
         with self._telling():
             answer = await self._client.get("/api/v1/explain", params=query)
             content = self._content(answer)
-        return Told(content)
+        return LedgerAnswer(content)
 
     async def audit(self) -> dict[str, Any]:
         """What its standing audit has proved. Raises as `explain` does."""

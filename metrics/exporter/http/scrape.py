@@ -12,7 +12,7 @@ from metrics.catalogue.plan import FORECAST
 from metrics.errors import WindowError
 from metrics.exporter.board import SLOTS, Board
 from metrics.exporter.exposition.packed import gzipped, pack
-from metrics.exporter.feed.follow import Follower
+from metrics.exporter.feed.follow import ViewFollower
 from metrics.exporter.feed.trust import Trust
 from metrics.exporter.held.aggregates import NOW
 from metrics.exporter.http.proof import Proof
@@ -45,7 +45,7 @@ class Scrapes:
     def __init__(
         self,
         board: Board,
-        follower: Follower,
+        follower: ViewFollower,
         clock: Callable[[], float],
         trust: Trust,
         problem: Callable[[], str],

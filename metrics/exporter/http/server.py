@@ -21,7 +21,7 @@ from metrics.access.reader import EVERYBODY, AccessRefusal, Reader
 from metrics.ending import end_tasks
 from metrics.errors import AwayError, MetricsError, WindowError
 from metrics.exporter.board import Board
-from metrics.exporter.feed.follow import Follower
+from metrics.exporter.feed.follow import ViewFollower
 from metrics.exporter.feed.trust import FRESH_SECONDS, Trust
 from metrics.exporter.http import allowed, api, asked
 from metrics.exporter.http.entities import add_entities
@@ -52,7 +52,7 @@ class Exporter:
     """Board and follower together, with the clock: what every endpoint asks."""
 
     def __init__(
-        self, settings: ExporterSettings, board: Board, follower: Follower, clock: Callable[[], float] = time.time
+        self, settings: ExporterSettings, board: Board, follower: ViewFollower, clock: Callable[[], float] = time.time
     ) -> None:
         self.settings = settings
         self.board = board

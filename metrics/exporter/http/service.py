@@ -5,14 +5,14 @@ from importlib import metadata
 from metrics.catalogue import service
 from metrics.exporter.board import Board
 from metrics.exporter.exposition import text
-from metrics.exporter.feed.follow import Follower
+from metrics.exporter.feed.follow import ViewFollower
 from metrics.family import Family
 from metrics.view import LEAD, MISS
 
 Rows = list[tuple[tuple[str, ...], float]]
 
 
-def own_numbers(board: Board, now: float, follower: Follower, contact_age: float | None) -> dict[Family, Rows]:
+def own_numbers(board: Board, now: float, follower: ViewFollower, contact_age: float | None) -> dict[Family, Rows]:
     """The exporter's own series: family → (label values, number)."""
     age, memory = follower.age(), follower.memory
     hours = {team: board.calendar.of(team) for team in ("", *board.reference.teams())}
@@ -42,7 +42,7 @@ def _names(board: Board) -> dict[Family, Rows]:
     }
 
 
-def _left(board: Board, now: float, follower: Follower) -> dict[Family, Rows]:
+def _left(board: Board, now: float, follower: ViewFollower) -> dict[Family, Rows]:
     live = follower.live_since()
     if not live or not board.knows_waits:
         return {}

@@ -43,7 +43,7 @@ class Reached(NamedTuple):
 
 
 @dataclass
-class Told:
+class ExpectedParts:
     """What one partition must show of one unit."""
 
     parts: Parts = field(default_factory=dict)
@@ -63,12 +63,12 @@ def days(database: Connection) -> set[int]:
     return {day for no in series for (day,) in database.execute(_DAYS, (no,))}
 
 
-def told(database: Connection, rules: PlainRules, unit: Unit, at: dict[int, Reached]) -> dict[int, Told]:
+def told(database: Connection, rules: PlainRules, unit: Unit, at: dict[int, Reached]) -> dict[int, ExpectedParts]:
     """Sums of all partitions, as `streams.plain.parts` has them for one."""
     return _open(database, rules, at) if unit == OPEN else _day(database, rules, unit.day, at)
 
 
-def _day(database: Connection, rules: PlainRules, day: int, at: dict[int, Reached]) -> dict[int, Told]:
+def _day(database: Connection, rules: PlainRules, day: int, at: dict[int, Reached]) -> dict[int, ExpectedParts]:
     people = {no: (manager, team) for no, manager, team in database.execute("SELECT no, manager, team FROM who")}
     sums: dict[int, defaultdict[tuple[str, int, str, str], Counter[str]]]
     sums = {number: defaultdict(Counter) for number in at}
@@ -85,7 +85,7 @@ def _day(database: Connection, rules: PlainRules, day: int, at: dict[int, Reache
                 cell = cells[(*bucket, *people[who])]
                 for measure, amount in added:
                     cell[measure] += amount * n
-    return {number: Told(_without_zeros(cells)) for number, cells in sums.items()}
+    return {number: ExpectedParts(_without_zeros(cells)) for number, cells in sums.items()}
 
 
 def _kept(day: int, moment: int, time: int, rules: PlainRules) -> Iterator[tuple[str, int]]:
@@ -104,7 +104,7 @@ def _without_zeros(cells: dict[tuple[str, int, str, str], Counter[str]]) -> Part
     return {cell: part for cell, part in left if part}
 
 
-def _open(database: Connection, rules: PlainRules, at: dict[int, Reached]) -> dict[int, Told]:
+def _open(database: Connection, rules: PlainRules, at: dict[int, Reached]) -> dict[int, ExpectedParts]:
     things: dict[int, list[OpenThing]] = {number: [] for number in at}
     for partition, body, n in database.execute(_THINGS):
         if partition in things:
@@ -112,10 +112,10 @@ def _open(database: Connection, rules: PlainRules, at: dict[int, Reached]) -> di
     return {number: _listed(found, at[number].time, rules) for number, found in things.items()}
 
 
-def _listed(things: Collection[OpenThing], time: int, rules: PlainRules) -> Told:
+def _listed(things: Collection[OpenThing], time: int, rules: PlainRules) -> ExpectedParts:
     cells: defaultdict[tuple[str, int, str, str], Counter[str]] = defaultdict(Counter)
     for one in things:
         for measure, value in open_measures(one):
             cells["o", 0, one.manager, one.team][measure] += value
     waiting = [Waiting(one.labels[0], one.manager, one.team, one.since) for one in things if one.code == "waiting"]
-    return Told(_without_zeros(cells), sorted(waiting), still_listed(things, time, rules))
+    return ExpectedParts(_without_zeros(cells), sorted(waiting), still_listed(things, time, rules))

@@ -21,7 +21,7 @@ class Moments(Protocol):
 
 
 class LedgerClient(Protocol):
-    """`streams.ledger.follow.Follower`, as far as it matters here."""
+    """`streams.ledger.follow.LedgerFollower`, as far as it matters here."""
 
     def moments(self) -> Moments:
         """The index as it is there. Raises AwayError."""

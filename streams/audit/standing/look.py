@@ -78,7 +78,13 @@ def _fits(shown: Slice, number: int, reached: index.Reached, *, exact: bool) -> 
 
 
 def _differences(
-    shown: Slice, unit: Unit, number: int, time: int, told: index.Told, rules: PlainRules, compared: Counter[str]
+    shown: Slice,
+    unit: Unit,
+    number: int,
+    time: int,
+    told: index.ExpectedParts,
+    rules: PlainRules,
+    compared: Counter[str],
 ) -> Iterator[Found]:
     of_unit = {
         name: part for name, part in shown.parts.items() if name[2] == number and day_of(*name[:2], rules) == unit.day

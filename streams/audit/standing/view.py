@@ -28,7 +28,7 @@ Beat = tuple[int, dict[str, Any]]
 """Fence and what the owner reports."""
 
 
-class Store(Protocol):
+class HashStore(Protocol):
     """Hashes of Redis. Raises RedisError, OSError."""
 
     def names(self, pattern: str) -> Iterable[str]:
@@ -72,7 +72,7 @@ class Slice(ShownParts):
 class View:
     """What workers show under one application id. Raises AwayError where it cannot be read or believed."""
 
-    def __init__(self, store: Store, app_id: str, zone: str, rules: PlainRules) -> None:
+    def __init__(self, store: HashStore, app_id: str, zone: str, rules: PlainRules) -> None:
         self._store = store
         self._keys = Keys(app_id)
         self._zone = zone

@@ -11,7 +11,7 @@ import pytest
 
 from metrics import view
 from metrics.exporter.board import Board
-from metrics.exporter.feed.follow import Follower
+from metrics.exporter.feed.follow import ViewFollower
 from metrics.exporter.http.server import Exporter, create_app
 from metrics.measure import key
 from metrics.redis_client import connect
@@ -41,7 +41,7 @@ class Floor(ViewWriter):
         self.settings = ExporterSettings(_env_file=None, app_id=app_id)
         self.redis = connect(url)
         self.board = Board(self.settings)
-        self.follower = Follower(self.board, self.redis, app_id)
+        self.follower = ViewFollower(self.board, self.redis, app_id)
         self.exporter = Exporter(self.settings, self.board, self.follower)
 
     async def work(self, calls: int, kind: str = "d", bucket: int | None = None) -> None:

@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import pytest
 
 from metrics.exporter.board import Board
-from metrics.exporter.feed.follow import Follower
+from metrics.exporter.feed.follow import ViewFollower
 from metrics.exporter.feed.trust import Trust
 from metrics.redis_client import connect
 from metrics.settings import ExporterSettings
@@ -82,7 +82,7 @@ class Floor:
     async def exporter(self):
         """A freshly started one."""
         client = connect(self.url)
-        follower = Follower(Board(ExporterSettings(_env_file=None, app_id=APP)), client, APP)
+        follower = ViewFollower(Board(ExporterSettings(_env_file=None, app_id=APP)), client, APP)
         task = asyncio.create_task(follower.run())
         try:
             yield follower
@@ -91,7 +91,7 @@ class Floor:
             await asyncio.gather(task, return_exceptions=True)
             await client.aclose()
 
-    def shown(self, follower: Follower) -> int | None:
+    def shown(self, follower: ViewFollower) -> int | None:
         """Meetings of the last 400 days before today; None when numbers are withheld."""
         if Trust(follower, time.time, 60).problem():
             return None

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from producers.settings import KafkaSettings
-from streams.backup.files import FORMAT, Kept, read_records, write_manifest, write_records
+from streams.backup.files import FORMAT, BackupRecord, read_records, write_manifest, write_records
 from streams.backup.resume import shares
 from streams.plain.kafka import kafka_log
 
@@ -26,7 +26,9 @@ def backup(folder: Path) -> dict:
 
     def some(name: str, count: int) -> dict:
         records = [
-            Kept(f"{name}-{n % 97}".encode(), rng.randbytes(rng.randrange(20, 900)), (("h", b"x"),) * (n % 2), n)
+            BackupRecord(
+                f"{name}-{n % 97}".encode(), rng.randbytes(rng.randrange(20, 900)), (("h", b"x"),) * (n % 2), n
+            )
             for n in range(count)
         ]
         return write_records(folder, f"{name}.jsonl.gz", records)

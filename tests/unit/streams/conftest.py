@@ -5,7 +5,7 @@ import pytest
 from streams.durable.local_store import InMemoryStore
 from streams.durable.rewriting import RewritingChangelog
 from streams.durable.standby import Standbys
-from streams.durable.topic_id import Source
+from streams.durable.topic_id import EventsTopic
 from streams.runtime.owner import Owner
 from streams.runtime.sensors import WorkerSensors
 from streams.runtime.status import Status
@@ -55,7 +55,7 @@ class OwnerHouse:
             rules(settings),
             WorkerSensors("w", status),
             status=status,
-            source=Source(1, log),
+            source=EventsTopic(1, log),
             changelogs=changelog,
             stores=store,
             set_aside=set_aside,

@@ -10,7 +10,7 @@ import pytest
 from deploy.commands.backup import until_next
 from producers.settings import KafkaSettings
 from streams.backup.files import read_manifest
-from streams.backup.take import Taking, Wanted
+from streams.backup.take import BackupScope, Taking
 from tests.laws.logs import InMemoryLog
 from tests.laws.replay import Rec
 
@@ -24,7 +24,7 @@ async def test_nothing_that_was_replaced_stays(tmp_path):
     (tmp_path / "notes.txt").write_text("mine")
 
     async def taken():
-        await Taking(log, Wanted(settings, "app", "id", []), tmp_path, lambda _: None, lambda: False).run()
+        await Taking(log, BackupScope(settings, "app", "id", []), tmp_path, lambda _: None, lambda: False).run()
         return {path.name for path in tmp_path.iterdir()}
 
     before = await taken()

@@ -3,14 +3,25 @@
 import pytest
 
 from producers.settings import KafkaSettings
-from streams.backup.files import BackupError, Kept, keep_file, write_records
+from streams.backup.files import BackupError, BackupRecord, keep_file, write_records
 from streams.backup.restore import put_spools
 from streams.backup.resume import already, shares
 from tests.laws.logs import InMemoryLog
 from tests.laws.replay import Rec
 
-EVENTS = [Kept(b"c-1", b"one", (("h", None),)), Kept(b"c-2", b"\xff"), Kept(b"c-1", b"one"), Kept(b"c-3", b"four")]
-CLAIMS = [Kept(b"a", b"1"), Kept(b"b", b"2"), Kept(b"a", b"3"), Kept(b"a", None), Kept(b"c", b"4")]
+EVENTS = [
+    BackupRecord(b"c-1", b"one", (("h", None),)),
+    BackupRecord(b"c-2", b"\xff"),
+    BackupRecord(b"c-1", b"one"),
+    BackupRecord(b"c-3", b"four"),
+]
+CLAIMS = [
+    BackupRecord(b"a", b"1"),
+    BackupRecord(b"b", b"2"),
+    BackupRecord(b"a", b"3"),
+    BackupRecord(b"a", None),
+    BackupRecord(b"c", b"4"),
+]
 
 
 def backup(folder):
@@ -42,7 +53,7 @@ async def test_what_is_there_is_counted_record_by_record(tmp_path, there):
 
 
 @pytest.mark.parametrize(
-    "there", [[*EVENTS[:2], Kept(b"c-9", b"new")], EVENTS[1:], EVENTS[:1] * 2, [*EVENTS, EVENTS[-1]]]
+    "there", [[*EVENTS[:2], BackupRecord(b"c-9", b"new")], EVENTS[1:], EVENTS[:1] * 2, [*EVENTS, EVENTS[-1]]]
 )
 async def test_what_somebody_else_has_written_is_refused(tmp_path, there):
     """Other records, a gap, one twice, and one too many."""

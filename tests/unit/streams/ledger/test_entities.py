@@ -22,7 +22,7 @@ from metrics.exporter.http.server import create_app as exporter_app
 from streams.ledger import answers
 from streams.ledger.answers import Index
 from streams.ledger.explain import entity
-from streams.ledger.follow import Follower
+from streams.ledger.follow import LedgerFollower
 from streams.ledger.lines import lines
 from streams.ledger.server import create_app
 from streams.ledger.settings import LedgerSettings
@@ -71,7 +71,7 @@ def index(kept):
 @pytest.fixture
 def ledger(index, tmp_path):
     """Asked as the exporter asks it."""
-    follower = Follower(LedgerSettings(_env_file=None), RULES, tmp_path / "other.sqlite", clock=lambda: NOW)
+    follower = LedgerFollower(LedgerSettings(_env_file=None), RULES, tmp_path / "other.sqlite", clock=lambda: NOW)
     follower.index = index
     follower.progress.reached({0: CALLS}, NOW)
     follower.progress.end({0: CALLS}, NOW)
@@ -173,7 +173,7 @@ async def read_into(got, answer):
 @pytest.mark.parametrize("why", [AwayError("ask for fewer days"), sqlite3.DatabaseError("malformed")])
 async def test_a_stream_that_breaks_is_seen_to_be_incomplete(index, tmp_path, monkeypatch, capfd, form, why):
     """Through ledger and exporter: whole lines, no last chunk, and one line in each log without a traceback."""
-    follower = Follower(LedgerSettings(_env_file=None), RULES, tmp_path / "other.sqlite", clock=lambda: NOW)
+    follower = LedgerFollower(LedgerSettings(_env_file=None), RULES, tmp_path / "other.sqlite", clock=lambda: NOW)
     follower.index = index
     follower.progress.reached({0: CALLS}, NOW)
     follower.progress.end({0: CALLS}, NOW)

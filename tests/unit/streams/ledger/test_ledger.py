@@ -17,15 +17,15 @@ from pydantic import ValidationError
 from metrics.errors import AwayError
 from metrics.exporter.http.ledger import LedgerProxy
 from streams.ledger.answers import Index
-from streams.ledger.follow import Follower
+from streams.ledger.follow import LedgerFollower
 from streams.ledger.held import decode
 from streams.ledger.keeper import Keeper, LeftError
-from streams.ledger.owned import LOST_WAL, Owned
-from streams.ledger.progress import Progress
+from streams.ledger.owned import LOST_WAL, IndexFile
+from streams.ledger.progress import ReadingProgress
 from streams.ledger.schema import LedgerError, connect, create, fingerprint, unusable
 from streams.ledger.server import create_app
 from streams.ledger.settings import LedgerSettings
-from streams.ledger.store import Store
+from streams.ledger.store import IndexStore
 from tests.laws.logs import InMemoryLog
 from tests.laws.mixtures import KINDS, event
 from tests.laws.replay import plain_rules
@@ -107,7 +107,7 @@ def test_what_is_not_ours_is_left_as_it_is(tmp_path, what, said):
     held = somebody_elses(path, what)
     before = tree(tmp_path)
     with pytest.raises(LedgerError, match=said) as refused:
-        Follower(LedgerSettings(_env_file=None), RULES, path)
+        LedgerFollower(LedgerSettings(_env_file=None), RULES, path)
     assert "SALES_LEDGER_URL" in str(refused.value)
     assert "\n" not in str(refused.value)
     assert tree(tmp_path) == before
@@ -117,7 +117,7 @@ def test_what_is_not_ours_is_left_as_it_is(tmp_path, what, said):
 
 def test_a_lock_file_of_somebody_else_keeps_what_is_in_it(tmp_path):
     (tmp_path / "poetry.lock").write_text("mine")
-    Owned(tmp_path / "poetry", "sales.events").close()
+    IndexFile(tmp_path / "poetry", "sales.events").close()
     assert (tmp_path / "poetry.lock").read_text() == "mine"
 
 
@@ -129,7 +129,7 @@ def test_a_damaged_index_is_known_as_ours_and_nothing_that_was_set_aside_is_lost
         whole = bytearray(path.read_bytes())
         whole[page * 4096 : (page + 1) * 4096] = text.ljust(4096)
         path.write_bytes(whole)
-        owned = Owned(path, "sales.events")
+        owned = IndexFile(path, "sales.events")
         assert "damaged" in unusable(path, TOLD, {"topic": "sales.events"})
         aside = owned.set_aside()
         owned.close()
@@ -158,7 +158,7 @@ def test_a_file_that_is_gone_or_another_one_is_noticed(tmp_path):
     path = tmp_path / "ledger.sqlite"
     database = create(path, TOLD, {"topic": "sales.events"})
     database.execute("SELECT * FROM meta").fetchall()
-    owned = Owned(path, "sales.events")
+    owned = IndexFile(path, "sales.events")
     owned.opened()
     assert owned.lost() == ""
     wal = path.with_name("ledger.sqlite-wal")
@@ -174,7 +174,7 @@ def test_a_file_that_is_gone_or_another_one_is_noticed(tmp_path):
 
 
 def test_behind_says_how_far_and_when_it_is_there():
-    progress = Progress()
+    progress = ReadingProgress()
     assert "does not know" in progress.told(NOW)
     progress.reached({0: 0, 1: 0}, NOW)
     progress.end({0: 8_000, 1: 4_000}, NOW)
@@ -196,7 +196,7 @@ def test_behind_says_how_far_and_when_it_is_there():
 
 async def test_away_from_kafka_it_says_as_of_when_or_nothing(tmp_path):
     """What was whole when Kafka went is told, as of then; what was not is refused."""
-    follower = Follower(LedgerSettings(_env_file=None), RULES, tmp_path / "ledger.sqlite", clock=lambda: NOW)
+    follower = LedgerFollower(LedgerSettings(_env_file=None), RULES, tmp_path / "ledger.sqlite", clock=lambda: NOW)
     kept = Kept(str(tmp_path), RULES, 1, NOW)
     with pytest.raises(AwayError, match="not reached Kafka"):
         await follower.fresh(0.1)
@@ -234,7 +234,7 @@ async def test_away_from_kafka_it_says_as_of_when_or_nothing(tmp_path):
     ],
 )
 async def test_what_cannot_be_answered_is_named(tmp_path, given, said):
-    follower = Follower(LedgerSettings(_env_file=None), RULES, tmp_path / "ledger.sqlite", clock=lambda: NOW)
+    follower = LedgerFollower(LedgerSettings(_env_file=None), RULES, tmp_path / "ledger.sqlite", clock=lambda: NOW)
     kept = Kept(str(tmp_path), RULES, 1, NOW)
     follower.index = Index(kept.path, RULES, lambda: NOW)
     follower.progress.reached({0: 9}, NOW)
@@ -324,7 +324,7 @@ def test_a_batch_that_fails_leaves_nothing(tmp_path, monkeypatch, where):
         def fail(*_):
             raise sqlite3.OperationalError("disk full")
 
-        broken.setattr(f"streams.ledger.store.Store.{where}", fail)
+        broken.setattr(f"streams.ledger.store.IndexStore.{where}", fail)
         with pytest.raises(sqlite3.OperationalError):
             kept.read(log, 100)
     compare(kept, log)
@@ -339,18 +339,18 @@ def test_a_batch_that_fails_leaves_nothing(tmp_path, monkeypatch, where):
 
 async def test_what_is_being_written_is_left_before_it_is_closed(tmp_path, monkeypatch):
     """Cancelled in the middle of a batch: its thread ends with nothing of it kept, and only then the file is closed."""
-    follower = Follower(LedgerSettings(_env_file=None), RULES, tmp_path / "ledger.sqlite", clock=lambda: NOW)
+    follower = LedgerFollower(LedgerSettings(_env_file=None), RULES, tmp_path / "ledger.sqlite", clock=lambda: NOW)
     log, begun, ended = log_of(300).topics["sales.events"][0], threading.Event(), []
     create(follower._path, TOLD, {"topic": "sales.events"}).close()
     keeper = follower._keep(1)
-    first = Store.client
+    first = IndexStore.client
 
     def slow(self, *given):
         begun.set()
         time.sleep(0.05)
         return first(self, *given)
 
-    monkeypatch.setattr(Store, "client", slow)
+    monkeypatch.setattr(IndexStore, "client", slow)
 
     def take():
         try:
@@ -371,12 +371,12 @@ async def test_what_is_being_written_is_left_before_it_is_closed(tmp_path, monke
 def test_one_file_has_one_writer(tmp_path):
     """A second ledger says so instead of writing over the first one."""
     settings = LedgerSettings(_env_file=None)
-    first = Follower(settings, RULES, tmp_path / "ledger.sqlite")
+    first = LedgerFollower(settings, RULES, tmp_path / "ledger.sqlite")
     with pytest.raises(LedgerError, match="another ledger"):
-        Follower(settings, RULES, tmp_path / "ledger.sqlite")
+        LedgerFollower(settings, RULES, tmp_path / "ledger.sqlite")
     assert first.unready()
     first.close()
-    Follower(settings, RULES, tmp_path / "ledger.sqlite").close()
+    LedgerFollower(settings, RULES, tmp_path / "ledger.sqlite").close()
 
 
 @pytest.mark.parametrize(
@@ -399,7 +399,7 @@ def test_paths_of_the_file():
 
 async def test_the_exporter_asks_and_passes_on(tmp_path):
     """An answer whole, and as of when it is; what does not exist, as a refusal; when nobody is there, as away."""
-    follower = Follower(LedgerSettings(_env_file=None), RULES, tmp_path / "ledger.sqlite", clock=lambda: NOW)
+    follower = LedgerFollower(LedgerSettings(_env_file=None), RULES, tmp_path / "ledger.sqlite", clock=lambda: NOW)
     kept = Kept(str(tmp_path), RULES, 1, NOW)
     kept.read(log_of(300), 300)
     ledger = LedgerProxy("http://ledger", transport=httpx.ASGITransport(create_app(follower)))

@@ -15,7 +15,7 @@ from metrics.exporter.http.open_deals import OpenDeals, runs
 from metrics.pipeline import Pipeline, Stay
 from streams.ledger.answers import Index
 from streams.ledger.deal_days import stays
-from streams.ledger.follow import Follower
+from streams.ledger.follow import LedgerFollower
 from streams.ledger.server import create_app
 from streams.ledger.settings import LedgerSettings
 from streams.plain.reference import PlainReference
@@ -69,7 +69,7 @@ def kept(tmp_path_factory):
 
 @pytest.fixture
 def transport(kept, tmp_path):
-    follower = Follower(LedgerSettings(_env_file=None), RULES, tmp_path / "other.sqlite", clock=lambda: NOW)
+    follower = LedgerFollower(LedgerSettings(_env_file=None), RULES, tmp_path / "other.sqlite", clock=lambda: NOW)
     follower.index = Index(kept.path, RULES, lambda: NOW)
     follower.progress.reached({0: 1}, NOW)
     follower.progress.end({0: 1}, NOW)
@@ -139,7 +139,7 @@ async def test_what_cannot_be_answered_is_named(transport, given, named):
 
 
 async def test_a_ledger_that_is_behind_tells_nothing(tmp_path):
-    follower = Follower(LedgerSettings(_env_file=None), RULES, tmp_path / "other.sqlite", clock=lambda: NOW)
+    follower = LedgerFollower(LedgerSettings(_env_file=None), RULES, tmp_path / "other.sqlite", clock=lambda: NOW)
     ledger = LedgerProxy("http://ledger", transport=httpx.ASGITransport(create_app(follower)))
     with pytest.raises(AwayError, match="has not reached Kafka"):
         await ledger.brought(TODAY, [3])
