@@ -4,6 +4,8 @@ NULL of a database's dump would be a manager, and an id with a mark of its readi
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
+from datetime import datetime
 
 from producers.importer.cells import Cell
 from producers.importer.readers import Block, Row
@@ -13,6 +15,7 @@ UNSEEN = "\u200b\u200c\u200d\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u20
 _GUARD = '="'
 """What stands before a text that a spreadsheet shall not take for a number: ="00123"."""
 _GUARD_ESCAPED = '=\\"'
+_DAYS = ("%Y-%m-%d", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S", "%d.%m.%Y", "%d.%m.%Y %H:%M:%S")
 _AROUND = UNSEEN + "".join(filter(str.isspace, map(chr, range(0x3001))))
 
 
@@ -21,6 +24,7 @@ class Cleaning:
 
     def __init__(self, words: Sequence[str]) -> None:
         self._words = frozenset(words)
+        self._values = frozenset(value for word in self._words for value in _values(word))
         # Quotes in a word are written twice, or escaped: it is looked for by what stands between them.
         parts = (max(word.split('"'), key=len) for word in self._words)
         self._marks = (*parts, *UNSEEN, _GUARD, _GUARD_ESCAPED)
@@ -33,6 +37,8 @@ class Cleaning:
 
     def row(self, row: Row) -> Row:
         """One row."""
+        if self._values:
+            row = ["" if (type(cell), cell) in self._values else cell for cell in row]
         return [self._cell(cell) if type(cell) is str else cell for cell in row]
 
     def _cell(self, cell: str) -> Cell:
@@ -40,3 +46,17 @@ class Cleaning:
         if bare.startswith(_GUARD) and bare.endswith('"') and len(bare) > len(_GUARD):
             return bare[len(_GUARD) : -1]
         return "" if bare in self._words else bare
+
+
+def _values(word: str) -> list[tuple[type, Cell]]:
+    """What a word stands for where cells are no texts, as in spreadsheets: a number, a day, a truth."""
+    found: list[tuple[type, Cell]] = []
+    with suppress(ValueError):
+        number = float(word.replace(",", "."))
+        found += [(float, number), (int, number)]
+    for form in _DAYS:
+        with suppress(ValueError):
+            found.append((datetime, datetime.strptime(word, form)))  # noqa: DTZ007 - a cell's has no zone
+    if word.casefold() in ("true", "false"):
+        found.append((bool, word.casefold() == "true"))
+    return found

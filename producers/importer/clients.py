@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import NamedTuple
 
 import msgspec
@@ -12,11 +13,14 @@ from producers.identities import Resolver
 from producers.importer.cells import text
 from producers.importer.errors import ImportProblem
 from producers.importer.formats import Origin
+from producers.importer.ids import id_text
 from producers.importer.mapping import Column, MappingFile, Names
 from producers.importer.places import Places, Row, finder
 
 ID, PHONE, EMAIL = "client_id", "phone", "email"
 _SEVERAL = re.compile(r"[;,|/\n]+").split
+_NUMBER = re.compile(r"\+[\d\s()-]{8,}", re.ASCII).fullmatch
+_MAIL = re.compile(r"[^\s@]+@[^\s@]+\.[^\s@.]{2,}").fullmatch
 NO_KEY = (
     "set SALES_IDENTITY_KEY to the secret that all ways in have (16 characters or more): without it nobody knows "
     "clients by their numbers, and no name is hidden"
@@ -36,7 +40,8 @@ def client_taker(spec: Column, places: Places, resolver: Resolver | None) -> Cal
     """What takes a row's client. Raises ImportProblem where there are no identities."""
     if resolver is None:
         raise ImportProblem(NO_KEY)
-    own = finder(spec, places) if spec.columns else None
+    as_id = partial(id_text, ID)
+    own = finder(spec, places, as_id) if spec.columns else None
     hashed = hasher(spec, places)
     phones = [places.at[column] for column in spec.phone or ()]
     emails = [places.at[column] for column in spec.email or ()]
@@ -47,11 +52,14 @@ def client_taker(spec: Column, places: Places, resolver: Resolver | None) -> Cal
     )
 
     def take(row: Row) -> str | None:
-        mine = text(own(row)) if own is not None else ""
+        mine = as_id(own(row)) if own is not None else ""
+        address = [mine] if is_address(mine) else []
         mine = mine and spec.prefix + (mine if hashed is None else hashed(mine))
         if mine and spec.listed and (standing := resolver.listed(mine)) != mine:
             return standing
         hashes = resolver.hashes(_cells(row, phones), _cells(row, emails))
+        if address and (named := resolver.hashes(address, address)):
+            hashes, mine = list(dict.fromkeys(hashes + named)), ""  # whose id is a number is known by its hash
         if hashes:
             return resolver.match(hashes, mine).client
         if not mine and spec.default is None and any(text(row[place]) for place in phones + emails):
@@ -59,6 +67,11 @@ def client_taker(spec: Column, places: Places, resolver: Resolver | None) -> Cal
         return mine or (None if spec.default is None else str(spec.default))
 
     return take
+
+
+def is_address(written: str) -> bool:
+    """Whether a client's id is a phone number with its country, or an e-mail address."""
+    return (written[:1] == "+" and _NUMBER(written) is not None) or ("@" in written and _MAIL(written) is not None)
 
 
 def _cells(row: Row, places: list[int]) -> Iterator[str]:
@@ -89,6 +102,7 @@ class ClientRows:
         self._id = next(name for name, plain in named.items() if plain == ID)
         self.columns = {self._id, *self._phones, *self._emails}
         self.amounts: set[str] = set()
+        self.plain_clients: set[str] = set()
         self.hashed: Callable[[str], str] | None = None
 
     def bind(self, places: Places) -> Callable[[Row], tuple[bytes, ...]]:
@@ -97,7 +111,7 @@ class ClientRows:
         phones, emails = [at[name] for name in self._phones], [at[name] for name in self._emails]
 
         def make(row: Row) -> tuple[bytes, ...]:
-            client = text(row[at[self._id]])
+            client = id_text(ID, row[at[self._id]])
             if not 1 <= len(client) <= ID_LENGTH:
                 raise Refused("invalid_data", f"{ID}: {client[:60]!r} has to have 1 to {ID_LENGTH} characters")
             listed = Listed(client, tuple(_cells(row, phones)), tuple(_cells(row, emails)))

@@ -10,10 +10,11 @@ from producers.errors import Refused
 from producers.importer.cells import Cell, text
 from producers.importer.fields import KINDS, Convert, Kind, Value
 from producers.importer.hours import ByTheHour
+from producers.importer.ids import are_plain, id_text
 from producers.importer.mapping import Column, MappingFile
 from producers.importer.money import AmountReader
 from producers.importer.places import Places, Row
-from producers.importer.taking import Taker, check_digits, taker
+from producers.importer.taking import Taker, taker
 
 _encode = msgspec.json.encode
 _MOST = 1 << 15
@@ -95,10 +96,10 @@ class Field:
         return [self._take(row) for row in rows]
 
     def _texts(self, cells: Sequence[Cell]) -> Values:
-        found = list(map(text, cells)) if _is_mixed(cells) else _stripped(cells)
-        if self._names_one and ("e+" in "\n".join(found).lower() or float in set(map(type, cells))):
-            for cell in cells:
-                check_digits(self.name, cell)
+        is_mixed = _is_mixed(cells)
+        found = list(map(text, cells)) if is_mixed else _stripped(cells)
+        if self._names_one and (is_mixed or not are_plain(found)):
+            found = [id_text(self.name, cell) for cell in cells]
         prefix = self._prefix
         if "" in found:
             return [prefix + one if one else self._default for one in found]

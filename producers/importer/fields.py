@@ -51,21 +51,26 @@ _YES, _NO = frozenset({"true", "1", "yes", "y", "да"}), frozenset({"false", "0
 
 
 class Written(NamedTuple):
-    """How a field is written: its name, what the mapping says of it, the zone, and the decimal mark of its column."""
+    """How a field is written: its name, what the mapping says of it, the zone, and the decimal mark of its column.
+
+    from_1904: whether a spreadsheet's days are counted from there.
+    """
 
     name: str
     spec: Column
     zone: ZoneInfo | None
     decimal: str | None
     currency: str | None
+    from_1904: bool = False
 
 
 def converter(written: Written) -> Convert:
     """Return the function for a field's cells. It raises Refused (invalid_data), naming the field."""
-    name, spec, zone, decimal, currency = written
+    name, spec, zone, decimal, currency, from_1904 = written
     kind = KINDS.get(name)
     if kind is Kind.TIME:
-        return time_reader(name, spec.format, zone)
+        forms = ["excel-1904" if form == "excel" and from_1904 else form for form in spec.format]
+        return time_reader(name, forms, zone)
     amount = AmountReader(name, decimal, spec.scale, spec.places, spec.absolute, currency)
     if kind is Kind.AMOUNT:
         return amount

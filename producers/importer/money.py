@@ -14,7 +14,8 @@ from functools import lru_cache
 from producers.errors import Refused
 from producers.importer.cells import Cell, text
 
-_SPACES = dict.fromkeys(map(ord, " \t\u00a0\u202f\u2009\u2007'’`_"))
+_BLANK = "\t" + "".join(char for char in map(chr, range(0x3001)) if unicodedata.category(char) == "Zs")
+_SPACES = dict.fromkeys(map(ord, _BLANK + "'’`_"))
 """What stands between thousands and is never a decimal mark."""
 _MINUS = str.maketrans({"\u2212": "-", "\u2013": "-", "\u2010": "-"})
 _WORDS = {
@@ -31,9 +32,9 @@ _PLAIN_CELLS = {
     mark: re.compile(rf"(?:(?:[0-9]+(?:[{mark}](?:[0-9]{{4}}|[0-9]{{1,2}}))?)?\n)*").fullmatch for mark in ".,"
 }
 """The same for all cells of a column, each with a line end behind it; some may be empty."""
-_NUMBER = re.compile(r"(?:\d|(?<![^\W\d_])[.,])(?:[\d.,\s\u00a0\u202f'’`_]*\d)?(?:[eE][+-]?\d{1,3})?")
-_SPACED = re.compile(r"\d{1,3}(?:[ \t\u00a0\u202f\u2009\u2007'’`_]\d{3})+(?:[.,]\d+)?(?:[eE][+-]?\d{1,3})?")
-"""Thousands with something between them: 1 250,50. What is grouped otherwise (12 50) is no one number."""
+_NUMBER = re.compile(r"(?:\d|(?<![^\W\d_])[.,])(?:[\d.,\s'’`_]*\d)?(?:[eE][+-]?\d{1,3})?")
+_SPACED = re.compile(rf"\d{{1,3}}(?:(?:[{_BLANK}]+|['’`_])\d{{3}})+(?:[.,]\d+)?(?:[eE][+-]?\d{{1,3}})?")
+"""Thousands with something between them, spaces of any width: 1 250,50. What is grouped otherwise is no number."""
 _BETWEEN_WORDS = re.compile(r"[\s\u00a0.,+|-]+")
 _EXPONENT = re.compile("[eE]")
 _DIGITS = re.compile(r"(\d[\d.,]*\d|\d|[.,]\d+)(e[+-]?\d{1,3})?", re.ASCII | re.IGNORECASE)

@@ -11,12 +11,18 @@ Row = Sequence[Cell]
 class Places:
     """Where the columns of a table are, and which decimal marks they show. Raises KeyError for what is not there.
 
-    hashed: what names are known by, where there is a key.
+    hashed: what names are known by, where there is a key. from_1904: whether its days are counted from there.
     """
 
     def __init__(
-        self, at: Mapping[str, int], decimals: Mapping[str, str | None], hashed: Callable[[str], str] | None = None
+        self,
+        at: Mapping[str, int],
+        decimals: Mapping[str, str | None],
+        hashed: Callable[[str], str] | None = None,
+        *,
+        from_1904: bool = False,
     ) -> None:
+        self.from_1904 = from_1904
         self.at = at
         self.decimals = decimals
         self.hashed = hashed
@@ -27,11 +33,11 @@ class Places:
         return marks.pop() if len(marks) == 1 else None
 
 
-def finder(spec: Column, places: Places) -> Callable[[Row], Cell]:
-    """What finds a field's cell in rows; an empty one is ""."""
+def finder(spec: Column, places: Places, part: Callable[[Cell], str] = text) -> Callable[[Row], Cell]:
+    """What finds a field's cell in rows; an empty one is "". part: what gives the texts that are joined."""
     indexes = [places.at[column] for column in spec.columns]
     if spec.join is not None:
-        return lambda row: spec.with_.join(filled for index in indexes if (filled := text(row[index])))
+        return lambda row: spec.with_.join(filled for index in indexes if (filled := part(row[index])))
     if len(indexes) == 1:
         (only,) = indexes
         return lambda row: row[only]

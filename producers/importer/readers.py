@@ -15,6 +15,7 @@ from producers.importer.cells import Cell, from_sheet, text
 from producers.importer.errors import ImportProblem
 from producers.importer.mapping import MappingFile
 from producers.importer.source import Source, checked
+from producers.importer.workbook import counts_from_1904
 
 _ROWS = 500
 """Rows of a block, where a reader counts them."""
@@ -61,10 +62,14 @@ class Block(NamedTuple):
 
 
 class Reader(Protocol):
-    """Gives the rows of one file, as often as they are asked for. mark: bytes that a copy of some rows begins with."""
+    """Gives the rows of one file, as often as they are asked for. mark: bytes that a copy of some rows begins with.
+
+    from_1904: whether numbers that stand for days are counted from 1904 on.
+    """
 
     mark: bytes
     notes: list[str]
+    from_1904: bool
 
     def dialects(self) -> Sequence[str]:
         """In which ways rows can be read, the most probable first."""
@@ -80,6 +85,7 @@ class SheetReader:
 
     def __init__(self, source: Source, file: MappingFile) -> None:
         self.notes: list[str] = []
+        self.from_1904 = counts_from_1904(source)
         try:
             with source.packed() as stream:
                 workbook = CalamineWorkbook.from_filelike(stream)
@@ -129,6 +135,7 @@ class JsonReader:
     """One flat JSON object a line; its names are the columns, whatever their order."""
 
     mark = b""
+    from_1904 = False
 
     def __init__(self, source: Source, columns: Sequence[str]) -> None:
         self.notes: list[str] = []

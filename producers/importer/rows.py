@@ -71,7 +71,8 @@ class _Maker:
 class RowMapper:
     """A mapping file, checked.
 
-    columns: those that it looks at. amounts: those whose decimal mark it does not say. origin: whose events it makes.
+    columns: those that it looks at. plain_clients: those with ids of clients as they are. amounts: those whose decimal
+    mark it does not say. origin: whose events it makes.
     """
 
     def __init__(self, file: MappingFile) -> None:
@@ -87,6 +88,10 @@ class RowMapper:
         self.needs_key = any(spec.hash for _, spec in fields)
         self.resolver: Resolver | None = None
         self.hashed: Callable[[str], str] | None = None
+        clients = [
+            spec for name, spec in fields if name == "client_id" and not (spec.is_identity or spec.hash or spec.values)
+        ]
+        self.plain_clients = {column for spec in clients for column in spec.columns}
         self._hidden = {column for _, spec in fields if spec.hash for column in spec.columns}
         self._hidden.update(column for _, spec in fields for column in spec.addresses)
         self.amounts = {

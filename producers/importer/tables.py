@@ -9,7 +9,7 @@ from typing import NamedTuple
 from producers.errors import Refused
 from producers.importer.cells import text
 from producers.importer.cleaning import UNSEEN, Cleaning
-from producers.importer.clients import ClientRows
+from producers.importer.clients import ClientRows, is_address
 from producers.importer.errors import ImportProblem
 from producers.importer.formats import Record, Rows
 from producers.importer.money import Styles, two_readings
@@ -61,7 +61,8 @@ class Table:
         head = self._find(reader)
         self.header = reader.mark + _line(head.row.raw)
         self.notes += reader.notes
-        places = Places(head.at, self._decimals(reader, head), self._mapper.hashed)
+        self._note_numbers(reader, head)
+        places = Places(head.at, self._decimals(reader, head), self._mapper.hashed, from_1904=reader.from_1904)
         return self._read(reader, head, places, after.end)
 
     def _reader(self, source: Source) -> Reader:
@@ -115,6 +116,17 @@ class Table:
         ]
         if renamed:
             self.notes.append(f"in the header {', '.join(renamed)}")
+
+    def _note_numbers(self, reader: Reader, head: _Header) -> None:
+        """Say where ids of clients are numbers or addresses, which belong into no event."""
+        rows = [row.cells for row in first(reader, head.dialect, head.above + 1 + _TITLES)[head.above + 1 :]]
+        for column in sorted(self._mapper.plain_clients):
+            place = head.at[column]
+            if any(is_address(text(row[place])) for row in rows if len(row) > place):
+                self.notes.append(
+                    f"client_id: {column} has phone numbers or addresses, which go into the log as they are; with "
+                    f"phone: {column} (or email: {column}) they become the clients that calls are counted for"
+                )
 
     def _missing(self, reader: Reader, row: Read | None) -> str:
         if isinstance(reader, TextReader) and (problem := reader.encoding_problem()):

@@ -1,7 +1,7 @@
 """What takes a field of an event from the cells of a row, as a mapping says: made once for a table."""
 
-import re
 from collections.abc import Callable
+from functools import partial
 from zoneinfo import ZoneInfo
 
 from producers.errors import Refused
@@ -9,13 +9,10 @@ from producers.identities import Resolver
 from producers.importer.cells import Cell, text
 from producers.importer.clients import client_taker, hasher
 from producers.importer.fields import Convert, Value, Written, converter
+from producers.importer.ids import id_text
 from producers.importer.mapping import Column, MappingFile, When
 from producers.importer.money import AmountReader
 from producers.importer.places import Places, Row, finder
-
-_SHORTENED = re.compile(r"\d[.,]\d+[eE]\+\d+", re.ASCII).fullmatch
-_EXACT = 10**15
-"""Numbers from here on have more digits than spreadsheets keep."""
 
 Take = Callable[[Row], Value | None]
 
@@ -27,10 +24,10 @@ class Taker:
         self.name = name
         self.spec = spec
         self._hashed = hasher(spec, places)
-        self.names_one = name == "id" or name.endswith("_id")
+        self.names_one = is_id(name) and spec.values is None and len(spec.join or "1") == 1
         zone = ZoneInfo(file.timezone) if file.timezone else None
         decimal = spec.decimal or places.decimal(spec.columns)
-        self.convert: Convert = converter(Written(name, spec, zone, decimal, currency))
+        self.convert: Convert = converter(Written(name, spec, zone, decimal, currency, places.from_1904))
 
     @property
     def changes(self) -> bool:
@@ -49,7 +46,7 @@ class Taker:
         if cell == "":
             return self.spec.default
         if self.names_one:
-            check_digits(self.name, cell)
+            cell = id_text(self.name, cell)
         return self._changed(text(cell)) if self.changes else self.convert(cell)
 
     def _changed(self, found: str) -> Value | None:
@@ -68,20 +65,6 @@ class Taker:
         return self.convert(spec.prefix + found)
 
 
-def check_digits(name: str, cell: Cell) -> None:
-    """Raise Refused for an id of which a spreadsheet has lost digits: several would become one."""
-    if isinstance(cell, str):
-        is_lost = "+" in cell and _SHORTENED(cell.strip()) is not None
-    else:
-        is_lost = isinstance(cell, float) and abs(cell) >= _EXACT
-    if is_lost:
-        raise Refused(
-            "invalid_data",
-            f"{name}: {text(cell)!r} is a long number that a spreadsheet has shortened, its digits are lost; make the "
-            "column one of text before the numbers come in, and export again",
-        )
-
-
 def taker(
     name: str,
     spec: Column,
@@ -95,8 +78,14 @@ def taker(
         return lambda _: spec.constant
     if spec.is_identity:
         return client_taker(spec, places, resolver)
-    find, take = finder(spec, places), Taker(name, spec, file, places, currency).cell
+    part = partial(id_text, name) if is_id(name) else text
+    find, take = finder(spec, places, part), Taker(name, spec, file, places, currency).cell
     return lambda row: take(find(row))
+
+
+def is_id(name: str) -> bool:
+    """Whether a field names something."""
+    return name == "id" or name.endswith("_id")
 
 
 def condition(when: When, places: Places) -> Callable[[Row], bool]:

@@ -35,6 +35,8 @@ csv.field_size_limit(LONGEST)
 class TextReader:
     """CSV and its like. A dialect is its delimiter. piece: so many characters are read at once."""
 
+    from_1904 = False
+
     def __init__(self, source: Source, file: MappingFile, piece: int = _PIECE) -> None:
         self._piece = piece
         self._source = source

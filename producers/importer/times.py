@@ -10,7 +10,7 @@ from producers.errors import Refused
 from producers.importer.cells import Cell, text
 from producers.importer.hours import ByTheHour
 
-_DAY_ZERO = datetime(1899, 12, 30)  # noqa: DTZ001 - spreadsheets count local days
+_DAY_ZERO = {"excel": datetime(1899, 12, 30), "excel-1904": datetime(1904, 1, 1)}  # noqa: DTZ001 - local days
 _MILLISECONDS = 10**11
 """Unix times from here on are in milliseconds: in seconds it is the year 5138."""
 _CACHED = 1 << 15
@@ -82,10 +82,10 @@ def _form(form: str) -> Callable[[str], datetime]:
         return lambda written: named(_ZONE.sub("+0000", written))
     if form == "unix":
         return _unix
-    if form == "excel":
-        return lambda written: _DAY_ZERO + timedelta(seconds=round(float(written.replace(",", ".")) * 86_400, 3))
+    if zero := _DAY_ZERO.get(form):
+        return lambda written: zero + timedelta(seconds=round(float(written.replace(",", ".")) * 86_400, 3))
     if "%B" in form or "%b" in form:
-        short = form.replace("%B", "%b")
+        short = form.replace("%B", "%b").replace("%b.", "%b")  # a point behind a name is no more than that
         return lambda written: datetime.strptime(_in_english(written), short)  # noqa: DTZ007 - the zone is added later
     return lambda written: datetime.strptime(written, form)  # noqa: DTZ007
 

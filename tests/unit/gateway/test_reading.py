@@ -192,6 +192,25 @@ async def test_gzip(encoding):
     assert (await setup.post(gzip.compress(body), content_encoding="gzip", **headers)).status_code == 202
 
 
+@pytest.mark.parametrize(
+    ("body", "status", "said"),
+    [
+        (gzip.compress(b"{}"), 400, "send content-encoding: gzip"),
+        (b"PK\x03\x04", 400, "is packed with zip; send it as it is"),
+        (b"\x28\xb5\x2f\xfd", 400, "is packed with zstd; send it as it is"),
+        ("{}".encode("utf-16"), 415, "is in UTF-16"),
+    ],
+)
+async def test_packed_without_a_word(body, status, said):
+    """A body that is packed, and no header says so, is told which one to send."""
+    for headers in ({"content_type": BATCH}, {"content_type": STRUCTURED}, binary(event())[1]):
+        answer = await Setup().post(body, **headers)
+        assert answer.status_code == status
+        assert said in json.dumps(answer.json())
+    answer = await Setup().post(gzip.compress(body), content_type=STRUCTURED, content_encoding="gzip")
+    assert said in json.dumps(answer.json())
+
+
 @pytest.mark.parametrize("encoding", ["deflate", "br", "zstd", "identity, gzip", "gzip, gzip"])
 async def test_other_encodings_are_refused_unread(encoding):
     """415 says which one is read."""

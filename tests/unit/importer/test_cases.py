@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from producers.importer.errors import ImportProblem
-from tests.unit.importer.test_tables import HEADER, ROW, RULE, read
+from tests.unit.importer.test_tables import HEADER, ROW, RULE, changed, read
 
 __all__ = ["read"]
 PAGE = Path(__file__).parents[3] / "deploy" / "docs" / "import.md"
@@ -67,6 +67,7 @@ CASES = {
     "`1 250,50 ₽`, `1,250.00`, `RUB 1250`": [cell("1250", one) for one in ("1 250,50 ₽", "1,250.00", "RUB 1250")],
     "`1,250`, and no other amount shows the decimal mark": [cell("1250", "1,250")],
     "`1,250`, and another amount shows it": [f"{cell('1250', '1,250')}{ROW.replace('1250', '3,50')}\n"],
+    "`1  250` with two spaces, or narrow ones": [cell("1250", one) for one in ("1  250", "1\u202f250", "1 \u00a0250")],
     "`$1250` where the mapping says RUB": [cell("1250", "$1250")],
     "`-1250`, `(1250)` where no `when` asks for it": [cell("1250", one) for one in ("-1250", "(1250)")],
     "`12 50`, `5 pcs`": [cell("1250", one) for one in ("12 50", "5 pcs")],
@@ -81,6 +82,11 @@ CASES = {
     # what programs write
     "`NULL`, `\\N`, `#N/A` where something has to be": [cell("1250", one) for one in ("NULL", "\\N", "#N/A")],
     "`1,23457E+11` as an id": [cell("2;8", "1,23457E+11;8")],
+    "`1,23457E+11` as a part of a joined id": [
+        (cell("2;8", "1,23457E+11;8"), changed("deal_id", join=["ID", "Owner"])),
+    ],
+    "`1017.0` as an id": [cell("2;8", "1017.0;8")],
+    "a phone number as `client_id` as it is": [(cell(";8;", ";+79211234567;"), changed("client_id", column="Client"))],
     "an expected date of closing at an open deal": [
         (f"{HEADER};At\n{ROW};2026-09-02\n", {"events": [RULE | {"time": {"column": "At"}, "data": OPEN}]}),
     ],

@@ -113,6 +113,20 @@ async def test_resolved_by_number(tmp_path):
     assert bare == [caller]
 
 
+@pytest.mark.parametrize("own", ["+7 921 000-00-01", "+79210000001"])
+@pytest.mark.parametrize("more", [{"phone": "Phone"}, {"email": "Mail"}, {"phone": "Phone", "prefix": "crm-"}])
+async def test_a_number_as_an_id(tmp_path, own, more):
+    """Whose own id is a phone number is known by its hash, as the caller is: no number gets into the log."""
+    log = InMemoryClaimsLog()
+    way = await resolver(log)
+    caller = way.client(phone="8 921 000 00 01").client
+    rows = f"a,{own},,,{DAY}\nb,b@Example.com,,,{DAY}\nc,,,b@example.com,{DAY}\n"
+    found = await clients(tmp_path, {"column": "Client"} | more, rows, way)
+    assert found[:2] == [caller, way.client(email="b@example.com").client]
+    await way.settle()
+    assert "7921" not in repr(log.entries)
+
+
 async def test_resolved_by_list(tmp_path):
     """An id of an imported list is the client that its number belonged to before."""
     way = await resolver()

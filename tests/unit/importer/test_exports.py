@@ -1,16 +1,19 @@
 """Tables as programs export them, with what they write for nothing and around texts: counted right, or refused."""
 
 import json
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import openpyxl
 import pytest
+from openpyxl.utils.datetime import CALENDAR_MAC_1904
 
 from producers.connectors.asterisk.config import Config
 from producers.errors import Refused
 from producers.identities.numbers import local, normalise
 from producers.importer.errors import ImportProblem, MappingProblem
 from producers.importer.formats import JsonLines
+from producers.importer.ids import id_text
 from producers.importer.mapping import load_mapping
 from producers.importer.money import AmountReader
 from producers.importer.source import Source
@@ -225,3 +228,135 @@ def test_every_month():
             assert read(f"7 {name} 2026") == f"2026-{number:02}-07T00:00:00Z", name
     with pytest.raises(Refused, match="is no time"):
         read("7 брюмера 2026")
+
+
+# -- cells that are no texts
+
+day = datetime.fromisoformat
+
+
+def book(tmp_path, rows, name="book.xlsx", epoch=None):
+    """A workbook of these rows, read as a table."""
+    made = openpyxl.Workbook()
+    if epoch is not None:
+        made.epoch = epoch
+    for row in rows:
+        made.active.append(row)
+    made.save(tmp_path / name)
+    return tmp_path / name
+
+
+NAMES = HEADER.split(";")
+
+
+@pytest.mark.parametrize(
+    ("word", "cell"),
+    [
+        ("0", 0), ("-1", -1), ("0.0", 0), ("0,5", 0.5), ("01.01.1900", day("1900-01-01")), ("false", False),
+        ("1900-01-01", day("1900-01-01")), ("1900-01-01 00:00:00", day("1900-01-01")), ("FALSE", False),
+    ],
+)  # fmt: skip
+def test_empty_words_in_cells_that_are_no_texts(tmp_path, word, cell):
+    """What `empty` names is nothing, too, where the cell is a number, a day or a truth."""
+    data = RULE["data"] | {"closed_at": "Created", "created_at": "Created", "team_id": "Closed"}
+    rule = RULE | {"time": {"column": "Created"}, "data": data}
+    rows = [NAMES, [1, 7, "m-1", 5, day("2026-09-01"), cell], [2, 7, "m-1", 5, day("2026-09-01"), 12]]
+    found = Found(book(tmp_path, rows), {"events": [rule], "empty": word})
+    assert not found.problems
+    assert [event["data"].get("team_id") for event in found.events] == [None, "12"]
+
+
+def test_empty_words_in_json(read):
+    """As in spreadsheets; a truth is no number."""
+    line = dict(zip(NAMES, ROW.split(";"), strict=True))
+    rows = "\n".join(json.dumps(line | {"Owner": owner}) for owner in (-1, 9, True, "x"))
+    found = read(rows, {"format": "jsonl", "empty": ["-1", "9.0"]})
+    assert [event["data"]["manager_id"] for event in found.events] == ["true", "x"]
+    assert all("manager_id: is missing" in why for _, why in found.problems)
+
+
+@pytest.mark.parametrize(
+    ("spec", "becomes"),
+    [
+        ("ID", ["1017", "1017", "10.0.0", None, None, None]),
+        ({"join": ["ID", "Owner"]}, ["1017-m", "1017-m", "10.0.0-m", None, None, None]),
+        ({"join": ["ID"], "prefix": "d-"}, ["d-1017", "d-1017", "d-10.0.0", None, None, None]),
+        ({"column": ["None", "ID"]}, ["1017", "1017", "10.0.0", None, None, None]),
+    ],
+)
+def test_ids_that_programs_took_for_quantities(read, spec, becomes):
+    """A fraction of zero is no part of an id; one whose digits are lost is refused, as part of a joined id, too."""
+    ids = ["1017", "1017.0", "10.0.0", "1.2E+10", "8e+10", "1.2E10"]
+    rows = "".join(f"{id_};7;m;5;01.09.2026;21.09.2026;\n" for id_ in ids)
+    for each in (rows, *rows.splitlines(keepends=True)):
+        found = read(f"{HEADER};None\n{each}", changed("deal_id", **({"column": spec} if spec == "ID" else spec)))
+        taken = {event["data"]["deal_id"] for event in found.events}
+        assert taken <= {one for one in becomes if one}
+        assert all("its digits are lost" in why for _, why in found.problems)
+        if each is rows:
+            assert [event["data"]["deal_id"] for event in found.events] == [one for one in becomes if one]
+            assert [number for number, _ in found.problems] == [5, 6, 7]
+
+
+def test_a_joined_id_keeps_its_end(read):
+    """What looks like a fraction once parts are joined is none."""
+    found = read(
+        f"{HEADER}\n12;7;0;5;01.09.2026;21.09.2026\n", changed("deal_id", join=["ID", "Owner"], **{"with": "."})
+    )
+    assert found.events[0]["data"]["deal_id"] == "12.0"
+
+
+def test_ids_of_clients_that_lost_their_digits(read):
+    """A client's own id beside a phone is an id."""
+    with pytest.raises(Refused, match="its digits are lost"):
+        id_text("client_id", "1,2E+10")
+    found = read(f"{HEADER}\n{ROW.replace(';7;', ';1,2E+10;')}\n{ROW.replace(';7;', ';12.0;')}\n")
+    assert [event["data"]["client_id"] for event in found.events] == ["crm-12"]
+
+
+@pytest.mark.parametrize(
+    ("form", "written", "day"),
+    [
+        ("%d %b. %Y", "7 янв. 2026", "2026-01-07"), ("%d %b. %Y", "7 Jan. 2026", "2026-01-07"),
+        ("%d %b. %Y", "7 мая 2026", "2026-05-07"), ("%d %b. %Y", "7 May 2026", "2026-05-07"),
+        ("%d %b. %Y", "7 Sept. 2026", "2026-09-07"), ("%d %b. %Y г.", "7 сент. 2026 г.", "2026-09-07"),
+        ("%b. %d, %Y", "Sep. 7, 2026", "2026-09-07"), ("%d.%b.%Y", "07.янв.2026", "2026-01-07"),
+        ("%d.%b.%Y", "07.May.2026", "2026-05-07"), ("%d %B. %Y", "7 февр. 2026", "2026-02-07"),
+        ("%d %b %Y", "7 февр. 2026", "2026-02-07"), ("%d-%b-%y", "07-Feb-26", "2026-02-07"),
+    ],
+)  # fmt: skip
+def test_months_with_a_point(form, written, day):
+    """A point behind a month's name may be there or not, in the form and in the text."""
+    assert one_by_one("time", [form], ZoneInfo("UTC"))(written) == f"{day}T00:00:00Z"
+
+
+@pytest.mark.parametrize("space", ["  ", "\u00a0\u00a0", "\u202f", " \u202f", "\u2009", "\u2008", "\u3000", "\t"])
+def test_any_space_between_thousands(space):
+    """However many spaces, and of which kind, stand between thousands; groups of other sizes are no number."""
+    assert AmountReader("amount", None)(f"1{space}250{space}000,50 ₽") == "1250000.50"
+    for written in (f"12{space}50", f"1{space}2500", f"1{space}250,{space}50"):
+        with pytest.raises(Refused, match="is no number"):
+            AmountReader("amount", None)(written)
+
+
+@pytest.mark.parametrize("epoch", [None, CALENDAR_MAC_1904])
+def test_days_from_1904(tmp_path, epoch):
+    """Days are what a person sees in the workbook, whether they are cells of days or numbers that stand for them."""
+    serial = 46286.5 if epoch is None else 46286.5 - 1462
+    rows = [NAMES, [1, 7, "m-1", 5, day("2026-09-01"), serial]]
+    spec = {"column": "Closed", "format": "excel"}
+    data = RULE["data"] | {"created_at": "Created", "closed_at": spec}
+    found = Found(
+        book(tmp_path, rows, epoch=epoch), {"events": [RULE | {"time": spec, "data": data}], "timezone": "UTC"}
+    )
+    assert [(event["time"], event["data"]["created_at"]) for event in found.events] == [
+        ("2026-09-21T12:00:00Z", "2026-09-01T00:00:00Z")
+    ]
+
+
+def test_numbers_as_ids_of_clients_are_told(read):
+    """A table whose clients are phone numbers is read as it says, and told how they become the clients of calls."""
+    found = read(f"{HEADER}\n{ROW.replace(';7;', ';+79211234567;')}\n", changed("client_id", column="Client"))
+    assert found.events[0]["data"]["client_id"] == "+79211234567"
+    assert any("phone: Client" in note and "7921" not in note for note in found.table.notes)
+    assert not read(f"{HEADER}\n{ROW}\n", changed("client_id", column="Client")).table.notes

@@ -274,6 +274,22 @@ def test_addresses_that_lead_elsewhere_are_refused(value):
 
 
 @pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ("deals=https://x.example/{id}", "number 1 is of deals, which is no kind of entity; did you mean deal"),
+        (
+            "deal=https://x.example/{id} foo@crm://a=https://x.example/{id}",
+            "number 2 is of foo.*there are call, meeting",
+        ),
+    ],
+)
+def test_addresses_of_no_kind_are_refused(value, said):
+    """A kind that no entity is of would be looked up never, without a word."""
+    with pytest.raises(ValidationError, match=said):
+        ExporterSettings(_env_file=None, entity_links=value)
+
+
+@pytest.mark.parametrize(
     ("entity", "client", "address"),
     [
         ("javascript:alert(1)", "c", "https://crm.example.com/javascript%3Aalert%281%29"),
