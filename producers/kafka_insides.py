@@ -9,11 +9,12 @@ characters. And a consumer may have its records as they are decoded (`AsDecoded`
 """
 
 import socket
+import time
 from asyncio import BaseTransport, Future
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from itertools import chain
-from typing import Any
+from typing import Any, ClassVar
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, conn
 from aiokafka.admin import AIOKafkaAdminClient
@@ -106,7 +107,7 @@ def _partition_records(
     return kind(tp, records, aborted, offset, key_deserializer, value_deserializer, *options)
 
 
-_SILENT_SECONDS = 10
+_SILENT_SECONDS, _CONNECT_SECONDS = 10, 4.0
 """A broker whose machine says nothing for so long is away; without this a request waits for its own time-out."""
 
 
@@ -123,9 +124,41 @@ class _Watched(conn.AIOKafkaProtocol):  # type: ignore[misc]
             found.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _SILENT_SECONDS * 1000)
 
 
+class _Impatient(conn.AIOKafkaConnection):  # type: ignore[misc]
+    """A connection that is made within seconds: a request's time-out, which aiokafka takes here too, is for answers.
+
+    A broker that did not take one in time is not tried again for a moment by any client of this process: there are
+    tens of them in a worker, and each would wait in turn.
+    """
+
+    _silent: ClassVar[dict[tuple[str, int], float]] = {}
+    """Until when (`time.monotonic`)."""
+    _request_timeout: float
+
+    async def connect(self) -> Any:
+        address = (self.host, self.port)
+        self._patience = self._request_timeout
+        if time.monotonic() < self._silent.get(address, 0.0):
+            raise TimeoutError(f"{self.host}:{self.port} did not answer a moment ago")
+        self._request_timeout = min(self._patience, _CONNECT_SECONDS)
+        try:
+            return await super().connect()
+        except TimeoutError:
+            if self._request_timeout < self._patience:
+                self._silent[address] = time.monotonic() + _SILENT_SECONDS
+            raise
+
+    def _create_reader_task(self) -> Any:
+        """Called once it is connected: requests take the time that they are given."""
+        self._request_timeout = self._patience
+        self._silent.pop((self.host, self.port), None)
+        return super()._create_reader_task()
+
+
 def watch_all() -> None:
-    """Let all connections to Kafka of this process notice a machine that has gone silent."""
+    """Let all connections to Kafka of this process notice a machine that is silent, or has gone so."""
     conn.AIOKafkaProtocol = _Watched
+    conn.AIOKafkaConnection = _Impatient
 
 
 def accept_all() -> None:

@@ -5,6 +5,7 @@ import asyncio
 import inspect
 import socket
 import textwrap
+import time
 from pathlib import Path
 
 import pytest
@@ -12,11 +13,11 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, conn
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.client import AIOKafkaClient
 from aiokafka.cluster import ClusterMetadata
-from aiokafka.conn import AIOKafkaConnection
 from aiokafka.consumer import consumer, fetcher
 from aiokafka.consumer.fetcher import Fetcher, FetchResult
 from aiokafka.consumer.group_coordinator import GroupCoordinator
 from aiokafka.consumer.subscription_state import Assignment, Subscription, SubscriptionState, TopicPartitionState
+from aiokafka.errors import KafkaError
 from aiokafka.producer.message_accumulator import MessageAccumulator, MessageBatch
 from aiokafka.producer.transaction_manager import TransactionManager
 from aiokafka.record.default_records import DefaultRecordBatch, _DefaultRecordBatchPy
@@ -149,7 +150,9 @@ def test_a_consumer_without_it_gives_whole_records() -> None:
 async def test_a_machine_that_goes_silent_is_noticed_by_every_connection() -> None:
     """The kernel is told to look, on the connection as aiokafka makes it."""
     kafka_insides.watch_all()
-    assert "AIOKafkaProtocol" in AIOKafkaConnection.connect.__code__.co_names
+    assert "AIOKafkaConnection" in conn.create_conn.__code__.co_names
+    made = kafka_insides._Impatient.__base__.connect.__code__.co_names
+    assert {"AIOKafkaProtocol", "_request_timeout", "_create_reader_task"} <= set(made)
     server = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     loop = asyncio.get_running_loop()
@@ -163,3 +166,43 @@ async def test_a_machine_that_goes_silent_is_noticed_by_every_connection() -> No
     transport.close()
     server.close()
     await server.wait_closed()
+
+
+async def test_a_silent_machine_costs_a_process_one_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who connects in vain waits briefly; others are told at once, until the moment is over."""
+    kafka_insides.watch_all()
+    monkeypatch.setattr(kafka_insides, "_CONNECT_SECONDS", 0.2)
+    monkeypatch.setattr(kafka_insides, "_SILENT_SECONDS", 0.5)
+    with socket.socket() as silent:
+        # Nobody accepts, and the one place in the queue is taken: the next connection is not answered.
+        silent.bind(("127.0.0.1", 0))
+        silent.listen(0)
+        address = silent.getsockname()
+        with socket.create_connection(address):
+            times = []
+            for pause in (0, 0, 0.6):
+                await asyncio.sleep(pause)
+                began = time.monotonic()
+                with pytest.raises(TimeoutError):
+                    await conn.create_conn(*address, request_timeout_ms=60_000)
+                times.append(time.monotonic() - began)
+    assert 0.15 < times[0] < 5
+    assert times[1] < 0.1
+    assert 0.15 < times[2] < 5
+
+
+async def test_a_broker_that_connects_has_the_requests_time_to_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first request of a connection is no connecting any more."""
+    kafka_insides.watch_all()
+    monkeypatch.setattr(kafka_insides, "_CONNECT_SECONDS", 0.1)
+    answers: list[asyncio.StreamWriter] = []
+    server = await asyncio.start_server(lambda _, writer: answers.append(writer), "127.0.0.1", 0)
+    host, port = server.sockets[0].getsockname()
+    began = time.monotonic()
+    with pytest.raises((TimeoutError, KafkaError)):
+        await conn.create_conn(host, port, request_timeout_ms=600)
+    assert time.monotonic() - began > 0.5
+    assert (host, port) not in kafka_insides._Impatient._silent
+    for writer in answers:
+        writer.close()
+    server.close()
