@@ -16,6 +16,8 @@ _TOLD_OF = "sales[.](deal|lead|invoice|payment|call)[.].*"
 """Types of what hooks tell."""
 _NOT_LOOKED_AT = 120
 """Seconds; a log is looked at each second, and its file of metrics collected a few times a minute."""
+_DAYS = 14
+"""Before a sender's token runs out."""
 _UNREPAIRED = 3600
 """Seconds after the last reconciliation; there is one every few minutes."""
 
@@ -78,6 +80,16 @@ def _gateway() -> tuple[Alert, ...]:
             "What was turned away is in no number and in no dead letter: only its sender has it.",
             "The gateway's log, line `request refused`: from where, and why.",
             "A token that ran out: give its source the new one. Then let it send again: late events correct the past.",
+        ),
+        of_service(
+            "TokenRunsOut", f"min by (source) ({g.TOKEN_EXPIRY.name} - time()) < {_DAYS} * 86400", "1h", WARNING,
+            "The token of {{ $labels.source }} runs out in {{ $value | humanizeDuration }}",
+            "From then on the gateway takes nothing of this source (401).",
+            f"No token or secret of it is taken for more than {_DAYS} days from now; below 0: none is taken any more.",
+            "Its pairs in `SALES_GATEWAY_TOKENS` and `SALES_GATEWAY_SECRETS`: the day after `until`.",
+            "Add a pair with a new token for the source and restart the gateways, one after the other; both tokens are "
+            "taken. Give the new one to whoever runs the source, then take the old pair away.",
+            every="1m",
         ),
     )  # fmt: skip
 

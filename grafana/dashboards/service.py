@@ -166,6 +166,10 @@ def dashboard(look: Look) -> dict[str, Any]:
                 "Certificates: time left", s.CERTIFICATE, f"min by (job, what) ({s.CERTIFICATE.name} - time())",
                 "{{job}} {{what}}", unit="s",
             ),
+            _line(
+                "Senders' tokens: time left", g.TOKEN_EXPIRY, f"min by (source) ({g.TOKEN_EXPIRY.name} - time())",
+                "{{source}}", unit="s",
+            ),
         ])),
     )  # fmt: skip
     return base.board(

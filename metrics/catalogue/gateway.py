@@ -48,8 +48,14 @@ CLIENTS = _family(
 )
 IN_FLIGHT = _family("sales_gateway_in_flight_bytes", "Bytes of requests that wait for Kafka.", labels=(), unit="bytes")
 READY = _family("sales_gateway_ready", "1 while Kafka takes events from a gateway.", labels=(), unit="bool")
+TOKEN_EXPIRY = _family(
+    "sales_gateway_token_expiry_timestamp_seconds",
+    "When the last token or secret of a source runs out, of sources for which all of them have a last day.",
+    labels=("source",),
+    unit="short",
+)
 
-FAMILIES = (EVENTS, REQUESTS, SECONDS, REFUSED, UNKNOWN_FIELDS, CLIENTS, IN_FLIGHT, READY)
+FAMILIES = (EVENTS, REQUESTS, SECONDS, REFUSED, UNKNOWN_FIELDS, CLIENTS, IN_FLIGHT, READY, TOKEN_EXPIRY)
 
 BITRIX24_HOOKS = _family(
     "sales_bitrix24_hooks_total",

@@ -5,11 +5,14 @@ import binascii
 import hashlib
 import hmac
 import ipaddress
+import math
 import re
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
+from typing import NamedTuple
 
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
@@ -36,14 +39,24 @@ class Forbidden(ProducersError):  # noqa: N818 - named as HTTP names it
     """The sender is known, and may not send for this source (403)."""
 
 
+class _Token(NamedTuple):
+    source: str
+    hashed: bytes
+    ends: float
+    """Unix s from which on it is not taken."""
+
+
 class Gatekeeper:
     """Answers one question: for which source may this request send? Holds hashes, never tokens."""
 
     def __init__(self, settings: GatewaySettings) -> None:
-        self._tokens = [(source, _digest(token.get_secret_value())) for source, token in settings.gateway_tokens]
-        self._webhooks: dict[str, list[Webhook]] = defaultdict(list)
-        for source, secret in settings.gateway_secrets:
-            self._webhooks[source].append(_webhook(source, secret.get_secret_value()))
+        self._tokens = [
+            _Token(source, _digest(token.get_secret_value()), _ends(until))
+            for source, token, until in settings.gateway_tokens
+        ]
+        self._webhooks: dict[str, list[tuple[Webhook, float]]] = defaultdict(list)
+        for source, secret, until in settings.gateway_secrets:
+            self._webhooks[source].append((_webhook(source, secret.get_secret_value()), _ends(until)))
 
     @property
     def closed(self) -> bool:
@@ -65,16 +78,30 @@ class Gatekeeper:
             if self._webhooks and ("webhook-signature" in headers or "svix-signature" in headers):
                 return None
             raise Unauthorized("send the header Authorization: Bearer <token>, or a Standard Webhooks signature")
-        source = self.of_token(token) if kind.lower() == "bearer" else None
-        if source is None:
+        known = self._known(token) if kind.lower() == "bearer" else None
+        if known is None:
             raise Unauthorized("the token is not known here")
-        return source
+        _check_ends(known.ends, "token")
+        return known.source
 
     def of_token(self, token: str) -> str | None:
-        """The source that a token belongs to."""
+        """The source that a token belongs to, as long as it is taken."""
+        known = self._known(token)
+        return known.source if known is not None and time.time() < known.ends else None
+
+    def _known(self, token: str) -> _Token | None:
         given = hashlib.sha256(token.strip().encode()).digest()
-        matching = [source for source, known in self._tokens if hmac.compare_digest(known, given)]
-        return matching[0] if matching else None
+        matching = [known for known in self._tokens if hmac.compare_digest(known.hashed, given)]
+        return max(matching, key=lambda known: known.ends, default=None)
+
+    def ends(self) -> dict[str, float]:
+        """Source → Unix s from which on nothing that it has is taken; without those for whom that never comes."""
+        found: dict[str, float] = defaultdict(float)
+        for source, _, ends in self._tokens:
+            found[source] = max(found[source], ends)
+        for source, webhooks in self._webhooks.items():
+            found[source] = max(found[source], *(ends for _, ends in webhooks))
+        return {source: ends for source, ends in found.items() if ends < math.inf}
 
     def knows(self, headers: Iterable[tuple[bytes, bytes]]) -> bool:
         """Whether a request, by its headers in lower case, has the token of any sender, also as a password."""
@@ -95,15 +122,29 @@ class Gatekeeper:
         given = {f"webhook-{name}": headers.get(f"webhook-{name}", headers.get(f"svix-{name}", "")) for name in _SIGNED}
         _check_clock(given["webhook-timestamp"])
         for source, webhooks in self._webhooks.items():
-            for webhook in webhooks:
+            for webhook, ends in webhooks:
                 try:
                     webhook.verify(content, given, json_parse=False)
                 except (WebhookVerificationError, ValueError):
                     continue
+                _check_ends(ends, "secret")
                 return source
         raise Unauthorized(
             "the signature fits no known secret: sign <webhook-id>.<webhook-timestamp>.<body> as it is sent"
         )
+
+
+def _ends(until: date | None) -> float:
+    if until is None:
+        return math.inf
+    return datetime(until.year, until.month, until.day, tzinfo=UTC).timestamp() + timedelta(days=1).total_seconds()
+
+
+def _check_ends(ends: float, what: str) -> None:
+    """Raise Unauthorized when the time of what proved a sender is over; who has it may know since when."""
+    if time.time() >= ends:
+        last = datetime.fromtimestamp(ends - 1, UTC).date()
+        raise Unauthorized(f"the {what} was taken until {last}: ask whoever runs this gateway for a new one")
 
 
 def _check_clock(stamp: str) -> None:

@@ -76,6 +76,7 @@ class Gateway:
         self.series = series = GatewaySeries()
         series.in_flight.set_function(lambda: self._room.used)
         series.ready.set_function(lambda: not readiness.problem)
+        series.token_expiry(self.gatekeeper.ends())
         self.noting = Noting(series, now)
         self._clients = Clients(identities, series)
 

@@ -1,5 +1,7 @@
 """What the gateway tells Prometheus about itself."""
 
+from collections.abc import Mapping
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from producers.senders import SenderNames
@@ -48,9 +50,20 @@ class GatewaySeries:
             "sales_gateway_in_flight_bytes", "Bytes of requests that wait for Kafka.", registry=registry
         )
         self.ready = Gauge("sales_gateway_ready", "1 while Kafka takes events.", registry=registry)
+        self._token_expiry = Gauge(
+            "sales_gateway_token_expiry_timestamp_seconds",
+            "When the last token or secret of a source runs out, of sources for which all of them have a last day.",
+            ["source"],
+            registry=registry,
+        )
         self._name = SenderNames()
         self._children: dict[tuple[str, ...], Counter] = {}
         """What `labels` gives for an outcome or status; asking it costs more than counting."""
+
+    def token_expiry(self, ends: Mapping[str, float]) -> None:
+        """Source → when its last token or secret runs out (Unix s)."""
+        for source, end in ends.items():
+            self._token_expiry.labels(self._name(source)).set(end)
 
     def answered(self, status: int, seconds: float) -> None:
         """A request got its answer."""

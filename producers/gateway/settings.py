@@ -1,8 +1,10 @@
 """Settings of the gateway: where it listens, who may send, and how much."""
 
+import re
+from datetime import date
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import NoDecode
@@ -10,7 +12,17 @@ from pydantic_settings import NoDecode
 from producers.events.registry import ALL_TYPES
 from producers.settings import KafkaSettings
 
-Pairs = tuple[tuple[str, SecretStr], ...]
+_UNTIL = re.compile(r"(\S.*?)\s+until\b\s*(.*)")
+
+
+class Credential(NamedTuple):
+    """What a source proves itself with. `until`: the last day (UTC) on which it is taken, where there is one."""
+
+    source: str
+    secret: SecretStr
+    until: date | None = None
+
+
 Rights = tuple[tuple[str, tuple[str, ...]], ...]
 
 
@@ -18,13 +30,15 @@ class GatewaySettings(KafkaSettings):
     """Read like all settings; secrets never print."""
 
     gateway_listen: str = Field("127.0.0.1:8080", description="host:port to listen on")
-    gateway_tokens: Annotated[Pairs, NoDecode] = Field(
+    gateway_tokens: Annotated[tuple[Credential, ...], NoDecode] = Field(
         (),
-        description="source=token pairs, comma separated; the token as it is or as sha256:<hex>. "
-        "Several for one source rotate. Without any token or secret only loopback may send",
+        description="source=token pairs, comma separated; the token as it is or as sha256:<hex>, and after it, where "
+        "it is to run out, until 2027-12-31 (its last day, UTC). Several for one source rotate. "
+        "Without any token or secret only loopback may send",
     )
-    gateway_secrets: Annotated[Pairs, NoDecode] = Field(
-        (), description="source=whsec_… pairs for Standard Webhooks signatures, comma separated"
+    gateway_secrets: Annotated[tuple[Credential, ...], NoDecode] = Field(
+        (),
+        description="source=whsec_… pairs for Standard Webhooks signatures, comma separated; until as for tokens",
     )
     gateway_rights: Annotated[Rights, NoDecode] = Field(
         (),
@@ -65,7 +79,8 @@ class GatewaySettings(KafkaSettings):
             if not (source and equals and secret):
                 # The item itself may be a secret: it is not repeated.
                 raise ValueError(f"pair {number} is not source=secret; write them like pbx://spb=LONG-RANDOM-TEXT")
-            pairs.append((source, SecretStr(secret)))
+            secret, until = _last_day(secret, f"pair {number} (of {source})")
+            pairs.append(Credential(source, SecretStr(secret), until))
         return tuple(pairs)
 
     @field_validator("gateway_rights", mode="before")
@@ -87,3 +102,14 @@ class GatewaySettings(KafkaSettings):
                     raise ValueError(f"{source}: {pattern!r} fits no type of the contract; write one like {like}")
             rights.append((source, patterns))
         return tuple(rights)
+
+
+def _last_day(said: str, whose: str) -> tuple[str, date | None]:
+    """A secret, and until when it is taken. Raises ValueError, which does not repeat the secret."""
+    found = _UNTIL.fullmatch(said)
+    if found is None:
+        return said, None
+    try:
+        return found[1], date.fromisoformat(found[2])
+    except ValueError as error:
+        raise ValueError(f"{whose}: after until stands no date; write it like TOKEN until 2027-12-31") from error

@@ -166,7 +166,7 @@ def _called(family: Family) -> Iterator[Series]:
 
 _HELD = {service.NAMES_LIMIT: 2000.0, service.AUDIT_DIFFERENCES: 0.0}
 """Values of what is not 1 on a floor that is well."""
-_AHEAD = {service.AUDIT_PROVED: 0, service.CERTIFICATE: 300 * 86_400}
+_AHEAD = {service.AUDIT_PROVED: 0, service.CERTIFICATE: 300 * 86_400, gateway.TOKEN_EXPIRY: 300 * 86_400}
 """Of families that are moments: seconds from now."""
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import time
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import structlog
@@ -132,6 +133,45 @@ async def test_without_tokens_only_this_machine_may_send():
     """A gateway that nobody configured is closed to the network."""
     assert (await Setup(host="192.0.2.7").post(event())).status_code == 401
     assert (await Setup(host="::1").post(event())).status_code == 202
+
+
+async def test_a_token_is_taken_until_its_last_day():
+    """Then its owner is told since when; who guesses is told nothing, and another token of the source goes on."""
+    today = datetime.now(UTC).date()
+    yesterday = today - timedelta(days=1)
+    tokens = f"crm://a=old until {yesterday},crm://a=until%s until {today}, pbx://b=x{yesterday} until {yesterday}"
+    setup = Setup(gateway_tokens=tokens, gateway_secrets=f"pbx://b={SECRET} until {yesterday}")
+    assert (await setup.post(event(), authorization="Bearer until%s")).status_code == 202
+    over = await setup.post(event(), authorization="Bearer old")
+    assert over.status_code == 401
+    assert f"until {yesterday}" in over.text
+    assert "until" not in (await setup.post(event(), authorization="Bearer no")).text
+    content, now = json.dumps(event()).encode(), int(time.time())
+    signed = {"webhook_id": "w", "webhook_timestamp": str(now), "webhook_signature": sign(SECRET, "w", now, content)}
+    over = await setup.post(content, content_type="application/cloudevents+json", **signed)
+    assert over.status_code == 401
+    assert f"until {yesterday}" in over.text
+    assert (await setup.client.get("/v1/sources", headers={"authorization": "Bearer old"})).status_code == 401
+    midnight = datetime.combine(today, datetime.min.time(), UTC).timestamp()
+    shown = (await setup.client.get("/metrics")).text
+    for source, ends in (("crm://a", midnight + 86_400), ("pbx://b", midnight)):
+        line = next(one for one in shown.splitlines() if f'token_expiry_timestamp_seconds{{source="{source}"}}' in one)
+        assert float(line.split()[-1]) == ends
+
+
+async def test_a_source_with_a_token_for_ever_does_not_run_out():
+    """However old its other ones are."""
+    setup = Setup(gateway_tokens="crm://a=old until 2020-01-31,crm://a=new")
+    assert "token_expiry_timestamp_seconds{" not in (await setup.client.get("/metrics")).text
+    assert (await setup.post(event(), authorization="Bearer new")).status_code == 202
+
+
+@pytest.mark.parametrize("said", ["until", "until tomorrow", "until 2026-13-01", "until 2026-02-30, pbx://b=x"])
+def test_a_last_day_that_is_none_is_told_without_the_token(said):
+    """At the start: a token that would never run out by a slip of the pen is worse."""
+    with pytest.raises(ValueError, match=r"pair 1 \(of crm://a\): after until stands no date") as error:
+        GatewaySettings(_env_file=None, gateway_tokens=f"crm://a=averysecrettoken {said}")
+    assert "averysecrettoken" not in str(error.value).split("input_value")[0]
 
 
 async def test_signatures():
