@@ -14,17 +14,17 @@ if TYPE_CHECKING:
     from deploy.progress import CommandProgress
     from producers.identities import IdentitySettings, Resolver
     from producers.importer.client_list import ListReport
-    from producers.importer.source import Source
-    from producers.importer.tables import Table
+    from producers.importer.source import SourceFile
+    from producers.importer.tables import MappedTable
 
 _NAMED = 5
 
 
 def import_lists(names: list[str], folder: Path, metrics: Path | None, *, dry_run: bool) -> bool | None:
     """Claim what client lists say; whether each row was usable. None when the files are none."""
-    from producers.importer.source import Source
+    from producers.importer.source import SourceFile
 
-    sources = [Source(name) for name in names]
+    sources = [SourceFile(name) for name in names]
     lists = [(source, table) for source in sources if (table := _as_list(source)) is not None]
     if not lists:
         return None
@@ -35,7 +35,7 @@ def import_lists(names: list[str], folder: Path, metrics: Path | None, *, dry_ru
     return asyncio.run(_claim(lists, folder, dry_run=dry_run))
 
 
-def _as_list(source: "Source") -> "Table | None":
+def _as_list(source: "SourceFile") -> "MappedTable | None":
     """What reads a file without a mapping whose header is that of a client list; None for other files."""
     from producers.importer.client_list import client_list
     from producers.importer.mapping import MappingFile
@@ -49,7 +49,7 @@ def _as_list(source: "Source") -> "Table | None":
     return client_list(source, MappingFile.model_validate(plain))
 
 
-async def _claim(lists: "list[tuple[Source, Table]]", folder: Path, *, dry_run: bool) -> bool:
+async def _claim(lists: "list[tuple[SourceFile, MappedTable]]", folder: Path, *, dry_run: bool) -> bool:
     from deploy.progress import CommandProgress
     from producers.identities import IdentitySettings
     from producers.importer.client_list import ListImport
@@ -73,7 +73,7 @@ async def _claim(lists: "list[tuple[Source, Table]]", folder: Path, *, dry_run: 
     return usable
 
 
-def _advance(progress: "CommandProgress", source: "Source", count: int) -> None:
+def _advance(progress: "CommandProgress", source: "SourceFile", count: int) -> None:
     progress.advance(count, source.done)
 
 
@@ -92,7 +92,7 @@ async def _asked(settings: "IdentitySettings", *, dry_run: bool) -> "AsyncIterat
             yield resolver
 
 
-def _tell(source: "Source", report: "ListReport", notes: list[str], target: Path | None) -> None:
+def _tell(source: "SourceFile", report: "ListReport", notes: list[str], target: Path | None) -> None:
     refused, left_out = len(report.refused), report.left_out.total()
     print(
         f"{source.name}: a client list; {report.taken + refused + left_out} lines read: {report.taken} taken, "

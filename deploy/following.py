@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from producers.connectors.asterisk.follow import Come, Growing
     from producers.identities import Resolver
     from producers.importer.formats import Format
-    from producers.importer.series import Series
+    from producers.importer.series import ImportSeries
     from producers.importer.state import State
 
 
@@ -100,17 +100,17 @@ async def follow(path: Path, format_: "Format", folder: Path, kind: str, metrics
         print(f"  refused lines: {target}, their reasons: {target}.reasons")
 
 
-def opened_series(path: Path | None, format_: "Format", kind: str | None) -> "Series | None":
+def opened_series(path: Path | None, format_: "Format", kind: str | None) -> "ImportSeries | None":
     """What `--metrics` asks for."""
-    from producers.importer.series import Series
+    from producers.importer.series import ImportSeries
 
     source = format_.origin.source if format_.origin else ""
     is_log = kind is not None and kind.startswith("asterisk-")
     name = str(kind) if is_log else "table" if format_.origin else "jsonl"
-    return Series(path, source, name, time.time) if path is not None else None
+    return ImportSeries(path, source, name, time.time) if path is not None else None
 
 
 def _state(come: "Come") -> "State":
-    from producers.importer.state import Counts, State
+    from producers.importer.state import ImportCounts, State
 
-    return State(counts=Counts(sent=come.sent), taken=come.taken, left_out=come.left_out, refused=come.refused)
+    return State(counts=ImportCounts(sent=come.sent), taken=come.taken, left_out=come.left_out, refused=come.refused)

@@ -4,11 +4,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from producers.importer.report import Report
+    from producers.importer.report import ImportReport
     from producers.importer.run import Import
-    from producers.importer.series import Totals
-    from producers.importer.source import Source
-    from producers.importer.state import Counts, State
+    from producers.importer.series import ImportTotals
+    from producers.importer.source import SourceFile
+    from producers.importer.state import ImportCounts, State
     from producers.importer.withdrawing import Missing
 
 _OUTCOMES = {
@@ -26,7 +26,7 @@ def account(end: "State") -> str:
     return f"{end.read} lines read: {end.taken} taken, {end.left_out} left out, {end.refused} refused"
 
 
-def events(counts: "Counts") -> str:
+def events(counts: "ImportCounts") -> str:
     """What became of the events, which add up to all that were made of the lines taken."""
     of_them = f" ({counts.corrected} of them corrections)" if counts.corrected else ""
     said = [f"{counts.sent} events sent{of_them}", f"{counts.known} known already"]
@@ -34,14 +34,14 @@ def events(counts: "Counts") -> str:
     return ", ".join(said)
 
 
-def totals(end: "State", met: tuple[int, int]) -> "Totals":
+def totals(end: "State", met: tuple[int, int]) -> "ImportTotals":
     """The same for Prometheus. `met`: clients that were known, and new ones."""
-    from producers.importer.series import Totals
+    from producers.importer.series import ImportTotals
 
-    return Totals(end.taken, end.left_out, end.refused, end.counts.sent, *met)
+    return ImportTotals(end.taken, end.left_out, end.refused, end.counts.sent, *met)
 
 
-def tell(source: "Source", job: "Import", notes: list[str], target: Path, *, finished: bool) -> None:
+def tell(source: "SourceFile", job: "Import", notes: list[str], target: Path, *, finished: bool) -> None:
     """Print what an import of one file did, and what to do next."""
     state = job.state
     print(f"{source.name}: {account(state)}; {events(state.counts)}")
@@ -53,7 +53,7 @@ def tell(source: "Source", job: "Import", notes: list[str], target: Path, *, fin
         print(f"  stopped after line {state.line}; {again}")
 
 
-def show(report: "Report", notes: list[str]) -> None:
+def show(report: "ImportReport", notes: list[str]) -> None:
     """Print what was found in a file."""
     for note in notes:
         print(f"  {note}")

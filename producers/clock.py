@@ -13,7 +13,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError, for_code
 
 from producers.errors import Refused, TopicsError
-from producers.events.intake import Record, check_reference, decode_reference
+from producers.events.intake import KafkaRecord, check_reference, decode_reference
 from producers.events.version import version
 from producers.events.wire import ReferenceEvent
 from producers.reference.topic import reading
@@ -86,7 +86,7 @@ async def _taken_up(admin: AIOKafkaAdminClient, topics: list[str]) -> None:
 
 async def _send_again(settings: KafkaSettings) -> int:
     """Send what would count but for its clock, once; how many records."""
-    lost: dict[bytes | None, tuple[int, Record, ReferenceEvent]] = {}
+    lost: dict[bytes | None, tuple[int, KafkaRecord, ReferenceEvent]] = {}
     held: dict[bytes | None, ReferenceEvent] = {}
     async with reading(settings) as records:
         async for partition, record in records:
@@ -117,7 +117,7 @@ async def _send_again(settings: KafkaSettings) -> int:
     return len(lost)
 
 
-async def _with_its_time(producer: AIOKafkaProducer, topic: str, partition: int, record: Record) -> None:
+async def _with_its_time(producer: AIOKafkaProducer, topic: str, partition: int, record: KafkaRecord) -> None:
     """Send until the record bears its broker's time: a leader may take the setting up after the broker asked above."""
     deadline = asyncio.get_running_loop().time() + VISIBLE_SECONDS
     while True:

@@ -25,7 +25,7 @@ _ANEW_SECONDS = 10.0
 """Without any answer; then the brokers that are known may all be gone, and those of the settings are asked."""
 
 
-class Ends(NamedTuple):
+class EndOffsets(NamedTuple):
     """Offsets after the last record of a partition: that readers of committed records may see, and of all.
 
     They differ while a transaction is open: nothing behind its first record may be read.
@@ -45,7 +45,7 @@ class LogEnds:
         self._client: AIOKafkaClient | None = None
         self.answered_at = monotonic()
 
-    async def ask(self, partitions: Iterable[int]) -> Mapping[int, Ends]:
+    async def ask(self, partitions: Iterable[int]) -> Mapping[int, EndOffsets]:
         """The ends of those partitions whose leader answers in time. Raises KafkaError, OSError, TimeoutError."""
         client = await self.client()
         leaders: dict[int, list[int]] = defaultdict(list)
@@ -57,7 +57,7 @@ class LogEnds:
         found = await asyncio.gather(
             *(self._of_leader(client, leader, numbers) for leader, numbers in leaders.items()), return_exceptions=True
         )
-        known: dict[int, Ends] = {}
+        known: dict[int, EndOffsets] = {}
         for answer in found:
             if isinstance(answer, dict):
                 known |= answer
@@ -73,12 +73,12 @@ class LogEnds:
             client.force_metadata_update()
         return set(found or ())
 
-    async def _of_leader(self, client: AIOKafkaClient, leader: int, numbers: list[int]) -> dict[int, Ends]:
+    async def _of_leader(self, client: AIOKafkaClient, leader: int, numbers: list[int]) -> dict[int, EndOffsets]:
         async with asyncio.timeout(_ANSWER_SECONDS):
             # In this order: what is stable never exceeds the high watermark that is read after it.
             stable = await self._offsets(client, leader, numbers, is_committed=True)
             high = await self._offsets(client, leader, numbers, is_committed=False)
-        return {number: Ends(stable[number], high[number]) for number in stable.keys() & high.keys()}
+        return {number: EndOffsets(stable[number], high[number]) for number in stable.keys() & high.keys()}
 
     async def _offsets(
         self, client: AIOKafkaClient, leader: int, numbers: list[int], *, is_committed: bool

@@ -16,10 +16,10 @@ from deploy.errors import MisuseError
 
 if TYPE_CHECKING:
     from deploy.progress import CommandProgress
-    from producers.importer.formats import Format, Origin
+    from producers.importer.formats import EventOrigin, Format
     from producers.importer.known import Known
-    from producers.importer.series import Series
-    from producers.importer.source import Source
+    from producers.importer.series import ImportSeries
+    from producers.importer.source import SourceFile
     from producers.importer.state import State
     from producers.publisher import SalesPublisher
     from producers.settings import KafkaSettings
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 class Withdraw(NamedTuple):
     """Of whose events it is looked for what vanished from the files, and whether it is taken back."""
 
-    origin: "Origin | None"
+    origin: "EventOrigin | None"
     done: bool
 
 
@@ -69,7 +69,7 @@ def command(
     Example: sales-pulse import deals.csv.gz --mapping deals.yaml --dry-run
     """
     from deploy.client_lists import import_lists
-    from producers.importer.source import Source
+    from producers.importer.source import SourceFile
 
     if template:
         print(_template(kind), end="")
@@ -90,7 +90,7 @@ def command(
         asyncio.run(followed(Path(files[0]).resolve(), make(), rejects, str(kind), metrics))
         return
     withdraw = _withdrawal(make, withdraw_missing, yes)
-    sources = [Source(name) for name in files]
+    sources = [SourceFile(name) for name in files]
     if kind in _ASTERISK:
         from producers.connectors.asterisk.order import oldest_first
 
@@ -151,7 +151,7 @@ def _formats(kind: Kind | None, mapping: Path | None) -> "Callable[[], Format]":
     from producers.identities import IdentitySettings, hashed_name
     from producers.importer.mapping import load_mapping
     from producers.importer.rows import RowMapper
-    from producers.importer.tables import Table
+    from producers.importer.tables import MappedTable
 
     file = load_mapping(mapping)
     if kind is not None:
@@ -159,21 +159,21 @@ def _formats(kind: Kind | None, mapping: Path | None) -> "Callable[[], Format]":
     mapper = RowMapper(file)
     key = IdentitySettings().key if mapper.needs_key else None
     mapper.hashed = None if key is None else partial(hashed_name, key=key)
-    return lambda: Table(mapper)
+    return lambda: MappedTable(mapper)
 
 
-def _dry_run(source: "Source", format_: "Format") -> "State":
+def _dry_run(source: "SourceFile", format_: "Format") -> "State":
     from deploy.import_report import account, show
     from deploy.progress import CommandProgress
     from producers.importer.run import dry_run
-    from producers.importer.state import Counts, State
+    from producers.importer.state import ImportCounts, State
 
     with CommandProgress("checked", source.size) as progress:
         report = dry_run(
             source, format_, time.time_ns() // 1_000_000, lambda count: progress.advance(count, source.done)
         )
     end = State(
-        counts=Counts(sent=report.types.total()),
+        counts=ImportCounts(sent=report.types.total()),
         taken=report.taken,
         left_out=report.left_out.total(),
         refused=report.reasons.total(),
@@ -184,7 +184,7 @@ def _dry_run(source: "Source", format_: "Format") -> "State":
 
 
 async def _import(
-    sources: "list[Source]",
+    sources: "list[SourceFile]",
     make: "Callable[[], Format]",
     folder: Path,
     salt: str,
@@ -250,7 +250,7 @@ async def _import(
     return ends
 
 
-def _count(series: "Series | None", met: "Callable[[], tuple[int, int]]", kept: "State") -> None:
+def _count(series: "ImportSeries | None", met: "Callable[[], tuple[int, int]]", kept: "State") -> None:
     """Have in the file what is kept, and no more: an import that ends by an error goes on from there."""
     from deploy.import_report import totals
 
@@ -263,7 +263,7 @@ async def _withdraw(
     settings: "KafkaSettings",
     known: "Known",
     publisher: "SalesPublisher",
-    origin: "Origin",
+    origin: "EventOrigin",
     ends: "list[State]",
     *,
     really: bool,
@@ -296,7 +296,7 @@ def _read(progress: "CommandProgress", count: int, stop: asyncio.Event) -> None:
         raise typer.Exit(1)
 
 
-def _is_apart(source: "Source", format_: "Format") -> bool:
+def _is_apart(source: "SourceFile", format_: "Format") -> bool:
     """Whether another processor may read a file: it is large, and what is in it is known without asking anybody."""
     is_alone = getattr(format_, "names", None) is None
     return is_alone and (source.size or 0) >= _LARGE and (os.cpu_count() or 1) > 1

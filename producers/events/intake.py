@@ -14,7 +14,7 @@ from producers.events.units import us
 from producers.events.wire import Envelope, Event, ReferenceEvent
 
 __all__ = [
-    "Record",
+    "KafkaRecord",
     "Refused",
     "ahead",
     "check",
@@ -30,7 +30,7 @@ __all__ = [
 ]
 
 
-class Record(Protocol):
+class KafkaRecord(Protocol):
     """A Kafka record. `timestamp`: in milliseconds since the Unix epoch, by the clock that `timestamp_type` names."""
 
     @property
@@ -45,7 +45,7 @@ class Record(Protocol):
     def headers(self) -> Headers: ...  # noqa: D102
 
 
-def check(record: Record) -> Event:
+def check(record: KafkaRecord) -> Event:
     """The event of a record on the events topic, or `Refused` with the first reason that holds.
 
     In order: too_large, what `decode` refuses, wrong_key, no_broker_time, time_out_of_range.
@@ -57,7 +57,7 @@ def check(record: Record) -> Event:
     return event
 
 
-def check_reference(record: Record) -> ReferenceEvent:
+def check_reference(record: KafkaRecord) -> ReferenceEvent:
     """The same for the reference topic, which is compacted by key: there the record's own key has to be right.
 
     A tombstone (no value) deletes what its key names and is no event: callers take it out beforehand.
@@ -69,17 +69,17 @@ def check_reference(record: Record) -> ReferenceEvent:
     return event
 
 
-def decode(record: Record) -> Event:
+def decode(record: KafkaRecord) -> Event:
     """The event of a record on the events topic, structured or binary. Raises `Refused`."""
     return wire.decode(_value(record))
 
 
-def decode_reference(record: Record) -> ReferenceEvent:
+def decode_reference(record: KafkaRecord) -> ReferenceEvent:
     """The same for the reference topic."""
     return wire.decode_reference(_value(record))
 
 
-def _value(record: Record) -> bytes | None:
+def _value(record: KafkaRecord) -> bytes | None:
     """What the record says as structured JSON."""
     headers = record.headers
     return from_kafka(headers, record.value) if headers and is_binary(headers) else record.value
@@ -116,7 +116,7 @@ def check_partitionkey(event: Envelope) -> None:
         )
 
 
-def check_clock(event: Envelope, record: Record, more_ms: int = 0) -> None:
+def check_clock(event: Envelope, record: KafkaRecord, more_ms: int = 0) -> None:
     """Raise `Refused` when the record has no time of the broker's (no_broker_time), or the event lies ahead of it.
 
     more_ms: so much further ahead it may lie.

@@ -12,14 +12,15 @@ from fastapi.responses import JSONResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.types import Receive, Scope, Send
 
-from producers.gateway.clients import Identities
-from producers.gateway.gateway import Gateway, Publisher
+from producers.gateway.clients import IdentityResolver
+from producers.gateway.gateway import Gateway
 from producers.gateway.handshake import answer as answer_handshake
 from producers.gateway.openapi import HANDSHAKE_RESPONSES, OPERATION, RESPONSES, SCHEMA_RESPONSES, describe
 from producers.gateway.readiness import Kafka, Readiness
 from producers.gateway.settings import GatewaySettings
 from producers.gateway.sources.board import SourcesBoard
 from producers.gateway.sources.router import Insider, create_router
+from producers.raw_publisher import RawPublisher
 from producers.senders import Shared
 
 EVENTS = "/v1/events"
@@ -46,13 +47,13 @@ class _App(FastAPI):
 
 
 def create_app(
-    publisher: Publisher,
+    publisher: RawPublisher,
     settings: GatewaySettings,
     *,
     kafka: Kafka | None = None,
     now: Callable[[], float] = time.time,
     shared: Shared | None = None,
-    identities: Identities | None = None,
+    identities: IdentityResolver | None = None,
     routers: Sequence[APIRouter] = (),
     background: Sequence[Callable[[], Awaitable[None]]] = (),
     states: Mapping[str, Callable[[], str]] = _NO_STATES,

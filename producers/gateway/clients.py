@@ -20,7 +20,7 @@ _WITHOUT_CLIENT = {kind for kind, model in ALL_TYPES.items() if keyed(model) != 
 _ADDRESSES = (_PHONE.encode(), _EMAIL.encode())
 
 
-class Identities(Protocol):
+class IdentityResolver(Protocol):
     """What the gateway needs of a `Resolver`."""
 
     def hashes(self, phones: Sequence[str] = (), emails: Sequence[str] = ()) -> list[str]:
@@ -30,10 +30,10 @@ class Identities(Protocol):
         """The client of each, and whether somebody had claimed it before. Raises PublisherError."""
 
 
-class Clients:
+class ClientResolver:
     """Resolves the events of requests. `identities`: None where the installation has no key for them."""
 
-    def __init__(self, identities: Identities | None, series: GatewaySeries) -> None:
+    def __init__(self, identities: IdentityResolver | None, series: GatewaySeries) -> None:
         self._identities = identities
         self._series = series
 

@@ -1,7 +1,7 @@
 """The gateway's OpenAPI as it is committed: what the application itself gives, with a note of where it is from."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 from producers.gateway.app import create_app
 from producers.gateway.settings import GatewaySettings
@@ -13,7 +13,7 @@ def render() -> str:
     class Nowhere:
         """No publisher is needed to describe the gateway."""
 
-        async def publish_many_raw(self, records: Sequence[tuple[bytes, bytes]], *, reference: bool = False) -> int:
+        async def publish_many_raw(self, records: Iterable[tuple[bytes, bytes]], *, reference: bool = False) -> int:
             raise NotImplementedError
 
     document = create_app(Nowhere(), GatewaySettings(_env_file=None)).openapi()

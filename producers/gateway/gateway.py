@@ -4,7 +4,6 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from typing import Protocol
 
 import structlog
 from starlette.requests import ClientDisconnect, Request
@@ -12,7 +11,7 @@ from starlette.responses import Response
 
 from producers.errors import ProducersError, PublisherError, Refused
 from producers.gateway.auth import ANYBODY, Gatekeeper, Unauthorized
-from producers.gateway.clients import Clients, Identities
+from producers.gateway.clients import ClientResolver, IdentityResolver
 from producers.gateway.judge import Judge, refused_whole
 from producers.gateway.limits import Busy, ContentTooLarge, HeldBytes, Room, Strangers, TooManyRequests
 from producers.gateway.noting import Noting
@@ -23,6 +22,7 @@ from producers.gateway.reading.body import SentRecord
 from producers.gateway.series import GatewaySeries
 from producers.gateway.settings import GatewaySettings
 from producers.gateway.verdict import Verdict, refuse
+from producers.raw_publisher import RawPublisher
 
 log = structlog.get_logger(__name__)
 _AT_ONCE = 0.9
@@ -31,13 +31,6 @@ _AT_ONCE = 0.9
 
 def _nothing() -> None:
     """After a piece of a body whose sender is known."""
-
-
-class Publisher(Protocol):
-    """What the gateway needs of the SDK."""
-
-    async def publish_many_raw(self, records: Sequence[tuple[bytes, bytes]], *, reference: bool = False) -> int:
-        """Send and wait for the brokers. Raises PublisherError."""
 
 
 class RequestTimeout(ProducersError):  # noqa: N818 - named as HTTP names it
@@ -60,11 +53,11 @@ class Gateway:
 
     def __init__(
         self,
-        publisher: Publisher,
+        publisher: RawPublisher,
         settings: GatewaySettings,
         now: Callable[[], float],
         readiness: Readiness,
-        identities: Identities | None = None,
+        identities: IdentityResolver | None = None,
     ) -> None:
         self._publisher = publisher
         self._readiness = readiness
@@ -78,7 +71,7 @@ class Gateway:
         series.ready.set_function(lambda: not readiness.problem)
         series.token_expiry(self.gatekeeper.ends())
         self.noting = Noting(series, now)
-        self._clients = Clients(identities, series)
+        self._clients = ClientResolver(identities, series)
 
     async def answer(self, request: Request) -> Response:
         """Take a request's events; whatever becomes of them, the answer is a documented one."""

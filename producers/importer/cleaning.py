@@ -8,7 +8,7 @@ from contextlib import suppress
 from datetime import datetime
 
 from producers.importer.cells import Cell
-from producers.importer.readers import Block, Row
+from producers.importer.readers import Row, RowBlock
 
 UNSEEN = "\u200b\u200c\u200d\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2066\u2067\u2068\u2069\ufeff"
 """Marks of width and direction, which come along when somebody copies."""
@@ -29,7 +29,7 @@ class Cleaning:
         parts = (max(word.split('"'), key=len) for word in self._words)
         self._marks = (*parts, *UNSEEN, _GUARD, _GUARD_ESCAPED)
 
-    def block(self, block: Block) -> Block:
+    def block(self, block: RowBlock) -> RowBlock:
         """Rows as they are meant; of most blocks the text says at once that nothing is to be done."""
         if block.said is not None and not any(mark in block.said for mark in self._marks):
             return block

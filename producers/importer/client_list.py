@@ -9,14 +9,14 @@ import msgspec
 
 from producers.errors import Refused
 from producers.identities import Member, Resolver
-from producers.importer.clients import ClientRows, Listed, is_client_list
-from producers.importer.formats import Record, singly
+from producers.importer.clients import ClientRows, ListedClient, is_client_list
+from producers.importer.formats import InputRecord, singly
 from producers.importer.mapping import MappingFile
-from producers.importer.readers import Reader, SheetReader, first
+from producers.importer.readers import RowReader, SheetReader, first
 from producers.importer.rejects import Rejects
-from producers.importer.source import Source
+from producers.importer.source import SourceFile
 from producers.importer.state import State
-from producers.importer.tables import Table
+from producers.importer.tables import MappedTable
 from producers.importer.text_rows import TextReader
 
 _TITLES = 50
@@ -33,28 +33,28 @@ class ListReport:
     refused: list[tuple[int, Refused]] = field(default_factory=list)
 
 
-def client_list(source: Source, mapping: MappingFile) -> Table | None:
+def client_list(source: SourceFile, mapping: MappingFile) -> MappedTable | None:
     """What reads a client list; None when the file is none. `mapping` is what tables are read with by themselves."""
     source.keep()
-    reader: Reader = SheetReader(source, mapping) if source.is_sheet else TextReader(source, mapping)
+    reader: RowReader = SheetReader(source, mapping) if source.is_sheet else TextReader(source, mapping)
     for dialect in reader.dialects():
         for row in first(reader, dialect, _TITLES):
             names = tuple(str(cell) for cell in row.cells)
             if is_client_list(names):
-                return Table(ClientRows(names))
+                return MappedTable(ClientRows(names))
     return None
 
 
 class ListImport:
     """Claims what a list says, in batches, and counts what became of its rows."""
 
-    def __init__(self, table: Table, resolver: Resolver, rejects: Rejects | None) -> None:
+    def __init__(self, table: MappedTable, resolver: Resolver, rejects: Rejects | None) -> None:
         self._table = table
         self._resolver = resolver
         self._rejects = rejects
         self.report = ListReport()
 
-    async def run(self, source: Source, advance: Callable[[int], None]) -> None:
+    async def run(self, source: SourceFile, advance: Callable[[int], None]) -> None:
         """Take the whole list. Twice does no harm: what is claimed is claimed."""
         with self._rejects or nullcontext():
             for batch in _batches(singly(self._table.records(source, State()))):
@@ -73,13 +73,13 @@ class ListImport:
                     self._rejects.flush()
                 advance(len(batch))
 
-    def _members(self, record: Record) -> list[Member]:
+    def _members(self, record: InputRecord) -> list[Member]:
         if record.problem is not None:
             raise record.problem
         if not record.values:
             self.report.left_out[record.left_out] += 1
             return []
-        listed = msgspec.json.decode(record.values[0], type=Listed)
+        listed = msgspec.json.decode(record.values[0], type=ListedClient)
         hashes = self._resolver.hashes(listed.phones, listed.emails)
         if not hashes:
             said = ", ".join(listed.phones + listed.emails)[:60]
@@ -87,8 +87,8 @@ class ListImport:
         return [Member(listed.client, hashes)]
 
 
-def _batches(records: Iterator[Record]) -> Iterator[list[Record]]:
-    batch: list[Record] = []
+def _batches(records: Iterator[InputRecord]) -> Iterator[list[InputRecord]]:
+    batch: list[InputRecord] = []
     for record in records:
         batch.append(record)
         if len(batch) >= _BATCH:

@@ -12,10 +12,10 @@ from producers.events.rules import ID_LENGTH
 from producers.identities import Resolver
 from producers.importer.cells import text
 from producers.importer.errors import ImportProblem
-from producers.importer.formats import Origin
+from producers.importer.formats import EventOrigin
 from producers.importer.ids import id_text
-from producers.importer.mapping import Column, MappingFile, Names
-from producers.importer.places import Places, Row, finder
+from producers.importer.mapping import MappedColumn, MappingFile, Names
+from producers.importer.places import ColumnPlaces, Row, finder
 
 ID, PHONE, EMAIL = "client_id", "phone", "email"
 _SEVERAL = re.compile(r"[;,|/\n]+").split
@@ -27,7 +27,7 @@ NO_KEY = (
 )
 
 
-def hasher(spec: Column, places: Places) -> Callable[[str], str] | None:
+def hasher(spec: MappedColumn, places: ColumnPlaces) -> Callable[[str], str] | None:
     """What hides names, where the mapping says so. Raises ImportProblem where there is no key."""
     if not spec.hash:
         return None
@@ -36,7 +36,7 @@ def hasher(spec: Column, places: Places) -> Callable[[str], str] | None:
     return places.hashed
 
 
-def client_taker(spec: Column, places: Places, resolver: Resolver | None) -> Callable[[Row], str | None]:
+def client_taker(spec: MappedColumn, places: ColumnPlaces, resolver: Resolver | None) -> Callable[[Row], str | None]:
     """What takes a row's client. Raises ImportProblem where there are no identities."""
     if resolver is None:
         raise ImportProblem(NO_KEY)
@@ -81,7 +81,7 @@ def _cells(row: Row, places: list[int]) -> Iterator[str]:
             yield from _SEVERAL(cell)
 
 
-class Listed(NamedTuple):
+class ListedClient(NamedTuple):
     """A row of a client list."""
 
     client: str
@@ -90,9 +90,9 @@ class Listed(NamedTuple):
 
 
 class ClientRows:
-    """Reads a client list as `RowMapper` reads other tables; what it makes of a row is a `Listed`."""
+    """Reads a client list as `RowMapper` reads other tables; what it makes of a row is a `ListedClient`."""
 
-    origin: Origin | None = None
+    origin: EventOrigin | None = None
 
     def __init__(self, header: Names) -> None:
         named = {name: name.strip().casefold() for name in header}
@@ -105,7 +105,7 @@ class ClientRows:
         self.plain_clients: set[str] = set()
         self.hashed: Callable[[str], str] | None = None
 
-    def bind(self, places: Places) -> Callable[[Row], tuple[bytes, ...]]:
+    def bind(self, places: ColumnPlaces) -> Callable[[Row], tuple[bytes, ...]]:
         """Return what makes a row's record. It raises Refused."""
         at = places.at
         phones, emails = [at[name] for name in self._phones], [at[name] for name in self._emails]
@@ -114,16 +114,16 @@ class ClientRows:
             client = id_text(ID, row[at[self._id]])
             if not 1 <= len(client) <= ID_LENGTH:
                 raise Refused("invalid_data", f"{ID}: {client[:60]!r} has to have 1 to {ID_LENGTH} characters")
-            listed = Listed(client, tuple(_cells(row, phones)), tuple(_cells(row, emails)))
+            listed = ListedClient(client, tuple(_cells(row, phones)), tuple(_cells(row, emails)))
             return (msgspec.json.encode(listed),) if listed.phones or listed.emails else ()
 
         return make
 
-    def bind_many(self, places: Places, width: int) -> None:
+    def bind_many(self, places: ColumnPlaces, width: int) -> None:
         """Rows are made one by one."""
         del places, width
 
-    def why_none(self, row: Row, places: Places) -> str:
+    def why_none(self, row: Row, places: ColumnPlaces) -> str:
         """Why a row says nothing."""
         del row, places
         return "neither a phone nor an email is in it"

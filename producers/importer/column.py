@@ -8,18 +8,18 @@ import msgspec
 
 from producers.errors import Refused
 from producers.importer.cells import Cell, text
-from producers.importer.fields import KINDS, Convert, Kind, Value
+from producers.importer.fields import KINDS, Convert, FieldKind, Value
 from producers.importer.hours import ByTheHour
 from producers.importer.ids import are_plain, id_text
-from producers.importer.mapping import Column, MappingFile
+from producers.importer.mapping import MappedColumn, MappingFile
 from producers.importer.money import AmountReader
-from producers.importer.places import Places, Row
+from producers.importer.places import ColumnPlaces, Row
 from producers.importer.taking import Taker, taker
 
 _encode = msgspec.json.encode
 _MOST = 1 << 15
 """Different cells of a column, and values of a field, that are remembered."""
-_DIFFERENT = frozenset({Kind.TIME, Kind.AMOUNT})
+_DIFFERENT = frozenset({FieldKind.TIME, FieldKind.AMOUNT})
 """What is different in most rows, so that remembering it costs more than it saves."""
 
 Values = Sequence[Value | None]
@@ -39,15 +39,15 @@ class _Remembered(dict[Any, Any]):
         return made
 
 
-class Field:
+class FieldWriter:
     """Reads one field of many rows, and writes it: `,"name":value`, or nothing where there is none."""
 
     def __init__(
         self,
         name: str,
-        spec: Column,
+        spec: MappedColumn,
         file: MappingFile,
-        places: Places,
+        places: ColumnPlaces,
         currency: str | None,
     ) -> None:
         self.name = name

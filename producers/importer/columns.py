@@ -10,10 +10,10 @@ import msgspec
 
 from producers.errors import Refused
 from producers.importer.cells import Cell
-from producers.importer.column import Field, Values, quoted
+from producers.importer.column import FieldWriter, Values, quoted
 from producers.importer.derived import ENTITY, digests
-from producers.importer.mapping import Column, MappingFile, Rule
-from producers.importer.places import Places, Row
+from producers.importer.mapping import MappedColumn, MappingFile, Rule
+from producers.importer.places import ColumnPlaces, Row
 from producers.importer.taking import condition
 
 ODD = b""
@@ -22,7 +22,7 @@ ODD = b""
 MakeMany = Callable[[Sequence[Row]], list[bytes | None]]
 
 
-def columnwise(rule: Rule, file: MappingFile, places: Places) -> MakeMany | None:
+def columnwise(rule: Rule, file: MappingFile, places: ColumnPlaces) -> MakeMany | None:
     """What makes the events of a rule from rows that are as long as the header; None where rows go one by one.
 
     They do where an id is derived from all that an event says, as that of reference data is, and where identities are
@@ -39,12 +39,12 @@ def columnwise(rule: Rule, file: MappingFile, places: Places) -> MakeMany | None
 class _Columns:
     """One rule, ready to make events of many rows of one table at once."""
 
-    def __init__(self, rule: Rule, file: MappingFile, places: Places) -> None:
+    def __init__(self, rule: Rule, file: MappingFile, places: ColumnPlaces) -> None:
         constant = rule.data["currency"].constant if "currency" in rule.data else None
         currency = str(constant) if constant else None
 
-        def field(name: str, spec: Column) -> Field:
-            return Field(name, spec, file, places, currency)
+        def field(name: str, spec: MappedColumn) -> FieldWriter:
+            return FieldWriter(name, spec, file, places, currency)
 
         self._conditions = [condition(when, places) for when in rule.when]
         self._source = file.source
@@ -119,7 +119,7 @@ class _Columns:
         return list("\n".join(events).encode().split(b"\n"))
 
 
-def _texts(field: Field | None, rows: Sequence[Row], columns: Sequence[Sequence[Cell]], odd: set[int]) -> Values:
+def _texts(field: FieldWriter | None, rows: Sequence[Row], columns: Sequence[Sequence[Cell]], odd: set[int]) -> Values:
     """The values of an attribute, as texts."""
     if field is None:
         return [None] * len(rows)

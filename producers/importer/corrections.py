@@ -9,18 +9,18 @@ import msgspec
 
 from producers.errors import Refused
 from producers.events.wire import decode, decode_reference
-from producers.importer.decided import Decided, Waiting
+from producers.importer.decided import Decided, WaitingEvent
 from producers.importer.entities import KINDS, MOMENT, REFERENCE, Version, item
-from producers.importer.formats import Origin
+from producers.importer.formats import EventOrigin
 from producers.importer.known import Held, Known
 from producers.importer.raising import is_derived, raised
-from producers.importer.ready import Ready, ReadyMany
+from producers.importer.ready import ReadyEvent, ReadyMany
 
 
 class Corrections:
     """Decides about the events of one run. `origin`: None where a file's events are another system's as they are."""
 
-    def __init__(self, known: Known, run: int, origin: Origin | None) -> None:
+    def __init__(self, known: Known, run: int, origin: EventOrigin | None) -> None:
         self._known = known
         self._run = run
         self._origin = origin
@@ -39,7 +39,9 @@ class Corrections:
             self._decide(decided, ready, held, waits)
         return decided
 
-    def _decide(self, decided: Decided, ready: Ready, held: dict[bytes, Held], waits: dict[bytes, Version]) -> None:
+    def _decide(
+        self, decided: Decided, ready: ReadyEvent, held: dict[bytes, Held], waits: dict[bytes, Version]
+    ) -> None:
         """What to do with one event, given what is held of it and what waits by now."""
         what, run = ready.item, self._run
         before = held.get(what.key)
@@ -58,7 +60,7 @@ class Corrections:
         elif what.kind == MOMENT:
             decided.counts.clashing += 1
         elif before.seen != run:
-            decided.waiting.append(Waiting(what, ready.value))
+            decided.waiting.append(WaitingEvent(what, ready.value))
             waits[what.key] = max(what.version, waits.get(what.key, what.version))
             self._waits = True
             decided.counts.waiting += 1
@@ -67,7 +69,7 @@ class Corrections:
         else:
             decided.counts.older += 1
 
-    def _send(self, decided: Decided, ready: Ready, before: Held) -> Held:
+    def _send(self, decided: Decided, ready: ReadyEvent, before: Held) -> Held:
         key, value, what = ready
         if self._origin is not None and before.source == what.source:
             decided.counts.corrected += before.seen != self._run
@@ -103,7 +105,7 @@ class Corrections:
                 counts.elsewhere += 1
         return decided
 
-    def _raise(self, decided: Decided, one: Waiting, before: Held) -> None:
+    def _raise(self, decided: Decided, one: WaitingEvent, before: Held) -> None:
         try:
             value = raised(one.value, one.item, before.version, given=bool(self._origin and self._origin.given))
             event = decode_reference(value) if one.item.kind == REFERENCE else decode(value)
@@ -113,7 +115,7 @@ class Corrections:
         decided.send(event.key.encode(), value, item(event))
         decided.counts.corrected += 1
 
-    def _is_mine(self, before: Held, one: Waiting) -> bool:
+    def _is_mine(self, before: Held, one: WaitingEvent) -> bool:
         """Whether the log's version is an earlier import's."""
         origin = self._origin
         if origin is None or before.source != origin.source:

@@ -3,17 +3,17 @@
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from producers.importer.entities import REFERENCE, Item
+from producers.importer.entities import REFERENCE, ComparedEvent
 from producers.importer.ready import ReadyMany
-from producers.importer.state import Counts
+from producers.importer.state import ImportCounts
 
 Pair = tuple[bytes, bytes]
 
 
-class Waiting(NamedTuple):
+class WaitingEvent(NamedTuple):
     """A file's greatest version of an entity of which the log has one that is not smaller, and the event."""
 
-    item: Item
+    item: ComparedEvent
     value: bytes
 
 
@@ -26,14 +26,14 @@ class Decided:
 
     events: list[Pair] = field(default_factory=list)
     reference: list[Pair] = field(default_factory=list)
-    items: list[Item] = field(default_factory=list)
+    items: list[ComparedEvent] = field(default_factory=list)
     many: list[ReadyMany] = field(default_factory=list)
     seen: list[bytes] = field(default_factory=list)
-    waiting: list[Waiting] = field(default_factory=list)
+    waiting: list[WaitingEvent] = field(default_factory=list)
     done: list[bytes] = field(default_factory=list)
-    counts: Counts = field(default_factory=Counts)
+    counts: ImportCounts = field(default_factory=ImportCounts)
 
-    def send(self, key: bytes, value: bytes, what: Item) -> None:
+    def send(self, key: bytes, value: bytes, what: ComparedEvent) -> None:
         """Have an event sent."""
         (self.reference if what.kind == REFERENCE else self.events).append((key, value))
         self.items.append(what)

@@ -23,7 +23,7 @@ Version = tuple[str, int, str]
 """Sequence ("" when none), time (us), id."""
 
 
-class Item(NamedTuple):
+class ComparedEvent(NamedTuple):
     """One event, as far as it is compared. `key`: what it is about; `digest`: what it says of it, and for when."""
 
     key: bytes
@@ -33,7 +33,7 @@ class Item(NamedTuple):
     kind: str
 
 
-def item(event: Any) -> Item:
+def item(event: Any) -> ComparedEvent:
     """An event of the wire as it is compared. An entity is one client's: under another client it is another one."""
     kind, field = KINDS.get(event.type, (MOMENT, ""))
     at = us(event.time)
@@ -44,7 +44,7 @@ def item(event: Any) -> Item:
     else:
         named = f"{MOMENT}\0{event.source}\0{event.id}"
     version = event.sequence or "", at, event.id
-    return Item(about(named), version, said(event.data, event.type.encode(), at), event.source, kind)
+    return ComparedEvent(about(named), version, said(event.data, event.type.encode(), at), event.source, kind)
 
 
 def about(named: str) -> bytes:

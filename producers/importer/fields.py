@@ -11,7 +11,7 @@ from producers.errors import Refused
 from producers.events import ALL_TYPES
 from producers.events.fields import Money, Rate
 from producers.importer.cells import Cell, text
-from producers.importer.mapping import Column
+from producers.importer.mapping import MappedColumn
 from producers.importer.money import AmountReader
 from producers.importer.times import time_reader
 
@@ -19,7 +19,7 @@ Value = str | int | float | bool
 Convert = Callable[[Cell], Value]
 
 
-class Kind(Enum):
+class FieldKind(Enum):
     """What a field is, where it is no plain text."""
 
     TIME = auto()
@@ -29,18 +29,18 @@ class Kind(Enum):
     TRUTH = auto()
 
 
-_OF_TYPES = ((datetime, Kind.TIME), (bool, Kind.TRUTH), (int, Kind.WHOLE), (float, Kind.SHARE))
+_OF_TYPES = ((datetime, FieldKind.TIME), (bool, FieldKind.TRUTH), (int, FieldKind.WHOLE), (float, FieldKind.SHARE))
 
 
-def _kind(annotation: Any) -> Kind | None:
+def _kind(annotation: Any) -> FieldKind | None:
     """The kind of a field as the contract annotates it, whether it may be absent or not; None: plain text."""
     if annotation in (Money, Rate):
-        return Kind.AMOUNT
+        return FieldKind.AMOUNT
     of_type = next((kind for type_, kind in _OF_TYPES if annotation is type_), None)
     return of_type or next((kind for part in get_args(annotation) if (kind := _kind(part))), None)
 
 
-KINDS = {"time": Kind.TIME} | {
+KINDS = {"time": FieldKind.TIME} | {
     name: kind
     for model in ALL_TYPES.values()
     for name, annotation in get_annotations(get_annotations(model)["data"]).items()
@@ -57,7 +57,7 @@ class Written(NamedTuple):
     """
 
     name: str
-    spec: Column
+    spec: MappedColumn
     zone: ZoneInfo | None
     decimal: str | None
     currency: str | None
@@ -68,18 +68,18 @@ def converter(written: Written) -> Convert:
     """Return the function for a field's cells. It raises Refused (invalid_data), naming the field."""
     name, spec, zone, decimal, currency, from_1904 = written
     kind = KINDS.get(name)
-    if kind is Kind.TIME:
+    if kind is FieldKind.TIME:
         forms = ["excel-1904" if form == "excel" and from_1904 else form for form in spec.format]
         return time_reader(name, forms, zone)
     amount = AmountReader(name, decimal, spec.scale, spec.places, spec.absolute, currency)
-    if kind is Kind.AMOUNT:
+    if kind is FieldKind.AMOUNT:
         return amount
-    if kind is Kind.SHARE:
+    if kind is FieldKind.SHARE:
         shares = {mark: AmountReader(name, decimal or mark, spec.scale) for mark in ".,"}
         return lambda cell: float(shares[_mark(cell)].number(cell.removesuffix("%") if isinstance(cell, str) else cell))
-    if kind is Kind.WHOLE:
+    if kind is FieldKind.WHOLE:
         return lambda cell: _whole(amount, cell)
-    if kind is Kind.TRUTH:
+    if kind is FieldKind.TRUTH:
         return lambda cell: _truth(name, text(cell))
     return text
 

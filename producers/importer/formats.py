@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from producers.errors import Refused
-from producers.importer.source import Line, Source, checked
+from producers.importer.source import SourceFile, SourceLine, checked
 from producers.importer.state import State
 
 
-class Record(NamedTuple):
+class InputRecord(NamedTuple):
     """What was read as one: its first line's number, its bytes, and the position after it.
 
     `values` are the JSON events in it; `problem` says why it is refused; `left_out` why it makes no event.
@@ -46,14 +46,14 @@ class Rows:
         end = self.end - len(self.values) + stop
         return Rows(self.number + begin, end, self.values[begin:stop], lambda index: self.raw(begin + index))
 
-    def records(self) -> Iterator[Record]:
+    def records(self) -> Iterator[InputRecord]:
         """Each by itself."""
         before = self.end - len(self.values)
         for index, values in enumerate(self.values):
-            yield Record(self.number + index, self.raw(index), before + index + 1, values)
+            yield InputRecord(self.number + index, self.raw(index), before + index + 1, values)
 
 
-class Origin(NamedTuple):
+class EventOrigin(NamedTuple):
     """Whose events a format makes: of this `source`. `given`: with ids from the file, else with derived ones.
 
     types: those that it can make. ranked: of two of its files the one with the greater sequence knows more, and is not
@@ -78,9 +78,9 @@ class Format(Protocol):
     notes: list[str]
 
     @property
-    def origin(self) -> Origin | None: ...  # noqa: D102 - above
+    def origin(self) -> EventOrigin | None: ...  # noqa: D102 - above
 
-    def records(self, source: Source, after: State) -> Iterator[Record | Rows]:
+    def records(self, source: SourceFile, after: State) -> Iterator[InputRecord | Rows]:
         """Yield the records behind those that `after` says are done, in order. Raises ImportProblem."""
 
 
@@ -93,7 +93,7 @@ class JsonLines:
     def __init__(self) -> None:
         self.notes: list[str] = []
 
-    def records(self, source: Source, after: State) -> Iterator[Record]:
+    def records(self, source: SourceFile, after: State) -> Iterator[InputRecord]:
         """Yield a record for each line that is not blank."""
         with source.lines(after.end, after.line) as lines:
             for number, raw, end in checked(source, lines):
@@ -101,10 +101,10 @@ class JsonLines:
                 if number == 1:
                     value = value.removeprefix(b"\xef\xbb\xbf")
                 if value:
-                    yield Record(number, raw, end, (value,))
+                    yield InputRecord(number, raw, end, (value,))
 
 
-def singly(records: Iterable[Record | Rows]) -> Iterator[Record]:
+def singly(records: Iterable[InputRecord | Rows]) -> Iterator[InputRecord]:
     """Each record by itself."""
     for one in records:
         if isinstance(one, Rows):
@@ -113,9 +113,9 @@ def singly(records: Iterable[Record | Rows]) -> Iterator[Record]:
             yield one
 
 
-def behind(records: Iterable[Record], after: State) -> Iterator[Record]:
+def behind(records: Iterable[InputRecord], after: State) -> Iterator[InputRecord]:
     """The records that are not done, of a format that must see its file from the beginning."""
     return (record for record in records if record.end > after.end)
 
 
-__all__ = ["Format", "JsonLines", "Line", "Origin", "Record", "Rows", "behind", "singly"]
+__all__ = ["EventOrigin", "Format", "InputRecord", "JsonLines", "Rows", "SourceLine", "behind", "singly"]

@@ -8,7 +8,7 @@ from itertools import repeat
 from struct import unpack
 from typing import Any
 
-from producers.importer.decided import Decided, Waiting
+from producers.importer.decided import Decided, WaitingEvent
 
 Sent = tuple[bytes, str, int, str, bytes, int, str, int]
 """What was sent, as a row: key, version, digest, source, kind, run."""
@@ -21,7 +21,7 @@ class Gathered:
     def __init__(self) -> None:
         self.sent: dict[bytes, Sent] = {}
         self.seen: dict[bytes, int] = {}
-        self.waiting: dict[bytes, tuple[Waiting, int]] = {}
+        self.waiting: dict[bytes, tuple[WaitingEvent, int]] = {}
         self.done: list[tuple[int, bytes]] = []
 
     def __len__(self) -> int:

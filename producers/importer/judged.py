@@ -21,10 +21,10 @@ from producers.errors import Refused
 from producers.importer.check import check_made
 from producers.importer.entities import item
 from producers.importer.errors import ImportProblem
-from producers.importer.formats import Format, Record, Rows
-from producers.importer.ready import Ready, ReadyMany, ready_many
-from producers.importer.report import Report, judge
-from producers.importer.source import Source
+from producers.importer.formats import Format, InputRecord, Rows
+from producers.importer.ready import ReadyEvent, ReadyMany, ready_many
+from producers.importer.report import ImportReport, judge
+from producers.importer.source import SourceFile
 from producers.importer.state import State
 
 GC_THRESHOLDS = 200_000, 20, 50
@@ -41,7 +41,7 @@ class Batch(NamedTuple):
 
     ready: ReadyMany
     refused: list[tuple[int, bytes, str, str]]
-    report: Report
+    report: ImportReport
     end: int
     line: int
     records: int
@@ -54,7 +54,7 @@ _decode = msgspec.msgpack.Decoder(ReadyMany).decode
 
 @asynccontextmanager
 async def judged(
-    source: Source, format_: Format, after: State, size: int, now_ms: Callable[[], int], *, apart: bool
+    source: SourceFile, format_: Format, after: State, size: int, now_ms: Callable[[], int], *, apart: bool
 ) -> AsyncIterator[AsyncIterator[Batch]]:
     """The batches of a file behind those that are done. Raises ImportProblem."""
     found = _apart(source, format_, after, size) if apart else _here(source, format_, after, size, now_ms)
@@ -63,11 +63,11 @@ async def judged(
 
 
 async def _here(
-    source: Source, format_: Format, after: State, size: int, now_ms: Callable[[], int]
+    source: SourceFile, format_: Format, after: State, size: int, now_ms: Callable[[], int]
 ) -> AsyncGenerator[Batch]:
-    report = Report()
+    report = ImportReport()
     judging = Judging(report, now_ms())
-    some: list[Record | Rows] = []
+    some: list[InputRecord | Rows] = []
     for some in batches(format_.records(source, after), min(size, _SLICE)):
         judging.take(some)
         await asyncio.sleep(0)
@@ -78,9 +78,9 @@ async def _here(
         yield judging.batch(some[-1], source)
 
 
-def batches(records: Iterable[Record | Rows], size: int) -> Iterator[list[Record | Rows]]:
+def batches(records: Iterable[InputRecord | Rows], size: int) -> Iterator[list[InputRecord | Rows]]:
     """Records, so many at a time."""
-    batch: list[Record | Rows] = []
+    batch: list[InputRecord | Rows] = []
     room = size
     for one in records:
         if not isinstance(one, Rows):
@@ -105,14 +105,14 @@ def batches(records: Iterable[Record | Rows], size: int) -> Iterator[list[Record
 class Judging:
     """Some records judged: what may be sent, what is refused; all are counted in a report."""
 
-    def __init__(self, report: Report, now_ms: int) -> None:
+    def __init__(self, report: ImportReport, now_ms: int) -> None:
         self._report = report
         self._now_ms = now_ms
         self._ready = ReadyMany.none()
         self._refused: list[tuple[int, bytes, str, str]] = []
         self.records = 0
 
-    def take(self, records: Iterable[Record | Rows]) -> None:
+    def take(self, records: Iterable[InputRecord | Rows]) -> None:
         """Judge some more."""
         for one in records:
             if isinstance(one, Rows):
@@ -124,7 +124,7 @@ class Judging:
                 self.records += 1
                 self._judge(one)
 
-    def batch(self, last: Record | Rows, source: Source) -> Batch:
+    def batch(self, last: InputRecord | Rows, source: SourceFile) -> Batch:
         """All of them. `last`: the last of them."""
         if isinstance(last, Rows):
             line = last.number + len(last.values) - 1
@@ -143,7 +143,7 @@ class Judging:
         self._ready.extend(ready_many(values, events))
         return True
 
-    def _judge(self, record: Record) -> None:
+    def _judge(self, record: InputRecord) -> None:
         try:
             found = judge(record, self._now_ms, self._report)
         except Refused as problem:
@@ -151,10 +151,10 @@ class Judging:
             self._refused.append((record.number, record.raw, problem.reason, problem.detail))
         else:
             for checked in found:
-                self._ready.append(Ready(checked.key, checked.value, item(checked.event)))
+                self._ready.append(ReadyEvent(checked.key, checked.value, item(checked.event)))
 
 
-async def _apart(source: Source, format_: Format, after: State, size: int) -> AsyncGenerator[Batch]:
+async def _apart(source: SourceFile, format_: Format, after: State, size: int) -> AsyncGenerator[Batch]:
     context = multiprocessing.get_context("spawn")
     mine, its = context.Pipe(duplex=False)
     process = context.Process(target=_work, args=(its, source.name, format_, after, size), daemon=True)
@@ -205,7 +205,7 @@ def _work(connection: Connection, name: str, format_: Format, after: State, size
         connection.send_bytes(pickle.dumps(what))
 
     try:
-        source, report = Source(name), Report()
+        source, report = SourceFile(name), ImportReport()
         records = format_.records(source, after)
         say((format_.header, format_.notes))
         for batch in batches(records, size):

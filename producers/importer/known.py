@@ -12,8 +12,8 @@ from pathlib import Path
 from threading import Lock
 from typing import Any, NamedTuple, Self
 
-from producers.importer.decided import Decided, Waiting
-from producers.importer.entities import Item, Version
+from producers.importer.decided import Decided, WaitingEvent
+from producers.importer.entities import ComparedEvent, Version
 from producers.importer.errors import ImportProblem
 from producers.importer.gathered import Gathered, Heard, Sent
 
@@ -151,7 +151,7 @@ class Known:
         """Partition → offset of the last record that was read, and what that record is recognised by."""
         return {lies: (at, mark) for lies, at, mark in self._database.execute("SELECT lies, at, mark FROM reached")}
 
-    def take(self, found: Sequence[tuple[Item, int, int]], reached: Mapping[int, tuple[int, bytes]]) -> None:
+    def take(self, found: Sequence[tuple[ComparedEvent, int, int]], reached: Mapping[int, tuple[int, bytes]]) -> None:
         """Take events of the log with partition and offset, in order, and how far it is read by now."""
         rows = [
             (item.key, *item.version, item.digest, self._number(item.source), item.kind, lies, at, 0)
@@ -261,11 +261,11 @@ class Known:
         """Forget what was saved and is not on the disk."""
         self._new, self._frozen = Gathered(), None
 
-    def waiting(self, run: int, limit: int) -> list[Waiting]:
+    def waiting(self, run: int, limit: int) -> list[WaitingEvent]:
         """Some of what waits for the end of a run's file."""
         self.flush()
         return [
-            Waiting(Item(key, (sequence, time, id_), digest, source, kind), value)
+            WaitingEvent(ComparedEvent(key, (sequence, time, id_), digest, source, kind), value)
             for key, sequence, time, id_, digest, source, kind, value in self._database.execute(
                 "SELECT key, sequence, time, id, digest, source, kind, value FROM waiting WHERE run = ? LIMIT ?",
                 (run, limit),

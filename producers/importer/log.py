@@ -12,7 +12,7 @@ from aiokafka.errors import KafkaError
 from producers.errors import KafkaRejected, KafkaUnavailable, Refused
 from producers.events import intake
 from producers.events.wire import Event
-from producers.importer.entities import Item, item
+from producers.importer.entities import ComparedEvent, item
 from producers.importer.known import Known, Lying
 from producers.reference.topic import reading
 from producers.settings import KafkaSettings
@@ -37,7 +37,7 @@ async def catch_up(known: Known, settings: KafkaSettings, advance: Callable[[int
         first = await consumer.beginning_offsets(partitions)
         for tp in partitions:
             consumer.seek(tp, max(first[tp], reached[tp.partition][0] + 1 if tp.partition in reached else 0))
-        taken: list[tuple[Item, int, int]] = []
+        taken: list[tuple[ComparedEvent, int, int]] = []
         while waiting := [tp for tp in partitions if await consumer.position(tp) < ends[tp]]:
             found = await consumer.getmany(*waiting, timeout_ms=1000, max_records=_RECORDS)
             for tp, records in found.items():
@@ -77,7 +77,7 @@ async def lying(settings: KafkaSettings, wanted: Iterable[Lying]) -> AsyncIterat
             yield intake.decode(record)
 
 
-def _items(records: Iterable[Any], lies: int) -> Iterable[tuple[Item, int, int]]:
+def _items(records: Iterable[Any], lies: int) -> Iterable[tuple[ComparedEvent, int, int]]:
     for record in records:
         try:
             yield item(intake.check(record)), lies, record.offset

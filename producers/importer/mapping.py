@@ -21,7 +21,7 @@ NO_SOURCE = (
 )
 
 
-class _Strict(BaseModel):
+class _MappingModel(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
@@ -35,7 +35,7 @@ def _several(value: Any) -> Any:
     return listed and tuple(str(one) if type(one) in (int, float) else one for one in listed)
 
 
-class Column(_Strict):
+class MappedColumn(_MappingModel):
     """Where one field comes from: a column (its texts changed by `values`), several joined, or a constant."""
 
     column: Names | None = None
@@ -102,7 +102,7 @@ class Column(_Strict):
         return bool(self.addresses) or self.listed
 
 
-class When(_Strict):
+class When(_MappingModel):
     """What has to hold of one column: all that is said of it."""
 
     column: str
@@ -123,15 +123,15 @@ def _as_column(value: Any) -> Any:
     return {"column": value} if isinstance(value, str) else value
 
 
-class Rule(_Strict):
+class Rule(_MappingModel):
     """How a row makes one event. `when`: one condition or several, all of which have to hold."""
 
-    type: Column
-    time: Column
-    id: Column | None = None
-    sequence: Column | None = None
+    type: MappedColumn
+    time: MappedColumn
+    id: MappedColumn | None = None
+    sequence: MappedColumn | None = None
     when: tuple[When, ...] = ()
-    data: dict[str, Column]
+    data: dict[str, MappedColumn]
 
     _columns = field_validator("type", "time", "id", "sequence", mode="before")(_as_column)
     _conditions = field_validator("when", mode="before")(_listed)
@@ -142,7 +142,7 @@ class Rule(_Strict):
         return {name: _as_column(one) for name, one in value.items()} if isinstance(value, dict) else value
 
 
-class MappingFile(_Strict):
+class MappingFile(_MappingModel):
     """The whole file. `source` is the CloudEvents source; `timezone` is for times that say none."""
 
     format: Literal["csv", "jsonl"] = "csv"

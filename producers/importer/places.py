@@ -3,12 +3,12 @@
 from collections.abc import Callable, Mapping, Sequence
 
 from producers.importer.cells import Cell, text
-from producers.importer.mapping import Column
+from producers.importer.mapping import MappedColumn
 
 Row = Sequence[Cell]
 
 
-class Places:
+class ColumnPlaces:
     """Where the columns of a table are, and which decimal marks they show. Raises KeyError for what is not there.
 
     hashed: what names are known by, where there is a key. from_1904: whether its days are counted from there.
@@ -33,7 +33,7 @@ class Places:
         return marks.pop() if len(marks) == 1 else None
 
 
-def finder(spec: Column, places: Places, part: Callable[[Cell], str] = text) -> Callable[[Row], Cell]:
+def finder(spec: MappedColumn, places: ColumnPlaces, part: Callable[[Cell], str] = text) -> Callable[[Row], Cell]:
     """What finds a field's cell in rows; an empty one is "". part: what gives the texts that are joined."""
     indexes = [places.at[column] for column in spec.columns]
     if spec.join is not None:

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from producers.importer.derived import derived_id
-from producers.importer.entities import Item, Version
+from producers.importer.entities import ComparedEvent, Version
 
 _ID, _SEQUENCE = "~", "!"
 """What stands before a number that raises: above letters and digits in an id, below all of them in a sequence.
@@ -37,7 +37,7 @@ def stem(id_: str) -> str:
     return id_
 
 
-def raised(value: bytes, item: Item, held: Version, *, given: bool) -> bytes:
+def raised(value: bytes, item: ComparedEvent, held: Version, *, given: bool) -> bytes:
     """The event with a version above `held`. `given`: its id is the table's own, else it is derived from the event."""
     event: dict[str, Any] = msgspec.json.decode(value)
     sequence, time, id_ = item.version

@@ -14,7 +14,7 @@ from producers.errors import Refused
 from producers.importer.cells import Cell, from_sheet, text
 from producers.importer.errors import ImportProblem
 from producers.importer.mapping import MappingFile
-from producers.importer.source import Source, checked
+from producers.importer.source import SourceFile, checked
 from producers.importer.workbook import counts_from_1904
 
 _ROWS = 500
@@ -37,7 +37,7 @@ class Read(NamedTuple):
     problem: Refused | None = None
 
 
-class Block(NamedTuple):
+class RowBlock(NamedTuple):
     """Rows that follow each other, one a line from line `number` on. raw: the bytes of one, which few are asked for.
 
     problem: why its only row, which may be of several lines, has no cells. said: a text that has all its cells in it,
@@ -50,7 +50,7 @@ class Block(NamedTuple):
     problem: Refused | None = None
     said: str | None = None
 
-    def behind(self, count: int) -> "Block":
+    def behind(self, count: int) -> "RowBlock":
         """What is behind the first rows."""
         return self._replace(
             number=self.number + count, rows=self.rows[count:], raw=lambda index: self.raw(count + index)
@@ -61,7 +61,7 @@ class Block(NamedTuple):
         return Read(self.number + index, self.rows[index], self.raw(index), self.problem)
 
 
-class Reader(Protocol):
+class RowReader(Protocol):
     """Gives the rows of one file, as often as they are asked for. mark: bytes that a copy of some rows begins with.
 
     from_1904: whether numbers that stand for days are counted from 1904 on.
@@ -74,7 +74,7 @@ class Reader(Protocol):
     def dialects(self) -> Sequence[str]:
         """In which ways rows can be read, the most probable first."""
 
-    def blocks(self, dialect: str, width: int = 0) -> Iterator[Block]:
+    def blocks(self, dialect: str, width: int = 0) -> Iterator[RowBlock]:
         """All rows. `width`: how many cells rows have, once that is known. Raises ImportProblem."""
 
 
@@ -83,7 +83,7 @@ class SheetReader:
 
     mark = b"\xef\xbb\xbf"
 
-    def __init__(self, source: Source, file: MappingFile) -> None:
+    def __init__(self, source: SourceFile, file: MappingFile) -> None:
         self.notes: list[str] = []
         self.from_1904 = counts_from_1904(source)
         try:
@@ -109,7 +109,7 @@ class SheetReader:
         """There is one way."""
         return ("",)
 
-    def blocks(self, dialect: str, width: int = 0) -> Iterator[Block]:
+    def blocks(self, dialect: str, width: int = 0) -> Iterator[RowBlock]:
         """Rows as python-calamine gives them; a copy of them is CSV."""
         del dialect, width
         number, values = self._offset, self._sheet.iter_rows()
@@ -118,7 +118,7 @@ class SheetReader:
                 [value if type(value) in _AS_IT_IS else from_sheet(value) for value in row]  # type: ignore[misc]
                 for row in some
             ]
-            yield Block(number, rows, self._raw(rows))
+            yield RowBlock(number, rows, self._raw(rows))
             number += len(rows)
 
     def _raw(self, rows: Sequence[Row]) -> Callable[[int], bytes]:
@@ -137,7 +137,7 @@ class JsonReader:
     mark = b""
     from_1904 = False
 
-    def __init__(self, source: Source, columns: Sequence[str]) -> None:
+    def __init__(self, source: SourceFile, columns: Sequence[str]) -> None:
         self.notes: list[str] = []
         self._source = source
         self._columns = list(columns)
@@ -150,7 +150,7 @@ class JsonReader:
         """There is one way."""
         return ("",)
 
-    def blocks(self, dialect: str, width: int = 0) -> Iterator[Block]:
+    def blocks(self, dialect: str, width: int = 0) -> Iterator[RowBlock]:
         """The values of the columns; keys that are absent count as empty."""
         del dialect, width
         yield _block(0, [self._columns], [b""])
@@ -188,15 +188,15 @@ class JsonReader:
         return [_given(value) for value in msgspec.structs.astuple(found)]
 
 
-def _block(number: int, rows: Sequence[Row], raws: Sequence[bytes], problem: Refused | None = None) -> Block:
-    return Block(number, rows, raws.__getitem__, problem)
+def _block(number: int, rows: Sequence[Row], raws: Sequence[bytes], problem: Refused | None = None) -> RowBlock:
+    return RowBlock(number, rows, raws.__getitem__, problem)
 
 
 def _given(value: str | float | bool | None) -> Cell:
     return "" if value is None else value
 
 
-def first(reader: Reader, dialect: str, count: int) -> list[Read]:
+def first(reader: RowReader, dialect: str, count: int) -> list[Read]:
     """The first rows in a dialect."""
     rows = (block.read(index) for block in reader.blocks(dialect) for index in range(len(block.rows)))
     return list(islice(rows, count))

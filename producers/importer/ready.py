@@ -5,19 +5,19 @@ from operator import attrgetter
 from typing import Any, NamedTuple
 
 from producers.events.units import us
-from producers.importer.entities import KINDS, Item, about, item, said
+from producers.importer.entities import KINDS, ComparedEvent, about, item, said
 
 
-class Ready(NamedTuple):
+class ReadyEvent(NamedTuple):
     """An event that may be sent: its Kafka key, its bytes, and what it is compared by."""
 
     key: bytes
     value: bytes
-    item: Item
+    item: ComparedEvent
 
 
 class ReadyMany(NamedTuple):
-    """The same for many, column by column; `abouts` to `kinds` are what `Item` has."""
+    """The same for many, column by column; `abouts` to `kinds` are what `ComparedEvent` has."""
 
     keys: list[bytes]
     values: list[bytes]
@@ -35,14 +35,14 @@ class ReadyMany(NamedTuple):
         return cls([], [], [], [], [], [], [], [], [])
 
     @classmethod
-    def of(cls, ready: Sequence[Ready]) -> "ReadyMany":
+    def of(cls, ready: Sequence[ReadyEvent]) -> "ReadyMany":
         """These."""
         many = cls.none()
         for one in ready:
             many.append(one)
         return many
 
-    def append(self, ready: Ready) -> None:
+    def append(self, ready: ReadyEvent) -> None:
         """Have one more."""
         key, value, (about_, (sequence, time, id_), digest, source, kind) = ready
         self.extend(ReadyMany([key], [value], [about_], [sequence], [time], [id_], [digest], [source], [kind]))
@@ -53,10 +53,10 @@ class ReadyMany(NamedTuple):
         for column, cells in columns:
             column.extend(cells)
 
-    def singly(self) -> Iterator[Ready]:
+    def singly(self) -> Iterator[ReadyEvent]:
         """Each by itself."""
         for key, value, about_, sequence, time, id_, digest, source, kind in zip(*self, strict=True):
-            yield Ready(key, value, Item(about_, (sequence, time, id_), digest, source, kind))
+            yield ReadyEvent(key, value, ComparedEvent(about_, (sequence, time, id_), digest, source, kind))
 
 
 def ready_many(values: Sequence[bytes], events: Sequence[Any]) -> ReadyMany:
@@ -66,7 +66,7 @@ def ready_many(values: Sequence[bytes], events: Sequence[Any]) -> ReadyMany:
     types = {event.type for event in events}
     if len(types) != 1 or (type_ := types.pop()) not in KINDS:
         items = map(item, events)
-        return ReadyMany.of([Ready(*each) for each in zip(encoded, values, items, strict=True)])
+        return ReadyMany.of([ReadyEvent(*each) for each in zip(encoded, values, items, strict=True)])
     kind, field = KINDS[type_]
     named = map(attrgetter(f"data.{field}"), events)
     times = [us(event.time) for event in events]

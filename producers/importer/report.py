@@ -8,14 +8,14 @@ from datetime import datetime
 from producers.errors import Refused
 from producers.events.wire import Event, ReferenceEvent
 from producers.importer.check import Checked, check
-from producers.importer.formats import Record
+from producers.importer.formats import InputRecord
 
 _EXAMPLES = 5
 _WHYS = 50
 
 
 @dataclass(slots=True)
-class Report:
+class ImportReport:
     """What an import found: events by type; records that were taken, left out (why) and refused (why).
 
     Of refusals, the first few of each reason with line and detail.
@@ -56,7 +56,7 @@ class Report:
         self.last = last if self.last is None else max(last, self.last)
 
 
-def judge(record: Record, now_ms: int, report: Report) -> list[Checked]:
+def judge(record: InputRecord, now_ms: int, report: ImportReport) -> list[Checked]:
     """Return all events of a record, and count it. Raises Refused when one is refused: a record goes as a whole."""
     if record.problem is not None:
         raise record.problem

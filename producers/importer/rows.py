@@ -14,10 +14,10 @@ from producers.importer.cells import Cell, text
 from producers.importer.columns import ODD, columnwise
 from producers.importer.derived import derived_id
 from producers.importer.errors import MappingProblem
-from producers.importer.fields import KINDS, Kind, Value
-from producers.importer.formats import Origin
-from producers.importer.mapping import Column, MappingFile, Rule
-from producers.importer.places import Places, Row
+from producers.importer.fields import KINDS, FieldKind, Value
+from producers.importer.formats import EventOrigin
+from producers.importer.mapping import MappedColumn, MappingFile, Rule
+from producers.importer.places import ColumnPlaces, Row
 from producers.importer.taking import condition, taker
 
 _encode = msgspec.json.encode
@@ -26,7 +26,7 @@ _encode = msgspec.json.encode
 class _Maker:
     """One rule, ready to make events from the rows of one table."""
 
-    def __init__(self, rule: Rule, file: MappingFile, places: Places, resolver: Resolver | None) -> None:
+    def __init__(self, rule: Rule, file: MappingFile, places: ColumnPlaces, resolver: Resolver | None) -> None:
         currency = rule.data["currency"].constant if "currency" in rule.data else None
         take = partial(taker, file=file, places=places, currency=str(currency) if currency else None, resolver=resolver)
         self._source = file.source
@@ -97,14 +97,14 @@ class RowMapper:
         self.amounts = {
             column
             for name, spec in fields
-            if KINDS.get(name) is Kind.AMOUNT and spec.decimal is None
+            if KINDS.get(name) is FieldKind.AMOUNT and spec.decimal is None
             for column in spec.columns
         } | {when.column for when in conditions if when.negative is not None}
         types = frozenset(type_ for rule in file.events for type_ in _types(rule.type))
-        self.origin = Origin(file.source, types, given=any(rule.id is not None for rule in file.events))
+        self.origin = EventOrigin(file.source, types, given=any(rule.id is not None for rule in file.events))
         self._looked_at = list(dict.fromkeys(when.column for when in conditions))
 
-    def bind(self, places: Places) -> Callable[[Row], tuple[bytes, ...]]:
+    def bind(self, places: ColumnPlaces) -> Callable[[Row], tuple[bytes, ...]]:
         """Return what makes all events of a row of one table. It raises Refused."""
         makers = [_Maker(rule, self.file, places, self.resolver) for rule in self.file.events]
         if len(makers) == 1:
@@ -112,7 +112,7 @@ class RowMapper:
             return lambda row: () if (made := make(row)) is None else (made,)
         return lambda row: tuple(made for maker in makers if (made := maker.make(row)) is not None)
 
-    def bind_many(self, places: Places, width: int) -> Callable[[Sequence[Row]], list[tuple[bytes, ...]]] | None:
+    def bind_many(self, places: ColumnPlaces, width: int) -> Callable[[Sequence[Row]], list[tuple[bytes, ...]]] | None:
         """The same for many rows, () for each that `bind` has to be asked about; None where that is all of them.
 
         width: how many cells a row has.
@@ -133,7 +133,7 @@ class RowMapper:
 
         return make
 
-    def why_none(self, row: Row, places: Places) -> str:
+    def why_none(self, row: Row, places: ColumnPlaces) -> str:
         """Why a row makes no event: what stands in the columns that rules look at."""
         seen = ", ".join(f"{column} is {self._shown(column, row[places.at[column]])}" for column in self._looked_at)
         return f"no rule's `when` holds: {seen}"
@@ -154,14 +154,14 @@ def _together(made: Sequence[Sequence[bytes | None]]) -> list[tuple[bytes, ...]]
     ]
 
 
-def _fields(rule: Rule) -> Iterator[tuple[str, Column]]:
+def _fields(rule: Rule) -> Iterator[tuple[str, MappedColumn]]:
     for name, spec in (("type", rule.type), ("time", rule.time), ("id", rule.id), ("sequence", rule.sequence)):
         if spec is not None:
             yield name, spec
     yield from rule.data.items()
 
 
-def _types(spec: Column) -> Iterable[str]:
+def _types(spec: MappedColumn) -> Iterable[str]:
     """The types that a rule can make."""
     if spec.constant is not None:
         return (str(spec.constant),)

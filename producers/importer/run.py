@@ -1,7 +1,7 @@
 """The import of one file: read, check, send in batches, remember. Nothing is lost, and nothing counts twice."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -15,29 +15,23 @@ from producers.importer.gathered import Gathered
 from producers.importer.judged import Batch, Judging, batches, judged
 from producers.importer.known import Known
 from producers.importer.rejects import Rejects
-from producers.importer.report import Report
-from producers.importer.source import Source
-from producers.importer.state import Counts, State, StateFile
+from producers.importer.report import ImportReport
+from producers.importer.source import SourceFile
+from producers.importer.state import ImportCounts, State, StateFile
+from producers.raw_publisher import RawPublisher
 
 BATCH = 5000
 _SETTLED = 20_000
 
 
-class Publisher(Protocol):
-    """What an import needs of `SalesPublisher`: when it returns, Kafka has the records, in order per key."""
-
-    async def publish_many_raw(self, records: Iterable[tuple[bytes, bytes]], *, reference: bool = False) -> int:
-        """Send (key, value) pairs."""
-
-
-class Identities(Protocol):
+class IdentityClaims(Protocol):
     """Claims of numbers and addresses, as a format made them."""
 
     async def settle(self) -> Mapping[str, str]:
         """Bring new ones to where all see them; return whose came too late: client as given → as it stands."""
 
 
-async def settled(events: list[tuple[bytes, bytes]], identities: Identities | None) -> list[tuple[bytes, bytes]]:
+async def settled(events: list[tuple[bytes, bytes]], identities: IdentityClaims | None) -> list[tuple[bytes, bytes]]:
     """The events, once all that they claim is claimed; under the client that stands, where a claim came too late."""
     lost = await identities.settle() if identities and events else {}
     if not lost:
@@ -54,9 +48,9 @@ async def settled(events: list[tuple[bytes, bytes]], identities: Identities | No
     return given
 
 
-def dry_run(source: Source, format_: Format, now_ms: int, advance: Callable[[int], None]) -> Report:
+def dry_run(source: SourceFile, format_: Format, now_ms: int, advance: Callable[[int], None]) -> ImportReport:
     """Check a whole file and send nothing."""
-    report = Report()
+    report = ImportReport()
     for batch in batches(format_.records(source, State()), BATCH):
         judging = Judging(report, now_ms)
         judging.take(batch)
@@ -73,9 +67,9 @@ class Import:
 
     def __init__(
         self,
-        source: Source,
+        source: SourceFile,
         format_: Format,
-        publisher: Publisher,
+        publisher: RawPublisher,
         rejects: Path,
         states: StateFile,
         known: Known,
@@ -84,7 +78,7 @@ class Import:
         wanted: Callable[[], bool],
         advance: Callable[[int, int], None],
         batch: int = BATCH,
-        identities: Identities | None = None,
+        identities: IdentityClaims | None = None,
         apart: bool = False,
         kept: Callable[[State], None] = lambda _: None,
     ) -> None:
@@ -103,7 +97,7 @@ class Import:
         self.state = state if known.has(state.run) else State(run=known.begin())
         self._rejects = Rejects(rejects, self.state.rejects)
         self._corrections = Corrections(known, self.state.run, format_.origin)
-        self.report = Report()
+        self.report = ImportReport()
         self._sending: asyncio.Task[None] | None = None
         self._keeping: asyncio.Task[None] | None = None
         self._seen = (0, 0, 0)
@@ -134,7 +128,7 @@ class Import:
         counts = self.state.counts
         # Of an entity's waiting events one was settled; the others were lesser versions of it.
         self.state = msgspec.structs.replace(
-            self.state, counts=counts + Counts(older=counts.waiting, waiting=-counts.waiting)
+            self.state, counts=counts + ImportCounts(older=counts.waiting, waiting=-counts.waiting)
         )
         await self._keep()
         self._states.forget()

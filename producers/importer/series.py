@@ -36,7 +36,7 @@ _EVERY = 5.0
 """Seconds between two times that the file of a log that is followed is written."""
 
 
-class Totals(NamedTuple):
+class ImportTotals(NamedTuple):
     """Lines and events by what became of them until now, and clients that were met."""
 
     taken: int = 0
@@ -47,7 +47,7 @@ class Totals(NamedTuple):
     new: int = 0
 
 
-class Series(Collector):
+class ImportSeries(Collector):
     """The series in one file; an import adds to those of its source and format. `now`: Unix seconds.
 
     An exchange has two logs, each with a file of its own, and no series may be in both: so there is `format`.
@@ -60,7 +60,7 @@ class Series(Collector):
         self._of = (source, format_)
         self._now = now
         self._written = 0.0
-        self._last = Totals()
+        self._last = ImportTotals()
         self._values: defaultdict[tuple[str, tuple[str, ...]], float] = defaultdict(float)
         self._registry = CollectorRegistry()
         self._registry.register(self)
@@ -68,7 +68,7 @@ class Series(Collector):
             raise ImportProblem(f"--metrics {path}: its name has to end in .prom: node exporter reads no other files")
         self._go_on()
         # All are there from the start: nobody sees the first of each as an increase.
-        self.tell(Totals())
+        self.tell(ImportTotals())
         self.write()
 
     def collect(self) -> Iterator[Metric]:
@@ -80,13 +80,13 @@ class Series(Collector):
                     family.add_metric(values, value)
             yield family
 
-    def begin(self, totals: Totals) -> None:
+    def begin(self, totals: ImportTotals) -> None:
         """What was counted before."""
         self._last = totals
 
-    def tell(self, totals: Totals) -> None:
+    def tell(self, totals: ImportTotals) -> None:
         """Count what came since the last time."""
-        more = Totals(*(now - then for now, then in zip(totals, self._last, strict=True)))
+        more = ImportTotals(*(now - then for now, then in zip(totals, self._last, strict=True)))
         self._last = totals
         for outcome in ("taken", "left_out", "refused"):
             self._values[LINES, (*self._of, outcome)] += getattr(more, outcome)

@@ -27,7 +27,7 @@ _DAMAGED = (OSError, EOFError, zlib.error, zipfile.BadZipFile, NotImplementedErr
 """What reading a file may raise, packed ones among them; the last is a way of packing that is not known."""
 
 
-class Line(NamedTuple):
+class SourceLine(NamedTuple):
     """One line with its end: `number` counts from 1, `end` is the position in the unpacked bytes after it."""
 
     number: int
@@ -35,7 +35,7 @@ class Line(NamedTuple):
     end: int
 
 
-class Source:
+class SourceFile:
     """One file to read, or standard input for `-`."""
 
     def __init__(self, name: str) -> None:
@@ -70,7 +70,7 @@ class Source:
             shutil.copyfileobj(sys.stdin.buffer, self._spool)
 
     @contextmanager
-    def lines(self, start: int = 0, number: int = 0) -> Iterator[Iterator[Line]]:
+    def lines(self, start: int = 0, number: int = 0) -> Iterator[Iterator[SourceLine]]:
         """Open it and give the lines from position `start` on, which `number` lines come before.
 
         Raises ImportProblem when it cannot be read, or is shorter than `start`.
@@ -158,17 +158,17 @@ class Source:
             raise ImportProblem(f"{self.name}: is protected by a password; unpack it first")
         return names[0]
 
-    def _read(self, stream: BinaryIO, end: int, number: int) -> Iterator[Line]:
+    def _read(self, stream: BinaryIO, end: int, number: int) -> Iterator[SourceLine]:
         try:
             while raw := stream.readline(LONGEST):
                 end += len(raw)
                 number += 1
-                yield Line(number, raw, end)
+                yield SourceLine(number, raw, end)
         except _DAMAGED as error:
             raise ImportProblem(f"{self.name}: cannot be read after line {number}: {error}") from error
 
 
-def checked(source: Source, lines: Iterator[Line]) -> Iterator[Line]:
+def checked(source: SourceFile, lines: Iterator[SourceLine]) -> Iterator[SourceLine]:
     """The lines of a file of JSON objects, one a line. Raises ImportProblem where its first line is no such object."""
     for line in lines:
         begun = line.raw.removeprefix(b"\xef\xbb\xbf").strip() if line.number == 1 else b""

@@ -5,7 +5,7 @@ from pathlib import Path
 import msgspec
 
 
-class Counts(msgspec.Struct):
+class ImportCounts(msgspec.Struct):
     """Events by what became of them; `corrected` are among the sent ones.
 
     older: another line, or the log, has a greater version. clashing: another line has the same version and says
@@ -22,9 +22,9 @@ class Counts(msgspec.Struct):
     unraisable: int = 0
     waiting: int = 0
 
-    def __add__(self, other: "Counts") -> "Counts":
+    def __add__(self, other: "ImportCounts") -> "ImportCounts":
         """Both together."""
-        return Counts(
+        return ImportCounts(
             *(a + b for a, b in zip(msgspec.structs.astuple(self), msgspec.structs.astuple(other), strict=True))
         )
 
@@ -45,7 +45,7 @@ class State(msgspec.Struct, frozen=True):
     end: int = 0
     line: int = 0
     run: int = 0
-    counts: Counts = msgspec.field(default_factory=Counts)
+    counts: ImportCounts = msgspec.field(default_factory=ImportCounts)
     taken: int = 0
     left_out: int = 0
     refused: int = 0

@@ -11,12 +11,12 @@ from producers.importer.cells import text
 from producers.importer.cleaning import UNSEEN, Cleaning
 from producers.importer.clients import ClientRows, is_address
 from producers.importer.errors import ImportProblem
-from producers.importer.formats import Record, Rows
+from producers.importer.formats import InputRecord, Rows
 from producers.importer.money import Styles, two_readings
-from producers.importer.places import Places
-from producers.importer.readers import Block, JsonReader, Read, Reader, Row, SheetReader, first
+from producers.importer.places import ColumnPlaces
+from producers.importer.readers import JsonReader, Read, Row, RowBlock, RowReader, SheetReader, first
 from producers.importer.rows import RowMapper
-from producers.importer.source import Source
+from producers.importer.source import SourceFile
 from producers.importer.state import State
 from producers.importer.text_rows import TextReader
 
@@ -38,7 +38,7 @@ class _Header(NamedTuple):
     at: Mapping[str, int]
 
 
-class Table:
+class MappedTable:
     """A table with a header row. Read twice where a decimal mark has to be found out.
 
     names: what the identities are given to, where clients are known by numbers and addresses.
@@ -53,7 +53,7 @@ class Table:
         self._name = ""
         self._clean = Cleaning(mapper.file.empty)
 
-    def records(self, source: Source, after: State) -> Iterator[Record | Rows]:
+    def records(self, source: SourceFile, after: State) -> Iterator[InputRecord | Rows]:
         """Yield what is read of each row that is not blank. Raises ImportProblem when a mapped column is missing."""
         source.keep()
         self._name = source.name
@@ -62,17 +62,17 @@ class Table:
         self.header = reader.mark + _line(head.row.raw)
         self.notes += reader.notes
         self._note_numbers(reader, head)
-        places = Places(head.at, self._decimals(reader, head), self._mapper.hashed, from_1904=reader.from_1904)
+        places = ColumnPlaces(head.at, self._decimals(reader, head), self._mapper.hashed, from_1904=reader.from_1904)
         return self._read(reader, head, places, after.end)
 
-    def _reader(self, source: Source) -> Reader:
+    def _reader(self, source: SourceFile) -> RowReader:
         if self._mapper.file.format == "jsonl":
             return JsonReader(source, sorted(self._mapper.columns))
         return SheetReader(source, self._mapper.file) if source.is_sheet else TextReader(source, self._mapper.file)
 
     # -- the header
 
-    def _find(self, reader: Reader) -> _Header:
+    def _find(self, reader: RowReader) -> _Header:
         """Find the header row: the first that has all columns of the mapping."""
         best: tuple[int, str, Read | None] = (0, "", None)
         for dialect in reader.dialects():
@@ -103,7 +103,7 @@ class Table:
                 at[column] = [one.casefold() for one in names].index(name.casefold())
         return at
 
-    def _note(self, reader: Reader, dialect: str, row: Read, index: int, at: Mapping[str, int]) -> None:
+    def _note(self, reader: RowReader, dialect: str, row: Read, index: int, at: Mapping[str, int]) -> None:
         declared = self._mapper.file.delimiter
         if isinstance(reader, TextReader) and declared is not None and dialect != declared:
             self.notes.append(f"the columns are separated by {dialect!r}, not by {declared!r} as the mapping says")
@@ -117,7 +117,7 @@ class Table:
         if renamed:
             self.notes.append(f"in the header {', '.join(renamed)}")
 
-    def _note_numbers(self, reader: Reader, head: _Header) -> None:
+    def _note_numbers(self, reader: RowReader, head: _Header) -> None:
         """Say where ids of clients are numbers or addresses, which belong into no event."""
         rows = [row.cells for row in first(reader, head.dialect, head.above + 1 + _TITLES)[head.above + 1 :]]
         for column in sorted(self._mapper.plain_clients):
@@ -128,7 +128,7 @@ class Table:
                     f"phone: {column} (or email: {column}) they become the clients that calls are counted for"
                 )
 
-    def _missing(self, reader: Reader, row: Read | None) -> str:
+    def _missing(self, reader: RowReader, row: Read | None) -> str:
         if isinstance(reader, TextReader) and (problem := reader.encoding_problem()):
             return problem
         if row is None:
@@ -150,7 +150,7 @@ class Table:
 
     # -- the first pass
 
-    def _decimals(self, reader: Reader, head: _Header) -> dict[str, str | None]:
+    def _decimals(self, reader: RowReader, head: _Header) -> dict[str, str | None]:
         """The decimal mark of each column whose mark the mapping does not say. Raises ImportProblem."""
         styles = {column: Styles() for column in sorted(self._mapper.amounts)}
         if not styles:
@@ -173,7 +173,7 @@ class Table:
 
     # -- the second pass
 
-    def _body(self, reader: Reader, head: _Header, done: int = 0) -> Iterator[Block]:
+    def _body(self, reader: RowReader, head: _Header, done: int = 0) -> Iterator[RowBlock]:
         """What is behind the header, and behind so many rows that are done."""
         above = head.above + 1 + done
         for block in reader.blocks(head.dialect, len(head.row.cells)):
@@ -181,7 +181,7 @@ class Table:
                 yield self._clean.block(block.behind(above) if above else block)
             above = max(0, above - len(block.rows))
 
-    def _read(self, reader: Reader, head: _Header, places: Places, done: int) -> Iterator[Record | Rows]:
+    def _read(self, reader: RowReader, head: _Header, places: ColumnPlaces, done: int) -> Iterator[InputRecord | Rows]:
         width = len(head.row.cells)
         make, make_many = self._mapper.bind(places), self._mapper.bind_many(places, width)
         read_one = partial(self._one, make, places, (width, max(places.at.values(), default=-1) + 1))
@@ -200,25 +200,30 @@ class Table:
             done += count
 
     def _one(
-        self, make: Callable[[Row], tuple[bytes, ...]], places: Places, shape: tuple[int, int], row: Read, end: int
-    ) -> Record:
+        self,
+        make: Callable[[Row], tuple[bytes, ...]],
+        places: ColumnPlaces,
+        shape: tuple[int, int],
+        row: Read,
+        end: int,
+    ) -> InputRecord:
         """What is read of one row, and why it makes no event if it makes none."""
         number, cells, raw, problem = row
         try:
             _check(row, *shape)
             if values := make(cells):
-                return Record(number, raw, end, values)
+                return InputRecord(number, raw, end, values)
             why = self._mapper.why_none(cells, places)
         except (Refused, UnicodeEncodeError) as error:
             refused = error if isinstance(error, Refused) else _NO_TEXT
             if problem or any(text(cell) for cell in cells):
-                return Record(number, raw, end, (), refused)
+                return InputRecord(number, raw, end, (), refused)
             why = ""
         is_empty = not any(text(cell) for cell in cells)
-        return Record(number, raw, end, left_out="the row is empty" if is_empty else why)
+        return InputRecord(number, raw, end, left_out="the row is empty" if is_empty else why)
 
 
-def _begin(reader: Reader) -> str:
+def _begin(reader: RowReader) -> str:
     """How a file begins in which no header was found; "" where nothing is in it."""
     rows = (row for row in first(reader, reader.dialects()[0], _TITLES) if any(map(text, row.cells)))
     row = next(rows, None)
@@ -230,7 +235,7 @@ def _begin(reader: Reader) -> str:
     return f"line {row.number} is: {shown}{advice}"
 
 
-def _raw(block: Block, begin: int, index: int) -> bytes:
+def _raw(block: RowBlock, begin: int, index: int) -> bytes:
     return block.raw(begin + index)
 
 

@@ -10,9 +10,9 @@ from producers.importer.cells import Cell, text
 from producers.importer.clients import client_taker, hasher
 from producers.importer.fields import Convert, Value, Written, converter
 from producers.importer.ids import id_text
-from producers.importer.mapping import Column, MappingFile, When
+from producers.importer.mapping import MappedColumn, MappingFile, When
 from producers.importer.money import AmountReader
-from producers.importer.places import Places, Row, finder
+from producers.importer.places import ColumnPlaces, Row, finder
 
 Take = Callable[[Row], Value | None]
 
@@ -20,7 +20,9 @@ Take = Callable[[Row], Value | None]
 class Taker:
     """Takes one field: how it is converted, and what an empty or unknown cell is taken for."""
 
-    def __init__(self, name: str, spec: Column, file: MappingFile, places: Places, currency: str | None) -> None:
+    def __init__(
+        self, name: str, spec: MappedColumn, file: MappingFile, places: ColumnPlaces, currency: str | None
+    ) -> None:
         self.name = name
         self.spec = spec
         self._hashed = hasher(spec, places)
@@ -67,9 +69,9 @@ class Taker:
 
 def taker(
     name: str,
-    spec: Column,
+    spec: MappedColumn,
     file: MappingFile,
-    places: Places,
+    places: ColumnPlaces,
     currency: str | None,
     resolver: Resolver | None = None,
 ) -> Take:
@@ -88,7 +90,7 @@ def is_id(name: str) -> bool:
     return name == "id" or name.endswith("_id")
 
 
-def condition(when: When, places: Places) -> Callable[[Row], bool]:
+def condition(when: When, places: ColumnPlaces) -> Callable[[Row], bool]:
     """What says whether a condition holds of a row. It raises Refused."""
     index, column = places.at[when.column], when.column
     amount = AmountReader(column, places.decimal([column]))

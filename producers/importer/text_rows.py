@@ -17,8 +17,8 @@ from producers.errors import Refused
 from producers.importer.encoding import Encoding, encoding_of, guess, is_utf8
 from producers.importer.errors import ImportProblem
 from producers.importer.mapping import MappingFile
-from producers.importer.readers import Block
-from producers.importer.source import LONGEST, Source
+from producers.importer.readers import RowBlock
+from producers.importer.source import LONGEST, SourceFile
 
 if TYPE_CHECKING:
     import _csv
@@ -37,7 +37,7 @@ class TextReader:
 
     from_1904 = False
 
-    def __init__(self, source: Source, file: MappingFile, piece: int = _PIECE) -> None:
+    def __init__(self, source: SourceFile, file: MappingFile, piece: int = _PIECE) -> None:
         self._piece = piece
         self._source = source
         self._file = file
@@ -73,7 +73,7 @@ class TextReader:
                 return f"the file is not {name}, as `encoding` in the mapping says; it looks like {better}"
         return ""
 
-    def blocks(self, dialect: str, width: int = 0) -> Iterator[Block]:
+    def blocks(self, dialect: str, width: int = 0) -> Iterator[RowBlock]:
         """All rows; those of a piece of the file together, where each of them is one line."""
         with self._source.opened() as stream:
             stream.read(len(self.mark))
@@ -84,7 +84,7 @@ class TextReader:
             finally:
                 decoded.detach()
 
-    def _blocks(self, lines: "_Lines", delimiter: str, width: int) -> Iterator[Block]:
+    def _blocks(self, lines: "_Lines", delimiter: str, width: int) -> Iterator[RowBlock]:
         number = 1
         while True:
             some = lines.again()
@@ -107,18 +107,18 @@ class TextReader:
                 cells, problem = self._one(lines, delimiter, width)
                 taken = lines.take()
                 refused = Refused("invalid_data", problem) if problem else None
-                yield Block(number, [cells], self._raw(["".join(taken)]), refused)
+                yield RowBlock(number, [cells], self._raw(["".join(taken)]), refused)
                 number += len(taken)
 
-    def _plain(self, number: int, piece: str, delimiter: str) -> Block | None:
+    def _plain(self, number: int, piece: str, delimiter: str) -> RowBlock | None:
         """A piece of the file that has no quotes; None where it has, or its lines end in several ways."""
         end = _end(piece)
         if not end or '"' in piece or (self._file.escape is not None and self._file.escape in piece):
             return None
         lines = piece[: -len(end)].split(end)
-        return Block(number, [line.split(delimiter) for line in lines], self._raw(lines, end), None, piece)
+        return RowBlock(number, [line.split(delimiter) for line in lines], self._raw(lines, end), None, piece)
 
-    def _quoted(self, number: int, lines: Sequence[str], delimiter: str, width: int) -> Iterator[tuple[Block, int]]:
+    def _quoted(self, number: int, lines: Sequence[str], delimiter: str, width: int) -> Iterator[tuple[RowBlock, int]]:
         """The rows of these lines, and how many lines they are, up to the first that cannot be read."""
         reader, begin = self._reader(lines, delimiter), 0
         rows: list[list[str]] = []
@@ -132,11 +132,11 @@ class TextReader:
                 if count > _JOINED or (width and len(row) != width):
                     break
                 if rows:
-                    yield Block(number + begin, rows, self._raw(lines[begin:])), len(rows)
-                yield Block(number + end - count, [row], self._raw(["".join(lines[end - count : end])])), count
+                    yield RowBlock(number + begin, rows, self._raw(lines[begin:])), len(rows)
+                yield RowBlock(number + end - count, [row], self._raw(["".join(lines[end - count : end])])), count
                 rows, begin = [], end
         if rows:
-            yield Block(number + begin, rows, self._raw(lines[begin:])), len(rows)
+            yield RowBlock(number + begin, rows, self._raw(lines[begin:])), len(rows)
 
     def _reader(self, lines: Iterable[str], delimiter: str) -> "_csv.Reader":
         escape = self._file.escape

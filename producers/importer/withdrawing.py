@@ -10,7 +10,7 @@ import msgspec
 
 from producers.events.wire import Event
 from producers.importer.entities import KINDS, item
-from producers.importer.formats import Origin
+from producers.importer.formats import EventOrigin
 from producers.importer.raising import bumped, is_derived
 
 _EXAMPLES = 3
@@ -38,7 +38,7 @@ class Missing:
 
 
 async def withdrawals(
-    events: AsyncIterator[Event], origin: Origin, missing: Missing
+    events: AsyncIterator[Event], origin: EventOrigin, missing: Missing
 ) -> AsyncIterator[tuple[bytes, bytes]]:
     """Key and value of what takes back each of these events, as far as they are an import's and still count."""
     async for event in events:

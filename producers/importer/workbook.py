@@ -3,12 +3,12 @@
 import zipfile
 from xml.etree.ElementTree import ParseError, iterparse
 
-from producers.importer.source import Source
+from producers.importer.source import SourceFile
 
 _PART = "xl/workbook.xml"
 
 
-def counts_from_1904(source: Source) -> bool:
+def counts_from_1904(source: SourceFile) -> bool:
     """Whether an .xlsx counts its days from 1904 on, as Excel on a Mac did: cells that are days are told rightly then.
 
     Cells that are numbers, and stand for days, are not.

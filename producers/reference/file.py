@@ -16,11 +16,11 @@ Record = dict[str, Any]
 """The `data` of one event, without absent fields."""
 
 
-class _Strict(BaseModel):
+class _ReferenceModel(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class ManagerEntry(_Strict):
+class ManagerEntry(_ReferenceModel):
     """One manager."""
 
     id: Id
@@ -29,7 +29,7 @@ class ManagerEntry(_Strict):
     active: bool = True
 
 
-class PlanEntry(_Strict):
+class PlanEntry(_ReferenceModel):
     """The targets of one measure in one period, at any of the three levels."""
 
     measure: PlanMeasure
@@ -40,7 +40,7 @@ class PlanEntry(_Strict):
     managers: dict[Id, Money] = {}
 
 
-class PipelineEntry(_Strict):
+class PipelineEntry(_ReferenceModel):
     """What people call a pipeline and its stages, in their order."""
 
     id: Id
@@ -49,7 +49,7 @@ class PipelineEntry(_Strict):
     stages: Annotated[dict[Id, Id], Field(max_length=MOST_STAGES)] = {}
 
 
-class ReferenceFile(_Strict):
+class ReferenceFile(_ReferenceModel):
     """The whole file. `calendar` is checked by whoever knows its format."""
 
     teams: Annotated[tuple[Id, ...] | None, Field(description="all team ids, against misspellings")] = None

@@ -8,7 +8,7 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError
 
 from producers.errors import KafkaRejected, KafkaUnavailable, Refused
-from producers.events.intake import Record, check_reference
+from producers.events.intake import KafkaRecord, check_reference
 from producers.events.version import version
 from producers.events.wire import ReferenceEvent
 from producers.settings import KafkaSettings
@@ -29,7 +29,7 @@ async def current(settings: KafkaSettings) -> Mapping[str, ReferenceEvent]:
 
 
 @asynccontextmanager
-async def reading(settings: KafkaSettings) -> AsyncIterator[AsyncIterator[tuple[int, Record]]]:
+async def reading(settings: KafkaSettings) -> AsyncIterator[AsyncIterator[tuple[int, KafkaRecord]]]:
     """Partition and record, for all of the topic to its present end. Raises as `current`."""
     consumer = AIOKafkaConsumer(
         **settings.client_options(), isolation_level="read_committed", auto_offset_reset="earliest"
@@ -45,7 +45,7 @@ async def reading(settings: KafkaSettings) -> AsyncIterator[AsyncIterator[tuple[
         await consumer.stop()
 
 
-async def _read(consumer: AIOKafkaConsumer, topic: str) -> AsyncIterator[tuple[int, Record]]:
+async def _read(consumer: AIOKafkaConsumer, topic: str) -> AsyncIterator[tuple[int, KafkaRecord]]:
     if topic not in await consumer.topics():
         raise KafkaRejected(f"topic {topic} is missing; run sales-pulse topics create")
     consumer.subscribe([topic])
@@ -58,7 +58,7 @@ async def _read(consumer: AIOKafkaConsumer, topic: str) -> AsyncIterator[tuple[i
                 yield tp.partition, record
 
 
-def _take(found: dict[str, ReferenceEvent], record: Record) -> None:
+def _take(found: dict[str, ReferenceEvent], record: KafkaRecord) -> None:
     name = (record.key or b"").decode(errors="replace")
     if record.value is None:
         found.pop(name, None)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from producers.events.intake import Refused
 from streams.audit.report import Difference
-from streams.plain.kafka import Log, Record
+from streams.plain.kafka import Log, PositionedRecord
 from streams.plain.placed import COUNTS, FORWARDED, Placed, PlainPlaces
 
 Way = tuple[int, int]
@@ -79,7 +79,7 @@ class Forwarded:
                 self._look(places, partition, record)
             self.read[partition] = chunk[-1].offset + 1
 
-    def _look(self, places: PlainPlaces, partition: int, record: Record) -> None:
+    def _look(self, places: PlainPlaces, partition: int, record: PositionedRecord) -> None:
         try:
             placed = places.judge(record)
         except Refused:

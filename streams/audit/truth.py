@@ -12,7 +12,7 @@ from streams.audit.forwarded import Forwarded
 from streams.audit.letters import Judged
 from streams.audit.retold import Retold
 from streams.letters.letter import LetterPlace
-from streams.plain.kafka import Log, Record
+from streams.plain.kafka import Log, PositionedRecord
 from streams.plain.listed import still_listed
 from streams.plain.log import PlainPartition
 from streams.plain.parts import Parts, parts
@@ -84,7 +84,7 @@ class _AuditReading:
             await asyncio.to_thread(_amount, self.truth, self.plain)
         await asyncio.to_thread(self.retold.at, self.truth.partition, stop, self.plain)
 
-    def hear(self, record: Record, place: LetterPlace) -> None:
+    def hear(self, record: PositionedRecord, place: LetterPlace) -> None:
         counts = place.offset <= self.fence
         self.truth.records += counts
         if place in self.judged.closed:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from producers.settings import KafkaSettings
 from streams.backup.files import BackupError, BackupRecord, read_records
-from streams.plain.kafka import Log, Record
+from streams.plain.kafka import Log, PositionedRecord
 
 MEND = "restore fills an empty cluster only, or goes on with what it has begun; delete the topics and restore again"
 
@@ -55,13 +55,13 @@ async def already(log: Log, folder: Path, share: PartitionFiles) -> int:
     return count
 
 
-async def _records(log: Log, share: PartitionFiles, end: int) -> AsyncIterator[Record]:
+async def _records(log: Log, share: PartitionFiles, end: int) -> AsyncIterator[PositionedRecord]:
     async for chunk in log.read(share.topic, share.partition, 0, end):
         for record in chunk:
             yield record
 
 
-def _passed(wanted: Iterator[BackupRecord], record: Record, *, is_compacted: bool) -> int:
+def _passed(wanted: Iterator[BackupRecord], record: PositionedRecord, *, is_compacted: bool) -> int:
     """How many of the backup's records one that is there stands for; 0 where it is none of them."""
     content = record.key, record.value, tuple(record.headers)
     for passed, kept in enumerate(wanted, 1):

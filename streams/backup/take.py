@@ -28,7 +28,7 @@ from streams.backup.files import (
     write_records,
 )
 from streams.letters.judging import FORWARDED as COPY_HEADERS
-from streams.plain.kafka import Log, Record
+from streams.plain.kafka import Log, PositionedRecord
 from streams.plain.placed import COUNTS, FORWARDED, PlainPlaces
 
 _OURS = re.compile(r"(events|reference|identities)-[\w-]+\.jsonl\.gz|spool-.+-\d{19}")
@@ -122,7 +122,7 @@ class Taking:
         self._write(manifest, number, end, places, kept)
         return not self._stop()
 
-    def _judged(self, places: PlainPlaces, record: Record, done: int) -> BackupRecord | None:
+    def _judged(self, places: PlainPlaces, record: PositionedRecord, done: int) -> BackupRecord | None:
         """The record as it is kept, None where it does not count here."""
         try:
             placed = places.judge(record)
@@ -169,7 +169,7 @@ class Taking:
                 kept += (one for record in chunk if (one := self._small_kept(kind, record)) is not None)
         return write_records(self._folder, f"{kind}-{time.time_ns()}.jsonl.gz", kept)
 
-    def _small_kept(self, kind: str, record: Record) -> BackupRecord | None:
+    def _small_kept(self, kind: str, record: PositionedRecord) -> BackupRecord | None:
         headers = tuple(record.headers)
         if kind == "identities":
             if not any(name == CLAIMED for name, _ in headers):

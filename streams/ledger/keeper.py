@@ -17,13 +17,13 @@ from streams.ledger.store import Head, IndexStore
 from streams.plain.client import YOUNG, PlainClient
 from streams.plain.contribution import Contribution, OpenThing
 from streams.plain.exact import moment
-from streams.plain.kafka import Record
+from streams.plain.kafka import PositionedRecord
 from streams.plain.parts import kept_from
 from streams.plain.placed import COUNTS, PlainPlaces
 from streams.plain.reference import PlainReference
 from streams.plain.rules import PlainRules
 
-Parts = Mapping[tuple[str, int], Sequence[Record]]
+Parts = Mapping[tuple[str, int], Sequence[PositionedRecord]]
 """Topic and partition → its next records, in order."""
 
 
@@ -122,7 +122,7 @@ class Keeper:
     def _now(self) -> int:
         return int(self._clock() * 1000) * 1000
 
-    def _events(self, number: int, records: Sequence[Record], after: int) -> int:
+    def _events(self, number: int, records: Sequence[PositionedRecord], after: int) -> int:
         reading = self._readings.setdefault(number, _PartitionReading(PlainPlaces(number, self._partitions)))
         before = kept_from(reading.time, self._rules) if reading.time else 0
         taken: defaultdict[str, list[Taken]] = defaultdict(list)
@@ -201,7 +201,7 @@ class Keeper:
         ):
             head.swept = 0
 
-    def _reference(self, number: int, records: Sequence[Record], after: int) -> None:
+    def _reference(self, number: int, records: Sequence[PositionedRecord], after: int) -> None:
         start = self.next("", number)
         for record in records:
             if record.offset < start:

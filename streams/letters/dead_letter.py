@@ -8,7 +8,7 @@ import msgspec
 
 from streams.letters import letter
 from streams.letters.letter import LetterPlace
-from streams.plain.kafka import Record
+from streams.plain.kafka import PositionedRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class DeadLetter:
     closed: str = ""
 
     @classmethod
-    def of(cls, partition: int, record: Record) -> "DeadLetter":
+    def of(cls, partition: int, record: PositionedRecord) -> "DeadLetter":
         """A record of the dead letters' topic."""
         headers = tuple((name, value) for name, value in record.headers)
         return cls(partition, record.offset, record.timestamp, record.key, record.value, headers)

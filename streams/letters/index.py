@@ -12,7 +12,7 @@ from typing import Any
 
 from streams.letters import letter
 from streams.letters.dead_letter import DeadLetter
-from streams.plain.kafka import Record
+from streams.plain.kafka import PositionedRecord
 
 _SCHEMA = """
 create table if not exists letters (
@@ -87,7 +87,7 @@ class LetterIndex:
         """Let go of the file."""
         self._db.close()
 
-    def take(self, partition: int, records: Iterable[Record], after: int) -> None:
+    def take(self, partition: int, records: Iterable[PositionedRecord], after: int) -> None:
         """Take in what the topic holds of a partition up to the offset `after`, which is read next."""
         db = self._db
         db.execute("begin")
@@ -100,7 +100,7 @@ class LetterIndex:
             db.execute("rollback")
             raise
 
-    def _take(self, partition: int, record: Record) -> None:
+    def _take(self, partition: int, record: PositionedRecord) -> None:
         place = letter.place_of(record.headers)
         if place is None:
             return  # nothing that a worker wrote

@@ -57,7 +57,7 @@ class ReferenceVersions:
     held: dict[str, tuple[str, int, str]] = field(default_factory=dict)
     deleted: dict[str, int] = field(default_factory=dict)
 
-    def take(self, record: intake.Record) -> None:
+    def take(self, record: intake.KafkaRecord) -> None:
         """Take in a record of the topic, in order."""
         if record.value is None:
             name = (record.key or b"").decode(errors="replace")

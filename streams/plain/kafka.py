@@ -17,7 +17,7 @@ _FETCH_BYTES = 4 << 20
 _RECORDS = 5_000
 
 
-class Record(intake.Record, Protocol):
+class PositionedRecord(intake.KafkaRecord, Protocol):
     """A record of the contract, and where in its partition it lies."""
 
     @property
@@ -39,7 +39,7 @@ class Log(Protocol):
         """Partitions in which an open transaction hides what lies behind it."""
         ...
 
-    def read(self, topic: str, partition: int, start: int, end: int) -> AsyncIterator[Sequence[Record]]:
+    def read(self, topic: str, partition: int, start: int, end: int) -> AsyncIterator[Sequence[PositionedRecord]]:
         """Chunks of the records with start ≤ offset < end that the partition still has, in order."""
         ...
 
@@ -78,7 +78,7 @@ class KafkaLog:
             await asking.close()
         return {number for number, end in ends.items() if end.stable < end.high}
 
-    async def read(self, topic: str, partition: int, start: int, end: int) -> AsyncIterator[Sequence[Record]]:
+    async def read(self, topic: str, partition: int, start: int, end: int) -> AsyncIterator[Sequence[PositionedRecord]]:
         """Chunks of the records with start ≤ offset < end that the partition still has, in order."""
         tp = TopicPartition(topic, partition)
         self._consumer.assign([tp])

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from xxhash import xxh3_64_hexdigest
 
 from producers.events import wire
-from producers.events.intake import Record, Refused, check_clock, check_partitionkey, check_size, decode
+from producers.events.intake import KafkaRecord, Refused, check_clock, check_partitionkey, check_size, decode
 from producers.partitioner import partition_for
 
 _DAY_MS = 86_400_000
@@ -42,7 +42,7 @@ class PlainPlaces:
     partitions: int
     copied: dict[int, int] = field(default_factory=dict)
 
-    def judge(self, record: Record) -> Placed:
+    def judge(self, record: KafkaRecord) -> Placed:
         """What becomes of the next record. Raises Refused when it is a dead letter."""
         check_size(record.key, record.value, record.headers)
         event = decode(record)
@@ -65,7 +65,7 @@ class PlainPlaces:
         self.copied[origin.partition] = origin.offset
         return Placed(COUNTS, event, target, origin)
 
-    def _origin(self, record: Record, headers: dict[str, bytes | None], is_current: bool) -> RecordPlace | None:
+    def _origin(self, record: KafkaRecord, headers: dict[str, bytes | None], is_current: bool) -> RecordPlace | None:
         """Where a record was copied from; None when it is no copy, or says what cannot be."""
         partition, offset = (_number(headers.get(f"forwarded-{name}")) for name in ("partition", "offset"))
         if partition is None or offset is None or partition == self.number:
@@ -81,6 +81,6 @@ def _number(text: bytes | None) -> int | None:
     return int(text) if text is not None and re.fullmatch(rb"[0-9]{1,19}", text) else None
 
 
-def _digest(record: Record) -> bytes:
+def _digest(record: KafkaRecord) -> bytes:
     attributes = [f"{name}\0".encode() + (value or b"") + b"\0" for name, value in record.headers if name[:3] == "ce_"]
     return xxh3_64_hexdigest((record.value or b"") + b"".join(attributes)).encode()

@@ -6,7 +6,7 @@ from datetime import date
 from fractions import Fraction
 
 from producers.events import wire
-from producers.events.intake import Record, Refused, check_reference
+from producers.events.intake import KafkaRecord, Refused, check_reference
 from streams.plain.exact import Version, version
 
 
@@ -33,7 +33,7 @@ class PlainReference:
             self.held[event.key] = event
             self._rates = None
 
-    def take_record(self, record: Record) -> None:
+    def take_record(self, record: KafkaRecord) -> None:
         """Take a record of the topic as it lies there: a tombstone takes out its key, bad input nothing."""
         try:
             if record.value is None:

@@ -12,7 +12,7 @@ import structlog
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_random_exponential
 
 from metrics.ending import end_tasks
-from producers.log_ends import Ends
+from producers.log_ends import EndOffsets
 from streams.durable.changelog import Changelog, Commit, Pair
 from streams.durable.local_store import LocalStore
 from streams.durable.position import position
@@ -320,7 +320,7 @@ class Owner:
             seconds, at = perf_counter() - began, records[-1].timestamp / 1000
             self.sensors.folded(counts, records=len(records), seconds=seconds, at=at)
 
-    def lags(self, ends: Mapping[int, Ends]) -> None:
+    def lags(self, ends: Mapping[int, EndOffsets]) -> None:
         """Take note of where the log ends now, by partition, and so that Kafka has answered."""
         for number, end in ends.items():
             if (state := self.status.partitions.get(number)) is None:

@@ -9,7 +9,7 @@ from prometheus_client.registry import Collector
 
 from metrics.catalogue import service
 from metrics.family import Family
-from producers.log_ends import SILENT_SECONDS, Ends
+from producers.log_ends import SILENT_SECONDS, EndOffsets
 
 
 @dataclass
@@ -49,7 +49,7 @@ class PartitionState:
         """There is nothing more to do now."""
         self.committed_at, self.progressed_at = time(), monotonic()
 
-    def answered(self, ends: Ends) -> None:
+    def answered(self, ends: EndOffsets) -> None:
         """The leader said where the partition ends."""
         now = monotonic()
         if now - self.contact_at > SILENT_SECONDS:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from xxhash import xxh3_64
 
 from producers.events.binary import Headers
-from producers.events.intake import Record
+from producers.events.intake import KafkaRecord
 from producers.events.rules import COPY_MARK
 from producers.partitioner import partition_for
 from streams.state.records import FoldRecord as LogRecord
@@ -66,7 +66,7 @@ def copy_of(record: LogRecord, number: int, key: bytes, partitions: int) -> Copy
     return Copy(partition_for(key, partitions), key, record.value, [*kept, *marks])
 
 
-def origin(record: Record, number: int, partitions: int) -> ForwardOrigin | None:
+def origin(record: KafkaRecord, number: int, partitions: int) -> ForwardOrigin | None:
     """Which record a record on partition `number` says to be a copy of.
 
     None when it says nothing, or what cannot be: then it is a record as any other, whoever set those headers.

@@ -16,7 +16,7 @@ from producers.connectors.asterisk.config import AsteriskNames, Config
 from producers.connectors.asterisk.events import stamp
 from producers.connectors.asterisk.queue_log import QueueLog
 from producers.importer.check import check
-from producers.importer.source import Source
+from producers.importer.source import SourceFile
 from producers.importer.state import State
 from tests.support.pbx import Exchange
 from tests.support.pbx_calls import PEOPLE, Play, Rung, Script, Transfer
@@ -103,7 +103,7 @@ class Reader:
 
     def read(self, data):
         self.path.write_bytes(data)
-        records = list(self.format.records(Source(str(self.path)), State()))
+        records = list(self.format.records(SourceFile(str(self.path)), State()))
         assert self.format.header + b"".join(record.raw for record in records) == data
         calls = {}
         for value in (value for record in records for value in record.values):
@@ -326,7 +326,7 @@ def test_any_queue(tmp_path, floor, form):
     names = AsteriskNames(
         Config.model_validate(CONFIG | {"queues": {"sales": "north"}}), SecretStr("a secret of this test")
     )
-    records = list(QueueLog(names).records(Source(str(path)), State()))
+    records = list(QueueLog(names).records(SourceFile(str(path)), State()))
     assert len(records) == len(lines)
     assert not [record for record in records if record.problem]
     made = [json.loads(value) for record in records for value in record.values]

@@ -17,9 +17,9 @@ from producers.importer.known import Known
 from producers.importer.mapping import MappingFile
 from producers.importer.rows import RowMapper
 from producers.importer.run import Import
-from producers.importer.source import Source
+from producers.importer.source import SourceFile
 from producers.importer.state import StateFile
-from producers.importer.tables import Table
+from producers.importer.tables import MappedTable
 from producers.importer.withdrawing import Missing, kinds, withdrawals
 from streams.plain import recompute
 from streams.plain.parts import parts
@@ -128,7 +128,7 @@ async def imported(folder: Path, rows, how: RowMapper, log: Log, known: Known):
     path.write_bytes(written(rows))
     log.follow(known)
     job = Import(
-        Source(str(path)), Table(how), log, folder / "rejects", StateFile(None, None), known,
+        SourceFile(str(path)), MappedTable(how), log, folder / "rejects", StateFile(None, None), known,
         now_ms=lambda: NOW_MS, wanted=lambda: True, advance=lambda *_: None, batch=3,
     )  # fmt: skip
     before = len(log.values)

@@ -7,7 +7,7 @@ from metrics.catalogue.titles import ENTITIES
 from producers.events import ALL_TYPES, EVENT_TYPES
 from producers.importer.entities import KINDS
 from producers.importer.fields import KINDS as FIELDS
-from producers.importer.fields import Kind
+from producers.importer.fields import FieldKind
 from streams.fold import handlers
 from streams.ledger.held import KINDS as HELD
 
@@ -38,9 +38,13 @@ def test_a_field_means_the_same_in_every_type():
         for name, annotation in get_annotations(get_annotations(model)["data"]).items():
             said[name].add(str(annotation).removesuffix(" | None").removeprefix("typing.Optional[").removesuffix("]"))
     assert {name: kinds for name, kinds in said.items() if name in FIELDS and len(kinds) > 1} == {}
-    assert (FIELDS["score"], FIELDS["probability"], FIELDS["active"]) == (Kind.WHOLE, Kind.SHARE, Kind.TRUTH)
-    assert {FIELDS[name] for name in ("amount", "cost", "target", "rate")} == {Kind.AMOUNT}
-    assert {FIELDS[name] for name in ("time", "started_at", "due_at", "closed_at")} == {Kind.TIME}
+    assert (FIELDS["score"], FIELDS["probability"], FIELDS["active"]) == (
+        FieldKind.WHOLE,
+        FieldKind.SHARE,
+        FieldKind.TRUTH,
+    )
+    assert {FIELDS[name] for name in ("amount", "cost", "target", "rate")} == {FieldKind.AMOUNT}
+    assert {FIELDS[name] for name in ("time", "started_at", "due_at", "closed_at")} == {FieldKind.TIME}
     assert "client_id" not in FIELDS
 
 

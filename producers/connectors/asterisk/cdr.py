@@ -18,8 +18,8 @@ from producers.connectors.asterisk.layouts import Layout
 from producers.connectors.asterisk.legs import Leg
 from producers.errors import Refused
 from producers.events.wire import decode
-from producers.importer.formats import Origin, Record, behind
-from producers.importer.source import Line, Source
+from producers.importer.formats import EventOrigin, InputRecord, behind
+from producers.importer.source import SourceFile, SourceLine
 from producers.importer.state import State
 
 _DAY = 86_400
@@ -32,15 +32,15 @@ _HEAD = 1000
 
 @dataclass(slots=True, eq=False)
 class _Row:
-    line: Line
-    call: "_Call | None" = None
+    line: SourceLine
+    call: "_CdrCall | None" = None
     problem: Refused | None = None
     left_out: str = ""
     values: tuple[bytes, ...] = ()
 
 
 @dataclass(slots=True, eq=False)
-class _Call:
+class _CdrCall:
     key: str
     legs: list[Leg] = field(default_factory=list)
     rows: list[_Row] = field(default_factory=list)
@@ -59,12 +59,12 @@ class Calls:
         self.now = 0.0
         self._names = names
         self._rules = CallRules(names)
-        self._open: OrderedDict[str, _Call] = OrderedDict()
+        self._open: OrderedDict[str, _CdrCall] = OrderedDict()
         self._closed: set[int] = set()
-        self._channels: dict[str, _Call] = {}
+        self._channels: dict[str, _CdrCall] = {}
         self.strangers: Counter[str] = Counter()
 
-    def add(self, leg: Leg, row: _Row) -> Iterator[_Call]:
+    def add(self, leg: Leg, row: _Row) -> Iterator[_CdrCall]:
         """Take a leg; yield the calls that are over by now. Raises Refused."""
         call = self._of(leg)
         row.call = call
@@ -74,14 +74,14 @@ class Calls:
         self.now = leg.end
         yield from self._over(self.now)
 
-    def touched(self, *, begun: bool = False) -> list[_Call]:
+    def touched(self, *, begun: bool = False) -> list[_CdrCall]:
         """All that have rows that nothing was said of. They are kept, as more of their legs may come.
 
         begun: those only whose first channel has told of itself; before that it is not known what they are.
         """
         return [call for call in self._open.values() if call.rows and (not begun or call.begun)]
 
-    def tell(self, call: _Call) -> list[_Row]:
+    def tell(self, call: _CdrCall) -> list[_Row]:
         """Say of each row of a call what became of it; return them."""
         rows, call.rows = call.rows, []
         try:
@@ -96,7 +96,7 @@ class Calls:
             rows[-1].values = (told,)
         return rows
 
-    def _told(self, call: _Call) -> bytes | LeftOut:
+    def _told(self, call: _CdrCall) -> bytes | LeftOut:
         name = call.key if call.numbered else f"{call.legs[0].channel}@{min(leg.start for leg in call.legs):.0f}"
         known = self._rules.tell(name, call.legs)
         if isinstance(known, LeftOut):
@@ -106,7 +106,7 @@ class Calls:
         decode(made)
         return made
 
-    def _of(self, leg: Leg) -> _Call:
+    def _of(self, leg: Leg) -> _CdrCall:
         key = leg.linkedid or leg.uniqueid
         numbered = bool(key)
         if not numbered:
@@ -120,12 +120,12 @@ class Calls:
             raise Refused(
                 "invalid_data", "other legs of its call are more than a day away in the file; sort the file by time"
             )
-        made = self._open[key] = _Call(key, numbered=numbered)
+        made = self._open[key] = _CdrCall(key, numbered=numbered)
         if not numbered:
             self._channels[leg.channel] = made
         return made
 
-    def _over(self, now: float) -> Iterator[_Call]:
+    def _over(self, now: float) -> Iterator[_CdrCall]:
         while self._open:
             key, call = next(iter(self._open.items()))
             if abs(now - call.legs[-1].end) <= _DAY:
@@ -150,20 +150,20 @@ class Cdr:
 
     def __init__(self, names: AsteriskNames) -> None:
         self.header = b""
-        self.origin = Origin(names.config.source, CALL_TYPES, given=True, ranked=True)
+        self.origin = EventOrigin(names.config.source, CALL_TYPES, given=True, ranked=True)
         self.notes: list[str] = []
         self._names = names
         self._clock = Clock(names.zone)
         self._calls = Calls(names)
         self._growing: Layout | None = None
 
-    def records(self, source: Source, after: State) -> Iterator[Record]:
+    def records(self, source: SourceFile, after: State) -> Iterator[InputRecord]:
         """Yield a record for each line, in order; the last one of a call has its event."""
         with source.lines() as lines:
             yield from behind(self._records(lines), after)
         self._note()
 
-    def _records(self, lines: Iterator[Line]) -> Iterator[Record]:
+    def _records(self, lines: Iterator[SourceLine]) -> Iterator[InputRecord]:
         waiting: deque[_Row] = deque()
         layout = Layout(self._clock)
         self.header = b""
@@ -188,7 +188,7 @@ class Cdr:
             self._calls.tell(over)
         yield from _settled(waiting)
 
-    def _look(self, layout: Layout, head: list[Line]) -> None:
+    def _look(self, layout: Layout, head: list[SourceLine]) -> None:
         for line in head:
             with suppress(Refused):
                 if line.number > 1 or not layout.is_header(line.raw):
@@ -205,7 +205,7 @@ class Cdr:
         """Who and which client is meant; it is given the identities once they are at hand."""
         return self._names
 
-    def take(self, lines: list[Line]) -> list[Record]:
+    def take(self, lines: list[SourceLine]) -> list[InputRecord]:
         """Take lines of a log that grows; return what is known now of these and of lines before."""
         if self._growing is None:
             self._growing = Layout(self._clock)
@@ -236,12 +236,12 @@ class Cdr:
             self.notes.append(f"took calls and are not in `agents`, so that nobody is credited: {named}")
 
 
-def _settled(waiting: deque[_Row]) -> Iterator[Record]:
+def _settled(waiting: deque[_Row]) -> Iterator[InputRecord]:
     """The rows, in order, that it is known of what became of them."""
     while waiting and waiting[0].call is None:
         yield _record(waiting.popleft())
 
 
-def _record(row: _Row) -> Record:
+def _record(row: _Row) -> InputRecord:
     number, raw, end = row.line
-    return Record(number, raw, end, row.values, row.problem, row.left_out)
+    return InputRecord(number, raw, end, row.values, row.problem, row.left_out)

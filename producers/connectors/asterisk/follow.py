@@ -17,11 +17,12 @@ import msgspec
 from producers.connectors.asterisk.config import AsteriskNames
 from producers.connectors.asterisk.tail import Tail, TailPlace
 from producers.errors import Refused
-from producers.importer.formats import Record
+from producers.importer.formats import InputRecord
 from producers.importer.rejects import Rejects
-from producers.importer.report import Report, judge
-from producers.importer.run import BATCH, Identities, Publisher, settled
-from producers.importer.source import Line
+from producers.importer.report import ImportReport, judge
+from producers.importer.run import BATCH, IdentityClaims, settled
+from producers.importer.source import SourceLine
+from producers.raw_publisher import RawPublisher
 
 _BACK = 6 * 3600
 """Seconds between lines of one call, at the most."""
@@ -43,7 +44,7 @@ class Growing(Protocol):
     def now(self) -> float:
         """See the class."""
 
-    def take(self, lines: list[Line]) -> list[Record]:
+    def take(self, lines: list[SourceLine]) -> list[InputRecord]:
         """Return what is known now of these lines and of lines before."""
 
 
@@ -87,7 +88,7 @@ class Follow:
         self,
         path: Path,
         growing: Growing,
-        publisher: Publisher,
+        publisher: RawPublisher,
         rejects: Rejects,
         memory: FollowMemory,
         *,
@@ -95,7 +96,7 @@ class Follow:
         wanted: Callable[[], bool],
         say: Callable[[str], None],
         seconds: float = 1.0,
-        identities: Identities | None = None,
+        identities: IdentityClaims | None = None,
         looked: Callable[[], None] = lambda: None,
     ) -> None:
         self._looked = looked
@@ -109,7 +110,7 @@ class Follow:
         self._say = say
         self._seconds = seconds
         self.come = memory.load()
-        self.report = Report()
+        self.report = ImportReport()
         self._tail = Tail(path, self.come.place)
         self._again = 0 if self._tail.lost else self.come.lines
         self._places: deque[tuple[float, int, TailPlace]] = deque()
@@ -140,10 +141,10 @@ class Follow:
             self._say(self._tail.lost.pop())
 
     async def _take(self, batch: list[tuple[TailPlace, bytes]]) -> None:
-        lines: list[Line] = []
+        lines: list[SourceLine] = []
         for place, raw in batch:
             if raw.strip():
-                lines.append(Line(1 if place.offset == 0 else self._number + len(lines) + 2, raw, 0))
+                lines.append(SourceLine(1 if place.offset == 0 else self._number + len(lines) + 2, raw, 0))
         self._growing.names.met.paused = self._again > 0
         records = self._growing.take(lines)
         self._remember(batch)
@@ -161,7 +162,7 @@ class Follow:
         while len(self._places) > 1 and abs(now - self._places[1][0]) > _BACK:
             self._places.popleft()
 
-    async def _send(self, records: list[Record]) -> None:
+    async def _send(self, records: list[InputRecord]) -> None:
         events: list[tuple[bytes, bytes]] = []
         report, come = self.report, self.come
         before = report.taken, report.left_out.total(), report.reasons.total()

@@ -3,13 +3,13 @@
 import re
 from collections.abc import Sequence
 
-from producers.importer.source import Source
+from producers.importer.source import SourceFile
 
 _TIME = re.compile(rb"\b(\d{9,10})[|.]|\b(\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d)")
 _LINES = 100
 
 
-def oldest_first(sources: Sequence[Source]) -> list[Source]:
+def oldest_first(sources: Sequence[SourceFile]) -> list[SourceFile]:
     """Return the files by the first time that stands in each; as they were named, where one is standard input."""
     if any(source.path is None for source in sources):
         return list(sources)
@@ -19,7 +19,7 @@ def oldest_first(sources: Sequence[Source]) -> list[Source]:
     return [source for _, _, source in sorted(dated)]
 
 
-def _begin(source: Source) -> tuple[int, bytes]:
+def _begin(source: SourceFile) -> tuple[int, bytes]:
     with source.lines() as lines:
         for number, raw, _ in lines:
             if found := _TIME.search(raw):

@@ -9,15 +9,15 @@ from producers.connectors.asterisk.config import AsteriskNames
 from producers.connectors.asterisk.events import CALL_TYPES, event, stamp
 from producers.connectors.asterisk.queue_lines import QueueLines, Said
 from producers.errors import Refused
-from producers.importer.formats import Origin, Record, behind
-from producers.importer.source import Line, Source
+from producers.importer.formats import EventOrigin, InputRecord, behind
+from producers.importer.source import SourceFile, SourceLine
 from producers.importer.state import State
 
 _FORGET_SECONDS = 86_400
 
 
 @dataclass(slots=True)
-class _Call:
+class _QueueCall:
     """A call as far as it has been read. Times in seconds since the epoch."""
 
     client: str
@@ -37,11 +37,11 @@ class QueueLog:
 
     def __init__(self, names: AsteriskNames) -> None:
         self.header = b""
-        self.origin = Origin(names.config.source, CALL_TYPES, given=True, ranked=True)
+        self.origin = EventOrigin(names.config.source, CALL_TYPES, given=True, ranked=True)
         self.notes: list[str] = []
         self._names = names
         self._clock = Clock(names.zone)
-        self._calls: dict[str, _Call] = {}
+        self._calls: dict[str, _QueueCall] = {}
         self._unknown = 0
         self._growing = QueueLines(self._clock)
         self.now = 0.0
@@ -63,7 +63,7 @@ class QueueLog:
             "ATTENDEDTRANSFER": lambda said: self._talked(said, 3 if said.rest[0] == "LINK" else 2),
         }
 
-    def records(self, source: Source, after: State) -> Iterator[Record]:
+    def records(self, source: SourceFile, after: State) -> Iterator[InputRecord]:
         """Yield a record for each line. The lines that are done are read, too: a call is more than one line."""
         with source.lines() as lines:
             yield from behind(self._records(QueueLines(self._clock), lines), after)
@@ -74,7 +74,7 @@ class QueueLog:
         """Who and which client is meant; it is given the identities once they are at hand."""
         return self._names
 
-    def take(self, lines: list[Line]) -> list[Record]:
+    def take(self, lines: list[SourceLine]) -> list[InputRecord]:
         """Take lines of a log that grows; return what is known of them."""
         made = list(self._records(self._growing, iter(lines)))
         self._note()
@@ -90,7 +90,7 @@ class QueueLog:
                 "earlier file in the same command, before it"
             )
 
-    def _records(self, reader: QueueLines, lines: Iterator[Line]) -> Iterator[Record]:
+    def _records(self, reader: QueueLines, lines: Iterator[SourceLine]) -> Iterator[InputRecord]:
         for number, raw, end in lines:
             if not raw.strip():
                 continue
@@ -101,9 +101,9 @@ class QueueLog:
                     self.header = raw if raw.endswith(b"\n") else raw + b"\n"
                     continue
                 values, left_out = self.events(reader.said(raw))
-                yield Record(number, raw, end, tuple(values), None, left_out)
+                yield InputRecord(number, raw, end, tuple(values), None, left_out)
             except Refused as refused:
-                yield Record(number, raw, end, (), refused)
+                yield InputRecord(number, raw, end, (), refused)
 
     def events(self, said: Said) -> tuple[list[bytes], str]:
         """Return the events of a line, and why it is no call's, if so. Raises Refused."""
@@ -123,7 +123,7 @@ class QueueLog:
             held.queue = held.queue if held.answered is not None else said.queue
             return []
         number = said.rest[1] if len(said.rest) > 1 else ""
-        held = self._calls[said.call] = _Call(self._names.client(number, said.call), said.queue, said.now)
+        held = self._calls[said.call] = _QueueCall(self._names.client(number, said.call), said.queue, said.now)
         return [self._event("started", said.now, self._base(said.call, held) | {"direction": "inbound"})]
 
     def _ring(self, said: Said) -> list[bytes]:
@@ -151,14 +151,14 @@ class QueueLog:
         held = self._known(said, said.now - _seconds(said.rest, waited))
         return [self._ended(said, held, outcome if held.answered is None else "answered")]
 
-    def _known(self, said: Said, entered: float) -> _Call:
+    def _known(self, said: Said, entered: float) -> _QueueCall:
         held = self._calls.get(said.call)
         if held is None:
             self._unknown += 1
-            held = self._calls[said.call] = _Call(self._names.client("", said.call), said.queue, entered)
+            held = self._calls[said.call] = _QueueCall(self._names.client("", said.call), said.queue, entered)
         return held
 
-    def _ended(self, said: Said, held: _Call, outcome: str) -> bytes:
+    def _ended(self, said: Said, held: _QueueCall, outcome: str) -> bytes:
         data = self._base(said.call, held) | {
             "direction": "inbound",
             "outcome": outcome,
@@ -168,7 +168,7 @@ class QueueLog:
             data["answered_at"] = stamp(held.answered)
         return self._event("ended", said.now, data)
 
-    def _base(self, call: str, held: _Call) -> dict[str, Any]:
+    def _base(self, call: str, held: _QueueCall) -> dict[str, Any]:
         return {"call_id": call, "client_id": held.client, **self._names.who(held.agent, held.queue)}
 
     def _event(self, kind: str, now: float, data: dict[str, Any]) -> bytes:

@@ -12,7 +12,7 @@ from producers.connectors.asterisk.queue_log import QueueLog
 from producers.events import wire
 from producers.importer.check import check
 from producers.importer.errors import MappingProblem
-from producers.importer.source import Source
+from producers.importer.source import SourceFile
 from producers.importer.state import State
 from streams.plain import PlainCalendar, PlainRules, recompute
 
@@ -58,7 +58,7 @@ def events(tmp_path):
         path = tmp_path / "log"
         path.write_text(text)
         records = list(
-            format_(AsteriskNames(CONFIG, SecretStr("a secret of this test"))).records(Source(str(path)), State())
+            format_(AsteriskNames(CONFIG, SecretStr("a secret of this test"))).records(SourceFile(str(path)), State())
         )
         assert b"".join(record.raw for record in records).decode() == text
         for record in records:

@@ -12,8 +12,8 @@ from producers.importer.check import check
 from producers.importer.corrections import Corrections
 from producers.importer.entities import item
 from producers.importer.known import Known
-from producers.importer.ready import Ready, ReadyMany
-from producers.importer.source import Source
+from producers.importer.ready import ReadyEvent, ReadyMany
+from producers.importer.source import SourceFile
 from producers.importer.state import State
 from tests.support.pbx import Exchange
 from tests.support.pbx_calls import Play, Rung, Script
@@ -24,7 +24,7 @@ CONFIG = {"source": "pbx://spb", "timezone": "Europe/Moscow", "queue_calls": "re
 
 def ready(value):
     checked = check(value, 1_900_000_000_000)
-    return Ready(checked.key, value, item(checked.event))
+    return ReadyEvent(checked.key, value, item(checked.event))
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def imported(tmp_path):
             Config.model_validate(CONFIG | {"agents": agents or {}}), SecretStr("a secret of this test")
         )
         reader = format_(names)
-        values = [value for record in reader.records(Source(str(path)), State()) for value in record.values]
+        values = [value for record in reader.records(SourceFile(str(path)), State()) for value in record.values]
         with Known(tmp_path / "known.sqlite") as known:
             number = known.begin()
             corrections = Corrections(known, number, reader.origin)

@@ -15,7 +15,7 @@ from producers.connectors.asterisk.order import oldest_first
 from producers.connectors.asterisk.queue_log import QueueLog
 from producers.identities import InMemoryClaimsLog, Resolver
 from producers.importer.rejects import Rejects
-from producers.importer.source import Source
+from producers.importer.source import SourceFile
 from producers.importer.state import State
 from tests.support.pbx import Exchange
 from tests.support.pbx_calls import PEOPLE, Play, Rung, Script, Transfer
@@ -131,7 +131,7 @@ def test_followed_as_imported(tmp_path, follow, format_, step, turned):
     whole = tmp_path / "whole"
     whole.write_bytes(b"".join(lines))
     imported = Kafka()
-    imported.events = [json.loads(v) for r in format_(names).records(Source(str(whole)), State()) for v in r.values]
+    imported.events = [json.loads(v) for r in format_(names).records(SourceFile(str(whole)), State()) for v in r.values]
     assert follow.kafka.ends() == imported.ends()
     assert (job.come.taken + job.come.left_out, job.come.refused) == (len(lines), 0)
     assert follow.said == []
@@ -181,5 +181,5 @@ def test_files_in_any_order(tmp_path):
     names = ["queue_log", "queue_log.1", "queue_log.2"]
     for number, name in enumerate(names):
         (tmp_path / name).write_text(f"{1790000000 - number * 1000}|NONE|NONE|NONE|QUEUESTART|\n")
-    ordered = oldest_first([Source(str(tmp_path / name)) for name in names])
+    ordered = oldest_first([SourceFile(str(tmp_path / name)) for name in names])
     assert [source.path.name for source in ordered] == names[::-1]

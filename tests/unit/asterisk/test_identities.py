@@ -10,7 +10,7 @@ from producers.connectors.asterisk.queue_log import QueueLog
 from producers.identities import InMemoryClaimsLog, Resolver
 from producers.importer.check import check
 from producers.importer.run import settled
-from producers.importer.source import Source
+from producers.importer.source import SourceFile
 from producers.importer.state import State
 
 KEY = b"a secret of this test"
@@ -27,7 +27,7 @@ def read(tmp_path):
         names = AsteriskNames(Config.model_validate({"source": "pbx://spb"}), resolver=resolver)
         path = tmp_path / "queue_log"
         path.write_text("".join(CALLS.format(place, number) for place, number in enumerate(numbers)))
-        made = [value for record in QueueLog(names).records(Source(str(path)), State()) for value in record.values]
+        made = [value for record in QueueLog(names).records(SourceFile(str(path)), State()) for value in record.values]
         events = [(checked.key, checked.value) for checked in (check(value, 1_900_000_000_000) for value in made)]
         meanwhile()
         return [(key.decode(), json.loads(value)) for key, value in asyncio.run(settled(events, resolver))]

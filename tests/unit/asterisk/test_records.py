@@ -8,7 +8,7 @@ from pydantic import SecretStr
 from producers.connectors.asterisk.cdr import Cdr
 from producers.connectors.asterisk.config import AsteriskNames, Config
 from producers.connectors.asterisk.queue_log import QueueLog
-from producers.importer.source import Source
+from producers.importer.source import SourceFile
 from producers.importer.state import State
 
 CONFIG = {
@@ -55,7 +55,7 @@ def read(tmp_path):
         for number, text in enumerate(texts):
             path = tmp_path / f"log.{number}"
             path.write_bytes(text if isinstance(text, bytes) else text.encode())
-            records += reader.records(Source(str(path)), State())
+            records += reader.records(SourceFile(str(path)), State())
         made = [json.loads(value) for record in records for value in record.values]
         ends = [
             {**event["data"], "time": event["time"], "id": event["id"]} for event in made if "ended" in event["type"]

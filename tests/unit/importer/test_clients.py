@@ -16,9 +16,9 @@ from producers.importer.formats import singly
 from producers.importer.judged import judged
 from producers.importer.mapping import MappingFile, When
 from producers.importer.rows import RowMapper
-from producers.importer.source import Source
+from producers.importer.source import SourceFile
 from producers.importer.state import State
-from producers.importer.tables import Table
+from producers.importer.tables import MappedTable
 
 KEY = b"a secret of the house"
 PLAIN = MappingFile.model_validate({
@@ -43,7 +43,7 @@ async def resolver(log=None):
 def written(tmp_path, text, encoding="utf-8"):
     path = tmp_path / "clients.csv"
     path.write_bytes(text.encode(encoding))
-    return Source(str(path))
+    return SourceFile(str(path))
 
 
 @pytest.mark.parametrize("name", LISTS)
@@ -89,7 +89,7 @@ async def clients(tmp_path, spec, text, way):
     path.write_text("Id,Client,Phone,Mail,Day\n" + text)
     how = mapper(spec)
     how.resolver = way
-    records = singly(Table(how).records(Source(str(path)), State()))
+    records = singly(MappedTable(how).records(SourceFile(str(path)), State()))
     return [json.loads(value)["data"].get("client_id") for record in records for value in record.values]
 
 
@@ -176,7 +176,7 @@ NAMED = f"Id,Client,Phone,Mail,Day\n1,Ivan  Petrov,,,{DAY}\n2,IVAN PETROV ,,,{DA
 async def test_names_are_hidden(tmp_path, spec, apart):
     """A name is its hash, by all ways through a table, however it is written; an empty cell is nobody."""
     source = written(tmp_path, NAMED)
-    format_ = Table(hiding(spec | {"hash": True, "prefix": "n-"}))
+    format_ = MappedTable(hiding(spec | {"hash": True, "prefix": "n-"}))
     async with judged(source, format_, State(), 100, lambda: 1_790_000_000_000, apart=apart) as batches:
         (batch,) = [batch async for batch in batches]
     hidden = hashed_name("ivan petrov", KEY)
@@ -193,7 +193,7 @@ async def test_hidden_names_and_numbers(tmp_path):
     how = hiding({"column": "Client", "hash": True, "phone": "Phone"})
     way = how.resolver = await resolver(log)
     source = written(tmp_path, NAMED.replace("1,Ivan  Petrov,", "1,Ivan  Petrov,+79210000001"))
-    records = singly(Table(how).records(source, State()))
+    records = singly(MappedTable(how).records(source, State()))
     found = [json.loads(value)["data"].get("client_id") for record in records for value in record.values]
     assert found == [hashed_name("ivan petrov", KEY)] * 2 + [None]
     await way.settle()
@@ -205,7 +205,7 @@ def test_hidden_columns_are_told_of_by_no_reason(tmp_path):
     """A condition on a column of names does not print them."""
     when = (When.model_validate({"column": "Client", "is": "x"}), When.model_validate({"column": "Mail", "is": "y"}))
     how = hiding({"column": "Client", "hash": True}, when=when)
-    (first, *_) = singly(Table(how).records(written(tmp_path, NAMED), State()))
+    (first, *_) = singly(MappedTable(how).records(written(tmp_path, NAMED), State()))
     assert first.left_out == "no rule's `when` holds: Client is filled, Mail is ''"
 
 
@@ -213,7 +213,7 @@ def test_what_hides_names_needs_the_key(tmp_path):
     """Without the key nothing is imported in clear."""
     how = mapper({"column": "Client", "hash": True})
     with pytest.raises(ImportProblem, match="SALES_IDENTITY_KEY"):
-        list(Table(how).records(written(tmp_path, NAMED), State()))
+        list(MappedTable(how).records(written(tmp_path, NAMED), State()))
 
 
 @pytest.mark.parametrize(("spec", "said"), [

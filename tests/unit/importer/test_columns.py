@@ -12,9 +12,9 @@ from producers.importer.cells import text
 from producers.importer.hours import ByTheHour
 from producers.importer.mapping import MappingFile
 from producers.importer.money import AmountReader, Styles
-from producers.importer.places import Places
+from producers.importer.places import ColumnPlaces
 from producers.importer.rows import RowMapper
-from producers.importer.source import Source
+from producers.importer.source import SourceFile
 from producers.importer.text_rows import TextReader
 from producers.importer.times import one_by_one, time_reader
 
@@ -86,7 +86,7 @@ RATING = {
 def test_columns_are_rows(rows, rules, zone, mark):
     """The events of rows made together are the very bytes of those made one by one; others are left to that."""
     mapper = RowMapper(MappingFile.model_validate({"source": "crm://x", "timezone": zone, "events": rules}))
-    places = Places({name: place for place, name in enumerate(HEADER)}, {"Sum": mark, "Chance": mark})
+    places = ColumnPlaces({name: place for place, name in enumerate(HEADER)}, {"Sum": mark, "Chance": mark})
     make, make_many = mapper.bind(places), mapper.bind_many(places, len(HEADER))
     assert make_many is not None
     together = make_many(rows)
@@ -204,7 +204,7 @@ def test_any_piece(tmp_path_factory, text, escape, width):
     file = MappingFile.model_validate({"source": "x", "events": [DEAL], "escape": escape, "encoding": "utf-8"})
     found = []
     for piece in (1, 7, 1 << 16):
-        blocks = TextReader(Source(str(path)), file, piece).blocks(";", width)
+        blocks = TextReader(SourceFile(str(path)), file, piece).blocks(";", width)
         reads = [block.read(index) for block in blocks for index in range(len(block.rows))]
         found.append([read._replace(problem=str(read.problem)) for read in reads])
     assert found[0] == found[1] == found[2]

@@ -11,7 +11,7 @@ from producers.importer.formats import JsonLines
 from producers.importer.known import Known
 from producers.importer.run import Import
 from producers.importer.series import EVENTS, LINES
-from producers.importer.source import Source
+from producers.importer.source import SourceFile
 from tests.unit.importer.test_import import InMemoryPublisher, meeting
 
 
@@ -44,7 +44,9 @@ async def test_an_import_that_ends_by_an_error(tmp_path, monkeypatch, fails_at):
 
     async def run(publisher):
         monkeypatch.setattr("producers.publisher.SalesPublisher", lambda _: publisher)
-        return await _import([Source(str(path))], JsonLines, tmp_path, "", Withdraw(None, done=False), ("jsonl", told))
+        return await _import(
+            [SourceFile(str(path))], JsonLines, tmp_path, "", Withdraw(None, done=False), ("jsonl", told)
+        )
 
     with pytest.raises(KafkaUnavailable):
         await run(Publisher(fails_at))

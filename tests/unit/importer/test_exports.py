@@ -16,7 +16,7 @@ from producers.importer.formats import JsonLines
 from producers.importer.ids import id_text
 from producers.importer.mapping import load_mapping
 from producers.importer.money import AmountReader
-from producers.importer.source import Source
+from producers.importer.source import SourceFile
 from producers.importer.state import State
 from producers.importer.times import one_by_one
 from tests.unit.importer.test_tables import FILE, HEADER, ROW, RULE, Found, changed, read
@@ -156,7 +156,7 @@ def test_json_of_any_shape(read, tmp_path):
         with pytest.raises(ImportProblem, match="write one object a line: jq -c"):
             read(text, {"format": "jsonl"})
         with pytest.raises(ImportProblem, match="write one object a line: jq -c"):
-            list(JsonLines().records(Source(str(tmp_path / "t.csv")), State()))
+            list(JsonLines().records(SourceFile(str(tmp_path / "t.csv")), State()))
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from producers.importer.errors import ImportProblem
 from producers.importer.formats import JsonLines
 from producers.importer.known import Known
 from producers.importer.run import Import, dry_run
-from producers.importer.source import Source
+from producers.importer.source import SourceFile
 from producers.importer.state import StateFile
 
 NOW_MS = 1_795_435_200_000  # 2026-11-23 12:00 UTC
@@ -75,7 +75,7 @@ def job(tmp_path):
     known = Known(None, gathered=1)
 
     def make(path, publisher, wanted=lambda: True):
-        source = Source(str(path))
+        source = SourceFile(str(path))
         states = StateFile(tmp_path / "state", source.identity)
         return Import(
             source,
@@ -136,7 +136,7 @@ def test_dry_run_counts_by_reason(tmp_path):
     """A dry run says what would be refused and why, and sends nothing."""
     path = tmp_path / "a.jsonl"
     path.write_bytes(b"\n".join([meeting(1), *(bad for bad, _ in BAD)]))
-    report = dry_run(Source(str(path)), JsonLines(), NOW_MS, lambda _: None)
+    report = dry_run(SourceFile(str(path)), JsonLines(), NOW_MS, lambda _: None)
     assert report.types == {"sales.meeting.held.v1": 1}
     assert report.reasons["not_json"] == 2
     assert report.reasons.total() == len(BAD)
@@ -196,7 +196,7 @@ async def test_changed_file_begins_anew(tmp_path, job):
 def test_no_such_file():
     """A wrong name is one clear line."""
     with pytest.raises(ImportProblem, match="no such file"):
-        Source("/nowhere/x.jsonl")
+        SourceFile("/nowhere/x.jsonl")
 
 
 def test_truncated_gzip(tmp_path):
@@ -204,4 +204,4 @@ def test_truncated_gzip(tmp_path):
     path = tmp_path / "a.gz"
     path.write_bytes(gzip.compress(b"".join(meeting(n) + b"\n" for n in range(5000)))[:-5000])
     with pytest.raises(ImportProblem, match="cannot be read after line"):
-        dry_run(Source(str(path)), JsonLines(), NOW_MS, lambda _: None)
+        dry_run(SourceFile(str(path)), JsonLines(), NOW_MS, lambda _: None)

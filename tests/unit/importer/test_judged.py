@@ -11,9 +11,9 @@ from producers.importer.formats import JsonLines
 from producers.importer.judged import judged
 from producers.importer.mapping import MappingFile
 from producers.importer.rows import RowMapper
-from producers.importer.source import Source
+from producers.importer.source import SourceFile
 from producers.importer.state import State
-from producers.importer.tables import Table
+from producers.importer.tables import MappedTable
 
 MAPPING = MappingFile.model_validate({
     "source": "crm://x", "timezone": "UTC",
@@ -31,7 +31,7 @@ def written(path, count):
         kind, day = "other" if number % 5 == 4 else "cost", "x" if number % 7 == 6 else "01.02.2026"
         rows.append(f"{number};{kind};{number},50;{day}")
     path.write_text("\n".join(rows) + "\n")
-    return Source(str(path))
+    return SourceFile(str(path))
 
 
 async def read(source, format_, after, *, apart):
@@ -48,7 +48,7 @@ async def read(source, format_, after, *, apart):
 async def test_the_same_apart(tmp_path, after):
     """Batches, places, refused rows with their bytes, header, notes and the report are those of reading it here."""
     source = written(tmp_path / "costs.csv", 450)
-    here, apart = [await read(source, Table(RowMapper(MAPPING)), after, apart=way) for way in (False, True)]
+    here, apart = [await read(source, MappedTable(RowMapper(MAPPING)), after, apart=way) for way in (False, True)]
     assert here == apart
     assert len(here[0]) == (5 if after.end == 0 else 3)
     assert here[3]
@@ -59,7 +59,7 @@ async def test_what_stops_it(tmp_path):
     """What cannot be read at all is told as if it were read here."""
     (tmp_path / "a.csv").write_text("ID;Sum\n1;2\n")
     with pytest.raises(ImportProblem, match="columns that are not there: Day"):
-        await read(Source(str(tmp_path / "a.csv")), Table(RowMapper(MAPPING)), State(), apart=True)
+        await read(SourceFile(str(tmp_path / "a.csv")), MappedTable(RowMapper(MAPPING)), State(), apart=True)
 
 
 @pytest.mark.parametrize("way", ["killed", "left"])
@@ -71,7 +71,7 @@ async def test_its_end(tmp_path, way):
 
     async def go():
         nonlocal seen
-        async with judged(Source(str(path)), JsonLines(), State(), 100, lambda: 0, apart=True) as batches:
+        async with judged(SourceFile(str(path)), JsonLines(), State(), 100, lambda: 0, apart=True) as batches:
             async for batch in batches:
                 seen += batch.records
                 if way == "left":

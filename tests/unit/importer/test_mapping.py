@@ -12,9 +12,9 @@ from producers.importer.formats import singly
 from producers.importer.mapping import MappingFile, load_mapping
 from producers.importer.rows import RowMapper
 from producers.importer.run import dry_run
-from producers.importer.source import Source
+from producers.importer.source import SourceFile
 from producers.importer.state import State
-from producers.importer.tables import Table
+from producers.importer.tables import MappedTable
 from producers.importer.template import TEMPLATE
 
 HEADER = "Number;Client;Owner;Department;Stage;Status;Amount;Currency;Chance;Created;Changed;Closed;Version;Paid"
@@ -30,7 +30,7 @@ def mapper():
 def records(mapper, tmp_path, text, encoding="utf-8"):
     path = tmp_path / "t.csv"
     path.write_bytes(text.encode(encoding))
-    return list(singly(Table(mapper).records(Source(str(path)), State())))
+    return list(singly(MappedTable(mapper).records(SourceFile(str(path)), State())))
 
 
 def test_template_makes_events(mapper, tmp_path):
@@ -115,7 +115,7 @@ def test_json_objects(tmp_path):
     mapper = RowMapper(MappingFile.model_validate({"source": "crm://x", "format": "jsonl", "events": [rule]}))
     path = tmp_path / "t.jsonl"
     path.write_text('{"at": 1795000000, "id": 1, "client": "c", "who": "m", "stars": 5}\n{"at": {}}\n{"at": "x"}\n')
-    report = dry_run(Source(str(path)), Table(mapper), 1_795_435_200_000, lambda _: None)
+    report = dry_run(SourceFile(str(path)), MappedTable(mapper), 1_795_435_200_000, lambda _: None)
     assert report.types == {"sales.rating.given.v1": 1}
     assert report.reasons == {"not_json": 1, "invalid_data": 1}
 
@@ -128,7 +128,7 @@ def test_whole_numbers_are_what_they_are(tmp_path, number):
     mapper = RowMapper(MappingFile.model_validate({"source": "crm://x", "format": "jsonl", "events": [rule]}))
     path = tmp_path / "t.jsonl"
     path.write_text(f'{{"at": 1795000000, "id": {number}}}\n')
-    (record,) = singly(Table(mapper).records(Source(str(path)), State()))
+    (record,) = singly(MappedTable(mapper).records(SourceFile(str(path)), State()))
     assert json.loads(record.values[0])["data"]["deal_id"] == str(number)
 
 

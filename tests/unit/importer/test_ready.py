@@ -12,7 +12,7 @@ from producers.importer.check import check, check_made
 from producers.importer.corrections import Corrections
 from producers.importer.entities import item
 from producers.importer.known import Known
-from producers.importer.ready import Ready, ReadyMany, ready_many
+from producers.importer.ready import ReadyEvent, ReadyMany, ready_many
 from tests.support.strategies import events
 
 NOW = 1_900_000_000_000
@@ -46,7 +46,7 @@ def test_decoded_together(values, odd, place):
 def test_columns_of_events(values):
     """What many events are compared by is what each of them is compared by; there and back nothing changes."""
     found = [decode(value) for value in values]
-    ready = [Ready(event.key.encode(), value, item(event)) for event, value in zip(found, values, strict=True)]
+    ready = [ReadyEvent(event.key.encode(), value, item(event)) for event, value in zip(found, values, strict=True)]
     by_type = {}
     for event, value, one in zip(found, values, ready, strict=True):
         by_type.setdefault(event.type, []).append((value, event, one))

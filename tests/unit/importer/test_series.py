@@ -4,7 +4,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from producers.importer.errors import ImportProblem
-from producers.importer.series import Series, Totals
+from producers.importer.series import ImportSeries, ImportTotals
 
 
 def read(path):
@@ -20,15 +20,15 @@ def read(path):
 def test_counted_on(tmp_path):
     """A second import adds to the first, a third of another source stands beside them; all are there from the start."""
     path = tmp_path / "sales.prom"
-    Series(path, "pbx://spb", "asterisk-cdr", lambda: 5.0)
+    ImportSeries(path, "pbx://spb", "asterisk-cdr", lambda: 5.0)
     assert set(read(path).values()) == {0.0}
     for source, totals in (
-        ("pbx://spb", Totals(4, 2, 1, 3, 1, 2)),
-        ("pbx://spb", Totals(1, 0, 0, 1, 1)),
-        ("crm", Totals(7)),
+        ("pbx://spb", ImportTotals(4, 2, 1, 3, 1, 2)),
+        ("pbx://spb", ImportTotals(1, 0, 0, 1, 1)),
+        ("crm", ImportTotals(7)),
     ):
-        series = Series(path, source, "asterisk-cdr", lambda: 5.0)
-        series.begin(Totals(1, 0, 0, 1))
+        series = ImportSeries(path, source, "asterisk-cdr", lambda: 5.0)
+        series.begin(ImportTotals(1, 0, 0, 1))
         series.tell(totals)
         series.ended()
     found = read(path)
@@ -45,7 +45,7 @@ def test_both_logs_of_an_exchange(tmp_path):
     seen = []
     for format_ in ("asterisk-cdr", "asterisk-queue-log"):
         path = tmp_path / f"{format_}.prom"
-        Series(path, "pbx://spb", format_, lambda: 5.0).ended("follow")
+        ImportSeries(path, "pbx://spb", format_, lambda: 5.0).ended("follow")
         seen.append({line.rpartition(" ")[0] for line in path.read_text().splitlines() if not line.startswith("#")})
     assert all(seen)
     assert seen[0].isdisjoint(seen[1])
@@ -54,10 +54,10 @@ def test_both_logs_of_an_exchange(tmp_path):
 def test_followed(tmp_path):
     """A log that is looked at each second has its file written every few; between them it counts on."""
     path, clock = tmp_path / "sales.prom", [100.0]
-    series = Series(path, "pbx://spb", "asterisk-cdr", lambda: clock[0])
+    series = ImportSeries(path, "pbx://spb", "asterisk-cdr", lambda: clock[0])
     written = []
     for clock[0] in (101.0, 104.0, 105.0, 109.0, 110.0):
-        series.tell(Totals(taken=int(clock[0])))
+        series.tell(ImportTotals(taken=int(clock[0])))
         series.looked()
         written.append(read(path)["sales_import_lines_total", "pbx://spb", "taken"])
     assert written == [0, 0, 105, 105, 110]
@@ -80,5 +80,5 @@ def test_files_that_are_left_alone(tmp_path, name, content, said):
     if content is not None:
         path.write_bytes(content.encode(errors="surrogateescape"))
     with pytest.raises(ImportProblem, match=said):
-        Series(path, "pbx://spb", "asterisk-cdr", lambda: 5.0)
+        ImportSeries(path, "pbx://spb", "asterisk-cdr", lambda: 5.0)
     assert content is None or path.read_bytes() == content.encode(errors="surrogateescape")

@@ -20,11 +20,11 @@ from producers.importer.errors import ImportProblem, MappingProblem
 from producers.importer.formats import singly
 from producers.importer.mapping import MappingFile, load_mapping
 from producers.importer.money import AmountReader
-from producers.importer.report import Report, judge
+from producers.importer.report import ImportReport, judge
 from producers.importer.rows import RowMapper
-from producers.importer.source import Source
+from producers.importer.source import SourceFile
 from producers.importer.state import State
-from producers.importer.tables import Table
+from producers.importer.tables import MappedTable
 
 NOW_MS = 1_795_435_200_000  # 2026-11-23 12:00 UTC
 HEADER = "ID;Client;Owner;Amount;Created;Closed"
@@ -53,9 +53,9 @@ class Found:
     """What became of a table: its events' data, what was left out and refused, what was said."""
 
     def __init__(self, path, file=None):
-        self.table = Table(RowMapper(MappingFile.model_validate(FILE | (file or {}))))
-        self.report = Report()
-        self.records = list(singly(self.table.records(Source(str(path)), State())))
+        self.table = MappedTable(RowMapper(MappingFile.model_validate(FILE | (file or {}))))
+        self.report = ImportReport()
+        self.records = list(singly(self.table.records(SourceFile(str(path)), State())))
         self.events = []
         for record in self.records:
             try:

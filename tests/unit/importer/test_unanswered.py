@@ -11,9 +11,9 @@ from producers.events.wire import decode
 from producers.importer.formats import singly
 from producers.importer.mapping import MappingFile
 from producers.importer.rows import RowMapper
-from producers.importer.source import Source
+from producers.importer.source import SourceFile
 from producers.importer.state import State
-from producers.importer.tables import Table
+from producers.importer.tables import MappedTable
 from streams.plain import PlainCalendar, PlainRules, recompute
 
 UTC = ZoneInfo("UTC")
@@ -37,8 +37,8 @@ def mapped(first: str, path: Path, text: str) -> list:
     blocks = re.findall(r"```yaml\n(events:.*?)```", DOCUMENT.read_text(), re.DOTALL)
     (block,) = (one for one in blocks if f"data: {{{first}:" in one)
     path.write_text(text)
-    table = Table(RowMapper(MappingFile.model_validate(yaml.safe_load(HEAD + block))))
-    found = list(singly(table.records(Source(str(path)), State())))
+    table = MappedTable(RowMapper(MappingFile.model_validate(yaml.safe_load(HEAD + block))))
+    found = list(singly(table.records(SourceFile(str(path)), State())))
     assert [record.problem for record in found] == [None] * len(found)
     return [decode(value) for record in found for value in record.values]
 

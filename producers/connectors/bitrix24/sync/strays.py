@@ -16,7 +16,7 @@ from producers.connectors.bitrix24.spool.store import Spool
 from producers.connectors.bitrix24.sync.surroundings import Surroundings
 from producers.events.wire import Event
 from producers.importer.entities import KINDS
-from producers.importer.formats import Origin
+from producers.importer.formats import EventOrigin
 from producers.importer.known import Known
 from producers.importer.log import catch_up, lying
 from producers.importer.withdrawing import Missing, kinds, withdrawals
@@ -52,7 +52,7 @@ async def mending(
         await catch_up(known, settings, advance)
         for source in sources:
             places = known.missing(source, kinds(KINDS), [-1])
-            origin = Origin(source, frozenset(KINDS), given=True)
+            origin = EventOrigin(source, frozenset(KINDS), given=True)
             async for pair in withdrawals(strays(lying(settings, places), parts.store), origin, missing):
                 pairs.append(pair)
                 if len(pairs) >= _BATCH:

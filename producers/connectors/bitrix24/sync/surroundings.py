@@ -12,16 +12,14 @@ from producers.connectors.bitrix24.portal.rest import Portal
 from producers.connectors.bitrix24.spool.identity import Identity
 from producers.connectors.bitrix24.spool.store import Spool
 from producers.lanes import Headers
+from producers.raw_publisher import RawPublisher
 
 Row = dict[str, Any]
 _IDS = 50
 
 
-class EventPublisher(Protocol):
+class EventPublisher(RawPublisher, Protocol):
     """What the connector needs of the SDK."""
-
-    async def publish_many_raw(self, records: Iterable[tuple[bytes, bytes]], *, reference: bool = False) -> int:
-        """Send keys and values in order and wait for the brokers. Raises PublisherError."""
 
     async def publish_letters(self, letters: Sequence[tuple[bytes, bytes | None, Headers]]) -> None:
         """Send dead letters. Raises PublisherError."""

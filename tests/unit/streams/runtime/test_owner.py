@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import msgspec
 import pytest
 
-from producers.log_ends import Ends
+from producers.log_ends import EndOffsets
 from streams.durable.local_store import RocksStore, set_aside
 from streams.errors import OwnershipLost, WorkerError
 from streams.state.own import VERSION, Own
@@ -264,7 +264,7 @@ async def test_what_nobody_can_read_is_passed(unit, tail):
     unit.broker.source_end = 1 + tail
     owner = unit.owner(flush_interval=60)
     await owner.open([0])
-    owner.lags({0: Ends(1 + tail, 1 + tail)})
+    owner.lags({0: EndOffsets(1 + tail, 1 + tail)})
     await owner.fold(0, [meeting(0)], 1)
     assert owner.owned[0].left_to_count() == owner.status.backlog() == tail
     if tail > 1:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from producers.log_ends import Ends
+from producers.log_ends import EndOffsets
 from streams.runtime import partition_state
 from streams.runtime.partition_state import PartitionState
 
@@ -27,7 +27,7 @@ def held(clock, *seen):
     state, found = PartitionState(contact_at=clock.now, progressed_at=clock.now), []
     for ends in seen:
         clock.now += 1
-        state.answered(Ends(*ends))
+        state.answered(EndOffsets(*ends))
         found.append(state.held)
     return found
 
@@ -49,16 +49,16 @@ def test_a_stall_is_not_kafkas_silence(clock):
     state = PartitionState(contact_at=clock.now, progressed_at=clock.now, ready=True)
     for _ in range(50):
         clock.now += 1
-        state.answered(Ends(9, 9))
+        state.answered(EndOffsets(9, 9))
     assert state.has_stalled(40)
     assert not state.has_stalled(60)
     clock.now += 100
     assert not state.has_stalled(60)
-    state.answered(Ends(9, 9))
+    state.answered(EndOffsets(9, 9))
     assert not state.has_stalled(40)
     clock.now += 5
     assert not state.has_stalled(40)
     for _ in range(50):
         clock.now += 1
-        state.answered(Ends(9, 9))
+        state.answered(EndOffsets(9, 9))
     assert state.has_stalled(40)

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from metrics.view import Keys, decode_any, decode_part, encode_any, fenced, field, split
-from producers.log_ends import Ends
+from producers.log_ends import EndOffsets
 from streams.errors import SinkError
 from streams.view.publish import ViewPublisher
 from streams.view.sink import calls, entries
@@ -191,9 +191,9 @@ async def test_heartbeats_tell_of_kafka(shown):
     owner.status.partitions[0].contact_at -= 30
     assert await contact() == pytest.approx(30, abs=0.5)
     assert owner.status.contact_age() == pytest.approx(30, abs=0.5)
-    owner.lags({1: Ends(5, 5)})
+    owner.lags({1: EndOffsets(5, 5)})
     assert await contact() == pytest.approx(30, abs=0.5)
-    owner.lags({0: Ends(5, 5)})
+    owner.lags({0: EndOffsets(5, 5)})
     assert await contact() == pytest.approx(0, abs=0.5)
     assert owner.status.contact_age() == pytest.approx(0, abs=0.5)
 
