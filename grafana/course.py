@@ -22,7 +22,7 @@ MONEY = frozenset(MONEY_MEASURES)
 
 
 @dataclass(frozen=True)
-class Hours:
+class HourBars:
     """One run of bars: a measure of today, or of the same weekday a week before."""
 
     name: str
@@ -31,12 +31,12 @@ class Hours:
     day: str = course.TODAY
 
 
-def against_week_before(name: str, measure: str, color: str = targets.GOOD) -> tuple[Hours, Hours]:
+def against_week_before(name: str, measure: str, color: str = targets.GOOD) -> tuple[HourBars, HourBars]:
     """A measure of today beside that of the same weekday a week before."""
-    return Hours(f"{name} today", measure, color), Hours("a week before", measure, "gray", course.WEEK_BEFORE)
+    return HourBars(f"{name} today", measure, color), HourBars("a week before", measure, "gray", course.WEEK_BEFORE)
 
 
-def by_hour(title: str, runs: Sequence[Hours], look: Look, matchers: Mapping[str, str] | None = None) -> p.Panel:
+def by_hour(title: str, runs: Sequence[HourBars], look: Look, matchers: Mapping[str, str] | None = None) -> p.Panel:
     """Bars for each hour of the day."""
     family, in_money = course.HOURS, runs[0].measure in MONEY
     exprs = {

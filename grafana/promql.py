@@ -95,7 +95,7 @@ class Live:
 
 
 @dataclass(frozen=True)
-class _Scope:
+class _RuleScope:
     """What a rule keeps: the level's labels, the KPI's own, window and period; or what a live number does."""
 
     kpi: Kpi
@@ -177,12 +177,12 @@ def shown_quantile(quantile: Quantile, labels: Iterable[str], matchers: Matchers
 
 def expression(kpi: Kpi, level: Level) -> str:
     """The PromQL of a KPI at a level, labelled by the level, the KPI's own labels, and window and period if any."""
-    return _render(kpi.formula, _Scope(kpi, level))
+    return _render(kpi.formula, _RuleScope(kpi, level))
 
 
 def of_window(kpi: Kpi, level: Level, how: Live) -> str:
     """The PromQL of a KPI in one window, from the families themselves."""
-    return _render(kpi.formula, _Scope(kpi, level, how))
+    return _render(kpi.formula, _RuleScope(kpi, level, how))
 
 
 def team_sums(series: str) -> str:
@@ -208,7 +208,7 @@ def team_sums_expressions(family: Family, series: str) -> tuple[str, str]:
     return often, f"{seldom} or {before}"
 
 
-def _render(formula: Formula, scope: _Scope) -> str:
+def _render(formula: Formula, scope: _RuleScope) -> str:
     match formula:
         case Ratio():
             return _ratio(formula, scope)
@@ -222,7 +222,7 @@ def _render(formula: Formula, scope: _Scope) -> str:
             return _leaf(formula, scope)
 
 
-def _leaf(formula: Leaf, scope: _Scope) -> str:
+def _leaf(formula: Leaf, scope: _RuleScope) -> str:
     match formula:
         case PerManager(of) if scope.level is not Level.MANAGER:
             return _mean_of_managers(of, scope)
@@ -247,7 +247,7 @@ def _leaf(formula: Leaf, scope: _Scope) -> str:
     return text
 
 
-def _of_person(of: Sum, scope: _Scope, matchers: Matchers) -> str:
+def _of_person(of: Sum, scope: _RuleScope, matchers: Matchers) -> str:
     """All that a manager did, whatever team it is credited to: with the team of the plan, where there is one."""
     matchers = {label: value for label, value in matchers.items() if label != "team"}
     if "team" not in scope.labels():
@@ -257,7 +257,7 @@ def _of_person(of: Sum, scope: _Scope, matchers: Matchers) -> str:
     return f"({did} * on ({', '.join(match)}) group_left (team) {_plans(scope, scope.labels())})"
 
 
-def _plans(scope: _Scope, labels: tuple[str, ...]) -> str:
+def _plans(scope: _RuleScope, labels: tuple[str, ...]) -> str:
     """1 for each that has the plan of a formula."""
     planned = scope.kpi.plan
     if planned is None:
@@ -266,7 +266,7 @@ def _plans(scope: _Scope, labels: tuple[str, ...]) -> str:
     return f"group{by(labels)}({select(planned.family.name, matchers)})"
 
 
-def _working_days(family: Family, scope: _Scope, state: Matchers) -> str:
+def _working_days(family: Family, scope: _RuleScope, state: Matchers) -> str:
     """By the calendar of each team, of the company; for live numbers of people by that of their plan's team."""
     if scope.level is Level.COMPANY:
         return summed(scope.time, family, {**scope.matchers(family, state), "team": ("",)})
@@ -278,7 +278,7 @@ def _working_days(family: Family, scope: _Scope, state: Matchers) -> str:
     return f"max{by(scope.live.keep)}({days})"
 
 
-def _sum(family: Family, series: str, scope: _Scope, labels: tuple[str, ...], matchers: Matchers) -> str:
+def _sum(family: Family, series: str, scope: _RuleScope, labels: tuple[str, ...], matchers: Matchers) -> str:
     """What a level reads: managers and what is so now the family itself, teams and company the recorded sums.
 
     Distributions are shown by team already.
@@ -288,19 +288,19 @@ def _sum(family: Family, series: str, scope: _Scope, labels: tuple[str, ...], ma
     return summed(labels, family, matchers, series)
 
 
-def _inner(formula: Formula, scope: _Scope) -> str:
+def _inner(formula: Formula, scope: _RuleScope) -> str:
     """An operand: in brackets unless it is one aggregation."""
     text = _render(formula, scope)
     return text if isinstance(formula, Leaf) and not isinstance(formula, Quantile) else f"({text})"
 
 
-def _mean_of_managers(of: Sum, scope: _Scope) -> str:
+def _mean_of_managers(of: Sum, scope: _RuleScope) -> str:
     each = ("manager", *scope.labels())
     series = summed(each, of.family, {**scope.matchers(of.family, of.where, of.window), **_PEOPLE}, of.name)
     return f"avg{by(scope.labels())}({series})"
 
 
-def _ratio(ratio: Ratio, scope: _Scope) -> str:
+def _ratio(ratio: Ratio, scope: _RuleScope) -> str:
     over, under = _inner(ratio.over, scope), _inner(ratio.under, scope)
     if isinstance(ratio.under, WorkingDays) and scope.is_personal and "team" in scope.labels():
         return f"{over} / on ({', '.join(('team', *scope.time))}) group_left () ({under} != 0)"

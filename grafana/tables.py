@@ -30,7 +30,7 @@ _NAMES: dict[str, dict[str, str]] = {
 
 
 @dataclass(frozen=True)
-class Column:
+class TableColumn:
     """One column. expr: PromQL that gives a number for each row; "" for a label. steps: colours of the cells.
 
     width: fixed; least: of one that takes what is left (pixels).
@@ -73,7 +73,7 @@ class Column:
 
 
 def table(
-    title: str, labels: Mapping[str, str], columns: Sequence[Column], *, about: str, links: Sequence[p.Link],
+    title: str, labels: Mapping[str, str], columns: Sequence[TableColumn], *, about: str, links: Sequence[p.Link],
     sort: str = "", ascending: bool = False, extra: Sequence[p.Query] = (), trend: str = "", **more: Any,
 ) -> p.Panel:  # fmt: skip
     """Rows by their labels. labels: those shown, label → heading, "" for one that only links need.
@@ -176,24 +176,24 @@ class KpiTable:
         rows = self._rows
         percent = "suffix:pp" if first.in_points else "percent"
         columns = [
-            Column("KPI", width=names),
-            Column("Value", _union((one.name, self._value(one)) for one in rows), shown, digits, width=74),
+            TableColumn("KPI", width=names),
+            TableColumn("Value", _union((one.name, self._value(one)) for one in rows), shown, digits, width=74),
         ]
         if any(has_period(one.kpi) for one in rows):
             columns += [
-                Column("Better", self._changes("better"), percent, 1, ((None, targets.GOOD),), COLORED, 72),
-                Column("Worse", self._changes("worse"), percent, 1, ((None, targets.BAD),), COLORED, 72),
+                TableColumn("Better", self._changes("better"), percent, 1, ((None, targets.GOOD),), COLORED, 72),
+                TableColumn("Worse", self._changes("worse"), percent, 1, ((None, targets.BAD),), COLORED, 72),
             ]
         if any(self._target(one) is not None for one in rows):
             met = {"1": {"text": "✓", "color": targets.GOOD, "index": 0},
                    "0": {"text": "✗", "color": targets.BAD, "index": 1}}  # fmt: skip
             columns += [
-                Column("Target", self._targets(), shown, digits, width=62),
-                Column("Met", self._met(), "none", 0, p.PLAIN, COLORED, 50, ({"type": "value", "options": met},)),
+                TableColumn("Target", self._targets(), shown, digits, width=62),
+                TableColumn("Met", self._met(), "none", 0, p.PLAIN, COLORED, 50, ({"type": "value", "options": met},)),
             ]
         columns += [
-            Column("Rank", _union((one.name, self._rank(one)) for one in rows), "none", 0, width=52),
-            Column("of", _union((one.name, self._ranked(one)) for one in rows), "none", 0, width=50),
+            TableColumn("Rank", _union((one.name, self._rank(one)) for one in rows), "none", 0, width=52),
+            TableColumn("of", _union((one.name, self._ranked(one)) for one in rows), "none", 0, width=50),
         ]  # fmt: skip
         lines = _union((one.name, self._line(one)) for one in rows)
         return table(

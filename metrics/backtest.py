@@ -32,7 +32,7 @@ class Outcome:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class BacktestResult:
     """Of so many forecasts the shares that held, that less came of, and more.
 
     width: of an interval, by its middle. by: how many were made of what.
@@ -95,7 +95,7 @@ def _month_ends(days: Sequence[date], number: int) -> Iterator[int]:
                 yield end
 
 
-def verdicts(found: Mapping[str, list[Outcome]]) -> dict[tuple[str, str], Verdict]:
+def verdicts(found: Mapping[str, list[Outcome]]) -> dict[tuple[str, str], BacktestResult]:
     """By measure and window."""
     sorted_: defaultdict[tuple[str, str], list[Outcome]] = defaultdict(list)
     for measure, some in found.items():
@@ -109,9 +109,9 @@ def verdicts(found: Mapping[str, list[Outcome]]) -> dict[tuple[str, str], Verdic
     }
 
 
-def _verdict(some: list[Outcome]) -> Verdict:
+def _verdict(some: list[Outcome]) -> BacktestResult:
     below = sum(one.came < one.low for one in some) / len(some)
     above = sum(one.came > one.high for one in some) / len(some)
     widths = [(one.high - one.low) / one.expected for one in some if one.expected]
     by = dict(sorted(Counter(one.basis.value for one in some).items()))
-    return Verdict(len(some), 1 - below - above, below, above, median(widths) if widths else 0.0, by)
+    return BacktestResult(len(some), 1 - below - above, below, above, median(widths) if widths else 0.0, by)

@@ -42,7 +42,7 @@ class Stay(NamedTuple):
     won: float = 0.0
 
 
-class _Part(NamedTuple):
+class _StageSpell(NamedTuple):
     """Of a kind from one day up to another: what it was worth, the day of its win and what that brought."""
 
     kind: Kind
@@ -62,7 +62,7 @@ class Pipeline:
     def __init__(self, stays: Iterable[Stay], first: int, last: int) -> None:
         self.first = first
         self.last = last
-        self._parts: defaultdict[str, list[_Part]] = defaultdict(list)
+        self._parts: defaultdict[str, list[_StageSpell]] = defaultdict(list)
         for stay in stays:
             for part in _parts(stay, first, last + 1):
                 self._parts[""].append(part)
@@ -151,11 +151,11 @@ class Pipeline:
         return {kind: array("d", accumulate(changes[:-1])) for kind, changes in steps.items()}
 
 
-def _parts(stay: Stay, first: int, end: int) -> Iterator[_Part]:
+def _parts(stay: Stay, first: int, end: int) -> Iterator[_StageSpell]:
     """A stay by how old the deal was, between two days."""
     at, end = max(stay.first, first), min(stay.end, end)
     while at < end:
         age = bisect_right(AGES, at - stay.created)
         until = min(end, stay.created + AGES[age]) if age < len(AGES) else end
-        yield _Part((stay.pipeline, stay.stage, age), at, until, stay.amount, stay.won_on, stay.won)
+        yield _StageSpell((stay.pipeline, stay.stage, age), at, until, stay.amount, stay.won_on, stay.won)
         at = until

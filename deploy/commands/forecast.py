@@ -13,7 +13,7 @@ import typer
 from deploy.errors import MisuseError
 
 if TYPE_CHECKING:
-    from metrics.backtest import Outcome, Verdict
+    from metrics.backtest import BacktestResult, Outcome
     from metrics.forecast import Brought
     from metrics.pipeline import Pipeline
     from metrics.settings import ExporterSettings
@@ -199,7 +199,7 @@ def _days(points: list[dict[str, Any]], where: Mapping[str, Sequence[str]]) -> d
     return dict(found)
 
 
-def _print(found: "dict[tuple[str, str], Verdict]") -> None:
+def _print(found: "dict[tuple[str, str], BacktestResult]") -> None:
     from rich.console import Console
     from rich.table import Table
 

@@ -12,7 +12,7 @@ import typer
 from deploy.errors import MisuseError
 
 if TYPE_CHECKING:
-    from deploy.past.fill import Filled, Past
+    from deploy.past.fill import Filled, PastDatabase
     from metrics.settings import PastSettings
 
 _AFTER_MIDNIGHT = timedelta(minutes=10)
@@ -80,12 +80,12 @@ def fill(
     Example: sales-pulse history fill
     """
     from deploy.past.blocks import promtool
-    from deploy.past.fill import Past
+    from deploy.past.fill import PastDatabase
     from metrics.settings import PastSettings
 
     promtool()
     settings = PastSettings(past_dir=folder) if folder else PastSettings()
-    past = Past(settings.past_dir)
+    past = PastDatabase(settings.past_dir)
     if nightly:
         _keep_filled(past, settings, patience)
     began = time.monotonic()
@@ -93,14 +93,14 @@ def fill(
     print(f"{done.days} days worked out, {done.blocks} blocks replaced in {time.monotonic() - began:.0f} s")
 
 
-def _fill(past: "Past", settings: "PastSettings", patience: float) -> "Filled":
+def _fill(past: "PastDatabase", settings: "PastSettings", patience: float) -> "Filled":
     from deploy.past.view import read
 
     with past.held():
         return past.fill(asyncio.run(read(settings, patience)), time.time())
 
 
-def _keep_filled(past: "Past", settings: "PastSettings", patience: float) -> None:
+def _keep_filled(past: "PastDatabase", settings: "PastSettings", patience: float) -> None:
     """Until a signal ends it; what cannot be done now is tried again, the more rarely the more often it has failed."""
     import structlog
     from redis.exceptions import RedisError

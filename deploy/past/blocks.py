@@ -24,7 +24,7 @@ _META = "meta.json"
 _UNREADABLE = (ValueError, TypeError, KeyError)
 
 
-class Block(NamedTuple):
+class TsdbBlock(NamedTuple):
     """A block as it lies there. Times are in Unix milliseconds, the last one exclusive."""
 
     folder: Path
@@ -54,7 +54,7 @@ def promtool() -> str:
     raise PastError("promtool is not installed; it comes with Prometheus (Debian's package: prometheus)")
 
 
-def held(data: Path) -> Iterator[Block]:
+def held(data: Path) -> Iterator[TsdbBlock]:
     """All blocks of a database that say what they are."""
     for folder in _folders(data):
         # Where nothing is found, Prometheus has just let go of it.
@@ -104,12 +104,12 @@ def _folders(data: Path) -> list[Path]:
     return sorted(meta.parent for meta in data.glob(f"*/{_META}"))
 
 
-def _block(folder: Path) -> Block:
+def _block(folder: Path) -> TsdbBlock:
     said = json.loads((folder / _META).read_bytes())
-    return Block(folder, int(said["minTime"]), int(said["maxTime"]))
+    return TsdbBlock(folder, int(said["minTime"]), int(said["maxTime"]))
 
 
-def _made(text: Path, workshop: Path) -> Iterator[Block]:
+def _made(text: Path, workshop: Path) -> Iterator[TsdbBlock]:
     argv = [promtool(), "tsdb", "create-blocks-from", "--quiet", f"--max-block-duration={HOURS}h", "openmetrics"]
     ran = subprocess.run([*argv, str(text), str(workshop)], capture_output=True, text=True, check=False)
     if ran.returncode:

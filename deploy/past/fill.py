@@ -25,7 +25,7 @@ log = structlog.get_logger(__name__)
 _PIECE = 1 << 20
 
 
-class Kept(msgspec.Struct, frozen=True):
+class FilledPast(msgspec.Struct, frozen=True):
     """What the database holds: what it was worked out from, and digests of its blocks' texts."""
 
     marks: Marks
@@ -39,7 +39,7 @@ class Filled(NamedTuple):
     blocks: int
 
 
-class Past:
+class PastDatabase:
     """The database in a folder: data/ is Prometheus's, filled.json says what it holds."""
 
     def __init__(self, folder: Path) -> None:
@@ -55,10 +55,10 @@ class Past:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 
-    def kept(self) -> Kept | None:
+    def kept(self) -> FilledPast | None:
         """What it holds; None where it is new, from an earlier release, or has lost a block."""
         try:
-            kept = msgspec.json.decode(self._note.read_bytes(), type=Kept)
+            kept = msgspec.json.decode(self._note.read_bytes(), type=FilledPast)
         except (FileNotFoundError, msgspec.DecodeError):
             return None
         there = {block.place for block in blocks.held(self.data)}
@@ -97,7 +97,7 @@ class Past:
         finally:
             shutil.rmtree(workshop, ignore_errors=True)
         if begins is not None or made:
-            self._keep(Kept(found, {place: text for place, text in texts.items() if place in stay}))
+            self._keep(FilledPast(found, {place: text for place, text in texts.items() if place in stay}))
         return Filled(len(walked), made)
 
     def _texts(
@@ -129,7 +129,7 @@ class Past:
             if not is_empty:
                 yield place, text
 
-    def _keep(self, kept: Kept) -> None:
+    def _keep(self, kept: FilledPast) -> None:
         fresh = self._note.with_suffix(".new")
         fresh.write_bytes(msgspec.json.encode(kept))
         fresh.replace(self._note)

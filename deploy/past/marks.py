@@ -9,7 +9,7 @@ import msgspec
 from metrics import measure
 from metrics.calendar import Hours
 from metrics.exporter.board import Board
-from metrics.exporter.held.days import Share
+from metrics.exporter.held.days import SumSelection
 from metrics.exporter.held.places import Places
 from metrics.past.values import RECORDED
 from metrics.reference import PlanRecord
@@ -17,7 +17,7 @@ from metrics.settings import BusinessSettings
 
 _VERSION = 2
 """Of the digests, and of what is written of a day."""
-_ALL = Share(-1)
+_ALL = SumSelection(-1)
 _SETTINGS = BusinessSettings.model_fields.keys() - {"redis_url", "app_id", "calendar", "max_managers"}
 """What numbers depend on: not where anything lies, or how long it is believed. Of the
 calendar it is what it says, of the limit of names who is shown."""

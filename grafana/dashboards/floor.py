@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from grafana.course import Hours, against_week_before, burn_up, by_day, by_hour
+from grafana.course import HourBars, against_week_before, burn_up, by_day, by_hour
 from grafana.dashboards import base
 from grafana.layout import place
 from grafana.look import Look
@@ -18,9 +18,9 @@ PEOPLE = 10
 def calls(look: Look, **matchers: str) -> Any:
     """Calls by hour: taken and missed, and what was taken on the same weekday."""
     runs = (
-        Hours("taken", "calls_taken", "green"),
-        Hours("missed", "calls_missed", "red"),
-        Hours("taken a week before", "calls_taken", "gray", course.WEEK_BEFORE),
+        HourBars("taken", "calls_taken", "green"),
+        HourBars("missed", "calls_missed", "red"),
+        HourBars("taken a week before", "calls_taken", "gray", course.WEEK_BEFORE),
     )
     return by_hour("Calls by hour", runs, look, matchers)
 

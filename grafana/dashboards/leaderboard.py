@@ -11,7 +11,7 @@ from grafana.look import Look
 from grafana.names import named
 from grafana.promql import Live
 from grafana.shown import CHANNELS, about, brief, decimals, kpi, kpi_bars, links, unit
-from grafana.tables import COLORED, FILLED, GAUGE, Column, table
+from grafana.tables import COLORED, FILLED, GAUGE, TableColumn, table
 from metrics.kpi import Kpi, Level
 
 _TITLES = (
@@ -30,13 +30,13 @@ def _of(one: Kpi, window: str = "$window", **own: str) -> str:
     return named(live(one, Level.MANAGER, Live(window, keep=("manager",), matchers={**_TEAM, **own})))
 
 
-def _columns(look: Look) -> list[Column]:
-    found = [Column("Name", least=140, link=base.to_manager("${__data.fields.manager}"))]
+def _columns(look: Look) -> list[TableColumn]:
+    found = [TableColumn("Name", least=140, link=base.to_manager("${__data.fields.manager}"))]
     for title in _TITLES:
         one = kpi(title)
         cell = GAUGE if title == "Booked sales" else COLORED
         found.append(
-            Column(brief(one), _of(one), unit(one, look),
+            TableColumn(brief(one), _of(one), unit(one, look),
                    0 if one.in_points else decimals(one),
                    targets.steps(one, look), cell, _WIDTHS.get(brief(one), 0))
         )  # fmt: skip
@@ -44,16 +44,16 @@ def _columns(look: Look) -> list[Column]:
         one = kpi("Response time, p90")
         steps = targets.steps(one, look, channel)
         heading = f"p90 {name}"
-        found.append(Column(heading, _of(one, channel=channel), "s", 1, steps, COLORED, _WIDTHS[heading]))
+        found.append(TableColumn(heading, _of(one, channel=channel), "s", 1, steps, COLORED, _WIDTHS[heading]))
     for title in ("Leads touched in time", "Time to first touch of a lead, p90"):
         one = kpi(title)
         heading = "Leads" if one.in_points else brief(one)
         steps = targets.steps(one, look)
-        found.append(Column(heading, _of(one), one.unit, 0, steps, COLORED, _WIDTHS[heading]))
+        found.append(TableColumn(heading, _of(one), one.unit, 0, steps, COLORED, _WIDTHS[heading]))
     for title, heading in (("against plan", "Of plan"), ("growth against plan", "Pace")):
         one = kpi(f"Booked sales: {title}")
         found.append(
-            Column(heading, _of(one, "$plan"), unit(one, look), 0, targets.steps(one, look),
+            TableColumn(heading, _of(one, "$plan"), unit(one, look), 0, targets.steps(one, look),
                    FILLED if title.startswith("growth") else COLORED, _WIDTHS[heading])
         )  # fmt: skip
     return found

@@ -12,7 +12,7 @@ from grafana.look import Look
 from grafana.names import by_pipeline, by_stage
 from grafana.promql import Live, summed
 from grafana.shown import BAR, DAY_SECONDS, about, bar, bars, brief, explained, kpi, links, tile, unit
-from grafana.tables import COLORED, FILLED, GAUGE, Column, table
+from grafana.tables import COLORED, FILLED, GAUGE, TableColumn, table
 from metrics.catalogue import deals, money, now
 from metrics.family import Family
 from metrics.kpi import Level
@@ -59,13 +59,13 @@ def _receivables(look: Look) -> p.Panel:
 
     money_unit = unit(owed, look)
     columns = [
-        Column("Team", width=115, link=base.to_team("${__data.fields.Team}")),
-        Column("Owed", of(), money_unit, 1, cell=GAUGE, width=85),
-        Column("not due", of(now.AGES[0]), money_unit, 1),
-        *(Column(age, of(age), money_unit, 1, ((None, targets.MIDDLE),), COLORED)
+        TableColumn("Team", width=115, link=base.to_team("${__data.fields.Team}")),
+        TableColumn("Owed", of(), money_unit, 1, cell=GAUGE, width=85),
+        TableColumn("not due", of(now.AGES[0]), money_unit, 1),
+        *(TableColumn(age, of(age), money_unit, 1, ((None, targets.MIDDLE),), COLORED)
           for age in now.AGES[1:-1]),
-        Column("> 90", of(now.AGES[-1]), money_unit, 1, ((None, targets.BAD),), COLORED),
-        Column("Late", live(share, Level.TEAM, Live(keep=("team",), matchers=_TEAM)), "percentunit", 0,
+        TableColumn("> 90", of(now.AGES[-1]), money_unit, 1, ((None, targets.BAD),), COLORED),
+        TableColumn("Late", live(share, Level.TEAM, Live(keep=("team",), matchers=_TEAM)), "percentunit", 0,
                targets.OWED, FILLED),
     ]  # fmt: skip
     return table(
@@ -83,12 +83,12 @@ def _funnel(look: Look) -> p.Panel:
     amount, weighted = of(now.PIPELINE), of(now.WEIGHTED)
     in_money = look.unit(now.PIPELINE)
     columns = [
-        Column("Pipeline", width=85),
-        Column("Stage", width=125),
-        Column("Deals", of(now.OPEN_DEALS), "short", 0, width=60),
-        Column("Amount", amount, in_money, 1, cell=GAUGE, width=90),
-        Column("Weighted", weighted, in_money, 1),
-        Column("Likely", f"{weighted} / ({amount} > 0)", "percentunit", 0),
+        TableColumn("Pipeline", width=85),
+        TableColumn("Stage", width=125),
+        TableColumn("Deals", of(now.OPEN_DEALS), "short", 0, width=60),
+        TableColumn("Amount", amount, in_money, 1, cell=GAUGE, width=90),
+        TableColumn("Weighted", weighted, in_money, 1),
+        TableColumn("Likely", f"{weighted} / ({amount} > 0)", "percentunit", 0),
     ]
     families = (now.OPEN_DEALS, now.PIPELINE, now.WEIGHTED)
     return table(

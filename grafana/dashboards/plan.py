@@ -12,7 +12,7 @@ from grafana.look import Look
 from grafana.names import named
 from grafana.promql import Live, summed
 from grafana.shown import TITLES, about, brief, explained, kpi, links, stat, unit
-from grafana.tables import COLORED, FILLED, Column, table
+from grafana.tables import COLORED, FILLED, TableColumn, table
 from metrics.catalogue import plan
 from metrics.kpi import Level
 
@@ -66,7 +66,7 @@ def _working_days() -> p.Panel:
 
 
 def _table(level: Level, labels: dict[str, str], link: p.Link, look: Look) -> p.Panel:
-    columns = [Column(next(iter(labels.values())), width=180, link=link)]
+    columns = [TableColumn(next(iter(labels.values())), width=180, link=link)]
     for operation, heading in _COLUMNS.items():
         one = kpi(f"Booked sales: {operation}")
         expr = live(one, level, Live("$plan", keep=(level.value,)))
@@ -74,7 +74,7 @@ def _table(level: Level, labels: dict[str, str], link: p.Link, look: Look) -> p.
         cell = FILLED if steps is targets.PACE else COLORED
         shown = named(expr) if level is Level.MANAGER else expr
         digits = 0 if one.unit == "percentunit" else 1
-        columns.append(Column(heading, shown, unit(one, look), digits, steps, cell))
+        columns.append(TableColumn(heading, shown, unit(one, look), digits, steps, cell))
     title = {Level.TEAM: "Teams: booked", Level.MANAGER: "People: booked"}[level]
     return table(
         f"{title}, $plan, furthest behind first", labels, columns, sort="Pace", ascending=True,

@@ -13,7 +13,7 @@ from grafana.look import Look
 from grafana.names import whose
 from grafana.promql import Live, summed
 from grafana.shown import CHANNELS, about, by_channel, explained, heatmap, kpi, lines, links, stat
-from grafana.tables import COLORED, FILLED, Column, table
+from grafana.tables import COLORED, FILLED, TableColumn, table
 from metrics.catalogue import activities, now
 from metrics.family import SHORT_WINDOWS
 from metrics.kpi import Kpi, Level
@@ -115,10 +115,10 @@ def _who_waits(look: Look) -> p.Panel:
 
     waited = whose(now.WAITING_OLDEST, _TEAM)
     columns = [
-        Column("Who", least=90, link=base.to_manager("${__data.fields.manager}")),
-        Column("In", width=50),
-        Column("Waited", waited, "s", 0, targets.seconds(oldest, overdue), COLORED, 95),
-        Column("Since", f"(time() - ({waited})) * 1000", "dateTimeAsIsoNoDateIfToday", width=90),
+        TableColumn("Who", least=90, link=base.to_manager("${__data.fields.manager}")),
+        TableColumn("In", width=50),
+        TableColumn("Waited", waited, "s", 0, targets.seconds(oldest, overdue), COLORED, 95),
+        TableColumn("Since", f"(time() - ({waited})) * 1000", "dateTimeAsIsoNoDateIfToday", width=90),
     ]
     return table(
         "Who waits, since when", {"name": "Who", "channel": "In", "manager": "", "team": ""}, columns,
@@ -137,16 +137,16 @@ def _teams(look: Look) -> p.Panel:
         kpi(title) for title in ("Longest wait", "Waiting too long", "Response time, p90", "Service level")
     )  # fmt: skip
     columns = [
-        Column("Team", width=120, link=base.to_team("${__data.fields.Team}")),
-        Column("Waiting", of(kpi("Waiting now")), "short", 0),
-        Column("Late", of(late), "short", 0, targets.NONE_IS_GOOD, COLORED, 60),
-        Column("Longest", of(longest), "s", 1, targets.seconds(max(look.targets.values()), targets.PATIENCE), COLORED,
-               95),
-        *(Column(f"SL {name}", of(level, channel=channel), "percentunit", 0, targets.IN_TIME, FILLED)
+        TableColumn("Team", width=120, link=base.to_team("${__data.fields.Team}")),
+        TableColumn("Waiting", of(kpi("Waiting now")), "short", 0),
+        TableColumn("Late", of(late), "short", 0, targets.NONE_IS_GOOD, COLORED, 60),
+        TableColumn("Longest", of(longest), "s", 1, targets.seconds(max(look.targets.values()), targets.PATIENCE),
+                    COLORED, 95),
+        *(TableColumn(f"SL {name}", of(level, channel=channel), "percentunit", 0, targets.IN_TIME, FILLED)
           for channel, name in CHANNELS.items()),
-        *(Column(f"p90 {name}", of(p90, channel=channel), "s", 1, targets.steps(p90, look, channel), COLORED)
+        *(TableColumn(f"p90 {name}", of(p90, channel=channel), "s", 1, targets.steps(p90, look, channel), COLORED)
           for channel, name in CHANNELS.items()),
-        Column("Missed", missed_share("$window", "team", **_TEAM), "percentunit", 0, targets.MISSED, FILLED),
+        TableColumn("Missed", missed_share("$window", "team", **_TEAM), "percentunit", 0, targets.MISSED, FILLED),
     ]  # fmt: skip
     return table(
         "Teams, $window, longest wait first", {"team": "Team"}, columns, sort="Longest",

@@ -11,7 +11,7 @@ from grafana.layout import Stack, folded, place
 from grafana.links import definition
 from grafana.look import Look
 from grafana.promql import by, select
-from grafana.tables import COLORED, Column, table
+from grafana.tables import COLORED, TableColumn, table
 from metrics.catalogue import gateway as g
 from metrics.catalogue import service as s
 from metrics.family import Family
@@ -195,11 +195,11 @@ def firing(scope: str = "") -> p.Panel:
         "warning": {"text": "warning", "color": "orange", "index": 1},
     }
     columns = [
-        Column("Alert", width=190, link=p.Link("Runbook", on_call.runbook())),
-        Column("Severity", width=80, cell=COLORED, mappings=({"type": "value", "options": severity},)),
-        Column("For", f"{active} or on () {nothing}", "dtdurations", 0, width=120),
-        Column("Team", least=110),
-        Column("Channel", width=80),
+        TableColumn("Alert", width=190, link=p.Link("Runbook", on_call.runbook())),
+        TableColumn("Severity", width=80, cell=COLORED, mappings=({"type": "value", "options": severity},)),
+        TableColumn("For", f"{active} or on () {nothing}", "dtdurations", 0, width=120),
+        TableColumn("Team", least=110),
+        TableColumn("Channel", width=80),
     ]
     headings = {
         "panel": "",

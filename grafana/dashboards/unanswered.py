@@ -9,7 +9,7 @@ from grafana.look import Look
 from grafana.names import whose
 from grafana.promql import Live, select, summed
 from grafana.shown import about, explained, kpi, lines, links, stat
-from grafana.tables import COLORED, FILLED, Column, table
+from grafana.tables import COLORED, FILLED, TableColumn, table
 from metrics.catalogue import service, unanswered
 from metrics.family import Family
 from metrics.kpi import Kpi, Level
@@ -80,18 +80,18 @@ def teams(look: Look) -> p.Panel:
     returned = _each(summed(("team",), unanswered.CALLBACKS_IN_TIME, _current()))
     least = f"min by (team) ({select(service.UNRETURNED_LEFT.name, _TEAM)})"
     columns = [
-        Column("Team", least=90, link=base.to_team("${__data.fields.Team}")),
-        Column("Late %", f"1 - ({of(called)})", "percentunit", 0, targets.MISSED, FILLED, 86),
-        Column("Open", of(kpi("To call back now")), "short", 0, width=55),
-        Column("Left", least, "s", 0, targets.left(look.callback_target), COLORED, 70),
-        Column("In time", returned, "short", 0, width=65),
-        Column("Late", f"({_missed(unanswered.CALLED_BACK)}) - ({returned})", "short", 0, width=50),
-        Column("Again", _missed(unanswered.CLIENT_CALLED), "short", 0, width=58),
-        Column("Lost", _missed(unanswered.LOST), "short", 0, targets.NONE_IS_GOOD, COLORED, 50),
-        Column("p90", of(back), "s", 0, targets.steps(back, look), COLORED, 74),
-        Column("Leads", of(kpi("Leads not touched now")), "short", 0, width=60),
-        Column("Touch", of(touch), "s", 0, targets.steps(touch, look), COLORED, 70),
-        Column("SL leads", of(touched), "percentunit", 0, targets.IN_TIME, FILLED, 82),
+        TableColumn("Team", least=90, link=base.to_team("${__data.fields.Team}")),
+        TableColumn("Late %", f"1 - ({of(called)})", "percentunit", 0, targets.MISSED, FILLED, 86),
+        TableColumn("Open", of(kpi("To call back now")), "short", 0, width=55),
+        TableColumn("Left", least, "s", 0, targets.left(look.callback_target), COLORED, 70),
+        TableColumn("In time", returned, "short", 0, width=65),
+        TableColumn("Late", f"({_missed(unanswered.CALLED_BACK)}) - ({returned})", "short", 0, width=50),
+        TableColumn("Again", _missed(unanswered.CLIENT_CALLED), "short", 0, width=58),
+        TableColumn("Lost", _missed(unanswered.LOST), "short", 0, targets.NONE_IS_GOOD, COLORED, 50),
+        TableColumn("p90", of(back), "s", 0, targets.steps(back, look), COLORED, 74),
+        TableColumn("Leads", of(kpi("Leads not touched now")), "short", 0, width=60),
+        TableColumn("Touch", of(touch), "s", 0, targets.steps(touch, look), COLORED, 70),
+        TableColumn("SL leads", of(touched), "percentunit", 0, targets.IN_TIME, FILLED, 82),
     ]
     family = unanswered.MISSED
     return table(
@@ -111,11 +111,11 @@ def people() -> p.Panel:
 
     since = f"(time() - ({of(unanswered.UNRETURNED_OLDEST)})) * 1000"
     columns = [
-        Column("Who", least=90, link=base.to_manager("${__data.fields.manager}")),
-        Column("Calls", of(unanswered.UNRETURNED), "short", 0, width=73),
-        Column("Since", since, "dateTimeFromNow", width=100),
-        Column("Leads", of(unanswered.UNTOUCHED), "short", 0, width=60),
-        Column("Oldest", of(unanswered.UNTOUCHED_OLDEST), "s", 0, width=66),
+        TableColumn("Who", least=90, link=base.to_manager("${__data.fields.manager}")),
+        TableColumn("Calls", of(unanswered.UNRETURNED), "short", 0, width=73),
+        TableColumn("Since", since, "dateTimeFromNow", width=100),
+        TableColumn("Leads", of(unanswered.UNTOUCHED), "short", 0, width=60),
+        TableColumn("Oldest", of(unanswered.UNTOUCHED_OLDEST), "s", 0, width=66),
     ]
     families = (unanswered.UNRETURNED, unanswered.UNTOUCHED)
     return table(

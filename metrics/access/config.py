@@ -29,11 +29,11 @@ class WebConfigError(MetricsError):
     """The web config cannot be used; names the file, the field and what to write. Never says a hash or a key."""
 
 
-class _Part(BaseModel):
+class _WebConfigModel(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
-class Tls(_Part):
+class Tls(_WebConfigModel):
     """`tls_server_config`. Paths are relative to the web config's folder."""
 
     cert_file: Path
@@ -82,7 +82,7 @@ class Tls(_Part):
         return context
 
 
-class Http(_Part):
+class Http(_WebConfigModel):
     """`http_server_config`. These servers speak HTTP/1.1, whatever http2 says."""
 
     http2: bool = True
@@ -97,13 +97,13 @@ class Http(_Part):
         return headers
 
 
-class User(_Part):
+class User(_WebConfigModel):
     """What one user may see. teams: nothing else; without them, everything."""
 
     teams: Annotated[tuple[Annotated[str, Field(min_length=1)], ...], Field(min_length=1)] | None = None
 
 
-class WebConfig(_Part):
+class WebConfig(_WebConfigModel):
     """The whole file."""
 
     tls_server_config: Tls | None = None

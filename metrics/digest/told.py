@@ -9,7 +9,7 @@ from urllib.parse import quote
 from metrics.catalogue import ANSWERS, TILES
 from metrics.digest.asked import LEADING, Facts
 from metrics.digest.period import DigestKind
-from metrics.digest.written import Writer, arrow
+from metrics.digest.written import NumberWriter, arrow
 from metrics.family import PLAN_WINDOWS
 from metrics.reference import UNKNOWN
 from metrics.tile import Tile, Wanted
@@ -97,7 +97,7 @@ class Digest:
 
 def told(facts: Facts, language: str, link: str) -> Digest:
     """The digest of what the exporter answered. link: where the wall is."""
-    write = Writer(language, facts.live["currency"])
+    write = NumberWriter(language, facts.live["currency"])
     words, now = write.words, datetime.fromtimestamp(facts.live["now"], facts.zone)
     records = {one["id"]: one for one in facts.live["kpis"]}
     bars = _bars(facts, records[LEADING.id], write)
@@ -121,7 +121,7 @@ def told(facts: Facts, language: str, link: str) -> Digest:
     )
 
 
-def _period(facts: Facts, write: Writer) -> str:
+def _period(facts: Facts, write: NumberWriter) -> str:
     first, last = facts.period.first, facts.period.last
     if facts.period.kind is DigestKind.DAY:
         return write.day(first)
@@ -143,7 +143,7 @@ def pick(values: Iterable[Mapping[str, Any]], wanted: Wanted, key: str) -> float
     return sum(known) if known and wanted.id.endswith(":sum") else None
 
 
-def _line(tile: Tile, facts: Facts, records: Mapping[str, Any], write: Writer) -> DigestLine:
+def _line(tile: Tile, facts: Facts, records: Mapping[str, Any], write: NumberWriter) -> DigestLine:
     record, source = records[tile.main.id], _values(tile, facts, records)
     value, before = (pick(source(tile.main), tile.main, key) for key in ("current", "previous"))
     name = _title(record, write.language)
@@ -164,13 +164,13 @@ def _values(tile: Tile, facts: Facts, records: Mapping[str, Any]) -> Any:
     return lambda wanted: records[wanted.id]["values"] if tile.now else row.get(wanted.id, ())
 
 
-def _facts(tile: Tile, source: Any, records: Mapping[str, Any], write: Writer) -> Iterator[tuple[str, str]]:
+def _facts(tile: Tile, source: Any, records: Mapping[str, Any], write: NumberWriter) -> Iterator[tuple[str, str]]:
     for one in tile.more:
         name = write.words[one.name] if one.name else _title(records[one.id], write.language).lower()
         yield name, write.show(pick(source(one), one, "current"), records[one.id]["unit"])
 
 
-def _change(record: Mapping[str, Any], values: Any, wanted: Wanted, write: Writer) -> DigestChange:
+def _change(record: Mapping[str, Any], values: Any, wanted: Wanted, write: NumberWriter) -> DigestChange:
     """As on a tile: of shares in points; of a loss only better or worse; of several series by their sums."""
     current, previous = (pick(values, wanted, key) for key in ("current", "previous"))
     if current is None or previous is None:
@@ -193,13 +193,13 @@ def _judged(trend: float, better: str) -> str:
     return "good" if (trend > 0) is (better == "up") else "bad"
 
 
-def _bars(facts: Facts, record: Mapping[str, Any], write: Writer) -> Iterator[Bar]:
+def _bars(facts: Facts, record: Mapping[str, Any], write: NumberWriter) -> Iterator[Bar]:
     for point in facts.courses[LEADING.id]:
         value = pick(point["values"], LEADING, "value")
         yield Bar(write.short(date.fromisoformat(point["from"])), value, write.show(value, record["unit"]))
 
 
-def _plans(facts: Facts, write: Writer) -> Iterator[DigestPlan]:
+def _plans(facts: Facts, write: NumberWriter) -> Iterator[DigestPlan]:
     words = write.words
     for window in PLAN_WINDOWS:
         course = facts.plans[window]
@@ -223,7 +223,7 @@ def _plans(facts: Facts, write: Writer) -> Iterator[DigestPlan]:
         )
 
 
-def _leaders(facts: Facts, record: Mapping[str, Any], write: Writer) -> Iterator[Leader]:
+def _leaders(facts: Facts, record: Mapping[str, Any], write: NumberWriter) -> Iterator[Leader]:
     found = []
     for row in facts.leaders:
         values = row["kpis"][0]["values"]
@@ -235,7 +235,7 @@ def _leaders(facts: Facts, record: Mapping[str, Any], write: Writer) -> Iterator
         yield Leader(row["name"], team, write.show(won, record["unit"]), _change(record, values, LEADING, write))
 
 
-def _missed(facts: Facts, still: int, write: Writer) -> Iterator[tuple[str, str]]:
+def _missed(facts: Facts, still: int, write: NumberWriter) -> Iterator[tuple[str, str]]:
     """What became of the period's missed clients, and how many are open by now."""
     words = write.words
     for outcome, key in (("called_back", "calledBack"), ("client_called", "clientCalled"), ("lost", "lostMisses")):
@@ -243,7 +243,7 @@ def _missed(facts: Facts, still: int, write: Writer) -> Iterator[tuple[str, str]
     yield words["openNow"], write.show(still, "short")
 
 
-def _open(rows: Iterable[Mapping[str, Any]], facts: Facts, write: Writer) -> Iterator[Open]:
+def _open(rows: Iterable[Mapping[str, Any]], facts: Facts, write: NumberWriter) -> Iterator[Open]:
     for row in rows:
         who = write.words["unassigned"] if row["manager"] == UNKNOWN else row["name"] or row["manager"]
         team = "" if row["team"] in {"", UNKNOWN, facts.team} else f" · {row['team']}"

@@ -31,7 +31,7 @@ _THOUSANDS = {
 
 
 @dataclass(frozen=True)
-class Writer:
+class NumberWriter:
     """Writes in one language and currency."""
 
     language: str

@@ -16,7 +16,7 @@ from metrics.exporter.exposition.memory import give_back
 from metrics.exporter.exposition.packed import Packed, pack, pack_once
 from metrics.exporter.exposition.people import People
 from metrics.exporter.exposition.pipelines import Pipelines
-from metrics.exporter.exposition.writer import Writer
+from metrics.exporter.exposition.writer import LineWriter
 from metrics.exporter.held.aggregates import NOW, Slot, Sums, shared, taken
 from metrics.exporter.held.items import FREELY_LABELLED
 from metrics.exporter.held.open import together
@@ -51,7 +51,7 @@ class Board(HeldView):
     @override
     def clear(self) -> None:
         super().clear()
-        self._writer = Writer(self._parts.items)
+        self._writer = LineWriter(self._parts.items)
         self._lines = Lines((*SLOTS, NOW))
         self._course = Course(self._parts.items, self.zone, self.calendar)
         self._planned = planning.Planned(self.calendar, self._targets)
@@ -111,9 +111,9 @@ class Board(HeldView):
         """The turn is over."""
         self._held = {}
 
-    def _pieces(self, now: float, windows: Container[str] | None) -> Iterator[bytes | Column | planning.Lines]:
+    def _pieces(self, now: float, windows: Container[str] | None) -> Iterator[bytes | Column | planning.PlannedLines]:
         with_course = windows is None or COURSE in windows
-        told: dict[str, bytes | planning.Lines] = {}
+        told: dict[str, bytes | planning.PlannedLines] = {}
         if windows is None or NOW[0] in windows:
             waiting = text.now_lines(together(self._now_blocks(now), self._row_of))
             told |= {name: lines.encode() for name, lines in waiting.items()}

@@ -15,7 +15,7 @@ from metrics.family import CALENDAR_WINDOWS, PERIODS
 from metrics.kpi import Kpi, Level, Quantile
 from metrics.other import MANAGER, manager_name
 from metrics.past.names import names
-from metrics.past.values import Course, Courses, Ends, Walk, bundles
+from metrics.past.values import Course, Courses, DayEnds, Walk, bundles
 from metrics.windows import last_second
 
 END = "# EOF\n"
@@ -45,13 +45,13 @@ class _Told(NamedTuple):
     extra: str = ""
 
 
-def families(kpis: Sequence[Kpi], courses: Courses, span: Ends, days: range) -> Iterator[PastFamily]:
+def families(kpis: Sequence[Kpi], courses: Courses, span: DayEnds, days: range) -> Iterator[PastFamily]:
     """Every name with its series, one after the other. days: numbers of those that are written."""
     for name, told in _names(kpis).items():
         yield PastFamily(_head(name, told[0].kpi.help), _series(name, told, courses, span, days))
 
 
-def document(board: Board, span: Ends, since: date, now: float) -> Iterator[str]:
+def document(board: Board, span: DayEnds, since: date, now: float) -> Iterator[str]:
     """The whole past as one document, piece by piece. since: the first day that is held. now: Unix seconds."""
     seconds, shown = stamps(span, board), names(board, now)
     for kpis in bundles(board, span.size, shown):
@@ -71,7 +71,7 @@ def text(family: PastFamily, seconds: Sequence[int]) -> Iterator[str]:
         head = ""
 
 
-def stamps(span: Ends, board: Board) -> list[int]:
+def stamps(span: DayEnds, board: Board) -> list[int]:
     """Unix second of the end of each day, by its number."""
     return [last_second(span.date(number), board.zone) for number in range(span.size)]
 
@@ -99,7 +99,7 @@ def _names(kpis: Sequence[Kpi]) -> dict[str, list[_Told]]:
     return found
 
 
-def _series(name: str, told: Sequence[_Told], courses: Courses, span: Ends, days: range) -> Iterator[PastSeries]:
+def _series(name: str, told: Sequence[_Told], courses: Courses, span: DayEnds, days: range) -> Iterator[PastSeries]:
     for one in told:
         labels = (*one.level.labels, *one.kpi.by)
         for key, course in sorted(courses.get((one.kpi.id, one.level), {}).items()):
@@ -115,7 +115,7 @@ def _value(label: str, value: str) -> str:
     return escape(manager_name(value) if label == MANAGER else value)
 
 
-def _periods(told: _Told, course: Course, window: str, span: Ends, days: range) -> Iterator[tuple[str, Values]]:
+def _periods(told: _Told, course: Course, window: str, span: DayEnds, days: range) -> Iterator[tuple[str, Values]]:
     """The values of each period, with the label that says which."""
     mine = course.get(window)
     if mine is None:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from metrics.catalogue import KPIS
 from metrics.exporter.board import Board
 from metrics.exporter.held.aggregates import Sums
-from metrics.exporter.held.days import Share, put_together
+from metrics.exporter.held.days import SumSelection, put_together
 from metrics.exporter.held.numbers import Shown
 from metrics.exporter.held.places import Places
 from metrics.exporter.held.plans import manager_of
@@ -36,7 +36,7 @@ Course = Mapping[str, "array[float]"]
 Courses = dict[tuple[str, Level], dict[Key, dict[str, "array[float]"]]]
 
 
-class Ends(NamedTuple):
+class DayEnds(NamedTuple):
     """The days that are worked out, by ordinals, and the part of them that is wanted: the rest is compared with."""
 
     first: int
@@ -70,7 +70,7 @@ def held(board: Board, now: float) -> tuple[date, date] | None:
     return max(since, date.fromordinal(first)), date.fromordinal(today - 1)
 
 
-def ends(first: date, last: date, since: date) -> Ends:
+def ends(first: date, last: date, since: date) -> DayEnds:
     """The ends of a run of days. since: the first day that is held; a period that begins before it is not told."""
     found: dict[str, list[int]] = {window: [] for window in CALENDAR_WINDOWS}
     for day in range(first.toordinal(), last.toordinal() + 1):
@@ -80,7 +80,7 @@ def ends(first: date, last: date, since: date) -> Ends:
                 found[window.name].append(window.days.stop - 1 if is_held else -1)
     base = min(first.toordinal(), *(day for days in found.values() for day in days if day >= 0))
     before = {name: [day - base if day >= 0 else -1 for day in days] for name, days in found.items()}
-    return Ends(base, first.toordinal(), last.toordinal(), before)
+    return DayEnds(base, first.toordinal(), last.toordinal(), before)
 
 
 def bundles(board: Board, count: int, names: Places) -> Iterator[tuple[Kpi, ...]]:
@@ -109,7 +109,9 @@ class Walk:
     names: whoever has none of his own is counted in one row of his team, that of the manager "".
     """
 
-    def __init__(self, board: Board, kpis: Sequence[Kpi], span: Ends, since: date, now: float, names: Places) -> None:
+    def __init__(
+        self, board: Board, kpis: Sequence[Kpi], span: DayEnds, since: date, now: float, names: Places
+    ) -> None:
         self._board, self._span, self._now, self._names = board, span, now, names
         self._since = since
         self._people = share_of(kpis, Level.MANAGER)
@@ -182,17 +184,17 @@ class Walk:
                         if is_wanted or not kpi.is_planned:
                             self._note(kpi, level, window, number, evaluation.of(kpi))
 
-    def _grouped(self, window: str, level: Level) -> Iterator[tuple[Share, int, list[Kpi]]]:
+    def _grouped(self, window: str, level: Level) -> Iterator[tuple[SumSelection, int, list[Kpi]]]:
         """KPIs of a window by the sums that they read, with the mask of their families."""
         for share in (self._people, self._together):
             if kpis := [kpi for kpi in self._kpis[window] if self._share(kpi, level) is share]:
                 yield share, share_of(kpis, level).mask, kpis
 
-    def _share(self, kpi: Kpi, level: Level) -> Share:
+    def _share(self, kpi: Kpi, level: Level) -> SumSelection:
         of_people = level is Level.MANAGER or isinstance(kpi.formula, PerManager)
         return self._people if of_people else self._together
 
-    def _place(self, level: Level, share: Share) -> Place:
+    def _place(self, level: Level, share: SumSelection) -> Place:
         """Rows of a level. Of people only those who have a name are counted as such: the rest is many."""
         whole, others = place(level), self._names.others
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from metrics.digest.page import WIDTH
 from metrics.digest.sent import DONE
 from metrics.digest.wall import LANGUAGES
-from metrics.digest.written import Writer, arrow
+from metrics.digest.written import NumberWriter, arrow
 from tests.browser.stage import today
 from tests.support.receivers import chats, mailbox
 
@@ -38,7 +38,7 @@ async def test_numbers_are_those_of_the_walls_script(screen):
 
     for language in LANGUAGES:
         for currency in CURRENCIES:
-            write = Writer(language, currency)
+            write = NumberWriter(language, currency)
             shown = await page.evaluate(_SCRIPT, [language, currency, list(VALUES), list(UNITS)])
             for value, row in zip(VALUES, shown, strict=True):
                 mine = [write.show(value, unit) for unit in UNITS]

@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
-from deploy.past.fill import Past
+from deploy.past.fill import PastDatabase
 from deploy.stack.ports import free_port
 from deploy.stack.prometheus import PastPrometheus
 from grafana.dashboards.dynamics import dashboard
@@ -38,7 +38,7 @@ LATE = date(2026, 2, 17)
 
 
 @contextmanager
-def serving(past: Past, folder: Path) -> Iterator[str]:
+def serving(past: PastDatabase, folder: Path) -> Iterator[str]:
     server = PastPrometheus(past.data, port=free_port(), generated=ROOT / "deploy", log=folder / "log")
     server.start_process()
     try:
@@ -85,7 +85,7 @@ def until(settled: Callable[[], Any], seconds: float) -> None:
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Board]]:
     """A Prometheus with ninety days of the past, and the board that they are of."""
     folder, board = tmp_path_factory.mktemp("past"), board_with_past(TODAY, 90)
-    past = Past(folder / "past")
+    past = PastDatabase(folder / "past")
     assert past.fill(board, NOW).days == 90
     assert past.fill(board, NOW) == (0, 0), "what has not changed is not filled again"
     with serving(past, folder) as url:
@@ -189,7 +189,7 @@ def test_dynamics_shows_what_the_api_calls_the_trend(
 
 def test_a_block_that_is_lost_is_made_again(tmp_path: Path) -> None:
     """Also where nothing has changed since: what is noted is held against what is there."""
-    board, past = board_with_past(TODAY, 5), Past(tmp_path)
+    board, past = board_with_past(TODAY, 5), PastDatabase(tmp_path)
     assert past.fill(board, NOW).blocks == 1
     for meta in past.data.glob("*/meta.json"):
         rmtree(meta.parent)
@@ -200,7 +200,7 @@ def test_a_block_that_is_lost_is_made_again(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_a_changed_day_is_never_there_twice_or_half(tmp_path: Path) -> None:
     """While changed blocks take the place of others, each answer is the old one or the new one, of every series."""
-    board, past = board_with_past(TODAY, 90), Past(tmp_path / "past")
+    board, past = board_with_past(TODAY, 90), PastDatabase(tmp_path / "past")
     past.fill(board, NOW)
     kpi, level = "sales_calls:sum", Level.TEAM
     before = told(board, kpi, level)

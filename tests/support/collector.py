@@ -13,7 +13,7 @@ from metrics.exporter.board import Board
 from metrics.exporter.exposition import text
 from metrics.exporter.exposition.course import CourseRow
 from metrics.exporter.exposition.people import Person, people
-from metrics.exporter.exposition.pipelines import Seen, lines, look
+from metrics.exporter.exposition.pipelines import SeenPipelines, lines, look
 from metrics.exporter.held.items import Item
 from metrics.exporter.held.numbers import Histogram, Shown, block, merged, quantile
 from metrics.exporter.held.open import open_block
@@ -80,7 +80,7 @@ def everybody(board: Board, now: float) -> list[Person]:
 
 def pipelines(board: Board) -> dict[Family, list[tuple[str, ...]]]:
     """What `sales_pipeline_info` and `sales_stage_info` name."""
-    seen = Seen(set(), set())
+    seen = SeenPipelines(set(), set())
     look(seen, board._parts.items)
     return lines(board.reference, seen)
 

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator
 
 from metrics import measure
 from metrics.catalogue import BY_CODE
-from metrics.exporter.exposition.distributions import Histogram, Quantiles, Sizes, Totals
-from metrics.exporter.exposition.series import Count, Money, Owed, Series, Sums
+from metrics.exporter.exposition.distributions import HistogramSeries, Quantiles, Sizes, TotalsSeries
+from metrics.exporter.exposition.series import Count, CreditSeries, Money, Owed, Sums
 from metrics.exporter.held.aggregates import Slot
 from metrics.exporter.held.items import Items
 from metrics.exporter.held.numbers import Labels
@@ -14,7 +14,7 @@ from metrics.exporter.held.open import RECEIVABLES
 from metrics.family import Family, Kind
 from metrics.money import Rates
 
-Made = tuple[type[Series], Labels]
+Made = tuple[type[CreditSeries], Labels]
 """A kind of series, and the values of the labels that it keeps."""
 
 
@@ -23,8 +23,8 @@ class Book(ABC):
 
     def __init__(self, items: Items) -> None:
         self._items = items
-        self._of: dict[int, tuple[Series, ...]] = {}
-        self._known: dict[tuple[Family, type[Series], Labels], Series] = {}
+        self._of: dict[int, tuple[CreditSeries, ...]] = {}
+        self._known: dict[tuple[Family, type[CreditSeries], Labels], CreditSeries] = {}
 
     @abstractmethod
     def made_of(self, family: Family, labels: Labels) -> Iterator[Made]:
@@ -51,7 +51,7 @@ class Book(ABC):
                 series.add(item, rest, day)
             self._of[item] = tuple(series for series, _ in into)
 
-    def _series(self, code: str, labels: list[str]) -> Iterator[tuple[Series, Labels]]:
+    def _series(self, code: str, labels: list[str]) -> Iterator[tuple[CreditSeries, Labels]]:
         """Series that a measure goes into, and what follows the labels in it."""
         family = BY_CODE.get(code)
         if family is None or len(labels) < len(family.labels):
@@ -79,11 +79,11 @@ class OfPeople(Book):
             case Kind.MONEY:
                 yield Money, labels
             case Kind.HISTOGRAM:
-                yield Totals, labels
+                yield TotalsSeries, labels
                 values = dict(zip(family.labels, labels, strict=True))
                 yield Quantiles, tuple(values[name] for name in family.quantiles_by)
 
-    def _series(self, code: str, labels: list[str]) -> Iterator[tuple[Series, Labels]]:
+    def _series(self, code: str, labels: list[str]) -> Iterator[tuple[CreditSeries, Labels]]:
         if code in RECEIVABLES:
             yield self._owed, ()
         else:
@@ -97,6 +97,6 @@ class OfTeams(Book):
         """Their buckets."""
         match family.kind:
             case Kind.HISTOGRAM:
-                yield Histogram, labels
+                yield HistogramSeries, labels
             case Kind.SIZES:
                 yield Sizes, labels

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from itertools import accumulate, repeat
 
-from metrics.exporter.exposition.series import Series, Sums
+from metrics.exporter.exposition.series import CreditSeries, Sums
 from metrics.exporter.exposition.text import number
 from metrics.exporter.held.aggregates import Slot
 from metrics.exporter.held.numbers import Labels, quantile, size_bin
@@ -13,7 +13,7 @@ from metrics.money import Rates
 _DIGITS = [str(n) for n in range(10_000)]
 
 
-class Totals(Series):
+class TotalsSeries(CreditSeries):
     """A person's sum and count."""
 
     def __init__(self, family: Family, labels: Labels) -> None:
@@ -39,7 +39,7 @@ class Totals(Series):
         return (f"{self.family.sum}{labels}}} %s\n", f"{self.family.count}{labels}}} %d.0\n")
 
 
-class Quantiles(Series):
+class Quantiles(CreditSeries):
     """A person's percentiles, over all values of the labels that they do not keep."""
 
     def __init__(self, family: Family, labels: Labels) -> None:
@@ -68,7 +68,7 @@ class Quantiles(Series):
         return ("".join(f'{self.family.name}{labels},quantile="{q}"}} %s\n' for q in QUANTILES),)
 
 
-class Buckets(Series):
+class Buckets(CreditSeries):
     """A distribution. Most of the text is here: pieces put together, as formatting costs six times more."""
 
     def __init__(self, family: Family, labels: Labels) -> None:
@@ -96,7 +96,7 @@ class Buckets(Series):
         return self._pieces[slot]
 
 
-class Histogram(Buckets):
+class HistogramSeries(Buckets):
     """A team's counts per bin and sum."""
 
     def __init__(self, family: Family, labels: Labels) -> None:

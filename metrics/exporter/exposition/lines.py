@@ -13,7 +13,7 @@ _SHORT = 65_535
 """The longest lines of a row whose length takes two bytes."""
 
 
-class _Block:
+class _TextBlock:
     """The lines of some rows, in one piece. At rest only its compressed form is kept."""
 
     __slots__ = ("_lengths", "_packed", "_text", "_touched")
@@ -75,7 +75,7 @@ class Column:
     def __init__(self) -> None:
         self.filled = 0
         """How many rows have any."""
-        self._blocks: list[_Block] = []
+        self._blocks: list[_TextBlock] = []
 
     def put(self, row: int, text: bytes) -> None:
         """Replace the lines of a row; empty text removes them."""
@@ -83,7 +83,7 @@ class Column:
         if at >= len(blocks):
             if not text:
                 return
-            blocks += [_Block() for _ in range(at + 1 - len(blocks))]
+            blocks += [_TextBlock() for _ in range(at + 1 - len(blocks))]
         self.filled += blocks[at].put(row % _ROWS, text)
 
     def text(self) -> bytes:

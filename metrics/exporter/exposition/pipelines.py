@@ -17,7 +17,7 @@ _PIPELINE, _STAGE = "pipeline", "stage"
 _HEADS = {family: header(family.name, family.help).encode() for family in (PIPELINE_INFO, STAGE_INFO)}
 
 
-class Seen(NamedTuple):
+class SeenPipelines(NamedTuple):
     """Pipelines and stages, each under its pipeline, that any number was ever about."""
 
     pipelines: set[str]
@@ -30,7 +30,7 @@ class Pipelines:
     def __init__(self) -> None:
         self._reference: Reference | None = None
         self._looked = self._version = 0
-        self._seen = Seen(set(), set())
+        self._seen = SeenPipelines(set(), set())
         self._pieces: list[bytes | Column] = []
 
     def pieces(self, reference: Reference, items: Items, values: Values) -> Iterator[bytes | Column]:
@@ -49,13 +49,13 @@ class Pipelines:
         """Take note of what is new among the measures, or shown otherwise; say whether anything is."""
         before = len(self._seen.pipelines) + len(self._seen.stages)
         if is_moved := values.version != self._version:
-            self._version, self._looked, self._seen = values.version, 0, Seen(set(), set())
+            self._version, self._looked, self._seen = values.version, 0, SeenPipelines(set(), set())
         look(self._seen, items, self._looked, values.alias)
         self._looked = len(items.all)
         return is_moved or len(self._seen.pipelines) + len(self._seen.stages) > before
 
 
-def look(seen: Seen, items: Items, begin: int = 0, alias: Mapping[int, int] | None = None) -> None:
+def look(seen: SeenPipelines, items: Items, begin: int = 0, alias: Mapping[int, int] | None = None) -> None:
     """Add what the measures from number `begin` on are about, as they are shown."""
     for number in range(begin, len(items.all)):
         code, *values = measure.parts(items.all[(alias or {}).get(number, number)].measure)
@@ -69,7 +69,7 @@ def look(seen: Seen, items: Items, begin: int = 0, alias: Mapping[int, int] | No
 
 
 def lines(
-    reference: Reference, seen: Seen, shown: Callable[[str, str], str] = lambda _, value: value
+    reference: Reference, seen: SeenPipelines, shown: Callable[[str, str], str] = lambda _, value: value
 ) -> dict[Family, list[tuple[str, ...]]]:
     """Label values of each line. What has no name is called as its id, so that a join leaves nothing out.
 

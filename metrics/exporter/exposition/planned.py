@@ -13,7 +13,7 @@ from metrics.other import manager_name
 from metrics.reference import Reference
 
 
-class Lines:
+class PlannedLines:
     """Lines of one family, compressed when first asked for."""
 
     def __init__(self, lines: Iterable[str]) -> None:
@@ -41,9 +41,11 @@ class Planned:
         self._shown: dict[str, list[tuple[str, Target]]] = {}
         """Window → what a line of a plan to date begins with, and its target."""
         self._shares: list[tuple[int, int]] = []
-        self._lines: dict[str, Lines] = {}
+        self._lines: dict[str, PlannedLines] = {}
 
-    def lines(self, reference: Reference, today: date, now: float, has_name: Callable[[str], bool]) -> dict[str, Lines]:
+    def lines(
+        self, reference: Reference, today: date, now: float, has_name: Callable[[str], bool]
+    ) -> dict[str, PlannedLines]:
         """Lines of each family that has any, by its name, at a moment (Unix seconds)."""
         named = set(filter(has_name, self._targets.managers(reference, today)))
         if self._state is None or self._state[0] is not reference or self._state[1:] != (today, named):
@@ -59,7 +61,7 @@ class Planned:
             # While nobody works nothing changes.
             self._shares = shares
             every = (one for shown in self._shown.values() for one in shown)
-            self._lines[TO_DATE.name] = Lines(
+            self._lines[TO_DATE.name] = PlannedLines(
                 f"{begin} {number(to_date(target.amount, share))}\n"
                 for (begin, target), share in zip(every, shares, strict=True)
             )
@@ -83,4 +85,6 @@ class Planned:
             f"{head(WORKING_DAYS, one.labels)} {number(one.value)}\n"
             for one in working_days(reference, self._calendar, today)
         )
-        self._lines = {WORKING_DAYS.name: Lines(days)} | ({TARGET.name: Lines(targets)} if targets else {})
+        self._lines = {WORKING_DAYS.name: PlannedLines(days)} | (
+            {TARGET.name: PlannedLines(targets)} if targets else {}
+        )

@@ -16,7 +16,7 @@ from metrics.money import Rates
 Sums = Mapping[int, int]
 
 
-class Series(ABC):
+class CreditSeries(ABC):
     """A family with values of its own labels. `head`: text of a credit's labels, `manager="…",team="…"`.
 
     names: of the labels, where they are not all that the family has.
@@ -52,7 +52,7 @@ class Series(ABC):
         return (f"{self.family.name}{labels}}} %s\n",)
 
 
-class Count(Series):
+class Count(CreditSeries):
     """One integer."""
 
     def __init__(self, family: Family, labels: Labels) -> None:
@@ -69,7 +69,7 @@ class Count(Series):
         yield self.family.name, self.template(slot)[0] % (head, number(value))
 
 
-class Money(Series):
+class Money(CreditSeries):
     """Amounts in the base currency, and others that rates convert."""
 
     def __init__(self, family: Family, labels: Labels) -> None:
@@ -100,7 +100,7 @@ class Money(Series):
             yield self.family.name, self.template(slot)[0] % (head, number(value))
 
 
-class Owed(Series):
+class Owed(CreditSeries):
     """Receivables: labels come from today and the due day, so all items are one."""
 
     def __init__(self, items: Items) -> None:

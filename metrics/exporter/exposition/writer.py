@@ -32,7 +32,7 @@ def _team_names(mask: int) -> tuple[str, ...]:
     return tuple(name for family in FAMILIES if BITS[family] & mask for name in family.team_names)
 
 
-class Writer:
+class LineWriter:
     """Dirty: credits and the mask of their families that changed. Sums: those of the slot."""
 
     def __init__(self, items: Items) -> None:

@@ -13,7 +13,7 @@ _AT_ONCE = 16
 """Days made before others get their turn."""
 
 
-class Share(NamedTuple):
+class SumSelection(NamedTuple):
     """What is added up: families by their mask, and of whom.
 
     manager: one person alone, "" for all. together: people of a stated team as one, where nobody asks who they are.
@@ -29,7 +29,7 @@ class Days:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
-        self._held: OrderedDict[Share, dict[int, Sums]] = OrderedDict()
+        self._held: OrderedDict[SumSelection, dict[int, Sums]] = OrderedDict()
         self._changes = 0
         self._changed: dict[int, int] = {}
 
@@ -46,7 +46,7 @@ class Days:
         """Another number after each change of any of these days."""
         return max(self._changed.get(day, 0) for day in days)
 
-    def making(self, share: Share, days: Iterable[int]) -> Iterator[None]:
+    def making(self, share: SumSelection, days: Iterable[int]) -> Iterator[None]:
         """Make what is missing of some days (ordinals), in steps, for who must not keep others waiting."""
         held = self._of(share)
         for number, day in enumerate(day for day in days if day not in held):
@@ -54,7 +54,7 @@ class Days:
             if number % _AT_ONCE == _AT_ONCE - 1:
                 yield
 
-    def sums(self, share: Share, days: range) -> Sums:
+    def sums(self, share: SumSelection, days: range) -> Sums:
         """The sums of a run of days."""
         for _ in self.making(share, days):
             pass
@@ -72,16 +72,16 @@ class Days:
             share, _ = self._held.popitem(last=False)
             total -= sizes[share]
 
-    def _of(self, share: Share) -> dict[int, Sums]:
+    def _of(self, share: SumSelection) -> dict[int, Sums]:
         held = self._held.setdefault(share, {})
         self._held.move_to_end(share)
         return held
 
-    def _made(self, share: Share, day: int) -> Sums:
+    def _made(self, share: SumSelection, day: int) -> Sums:
         return of_day(self._parts, share, day)
 
 
-def of_day(parts: Parts, share: Share, day: int) -> Sums:
+def of_day(parts: Parts, share: SumSelection, day: int) -> Sums:
     """The sums of one local day (its ordinal)."""
     bits, found = parts.items.bits, Sums()
     for (manager, team), deltas in parts.of(("d", day), share.manager):
@@ -91,7 +91,7 @@ def of_day(parts: Parts, share: Share, day: int) -> Sums:
     return found
 
 
-def put_together(found: Sums, share: Share, credit: Credit, items: dict[int, int]) -> None:
+def put_together(found: Sums, share: SumSelection, credit: Credit, items: dict[int, int]) -> None:
     """Add a credit's items to sums of a share."""
     if not share.together:
         add(found, credit, list(items.items()))

@@ -14,7 +14,7 @@ _TOGETHER = 128
 _LEVEL = 1
 
 
-class _Block(NamedTuple):
+class _PartBlock(NamedTuple):
     """Some parts, sorted by manager. ends: where each of them ends in the text of all."""
 
     fields: tuple[Field, ...]
@@ -52,9 +52,9 @@ def _manager(field: Field) -> str:
     return field.manager
 
 
-def _block(fields: tuple[Field, ...], parts: Mapping[Field, bytes]) -> _Block:
+def _block(fields: tuple[Field, ...], parts: Mapping[Field, bytes]) -> _PartBlock:
     ends, end = array("I"), 0
     for field in fields:
         end += len(parts[field])
         ends.append(end)
-    return _Block(fields, ends, isal_zlib.compress(b"".join(parts[field] for field in fields), _LEVEL))
+    return _PartBlock(fields, ends, isal_zlib.compress(b"".join(parts[field] for field in fields), _LEVEL))

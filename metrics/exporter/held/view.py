@@ -11,7 +11,7 @@ from metrics.calendar import Calendar
 from metrics.exporter.held import plans
 from metrics.exporter.held.aggregates import Aggregates, HeldSums, Slot, Sums, add, from_scratch
 from metrics.exporter.held.counted import Numbers, counted
-from metrics.exporter.held.days import Days, Share, of_day
+from metrics.exporter.held.days import Days, SumSelection, of_day
 from metrics.exporter.held.items import CONVERTED, Item, Items
 from metrics.exporter.held.names import Names
 from metrics.exporter.held.numbers import Block, Shown
@@ -169,19 +169,19 @@ class HeldView:
 
     # -- days
 
-    def making_days(self, share: Share, days: Iterable[int]) -> Iterator[None]:
+    def making_days(self, share: SumSelection, days: Iterable[int]) -> Iterator[None]:
         """Make the sums of some days (ordinals) that are missing, in steps."""
         return self._days.making(share, days)
 
-    def sums_of_days(self, share: Share, days: range) -> Sums:
+    def sums_of_days(self, share: SumSelection, days: range) -> Sums:
         """The sums of a run of days."""
         return self._days.sums(share, days)
 
-    def sums_of_day(self, share: Share, day: int) -> Sums:
+    def sums_of_day(self, share: SumSelection, day: int) -> Sums:
         """The sums of one day (its ordinal), which are not kept."""
         return of_day(self._parts, share, day)
 
-    def counted_of_days(self, share: Share, days: range) -> Numbers:
+    def counted_of_days(self, share: SumSelection, days: range) -> Numbers:
         """What a run of days has counted, by team as shown and measure of plans."""
         return counted(self.sums_of_days(share, days), self._parts.items, self.reference)
 

@@ -11,7 +11,7 @@ from metrics.catalogue.plan import MONEY_MEASURES
 from metrics.exporter.held import plans
 from metrics.exporter.held.aggregates import Sums
 from metrics.exporter.held.counted import Exact, Numbers
-from metrics.exporter.held.days import Share
+from metrics.exporter.held.days import SumSelection
 from metrics.exporter.held.items import BITS
 from metrics.exporter.held.numbers import to_float
 from metrics.exporter.held.view import HeldView
@@ -28,7 +28,7 @@ Of = tuple[str, str, str, str]
 _COUNTED = (
     activities.CALLS, activities.MEETINGS, deals.CREATED, deals.CLOSED, deals.WON_AMOUNT, money.REVENUE,
 )  # fmt: skip
-_SHARE = Share(sum(BITS[family] for family in _COUNTED), together=True)
+_SHARE = SumSelection(sum(BITS[family] for family in _COUNTED), together=True)
 FEW_PERIODS = "few_past_periods"
 """Why a forecast is withheld: fewer than `PERIODS` runs of as many days as are left lie in the past."""
 EXPECTED = "expected"
@@ -56,7 +56,7 @@ class Outlook(NamedTuple):
 NO_OUTLOOK = Outlook([], {}, {})
 
 
-class _Scope(NamedTuple):
+class _PlanScope(NamedTuple):
     level: str
     team: str
     measure: str
@@ -65,7 +65,7 @@ class _Scope(NamedTuple):
 class _Counted(NamedTuple):
     """What a day has counted, and by how many deals more, or less, were open after it; by team, "" for the company."""
 
-    done: dict[_Scope, float]
+    done: dict[_PlanScope, float]
     opened: dict[str, int]
 
 
@@ -97,7 +97,7 @@ class Forecasts:
             yield
         self._open_now = self._opened(board.open, BITS[OPEN_DEALS])
         yield
-        pasts: dict[_Scope, Past] = {}
+        pasts: dict[_PlanScope, Past] = {}
         rows: list[Row] = []
         withheld: dict[Of, str | None] = {}
         bases: dict[Of, Basis] = {}
@@ -123,15 +123,15 @@ class Forecasts:
             done = _by_scope(board.counted_of_days(_SHARE, range(day, day + 1)))
             self._counted[day] = state, _Counted(done, self._opened(sums, BITS[deals.CREATED], BITS[deals.CLOSED]))
 
-    def _planned(self, today: date) -> list[tuple[_Scope, str]]:
+    def _planned(self, today: date) -> list[tuple[_PlanScope, str]]:
         names = {plans.period_name(window, today): window for window in PLAN_WINDOWS}
         return [
-            (_Scope(*plan.scope, plan.measure), names[plan.period])
+            (_PlanScope(*plan.scope, plan.measure), names[plan.period])
             for plan in self._board.reference.plans.values()
             if plan.period in names and plan.scope[0] != "manager"
         ]
 
-    def _done(self, scope: _Scope, day: int) -> float:
+    def _done(self, scope: _PlanScope, day: int) -> float:
         return self._counted[day][1].done.get(scope, 0.0)
 
     def _opened(self, sums: Sums, more: int, less: int = 0) -> dict[str, int]:
@@ -146,7 +146,7 @@ class Forecasts:
                 found[reference.team_of(manager, team)] += count
         return dict(found)
 
-    def _past(self, scope: _Scope, days: range) -> Past:
+    def _past(self, scope: _PlanScope, days: range) -> Past:
         hours = self._board.calendar.of(scope.team)
         done, worked = [self._done(scope, day) for day in days[:-1]], [hours.day_us(day) for day in days[:-1]]
         if scope.measure not in BY_DEALS:
@@ -158,7 +158,7 @@ class Forecasts:
         """How many deals were open as each day began, by what is known of them now."""
         return open_before(self._open_now.get(team, 0), [self._counted[day][1].opened.get(team, 0) for day in days])
 
-    def _of(self, scope: _Scope, window: str, past: Past, today: int) -> Iterator[Row]:
+    def _of(self, scope: _PlanScope, window: str, past: Past, today: int) -> Iterator[Row]:
         first, hours = period_start(window, date.fromordinal(today)), self._board.calendar.of(scope.team)
         rest = past.rest([hours.day_us(number) for number in range(today, _end(window, today))])
         if rest is None:
@@ -180,11 +180,11 @@ def _from(past: Past, window: str, today: int) -> str | None:
     return None if days is None else date.fromordinal(today + days).isoformat()
 
 
-def _by_scope(numbers: Numbers) -> dict[_Scope, float]:
-    exact: defaultdict[_Scope, Exact] = defaultdict(int)
+def _by_scope(numbers: Numbers) -> dict[_PlanScope, float]:
+    exact: defaultdict[_PlanScope, Exact] = defaultdict(int)
     for (team, measure), value in numbers.items():
-        exact[_Scope("team", team, measure)] += value
-        exact[_Scope("company", "", measure)] += value
+        exact[_PlanScope("team", team, measure)] += value
+        exact[_PlanScope("company", "", measure)] += value
     return {
         scope: to_float(value, MONEY_SCALE if scope.measure in MONEY_MEASURES else 1) for scope, value in exact.items()
     }

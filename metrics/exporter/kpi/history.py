@@ -16,7 +16,7 @@ from metrics.catalogue import BY_EXPOSED, KPIS
 from metrics.catalogue.plan import ACTUALS
 from metrics.errors import AskedError
 from metrics.exporter.held import plans
-from metrics.exporter.held.days import Share
+from metrics.exporter.held.days import SumSelection
 from metrics.exporter.held.items import BITS
 from metrics.exporter.held.numbers import Histogram, quantile
 from metrics.exporter.held.view import HeldView, Row
@@ -95,15 +95,15 @@ class Question:
         return "short" if self.series in counted else self.family.unit
 
     @cached_property
-    def share(self) -> Share:
+    def share(self) -> SumSelection:
         """The sums that it needs."""
         names = [part["family"] for part in parts(self.formula)] if self.formula else [self.series]
         mask = 0
         for name in names:
             mask |= BITS[BY_EXPOSED[name]]
         if self.level is Level.MANAGER:
-            return Share(mask, manager=self.name)
-        return Share(mask, together=not isinstance(self.formula, PerManager))
+            return SumSelection(mask, manager=self.name)
+        return SumSelection(mask, together=not isinstance(self.formula, PerManager))
 
 
 def question(

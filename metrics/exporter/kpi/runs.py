@@ -12,7 +12,7 @@ from metrics.catalogue import BY_EXPOSED, KPIS
 from metrics.errors import AskedError
 from metrics.exporter.held import plans
 from metrics.exporter.held.aggregates import Sums
-from metrics.exporter.held.days import Share, put_together
+from metrics.exporter.held.days import SumSelection, put_together
 from metrics.exporter.held.items import BITS
 from metrics.exporter.held.view import HeldView
 from metrics.exporter.kpi import tables
@@ -155,7 +155,7 @@ def plan_samples(board: HeldView, end: date, now: float) -> list[plans.Sample]:
     return board.plan_samples(moment, end - _DAY)
 
 
-def share_of(kpis: Iterable[Kpi], level: Level) -> Share:
+def share_of(kpis: Iterable[Kpi], level: Level) -> SumSelection:
     """Sums that KPIs are made of."""
     formulas: list[Formula] = [kpi.formula for kpi in kpis]
     mask = 0
@@ -163,7 +163,7 @@ def share_of(kpis: Iterable[Kpi], level: Level) -> Share:
         for part in parts(formula):
             mask |= BITS[BY_EXPOSED[part["family"]]]
     is_by_person = level is Level.MANAGER or any(isinstance(formula, PerManager) for formula in formulas)
-    return Share(mask, together=not is_by_person)
+    return SumSelection(mask, together=not is_by_person)
 
 
 class Runs:
@@ -198,7 +198,7 @@ class Runs:
     def _state(self, run: Run) -> object:
         return self._board.state_of_days(run.days)
 
-    def _added(self, share: Share, days: range) -> Generator[None, None, Sums]:
+    def _added(self, share: SumSelection, days: range) -> Generator[None, None, Sums]:
         yield from self._board.making_days(share, days)
         sums = Sums()
         for start in range(days.start, days.stop, _AT_ONCE):
@@ -209,7 +209,7 @@ class Runs:
         return sums
 
     def _evaluated(
-        self, kpis: tuple[Kpi, ...], whose: Whose, run: Run, sums: Sums, share: Share, now: float
+        self, kpis: tuple[Kpi, ...], whose: Whose, run: Run, sums: Sums, share: SumSelection, now: float
     ) -> dict[str, Values]:
         board = self._board
         today = board.today(now)

@@ -11,7 +11,7 @@ import pytest
 from deploy.commands import history as command
 from deploy.errors import PastError
 from deploy.past import blocks
-from deploy.past.fill import Filled, Past
+from deploy.past.fill import Filled, PastDatabase
 from deploy.past.marks import marks
 from metrics.errors import AwayError
 from metrics.exporter.board import Board
@@ -41,7 +41,7 @@ def taken_back(shown: Board) -> Board:
     return shown
 
 
-def places(past: Past) -> set[int]:
+def places(past: PastDatabase) -> set[int]:
     return {block.place for block in blocks.held(past.data)}
 
 
@@ -49,7 +49,7 @@ def places(past: Past) -> set[int]:
 def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A database that knows of the wrong day."""
     folder = tmp_path_factory.mktemp("filled")
-    past = Past(folder)
+    past = PastDatabase(folder)
     past.fill(with_a_day(WRONG), NOW)
     assert len(places(past)) > 1
     return folder
@@ -65,7 +65,7 @@ def test_what_is_gone_from_the_view_goes(
     filled: Path, tmp_path: Path, after: Callable[[Board], Board], *, is_noted: bool
 ) -> None:
     """Also where it lay before everything that there is now, so that nothing is worked out of its time."""
-    past, fresh = Past(copytree(filled, tmp_path / "past")), Past(tmp_path / "new")
+    past, fresh = PastDatabase(copytree(filled, tmp_path / "past")), PastDatabase(tmp_path / "new")
     if not is_noted:
         (tmp_path / "past" / "filled.json").unlink()
     now = after(with_a_day(WRONG))
@@ -78,7 +78,7 @@ def test_what_is_gone_from_the_view_goes(
 
 def test_what_is_too_old_is_left_to_prometheus(filled: Path, tmp_path: Path) -> None:
     """Its going is no withdrawal."""
-    past = Past(copytree(filled, tmp_path / "past"))
+    past = PastDatabase(copytree(filled, tmp_path / "past"))
     before, later = places(past), TODAY + timedelta(days=801 - 100 + 62)
     shown = board_with_past(later, 3)
     past.fill(shown, NOW + (later - TODAY).days * 86400)
@@ -90,14 +90,14 @@ def test_what_is_too_old_is_left_to_prometheus(filled: Path, tmp_path: Path) -> 
 def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A database of one day."""
     folder = tmp_path_factory.mktemp("small")
-    Past(folder).fill(board_with_past(TODAY, 1), NOW)
+    PastDatabase(folder).fill(board_with_past(TODAY, 1), NOW)
     return folder
 
 
 @pytest.mark.parametrize("left", ["", '{"minTime": 17', "[]", '{"minTime": null, "maxTime": 1}', "\0\0\0\0"])
 def test_a_block_with_a_broken_meta_is_a_lost_one(small: Path, tmp_path: Path, left: str) -> None:
     """It goes, since Prometheus loads nothing new beside it, and is made again."""
-    past = Past(copytree(small, tmp_path / "past"))
+    past = PastDatabase(copytree(small, tmp_path / "past"))
     kept = past.kept()
     (meta,) = past.data.glob("*/meta.json")
     meta.write_text(left)
@@ -143,7 +143,7 @@ def test_why_promtool_made_no_block(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     """Who is killed says nothing himself."""
     promtool(tmp_path, script, monkeypatch)
     with pytest.raises(PastError, match="promtool could not make a block") as failed:
-        Past(tmp_path / "past").fill(board_with_past(TODAY, 1), NOW)
+        PastDatabase(tmp_path / "past").fill(board_with_past(TODAY, 1), NOW)
     assert str(failed.value).endswith(told)
 
 
@@ -179,7 +179,7 @@ def test_what_fails_again_and_again_is_tried_more_rarely(
     monkeypatch.setattr(command, "_until_next", lambda _: 7.0)
     monkeypatch.setattr("deploy.stopping.end_when_asked", lambda: None)
     with pytest.raises(Over):
-        command._keep_filled(Past(tmp_path), PastSettings(_env_file=None), 0)
+        command._keep_filled(PastDatabase(tmp_path), PastSettings(_env_file=None), 0)
     assert slept == [*pauses, 7.0, 60]
 
 
@@ -196,7 +196,7 @@ def test_the_nightly_process_ends_when_asked(
     monkeypatch.setattr(command, "_fill", lambda *_: signal.raise_signal(number))
     try:
         with pytest.raises(SystemExit) as ended:
-            command._keep_filled(Past(tmp_path), PastSettings(_env_file=None), 0)
+            command._keep_filled(PastDatabase(tmp_path), PastSettings(_env_file=None), 0)
     finally:
         for one, handler in before.items():
             signal.signal(one, handler)

@@ -16,7 +16,7 @@ from metrics.digest.picture import PictureError, picture
 from metrics.digest.plain import plain
 from metrics.digest.told import told
 from metrics.digest.wall import LANGUAGES, colours, words
-from metrics.digest.written import Writer, arrow
+from metrics.digest.written import NumberWriter, arrow
 from metrics.errors import AskedError, AwayError
 from metrics.exporter.http.server import create_app
 from metrics.measure import key
@@ -83,7 +83,7 @@ def test_a_day_is_what_the_exporter_says_of_it(asking):
     month = digest.plans[0]
     done = sum((back + 1) * 1000 + 77 for back in range(1, 18))
     assert month.share == done / 2_000_000
-    assert month.done == f"{Writer('en', 'RUB').show(done, 'currency')} of ₽2M"
+    assert month.done == f"{NumberWriter('en', 'RUB').show(done, 'currency')} of ₽2M"
 
 
 def test_a_week_and_a_team(asking):
@@ -237,12 +237,12 @@ def test_a_period_that_runs_is_none():
 )
 def test_numbers_are_written_as_on_the_wall(value, unit, english, russian):
     """Rounded half away from zero, as browsers do; tests/browser holds them against the wall's own script."""
-    assert Writer("en", "RUB").show(value, unit) == english
-    assert Writer("ru", "RUB").show(value, unit).replace("\u00a0", " ") == russian
+    assert NumberWriter("en", "RUB").show(value, unit) == english
+    assert NumberWriter("ru", "RUB").show(value, unit).replace("\u00a0", " ") == russian
 
 
 def test_changes():
-    write = Writer("en", "XYZ")
+    write = NumberWriter("en", "XYZ")
     assert [write.change(value) for value in (0.5, -0.033, 12.0, -11.0, 0.0)] == [
         "+50%",
         "−3.3%",
