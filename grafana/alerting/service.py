@@ -242,13 +242,13 @@ def _worker() -> tuple[Alert, ...]:
         ),
         of_service(
             "WorkerOutgrown", f"{s.OUTGROWN.name} == 1", "", WARNING,
-            "Worker {{ $labels.instance }} has reached its memory limit",
+            "Worker {{ $labels.instance }} has come to four fifths of its memory limit",
             "From its next start on it keeps clients on disk. Until then it takes more.",
             "Numbers are right. What a worker remembers of clients grows for 800 days, about 100 bytes an event; a "
             "machine that runs out of memory kills it, or something else.",
             f"`{s.MEMORY_LIMIT.name}` and `process_resident_memory_bytes`; a backlog takes more while it lasts.",
-            "Restart it when it suits: it goes on from disk, in its `SALES_DATA_DIR`, which has to outlive it. Where "
-            "there is memory enough: raise `SALES_MEMORY_LIMIT`, and delete the file `on-disk` there.",
+            "When it suits, restart it: it goes on from disk, in its `SALES_DATA_DIR`, which must outlive it. Or raise "
+            "`SALES_MEMORY_LIMIT`: from twice what it held on it stays in memory, or goes back there.",
         ),
         of_service(
             "RestoreStuck",

@@ -258,13 +258,13 @@ CERTIFICATE = _own(
 )
 MEMORY_LIMIT = _own(
     "sales_worker_memory_limit_bytes",
-    "Resident memory past which this worker keeps clients on disk from its next start on; 0 where there is no limit, "
-    "or where it does so already.",
+    "Resident memory that this worker may take: at four fifths of it it keeps clients on disk from its next start on; 0 "
+    "where there is no limit, or where it does so already.",
     unit="bytes",
 )
 OUTGROWN = _own(
     "sales_worker_memory_outgrown",
-    "1 once this worker has reached its memory limit: from its next start on clients lie on disk.",
+    "1 once this worker has come to four fifths of its memory limit: from its next start on clients lie on disk.",
     unit="bool",
 )
 OPEN_TRANSACTION = _own(

@@ -1,7 +1,8 @@
-"""How much memory a worker may take. Past the limit its clients lie on disk from its next start on.
+"""How much memory a worker may take. Before it gets there its clients lie on disk, from its next start on.
 
-A limit of what is held cannot be kept by forgetting: all of it counts. So a worker that got there says so, once in its
-log and for as long as it runs in its metrics, and leaves a file in its folder, which the next start reads.
+A limit of what is held cannot be kept by forgetting: all of it counts. So a worker that comes near says so, once in its
+log and for as long as it runs in its metrics, and leaves a file in its folder, which the next start reads. Near, not at
+the limit: where that is all that the container has, the kernel ends a process that gets there.
 """
 
 import asyncio
@@ -16,7 +17,11 @@ from streams.settings import WorkerSettings
 log = structlog.get_logger(__name__)
 
 SIGN = "on-disk"
-"""The file in the worker's folder. Without it the store is again what the settings say."""
+"""The file in the worker's folder: how many bytes it held. Without it the store is again what the settings say."""
+_NEAR = 0.8
+"""Of the limit. A worker that had so much moves to disk,"""
+_ROOMY = 0.5
+"""and back, once the limit is raised so far that what it had is no more than this of it."""
 _SECONDS = 5.0
 _ROOT = Path("/sys/fs/cgroup")
 _FILES = {"": "memory.max", "memory": "memory.limit_in_bytes"}
@@ -26,8 +31,18 @@ _STATM = Path("/proc/self/statm")
 
 
 def has_outgrown(settings: WorkerSettings) -> bool:
-    """Whether an earlier worker in this folder got to its limit."""
-    return (settings.data_dir / SIGN).exists()
+    """Whether an earlier worker in this folder came near a limit that is still too low for what it held."""
+    sign, most = settings.data_dir / SIGN, limit(settings)
+    if not sign.exists():
+        return False
+    held = int(said) if (said := _content(sign)).isdecimal() else most
+    told = {"held_mb": held >> 20, "limit_mb": most >> 20, "setting": "SALES_MEMORY_LIMIT"}
+    if most and held > _ROOMY * most:
+        log.info("clients lie on disk: in memory they came near the limit", **told)
+        return True
+    log.info("clients lie in memory again: the limit allows it", **told)
+    sign.unlink()
+    return False
 
 
 def limit(settings: WorkerSettings) -> int:
@@ -71,17 +86,18 @@ def resident() -> int:
 
 
 async def watch(settings: WorkerSettings, sensors: WorkerSensors) -> None:
-    """Tell once of a limit that was reached, and have the next start keep clients on disk."""
+    """Tell once that the limit is near, and have the next start keep clients on disk."""
     most = limit(settings)
     sensors.memory_limit(most)
     if not most:
         return
-    while resident() < most:  # noqa: ASYNC110 - nobody tells of it
+    while (held := resident()) < _NEAR * most:  # noqa: ASYNC110 - nobody tells of it
         await asyncio.sleep(_SECONDS)
     sensors.outgrown()
-    (settings.data_dir / SIGN).touch()
+    (settings.data_dir / SIGN).write_text(str(held))
     log.warning(
-        "memory is at its limit: from the next start on clients lie on disk; restart this worker when it suits",
+        "memory is near its limit: from the next start on clients lie on disk; restart this worker when it suits",
+        held_mb=held >> 20,
         limit_mb=most >> 20,
         setting="SALES_MEMORY_LIMIT",
     )

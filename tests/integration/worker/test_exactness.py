@@ -114,23 +114,32 @@ async def test_local_state_on_disk(house):
     assert report.is_equal, report.lines()
 
 
-async def test_a_worker_that_reaches_its_memory_limit_moves_to_disk(house):
-    """It says so and goes on; from its next start on clients lie on disk, and no number moves."""
+async def test_a_worker_near_its_memory_limit_moves_to_disk_and_back(house):
+    """It says so and goes on; from its next start on clients lie on disk, until the limit is raised. Always exact."""
     worker = house.worker(SALES_MEMORY_LIMIT="10MB")
     await until(lambda: worker.owned() == {0, 1, 2}, 120, "all partitions owned")
     await house.publish(floor(1_500))
     assert (await house.verdict()).is_equal
     await until(lambda: worker.total("sales_worker_memory_outgrown") == 1, 20, "it says so")
     assert worker.total("sales_worker_memory_limit_bytes") == 10_000_000
-    assert worker.log.count("memory is at its limit") == 1
+    assert worker.log.count("memory is near its limit") == 1
     assert not (worker.folder / "data" / "state").exists()
     worker.kill()
-    again = house.worker(SALES_MEMORY_LIMIT="10MB")
-    await until(lambda: again.owned() == {0, 1, 2}, 120, "owned again")
+    on_disk = house.worker(SALES_MEMORY_LIMIT="10MB")
+    await until(lambda: on_disk.owned() == {0, 1, 2}, 120, "owned again")
+    assert "clients lie on disk" in on_disk.log
     await house.publish(floor(500, seed=2))
     assert (await house.verdict()).is_equal
-    assert (again.folder / "data" / "state").exists()
-    assert again.total("sales_worker_memory_outgrown") == 0
+    assert {file.parent.name for file in (on_disk.folder / "data" / "state").glob("*/CURRENT")} == {"0", "1", "2"}
+    assert on_disk.total("sales_worker_memory_outgrown") == 0
+    on_disk.kill()
+    back = house.worker(SALES_MEMORY_LIMIT="2GB")
+    await until(lambda: back.owned() == {0, 1, 2}, 120, "owned in memory again")
+    assert "clients lie in memory again" in back.log
+    assert back.metrics()["sales_worker_restores_total", (("source", "changelog"),)] == 3
+    await house.publish(floor(500, seed=3))
+    report = await house.verdict()
+    assert report.is_equal, report.lines()
 
 
 async def test_other_rules_start_over(house):

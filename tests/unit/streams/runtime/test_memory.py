@@ -1,11 +1,14 @@
 """What a worker may take of memory: of the machine, of its container, of a unit of systemd, or as set."""
 
+import asyncio
 import os
 from pathlib import Path
 
 import pytest
 
 from streams.runtime import memory
+from streams.runtime.sensors import WorkerSensors
+from streams.runtime.status import Status
 from streams.settings import WorkerSettings
 
 MACHINE = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
@@ -46,3 +49,36 @@ def test_as_set(said, bytes_, monkeypatch):
 
 def test_what_the_process_holds():
     assert 10 << 20 < memory.resident() < MACHINE
+
+
+@pytest.mark.parametrize(
+    ("left", "now", "expected"),
+    [
+        (None, "100MB", False),
+        ("80000000", "100MB", True),
+        ("80000000", "150MB", True),
+        ("80000000", "160MB", False),
+        ("80000000", "0", False),
+        ("", "100MB", True),
+    ],
+)
+def test_on_disk_until_the_limit_is_twice_what_was_held(left, now, expected, tmp_path, monkeypatch):
+    monkeypatch.setenv("SALES_MEMORY_LIMIT", now)
+    settings = WorkerSettings(data_dir=tmp_path)
+    if left is not None:
+        (tmp_path / memory.SIGN).write_text(left)
+    assert memory.has_outgrown(settings) is expected
+    assert (tmp_path / memory.SIGN).exists() is expected
+
+
+@pytest.mark.parametrize(("held", "told"), [(79, 0), (80, 1), (100, 1)])
+async def test_told_at_four_fifths(held, told, tmp_path, monkeypatch):
+    monkeypatch.setattr(memory, "resident", lambda: held)
+    sensors = WorkerSensors("one", Status())
+    settings = WorkerSettings(data_dir=tmp_path, memory_limit=100)
+    watching = asyncio.create_task(memory.watch(settings, sensors))
+    await asyncio.sleep(0)
+    assert watching.done() is bool(told)
+    assert sensors.registry.get_sample_value("sales_worker_memory_outgrown") == told
+    assert memory.has_outgrown(settings) is bool(told)
+    watching.cancel()
