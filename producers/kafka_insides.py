@@ -107,7 +107,7 @@ def _partition_records(
     return kind(tp, records, aborted, offset, key_deserializer, value_deserializer, *options)
 
 
-_SILENT_SECONDS, _CONNECT_SECONDS = 10, 4.0
+_SILENT_SECONDS, _CONNECT_SECONDS, _LATE_SECONDS = 10, 4.0, 1.0
 """A broker whose machine says nothing for so long is away; without this a request waits for its own time-out."""
 
 
@@ -138,14 +138,17 @@ class _Impatient(conn.AIOKafkaConnection):  # type: ignore[misc]
     async def connect(self) -> Any:
         address = (self.host, self.port)
         self._patience = self._request_timeout
-        if time.monotonic() < self._silent.get(address, 0.0):
+        began = time.monotonic()
+        if began < self._silent.get(address, 0.0):
             raise TimeoutError(f"{self.host}:{self.port} did not answer a moment ago")
         self._request_timeout = min(self._patience, _CONNECT_SECONDS)
         try:
             return await super().connect()
         except TimeoutError:
-            if self._request_timeout < self._patience:
-                self._silent[address] = time.monotonic() + _SILENT_SECONDS
+            now = time.monotonic()
+            # Who looks much too late may have missed the answer: a loop that was busy says nothing about a broker.
+            if self._request_timeout < self._patience and now - began < _CONNECT_SECONDS + _LATE_SECONDS:
+                self._silent[address] = now + _SILENT_SECONDS
             raise
 
     def _create_reader_task(self) -> Any:

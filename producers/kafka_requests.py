@@ -15,6 +15,7 @@ from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment
 from aiokafka.errors import KafkaError, for_code
 from aiokafka.protocol.admin import CreateAclsRequest
 from aiokafka.protocol.api import Request, RequestStruct, Response
+from aiokafka.protocol.metadata import MetadataRequest
 from aiokafka.protocol.offset import OffsetRequest
 from aiokafka.protocol.types import (
     Boolean,
@@ -120,6 +121,11 @@ async def described(client: AIOKafkaClient, topic: str) -> tuple[int, str]:
         error: type[KafkaError] = for_code(code)
         raise error(topic)
     return len(partitions), "" if found == _NONE else str(UUID(bytes=found))
+
+
+async def ping(client: AIOKafkaClient, node: int) -> None:
+    """Have a broker say anything. Raises KafkaError, OSError, TimeoutError."""
+    await client.send(node, MetadataRequest([]))
 
 
 async def ends(

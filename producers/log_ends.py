@@ -7,6 +7,7 @@ partition's leader is asked by itself, once, with a short time-out.
 import asyncio
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from time import monotonic
 from typing import Any, NamedTuple
 
@@ -14,7 +15,7 @@ from aiokafka import TopicPartition
 from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaError, for_code
 
-from producers.kafka_requests import ends
+from producers.kafka_requests import ends, ping
 from producers.settings import KafkaSettings
 
 SILENT_SECONDS = 7.0
@@ -72,6 +73,19 @@ class LogEnds:
         if not found:
             client.force_metadata_update()
         return set(found or ())
+
+    async def brokers(self) -> Mapping[int, bool]:
+        """Each broker that the last one asked knows of → whether it answers in time. Raises as `ask`."""
+        client = await self.client()
+        nodes = [broker.nodeId for broker in client.cluster.brokers()]
+        return dict(zip(nodes, await asyncio.gather(*(self._is_there(client, node) for node in nodes)), strict=True))
+
+    async def _is_there(self, client: AIOKafkaClient, node: int) -> bool:
+        with suppress(KafkaError, OSError, TimeoutError):
+            async with asyncio.timeout(_ANSWER_SECONDS):
+                await ping(client, node)
+                return True
+        return False
 
     async def _of_leader(self, client: AIOKafkaClient, leader: int, numbers: list[int]) -> dict[int, EndOffsets]:
         async with asyncio.timeout(_ANSWER_SECONDS):

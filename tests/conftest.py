@@ -41,7 +41,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     servers has one more try, which the summary names (RERUN): a busy machine may keep any of them waiting.
     """
     for item in items:
-        if _WITH_SERVERS & {mark.name for mark in item.iter_markers()} or _WITH_SERVERS & set(item.path.parts):
+        marked = {mark.name for mark in item.iter_markers()}
+        if (_WITH_SERVERS & marked or _WITH_SERVERS & set(item.path.parts)) and "flaky" not in marked:
             item.add_marker(pytest.mark.flaky(reruns=1))
     if config.pluginmanager.hasplugin("_cov"):
         for item in items:

@@ -27,6 +27,9 @@ class Kafka(Protocol):
     async def ask(self, partitions: Iterable[int]) -> Mapping[int, Any]:
         """Something for each partition whose leader answers in time. Raises the same."""
 
+    async def brokers(self) -> Mapping[int, bool]:
+        """Each broker → whether it answers in time. Raises the same."""
+
 
 class Readiness:
     """`run` asks for ever; `problem` says what is wrong. Who sends events tells what became of them."""
@@ -36,6 +39,7 @@ class Readiness:
         self._topic = topic
         self._clock = clock
         self._answered: dict[int, float] = {}
+        self._heard: dict[int, float] = {}
         self._known_at = clock()
         self._refused_at = -_DOUBT_SECONDS
         self._refusal = ""
@@ -56,8 +60,10 @@ class Readiness:
                 began = self._clock()
                 self._known_at = began
                 self._answered = {number: self._answered.get(number, began) for number in numbers}
-                for number in await self._kafka.ask(numbers):
-                    self._answered[number] = self._clock()
+                ends, brokers = await asyncio.gather(self._kafka.ask(numbers), self._kafka.brokers())
+                now = self._clock()
+                self._answered |= dict.fromkeys(ends, now)
+                self._heard = {one: now if there else self._heard.get(one, began) for one, there in brokers.items()}
 
     def taken(self) -> None:
         """Kafka took events."""
@@ -80,6 +86,17 @@ class Readiness:
             return f"Kafka tells of no topic {self._topic} for {silence:.0f} s" if silence > SILENT_SECONDS else ""
         silent = {number: now - at for number, at in self._answered.items() if now - at > SILENT_SECONDS}
         if not silent:
-            return ""
+            return self._lonely(now)
         where = "Kafka" if len(silent) == len(self._answered) else f"the leader of partitions {sorted(silent)}"
         return f"{where} has not answered for {max(silent.values()):.0f} s"
+
+    def _lonely(self, now: float) -> str:
+        """What is wrong although each leader answers: one that is cut off from the others knows nothing of it.
+
+        It goes on telling where its log ends, and acknowledges nothing.
+        """
+        gone = sorted(one for one, at in self._heard.items() if now - at > SILENT_SECONDS)
+        if 2 * len(gone) < len(self._heard) or not gone:
+            return ""
+        silence = now - max(self._heard[one] for one in gone)
+        return f"{len(gone)} of {len(self._heard)} brokers {gone} have not answered for {silence:.0f} s"

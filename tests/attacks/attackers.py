@@ -1,7 +1,8 @@
-"""What strangers do to a gateway, for as long as they are let: raw bytes on sockets."""
+"""What strangers do to a gateway, and mad readers to an exporter, for as long as they are let: raw bytes on sockets."""
 
 import asyncio
 import gzip
+import itertools
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
@@ -65,6 +66,16 @@ def _with_length(extra: bytes, body: bytes, length: int | None = None) -> bytes:
     return _POST + extra + b"Content-Length: %d\r\n\r\n" % (len(body) if length is None else length) + body
 
 
+_SMUGGLED = b"POST /v1/events HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n"
+_YEAR = b"GET /api/v1/compare?kpis=sales_calls:sum&level=manager&from=2025-12-01&to=2026-11-28 HTTP/1.1\r\n"
+_READING = b"Host: localhost\r\nConnection: close\r\n\r\n"
+
+
+def _two_lengths(extra: bytes) -> bytes:
+    """A body that ends here by one header and there by another, and in between the head of another request."""
+    return _with_length(extra + b"Transfer-Encoding: chunked\r\n", b"0\r\n\r\n" + _SMUGGLED * 20)
+
+
 def attacks(token: str) -> dict[str, Attack]:
     """By name. token: of a sender who has gone mad, where an attack needs one."""
     bearer = f"Authorization: Bearer {token}\r\n".encode()
@@ -80,12 +91,47 @@ def attacks(token: str) -> dict[str, Attack]:
         "bombs of gzip": (4, _pieces(_with_length(bearer + b"Content-Encoding: gzip\r\n", _BOMB), ())),
         "batches of nonsense": (4, _pieces(_with_length(bearer + b"Connection: close\r\n", _BATCH), ())),
         "wrong tokens": (8, _pieces(_with_length(b"Authorization: Bearer no\r\nConnection: close\r\n", b"{}"), ())),
+        "requests within requests": (8, _pieces(_two_lengths(bearer), ())),
+        "bombs within bombs": (4, _pieces(_with_length(bearer + b"Content-Encoding: gzip, gzip\r\n", _BOMB), ())),
+        "a hundred requests at once": (8, _pieces(_with_length(bearer, _BATCH) * 100, ())),
         "answers that nobody reads": (200, _pieces(b"GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n" * 100, ())),
     }  # fmt: skip
+    return _held(sends)
+
+
+def readers() -> dict[str, Attack]:
+    """By name: what somebody does to an exporter who may read everything."""
+    stale = (b'GET /metrics HTTP/1.1\r\nIf-None-Match: "%d"\r\n' % n + _READING for n in itertools.count())
+    names = "&".join(f"window=w{n}" for n in range(6000)).encode()
+    years = b"GET /api/v1/history?kpi=%s&level=manager&days=800 HTTP/1.1\r\n" % (b"x" * 60_000) + _READING
+    sends = {
+        "streams that stay open": (3000, _pieces(b"GET /api/v1/stream HTTP/1.1\r\nHost: localhost\r\n\r\n", ())),
+        "pages asked for by old tags": (8, _each(stale)),
+        "scrapes that nobody reads": (200, _pieces(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n" * 20, ())),
+        "queries of 60 kB": (8, _pieces(years, ())),
+        "thousands of parameters": (8, _pieces(b"GET /metrics?%s HTTP/1.1\r\n" % names + _READING, ())),
+        "bodies byte by byte": (
+            1000,
+            _pieces(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999\r\n\r\n", _endless(b"a"), 1.0),
+        ),
+        "everybody's year": (16, _pieces(_YEAR + _READING, ())),
+    }  # fmt: skip
+    return _held(sends)
+
+
+def _each(requests: Iterable[bytes]) -> Callable[[asyncio.StreamWriter], Awaitable[None]]:
+    """Another request on each connection."""
+    made = iter(requests)
+
+    async def send(writer: asyncio.StreamWriter) -> None:
+        writer.write(next(made))
+
+    return send
+
+
+def _held(sends: dict[str, tuple[int, Callable[[asyncio.StreamWriter], Awaitable[None]]]]) -> dict[str, Attack]:
     return {
-        name: _many(
-            count, lambda port, send=send, wait=name != "answers that nobody reads": _hold(port, send, wait=wait)
-        )
+        name: _many(count, lambda port, send=send, wait="nobody reads" not in name: _hold(port, send, wait=wait))
         for name, (count, send) in sends.items()
     }
 

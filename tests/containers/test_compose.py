@@ -254,6 +254,30 @@ def test_compose_env_makes_every_secret(tmp_path: Path) -> None:
     assert {path.relative_to(folder).as_posix(): path.read_text().strip() for path in folder.glob("*/*")} == files
 
 
+@pytest.mark.parametrize(
+    ("line", "password"),
+    [
+        ("WALL_PASSWORD=a#b # of the hall", "a#b"), ("WALL_PASSWORD='a # b' # of the hall", "a # b"),
+        ('WALL_PASSWORD="it\'s"', "it's"), (" export WALL_PASSWORD = known ", "known"),
+        ("WALL_PASSWORD=known\r", "known"),
+        ("WALL_PASSWORD=one\nWALL_PASSWORD=two", "two"), ("WALL_PASSWORD= # none yet", ""), ("#WALL_PASSWORD=old", ""),
+    ],
+)  # fmt: skip
+def test_compose_env_reads_as_compose_does(tmp_path: Path, line: str, password: str) -> None:
+    """Whatever surrounds a password, the file has what compose gave to its container; and secrets lie where told."""
+    (tmp_path / "deploy").mkdir()
+    script = shutil.copy(ROOT / "deploy" / "compose-env", tmp_path / "deploy")
+    (tmp_path / ".env").write_bytes(f"{line}\nPULSE_SECRETS='{tmp_path}/else where'\r\nSALES_CURRENCY=EUR\r\n".encode())
+    subprocess.run([script], capture_output=True, check=True)
+    found = (tmp_path / "else where" / "web" / "wall_password").read_text()
+    assert found == f"{password}\n" if password else len(found) > 20
+    assert not (tmp_path / ".secrets").exists()
+    left = (tmp_path / ".env").read_text()
+    assert not re.search(r"^ *(export )?WALL_PASSWORD", left, re.MULTILINE)
+    assert left.count("PULSE_SECRETS") == 1
+    assert "SALES_CURRENCY=EUR" in left
+
+
 def test_every_setting_exists() -> None:
     """A mistyped SALES_ name would be passed on and never read."""
     given = {name for service in services().values() for name in environment(service) if name.startswith("SALES_")}

@@ -199,6 +199,7 @@ class Machines:
         (self._folder / "cgroup").mkdir(parents=True)
         for name in (SWITCH, *(one.name for one in self.all)):  # what a run that was killed has left
             run("ip", "netns", "del", name, check=False)
+        run("ip", "link", "del", SWITCH, check=False)
         run("mount", "-t", "cgroup2", "none", str(self._folder / "cgroup"))
         run("ip", "netns", "add", SWITCH)
         run("ip", "-n", SWITCH, "link", "add", "bridge", "type", "bridge")

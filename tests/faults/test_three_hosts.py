@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import itertools
+import os
 import threading
 import time
 import urllib.error
@@ -21,6 +22,7 @@ from tests.faults.mixture import mixture
 pytestmark = [
     pytest.mark.faults,
     pytest.mark.timeout(4800),
+    pytest.mark.flaky(reruns=0),  # of a run this long what went wrong is told at once
     pytest.mark.skipif(bool(missing()), reason=missing() or "all is there"),
 ]
 EVERYTHING = ("kafka", "redis", "sentinel", "worker", "ledger", "exporter", "gateway")
@@ -187,9 +189,9 @@ def test_each_host_dies_and_each_is_cut_off(floor: Floor) -> None:
             returned = time.monotonic() - back - 2.0
             compared += floor.right([one])
             lines.append(
-                f"{one.name} {how}: no event acknowledged for {standstill:.1f} s; not ready on the others: exporter "
-                f"{away['exporter']:.1f} s, gateway {away['gateway']:.1f} s; back after {returned:.1f} s; "
-                f"{compared:,} numbers compared, none differs"
+                f"{time.strftime('%H:%M:%S')} (load {os.getloadavg()[0]:.0f}) {one.name} {how}: no event acknowledged "
+                f"for {standstill:.1f} s; not ready on the others: exporter {away['exporter']:.1f} s, gateway "
+                f"{away['gateway']:.1f} s; back after {returned:.1f} s; {compared:,} numbers compared, none differs"
             )
             print(f"\n{lines[-1]}", flush=True)
     floor.load.stop()

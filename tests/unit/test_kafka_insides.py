@@ -191,6 +191,24 @@ async def test_a_silent_machine_costs_a_process_one_wait(monkeypatch: pytest.Mon
     assert 0.15 < times[2] < 5
 
 
+async def test_a_loop_that_was_busy_blames_no_broker(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its time is over before it has looked."""
+    kafka_insides.watch_all()
+    monkeypatch.setattr(kafka_insides, "_CONNECT_SECONDS", 0.1)
+    monkeypatch.setattr(kafka_insides, "_LATE_SECONDS", 0.1)
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen(0)
+        address = silent.getsockname()
+        with socket.create_connection(address):
+            trying = asyncio.create_task(conn.create_conn(*address, request_timeout_ms=60_000))
+            await asyncio.sleep(0)
+            time.sleep(0.5)  # noqa: ASYNC251 - the loop is busy
+            with pytest.raises(TimeoutError):
+                await trying
+    assert address not in kafka_insides._Impatient._silent
+
+
 async def test_a_broker_that_connects_has_the_requests_time_to_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     """The first request of a connection is no connecting any more."""
     kafka_insides.watch_all()

@@ -14,7 +14,6 @@ from fastapi import FastAPI, Query, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, JSONResponse, Response, StreamingResponse
 from fastapi.staticfiles import StaticFiles
-from starlette.datastructures import State
 
 from metrics.access.asgi import reader_of
 from metrics.access.reader import EVERYBODY, AccessRefusal, Reader
@@ -32,6 +31,7 @@ from metrics.exporter.http.pages import add_pages
 from metrics.exporter.http.proof import Proof, Prover
 from metrics.exporter.http.scrape import UNSETTLED, Scrapes, wanted
 from metrics.exporter.http.spaced import Spaced
+from metrics.exporter.http.telling import Telling
 from metrics.exporter.kpi import history
 from metrics.exporter.kpi.forecasts import Forecasts
 from metrics.family import CALENDAR_WINDOWS, PERIODS
@@ -40,8 +40,6 @@ from metrics.settings import ExporterSettings
 from metrics.settled import HEADER, header
 
 log = structlog.get_logger(__name__)
-_PUSH_SECONDS = 0.25
-_TELL_SECONDS = 1.0
 _FORECAST_SECONDS = 60.0
 _HISTORY = ("kpi", "family", "level", "name", "step", "from", "to", "format")
 _ATTACHED = {"Content-Disposition": 'attachment; filename="history.csv"'}
@@ -281,11 +279,13 @@ def _wall(app: FastAPI, exporter: Exporter) -> None:
 
         return Response(await spaced.get((level, id, window, reader.teams), work), media_type="application/json")
 
+    telling = Telling(exporter.follower, exporter.state)
+
     @app.get("/api/v1/stream", summary="Server-sent events: says when numbers changed")
     async def stream(request: Request) -> StreamingResponse:
         asked.once(request.query_params.multi_items(), ())
         return StreamingResponse(
-            _events(exporter, app.state), media_type="text/event-stream", headers={"Cache-Control": "no-store"}
+            telling.begin(app.state), media_type="text/event-stream", headers={"Cache-Control": "no-store"}
         )
 
     @app.get("/", include_in_schema=False)
@@ -293,20 +293,3 @@ def _wall(app: FastAPI, exporter: Exporter) -> None:
         return FileResponse(_WALL / "index.html", headers={"Cache-Control": "no-cache"})
 
     app.mount("/wall", StaticFiles(directory=_WALL), name="wall")
-
-
-async def _events(exporter: Exporter, state: State) -> AsyncIterator[str]:
-    """Says when numbers changed, and every second how old they are: also when nothing happens on the floor."""
-    follower, seen, told = exporter.follower, -1, 0.0
-    follower.pace.watchers += 1
-    try:
-        while not state.ending:
-            if follower.version != seen:
-                seen = follower.version
-                yield f"event: changed\ndata: {seen}\n\n"
-            if time.monotonic() - told >= _TELL_SECONDS:
-                told = time.monotonic()
-                yield f"event: age\ndata: {msgspec.json.encode(exporter.state()).decode()}\n\n"
-            await asyncio.sleep(_PUSH_SECONDS)
-    finally:
-        follower.pace.watchers -= 1

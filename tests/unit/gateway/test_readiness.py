@@ -18,6 +18,7 @@ class InMemoryKafka:
 
     def __init__(self):
         self.there, self.led, self.error = {0, 1, 2}, {0, 1, 2}, None
+        self.up = {1: True, 2: True, 3: True}
 
     async def partitions(self):
         if self.error:
@@ -26,6 +27,9 @@ class InMemoryKafka:
 
     async def ask(self, partitions):
         return {number: ... for number in partitions if number in self.led}
+
+    async def brokers(self):
+        return dict(self.up)
 
 
 @pytest.fixture
@@ -65,6 +69,21 @@ async def test_one_leader_is_silent(setup):
     assert await after(9) == "Kafka has not answered for 18 s"
     kafka.led = {0, 1, 2}
     assert await after(1) == ""
+
+
+async def test_a_leader_of_all_that_is_cut_off(setup):
+    """It answers, and can acknowledge nothing; one broker away of three is no matter, nor one that never comes back."""
+    kafka, _, after = setup
+    await after(5)
+    kafka.up = {1: True, 2: False, 3: True}
+    assert await after(20) == ""
+    kafka.up = {1: True, 2: False, 3: False}
+    assert await after(5) == ""
+    assert await after(4) == "2 of 3 brokers [2, 3] have not answered for 9 s"
+    kafka.up = {1: True, 3: True}
+    assert await after(1) == ""
+    kafka.up = {3: True}
+    assert await after(60) == ""
 
 
 async def test_the_topic_is_not_there(setup):

@@ -1,0 +1,53 @@
+"""Server-sent events: every page that is open hears when numbers changed, and each second how old they are."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import msgspec
+from starlette.datastructures import State
+
+from metrics.errors import AwayError
+from metrics.exporter.feed.follow import ViewFollower
+
+MOST = 1000
+"""Pages at once: each costs the loop a few wake-ups a second, for as long as it likes."""
+_PUSH_SECONDS = 0.25
+_TELL_SECONDS = 1.0
+
+
+class Telling:
+    """What is said is written once, however many hear it."""
+
+    def __init__(self, follower: ViewFollower, said: Callable[[], Any]) -> None:
+        self._follower = follower
+        self._said = said
+        self._age, self._told = "", -_TELL_SECONDS
+
+    def begin(self, state: State) -> AsyncIterator[str]:
+        """For one more page, until the process ends. Raises AwayError when there are too many."""
+        if self._follower.pace.watchers >= MOST:
+            raise AwayError(f"{MOST:,} pages follow already: close some, or ask /api/v1/live now and then")
+        return self._events(state)
+
+    async def _events(self, state: State) -> AsyncIterator[str]:
+        seen, told = -1, -1.0
+        if self._follower.pace.watchers >= MOST:
+            return  # who came at the same moment
+        # Not before: of a page that leaves at once nothing here begins, and nothing ends.
+        self._follower.pace.watchers += 1
+        try:
+            while not state.ending:
+                if self._follower.version != seen:
+                    seen = self._follower.version
+                    yield f"event: changed\ndata: {seen}\n\n"
+                if time.monotonic() - self._told >= _TELL_SECONDS:
+                    self._age = f"event: age\ndata: {msgspec.json.encode(self._said()).decode()}\n\n"
+                    self._told = time.monotonic()
+                if told != self._told:
+                    told = self._told
+                    yield self._age
+                await asyncio.sleep(_PUSH_SECONDS)
+        finally:
+            self._follower.pace.watchers -= 1
