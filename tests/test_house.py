@@ -52,6 +52,7 @@ INNER = {
         "runtime": {"durable", "fold", "letters", "state", "view"},
         "letters": {"durable", "plain", "runtime", "state"},
         "ledger": {"audit", "durable", "plain"},
+        "sql": {"ledger", "plain"},
         "audit": {"ledger", "letters", "plain"},
         "backup": {"letters", "plain"},
     },

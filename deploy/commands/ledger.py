@@ -45,12 +45,20 @@ async def _serve(settings: "LedgerSettings", access: "Access", sockets: "list[so
     from streams.plain.rules import PlainRules
 
     rules = PlainRules.of(settings)
-    follower = LedgerFollower(settings, rules, settings.ledger_file)
+    postgres = settings.ledger_postgres
+    follower = LedgerFollower(settings, rules, settings.ledger_file, is_copied=postgres is not None)
+    tables = None
+    if postgres is not None:
+        from streams.sql.tables import SqlTables
+
+        password = settings.ledger_postgres_password
+        told = None if password is None else password.get_secret_value()
+        tables = SqlTables(follower, rules, postgres.get_secret_value(), told)
     store = RedisStore(settings.redis_url.get_secret_value())
     view = View(store, settings.app_id, settings.timezone, rules)
     audit = StandingAudit(follower, view, rules, share=settings.audit_share)
     try:
         # What it was about to write is read again: it ends within two seconds.
-        await serve(create_app(follower, audit), sockets, access, Paths(), grace=1, leave=0.8)
+        await serve(create_app(follower, audit, tables), sockets, access, Paths(), grace=1, leave=0.8)
     finally:
         store.close()

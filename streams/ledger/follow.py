@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from threading import Lock
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import msgspec
 import structlog
@@ -16,6 +16,7 @@ from aiokafka.errors import KafkaError
 from metrics.ending import end_tasks
 from metrics.errors import AwayError
 from producers.settings import KafkaSettings
+from streams.ledger import changes
 from streams.ledger.answers import Index
 from streams.ledger.hold import NOTHING, Hold, Taken
 from streams.ledger.keeper import Keeper, Parts
@@ -26,6 +27,7 @@ from streams.ledger.schema import LedgerError, connect, create, fingerprint, unu
 from streams.plain.rules import PlainRules
 
 log = structlog.get_logger(__name__)
+_Found = TypeVar("_Found")
 UNREADABLE = (sqlite3.Error, msgspec.DecodeError)
 """What an index that is damaged raises when it is read."""
 _PAUSE = 2.0
@@ -45,14 +47,21 @@ class AsOf(NamedTuple):
 
 
 class LedgerFollower:
-    """One index and its one writer. Raises LedgerError when the file is not ours."""
+    """One index and its one writer. Raises LedgerError when the file is not ours. is_copied: somebody copies it."""
 
     def __init__(
-        self, kafka: KafkaSettings, rules: PlainRules, path: Path, *, clock: Callable[[], float] = time.time
+        self,
+        kafka: KafkaSettings,
+        rules: PlainRules,
+        path: Path,
+        *,
+        is_copied: bool = False,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self._kafka = kafka
         self._rules = rules
         self._path = path
+        self._is_copied = is_copied
         self._clock = clock
         self._owned = IndexFile(path, kafka.events_topic)
         self._database: sqlite3.Connection | None = None
@@ -183,6 +192,16 @@ class LedgerFollower:
             if self._keeper is not None:
                 self._keeper.note(name, value)
 
+    async def writing(self, work: Callable[[sqlite3.Connection], _Found]) -> _Found:
+        """Have something done to the index, between two batches of the log. Raises AwayError."""
+        return await asyncio.to_thread(self._write, work)
+
+    def _write(self, work: Callable[[sqlite3.Connection], _Found]) -> _Found:
+        with self._writing:
+            if self._database is None:
+                raise AwayError(self.problem)
+            return work(self._database)
+
     def _alone(self) -> AsOf:
         whole, left = self.progress.whole, self.progress.left()
         if whole is None or left != 0:
@@ -301,6 +320,8 @@ class LedgerFollower:
 
     def _keep(self, partitions: int) -> Keeper:
         self._database = connect(self._path)
+        if not self._is_copied:
+            changes.end(self._database)
         self._keeper = Keeper(self._database, self._rules, partitions, self._kafka.events_topic, clock=self._clock)
         self._owned.opened()
         return self._keeper

@@ -7,6 +7,7 @@ import traceback
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, date, datetime
+from typing import Any, Protocol
 
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response
@@ -31,12 +32,25 @@ _USUAL, _MOST = 1000, 100_000
 _KNOWN = ("family", "manager", "team", "window", "period", "at", "limit", "fewer", "from", "to")
 
 
-def create_app(follower: LedgerFollower, audit: StandingAudit | None = None) -> FastAPI:
-    """The application; follower and audit run as long as it does."""
+class LedgerCopy(Protocol):
+    """Who keeps a copy of the index elsewhere, and can say how far it is; given from outside."""
+
+    @property
+    def status(self) -> Any:
+        """Has `as_json`."""
+
+    async def run(self) -> None:
+        """Keep it up until cancelled."""
+
+
+def create_app(
+    follower: LedgerFollower, audit: StandingAudit | None = None, tables: LedgerCopy | None = None
+) -> FastAPI:
+    """The application; follower, audit and the copy in PostgreSQL run as long as it does."""
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        tasks = [asyncio.create_task(follower.run()), *([asyncio.create_task(audit.run())] if audit else [])]
+        tasks = [asyncio.create_task(one.run()) for one in (follower, audit, tables) if one is not None]
         for task in tasks:
             task.add_done_callback(_ended)
         yield
@@ -59,7 +73,8 @@ def create_app(follower: LedgerFollower, audit: StandingAudit | None = None) -> 
     async def audited() -> JSONResponse:
         if audit is None:
             return JSONResponse({"detail": "this ledger compares nothing"}, 503)
-        return JSONResponse(audit.status.as_json() | {"behind": follower.progress.left()})
+        told = audit.status.as_json() | {"behind": follower.progress.left()}
+        return JSONResponse(told | ({} if tables is None else {"sql": tables.status.as_json()}))
 
     _explaining(app, follower)
     _entities(app, follower)
