@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from streams.ledger.answers import Index
-from streams.ledger.progress import Progress
+from streams.ledger.progress import ReadingProgress
 from streams.sql.tables import IndexReplacedError, SqlTables
 from streams.sql.writer import SqlWriter
 from tests.support.ledgers import Kept
@@ -21,7 +21,7 @@ class HeldIndex:
     """An index as the tables see it of a follower that has read all. steps: that are taken until it breaks off."""
 
     def __init__(self, kept: Kept) -> None:
-        self.kept, self.progress = kept, Progress()
+        self.kept, self.progress = kept, ReadingProgress()
         self.progress.whole = 1.0
         self.steps: int | None = None
         self._index: Index | None = None
