@@ -13,8 +13,8 @@ REMAINS = {
     "number (no CRM or client list had claimed it first), who holds SALES_IDENTITY_KEY and the number can compute it",
     "identities": "the removal is a tombstone: Kafka deletes what it replaces with its next compaction, at the latest "
     "after max.compaction.lag.ms of sales.identities",
-    "worker, view, ledger and its tables in PostgreSQL": "the id alone, no number: in what waits until it is answered, in what explains a number "
-    "until 800 days after all that it counts in",
+    "worker, view, ledger and its tables in PostgreSQL": "the id alone, no number: in what waits until it is answered, "
+    "in what explains a number until 800 days after all that it counts in",
     "dead letters": "records as they came, with what their sender wrote into them, until sales.dead-letters is cleaned "
     "or the topic's retention ends",
     "Bitrix24's spool": "ids of the portal's entities; what the portal still has of the person is for the portal",
