@@ -95,7 +95,7 @@ def entity_line(row: Sequence[Any], rules: PlainRules) -> str | None:
     return line((*told, instant(moment(event.time)), "t" if is_deleted else "f", *own))
 
 
-class Shares:
+class SqlShares:
     """Shares of an index as lines. Series of what is no family are left out."""
 
     def __init__(self, rules: PlainRules) -> None:

@@ -23,7 +23,7 @@ from streams.ledger.follow import LedgerFollower
 from streams.ledger.keeper import read_reference
 from streams.plain.rules import PlainRules
 from streams.sql.layout import VERSION
-from streams.sql.lines import Shares, entity_line, reference_lines, series_line
+from streams.sql.lines import SqlShares, entity_line, reference_lines, series_line
 from streams.sql.lines import line as line_of
 from streams.sql.writer import SqlBatch, SqlProgress, SqlWriter, gone_entity, joined
 
@@ -86,7 +86,7 @@ class SqlTables:
         self._rules = rules
         self._url, self._password = url, password
         self._clock = clock
-        self._shares = Shares(rules)
+        self._shares = SqlShares(rules)
         self._numbers = {"series": 0, "who": 0}
         self._reference: Any = None
         self.status = SqlStatus()
@@ -158,7 +158,7 @@ class SqlTables:
         if progress is None or not is_same or not noted.done <= progress.seq <= last:
             log.info("the tables in PostgreSQL are filled anew")
             progress = await writer.begin(noted.id, noted.done)
-        self._shares, self._reference = Shares(self._rules), None
+        self._shares, self._reference = SqlShares(self._rules), None
         self._numbers = await writer.numbers(progress)
         return progress
 
