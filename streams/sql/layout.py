@@ -2,28 +2,22 @@
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
+from zlib import crc32
 
 from producers.events import wire
 from producers.events.wire.structs import MOMENTS
+from streams.plain import activities, calls, deals, money
 
 SCHEMA = "sales_pulse"
 """What people read: views, and how far they are."""
 READER = "sales_reader"
 """A role of this name may read them, where there is one."""
-VERSION = 1
-"""Of the tables: those of another one are filled anew."""
 
+_EVENTS: Mapping[type[Any], tuple[str, str]] = {**calls.NAMES, **activities.NAMES, **money.NAMES, **deals.NAMES}
+_IDS = {kind: name for kind, name in _EVENTS.values()} | {"lead": "lead_id"}
 COPIED: Mapping[str, type[wire.Envelope]] = {
-    "call": wire.CallEnded,
-    "meeting": wire.MeetingHeld,
-    "rating": wire.RatingGiven,
-    "cost": wire.CostBooked,
-    "payment": wire.PaymentReceived,
-    "refund": wire.PaymentRefunded,
-    "deal": wire.DealChanged,
-    "invoice": wire.InvoiceChanged,
-    "lead": wire.LeadChanged,
-}
+    kind: event for event, (kind, _) in _EVENTS.items() if event is not wire.DealDeleted
+} | {"lead": wire.LeadChanged}
 """Kind of an entity → the event whose data is copied; chats are known by other fields."""
 _OF_CHATS = ("manager_id", "team_id", "waiting_since")
 _NUMERIC = frozenset(("amount", "cost", "probability", "score"))
@@ -41,11 +35,7 @@ def fields(kind: str) -> tuple[str, ...]:
     if kind == "chat":
         return _OF_CHATS
     data: type[Any] = COPIED[kind].__annotations__["data"]
-    return tuple(name for name in data.__annotations__ if name not in {"client_id", f"{_own(kind)}_id"})
-
-
-def _own(kind: str) -> str:
-    return "payment" if kind == "refund" else kind
+    return tuple(name for name in data.__annotations__ if name not in {"client_id", _IDS[kind]})
 
 
 def _type(name: str) -> str:
@@ -116,6 +106,9 @@ TABLES: Mapping[str, Mapping[str, str]] = {
     },
 }
 """Table → columns and their types; the first six of a share are its key, turns_at: when the clock changes it."""
+
+VERSION = crc32(repr((TABLES, 1)).encode()) >> 1
+"""Of the tables, and of what they mean: those of another one are filled anew."""
 
 
 def data_schema(generation: int) -> str:

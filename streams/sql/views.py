@@ -101,7 +101,12 @@ def _of_entities(kind: str) -> SqlView:
         }
         tail += "LEFT JOIN {data}.stage s ON s.pipeline = e.pipeline AND s.stage = e.stage "
     columns["entity"] = "e.no"
-    return _view(_NAMES[kind], _COMMENTS[kind], columns, f"{tail}WHERE e.kind = '{kind}' AND NOT e.deleted")
+    return _view(
+        _NAMES[kind],
+        _COMMENTS.get(kind, kind.capitalize()),
+        columns,
+        f"{tail}WHERE e.kind = '{kind}' AND NOT e.deleted",
+    )
 
 
 _LABELS = (
