@@ -14,7 +14,7 @@ READER = "sales_reader"
 """A role of this name may read them, where there is one."""
 
 _EVENTS: Mapping[type[Any], tuple[str, str]] = {**calls.NAMES, **activities.NAMES, **money.NAMES, **deals.NAMES}
-_IDS = {kind: name for kind, name in _EVENTS.values()} | {"lead": "lead_id"}
+_IDS = dict(_EVENTS.values()) | {"lead": "lead_id"}
 COPIED: Mapping[str, type[wire.Envelope]] = {
     kind: event for event, (kind, _) in _EVENTS.items() if event is not wire.DealDeleted
 } | {"lead": wire.LeadChanged}
