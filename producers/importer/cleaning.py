@@ -27,7 +27,8 @@ class Cleaning:
         self._values = frozenset(value for word in self._words for value in _values(word))
         # Quotes in a word are written twice, or escaped: it is looked for by what stands between them.
         parts = (max(word.split('"'), key=len) for word in self._words)
-        self._marks = (*parts, *UNSEEN, _GUARD, _GUARD_ESCAPED)
+        marks = {*parts, *UNSEEN, _GUARD, _GUARD_ESCAPED}
+        self._marks = [mark for mark in marks if not any(one in mark and one != mark for one in marks)]
 
     def block(self, block: RowBlock) -> RowBlock:
         """Rows as they are meant; of most blocks the text says at once that nothing is to be done."""

@@ -19,10 +19,14 @@ from producers.importer.taking import Taker, taker
 _encode = msgspec.json.encode
 _MOST = 1 << 15
 """Different cells of a column, and values of a field, that are remembered."""
+_LOOKED_AT, _FEW = 256, 64
+"""Of so many cells so few are different where a column says the same again and again: a manager, a stage."""
 _DIFFERENT = frozenset({FieldKind.TIME, FieldKind.AMOUNT})
 """What is different in most rows, so that remembering it costs more than it saves."""
 
 Values = Sequence[Value | None]
+Part = str | Sequence[str]
+"""What is written in each row: the same text in all, or a text each."""
 
 
 class _Remembered(dict[Any, Any]):
@@ -82,13 +86,16 @@ class FieldWriter:
         except Refused:
             return _singly(self._take, cells, odd, None)
 
-    def written(self, values: Values, odd: set[int]) -> Sequence[str]:
-        """The values in JSON; places of those that cannot be written are added to `odd`."""
+    def written(self, values: Values, odd: set[int]) -> list[Part]:
+        """The values in JSON, part behind part; places of those that cannot be written are added to `odd`."""
         if self.constant is not None:
-            return [_in_json(self.name, self.constant)] * len(values)
-        if self._is_text:
+            return [_in_json(self.name, self.constant)]
+        if self._is_text and not _are_few(values):
             return quoted(self.name, values, odd)
-        return _singly(self._json.__getitem__, values, odd, "")
+        try:
+            return [list(map(self._json.__getitem__, values))]
+        except UnicodeEncodeError:
+            return [_singly(self._json.__getitem__, values, odd, "")]
 
     # -- how values are read, all at once. Raises Refused
 
@@ -97,6 +104,9 @@ class FieldWriter:
 
     def _texts(self, cells: Sequence[Cell]) -> Values:
         is_mixed = _is_mixed(cells)
+        if not is_mixed and _are_few(cells) and len(different := list(set(cells))) < len(cells):
+            made = dict(zip(different, self._texts(different), strict=True))
+            return list(map(made.__getitem__, cells))
         found = list(map(text, cells)) if is_mixed else _stripped(cells)
         if self._names_one and (is_mixed or not are_plain(found)):
             found = [id_text(self.name, cell) for cell in cells]
@@ -127,21 +137,40 @@ def _many(convert: Convert) -> Callable[[Sequence[str]], Values]:
     return lambda cells: list(map(convert, cells))
 
 
-def quoted(name: str, values: Values, odd: set[int]) -> Sequence[str]:
-    """Texts in JSON; places of those that are no text in the encoding of the file are added to `odd`.
+def _are_few(values: Sequence[Any]) -> bool:
+    """Whether a column says the same again and again, as far as its beginning shows."""
+    return len(set(values[:_LOOKED_AT])) <= _FEW
+
+
+def quoted(name: str, values: Values, odd: set[int]) -> list[Part]:
+    """Texts in JSON, part behind part; places of those that are no text in the file's encoding are added to `odd`.
 
     All at once: a quote in a text has a backslash before it, so that `","` parts them.
     """
     head = f',{_encode(name).decode()}:"'
     has_none = None in values
+    if has_none and set(values) == {None}:
+        return [""]
     given = [value or "" for value in values] if has_none else values
     try:
         texts = _encode(given).decode()[2:-2].split('","')
     except UnicodeEncodeError:
-        return _singly(partial(_in_json, name), values, odd, "")
+        return [_singly(partial(_in_json, name), values, odd, "")]
     if has_none:
-        return ["" if value is None else f'{head}{one}"' for one, value in zip(texts, values, strict=True)]
-    return [f'{head}{one}"' for one in texts]
+        return [["" if value is None else f'{head}{one}"' for one, value in zip(texts, values, strict=True)]]
+    return [head, texts, '"']
+
+
+def together(parts: Sequence[Part], count: int) -> list[str]:
+    """The text of each of `count` rows, of which these are the parts."""
+    merged: list[Part] = []
+    for part in parts:
+        if isinstance(part, str) and merged and isinstance(before := merged[-1], str):
+            merged[-1] = before + part
+        else:
+            merged.append(part)
+    columns = [[part] * count if isinstance(part, str) else part for part in merged]
+    return list(map("".join, zip(*columns, strict=True)))
 
 
 def _in_json(name: str, value: Value | None) -> str:

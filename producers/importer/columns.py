@@ -10,7 +10,7 @@ import msgspec
 
 from producers.errors import Refused
 from producers.importer.cells import Cell
-from producers.importer.column import FieldWriter, Values, quoted
+from producers.importer.column import FieldWriter, Part, Values, quoted, together
 from producers.importer.derived import ENTITY, digests
 from producers.importer.mapping import MappedColumn, MappingFile, Rule
 from producers.importer.places import ColumnPlaces, Row
@@ -100,23 +100,29 @@ class _Columns:
         if "closed_at" in values and "status" in values:  # tables have there when a deal is expected to close
             closings = zip(values["status"], values["closed_at"], strict=True)
             values["closed_at"] = [None if status == "open" else closed for status, closed in closings]
-        written = [field.written(values[field.name], odd) for field in self._data]
-        heads = [self._type.written(types, odd), self._time.written(times, odd)]
-        tails = [quoted("sequence", sequences, odd), quoted("id", ids, odd)]
+        data = [part for field in self._data for part in field.written(values[field.name], odd)]
+        parts = [self._head, *self._type.written(types, odd), *self._time.written(times, odd), ',"data":{']
+        tail = [*quoted("sequence", sequences, odd), *quoted("id", ids, odd)]
         if odd:
             return []
         if None in ids:
             authors = [author or "" for author in values.get("author", [""] * len(rows))]
             said = [sequence or "" for sequence in sequences]
             derived = digests(self._source, zip(types, values[self._entity], said, times, authors, strict=True))
-            tails[1] = [given or f',"id":"{one}"' for given, one in zip(tails[1], derived, strict=True)]
-        data = map("".join, zip(*written, strict=True))
-        events = [
-            f'{self._head}{type_}{time},"data":{{{fields[1:]}}}{sequence}{id_}}}'
-            for type_, time, fields, sequence, id_ in zip(*heads, data, *tails, strict=True)
-        ]
+            tail[-1:] = quoted(
+                "id", [one if given is None else given for given, one in zip(ids, derived, strict=True)], odd
+            )
+        parts += [*_without_comma(data, len(rows)), "}", *tail, "}"]
         # In JSON a line end is written otherwise, so that none is in an event.
-        return list("\n".join(events).encode().split(b"\n"))
+        return list("\n".join(together(parts, len(rows))).encode().split(b"\n"))
+
+
+def _without_comma(parts: list[Part], count: int) -> list[Part]:
+    """The parts of fields, each of which has a comma before it, without the first comma."""
+    first = parts[0]
+    if isinstance(first, str):
+        return [first[1:], *parts[1:]]
+    return [[fields[1:] for fields in together(parts, count)]]
 
 
 def _texts(field: FieldWriter | None, rows: Sequence[Row], columns: Sequence[Sequence[Cell]], odd: set[int]) -> Values:

@@ -1,6 +1,6 @@
 """What an event is about, which version of it it is, and what it says: by these an import compares file and log."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -11,6 +11,7 @@ from producers.events import EVENT_TYPES, REFERENCE_TYPES
 from producers.events.units import us
 
 _encode = msgspec.json.encode
+_lines = msgspec.json.Encoder().encode_lines
 
 KINDS: Mapping[str, tuple[str, str]] = MappingProxyType(
     {type_: model.entity for type_, model in EVENT_TYPES.items() if model.entity}
@@ -55,3 +56,10 @@ def about(named: str) -> bytes:
 def said(data: Any, type_: bytes, at: int) -> bytes:
     """What an event is compared by: what it says, and for when."""
     return xxh3_128_digest(b"%b%b\0%d" % (_encode(data), type_, at))
+
+
+def said_many(data: Sequence[Any], type_: bytes, times: Sequence[int]) -> list[bytes]:
+    """The same of many events of one type."""
+    # In JSON a line end is written otherwise, so that none is in what one says.
+    written = zip(_lines(data).split(b"\n"), times, strict=False)
+    return [xxh3_128_digest(b"%b%b\0%d" % (one, type_, at)) for one, at in written]

@@ -74,8 +74,11 @@ class RowReader(Protocol):
     def dialects(self) -> Sequence[str]:
         """In which ways rows can be read, the most probable first."""
 
-    def blocks(self, dialect: str, width: int = 0) -> Iterator[RowBlock]:
-        """All rows. `width`: how many cells rows have, once that is known. Raises ImportProblem."""
+    def blocks(self, dialect: str, width: int = 0, most: int = -1) -> Iterator[RowBlock]:
+        """All rows. `width`: how many cells rows have, once that is known. Raises ImportProblem.
+
+        most: so many cells of each are wanted; what follows may come as one more, or as it is.
+        """
 
 
 class SheetReader:
@@ -109,9 +112,9 @@ class SheetReader:
         """There is one way."""
         return ("",)
 
-    def blocks(self, dialect: str, width: int = 0) -> Iterator[RowBlock]:
+    def blocks(self, dialect: str, width: int = 0, most: int = -1) -> Iterator[RowBlock]:
         """Rows as python-calamine gives them; a copy of them is CSV."""
-        del dialect, width
+        del dialect, width, most
         number, values = self._offset, self._sheet.iter_rows()
         while some := list(islice(values, _ROWS)):
             rows: list[Row] = [
@@ -150,9 +153,9 @@ class JsonReader:
         """There is one way."""
         return ("",)
 
-    def blocks(self, dialect: str, width: int = 0) -> Iterator[RowBlock]:
+    def blocks(self, dialect: str, width: int = 0, most: int = -1) -> Iterator[RowBlock]:
         """The values of the columns; keys that are absent count as empty."""
-        del dialect, width
+        del dialect, width, most
         yield _block(0, [self._columns], [b""])
         rows: list[Row] = []
         raws: list[bytes] = []

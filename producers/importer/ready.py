@@ -5,7 +5,7 @@ from operator import attrgetter
 from typing import Any, NamedTuple
 
 from producers.events.units import us
-from producers.importer.entities import KINDS, ComparedEvent, about, item, said
+from producers.importer.entities import KINDS, ComparedEvent, about, item, said_many
 
 
 class ReadyEvent(NamedTuple):
@@ -62,23 +62,23 @@ class ReadyMany(NamedTuple):
 def ready_many(values: Sequence[bytes], events: Sequence[Any]) -> ReadyMany:
     """What events, of which these are the bytes, are sent as and compared by: as `item` says of each, for half."""
     keys = [event.key for event in events]
-    encoded = [key.encode() for key in keys]
+    encoded = list(map(str.encode, keys))
     types = {event.type for event in events}
     if len(types) != 1 or (type_ := types.pop()) not in KINDS:
         items = map(item, events)
         return ReadyMany.of([ReadyEvent(*each) for each in zip(encoded, values, items, strict=True)])
     kind, field = KINDS[type_]
-    named = map(attrgetter(f"data.{field}"), events)
+    data = [event.data for event in events]
     times = [us(event.time) for event in events]
-    mark = type_.encode()
+    lines = [f"{kind}\0{key}\0{entity}" for key, entity in zip(keys, map(attrgetter(field), data), strict=True)]
     return ReadyMany(
         encoded,
         list(values),
-        [about(f"{kind}\0{key}\0{entity}") for key, entity in zip(keys, named, strict=True)],
+        list(map(about, lines)),
         [event.sequence or "" for event in events],
         times,
         [event.id for event in events],
-        [said(event.data, mark, at) for event, at in zip(events, times, strict=True)],
+        said_many(data, type_.encode(), times),
         [event.source for event in events],
         [kind] * len(events),
     )

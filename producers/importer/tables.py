@@ -4,6 +4,7 @@ import difflib
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
+from operator import itemgetter
 from typing import NamedTuple
 
 from producers.errors import Refused
@@ -155,11 +156,14 @@ class MappedTable:
         styles = {column: Styles() for column in sorted(self._mapper.amounts)}
         if not styles:
             return {}
-        looks = [(head.at[column], style.look_at_all) for column, style in styles.items()]
-        longest = max(place for place, _ in looks)
-        for block in self._body(reader, head):
-            for place, look in looks:
-                look(block.number, [row[place] if len(row) > longest else "" for row in block.rows])
+        looks = [(itemgetter(head.at[column]), style.look_at_all) for column, style in styles.items()]
+        longest = 1 + max(head.at[column] for column in styles)
+        for block in self._body(reader, head, most=longest):
+            rows = block.rows
+            if min(map(len, rows)) < longest:
+                rows = [row if len(row) >= longest else [""] * longest for row in rows]
+            for cell, look in looks:
+                look(block.number, list(map(cell, rows)))
         for column, style in styles.items():
             if style.unclear and not style.marks:
                 number, amount = style.unclear
@@ -173,10 +177,10 @@ class MappedTable:
 
     # -- the second pass
 
-    def _body(self, reader: RowReader, head: _Header, done: int = 0) -> Iterator[RowBlock]:
+    def _body(self, reader: RowReader, head: _Header, done: int = 0, most: int = -1) -> Iterator[RowBlock]:
         """What is behind the header, and behind so many rows that are done."""
         above = head.above + 1 + done
-        for block in reader.blocks(head.dialect, len(head.row.cells)):
+        for block in reader.blocks(head.dialect, len(head.row.cells), most):
             if above < len(block.rows):
                 yield self._clean.block(block.behind(above) if above else block)
             above = max(0, above - len(block.rows))

@@ -73,18 +73,18 @@ class TextReader:
                 return f"the file is not {name}, as `encoding` in the mapping says; it looks like {better}"
         return ""
 
-    def blocks(self, dialect: str, width: int = 0) -> Iterator[RowBlock]:
+    def blocks(self, dialect: str, width: int = 0, most: int = -1) -> Iterator[RowBlock]:
         """All rows; those of a piece of the file together, where each of them is one line."""
         with self._source.opened() as stream:
             stream.read(len(self.mark))
             # In the middle of a line's end nothing is translated: rejects are the very bytes.
             decoded = io.TextIOWrapper(stream, self.encoding.name, self.encoding.errors, newline="")
             try:
-                yield from self._blocks(_Lines(decoded, self._piece), dialect, width)
+                yield from self._blocks(_Lines(decoded, self._piece), dialect, width, most)
             finally:
                 decoded.detach()
 
-    def _blocks(self, lines: "_Lines", delimiter: str, width: int) -> Iterator[RowBlock]:
+    def _blocks(self, lines: "_Lines", delimiter: str, width: int, most: int) -> Iterator[RowBlock]:
         number = 1
         while True:
             some = lines.again()
@@ -92,7 +92,7 @@ class TextReader:
             if not some:
                 if not piece:
                     return
-                if block := self._plain(number, piece, delimiter):
+                if block := self._plain(number, piece, delimiter, most):
                     yield block
                     number += len(block.rows)
                     continue
@@ -110,13 +110,13 @@ class TextReader:
                 yield RowBlock(number, [cells], self._raw(["".join(taken)]), refused)
                 number += len(taken)
 
-    def _plain(self, number: int, piece: str, delimiter: str) -> RowBlock | None:
+    def _plain(self, number: int, piece: str, delimiter: str, most: int) -> RowBlock | None:
         """A piece of the file that has no quotes; None where it has, or its lines end in several ways."""
         end = _end(piece)
         if not end or '"' in piece or (self._file.escape is not None and self._file.escape in piece):
             return None
         lines = piece[: -len(end)].split(end)
-        return RowBlock(number, [line.split(delimiter) for line in lines], self._raw(lines, end), None, piece)
+        return RowBlock(number, [line.split(delimiter, most) for line in lines], self._raw(lines, end), None, piece)
 
     def _quoted(self, number: int, lines: Sequence[str], delimiter: str, width: int) -> Iterator[tuple[RowBlock, int]]:
         """The rows of these lines, and how many lines they are, up to the first that cannot be read."""
