@@ -1,6 +1,8 @@
 """Which encoding a file is in: what its byte order mark says, else what the mapping says, else a guess that is told."""
 
 import codecs
+import re
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from charset_normalizer import from_bytes
@@ -8,6 +10,8 @@ from charset_normalizer import from_bytes
 _MARKS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
 _LEGACY = ["cp1251", "cp1252", "cp1250", "cp1254", "cp1257", "koi8_r", "cp866", "mac_cyrillic"]
 """What is guessed among; a guess among all encodings finds East Asian ones in short texts."""
+_MAC = re.compile(rb"[\x80-\x9f][\xe0-\xfe]").search
+"""A capital and a small letter, as no other encoding among them has Russian ones."""
 
 
 class Encoding(NamedTuple):
@@ -23,8 +27,8 @@ class Encoding(NamedTuple):
         return "replace" if self.name.startswith("utf-16") else "surrogateescape"
 
 
-def encoding_of(head: bytes, declared: str | None) -> Encoding:
-    """The encoding of a file that begins with `head`."""
+def encoding_of(head: bytes, declared: str | None, names: Iterable[str] = ()) -> Encoding:
+    """The encoding of a file that begins with `head`. names: columns, of which its header has some."""
     for mark, name in _MARKS:
         if head.startswith(mark):
             return Encoding(name, mark, _differs(name, declared))
@@ -35,7 +39,11 @@ def encoding_of(head: bytes, declared: str | None) -> Encoding:
     if guessed is None:
         if is_utf8(head):
             return Encoding("utf-8")
-        guessed = guess(head)
+        if is_nearly_utf8(head):
+            return Encoding(
+                "utf-8", b"", "read as utf-8, in which some of its bytes are no text: rows that need them are refused"
+            )
+        guessed = guess(head, names)
     return Encoding(guessed, b"", f"read as {guessed} (guessed); `encoding` in the mapping overrides it")
 
 
@@ -48,10 +56,28 @@ def is_utf8(head: bytes) -> bool:
     return True
 
 
-def guess(head: bytes) -> str:
-    """The encoding of one byte a character that fits best."""
-    best = from_bytes(head, cp_isolation=_LEGACY, threshold=0.5).best()
-    return best.encoding if best is not None else "cp1251"
+def is_nearly_utf8(head: bytes) -> bool:
+    """Whether most of what is not ASCII can be nothing else: a program cut a text, or put two files together."""
+    text = head.decode("utf-8", "surrogateescape")
+    bad = sum("\udc80" <= char <= "\udcff" for char in text)
+    return sum(char > "\x7f" for char in text) > 4 * bad
+
+
+def guess(head: bytes, names: Iterable[str] = ()) -> str:
+    """The encoding of one byte a character that fits best: one in which the columns' names are there, if any is."""
+    wanted = [name for name in names if not name.isascii()]
+    there = [one for one in _LEGACY if any(_written(name, one) in head for name in wanted)]
+    best = from_bytes(head, cp_isolation=there or _LEGACY, threshold=0.5).best()
+    found = best.encoding if best is not None else (there or ["cp1251"])[0]
+    # Both have the small letters at the same places, and short texts show no more.
+    return "cp1251" if found == "mac_cyrillic" and not there and not _MAC(head) else found
+
+
+def _written(name: str, encoding: str) -> bytes:
+    try:
+        return name.encode(encoding)
+    except UnicodeEncodeError:
+        return b"\0\0\0"  # no header has that
 
 
 def _utf16(head: bytes) -> str | None:

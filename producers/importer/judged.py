@@ -208,11 +208,13 @@ def _work(connection: Connection, name: str, format_: Format, after: State, size
         source, report = SourceFile(name), ImportReport()
         records = format_.records(source, after)
         say((format_.header, format_.notes))
+        told = len(format_.notes)
         for batch in batches(records, size):
             judging = Judging(report, time.time_ns() // 1_000_000)
             judging.take(batch)
             found = judging.batch(batch[-1], source)
             say(found._replace(ready=ReadyMany.none()), _encode(found.ready))
+        say((format_.header, format_.notes[told:]))
     except BrokenPipeError:
         return
     except ImportProblem as problem:

@@ -3,8 +3,9 @@
 import csv
 import io
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
+from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
 
 import msgspec
@@ -15,7 +16,7 @@ from producers.importer.cells import Cell, from_sheet, text
 from producers.importer.errors import ImportProblem
 from producers.importer.mapping import MappingFile
 from producers.importer.source import SourceFile, checked
-from producers.importer.workbook import counts_from_1904
+from producers.importer.workbook import counts_from_1904, lacks_values
 
 _ROWS = 500
 """Rows of a block, where a reader counts them."""
@@ -64,12 +65,14 @@ class RowBlock(NamedTuple):
 class RowReader(Protocol):
     """Gives the rows of one file, as often as they are asked for. mark: bytes that a copy of some rows begins with.
 
-    from_1904: whether numbers that stand for days are counted from 1904 on.
+    from_1904: whether numbers that stand for days are counted from 1904 on. merged: cells that reach over several rows,
+    by their first row.
     """
 
     mark: bytes
     notes: list[str]
     from_1904: bool
+    merged: Mapping[int, str]
 
     def dialects(self) -> Sequence[str]:
         """In which ways rows can be read, the most probable first."""
@@ -106,7 +109,15 @@ class SheetReader:
         except (CalamineError, OSError) as error:
             raise ImportProblem(f"{source.name}: is no spreadsheet that can be read ({error})") from error
         self._delimiter = file.delimiter or ";"
-        self._offset = self._sheet.start[0] + 1 if self._sheet.start else 1
+        ranges = self._sheet.merged_cell_ranges or ()
+        self.merged: Mapping[int, str] = {
+            top + 1: _place(top, column) for (top, column), (bottom, _) in sorted(ranges) if bottom > top
+        }
+        if lacks_values(source, name):
+            self.notes.append(
+                "formulas have no values in it, as a program wrote it: such cells are empty; open it in a spreadsheet "
+                "and save it"
+            )
 
     def dialects(self) -> Sequence[str]:
         """There is one way."""
@@ -115,7 +126,7 @@ class SheetReader:
     def blocks(self, dialect: str, width: int = 0, most: int = -1) -> Iterator[RowBlock]:
         """Rows as python-calamine gives them; a copy of them is CSV."""
         del dialect, width, most
-        number, values = self._offset, self._sheet.iter_rows()
+        number, values = 1, self._sheet.iter_rows()
         while some := list(islice(values, _ROWS)):
             rows: list[Row] = [
                 [value if type(value) in _AS_IT_IS else from_sheet(value) for value in row]  # type: ignore[misc]
@@ -126,6 +137,15 @@ class SheetReader:
 
     def _raw(self, rows: Sequence[Row]) -> Callable[[int], bytes]:
         return lambda index: _csv(rows[index], self._delimiter)
+
+
+def _place(row: int, column: int) -> str:
+    """What people call a cell: C4."""
+    letters, column = "", column + 1
+    while column:
+        column, letter = divmod(column - 1, 26)
+        letters = chr(ord("A") + letter) + letters
+    return f"{letters}{row + 1}"
 
 
 def _csv(cells: Row, delimiter: str) -> bytes:
@@ -139,6 +159,7 @@ class JsonReader:
 
     mark = b""
     from_1904 = False
+    merged: Mapping[int, str] = MappingProxyType({})
 
     def __init__(self, source: SourceFile, columns: Sequence[str]) -> None:
         self.notes: list[str] = []

@@ -44,6 +44,7 @@ class SourceFile:
         if self.path is not None and not self.path.is_file():
             raise ImportProblem(f"{name}: no such file")
         self.size = self.path.stat().st_size if self.path else None
+        self._begun = self._stands()
         self._counted: BinaryIO | None = None
         self._spool: IO[bytes] | None = None
 
@@ -57,6 +58,15 @@ class SourceFile:
             head = file.read(_HEAD)
         text = f"{self.path.resolve()}\0{stat.st_size}\0{stat.st_mtime_ns}\0".encode() + head
         return hashlib.sha256(text).hexdigest()
+
+    @property
+    def is_changed(self) -> bool:
+        """Whether somebody wrote into it since it was named here."""
+        return self._stands() != self._begun
+
+    def _stands(self) -> tuple[int, int] | None:
+        stat = self.path.stat() if self.path else None
+        return stat and (stat.st_size, stat.st_mtime_ns)
 
     @property
     def done(self) -> int:

@@ -52,12 +52,13 @@ class MappedTable:
         self.names = mapper if isinstance(mapper, RowMapper) and mapper.needs_identities else None
         self.notes: list[str] = []
         self._name = ""
+        self._source: SourceFile | None = None
         self._clean = Cleaning(mapper.file.empty)
 
     def records(self, source: SourceFile, after: State) -> Iterator[InputRecord | Rows]:
         """Yield what is read of each row that is not blank. Raises ImportProblem when a mapped column is missing."""
         source.keep()
-        self._name = source.name
+        self._name, self._source = source.name, source
         reader = self._reader(source)
         head = self._find(reader)
         self.header = reader.mark + _line(head.row.raw)
@@ -69,7 +70,11 @@ class MappedTable:
     def _reader(self, source: SourceFile) -> RowReader:
         if self._mapper.file.format == "jsonl":
             return JsonReader(source, sorted(self._mapper.columns))
-        return SheetReader(source, self._mapper.file) if source.is_sheet else TextReader(source, self._mapper.file)
+        return (
+            SheetReader(source, self._mapper.file)
+            if source.is_sheet
+            else TextReader(source, self._mapper.file, names=self._mapper.columns)
+        )
 
     # -- the header
 
@@ -115,6 +120,12 @@ class MappedTable:
             for column, place in sorted(at.items())
             if _squeezed(str(row.cells[place])) != _squeezed(column)
         ]
+        merged = [place for number, place in reader.merged.items() if number > row.number]
+        if merged:
+            self.notes.append(
+                f"cells are merged over several rows ({', '.join(merged[:5])}): what stands there is the first row's "
+                "alone; unmerge them, and fill in the others"
+            )
         if renamed:
             self.notes.append(f"in the header {', '.join(renamed)}")
 
@@ -188,7 +199,7 @@ class MappedTable:
     def _read(self, reader: RowReader, head: _Header, places: ColumnPlaces, done: int) -> Iterator[InputRecord | Rows]:
         width = len(head.row.cells)
         make, make_many = self._mapper.bind(places), self._mapper.bind_many(places, width)
-        read_one = partial(self._one, make, places, (width, max(places.at.values(), default=-1) + 1))
+        read_one = partial(self._one, make, places, list(map(text, head.row.cells)))
         for block in self._body(reader, head, done):
             count = len(block.rows)
             # One by itself may be of several lines, or refused.
@@ -202,19 +213,18 @@ class MappedTable:
             if begin < count:
                 yield Rows(block.number + begin, done + count, made[begin:], partial(_raw, block, begin))
             done += count
+        if self._source is not None and self._source.is_changed:
+            self.notes.append("the file was written to while it was read; import it again once it is whole")
 
     def _one(
-        self,
-        make: Callable[[Row], tuple[bytes, ...]],
-        places: ColumnPlaces,
-        shape: tuple[int, int],
-        row: Read,
-        end: int,
+        self, make: Callable[[Row], tuple[bytes, ...]], places: ColumnPlaces, header: list[str], row: Read, end: int
     ) -> InputRecord:
         """What is read of one row, and why it makes no event if it makes none."""
         number, cells, raw, problem = row
+        if cells and text(cells[0]) == header[0] and list(map(text, cells)) == header:
+            return InputRecord(number, raw, end, left_out="the row is the header again")
         try:
-            _check(row, *shape)
+            _check(row, len(header), max(places.at.values(), default=-1) + 1)
             if values := make(cells):
                 return InputRecord(number, raw, end, values)
             why = self._mapper.why_none(cells, places)

@@ -8,9 +8,10 @@ import csv
 import io
 import re
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import lru_cache, partial
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from producers.errors import Refused
@@ -33,11 +34,12 @@ csv.field_size_limit(LONGEST)
 
 
 class TextReader:
-    """CSV and its like. A dialect is its delimiter. piece: so many characters are read at once."""
+    """CSV and its like. A dialect is its delimiter. piece: so many characters are read at once. names: columns."""
 
     from_1904 = False
+    merged: Mapping[int, str] = MappingProxyType({})
 
-    def __init__(self, source: SourceFile, file: MappingFile, piece: int = _PIECE) -> None:
+    def __init__(self, source: SourceFile, file: MappingFile, piece: int = _PIECE, names: Collection[str] = ()) -> None:
         self._piece = piece
         self._source = source
         self._file = file
@@ -48,7 +50,7 @@ class TextReader:
                 f"{source.name}: is a page of HTML, whatever its name says; open it in a spreadsheet and save it as "
                 ".xlsx or CSV"
             )
-        self.encoding: Encoding = encoding_of(head, file.encoding)
+        self.encoding: Encoding = encoding_of(head, file.encoding, names)
         self.mark = self.encoding.mark
         self.notes = [self.encoding.note] if self.encoding.note else []
         self._head = head

@@ -1,23 +1,59 @@
-"""What of a workbook python-calamine does not tell."""
+"""What of a workbook (.xlsx) python-calamine does not tell."""
 
+import re
 import zipfile
-from xml.etree.ElementTree import ParseError, iterparse
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from xml.etree.ElementTree import Element, ParseError, iterparse
 
 from producers.importer.source import SourceFile
 
-_PART = "xl/workbook.xml"
+_WORKBOOK, _TARGETS = "xl/workbook.xml", "xl/_rels/workbook.xml.rels"
+_NONE = (OSError, EOFError, KeyError, ParseError, NotImplementedError, zipfile.BadZipFile, zlib.error)
+"""What reading another kind of spreadsheet raises, or a damaged one, which is told where it is read."""
+_HEAD = 1 << 18
+_NO_VALUE = re.compile(rb"<c(?![^>]* t=\"str\")[^>]*>\s*<f[^>]*(?:/>|>[^<]*</f>)\s*(?:<v\s*/>|<v></v>|</c>)").search
+"""A formula whose value nobody has worked out; of one that gives an empty text it is said that it is a text."""
 
 
 def counts_from_1904(source: SourceFile) -> bool:
-    """Whether an .xlsx counts its days from 1904 on, as Excel on a Mac did: cells that are days are told rightly then.
+    """Whether its days are counted from 1904 on, as Excel on a Mac did: cells that are days are told rightly then.
 
     Cells that are numbers, and stand for days, are not.
     """
     try:
-        with source.packed() as stream, zipfile.ZipFile(stream) as archive, archive.open(_PART) as part:
-            return any(
-                found.tag.endswith("}workbookPr") and found.get("date1904", "0") in ("1", "true", "on")
-                for _, found in iterparse(part)  # noqa: S314 - a person's own file, and expat bounds entities
-            )
-    except (OSError, EOFError, KeyError, ParseError, NotImplementedError, zipfile.BadZipFile):
-        return False  # another kind of spreadsheet, or none that can be read, which is told where it is
+        with _opened(source) as archive:
+            found = [one.get("date1904", "0") for one in _elements(archive, _WORKBOOK, "workbookPr")]
+    except _NONE:
+        return False
+    return any(one in ("1", "true", "on") for one in found)
+
+
+def lacks_values(source: SourceFile, sheet: str) -> bool:
+    """Whether a sheet begins with formulas that have no values: who wrote it did not work them out."""
+    try:
+        with _opened(source) as archive:
+            ids = [one.attrib for one in _elements(archive, _WORKBOOK, "sheet") if one.get("name") == sheet]
+            targets = {one.get("Id"): one.get("Target", "") for one in _elements(archive, _TARGETS, "Relationship")}
+            named = [
+                targets[id_] for one in ids for name, id_ in one.items() if name.endswith("}id") and id_ in targets
+            ]
+            parts = [one[1:] if one.startswith("/") else f"xl/{one}" for one in named]
+            heads = [archive.open(part).read(_HEAD) for part in parts]
+    except _NONE:
+        return False
+    return any(_NO_VALUE(head) is not None for head in heads)
+
+
+@contextmanager
+def _opened(source: SourceFile) -> Iterator[zipfile.ZipFile]:
+    with source.packed() as stream, zipfile.ZipFile(stream) as archive:
+        yield archive
+
+
+def _elements(archive: zipfile.ZipFile, part: str, name: str) -> Iterator[Element]:
+    with archive.open(part) as stream:
+        for _, found in iterparse(stream):  # noqa: S314 - a person's own file, and expat bounds entities
+            if found.tag.rpartition("}")[2] == name:
+                yield found

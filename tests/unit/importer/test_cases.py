@@ -60,8 +60,10 @@ CASES = {
     "a line break inside quotes": [cell(";8;", ';"two\nlines";')],
     "cells too few, or too many that are filled": [cell(";21.09.2026", ""), cell("21.09.2026", "21.09.2026;x")],
     "an empty row": [f"{TABLE}\n;;;;;\n"],
+    "the header once more, as on each printed page": [f"{TABLE}{HEADER}\n{ANOTHER}\n"],
+    "a row of totals": [f"{TABLE}Total;;;1250;;\n"],
     "a byte that is no text where it is used": [
-        (cell(";8;", ";\udcff;").encode("utf-8", "surrogateescape"), {"encoding": "utf-8"}),
+        (cell(";8;", ";\udcff;") + ROW.replace("1;7", "3;Анна")).encode("utf-8", "surrogateescape"),
     ],
     # amounts
     "`1 250,50 ₽`, `1,250.00`, `RUB 1250`": [cell("1250", one) for one in ("1 250,50 ₽", "1,250.00", "RUB 1250")],

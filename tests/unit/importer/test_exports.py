@@ -1,6 +1,7 @@
 """Tables as programs export them, with what they write for nothing and around texts: counted right, or refused."""
 
 import json
+import zipfile
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -14,10 +15,12 @@ from producers.identities.numbers import local, normalise
 from producers.importer.errors import ImportProblem, MappingProblem
 from producers.importer.formats import JsonLines
 from producers.importer.ids import id_text
-from producers.importer.mapping import load_mapping
+from producers.importer.mapping import MappingFile, load_mapping
 from producers.importer.money import AmountReader
+from producers.importer.rows import RowMapper
 from producers.importer.source import SourceFile
 from producers.importer.state import State
+from producers.importer.tables import MappedTable
 from producers.importer.times import one_by_one
 from tests.unit.importer.test_tables import FILE, HEADER, ROW, RULE, Found, changed, read
 
@@ -360,3 +363,82 @@ def test_numbers_as_ids_of_clients_are_told(read):
     assert found.events[0]["data"]["client_id"] == "+79211234567"
     assert any("phone: Client" in note and "7921" not in note for note in found.table.notes)
     assert not read(f"{HEADER}\n{ROW}\n", changed("client_id", column="Client")).table.notes
+
+
+# -- workbooks as people and programs leave them
+
+
+def test_a_workbook_that_begins_further_down(tmp_path):
+    """Rows have the numbers that a person sees, wherever the table begins."""
+    made = openpyxl.Workbook()
+    for row, cells in ((4, NAMES), (5, ROW.split(";")), (6, ["2", "8", "m-1", "much", "01.09.2026", "21.09.2026"])):
+        for column, cell in enumerate(cells, 3):
+            made.active.cell(row, column, cell)
+    made.save(tmp_path / "book.xlsx")
+    found = Found(tmp_path / "book.xlsx")
+    assert [(number, why) for number, why in found.problems] == [(6, "amount: 'much' is no number")]
+    assert "the header is line 4; what is above it was left out" in found.table.notes
+
+
+def test_merged_cells_are_told(tmp_path):
+    """What is merged over rows stands in the first alone; titles that are merged harm nothing."""
+    made = openpyxl.Workbook()
+    for row in (["Deals"], [], NAMES, *([n, 7, "m-1", 5, "01.09.2026", "21.09.2026"] for n in range(3))):
+        made.active.append(row)
+    made.active.merge_cells("A1:F2")
+    made.save(tmp_path / "book.xlsx")
+    assert not any("merged" in note for note in Found(tmp_path / "book.xlsx").table.notes)
+    made.active.merge_cells("C4:C5")
+    made.save(tmp_path / "book.xlsx")
+    found = Found(tmp_path / "book.xlsx")
+    assert any("merged over several rows (C4)" in note for note in found.table.notes)
+    assert "manager_id: is missing" in found.problems[0][1]
+
+
+@pytest.mark.parametrize("has_values", [False, True])
+def test_formulas_without_values(tmp_path, has_values):
+    """Who reads a workbook that nobody has worked out is told why cells are empty."""
+    path = book(tmp_path, [NAMES, [1, 7, "m-1", "=1+1", "01.09.2026", "21.09.2026"]])
+    if has_values:
+        with zipfile.ZipFile(path) as archive:
+            parts = {name: archive.read(name) for name in archive.namelist()}
+        with zipfile.ZipFile(path, "w") as archive:
+            for name, part in parts.items():
+                archive.writestr(name, part.replace(b"<v />", b"<v>2</v>").replace(b"<v></v>", b"<v>2</v>"))
+    found = Found(path)
+    assert any("formulas have no values" in note for note in found.table.notes) is not has_values
+    assert len(found.events) == has_values
+
+
+def test_one_bad_byte_in_utf8(read):
+    """A text that is cut in one place does not make another encoding of the whole file."""
+    rows = [ROW.replace("m-1", "Анна Иванова"), ROW.replace("m-1", "Анна\udcd0"), ROW.replace("m-1", "Пётр")]
+    found = read("\n".join([HEADER, *rows]).encode("utf-8", "surrogateescape"))
+    assert [event["data"]["manager_id"] for event in found.events] == ["Анна Иванова", "Пётр"]
+    assert "bytes that are no text" in found.problems[0][1]
+    assert any("read as utf-8, in which" in note for note in found.table.notes)
+
+
+@pytest.mark.parametrize("encoding", ["cp1251", "koi8-r", "cp866"])
+def test_encodings_of_short_tables(read, encoding):
+    """Of a few words the columns' names say more than the letters do."""
+    header = HEADER.replace("Client", "Клиент").replace(";", "\t")
+    content = f"{header}\r\n1\tООО Ромашка\tИванов И.И.\t1 250,50\t01.09.2026\t21.09.2026\r\n"
+    found = read(content.encode(encoding), changed("client_id", column="Клиент"))
+    assert found.events[0]["data"]["client_id"] == "ООО Ромашка"
+    if encoding == "cp1251":
+        content = f"{HEADER}\n1;ООО Ромашка;Иванов И.И.;1 250,50;01.09.2026;21.09.2026\n"
+        assert read(content.encode(encoding)).events[0]["data"]["client_id"] == "crm-ООО Ромашка"
+
+
+def test_a_file_that_grows(tmp_path):
+    """Who reads a table that is still being written is told."""
+    path = tmp_path / "t.csv"
+    path.write_text(f"{HEADER}\n{ROW}\n")
+    table, source = MappedTable(RowMapper(MappingFile.model_validate(FILE))), SourceFile(str(path))
+    records = table.records(source, State())
+    with path.open("a") as file:
+        file.write(ROW)
+    assert list(records)
+    assert any("written to while it was read" in note for note in table.notes)
+    assert not any("written to" in note for note in Found(path).table.notes)
