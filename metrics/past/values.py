@@ -21,7 +21,7 @@ from metrics.exporter.held.plans import manager_of
 from metrics.exporter.held.view import Row
 from metrics.exporter.kpi.kpis import Evaluation, Key
 from metrics.exporter.kpi.levels import Place, place, rows
-from metrics.exporter.kpi.runs import has_history, oldest, plan_samples, share_of
+from metrics.exporter.kpi.runs import Whose, has_history, oldest, plan_samples, share_of
 from metrics.family import CALENDAR_WINDOWS, PERIODS, Family
 from metrics.kpi import Kpi, Level, PerManager, Quantile
 from metrics.windows import local_day, period_start, windows_after
@@ -114,7 +114,7 @@ class Walk:
     ) -> None:
         self._board, self._span, self._now, self._names = board, span, now, names
         self._since = since
-        self._people = share_of(kpis, Level.MANAGER)
+        self._people = share_of(kpis, Whose(Level.MANAGER))
         self._together = self._people._replace(together=True)
         self._sums = {
             window: {share: Sums() for share in (self._people, self._together)} for window in CALENDAR_WINDOWS
@@ -188,7 +188,7 @@ class Walk:
         """KPIs of a window by the sums that they read, with the mask of their families."""
         for share in (self._people, self._together):
             if kpis := [kpi for kpi in self._kpis[window] if self._share(kpi, level) is share]:
-                yield share, share_of(kpis, level).mask, kpis
+                yield share, share_of(kpis, Whose(level)).mask, kpis
 
     def _share(self, kpi: Kpi, level: Level) -> SumSelection:
         of_people = level is Level.MANAGER or isinstance(kpi.formula, PerManager)

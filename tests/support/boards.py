@@ -30,7 +30,11 @@ def exporter_of(shown: Board, now: float) -> Exporter:
 
 def parts_of(board: Board, bucket: Bucket) -> dict[Field, dict[str, int]]:
     """The parts held of a bucket, by measure."""
-    return {field: dict(board._parts._named(raw)) for field, raw in board._parts._parts.get(bucket, {}).items()}
+    held = board._parts
+    return {
+        field: {held.items.all[number].measure: value for number, value in row.items()}
+        for field, row in held._rows(bucket, -1, "")
+    }
 
 
 MANAGERS = ("m-1", "m-2", 'quote"and\\slash', "unknown")

@@ -12,16 +12,20 @@ _MOST_CREDITS = 400_000
 _AT_ONCE = 16
 """Days made before others get their turn."""
 
+_ALL: Credit = ("", "")
+
 
 class SumSelection(NamedTuple):
     """What is added up: families by their mask, and of whom.
 
     manager: one person alone, "" for all. together: people of a stated team as one, where nobody asks who they are.
+    whole: all as one, besides, where nobody asks for teams either.
     """
 
     mask: int
     manager: str = ""
     together: bool = False
+    whole: bool = False
 
 
 class Days:
@@ -55,10 +59,12 @@ class Days:
                 yield
 
     def sums(self, share: SumSelection, days: range) -> Sums:
-        """The sums of a run of days."""
+        """The sums of a run of days, not to be changed."""
         for _ in self.making(share, days):
             pass
         held, found = self._of(share), Sums()
+        if len(days) == 1:
+            return held[days.start]
         for day in days:
             for credit, items in held[day].items():
                 put_together(found, share, credit, items)
@@ -83,11 +89,15 @@ class Days:
 
 def of_day(parts: Parts, share: SumSelection, day: int) -> Sums:
     """The sums of one local day (its ordinal)."""
-    bits, found = parts.items.bits, Sums()
-    for (manager, team), deltas in parts.of(("d", day), share.manager):
-        wanted = {number: value for number, value in deltas if bits[number] & share.mask}
-        if wanted:
-            put_together(found, share, ("" if share.together and team else manager, team), wanted)
+    found, bucket = Sums(), ("d", day)
+    if share.whole and (all_of_it := parts.whole(bucket, share.mask)) is not None:
+        return {_ALL: all_of_it} if all_of_it else found
+    for (manager, team), items in parts.of_families(bucket, share.mask, share.manager, by_team=share.together):
+        credit = _ALL if share.whole else ("" if share.together and team else manager, team)
+        if credit in found:
+            put_together(found, share, credit, items)
+        else:
+            found[credit] = items
     return found
 
 

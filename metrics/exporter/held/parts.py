@@ -1,6 +1,6 @@
 """What the exporter holds of the view: every part of every bucket, most of them packed, as they rest for years."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -8,6 +8,7 @@ import msgspec
 from metrics.exporter.held.fences import Fences
 from metrics.exporter.held.items import BASE, Items
 from metrics.exporter.held.resting import Resting
+from metrics.exporter.held.settled import Settled
 from metrics.view import Field, Waiting
 from metrics.windows import local_day
 
@@ -46,7 +47,9 @@ class Parts:
 
     def __init__(self, zone: ZoneInfo, base: str) -> None:
         self._zone = zone
-        self._parts: dict[Bucket, dict[Field, Part | bytes] | Resting] = {}
+        self._parts: dict[Bucket, dict[Field, Part | bytes] | Resting | Settled] = {}
+        self._changed: set[Bucket] | None = None
+        """Days changed since days were settled last; None before they were."""
         self._at_hand: dict[Bucket, int] = {}
         """Buckets that are not at rest and could be, the one changed longest ago first, with their numbers of parts."""
         self._count_at_hand = 0
@@ -65,7 +68,7 @@ class Parts:
     def put(self, bucket: Bucket, field: Field, part: Part) -> Deltas:
         """Replace one part (an empty one removes it); say what that adds to its credit's share of the bucket."""
         held = self._parts.get(bucket)
-        if isinstance(held, Resting):
+        if isinstance(held, Resting | Settled):
             held = self._awake(bucket, held)
         raw = held.get(field) if held is not None else None
         old: Part = {} if raw is None else self._named(raw)
@@ -84,6 +87,8 @@ class Parts:
         return deltas
 
     def _store(self, bucket: Bucket, field: Field, part: Part, old: Part | bytes | None) -> None:
+        if self._changed is not None and bucket[0] == "d":
+            self._changed.add(bucket)
         if part:
             # Fields repeat in every bucket: one object serves them all.
             field = self._fields.setdefault(field, field)
@@ -110,11 +115,15 @@ class Parts:
         held = self._parts.get(bucket)
         if held is None:
             held = self._parts[bucket] = {}
-        return self._awake(bucket, held) if isinstance(held, Resting) else held
+        return self._awake(bucket, held) if isinstance(held, Resting | Settled) else held
 
-    def _awake(self, bucket: Bucket, resting: Resting) -> dict[Field, Part | bytes]:
+    def _awake(self, bucket: Bucket, resting: Resting | Settled) -> dict[Field, Part | bytes]:
         """Take a bucket's parts out, to be changed."""
-        held: dict[Field, Part | bytes] = dict(resting.items())
+        held: dict[Field, Part | bytes]
+        if isinstance(resting, Resting):
+            held = dict(resting.items())
+        else:
+            held = {field: pack(row) for field, row in resting.items()}
         self._parts[bucket] = held
         self._put_at_hand(bucket, len(held))
         return held
@@ -126,7 +135,7 @@ class Parts:
         while self._count_at_hand > self.at_hand and (oldest := next(iter(self._at_hand))) != bucket:
             self._count_at_hand -= self._at_hand.pop(oldest)
             held = self._parts[oldest]
-            if not isinstance(held, Resting):
+            if isinstance(held, dict):
                 self._parts[oldest] = Resting({field: self._packed(part) for field, part in held.items()})
 
     def _is_busy(self, bucket: Bucket) -> bool:
@@ -168,19 +177,58 @@ class Parts:
         """All buckets that anything is held of."""
         return set(self._parts)
 
+    def settling(self) -> Iterator[None]:
+        """Keep by family, in steps, what days hold that are over and have not changed since the last time."""
+        before, since = self._changed or set(), set[Bucket]()
+        self._changed = since
+        over = [(kind, day) for kind, day in self._parts if kind == "d" and day < self._newest.get(kind, day)]
+        for bucket in over:
+            is_settled = isinstance(self._parts.get(bucket, {}), Settled)
+            # Others had their turn: it may have changed again, or be gone.
+            if not is_settled and bucket not in before and bucket not in since and bucket in self._parts:
+                self._parts[bucket] = Settled(dict(self._rows(bucket, -1, "")), self.items.bits)
+                self._count_at_hand -= self._at_hand.pop(bucket, 0)
+                yield
+
     def of(self, bucket: Bucket, manager: str = "") -> Iterator[tuple[Credit, Deltas]]:
         """What a bucket's parts add, part by part. manager: of one alone, "" for all."""
-        special = self.items.special
+        for field, items in self._rows(bucket, -1, manager):
+            yield (field.manager, field.team), self._deltas(bucket, items)
+
+    def of_families(
+        self, bucket: Bucket, mask: int, manager: str = "", *, by_team: bool = False
+    ) -> Iterator[tuple[Credit, dict[int, int]]]:
+        """The same of some families, by item. by_team: people of a stated team may come as one."""
+        bits, held, special = self.items.bits, self._parts.get(bucket), self.items.special
+        found: Iterable[tuple[Credit, dict[int, int]]]
+        if by_team and isinstance(held, Settled):
+            found = held.by_team(mask)
+        else:
+            found = (((one.manager, one.team), items) for one, items in self._rows(bucket, mask, manager))
+        for credit, items in found:
+            if not isinstance(held, Settled):
+                items = {number: value for number, value in items.items() if bits[number] & mask}  # noqa: PLW2901
+            if items:
+                yield credit, items if special.isdisjoint(items) else dict(self._shown(bucket, list(items.items())))
+
+    def whole(self, bucket: Bucket, mask: int) -> dict[int, int] | None:
+        """What a bucket adds in all, of some families; None where it has to be added up from its parts."""
+        held = self._parts.get(bucket)
+        return dict(self._deltas(bucket, held.whole(mask))) if isinstance(held, Settled) else None
+
+    def _rows(self, bucket: Bucket, mask: int, manager: str) -> Iterator[tuple[Field, dict[int, int]]]:
         held = self._parts.get(bucket, {})
+        if isinstance(held, Settled):
+            yield from held.items(mask, manager)
+            return
         found = held.items(manager) if isinstance(held, Resting) else held.items()
         for field, raw in found:
-            if manager and field.manager != manager:
-                continue
-            items = self._numbered(raw)
-            deltas = list(items.items())
-            if not special.isdisjoint(items):
-                deltas = self._shown(bucket, deltas)
-            yield (field.manager, field.team), deltas
+            if not manager or field.manager == manager:
+                yield field, self._numbered(raw)
+
+    def _deltas(self, bucket: Bucket, items: dict[int, int]) -> Deltas:
+        deltas = list(items.items())
+        return deltas if self.items.special.isdisjoint(items) else self._shown(bucket, deltas)
 
     def first_day(self) -> int | None:
         """Ordinal of the first local day of which anything is held."""

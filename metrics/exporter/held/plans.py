@@ -34,6 +34,21 @@ def period_name(window: str, day: date) -> str:
     return f"{day.year}"
 
 
+class Planned(NamedTuple):
+    """Whose plans are wanted: those of some windows, of one level ("": of all) and one manager or team of it."""
+
+    windows: tuple[str, ...] = PLAN_WINDOWS
+    level: str = ""
+    name: str = ""
+
+    def has(self, target: "Target") -> bool:
+        """Whether a plan is one of them."""
+        return self.level in ("", target.level) and (not self.name or self.name in target.credit)
+
+
+EVERY_PLAN = Planned()
+
+
 class Target(NamedTuple):
     """The target of one plan in the base currency. credit: values of `manager` and `team`."""
 
@@ -97,23 +112,26 @@ def to_date(amount: Fraction, share: tuple[int, int]) -> float:
 
 def samples(
     reference: Reference, calendar: Calendar, zone: ZoneInfo, now: float, today: date | None = None,
-    targets: Targets | None = None,
+    targets: Targets | None = None, planned: Planned = EVERY_PLAN,
 ) -> Iterator[Sample]:  # fmt: skip
-    """All plan families at a moment (Unix seconds). today: the day of which it is the end, for what is over."""
+    """Plan families at a moment (Unix seconds). today: the day of which it is the end, for what is over."""
     today = today or datetime.fromtimestamp(now, zone).date()
     targets = targets or Targets()
-    yield from working_days(reference, calendar, today)
-    for window in PLAN_WINDOWS:
+    yield from working_days(reference, calendar, today, planned.windows)
+    for window in planned.windows:
         shares = Shares(calendar, window, today, now)
-        for (manager, team), level, measure, amount in targets.of(reference, window, today):
+        for target in filter(planned.has, targets.of(reference, window, today)):
+            (manager, team), level, measure, amount = target
             labels = (manager, team, level, measure, window)
             yield Sample(TARGET, labels, float(amount))
             yield Sample(TO_DATE, labels, to_date(amount, shares.of(team)))
 
 
-def working_days(reference: Reference, calendar: Calendar, today: date) -> Iterator[Sample]:
+def working_days(
+    reference: Reference, calendar: Calendar, today: date, windows: tuple[str, ...] = PLAN_WINDOWS
+) -> Iterator[Sample]:
     """Those of the company and of each team that have passed and that are left of the running periods."""
-    for window in PLAN_WINDOWS:
+    for window in windows:
         first, end = period_start(window, today), period_end(window, today)
         yield from _working_days(reference, calendar, window, first, end, today)
 

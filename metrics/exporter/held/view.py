@@ -174,7 +174,7 @@ class HeldView:
         return self._days.making(share, days)
 
     def sums_of_days(self, share: SumSelection, days: range) -> Sums:
-        """The sums of a run of days."""
+        """The sums of a run of days, not to be changed."""
         return self._days.sums(share, days)
 
     def sums_of_day(self, share: SumSelection, day: int) -> Sums:
@@ -192,6 +192,10 @@ class HeldView:
     def trim_days(self) -> None:
         """Let go of sums of days that were asked for longest ago, where more are kept than there is room for."""
         self._days.trim()
+
+    def settling(self) -> Iterator[None]:
+        """Keep days that are over as questions about a run of days need them, in steps; once a minute or so."""
+        return self._parts.settling()
 
     def first_day(self) -> int | None:
         """Ordinal of the first local day of which anything is held."""
@@ -234,9 +238,11 @@ class HeldView:
 
     # -- plans, names and the calendar
 
-    def plan_samples(self, now: float, day: date | None = None) -> list[plans.Sample]:
+    def plan_samples(
+        self, now: float, day: date | None = None, planned: plans.Planned = plans.EVERY_PLAN
+    ) -> list[plans.Sample]:
         """Targets, plans to date and working days; of the periods that another day lies in, if one is given."""
-        return list(plans.samples(self.reference, self.calendar, self.zone, now, day, targets=self._targets))
+        return list(plans.samples(self.reference, self.calendar, self.zone, now, day, self._targets, planned))
 
     def credits(self) -> set[Credit]:
         """(manager, team as shown) of everybody in the roster, the plans, or with anything held, however old."""

@@ -75,6 +75,8 @@ class Exporter:
                 try:
                     for _ in self.forecasts.making(self.clock()):
                         await asyncio.sleep(0)
+                    for _ in self.board.settling():
+                        await asyncio.sleep(0)
                 except Exception:
                     # Everything else is shown as before; those of a minute ago are, too.
                     log.exception("forecasts could not be worked out")

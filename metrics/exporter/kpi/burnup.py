@@ -60,7 +60,7 @@ def making(
     shown = [first + timedelta(days=n) for n in range((end - first).days)]
     target, by_day = _plan(board, measure, window, whose, shown)
     kpi = Kpi(15, "", "", "", "", "", ACTUALS[measure], "", (window,))
-    share, where = share_of([kpi], whose.level), place(whose.level, whose.only, whose.teams)
+    share, where = share_of([kpi], whose), place(whose.level, whose.only, whose.teams)
     yield from board.making_days(share, (day.toordinal() for day in shown if day <= today))
     sums, points = Sums(), []
     for day in shown:

@@ -103,7 +103,8 @@ class Question:
             mask |= BITS[BY_EXPOSED[name]]
         if self.level is Level.MANAGER:
             return SumSelection(mask, manager=self.name)
-        return SumSelection(mask, together=not isinstance(self.formula, PerManager))
+        together = not isinstance(self.formula, PerManager)
+        return SumSelection(mask, "", together, together and self.level is Level.COMPANY and self.teams is None)
 
 
 def question(
@@ -230,8 +231,10 @@ class History:
         targets: dict[Key, float] = {}
         if asked.kpi:
             kpi = _BY_ID[asked.kpi]
-            planned = asked.step in PLAN_WINDOWS and (kpi.is_planned or kpi.id in _PLANNED)
-            samples = plans.of_teams(plan_samples(board, end, now), asked.teams) if planned else []
+            samples: list[plans.Sample] = []
+            if asked.step in PLAN_WINDOWS and (kpi.is_planned or kpi.id in _PLANNED):
+                planned = plans.Planned((asked.step,), level.value, asked.name)
+                samples = plans.of_teams(plan_samples(board, end, now, planned), asked.teams)
             evaluation = Evaluation(
                 level, asked.step, found, [], samples, lambda of: people(board, sums, where, of), self._home
             )

@@ -58,13 +58,19 @@ def open_rows(board: HeldView, now: float, where: Place) -> list[Row]:
 def people(board: HeldView, sums: Sums, where: Place, family: Family) -> dict[Shown, int]:
     """How many managers of each row have any of a family."""
     bits, bit, rates = board.items.bits, BITS[family], board.reference.rates
+    counts: dict[int, bool] = {}
     found: dict[Shown, set[str]] = {}
     for shown, mine in _shown(board, sums):
         row = where(shown)
-        if row is not None:
-            of_family = {item: value for item, value in mine.items() if bits[item] & bit}
-            if of_family and block(board.named(of_family), rates):
+        if row is None:
+            continue
+        for item in mine:
+            if item not in counts:
+                # An item is a number by itself, or it is none.
+                counts[item] = bool(bits[item] & bit and block(board.named({item: 1}), rates))
+            if counts[item]:
                 found.setdefault(row, set()).add(shown[0])
+                break
     return {row: len(managers) for row, managers in found.items()}
 
 

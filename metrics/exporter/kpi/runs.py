@@ -147,23 +147,25 @@ def plan_window(run: Run, today: date) -> str:
     return ""
 
 
-def plan_samples(board: HeldView, end: date, now: float) -> list[plans.Sample]:
-    """All plans of the periods that end before a day (exclusive): of those that are over as at their end."""
+def plan_samples(
+    board: HeldView, end: date, now: float, planned: plans.Planned = plans.EVERY_PLAN
+) -> list[plans.Sample]:
+    """Plans of the periods that end before a day (exclusive): of those that are over as at their end."""
     if end > board.today(now):
-        return board.plan_samples(now)
+        return board.plan_samples(now, planned=planned)
     moment = datetime(end.year, end.month, end.day, tzinfo=board.zone).astimezone(UTC).timestamp()
-    return board.plan_samples(moment, end - _DAY)
+    return board.plan_samples(moment, end - _DAY, planned)
 
 
-def share_of(kpis: Iterable[Kpi], level: Level) -> SumSelection:
+def share_of(kpis: Iterable[Kpi], whose: Whose) -> SumSelection:
     """Sums that KPIs are made of."""
     formulas: list[Formula] = [kpi.formula for kpi in kpis]
     mask = 0
     for formula in formulas:
         for part in parts(formula):
             mask |= BITS[BY_EXPOSED[part["family"]]]
-    is_by_person = level is Level.MANAGER or any(isinstance(formula, PerManager) for formula in formulas)
-    return SumSelection(mask, together=not is_by_person)
+    together = whose.level is not Level.MANAGER and not any(isinstance(formula, PerManager) for formula in formulas)
+    return SumSelection(mask, "", together, together and whose.level is Level.COMPANY and whose.teams is None)
 
 
 class Runs:
@@ -184,7 +186,7 @@ class Runs:
             self._kept.move_to_end(key)
             yield known[1]
             return
-        share = share_of(kpis, whose.level)
+        share = share_of(kpis, whose)
         sums = yield from self._added(share, run.days)
         if self._state(run) != state:
             # Something of these days was corrected meanwhile: at once, then.
@@ -214,7 +216,8 @@ class Runs:
         board = self._board
         today = board.today(now)
         where, window = place(whose.level, whose.only, whose.teams), plan_window(run, today)
-        samples = plan_samples(board, period_end(window, run.first), now) if window else []
+        planned = plans.Planned((window,), whose.level.value, whose.name)
+        samples = plan_samples(board, period_end(window, run.first), now, planned) if window else []
         samples = plans.of_teams(samples, whose.teams)
         step = window or CALENDAR_WINDOWS[0]
         found = rows(board, sums, (step, PERIODS[0]), where, share.mask)

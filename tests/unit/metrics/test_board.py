@@ -41,6 +41,7 @@ steps = st.lists(
         st.tuples(st.just("rate"), st.sampled_from(["USD", "EUR"]), st.sampled_from(["2025-11-01", "2026-10-01"])),
         st.tuples(st.just("scrape")),
         st.tuples(st.just("rest"), st.booleans()),
+        st.tuples(st.just("settle")),
     ),
     max_size=30,
 )
@@ -65,6 +66,8 @@ def test_whatever_happens_the_board_shows_the_sum_of_its_parts(todo):
             case ("rest", at_once):
                 list(shown.packing())
                 shown.rest(at_once=at_once)
+            case ("settle",):
+                list(shown.settling())
             case _:
                 shown.exposition(now)
     text = b"".join(shown.exposition(now)).decode()
