@@ -19,6 +19,7 @@ from metrics.family import Source
 from streams.ledger.explain import OLDEST, ExplainedNumber, exact
 from streams.ledger.keeper import read_reference
 from streams.ledger.largest import Largest, pick
+from streams.ledger.nearest import around
 from streams.ledger.schema import connect
 from streams.ledger.snapshot import Snapshot
 from streams.ledger.store import thing_of
@@ -41,12 +42,17 @@ _MOST_SECONDS = 900.0
 
 @dataclass
 class Answer:
-    """Total and count over all, and the largest rows."""
+    """Total and count over all, and the largest rows; of a percentile of more, those around it.
+
+    position, first: how many of all are shorter than the percentile, and how many come before the rows.
+    """
 
     total: Fraction
     count: int
     rows: list[PlainRow]
     percentile: float | None = None
+    position: int | None = None
+    first: int = 0
 
 
 class Index:
@@ -99,7 +105,8 @@ class Index:
     ) -> ExplainedNumber:
         """The entities behind a number, at most `limit`; where there are more, the largest `fewer`.
 
-        days: a run of local days (ordinals) instead of the query's window.
+        Of a percentile it is that many on either side of it. days: a run of local days (ordinals) instead of the
+        query's window.
         """
         with self.reading() as database:
             return self._explain(database, query, at, days, (limit, limit if fewer is None else min(limit, fewer)))
@@ -156,7 +163,10 @@ class Index:
         if query.quantile:
             told = None if found.percentile is None else exact(Fraction(repr(found.percentile)))
         rows, sources = tuple(found.rows), tuple(snapshot.sources(found.rows))
-        return ExplainedNumber(query, moment_asked, told, found.count, rows, found.count > len(rows), upto, sources)
+        return ExplainedNumber(
+            query, moment_asked, told, found.count, rows, found.count > len(rows), upto, sources,
+            found.position, found.first,
+        )  # fmt: skip
 
     def reference(self, database: sqlite3.Connection) -> PlainReference:
         """Roster, plans and rates of that moment."""
@@ -209,10 +219,13 @@ def _windowed(snapshot: Snapshot, limit: int, fewer: int) -> Answer:
         if (window.window, window.period) == (query.window, query.period):
             sums += [Sums(snapshot, series, window, largest) for series in snapshot.series()]
     count = sum(one.count for one in sums)
-    largest.narrow(limit if count <= limit else fewer)
-    pick(sums, largest)
-    found = None
+    found, total = None, sum((one.total for one in sums), Fraction())
     if query.quantile and count:
         below = [sum(held) for held in zip(*(one.below for one in sums), strict=True)]
         found = quantile(float(query.quantile), query.declared.bounds, [*below, count])
-    return Answer(sum((one.total for one in sums), Fraction()), count, largest.rows(), found)
+        if count > limit:
+            near = around(sums, Fraction(repr(found)), fewer)
+            return Answer(total, count, near.rows, found, near.shorter, near.first)
+    largest.narrow(limit if count <= limit else fewer)
+    pick(sums, largest)
+    return Answer(total, count, largest.rows(), found)

@@ -20,7 +20,9 @@ class ExplainedNumber:
 
     total: exact, as a decimal (or a fraction "1/3"), of a percentile the digits shown, None of nothing; over all
     `count` rows, of which `rows` holds at most the limit that was asked for, by size (`truncated` says whether any is
-    missing). upto: partition → last offset looked at. sources: where each row's entity is from.
+    missing). upto: partition → last offset looked at. sources: where each row's entity is from. position, first: of a
+    percentile of more rows than the limit they are those around it, by value; how many of all are shorter than it, and
+    how many come before the rows.
     """
 
     query: PlainQuery
@@ -31,10 +33,13 @@ class ExplainedNumber:
     truncated: bool
     upto: Mapping[int, int]
     sources: tuple[str, ...] = ()
+    position: int | None = None
+    first: int = 0
 
     def as_json(self) -> dict[str, Any]:
         """The same as plain JSON values; times in RFC 3339, numbers exact, as text."""
         q, sources = self.query, self.sources or [""] * len(self.rows)
+        around = {} if self.position is None else {"position": self.position, "first": self.first}
         return {
             "family": q.family,
             "labels": dict(q.labels),
@@ -46,6 +51,7 @@ class ExplainedNumber:
             "total": self.total,
             "count": self.count,
             "truncated": self.truncated,
+            **around,
             "entities": [entity(q, row, source) for row, source in zip(self.rows, sources, strict=True)],
         }
 

@@ -15,6 +15,9 @@ _SHARE = (
     "share.who, share.day, share.time, share.value, share.n, share.pending, entity.kind, entity.id, client.key",
     "JOIN entity ON entity.no = share.entity JOIN client ON client.no = entity.client",
 )
+_ENTITY = (
+    "SELECT entity.kind, entity.id, client.key FROM entity JOIN client ON client.no = entity.client WHERE entity.no = ?"
+)
 _FEW = 4
 """Of so many times as many people each day is looked up for each of those asked for; of fewer all are gone through."""
 
@@ -97,6 +100,13 @@ class Snapshot:
         else:
             text = f"SELECT {columns} FROM share {joined} WHERE series = ? AND day = ? AND who = ? {condition}"  # noqa: S608 - our own text
             found = self.execute(text, (series.no, first, who))
+        return self._contributions(series, found)
+
+    def nearest(self, series: ShareSeries, first: int, last: int, ending: str) -> Iterator[tuple[Contribution, int]]:
+        """Those shares of a run of local days that the ending of the query picks."""
+        columns = "share.who, share.day, share.time, share.value, share.n, share.entity"
+        picked = self.within("share", columns, series, first, last, ending=ending).fetchall()
+        found = ((*share, None, *self.execute(_ENTITY, (entity,)).fetchone()) for *share, entity in picked)
         return self._contributions(series, found)
 
     def pending(self, series: ShareSeries) -> Iterator[tuple[Contribution, int]]:

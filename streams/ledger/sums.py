@@ -16,7 +16,8 @@ from streams.plain.windows import PlainWindow
 _FOUR_HOURS = 4 * 3600 * 10**6
 """A local day may begin and end so much (us) off its midnights where clocks change."""
 _LATEST = 253_000_000_000 * 10**6
-_SETTLED = "AND share.pending IS NULL"
+SETTLED = "AND share.pending IS NULL"
+"""SQL after other conditions: of shares that no clock changes any more."""
 
 
 class Sums:
@@ -31,6 +32,7 @@ class Sums:
         self.below = [0] * len(snapshot.query.declared.bounds)
         """How many are at most as long as each bound of a percentile that is asked for."""
         self.runs: list[tuple[int, int]] = []
+        self._singles: list[tuple[int, int]] = []
         self._largest = largest
         self._rates: dict[int, Fraction] = {}
         self._take(snapshot.pending(series))
@@ -46,8 +48,15 @@ class Sums:
             run = list(days)
             (self._days if is_whole else self._single)(run[0], run[-1])
 
+    def again(self) -> Iterator[tuple[Contribution, int]]:
+        """The shares that were read one by one."""
+        yield from self.snapshot.pending(self.series)
+        for first, last in self._singles:
+            yield from self.snapshot.shares(self.series, first, last, SETTLED)
+
     def _single(self, first: int, last: int) -> None:
-        self._take(self.snapshot.shares(self.series, first, last, _SETTLED))
+        self._singles.append((first, last))
+        self._take(self.snapshot.shares(self.series, first, last, SETTLED))
 
     def _take(self, shares: Iterator[tuple[Contribution, int]]) -> None:
         query, shown = self.snapshot.query, self.snapshot.shown
@@ -92,7 +101,7 @@ class Sums:
             held: dict[int, int] = dict(snapshot.execute(text, (self.series.no, first, last)).fetchall())
             return [sum(n for number, n in held.items() if number <= bound) for bound in range(len(family.bounds))]
         sums = ", ".join(f"sum(CASE WHEN value <= {bound * family.scale} THEN n ELSE 0 END)" for bound in family.bounds)
-        (found,) = snapshot.within("share", sums, self.series, first, last, ending=_SETTLED)
+        (found,) = snapshot.within("share", sums, self.series, first, last, ending=SETTLED)
         return [more or 0 for more in found]
 
     def rate(self, day: int) -> Fraction:
@@ -107,9 +116,9 @@ class Sums:
         query = self.snapshot.query
         le = query.labels.get("le", "+Inf") if query.part == "bucket" else "+Inf"
         if le == "+Inf":
-            return _SETTLED
+            return SETTLED
         bound = query.declared.bounds[query.declared.le.index(le)] * query.declared.scale
-        return f"{_SETTLED} AND share.value <= {bound}"
+        return f"{SETTLED} AND share.value <= {bound}"
 
     def _sums(self, first: int, last: int) -> Iterator[tuple[int, int, int]]:
         """Local day, total and count."""

@@ -2,6 +2,7 @@
 
 import random
 import sqlite3
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -19,7 +20,7 @@ from metrics.catalogue import FAMILIES
 from metrics.family import Kind, Source
 from producers.events import wire
 from streams.ledger.answers import Index
-from streams.ledger.explain import OLDEST
+from streams.ledger.explain import OLDEST, ExplainedNumber
 from streams.ledger.held import KINDS
 from streams.ledger.store import thing_of
 from streams.plain import Contribution, OpenThing, PlainPartition, PlainRules
@@ -220,6 +221,27 @@ def rank(row: PlainRow) -> tuple[Fraction, int]:
     return abs(row.value), row.time or 0
 
 
+def around(rows: list[PlainRow], value: Fraction, each: int) -> tuple[list[Fraction], int, int]:
+    """Values of so many rows on either side of a percentile; how many of all are less, and how many come before."""
+    values = sorted(row.value for row in rows)
+    shorter = bisect_left(values, value)
+    first = max(0, shorter - each)
+    return values[first : shorter + each], shorter, first
+
+
+def told_around(found: ExplainedNumber, each: int) -> tuple[list[Fraction], int | None, int]:
+    """The same as the ledger says it."""
+    return [row.value for row in found.rows], found.position, found.first
+
+
+def assert_picked(found: ExplainedNumber, rows: list[PlainRow], limit: int) -> None:
+    """The largest are there, or what is around a percentile."""
+    if found.query.quantile and len(rows) > limit:
+        assert told_around(found, limit) == around(rows, Fraction(found.total or ""), limit)
+    else:
+        assert [rank(row) for row in found.rows] == sorted(map(rank, rows), reverse=True)[:limit]
+
+
 def place(row: PlainRow) -> tuple[str, str, str]:
     """Client, kind and id of the entity of a row; a cost is its own client."""
     return row.client or row.entity, row.kind, row.entity
@@ -271,8 +293,8 @@ def test_answers_are_the_plain_rows(
                     assert float(found.total) == percentile(query, rows)
                 else:
                     assert Fraction(found.total or "") == sum((row.value for row in rows), Fraction())
-                assert (found.count, found.truncated) == (len(rows), len(rows) > limit)
-                assert [rank(row) for row in found.rows] == sorted(map(rank, rows), reverse=True)[:limit]
+                assert (found.count, found.truncated) == (len(rows), len(rows) > len(found.rows))
+                assert_picked(found, rows, limit)
                 assert not Counter(found.rows) - Counter(all_rows)
                 assert [index_sources.get(place(row)) for row in found.rows] == [
                     source if place(row) in index_sources else None

@@ -5,6 +5,7 @@ And of the largest entities where many are equally large, of one day and of seve
 
 import random
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from tempfile import TemporaryDirectory
@@ -17,13 +18,13 @@ from metrics.catalogue import BY_EXPOSED
 from streams.ledger.answers import Index
 from streams.plain import Contribution, PlainRules
 from streams.plain.exact import moment
-from streams.plain.rows import PlainQuery, windowed_rows
+from streams.plain.rows import PlainQuery, PlainRow, windowed_rows
 from streams.plain.shown import PlainShown
 from tests.laws.logs import InMemoryLog
 from tests.laws.mixtures import Json
 from tests.laws.replay import plain_rules
 from tests.laws.test_explained import REFERENCES
-from tests.laws.test_ledger import REFERENCE, rank, told
+from tests.laws.test_ledger import REFERENCE, assert_picked, rank, told
 from tests.support.ledgers import Kept
 
 FIRST = datetime(2026, 10, 23, 12, tzinfo=UTC)
@@ -98,4 +99,16 @@ def _compare(
                 )
                 assert [rank(row) for row in found.rows] == sorted(map(rank, rows), reverse=True)[:limit]
                 assert not Counter(found.rows) - Counter(rows)
+            if query.declared.name == "sales_response_seconds" and rows:
+                durations = replace(query, family="sales_response_seconds", labels={"quantile": "0.9"})
+                rows = list(windowed_rows(durations, contributions, shown))
+                _compare_around(index, durations, rows, now if is_past else None)
     index.close()
+
+
+def _compare_around(index: Index, query: PlainQuery, rows: list[PlainRow], at: datetime | None) -> None:
+    """Of a percentile those on either side of it, of whole days and of parts of some."""
+    for each in (1, 4, 30):
+        found = index.explain(query, at, each)
+        assert_picked(found, rows, each)
+        assert not Counter(found.rows) - Counter(rows)

@@ -111,12 +111,13 @@ def _cut(entities: list[Entity], found: dict[str, Any], wanted: Piece) -> list[E
 
 def _around(entities: list[Entity], found: dict[str, Any], wanted: Piece) -> tuple[list[Entity], dict[str, Any]]:
     """Of a percentile the entities around it, in order; position: how many of all are shorter."""
-    if wanted.sort != _USUAL or found["total"] is None or found["count"] > len(entities):
+    if wanted.sort != _USUAL or found["total"] is None:
         return _cut(entities, found, wanted), {}
-    ordered = sorted(entities, key=_SORTS["contribution"])
-    position = bisect_left(ordered, Fraction(found["total"]), key=_SORTS["contribution"])
-    first = max(0, min(position - wanted.limit // 2, len(ordered) - wanted.limit)) + wanted.offset
-    return ordered[first : first + wanted.limit], {"position": position, "first": first}
+    ordered, before = sorted(entities, key=_SORTS["contribution"]), found.get("first", 0)
+    position = before + bisect_left(ordered, Fraction(found["total"]), key=_SORTS["contribution"])
+    first = max(0, min(position - wanted.limit // 2, found["count"] - wanted.limit)) + wanted.offset
+    start = max(0, first - before)
+    return ordered[start : start + wanted.limit], {"position": position, "first": first}
 
 
 def as_table(board: Board, parts: Iterable[dict[str, Any]]) -> Iterator[str]:
