@@ -1,7 +1,7 @@
 """A day on a busy floor in fast motion, with a worker killed every simulated hour, judged by the audit.
 
-Everything is a process as users start it: Kafka, Redis, workers, exporter, simulator. The hour is what the workers'
-partition time says, so a worker dies in the middle of what it folds, not of what is only sent.
+Everything is a process as users start it: Kafka, Redis, workers, exporter, ledger, simulator. The hour is what the
+workers' partition time says, so a worker dies in the middle of what it folds, not of what is only sent.
 """
 
 import asyncio
@@ -29,6 +29,7 @@ from producers.topics import ensure
 from tests.faults.verdict import ends
 from tests.faults.workers import WorkerProgram, fences
 from tests.soak.memory import Memory
+from tests.support.proving import LedgerProgram, falsify
 
 ROOT = Path(__file__).parents[2]
 _CELLS = re.compile(r'^sales_worker_cells\{partition="\d+"\} (\S+)$', re.MULTILINE)
@@ -42,7 +43,11 @@ _PATIENCE = 300.0
 
 @dataclass
 class Verdict:
-    """What a day came to. `audit`: the report of `sales-pulse audit --json`."""
+    """What a day came to. `audit`: the report of `sales-pulse audit --json`.
+
+    proofs: how often the standing audit found all that is shown right; differences: what it ever found wrong.
+    found: what it said of a number that was made wrong at the end, so many seconds before.
+    """
 
     memory: Memory
     audit: dict[str, Any] = field(default_factory=dict)
@@ -51,6 +56,10 @@ class Verdict:
     crashes: int = 0
     sent: int = 0
     seconds: float = 0.0
+    proofs: int = 0
+    differences: list[dict[str, Any]] = field(default_factory=list)
+    found: dict[str, Any] = field(default_factory=dict)
+    found_after: float = 0.0
 
 
 class Day:
@@ -85,13 +94,15 @@ class Day:
             self.workers = [WorkerProgram(name, self.folder / name, self.environment) for name in self.names]
             self.exporter = self._program("exporter", "exporter")
             self.simulator = self._program("simulator", *self._simulate())
-            for program in (*self.workers, self.exporter):
+            self.ledger = LedgerProgram(self.folder / "ledger", self.environment)
+            for program in (*self.workers, self.exporter, self.ledger):
                 program.start_process()
             self._wait(lambda: all(worker.ready for worker in self.workers), "every worker has partitions")
             self.simulator.start_process()
             self._live()
             self._settle()
             self._audit()
+            self._falsify()
         finally:
             self._end()
             self.verdict.seconds = time.monotonic() - began
@@ -130,6 +141,8 @@ class Day:
             if killed < self.hours and hour >= killed + 0.5:
                 self._kill(self.workers[killed % len(self.workers)], killed)
                 killed += 1
+                # It begins a cycle of its audit at each start.
+                self._again(self.ledger)
         self.verdict.kills = killed
         if self.simulator.returncode != 0:
             raise AssertionError(f"the simulator ended: {self.simulator.last_words()}")
@@ -144,6 +157,7 @@ class Day:
                     del self._ended[worker.name]
                     self.verdict.crashes += worker.returncode != -9
                     worker.start_process()
+        self.ledger.look()
         if now - self._scraped >= _SCRAPE_SECONDS:
             self._scraped = now
             try:
@@ -165,7 +179,7 @@ class Day:
         return max(0.0, (latest - self.start.timestamp()) / 3600)
 
     def _processes(self) -> dict[str, psutil.Process | None]:
-        programs = [*self.workers, self.exporter, self.simulator]
+        programs = [*self.workers, self.exporter, self.ledger, self.simulator]
         named = {one.name.removeprefix("worker "): one for one in programs}
         named |= {"redis": self.redis, "kafka": self.kafka.nodes[0]}
         return {name: psutil.Process(one.pid) if one.running else None for name, one in named.items()}
@@ -203,6 +217,21 @@ class Day:
         self.verdict.audit = json.loads(done.stdout)
         self.verdict.is_equal = done.returncode == 0
 
+    def _falsify(self) -> None:
+        """What was proved until now; then one number is made wrong, which has to be found."""
+        self.verdict.proofs, self.verdict.differences = self.ledger.proofs, list(self.ledger.differences)
+        self.tell(f"proved {self.ledger.proofs} times; making a number wrong …")
+        falsify(self.redis.url, "sales-pulse")
+        began = time.monotonic()
+        self._again(self.ledger)
+        known = len(self.ledger.differences)
+        self._wait(lambda: len(self.ledger.differences) > known, "the wrong number is found")
+        self.verdict.found, self.verdict.found_after = self.ledger.differences[-1], time.monotonic() - began
+
+    def _again(self, program: Program) -> None:
+        program.kill()
+        program.start_process()
+
     def _wait(self, condition: Callable[[], Any], what: str) -> None:
         deadline = time.monotonic() + _PATIENCE
         while not condition():
@@ -214,7 +243,7 @@ class Day:
     def _end(self) -> None:
         for worker in self.workers:
             worker.close()
-        for name in ("simulator", "exporter"):
+        for name in ("simulator", "exporter", "ledger"):
             if program := getattr(self, name, None):
                 program.stop()
         self.redis.stop()

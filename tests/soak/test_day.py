@@ -8,7 +8,10 @@ pytestmark = [pytest.mark.slow, pytest.mark.integration, pytest.mark.timeout(120
 
 
 def test_a_short_day(tmp_path):
-    """A worker killed every hour: no number differs, nobody ends by himself, and nothing grows without end."""
+    """A worker and the ledger killed every hour: no number differs, nobody ends by himself, nothing grows without end.
+
+    The standing audit finds nothing, until a number is made wrong.
+    """
     day = Day(
         tmp_path, events=100_000, hours=4, hour_seconds=20, managers=100, workers=2, profile="wall", tell=print
     )  # fmt: skip
@@ -16,4 +19,7 @@ def test_a_short_day(tmp_path):
     assert found.is_equal, found.audit["examples"]
     assert found.sent > 80_000
     assert (found.kills, found.crashes) == (4, 0)
+    assert found.proofs >= 2
+    assert found.differences == []
+    assert (found.found["data"], found.found["count"]) == ("days", 1)
     assert all(found.memory.growth(name, 4) < 60 for name in found.memory.sizes)
