@@ -1,22 +1,25 @@
 """The parts of a day that is over, by family: who asks for one family reads nothing of the others."""
 
 from array import array
+from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate
-from operator import sub
+from operator import attrgetter, sub
+from typing import NamedTuple
 
 import msgspec
 from isal import isal_zlib
 
 from metrics.view import Field
 
+Credit = tuple[str, str]
 Row = dict[int, int]
 """Numbers of items, each with its value."""
 _Column = tuple[int, list[int], list[int]]
 """Number of an item; steps from one row that has it to the next; the values there."""
-_Columns = Mapping[int, tuple[Sequence[int], list[int]]]
-"""Number of an item → the rows that have it, in order; the values there."""
+_TOGETHER = 256
+"""Parts whose columns are kept together: whoever asks for one person unpacks no more than these."""
 
 _LEVEL = 1
 _encode = msgspec.msgpack.Encoder().encode
@@ -24,50 +27,62 @@ _decode = msgspec.msgpack.Decoder(list[_Column]).decode
 _decode_long = msgspec.msgpack.Decoder(list[tuple[int, list[int], list[int | str]]]).decode
 
 
-class Settled:
-    """They do not change: whoever changes one has to take them all out. bits: of items' families, by number."""
+class _Block(NamedTuple):
+    """Some parts, sorted by manager, by the bits of families."""
 
-    __slots__ = ("_by_team", "_fields", "_people", "_teams")
+    fields: tuple[Field, ...]
+    packed: dict[int, bytes]
 
-    def __init__(self, parts: Mapping[Field, Mapping[int, int]], bits: Sequence[int]) -> None:
-        self._fields = tuple(parts)
-        columns: defaultdict[int, tuple[array[int], list[int]]] = defaultdict(lambda: (array("I"), []))
-        for at, row in enumerate(parts.values()):
-            for number, value in row.items():
-                rows, values = columns[number]
-                rows.append(at)
-                values.append(value)
-        self._people = _packed(columns, bits)
-        # Of who did something without a stated team only the roster of the day on which it is asked for knows it.
-        whose_parts = [("" if field.team else field.manager, field.team) for field in self._fields]
-        self._teams = tuple(dict.fromkeys(whose_parts))
-        places = {credit: at for at, credit in enumerate(self._teams)}
-        whose = [places[credit] for credit in whose_parts]
-        self._by_team = _packed({number: _summed(column, whose) for number, column in columns.items()}, bits)
-
-    def __len__(self) -> int:
-        return len(self._fields)
-
-    def items(self, mask: int = -1, manager: str = "") -> Iterator[tuple[Field, Row]]:
-        """Parts, of some families (-1: of all, and what none shows). manager: of one alone, "" for everybody."""
+    def items(self, mask: int, manager: str) -> Iterator[tuple[Field, Row]]:
         found: dict[int, Row] = {
-            at: {} for at, field in enumerate(self._fields) if not manager or field.manager == manager
+            at: {} for at, field in enumerate(self.fields) if not manager or field.manager == manager
         }
-        if not found:
-            return
-        for number, rows, values in _read(self._people, mask):
+        for number, rows, values in _read(self.packed, mask) if found else ():
             if not manager:
                 for at, value in zip(rows, values, strict=True):
                     found[at][number] = value
                 continue
-            value_at = dict(zip(rows, values, strict=True))
-            for at in found.keys() & value_at.keys():
-                found[at][number] = value_at[at]
+            held = list(rows)
+            for at, row in found.items():
+                place = bisect_left(held, at)
+                if place < len(held) and held[place] == at:
+                    row[number] = values[place]
         for at, row in found.items():
             if row:
-                yield self._fields[at], row
+                yield self.fields[at], row
 
-    def by_team(self, mask: int) -> Iterator[tuple[tuple[str, str], Row]]:
+
+class Settled:
+    """They do not change: whoever changes one has to take them all out. bits: of items' families, by number."""
+
+    __slots__ = ("_blocks", "_by_team", "_count", "_teams")
+
+    def __init__(self, parts: Mapping[Field, Row], bits: Sequence[int]) -> None:
+        fields = sorted(parts, key=attrgetter("manager"))
+        self._count = len(fields)
+        self._blocks = []
+        for start in range(0, len(fields), _TOGETHER):
+            some = tuple(fields[start : start + _TOGETHER])
+            self._blocks.append(_Block(some, _packed([parts[field] for field in some], bits)))
+        # Of who did something without a stated team only the roster of the day on which it is asked for knows it.
+        teams: dict[Credit, Row] = {}
+        for field in fields:
+            mine = teams.setdefault(("" if field.team else field.manager, field.team), {})
+            for number, value in parts[field].items():
+                mine[number] = mine.get(number, 0) + value
+        self._teams = tuple(teams)
+        self._by_team = _packed(teams.values(), bits)
+
+    def __len__(self) -> int:
+        return self._count
+
+    def items(self, mask: int = -1, manager: str = "") -> Iterator[tuple[Field, Row]]:
+        """Parts, of some families (-1: of all, and what none shows). manager: of one alone, "" for everybody."""
+        for block in self._blocks:
+            if not manager or block.fields[0].manager <= manager <= block.fields[-1].manager:
+                yield from block.items(mask, manager)
+
+    def by_team(self, mask: int) -> Iterator[tuple[Credit, Row]]:
         """Sums of people of a stated team as one, of some families: by ("", team), and (manager, "")."""
         found: list[Row] = [{} for _ in self._teams]
         for number, rows, values in _read(self._by_team, mask):
@@ -82,21 +97,17 @@ class Settled:
         return {number: sum(values) for number, _, values in _read(self._by_team, mask)}
 
 
-def _summed(column: tuple[Sequence[int], list[int]], whose: Sequence[int]) -> tuple[Sequence[int], list[int]]:
-    rows, values = column
-    found: dict[int, int] = {}
-    for at, value in zip(rows, values, strict=True):
-        whole = whose[at]
-        found[whole] = found.get(whole, 0) + value
-    ordered = sorted(found)
-    return ordered, [found[at] for at in ordered]
-
-
-def _packed(columns: _Columns, bits: Sequence[int]) -> dict[int, bytes]:
-    """By the bit of their family."""
+def _packed(parts: Iterable[Row], bits: Sequence[int]) -> dict[int, bytes]:
+    """Columns by the bit of their family."""
+    places: defaultdict[int, array[int]] = defaultdict(lambda: array("I"))
+    values: defaultdict[int, list[int]] = defaultdict(list)
+    for at, row in enumerate(parts):
+        for number, value in row.items():
+            places[number].append(at)
+            values[number].append(value)
     families: defaultdict[int, list[_Column]] = defaultdict(list)
-    for number, (rows, values) in columns.items():
-        families[bits[number]].append((number, [*rows[:1], *map(sub, rows[1:], rows)], values))
+    for number, rows in places.items():
+        families[bits[number]].append((number, [rows[0], *map(sub, rows[1:], rows)], values[number]))
     return {bit: isal_zlib.compress(_encoded(found), _LEVEL) for bit, found in families.items()}
 
 
