@@ -13,7 +13,7 @@ _SHORTER = "share.value < {}", "share.value DESC"
 _OTHERS = "share.value >= {}", "share.value"
 
 
-class Near(NamedTuple):
+class AroundPercentile(NamedTuple):
     """Rows in the order of their values. shorter: how many of all are. first: how many come before these."""
 
     rows: list[PlainRow]
@@ -21,7 +21,7 @@ class Near(NamedTuple):
     first: int
 
 
-def around(sums: Iterable[Sums], value: Fraction, each: int) -> Near:
+def around(sums: Iterable[Sums], value: Fraction, each: int) -> AroundPercentile:
     """At most so many on either side of a value."""
     shorter, found = 0, list[PlainRow]()
     for one in sums:
@@ -39,7 +39,7 @@ def around(sums: Iterable[Sums], value: Fraction, each: int) -> Near:
     found.sort(key=lambda row: (row.value, row.time, row.kind, row.entity))
     below = sum(row.value < value for row in found)
     chosen = found[max(0, below - each) : below + each]
-    return Near(chosen, shorter, shorter - min(below, each))
+    return AroundPercentile(chosen, shorter, shorter - min(below, each))
 
 
 def _ending(side: str, bound: int) -> str:

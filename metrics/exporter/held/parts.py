@@ -8,7 +8,7 @@ import msgspec
 from metrics.exporter.held.fences import Fences
 from metrics.exporter.held.items import BASE, Items
 from metrics.exporter.held.resting import Resting
-from metrics.exporter.held.settled import Settled
+from metrics.exporter.held.settled import SettledDay
 from metrics.view import Field, Waiting
 from metrics.windows import local_day
 
@@ -47,7 +47,7 @@ class Parts:
 
     def __init__(self, zone: ZoneInfo, base: str) -> None:
         self._zone = zone
-        self._parts: dict[Bucket, dict[Field, Part | bytes] | Resting | Settled] = {}
+        self._parts: dict[Bucket, dict[Field, Part | bytes] | Resting | SettledDay] = {}
         self._changed: set[Bucket] | None = None
         """Days changed since days were settled last; None before they were."""
         self._at_hand: dict[Bucket, int] = {}
@@ -68,7 +68,7 @@ class Parts:
     def put(self, bucket: Bucket, field: Field, part: Part) -> Deltas:
         """Replace one part (an empty one removes it); say what that adds to its credit's share of the bucket."""
         held = self._parts.get(bucket)
-        if isinstance(held, Resting | Settled):
+        if isinstance(held, Resting | SettledDay):
             held = self._awake(bucket, held)
         raw = held.get(field) if held is not None else None
         old: Part = {} if raw is None else self._named(raw)
@@ -115,9 +115,9 @@ class Parts:
         held = self._parts.get(bucket)
         if held is None:
             held = self._parts[bucket] = {}
-        return self._awake(bucket, held) if isinstance(held, Resting | Settled) else held
+        return self._awake(bucket, held) if isinstance(held, Resting | SettledDay) else held
 
-    def _awake(self, bucket: Bucket, resting: Resting | Settled) -> dict[Field, Part | bytes]:
+    def _awake(self, bucket: Bucket, resting: Resting | SettledDay) -> dict[Field, Part | bytes]:
         """Take a bucket's parts out, to be changed."""
         held: dict[Field, Part | bytes]
         if isinstance(resting, Resting):
@@ -183,10 +183,10 @@ class Parts:
         self._changed = since
         over = [(kind, day) for kind, day in self._parts if kind == "d" and day < self._newest.get(kind, day)]
         for bucket in over:
-            is_settled = isinstance(self._parts.get(bucket, {}), Settled)
+            is_settled = isinstance(self._parts.get(bucket, {}), SettledDay)
             # Others had their turn: it may have changed again, or be gone.
             if not is_settled and bucket not in before and bucket not in since and bucket in self._parts:
-                self._parts[bucket] = Settled(dict(self._rows(bucket, -1, "")), self.items.bits)
+                self._parts[bucket] = SettledDay(dict(self._rows(bucket, -1, "")), self.items.bits)
                 self._count_at_hand -= self._at_hand.pop(bucket, 0)
                 yield
 
@@ -201,12 +201,12 @@ class Parts:
         """The same of some families, by item. by_team: people of a stated team may come as one."""
         bits, held, special = self.items.bits, self._parts.get(bucket), self.items.special
         found: Iterable[tuple[Credit, dict[int, int]]]
-        if by_team and isinstance(held, Settled):
+        if by_team and isinstance(held, SettledDay):
             found = held.by_team(mask)
         else:
             found = (((one.manager, one.team), items) for one, items in self._rows(bucket, mask, manager))
         for credit, items in found:
-            if not isinstance(held, Settled):
+            if not isinstance(held, SettledDay):
                 items = {number: value for number, value in items.items() if bits[number] & mask}  # noqa: PLW2901
             if items:
                 yield credit, items if special.isdisjoint(items) else dict(self._shown(bucket, list(items.items())))
@@ -214,11 +214,11 @@ class Parts:
     def whole(self, bucket: Bucket, mask: int) -> dict[int, int] | None:
         """What a bucket adds in all, of some families; None where it has to be added up from its parts."""
         held = self._parts.get(bucket)
-        return dict(self._deltas(bucket, held.whole(mask))) if isinstance(held, Settled) else None
+        return dict(self._deltas(bucket, held.whole(mask))) if isinstance(held, SettledDay) else None
 
     def _rows(self, bucket: Bucket, mask: int, manager: str) -> Iterator[tuple[Field, dict[int, int]]]:
         held = self._parts.get(bucket, {})
-        if isinstance(held, Settled):
+        if isinstance(held, SettledDay):
             yield from held.items(mask, manager)
             return
         found = held.items(manager) if isinstance(held, Resting) else held.items()

@@ -34,7 +34,7 @@ def period_name(window: str, day: date) -> str:
     return f"{day.year}"
 
 
-class Planned(NamedTuple):
+class PlanSelection(NamedTuple):
     """Whose plans are wanted: those of some windows, of one level ("": of all) and one manager or team of it."""
 
     windows: tuple[str, ...] = PLAN_WINDOWS
@@ -46,7 +46,7 @@ class Planned(NamedTuple):
         return self.level in ("", target.level) and (not self.name or self.name in target.credit)
 
 
-EVERY_PLAN = Planned()
+EVERY_PLAN = PlanSelection()
 
 
 class Target(NamedTuple):
@@ -112,7 +112,7 @@ def to_date(amount: Fraction, share: tuple[int, int]) -> float:
 
 def samples(
     reference: Reference, calendar: Calendar, zone: ZoneInfo, now: float, today: date | None = None,
-    targets: Targets | None = None, planned: Planned = EVERY_PLAN,
+    targets: Targets | None = None, planned: PlanSelection = EVERY_PLAN,
 ) -> Iterator[Sample]:  # fmt: skip
     """Plan families at a moment (Unix seconds). today: the day of which it is the end, for what is over."""
     today = today or datetime.fromtimestamp(now, zone).date()

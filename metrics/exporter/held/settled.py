@@ -27,7 +27,7 @@ _decode = msgspec.msgpack.Decoder(list[_Column]).decode
 _decode_long = msgspec.msgpack.Decoder(list[tuple[int, list[int], list[int | str]]]).decode
 
 
-class _Block(NamedTuple):
+class _SettledBlock(NamedTuple):
     """Some parts, sorted by manager, by the bits of families."""
 
     fields: tuple[Field, ...]
@@ -52,7 +52,7 @@ class _Block(NamedTuple):
                 yield self.fields[at], row
 
 
-class Settled:
+class SettledDay:
     """They do not change: whoever changes one has to take them all out. bits: of items' families, by number."""
 
     __slots__ = ("_blocks", "_by_team", "_count", "_teams")
@@ -63,7 +63,7 @@ class Settled:
         self._blocks = []
         for start in range(0, len(fields), _TOGETHER):
             some = tuple(fields[start : start + _TOGETHER])
-            self._blocks.append(_Block(some, _packed([parts[field] for field in some], bits)))
+            self._blocks.append(_SettledBlock(some, _packed([parts[field] for field in some], bits)))
         # Of who did something without a stated team only the roster of the day on which it is asked for knows it.
         teams: dict[Credit, Row] = {}
         for field in fields:

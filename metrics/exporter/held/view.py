@@ -239,7 +239,7 @@ class HeldView:
     # -- plans, names and the calendar
 
     def plan_samples(
-        self, now: float, day: date | None = None, planned: plans.Planned = plans.EVERY_PLAN
+        self, now: float, day: date | None = None, planned: plans.PlanSelection = plans.EVERY_PLAN
     ) -> list[plans.Sample]:
         """Targets, plans to date and working days; of the periods that another day lies in, if one is given."""
         return list(plans.samples(self.reference, self.calendar, self.zone, now, day, self._targets, planned))

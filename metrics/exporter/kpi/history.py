@@ -233,7 +233,7 @@ class History:
             kpi = _BY_ID[asked.kpi]
             samples: list[plans.Sample] = []
             if asked.step in PLAN_WINDOWS and (kpi.is_planned or kpi.id in _PLANNED):
-                planned = plans.Planned((asked.step,), level.value, asked.name)
+                planned = plans.PlanSelection((asked.step,), level.value, asked.name)
                 samples = plans.of_teams(plan_samples(board, end, now, planned), asked.teams)
             evaluation = Evaluation(
                 level, asked.step, found, [], samples, lambda of: people(board, sums, where, of), self._home

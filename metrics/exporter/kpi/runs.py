@@ -148,7 +148,7 @@ def plan_window(run: Run, today: date) -> str:
 
 
 def plan_samples(
-    board: HeldView, end: date, now: float, planned: plans.Planned = plans.EVERY_PLAN
+    board: HeldView, end: date, now: float, planned: plans.PlanSelection = plans.EVERY_PLAN
 ) -> list[plans.Sample]:
     """Plans of the periods that end before a day (exclusive): of those that are over as at their end."""
     if end > board.today(now):
@@ -216,7 +216,7 @@ class Runs:
         board = self._board
         today = board.today(now)
         where, window = place(whose.level, whose.only, whose.teams), plan_window(run, today)
-        planned = plans.Planned((window,), whose.level.value, whose.name)
+        planned = plans.PlanSelection((window,), whose.level.value, whose.name)
         samples = plan_samples(board, period_end(window, run.first), now, planned) if window else []
         samples = plans.of_teams(samples, whose.teams)
         step = window or CALENDAR_WINDOWS[0]
