@@ -29,6 +29,10 @@ def measure(name: str) -> str:
     return (Path(__file__).parent / f"{name}.js").read_text()
 
 
+_ALL_TEXT = "[document.body.innerText, ...[...document.querySelectorAll('[title]')].map((one) => one.title)].join(' ')"
+"""What is shown, and what is shown to whoever waits with the pointer over it."""
+
+
 async def test_language(screen):
     """Every word changes with L, numbers are written as people there write them, and the choice is kept."""
     page = await screen.show()
@@ -40,7 +44,8 @@ async def test_language(screen):
     assert (await tile(page, 4)).split() == ["250", "тыс.", "₽"]
     english = re.compile(r"[A-Za-z]{3,}")
     names = {*(word for team, name in PEOPLE.values() for word in f"{team} {name}".split()), "Sales", "Pulse", "DSO"}
-    shown = await page.evaluate("document.body.innerText")
+    names |= {"English", "Esc"}
+    shown = await page.evaluate(_ALL_TEXT)
     assert not [word for word in english.findall(shown) if word not in names]
     await page.reload()
     await expect(page.locator("html")).to_have_attribute("lang", "ru")

@@ -1,7 +1,7 @@
 // One click from any number: the numbers it is made of, and the entities of each, from /api/v1/explain.
 import { clock, exact, show } from "./format.js";
 import { nameOf } from "./tiles.js";
-import { getLanguage, title, word } from "./words.js";
+import { getLanguage, helpOf, title, word } from "./words.js";
 
 const MOST_ROWS = 500, BY_TEAM = "sales_working_days";
 let asking = null;
@@ -38,7 +38,7 @@ export function explain(dialog, tile, main, live, view, mine = "") {
   shown[0].textContent = show(main.current, record.id.endsWith(":growth") ? "growth" : record.unit);
   const isNow = parts.length > 0 && parts.every((part) => part.window === "");
   shown[1].textContent = `${scopeName(live, view)} · ${view.label ?? word(isNow ? "now" : tile.main.labels.window ?? view.window)}`;
-  dialog.querySelector(".help").textContent = record.help;
+  dialog.querySelector(".help").textContent = helpOf(record);
   const buttons = parts.map((part) => {
     const button = element("button", [title(part), ...Object.values(part.labels), ...(part.window ? [part.window] : [])].join(" · "));
     button.type = "button";

@@ -10,7 +10,7 @@ import { columns, drawTable } from "./ranking.js";
 import { valueOf } from "./spark.js";
 import { store, stored } from "./stored.js";
 import { nameOf, pick, unitOf } from "./tiles.js";
-import { getLanguage, setLanguage, title, word } from "./words.js";
+import { getLanguage, helpOf, setLanguage, title, word } from "./words.js";
 
 const $ = (id) => document.getElementById(id);
 const PLANNED = ["month", "quarter", "year"], MOST_BARS = 130;
@@ -113,7 +113,7 @@ function draw() {
   const mine = record(), bars = barsOf(shown);
   document.title = `${name()} · Sales Pulse`;
   $("title").textContent = name();
-  $("help").textContent = getLanguage() === "en" ? mine.help : "";
+  $("help").textContent = helpOf(mine);
   drawCards(mine);
   $("bars-title").textContent = `${word(`by_${state.step}`)}, ${days(shown.run.from, shown.run.to)}`;
   const box = $("bars").querySelector(".drawing"), tell = (text) => { $("bars").querySelector(".told").textContent = text; };

@@ -1,7 +1,7 @@
 // The tiles: fifteen KPIs, and what becomes of whom nobody answered; how a tile is drawn without moving its neighbours.
 import { arrow, change, points, show } from "./format.js";
 import { drawSpark } from "./spark.js";
-import { title, word } from "./words.js";
+import { helpOf, title, word } from "./words.js";
 
 const FACTS = 3, FLASH_MS = 1200;
 /** Shares of a tile's width, by how many facts it has; the change, where there is one, comes first and is longest. */
@@ -119,7 +119,7 @@ function drawTile(node, tile, byId, flash) {
   }
   const label = [`${name.textContent}: ${shown}`, ...facts.filter((fact) => fact[1] !== "–" && fact[1] !== "").map(([a, b]) => `${a} ${b}`)].join(", ");
   if (node.getAttribute("aria-label") !== label) node.setAttribute("aria-label", label);
-  const tip = record ? `${record.help}\n${word(tile.now ? "explain" : "follow")}` : "";
+  const tip = record ? `${helpOf(record)}\n${word(tile.now ? "explain" : "follow")}`.trim() : "";
   if (node.title !== tip) node.title = tip;
 }
 

@@ -75,4 +75,6 @@ let language = "en";
 export const setLanguage = (code) => { language = code in WORDS ? code : "en"; };
 export const getLanguage = () => language;
 export const word = (key) => WORDS[language][key] ?? key;
+/** What a KPI is in a sentence, which there is in English alone. */
+export const helpOf = (kpi) => (language === "en" ? kpi.help : "");
 export const title = (kpi) => (language === "ru" ? kpi.title_ru : kpi.title);
