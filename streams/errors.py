@@ -47,7 +47,7 @@ class WorkerError(StreamsError):
 class ChangelogError(WorkerError):
     """A changelog could not be opened, read or written now. Of what was written nothing is in it, or all.
 
-    Opening it anew decides which.
+    Opening the changelog again decides which.
     """
 
 

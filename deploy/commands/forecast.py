@@ -47,7 +47,7 @@ def backtest(
     Each is made from the days before it alone, and held against what the rest of its month, quarter or year brought.
     Quarters and years may end with any month, or a year would have four ends and one to judge by; a year is judged
     for its last months, the only ones for which there is a forecast.
-    An interval of 80 of 100 holds in about 80 % of them. Of won deals what is shown knows the stages and ages of those
+    An 80 % interval holds in about 80 % of them. Of won deals what is shown knows the stages and ages of those
     that are open, from the ledger, and their number where no ledger answers. The last column says how many know stages.
 
     Example: sales-pulse forecast backtest --measure won_amount

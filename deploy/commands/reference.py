@@ -56,7 +56,7 @@ def apply(
             print(line)
     hours = target is not None and _differs(target, content.calendar)
     if hours:
-        print(f"~ calendar: {target} is written anew")
+        print(f"~ calendar: {target} is rewritten")
     if not changes and not hours:
         print("nothing changes")
         return

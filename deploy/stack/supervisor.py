@@ -17,7 +17,7 @@ from deploy.stack.program import Program
 _BACK_OFF = (0.5, 1, 2, 5, 10, 30)
 """Seconds before each start again; the last goes on for ever."""
 _STEADY_AFTER = 60.0
-"""A program that lived so long (s) starts its back-off anew."""
+"""A program that lived so long (s) has its back-off reset."""
 _START_TRIES = 4
 """So often a program may end before it was ready for the first time."""
 _TICK = 0.1

@@ -26,7 +26,7 @@ class Noting:
         self._slips: set[tuple[str, str]] = set()
 
     def take(self) -> Notes:
-        """All notes, which begin anew."""
+        """Take all notes; what is noted from now on starts from zero."""
         notes, self.notes = self.notes, Notes()
         return notes
 

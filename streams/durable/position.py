@@ -1,7 +1,7 @@
 """Where reading a partition goes on after it was restored, and that it still is the log that was folded."""
 
 from streams.durable.restore import Bounds
-from streams.durable.topic_id import differ, made_anew, other_id
+from streams.durable.topic_id import differ, other_id, recreated
 from streams.errors import WorkerError
 from streams.state.partition import Partition
 
@@ -12,9 +12,9 @@ def position(topic: str, partition: Partition, current: str, bounds: Bounds) -> 
     if fence < 0:
         return bounds.begin
     if differ(partition.log, current):
-        raise made_anew(topic, other_id(partition.log, current))
+        raise recreated(topic, other_id(partition.log, current))
     if bounds.end <= fence:
-        raise made_anew(topic, f"partition {number} ends at {bounds.end}, but events up to {fence} were folded")
+        raise recreated(topic, f"partition {number} ends at {bounds.end}, but events up to {fence} were folded")
     if bounds.begin > fence + 1:
         raise WorkerError(
             f"{topic} partition {number} begins at {bounds.begin}, but only events up to {fence} were folded: events "

@@ -1,6 +1,6 @@
 """A changelog that writes a failed transaction again, in a new one, as long as nobody else has written.
 
-Opening a changelog anew aborts the transaction that failed and shuts everybody else out, so afterwards the broker
+Opening a changelog again aborts the transaction that failed and shuts everybody else out, so afterwards the broker
 can tell for good what became of it. Two things are asked for, in this order:
 
 1. the group: whoever it gave the partition to meanwhile is not to be shut out;
@@ -93,7 +93,7 @@ class RewritingChangelog:
         )
 
     async def reopen(self) -> None:
-        """Open it anew if that shuts nobody out who has the partition now. Raises as `open`, and OwnershipLost."""
+        """Open it again if that shuts nobody out who has the partition now. Raises as `open`, and OwnershipLost."""
         await self._inner.close()
         is_ours = await self._is_ours()
         if is_ours is None:

@@ -120,7 +120,7 @@ class Standbys:
         try:
             return _opened(self._stores(number), limits)
         except StateError as error:
-            log.warning("the standby copy cannot be used; making it anew", partition=number, problem=str(error))
+            log.warning("the standby copy cannot be used; building it again", partition=number, problem=str(error))
             self._set_aside(number)
             return _Copy(self._stores(number))
 

@@ -36,14 +36,14 @@ def differ(before: str, now: str) -> bool:
     return bool(before and now) and before != now
 
 
-def made_anew(topic: str, how: str) -> WorkerError:
+def recreated(topic: str, how: str) -> WorkerError:
     """What to say when a topic is not the one whose events were folded. `how`: by what it is known."""
     return WorkerError(
-        f"{topic} was deleted and made anew ({how}): its offsets began at 0 again, so what was counted cannot be "
+        f"{topic} was deleted and recreated ({how}): its offsets began at 0 again, so what was counted cannot be "
         "continued; choose a new SALES_APP_ID so that everything is counted again"
     )
 
 
 def other_id(before: str, now: str) -> str:
-    """How a topic made anew is known while its offsets would fit."""
+    """How a recreated topic is recognized while its offsets would fit."""
     return f"its id was {before} and is {now}"

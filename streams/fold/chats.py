@@ -55,7 +55,7 @@ def message(client: Client, event: ChatMessage, at: int, out: Context) -> Outcom
 
 
 def handed_off(client: Client, event: ChatHandedOff, at: int, out: Context) -> Outcome:
-    """A bot passed the chat to people: a running wait starts anew if the bot had written."""
+    """A bot passed the chat to people: a running wait restarts if the bot had written."""
     chat = _enter(client, event, at, out)
     if chat is None:
         return DUPLICATE

@@ -108,7 +108,7 @@ def _count_created(old: Deal | None, new: Deal, out: Context) -> None:
 
 
 def _settle_first(client: Client, deal_id: str, old: Deal | None, new: Deal) -> None:
-    """Find the client's earliest won deal anew; all of them are looked at only when that one changed."""
+    """Find the client's earliest won deal again; all deals are scanned only when that one changed."""
     mine = (new.closed or 0, deal_id) if new.status == "won" else None
     first = client.first
     if old is not None and old.status == "won" and first == (old.closed, deal_id) and (mine is None or mine > first):

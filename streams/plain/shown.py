@@ -41,7 +41,7 @@ class PlainShown:
 
     at: the calendar windows as they stood then, cut after the running local hour or day. money: entities with money by
     (partition, currency, local day). clock: the moment (us) as of which open misses and leads are told, `now` when 0.
-    pending: what is told anew for each answer, as its clock has it.
+    pending: what is worked out for each answer, by its clock.
     """
 
     now: int

@@ -133,7 +133,7 @@ class BatchRecovery(Recovery):
         newly_assigned: set[TP],  # noqa: ARG002
         generation_id: int = 0,
     ) -> None:
-        """Start anew for this generation."""
+        """Start over for this generation of the group."""
         if generation_id != self.app.consumer_generation_id:
             return
         self._generation_id = generation_id

@@ -1,6 +1,6 @@
 """Which partitions this worker owns: opened when Faust assigns them, closed and forgotten when it takes them away.
 
-A partition that comes back is opened anew: its changelog is shut to others first, then read, then the stream goes on
+A partition that comes back is opened again: its changelog is shut to others first, then read, then the stream goes on
 after the fence that was found. Nothing of the time before is used again.
 """
 

@@ -27,7 +27,7 @@ from streams.durable.local_store import InMemoryStore, LocalStore, RocksStore, s
 from streams.durable.restore import KafkaRestorer
 from streams.durable.rewriting import RewritingChangelog
 from streams.durable.standby import Standbys
-from streams.durable.topic_id import EventsTopic, differ, made_anew, other_id, topic_id
+from streams.durable.topic_id import EventsTopic, differ, other_id, recreated, topic_id
 from streams.errors import SinkError
 from streams.fold.rules import Rules
 from streams.letters.follow import OpenLetters
@@ -240,7 +240,7 @@ class Worker:
                     async with asyncio.timeout(_ASK_SECONDS):
                         found = await topic_id(await ends.client(), self._settings.events_topic)
                     if differ(source.id, found):
-                        raise made_anew(self._settings.events_topic, other_id(source.id, found))
+                        raise recreated(self._settings.events_topic, other_id(source.id, found))
             if began - asked_disks >= _DISK_SECONDS:
                 asked_disks = began
                 with suppress(KafkaError, OSError, TimeoutError):

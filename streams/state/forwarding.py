@@ -21,7 +21,7 @@ from streams.state.records import FoldRecord as LogRecord
 PARTITION, OFFSET = "forwarded-partition", COPY_MARK
 """Where the record lay that this is a copy of."""
 COUNT = "forwarded-partitions"
-"""How many partitions the topic had then. With another number each record is forwarded anew, under that one."""
+"""How many partitions the topic had then. With another number each record is forwarded again, under that one."""
 DIGEST = "forwarded-digest"
 """Of what is copied. Frameworks pass headers on to what they derive from a record, and that is no copy."""
 COPY_AHEAD_MS = 86_400_000

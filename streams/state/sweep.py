@@ -2,7 +2,7 @@
 
 What is past its time is treated as forgotten whether or not it was swept, so when it is freed changes no number. Which
 month is done, and how far the next has got, is part of the partition's own record: restarts that come every few cuts
-would have each sweep begin anew, and none would end. Months are those of a calendar of their own, so that they do not
+would have each sweep start over, and none would end. Months are those of a calendar of their own, so that they do not
 depend on when a cut happens to be taken.
 """
 

@@ -145,7 +145,7 @@ class ViewPublisher:
             for number, one in begun.items():
                 writing = self._writing[one]
                 writing.rewound = writing.rewound or state_of(beats.get(number)).get("rewound", 0)
-                # Offsets of a topic that was made anew begin at 0 again: what is shown of the one before would stay.
+                # Offsets of a recreated topic begin at 0 again: what is shown of the one before would stay.
                 one.is_rebuilt |= differ(state_of(beats.get(number)).get("log", ""), one.partition.log)
         for one in owned:
             if one.is_rebuilt:

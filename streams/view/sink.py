@@ -256,7 +256,7 @@ class RedisSink:
             return read_memory(await self._redis.info("memory"))
 
     async def refresh(self, keys: Sequence[str]) -> None:
-        """EXPIRE each of them anew."""
+        """EXPIRE each of them again."""
         with _explained():
             pipeline = self._redis.pipeline(transaction=False)
             for key in keys:

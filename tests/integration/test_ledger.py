@@ -124,7 +124,7 @@ async def _out_of_range(where: House, ledger: Asked, sent: int) -> int:
     for tp in reading.partitions:
         reading.consumer.seek(tp, 10**9)
     sent += await where.publish(calls(sent, 50))
-    await until(lambda: ledger.follower._reading not in (reading, None), 60, "read anew")
+    await until(lambda: ledger.follower._reading not in (reading, None), 60, "read again")
     await ledger.until(sent)
     return sent
 
@@ -163,17 +163,17 @@ def _overwritten(path: Path) -> int:
 
 
 async def _topic_grown(where: House, ledger: Asked) -> None:
-    """New partitions are read as soon as they are there; which records count where is judged anew from the start."""
+    """New partitions are read as soon as they are there; which records count where is judged again from the start."""
     admin = AIOKafkaAdminClient(**where.kafka.client_options())
     await admin.start()
     await admin.create_partitions({where.kafka.events_topic: NewPartitions(5)})
     await admin.close()
 
-    def is_read_anew() -> bool:
+    def is_read_again() -> bool:
         reading = ledger.follower._reading
         return reading is not None and reading.source.partitions == 5
 
-    await until(is_read_anew, 60, "five partitions")
+    await until(is_read_again, 60, "five partitions")
     await until(lambda: len(ledger.follower.progress._reached) == 5 + 1, 60, "all of them are read")
 
 

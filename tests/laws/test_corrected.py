@@ -210,7 +210,7 @@ async def test_edited_tables(tmp_path_factory, versions_of, given_ids, sequences
         assert again.counts.sent == 0
         await withdrawn(log, known, how, again.run)
         assert log.numbers() == alone.numbers()
-        anew = Known(None)
+        fresh = Known(None)
         log.followed = 0
-        lost = await imported(folder, table, how, log, anew)
+        lost = await imported(folder, table, how, log, fresh)
         assert lost.counts.sent == 0, "an index that was lost is read from the log again"

@@ -72,7 +72,7 @@ class StandIn:
         """Method → what its calls wait for, and `held` of requests waiting so."""
         self.held = 0
         self._used: dict[str, tuple[float, float]] = {}
-        """Method → seconds used, and when that begins anew."""
+        """Method → seconds used, and when that resets."""
         self.blocked = 0
         """Calls refused for the time that their method had used."""
         self.hidden: set[tuple[str, int]] = set()

@@ -8,7 +8,7 @@ from metrics.exporter.held.aggregates import Slot
 from metrics.exporter.held.numbers import Shown
 
 _ROWS = 128
-"""Rows compressed as one: a change costs so many anew, and every scrape handles one piece for so many."""
+"""Rows per compressed block: a change compresses so many again, and a scrape handles one piece for so many."""
 _SHORT = 65_535
 """The longest lines of a row whose length takes two bytes."""
 

@@ -26,7 +26,7 @@ def people(reference: Reference, shown: AbstractSet[str]) -> Iterator[Person]:
 
 
 class People:
-    """The lines, made again only when the roster changes or somebody new has numbers."""
+    """The lines, rendered again only when the roster changes or somebody new has numbers."""
 
     def __init__(self) -> None:
         self._column = Column()

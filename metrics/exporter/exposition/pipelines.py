@@ -25,7 +25,7 @@ class SeenPipelines(NamedTuple):
 
 
 class Pipelines:
-    """The lines, made again only when a name changes or a pipeline or stage is new. Each is there once."""
+    """The lines, rendered again only when a name changes or a pipeline or stage is new. Each is there once."""
 
     def __init__(self) -> None:
         self._reference: Reference | None = None

@@ -1,4 +1,4 @@
-"""Lines of one family that are all shown anew: those that did not change stay as rendered and compressed."""
+"""Lines of one family whose rows are given all at once: those that did not change stay as rendered and compressed."""
 
 from collections.abc import Iterable
 

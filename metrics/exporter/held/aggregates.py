@@ -67,7 +67,7 @@ def shared(sums: Sums, named: AbstractSet[str], row_of: Callable[[Credit], Credi
 
 
 def from_scratch(parts: Parts, wanted: Iterable[Window]) -> HeldSums:
-    """The sums of several windows, added up anew: what `?at=` uses, and what running sums have to be."""
+    """The sums of several windows, added up from their buckets: what `?at=` uses, and what running sums must equal."""
     slots = [(window.name, window.period) for window in wanted]
     found = HeldSums({slot: {} for slot in slots}, {slot: {} for slot in slots})
     for bucket in parts.buckets():

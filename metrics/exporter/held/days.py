@@ -38,7 +38,7 @@ class Days:
         self._changed: dict[int, int] = {}
 
     def changed(self, bucket: Bucket) -> None:
-        """Forget a day of which something is said anew."""
+        """Forget a day of which something has changed."""
         kind, day = bucket
         if kind == "d":
             self._changes += 1

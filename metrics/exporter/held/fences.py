@@ -1,7 +1,7 @@
 """As of which record of each partition the board is: known when everything announced up to there was fetched.
 
 A worker announces what it wrote, and writes its heartbeat after that. So who reads heartbeats, then fetches everything
-announced, has all parts as of the heartbeats' fences, unless one of them was written anew meanwhile: that is seen by
+announced, has all parts as of the heartbeats' fences, unless one of them was rewritten meanwhile: that is seen by
 its own fence. Nothing has to stand still for it.
 """
 

@@ -50,7 +50,7 @@ class Names:
         return any(places.is_near for places in self.places.values())
 
     def rank(self, held: Held, also: AbstractSet[str], reference: Reference, today: int) -> Moved:
-        """Give places anew. also: managers with a number that is no sum."""
+        """Reassign places. also: managers with a number that is no sum."""
         gone, come = self.managers.give(self._managers(held, also, reference, today))
         items = self.values.grow()
         if any(places.is_near for places in self.values.places.values()):

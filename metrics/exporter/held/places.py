@@ -1,6 +1,6 @@
 """Who has a name of its own on /metrics: so many managers, and so many values of each label that senders fill freely.
 
-Places are given to who comes while there are any, and anew once a minute, to those with the greatest counts: in between
+Places are given to who comes while there are any, and reassigned once a minute to those with the greatest counts: in between
 nobody moves, so that a border that trembles makes no new series. Whoever has none sums to `other`.
 """
 
@@ -49,7 +49,7 @@ class Places:
         return bool(self.others) or len(self.named) > _NEAR * self.most
 
     def give(self, ranked: Sequence[str]) -> tuple[set[str], set[str]]:
-        """Give all places anew, first come first served; who lost one, and who got one."""
+        """Reassign all places, first come first served; returns who lost one, and who got one."""
         named = set(ranked[: self.most])
         gone, come = self.named - named, named - self.named
         self.named, self.others = named, set(ranked[self.most :])

@@ -113,7 +113,7 @@ class HeldView:
             self.put(bucket, parts)
 
     def put_reference(self, records: dict[str, dict[str, Any] | None]) -> None:
-        """Take reference records by key; None removes one. What they change is shown anew."""
+        """Take reference records by key; None removes one. What they change is rendered again."""
         for key, record in records.items():
             if record is None:
                 self._records.pop(key, None)

@@ -85,7 +85,7 @@ class Forecasts:
         return self.outlook.rows
 
     def making(self, now: float) -> Iterator[None]:
-        """Work them out anew, in steps: others get their turn in between."""
+        """Recompute them in steps, so that the event loop serves others in between."""
         board = self._board
         today = board.today(now).toordinal()
         days = range(today - KNOWN, today + 1)

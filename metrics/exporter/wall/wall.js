@@ -1,4 +1,4 @@
-// The live wall: one view of the numbers, drawn anew whenever they change; what a person or a kiosk can do with it.
+// The live wall: one view of the numbers, redrawn whenever they change; what a person or a kiosk can do with it.
 import { WINDOWS, readAddress, view, writeAddress } from "./address.js";
 import { historyOf } from "./place.js";
 import { Connection } from "./connection.js";

@@ -1,4 +1,4 @@
-"""A Kafka with TLS, passwords and rights, and a Redis with TLS and a password: real ones, as in earnest."""
+"""A Kafka with TLS, passwords and rights, and a Redis with TLS and a password: real ones, as in production."""
 
 import re
 from pathlib import Path

@@ -61,7 +61,7 @@ async def send_odd(settings: KafkaSettings, events: list[dict]) -> None:
 
 
 def blocks_of(past: str, folder: Path) -> None:
-    """Prometheus takes the past that was made again."""
+    """Prometheus takes the past that was rebuilt."""
     (folder / "past.txt").write_text(past)
     argv = ["promtool", "tsdb", "create-blocks-from", "--quiet", "--max-block-duration=1458h", "openmetrics"]
     argv += ["past.txt", "blocks"]

@@ -91,7 +91,7 @@ async def test_the_view_heals_after_it_was_lost(house):
 
 
 async def test_local_state_on_disk(house):
-    """With RocksDB a restart reads almost nothing from the changelog; broken files are set aside and made anew."""
+    """With RocksDB a restart reads almost nothing from the changelog; broken files are set aside and rebuilt."""
     worker = house.worker(SALES_STORE="rocksdb")
     await until(lambda: worker.owned() == {0, 1, 2}, 120, "all partitions owned")
     await house.publish(floor(3_000))

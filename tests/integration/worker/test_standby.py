@@ -48,7 +48,7 @@ async def test_takes_over_from_its_copy(house):
     assert report.is_equal, report.lines()
 
 
-async def test_a_broken_copy_is_made_anew(house):
+async def test_a_broken_copy_is_rebuilt(house):
     """What is damaged on a standby's disk is set aside; it ends up with a whole copy, and owns as before."""
     one, two = house.worker("one", **STANDING_BY), house.worker("two", **STANDING_BY)
     await until(lambda: one.owned() and two.owned() and one.owned() | two.owned() == {0, 1, 2}, 120, "both own some")

@@ -239,9 +239,9 @@ async def test_a_log_that_ends_in_what_nobody_reads(house, transactions, records
     await until(lambda: first.total("sales_worker_lag_records") == 0, 20, "nothing waits")
     first.kill()
 
-    anew = type(house)(house.kafka_servers, house.redis_url, house.prefix, f"{house.app_id}-anew", house.folder)
+    fresh = type(house)(house.kafka_servers, house.redis_url, house.prefix, f"{house.app_id}-fresh", house.folder)
     try:
-        for one in (house, anew):  # over what the first left, and from the start of the log
+        for one in (house, fresh):  # over what the first left, and from the start of the log
             worker = one.worker("second", SALES_STORE=store)
             await until(lambda: worker.owned() == {0, 1, 2}, 120, "all partitions owned")  # noqa: B023
             deadline = time.monotonic() + 20
@@ -258,4 +258,4 @@ async def test_a_log_that_ends_in_what_nobody_reads(house, transactions, records
             assert ends == 0, "the fences say that the log is folded to its end"
             worker.kill()
     finally:
-        anew.close()
+        fresh.close()

@@ -14,7 +14,7 @@ from tests.support.certificates import certificate
 
 
 def test_every_certificate_that_a_process_has_is_shown(tmp_path: Path) -> None:
-    """By what it is for, as the settings name it; read anew each time."""
+    """By what it is for, as the settings name it; read again each time."""
     proof = certificate(tmp_path, "proof")
     (tmp_path / "web.yml").write_text(f"tls_server_config: {{cert_file: {proof.cert}, key_file: {proof.key}}}\n")
     access = Access(WebSettings(_env_file=None, web_config=tmp_path / "web.yml"))

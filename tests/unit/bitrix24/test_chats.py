@@ -35,7 +35,7 @@ def chats(story, count):
 
 
 def write(story, number, *, touched):
-    """A client's message; touched: whether the portal dates the chat's activity anew."""
+    """A client's message; touched: whether the portal moves the date of the chat's activity."""
     story.life._write(story.life.tables["session"][number], "1001", "Are you there?")
     if touched:
         story.life.tables["activity"][number]["LAST_UPDATED"] = story.life.text()
@@ -50,7 +50,7 @@ async def poll(story, seconds=20, **how):
 
 
 async def test_only_what_changed(story):
-    """A chat that is silent is not read again and again; its next message is found, dated anew or not."""
+    """A chat that is silent is not read again and again; its next message is found, whether the date moved or not."""
     chats(story, 10)
     assert await poll(story) == (10, 10)
     assert await poll(story, 3600) == (10, 0)

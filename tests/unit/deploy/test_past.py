@@ -96,7 +96,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("left", ["", '{"minTime": 17', "[]", '{"minTime": null, "maxTime": 1}', "\0\0\0\0"])
 def test_a_block_with_a_broken_meta_is_a_lost_one(small: Path, tmp_path: Path, left: str) -> None:
-    """It goes, since Prometheus loads nothing new beside it, and is made again."""
+    """It goes, since Prometheus loads nothing new beside it, and is rebuilt."""
     past = PastDatabase(copytree(small, tmp_path / "past"))
     kept = past.kept()
     (meta,) = past.data.glob("*/meta.json")

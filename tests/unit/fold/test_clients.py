@@ -82,7 +82,7 @@ def test_what_stays_decoded_is_bounded_in_bytes_and_coldest_first():
 
 
 def test_the_root_of_a_split_client_stays_while_pages_below_it_are_hot():
-    """Or its deals, thousands, would be listed anew after each cut."""
+    """Or its deals, thousands, would be listed again after each cut."""
     clients = Clients(InMemoryClientStore(), hot=20)
     busy = clients.create(b"cbusy")
     for number in range(200):

@@ -194,7 +194,7 @@ def test_headers_passed_on_to_another_event_make_no_copy() -> None:
     assert meetings(target) == 2
 
 
-def test_with_another_number_of_partitions_each_record_is_forwarded_anew() -> None:
+def test_with_another_number_of_partitions_each_record_is_forwarded_again() -> None:
     """Copies of the time before count nothing, wherever they lie: their originals are forwarded once more."""
     events = [meeting(n, f"cl-{n}") for n in range(40)]
     logs: dict[int, list[LogRecord]] = {number: [] for number in range(5)}

@@ -179,7 +179,7 @@ async def test_killed_before_the_acknowledgement(tmp_path, job):
     assert (tmp_path / "out.rejects").read_bytes() == b"bad\n"
 
 
-async def test_changed_file_begins_anew(tmp_path, job):
+async def test_changed_file_starts_over(tmp_path, job):
     """A file that is not the same any more is read from its beginning; what the log has already is not sent again."""
     path = tmp_path / "a.jsonl"
     path.write_bytes(b"".join(meeting(n) + b"\n" for n in range(7)))

@@ -282,9 +282,9 @@ async def test_what_nobody_can_read_is_passed(unit, tail):
     assert again.owned[0].left_to_count() == 0
 
 
-@pytest.mark.parametrize(("begin", "end", "words"), [(0, 2, "made anew"), (5, 9, "deleted before")])
+@pytest.mark.parametrize(("begin", "end", "words"), [(0, 2, "recreated"), (5, 9, "deleted before")])
 async def test_a_log_that_is_not_the_one_that_was_folded(unit, begin, end, words):
-    """A topic made anew, or truncated past the fence, stops the worker with a clear line."""
+    """A topic recreated, or truncated past the fence, stops the worker with a clear line."""
     first = unit.owner()
     await first.open([0])
     await first.fold(0, [meeting(0), meeting(1), meeting(2)])
@@ -294,7 +294,7 @@ async def test_a_log_that_is_not_the_one_that_was_folded(unit, begin, end, words
         await unit.owner().open([0])
 
 
-async def test_a_topic_made_anew_with_as_many_records(unit):
+async def test_a_recreated_topic_with_as_many_records(unit):
     """The topic's id is kept with the state: another one stops the worker, though the offsets would fit."""
     first = unit.owner(log="")
     await first.open([0])
@@ -307,7 +307,7 @@ async def test_a_topic_made_anew_with_as_many_records(unit):
     unknown = unit.owner(log="")
     assert await unknown.open([0]) == {0: 3}, "brokers that know no ids"
     await unknown.close([0])
-    with pytest.raises(WorkerError, match=r"was deleted and made anew \(its id was a and is b\).*SALES_APP_ID"):
+    with pytest.raises(WorkerError, match=r"was deleted and recreated \(its id was a and is b\).*SALES_APP_ID"):
         await unit.owner(log="b").open([0])
     again = unit.owner(log="a")
     assert await again.open([0]) == {0: 3}

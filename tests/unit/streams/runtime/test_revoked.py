@@ -1,4 +1,4 @@
-"""A change of the group while partitions are restored is no end: the next assignment opens them anew."""
+"""A change of the group while partitions are restored is no end: the next assignment opens them again."""
 
 import asyncio
 

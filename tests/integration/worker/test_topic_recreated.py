@@ -1,4 +1,4 @@
-"""A topic that was deleted and made anew is noticed, by a worker that runs and by one that starts."""
+"""A topic that was deleted and recreated is noticed, by a worker that runs and by one that starts."""
 
 import asyncio
 import signal
@@ -15,7 +15,7 @@ _GAP_SECONDS = 2.0
 """Without a topic: the worker's clients complain again and again, and the reason stands last all the same."""
 
 
-async def test_made_anew_with_more_records(house):
+async def test_recreated_with_more_records(house):
     """Its offsets would fit, so only its id tells: the worker ends and says what to do, and so does the next one."""
     one = house.worker("one")
     await until(lambda: one.owned() == {0, 1, 2}, 60, "all partitions owned")
@@ -30,15 +30,15 @@ async def test_made_anew_with_more_records(house):
     assert again.wait(60) == 1
     for worker in (one, again):
         last = worker.log.splitlines()[-1]
-        assert "was deleted and made anew" in last
+        assert "was deleted and recreated" in last
         assert "SALES_APP_ID" in last
-    assert "was deleted and made anew (its id was" in again.log
+    assert "was deleted and recreated (its id was" in again.log
     fresh = house.worker("three", SALES_APP_ID=f"{house.app_id}-b")
     await until(lambda: fresh.owned() == {0, 1, 2}, 60, "a new application counts it")
 
 
-async def test_copies_on_disk_of_changelogs_made_anew(house):
-    """All topics made anew: what a worker has on disk does not count, however far the new changelogs have got."""
+async def test_copies_on_disk_of_recreated_changelogs(house):
+    """All topics recreated: what a worker has on disk does not count, however far the new changelogs have got."""
     one = house.worker("one", SALES_STORE="rocksdb")
     await until(lambda: one.owned() == {0, 1, 2}, 60, "all partitions owned")
     await house.publish(floor(300))
