@@ -253,6 +253,14 @@ def test_a_class_name_occurs_once() -> None:
     assert {declared: names for declared, names in homes.items() if len(names) > 1} == {}
 
 
+def test_standard_terms() -> None:
+    """Comments, docstrings and messages use the field's words, as tests/docs/test_words.py asks of documents."""
+    wrong = [
+        str(path.relative_to(ROOT)) for path in sources() if re.search(r"\banew\b|\bin earnest\b", path.read_text())
+    ]
+    assert not wrong, "say again, recreated, rebuilt, restarted or in production"
+
+
 def test_modules_stay_small() -> None:
     """Nobody has to scroll for long."""
     long = {str(path.relative_to(ROOT)): count for path in sources() if (count := path.read_text().count("\n")) > 350}

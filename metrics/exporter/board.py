@@ -142,7 +142,7 @@ class Board(HeldView):
         self._ranked = -1
 
     def _rank(self, now: float, today: int) -> None:
-        """Reassign names, once a minute where they are about to run out; and name those that are new, if there are any."""
+        """Reassign names, once a minute where they are about to run out; name what is new."""
         minute, items = int(now) // 60, self._names.values.grow()
         if minute != self._ranked:
             self._ranked = minute

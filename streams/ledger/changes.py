@@ -13,7 +13,7 @@ _ID, _DONE = "copied", "copied up to"
 """In `meta`: that changes are noted, under which id; the last of them that is no longer there."""
 _KEY = ("series", "day", "who", "entity", "time", "value")
 MOST = 5_000_000
-"""As many notes are kept for who does not come: then all is copied anew."""
+"""As many notes are kept for who does not come: then all is copied again."""
 
 
 class Noted(NamedTuple):

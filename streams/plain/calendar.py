@@ -1,4 +1,4 @@
-"""Working time, read a second time from the calendar file (its format: metrics/calendar.py), day by day, without short cuts."""
+"""Working time by a second reader of the calendar file (its format: metrics/calendar.py), day by day, no short cuts."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

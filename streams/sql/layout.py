@@ -108,7 +108,7 @@ TABLES: Mapping[str, Mapping[str, str]] = {
 """Table → columns and their types; the first six of a share are its key, turns_at: when the clock changes it."""
 
 VERSION = crc32(repr((TABLES, 1)).encode()) >> 1
-"""Of the tables, and of what they mean: those of another one are filled anew."""
+"""Of the tables, and of what they mean: those of another one are refilled."""
 
 
 def data_schema(generation: int) -> str:

@@ -120,7 +120,7 @@ class SqlTables:
         return said[:_LONGEST]
 
     async def _bound(self) -> None:
-        """Where nobody has come for changes for too long, no more are noted: all is copied anew one day."""
+        """Where nobody has come for changes for too long, no more are noted: all is copied again one day."""
 
         def look(database: sqlite3.Connection) -> None:
             found = changes.noted(database)
@@ -148,7 +148,7 @@ class SqlTables:
             await writer.close()
 
     async def _begin(self, writer: SqlWriter) -> SqlProgress:
-        """Go on where the tables are, or fill them anew where they are of another index, or too far behind or ahead."""
+        """Go on where the tables are, or refill them where they are of another index, or too far behind or ahead."""
         if self._follower.progress.whole is None and await self._follower.writing(changes.noted) is None:
             raise AwayError("the ledger has not read all of the log yet: it is copied after that")
         noted = await self._follower.writing(changes.begin)
@@ -156,7 +156,7 @@ class SqlTables:
         progress = await writer.progress()
         is_same = progress is not None and (progress.index_id, progress.version) == (noted.id, VERSION)
         if progress is None or not is_same or not noted.done <= progress.seq <= last:
-            log.info("the tables in PostgreSQL are filled anew")
+            log.info("the tables in PostgreSQL are refilled")
             progress = await writer.begin(noted.id, noted.done)
         self._shares, self._reference = SqlShares(self._rules), None
         self._numbers = await writer.numbers(progress)

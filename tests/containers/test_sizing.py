@@ -75,7 +75,7 @@ def test_redis_holds_the_view_before_it_is_full() -> None:
     ],
 )
 def test_volumes_are_large_enough(name: str, rows: list[str]) -> None:
-    """Twice: what lies on a disk is written anew before the old goes."""
+    """Twice: what lies on a disk is rewritten before the old goes."""
     (claim,) = workload(name)["volumeClaimTemplates"]
     assert amount(claim["spec"]["resources"]["requests"]["storage"]) >= 2 * sum(needs()[row] for row in rows)
 

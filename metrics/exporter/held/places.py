@@ -1,7 +1,7 @@
 """Who has a name of its own on /metrics: so many managers, and so many values of each label that senders fill freely.
 
-Places are given to who comes while there are any, and reassigned once a minute to those with the greatest counts: in between
-nobody moves, so that a border that trembles makes no new series. Whoever has none sums to `other`.
+Places are given to who comes while there are any, and reassigned once a minute to those with the greatest counts: in
+between nobody moves, so that two who take turns at the border make no new series. Whoever has none sums to `other`.
 """
 
 from collections.abc import Mapping, Sequence
