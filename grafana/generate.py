@@ -35,7 +35,7 @@ def _files(look: Look) -> Iterator[tuple[str, bytes]]:
     yield "grafana/out/rules/watchdog.yml", as_yaml({"groups": alerting.groups(look, watchdog=True)})
     yield "deploy/RUNBOOK.md", alerting.runbook(look).encode()
     yield "deploy/alertmanager/alertmanager.yml", as_yaml(alertmanager.config(look))
-    for path, content in provisioning.grafana_files().items():
+    for path, content in provisioning.grafana_files(look).items():
         yield path, as_yaml(content)
     yield "deploy/prometheus/prometheus.yml", as_yaml(provisioning.prometheus_config())
     yield "deploy/prometheus/past.yml", as_yaml(provisioning.past_config())

@@ -12,6 +12,8 @@ DATA_SOURCE = "sales-prometheus"
 """Fixed uid of the provisioned Prometheus data source."""
 PAST_SOURCE = "sales-past"
 """And of the one with a sample a day, over years."""
+SQL_SOURCE = "sales-sql"
+"""And of the ledger's tables in PostgreSQL, where there are some."""
 
 
 def _default(name: str) -> Any:
@@ -27,6 +29,7 @@ class Look:
     exporter: address from which a browser reaches the exporter, for links to `/api/v1/explain`.
     grafana: address from which a person who reads an alert reaches Grafana.
     runbook: address of a copy of the runbook, where that is not Grafana's. channels: whom alerts reach.
+    postgres: address of the ledger's tables, "" where there are none.
     """
 
     currency: str = _default("currency")
@@ -38,6 +41,7 @@ class Look:
     exporter: str = _default("public_url")
     grafana: str = _default("grafana_url")
     runbook: str = ""
+    postgres: str = _default("grafana_postgres")
     channels: tuple[Channel, ...] = field(default=(), hash=False)
 
     @classmethod
@@ -53,6 +57,7 @@ class Look:
             exporter=settings.public_url,
             grafana=settings.grafana_url,
             runbook=settings.runbook_url or "",
+            postgres=settings.grafana_postgres,
             channels=channels(settings),
         )
 

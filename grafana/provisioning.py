@@ -6,17 +6,20 @@ the same file, each with its own addresses.
 
 import json
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 from grafana.alerting.service import CALENDAR_JOB, EXPORTER_JOB, MOST_SERIES, WORKER_JOB, WORKER_SCRAPE
 from grafana.alerting.watching import ALERTMANAGER_JOB, PROMETHEUS_JOB
 from grafana.alerting.ways_in import GATEWAY_JOB
 from grafana.dashboards import PLAYLIST
-from grafana.look import DATA_SOURCE, PAST_SOURCE, Look
+from grafana.look import DATA_SOURCE, PAST_SOURCE, SQL_SOURCE, Look
 from metrics.family import CALENDAR_WINDOWS, COURSE, LIVE, NINETY_DAYS, SHORT_WINDOWS
 
 PROVISIONING = "deploy/grafana/provisioning"
 DASHBOARDS_AT = "${SALES_DASHBOARDS}"
 """Where dashboards are: Grafana puts the variable of its own environment in."""
+READER, READER_PASSWORD = "sales_reader", "$__file{/run/secrets/reader_password}"
+"""Who reads the ledger's tables, and the file in Grafana's container that has the password."""
 EMPTY = ("plugins", "alerting", "notifiers")
 """Folders that Grafana looks for at its start, and says are missing; of the last one older releases do."""
 JOBS = {EXPORTER_JOB: "exporter:9808", WORKER_JOB: "worker:9809", GATEWAY_JOB: "gateway:8080"}
@@ -30,7 +33,7 @@ PARTS: dict[str, tuple[str, ...]] = {
 """Job → what it asks the exporter for. Most series are of days and longer, and change less than those of minutes."""
 
 
-def grafana_files() -> dict[str, dict[str, Any]]:
+def grafana_files(look: Look | None = None) -> dict[str, dict[str, Any]]:
     """Path from the repository's root → YAML content."""
     source = {
         "name": "Sales Pulse", "uid": DATA_SOURCE, "type": "prometheus", "access": "proxy",
@@ -50,11 +53,27 @@ def grafana_files() -> dict[str, dict[str, Any]]:
         f"{PROVISIONING}/datasources/sales-pulse.yml": {
             "apiVersion": 1,
             "prune": True,
-            "datasources": [source, past],
+            "datasources": [source, past, *_tables("" if look is None else look.postgres)],
         },
         f"{PROVISIONING}/dashboards/sales-pulse.yml": {"apiVersion": 1, "providers": [provider]},
         **{f"{PROVISIONING}/{folder}/sales-pulse.yml": {"apiVersion": 1} for folder in EMPTY},
     }
+
+
+def _tables(address: str) -> list[dict[str, Any]]:
+    """The ledger's tables as a data source, where there are some: read by the role that may do no more."""
+    if not address:
+        return []
+    found = urlsplit(address)
+    mode = dict(parse_qsl(found.query)).get("sslmode", "require")
+    return [
+        {
+            "name": "Tables", "uid": SQL_SOURCE, "type": "grafana-postgresql-datasource", "access": "proxy",
+            "url": found.netloc, "user": READER, "isDefault": False, "editable": False,
+            "jsonData": {"database": found.path[1:], "sslmode": mode, "postgresVersion": 1500, "maxOpenConns": 5},
+            "secureJsonData": {"password": READER_PASSWORD},
+        }
+    ]  # fmt: skip
 
 
 def prometheus_config() -> dict[str, Any]:

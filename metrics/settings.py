@@ -113,6 +113,11 @@ class PublicSettings(BusinessSettings):
     """Address under which people reach the exporter; links of dashboards to the entities behind a number lead there."""
     grafana_url: Address = "http://127.0.0.1:3000"
     """Address under which people reach Grafana; links in alerts lead there."""
+    grafana_postgres: str = Field(
+        default="", pattern=r"^(postgres(ql)?://[A-Za-z0-9._\[\]:-]+/[A-Za-z0-9_-]+(\?sslmode=[a-z-]+)?)?$"
+    )
+    """Where Grafana finds the ledger's tables, as postgresql://host:5432/database?sslmode=require, without a user: it
+    is `sales_reader`. With it there are a data source for them and the dashboard *Entities*."""
 
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network

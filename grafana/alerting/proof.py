@@ -37,4 +37,20 @@ def alerts() -> tuple[Alert, ...]:
             "a core allows, raise `SALES_AUDIT_SHARE`.",
             every="30s",
         ),
+        of_service(
+            "SqlBehind",
+            f"(max({s.SQL_UP.name}) == 0) or (max({s.SQL_LAG.name}) > 900)",
+            "10m", WARNING,
+            "The tables in PostgreSQL are not kept up",
+            "The ledger copies its index there where `SALES_LEDGER_POSTGRES` is set; for ten minutes it could not, or "
+            "it is over a quarter of an hour behind.",
+            "Who asks by SQL gets what was so a while ago: `as_of` in the table `progress` says of when. Walls, "
+            "explanations and the audit are as ever.",
+            "`problem` of `sql` in the ledger's `/api/v1/audit`, and why in its log: `the tables in PostgreSQL are not "
+            "kept up now; it is tried again`. Whether PostgreSQL runs, has disk, and lets the role of the address in. "
+            "While all is refilled (`phase` in `progress`) it is behind until that is done.",
+            "Mend what it says; nothing has to be done after that. Where the tables themselves are broken, drop the "
+            "schema `sales_pulse` with all that is in it: they are refilled. Who wants none takes "
+            "`SALES_LEDGER_POSTGRES` away.",
+        ),
     )  # fmt: skip

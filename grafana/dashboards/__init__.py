@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from grafana.dashboards import dynamics, floor, leaderboard, money, pages, people, plan, response, service
+from grafana.dashboards import dynamics, entities, floor, leaderboard, money, pages, people, plan, response, service
 from grafana.look import Look
 
 MAKERS = (
@@ -24,5 +24,6 @@ PLAYLIST = (floor.dashboard, response.dashboard, leaderboard.dashboard, plan.das
 
 def dashboards(look: Look) -> dict[str, dict[str, Any]]:
     """Uid, which is the file's name too → the dashboard's JSON."""
-    made = [make(look) for make in MAKERS]
+    makers = (*MAKERS, *([entities.dashboard] if look.postgres else []))
+    made = [make(look) for make in makers]
     return {board["uid"]: board for board in made}

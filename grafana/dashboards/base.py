@@ -12,7 +12,7 @@ from metrics.kpi import Level
 
 FLOOR, RESPONSE, TEAM, MANAGER, PLAN = "sales-floor", "sales-response", "sales-team", "sales-manager", "sales-plan"
 MONEY, LEADERBOARD, SERVICE, DYNAMICS = "sales-money", "sales-leaderboard", "sales-service", "sales-dynamics"
-RUNBOOK, REFERENCE = "sales-runbook", "sales-reference"
+RUNBOOK, REFERENCE, ENTITIES = "sales-runbook", "sales-reference", "sales-entities"
 """Fixed uids: alerts, links and the home dashboard point at them."""
 
 _TIME = "${__url_time_range}"

@@ -129,6 +129,9 @@ def dashboard(look: Look) -> dict[str, Any]:
             _line("Ledger answers", s.LEDGER_UP, f"max({s.LEDGER_UP.name})"),
             _line("Ledger: records to read", s.LEDGER_BEHIND, f"max({s.LEDGER_BEHIND.name})"),
             _rate("Audit: cores", s.AUDIT_SECONDS),
+        ]), (8, [
+            _line("SQL: tables are kept up", s.SQL_UP, f"max({s.SQL_UP.name})"),
+            _line("SQL: tables behind the ledger", s.SQL_LAG, f"max({s.SQL_LAG.name})", unit="s"),
         ])),
         folded("Kafka to worker", (9, [
             _rate("Events by type", s.EVENTS, "type"),

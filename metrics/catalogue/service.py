@@ -130,6 +130,12 @@ AUDIT_COMPARED = _own(
     "sales_audit_compared_total", "Numbers that the standing audit has compared.", "data", counter=True
 )
 AUDIT_SECONDS = _own("sales_audit_seconds_total", "Time of a core spent on it.", unit="s", counter=True)
+SQL_UP = _own(
+    "sales_sql_up",
+    "1 while the ledger keeps its tables in PostgreSQL up; absent where it keeps none (`SALES_LEDGER_POSTGRES`).",
+    unit="bool",
+)
+SQL_LAG = _own("sales_sql_lag_seconds", "Time by which those tables are behind the ledger's index.", unit="s")
 
 EXPORTER_FAMILIES = (
     UNCONVERTED,
@@ -158,6 +164,8 @@ EXPORTER_FAMILIES = (
     AUDIT_PROVED,
     AUDIT_COMPARED,
     AUDIT_SECONDS,
+    SQL_UP,
+    SQL_LAG,
 )
 
 EVENTS = _own("sales_worker_events_total", "Events folded.", "type", counter=True)

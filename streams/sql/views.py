@@ -69,7 +69,7 @@ def views() -> Sequence[SqlView]:
     return (
         *map(_of_entities, KINDS),
         _contributions(), _family_days(), _kpi_days(), _duration_bins(),
-        *_references(),
+        _people(), *_references(),
     )  # fmt: skip
 
 
@@ -173,6 +173,16 @@ def _duration_bins() -> SqlView:
     tail = f"FROM ({inner}) d JOIN bounds b ON b.family = d.family"
     found = _view("duration_bins", "How many durations of a day lie between two bounds, by manager.", columns, tail)
     return found._replace(text=f"WITH bounds(family, bounds) AS (VALUES {bounds}) {found.text}")
+
+
+def _people() -> SqlView:
+    """Who has numbers, and who is in the roster without any yet."""
+    known = (
+        "(SELECT manager_id, team_id FROM {data}.who UNION SELECT manager_id, team_id FROM {data}.manager "
+        "UNION SELECT 'unknown', '')"
+    )
+    tail = f"FROM {known} w LEFT JOIN {{data}}.manager m ON m.manager_id = w.manager_id"
+    return _view("people", "Managers and the teams that they have numbers in, or are in.", _WHO, tail)
 
 
 _REFERENCES = {

@@ -42,6 +42,13 @@ class Proved(msgspec.Struct):
     days: float | None
 
 
+class ProofTables(msgspec.Struct):
+    """Tables in PostgreSQL. as_of: Unix seconds; None: nothing is shown yet."""
+
+    up: bool
+    as_of: float | None
+
+
 class ProofAnswer(msgspec.Struct):
     """What is taken of an answer."""
 
@@ -50,6 +57,7 @@ class ProofAnswer(msgspec.Struct):
     compared: dict[str, int]
     seconds: float
     behind: int | None = None
+    sql: ProofTables | None = None
 
 
 class Proof:
@@ -117,4 +125,12 @@ class Proof:
             service.AUDIT_PROVED: [((what,), at) for what, at in proved.items() if at is not None],
             service.AUDIT_COMPARED: [((data,), float(n)) for data, n in sorted(told.compared.items())],
             service.AUDIT_SECONDS: [((), told.seconds)],
+            **self._tables(told.sql),
         }
+
+    def _tables(self, told: ProofTables | None) -> dict[Family, Rows]:
+        """How the tables in PostgreSQL are, where some are kept."""
+        if told is None:
+            return {}
+        lag: Rows = [] if told.as_of is None else [((), max(0.0, self._clock() - told.as_of))]
+        return {service.SQL_UP: [((), float(told.up))], service.SQL_LAG: lag}

@@ -1,17 +1,31 @@
 """A real PostgreSQL that the tests of this folder share."""
 
+import os
+import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.support.postgres import PostgresServer, postgres_server
 
+ROLES = Path(__file__).resolve().parents[3] / "deploy" / "containers" / "postgres" / "roles.sh"
+
 
 @pytest.fixture(scope="session")
-def postgres() -> Iterator[PostgresServer]:
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
     with postgres_server() as server:
-        server.do("CREATE ROLE sales LOGIN PASSWORD 'writes'", "CREATE ROLE sales_reader LOGIN PASSWORD 'reads'")
+        _roles(server, tmp_path_factory.mktemp("secrets"))
         yield server
+
+
+def _roles(server: PostgresServer, secrets: Path) -> None:
+    """As in compose."""
+    (secrets / "writer").write_text("writes\n")
+    (secrets / "reader").write_text("reads\n")
+    to = {"PGHOST": "127.0.0.1", "PGPORT": str(server.port), "PGPASSWORD": server.password}
+    environment = os.environ | to | {"POSTGRES_USER": "admin", "SECRETS": str(secrets)}
+    subprocess.run([ROLES], env=environment, check=True)
 
 
 @pytest.fixture

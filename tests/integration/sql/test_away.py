@@ -115,7 +115,7 @@ async def test_the_reader_reads_and_nothing_more(postgres: PostgresServer, datab
             "SELECT relname, obj_description(oid) FROM pg_class WHERE relnamespace = 'sales_pulse'::regnamespace "
             "AND relkind IN ('v', 'r')"
         ).fetchall()
-        assert len(names) == 19
+        assert len(names) == 20
         for name, comment in names:
             assert comment, name
             reader.execute(f"SELECT * FROM sales_pulse.{name} LIMIT 1")  # noqa: S608

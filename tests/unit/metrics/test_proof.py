@@ -54,6 +54,11 @@ def test_metrics_have_each_sort_and_each_family_that_differs():
     assert 'sales_audit_differences{data="open",family=""} 1' in text
     assert 'sales_audit_proved_timestamp_seconds{data="shown"} 1000' in text
     assert "sales_ledger_behind_records 0" in text
+    assert "sales_sql" not in text
+    proof.take(TOLD | {"sql": {"up": False, "as_of": 940.0, "problem": "no", "phase": "following"}})
+    assert {s.SQL_UP: [((), 0.0)], s.SQL_LAG: [((), 60.0)]}.items() <= proof.rows().items()
+    proof.take(TOLD | {"sql": {"up": True, "as_of": None, "problem": "", "phase": "shares"}})
+    assert {s.SQL_UP: [((), 1.0)], s.SQL_LAG: []}.items() <= proof.rows().items()
     clock[0] = 2000.0
     assert proof.rows() == {s.LEDGER_UP: [((), 0.0)]}
 
