@@ -29,10 +29,13 @@ TRY = """
 import asyncio, sys
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
+from producers.kafka_insides import client_of
 from producers.settings import KafkaSettings
 
 async def read(topic, options):
     async with AIOKafkaConsumer(**options, auto_offset_reset="earliest") as consumer:
+        # A consumer goes on asking for ever for a topic of which it may not even know that it is there.
+        await client_of(consumer)._wait_on_metadata(topic)
         consumer.assign([TopicPartition(topic, 0)])
         for _ in range(30):
             await consumer.getmany(timeout_ms=2_000)

@@ -4,6 +4,7 @@ import json
 import sqlite3
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -24,12 +25,24 @@ ROSTER = {
 }  # fmt: skip
 
 
+def say(text: str) -> None:
+    """A line of the drill's log (`pytest -s` shows it)."""
+    print(f"{datetime.now(UTC):%H:%M:%S} {text}", flush=True)
+
+
 def command(house: House, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
+    """Run it; the log has what it said, or how much."""
+    done = subprocess.run(
         [sys.executable, "-m", "deploy.cli", *arguments],
         cwd=house.folder, env={**house.environment, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True,
         timeout=120, check=False,
     )  # fmt: skip
+    said = (done.stdout + done.stderr).rstrip().splitlines()
+    say(f"sales-pulse {' '.join(arguments)} → {done.returncode}")
+    print(
+        "\n".join(f"         {line}" for line in said if len(said) < 12) or f"         {len(said):,} lines", flush=True
+    )
+    return done
 
 
 async def numbers(redis_url: str, app_id: str) -> dict[str, dict[str, int]]:
@@ -123,9 +136,12 @@ async def test_the_restore_drill(kafka, redis_url, topic_prefix, app_id, tmp_pat
         with sqlite3.connect(new_spool / "connector.sqlite3") as db:
             assert db.execute("SELECT name FROM cursor").fetchall() == [("calls",)]
         second.worker("two")
-        assert (await second.verdict()).is_equal
+        report = await second.verdict()
+        assert report.is_equal
+        say(f"audit of the restored cluster: {report.compared.total():,} numbers compared, none differs")
         assert await numbers(redis_url, f"{app_id}-new") == shown
         assert shown
+        say(f"the view shows {sum(map(len, shown.values())):,} parts of days, as before")
         made = command(second, "history", "openmetrics")
         assert made.stdout == past, made.stderr
         assert past.count("\n") > 100, "the past is not empty"
