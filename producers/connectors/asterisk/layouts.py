@@ -71,8 +71,8 @@ class Layout:
         answer: float | None = None
         if row.get("answer", "").strip("0-: "):
             answer = self._clock.read("answer", row["answer"], born)
-        elif "answer" not in row and disposition == "ANSWERED":
-            answer = end - _seconds(row, "billsec")
+        elif disposition == "ANSWERED" and ("answer" not in row or _seconds(row, "billsec")):
+            answer = end - _seconds(row, "billsec")  # what is billed is what lies behind the answer
         if answer is not None:
             answer = min(max(answer, start), end)
         return Leg(

@@ -210,3 +210,14 @@ def test_the_template_can_be_used(tmp_path, monkeypatch):
     path.write_text(TEMPLATE.replace("queues:", "queue:"))
     with pytest.raises(MappingProblem, match="queue: is not known here; check its spelling or remove it"):
         load_config(path)
+
+
+@pytest.mark.parametrize("answer", ["", "NULL", "0000-00-00 00:00:00", "2026-09-21 15:00:07"])
+def test_an_answer_by_what_is_billed(events, answer):
+    """A table that has no moment of the answer says how long people talked."""
+    line = (
+        '"","+79215550102","100","from-trunk","","PJSIP/trunk-1","PJSIP/101-2","Dial","","2026-09-21 15:00:00",'
+        f'"{answer}","2026-09-21 15:01:07",67,60,"ANSWERED","DOCUMENTATION","1789992000.1",""\n'
+    )
+    (ended,), _ = events(line, Cdr)
+    assert (ended["data"]["outcome"], ended["data"]["answered_at"]) == ("answered", "2026-09-21T12:00:07Z")
