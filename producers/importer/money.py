@@ -32,6 +32,15 @@ _PLAIN_CELLS = {
     mark: re.compile(rf"(?:(?:[0-9]+(?:[{mark}](?:[0-9]{{4}}|[0-9]{{1,2}}))?)?\n)*").fullmatch for mark in ".,"
 }
 """The same for all cells of a column, each with a line end behind it; some may be empty."""
+_GROUPS = " \u00a0\u202f"
+_GROUPED_CELLS = {
+    mark: re.compile(
+        rf"(?:(?:(?:[1-9][0-9]{{0,2}}(?:[{_GROUPS}][0-9]{{3}})+|[0-9]+)(?:[{mark}](?:[0-9]{{4}}|[0-9]{{1,2}}))?)?\n)*"
+    ).fullmatch
+    for mark in ".,"
+}
+"""The same, with one space between thousands, as exports in many countries write them."""
+_UNGROUPED = dict.fromkeys(map(ord, _GROUPS))
 _NUMBER = re.compile(r"(?:\d|(?<![^\W\d_])[.,])(?:[\d.,\s'’`_]*\d)?(?:[eE][+-]?\d{1,3})?")
 _SPACED = re.compile(rf"\d{{1,3}}(?:(?:[{_BLANK}]+|['’`_])\d{{3}})+(?:[.,]\d+)?(?:[eE][+-]?\d{{1,3}})?")
 """Thousands with something between them, spaces of any width: 1 250,50. What is grouped otherwise is no number."""
@@ -107,7 +116,7 @@ class Styles:
     def look_at_all(self, number: int, cells: Sequence[Cell]) -> None:
         """Take note of cells, the first of which is in line `number`."""
         said = "\n".join(cells) + "\n" if set(map(type, cells)) == {str} else " "  # type: ignore[arg-type]
-        for mark, are_plain in _PLAIN_CELLS.items():
+        for mark, are_plain in (*_PLAIN_CELLS.items(), *_GROUPED_CELLS.items()):
             if are_plain(said):
                 if mark in said and mark not in self.marks:
                     place, cell = next((place, cell) for place, cell in enumerate(cells) if mark in str(cell))
@@ -176,6 +185,9 @@ class AmountReader:
             for mark, are_plain in _PLAIN_CELLS.items():
                 if self.decimal in (None, mark) and are_plain(said):
                     return cells if mark == "." else said[:-1].replace(",", ".").split("\n")
+            for mark, are_grouped in _GROUPED_CELLS.items():
+                if self.decimal in (None, mark) and are_grouped(said):
+                    return said[:-1].translate(_UNGROUPED).replace(",", ".").split("\n")
         return list(map(self, cells))
 
     def number(self, cell: Cell) -> Decimal:

@@ -152,7 +152,13 @@ def test_years_in_no_order():
 
 @given(
     st.lists(
-        st.one_of(AMOUNTS, st.sampled_from([".5", "5.", "1.2345", "1.250", "1,250", "1\n2", "٣"])),
+        st.one_of(
+            AMOUNTS,
+            st.sampled_from([".5", "5.", "1.2345", "1.250", "1,250", "1\n2", "٣"]),
+            st.sampled_from(
+                ["1 250", "12\u00a0250,5", "1\u202f250 000.0000", "0 250", "001 250,50", "1 250,500", "1  250"]
+            ),
+        ),
         min_size=1,
         max_size=5,
     ),
@@ -174,6 +180,7 @@ def test_amounts_of_columns(cells, mark, is_absolute):
 AMOUNT = st.one_of(
     st.decimals(0, 10**6, places=2).map(str),
     st.sampled_from(["", ".5", "5.", "1.2345", "1.250", "1,250", "12", "1 2.5", "1.2.3", "x", 3.5, "1\n2"]),
+    st.sampled_from(["1 250", "12\u00a0250,5", "1\u202f250 000.00", "1 250,500"]),
 )
 
 
