@@ -85,6 +85,25 @@ async def answered(reader, writer, request):
     return await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 20)
 
 
+@pytest.mark.parametrize(
+    "framing",
+    [
+        b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n", b"Transfer-Encoding: chunked\r\nContent-Length: 5\r\n",
+        b"Content-Length: 5\r\nContent-Length: 0\r\n", b"Content-Length: 5, 5\r\n", b"Content-Length: +5\r\n",
+        b"Content-Length: 0x5\r\n", b"Transfer-Encoding: chunked, identity\r\n", b"Transfer-Encoding : chunked\r\n",
+        b"Transfer-Encoding: xchunked\r\n", b"Content-Length: 5\n\r\n", b"X: a\r\n Content-Length: 5\r\n",
+    ],
+)  # fmt: skip
+async def test_a_body_whose_end_two_would_see_differently_hides_no_request(framing):
+    """What a proxy before us would take for a body must be no request of its own here: refused, and closed."""
+    async with serving() as connect:
+        reader, writer = await connect()
+        writer.write(POST + framing + b"\r\n0\r\n\r\n" + GET.replace(b"/ ", b"/hidden ") + b"\r\n")
+        said = await ended(reader)
+    assert said.count(b"HTTP/1.1") <= 1
+    assert not said.startswith(b"HTTP/1.1 200"), said
+
+
 @pytest.mark.parametrize("piece", [1, 7, 30, 10_000])
 @pytest.mark.parametrize("offer", [OFFER, ""])
 async def test_an_offer_of_http2_costs_no_body(offer, piece):
