@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.resources import files
+from itertools import chain
 from typing import Any, NamedTuple, Protocol
 
 from redis.exceptions import NoScriptError, RedisError
@@ -12,22 +13,17 @@ from metrics.redis_client import Memory, connect, read_memory
 from metrics.view import BROKEN_HASHES, Keys, encode_any, parse_name
 from streams.errors import SinkError
 from streams.state.cells import Where
+from streams.view.portions import ALL, DROP, SOME, Changes, Fields, entries, script_calls
 
 TTL_SECONDS = 7 * 86_400
 """Of a hash that its owners no longer refresh."""
 _CHANGES_KEPT = 10_000
 _CHANGES_BYTES = 64 << 20
 """Of the stream of changes, about."""
-_CALL_BYTES, _PIPELINE_BYTES, _ENTRY_BYTES = 1 << 20, 8 << 20, 256 << 10
-"""Of a script call, in which Redis does nothing else; of calls sent before an answer is read; of a stream's entry."""
+_PIPELINE_BYTES = 8 << 20
+"""Of calls sent before an answer is read."""
 _HASHES = 100
 _WRITE = files("streams.view").joinpath("write_parts.lua").read_text()
-
-Fields = Mapping[bytes, bytes]
-"""Field of a hash → its fence and payload (`metrics.view.fenced`); a fence alone takes the field away."""
-
-Changes = list[tuple[str, list[bytes]]]
-"""What was written: (hash, its fields)."""
 
 Held = dict[Where, set[bytes]]
 """Fields of one partition by bucket."""
@@ -127,8 +123,8 @@ class RedisSink:
         marks = [(key, list(hashes[key])) for key in quiet if hashes.get(key)]
         # Heartbeats last: all is there, and named, that they stand for (`metrics.exporter.held.fences`).
         hashes = dict(sorted(hashes.items(), key=lambda item: item[0] in quiet))
-        modes = {key: 2 if key in gone else 1 if key in whole else 0 for key in hashes}
-        calls = list(_calls(hashes, modes))
+        modes = {key: DROP if key in gone else ALL if key in whole else SOME for key in hashes}
+        calls = list(script_calls(hashes, modes))
         # More than one call, and naming what was written, is still one round for who reads meanwhile.
         pipeline, held = self._redis.pipeline(transaction=True), 0
         for key, names in marks:
@@ -136,7 +132,7 @@ class RedisSink:
         before: list[list[bytes | None]] = []
         for slices in calls:
             plan = [(len(pieces) // 2, *self._keys.counted(key), mode) for key, mode, pieces in slices]
-            pieces = [piece for _, _, some in slices for piece in some]
+            pieces = list(chain.from_iterable(some for _, _, some in slices))
             size = sum(map(len, pieces))
             if held and held + size > _PIPELINE_BYTES:
                 done = await pipeline.execute()
@@ -266,56 +262,6 @@ class RedisSink:
     async def close(self) -> None:
         """Close the connections."""
         await self._redis.aclose()
-
-
-def _calls(hashes: Mapping[str, Fields], modes: Mapping[str, int]) -> Iterator[list[tuple[str, int, list[bytes]]]]:
-    """Script calls of a bounded size: (hash, mode, fields and values in turn); the last of a hash says what all are."""
-    found: list[tuple[str, int, list[bytes]]] = []
-    held = 0
-    for key, fields in hashes.items():
-        slices = list(calls(fields)) or [([], 0)]
-        for number, (pieces, size) in enumerate(slices, 1):
-            if found and held + size > _CALL_BYTES:
-                yield found
-                found, held = [], 0
-            found.append((key, modes[key] if number == len(slices) else 0, pieces))
-            held += size
-    if found:
-        yield found
-
-
-def calls(fields: Fields) -> Iterator[tuple[list[bytes], int]]:
-    """Fields and values in turn, and their bytes: as much as goes into one script call, at least one field."""
-    pieces: list[bytes] = []
-    size = 0
-    for field, value in fields.items():
-        more = len(field) + len(value)
-        if pieces and size + more > _CALL_BYTES:
-            yield pieces, size
-            pieces, size = [], 0
-        pieces += field, value
-        size += more
-    if pieces:
-        yield pieces, size
-
-
-def entries(changes: Changes) -> Iterator[bytes]:
-    """Changes as entries of the stream, each of a bounded size."""
-    whole = encode_any(changes)
-    if len(whole) <= _ENTRY_BYTES:
-        yield whole
-        return
-    for key, fields in changes:
-        some: list[bytes] = []
-        size = 0
-        for field in fields:
-            if some and size + len(field) > _ENTRY_BYTES:
-                yield encode_any([(key, some)])
-                some, size = [], 0
-            some.append(field)
-            size += len(field)
-        if some:
-            yield encode_any([(key, some)])
 
 
 def sort_fields(place: tuple[str, int, int] | None, fields: Iterable[bytes], found: dict[int, Held]) -> None:

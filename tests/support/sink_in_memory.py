@@ -6,7 +6,8 @@ from collections.abc import Collection, Container, Mapping, Sequence
 from metrics.redis_client import Memory
 from metrics.view import Keys, parse_name
 from streams.errors import SinkError
-from streams.view.sink import Beats, Before, Check, Fields, Held, sort_fields
+from streams.view.portions import Fields
+from streams.view.sink import Beats, Before, Check, Held, sort_fields
 
 
 class InMemorySink:

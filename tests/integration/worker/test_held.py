@@ -50,3 +50,17 @@ async def test_beats_and_forget(sink, app_id):
     await sink.forget(3)
     assert set(await sink.beats({1, 2, 3})) == {1, 2}
     assert await sink.held({1, 3}) == {1: {("d", 739_000): {field(1, "m-1", "t")}}, 3: {}}
+
+
+async def test_dropped_as_a_whole(sink, app_id):
+    """Of a bucket that is past nothing is left, whatever is said of its fields; the manifest no longer counts it."""
+    keys = Keys(app_id)
+    past, kept = keys.cells("h", 3600, 1), keys.cells("h", 7200, 1)
+    parts = {field(1, f"m-{number}", "t"): fenced(7, b"\x81\xa1c\x01") for number in range(500)}
+    await sink.write({past: parts, kept: parts, keys.waiting: {b"1": b""}}, whole={past, kept})
+    assert (await sink.check(1)).hashes == 2
+    some = dict.fromkeys(list(parts)[:3], fenced(9, b""))
+    await sink.write({past: some, kept: some}, gone={past})
+    assert (await sink.size(past), await sink.size(kept)) == (0, 497)
+    assert (await sink.check(1))[:2] == (1, [])
+    assert await sink.held({1}) == {1: {("h", 7200): parts.keys() - some.keys()}}

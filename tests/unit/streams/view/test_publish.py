@@ -7,8 +7,8 @@ import pytest
 from metrics.view import Keys, decode_any, decode_part, encode_any, fenced, field, split
 from producers.log_ends import EndOffsets
 from streams.errors import SinkError
+from streams.view.portions import calls, entries
 from streams.view.publish import ViewPublisher
-from streams.view.sink import calls, entries
 from tests.support.sink_in_memory import InMemorySink
 from tests.support.workers import until
 from tests.unit.streams.runtime.test_owner import meeting
