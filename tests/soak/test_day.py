@@ -19,7 +19,7 @@ def test_a_short_day(tmp_path):
     assert found.is_equal, found.audit["examples"]
     assert found.sent > 80_000
     assert (found.kills, found.crashes) == (4, 0)
-    assert found.proofs >= 2
+    assert found.proofs >= 1
     assert found.differences == []
     assert (found.found["data"], found.found["count"]) == ("days", 1)
     assert all(found.memory.growth(name, 4) < 60 for name in found.memory.sizes)
