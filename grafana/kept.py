@@ -32,8 +32,18 @@ def ranked(kpi: Kpi, level: Level, matchers: Matchers) -> str:
 
 
 def trend(kpi: Kpi, level: Level, where: Matchers | None = None) -> str:
-    """Current ÷ previous − 1 over the kept series, of shares the difference, as `metrics.kpi.change` has it."""
-    current, previous = (ready(kpi, level, {**(where or {}), "period": period}) for period in PERIODS)
+    """Current ÷ previous − 1 over the kept series, of shares the difference, as `metrics.kpi.change` has it.
+
+    Where they are the exporter's own, only labels of the KPI stay.
+    """
+    both = ({**(where or {}), "period": period} for period in PERIODS)
+    if kpi.is_recorded(level) or kpi.shown is None:
+        current, previous = (select(kpi.record(level), matchers) for matchers in both)
+        match = "ignoring (period)"
+    else:
+        quantile = {"quantile": f"{kpi.formula.q:g}"} if isinstance(kpi.formula, Quantile) else {}
+        current, previous = (select(kpi.shown.name, {**matchers, **quantile}) for matchers in both)
+        match = f"on ({', '.join((*level.labels, *kpi.by, 'window'))})"
     if kpi.in_points:
-        return f"{current} - ignoring (period) {previous}"
-    return f"{current} / ignoring (period) ({previous} > 0) - 1"
+        return f"{current} - {match} {previous}"
+    return f"{current} / {match} ({previous} > 0) - 1"

@@ -5,13 +5,16 @@ same labels and match one to one. What a manager did is compared with a plan as 
 exception is the working days, which are those of the team, or of the company.
 
 Who shows a number is no part of it: two exporters, or one and what Prometheus still has of the one before a new start,
-show the same number twice. So what an exporter shows is read by `once` or `summed` alone.
+show the same number twice. So what an exporter shows is read by `once` or `summed` alone, but where that is dear and no
+alert hangs on it: rules of people, and of calendar windows, read it as it is, and stand still while it is there twice.
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from metrics.family import CALENDAR_WINDOWS, PERIODS, SHORT_WINDOWS, Family, Source
+from grafana.sums import recorded_sums
+from metrics.catalogue.service import SCRAPE_OK
+from metrics.family import PERIODS, SHORT_WINDOWS, Family, Source
 from metrics.kpi import (
     Formula,
     Kpi,
@@ -37,8 +40,6 @@ Matchers = Mapping[str, str | tuple[str, ...]]
 _PEOPLE: Matchers = {f"{MANAGER}!": OTHER}
 """Whoever has a name of his own: the rest is many, and no salesperson."""
 
-LIVE_WINDOWS = (*SHORT_WINDOWS, CALENDAR_WINDOWS[0])
-"""Windows whose running period people watch: the minutes, the hour and today."""
 ANY = ""
 """As the value of a matcher: whatever the label says."""
 
@@ -75,6 +76,11 @@ def summed(labels: Iterable[str], family: Family, matchers: Matchers | None = No
     """What an exporter shows of a family, summed up to these labels."""
     kept, found = tuple(labels), once(family, matchers, series)
     return found if set(kept) == set(_labels(family, series)) else f"sum{by(kept)}({found})"
+
+
+def of_one(expr: str) -> str:
+    """The same, but nothing while Prometheus has what an exporter shows twice, under different labels."""
+    return f"({expr}) unless on () (count({SCRAPE_OK.name}) > 1)"
 
 
 def _labels(family: Family, series: str) -> tuple[str, ...]:
@@ -121,6 +127,27 @@ class _RuleScope:
     def time(self) -> tuple[str, ...]:
         """Labels of time that a formula with a plan keeps."""
         return () if self.live else ("window",)
+
+    @property
+    def on(self) -> str:
+        """How operands of people meet in a rule: by what it keeps, as what is scraped has other labels besides."""
+        is_plain = self.is_of_people and not self.live and not self.kpi.is_planned
+        return f" on ({', '.join(self.labels())})" if is_plain else ""
+
+    def summed(self, labels: Iterable[str], family: Family, matchers: Matchers | None = None, series: str = "") -> str:
+        """What an exporter shows of a family, summed up to these labels."""
+        is_urgent = not self.is_of_people and set(self.kpi.windows) & set(SHORT_WINDOWS)
+        if self.live or is_urgent or family.source is not Source.CELLS:
+            return summed(labels, family, matchers, series)
+        return f"sum{by(labels)}({select(series or family.name, matchers)})"
+
+    def read(self, of: Sum) -> str:
+        """What is read of a sum: of people, in rules, the recorded one where there is one, which are fewer series."""
+        recorded = recorded_sums().get(of.family)
+        if recorded is None or self.live or not self.is_of_people or of.part or of.window or recorded.id == self.kpi.id:
+            return self.series(of)
+        has_all = set(self.kpi.windows) <= set(recorded.windows) and set(of.where) <= set(recorded.by)
+        return recorded.record(self.level) if has_all else self.series(of)
 
     def series(self, of: Sum) -> str:
         """What is summed: of distributions that of teams, unless it is about people."""
@@ -193,31 +220,16 @@ def team_sums(series: str) -> str:
     return f"{Level.TEAM}:{series}:cells"
 
 
-def team_sums_expressions(family: Family, series: str) -> tuple[str, str]:
-    """The sums behind `team_sums`: of what changes by the minute, and of the rest."""
-    labels = (*Level.TEAM.labels, *family.labels, "window", "period")
-    current, previous = PERIODS
-
-    rest = tuple(window for window in family.windows if window not in LIVE_WINDOWS)
-    read: tuple[Matchers, ...] = (
-        {"window": LIVE_WINDOWS, "period": current},
-        {"window": rest},
-        {"window": LIVE_WINDOWS, "period": previous},
-    )
-    often, seldom, before = (summed(labels, family, matchers, series) for matchers in read)
-    return often, f"{seldom} or {before}"
-
-
 def _render(formula: Formula, scope: _RuleScope) -> str:
     match formula:
         case Ratio():
             return _ratio(formula, scope)
         case Minus(left, right, zero_left):
-            return _minus(_inner(left, scope), _inner(right, scope), zero_left=zero_left)
+            return _minus(_operand(left, scope), _operand(right, scope), scope.on, zero_left=zero_left)
         case Scaled(of, times, plus):
             return _scaled(_inner(of, scope), times, plus)
         case Product(left, right):
-            return f"{_inner(left, scope)} * {_inner(right, scope)}"
+            return f"{_operand(left, scope)} *{scope.on} {_operand(right, scope)}"
         case _:
             return _leaf(formula, scope)
 
@@ -231,12 +243,12 @@ def _leaf(formula: Leaf, scope: _RuleScope) -> str:
             if scope.is_personal:
                 text = _of_person(of, scope, matchers)
             else:
-                text = _sum(of.family, scope.series(of), scope, scope.labels(), matchers)
+                text = _sum(of.family, scope.read(of), scope, scope.labels(), matchers)
         case Oldest(family):
             text = f"max{by(scope.labels())}({select(family.name, scope.matchers(family, {}))})"
         case Plan(family, measure):
             planned = {"level": scope.level.value, "measure": measure}
-            text = summed(scope.labels(), family, scope.matchers(family, planned))
+            text = scope.summed(scope.labels(), family, scope.matchers(family, planned))
         case WorkingDays(family, state):
             text = _working_days(family, scope, {"state": state})
         case Quantile(q, family) if not scope.is_of_people:
@@ -251,9 +263,9 @@ def _of_person(of: Sum, scope: _RuleScope, matchers: Matchers) -> str:
     """All that a manager did, whatever team it is credited to: with the team of the plan, where there is one."""
     matchers = {label: value for label, value in matchers.items() if label != "team"}
     if "team" not in scope.labels():
-        return summed(scope.labels(), of.family, matchers, of.name)
+        return scope.summed(scope.labels(), of.family, matchers, scope.read(of))
     match = ("manager", *scope.time)
-    did = summed(match, of.family, matchers, of.name)
+    did = scope.summed(match, of.family, matchers, scope.read(of))
     return f"({did} * on ({', '.join(match)}) group_left (team) {_plans(scope, scope.labels())})"
 
 
@@ -269,8 +281,8 @@ def _plans(scope: _RuleScope, labels: tuple[str, ...]) -> str:
 def _working_days(family: Family, scope: _RuleScope, state: Matchers) -> str:
     """By the calendar of each team, of the company; for live numbers of people by that of their plan's team."""
     if scope.level is Level.COMPANY:
-        return summed(scope.time, family, {**scope.matchers(family, state), "team": ("",)})
-    days = summed(("team", *scope.time), family, scope.matchers(family, state))
+        return scope.summed(scope.time, family, {**scope.matchers(family, state), "team": ("",)})
+    days = scope.summed(("team", *scope.time), family, scope.matchers(family, state))
     if not scope.live or "team" in scope.live.keep:
         return days
     if scope.is_personal:
@@ -285,7 +297,20 @@ def _sum(family: Family, series: str, scope: _RuleScope, labels: tuple[str, ...]
     """
     if series not in family.team_names and not scope.is_of_people and family.source is Source.CELLS and not scope.live:
         return f"sum{by(labels)}({select(team_sums(series), matchers)})"
-    return summed(labels, family, matchers, series)
+    return scope.summed(labels, family, matchers, series)
+
+
+def _operand(formula: Formula, scope: _RuleScope) -> str:
+    """One side of an operator: in rules of people without a sum, where there is one series for each of what is kept."""
+    if scope.on and isinstance(formula, Sum | PerManager):
+        of = formula.of if isinstance(formula, PerManager) else formula
+        matchers = {**scope.matchers(of.family, of.where, of.window), **(_PEOPLE if of is not formula else {})}
+        name, kept = scope.read(of), set(scope.labels())
+        labels = _labels(of.family, name) if name in of.family.names else kept | {*recorded_sums()[of.family].by}
+        fixed = {label for label, value in matchers.items() if isinstance(value, str) or len(value) == 1}
+        if kept <= {*labels} <= kept | fixed:
+            return select(name, matchers)
+    return _inner(formula, scope)
 
 
 def _inner(formula: Formula, scope: _RuleScope) -> str:
@@ -296,23 +321,23 @@ def _inner(formula: Formula, scope: _RuleScope) -> str:
 
 def _mean_of_managers(of: Sum, scope: _RuleScope) -> str:
     each = ("manager", *scope.labels())
-    series = summed(each, of.family, {**scope.matchers(of.family, of.where, of.window), **_PEOPLE}, of.name)
+    series = scope.summed(each, of.family, {**scope.matchers(of.family, of.where, of.window), **_PEOPLE}, of.name)
     return f"avg{by(scope.labels())}({series})"
 
 
 def _ratio(ratio: Ratio, scope: _RuleScope) -> str:
-    over, under = _inner(ratio.over, scope), _inner(ratio.under, scope)
+    over, under, on = _operand(ratio.over, scope), _operand(ratio.under, scope), scope.on
     if isinstance(ratio.under, WorkingDays) and scope.is_personal and "team" in scope.labels():
         return f"{over} / on ({', '.join(('team', *scope.time))}) group_left () ({under} != 0)"
     if ratio.empty is None:
-        return f"{over} / ({under} != 0)"
+        return f"{over} /{on} ({under} != 0)"
     filler = f"{under} * 0" if ratio.empty == 0 else f"{under} * 0 + {ratio.empty:g}"
-    return f"({over} or {filler}) / ({under} != 0)"
+    return f"({over} or{on} {filler}) /{on} ({under} != 0)"
 
 
-def _minus(left: str, right: str, *, zero_left: bool) -> str:
-    first = f"({left} or {right} * 0)" if zero_left else left
-    return f"{first} - ({right} or {left} * 0)"
+def _minus(left: str, right: str, on: str, *, zero_left: bool) -> str:
+    first = f"({left} or{on} {right} * 0)" if zero_left else left
+    return f"{first} -{on} ({right} or{on} {left} * 0)"
 
 
 def _scaled(of: str, times: float, plus: float) -> str:

@@ -5,6 +5,7 @@ often and the rest seldom, and KPIs of teams and company are worked out of these
 a group one after another, so that what is heavy waits in one line and does not crowd out what is watched.
 """
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import replace
@@ -12,9 +13,9 @@ from typing import Any
 
 from grafana import marks, on_call
 from grafana.kept import trend
-from grafana.promql import expression, families, team_sums, team_sums_expressions
-from metrics.catalogue import KPIS
-from metrics.family import SHORT_WINDOWS, Source
+from grafana.promql import Matchers, expression, families, of_one, summed, team_sums
+from metrics.catalogue import FAMILIES, KPIS
+from metrics.family import CALENDAR_WINDOWS, PERIODS, SHORT_WINDOWS, Family, Source
 from metrics.kpi import Kpi, Level
 
 NOW, LIVE, CALM, SLOW, SLOWEST = "5s", "15s", "30s", "2m", "4m"
@@ -27,6 +28,10 @@ FIRST, SHORT, LAST, SHORT_LAST = "sales-00", "sales-short", "sales-managers", "s
 MARKS, ON_CALL = "sales-marks", "sales-on-call"
 """The file of what the others read, that of short windows, those of all managers (one line each, as their rules are the
 dearest), marks, and what the lists of alerts lead to."""
+LIVE_WINDOWS = (*SHORT_WINDOWS, CALENDAR_WINDOWS[0])
+"""Windows whose running period people watch: the minutes, the hour and today."""
+_SCRAPED = re.compile(rf"(?<![:\w])({'|'.join(name for family in FAMILIES for name in family.names)})\b")
+_ONCE = re.compile(r"\b(max|group)( by \([^()]*\) )?\(\w+")
 
 
 def paced(kpi: Kpi, level: Level) -> Iterator[tuple[Kpi, str]]:
@@ -52,7 +57,7 @@ def sums() -> list[dict[str, Any]]:
     seldom: list[dict[str, Any]] = []
     for family in read:
         for series in () if family.team_names else family.names:
-            live, rest = team_sums_expressions(family, series)
+            live, rest = _sums(family, series)
             often.append({"record": team_sums(series), "expr": live, "labels": {"pace": "often"}})
             seldom.append({"record": team_sums(series), "expr": rest, "labels": {"pace": "seldom"}})
     return [
@@ -61,15 +66,35 @@ def sums() -> list[dict[str, Any]]:
     ]
 
 
+def _sums(family: Family, series: str) -> tuple[str, str]:
+    """The sums behind `team_sums`: of what changes by the minute, and of the rest."""
+    labels = (*Level.TEAM.labels, *family.labels, "window", "period")
+    current, previous = PERIODS
+
+    rest = tuple(window for window in family.windows if window not in LIVE_WINDOWS)
+    read: tuple[Matchers, ...] = (
+        {"window": LIVE_WINDOWS, "period": current},
+        {"window": rest},
+        {"window": LIVE_WINDOWS, "period": previous},
+    )
+    often, seldom, before = (summed(labels, family, matchers, series) for matchers in read)
+    return often, f"{seldom} or {before}"
+
+
 def rules_of(kpi: Kpi, level: Level, whole: Kpi) -> list[dict[str, Any]]:
     """The rule of a KPI at a level, and that of its trend; `whole`: the KPI with all its windows."""
     rules: list[dict[str, Any]] = []
     if kpi.is_recorded(level):
-        rules.append({"record": kpi.record(level), "expr": expression(kpi, level)})
+        rules.append({"record": kpi.record(level), "expr": _guarded(expression(kpi, level))})
     if kpi.trend:
         where = {} if kpi.windows == whole.windows else {"window": kpi.windows}
-        rules.append({"record": kpi.trend_record(level), "expr": trend(kpi, level, where)})
+        rules.append({"record": kpi.trend_record(level), "expr": _guarded(trend(kpi, level, where))})
     return rules
+
+
+def _guarded(expr: str) -> str:
+    """Where what is scraped is read as it is, a rule holds only while it is there once."""
+    return of_one(expr) if _SCRAPED.search(_ONCE.sub("", expr)) else expr
 
 
 def groups() -> dict[str, list[dict[str, Any]]]:

@@ -60,6 +60,7 @@ def main() -> None:
                 Path(asked.profile).write_bytes(http.get("/debug/pprof/heap?gc=1").content)
             groups = http.get("/api/v1/rules").json()["data"]["groups"]
             _names(http)
+            asked_at = time.time()
             _configured(Path(name), process, rule_files=[])
             without = _watched(http, process, asked.without_rules)
             print(
@@ -67,7 +68,7 @@ def main() -> None:
                 flush=True,
             )
             _configured(Path(name), process, rule_files=[], scrape_configs=[])
-            _report(groups, {group["name"]: _cost(http, process, group) for group in groups})
+            _report(groups, {group["name"]: _cost(http, process, group, asked_at) for group in groups})
 
 
 def _program(folder: Path, address: str) -> Prometheus:
@@ -143,11 +144,14 @@ def _configured(folder: Path, process: psutil.Process, **changed: list[str]) -> 
     time.sleep(5)
 
 
-def _cost(http: httpx.Client, process: psutil.Process, group: dict[str, Any]) -> float:
-    """Processor seconds of one evaluation of a group, without writing its results."""
+def _cost(http: httpx.Client, process: psutil.Process, group: dict[str, Any], moment: float) -> float:
+    """Processor seconds of one evaluation of a group, without writing its results.
+
+    moment: when all that its rules read was there, recorded series among it.
+    """
     before = _cpu(process)
     for rule in group["rules"]:
-        http.post("/api/v1/query", data={"query": f"count({rule['query']})"}).raise_for_status()
+        http.post("/api/v1/query", data={"query": f"count({rule['query']})", "time": moment}).raise_for_status()
     return _cpu(process) - before
 
 

@@ -70,7 +70,9 @@ def differences(shown: Mapping[PlainSeries, float], wanted: Mapping[PlainSeries,
     """What promtool finds different: nothing when the rules make of `shown` what is wanted; 0 is as good as absent."""
     names = sorted(records())
     wanted = {one: value for one, value in wanted.items() if one.name in names}
-    inputs = [{"series": _text(one), "values": f"{value!r}x40"} for one, value in shown.items() if "sales_" in one.name]
+    inputs = [
+        {"series": _scraped(one), "values": f"{value!r}x40"} for one, value in shown.items() if "sales_" in one.name
+    ]
     inputs += [{"series": _text(one, "wanted:"), "values": f"{value!r}x40"} for one, value in wanted.items()]
     questions = [
         {
@@ -92,6 +94,11 @@ def differences(shown: Mapping[PlainSeries, float], wanted: Mapping[PlainSeries,
         [binary("promtool"), "test", "rules", str(file)], capture_output=True, text=True, timeout=300, check=False
     )
     return "" if done.returncode == 0 else done.stdout + done.stderr
+
+
+def _scraped(one: PlainSeries) -> str:
+    """With the labels that a scrape adds: no rule may keep them."""
+    return _text(one).replace("{", '{instance="one",job="sales-exporter"' + ("," if one.labels else ""), 1)
 
 
 def _text(one: PlainSeries, prefix: str = "") -> str:

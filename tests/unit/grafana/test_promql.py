@@ -21,18 +21,20 @@ from tests.support.recorded import records
 DUE = "sum by (channel, window, period) (team:sales_responses_due:cells)"
 SCORES = "sum by (window, period) (team:sales_rating_score"
 BUCKETS = "max by (team, channel, kind, window, period, le) (sales_team_response_seconds_bucket)"
-ONCE = "max by (manager, team, channel, kind, window, period)"
+EACH = "manager, team, channel, window, period"
 TIMES = "sales_response_seconds"
-REVENUE = 'max by (manager, team, window, period) (sales_revenue_amount{window=~"day|week|month|quarter|year"})'
-OF_SALESPEOPLE = REVENUE.replace("}", ',manager!="other"}')
-CALLS = "max by (manager, team, direction, outcome, window, period) (sales_calls)"
+OF_SALESPEOPLE = '(sales_revenue_amount{window=~"day|week|month|quarter|year",manager!="other"})'
+OF_DAYS = 'window=~"day|week|month|quarter|year"'
+CHECKS = f"manager:sales_won_amount:sum{{{OF_DAYS}}}"
+WON_DEALS = f'manager:sales_deals_closed:sum{{outcome="won",{OF_DAYS}}}'
+BY_PERSON = "on (manager, team, window, period)"
 IN_TIME = "sum by (channel, window, period) (team:sales_responses_in_time:cells)"
 
 
 @pytest.mark.parametrize(
     ("title", "level", "expected"),
     [
-        ("Calls", Level.MANAGER, f"sum by (manager, team, window, period) ({CALLS})"),
+        ("Calls", Level.MANAGER, "sum by (manager, team, window, period) (sales_calls)"),
         ("Calls", Level.COMPANY, "sum by (window, period) (team:sales_calls:cells)"),
         ("Longest wait", Level.TEAM, "max by (team, channel) (sales_waiting_oldest_seconds)"),
         ("Service level", Level.COMPANY, f"({IN_TIME} or {DUE} * 0) / ({DUE} != 0)"),
@@ -54,20 +56,30 @@ IN_TIME = "sum by (channel, window, period) (team:sales_responses_in_time:cells)
         (
             "Response time, mean",
             Level.MANAGER,
+            f"sum by ({EACH}) ({TIMES}_sum) / on ({EACH}) (sum by ({EACH}) ({TIMES}_count) != 0)",
+        ),
+        (
+            "Service level",
+            Level.MANAGER,
             (
-                f"sum by (manager, team, channel, window, period) ({ONCE} ({TIMES}_sum)) / "
-                f"(sum by (manager, team, channel, window, period) ({ONCE} ({TIMES}_count)) != 0)"
+                f"(sales_responses_in_time or on ({EACH}) sales_responses_due * 0)"
+                f" / on ({EACH}) (sales_responses_due != 0)"
             ),
+        ),
+        (
+            "Average check",
+            Level.MANAGER,
+            f"({CHECKS} or {BY_PERSON} {WON_DEALS} * 0) / {BY_PERSON} ({WON_DEALS} != 0)",
         ),
         (
             "Cash per salesperson",
             Level.COMPANY,
-            f"avg by (window, period) (sum by (manager, window, period) ({OF_SALESPEOPLE}))",
+            f"avg by (window, period) (sum by (manager, window, period) {OF_SALESPEOPLE})",
         ),
         (
             "Cash per salesperson",
             Level.MANAGER,
-            OF_SALESPEOPLE,
+            f"sum by (manager, team, window, period) {OF_SALESPEOPLE}",
         ),
         ("Clients ready to close", Level.COMPANY, "sum(max by (manager, team) (sales_clients_ready))"),
     ],
@@ -77,6 +89,7 @@ def test_expression(title: str, level: Level, expected: str) -> None:
 
 
 WON = "max by (manager, team, pipeline, outcome, window, period) (sales_deals_closed{"
+ONLY_ONE = "unless on () (count(sales_exporter_collect_success) > 1)"
 OF_TEAM = {"team": "$team"}
 
 
@@ -130,7 +143,8 @@ def test_trend_compares_the_two_periods_of_the_recorded_series() -> None:
 @pytest.mark.parametrize("one", [one for one in KPIS if one.trend], ids=lambda one: one.id)
 @pytest.mark.parametrize("level", Level)
 def test_trend_of_shares_is_a_difference(one: Kpi, level: Level) -> None:
-    """Of every KPI with unit percentunit, and of no other."""
+    """Of every KPI with unit percentunit, and of no other; what the exporter shows as it is is none."""
+    assert not (one.shown and one.in_points)
     name = one.record(level)
     points = f'{name}{{period="current"}} - ignoring (period) {name}{{period="previous"}}'
     assert (trend(one, level) == points) is (one.unit == "percentunit")
@@ -186,12 +200,48 @@ def test_a_trend_stands_behind_what_it_reads() -> None:
 
 
 def test_who_shows_a_number_is_no_part_of_it() -> None:
-    """Wherever what an exporter shows is added up, counted or averaged, `max` has made one of several first."""
+    """Wherever what an exporter shows is added up, counted or averaged, `max` has made one of several first.
+
+    Or there is nothing while there are several: rules alone may do that, and none that an alert reads.
+    """
     exported = "|".join({series for family in EXPORTED for series in family.names})
     added = re.compile(rf"\b(sum|avg|count|quantile|stddev|topk|bottomk)\b\s*(by \([^()]*\) )?\((\d+, )?({exported})\b")
-    documents = [str(rules.groups()), str(alerting.groups(Look())), *map(str, dashboards(Look()).values())]
+    every = [rule for groups in rules.groups().values() for group in groups for rule in group["rules"]]
+    whole = [rule["expr"] for rule in every if not rule["expr"].endswith(f") {ONLY_ONE}")]
+    alerts = str(alerting.groups(Look()))
+    documents = [*whole, alerts, *map(str, dashboards(Look()).values())]
     assert [found.group() for text in documents for found in added.finditer(text)] == []
+    for group in (group for groups in rules.groups().values() for group in groups):
+        for rule in group["rules"]:
+            if rule["expr"].endswith(ONLY_ONE) and rule["record"] in alerts:
+                windows = re.findall(rf"{rule['record']}{{[^}}]*window=\"(\w+)\"", alerts)
+                assert windows, rule
+                assert set(windows) <= set(SHORT_WINDOWS), rule
+                assert group["name"] != f"{rules.SHORT}-{rules.LIVE}", rule
     assert added.search("sum by (team) (sales_calls)"), "it would be found"
+
+
+def test_what_is_read_as_it_is_scraped_is_read_only_while_it_is_there_once() -> None:
+    """By a matching of labels, as it has those of the scrape besides; so no rule has them in what it records."""
+    exported = sorted({series for family in EXPORTED for series in family.names})
+    read = re.compile(rf"(?<![:\w])({'|'.join(exported)})\b")
+    for name, groups in rules.groups().items():
+        for rule in (rule for group in groups for rule in group["rules"] if name != rules.MARKS):
+            alone = re.sub(r"\b(max|group)( by \([^()]*\) )?\(\w+", "", rule["expr"])
+            assert bool(read.search(alone)) is rule["expr"].endswith(ONLY_ONE), rule
+            bare = re.sub(r"\bsum( by \([^()]*\) )?\(\w+", "", alone)
+            if read.search(bare):
+                assert re.search(r"[/-] on \(", rule["expr"]), rule
+
+
+def test_recorded_sums_stand_before_what_reads_them() -> None:
+    """Of people, in one group with it: rules of a group run in order, so what is read is of the same moment."""
+    for groups in rules.groups().values():
+        for group in groups:
+            known: set[str] = set()
+            for rule in group["rules"]:
+                assert set(re.findall(r"\bmanager:\w+:\w+", rule["expr"])) <= known, rule
+                known.add(rule["record"])
 
 
 def test_percentiles_of_people_are_those_of_the_exporter() -> None:
@@ -200,8 +250,8 @@ def test_percentiles_of_people_are_those_of_the_exporter() -> None:
     shown = "max by (manager, team, channel, window, period) (sales_response_seconds{"
     assert not one.is_recorded(Level.MANAGER)
     assert trend(one, Level.MANAGER) == (
-        f'{shown}period="current",quantile="0.9"}}) / ignoring (period) '
-        f'({shown}period="previous",quantile="0.9"}}) > 0) - 1'
+        f'{TIMES}{{period="current",quantile="0.9"}} / on (manager, team, channel, window) '
+        f'({TIMES}{{period="previous",quantile="0.9"}} > 0) - 1'
     )
     own = f'max by (channel) ({shown}manager="m",window="day",quantile="0.9"}}))'
     assert f"< on (channel) group_left () {own}" in rank(one, Level.MANAGER, {"manager": "m", "window": "day"})
@@ -252,7 +302,6 @@ def test_no_rule_copies_what_the_exporter_shows_of_people() -> None:
     assert [one.is_recorded(Level.MANAGER) for one in (meetings, waiting, calls)] == [False, False, True]
     assert all(one.is_recorded(level) for one in KPIS for level in (Level.TEAM, Level.COMPANY))
     assert meetings.kept_as(Level.MANAGER) == "sales_meetings"
-    shown = "max by (manager, team, window, period) (sales_meetings{"
     assert trend(meetings, Level.MANAGER) == (
-        f'{shown}period="current"}}) / ignoring (period) ({shown}period="previous"}}) > 0) - 1'
+        'sales_meetings{period="current"} / on (manager, team, window) (sales_meetings{period="previous"} > 0) - 1'
     )
