@@ -3,6 +3,7 @@
 from collections.abc import Callable, Container, Iterator, Mapping
 from functools import partial
 from itertools import product
+from typing import Self
 
 from typing_extensions import override
 
@@ -12,7 +13,7 @@ from metrics.exporter.exposition import planned as planning
 from metrics.exporter.exposition import text
 from metrics.exporter.exposition.course import Course
 from metrics.exporter.exposition.lines import Column, Lines
-from metrics.exporter.exposition.memory import give_back
+from metrics.exporter.exposition.memory import give_back, keep
 from metrics.exporter.exposition.packed import Packed, pack, pack_once
 from metrics.exporter.exposition.people import People
 from metrics.exporter.exposition.pipelines import Pipelines
@@ -63,6 +64,11 @@ class Board(HeldView):
         self._held: dict[frozenset[str] | None, list[Packed]] = {}
         self.rendered_at = 0.0
         """Moment of the numbers in the text."""
+
+    @override
+    def take_over(self, other: Self) -> None:
+        super().take_over(other)
+        keep()
 
     @override
     def put(self, bucket: Bucket, parts: Mapping[Field, dict[str, int]]) -> Sums:

@@ -268,7 +268,7 @@ class ViewFollower(Reported):
             self._lack(missing)
         else:
             self.lacking = ""
-        log.info("the view is loaded", hashes=len(sizes), parts=board.size, missing=missing or None)
+        log.info("the view is loaded", hashes=len(sizes), parts=self._board.size, missing=missing or None)
 
     async def _work(self, *, hours: bool = False) -> None:
         """Fetch what changed. The running hour's cells can wait: no window holds them before tomorrow."""
