@@ -100,9 +100,9 @@ def test_an_exporter_that_moves_under_a_running_prometheus_moves_no_number(tmp_p
 
 @pytest.mark.slow
 def test_two_exporters_show_what_one_shows(tmp_path: Path) -> None:
-    """Scraped by address, without our relabelling: rules, panels and alerts say of two what they say of one, or nothing.
+    """Scraped by address, without our relabelling: rules, panels and alerts say of two what they say of one.
 
-    Nothing is what rules say that read what is scraped as it is: those of people, and of calendar windows.
+    Or nothing: rules that read what is scraped as it is stand still, those of people, and of calendar windows.
     """
     floor = Synthetic()
     with serving(floor.worker) as worker, serving(floor.exporter) as one, serving(floor.exporter) as two:
