@@ -276,12 +276,12 @@ def test_what_is_read_is_summed() -> None:
     assert summed[0] == summed[1]
 
 
-def test_nothing_is_recorded_more_seldom_than_a_sample_is_seen() -> None:
+def test_a_missed_run_leaves_no_gap() -> None:
     """Five minutes after its last sample a series is gone."""
     units = {"s": 1, "m": 60}
     for groups in rules.groups().values():
         for group in groups:
-            assert int(group["interval"][:-1]) * units[group["interval"][-1]] <= 240
+            assert int(group["interval"][:-1]) * units[group["interval"][-1]] * 2 < 300
 
 
 def test_titles_name_one_kpi_each() -> None:
