@@ -18,7 +18,7 @@ from metrics import view
 from metrics.errors import ViewError
 from metrics.exporter.board import Board
 from metrics.exporter.feed.pace import Pace
-from metrics.exporter.feed.reading import hour_of, pages, put_cells, put_hashes, put_list, put_reference, stamp, summary
+from metrics.exporter.feed.reading import hour_of, pages, put_hashes, put_list, put_reference, put_some, stamp, summary
 from metrics.exporter.feed.reported import Reported
 from metrics.exporter.feed.whole import Holes, Manifests, heartbeats, rewound
 from metrics.redis_client import Memory, read_memory
@@ -294,7 +294,7 @@ class ViewFollower(Reported):
                     is_lost = bool(self.holes.hashes)
                 for (key, fields), found in zip(page, values, strict=True):
                     pairs = zip(fields, found, strict=True)
-                    self._changed(key, {name: one for name, one in pairs if one is not None or not is_lost})
+                    await self._changed(key, {name: one for name, one in pairs if one is not None or not is_lost})
             # Whoever announces says at the same moment whether it was written beside what is older.
             self.heartbeats |= heartbeats(await self._redis.hgetall(self._keys.partitions))
             self._lack(self.unread())
@@ -335,10 +335,10 @@ class ViewFollower(Reported):
         self._board.rest()
         self._turn_seconds = time.monotonic() - began
 
-    def _changed(self, key: str, values: dict[bytes, bytes | None]) -> None:
+    async def _changed(self, key: str, values: dict[bytes, bytes | None]) -> None:
         bucket = self._keys.bucket(key)
         if bucket is not None:
-            put_cells(self._board, bucket, values)
+            await put_some(self._board, bucket, values)
         elif key in (self._keys.waiting, self._keys.unanswered):
             put_list(self._board, self._keys, key, values)
         elif key == self._keys.reference:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 from metrics import view
@@ -11,6 +12,8 @@ from metrics.exporter.held.parts import Bucket
 
 FIELDS = 2000
 """Asked for at once, so that neither side stalls."""
+_STEP = 100
+"""Put at once: each moves every window that its bucket is in."""
 
 
 def put_cells(board: Board, bucket: Bucket, values: dict[bytes, bytes | None]) -> None:
@@ -26,6 +29,14 @@ def put_cells(board: Board, bucket: Bucket, values: dict[bytes, bytes | None]) -
             saw(field.partition, fence)
             parts[field] = decode(payload)
     board.put(bucket, parts)
+
+
+async def put_some(board: Board, bucket: Bucket, values: Mapping[bytes, bytes | None]) -> None:
+    """The same, giving way often: thousands of parts keep everybody waiting."""
+    left = iter(values.items())
+    while some := dict(islice(left, _STEP)):
+        put_cells(board, bucket, some)
+        await asyncio.sleep(0)
 
 
 async def put_hashes(redis: Any, keys: view.Keys, manifests: Manifests, board: Board, sizes: Mapping[str, int]) -> int:
