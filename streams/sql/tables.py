@@ -63,11 +63,15 @@ class SqlStatus:
 
 @dataclass
 class _Read:
-    """What was read of the index for one transaction. offsets: of the log, where nothing is left that changed."""
+    """What was read of the index for one transaction. offsets: of the log, where nothing is left that changed.
+
+    spent: seconds of a core.
+    """
 
     batch: SqlBatch
     offsets: Mapping[int, int] | None = None
     moment: float = 0.0
+    spent: float = 0.0
 
 
 class SqlTables:
@@ -168,11 +172,10 @@ class SqlTables:
             progress.phase = "following"
             await writer.write(progress, SqlBatch({}, {}, {}))
             return
-        began = time.thread_time()
-        read = await asyncio.to_thread(self._filling, progress)
+        read = await asyncio.to_thread(_measured, self._filling, progress)
         await writer.write(progress, read.batch)
         # No more than half of a core: explanations come first.
-        await asyncio.sleep(max(0.0, time.thread_time() - began))
+        await asyncio.sleep(read.spent)
 
     def _filling(self, progress: SqlProgress) -> _Read:
         """The next rows of a filling; moves its cursor on."""
@@ -202,8 +205,8 @@ class SqlTables:
 
     async def _round(self, writer: SqlWriter, progress: SqlProgress) -> bool:
         """Copy the next changes; says whether there are no more."""
-        began, before = time.thread_time(), progress.seq
-        read = await asyncio.to_thread(self._changed, progress)
+        before = progress.seq
+        read = await asyncio.to_thread(_measured, self._changed, progress)
         is_due = read.offsets is not None and read.moment - (progress.as_of or 0.0) >= _BEAT
         if progress.seq > before or read.batch.reference or is_due:
             progress.as_of = read.moment if read.offsets is not None else progress.as_of
@@ -211,9 +214,10 @@ class SqlTables:
         if progress.seq > before:
             await self._follower.writing(partial(changes.take_out, upto=progress.seq))
         if read.offsets is None:
-            await asyncio.sleep(max(0.0, time.thread_time() - began))
+            await asyncio.sleep(read.spent)
             return False
-        await writer.show(progress)
+        if not await writer.show(progress):
+            log.info("somebody reads the views: they show the new tables after that")
         self.status = SqlStatus(True, read.moment, "", progress.phase)
         return True
 
@@ -278,3 +282,11 @@ class SqlTables:
             return {}
         self._reference = state
         return reference_lines(read_reference(database, self._rules.currency))
+
+
+def _measured(read: Callable[[SqlProgress], _Read], progress: SqlProgress) -> _Read:
+    """Read, in the thread that this is called in, and say what it cost."""
+    began = time.thread_time()
+    found = read(progress)
+    found.spent = time.thread_time() - began
+    return found

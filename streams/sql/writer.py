@@ -8,6 +8,7 @@ from typing import Any, Self
 import msgspec
 from psycopg import AsyncConnection
 from psycopg.conninfo import make_conninfo
+from psycopg.errors import LockNotAvailable
 
 from metrics.errors import AwayError
 from streams.sql import layout
@@ -16,6 +17,9 @@ from streams.sql.views import PERCENTILE, SqlView, views
 
 _LOCK = 0x53504C31
 """One ledger writes into a database."""
+_STATEMENT = "statement_timeout = '5min'"
+"""What takes longer hangs; but for indexes."""
+_LOCK_MS = 2_000
 _PATIENCE: dict[str, str | int] = {
     "connect_timeout": 10, "keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3,
     "tcp_user_timeout": 30_000, "application_name": "sales-pulse ledger",
@@ -81,7 +85,7 @@ class SqlWriter:
         if not (await self._row("SELECT pg_try_advisory_lock(%s)", _LOCK))[0]:
             raise AwayError("another ledger writes into this database")
         # Keys that come are looked up one by one, however much the planner thinks of going through all.
-        for setting in ("enable_hashjoin = off", "enable_mergejoin = off", "timezone = 'UTC'"):
+        for setting in ("enable_hashjoin = off", "enable_mergejoin = off", "timezone = 'UTC'", _STATEMENT):
             await self._do(f"SET {setting}")
 
     async def close(self) -> None:
@@ -154,16 +158,29 @@ class SqlWriter:
 
     async def index(self, progress: SqlProgress) -> None:
         """Make the indexes of tables that are filled."""
+        await self._do("SET statement_timeout = 0")
         for statement in layout.indexes(progress.schema):
             await self._do(statement)
+        await self._do(f"SET {_STATEMENT}")
 
-    async def show(self, progress: SqlProgress) -> None:
-        """Have the views show these tables, and drop those that were shown before."""
+    async def show(self, progress: SqlProgress) -> bool:
+        """Have the views show these tables, and drop those that were shown before. False: somebody is reading them.
+
+        Whoever came after us would wait behind us for as long as that takes, so it is tried again later.
+        """
+        try:
+            await self._show(progress)
+        except LockNotAvailable:
+            return False
+        return True
+
+    async def _show(self, progress: SqlProgress) -> None:
         told = views()
         signature = sha256(repr((told, PERCENTILE)).encode()).hexdigest()
         if (progress.shown, progress.views) == (progress.generation, signature):
             return
         async with self._connection.transaction():
+            await self._do(f"SET LOCAL lock_timeout = {_LOCK_MS}")
             await self._do(PERCENTILE)
             for view in told:
                 await self._make(view, progress.schema)

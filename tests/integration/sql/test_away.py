@@ -1,8 +1,10 @@
 """What is wrong with PostgreSQL is told in a line without a password, tried again, and holds nobody up."""
 
 import asyncio
+import os
+import subprocess
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ import pytest
 from pydantic import ValidationError
 
 from deploy.cli import _settings_line
+from streams.ledger import changes
 from streams.ledger.settings import LedgerSettings
 from streams.sql import tables as sql_tables
 from streams.sql.tables import SqlTables
@@ -102,6 +105,66 @@ async def test_two_do_not_write(postgres: PostgresServer, database: str, held: H
         async with keeping(held, url, "writes") as second:
             await until(lambda: "another ledger" in second.status.problem, 30, "the second is told")
         assert first.status.is_up
+
+
+async def test_who_reads_for_long_holds_nobody_up(
+    postgres: PostgresServer, database: str, held: HeldIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """New tables are shown after a long question; until then the old ones are, to everybody, and all is kept up."""
+    monkeypatch.setattr("streams.sql.writer._LOCK_MS", 100)
+    url = postgres.url("sales", database)
+    async with keeping(held, url, "writes") as tables:
+        await until(lambda: tables.status.as_of is not None and tables.status.is_up, 30, "all is copied")
+    with postgres.connect(database, "sales_reader", "reads") as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT * FROM sales_pulse.deals")
+        changes.end(held.kept.database)
+        async with keeping(held, url, "writes") as tables:
+            await until(lambda: tables.status.is_up and tables.status.phase == "following", 30, "refilled")
+            before = tables.status.as_of or 0.0
+            await until(lambda: (tables.status.as_of or 0.0) > before, 30, "it goes on")
+            assert await asyncio.to_thread(_shown, postgres, database) == (1, 2)
+            await asyncio.to_thread(reader.execute, "ROLLBACK")
+            for _ in range(100):
+                await asyncio.sleep(0.2)
+                if (found := await asyncio.to_thread(_shown, postgres, database)) == (2, 2):
+                    break
+            assert found == (2, 2)
+
+
+def _shown(postgres: PostgresServer, database: str) -> Any:
+    with postgres.connect(database, "sales_reader", "reads") as reader:
+        reader.execute("SELECT * FROM sales_pulse.deals")
+        return reader.execute("SELECT shown, generation FROM sales_pulse.progress").fetchone()
+
+
+@pytest.fixture
+def small_disk(postgres: PostgresServer, database: str) -> Iterator[Path]:
+    """A tablespace of half a megabyte, nearly full, for all that is made in the database."""
+    if os.geteuid() != 0:
+        pytest.skip("a small disk is a tmpfs of its own, and only root may mount one")
+    small = postgres.folder / "small"
+    small.mkdir(exist_ok=True)
+    options = f"size=512k,mode=700,uid={small.parent.stat().st_uid},gid={small.parent.stat().st_gid}"
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", small], check=False).returncode:
+        pytest.skip("a small disk cannot be mounted here")
+    try:
+        postgres.do(f"CREATE TABLESPACE small LOCATION '{small}'", "GRANT CREATE ON TABLESPACE small TO sales")
+        postgres.do(f"ALTER DATABASE {database} SET default_tablespace = small")
+        (small / "filler").write_bytes(b"x" * 440_000)
+        yield small
+    finally:
+        postgres.do(f"DROP DATABASE {database} WITH (FORCE)", "DROP TABLESPACE small")
+        subprocess.run(["umount", small], check=True)
+
+
+async def test_a_full_disk(postgres: PostgresServer, database: str, held: HeldIndex, small_disk: Path) -> None:
+    """It is told, and goes on when there is room again."""
+    async with keeping(held, postgres.url("sales", database), "writes") as tables:
+        await until(lambda: "No space left on device" in tables.status.problem, 30, "it is full")
+        command = ["mount", "-o", "remount,size=64m", str(small_disk)]
+        await asyncio.to_thread(subprocess.run, command, check=True)
+        await until(lambda: tables.status.is_up and tables.status.as_of is not None, 30, "it goes on")
 
 
 async def test_the_reader_reads_and_nothing_more(postgres: PostgresServer, database: str, held: HeldIndex) -> None:
