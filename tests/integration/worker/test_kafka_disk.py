@@ -1,4 +1,4 @@
-"""What a real broker says of its disk."""
+"""What a real broker says of its disk, and that it is there."""
 
 import pytest
 
@@ -17,8 +17,12 @@ async def test_brokers_say_how_much_room_they_have(kafka, topic_prefix):
     asking = LogEnds(settings, settings.events_topic, "test")
     try:
         found = await disks(await asking.client(), settings.events_topic)
+        heard = await asking.brokers()
     finally:
         await asking.close()
+    assert heard
+    assert all(heard.values())
+    assert {one.broker for one in found} <= set(heard)
     assert found
     for one in found:
         assert one.folder.startswith("/")
