@@ -287,7 +287,7 @@ def _wall(app: FastAPI, exporter: Exporter) -> None:
     async def stream(request: Request) -> StreamingResponse:
         asked.once(request.query_params.multi_items(), ())
         return StreamingResponse(
-            telling.begin(app.state), media_type="text/event-stream", headers={"Cache-Control": "no-store"}
+            await telling.begin(app.state), media_type="text/event-stream", headers={"Cache-Control": "no-store"}
         )
 
     @app.get("/", include_in_schema=False)

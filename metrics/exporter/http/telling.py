@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import aclosing
 from typing import Any
 
 import msgspec
@@ -25,17 +26,23 @@ class Telling:
         self._said = said
         self._age, self._told = "", -_TELL_SECONDS
 
-    def begin(self, state: State) -> AsyncIterator[str]:
+    async def begin(self, state: State) -> AsyncIterator[str]:
         """For one more page, until the process ends. Raises AwayError when there are too many."""
         if self._follower.pace.watchers >= MOST:
             raise AwayError(f"{MOST:,} pages follow already: close some, or ask /api/v1/live now and then")
-        return self._events(state)
+        events = self._events(state)
+        # Begun here, so that it counts before another may ask; who leaves before he hears it ends it all the same.
+        first = await anext(events, "")
+        return self._rest(first, events)
 
-    async def _events(self, state: State) -> AsyncIterator[str]:
+    async def _rest(self, first: str, events: AsyncGenerator[str]) -> AsyncIterator[str]:
+        async with aclosing(events):
+            yield first
+            async for said in events:
+                yield said
+
+    async def _events(self, state: State) -> AsyncGenerator[str]:
         seen, told = -1, -1.0
-        if self._follower.pace.watchers >= MOST:
-            return  # who came at the same moment
-        # Not before: of a page that leaves at once nothing here begins, and nothing ends.
         self._follower.pace.watchers += 1
         try:
             while not state.ending:
