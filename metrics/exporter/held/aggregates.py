@@ -16,6 +16,8 @@ Slot = tuple[str, str]
 """Window and period."""
 NOW: Slot = ("now", "current")
 """The slot of what is open now."""
+_STEP = 50
+"""Credits moved at once, while others wait."""
 
 
 def add(sums: Sums, credit: Credit, deltas: Deltas, sign: int = 1) -> None:
@@ -243,8 +245,10 @@ class Aggregates:
                 for credit, deltas in self._parts.of(bucket):
                     add(gathered, credit, deltas)
                 yield
-            for credit, items in gathered.items():
+            for number, (credit, items) in enumerate(gathered.items(), 1):
                 self._spread(where, credit, list(items.items()))
+                if number % _STEP == 0:
+                    yield
 
     def _spread(self, where: Iterable[tuple[Slot, int]], credit: Credit, deltas: Deltas) -> None:
         bits, mask = self._parts.items.bits, 0
