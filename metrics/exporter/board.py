@@ -76,6 +76,15 @@ class Board(HeldView):
         self._course.put(bucket, gained)
         return gained
 
+    @override
+    def settling(self) -> Iterator[None]:
+        settled = False
+        for step in super().settling():
+            settled = True
+            yield step
+        if settled:
+            give_back()
+
     def exposition(self, now: float, windows: Container[str] | None = None) -> list[bytes]:
         """Prometheus text at a moment. windows: those wanted, "now" and COURSE for what has none; None for all."""
         self.refresh(now)

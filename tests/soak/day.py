@@ -205,6 +205,9 @@ class Day:
 
         self.tell(f"sent {self.verdict.sent:,}; {behind():,} of them not yet folded")
         self._wait(lambda: behind() == 0, "everything is folded")
+        ended = time.time()
+        self._again(self.ledger)
+        self._wait(lambda: self.ledger.proved > ended, "the standing audit has proved the whole day")
 
     def _audit(self) -> None:
         self.tell("auditing …")

@@ -2,6 +2,7 @@
 
 import csv
 import io
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import httpx
@@ -130,6 +131,28 @@ async def test_a_percentile_shows_the_entities_around_it(exporter):
     assert [one["contribution"] for one in edge["entities"]] == ["9.8", "9.9", "10"]
     none = await ask(exporter, Explainer([], None), family="sales_response_seconds", quantile="0.95")
     assert (none["total"], none["entities"]) == (None, [])
+
+
+async def test_a_percentile_of_many_shows_what_the_ledger_found_around_it(exporter):
+    """Of more than are put in order only those around it come, with how many lie before them; pieces go on."""
+
+    class Around(Explainer):
+        async def explain(self, *args, limit, fewer, **more):
+            found = await super().explain(*args, limit=len(self.rows), **more)
+            assert (limit, len(self.rows)) == (20_000, 20_100)
+            around = sorted(self.rows, key=lambda one: one.value)[10_050 - fewer : 10_050 + fewer]
+            return replace(found, rows=tuple(around), truncated=True, position=10_050, first=10_050 - fewer)
+
+    many = Around([row(str(n), n) for n in range(20_100)], "10049.5")
+    pieces = [
+        await ask(exporter, many, family="sales_response_seconds", quantile="0.5", limit=4, offset=offset)
+        for offset in (0, 4)
+    ]
+    found = [[one["contribution"] for one in told["entities"]] for told in pieces]
+    assert found == [["10048", "10049", "10050", "10051"], ["10052", "10053", "10054", "10055"]]
+    assert [(told["position"], told["first"], told["truncated"]) for told in pieces] == [
+        (10_050, 10_048, True), (10_050, 10_052, True),
+    ]  # fmt: skip
 
 
 async def test_a_table_is_safe_to_open(exporter):
