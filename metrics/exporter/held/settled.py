@@ -18,7 +18,9 @@ Row = dict[int, int]
 """Numbers of items, each with its value."""
 _Column = tuple[int, list[int], list[int]]
 """Number of an item; steps from one row that has it to the next; the values there."""
-_TOGETHER = 256
+_Packed = tuple[tuple[int, ...], tuple[bytes, ...]]
+"""Bits of families, and the columns of each."""
+_TOGETHER = 512
 """Parts whose columns are kept together: whoever asks for one person unpacks no more than these."""
 
 _LEVEL = 1
@@ -27,11 +29,14 @@ _decode = msgspec.msgpack.Decoder(list[_Column]).decode
 _decode_long = msgspec.msgpack.Decoder(list[tuple[int, list[int], list[int | str]]]).decode
 
 
+_same: dict[tuple[int, ...], tuple[int, ...]] = {}
+
+
 class _SettledBlock(NamedTuple):
     """Some parts, sorted by manager, by the bits of families."""
 
     fields: tuple[Field, ...]
-    packed: dict[int, bytes]
+    packed: _Packed
 
     def items(self, mask: int, manager: str) -> Iterator[tuple[Field, Row]]:
         found: dict[int, Row] = {
@@ -97,8 +102,7 @@ class SettledDay:
         return {number: sum(values) for number, _, values in _read(self._by_team, mask)}
 
 
-def _packed(parts: Iterable[Row], bits: Sequence[int]) -> dict[int, bytes]:
-    """Columns by the bit of their family."""
+def _packed(parts: Iterable[Row], bits: Sequence[int]) -> _Packed:
     places: defaultdict[int, array[int]] = defaultdict(lambda: array("I"))
     values: defaultdict[int, list[int]] = defaultdict(list)
     for at, row in enumerate(parts):
@@ -108,7 +112,10 @@ def _packed(parts: Iterable[Row], bits: Sequence[int]) -> dict[int, bytes]:
     families: defaultdict[int, list[_Column]] = defaultdict(list)
     for number, rows in places.items():
         families[bits[number]].append((number, [rows[0], *map(sub, rows[1:], rows)], values[number]))
-    return {bit: isal_zlib.compress(_encoded(found), _LEVEL) for bit, found in families.items()}
+    # Most days have the same families: one object serves them all.
+    names = tuple(families)
+    compressed = tuple(isal_zlib.compress(_encoded(found), _LEVEL) for found in families.values())
+    return _same.setdefault(names, names), compressed
 
 
 def _encoded(columns: list[_Column]) -> bytes:
@@ -118,8 +125,8 @@ def _encoded(columns: list[_Column]) -> bytes:
         return _encode([(number, steps, list(map(str, values))) for number, steps, values in columns])
 
 
-def _read(packed: Mapping[int, bytes], mask: int) -> Iterator[tuple[int, Iterator[int], list[int]]]:
-    for bit, raw in packed.items():
+def _read(packed: _Packed, mask: int) -> Iterator[tuple[int, Iterator[int], list[int]]]:
+    for bit, raw in zip(*packed, strict=True):
         if bit & mask or mask == -1:
             for number, steps, values in _decoded(isal_zlib.decompress(raw)):
                 yield number, accumulate(steps), values
