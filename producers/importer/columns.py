@@ -120,7 +120,7 @@ class _Columns:
 def _without_comma(parts: list[Part], count: int) -> list[Part]:
     """The parts of fields, each of which has a comma before it, without the first comma."""
     first = parts[0]
-    if isinstance(first, str):
+    if isinstance(first, str) and first:
         return [first[1:], *parts[1:]]
     return [[fields[1:] for fields in together(parts, count)]]
 

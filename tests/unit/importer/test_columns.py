@@ -217,3 +217,13 @@ def test_any_piece(tmp_path_factory, text, escape, width):
     assert found[0] == found[1] == found[2]
     whole = b"".join(read.raw for read in found[0])
     assert whole == text.encode() or whole == text.encode() + b"\n"
+
+
+def test_a_first_field_that_no_row_has():
+    """An event whose first field is absent in all rows is JSON all the same."""
+    rule = CHAT | {"data": {"manager_id": "Note", "chat_id": "ID", "client_id": "Client", "author": "Kind"}}
+    mapper = RowMapper(MappingFile.model_validate({"source": "crm://x", "timezone": "UTC", "events": [rule]}))
+    places = ColumnPlaces({name: place for place, name in enumerate(HEADER)}, {})
+    row = ("1", "2", "client", "", "", "", "01.02.2026 03:04:05", "", "1", "")
+    made = mapper.bind_many(places, len(HEADER))([row] * 3)
+    assert made == [mapper.bind(places)(row)] * 3
