@@ -6,7 +6,7 @@ from metrics import measure
 from metrics.catalogue import activities as counted
 from producers.events.wire import MeetingHeld, RatingGiven
 from streams.fold import touches
-from streams.fold.context import Client, Context, Handler, Keeper, known, while_it_counts, while_it_is_recalled
+from streams.fold.context import Client, Context, Handler, Keeper, known, replace, while_it_counts, while_it_is_recalled
 from streams.fold.returns import MEETING
 from streams.fold.state import FOLDED, Meeting, Outcome, Remembered, decoder, encode, outdated
 
@@ -55,16 +55,8 @@ def met(client: Client, event: MeetingHeld, at: int, out: Context) -> Outcome:
 def rated(client: Client, event: RatingGiven, at: int, out: Context) -> Outcome:
     """A client rated a manager."""
     data = event.data
-    name = RATING + data.rating_id
     new = Rating(event.sequence or "", at, event.id, data.manager_id, data.team_id or "", data.score)
-    old = known(client.get(name), decode_rating, out.horizon)
-    if old is not None:
-        if (seen := outdated((new.sequence, at, new.id), old)) is not None:
-            return seen
-        _count(old, out, -1)
-    _count(new, out, 1)
-    client.put(name, encode(new))
-    return FOLDED
+    return replace(client, RATING + data.rating_id, new, decode_rating, _count, out)
 
 
 def _count(rating: Rating, out: Context, n: int) -> None:

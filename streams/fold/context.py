@@ -8,7 +8,7 @@ from streams.fold.deltas import Deltas
 from streams.fold.lead_index import Leads
 from streams.fold.line import Line
 from streams.fold.rules import Rules
-from streams.fold.state import Outcome, ReadyDeal, Trail
+from streams.fold.state import FOLDED, Outcome, ReadyDeal, Remembered, Trail, encode, outdated
 
 
 class Client(Protocol):
@@ -95,6 +95,7 @@ class Forgettable(Protocol):
 
 
 F_ = TypeVar("F_", bound=Forgettable)
+R_ = TypeVar("R_", bound=Remembered)
 
 
 def known(raw: bytes | None, decode: Callable[[bytes], F_], horizon: int) -> F_ | None:
@@ -103,6 +104,24 @@ def known(raw: bytes | None, decode: Callable[[bytes], F_], horizon: int) -> F_ 
         return None
     record = decode(raw)
     return record if record.last >= horizon or record.pinned else None
+
+
+def replace(
+    client: Client, name: str, new: R_, decode: Callable[[bytes], R_], count: Callable[[R_, "Context", int], None],
+    out: "Context",
+) -> Outcome:  # fmt: skip
+    """Fold a version of an entity that counts by itself: take back what an older one added, add what this one says.
+
+    count: adds so many times what a version says. Entities that others refer to do more, each in its module.
+    """
+    old = known(client.get(name), decode, out.horizon)
+    if old is not None:
+        if (seen := outdated((new.sequence, new.time, new.id), old)) is not None:
+            return seen
+        count(old, out, -1)
+    count(new, out, 1)
+    client.put(name, encode(new))
+    return FOLDED
 
 
 Handler = Callable[[Client, Any, int, Context], Outcome]

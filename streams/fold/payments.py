@@ -6,7 +6,7 @@ from metrics import measure
 from metrics.catalogue.money import COST, MONEY_EVENTS, REVENUE
 from producers.events.units import money
 from producers.events.wire import CostBooked, PaymentReceived, PaymentRefunded
-from streams.fold.context import Client, Context, Handler, Keeper, known, while_it_counts
+from streams.fold.context import Client, Context, Handler, Keeper, replace, while_it_counts
 from streams.fold.invoices import ISSUED, held_invoice, pay
 from streams.fold.state import FOLDED, UNKNOWN, Outcome, Payment, Remembered, decoder, encode, outdated
 
@@ -104,15 +104,7 @@ def booked(client: Client, event: CostBooked, at: int, out: Context) -> Outcome:
         money(data.amount),
         data.currency,
     )
-    name = COST_NAME + data.cost_id
-    old = known(client.get(name), decode_cost, out.horizon)
-    if old is not None:
-        if (seen := outdated((new.sequence, at, new.id), old)) is not None:
-            return seen
-        _count_cost(old, out, -1)
-    _count_cost(new, out, 1)
-    client.put(name, encode(new))
-    return FOLDED
+    return replace(client, COST_NAME + data.cost_id, new, decode_cost, _count_cost, out)
 
 
 def _count_cost(cost: Cost, out: Context, n: int) -> None:
