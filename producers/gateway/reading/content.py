@@ -51,7 +51,7 @@ def unpacked(body: bytes, most: int) -> bytes:
 def text(headers: Mapping[str, str], body: bytes) -> bytes:
     """The body in UTF-8 without a byte order mark. Raises UnsupportedMediaType for what is spelled otherwise.
 
-    Raises Refused where the body shows that it is packed, and no header says so.
+    Raises Refused where the body shows that it is packed or in UTF-16, and no header says so.
     """
     found = _CHARSET(headers.get("content-type", ""))
     charset = found[1].lower() if found else ""
@@ -72,4 +72,4 @@ def _check_begin(body: bytes) -> None:
     if packed:
         raise Refused("not_json", f"the body is packed with {packed}; send it as it is, or packed with gzip")
     if body.startswith(_UTF_16):
-        raise UnsupportedMediaType("the body is in UTF-16: JSON is UTF-8; encode the body so")
+        raise Refused("not_json", "the body is in UTF-16: JSON is UTF-8; encode the body so")

@@ -193,20 +193,20 @@ async def test_gzip(encoding):
 
 
 @pytest.mark.parametrize(
-    ("body", "status", "said"),
+    ("body", "said"),
     [
-        (gzip.compress(b"{}", mtime=0), 400, "send content-encoding: gzip"),
-        (b"PK\x03\x04", 400, "is packed with zip; send it as it is"),
-        (b"\x28\xb5\x2f\xfd", 400, "is packed with zstd; send it as it is"),
-        ("{}".encode("utf-16"), 415, "is in UTF-16"),
+        (gzip.compress(b"{}", mtime=0), "send content-encoding: gzip"),
+        (b"PK\x03\x04", "is packed with zip; send it as it is"),
+        (b"\x28\xb5\x2f\xfd", "is packed with zstd; send it as it is"),
+        ("{}".encode("utf-16"), "is in UTF-16"),
     ],
     ids=["gzip", "zip", "zstd", "utf-16"],
 )
-async def test_packed_without_a_word(body, status, said):
+async def test_packed_without_a_word(body, said):
     """A body that is packed, and no header says so, is told which one to send."""
     for headers in ({"content_type": BATCH}, {"content_type": STRUCTURED}, binary(event())[1]):
         answer = await Setup().post(body, **headers)
-        assert answer.status_code == status
+        assert answer.status_code == 400
         assert said in json.dumps(answer.json())
     answer = await Setup().post(gzip.compress(body), content_type=STRUCTURED, content_encoding="gzip")
     assert said in json.dumps(answer.json())
