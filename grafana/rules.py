@@ -14,6 +14,7 @@ from typing import Any
 from grafana import marks, on_call
 from grafana.kept import trend
 from grafana.promql import Matchers, expression, families, of_one, summed, team_sums
+from grafana.sums import recorded_sums
 from metrics.catalogue import FAMILIES, KPIS
 from metrics.family import CALENDAR_WINDOWS, PERIODS, SHORT_WINDOWS, Family, Source
 from metrics.kpi import Kpi, Level
@@ -29,7 +30,8 @@ MARKS, ON_CALL = "sales-marks", "sales-on-call"
 dearest), marks, and what the lists of alerts lead to."""
 LIVE_WINDOWS = (*SHORT_WINDOWS, CALENDAR_WINDOWS[0])
 """Windows whose running period people watch: the minutes, the hour and today."""
-_SCRAPED = re.compile(rf"(?<![:\w])({'|'.join(name for family in FAMILIES for name in family.names)})\b")
+_SUMS = [kpi.record(Level.MANAGER) for kpi in recorded_sums().values()]
+_SCRAPED = re.compile(rf"(?<![:\w])({'|'.join([*_SUMS, *(name for family in FAMILIES for name in family.names)])})\b")
 _ONCE = re.compile(r"\b(max|group)( by \([^()]*\) )?\(\w+")
 
 
@@ -92,7 +94,10 @@ def rules_of(kpi: Kpi, level: Level, whole: Kpi) -> list[dict[str, Any]]:
 
 
 def _guarded(expr: str) -> str:
-    """Where what is scraped is read as it is, a rule holds only while it is there once."""
+    """Where what is scraped is read as it is, or a sum of it, a rule holds only while it is there once.
+
+    A sum that stands still would be nothing, and what was done of a plan 0.
+    """
     return of_one(expr) if _SCRAPED.search(_ONCE.sub("", expr)) else expr
 
 
