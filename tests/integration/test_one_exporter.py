@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 RECORDED = '{__name__=~"(manager|team|company):.*",__name__!~".*:sales_release:.*"}'
 MOVES = (
     *("sales_worker", "sales_unconverted", "sales_exporter", "sales_view", "sales_audit", "sales_release"),
-    *("ALERTS", "up"),
+    *("sales_certificate", "ALERTS", "up"),
 )
 """What is of a process, or grows while the test looks."""
 REDEPLOYS = 1
