@@ -4,7 +4,6 @@ What lies there already keeps its sender's time and is refused from now on. Even
 letters; reference data that nobody refused when it came is sent again here, as it is, so that it goes on to count.
 """
 
-import asyncio
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
@@ -12,6 +11,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError, for_code
 
+from producers.brokers import until
 from producers.errors import Refused, TopicsError
 from producers.events.intake import KafkaRecord, check_reference, decode_reference
 from producers.events.version import version
@@ -74,14 +74,12 @@ def _by_sender(entries: list[tuple[Any, ...]]) -> bool:
 
 async def _taken_up(admin: AIOKafkaAdminClient, topics: list[str]) -> None:
     """Wait for the brokers: the controller answers first, they follow."""
-    deadline = asyncio.get_running_loop().time() + VISIBLE_SECONDS
-    for topic in topics:
-        while _by_sender(await _entries(admin, topic)):
-            if asyncio.get_running_loop().time() > deadline:
-                raise TopicsError(
-                    f"{topic} keeps {CLOCK}={BY_SENDER} after {VISIBLE_SECONDS:.0f} s; look at the brokers"
-                )
-            await asyncio.sleep(0.1)
+
+    async def by_sender() -> list[str]:
+        return [topic for topic in topics if _by_sender(await _entries(admin, topic))]
+
+    if left := await until(by_sender, lambda topics: not topics, seconds=VISIBLE_SECONDS):
+        raise TopicsError(f"{left[0]} keeps {CLOCK}={BY_SENDER} after {VISIBLE_SECONDS:.0f} s; look at the brokers")
 
 
 async def _send_again(settings: KafkaSettings) -> int:
@@ -119,13 +117,12 @@ async def _send_again(settings: KafkaSettings) -> int:
 
 async def _with_its_time(producer: AIOKafkaProducer, topic: str, partition: int, record: KafkaRecord) -> None:
     """Send until the record bears its broker's time: a leader may take the setting up after the broker asked above."""
-    deadline = asyncio.get_running_loop().time() + VISIBLE_SECONDS
-    while True:
+
+    async def time_of_sent() -> int:
         sent = await producer.send_and_wait(
             topic, record.value, record.key, partition=partition, headers=list(record.headers)
         )
-        if sent.timestamp_type == _OF_THE_BROKER:
-            return
-        if asyncio.get_running_loop().time() > deadline:
-            raise TopicsError(f"records of {topic} bear no broker's time yet; run it again in a minute")
-        await asyncio.sleep(0.1)
+        return int(sent.timestamp_type)
+
+    if await until(time_of_sent, lambda kind: kind == _OF_THE_BROKER, seconds=VISIBLE_SECONDS) != _OF_THE_BROKER:
+        raise TopicsError(f"records of {topic} bear no broker's time yet; run it again in a minute")

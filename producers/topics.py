@@ -4,7 +4,6 @@ A topic that a broker made by itself has none of them, and a wrong one (deleted 
 producers set, compaction of the log) would be noticed only when numbers cannot be rebuilt.
 """
 
-import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,6 +12,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError, for_code
 
+from producers.brokers import until
 from producers.errors import TopicsError
 from producers.settings import KafkaSettings
 
@@ -124,21 +124,19 @@ async def _create(admin: AIOKafkaAdminClient, missing: list[TopicSpec]) -> None:
 
 
 async def _visible(admin: AIOKafkaAdminClient, names: list[str]) -> None:
-    deadline = asyncio.get_running_loop().time() + VISIBLE_SECONDS
-    while names:
-        described = await admin.describe_topics(names)
+    if not names:
+        return
+
+    async def without_leader() -> list[str]:
         ready = {
             topic["topic"]
-            for topic in described
+            for topic in await admin.describe_topics(names)
             if topic["error_code"] == 0 and topic["partitions"] and all(p["leader"] >= 0 for p in topic["partitions"])
         }
-        names = [name for name in names if name not in ready]
-        if names and asyncio.get_running_loop().time() > deadline:
-            raise TopicsError(
-                f"topics {', '.join(names)} have no leader after {VISIBLE_SECONDS:.0f} s; look at the brokers"
-            )
-        if names:
-            await asyncio.sleep(0.1)
+        return [name for name in names if name not in ready]
+
+    if left := await until(without_leader, lambda names: not names, seconds=VISIBLE_SECONDS):
+        raise TopicsError(f"topics {', '.join(left)} have no leader after {VISIBLE_SECONDS:.0f} s; look at the brokers")
 
 
 async def _compare(

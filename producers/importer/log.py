@@ -9,6 +9,7 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
+from producers.brokers import whole_topic
 from producers.errors import KafkaRejected, KafkaUnavailable, Refused
 from producers.events import intake
 from producers.events.wire import Event
@@ -123,9 +124,7 @@ async def _consumer(settings: KafkaSettings) -> AsyncIterator[tuple[AIOKafkaCons
             await consumer.start()
             if topic not in await consumer.topics():
                 raise KafkaRejected(f"topic {topic} is missing; run sales-pulse topics create")
-            consumer.subscribe([topic])
-            while not (partitions := sorted(consumer.assignment())):  # noqa: ASYNC110  # soon all, as there is no group
-                await asyncio.sleep(0.02)
+            partitions = await whole_topic(consumer, topic)
         yield consumer, partitions
     except (KafkaError, OSError, TimeoutError) as error:
         where = f"Kafka at {settings.kafka_servers}"

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError
 
+from producers.brokers import whole_topic
 from producers.errors import KafkaRejected, KafkaUnavailable, Refused
 from producers.events.intake import KafkaRecord, check_reference
 from producers.events.version import version
@@ -48,9 +49,7 @@ async def reading(settings: KafkaSettings) -> AsyncIterator[AsyncIterator[tuple[
 async def _read(consumer: AIOKafkaConsumer, topic: str) -> AsyncIterator[tuple[int, KafkaRecord]]:
     if topic not in await consumer.topics():
         raise KafkaRejected(f"topic {topic} is missing; run sales-pulse topics create")
-    consumer.subscribe([topic])
-    while not (partitions := consumer.assignment()):  # noqa: ASYNC110  # soon all, as there is no group
-        await asyncio.sleep(0.02)
+    partitions = await whole_topic(consumer, topic)
     ends = await consumer.end_offsets(partitions)
     while any([await consumer.position(partition) < ends[partition] for partition in partitions]):
         for tp, records in (await consumer.getmany(timeout_ms=500)).items():

@@ -1,6 +1,5 @@
 """What the exporter shows: every answer with the fences and the moment that it is as of, read as series."""
 
-import asyncio
 import json
 import random
 import time
@@ -18,6 +17,7 @@ from metrics.family import CALENDAR_WINDOWS, PERIODS, SHORT_WINDOWS
 from metrics.kpi import Level
 from metrics.settled import HEADER, Settled
 from metrics.settled import read as read_header
+from producers.brokers import until
 from streams.audit import walls
 from streams.audit.report import AuditError
 from streams.audit.walls import Wall
@@ -121,13 +121,17 @@ class Asking:
 
     async def _get(self, client: httpx.AsyncClient, path: str, query: dict[str, str]) -> tuple[str, Settled]:
         """The text of an answer, and what it is as of."""
-        deadline = time.monotonic() + self._patience
-        while True:
-            began = time.time()
-            answer = await client.get(path, params=query | {"settled": "true"})
-            if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE or time.monotonic() > deadline:
-                break
-            await asyncio.sleep(_PAUSE)
+
+        async def ask() -> tuple[float, httpx.Response]:
+            return time.time(), await client.get(path, params=query | {"settled": "true"})
+
+        # 503 while workers write without a pause: then nothing is as of one record of each partition.
+        began, answer = await until(
+            ask,
+            lambda found: found[1].status_code != httpx.codes.SERVICE_UNAVAILABLE,
+            seconds=self._patience,
+            pause=_PAUSE,
+        )
         if answer.status_code != httpx.codes.OK:
             raise AuditError(f"the exporter at {self._url} answers {answer.status_code}: {answer.text[:200].strip()}")
         if HEADER not in answer.headers:

@@ -1,11 +1,10 @@
 """Dead letters against their records: each unusable record has exactly one, and each letter has its record."""
 
-import asyncio
-import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from producers.brokers import until
 from producers.errors import Refused
 from producers.events.intake import check_reference
 from producers.settings import KafkaSettings
@@ -83,13 +82,11 @@ async def committed_to(
     log: Log, application: str, lasts: Mapping[tuple[str, int], int], patience: float
 ) -> Mapping[tuple[str, int], int]:
     """How far the group has read each partition, once the last records are durable: the view runs ahead of it."""
-    deadline = time.monotonic() + patience
-    while True:
-        found = await log.committed(application)
-        waits = any(found.get(where, 0) <= last for where, last in lasts.items())
-        if not waits or time.monotonic() > deadline:
-            return found
-        await asyncio.sleep(_PAUSE_SECONDS)
+
+    def is_durable(found: Mapping[tuple[str, int], int]) -> bool:
+        return all(found.get(where, 0) > last for where, last in lasts.items())
+
+    return await until(lambda: log.committed(application), is_durable, seconds=patience, pause=_PAUSE_SECONDS)
 
 
 async def written(log: Log, kafka: KafkaSettings, application: str) -> Written:

@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
+from producers.brokers import whole_topic
 from producers.connectors.bitrix24.errors import PortalUnknown
 from producers.connectors.bitrix24.settings import Bitrix24Settings
 from producers.connectors.bitrix24.spool.store import Spool
@@ -82,9 +83,7 @@ async def published(settings: KafkaSettings) -> set[str]:
             await consumer.start()
             if settings.events_topic not in await consumer.topics():
                 return found
-            consumer.subscribe([settings.events_topic])
-            while not (partitions := sorted(consumer.assignment())):  # noqa: ASYNC110  # soon all, without a group
-                await asyncio.sleep(0.02)
+            partitions = await whole_topic(consumer, settings.events_topic)
             first, ends = await consumer.beginning_offsets(partitions), await consumer.end_offsets(partitions)
             for tp in partitions:
                 for begin in {first[tp], max(first[tp], ends[tp] - _LOOKED_AT)}:
