@@ -198,12 +198,14 @@ class Lane:
     async def _send(self) -> None:
         try:
             while self._batches:
+                # Others behind it: it is full, and nothing more can come to it.
                 if len(self._batches) == 1:
                     await asyncio.sleep(self._linger)
                 if not self._batches:
                     break
                 batch = self._batches.popleft()
                 batch.builder.close()
+                # Queued one after the other, so in order; that the broker has it is not waited for here.
                 try:
                     outcome = await self._sender.send_batch(batch.builder, self._topic, partition=self._partition)
                 except Exception as error:  # noqa: BLE001 - whatever went wrong belongs to those who wait

@@ -77,6 +77,7 @@ def create_app(
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        # The board's task shares now and then; what came since would go with this process.
         with suppress(TimeoutError):
             async with asyncio.timeout(_LAST_NOTES_SECONDS):
                 await board.share()
@@ -84,6 +85,7 @@ def create_app(
     app = _App(title="Sales Pulse gateway", version="1", lifespan=lifespan, docs_url=None, redoc_url=None)
     app.state.gateway = gateway
 
+    # For the OpenAPI document: `_App` answers before a route is looked for.
     @app.post(EVENTS, status_code=202, responses=RESPONSES, openapi_extra=OPERATION)
     async def publish(request: Request) -> Response:
         """Take one CloudEvent or a batch; 202 once Kafka has them all.

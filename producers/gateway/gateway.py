@@ -115,11 +115,14 @@ class Gateway:
         Nothing is sent if anything is wrong, unless asked for: a sender repairs the batch and sends it whole again.
         """
         headers = dict(request.headers.items())
+        # A token is judged before a byte of the body is read. Who has none may still sign, which only the whole body
+        # tells: until then he is a stranger, whose body takes its turn in a room of its own.
         sender = self.gatekeeper.by_token(headers, request.client.host if request.client else None, how.token)
         whom[0] = sender or ANYBODY
         packed = content.encoding(headers)
         sending: Sequence[SentRecord] = ()
         try:
+            # Held until Kafka has it: memory is what bounds how many requests are under way.
             with self._room.hold() as held:
                 async with asyncio.timeout(self._settings.gateway_timeout) as limit:
                     with nullcontext(_nothing) if sender is not None else self._strangers.wait(held, limit) as came:
@@ -141,6 +144,7 @@ class Gateway:
         except Refused as refused:
             return refused_whole(whom[0], refused)
         except TimeoutError as error:
+            # One limit for both: whether anything was being sent tells a slow sender from a slow Kafka.
             if sending:
                 raise self._unsent("Kafka does not answer in time", len(sending)) from error
             raise RequestTimeout("the body did not arrive in time; send it at once") from error

@@ -19,7 +19,6 @@ from streams.plain.kafka import Log, kafka_log
 from streams.plain.parts import is_kept
 from streams.plain.rules import PlainRules
 
-_TRIES = 5
 _COPIES_SECONDS = 30.0
 """Until copies of committed records can be read: a dead worker's transaction holds them back for up to 20 s."""
 
@@ -61,6 +60,7 @@ async def audit(
     redis = connect(business.redis_url.get_secret_value())
     try:
         async with kafka_log(kafka) as log:
+            # Before the view is looked at: a partition that had records by now must be in it.
             ends = await log.ends(kafka.events_topic)
 
             def checked(view: ShownParts) -> None:
@@ -71,12 +71,15 @@ async def audit(
             retold, forwarded = Retold(seen.answers, rules, seen.reference), Forwarded()
             judged = letters.Judged(closed=await letters.closed(log, kafka, business.app_id))
             await _partitions(log, kafka, rules, seen, retold, forwarded, judged, report, progress or _Silent())
+            # Last: the view goes ahead of the flush (decision 6), so what was shown may have been committed only since.
+            # Copies and dead letters are of one transaction with the offset: what is not committed owes neither.
             durable = await _durable(log, business.app_id, judged, report, patience)
             upto = {number: offset for (topic, number), offset in durable.items() if topic == kafka.events_topic}
             await forwarded.arrived(log, kafka.events_topic, upto, _COPIES_SECONDS)
             await _compare_letters(log, kafka, business.app_id, judged, durable, forwarded, report)
             report.compared["reference records"] += len(seen.reference.held)
             report.differs("reference records", reference_differences(seen.view, seen.reference))
+            # In a thread, as what computes for long above: Kafka and Redis drop connections that fall silent.
             await asyncio.to_thread(compare_answers, seen, retold, report)
     finally:
         await redis.aclose()

@@ -121,6 +121,7 @@ class KafkaRestorer:
         changelogs = [TopicPartition(topic, partition) for topic in apply]
         everything = [source, *changelogs]
         consumer.assign(changelogs)
+        # Of the source as well: whether its log still reaches down to the fence is judged of the same moment.
         begins, ends = await asyncio.gather(consumer.beginning_offsets(everything), consumer.end_offsets(everything))
         missing = set()
         for tp in changelogs:
@@ -129,6 +130,7 @@ class KafkaRestorer:
             progress.total += max(0, ends[tp] - start)
             if start < ends[tp]:
                 missing.add(tp)
+        # The ends, not the last records: markers may lie between, and what comes after is another owner's.
         positions = {tp.topic: ends[tp] for tp in changelogs}
         loop = asyncio.get_running_loop()
         said = heard = loop.time()
@@ -149,6 +151,7 @@ class KafkaRestorer:
             if now - said > _PROGRESS_SECONDS:
                 said = now
                 log.info("restoring", partition=partition, read=progress.read, of=progress.total)
+            # `getmany` does not give way while records are at hand, and health and other partitions are of this loop.
             await asyncio.sleep(0)
         progress.done = True
         return Restored(Bounds(begins[source], ends[source]), positions)

@@ -38,6 +38,7 @@ def ended(client: Client, event: CallEnded, at: int, out: Context) -> Outcome:
         None if data.answered_at is None else us(data.answered_at),
     )
     raw = client.get(name)
+    # Not `known`: an older version that is past its time is not taken back, but a line may still hold it (`settle`).
     old = None if raw is None else decode_call(raw)
     if old is not None and old.last >= out.recall:
         if (seen := outdated((new.sequence, at, new.id), old)) is not None:
@@ -47,6 +48,8 @@ def ended(client: Client, event: CallEnded, at: int, out: Context) -> Outcome:
     if client.get(ringing) is not None:
         client.drop(ringing)
         client.wait(ringing, None)
+    # Misses are settled before the call is put: a line made meanwhile has the call as it was. Leads are touched after:
+    # they look the call up again to say who touched them.
     returns.settle(client, data.call_id, old, new, out)
     client.put(name, encode(new))
     _count(new, out, 1)

@@ -51,8 +51,11 @@ def _replace(client: Client, deal_id: str, new: Deal, out: Context) -> Outcome:
     old = known(client.get(name), decode_deal, out.horizon)
     if old is not None and (seen := outdated((new.sequence, new.time, new.id), old)) is not None:
         return seen
+    # Put first: who looks through the client's deals below has to meet this version.
     client.put(name, encode(new))
     _count_created(old, new, out)
+    # Whether a win is a repeat sale depends on which win is the client's first: the older version is taken back by the
+    # one that was first until now, and this one is counted by the one that is first from now on.
     before = client.first
     if old is not None:
         _count(old, before != (old.closed, deal_id), out, -1)

@@ -73,6 +73,7 @@ class Deltas:
 
     def cell(self, moment: int, manager: str, team: str) -> Sums:
         """The sums of the minute of `moment` (us; OPEN: of what is so now); their keys come from `specs`."""
+        # `pair` and BITS written out: most events come here several times.
         pair = self._pair_ids.get((manager, team))
         if pair is None:
             pair = self.pair(manager, team)

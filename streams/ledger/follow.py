@@ -231,19 +231,23 @@ class LedgerFollower:
             while not await reading.find():
                 self.problem = "there is no events topic yet; `sales-pulse topics create` makes it"
                 await asyncio.sleep(_PAUSE)
+            # Before the index is opened: one that has read further is of another log, or of one that was cut.
             ends = await reading.ends()
             keeper = await asyncio.to_thread(self._open, reading, ends)
             await reading.begin(keeper.next)
+            # The one before goes on answering while Kafka is away; only another index replaces it.
             self.index = self.index or Index(self._path, self._rules, self._clock)
             self._reading, self._taken = reading, {}
             tasks = [beat := asyncio.create_task(self._beat(reading))]
             while not self._damaged and not beat.done() and not (lost := self._owned.lost()):
                 await self._read(reading, keeper)
+            # It asks for ever, so it has ended by an error only: that is raised here.
             if beat.done():
                 beat.result()
             elif not self._damaged:
                 self._lose(lost)
         finally:
+            # First: whoever waits for a round wakes up, and sees that there will be none.
             self._reading = None
             async with self._round:
                 self._round.notify_all()

@@ -70,6 +70,7 @@ class Keeper:
         self._is_left = True
 
     def _load(self) -> None:
+        """How far it is, from the database: at the start, and after a rollback, which memory is ahead of."""
         self._deal_days = DealDays(self._store)
         self._readings: dict[int, _PartitionReading] = {}
         query = "SELECT number, next, last, time, copied FROM partition"
@@ -161,6 +162,7 @@ class Keeper:
 
     def _client(self, head: Head, taken: Sequence[Taken], first_day: int, now: int, *, is_new: bool) -> None:
         """Fold a client's events; what it adds and has open is replaced where it differs."""
+        # Told twice of the same part of the client (`Near`): what lies farther off is missing from both.
         near = Near(self._store, head, self._rules, is_new=is_new)
         plain = near.read(taken)
         shares, things = _told(plain)

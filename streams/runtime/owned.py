@@ -136,6 +136,8 @@ class OwnedPartition:
             self._due.clear()
             if not self._unflushed and not always:
                 return
+            # No await up to the cut: letters, cut and fence are of one moment. From then on folding has room again, and
+            # goes on while Kafka writes.
             began = monotonic()
             self._unflushed = 0
             self._room.set()
@@ -143,6 +145,7 @@ class OwnedPartition:
             cut = self.partition.cut()
             cut_seconds = monotonic() - began
             positions = await self._changelog.write(Commit(cut.fence + 1, cut.cells, cut.clients, letters, cut.copies))
+            # Of clients only the partition's own record, which is last: `cut` has put their pages into the store.
             self._store.commit(cut.cells, cut.clients[-1:], positions)
             self.state.flushed(cut.time, self.partition.cells)
             self._sensors.flushed(

@@ -99,6 +99,7 @@ class Owner:
             return {}
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+            # `close` has cancelled one. `gather` would raise CancelledError, as if this very call were cancelled.
             is_revoked = any(task.done() and task.cancelled() for task in tasks)
             positions = [] if is_revoked else await asyncio.gather(*tasks)
         except BaseException:
@@ -123,6 +124,7 @@ class Owner:
             partition, store, source, bounds = await self._opened(number, changelog, state)
             reads_on = position(self.settings.events_topic, partition, self._log, bounds)
             partition.log = self._log or partition.log
+            # Counting begins: until it has come so far, what is shown is of a part of the log, and is said to be.
             if partition.fence < 0:
                 partition.until = bounds.end
             recount = await self._recount(partition)
@@ -215,6 +217,8 @@ class Owner:
     async def _restore(
         self, number: int, changelog: Changelog, state: PartitionState
     ) -> tuple[Partition, LocalStore, str, Bounds]:
+        # What is on disk, else what the changelog has, else the log from its start: each stands in for the one before
+        # when that cannot be used.
         for attempt in ("disk", "changelog"):
             store: LocalStore | None = None
             try:
@@ -292,6 +296,7 @@ class Owner:
 
             return take
 
+        # Key by key: Kafka deletes nothing of a compacted topic otherwise, and what is left would be restored later.
         restored = await self._restorer.restore(
             number, {}, {topic: note(keys) for topic, keys in held.items()}, RestoreProgress(number)
         )

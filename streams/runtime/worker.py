@@ -5,7 +5,7 @@ import gc
 import logging
 import os
 import signal
-from collections.abc import Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
 from functools import partial
 from time import monotonic
@@ -81,6 +81,7 @@ def run(settings: WorkerSettings) -> None:
     After an error the process must end at once: tasks and threads are left as they are, so that nothing is written.
     """
     with lock(settings.data_dir, settings.worker_id):
+        # Not `with`: after an error it would cancel the tasks and wait for them, and some would flush.
         runner = asyncio.Runner(loop_factory=uvloop.new_event_loop)
         runner.run(Worker(settings).run())
         runner.close()
@@ -118,34 +119,73 @@ class Worker:
 
     async def run(self) -> None:
         """Start everything, wait, end."""
-        settings, sensors, status = self._settings, self._sensors, self._status
-        loop = asyncio.get_running_loop()
+        settings, loop = self._settings, asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._signalled)
-        access = Access(settings)
-        sensors.registry.register(
-            Certificates(
-                access.certificates,
-                settings.certificates,
-                lambda: of_redis(settings.redis_url.get_secret_value()),
-            )
-        )
-        health = Health(
-            settings.worker_metrics_listen, access, status, sensors.registry, settings.stall_timeout, self._not_ready
-        )
+        # Before anything that waits for Kafka: whoever probes is told what is being waited for.
+        health = self._health()
         await health.start()
         source = await self._unless_stopped(prepare_topics(settings))
         if source is None:
             await health.close()
             return
-        restorer = KafkaRestorer(settings)
+        restorer, ends = KafkaRestorer(settings), self._log_ends()
         stores = partial(self._store, source.changelogs)
-        standbys = Standbys(settings, stores, self._set_aside, status.standbys)
-        self._owner = owner = Owner(
+        standbys = Standbys(settings, stores, self._set_aside, self._status.standbys)
+        self._owner = self._owner_of(source, restorer, stores, standbys)
+        sink = RedisSink(settings.redis_url.get_secret_value(), settings.app_id)
+        notes = RedisNotes(settings.redis_url.get_secret_value(), settings.app_id)
+        publisher = self._publisher(sink)
+        self._app = app = build(settings, self._owner, [self._reference_letters(restorer)], self.fail)
+        # What is built by now lives as long as the process: no collection need look at it again.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(*GC_THRESHOLDS)
+        background = self._started({
+            "app": self._follow(app),
+            "publish": publisher.run(),
+            "reference": ReferenceView(settings, sink).run(),
+            "letters": OpenLetters(settings, self._sensors).run(),
+            "senders": share(notes, self._sensors),
+            **({"memory": memory.watch(settings, self._sensors)} if self._in_memory else {}),
+            "log": self._watch_log(ends, source),
+        })  # fmt: skip
+        log.info(
+            "worker started", app=settings.app_id, worker=settings.worker_id, partitions=source.partitions,
+            clients="in memory" if self._in_memory else "on disk",
+        )  # fmt: skip
+        await self._stop.wait()
+        # Nothing is flushed, shown or closed then: what went wrong may be in what would be written.
+        if self._failure is not None:
+            raise self._failure
+        await self._end(app, publisher, background)
+        for close in (standbys.close, sink.close, notes.close, ends.close, health.close):
+            await close()
+
+    # -- the parts
+
+    def _health(self) -> Health:
+        settings, status, registry = self._settings, self._status, self._sensors.registry
+        access = Access(settings)
+        redis = settings.redis_url.get_secret_value()
+        registry.register(Certificates(access.certificates, settings.certificates, lambda: of_redis(redis)))
+        return Health(
+            settings.worker_metrics_listen, access, status, registry, settings.stall_timeout, self._not_ready
+        )  # fmt: skip
+
+    def _owner_of(
+        self,
+        source: EventsTopic,
+        restorer: KafkaRestorer,
+        stores: Callable[[int], LocalStore],
+        standbys: Standbys,
+    ) -> Owner:
+        settings = self._settings
+        return Owner(
             settings,
             self._rules,
-            sensors,
-            status=status,
+            self._sensors,
+            status=self._status,
             source=source,
             changelogs=lambda number: self._changelog(settings.events_topic, number, restorer),
             stores=stores,
@@ -155,54 +195,41 @@ class Worker:
             lettered=partial(written, settings, settings.events_topic),
             on_failure=self.fail,
         )
-        letters = ReferenceLetters(
+
+    def _reference_letters(self, restorer: KafkaRestorer) -> ReferenceLetters:
+        settings = self._settings
+        return ReferenceLetters(
             settings,
-            sensors,
+            self._sensors,
+            # A name of its own in the transactional id: partition 0 of events has one, too.
             lambda number: self._changelog(settings.reference_topic, number, restorer, "reference-"),
             partial(committed, settings, settings.reference_topic),
             partial(written, settings, settings.reference_topic),
         )
-        sink = RedisSink(settings.redis_url.get_secret_value(), settings.app_id)
-        notes = RedisNotes(settings.redis_url.get_secret_value(), settings.app_id)
-        reference = ReferenceView(settings, sink)
-        publisher = ViewPublisher(
+
+    def _publisher(self, sink: RedisSink) -> ViewPublisher:
+        settings, owner = self._settings, self._owner
+        return ViewPublisher(
             sink,
             Keys(settings.app_id),
+            # A copy: partitions come and go between two awaits of a round.
             lambda: list(owner.owned.values()),
-            sensors,
-            status,
+            self._sensors,
+            self._status,
             interval=settings.view_interval,
             worker_id=settings.worker_id,
             zone=settings.timezone,
             local=self._rules.local,
         )
-        self._app = app = build(settings, owner, [letters], self.fail)
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(*GC_THRESHOLDS)
-        ends = LogEnds(settings, settings.events_topic, f"sales-pulse-{settings.worker_id}-log")
-        background = [
-            asyncio.create_task(self._guard(work), name=name)
-            for name, work in (
-                ("app", self._follow(app)),
-                ("publish", publisher.run()),
-                ("reference", reference.run()),
-                ("letters", OpenLetters(settings, sensors).run()),
-                ("senders", share(notes, sensors)),
-                *([("memory", memory.watch(settings, sensors))] if self._in_memory else []),
-                ("log", self._watch_log(ends, source)),
-            )
-        ]
-        log.info(
-            "worker started", app=settings.app_id, worker=settings.worker_id, partitions=source.partitions,
-            clients="in memory" if self._in_memory else "on disk",
-        )  # fmt: skip
-        await self._stop.wait()
-        if self._failure is not None:
-            raise self._failure
-        await self._end(app, publisher, background)
-        for close in (standbys.close, sink.close, notes.close, ends.close, health.close):
-            await close()
+
+    def _log_ends(self) -> LogEnds:
+        settings = self._settings
+        return LogEnds(settings, settings.events_topic, f"sales-pulse-{settings.worker_id}-log")
+
+    def _started(self, work: Mapping[str, Coroutine[Any, Any, None]]) -> list["asyncio.Task[None]"]:
+        return [asyncio.create_task(self._guard(one), name=name) for name, one in work.items()]
+
+    # -- while it runs
 
     async def _unless_stopped(self, work: Coroutine[Any, Any, T_]) -> T_ | None:
         task = asyncio.create_task(work)

@@ -61,7 +61,6 @@ _SAID = {
     "le": "Least bound that the values are not above, seconds.",
 }  # fmt: skip
 _TEAM = "CASE WHEN {who} <> '' THEN {who} ELSE coalesce(m.team_id, 'unknown') END"
-_STAGED = ("pipeline", "stage")
 
 
 def views() -> Sequence[SqlView]:

@@ -75,6 +75,7 @@ class Cells:
                 minutes.setdefault(minute, {})[key & MASK] = sums
         for pair in is_open:
             del cells[pair]
+        # In this order: `by_hour` adds minutes up in the very sums that are poured as minutes, `by_day` those of hours.
         self._pour("o", 0, is_open)
         for minute, tally in minutes.items():
             self._pour("m", minute * 60, tally)
@@ -125,12 +126,14 @@ class Cells:
             for pair, payload in uncut.items():
                 if payload is None:
                     payload = bucket.encode(pair)  # noqa: PLW2901 - the same payload, made now
+                    # Encoding is what a part costs: changelog and view share one payload (decision 21).
                     if pair in unseen:
                         unseen[pair] = payload
                 result.append((head + keys[pair], payload or None))
                 if not payload:
                     self._count -= parts.pop(pair, None) is not None
                 elif len(warm) < _HOT:
+                    # What changed will change again soon: it is decoded until a cut finds it unchanged (`_cool`).
                     warm.append((bucket, pair, payload))
                 else:
                     parts[pair] = payload

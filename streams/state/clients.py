@@ -173,6 +173,7 @@ class Clients:
                 result += _chunks(page, raw)
             else:
                 result.append((page.key, raw))
+            # A dict keeps its order: what was touched last stands last, and `_cool` begins at the front.
             pages.pop(page.key, None)
             pages[page.key] = page
             if raw is None and page.path:

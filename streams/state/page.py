@@ -101,6 +101,7 @@ class Page:
         page = self._leaf(name) if self.split else self
         if page.entities.pop(name, None) is not None:
             page.touch()
+            # `line` and `leads` are made of entities on demand: made again when they are next asked for.
             if name[0] in _IN_LINE:
                 self.line = None
             elif name[0] == _LEAD:
@@ -134,6 +135,7 @@ class Page:
         """Say that an entity waits, or no longer does."""
         page = self._leaf(name) if self.split and name[0] != _CALL else self
         if wait is None:
+            # Most who are said to wait no longer never did: their page must not become dirty by it.
             if page.waits.pop(name, None) is None:
                 return
             page.waits = page.waits or _NOTHING

@@ -160,12 +160,14 @@ class Partition:
         counts = self.counts
         folded, sources = counts.folded, counts.sources
         out = self._out
+        # This loop is most of what an event costs, so what it asks for each time is at hand as local names.
         admit, handlers, live = self._admit, HANDLERS, self.live
         for record in records:
             offset = record.offset
             if offset <= out.fence:
                 counts.skipped += 1
                 continue
+            # Also of what is refused: its dead letter is written by the flush that commits this offset.
             out.fence = offset
             try:
                 page, event, at = admit(record)
@@ -173,6 +175,7 @@ class Partition:
                 refused.append(RefusedRecord(record, error.reason, error.detail))
                 counts.refused[error.reason] = counts.refused.get(error.reason, 0) + 1
                 continue
+            # It counts where its copy is folded, and there it moves the partition's time.
             if page is None:
                 continue
             if at > out.time:
@@ -204,6 +207,8 @@ class Partition:
     def _admit(self, record: FoldRecord) -> tuple[Page | None, wire.Event, int]:
         """The client's page (None: it does not count here), the event and its time (us). Raises Refused."""
         value, key, timestamp, headers = record.value, record.key, record.timestamp, record.headers
+        # Nearly every record is plain, small, keyed by its client and of a client whose page is decoded. What follows
+        # asks just enough to be sure of that; `intake` judges the rest, and says why.
         is_plain = not headers or headers == _PLAIN
         if not is_plain or len(value or b"") + len(key or b"") > _NEAR:
             intake.check_size(key, value, headers)
@@ -215,6 +220,7 @@ class Partition:
         else:
             event = wire.decode(value)
         page = None if key is None else self._clients.pages.get(_CLIENTS + key)
+        # The record's key is only a guess: what counts is the key that the event gives itself.
         if page is None or getattr(event.data, "client_id", None) != page.name or event.partitionkey is not None:
             page = self._page(event)
         at = us(event.time)

@@ -52,6 +52,7 @@ class Sweep:
             if horizon < self.done + DAYS:
                 return
             self.month, self.place = _month(horizon), b""
+        # After a restart: the place is stored with the cut, the iterator is not.
         if self._keys is None:
             self._keys = self._clients.store.keys(self.place)
         sweep, keep = self._clients.sweep, self._keep

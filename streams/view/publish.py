@@ -110,6 +110,7 @@ class ViewPublisher:
         if beat:
             await self._look()
         owned = await self._prepare(owned)
+        # From here to the write nothing is awaited: parts, fences and heartbeats of a partition are of one moment.
         began = monotonic()
         found = Round()
         last = {one: self._writing[one].beat for one in owned}
@@ -117,14 +118,18 @@ class ViewPublisher:
         parts = 0
         for one in owned:
             writing = self._writing[one]
+            # Every record moves the fence, so what stands still has nothing new.
             changed = writing.fence != one.partition.fence or not writing.is_whole
             if changed:
                 timestamps += one.take_timestamps()
                 parts += self._collect(one, writing, found)
             if beat or changed:
                 self._beat(one, writing, found.hashes)
+        # Of our own time only: waiting for Redis costs folding nothing, and must not slow the pace down.
         cost = monotonic() - began
         if found.hashes:
+            # Heartbeats are not announced, and are given back as they were: only the owner writes them, so another one
+            # than its last says that this is not the Redis it wrote to (a failover, an old dump).
             quiet = (self._keys.partitions,)
             before = await self._sink.write(found.hashes, quiet=quiet, whole=found.whole, gone=found.gone)
             self._compare(last, self._beats_of(before))
@@ -162,6 +167,7 @@ class ViewPublisher:
 
     def _collect(self, one: OwnedPartition, writing: Writing, found: Round) -> int:
         """Put what changed into a round, and some of everything while it is needed; how many parts."""
+        # Always taken, also while everything is written again: what changes meanwhile comes this way alone.
         update = one.partition.view()
         writing.fence = update.fence
         if writing.is_due:
@@ -206,6 +212,7 @@ class ViewPublisher:
                 if where in writing.there and is_past(*where, update.time, self._local):
                     writing.drop.add(where)
                 continue
+            # What the state still knows needs no taking back (`_take_back`), whether it has a value or was emptied.
             writing.leftover.get(where, set()).difference_update(fields)
             key = self._keys.cells(*where, number)
             if gone := is_past(*where, update.time, self._local):

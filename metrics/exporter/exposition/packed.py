@@ -31,6 +31,7 @@ def pack(text: bytes) -> Packed:
     """Compress one piece."""
     if not text:
         return NOTHING
+    # A full flush: no later piece refers back into it, so any pieces make a stream, in any order.
     packer = isal_zlib.compressobj(_LEVEL, DEFLATED, _RAW)
     return Packed(packer.compress(text) + packer.flush(Z_FULL_FLUSH), isal_zlib.crc32(text), len(text))
 

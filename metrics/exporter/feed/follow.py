@@ -141,6 +141,8 @@ class ViewFollower(Reported):
         checked = -_CHECK_SECONDS
         while True:
             if time.monotonic() - checked >= _CHECK_SECONDS:
+                # Another generation: Redis lost what it held, or all of it is asked for. Missed: the stream is bounded,
+                # and nothing else names what was cut off unread.
                 generation = await self._redis.get(self._keys.generation)
                 if not self.loaded or generation != self._generation or await self._missed():
                     async with self._lock:
@@ -156,6 +158,7 @@ class ViewFollower(Reported):
                 await asyncio.sleep(min(max(self.pace.due() - time.monotonic(), 0), _NAP_SECONDS))
                 await self._read(None)
             else:
+                # Not beyond the turn of the minute, when windows move without any change.
                 await self._read(min(_BLOCK_SECONDS, 60.001 - self._clock() % 60))
             if self._wanted and time.monotonic() >= self.pace.due():
                 began = time.monotonic()
@@ -239,10 +242,13 @@ class ViewFollower(Reported):
     async def _load(self) -> None:
         """Read everything into a board aside, giving way often: a large view takes its time, and health is asked."""
         self.loaded = False
+        # Both before anything is read: what changes meanwhile is named behind this position and read again, and a Redis
+        # that is lost meanwhile has another generation at the next look.
         generation = await self._redis.get(self._keys.generation)
         self._position, self._entries = await self._stream()
         self._wanted.clear()
         self._hours.clear()
+        # Nothing is shown until it is loaded; kept so long, the old board would take as much memory again.
         self._board.clear()
         board = self._board.empty()
         beats, sizes, holes = await self._manifests.read()
@@ -259,6 +265,7 @@ class ViewFollower(Reported):
         for _ in board.packing():
             await asyncio.sleep(0)
         board.rest(at_once=True)
+        # Looked at again: what Redis lost while it was read is not in the board.
         self.holes = await self._manifests.holes()
         self._board.take_over(board)
         self.heartbeats, self.read_as = beats, rewound(beats)

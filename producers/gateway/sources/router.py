@@ -44,6 +44,7 @@ def create_router(board: SourcesBoard, gatekeeper: Gatekeeper, insider: Insider)
         """Of the last day. With a token: of its source. With a login, or here where no tokens are set: of all."""
         return await answer(request, source)
 
+    # A path: sources are URIs, with slashes in them.
     @router.get("/v1/sources/{source:path}", include_in_schema=False)
     async def by_path(request: Request, source: str) -> Response:
         return await answer(request, source)
@@ -66,6 +67,7 @@ def _reader(request: Request, gatekeeper: Gatekeeper, insider: Insider) -> str:
     if insider(request.scope):
         return ANYBODY
     host = request.client.host if request.client else None
+    # Without tokens anybody may send, so nobody can show who he is: then being on this machine has to do.
     if not gatekeeper.closed:
         if not is_loopback(host):
             raise Unauthorized("no sender is configured, so only this machine may look; set SALES_GATEWAY_TOKENS")

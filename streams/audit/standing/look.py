@@ -21,7 +21,6 @@ from streams.plain.rules import PlainRules
 
 DATA = {"d": "days", "h": "hours", "m": "minutes", "o": "open"}
 """Kind of bucket → what differences in it are counted under."""
-LISTS = ("waiting", "unanswered")
 _NAMES = dict.fromkeys(("rc", "ri", "rp"), "sales_receivable_amount") | dict.fromkeys(
     (MONEY_EVENTS, OPEN_MONEY_EVENTS), "sales_unconverted_events"
 )

@@ -16,7 +16,6 @@ from producers.connectors.bitrix24.spool.store import Published
 from producers.connectors.bitrix24.sync.surroundings import Row, Surroundings, chunks
 
 log = structlog.get_logger(__name__)
-_BINDING = ["orderId", "ownerId", "ownerTypeId"]
 
 
 class Payments:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-_MINUTE, _HOUR = 60, 3600
+_MINUTE = 60
 
 
 class RunWay:
