@@ -187,7 +187,7 @@ class SalesPublisher:
         if longest + _HEADERS > MAX_BYTES:
             raise _too_large(*next(one for one in records if len(one[0]) + len(one[1]) == longest))
         total = size_of(records)
-        # In pieces: taken at once, so much would wait until nearly everything else has arrived, and hold up who comes next.
+        # In halves: as a whole it would wait until nearly all else has arrived, and hold up who comes next.
         if total > self._budget.limit // 4 and len(records) > 1:
             half = len(records) // 2
             return await self._add(topic, records[:half]) + await self._add(topic, records[half:])
