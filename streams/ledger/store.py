@@ -210,6 +210,7 @@ class IndexStore:
 
     def flush(self) -> None:
         """Write the shares that were noted, and their sums."""
+        # Sums leave out what the clock may still change (`settle` adds it): so does what is taken back of it.
         counted: Counted = []
         for key, count, may_wait in self._removed:
             if not (may_wait and self._is_pending(key)):

@@ -91,6 +91,7 @@ class Synchronizer:
         It goes through an outbox: whatever fails in between, Kafka gets exactly what the store says it got.
         """
         async with self._turn, _in_thread(self._store.turn()):
+            # First what an earlier batch could not send: versions of an entity stay in order.
             await self._publish()
             ledger = VersionLedger(self._store, self._identity)
             yield ledger
