@@ -3,6 +3,9 @@
 uvicorn takes a request's head of any length, and waits for ever for it and for whoever reads no answer: one client
 could hold memory and file descriptors. Java's HttpClient offers HTTP/2 with its first request, and the parser (llhttp)
 drops the body of a request that asks for an upgrade; a server may overlook the offer (RFC 9110).
+
+uvicorn has no settings for this, so its protocol is extended and its version is pinned. Every name that is used of it
+is asked for by `tests/unit/deploy/test_connections.py`.
 """
 
 import asyncio

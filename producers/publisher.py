@@ -7,7 +7,7 @@ async with SalesPublisher(servers="127.0.0.1:9092") as publisher:
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterable, Iterable, Sequence
+from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Sequence
 from functools import lru_cache, partial
 from itertools import islice
 from types import TracebackType
@@ -150,25 +150,25 @@ class SalesPublisher:
         On the first failure it stops taking events and raises; what was taken before may have arrived, so
         publish the same events again (they have the same ids and count once).
         """
-        many = _Many(self)
+        many = _Many(self._add, self._arrival)
         if isinstance(events, AsyncIterable):
             async for event in events:
-                await many.add([encoded(event)], reference=event.type in REFERENCE_TYPES)
+                await many.add(self._topic(event.type in REFERENCE_TYPES), [encoded(event)])
         else:
             for event in events:
-                await many.add([encoded(event)], reference=event.type in REFERENCE_TYPES)
+                await many.add(self._topic(event.type in REFERENCE_TYPES), [encoded(event)])
         return await many.arrival()
 
     async def publish_many_raw(self, records: Iterable[Raw] | AsyncIterable[Raw], *, reference: bool = False) -> int:
         """The same for (key, value) pairs that are known to be valid events with their right keys."""
-        many = _Many(self)
+        many, topic = _Many(self._add, self._arrival), self._topic(reference)
         if isinstance(records, AsyncIterable):
             async for record in records:
-                await many.add([record], reference=reference)
+                await many.add(topic, [record])
         else:
             left = iter(records)
             while some := list(islice(left, _TOGETHER)):
-                await many.add(some, reference=reference)
+                await many.add(topic, some)
         return await many.arrival()
 
     async def _add_one(self, topic: str, key: bytes, value: bytes | None, headers: Headers) -> tuple[LaneBatch, int]:
@@ -260,20 +260,26 @@ class SalesPublisher:
 
 
 class _Many:
-    """One `publish_many`: remembers its batches and the first failure."""
+    """One `publish_many`: remembers its batches and the first failure.
 
-    def __init__(self, publisher: SalesPublisher) -> None:
-        self._publisher = publisher
+    send: has records of a topic sent. arrival: waits for a batch, and raises what became of it.
+    """
+
+    def __init__(
+        self,
+        send: Callable[[str, Sequence[Raw]], Awaitable[list[LaneBatch]]],
+        arrival: Callable[[LaneBatch], Awaitable[int]],
+    ) -> None:
+        self._send = send
+        self._arrival = arrival
         self._batches: set[LaneBatch] = set()
         self._failed: LaneBatch | None = None
         self._taken = 0
 
-    async def add(self, records: Sequence[Raw], *, reference: bool) -> None:
+    async def add(self, topic: str, records: Sequence[Raw]) -> None:
         if self._failed is not None:
-            await self._publisher._arrival(self._failed)  # noqa: SLF001 - the publisher's own helper
-        publisher = self._publisher
-        topic = publisher._topic(reference)  # noqa: SLF001
-        for batch in await publisher._add(topic, records):  # noqa: SLF001
+            await self._arrival(self._failed)
+        for batch in await self._send(topic, records):
             if batch not in self._batches:
                 self._batches.add(batch)
                 batch.done.add_done_callback(partial(self._settled, batch))
@@ -291,7 +297,7 @@ class _Many:
         while self._batches:
             await asyncio.wait([batch.done for batch in self._batches])
         if self._failed is not None:
-            await self._publisher._arrival(self._failed)  # noqa: SLF001
+            await self._arrival(self._failed)
         return self._taken
 
 

@@ -206,8 +206,8 @@ class Resolver:
         async with self._turn:
             if not self._mine:
                 return {}
-            # Read before writing, so that hardly anything is claimed twice, and again after it: of claims that two ways in
-            # wrote at the same moment, the first one in the log stands for both.
+            # Read before writing, so that hardly anything is claimed twice, and again after it: of two claims that were
+            # written at the same moment the first one in the log stands, for both ways in.
             await self._log.read(self.claims)
             mine = dict(self._mine)
             new = [(h, claim.client, claim.at) for h, claim in mine.items() if self.claims.get(h) is None]

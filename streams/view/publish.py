@@ -12,7 +12,7 @@ from time import monotonic, time
 import structlog
 
 from metrics.redis_client import Memory
-from metrics.view import FENCE_DIGITS, VERSION, Keys, encode_any, encode_unanswered, encode_waiting, fenced
+from metrics.view import FENCE_DIGITS, Keys, encode_unanswered, encode_waiting, fenced
 from streams.durable.topic_id import differ
 from streams.errors import SinkError
 from streams.fold.localtime import LocalTime
@@ -235,25 +235,10 @@ class ViewPublisher:
         return parts
 
     def _beat(self, one: OwnedPartition, writing: Writing, hashes: dict[str, dict[bytes, bytes]]) -> None:
-        partition = one.partition
-        state = {
-            "at": int(time() * 1000),
-            "contact": self._status.contact(partition.number),
-            "time": partition.time,
-            "count": partition.partitions,
-            "worker": self._worker_id,
-            "zone": self._zone,
-            "version": VERSION,
-            "whole": writing.is_whole,
-            "left": one.left_to_count(),
-            "log": partition.log,
-            "hashes": len(writing.there | writing.pending),
-            "intact": not writing.is_healing,
-            "rewound": writing.rewound,
-            "live": partition.live,
-        }
-        writing.beat = fenced(partition.fence, encode_any(state))
-        hashes.setdefault(self._keys.partitions, {})[str(partition.number).encode()] = writing.beat
+        number = one.partition.number
+        contact = self._status.contact(number)
+        beat = writing.beat_of(one.partition, self._worker_id, self._zone, contact, one.left_to_count())
+        hashes.setdefault(self._keys.partitions, {})[str(number).encode()] = beat
 
     async def _beat_again(self) -> None:
         """Between two rounds: that the owner is there, and when Kafka answered, as of what the last round showed."""

@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from time import time
 from typing import Any
 
-from metrics.view import FENCE_DIGITS, decode_any, encode_any, split
+from metrics.view import FENCE_DIGITS, VERSION, decode_any, encode_any, fenced, split
 from streams.fold.localtime import LocalTime
 from streams.state.cells import DAYS_KEPT, HOURS_KEPT, MINUTES_KEPT, Where
-from streams.state.partition import ViewUpdate
+from streams.state.partition import Partition, ViewUpdate
 from streams.view.sink import Held
 
 _SECOND_US = 1_000_000
@@ -57,6 +57,27 @@ class Writing:
         if time_us // _HOUR_US != self.hour:
             self.hour = time_us // _HOUR_US
             self.drop |= {where for where in self.there.difference(known()) if is_past(*where, time_us, local)}
+
+    def beat_of(self, partition: Partition, worker: str, zone: str, contact: int, left: int) -> bytes:
+        """The heartbeat of a partition as it is now; `left`: offsets that are still to be counted."""
+        state = {
+            "at": int(time() * 1000),
+            "contact": contact,
+            "time": partition.time,
+            "count": partition.partitions,
+            "worker": worker,
+            "zone": zone,
+            "version": VERSION,
+            "whole": self.is_whole,
+            "left": left,
+            "log": partition.log,
+            "hashes": len(self.there | self.pending),
+            "intact": not self.is_healing,
+            "rewound": self.rewound,
+            "live": partition.live,
+        }
+        self.beat = fenced(partition.fence, encode_any(state))
+        return self.beat
 
     def beat_again(self, contact: int) -> bytes:
         """The heartbeat that was written last, as of now; `contact`: Unix ms at which Kafka last answered."""

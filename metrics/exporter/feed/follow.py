@@ -27,8 +27,7 @@ log = structlog.get_logger(__name__)
 _BLOCK_SECONDS = 1.0
 _NAP_SECONDS = 0.25
 _ENTRIES = 1000
-_RETRY_SECONDS = 0.5
-_CATCH_UP_SECONDS = 2.0
+_RETRY_SECONDS, _CATCH_UP_SECONDS = 0.5, 2.0
 _CHECK_SECONDS = 1.0
 _HOLES_SECONDS = 5.0
 """Between two looks whether Redis has everything, while the board does."""
@@ -141,8 +140,7 @@ class ViewFollower(Reported):
         checked = -_CHECK_SECONDS
         while True:
             if time.monotonic() - checked >= _CHECK_SECONDS:
-                # Another generation: Redis lost what it held, or all of it is asked for. Missed: the stream is bounded,
-                # and nothing else names what was cut off unread.
+                # Redis lost what it held, or all of it is asked for; or entries were cut off before they were read.
                 generation = await self._redis.get(self._keys.generation)
                 if not self.loaded or generation != self._generation or await self._missed():
                     async with self._lock:
@@ -225,13 +223,12 @@ class ViewFollower(Reported):
 
     async def _measure(self) -> None:
         try:
-            memory = read_memory(await self._redis.info("memory"))
+            before, self.memory = self.memory, read_memory(await self._redis.info("memory"))
         except NoPermissionError:
             log.warning("Redis does not say whether it evicts: give the exporter's user +info")
-            return
-        if memory != self.memory and memory.problem:
-            log.warning(memory.problem)
-        self.memory = memory
+        else:
+            if self.memory != before and self.memory.problem:
+                log.warning(self.memory.problem)
 
     def _lack(self, what: str) -> None:
         if what and not self.lacking:
@@ -242,8 +239,7 @@ class ViewFollower(Reported):
     async def _load(self) -> None:
         """Read everything into a board aside, giving way often: a large view takes its time, and health is asked."""
         self.loaded = False
-        # Both before anything is read: what changes meanwhile is named behind this position and read again, and a Redis
-        # that is lost meanwhile has another generation at the next look.
+        # Before anything is read: what changes meanwhile is named behind this position, and is read again.
         generation = await self._redis.get(self._keys.generation)
         self._position, self._entries = await self._stream()
         self._wanted.clear()

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager, suppress
 
 import pytest
 import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from deploy import connections
 from deploy.connections import Protocol
@@ -15,6 +16,23 @@ BODY = b"text: \r\nUpgrade: h2c\r\n\r\n"
 LARGE = 40 << 20
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n"
 POST = b"POST / HTTP/1.1\r\nHost: x\r\n"
+
+
+USED = {
+    HttpToolsProtocol: (
+        "_unset_keepalive_if_required", "connection_lost", "connection_made", "connections", "cycle", "data_received",
+        "loop", "on_body", "on_headers_complete", "on_message_begin", "on_message_complete", "on_response_complete",
+        "pipeline", "transport",
+    ),
+    RequestResponseCycle: ("disconnected", "message_event", "more_body", "response_complete", "response_started"),
+}  # fmt: skip
+"""Class of uvicorn → what we use of it that its documentation does not name."""
+
+
+@pytest.mark.parametrize(("kind", "name"), [(kind, name) for kind, names in USED.items() for name in names])
+def test_what_we_use_of_uvicorn_is_there(kind, name):
+    """An upgrade fails here, by the name that is gone."""
+    assert hasattr(kind, name) or name in kind.__init__.__code__.co_names
 
 
 async def application(scope, receive, send):
