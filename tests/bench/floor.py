@@ -93,7 +93,7 @@ def event(rng: random.Random) -> dict[str, int]:
     return {key("rv", "RUB"): rng.randint(10**6, 10**9)}
 
 
-class Floor:
+class BenchFloor:
     """Writes what workers would, straight into Redis."""
 
     def __init__(self, url: str, managers: int, teams: int) -> None:
@@ -192,6 +192,6 @@ class Floor:
 
 def feed(url: str, managers: int, teams: int, rate: int) -> None:
     """Years at once, then events until somebody ends the process."""
-    floor = Floor(url, managers, teams)
+    floor = BenchFloor(url, managers, teams)
     floor.past()
     floor.run(rate)

@@ -29,7 +29,7 @@ DIFFERENT = 20_000
 
 
 @dataclass
-class Run:
+class LoadRun:
     """What one load found: latencies in seconds, answers by status."""
 
     seconds: list[float] = field(default_factory=list)
@@ -41,9 +41,9 @@ class Run:
         return sorted(self.seconds)[min(len(self.seconds) - 1, int(len(self.seconds) * share))] * 1000
 
 
-async def load(port: int, bodies: list[bytes], media: str, connections: int, lasting: float) -> Run:
+async def load(port: int, bodies: list[bytes], media: str, connections: int, lasting: float) -> LoadRun:
     """Send requests over so many kept connections, each as soon as its last was answered."""
-    run, bodies_in_turn = Run(), itertools.cycle(bodies)
+    run, bodies_in_turn = LoadRun(), itertools.cycle(bodies)
     until = time.perf_counter() + lasting
 
     async def connection() -> None:
@@ -122,7 +122,7 @@ def speed(process: psutil.Process, port: int, size: int, connections: int, lasti
     return f"| {size} | {connections} | {sent / wall:,.0f} | {sent / cpu:,.0f} | {latency} | {cpu / wall:.0%} |"
 
 
-async def stalled(process: psutil.Process, port: int, connections: int, lasting: float) -> tuple[Run, int]:
+async def stalled(process: psutil.Process, port: int, connections: int, lasting: float) -> tuple[LoadRun, int]:
     """Load while the broker stands still; also the most memory that the gateway had (bytes)."""
     made, media = bodies(500)
     most = 0

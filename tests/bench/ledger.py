@@ -37,7 +37,7 @@ TOLD = 200_000
 """After so many events it is told how fast the last ones went."""
 
 
-class Asked(NamedTuple):
+class LedgerQuestion(NamedTuple):
     """A question: whose numbers, of how many days, at most how many entities."""
 
     family: str
@@ -48,12 +48,12 @@ class Asked(NamedTuple):
 
 
 QUESTIONS = [
-    *(Asked(family, *scope, {}) for family in ("sales_calls", "sales_won_amount")
+    *(LedgerQuestion(family, *scope, {}) for family in ("sales_calls", "sales_won_amount")
       for scope in (("manager", 1), ("manager", 365), ("team", 91), ("company", 365))),
-    Asked("sales_response_seconds", "company", 365, {}),
-    Asked("sales_response_seconds", "team", 91, {"quantile": "0.9"}, 20_000),
-    Asked("sales_response_seconds", "company", 365, {"quantile": "0.9"}, 20_000),
-    Asked("sales_team_response_seconds_bucket", "company", 365, {"le": "60.0"}),
+    LedgerQuestion("sales_response_seconds", "company", 365, {}),
+    LedgerQuestion("sales_response_seconds", "team", 91, {"quantile": "0.9"}, 20_000),
+    LedgerQuestion("sales_response_seconds", "company", 365, {"quantile": "0.9"}, 20_000),
+    LedgerQuestion("sales_team_response_seconds_bucket", "company", 365, {"le": "60.0"}),
 ]  # fmt: skip
 
 

@@ -38,7 +38,7 @@ def test_the_number_in_the_readme_is_ten_lines_that_apply():
     assert done.returncode == 0, done.stderr
 
 
-class Stack:
+class NewcomerStack:
     """`deploy/up` in a clone, as a newcomer starts it."""
 
     def __init__(self, clone: Path) -> None:
@@ -86,7 +86,7 @@ def test_the_path_of_a_newcomer(tmp_path):
     """First number on the wall, own event seen on it, own number added: each as the README says, each timed."""
     clone, times = tmp_path / "clone", {}
     subprocess.run(["git", "clone", "-q", str(ROOT), str(clone)], check=True)
-    stack = Stack(clone)
+    stack = NewcomerStack(clone)
     try:
         times["first number on the wall"] = stack.until(lambda: stack.number("sales_calls:sum"), 300, "a number")
         times["wall filled"] = stack.until(lambda: "Ready in" in (clone / "up.log").read_text(), 300, "ready")
@@ -105,7 +105,7 @@ def test_the_path_of_a_newcomer(tmp_path):
     path = {**os.environ, "PATH": f"{clone}/.venv/bin:{os.environ['PATH']}"}
     made = subprocess.run(["sales-pulse", "generate"], cwd=clone, env=path, capture_output=True, text=True)  # noqa: PLW1510
     assert made.returncode == 0, made.stderr
-    again = Stack(clone)
+    again = NewcomerStack(clone)
     try:
         again.until(lambda: (again.number("sales_rating_top:ratio") or 0) > 0, 300, "own number")
         times["own number, from the patch to the wall"] = time.monotonic() - began

@@ -21,7 +21,7 @@ from tests.faults import verdict
 from tests.faults.load import Load
 from tests.faults.misplaced import MisplacedLoad
 from tests.faults.mixture import Record, mixture
-from tests.faults.table import Row
+from tests.faults.table import CaseRow
 from tests.faults.workers import Progress, WorkerProgram, fences
 
 PARTITIONS = 6
@@ -165,7 +165,7 @@ class Run:
 
     # -- the judgement
 
-    def settle(self, seconds: float = 6.0, patience: float = 60.0) -> Row:
+    def settle(self, seconds: float = 6.0, patience: float = 60.0) -> CaseRow:
         """Let the load go on for some seconds, end it, wait until lag is 0, judge, and tell."""
         self.whole(patience)
         self.sleep(seconds)
@@ -224,10 +224,10 @@ class Run:
         with redis.Redis.from_url(self.redis.url) as client:
             client.flushall()
 
-    def _row(self, log: verdict.Logged, report: Any, progress: Progress, differences: int) -> Row:
+    def _row(self, log: verdict.Logged, report: Any, progress: Progress, differences: int) -> CaseRow:
         moments = [fault[0] for fault in self.faults] + [float("inf")]
         back = max(progress.back(begin, end) for begin, end in itertools.pairwise(moments))
-        return Row(
+        return CaseRow(
             case=self.case,
             sent=sum(load.sent for load in self.loads),
             records=log.records,

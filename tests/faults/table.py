@@ -17,7 +17,7 @@ _BEGIN, _END = "<!-- table: begin, written by python -m tests.faults.table -->",
 
 
 @dataclass
-class Row:
+class CaseRow:
     """What one case measured. Times in seconds.
 
     sent: acknowledged; records: in the events topic, with what was sent again; standstill: the longest time in which
@@ -58,13 +58,13 @@ class Row:
             file.write(json.dumps(asdict(self)) + "\n")
 
 
-def rows() -> list[Row]:
+def rows() -> list[CaseRow]:
     """The latest row of each case, in the order in which cases first ran."""
-    names = {one.name for one in fields(Row)}
-    found: dict[str, Row] = {}
+    names = {one.name for one in fields(CaseRow)}
+    found: dict[str, CaseRow] = {}
     for line in RESULTS.read_text().splitlines():
         row = json.loads(line)
-        found[row["case"]] = Row(**{name: value for name, value in row.items() if name in names})
+        found[row["case"]] = CaseRow(**{name: value for name, value in row.items() if name in names})
     return list(found.values())
 
 

@@ -120,7 +120,7 @@ async def _publish(kafka, records):
         await publisher.publish_many_raw(records)
 
 
-class Shown:
+class ShownPast:
     """What an exporter shows of the past: by day, and of one manager on /metrics; None while it is withheld."""
 
     def __init__(self, exporter, days):
@@ -161,7 +161,7 @@ def test_evicting(small_run, policy):
         records, days = past(date.today())  # noqa: DTZ011 - the days are weeks old
         asyncio.run(_publish(run.kafka, records))
         old = servers.enter_context(Server(run, "exporter", "old"))
-        shown = Shown(old, days)
+        shown = ShownPast(old, days)
         run.until(lambda: old.ready() and shown.now() == shown.right(), 60, "all is shown")
         evicted = admin.info("stats")["evicted_keys"]
         began = run.fault(f"maxmemory, {policy}")
@@ -169,7 +169,7 @@ def test_evicting(small_run, policy):
         wrong, withheld, new = [], 0, None
         while time.monotonic() - began < HELD_SECONDS:
             if new is None and time.monotonic() - began > HELD_SECONDS / 3:
-                new = Shown(servers.enter_context(Server(run, "exporter", "new")), days)
+                new = ShownPast(servers.enter_context(Server(run, "exporter", "new")), days)
             for one in (shown, new) if new else (shown,):
                 for seen, right in zip(one.now(), one.right(), strict=True):
                     withheld += seen is None

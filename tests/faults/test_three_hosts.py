@@ -63,7 +63,7 @@ class Probe(threading.Thread):
         )
 
 
-class Floor:
+class HostsFloor:
     """The three hosts, a load that goes on, and who watches."""
 
     def __init__(self, machines: Machines, load: Load, kafka: KafkaSettings, business: BusinessSettings) -> None:
@@ -155,7 +155,7 @@ def floor(tmp_path, monkeypatch):
             time.sleep(1)
         load = Load(kafka, mixture(1), RATE)
         load.start()
-        watched = Floor(machines, load, kafka, business)
+        watched = HostsFloor(machines, load, kafka, business)
         try:
             watched.until(lambda: watched.ready(machines.all), 180, "all are ready")
             yield watched
@@ -165,7 +165,7 @@ def floor(tmp_path, monkeypatch):
                 probe.ended.set()
 
 
-def test_each_host_dies_and_each_is_cut_off(floor: Floor) -> None:
+def test_each_host_dies_and_each_is_cut_off(floor: HostsFloor) -> None:
     """Three hosts: each is cut off for half a minute or more and comes back, then each dies and is started again."""
     lines = []
     for how in ("cut off", "dies"):

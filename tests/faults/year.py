@@ -83,7 +83,7 @@ def _looked_at(found: Left, kept: bytes | None, raw: bytes) -> bytes:
 
 
 @dataclass
-class Shown:
+class ShownView:
     """What Redis holds of the view. `parts`: fields that say something; `buckets`: how many of each kind."""
 
     megabytes: int = 0
@@ -93,9 +93,9 @@ class Shown:
     buckets: Counter[str] = field(default_factory=Counter)
 
 
-def shown(url: str, app_id: str) -> Shown:
+def shown(url: str, app_id: str) -> ShownView:
     """Look at every field."""
-    found = Shown()
+    found = ShownView()
     with redis.Redis.from_url(url) as client:
         found.megabytes = client.info("memory")["used_memory"] >> 20
         found.keys = client.dbsize()

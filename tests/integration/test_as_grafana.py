@@ -20,7 +20,7 @@ from dotenv import dotenv_values
 from grafana.shown import TITLES
 from metrics.family import CALENDAR_WINDOWS
 from metrics.kpi import Kpi, Level, Oldest, Sum
-from tests.support.as_grafana import SCRAPE, Asked, Screen, Series, shows_numbers
+from tests.support.as_grafana import SCRAPE, GrafanaRequest, GrafanaScreen, Series, shows_numbers
 from tests.support.grafana_queries import SELECTOR, documents, of_now
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
@@ -34,7 +34,7 @@ LATE = {"Rank", "of"}
 
 
 @dataclass
-class Floor:
+class GrafanaFloor:
     """A pipeline that has counted three days and takes no more events."""
 
     prometheus: str
@@ -51,7 +51,7 @@ class Floor:
 
 
 @pytest.fixture(scope="module")
-def floor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Floor]:
+def floor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GrafanaFloor]:
     folder = tmp_path_factory.mktemp("floor")
     environment = {name: value for name, value in os.environ.items() if not name.startswith("SALES_")}
     argv = ["up", "--backlog-days", "3", "--managers", "8", "--events-per-second", "2", "--without", "grafana,gateway"]
@@ -66,7 +66,7 @@ def floor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Floor]:
         _recorded(address)
         _silence(stack.pid)
         time.sleep(SETTLED)
-        yield Floor(address, f"http://{settings['SALES_EXPORTER_LISTEN']}")
+        yield GrafanaFloor(address, f"http://{settings['SALES_EXPORTER_LISTEN']}")
     finally:
         _silence(stack.pid, signal.SIGCONT)
         stack.send_signal(signal.SIGTERM)
@@ -102,18 +102,18 @@ each = pytest.mark.parametrize("board", BOARDS.values(), ids=BOARDS.keys())
 
 
 @each
-def test_every_number_is_of_now(floor: Floor, board: dict[str, Any]) -> None:
+def test_every_number_is_of_now(floor: GrafanaFloor, board: dict[str, Any]) -> None:
     """For three ranges and two screens: no query errs, and a number is what Prometheus says of this moment."""
     wrong: list[str] = []
     end, known = time.time(), {}
     for past, wide in product(RANGES, SCREENS):
-        with Screen(board, floor.prometheus, wide=wide, end=end, past=past, known=known) as screen:
+        with GrafanaScreen(board, floor.prometheus, wide=wide, end=end, past=past, known=known) as screen:
             assert screen.without_values == []
             wrong += old_numbers(screen)
     assert "\n".join(wrong) == ""
 
 
-def old_numbers(screen: Screen) -> Iterator[str]:
+def old_numbers(screen: GrafanaScreen) -> Iterator[str]:
     """What is shown and is not so now, or read from something that was worked out long before."""
     refresh = float((screen.board["refresh"] or "5s").removesuffix("s"))
     for panel in screen.panels():
@@ -130,7 +130,7 @@ def old_numbers(screen: Screen) -> Iterator[str]:
             yield from stale(screen, asked.where, asked.expr, refresh)
 
 
-def undrawable(screen: Screen, asked: Asked) -> Iterator[str]:
+def undrawable(screen: GrafanaScreen, asked: GrafanaRequest) -> Iterator[str]:
     """Sparklines that Grafana 12.2 may hang on: of a single point, or told from another value than 0 on."""
     for labels, values in screen.line(asked).items():
         if len(values) == 1 or min(values) != 0:
@@ -161,7 +161,7 @@ def different(where: str, shown: Series, now: Series, oldest: float) -> Iterator
             yield f"{where}: {dict(labels)} is {oldest - shown[labels][0]:.0f} s too old"
 
 
-def stale(screen: Screen, where: str, expr: str, refresh: float) -> Iterator[str]:
+def stale(screen: GrafanaScreen, where: str, expr: str, refresh: float) -> Iterator[str]:
     """Selectors of a number whose newest sample is older than a refresh and a scrape (or one evaluation of a rule)."""
     for found in SELECTOR.finditer(expr):
         rest = expr[found.end() :].lstrip()
@@ -175,10 +175,10 @@ def stale(screen: Screen, where: str, expr: str, refresh: float) -> Iterator[str
 
 
 @pytest.mark.parametrize("uid", ["sales-floor", "sales-response", "sales-plan", "sales-money"])
-def test_tiles_show_what_the_api_says(floor: Floor, uid: str) -> None:
+def test_tiles_show_what_the_api_says(floor: GrafanaFloor, uid: str) -> None:
     """Each tile of one KPI of the company has the values of the JSON API."""
     board, compared = documents()[uid], 0
-    with Screen(board, floor.prometheus, wide=1920, end=time.time()) as screen:
+    with GrafanaScreen(board, floor.prometheus, wide=1920, end=time.time()) as screen:
         for panel in screen.panels():
             kpi = _kpi_of(panel)
             if kpi is None or panel["type"] != "stat":
@@ -194,13 +194,13 @@ def test_tiles_show_what_the_api_says(floor: Floor, uid: str) -> None:
 
 
 @pytest.mark.parametrize(("uid", "label"), [("sales-team", "team"), ("sales-manager", "manager")])
-def test_rows_show_what_the_api_says(floor: Floor, uid: str, label: str) -> None:
+def test_rows_show_what_the_api_says(floor: GrafanaFloor, uid: str, label: str) -> None:
     """Each row of a table of KPIs has the value that the JSON API gives of the chosen team or manager.
 
     In every window: early in the day, or on a free one, today has next to nothing, but the week, month or year has.
     """
     board, compared = documents()[uid], 0
-    with Screen(board, floor.prometheus, wide=1920, end=time.time()) as screen:
+    with GrafanaScreen(board, floor.prometheus, wide=1920, end=time.time()) as screen:
         chosen = screen.chosen[label]
         for asked_window, panel in product(CALENDAR_WINDOWS, list(screen.panels())):
             screen.chosen["window"] = asked_window

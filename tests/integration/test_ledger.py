@@ -41,7 +41,7 @@ def calls(first: int, count: int) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
-class Asked:
+class AskedLedger:
     """A ledger that runs, and what it says."""
 
     def __init__(self, web: httpx.AsyncClient, follower: LedgerFollower) -> None:
@@ -68,12 +68,12 @@ class Asked:
 
 
 @asynccontextmanager
-async def running(where: House, path: Path) -> AsyncIterator[Asked]:
+async def running(where: House, path: Path) -> AsyncIterator[AskedLedger]:
     follower = LedgerFollower(where.kafka, PlainRules.of(where.business), path)
     app = create_app(follower)
     transport = httpx.ASGITransport(app)
     async with app.router.lifespan_context(app), httpx.AsyncClient(transport=transport, base_url="http://l") as web:
-        yield Asked(web, follower)
+        yield AskedLedger(web, follower)
 
 
 async def test_all_of_the_log_or_nothing(kafka, redis_url, topic_prefix, app_id, tmp_path, monkeypatch):
@@ -99,7 +99,7 @@ async def test_all_of_the_log_or_nothing(kafka, redis_url, topic_prefix, app_id,
             await _topic_grown(where, ledger)
 
 
-async def _as_it_is_written(where: House, ledger: Asked, sent: int) -> int:
+async def _as_it_is_written(where: House, ledger: AskedLedger, sent: int) -> int:
     """What was acknowledged before the question is in the answer."""
     for _ in range(8):
         sent += await where.publish(calls(sent, 50))
@@ -108,7 +108,7 @@ async def _as_it_is_written(where: House, ledger: Asked, sent: int) -> int:
     return sent
 
 
-async def _file_gone(where: House, ledger: Asked, path: Path, sent: int) -> int:
+async def _file_gone(where: House, ledger: AskedLedger, path: Path, sent: int) -> int:
     before = _unlinked(path)
     sent += await where.publish(calls(sent, 50))
     await ledger.until(sent)
@@ -117,7 +117,7 @@ async def _file_gone(where: House, ledger: Asked, path: Path, sent: int) -> int:
     return sent
 
 
-async def _out_of_range(where: House, ledger: Asked, sent: int) -> int:
+async def _out_of_range(where: House, ledger: AskedLedger, sent: int) -> int:
     """Where Kafka says that there is nothing at what is to be read next, nothing is skipped."""
     reading = ledger.follower._reading
     assert reading is not None
@@ -129,7 +129,7 @@ async def _out_of_range(where: House, ledger: Asked, sent: int) -> int:
     return sent
 
 
-async def _damaged(ledger: Asked, path: Path, sent: int) -> None:
+async def _damaged(ledger: AskedLedger, path: Path, sent: int) -> None:
     """Pages that were overwritten while it runs: it says that it cannot be read, and is built again."""
     before = _overwritten(path)
     deadline = time.monotonic() + 60
@@ -162,7 +162,7 @@ def _overwritten(path: Path) -> int:
     return _number(path)
 
 
-async def _topic_grown(where: House, ledger: Asked) -> None:
+async def _topic_grown(where: House, ledger: AskedLedger) -> None:
     """New partitions are read as soon as they are there; which records count where is judged again from the start."""
     admin = AIOKafkaAdminClient(**where.kafka.client_options())
     await admin.start()

@@ -93,7 +93,7 @@ def every():
     yield Script("feature")
 
 
-class Reader:
+class CallReader:
     """Reads files of records; gives the latest version of each call, and what became of each line."""
 
     def __init__(self, folder, **config):
@@ -141,7 +141,7 @@ def same(found, wanted):
 @pytest.mark.parametrize("greeted", [False, True])
 def test_every_combination(tmp_path, greeted):
     """Ring group, queue, transfer and hang-up in every combination: told as it was, and desk to desk not at all."""
-    reader = Reader(tmp_path, answers_first=greeted)
+    reader = CallReader(tmp_path, answers_first=greeted)
     pbx = Exchange(BEGIN)
     wanted, played = {}, 0
     for script in every():
@@ -228,7 +228,7 @@ def test_any_floor(tmp_path, floor, layout, zone, mixed, bad):
         kept = {
             call.uniqueid: (script, call) for script, call in told if call is not None and _greeted(script) is greeted
         }
-        reader = Reader(tmp_path, answers_first=greeted)
+        reader = CallReader(tmp_path, answers_first=greeted)
         data = written(rows, LAYOUTS[layout], zone)
         if bad:
             data = data.replace(b" <", b"\xcf\xe5 <")
@@ -260,7 +260,7 @@ PLAIN = st.builds(
 def test_without_links(tmp_path, floor, layout):
     """Where legs name no call that they belong to, those of one channel are one: right for all that one channel saw."""
     rows, _, told = floor
-    reader = Reader(tmp_path)
+    reader = CallReader(tmp_path)
     calls, records = reader.read(written(rows, (UNLINKED | BARE)[layout]))
     assert len(records) == len(rows)
     names = {row.uniqueid: f"{row.channel}@{min(r.start for r in rows if r.channel == row.channel)}" for row in rows}
@@ -286,7 +286,7 @@ OLD = st.builds(
 def test_one_record_a_call(tmp_path, floor, layout):
     """Before Asterisk 12 a call is one record, of what came last: whom a machine talked with has reached nobody."""
     rows, _, told = floor
-    reader = Reader(tmp_path, inbound_contexts=["from-trunk", "app-closed"])
+    reader = CallReader(tmp_path, inbound_contexts=["from-trunk", "app-closed"])
     calls, _ = reader.read(written(before_twelve(rows), UNLINKED[layout]))
     assert calls.keys() == {call.uniqueid for _, call in told}
     for script, call in told:

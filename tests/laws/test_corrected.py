@@ -83,7 +83,7 @@ def mapper(*, given: bool, versions: bool) -> RowMapper:
 
 
 @dataclass
-class Log:
+class CorrectedLog:
     """What Kafka has, in the order of the log; the index follows it when `follow` is called."""
 
     values: list[bytes] = field(default_factory=list)
@@ -123,7 +123,7 @@ def written(rows) -> bytes:
     return out.getvalue().encode()
 
 
-async def imported(folder: Path, rows, how: RowMapper, log: Log, known: Known):
+async def imported(folder: Path, rows, how: RowMapper, log: CorrectedLog, known: Known):
     path = folder / "table.csv"
     path.write_bytes(written(rows))
     log.follow(known)
@@ -142,7 +142,7 @@ async def imported(folder: Path, rows, how: RowMapper, log: Log, known: Known):
     return state
 
 
-async def withdrawn(log: Log, known: Known, how: RowMapper, run: int) -> None:
+async def withdrawn(log: CorrectedLog, known: Known, how: RowMapper, run: int) -> None:
     missing = Missing()
     places = list(known.missing(how.origin.source, kinds(how.origin.types), [run]))
     pairs = [pair async for pair in withdrawals(log.lying(places), how.origin, missing)]
@@ -199,11 +199,11 @@ def tables(draw):
 async def test_edited_tables(tmp_path_factory, versions_of, given_ids, sequences):
     """However a table is edited and imported again, numbers are those of the last table; once more sends nothing."""
     folder, how = tmp_path_factory.mktemp("law"), mapper(given=given_ids, versions=sequences)
-    log, known = Log(), Known(None)
+    log, known = CorrectedLog(), Known(None)
     for table in versions_of:
         state = await imported(folder, table, how, log, known)
         await withdrawn(log, known, how, state.run)
-        alone = Log()
+        alone = CorrectedLog()
         await imported(folder, table, how, alone, Known(None))
         assert log.numbers() == alone.numbers()
         again = await imported(folder, table, how, log, known)

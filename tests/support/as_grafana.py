@@ -52,7 +52,7 @@ def width(panel: Mapping[str, Any], screen: int) -> int:
 
 
 @dataclass(frozen=True)
-class Asked:
+class GrafanaRequest:
     """One request to Prometheus. start: None for an instant query."""
 
     where: str
@@ -66,7 +66,7 @@ Series = dict[tuple[tuple[str, str], ...], tuple[float, float]]
 """Labels → time and value of the last sample."""
 
 
-class Screen:
+class GrafanaScreen:
     """A dashboard open at some moment on a screen of some width, over a data source.
 
     known: what was answered already, for screens of one moment to share.
@@ -145,7 +145,7 @@ class Screen:
         for panel in self.board["panels"]:
             yield from (one for one in (panel, *panel.get("panels", ())) if one.get("targets"))
 
-    def asked(self, panel: dict[str, Any]) -> Iterator[Asked]:
+    def asked(self, panel: dict[str, Any]) -> Iterator[GrafanaRequest]:
         """What is asked for a panel: each target once."""
         past = self._past(panel.get("timeFrom") or self.past)
         points = panel.get("maxDataPoints") or width(panel, self.wide)
@@ -162,9 +162,9 @@ class Screen:
             expr = self.filled(target["expr"], own)
             where = f"{self.board['uid']}: {panel['title']} ({target['refId']}), {self.past}, {self.wide} px"
             if target["instant"]:
-                yield Asked(where, expr, self.end)
+                yield GrafanaRequest(where, expr, self.end)
             else:
-                yield Asked(where, expr, self.end // step * step, (self.end - past) // step * step, step)
+                yield GrafanaRequest(where, expr, self.end // step * step, (self.end - past) // step * step, step)
 
     def _past(self, text: str) -> float:
         """Length of a range: a duration, or since a day, week, month or year began (`now/M`)."""
@@ -176,7 +176,7 @@ class Screen:
                  "y": day.replace(month=1, day=1)}[text[4:]]  # fmt: skip
         return max(60.0, (now - began).total_seconds())
 
-    def answer(self, asked: Asked) -> Series:
+    def answer(self, asked: GrafanaRequest) -> Series:
         """The last value of each series. Raises AssertionError with what Prometheus says."""
         if asked.start is None:
             return self.at(asked.expr, asked.end)
@@ -185,11 +185,11 @@ class Screen:
             for one in self._range(asked)
         }
 
-    def line(self, asked: Asked) -> dict[tuple[tuple[str, str], ...], list[float]]:
+    def line(self, asked: GrafanaRequest) -> dict[tuple[tuple[str, str], ...], list[float]]:
         """All values of each series that is drawn."""
         return {_key(one["metric"]): [float(value) for _, value in one["values"]] for one in self._range(asked)}
 
-    def _range(self, asked: Asked) -> list[dict[str, Any]]:
+    def _range(self, asked: GrafanaRequest) -> list[dict[str, Any]]:
         query = {"query": asked.expr, "start": asked.start, "end": asked.end, "step": asked.step}
         found: list[dict[str, Any]] = self._get("/query_range", query)["result"]
         return found

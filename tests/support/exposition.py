@@ -55,7 +55,7 @@ WORKER_BOUNDS = ("0.1", "1.0", "+Inf")
 
 
 @dataclass(frozen=True)
-class Floor:
+class MadeUpFloor:
     """How many people there are, spread evenly over teams."""
 
     managers: int = 6
@@ -75,7 +75,7 @@ class Floor:
 Series = tuple[str, dict[str, str], float]
 
 
-def sales(floor: Floor) -> Iterator[Series]:
+def sales(floor: MadeUpFloor) -> Iterator[Series]:
     """Name, labels, value of every series of the sales department."""
     for family in FAMILIES:
         if family.source is Source.PLAN:
@@ -129,7 +129,7 @@ def _of_team(family: Family, who: dict[str, str], number: int) -> Iterator[Serie
             yield family.team_count, labels, value
 
 
-def _plan(family: Family, floor: Floor) -> Iterator[Series]:
+def _plan(family: Family, floor: MadeUpFloor) -> Iterator[Series]:
     if not family.credited:
         for window, state in product(family.windows, VALUES["state"]):
             for team in ("", *floor.team_names):
@@ -170,7 +170,7 @@ _AHEAD = {service.AUDIT_PROVED: 0, service.CERTIFICATE: 300 * 86_400, gateway.TO
 """Of families that are moments: seconds from now."""
 
 
-def own(families: tuple[Family, ...], floor: Floor, elapsed: float) -> Iterator[Series]:
+def own(families: tuple[Family, ...], floor: MadeUpFloor, elapsed: float) -> Iterator[Series]:
     """Series of the service itself; counters grow by two each second."""
     for family in families:
         if family is service.MANAGER_INFO:
@@ -215,7 +215,7 @@ def text(series: Iterator[Series]) -> bytes:
 class Synthetic:
     """Pages of `/metrics` at each moment: the sales part is made once, the service's counters move."""
 
-    floor: Floor = Floor()
+    floor: MadeUpFloor = MadeUpFloor()
 
     def __post_init__(self) -> None:
         self._sales = text(sales(self.floor))

@@ -24,7 +24,7 @@ def event(**changes):
     return base | changes
 
 
-class InMemoryPublisher:
+class DelayedPublisher:
     """Takes everything after `delay` seconds, or raises `failure`."""
 
     def __init__(self):
@@ -42,7 +42,7 @@ class Setup:
     """A gateway and its client, whose address is `host`."""
 
     def __init__(self, host="127.0.0.1", shared=None, identities=None, **settings):
-        self.publisher = InMemoryPublisher()
+        self.publisher = DelayedPublisher()
         self.settings = GatewaySettings(_env_file=None, **settings)
         self.app = create_app(self.publisher, self.settings, now=lambda: NOW, shared=shared, identities=identities)
         transport = httpx.ASGITransport(self.app, client=(host, 1234))

@@ -41,7 +41,7 @@ def serving(page: Callable[[], bytes], received: list[dict[str, object]] | None 
     Who asks for some windows gets their lines alone, as from the exporter: those without one are of LIVE.
     """
 
-    class Handler(BaseHTTPRequestHandler):
+    class PageHandler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             wanted = parse_qs(urlsplit(self.path).query).get("window")
             body = _of_windows(page(), wanted) if wanted else page()
@@ -61,7 +61,7 @@ def serving(page: Callable[[], bytes], received: list[dict[str, object]] | None 
         def log_message(self, *_: object) -> None:
             """Tests say what went wrong themselves."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), PageHandler)
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()

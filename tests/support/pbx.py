@@ -55,7 +55,7 @@ class Record:
 
 
 @dataclass(frozen=True)
-class Row:
+class PbxRow:
     """A record as it is handed to what writes the file."""
 
     clid: str
@@ -88,7 +88,7 @@ class Exchange:
 
     def __init__(self, now: int, system: str = "", serial: int = 1, *, unanswered: bool = True) -> None:
         self.now = now
-        self.rows: list[Row] = []
+        self.rows: list[PbxRow] = []
         self.queue_log: list[tuple[int, str, str, str, str, tuple[object, ...]]] = []
         self.met: list[tuple[int, Channel, Channel]] = []
         self._prefix = f"{system}-" if system else ""
@@ -215,7 +215,7 @@ class Exchange:
         assert record.disposition is not None
         a = record.a
         self.rows.append(
-            Row(
+            PbxRow(
                 f'"{a.number}" <{a.number}>',
                 a.number,
                 record.exten,

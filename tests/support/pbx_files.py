@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from tests.support.pbx import Row
+    from tests.support.pbx import PbxRow
 
 _CSV = (
     "accountcode src dst dcontext clid channel dstchannel lastapp lastdata start answer end duration billsec"
@@ -43,7 +43,7 @@ UNLINKED = {
 BARE = {"16 columns": (_CSV, False, ",")}
 
 
-def written(rows: Iterable[Row], layout: tuple[str, bool, str], zone: str | None = "Europe/Moscow") -> bytes:
+def written(rows: Iterable[PbxRow], layout: tuple[str, bool, str], zone: str | None = "Europe/Moscow") -> bytes:
     """The rows as a file; `zone` None is GMT."""
     names, header, delimiter = layout
     text = io.StringIO()
@@ -55,15 +55,15 @@ def written(rows: Iterable[Row], layout: tuple[str, bool, str], zone: str | None
     return text.getvalue().encode()
 
 
-def before_twelve(rows: Iterable[Row]) -> list[Row]:
+def before_twelve(rows: Iterable[PbxRow]) -> list[PbxRow]:
     """What an exchange before Asterisk 12 writes: of each channel that called one record, of what came last in it."""
-    kept: dict[str, list[Row]] = {}
+    kept: dict[str, list[PbxRow]] = {}
     for row in rows:
         kept.setdefault(row.channel, []).append(row)
     return sorted((_as_one(legs) for legs in kept.values()), key=lambda row: row.end)
 
 
-def _as_one(legs: list[Row]) -> Row:
+def _as_one(legs: list[PbxRow]) -> PbxRow:
     legs.sort(key=lambda row: (row.end, row.answer is not None))
     last, found = legs[-1], {leg.disposition for leg in legs}
     dialled = [leg for leg in legs if leg.dstchannel]
@@ -76,7 +76,7 @@ def _as_one(legs: list[Row]) -> Row:
     )
 
 
-def _cells(row: Row, names: Sequence[str], zone: str | None) -> list[str]:
+def _cells(row: PbxRow, names: Sequence[str], zone: str | None) -> list[str]:
     known = dict.fromkeys(("accountcode", "userfield", "peeraccount"), "") | {
         "amaflags": "DOCUMENTATION",
         "did": "78120000000",

@@ -112,7 +112,7 @@ def chats(proof: Certificate | None = None) -> Iterator[Chats]:
     """Running ones, over https where there is something to prove who they are."""
     found = Chats()
 
-    class Handler(BaseHTTPRequestHandler):
+    class TellingHandler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             content = self.rfile.read(int(self.headers["content-length"]))
             found.got.append((self.path, self.headers["content-type"], content))
@@ -129,7 +129,7 @@ def chats(proof: Certificate | None = None) -> Iterator[Chats]:
         def log_message(self, *_: Any) -> None:
             """Nothing."""
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+    with ThreadingHTTPServer(("127.0.0.1", 0), TellingHandler) as server:
         found.url = f"{'https' if proof else 'http'}://127.0.0.1:{server.server_address[1]}"
         if proof:
             server.socket = _encrypted(server.socket, proof)

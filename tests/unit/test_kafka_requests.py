@@ -64,10 +64,10 @@ async def test_no_such_topic() -> None:
 async def test_ends_are_asked_by_isolation(is_committed: bool, isolation: int) -> None:
     """Of several partitions at once, of the leader that is named."""
 
-    class Answer:
+    class OffsetsAnswer:
         topics = (("t", [(0, 0, -1, 12), (1, 6, -1, -1)]),)
 
-    client = Client(Answer())
+    client = Client(OffsetsAnswer())
     assert await ends(client, 3, "t", [0, 1], is_committed=is_committed) == [(0, 0, 12), (1, 6, -1)]
     ((node, request),) = client.asked
     assert (node, type(request)) == (3, OffsetRequest)

@@ -19,16 +19,9 @@ from producers.settings import KafkaSettings
 from producers.topics import ensure
 from tests.support.bitrix24_life import Life
 from tests.support.bitrix24_portal import StandIn, serve_portal
-from tests.unit.bitrix24.support import settings
+from tests.unit.bitrix24.support import Silent, settings
 
 pytestmark = pytest.mark.integration
-
-
-class Silent:
-    """Nobody is told."""
-
-    def advance(self, count, done, where=""):
-        pass
 
 
 async def standing(kafka):

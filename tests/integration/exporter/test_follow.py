@@ -33,7 +33,7 @@ async def eventually(condition: Callable[[], Awaitable[bool]], seconds: float = 
             await asyncio.sleep(0.02)
 
 
-class Floor(ViewWriter):
+class FollowedFloor(ViewWriter):
     """A worker's side of the view, and the exporter's endpoints."""
 
     def __init__(self, url: str, app_id: str) -> None:
@@ -80,7 +80,7 @@ async def holds(client: httpx.AsyncClient, path: str, text: str) -> bool:
 
 @asynccontextmanager
 async def running(url: str, app_id: str):
-    floor = Floor(url, app_id)
+    floor = FollowedFloor(url, app_id)
     app = create_app(floor.exporter)
     async with (
         app.router.lifespan_context(app),

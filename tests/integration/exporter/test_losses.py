@@ -36,7 +36,7 @@ QUIET_SECONDS = 90.0
 DAY_MS = 86_400_000
 
 
-class Floor:
+class LosingFloor:
     """An owner of one partition that counts meetings, a publisher, and exporters that come and go."""
 
     def __init__(self, owner, url: str) -> None:
@@ -108,7 +108,7 @@ async def floor(tmp_path):
         house.broker.source_end = 0
         owner = house.owner(flush_interval=1)
         await owner.open([0])
-        found = Floor(owner, server.url)
+        found = LosingFloor(owner, server.url)
         await found.history()
         working = asyncio.create_task(found.busy())
         try:
@@ -123,72 +123,72 @@ async def floor(tmp_path):
             await found.redis.aclose()
 
 
-async def keys_of(floor: Floor, kind: str) -> list[bytes]:
+async def keys_of(floor: LosingFloor, kind: str) -> list[bytes]:
     return sorted([key async for key in floor.redis.scan_iter(match=floor.keys.cells(kind, 0, 0)[:-3] + "*")])
 
 
-async def evict_days(floor: Floor) -> None:
+async def evict_days(floor: LosingFloor) -> None:
     await floor.redis.delete(*random.Random(1).sample(await keys_of(floor, "d"), 20))
 
 
-async def evict_today(floor: Floor) -> None:
+async def evict_today(floor: LosingFloor) -> None:
     await floor.redis.delete((await keys_of(floor, "d"))[-1], *(await keys_of(floor, "m")))
 
 
-async def take_fields(floor: Floor) -> None:
+async def take_fields(floor: LosingFloor) -> None:
     for key in (await keys_of(floor, "d"))[:5]:
         await floor.redis.hdel(key, (await floor.redis.hkeys(key))[0])
 
 
-async def replace_by_strings(floor: Floor) -> None:
+async def replace_by_strings(floor: LosingFloor) -> None:
     for key in (await keys_of(floor, "d"))[:5]:
         await floor.redis.set(key, "something else")
 
 
-async def let_expire(floor: Floor) -> None:
+async def let_expire(floor: LosingFloor) -> None:
     for key in (await keys_of(floor, "d"))[:5]:
         await floor.redis.pexpire(key, 1)
 
 
-async def lose_manifest(floor: Floor) -> None:
+async def lose_manifest(floor: LosingFloor) -> None:
     await floor.redis.delete(floor.keys.manifest(0))
 
 
-async def lose_manifest_and_days(floor: Floor) -> None:
+async def lose_manifest_and_days(floor: LosingFloor) -> None:
     await floor.redis.delete(floor.keys.manifest(0), *(await keys_of(floor, "d"))[:20])
 
 
-async def lose_heartbeats(floor: Floor) -> None:
+async def lose_heartbeats(floor: LosingFloor) -> None:
     await floor.redis.delete(floor.keys.partitions)
 
 
-async def lose_waiting(floor: Floor) -> None:
+async def lose_waiting(floor: LosingFloor) -> None:
     await floor.redis.delete(floor.keys.waiting)
 
 
-async def lose_unanswered(floor: Floor) -> None:
+async def lose_unanswered(floor: LosingFloor) -> None:
     await floor.redis.delete(floor.keys.unanswered)
 
 
-async def lose_stream(floor: Floor) -> None:
+async def lose_stream(floor: LosingFloor) -> None:
     await floor.redis.delete(floor.keys.changes)
 
 
-async def lose_generation(floor: Floor) -> None:
+async def lose_generation(floor: LosingFloor) -> None:
     await floor.redis.delete(floor.keys.generation)
 
 
-async def flush(floor: Floor) -> None:
+async def flush(floor: LosingFloor) -> None:
     await floor.redis.flushdb()
 
 
-async def flush_half(floor: Floor) -> None:
+async def flush_half(floor: LosingFloor) -> None:
     """Every second key, as a client does that deletes what it scans and is stopped."""
     every = sorted([key async for key in floor.redis.scan_iter()])
     await floor.redis.delete(*every[::2])
 
 
-async def evict_by_itself(floor: Floor, policy: str) -> None:
+async def evict_by_itself(floor: LosingFloor, policy: str) -> None:
     """A memory limit that it has to evict for."""
     before = (await floor.redis.info("stats"))["evicted_keys"]
     await floor.redis.config_set("maxmemory-policy", policy)
@@ -203,7 +203,7 @@ async def evict_by_itself(floor: Floor, policy: str) -> None:
 
 
 def policy(name: str):
-    async def evict(floor: Floor) -> None:
+    async def evict(floor: LosingFloor) -> None:
         await evict_by_itself(floor, name)
 
     evict.__name__ = name
@@ -241,7 +241,7 @@ async def test_no_wrong_number_and_it_heals(floor, lose):
         print(f"{lose.__name__}: healed after {healed:.1f} s")
 
 
-async def go_back(floor: Floor, kept: dict[bytes, bytes]) -> None:
+async def go_back(floor: LosingFloor, kept: dict[bytes, bytes]) -> None:
     """Another server takes over, which has not heard of what was written since: at once, and no connection ends."""
     pipe = floor.redis.pipeline(transaction=True)
     pipe.flushdb()
@@ -250,7 +250,7 @@ async def go_back(floor: Floor, kept: dict[bytes, bytes]) -> None:
     await pipe.execute()
 
 
-async def kept(floor: Floor) -> dict[bytes, bytes]:
+async def kept(floor: LosingFloor) -> dict[bytes, bytes]:
     """All that is in Redis, at one moment."""
     names = [key async for key in floor.redis.scan_iter()]
     pipe = floor.redis.pipeline(transaction=True)

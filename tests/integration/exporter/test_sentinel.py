@@ -15,7 +15,7 @@ from metrics.redis_client import connect, connect_blocking
 PASSWORD = "of all"
 
 
-class Server(Program):
+class SentinelServer(Program):
     """A Redis, or a Sentinel, with a configuration file that Sentinel rewrites."""
 
     def __init__(self, folder, name, *lines, sentinel=False):
@@ -29,12 +29,12 @@ class Server(Program):
 def started(stack, folder):
     """A primary, a replica that has caught up, and a Sentinel that knows both; servers end with the stack."""
     login = ['save ""', f'masterauth "{PASSWORD}"']
-    one, two = Server(folder, "one", *login), Server(folder, "two", *login)
+    one, two = SentinelServer(folder, "one", *login), SentinelServer(folder, "two", *login)
     with (folder / "two.conf").open("a") as conf:
         conf.write(f"replicaof 127.0.0.1 {one.port}\nrepl-diskless-sync-delay 0\n")
     watch = [f"sentinel monitor sales 127.0.0.1 {one.port} 1", f'sentinel auth-pass sales "{PASSWORD}"']
     watch += ["sentinel down-after-milliseconds sales 500", "sentinel failover-timeout sales 2000"]
-    sentinel = Server(folder, "sentinel", *watch, sentinel=True)
+    sentinel = SentinelServer(folder, "sentinel", *watch, sentinel=True)
     for server in (one, two, sentinel):
         server.start_process()
         stack.callback(server.kill)

@@ -19,7 +19,7 @@ STEPS = st.lists(
 )
 
 
-class Log:
+class ExchangeLog:
     """What an exchange and what turns its logs do."""
 
     def __init__(self, folder):
@@ -83,7 +83,7 @@ class Log:
 def test_each_line_once(steps):
     """Renamed, copied and cut, packed; read in between or not; killed and resumed: each line once, in order."""
     with tempfile.TemporaryDirectory() as folder:
-        log = Log(Path(folder))
+        log = ExchangeLog(Path(folder))
         tail, place, got = Tail(log.path, TailPlace()), TailPlace(), []
 
         def read():

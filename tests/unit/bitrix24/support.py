@@ -21,7 +21,14 @@ KEY = "a long and random key of clients"
 MAPPING = f"cost_field: {COST}\nhandoff: operator\n"
 
 
-class InMemoryPublisher:
+class Silent:
+    """Nobody is told how far a backfill is."""
+
+    def advance(self, count, done, where=""):
+        pass
+
+
+class PortalPublisher:
     """Keeps every event; `fail_after` > 0 lets a publish arrive and then says that it did not."""
 
     def __init__(self):
@@ -70,7 +77,7 @@ def settings(portal: StandIn, folder: Path, **changes) -> Bitrix24Settings:
 
 @asynccontextmanager
 async def connected(
-    portal: StandIn, folder: Path, publisher: InMemoryPublisher, **changes
+    portal: StandIn, folder: Path, publisher: PortalPublisher, **changes
 ) -> AsyncIterator[tuple[Connector, httpx.AsyncClient]]:
     """A connector and a client of its gateway; its background tasks are not started."""
     identities, published = changes.pop("identities", None), changes.pop("published", None)

@@ -9,7 +9,7 @@ from producers.connectors.bitrix24.meaning.mapping import Mapping
 from producers.connectors.bitrix24.meaning.sales import sorts
 from tests.support.bitrix24_life import Life
 from tests.support.bitrix24_portal import StandIn, serve_portal
-from tests.unit.bitrix24.support import InMemoryPublisher, connected
+from tests.unit.bitrix24.support import PortalPublisher, connected
 from tests.unit.bitrix24.test_entities import Story
 
 MEANING = Mapping.model_validate({"after_sales": [7, 8]})
@@ -18,7 +18,7 @@ DEALS = sorts(MEANING)["deal"]
 
 @pytest.fixture
 async def story(tmp_path):
-    portal, publisher = StandIn(Life(4), burst=1e9), InMemoryPublisher()
+    portal, publisher = StandIn(Life(4), burst=1e9), PortalPublisher()
     async with (
         serve_portal(portal),
         connected(portal, tmp_path, publisher, mapping="after_sales: [2]\n") as (connector, client),
@@ -106,7 +106,7 @@ async def test_a_setting_made_later(story, tmp_path):
     won = move(story, sold, "WON")
     move(story, sold, "C2:WON")
     move(story, work, "C2:WON")
-    publisher = InMemoryPublisher()
+    publisher = PortalPublisher()
     async with connected(story.portal, tmp_path / "other", publisher) as (connector, client):
         before = Story(story.portal, connector, client, publisher)
         assert [data.pipeline for kind, data in await before.told() if kind == "deal.changed"] == ["2", "2"]

@@ -9,7 +9,7 @@ from producers.connectors.bitrix24.errors import PortalUnavailable
 from producers.connectors.bitrix24.sync.chatting import _REST, _SILENT
 from tests.support.bitrix24_life import Life
 from tests.support.bitrix24_portal import StandIn, serve_portal
-from tests.unit.bitrix24.support import InMemoryPublisher, connected
+from tests.unit.bitrix24.support import PortalPublisher, connected
 from tests.unit.bitrix24.test_entities import Story
 
 HISTORY = "imopenlines.session.history.get"
@@ -17,7 +17,7 @@ HISTORY = "imopenlines.session.history.get"
 
 @pytest.fixture
 async def story(tmp_path):
-    portal, publisher = StandIn(Life(4), burst=1e9), InMemoryPublisher()
+    portal, publisher = StandIn(Life(4), burst=1e9), PortalPublisher()
     async with serve_portal(portal), connected(portal, tmp_path, publisher) as (connector, client):
         yield Story(portal, connector, client, publisher)
 

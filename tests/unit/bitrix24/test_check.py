@@ -8,12 +8,12 @@ from producers.connectors.bitrix24.connecting import checking
 from producers.connectors.bitrix24.errors import PortalClosed
 from tests.support.bitrix24_life import Life
 from tests.support.bitrix24_portal import Postman, StandIn, serve_portal
-from tests.unit.bitrix24.support import InMemoryPublisher, connected
+from tests.unit.bitrix24.support import PortalPublisher, connected
 
 
 @pytest.fixture
 async def story(tmp_path):
-    portal, publisher = StandIn(Life(4), burst=1e9), InMemoryPublisher()
+    portal, publisher = StandIn(Life(4), burst=1e9), PortalPublisher()
     async with serve_portal(portal), connected(portal, tmp_path, publisher, currency="RUB") as (connector, client):
         yield portal, connector, client
 
@@ -42,7 +42,7 @@ async def test_funnels_after_the_sale(tmp_path):
     portal = StandIn(Life(4), burst=1e9)
     async with (
         serve_portal(portal),
-        connected(portal, tmp_path, InMemoryPublisher(), mapping="after_sales: [2, 9]\n") as (connector, _),
+        connected(portal, tmp_path, PortalPublisher(), mapping="after_sales: [2, 9]\n") as (connector, _),
     ):
         assert (await said(connector, "funnel"))[1].startswith("Wholesale (2, after the sale): ")
         assert await said(connector, "after sales") == ["after_sales of the mapping: there is no funnel 9"]
@@ -53,7 +53,7 @@ async def test_ready_stages(tmp_path):
     portal = StandIn(Life(4), burst=1e9)
     async with (
         serve_portal(portal),
-        connected(portal, tmp_path, InMemoryPublisher(), mapping="ready_stages: [Invoice sent]\n") as (connector, _),
+        connected(portal, tmp_path, PortalPublisher(), mapping="ready_stages: [Invoice sent]\n") as (connector, _),
     ):
         assert "Invoice sent (C2:PREPARATION, ready)" in (await said(connector, "funnel"))[1]
         assert await said(connector, "ready stages") == [

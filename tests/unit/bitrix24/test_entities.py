@@ -11,7 +11,7 @@ from producers.connectors.bitrix24.sync.backfill import Backfill
 from tests.support.bitrix24_life import Life
 from tests.support.bitrix24_portal import Postman, StandIn, serve_portal
 from tests.support.bitrix24_tables import Hook
-from tests.unit.bitrix24.support import KEY, InMemoryPublisher, connected
+from tests.unit.bitrix24.support import KEY, PortalPublisher, Silent, connected
 
 
 class Story:
@@ -39,7 +39,7 @@ class Story:
 
 @pytest.fixture
 async def story(tmp_path):
-    portal, publisher = StandIn(Life(4), burst=1e9), InMemoryPublisher()
+    portal, publisher = StandIn(Life(4), burst=1e9), PortalPublisher()
     async with serve_portal(portal), connected(portal, tmp_path, publisher) as (connector, client):
         yield Story(portal, connector, client, publisher)
 
@@ -226,12 +226,8 @@ async def test_a_backfill_goes_on_where_it_stopped(tmp_path):
     life.finish()
     portal = StandIn(life, burst=1e9)
 
-    class Silent:
-        def advance(self, count, done, where=""):
-            pass
-
     async with serve_portal(portal):
-        whole, pieces = InMemoryPublisher(), InMemoryPublisher()
+        whole, pieces = PortalPublisher(), PortalPublisher()
         async with connected(portal, tmp_path / "whole", whole) as (connector, _):
             assert await Backfill(connector.parts, connector.synchronizer, connector.reconciler).run(Silent())
             assert connector.portal.requests < 100
@@ -347,7 +343,7 @@ async def test_who_is_being_called_is_known_while_it_rings(story, kind, numbers)
 @pytest.mark.parametrize("configured", [True, False])
 async def test_universal_activities(tmp_path, configured):
     """Meetings where the mapping says so, once they are done, at their deadline: later edits do not move them."""
-    portal, publisher = StandIn(Life(4), burst=1e9), InMemoryPublisher()
+    portal, publisher = StandIn(Life(4), burst=1e9), PortalPublisher()
     mapping = "meetings: {providers: [CRM_TODO]}\n" if configured else ""
     async with serve_portal(portal), connected(portal, tmp_path, publisher, mapping=mapping) as (connector, client):
         story = Story(portal, connector, client, publisher)

@@ -9,9 +9,8 @@ from producers.connectors.bitrix24.errors import PortalClosed, PortalRefused
 from producers.connectors.bitrix24.sync.backfill import Backfill
 from tests.support.bitrix24_life import Life
 from tests.support.bitrix24_portal import StandIn, serve_portal
-from tests.unit.bitrix24.support import InMemoryPublisher, connected
+from tests.unit.bitrix24.support import PortalPublisher, Silent, connected
 from tests.unit.bitrix24.test_entities import Story
-from tests.unit.bitrix24.test_law import Silent
 
 CODES = (
     "expired_token",
@@ -25,7 +24,7 @@ CODES = (
 
 @pytest.fixture
 async def story(tmp_path):
-    portal, publisher = StandIn(Life(4), burst=1e9), InMemoryPublisher()
+    portal, publisher = StandIn(Life(4), burst=1e9), PortalPublisher()
     async with serve_portal(portal), connected(portal, tmp_path, publisher) as (connector, client):
         yield Story(portal, connector, client, publisher)
 
@@ -190,7 +189,7 @@ async def test_what_is_really_gone(story, kind):
 async def test_readiness_says_how_it_goes(tmp_path):
     """`/readyz` says what is wrong with the portal, and stays ready: hooks have to get through all the more."""
     portal = StandIn(Life(4), burst=1e9)
-    async with serve_portal(portal), connected(portal, tmp_path, InMemoryPublisher()) as (connector, client):
+    async with serve_portal(portal), connected(portal, tmp_path, PortalPublisher()) as (connector, client):
 
         async def said():
             answer = await client.get("/readyz")

@@ -7,7 +7,7 @@ from producers.connectors.bitrix24.meaning.mapping import Mapping
 from tests.support.bitrix24_life import Life
 from tests.support.bitrix24_names import _category, _status
 from tests.support.bitrix24_portal import StandIn, serve_portal
-from tests.unit.bitrix24.support import InMemoryPublisher, connected
+from tests.unit.bitrix24.support import PortalPublisher, connected
 from tests.unit.bitrix24.test_entities import Story
 
 
@@ -20,7 +20,7 @@ async def portal():
 
 async def told(portal, folder, mapping=""):
     """Records of a connector that reads reference data, as key → (name, {stage: name})."""
-    publisher = InMemoryPublisher()
+    publisher = PortalPublisher()
     async with connected(portal, folder, publisher, mapping=mapping) as (connector, client):
         await connector.reconciler.reference()
         return records(Story(portal, connector, client, publisher).new())
@@ -36,7 +36,7 @@ def records(events):
 
 async def test_records(portal, tmp_path):
     """Each funnel with its stages in their order, and the stages of leads; again only when a name changes."""
-    publisher = InMemoryPublisher()
+    publisher = PortalPublisher()
     async with connected(portal, tmp_path, publisher) as (connector, client):
         story = Story(portal, connector, client, publisher)
         await connector.reconciler.reference()
@@ -95,7 +95,7 @@ async def test_odd_rows(portal, tmp_path, odd):
 async def test_what_may_not_be_read_is_told(portal, tmp_path):
     """Without the right there are no names, managers and rates all the same, and the metric says so."""
     portal.forbidden = {"crm.status.list"}
-    publisher = InMemoryPublisher()
+    publisher = PortalPublisher()
     async with connected(portal, tmp_path, publisher) as (connector, _):
         await connector.reconciler.reference()
         assert connector.metrics.forbidden.labels("funnels")._value.get() == 1
@@ -145,7 +145,7 @@ def test_what_the_worker_has_to_know(counted, lines):
 
 async def test_it_is_warned_once(portal, tmp_path, capsys, caplog):
     """Reconciliation says what to set, not every few minutes."""
-    publisher = InMemoryPublisher()
+    publisher = PortalPublisher()
     portal.names.categories.append(_category(9, "Empty"))
     async with connected(portal, tmp_path, publisher, mapping="ready_stages: [Invoice sent]\n", ready_stages="NEW") as (
         connector,

@@ -12,9 +12,8 @@ from tests.support.bitrix24_life import Life
 from tests.support.bitrix24_portal import StandIn, serve_portal
 from tests.support.bitrix24_tables import Hook
 from tests.unit.bitrix24.oracle import RULES
-from tests.unit.bitrix24.support import InMemoryPublisher, connected
+from tests.unit.bitrix24.support import PortalPublisher, Silent, connected
 from tests.unit.bitrix24.test_entities import Story
-from tests.unit.bitrix24.test_law import Silent
 
 ANNA, FIRM = "8 (921) 000-00-01", "+7 812 300-00-01"
 
@@ -33,7 +32,7 @@ async def log():
 
 @pytest.fixture
 async def story(tmp_path, log):
-    portal, publisher = StandIn(Life(4), burst=1e9), InMemoryPublisher()
+    portal, publisher = StandIn(Life(4), burst=1e9), PortalPublisher()
     identities = await way_in(log)
     async with (
         serve_portal(portal),
@@ -71,7 +70,7 @@ def call(life, name="c-1", **numbers):
 @pytest.fixture(params=[False, True], ids=["alone", "with identities"])
 async def either(request, tmp_path, log):
     """A story with identities and without: what has to hold in both."""
-    portal, publisher = StandIn(Life(4), burst=1e9), InMemoryPublisher()
+    portal, publisher = StandIn(Life(4), burst=1e9), PortalPublisher()
     identities = await way_in(log) if request.param else None
     async with (
         serve_portal(portal),
@@ -206,7 +205,7 @@ async def test_who_works_for_two_companies(story):
 
 async def test_identities_of_a_portal_that_is_known_already(tmp_path, log):
     """Switched on later, or with an empty spool, they change nobody: what was published stays under its client."""
-    life, publisher = Life(3), InMemoryPublisher()
+    life, publisher = Life(3), PortalPublisher()
     life.live(1200)
     life.finish()
     portal = StandIn(life, burst=1e9)

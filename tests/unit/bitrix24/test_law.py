@@ -11,12 +11,7 @@ from streams.plain import recompute
 from tests.support.bitrix24_life import Life
 from tests.support.bitrix24_portal import Postman, StandIn, serve_portal
 from tests.unit.bitrix24.oracle import RULES, Standing, expected, summary
-from tests.unit.bitrix24.support import InMemoryPublisher, connected
-
-
-class Silent:
-    def advance(self, count, done, where=""):
-        pass
+from tests.unit.bitrix24.support import PortalPublisher, Silent, connected
 
 
 def differences(left, right):
@@ -66,7 +61,7 @@ async def test_events_equal_the_portal(tmp_path, seed, together, minutes, after)
     Together: with identities, that an exchange feeds beside the portal; the first claims stand for all that is told.
     after: a funnel of after-sales work.
     """
-    life, publisher = Life(seed), InMemoryPublisher()
+    life, publisher = Life(seed), PortalPublisher()
     more = {"mapping": f"after_sales: [{after}]\n"} if after >= 0 else {}
     identities = await resolver(InMemoryClaimsLog()) if together else None
     if identities is not None:
@@ -113,7 +108,7 @@ async def test_events_equal_the_portal(tmp_path, seed, together, minutes, after)
 @pytest.mark.parametrize(("forbidden", "together"), [(set(), True), ({"sale.payment.list"}, False)])
 async def test_a_backfill_alone_equals_the_portal(tmp_path, forbidden, together):
     """History from an empty memory is the same history, but for what only hooks can tell; also without the shop."""
-    life, publisher = Life(3), InMemoryPublisher()
+    life, publisher = Life(3), PortalPublisher()
     identities = await resolver(InMemoryClaimsLog()) if together else None
     life.live(3600)
     life.finish()

@@ -11,12 +11,12 @@ from streams.letters.index import Filter, LetterIndex
 from streams.letters.judging import LetterJudge, ReferenceVersions
 from tests.support.bitrix24_life import Life
 from tests.support.bitrix24_portal import StandIn, serve_portal
-from tests.unit.bitrix24.support import InMemoryPublisher, connected
+from tests.unit.bitrix24.support import PortalPublisher, connected
 
 
 @pytest.fixture
 async def story(tmp_path):
-    portal, publisher = StandIn(Life(4), burst=1e9), InMemoryPublisher()
+    portal, publisher = StandIn(Life(4), burst=1e9), PortalPublisher()
     async with serve_portal(portal), connected(portal, tmp_path, publisher) as (connector, _):
         yield SimpleNamespace(life=portal.life, connector=connector, publisher=publisher)
 

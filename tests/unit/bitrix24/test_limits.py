@@ -12,7 +12,7 @@ from producers.connectors.bitrix24.portal.rest import Portal, RestCall
 from producers.connectors.bitrix24.sync.backfill import Backfill
 from tests.support.bitrix24_life import Life
 from tests.support.bitrix24_portal import SECRET, Postman, StandIn, serve_portal
-from tests.unit.bitrix24.support import InMemoryPublisher, connected, settings
+from tests.unit.bitrix24.support import PortalPublisher, Silent, connected, settings
 
 HISTORY = RestCall("crm.stagehistory.list", {"entityTypeId": 2, "filter": {"@OWNER_ID": [1]}})
 
@@ -70,7 +70,7 @@ async def test_a_block_without_a_date(tmp_path, dated):
 async def test_who_comes_again_does_not_wait(tmp_path):
     """The gateway's tasks hold nothing up for a blocked method: they are told, and others go on."""
     portal = StandIn(Life(4), burst=1e9)
-    publisher = InMemoryPublisher()
+    publisher = PortalPublisher()
     async with serve_portal(portal), connected(portal, tmp_path, publisher) as (connector, client):
         life, postman = portal.life, Postman(portal, client)
         postman.rng.random = lambda: 1.0
@@ -158,7 +158,7 @@ async def test_one_call_that_never_works(tmp_path):
 
 async def test_stopped_while_it_waits(tmp_path):
     """Who is asked to end while he waits ends at once, and the backfill keeps its place."""
-    portal, publisher = StandIn(Life(4), burst=1e9), InMemoryPublisher()
+    portal, publisher = StandIn(Life(4), burst=1e9), PortalPublisher()
     for _ in range(3):
         portal.life.new_deal()
     async with serve_portal(portal), connected(portal, tmp_path, publisher) as (connector, _):
@@ -175,16 +175,9 @@ async def test_stopped_while_it_waits(tmp_path):
         assert not await job.run(Silent())
 
 
-class Silent:
-    """Nobody is told."""
-
-    def advance(self, count, done, where=""):
-        pass
-
-
 async def test_reconciliation_costs_what_changed(tmp_path):
     """Known deals, invoices and payments cost a fiftieth of a call each; what changed silently is found."""
-    portal, publisher = StandIn(Life(4), burst=1e9), InMemoryPublisher()
+    portal, publisher = StandIn(Life(4), burst=1e9), PortalPublisher()
     life = portal.life
     for _ in range(120):
         life.new_deal()

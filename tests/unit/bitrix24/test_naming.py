@@ -7,8 +7,7 @@ from producers.connectors.bitrix24.sync.backfill import Backfill
 from tests.support.bitrix24_life import Life
 from tests.support.bitrix24_portal import MEMBER, StandIn, serve_portal
 from tests.support.bitrix24_tables import Hook
-from tests.unit.bitrix24.support import InMemoryPublisher, connected
-from tests.unit.bitrix24.test_law import Silent
+from tests.unit.bitrix24.support import PortalPublisher, Silent, connected
 from tests.unit.bitrix24.test_webhook import send
 
 
@@ -42,7 +41,7 @@ def ids(publisher):
 @pytest.mark.parametrize("lost", [False, True], ids=["same spool", "new spool"])
 async def test_the_same_portal(portal, tmp_path, changes, lost):
     """Renamed, or with a member_id set later, it tells nothing again; with a new spool it is asked whose log it is."""
-    publisher = InMemoryPublisher()
+    publisher = PortalPublisher()
     await filled(portal, tmp_path, publisher)
     first = ids(publisher)
     assert len(first) > 50
@@ -68,7 +67,7 @@ async def test_the_same_portal(portal, tmp_path, changes, lost):
 
 async def test_a_spool_of_before(portal, tmp_path):
     """A portal that was connected by its member_id goes on so, also from an empty spool when it is told."""
-    publisher = InMemoryPublisher()
+    publisher = PortalPublisher()
     changes = {"bitrix24_member_id": MEMBER}
     domain = portal.url.split("/")[2]
     await filled(portal, tmp_path, publisher, bitrix24_identity=f"{MEMBER}@{domain}", **changes)
@@ -86,7 +85,7 @@ async def test_a_second_portal(portal, tmp_path):
     async def published():
         return {"other.example"}
 
-    publisher = InMemoryPublisher()
+    publisher = PortalPublisher()
     await filled(portal, tmp_path, publisher, published=published, bitrix24_identity="mine")
     assert {event.source for event in publisher.log} == {"bitrix24://mine"}
     with pytest.raises(PortalUnknown, match=r"spool is of the portal mine"):
@@ -99,11 +98,11 @@ async def test_hooks_of_a_renamed_portal(portal, tmp_path, given):
     changes = {"bitrix24_member_id": MEMBER} if given else {}
     hook = Hook("ONCRMDEALADD", {"data[FIELDS][ID]": "1"}, 1)
     moved, other = {"auth[domain]": "new.example"}, {"auth[member_id]": "another"}
-    async with connected(portal, tmp_path, InMemoryPublisher(), **changes) as (_, client):
+    async with connected(portal, tmp_path, PortalPublisher(), **changes) as (_, client):
         assert await send(client, portal.form(hook, **moved)) == (200 if given else 403)
         assert await send(client, portal.form(hook)) == 200
         assert await send(client, portal.form(hook, **moved)) == 200
         assert await send(client, portal.form(hook, **other)) == 403
-    async with connected(portal, tmp_path, InMemoryPublisher(), **changes) as (_, client):
+    async with connected(portal, tmp_path, PortalPublisher(), **changes) as (_, client):
         assert await send(client, portal.form(hook, **moved)) == 200
         assert await send(client, portal.form(hook, **other)) == 403

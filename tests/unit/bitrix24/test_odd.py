@@ -5,13 +5,13 @@ import pytest
 from tests.support.bitrix24_life import Life
 from tests.support.bitrix24_portal import TOKEN, StandIn, serve_portal
 from tests.support.bitrix24_tables import Hook
-from tests.unit.bitrix24.support import InMemoryPublisher, connected
+from tests.unit.bitrix24.support import PortalPublisher, connected
 from tests.unit.bitrix24.test_entities import Story
 
 
 @pytest.fixture
 async def story(tmp_path):
-    portal, publisher = StandIn(Life(4), burst=1e9), InMemoryPublisher()
+    portal, publisher = StandIn(Life(4), burst=1e9), PortalPublisher()
     tokens = f"another, {TOKEN}"
     async with (
         serve_portal(portal),

@@ -26,9 +26,9 @@ from tests.support.bitrix24_processes import (
 )  # fmt: skip
 from tests.support.bitrix24_processes import plans as planned
 from tests.unit.bitrix24.oracle import RULES, expected, summary
-from tests.unit.bitrix24.support import InMemoryPublisher, connected
+from tests.unit.bitrix24.support import PortalPublisher, Silent, connected
 from tests.unit.bitrix24.test_entities import Story
-from tests.unit.bitrix24.test_law import Silent, differences, hour
+from tests.unit.bitrix24.test_law import differences, hour
 
 
 class Projects(ProjectLife):
@@ -54,7 +54,7 @@ def latest(publisher):
 )
 async def test_events_equal_the_portal(tmp_path, life, minutes):
     """With hooks lost, twice, late, bad days and a broker that fails; a backfill changes nothing, and is the same."""
-    life, publisher = life(6), InMemoryPublisher()
+    life, publisher = life(6), PortalPublisher()
     portal = portal_of(life, faults=0.03, burst=1e9)
     async with serve_portal(portal):
         async with connected(portal, tmp_path, publisher, mapping=MAPPING) as (connector, client):
@@ -73,7 +73,7 @@ async def test_events_equal_the_portal(tmp_path, life, minutes):
             count = len(publisher.log)
             assert await Backfill(connector.parts, connector.synchronizer, connector.reconciler).run(Silent())
             assert len(publisher.log) == count, publisher.log[count:]
-        other = InMemoryPublisher()
+        other = PortalPublisher()
         async with connected(portal, tmp_path / "elsewhere", other, mapping=MAPPING) as (connector, _):
             assert await Backfill(connector.parts, connector.synchronizer, connector.reconciler).run(Silent())
             assert latest(other) == planned(life)
@@ -85,7 +85,7 @@ async def test_events_equal_the_portal(tmp_path, life, minutes):
 
 @pytest.fixture
 async def story(tmp_path):
-    portal, publisher = portal_of(ProjectLife(4), burst=1e9), InMemoryPublisher()
+    portal, publisher = portal_of(ProjectLife(4), burst=1e9), PortalPublisher()
     async with (
         serve_portal(portal),
         connected(portal, tmp_path, publisher, mapping=MAPPING) as (connector, client),
@@ -242,7 +242,7 @@ async def test_plans(story):
 
 async def test_two_processes_of_plans(tmp_path):
     """One plan is one, wherever it is kept: the latest counts, then the other again; what is hidden stands."""
-    life, publisher, other = ProjectLife(4), InMemoryPublisher(), 1046
+    life, publisher, other = ProjectLife(4), PortalPublisher(), 1046
     life.tables[f"item{other}"], life.history[other], life.ids[f"item{other}"] = {}, [], 0
     life.types[other], life.fields[other] = "More plans", life.fields[PLANS]
     portal = portal_of(life, burst=1e9)
@@ -301,7 +301,7 @@ processes:
 """
     async with (
         serve_portal(portal),
-        connected(portal, tmp_path, InMemoryPublisher(), mapping=wrong) as (connector, _),
+        connected(portal, tmp_path, PortalPublisher(), mapping=wrong) as (connector, _),
     ):
         found = [
             one

@@ -10,7 +10,7 @@ from streams.plain import recompute
 from tests.support.bitrix24_life import Life
 from tests.support.bitrix24_portal import Postman, StandIn, serve_portal
 from tests.unit.bitrix24.oracle import RULES, expected, summary
-from tests.unit.bitrix24.support import InMemoryPublisher, connected
+from tests.unit.bitrix24.support import PortalPublisher, connected
 from tests.unit.bitrix24.test_law import differences
 
 TAKEN_BACK = ("sales.deal.deleted.v1", "sales.lead.deleted.v1")
@@ -47,7 +47,7 @@ def taken_back(publisher):
 @pytest.mark.parametrize("every", [9, pytest.param(1, marks=pytest.mark.slow)])
 async def test_at_any_moment(tmp_path, how, every):
     """Nothing is taken back, whenever they go; what comes back, changed meanwhile or not, is as the portal has it."""
-    life, publisher = Life(12), InMemoryPublisher()
+    life, publisher = Life(12), PortalPublisher()
     for _ in range(25):
         life.new_deal()
         life.new_lead()
@@ -82,7 +82,7 @@ async def test_at_any_moment(tmp_path, how, every):
 @pytest.mark.parametrize("hidden", [3, 25])
 async def test_what_was_new_while_rights_were_missing(tmp_path, hidden):
     """Deals that nobody could see when they were made are found once the rights are there again, however late."""
-    life, publisher = Life(12), InMemoryPublisher()
+    life, publisher = Life(12), PortalPublisher()
     for _ in range(25):
         life.new_deal()
     portal = StandIn(life, burst=1e9)

@@ -7,8 +7,7 @@ from streams.plain import recompute
 from tests.support.bitrix24_life import Life
 from tests.support.bitrix24_portal import StandIn, serve_portal
 from tests.unit.bitrix24.oracle import RULES
-from tests.unit.bitrix24.support import InMemoryPublisher, connected
-from tests.unit.bitrix24.test_law import Silent
+from tests.unit.bitrix24.support import PortalPublisher, Silent, connected
 
 
 def counted(publisher, since):
@@ -37,7 +36,7 @@ async def test_numbers_from_then_on(tmp_path):
     told = {}
     async with serve_portal(portal):
         for name, begin in (("whole", None), ("since", since)):
-            publisher = InMemoryPublisher()
+            publisher = PortalPublisher()
             async with connected(portal, tmp_path / name, publisher) as (connector, _):
                 job = Backfill(connector.parts, connector.synchronizer, connector.reconciler)
                 assert await job.run(Silent(), begin=begin)

@@ -8,7 +8,7 @@ from producers.connectors.bitrix24.sync.backfill import Backfill
 from producers.connectors.bitrix24.sync.way import RunWay
 from tests.support.bitrix24_life import Life
 from tests.support.bitrix24_portal import StandIn, serve_portal
-from tests.unit.bitrix24.support import InMemoryPublisher, connected
+from tests.unit.bitrix24.support import PortalPublisher, connected
 
 
 @pytest.mark.parametrize(
@@ -36,15 +36,15 @@ async def test_a_backfill_tells_it(tmp_path):
     life.finish()
     told = []
 
-    class Told:
+    class ToldShares:
         def advance(self, count, done, where=""):
             told.append(int(re.search(r"(\d+) % of all", where)[1]))
 
     portal = StandIn(life, burst=1e9)
-    async with serve_portal(portal), connected(portal, tmp_path, InMemoryPublisher()) as (connector, _):
+    async with serve_portal(portal), connected(portal, tmp_path, PortalPublisher()) as (connector, _):
         portal.forbidden = {"voximplant.statistic.get"}
         job = Backfill(connector.parts, connector.synchronizer, connector.reconciler)
-        assert await job.run(Told())
+        assert await job.run(ToldShares())
     assert told == sorted(told)
     assert told[-1] == 100
     assert len(set(told)) > 3

@@ -9,7 +9,7 @@ from producers.connectors.bitrix24.spool.store import PortalChange
 from tests.support.bitrix24_life import Life
 from tests.support.bitrix24_portal import StandIn, serve_portal
 from tests.support.bitrix24_tables import Hook
-from tests.unit.bitrix24.support import InMemoryPublisher, connected
+from tests.unit.bitrix24.support import PortalPublisher, connected
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ async def send(client: httpx.AsyncClient, content: bytes) -> int:
 
 async def test_a_hook_becomes_an_event(portal, tmp_path):
     """A deal that a hook names is fetched and published; the same hook again publishes nothing."""
-    publisher = InMemoryPublisher()
+    publisher = PortalPublisher()
     portal.life.new_deal()
     async with connected(portal, tmp_path, publisher) as (connector, client):
         (hook,) = portal.life.hooks
@@ -57,7 +57,7 @@ async def test_only_our_portal_is_believed(portal, tmp_path, changes, status):
     """Whatever is wrong with a hook, nothing of it is kept."""
     from tests.support.bitrix24_portal import MEMBER
 
-    publisher = InMemoryPublisher()
+    publisher = PortalPublisher()
     async with connected(portal, tmp_path, publisher, bitrix24_member_id=MEMBER) as (connector, client):
         hook = Hook("ONCRMDEALADD", {"data[FIELDS][ID]": "1"}, 1)
         assert await send(client, portal.form(hook, **changes)) == status
@@ -66,7 +66,7 @@ async def test_only_our_portal_is_believed(portal, tmp_path, changes, status):
 
 async def test_what_was_answered_is_not_lost(portal, tmp_path):
     """Three hundred hooks at once are all on the disk when they are answered, and are there after a crash."""
-    publisher = InMemoryPublisher()
+    publisher = PortalPublisher()
     for _ in range(300):
         portal.life.new_deal()
     async with connected(portal, tmp_path, publisher) as (_, client):
@@ -81,7 +81,7 @@ async def test_what_was_answered_is_not_lost(portal, tmp_path):
 
 async def test_a_change_during_a_fetch_is_not_forgotten(portal, tmp_path):
     """Done are only the changes that were known before the fetch."""
-    async with connected(portal, tmp_path, InMemoryPublisher()) as (connector, _):
+    async with connected(portal, tmp_path, PortalPublisher()) as (connector, _):
         connector.store.add([PortalChange("deal", "1"), PortalChange("deal", "2")], 1.0)
         before = connector.store.dirty()
         connector.store.add([PortalChange("deal", "1")], 2.0)
@@ -94,13 +94,13 @@ async def test_a_change_during_a_fetch_is_not_forgotten(portal, tmp_path):
 )
 async def test_rubbish_is_refused(portal, tmp_path, body, status):
     """Whatever comes, the answer is one of those that are documented."""
-    async with connected(portal, tmp_path, InMemoryPublisher()) as (_, client):
+    async with connected(portal, tmp_path, PortalPublisher()) as (_, client):
         assert await send(client, body) == status
 
 
 async def test_tasks_beside_the_route(portal, tmp_path):
     """The background tasks alone bring a hook's deal, a chat and the managers to Kafka, and survive a dead portal."""
-    publisher = InMemoryPublisher()
+    publisher = PortalPublisher()
     portal.life.new_deal()
     portal.life.chat()
     portal.life.finish()

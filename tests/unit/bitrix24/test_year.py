@@ -38,7 +38,7 @@ class Lean:
         self.letters += len(letters)
 
 
-class Told:
+class ToldLines:
     """What a backfill says of its progress."""
 
     def __init__(self):
@@ -110,7 +110,7 @@ async def test_a_year(tmp_path, size):  # noqa: PLR0915 - a story
     async with serve_portal(portal):
         async with joined(portal, tmp_path, publisher) as (connector, client):
             connector.portal.patience.waits = LONG
-            told = Told()
+            told = ToldLines()
             assert await Backfill(connector.parts, connector.synchronizer, connector.reconciler).run(told)
             print("backfill", budget(portal, began), f"{time.process_time() - started:.0f} CPU-s")
             postman = Postman(portal, client, lost=0.1, twice=0.1)
@@ -164,7 +164,7 @@ async def test_a_backfill_of_many_deals(tmp_path, deals):
     began, started = life.now, time.process_time()
     async with serve_portal(portal), joined(portal, tmp_path, publisher) as (connector, _):
         connector.portal.patience.waits = LONG
-        told = Told()
+        told = ToldLines()
         job = Backfill(connector.parts, connector.synchronizer, connector.reconciler)
         assert await job.run(told, only=["deals"])
     used = within(portal, began)

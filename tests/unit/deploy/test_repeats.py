@@ -10,26 +10,20 @@ import pytest
 
 from deploy.logs import _Handler, configure
 from deploy.repeats import SECONDS, Repeats
-
-
-class Clock:
-    now = 0.0
-
-    def __call__(self):
-        return self.now
+from tests.support.clock import ManualClock
 
 
 @pytest.fixture
 def log():
     """A logger, its clock, and what was written: (message, times)."""
-    clock, written = Clock(), []
+    clock, written = ManualClock(), []
 
-    class Handler(logging.Handler):
+    class KeepingHandler(logging.Handler):
         def emit(self, record):
             text = record.msg["event"] if isinstance(record.msg, dict) else record.getMessage()
             written.append((text, getattr(record, "times", None)))
 
-    handler = Handler()
+    handler = KeepingHandler()
     repeats = Repeats(handler.handle, clock)
     repeats._thread = "none: the clock is set by hand"
     handler.addFilter(repeats)

@@ -127,7 +127,7 @@ def test_an_exporter_that_is_away_is_waited_for(asking):
     assert len(asked) == 2
 
 
-class Reader(HTMLParser):
+class PageReader(HTMLParser):
     """Tags, attributes and text of a page."""
 
     def __init__(self):
@@ -143,7 +143,7 @@ class Reader(HTMLParser):
 
 
 def read(text):
-    found = Reader()
+    found = PageReader()
     found.feed(text)
     return found
 

@@ -27,7 +27,7 @@ def _handlers():
         signal.signal(number, handler)
 
 
-class Clock:
+class MorningExporter:
     """An exporter of which nothing but the time is asked."""
 
     def now(self, _team):
@@ -61,7 +61,7 @@ def test_asked_to_stop_it_goes(tmp_path, number):
     """Nothing more is tried and nothing waited for: what is left comes with the next start."""
     ways = {f"{one}@example.com": Way(LaterError("450 greylisted", 300)) for one in range(number)}
     with structlog.testing.capture_logs() as said:
-        digest._stay(Making(settings(tmp_path), Clock(), ways), [DigestKind.DAY, DigestKind.WEEK], "")
+        digest._stay(Making(settings(tmp_path), MorningExporter(), ways), [DigestKind.DAY, DigestKind.WEEK], "")
     assert [way.tries for way in ways.values()] == [1] + [0] * (number - 1)
     assert "0@example.com: 450 greylisted" in said[0]["event"]
     assert said[0]["event"].count("not tried") == number - 1
@@ -70,7 +70,7 @@ def test_asked_to_stop_it_goes(tmp_path, number):
 def test_a_team_may_be_called_anything(tmp_path):
     """As long as the contract lets it, in any letters."""
     way, team = Way(), "я" * ID_LENGTH
-    digest._stay(Making(settings(tmp_path), Clock(), {ANNA: way}), [DigestKind.DAY], team)
+    digest._stay(Making(settings(tmp_path), MorningExporter(), {ANNA: way}), [DigestKind.DAY], team)
     assert Sent(tmp_path).state(f"day-2026-11-17-{team}", ANNA) == DONE
 
 
@@ -79,7 +79,7 @@ def test_it_stays_where_nothing_can_be_written(tmp_path, broken):
     """It says so in a line and tries again later."""
     (tmp_path / "file").write_text("")
     folder = tmp_path / "file" / "digests" if broken == "folder" else tmp_path
-    run = Making(settings(folder), Clock(), {ANNA: Way()}, stop=Waits(ends_at=2))
+    run = Making(settings(folder), MorningExporter(), {ANNA: Way()}, stop=Waits(ends_at=2))
     if broken == "elsewhere":
         run.message = lambda *_: (_ for _ in ()).throw(OSError(24, "Too many open files"))
     with structlog.testing.capture_logs() as said:

@@ -102,7 +102,7 @@ async def test_a_dry_run_claims_nothing():
 async def test_kafka_away():
     """Where a claim cannot be made nothing is sent, and sending it again makes it."""
 
-    class Away(InMemoryClaimsLog):
+    class AwayClaimsLog(InMemoryClaimsLog):
         away = False
 
         async def write(self, entries):
@@ -110,7 +110,7 @@ async def test_kafka_away():
                 raise KafkaUnavailable("away")
             await super().write(entries)
 
-    log = Away()
+    log = AwayClaimsLog()
     setup = Setup(identities=await resolver(log))
     log.away = True
     assert (await setup.post(by("tel:+79211234567"))).status_code == 503

@@ -4,13 +4,7 @@ import pytest
 from aiokafka.errors import KafkaConnectionError
 
 from producers.gateway.readiness import Readiness
-
-
-class Clock:
-    now = 100.0
-
-    def __call__(self):
-        return self.now
+from tests.support.clock import ManualClock
 
 
 class InMemoryKafka:
@@ -34,7 +28,7 @@ class InMemoryKafka:
 
 @pytest.fixture
 def setup():
-    clock, kafka = Clock(), InMemoryKafka()
+    clock, kafka = ManualClock(100.0), InMemoryKafka()
     readiness = Readiness(kafka, "sales.events", clock)
 
     async def after(seconds):

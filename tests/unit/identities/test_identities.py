@@ -15,7 +15,7 @@ SAME = [
 ]  # fmt: skip
 
 
-class Clock:
+class TickingClock:
     def __init__(self):
         self.now = 1000
 
@@ -25,7 +25,7 @@ class Clock:
 
 
 async def resolver(log, clock=None, key=KEY):
-    made = Resolver(log, key, "RU", clock or Clock())
+    made = Resolver(log, key, "RU", clock or TickingClock())
     await made.start()
     return made
 
@@ -109,7 +109,7 @@ async def test_the_first_claim_stands():
 
 async def test_of_several_claims_the_oldest():
     """A contact with two numbers that were claimed before is whom the older one belongs to, for ever."""
-    log, clock = InMemoryClaimsLog(), Clock()
+    log, clock = InMemoryClaimsLog(), TickingClock()
     way = await resolver(log, clock)
     older, newer = way.client(phone="+7 921 000-00-01"), way.client(phone="+7 921 000-00-02")
     await way.settle()

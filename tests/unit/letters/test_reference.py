@@ -21,7 +21,7 @@ def bad(offset):
     return SimpleNamespace(offset=offset, key=b"k", value=b"{", timestamp=1, headers=())
 
 
-class House:
+class LetterHouse:
     def __init__(self, tmp_path) -> None:
         self.settings = WorkerSettings(app_id="unit", worker_id="w", data_dir=tmp_path)
         self.broker = Broker(self.settings)
@@ -59,7 +59,7 @@ class House:
 
 @pytest.fixture
 def house(tmp_path):
-    return House(tmp_path)
+    return LetterHouse(tmp_path)
 
 
 async def test_goes_on_where_the_one_before_stopped(house):

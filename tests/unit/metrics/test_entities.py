@@ -106,7 +106,7 @@ async def test_what_is_unknown_is_named(exporter, query, why):
 async def test_what_is_away_is_503_before_it_begins(exporter):
     """Not a beginning of a table."""
 
-    class Away(Explainer):
+    class AwayEntities(Explainer):
         async def entities(self, *_):
             raise AwayError("the ledger reads")
             yield b""
@@ -116,7 +116,7 @@ async def test_what_is_away_is_503_before_it_begins(exporter):
             raise ValueError("no such thing")
             yield b""
 
-    assert (await ask(exporter, Away(), 503, family="sales_calls")).json()["detail"] == "the ledger reads"
+    assert (await ask(exporter, AwayEntities(), 503, family="sales_calls")).json()["detail"] == "the ledger reads"
     assert (await ask(exporter, Refusing(), 400, family="sales_calls")).json()["detail"] == "no such thing"
     assert (await ask(exporter, None, 501, family="sales_calls")).status_code == 501
 

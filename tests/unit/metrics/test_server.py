@@ -324,10 +324,12 @@ async def test_what_is_away_is_503(client, exporter):
     answer = await client.get("/api/v1/explain", params={"family": "sales_calls", "manager": "m-1"})
     assert (answer.status_code, "view" in answer.json()["detail"]) == (503, True)
 
-    class Away(Explainer):
+    class AwayExplainer(Explainer):
         async def explain(self, *_, **__):
             raise AwayError("Kafka does not answer")
 
-    alone = httpx.AsyncClient(transport=httpx.ASGITransport(create_app(exporter, Away())), base_url="http://exporter")
+    alone = httpx.AsyncClient(
+        transport=httpx.ASGITransport(create_app(exporter, AwayExplainer())), base_url="http://exporter"
+    )
     answer = await alone.get("/api/v1/explain", params={"family": "sales_calls"})
     assert (answer.status_code, answer.json()["detail"]) == (503, "Kafka does not answer")

@@ -5,19 +5,13 @@ import pytest
 from producers.log_ends import EndOffsets
 from streams.runtime import partition_state
 from streams.runtime.partition_state import PartitionState
+from tests.support.clock import ManualClock
 
 
 @pytest.fixture
 def clock(monkeypatch):
     """Monotonic time, set by hand."""
-
-    class Clock:
-        now = 1000.0
-
-        def __call__(self):
-            return self.now
-
-    found = Clock()
+    found = ManualClock(1000.0)
     monkeypatch.setattr(partition_state, "monotonic", found)
     return found
 

@@ -25,7 +25,7 @@ def rate(offset, currency, value):
     return SimpleNamespace(offset=offset, key=key, value=raw, timestamp=1_780_000_000_000, timestamp_type=1, headers=())
 
 
-class House:
+class ReferenceHouse:
     """A sink, and workers that read the same topic."""
 
     def __init__(self):
@@ -53,7 +53,7 @@ class House:
 
 @pytest.fixture
 async def house():
-    found = House()
+    found = ReferenceHouse()
     for currency, value in (("USD", "90"), ("EUR", "100"), ("CNY", "12")):
         await found.set(currency, value)
     return found
