@@ -253,6 +253,7 @@ def _leaf(formula: Leaf, scope: _RuleScope) -> str:
             text = _working_days(family, scope, {"state": state})
         case Quantile(q, family) if not scope.is_of_people:
             buckets = _sum(family, family.bucket, scope, scope.labels("le"), scope.matchers(family, {}))
+            # Of buckets that are all 0 it is NaN, which is not >= 0, and so no number.
             text = f"histogram_quantile({q}, {buckets}) >= 0"
         case Quantile():
             text = shown_quantile(formula, scope.labels(), scope.matchers(formula.family, {}))
@@ -329,8 +330,10 @@ def _ratio(ratio: Ratio, scope: _RuleScope) -> str:
     over, under, on = _operand(ratio.over, scope), _operand(ratio.under, scope), scope.on
     if isinstance(ratio.under, WorkingDays) and scope.is_personal and "team" in scope.labels():
         return f"{over} / on ({', '.join(('team', *scope.time))}) group_left () ({under} != 0)"
+    # Without `!= 0` PromQL would give NaN or Inf where there is nothing to divide by.
     if ratio.empty is None:
         return f"{over} /{on} ({under} != 0)"
+    # It has a result only where both sides have a series, but none answered of ten calls is 0: what is missing is filled.
     filler = f"{under} * 0" if ratio.empty == 0 else f"{under} * 0 + {ratio.empty:g}"
     return f"({over} or{on} {filler}) /{on} ({under} != 0)"
 

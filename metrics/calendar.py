@@ -139,6 +139,7 @@ class Hours:
             day, minute = day + timedelta(days=1), 0
         local = datetime.combine(day, time(minute // 60, minute % 60), self.zone)
         moment = (local - _EPOCH) // _MICROSECOND
+        # A time that the clock skips comes back as another one.
         if (_EPOCH + moment * _MICROSECOND).astimezone(self.zone).replace(tzinfo=None) != local.replace(tzinfo=None):
             moment = self._skip((local.replace(fold=1) - _EPOCH) // _MICROSECOND, moment)
         return moment

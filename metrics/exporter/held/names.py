@@ -71,7 +71,9 @@ class Names:
             for (manager, _), mine in held.get(slot, {}).items():
                 counts[manager] += sum([value for item, value in mine.items() if bits[item] & _COUNTED])
         known = reference.known()
+        # First what is credited to nobody, which has to be seen; then the roster; whom a source makes up comes last.
         order = sorted(present, key=lambda one: (one != UNKNOWN, one not in known, -counts[one], one))
+        # Nobody takes a place who would have no line: of those without counts it has to be looked up.
         uncounted = present - also - {one for one, count in counts.items() if count}
         mine_of = _by_manager(held, uncounted)
         shown: list[str] = []
