@@ -333,7 +333,7 @@ def _ratio(ratio: Ratio, scope: _RuleScope) -> str:
     # Without `!= 0` PromQL would give NaN or Inf where there is nothing to divide by.
     if ratio.empty is None:
         return f"{over} /{on} ({under} != 0)"
-    # It has a result only where both sides have a series, but none answered of ten calls is 0: what is missing is filled.
+    # It has a result only where both sides have a series. None answered of ten calls is 0, so that side is filled.
     filler = f"{under} * 0" if ratio.empty == 0 else f"{under} * 0 + {ratio.empty:g}"
     return f"({over} or{on} {filler}) /{on} ({under} != 0)"
 

@@ -145,6 +145,7 @@ class Follow:
         for place, raw in batch:
             if raw.strip():
                 lines.append(SourceLine(1 if place.offset == 0 else self._number + len(lines) + 2, raw, 0))
+        # Read again after an end: what these lines tell was sent, and counted, before. Only calls that go on need them.
         self._growing.names.met.paused = self._again > 0
         records = self._growing.take(lines)
         self._remember(batch)

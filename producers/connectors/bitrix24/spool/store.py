@@ -119,6 +119,7 @@ class Spool:
     def add(self, changes: Iterable[PortalChange], now: float) -> None:
         """Remember changes; many of one entity become one. `now` is in seconds since the epoch."""
         with self.transaction() as db:
+            # Kept besides, as no mark may come twice: `done` would take a new change for the one that it has fetched.
             mark = int(db.execute("SELECT coalesce(max(mark), 0) FROM dirty").fetchone()[0])
             last = int(self._cursor(db, "mark") or 0)
             mark = max(mark, last)
