@@ -1,5 +1,6 @@
 """Alerts about the service itself: what makes its numbers late, wrong or absent."""
 
+from grafana.alerting import view, worker
 from grafana.alerting.alert import CRITICAL, WARNING, Alert, of_service
 from grafana.promql import select
 from metrics.catalogue import service as s
@@ -104,179 +105,6 @@ def _silent_source() -> Alert:
     )
 
 
-def _view() -> tuple[Alert, ...]:
-    return (
-        of_service(
-            "ViewStale", f"{s.VIEW_AGE.name} > 30 or {s.VIEW_UP.name} == 0", "30s", CRITICAL,
-            "The exporter's view is stale",
-            "A partition's owner has not reported for over 30 s, or Redis does not answer the exporter.",
-            "Some numbers stand still; after a while the exporter withholds what it cannot vouch for.",
-            "View age and partitions reporting; whether all workers run; whether Redis answers.",
-            "Start the missing worker; mend Redis. Workers write the whole view again by themselves.",
-            breaks=True,
-        ),
-        of_service(
-            "NumbersOld", f"max({s.VIEW_CONTACT_AGE.name} > 5 or {s.KAFKA_CONTACT_AGE.name} > 5)", "", WARNING,
-            "The numbers shown are {{ $value | humanizeDuration }} old",
-            "A worker has not reported for so long, or Kafka has not answered it; both happen every second.",
-            "Walls show the numbers of then, amber and with their age; who still waits is not known. After a minute of "
-            "a silent worker the exporter withholds them.",
-            "`/readyz` of the exporter says which partitions, and whether it is the worker or Kafka; KafkaUnreachable.",
-            "As for KafkaUnreachable or WorkerDown.",
-            breaks=True, every=WORKER_SCRAPE,
-        ),
-        of_service(
-            "ViewIncomplete", f"max({s.VIEW_MISSING.name}) > 0", "5s", CRITICAL,
-            "Redis lacks {{ $value }} hashes of the view",
-            "Parts of the view that workers have written are not in Redis any more.",
-            "The exporter withholds sales numbers that it cannot read as a whole, and asks for them; workers write "
-            "them again by themselves, within seconds.",
-            "`/readyz` of the exporter; RedisEvicts; who deletes our keys (`redis-cli monitor`); whether workers run.",
-            "When it stays or comes back: a Redis for the view alone, with `maxmemory-policy noeviction`, and room.",
-            breaks=True,
-        ),
-        of_service(
-            "ViewLosesKeys", f"sum(increase({s.VIEW_LOST.name}[10m])) > 0", "", WARNING,
-            "Redis lost {{ $value | humanize }} hashes of the view in ten minutes",
-            "Workers found gone what they had written, and wrote it again.",
-            "Numbers stay right. Each loss costs a restarted exporter seconds without numbers.",
-            "`evicted_keys` and `expired_keys` of `INFO stats`; failovers; other users of that Redis.",
-            "As for ViewIncomplete.",
-        ),
-        of_service(
-            "RedisEvicts", f"max by (policy) ({s.VIEW_EVICTS.name}) > 0 or max by (policy) ({s.REDIS_EVICTS.name}) > 0",
-            "1m", WARNING,
-            "Redis evicts keys when it is full: {{ $labels.policy }}",
-            "It has a memory limit and the eviction policy of a cache: what it evicts has to be written again.",
-            "As soon as it is full numbers go missing again and again, and are withheld meanwhile.",
-            "`CONFIG GET maxmemory*`; `INFO memory`.",
-            "Set `maxmemory-policy noeviction`. When it is then full, RedisNotWritable says so; give it more memory.",
-        ),
-        of_service(
-            "RedisNotWritable", f"{s.REDIS_UP.name} == 0", "30s", CRITICAL,
-            "Worker {{ $labels.instance }} cannot write to Redis",
-            "Redis has refused or not answered a worker's writes for half a minute.",
-            "Events are folded and kept, but nobody sees them.",
-            "Redis: memory, disk, network; the worker's log for the exact error.",
-            "Mend Redis. Nothing is lost: workers write what they hold again.",
-            breaks=True,
-        ),
-        of_service(
-            "CollectionFailing", f"{s.SCRAPE_OK.name} == 0", "1m", CRITICAL,
-            "The exporter fails to collect sales numbers", "The last collections have failed for a minute.",
-            "The exporter answers, but without sales numbers.",
-            "The exporter's log: it names what failed.",
-            "Restart the exporter; if it stays, report the error with the log.",
-            breaks=True,
-        ),
-        of_service(
-            "MoneyWithoutRate", f"max by (currency) ({s.UNCONVERTED.name}) > 0", "10m", WARNING,
-            "No rate converts {{ $labels.currency }}",
-            "{{ $value }} events carry money in a currency without a rate; they are counted, their money is left out.",
-            "Sums of money are too small by what is in that currency.",
-            "Which currency: the alert's label. Which rates there are: `sales-pulse reference`.",
-            "Set the rate (`sales-pulse reference apply`). It mends the past from its date on.",
-        ),
-    )  # fmt: skip
-
-
-def _open_letters() -> str:
-    """Open dead letters; new ones at least, where no worker may read their topic."""
-    return (
-        f"max by (reason, source) ({s.OPEN_DEAD_LETTERS.name}) > 0\n"
-        f"or (sum by (reason) (increase({s.DEAD_LETTERS.name}[10m])) > 0\n"
-        f"unless on () group({s.OPEN_DEAD_LETTERS.name}))"
-    )
-
-
-def _worker() -> tuple[Alert, ...]:
-    # A partition has one owner: of two that show it, one has it no more.
-    lag = f"max by (partition) ({s.LAG.name})"
-    buckets = f"sum by (le) (rate({s.LATENCY.bucket}[5m]))"
-    return (
-        of_service(
-            "LagGrowing", f"{lag} > 1000 and max by (partition) (deriv({s.LAG.name}[5m])) > 0", "5m", WARNING,
-            "Lag of partition {{ $labels.partition }} grows: {{ $value | humanize }} records",
-            "More events arrive than are folded, for five minutes.",
-            "Numbers fall behind events. They will be right, but late.",
-            "Throughput by type, lag by partition: all partitions, or those of one worker?",
-            "Start another worker. One hot partition: find the client that is sent too often.",
-        ),
-        of_service(
-            "SlowToView", f"histogram_quantile(0.99, {buckets}) > 5", "5m", WARNING,
-            "Events take {{ $value | humanizeDuration }} to be seen",
-            "p99 of the time from a record's timestamp to the view is over 5 s.",
-            "The wall is not live.",
-            "Flush and write times on the wall Service health; load of Kafka and Redis.",
-            "As for LagGrowing; slow flushes point at Kafka, slow writes at Redis.",
-        ),
-        of_service(
-            "DeadLetters", _open_letters(), "", WARNING,
-            "Dead letters are open: {{ $labels.reason }} from {{ $labels.source }}",
-            "{{ $value | humanize }} records that could not be used were neither replayed nor dismissed.",
-            "A source sends what the contract does not allow. Those events are missing from the numbers.",
-            "`sales-pulse dead-letters list`: reason, source, and what to mend; `--json` for the records themselves.",
-            "Mend the source, then `sales-pulse dead-letters replay`: it sends what can be used now, and says why it "
-            "does not send the rest. `sales-pulse dead-letters dismiss` closes what nobody will mend.",
-        ),
-        of_service(
-            "RecordsForwarded",
-            # A source is there with its first record, and nobody sees that as an increase.
-            f"sum by (source, reason) (increase({s.FORWARDED.name}[1h])) > 0\n"
-            f"or sum by (source, reason) ({s.FORWARDED.name} unless {s.FORWARDED.name} offset 1h) > 0",
-            "10m", WARNING,
-            "{{ $labels.source }} sends to the wrong partition: {{ $labels.reason }}",
-            "{{ $value | humanize }} records in an hour lay on another partition than their client's. They count, but "
-            "later, and Kafka holds them twice. To set in that client: "
-            '{{ if eq $labels.reason "no_key" }}a key, the client_id as plain text'
-            '{{ else if eq $labels.reason "key_spelling" }}a key serializer that writes the client_id as plain text '
-            "(StringSerializer, StringConverter), not as JSON"
-            '{{ else if eq $labels.reason "other_key" }}the client_id as key, nothing else'
-            "{{ else }}the partitioner: partitioner=murmur2_random (librdkafka), one that is murmur2 of the key in "
-            "others{{ end }}.",
-            "A sender's client does not put records where Kafka's default would. Nothing is lost. Where it sets no "
-            "key, or spreads records whatever their key (kafka-go), response times of chats may be wrong: between "
-            "partitions there is no order.",
-            "Who and why: the alert's labels. Which setting of which client: `deploy/docs/senders.md`.",
-            "Tell the team that owns the source which setting to change. What was sent needs no repair.",
-        ),
-        of_service(
-            "WorkerOutgrown", f"{s.OUTGROWN.name} == 1", "", WARNING,
-            "Worker {{ $labels.instance }} has come to four fifths of its memory limit",
-            "From its next start on it keeps clients on disk. Until then it takes more.",
-            "Numbers are right. What a worker remembers of clients grows for 800 days, about 100 bytes an event; a "
-            "machine that runs out of memory kills it, or something else.",
-            f"`{s.MEMORY_LIMIT.name}` and `process_resident_memory_bytes`; a backlog takes more while it lasts.",
-            "When it suits, restart it: it goes on from disk, in its `SALES_DATA_DIR`, which must outlive it. Or raise "
-            "`SALES_MEMORY_LIMIT`: from twice what it held on it stays in memory, or goes back there.",
-        ),
-        of_service(
-            "RestoreStuck",
-            f"sum by (instance) ({s.RESTORE_REMAINING.name}) > 0\n"
-            f"and sum by (instance) (rate({s.RESTORE_RECORDS.name}[2m])) == 0",
-            "2m", CRITICAL,
-            "Worker {{ $labels.instance }} does not get on with restoring",
-            "{{ $value | humanize }} changelog records are left, and none was restored for minutes.",
-            "The worker has partitions but cannot serve them.",
-            "The worker's log; whether the changelog topics can be read; disk space of `SALES_DATA_DIR`.",
-            "Restart the worker. If its local store is broken, remove its data directory: it restores from Kafka.",
-            breaks=True,
-        ),
-        of_service(
-            "WorkerNotProgressing",
-            f"sum by (instance) ({s.LAG.name}) > 0\nand sum by (instance) (rate({s.BATCHES.name}[2m])) == 0\n"
-            f"unless sum by (instance) ({s.RESTORE_REMAINING.name}) > 0",
-            "2m", CRITICAL,
-            "Worker {{ $labels.instance }} folds nothing while events wait",
-            "{{ $value | humanize }} records wait in its partitions, and it has folded none for minutes.",
-            "One worker hangs. Its partitions stand still; the others go on.",
-            "Its log and `/healthz`; time since the last commit, by partition.",
-            "Restart that worker: it comes back to its committed offsets, nothing is lost or counted twice.",
-            breaks=True,
-        ),
-    )  # fmt: skip
-
-
 def _kafka() -> tuple[Alert, ...]:
     def disk(state: str) -> str:
         return f'max by (broker, folder) ({s.KAFKA_DISK.name}{{state="{state}"}})'
@@ -340,8 +168,8 @@ def alerts() -> tuple[Alert, ...]:
     return (
         _down("ExporterDown", (EXPORTER_JOB, CALENDAR_JOB), "Exporter", "Walls and alerts see no sales numbers."),
         _down("WorkerDown", (WORKER_JOB,), "Worker", "Its partitions stand still until it or another worker is back."),
-        *_view(),
-        *_worker(),
+        *view.alerts(WORKER_SCRAPE),
+        *worker.alerts(),
         *_kafka(),
         _certificate(),
         _series(),
