@@ -83,11 +83,11 @@ async def _serve(
             app.state.gateway.series.registry.register(connector.metrics.registry)
         else:
             app = create_app(publisher, settings, kafka=kafka, shared=shared, identities=identities, insider=insider)
-        # What was taken is sent first, as long as a supervisor waits.
         gateway: Gateway = app.state.gateway
         gateway.series.registry.register(Certificates(access.certificates, settings.certificates))
         knows = gateway.gatekeeper.knows
         paths = Paths(limited=CONTRACT, own=SENDERS, either=SOURCES, own_methods=("POST", "OPTIONS"), knows=knows)
+        # What was taken is sent before this ends, as long as a supervisor waits.
         await serve(app, sockets, access, paths, grace=8, leave=6)
 
 

@@ -57,68 +57,19 @@ FAMILIES = (TARGET, TO_DATE, WORKING_DAYS)
 def _plan_of(measure: str, en: str, ru: str, actual: Formula, unit: str) -> tuple[Kpi, ...]:
     target, to_date = Plan(TARGET, measure), Plan(TO_DATE, measure)
     left = Minus(target, actual)
+    needed = Ratio(left, WorkingDays(WORKING_DAYS, "left"), None)
 
     def of(number: int, op: str, title: str, title_ru: str, text: str, formula: Formula, how: str) -> Kpi:
-        return Kpi(
-            number,
-            f"sales_plan_{measure}",
-            op,
-            f"{en}: {title}",
-            f"{ru}: {title_ru}",
-            text,
-            formula,
-            how,
-            PLAN_WINDOWS,
-            trend=False,
-        )
+        name, titles = f"sales_plan_{measure}", (f"{en}: {title}", f"{ru}: {title_ru}")
+        return Kpi(number, name, op, *titles, text, formula, how, PLAN_WINDOWS, trend=False)
 
     return (
-        of(
-            14,
-            "growth",
-            "growth against plan",
-            "рост к плану",
-            "Actual ÷ plan to date − 1.",
-            Scaled(Ratio(actual, to_date), plus=-1),
-            "percentunit",
-        ),
-        of(
-            15,
-            "ratio",
-            "against plan",
-            "выполнение плана",
-            "Actual ÷ plan of the whole period.",
-            Ratio(actual, target),
-            "percentunit",
-        ),
-        of(
-            15,
-            "left",
-            "left to plan",
-            "осталось до плана",
-            "Plan less actual; below 0 when the plan is exceeded.",
-            left,
-            unit,
-        ),
-        of(
-            15,
-            "needed_per_day",
-            "needed per working day",
-            "нужно в рабочий день",
-            "What is left of the plan ÷ working days left, today included.",
-            Ratio(left, WorkingDays(WORKING_DAYS, "left"), None),
-            unit,
-        ),
-        of(
-            15,
-            "forecast",
-            "forecast",
-            "прогноз",
-            "Actual ÷ share of the period's working time passed.",
-            Product(Ratio(actual, to_date), target),
-            unit,
-        ),
-    )
+        of(14, "growth", "growth against plan", "рост к плану", "Actual ÷ plan to date − 1.", Scaled(Ratio(actual, to_date), plus=-1), "percentunit"),
+        of(15, "ratio", "against plan", "выполнение плана", "Actual ÷ plan of the whole period.", Ratio(actual, target), "percentunit"),
+        of(15, "left", "left to plan", "осталось до плана", "Plan less actual; below 0 when the plan is exceeded.", left, unit),
+        of(15, "needed_per_day", "needed per working day", "нужно в рабочий день", "What is left of the plan ÷ working days left, today included.", needed, unit),
+        of(15, "forecast", "forecast", "прогноз", "Actual ÷ share of the period's working time passed.", Product(Ratio(actual, to_date), target), unit),
+    )  # fmt: skip
 
 
 KPIS: tuple[Kpi, ...] = (

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from importlib.resources import files
 from types import MappingProxyType
 
@@ -69,10 +69,27 @@ def create_app(
     readiness = Readiness(kafka, settings.events_topic)
     gateway = Gateway(publisher, settings, now, readiness, identities)
     board = SourcesBoard(gateway.noting, now, shared)
+    lifespan = _beside(board, (board.run, *background, *((readiness.run,) if kafka else ())))
+    app = _App(title="Sales Pulse gateway", version="1", lifespan=lifespan, docs_url=None, redoc_url=None)
+    app.state.gateway = gateway
+    _events(app, gateway, settings)
+    app.include_router(create_router(board, gateway.gatekeeper, insider))
+    _contract(app)
+    _service(app, gateway, readiness, states)
+    describe(app)
+    for router in routers:
+        app.include_router(router)
+    return app
+
+
+def _beside(
+    board: SourcesBoard, background: Sequence[Callable[[], Awaitable[None]]]
+) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+    """What runs as long as the application does."""
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        tasks = [asyncio.ensure_future(run()) for run in (board.run, *background, *((readiness.run,) if kafka else ()))]
+        tasks = [asyncio.ensure_future(run()) for run in background]
         yield
         for task in tasks:
             task.cancel()
@@ -82,9 +99,10 @@ def create_app(
             async with asyncio.timeout(_LAST_NOTES_SECONDS):
                 await board.share()
 
-    app = _App(title="Sales Pulse gateway", version="1", lifespan=lifespan, docs_url=None, redoc_url=None)
-    app.state.gateway = gateway
+    return lifespan
 
+
+def _events(app: FastAPI, gateway: Gateway, settings: GatewaySettings) -> None:
     # For the OpenAPI document: `_App` answers before a route is looked for.
     @app.post(EVENTS, status_code=202, responses=RESPONSES, openapi_extra=OPERATION)
     async def publish(request: Request) -> Response:
@@ -98,14 +116,6 @@ def create_app(
     async def handshake(request: Request) -> Response:
         """Whether and how often a sender may deliver here, by `WebHook-Request-Origin` and `WebHook-Request-Rate`."""
         return answer_handshake(request, gateway.gatekeeper, settings.gateway_events_per_second)
-
-    app.include_router(create_router(board, gateway.gatekeeper, insider))
-    _contract(app)
-    _service(app, gateway, readiness, states)
-    describe(app)
-    for router in routers:
-        app.include_router(router)
-    return app
 
 
 def _contract(app: FastAPI) -> None:

@@ -64,36 +64,7 @@ def build(
     settings: WorkerSettings, owner: Owner, others: Sequence[TopicOwner], on_failure: Callable[[BaseException], None]
 ) -> SalesApp:
     """Make the app. `others`: owners of further topics. `on_failure` is told of what must end the process."""
-    app = SalesApp(
-        settings.app_id,
-        broker=[URL(f"aiokafka://{server.strip()}") for server in settings.kafka_servers.split(",")],
-        broker_credentials=_credentials(settings),
-        broker_client_id=f"sales-pulse-{settings.worker_id}",
-        broker_session_timeout=settings.session_timeout,
-        broker_heartbeat_interval=min(_HEARTBEAT_SECONDS, settings.session_timeout / 3),
-        broker_request_timeout=max(_REQUEST_SECONDS, settings.session_timeout + 10),
-        broker_max_poll_records=settings.batch_records,
-        broker_commit_interval=60.0,
-        broker_check_crcs=False,
-        consumer_group_instance_id=settings.worker_id,
-        consumer_max_fetch_size=_FETCH_BYTES,
-        consumer_auto_offset_reset="earliest",
-        canonical_url=f"http://{settings.worker_id}",
-        stream_buffer_maxsize=_BUFFERED_BATCHES,
-        stream_wait_empty=False,
-        stream_recovery_delay=0.0,
-        topic_disable_leader=True,
-        topic_allow_declare=False,
-        table_standby_replicas=settings.standby_replicas,
-        store="memory://",
-        datadir=str(settings.data_dir / "faust"),
-        web_enabled=False,
-        worker_redirect_stdouts=False,
-        autodiscover=False,
-        ConsumerScheduler=BatchScheduler,
-        TableManager=BatchTableManager,
-        Table=StateTable,
-    )
+    app = SalesApp(settings.app_id, **_options(settings))
     app.owner, app.owners, app.on_failure = owner, (owner, *others), on_failure
     owner.tables = Tables(
         cells=_held(app, "cells", settings.cells_topic), clients=_held(app, "clients", settings.clients_topic)
@@ -111,6 +82,46 @@ def build(
             on_failure(error)
 
     return app
+
+
+def _options(settings: WorkerSettings) -> dict[str, Any]:
+    """Faust's settings."""
+    return {
+        "broker": [URL(f"aiokafka://{server.strip()}") for server in settings.kafka_servers.split(",")],
+        "broker_credentials": _credentials(settings),
+        "broker_client_id": f"sales-pulse-{settings.worker_id}",
+        # Membership. Static, so that a worker that is back within its session has its partitions without a rebalance.
+        "consumer_group_instance_id": settings.worker_id,
+        "canonical_url": f"http://{settings.worker_id}",
+        "broker_session_timeout": settings.session_timeout,
+        "broker_heartbeat_interval": min(_HEARTBEAT_SECONDS, settings.session_timeout / 3),
+        "broker_request_timeout": max(_REQUEST_SECONDS, settings.session_timeout + 10),
+        # Fetching, whole batches.
+        "ConsumerScheduler": BatchScheduler,
+        "consumer_max_fetch_size": _FETCH_BYTES,
+        "broker_max_poll_records": settings.batch_records,
+        "stream_buffer_maxsize": _BUFFERED_BATCHES,
+        "broker_check_crcs": False,
+        # Where a group is new: recovery seeks behind the fences anyway, and hangs in Faust with any other value.
+        "consumer_auto_offset_reset": "earliest",
+        # Nothing is acked: flushes commit, and what is buffered when partitions go is read again by their next owner.
+        # Waiting for agents has no time-out in Faust, so that a blocked one would block the whole group.
+        "broker_commit_interval": 60.0,
+        "stream_wait_empty": False,
+        # Topics are made by `preflight`, with the settings that they need.
+        "topic_allow_declare": False,
+        "topic_disable_leader": True,
+        # State is ours.
+        "TableManager": BatchTableManager,
+        "Table": StateTable,
+        "store": "memory://",
+        "datadir": str(settings.data_dir / "faust"),
+        "table_standby_replicas": settings.standby_replicas,
+        # Its web server would show tables to everybody, and has no login.
+        "web_enabled": False,
+        "worker_redirect_stdouts": False,
+        "autodiscover": False,
+    }
 
 
 def _held(app: SalesApp, name: str, changelog: str) -> OpenShares:

@@ -1,6 +1,6 @@
 """The same numbers as JSON: KPIs at a level, and everything that the wall shows in one answer."""
 
-from collections.abc import Container, Iterable
+from collections.abc import Callable, Container, Iterable
 from typing import Any
 
 from metrics.catalogue import KPIS
@@ -152,25 +152,30 @@ def live(
         "targets": board.targets,
         "scopes": _scopes(board, teams),
         "team": "" if level is Level.COMPANY else name if level is Level.TEAM else reference.team_of(name, ""),
-        "waiting": [
-            {
-                "channel": w.channel,
-                "manager": w.manager,
-                "name": reference.name_of(w.manager),
-                "team": team,
-                "since": w.start / 1_000_000,
-                "known": known,
-            }
-            for w, known in board.who_waits(now, unknown)
-            for team in (reference.team_of(w.manager, w.team),)
-            if wanted(w.manager, team)
-        ],
+        "waiting": [*_waiting(board, now, wanted, unknown)],
         "unanswered": call_list(board, now, wanted, unknown),
         "kpis": _wall_kpis(numbers, level, window, only),
         "plan": _plan(numbers, level, only, outlook),
         "leaders": _leaders(numbers, board, window, Level.MANAGER, only),
         "teams": _leaders(numbers, board, window, Level.TEAM, only) if level is Level.COMPANY else [],
     }
+
+
+def _waiting(
+    board: Board, now: float, wanted: Callable[[str, str], bool], unknown: Container[int]
+) -> Iterable[dict[str, Any]]:
+    reference = board.reference
+    for one, known in board.who_waits(now, unknown):
+        team = reference.team_of(one.manager, one.team)
+        if wanted(one.manager, team):
+            yield {
+                "channel": one.channel,
+                "manager": one.manager,
+                "name": reference.name_of(one.manager),
+                "team": team,
+                "since": one.start / 1_000_000,
+                "known": known,
+            }
 
 
 def _scopes(board: Board, teams: Teams) -> dict[str, Any]:
