@@ -17,8 +17,8 @@ from streams.ledger.answers import Index
 from streams.ledger.deal_days import stays
 from streams.ledger.follow import UNREADABLE, LedgerFollower
 from streams.ledger.lines import NDJSON, lines
+from streams.ledger.refusing import FRESH_SECONDS
 
-_FRESH_SECONDS = 2.0
 _MOST_RUNS = 4
 _PIECE = 2_000
 
@@ -29,29 +29,16 @@ def add_open_deals(app: FastAPI, follower: LedgerFollower) -> None:
     @app.get("/api/v1/brought", summary="What open deals brought within so many days, by their stages and ages")
     async def brought(request: Request) -> JSONResponse:
         given = dict(request.query_params)
-        try:
-            day, runs = _day(given.get("day", "")), _runs(given.get("runs", ""))
-            await follower.fresh(_FRESH_SECONDS)
-            found = await asyncio.to_thread(_brought, follower.moments(), day, runs)
-        except ValueError as error:
-            return JSONResponse({"detail": str(error)}, 400)
-        except AwayError as error:
-            return JSONResponse({"detail": str(error)}, 503)
-        except UNREADABLE as error:
-            follower.broken(error)
-            return JSONResponse({"detail": f"the ledger cannot be read now: {error}"}, 503)
+        day, runs = _day(given.get("day", "")), _runs(given.get("runs", ""))
+        await follower.fresh(FRESH_SECONDS)
+        found = await asyncio.to_thread(_brought, follower.moments(), day, runs)
         return JSONResponse({"day": given["day"], "brought": found})
 
     @app.get("/api/v1/stays", summary="Over which days deals were open in a stage, one a line")
     async def stayed(request: Request) -> Response:
-        try:
-            day = _day(request.query_params.get("day", ""))
-            await follower.fresh(_FRESH_SECONDS)
-            pieces = _stays(follower.moments(), day)
-        except ValueError as error:
-            return JSONResponse({"detail": str(error)}, 400)
-        except AwayError as error:
-            return JSONResponse({"detail": str(error)}, 503)
+        day = _day(request.query_params.get("day", ""))
+        await follower.fresh(FRESH_SECONDS)
+        pieces = _stays(follower.moments(), day)
         return Streamed(lines(pieces, tuple), NDJSON, known=(AwayError, *UNREADABLE), broken=follower.broken)
 
 

@@ -19,15 +19,13 @@ from metrics.family import Source
 from metrics.streamed import Streamed
 from streams.audit.standing.standing import StandingAudit
 from streams.errors import StreamsError
-from streams.ledger.answers import Index
 from streams.ledger.explain import ExplainedNumber, entity
 from streams.ledger.follow import UNREADABLE, LedgerFollower
 from streams.ledger.lines import NDJSON, lines
 from streams.ledger.open_deals import add_open_deals
+from streams.ledger.refusing import FRESH_SECONDS, refuse_in_words
 from streams.plain.rows import PlainQuery
 
-_FRESH_SECONDS = 2.0
-"""How long an answer waits for records that are on their way; whoever asks waits for longer."""
 _USUAL, _MOST = 1000, 100_000
 _KNOWN = ("family", "manager", "team", "window", "period", "at", "limit", "fewer", "from", "to")
 
@@ -59,6 +57,7 @@ def create_app(
 
     app = FastAPI(title="Sales Pulse ledger", version="1", lifespan=lifespan)
     app.state.ending = False
+    refuse_in_words(app, follower)
 
     @app.get("/healthz", summary="Alive")
     async def alive() -> dict[str, str]:
@@ -86,17 +85,9 @@ def _explaining(app: FastAPI, follower: LedgerFollower) -> None:
     @app.get("/api/v1/explain", summary="The entities behind one number")
     async def explain(request: Request) -> JSONResponse:
         given = dict(request.query_params)
-        try:
-            limits, at, days = (_limit(given, "limit"), _limit(given, "fewer")), _moment(given), _days(given)
-            as_of = await follower.fresh(_FRESH_SECONDS)
-            answer = await asyncio.to_thread(_explain, follower, given, at, days, limits)
-        except ValueError as error:
-            return JSONResponse({"detail": str(error)}, 400)
-        except AwayError as error:
-            return JSONResponse({"detail": str(error)}, 503)
-        except UNREADABLE as error:
-            follower.broken(error)
-            return JSONResponse({"detail": f"the ledger cannot be read now: {error}"}, 503)
+        limits, at, days = (_limit(given, "limit"), _limit(given, "fewer")), _moment(given), _days(given)
+        as_of = await follower.fresh(FRESH_SECONDS)
+        answer = await asyncio.to_thread(_explain, follower, given, at, days, limits)
         moment = datetime.fromtimestamp(as_of.moment, UTC).isoformat()
         return JSONResponse(answer.as_json() | {"as_of": moment} | ({"note": as_of.note} if as_of.note else {}))
 
@@ -105,17 +96,11 @@ def _entities(app: FastAPI, follower: LedgerFollower) -> None:
     @app.get("/api/v1/entities", summary="All entities of a run of local days, one a line")
     async def entities(request: Request) -> Response:
         given = dict(request.query_params)
-        try:
-            query, days = _query(given), _days(given)
-            await follower.fresh(_FRESH_SECONDS)
-            index = _index(follower)
-        except ValueError as error:
-            return JSONResponse({"detail": str(error)}, 400)
-        except AwayError as error:
-            return JSONResponse({"detail": str(error)}, 503)
+        query, days = _query(given), _days(given)
         if days is None or query.declared.source is not Source.CELLS:
-            told = f"{query.family} is streamed by days: state from= and to=, and a family that has them"
-            return JSONResponse({"detail": told}, 400)
+            raise ValueError(f"{query.family} is streamed by days: state from= and to=, and a family that has them")
+        await follower.fresh(FRESH_SECONDS)
+        index = follower.moments()
         pieces = lines(index.entities(query, days), lambda one: entity(query, *one))
         return Streamed(pieces, NDJSON, known=(AwayError, *UNREADABLE), broken=follower.broken)
 
@@ -128,13 +113,7 @@ def _explain(
     limits: tuple[int | None, int | None],
 ) -> ExplainedNumber:
     limit, fewer = limits
-    return _index(follower).explain(_query(given), at, limit or _USUAL, days, fewer)
-
-
-def _index(follower: LedgerFollower) -> Index:
-    if follower.index is None:
-        raise AwayError(follower.problem)
-    return follower.index
+    return follower.moments().explain(_query(given), at, limit or _USUAL, days, fewer)
 
 
 def _query(given: Mapping[str, str]) -> PlainQuery:

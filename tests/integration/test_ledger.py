@@ -78,7 +78,7 @@ async def running(where: House, path: Path) -> AsyncIterator[AskedLedger]:
 
 async def test_all_of_the_log_or_nothing(kafka, redis_url, topic_prefix, app_id, tmp_path, monkeypatch):
     """From before its first record to a log whose topic has grown: never a number of a part of it."""
-    monkeypatch.setattr("streams.ledger.server._FRESH_SECONDS", 0.2)
+    monkeypatch.setattr("streams.ledger.server.FRESH_SECONDS", 0.2)
     monkeypatch.setattr("streams.ledger.reading._RECORDS", 700)
     monkeypatch.setattr("streams.ledger.follow._PAUSE", 0.1)
     path = tmp_path / "ledger.sqlite"
