@@ -4,17 +4,18 @@ import csv
 import io
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import islice
+from itertools import chain, islice, repeat
 from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
 
 import msgspec
-from python_calamine import CalamineError, CalamineWorkbook
+from python_calamine import CalamineError, CalamineSheet
 
 from producers.errors import Refused
 from producers.importer.cells import Cell, from_sheet, text
 from producers.importer.errors import ImportProblem
 from producers.importer.mapping import MappingFile
+from producers.importer.pieces import pieces_of, sheet_names, workbook_of
 from producers.importer.source import SourceFile, checked
 from producers.importer.workbook import counts_from_1904, lacks_values
 
@@ -93,50 +94,90 @@ class SheetReader:
         self.notes: list[str] = []
         self.from_1904 = counts_from_1904(source)
         try:
-            with source.packed() as stream:
-                workbook = CalamineWorkbook.from_filelike(stream)
-            names = workbook.sheet_names
-            if not names:
-                raise ImportProblem(f"{source.name}: has no sheet")
-            if file.sheet is not None and file.sheet not in names:
-                raise ImportProblem(f"{source.name}: has no sheet {file.sheet!r}; it has {', '.join(names)}")
-            name = file.sheet or names[0]
-            if len(names) > 1 and file.sheet is None:
-                self.notes.append(
-                    f"of the sheets {', '.join(names)} the first is read; `sheet` in the mapping names another"
-                )
-            self._sheet = workbook.get_sheet_by_name(name)
+            name = self._choose(source, file, sheet_names(source))
+            self._pieces = pieces_of(source, name)
+            self._sheets = [] if self._pieces else [workbook_of(source).get_sheet_by_name(name)]
         except (CalamineError, OSError) as error:
             raise ImportProblem(f"{source.name}: is no spreadsheet that can be read ({error})") from error
+        self._name = source.name
         self._delimiter = file.delimiter or ";"
-        ranges = self._sheet.merged_cell_ranges or ()
-        self.merged: Mapping[int, str] = {
-            top + 1: _place(top, column) for (top, column), (bottom, _) in sorted(ranges) if bottom > top
-        }
+        self.merged: Mapping[int, str] = self._pieces.merged if self._pieces else _merged(self._sheets[0])
         if lacks_values(source, name):
             self.notes.append(
                 "formulas have no values in it, as a program wrote it: such cells are empty; open it in a spreadsheet "
                 "and save it"
             )
 
+    def _choose(self, source: SourceFile, file: MappingFile, names: Sequence[str]) -> str:
+        """The name of the sheet to be read."""
+        if not names:
+            raise ImportProblem(f"{source.name}: has no sheet")
+        if file.sheet is not None and file.sheet not in names:
+            raise ImportProblem(f"{source.name}: has no sheet {file.sheet!r}; it has {', '.join(names)}")
+        if len(names) > 1 and file.sheet is None:
+            self.notes.append(
+                f"of the sheets {', '.join(names)} the first is read; `sheet` in the mapping names another"
+            )
+        return file.sheet or names[0]
+
     def dialects(self) -> Sequence[str]:
         """There is one way."""
         return ("",)
 
     def blocks(self, dialect: str, width: int = 0, most: int = -1) -> Iterator[RowBlock]:
-        """Rows as python-calamine gives them; a copy of them is CSV."""
-        del dialect, width, most
-        number, values = 1, self._sheet.iter_rows()
+        """Rows as python-calamine gives them; a copy of them is CSV. Of a sheet in pieces they are `width` long."""
+        del dialect, most
+        number = 1
+        try:
+            for sheet in self._pieces.sheets() if self._pieces else self._sheets:
+                for rows in self._rows(sheet, number, width):
+                    yield RowBlock(number, rows, self._raw(rows))
+                    number += len(rows)
+        except OverflowError as error:
+            raise ImportProblem(
+                f"{self._name}: behind row {number - 1} a cell is no day or duration ({error}); have its column shown "
+                "as text or numbers, and save it again"
+            ) from error
+
+    def _rows(self, sheet: CalamineSheet, number: int, width: int) -> Iterator[list[Row]]:
+        """The rows of a sheet, or of a piece of one, from row `number` on."""
+        if sheet.start is None:
+            return
+        top, left = sheet.start
+        if top + 1 < number:
+            raise ImportProblem(f"{self._name}: its rows are not in order behind row {number - 1}; save it as CSV")
+        gap = repeat([""] * (width or sheet.total_width), top + 1 - number)
+        values = chain(gap, _filled(sheet, left, width) if self._pieces else _whole(sheet, top, left))
         while some := list(islice(values, _ROWS)):
-            rows: list[Row] = [
-                [value if type(value) in _AS_IT_IS else from_sheet(value) for value in row]  # type: ignore[misc]
-                for row in some
-            ]
-            yield RowBlock(number, rows, self._raw(rows))
-            number += len(rows)
+            yield some
 
     def _raw(self, rows: Sequence[Row]) -> Callable[[int], bytes]:
         return lambda index: _csv(rows[index], self._delimiter)
+
+
+def _whole(sheet: CalamineSheet, top: int, left: int) -> Iterator[Row]:
+    """The rows from the first that has a cell, each from column A."""
+    before: list[Cell] = [""] * left
+    for row in islice(sheet.iter_rows(), top, None):
+        cells = _cells(row)
+        yield [*before, *cells] if left else cells
+
+
+def _filled(sheet: CalamineSheet, left: int, width: int) -> Iterator[Row]:
+    """The same of one piece, `width` cells of each, unless it is 0."""
+    before: list[Cell] = [""] * left
+    behind: list[Cell] = [""] * (width - sheet.total_width)
+    for row in sheet.to_python():
+        yield [*before, *_cells(row), *behind][: width or None]
+
+
+def _cells(row: Sequence[object]) -> list[Cell]:
+    return [value if type(value) in _AS_IT_IS else from_sheet(value) for value in row]  # type: ignore[misc, arg-type]
+
+
+def _merged(sheet: CalamineSheet) -> dict[int, str]:
+    ranges = sorted(sheet.merged_cell_ranges or ())
+    return {top + 1: _place(top, column) for (top, column), (bottom, _) in ranges if bottom > top}
 
 
 def _place(row: int, column: int) -> str:

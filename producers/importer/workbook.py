@@ -10,7 +10,7 @@ from xml.etree.ElementTree import Element, ParseError, iterparse
 from producers.importer.source import SourceFile
 
 _WORKBOOK, _TARGETS = "xl/workbook.xml", "xl/_rels/workbook.xml.rels"
-_NONE = (OSError, EOFError, KeyError, ParseError, NotImplementedError, zipfile.BadZipFile, zlib.error)
+NO_WORKBOOK = (OSError, EOFError, KeyError, ParseError, NotImplementedError, zipfile.BadZipFile, zlib.error)
 """What reading another kind of spreadsheet raises, or a damaged one, which is told where it is read."""
 _HEAD = 1 << 18
 _NO_VALUE = re.compile(rb"<c(?![^>]* t=\"str\")[^>]*>\s*<f[^>]*(?:/>|>[^<]*</f>)\s*(?:<v\s*/>|<v></v>|</c>)").search
@@ -23,9 +23,9 @@ def counts_from_1904(source: SourceFile) -> bool:
     Cells that are numbers, and stand for days, are not.
     """
     try:
-        with _opened(source) as archive:
+        with archive_of(source) as archive:
             found = [one.get("date1904", "0") for one in _elements(archive, _WORKBOOK, "workbookPr")]
-    except _NONE:
+    except NO_WORKBOOK:
         return False
     return any(one in ("1", "true", "on") for one in found)
 
@@ -33,21 +33,25 @@ def counts_from_1904(source: SourceFile) -> bool:
 def lacks_values(source: SourceFile, sheet: str) -> bool:
     """Whether a sheet begins with formulas that have no values: who wrote it did not work them out."""
     try:
-        with _opened(source) as archive:
-            ids = [one.attrib for one in _elements(archive, _WORKBOOK, "sheet") if one.get("name") == sheet]
-            targets = {one.get("Id"): one.get("Target", "") for one in _elements(archive, _TARGETS, "Relationship")}
-            named = [
-                targets[id_] for one in ids for name, id_ in one.items() if name.endswith("}id") and id_ in targets
-            ]
-            parts = [one[1:] if one.startswith("/") else f"xl/{one}" for one in named]
-            heads = [archive.open(part).read(_HEAD) for part in parts]
-    except _NONE:
+        with archive_of(source) as archive:
+            part = part_of(archive, sheet)
+            head = archive.open(part).read(_HEAD) if part else b""
+    except NO_WORKBOOK:
         return False
-    return any(_NO_VALUE(head) is not None for head in heads)
+    return _NO_VALUE(head) is not None
+
+
+def part_of(archive: zipfile.ZipFile, sheet: str) -> str | None:
+    """The file of a workbook in which a sheet is."""
+    ids = [one.attrib for one in _elements(archive, _WORKBOOK, "sheet") if one.get("name") == sheet]
+    targets = {one.get("Id"): one.get("Target", "") for one in _elements(archive, _TARGETS, "Relationship")}
+    named = [targets[id_] for one in ids for name, id_ in one.items() if name.endswith("}id") and id_ in targets]
+    return next((one[1:] if one.startswith("/") else f"xl/{one}" for one in named), None)
 
 
 @contextmanager
-def _opened(source: SourceFile) -> Iterator[zipfile.ZipFile]:
+def archive_of(source: SourceFile) -> Iterator[zipfile.ZipFile]:
+    """The files that a workbook is made of. Raises NO_WORKBOOK."""
     with source.packed() as stream, zipfile.ZipFile(stream) as archive:
         yield archive
 
