@@ -118,9 +118,13 @@ class _Columns:
 
 
 def _without_comma(parts: list[Part], count: int) -> list[Part]:
-    """The parts of fields, each of which has a comma before it, without the first comma."""
+    """The parts of fields, each of which has a comma before it, without the first comma.
+
+    One text for all rows is never empty here: a field that no row has is one of few different values, which have parts
+    of their own.
+    """
     first = parts[0]
-    if isinstance(first, str) and first:
+    if isinstance(first, str):
         return [first[1:], *parts[1:]]
     return [[fields[1:] for fields in together(parts, count)]]
 

@@ -49,6 +49,9 @@ _EXPONENT = re.compile("[eE]")
 _DIGITS = re.compile(r"(\d[\d.,]*\d|\d|[.,]\d+)(e[+-]?\d{1,3})?", re.ASCII | re.IGNORECASE)
 _GROUPED = re.compile(r"\d{1,3}(?:([.,])\d{3})(?:\1\d{3})*", re.ASCII)
 
+_MOST_DIGITS = 18
+"""Before the point, as the contract has it: arithmetic on more of them would lose some."""
+
 
 class Amount(tuple[str, str, bool, bool]):
     """An amount taken apart: `digits` with marks, the `currency` that it names or "", `negative`, `spaced`."""
@@ -199,7 +202,12 @@ class AmountReader:
                 number = Decimal(text(cell))
             except InvalidOperation:
                 raise Refused("invalid_data", f"{self.name}: {text(cell)!r} is no number") from None
-        return number if self.scale is None else number * self.scale
+        scaled = number if self.scale is None else number * self.scale
+        if not scaled.is_finite() or (scaled and scaled.adjusted() >= _MOST_DIGITS):
+            raise Refused(
+                "invalid_data", f"{self.name}: {text(cell)!r} is too large; {_MOST_DIGITS} digits before the point do"
+            )
+        return scaled
 
     def _parsed(self, written: str) -> Decimal:
         amount = take_apart(written)

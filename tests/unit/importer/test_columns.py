@@ -22,7 +22,24 @@ HEADER = ("ID", "Client", "Kind", "Sum", "Chance", "Day", "Moment", "Note", "Ver
 FORMS = ["%d.%m.%Y %H:%M:%S", "%d.%m.%Y %H:%M", "%d.%m.%Y"]
 AMOUNTS = st.one_of(
     st.decimals(0, 10**6, places=2).map(str),
-    st.sampled_from(["", " ", "1 250,50", "1,5", "12 руб.", "-7", "much", "0.12345", "1250", "1e3", "(5)"]),
+    st.sampled_from(
+        [
+            "",
+            " ",
+            "1 250,50",
+            "1,5",
+            "12 руб.",
+            "-7",
+            "much",
+            "0.12345",
+            "1250",
+            "1e3",
+            "(5)",
+            "1e30",
+            "-1e999",
+            "9" * 19,
+        ]
+    ),
 )
 MOMENTS = st.datetimes(datetime(2019, 1, 1), datetime(2026, 12, 31))  # noqa: DTZ001 - tables know no zones
 DATES = st.one_of(
@@ -34,7 +51,7 @@ DATES = st.one_of(
 TEXTS = st.one_of(
     st.sampled_from(["a", "b", "m-1", "", " ", ' a","b ', "\\", 'x"', "\udcff", "é\u2028\0", "1"]), st.text(max_size=6)
 )
-CELLS = st.one_of(TEXTS, st.integers(-3, 3), st.booleans(), st.floats(-9, 9), MOMENTS)
+CELLS = st.one_of(TEXTS, st.integers(-3, 3), st.booleans(), st.floats(-9, 9), st.just(1e300), MOMENTS)
 ROW = st.tuples(
     TEXTS, TEXTS, st.sampled_from(["won", "open", "", "x"]), AMOUNTS, AMOUNTS, DATES, DATES, TEXTS, TEXTS, TEXTS
 )  # fmt: skip
@@ -219,11 +236,33 @@ def test_any_piece(tmp_path_factory, text, escape, width):
     assert whole == text.encode() or whole == text.encode() + b"\n"
 
 
-def test_a_first_field_that_no_row_has():
-    """An event whose first field is absent in all rows is JSON all the same."""
-    rule = CHAT | {"data": {"manager_id": "Note", "chat_id": "ID", "client_id": "Client", "author": "Kind"}}
-    mapper = RowMapper(MappingFile.model_validate({"source": "crm://x", "timezone": "UTC", "events": [rule]}))
-    places = ColumnPlaces({name: place for place, name in enumerate(HEADER)}, {})
-    row = ("1", "2", "client", "", "", "", "01.02.2026 03:04:05", "", "1", "")
-    made = mapper.bind_many(places, len(HEADER))([row] * 3)
-    assert made == [mapper.bind(places)(row)] * 3
+@settings(max_examples=60, deadline=None)
+@given(
+    some=st.lists(ROW, min_size=1, max_size=4),
+    count=st.sampled_from([1, 63, 65, 90, 300]),
+    differ=st.sets(st.sampled_from(range(len(HEADER)))),
+    absent=st.sets(st.sampled_from(range(len(HEADER)))),
+    rule=st.sampled_from([DEAL, PAYMENT, CHAT, RATING]),
+    order=st.randoms(use_true_random=False),
+)
+def test_many_rows_are_rows(some, count, differ, absent, rule, order):
+    """The same where columns say few or many different things, or nothing in any row, whichever field is the first."""
+    data = list(rule["data"].items())
+    order.shuffle(data)
+    file = {"source": "crm://x", "timezone": "UTC", "events": [rule | {"data": dict(data)}]}
+    mapper = RowMapper(MappingFile.model_validate(file))
+    places = ColumnPlaces({name: place for place, name in enumerate(HEADER)}, {"Sum": ".", "Chance": "."})
+    make, make_many = mapper.bind(places), mapper.bind_many(places, len(HEADER))
+    rows = [
+        tuple(
+            "" if place in absent else f"{cell}{number}" if place in differ else cell
+            for place, cell in enumerate(some[number % len(some)])
+        )
+        for number in range(count)
+    ]
+    for row, made in zip(rows, make_many(rows), strict=True):
+        try:
+            alone = make(row)
+        except (Refused, UnicodeEncodeError):
+            alone = ()
+        assert made == alone or (not made and not text(row[0]))

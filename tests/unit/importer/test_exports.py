@@ -395,6 +395,22 @@ def test_merged_cells_are_told(tmp_path):
     assert "manager_id: is missing" in found.problems[0][1]
 
 
+@pytest.mark.parametrize("written", ["1e30", "-1E+999", "1" * 19, "1 000 000 000 000 000 000,5"])
+@pytest.mark.parametrize(
+    ("name", "spec"),
+    [("amount", {"places": 2}), ("amount", {"scale": "1.5"}), ("amount", {}), ("probability", {}), ("amount", None)],
+)
+def test_too_large_to_be_an_amount(read, written, name, spec):
+    """It is refused by itself, whatever would have been made of it; the row behind it is counted."""
+    rule = RULE | ({"when": {"column": "Amount", "negative": False}} if spec is None else {})
+    data = RULE["data"] | ({} if spec is None else {name: {"column": "Amount"} | spec})
+    found = read(
+        f"{HEADER}\n{ROW.replace('1250', written)}\n{ROW.replace('1250', '0')}\n", {"events": [rule | {"data": data}]}
+    )
+    assert len(found.events) == 1
+    assert any(said in found.problems[0][1] for said in ("is too large; 18 digits", "data.amount: is no money"))
+
+
 @pytest.mark.parametrize("has_values", [False, True])
 def test_formulas_without_values(tmp_path, has_values):
     """Who reads a workbook that nobody has worked out is told why cells are empty."""
