@@ -33,7 +33,7 @@ async def send(port):
 @pytest.mark.slow
 @pytest.mark.timeout(120)
 async def test_who_sees_whom(chromium, kafka, topic_prefix, tmp_path):
-    """A token shows its own source, a login all, a login of some teams and a stranger none; the page runs nothing."""
+    """A token shows its own source, a login all, a login of some teams and a stranger none; nothing runs on it."""
     await ensure(KafkaSettings(_env_file=None, kafka_servers=kafka, topic_prefix=topic_prefix, partitions=2))
     hashes = {name: bcrypt.hashpw(word.encode(), bcrypt.gensalt(4)).decode() for name, word in (LOGIN, HEAD)}
     config = {"basic_auth_users": hashes, "users": {HEAD[0]: {"teams": ["north"]}}}
@@ -48,9 +48,11 @@ async def test_who_sees_whom(chromium, kafka, topic_prefix, tmp_path):
         await send(port)
         url = f"http://127.0.0.1:{port}/sources"
 
-        async def seen(login):
+        async def seen(login, locale="en", width=390):
             who = {"username": login[0], "password": login[1]}
-            context = await chromium.new_context(viewport={"width": 390, "height": 844}, http_credentials=who)
+            context = await chromium.new_context(
+                viewport={"width": width, "height": 844}, http_credentials=who, locale=locale
+            )
             page = await context.new_page()
             said = []
             page.on("console", lambda message: said.append(message.text))
@@ -64,8 +66,13 @@ async def test_who_sees_whom(chromium, kafka, topic_prefix, tmp_path):
                 assert await page.locator("text=data.client_id: is missing; send it").count() == len(shown)
                 # On a telephone nothing is cut off, and what to do is not one letter a line.
                 assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+                wide = "[...document.querySelectorAll('.wide')]"
+                assert await page.evaluate(f"{wide}.every(one => one.scrollWidth <= one.clientWidth)")
                 rows = "[...document.querySelectorAll('tr')].map(row => row.offsetHeight)"
                 assert await page.evaluate(f"Math.max(...{rows}) < 150")
+                assert await page.locator("html").get_attribute("lang") == locale[:2]
+                await page.locator("nav a").click()
+                assert await page.locator("html").get_attribute("lang") == ("en" if locale == "ru-RU" else "ru")
                 assert said == []
                 return {text.split()[0] for text in shown}
             finally:
@@ -73,5 +80,7 @@ async def test_who_sees_whom(chromium, kafka, topic_prefix, tmp_path):
 
         assert await seen(("any", TOKENS["crm://a"])) == {"crm://a"}
         assert await seen(LOGIN) == set(TOKENS)
+        for width in (320, 1280):
+            assert await seen(LOGIN, "ru-RU", width) == set(TOKENS)
         assert await seen(HEAD) == 403
         assert await seen(("any", "a wrong token")) == 401

@@ -57,7 +57,7 @@ def create_router(board: SourcesBoard, gatekeeper: Gatekeeper, insider: Insider)
             return _refused(error, login=True)
         reports = await board.all() if who == ANYBODY else [await board.of(who)]
         headers = {"Cache-Control": "no-store", "Content-Security-Policy": POLICY, "Referrer-Policy": "no-referrer"}
-        return HTMLResponse(render(reports), headers=headers)
+        return HTMLResponse(render(reports, _language(request)), headers=headers)
 
     return router
 
@@ -83,6 +83,12 @@ def _reader(request: Request, gatekeeper: Gatekeeper, insider: Insider) -> str:
     source = gatekeeper.by_token(request.headers, host)
     # Who signs signs an empty body.
     return gatekeeper.by_signature(request.headers, b"") if source is None else source
+
+
+def _language(request: Request) -> str:
+    """As `?lang=` says, else as the browser of who looks is set."""
+    given = request.query_params.get("lang") or request.headers.get("accept-language", "")
+    return "ru" if given.lower().startswith("ru") else "en"
 
 
 def _refused(error: ProducersError, *, login: bool = False) -> Response:

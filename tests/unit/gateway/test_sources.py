@@ -9,6 +9,9 @@ import pytest
 from metrics.catalogue import SERVICE_FAMILIES
 from producers.events.rules import REASONS
 from producers.gateway.sources import remedies
+from producers.gateway.sources.board import report
+from producers.gateway.sources.page import render
+from producers.gateway.sources.words import RUSSIAN
 from producers.senders import (
     COUNTED,
     DAY,
@@ -133,6 +136,42 @@ def test_every_reason_has_a_remedy():
 
     assert set(remedies.FORWARDED) == set(FORWARDS)
     assert set(remedies.LETTERS) == set(REASONS)
+
+
+async def test_the_page_in_russian():
+    """The browser's language, or what the link says; all words of ours are in it, and numbers are written its way."""
+    setup = Setup(shared=(shared := Shared()), gateway_tokens=TOKENS)
+    await setup.post(event(data={"meetingId": 1, "meeting_id": "m-1"}), **TOKEN)
+    await setup.post([event()], content_type=BATCH, **TOKEN)
+    shared.notes.count("crm://a", COUNTED, "", 30_000, NOW)
+    for reason in remedies.FORWARDED:
+        shared.notes.count("crm://a", FORWARDED, reason, 1, NOW)
+    shared.letters = {("crm://a", reason): 1000 for reason in remedies.LETTERS}
+    russian = {"accept-language": "ru-RU,ru;q=0.9,en;q=0.5", **basic("token-one")}
+
+    async def look(query="", **headers):
+        return (await setup.client.get(f"/sources{query}", headers=russian | headers)).text
+
+    page = await look()
+    assert '<html lang="ru">' in page
+    assert ">9\N{NO-BREAK SPACE}000<" in page  # each of nine reasons
+    shown = [escape(words) for words in RUSSIAN if len(words) > len("records") and f">{escape(words)}<" in page]
+    assert shown == []
+    told = sum(f">{escape(words)}" in page for words in RUSSIAN.values())
+    assert told >= len(remedies.FORWARDED) + len(remedies.LETTERS) + 20
+    assert page == await look("?lang=ru", **{"accept-language": "en"})
+    english = await look("?lang=en")
+    assert '<html lang="en">' in english
+    assert ">9,000<" in english
+    assert english == await look(**{"accept-language": "en-GB,ru"})
+    shared.away = True
+    assert "недавно: Redis is away" in await look()
+    alone = (await Setup(gateway_tokens=TOKENS).client.get("/sources", headers=russian)).text
+    assert "с тех пор, как запущен" in alone
+    nobody = report("", Notes(), NOW)
+    assert "(источник прочитать не удалось)" in render([nobody], "ru")
+    assert "Событий нет" in render([nobody], "ru")
+    assert "ничего не приходило" in render([], "ru")
 
 
 async def test_notes_of_others_are_added_and_its_own_shared():
