@@ -24,7 +24,13 @@ async def until(
         # What the last answer means is the caller's to say; tenacity would raise an error of its own.
         retry_error_callback=lambda state: state.outcome.result() if state.outcome else None,
     )
-    answer: ANSWER = await asking(ask)
+
+    async def asked() -> (
+        ANSWER
+    ):  # tenacity awaits none but coroutine functions; a lambda that gives an awaitable is none
+        return await ask()
+
+    answer: ANSWER = await asking(asked)
     return answer
 
 

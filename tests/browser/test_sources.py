@@ -69,7 +69,7 @@ async def test_who_sees_whom(chromium, kafka, topic_prefix, tmp_path):
                 wide = "[...document.querySelectorAll('.wide')]"
                 assert await page.evaluate(f"{wide}.every(one => one.scrollWidth <= one.clientWidth)")
                 rows = "[...document.querySelectorAll('tr')].map(row => row.offsetHeight)"
-                assert await page.evaluate(f"Math.max(...{rows}) < 150")
+                assert await page.evaluate(f"Math.max(...{rows}) < 200")
                 assert await page.locator("html").get_attribute("lang") == locale[:2]
                 await page.locator("nav a").click()
                 assert await page.locator("html").get_attribute("lang") == ("en" if locale == "ru-RU" else "ru")
