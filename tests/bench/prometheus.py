@@ -8,6 +8,7 @@ a query while nothing else runs, so that it is known which of them is dear. A ro
 """
 
 import argparse
+import json
 import os
 import re
 import shutil
@@ -44,6 +45,7 @@ def main() -> None:
     parser.add_argument("--rate", type=int, default=20, help="events a second")
     parser.add_argument("--minutes", type=float, default=10)
     parser.add_argument("--without-rules", type=float, default=3, help="minutes without rules, for comparison")
+    parser.add_argument("--block", default="", help="so long is a block, like 10m: a day in fast motion, for disk")
     parser.add_argument("--profile", default="", help="file for what the heap holds, for `go tool pprof`")
     asked = parser.parse_args()
     with (
@@ -51,11 +53,14 @@ def main() -> None:
         exporter(Path(name), asked.managers, asked.teams, asked.rate) as (address, feeding),
     ):
         program = _program(Path(name), address)
+        if asked.block:
+            program.argv.append(f"--storage.tsdb.min-block-duration={asked.block}")
         with running(program, program.url, 60), httpx.Client(base_url=program.url, timeout=PATIENCE) as http:
             process = psutil.Process(program.pid)
             with_rules = _watched(http, process, asked.minutes)
             print(f"exporter: {psutil.Process(feeding.pid).memory_info().rss / 1e6:.0f} MB", flush=True)
             _scrapes(http)
+            _disk(Path(name) / "server" / "data")
             if asked.profile:
                 Path(asked.profile).write_bytes(http.get("/debug/pprof/heap?gc=1").content)
             groups = http.get("/api/v1/rules").json()["data"]["groups"]
@@ -134,6 +139,21 @@ def _names(http: httpx.Client) -> None:
     ):
         found = http.post("/api/v1/query", data={"query": f"count({matcher})"}).json()
         print(f"{what}: {found['data']['result'][0]['value'][1] if found.get('data') else found} series", flush=True)
+
+
+def _disk(data: Path) -> None:
+    """Of blocks that are written: a day has so many as fit into it, and they grow together later."""
+    for meta in sorted(data.glob("*/meta.json")):
+        stats = json.loads(meta.read_text())["stats"]
+        sizes = {
+            part: sum(one.stat().st_size for one in meta.parent.rglob("*") if (one.name == "index") is (part == "index"))
+            for part in ("index", "chunks")
+        }
+        print(
+            f"block: {stats['numSamples']:,} samples of {stats['numSeries']:,} series, chunks"
+            f" {sizes['chunks'] / stats['numSamples']:.2f} bytes a sample, index {sizes['index'] / 1e6:.0f} MB",
+            flush=True,
+        )
 
 
 def _configured(folder: Path, process: psutil.Process, **changed: list[str]) -> None:
