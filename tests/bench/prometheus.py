@@ -145,13 +145,11 @@ def _disk(data: Path) -> None:
     """Of blocks that are written: a day has so many as fit into it, and they grow together later."""
     for meta in sorted(data.glob("*/meta.json")):
         stats = json.loads(meta.read_text())["stats"]
-        sizes = {
-            part: sum(one.stat().st_size for one in meta.parent.rglob("*") if (one.name == "index") is (part == "index"))
-            for part in ("index", "chunks")
-        }
+        index = (meta.parent / "index").stat().st_size
+        chunks = sum(one.stat().st_size for one in (meta.parent / "chunks").iterdir())
         print(
             f"block: {stats['numSamples']:,} samples of {stats['numSeries']:,} series, chunks"
-            f" {sizes['chunks'] / stats['numSamples']:.2f} bytes a sample, index {sizes['index'] / 1e6:.0f} MB",
+            f" {chunks / stats['numSamples']:.2f} bytes a sample, index {index / 1e6:.0f} MB",
             flush=True,
         )
 
