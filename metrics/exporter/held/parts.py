@@ -216,6 +216,18 @@ class Parts:
         held = self._parts.get(bucket)
         return dict(self._deltas(bucket, held.whole(mask))) if isinstance(held, SettledDay) else None
 
+    def columns(self, bucket: Bucket, mask: int) -> Iterator[tuple[int, Iterable[Field], list[int]]]:
+        """What a bucket holds of some families, item by item: whose it is, and how much. An item may come again."""
+        held, bits = self._parts.get(bucket), self.items.bits
+        if isinstance(held, SettledDay):
+            for number, fields, values in held.columns(mask):
+                for shown, _ in self._deltas(bucket, {number: 0}):
+                    yield shown, fields, values
+            return
+        for field, items in self._rows(bucket, mask, ""):
+            for number, value in self._deltas(bucket, {n: value for n, value in items.items() if bits[n] & mask}):
+                yield number, (field,), [value]
+
     def _rows(self, bucket: Bucket, mask: int, manager: str) -> Iterator[tuple[Field, dict[int, int]]]:
         held = self._parts.get(bucket, {})
         if isinstance(held, SettledDay):

@@ -87,6 +87,12 @@ class SettledDay:
             if not manager or block.fields[0].manager <= manager <= block.fields[-1].manager:
                 yield from block.items(mask, manager)
 
+    def columns(self, mask: int) -> Iterator[tuple[int, Iterator[Field], list[int]]]:
+        """Items of some families, each with those who have it, and how much."""
+        for block in self._blocks:
+            for number, rows, values in _read(block.packed, mask):
+                yield number, map(block.fields.__getitem__, rows), values
+
     def by_team(self, mask: int) -> Iterator[tuple[Credit, Row]]:
         """Sums of people of a stated team as one, of some families: by ("", team), and (manager, "")."""
         found: list[Row] = [{} for _ in self._teams]

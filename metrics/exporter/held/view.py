@@ -12,6 +12,7 @@ from metrics.exporter.held import plans
 from metrics.exporter.held.aggregates import Aggregates, HeldSums, Slot, Sums, add, from_scratch
 from metrics.exporter.held.counted import Numbers, counted
 from metrics.exporter.held.days import Days, SumSelection, of_day
+from metrics.exporter.held.holders import holders
 from metrics.exporter.held.items import CONVERTED, Item, Items
 from metrics.exporter.held.names import Names
 from metrics.exporter.held.numbers import Block, Shown
@@ -180,6 +181,10 @@ class HeldView:
     def sums_of_day(self, share: SumSelection, day: int) -> Sums:
         """The sums of one day (its ordinal), which are not kept."""
         return of_day(self._parts, share, day)
+
+    def holders_of_days(self, mask: int, days: range) -> Sums:
+        """Who has any of some families over a run of days, and of which items: each as 1."""
+        return holders(self._parts, mask, days)
 
     def counted_of_days(self, share: SumSelection, days: range) -> Numbers:
         """What a run of days has counted, by team as shown and measure of plans."""

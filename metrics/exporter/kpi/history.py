@@ -22,11 +22,11 @@ from metrics.exporter.held.numbers import Histogram, quantile
 from metrics.exporter.held.view import HeldView, Row
 from metrics.exporter.kpi import tables
 from metrics.exporter.kpi.kpis import Evaluation, Key, key_of
-from metrics.exporter.kpi.levels import people, place, rows
+from metrics.exporter.kpi.levels import people_of_days, place, rows
 from metrics.exporter.kpi.made_of import parts
 from metrics.exporter.kpi.runs import Run, check, oldest, plan_samples
 from metrics.family import CALENDAR_WINDOWS, PERIODS, PLAN_WINDOWS, QUANTILES, Family, Source
-from metrics.kpi import Formula, Level, PerManager
+from metrics.kpi import Formula, Level
 from metrics.windows import period_end, period_start
 
 _BY_ID = {kpi.id: kpi for kpi in KPIS}
@@ -103,8 +103,7 @@ class Question:
             mask |= BITS[BY_EXPOSED[name]]
         if self.level is Level.MANAGER:
             return SumSelection(mask, manager=self.name)
-        together = not isinstance(self.formula, PerManager)
-        return SumSelection(mask, "", together, together and self.level is Level.COMPANY and self.teams is None)
+        return SumSelection(mask, "", together=True, whole=self.level is Level.COMPANY and self.teams is None)
 
 
 def question(
@@ -225,7 +224,8 @@ class History:
     def _worked_out(self, asked: Question, first: date, now: float) -> Iterator[Value]:
         board, level = self._board, asked.level
         end = period_end(asked.step, first)
-        sums = board.sums_of_days(asked.share, _days(asked, first))
+        days = _days(asked, first)
+        sums = board.sums_of_days(asked.share, days)
         where, slot = place(level, asked.only, asked.teams), (asked.step, PERIODS[0])
         found = rows(board, sums, slot, where, asked.share.mask)
         targets: dict[Key, float] = {}
@@ -236,7 +236,7 @@ class History:
                 planned = plans.PlanSelection((asked.step,), level.value, asked.name)
                 samples = plans.of_teams(plan_samples(board, end, now, planned), asked.teams)
             evaluation = Evaluation(
-                level, asked.step, found, [], samples, lambda of: people(board, sums, where, of), self._home
+                level, asked.step, found, [], samples, people_of_days(board, sums, days, level, where), self._home
             )
             values = evaluation.of(kpi)
             if kpi.id in _PLANNED:

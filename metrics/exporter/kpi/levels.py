@@ -13,6 +13,9 @@ from metrics.kpi import Level
 Place = Callable[[Shown], Shown | None]
 """Which row of a level a credit belongs to; None when it is not wanted."""
 
+People = Callable[[Family], dict[Shown, int]]
+"""How many managers of each row have any of a family."""
+
 
 def place(level: Level, only: tuple[str, str] | None = None, teams: Container[str] | None = None) -> Place:
     """Rows of a level; `only`: (manager or team, its value); `teams`: those that may be seen, None for all."""
@@ -72,6 +75,13 @@ def people(board: HeldView, sums: Sums, where: Place, family: Family) -> dict[Sh
                 found.setdefault(row, set()).add(shown[0])
                 break
     return {row: len(managers) for row, managers in found.items()}
+
+
+def people_of_days(board: HeldView, sums: Sums, days: range, level: Level, where: Place) -> People:
+    """The same over a run of days. sums: of each person at the level of people; of others they may be of teams."""
+    if level is Level.MANAGER:
+        return lambda family: people(board, sums, where, family)
+    return lambda family: people(board, board.holders_of_days(BITS[family], days), where, family)
 
 
 def _shown(board: HeldView, sums: Sums) -> Iterator[tuple[Shown, dict[int, int]]]:

@@ -17,10 +17,10 @@ from metrics.exporter.held.items import BITS
 from metrics.exporter.held.view import HeldView
 from metrics.exporter.kpi import tables
 from metrics.exporter.kpi.kpis import Evaluation, Values
-from metrics.exporter.kpi.levels import people, place, rows
+from metrics.exporter.kpi.levels import people_of_days, place, rows
 from metrics.exporter.kpi.made_of import parts, told
 from metrics.family import CALENDAR_WINDOWS, PERIODS, PLAN_WINDOWS
-from metrics.kpi import Formula, Kpi, Level, PerManager, change
+from metrics.kpi import Formula, Kpi, Level, change
 from metrics.windows import DAYS_HELD, period_end, period_start
 
 _BY_ID = {kpi.id: kpi for kpi in KPIS}
@@ -164,7 +164,7 @@ def share_of(kpis: Iterable[Kpi], whose: Whose) -> SumSelection:
     for formula in formulas:
         for part in parts(formula):
             mask |= BITS[BY_EXPOSED[part["family"]]]
-    together = whose.level is not Level.MANAGER and not any(isinstance(formula, PerManager) for formula in formulas)
+    together = whose.level is not Level.MANAGER
     return SumSelection(mask, "", together, together and whose.level is Level.COMPANY and whose.teams is None)
 
 
@@ -222,7 +222,7 @@ class Runs:
         step = window or CALENDAR_WINDOWS[0]
         found = rows(board, sums, (step, PERIODS[0]), where, share.mask)
         evaluation = Evaluation(
-            whose.level, window, found, [], samples, lambda of: people(board, sums, where, of),
+            whose.level, window, found, [], samples, people_of_days(board, sums, run.days, whose.level, where),
             lambda manager: board.reference.team_of(manager, ""),
         )  # fmt: skip
         return {kpi.id: self._named(whose, evaluation.of(kpi)) for kpi in kpis}

@@ -5,9 +5,14 @@ from unittest.mock import patch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metrics.catalogue import FAMILIES
+from metrics.catalogue import CELL_FAMILIES, FAMILIES
 from metrics.exporter.held import settled
 from metrics.exporter.held.days import SumSelection, of_day
+from metrics.exporter.held.items import BITS
+from metrics.exporter.kpi.levels import people, people_of_days, place
+from metrics.kpi import Level
+from metrics.measure import key
+from metrics.view import Field
 from tests.support.boards import board, fields, parts_of, windowed_measures
 
 parts = st.dictionaries(windowed_measures, st.integers(1, 5) | st.integers(2**62, 2**70), max_size=5)
@@ -59,3 +64,34 @@ def test_what_is_settled_says_the_same(some, asked, settle):
             if share.together:
                 whole = of_day(held._parts, share._replace(whole=True), day)
                 assert added_up(by_name(whole, named[0])) == added_up(by_name(exact, named[1]))
+
+
+# Few people and measures, so that what is added here is taken back there.
+CALLS, AMOUNT = key("c", "inbound", "answered"), key("wa", "retail", "RUB")
+taken_back = st.dictionaries(
+    st.sampled_from([CALLS, AMOUNT]), st.integers(-2, 2).filter(bool), min_size=1, max_size=2
+)  # fmt: skip
+people_of_two_teams = st.builds(
+    Field, st.just(0), st.sampled_from(["m-1", "m-2"]), st.sampled_from(["north", "south"])
+)  # fmt: skip
+days_of_returns = st.lists(
+    st.tuples(st.sampled_from(DAYS), st.dictionaries(people_of_two_teams, taken_back, min_size=1, max_size=3)),
+    min_size=1, max_size=6,
+)  # fmt: skip
+FAMILIES_OF_THEM = [family for family in CELL_FAMILIES if family.name in {"sales_calls", "sales_won_amount"}]
+
+
+@patch.object(settled, "_TOGETHER", 2)
+@given(days_of_returns, st.sampled_from(FAMILIES_OF_THEM), st.sampled_from([Level.TEAM, Level.COMPANY]), st.booleans())
+def test_who_has_any_is_as_by_the_sums_of_each(some, family, level, settle):
+    """With what was taken back: who is left with nothing has none of it, and what other teams have of him counts."""
+    held = board(timezone="Europe/Berlin")
+    for day, found in some:
+        held.put(("d", day), found)
+    if settle:
+        held.put(("d", DAYS.stop), {next(iter(some[0][1])): {}})
+        list(held.settling())
+        list(held.settling())
+    where, days = place(level), range(DAYS.start, DAYS.stop)
+    by_sums = people(held, held.sums_of_days(SumSelection(BITS[family]), days), where, family)
+    assert people_of_days(held, {}, days, level, where)(family) == by_sums
