@@ -27,13 +27,11 @@ class StateError(StreamsError):
 class RulesChanged(StateError):
     """The state was counted by other rules; numbers of both kinds must not be mixed."""
 
-    def __init__(self, stored: str, current: str) -> None:
+    def __init__(self) -> None:
         super().__init__(
             "the stored numbers were counted by other rules (time zone, calendar, targets or ready stages): "
             "set them back, or choose a new SALES_APP_ID so that everything is counted again"
         )
-        self.stored = stored
-        self.current = current
 
 
 class RevokedError(StreamsError):

@@ -36,7 +36,6 @@ class RestoreProgress:
     partition: int
     read: int = 0
     total: int = 0
-    done: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +129,19 @@ class KafkaRestorer:
             progress.total += max(0, ends[tp] - start)
             if start < ends[tp]:
                 missing.add(tp)
+        await self._drain(consumer, missing, ends, apply, progress)
         # The ends, not the last records: markers may lie between, and what comes after is another owner's.
-        positions = {tp.topic: ends[tp] for tp in changelogs}
+        return Restored(Bounds(begins[source], ends[source]), {tp.topic: ends[tp] for tp in changelogs})
+
+    async def _drain(
+        self,
+        consumer: AIOKafkaConsumer,
+        missing: set[TopicPartition],
+        ends: Mapping[TopicPartition, int],
+        apply: Mapping[str, Apply],
+        progress: RestoreProgress,
+    ) -> None:
+        """Hand on what comes until all of these are read to their ends. Raises ChangelogError when nothing comes."""
         loop = asyncio.get_running_loop()
         said = heard = loop.time()
         while missing:
@@ -146,12 +156,11 @@ class KafkaRestorer:
             now = loop.time()
             if now - heard > _IDLE_SECONDS:
                 raise ChangelogError(
-                    f"partition {partition} could not be restored: Kafka sends nothing for {_IDLE_SECONDS:.0f} s"
+                    f"partition {progress.partition} could not be restored: Kafka sends nothing for "
+                    f"{_IDLE_SECONDS:.0f} s"
                 )
             if now - said > _PROGRESS_SECONDS:
                 said = now
-                log.info("restoring", partition=partition, read=progress.read, of=progress.total)
+                log.info("restoring", partition=progress.partition, read=progress.read, of=progress.total)
             # `getmany` does not give way while records are at hand, and health and other partitions are of this loop.
             await asyncio.sleep(0)
-        progress.done = True
-        return Restored(Bounds(begins[source], ends[source]), positions)

@@ -148,7 +148,6 @@ class Index:
         shown = PlainShown(asked, self._rules, reference, at is not None, clock=clock if at is not None else asked)
         if days is not None:
             shown.windows = [PlainWindow(query.window, query.period, *days, 0, 1 << 62)]
-        upto = {number: after - 1 for number, after in database.execute("SELECT number, next FROM partition")}
         snapshot = _snapshot(database, query, shown)
         match query.declared.source:
             case Source.PLAN:
@@ -164,8 +163,8 @@ class Index:
             told = None if found.percentile is None else exact(Fraction(repr(found.percentile)))
         rows, sources = tuple(found.rows), tuple(snapshot.sources(found.rows))
         return ExplainedNumber(
-            query, moment_asked, told, found.count, rows, found.count > len(rows), upto, sources,
-            found.position, found.first,
+            query, moment_asked, told, found.count, rows, found.count > len(rows), sources, found.position,
+            found.first,
         )  # fmt: skip
 
     def reference(self, database: sqlite3.Connection) -> PlainReference:

@@ -1,6 +1,5 @@
 """Why is this number so? The entities behind a number, as an answer that adds up to it."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
@@ -20,9 +19,8 @@ class ExplainedNumber:
 
     total: exact, as a decimal (or a fraction "1/3"), of a percentile the digits shown, None of nothing; over all
     `count` rows, of which `rows` holds at most the limit that was asked for, by size (`truncated` says whether any is
-    missing). upto: partition → last offset looked at. sources: where each row's entity is from. position, first: of a
-    percentile of more rows than the limit they are those around it, by value; how many of all are shorter than it, and
-    how many come before the rows.
+    missing). sources: where each row's entity is from. position, first: of a percentile of more rows than the limit they
+    are those around it, by value; how many of all are shorter than it, and how many come before the rows.
     """
 
     query: PlainQuery
@@ -31,7 +29,6 @@ class ExplainedNumber:
     count: int
     rows: tuple[PlainRow, ...]
     truncated: bool
-    upto: Mapping[int, int]
     sources: tuple[str, ...] = ()
     position: int | None = None
     first: int = 0

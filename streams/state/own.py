@@ -48,5 +48,5 @@ def read_own(value: bytes, rules: str) -> Own:
     if own.version != VERSION:
         raise StateError(f"the state has version {own.version}, this worker reads version {VERSION}")
     if own.rules != rules:
-        raise RulesChanged(own.rules, rules)
+        raise RulesChanged
     return own

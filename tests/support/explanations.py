@@ -46,7 +46,7 @@ class Explainer:
         query = PlainQuery(family, dict(labels or {}), manager, team, window, period)
         total = self.percentile if query.quantile else exact(sum((one.value for one in self.rows), Fraction()))
         rows = tuple(self.rows[: limit if fewer is None or len(self.rows) <= limit else fewer])
-        return ExplainedNumber(query, at or AT, total, len(self.rows), rows, len(rows) < len(self.rows), {})
+        return ExplainedNumber(query, at or AT, total, len(self.rows), rows, len(rows) < len(self.rows))
 
     async def entities(self, family, labels, manager, team, window, days):
         """All rows, two at a time. left: whether whoever asked has let go."""
