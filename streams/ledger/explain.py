@@ -19,8 +19,8 @@ class ExplainedNumber:
 
     total: exact, as a decimal (or a fraction "1/3"), of a percentile the digits shown, None of nothing; over all
     `count` rows, of which `rows` holds at most the limit that was asked for, by size (`truncated` says whether any is
-    missing). sources: where each row's entity is from. position, first: of a percentile of more rows than the limit they
-    are those around it, by value; how many of all are shorter than it, and how many come before the rows.
+    missing). sources: where each row's entity is from. position, first: of a percentile of more rows than the limit the
+    rows are those around it, by value; how many of all are shorter than it, and how many come before the rows.
     """
 
     query: PlainQuery
