@@ -46,9 +46,9 @@ def _is_news(record: logging.LogRecord) -> bool:
     return record.msg != _BROKEN_OFF
 
 
-def configure(log_format: LogFormat, level: str | None = None) -> None:
-    """Set up structlog and standard logging. `level` defaults to SALES_LOG_LEVEL, else `info`."""
-    name = (level or os.environ.get("SALES_LOG_LEVEL") or "info").upper()
+def configure(log_format: LogFormat) -> None:
+    """Set up structlog and standard logging, at the level of SALES_LOG_LEVEL, else `info`."""
+    name = (os.environ.get("SALES_LOG_LEVEL") or "info").upper()
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,

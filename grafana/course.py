@@ -31,9 +31,11 @@ class HourBars:
     day: str = course.TODAY
 
 
-def against_week_before(name: str, measure: str, color: str = targets.GOOD) -> tuple[HourBars, HourBars]:
+def against_week_before(name: str, measure: str) -> tuple[HourBars, HourBars]:
     """A measure of today beside that of the same weekday a week before."""
-    return HourBars(f"{name} today", measure, color), HourBars("a week before", measure, "gray", course.WEEK_BEFORE)
+    return HourBars(f"{name} today", measure, targets.GOOD), HourBars(
+        "a week before", measure, "gray", course.WEEK_BEFORE
+    )
 
 
 def by_hour(title: str, runs: Sequence[HourBars], look: Look, matchers: Mapping[str, str] | None = None) -> p.Panel:

@@ -170,11 +170,9 @@ def stat(
     )  # fmt: skip
 
 
-def tile(
-    kpi: Kpi, level: Level, look: Look, *, window: str = "", title: str = "", matchers: Mapping[str, str] | None = None
-) -> p.Panel:
+def tile(kpi: Kpi, level: Level, look: Look, *, matchers: Mapping[str, str] | None = None) -> p.Panel:
     """The number, large, and its change against the previous period."""
-    span = window or of_window(kpi)
+    span = of_window(kpi)
     how = Live(span, matchers=matchers or {})
     queries = [p.number(scaled(kpi, live(kpi, level, how)), "now" if not kpi.windows else _span(span))]
     overrides: list[p.Override] = []
@@ -182,7 +180,7 @@ def tile(
         more, overrides = change_queries(kpi, level, how)
         queries += more
     return stat(
-        title or brief(kpi), queries, about=about(kpi), unit=unit(kpi, look), links=links(kpi, level, span),
+        brief(kpi), queries, about=about(kpi), unit=unit(kpi, look), links=links(kpi, level, span),
         steps=targets.steps(kpi, look), overrides=overrides, decimals=decimals(kpi),
         defaults={"mappings": mappings(kpi)},
     )  # fmt: skip
@@ -193,18 +191,18 @@ def _span(window: str) -> str:
 
 
 def by_channel(
-    kpi: Kpi, level: Level, look: Look, *, title: str = "", window: str = "$window", background: bool = False,
+    kpi: Kpi, level: Level, look: Look, *, title: str = "", background: bool = False,
     matchers: Mapping[str, str] | None = None,
 ) -> p.Panel:  # fmt: skip
     """Calls and chats side by side, each coloured by its own target."""
     queries, overrides = [], []
     for channel, name in CHANNELS.items():
-        how = Live(window, matchers={**(matchers or {}), "channel": channel})
+        how = Live(matchers={**(matchers or {}), "channel": channel})
         queries.append(p.number(live(kpi, level, how), name))
         steps = p.steps(*targets.steps(kpi, look, channel))
         overrides.append(p.override(name, thresholds=steps))
     return stat(
-        title or brief(kpi), queries, about=about(kpi), unit=unit(kpi, look), links=links(kpi, level, window),
+        title or brief(kpi), queries, about=about(kpi), unit=unit(kpi, look), links=links(kpi, level),
         background=background, overrides=overrides, decimals=decimals(kpi), defaults={"mappings": mappings(kpi)},
     )  # fmt: skip
 
@@ -274,8 +272,7 @@ def days(key: str) -> list[dict[str, Any]]:
 
 def bars(
     title: str, queries: list[p.Query], *, about: str, unit: str, links: list[p.Link],
-    steps: targets.Steps = p.PLAIN, drill: p.Link | None = None, maximum: float | None = None, label: str = "",
-    **more: Any,
+    steps: targets.Steps = p.PLAIN, drill: p.Link | None = None, label: str = "", **more: Any,
 ) -> p.Panel:  # fmt: skip
     """Values side by side as bars. drill: where a click on a bar leads. label: what a bar is called after.
 
@@ -284,8 +281,6 @@ def bars(
     plain = {"mode": "fixed", "fixedColor": "blue"}
     defaults: dict[str, object] = {"color": plain if steps is p.PLAIN else {"mode": "thresholds"}, "min": 0}
     defaults["mappings"] = [_NO_NUMBER]
-    if maximum is not None:
-        defaults["max"] = maximum
     if drill:
         defaults["links"] = [drill.data()]
     if label:
@@ -306,12 +301,12 @@ def bar(expr: str, name: str) -> p.Query:
 
 
 def kpi_bars(
-    kpi: Kpi, level: Level, look: Look, *, title: str = "", window: str = "", top: int = 0,
-    drill: p.Link | None = None, matchers: Mapping[str, str] | None = None,
+    kpi: Kpi, level: Level, look: Look, *, title: str = "", top: int = 0, drill: p.Link | None = None,
+    matchers: Mapping[str, str] | None = None,
 ) -> p.Panel:  # fmt: skip
     """A KPI compared over teams or managers, best first; managers by their names."""
     keep = ("team",) if level is Level.TEAM else ("manager",) if level is Level.MANAGER else kpi.by
-    span = window or of_window(kpi)
+    span = of_window(kpi)
     series = scaled(kpi, live(kpi, level, Live(span, keep=keep, matchers=matchers or {})))
     if level is Level.MANAGER:
         series = named(series)

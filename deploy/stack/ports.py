@@ -13,12 +13,12 @@ _HELD: dict[int, int] = {}
 """Port → descriptor of its lock, for as long as this process lives; children do not inherit it."""
 
 
-def is_free(port: int, host: str = "127.0.0.1") -> bool:
-    """Whether a server could listen there now."""
+def is_free(port: int) -> bool:
+    """Whether a server could listen on loopback there now."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((host, port))
+            probe.bind(("127.0.0.1", port))
         except OSError:
             return False
     return True

@@ -21,6 +21,7 @@ from deploy.errors import StartError
 
 _PR_SET_PDEATHSIG = 1
 _LOG_LIMIT = 20 << 20
+_LOOK_SECONDS = 0.05
 """A log that is longer (bytes) when a program starts is set aside."""
 _LIBC = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 
@@ -108,7 +109,7 @@ class Program:
             file.seek(self._log_start if last is None else max(self._log_start, file.seek(0, os.SEEK_END) - last))
             return file.read().decode(errors="replace")
 
-    def wait_until(self, ready: Callable[[], bool], *, timeout: float, interval: float = 0.05) -> None:
+    def wait_until(self, ready: Callable[[], bool], *, timeout: float) -> None:
         """Block until `ready()` is true. Raises StartError when the process ends first or the time is up (s)."""
         deadline = time.monotonic() + timeout
         while not ready():
@@ -116,7 +117,7 @@ class Program:
                 raise StartError(f"{self.name} ended with status {self.returncode}: {self.last_words()} ({self.log})")
             if time.monotonic() > deadline:
                 raise StartError(f"{self.name} was not ready after {timeout:.0f} s: {self.last_words()} ({self.log})")
-            time.sleep(interval)
+            time.sleep(_LOOK_SECONDS)
 
     def listens(self, port: int) -> bool:
         """Whether this very process (or a child of it) listens on the port, and not somebody else."""

@@ -74,9 +74,9 @@ class GatewaySeries:
         """So many events were accepted, refused or tried."""
         self._child(self._events, self._name(source), outcome).inc(count)
 
-    def refused(self, source: str, reason: str, count: int = 1) -> None:
+    def refused(self, source: str, reason: str) -> None:
         """Something was refused."""
-        self._refused.labels(self._name(source), reason).inc(count)
+        self._refused.labels(self._name(source), reason).inc()
 
     def unknown(self, source: str, count: int) -> None:
         """Fields were unknown."""

@@ -12,12 +12,12 @@ _PAUSE_BEFORE_CALL_BACK = 9.0  # median minutes
 _CALLS_BACK, _CALLS_AGAIN = 0.74, 0.12
 
 
-def tell_call(script: Script, at_us: int, client: str | None = None) -> None:
+def tell_call(script: Script, at_us: int) -> None:
     """Tell one call that starts at `at_us`; of one that nobody answered also what came of it."""
     rng = script.rng
     local_day, inside = divmod(script.rhythm.local(at_us), DAY)
     manager = script.staff.present(rng, local_day, inside // HOUR)
-    _tell(script, at_us, client or script.client(at_us), manager, inbound=rng.random() < _INBOUND)
+    _tell(script, at_us, script.client(at_us), manager, inbound=rng.random() < _INBOUND)
 
 
 def tell_outbound(script: Script, at_us: int, client: str, manager: SimulatedManager) -> None:
