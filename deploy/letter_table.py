@@ -78,7 +78,7 @@ class Sorter:
             )
         if not self._kept:
             return
-        yield f"{self._kept.total():,} cannot be mended by sending them again and stay open:"
+        yield f"{self._kept.total():,} cannot be fixed by sending them again and stay open:"
         for (reason, why), n in self._kept.most_common(_EXAMPLES):
             yield f"{n:>9,}  {reason:<{_REASON_WIDTH}}  {_oneline(why)}"
         if len(self._kept) > _EXAMPLES:

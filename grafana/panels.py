@@ -1,7 +1,7 @@
 """The one module that knows grafanalib: builds panels and dashboards, and adds what its old schema lacks.
 
 grafanalib 0.7.1 is no longer developed. It leaves out `refId`, panel ids, the data source's type, `calculate` of heat
-maps and data links, and states a schema of 2016; `document` mends all that in one pass over the JSON.
+maps and data links, and states a schema of 2016; `document` corrects all that in one pass over the JSON.
 """
 
 import json

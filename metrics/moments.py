@@ -8,7 +8,7 @@ _YEARS = (2000, 2200)
 
 
 def read(text: str, given: str = "") -> datetime:
-    """An RFC 3339 time. given: what was written, where `text` was mended. Raises WindowError, which names `at`."""
+    """An RFC 3339 time. given: what was written, where `text` was repaired. Raises WindowError, which names `at`."""
     given = given or text
     try:
         parsed = datetime.fromisoformat(text)

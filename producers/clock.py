@@ -1,4 +1,4 @@
-"""Mends topics on which senders set the time of records: brokers shall, as the contract needs it.
+"""Repairs topics on which senders set the time of records: brokers shall, as the contract needs it.
 
 What lies there already keeps its sender's time and is refused from now on. Events can be sent again from the dead
 letters; reference data that nobody refused when it came is sent again here, as it is, so that it goes on to count.

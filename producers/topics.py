@@ -40,7 +40,7 @@ class TopicSpec:
 class Topics:
     """What `ensure` did: names it `created`, names it `found`, and `differences` in plain words.
 
-    `clocks`: of the differences those that must be mended before anything is counted: senders would set the clock.
+    `clocks`: of the differences those that must be fixed before anything is counted: senders would set the clock.
     """
 
     created: tuple[str, ...]

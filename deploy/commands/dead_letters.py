@@ -112,7 +112,7 @@ def dismiss(
     dry_run: _DryRun = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="do not ask")] = False,
 ) -> None:
-    """Close what nobody will mend. It stays in Kafka and in `list --all`, but no alert speaks of it any more.
+    """Close what nobody will fix. It stays in Kafka and in `list --all`, but no alert speaks of it any more.
 
     Example: sales-pulse dead-letters dismiss --reason not_json --until 2026-11-01 --yes
     """

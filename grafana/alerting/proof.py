@@ -49,7 +49,7 @@ def alerts() -> tuple[Alert, ...]:
             "`problem` of `sql` in the ledger's `/api/v1/audit`, and why in its log: `the tables in PostgreSQL are not "
             "kept up now; it is tried again`. Whether PostgreSQL runs, has disk, and lets the role of the address in. "
             "While all is refilled (`phase` in `progress`) it is behind until that is done.",
-            "Mend what it says; nothing has to be done after that. Where the tables themselves are broken, drop the "
+            "Fix what it says; nothing has to be done after that. Where the tables themselves are broken, drop the "
             "schema `sales_pulse` with all that is in it: they are refilled. Who wants none takes "
             "`SALES_LEDGER_POSTGRES` away.",
         ),

@@ -41,7 +41,7 @@ def _down(name: str, jobs: tuple[str, ...], what: str, effect: str) -> Alert:
         f"The {what.lower()} is down, or Prometheus cannot reach it. {effect}",
         "Whether the process runs; its `/healthz` and `/readyz`; the last lines of its log. What Prometheus says of "
         "its scrapes: page *Targets*.",
-        "Start it again. It exits with one clear line when Kafka or Redis cannot be reached: mend that first.",
+        "Start it again. It exits with one clear line when Kafka or Redis cannot be reached: fix that first.",
         breaks=True,
     )
 
@@ -100,7 +100,7 @@ def _silent_source() -> Alert:
         "The source usually sends at this time: more than 30 events in six hours, or at this time a week ago.",
         "A CRM, telephone exchange or chat has stopped sending. What it reports is missing from every number.",
         "Events by source on the wall Service health; the gateway's log for refused requests of that source.",
-        "Mend the source's webhook or token. Then let it send what was missed (`sales-pulse import`, or "
+        "Fix the source's webhook or token. Then let it send what was missed (`sales-pulse import`, or "
         "`sales-pulse bitrix24 reconcile`): late events correct the past.",
     )
 
@@ -127,7 +127,7 @@ def _kafka() -> tuple[Alert, ...]:
             "Nothing new is counted: numbers are those of the last contact, and who waits cannot be told.",
             "Whether brokers run, and are not frozen; the network between; for one partition: whether it has a leader "
             "(`kafka-topics.sh --describe`). The worker's `/readyz` says for how long.",
-            "Mend Kafka. Workers go on by themselves, nothing is lost; restarting them does not help.",
+            "Fix Kafka. Workers go on by themselves, nothing is lost; restarting them does not help.",
             breaks=True,
         ),
         of_service(

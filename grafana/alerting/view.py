@@ -17,7 +17,7 @@ def _age(every: str) -> tuple[Alert, ...]:
             "A partition's owner has not reported for over 30 s, or Redis does not answer the exporter.",
             "Some numbers stand still; after a while the exporter withholds what it cannot vouch for.",
             "View age and partitions reporting; whether all workers run; whether Redis answers.",
-            "Start the missing worker; mend Redis. Workers write the whole view again by themselves.",
+            "Start the missing worker; fix Redis. Workers write the whole view again by themselves.",
             breaks=True,
         ),
         of_service(
@@ -73,7 +73,7 @@ def _redis() -> tuple[Alert, ...]:
             "Redis has refused or not answered a worker's writes for half a minute.",
             "Events are folded and kept, but nobody sees them.",
             "Redis: memory, disk, network; the worker's log for the exact error.",
-            "Mend Redis. Nothing is lost: workers write what they hold again.",
+            "Fix Redis. Nothing is lost: workers write what they hold again.",
             breaks=True,
         ),
     )  # fmt: skip
@@ -95,6 +95,6 @@ def _shown() -> tuple[Alert, ...]:
             "{{ $value }} events carry money in a currency without a rate; they are counted, their money is left out.",
             "Sums of money are too small by what is in that currency.",
             "Which currency: the alert's label. Which rates there are: `sales-pulse reference`.",
-            "Set the rate (`sales-pulse reference apply`). It mends the past from its date on.",
+            "Set the rate (`sales-pulse reference apply`). It corrects the past from its date on.",
         ),
     )  # fmt: skip

@@ -27,7 +27,7 @@ def _source_refused() -> Alert:
         # A source is there with its first refusal, and nobody sees that as an increase.
         return f"increase({name}[10m]) > 0 or ({name} unless {name} offset 10m) > 0"
 
-    # Of a gateway what its sender can mend, where it is known who that is.
+    # Of a gateway what its sender can fix, where it is known who that is.
     at_gateways = f'{g.REFUSED.name}{{source!="",reason!~"408|429|5.."}}'
     return of_service(
         "SourceRefused",
@@ -67,7 +67,7 @@ def _gateway() -> tuple[Alert, ...]:
             "{{ $value | humanize }} requests in two minutes were not taken, for a reason that is not the sender's.",
             "Kafka does not take events, or more come in at once than the gateway holds (503); 500 is a fault of ours.",
             "Its log and `/readyz`; KafkaUnreachable; request times on the wall Service health.",
-            "Mend Kafka, or start another gateway. Senders are told when to send again (`Retry-After`); nothing that "
+            "Fix Kafka, or start another gateway. Senders are told when to send again (`Retry-After`); nothing that "
             "was answered 202 is lost.",
         ),
         of_service(
@@ -118,7 +118,7 @@ def _portal() -> tuple[Alert, ...]:
             "The portal does not answer, or does not let the webhook in any more. What was not fetched is not counted.",
             "The gateway's log, line `will be tried again`: it says why. `sales-pulse bitrix24 reconcile "
             "--quick` says it, too.",
-            "Mend the webhook or its rights in the portal. What changed meanwhile comes with the next reconciliation.",
+            "Fix the webhook or its rights in the portal. What changed meanwhile comes with the next reconciliation.",
         ),
         of_service(
             "Bitrix24NotReconciled", f"{reconciled} > {_UNREPAIRED}", "5m", WARNING,
@@ -137,7 +137,7 @@ def _portal() -> tuple[Alert, ...]:
             "In the portal: whether the outgoing webhook is there, has its events ticked and the address of this "
             "gateway (`/v1/bitrix24`); from outside, whether that address answers. Hooks refused on the wall Service "
             "health: 401 is another application token, 403 another portal.",
-            "Mend the webhook; a changed token goes into `SALES_BITRIX24_APPLICATION_TOKEN`. What hooks missed was "
+            "Fix the webhook; a changed token goes into `SALES_BITRIX24_APPLICATION_TOKEN`. What hooks missed was "
             "found already, or is by the next reconciliation.",
         ),
     )  # fmt: skip
@@ -165,7 +165,7 @@ def _portal_left_out() -> tuple[Alert, ...]:
             "What the portal says of them does not fit the contract.",
             "They are missing from the numbers.",
             "`sales-pulse dead-letters list --reason invalid_data`: entity, field, and what the portal says of it.",
-            "Mend the entity in the portal, or the mapping (`SALES_BITRIX24_MAPPING`); the next change or "
+            "Fix the entity in the portal, or the mapping (`SALES_BITRIX24_MAPPING`); the next change or "
             "reconciliation brings it.",
         ),
     )  # fmt: skip

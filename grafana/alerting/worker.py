@@ -48,9 +48,9 @@ def _letters() -> Alert:
         "Dead letters are open: {{ $labels.reason }} from {{ $labels.source }}",
         "{{ $value | humanize }} records that could not be used were neither replayed nor dismissed.",
         "A source sends what the contract does not allow. Those events are missing from the numbers.",
-        "`sales-pulse dead-letters list`: reason, source, and what to mend; `--json` for the records themselves.",
-        "Mend the source, then `sales-pulse dead-letters replay`: it sends what can be used now, and says why it "
-        "does not send the rest. `sales-pulse dead-letters dismiss` closes what nobody will mend.",
+        "`sales-pulse dead-letters list`: reason, source, and what to fix; `--json` for the records themselves.",
+        "Fix the source, then `sales-pulse dead-letters replay`: it sends what can be used now, and says why it "
+        "does not send the rest. `sales-pulse dead-letters dismiss` closes what nobody will fix.",
     )  # fmt: skip
 
 

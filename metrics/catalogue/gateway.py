@@ -1,4 +1,4 @@
-"""The ways in: gateways, a portal's connector, and imports; what they take and refuse, by who can mend it."""
+"""The ways in: gateways, a portal's connector, and imports; what they take and refuse, by who can fix it."""
 
 from functools import partial
 

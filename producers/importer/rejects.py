@@ -1,4 +1,4 @@
-"""Where refused records go: a file of their very bytes, to be mended and imported again, and one of the reasons."""
+"""Where refused records go: a file of their very bytes, to be corrected and imported again, and one of the reasons."""
 
 from pathlib import Path
 from types import TracebackType

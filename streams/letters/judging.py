@@ -1,4 +1,4 @@
-"""What `replay` can mend: each refused record is judged again, by today's contract, as if it were sent now."""
+"""What `replay` can send: each refused record is judged again, by today's contract, as if it were sent now."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -91,7 +91,7 @@ class LetterJudge:
     reference: "ReferenceVersions"
 
     def judge(self, one: DeadLetter) -> Sendable | str:
-        """What to send, or why it cannot be mended."""
+        """What to send, or why it cannot be used."""
         place, value = one.place, one.value
         if place is None or value is None or one.size is not None:
             return _lost(one)
@@ -101,7 +101,7 @@ class LetterJudge:
         except Refused as error:
             return str(error)
         if event is None:
-            return f"it came from {place.topic}, which is not a topic of this installation; mend it there"
+            return f"it came from {place.topic}, which is not a topic of this installation; replay it there"
         if isinstance(event, wire.ReferenceEvent) and (stale := self.reference.stale(event, one.time)):
             return stale
         key = event.key.encode()

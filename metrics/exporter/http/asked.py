@@ -91,5 +91,5 @@ def moment(value: str | None) -> float | None:
     if value is None:
         return None
     # A plus in a query string that was not escaped arrives as a space.
-    mended = value.strip().replace(" ", "+") if "T" in value else value
-    return moments.read(mended, value).timestamp()
+    repaired = value.strip().replace(" ", "+") if "T" in value else value
+    return moments.read(repaired, value).timestamp()

@@ -6,7 +6,7 @@ Bitrix24Error
 ├── PortalUnavailable   the portal does not answer or is over its limits; trying again later helps
 ├── PortalRefused       the portal says no (rights, scope, unknown method); an operator must act
 ├── PortalUnknown       which portal it is cannot be told; a person must say
-├── EntityUnusable      what the portal says of one entity lacks something; a person must mend it there
+├── EntityUnusable      what the portal says of one entity lacks something; a person must fix it there
 └── PortalClosed        it says no to the webhook itself: revoked, expired, wrong, moved; nothing can be read
 """
 

@@ -18,4 +18,4 @@ LETTERS = {
     "time_out_of_range": "send when it happened, with the right zone; set the sender's clock",
     "no_broker_time": "nothing: whoever runs Kafka sets message.timestamp.type=LogAppendTime",
 }
-"""Of records that could not be used. Once the sender is mended, whoever runs the service replays them."""
+"""Of records that could not be used. Once the sender is fixed, whoever runs the service replays them."""

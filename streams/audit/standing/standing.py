@@ -30,7 +30,7 @@ _DAY_SECONDS = 86_400.0
 _SHOWN_DAYS = 31
 """Local days that are looked at in every cycle: events still come for them, and walls show them one by one."""
 _AGAIN_SECONDS = 10.0
-"""After which what differed is looked at once more: a view that lost something is mended by then."""
+"""After which what differed is looked at once more: a view that lost something is repaired by then."""
 _PATIENCE = 5.0
 _PAUSE, _LOOKS = 0.05, 30
 """While the ledger stands still: for as long as whoever asks it meanwhile is still answered."""
