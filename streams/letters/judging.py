@@ -101,7 +101,7 @@ class LetterJudge:
         except Refused as error:
             return str(error)
         if event is None:
-            return f"it came from {place.topic}, which is not a topic of this installation; replay it there"
+            return f"it came from {place.topic}, which is not a topic of this installation; fix it there"
         if isinstance(event, wire.ReferenceEvent) and (stale := self.reference.stale(event, one.time)):
             return stale
         key = event.key.encode()

@@ -202,7 +202,7 @@ async def test_what_cannot_be_mended_stays_one_letter(house):
     for _ in range(3):
         told = command(house, "replay")
         assert told[0] == "sent 0"
-        assert "6 cannot be mended" in told[1]
+        assert "6 cannot be fixed" in told[1]
     dry = command(house, "replay", "--dry-run", "--source", "crm://b")
     assert [line for line in dry if line.startswith("not sent  ") and "unknown_type: type: none of this topic" in line]
     assert len(await letters(house)) == 6

@@ -102,4 +102,4 @@ async def test_replay_leaves_it(story):
     await story.connector.reconciler.run(whole=True)
     (letter,) = opened(story.publisher.letters)
     judge = LetterJudge(KafkaSettings(_env_file=None), {}, 0, ReferenceVersions())
-    assert judge.judge(letter) == "it came from bitrix24, which is not a topic of this installation; mend it there"
+    assert judge.judge(letter) == "it came from bitrix24, which is not a topic of this installation; fix it there"
