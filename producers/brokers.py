@@ -25,9 +25,8 @@ async def until(
         retry_error_callback=lambda state: state.outcome.result() if state.outcome else None,
     )
 
-    async def asked() -> (
-        ANSWER
-    ):  # tenacity awaits none but coroutine functions; a lambda that gives an awaitable is none
+    async def asked() -> ANSWER:
+        # tenacity awaits coroutine functions only; a lambda that gives an awaitable is none.
         return await ask()
 
     answer: ANSWER = await asking(asked)
