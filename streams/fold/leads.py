@@ -21,6 +21,7 @@ def changed(client: Client, event: LeadChanged, at: int, out: Context) -> Outcom
         return seen
     created, manager, team = us(data.created_at), data.manager_id, data.team_id or ""
     counted, cold, warmed = (old.counted, old.cold, old.warmed) if old is not None else (0, False, False)
+    # Opening and warming are counted once and stay (specification, rule 2), whatever later versions say of either.
     if not counted:
         out.add(created, manager, team, (_opened, data.temperature), 1)
         counted = created

@@ -88,6 +88,7 @@ def is_known(client: Client, payment: Payment, out: Context) -> bool:
 def _count(payment: Payment, out: Context, n: int) -> None:
     cell, specs = out.cell(payment.time, payment.manager, payment.team), out.specs
     cell[specs[_revenue, payment.currency]] += n * payment.amount
+    # Beside the money, so that the exporter can say of how many events no rate converts it.
     cell[specs[_money_event, payment.currency]] += n
 
 

@@ -42,6 +42,7 @@ def changed(client: Client, lead_id: str, old: Lead | None, new: Lead, out: Cont
     is_same = old is not None and _counted(old) == _counted(new)
     gate = gate_of(client, out)
     if gate is None:
+        # The first lead that is known: from now on it matters who is in a call with the client.
         gate = trail_of(client).gate = Gate()
         client.leads = None
         _list_talks(client)
@@ -82,6 +83,7 @@ def reached(
     gate = gate_of(client, out)
     if gate is None:
         return
+    # Later than every touch so far it can only touch what nothing has touched, and none of that once its 30 days are over.
     is_next = (old is None or old[0] > gate.settled) and (new is None or new[0] > gate.settled)
     if is_next and (new is None or new[0] > gate.untouched):
         return

@@ -67,7 +67,7 @@ def _reader(request: Request, gatekeeper: Gatekeeper, insider: Insider) -> str:
     if insider(request.scope):
         return ANYBODY
     host = request.client.host if request.client else None
-    # Without tokens anybody may send, so nobody can show who he is: then being on this machine has to do.
+    # Without tokens or secrets no sender can show who it is: then being on this machine has to do, as for sending.
     if not gatekeeper.closed:
         if not is_loopback(host):
             raise Unauthorized("no sender is configured, so only this machine may look; set SALES_GATEWAY_TOKENS")
