@@ -27,8 +27,8 @@ def changed(client: Client, event: InvoiceChanged, at: int, out: Context) -> Out
         return seen
     count(client, data.invoice_id, held, out, -1)
     if data.status == ISSUED and held.status != ISSUED:
-        # Payments that name it are kept from now on, except those that are forgotten already. `issue` names this issuing
-        # by its offset: a payment that was folded under it counts for as long as it lasts (`payments.is_known`).
+        # Payments that name it are kept from now on, except those that are forgotten already. The offset names this
+        # issuing: a payment that was folded under it counts for as long as it lasts (`payments.is_known`).
         held.issue = out.fence + 1
         held.horizon = out.horizon
         held.paid = [one for one in held.paid if one[0] >= out.horizon_day]

@@ -83,7 +83,7 @@ def reached(
     gate = gate_of(client, out)
     if gate is None:
         return
-    # Later than every touch so far it can only touch what nothing has touched, and none of that once its 30 days are over.
+    # Later than every touch so far it can only touch what nothing has touched yet, and only within that's 30 days.
     is_next = (old is None or old[0] > gate.settled) and (new is None or new[0] > gate.settled)
     if is_next and (new is None or new[0] > gate.untouched):
         return
