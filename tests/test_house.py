@@ -242,10 +242,12 @@ def test_every_module_says_why_it_exists() -> None:
     assert not silent
 
 
-def test_a_class_name_occurs_once() -> None:
+@pytest.mark.parametrize("where", ["rooms", "tests"])
+def test_a_class_name_occurs_once(where: str) -> None:
     """Who reads `Report` in a trace or a review knows which; a word that two rooms need says whose it is."""
     homes: dict[str, list[str]] = {}
-    for path in sources():
+    tests = (path for path in tracked() if path.suffix == ".py" and path.relative_to(ROOT).parts[0] == "tests")
+    for path in sources() if where == "rooms" else tests:
         name = str(path.relative_to(ROOT))
         if not name.startswith(WRITTEN_TWICE):
             for declared in re.findall(r"^ *class (\w+)[(:]", path.read_text(), re.MULTILINE):

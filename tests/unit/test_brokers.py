@@ -5,7 +5,7 @@ import pytest
 from producers.brokers import until
 
 
-class Broker:
+class CountingBroker:
     """Says how often it was asked; not for ever."""
 
     def __init__(self):
@@ -20,13 +20,13 @@ class Broker:
 
 async def test_until_it_is_good():
     """Whatever gives the answer: a method, or a lambda that asks for more than one thing."""
-    for broker in (Broker(), Broker()):
+    for broker in (CountingBroker(), CountingBroker()):
         assert await until(broker.answer, lambda said: said == 3, seconds=5, pause=0) == 3
         assert await until(lambda broker=broker: broker.answer(), lambda said: said == 5, seconds=5, pause=0) == 5
 
 
 async def test_until_the_time_is_over():
     """The last answer is given then; what asking raises ends it."""
-    assert await until(lambda: Broker().answer(), lambda said: said == 2, seconds=0, pause=0) == 1
+    assert await until(lambda: CountingBroker().answer(), lambda said: said == 2, seconds=0, pause=0) == 1
     with pytest.raises(OSError, match="gone"):
-        await until(Broker().answer, lambda said: said == 7, seconds=5, pause=0)
+        await until(CountingBroker().answer, lambda said: said == 7, seconds=5, pause=0)
