@@ -36,6 +36,8 @@ _YEARS: tuple[Slot, ...] = tuple((CALENDAR_WINDOWS[-1], period) for period in PE
 
 _MUCH = 8_000_000
 """Bytes of text let go of that the system gets back."""
+_MOST_ASKED = 16
+"""Choices of windows, the last that somebody asked for, that are kept while a minute turns: there are thousands."""
 _Render = Callable[[Lines, Slot, Sums, Mapping[Credit, int], Reference, int], None]
 
 
@@ -60,7 +62,7 @@ class Board(HeldView):
         self._pipelines = Pipelines()
         self._today = 0
         self._ranked = -1
-        self._asked: set[frozenset[str] | None] = set()
+        self._asked: dict[frozenset[str] | None, None] = {}
         self._held: dict[frozenset[str] | None, list[Packed]] = {}
         self.rendered_at = 0.0
         """Moment of the numbers in the text."""
@@ -96,7 +98,10 @@ class Board(HeldView):
             self.refresh(now)
         elif windows in self._held:
             return self._held[windows]
-        self._asked.add(windows)
+        self._asked.pop(windows, None)
+        self._asked[windows] = None
+        if len(self._asked) > _MOST_ASKED:
+            del self._asked[next(iter(self._asked))]
         found: list[Packed] = []
         for piece in self._pieces(now, windows):
             if isinstance(piece, bytes):
@@ -116,7 +121,7 @@ class Board(HeldView):
 
     def hold(self) -> None:
         """Keep what was rendered last for whoever asks while a minute turns."""
-        self._held = {windows: self.packed(self.rendered_at, windows, refresh=False) for windows in self._asked}
+        self._held = {windows: self.packed(self.rendered_at, windows, refresh=False) for windows in list(self._asked)}
 
     def is_held(self, windows: frozenset[str] | None) -> bool:
         """Whether nothing half rendered could be shown of these windows."""

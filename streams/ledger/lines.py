@@ -1,7 +1,7 @@
 """Pieces of what is read from the index, as lines of JSON: read by a thread of its own, a piece at a time."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Generator
+from collections.abc import AsyncGenerator, Callable, Generator
 from threading import Lock
 from typing import Any, TypeVar
 
@@ -11,7 +11,7 @@ NDJSON = "application/x-ndjson"
 One = TypeVar("One")
 
 
-async def lines(pieces: Generator[list[One], None, None], told: Callable[[One], Any]) -> AsyncIterator[bytes]:
+async def lines(pieces: Generator[list[One], None, None], told: Callable[[One], Any]) -> AsyncGenerator[bytes, None]:
     """What each one of the pieces is told as; whoever asks may leave at any time."""
     reading = Lock()
 

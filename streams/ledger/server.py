@@ -13,6 +13,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response
 
 from metrics import moments
+from metrics.at_once import AtOnce
 from metrics.ending import end_tasks
 from metrics.errors import AwayError, WindowError
 from metrics.family import Source
@@ -27,6 +28,8 @@ from streams.ledger.refusing import FRESH_SECONDS, refuse_in_words
 from streams.plain.rows import PlainQuery
 
 _USUAL, _MOST = 1000, 100_000
+_MOST_STREAMS = 16
+"""At once: each holds a moment of the index, which grows beside it."""
 _KNOWN = ("family", "manager", "team", "window", "period", "at", "limit", "fewer", "from", "to")
 
 
@@ -93,6 +96,8 @@ def _explaining(app: FastAPI, follower: LedgerFollower) -> None:
 
 
 def _entities(app: FastAPI, follower: LedgerFollower) -> None:
+    at_once = AtOnce[bytes](_MOST_STREAMS, "streams of entities")
+
     @app.get("/api/v1/entities", summary="All entities of a run of local days, one a line")
     async def entities(request: Request) -> Response:
         given = dict(request.query_params)
@@ -100,8 +105,8 @@ def _entities(app: FastAPI, follower: LedgerFollower) -> None:
         if days is None or query.declared.source is not Source.CELLS:
             raise ValueError(f"{query.family} is streamed by days: state from= and to=, and a family that has them")
         await follower.fresh(FRESH_SECONDS)
-        index = follower.moments()
-        pieces = lines(index.entities(query, days), lambda one: entity(query, *one))
+        found = follower.moments().entities(query, days)
+        pieces = await at_once.begin(lines(found, lambda one: entity(query, *one)))
         return Streamed(pieces, NDJSON, known=(AwayError, *UNREADABLE), broken=follower.broken)
 
 

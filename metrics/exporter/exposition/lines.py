@@ -45,7 +45,7 @@ class _TextBlock:
         return bool(new) - bool(length)
 
     def text(self) -> bytes:
-        return unpack(self._packed or NOTHING) if self._text is None else bytes(self._text)
+        return unpack((self._packed or NOTHING).deflated) if self._text is None else bytes(self._text)
 
     def packed(self) -> Packed:
         """Compressed now, if it is not yet."""

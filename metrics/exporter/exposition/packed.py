@@ -36,20 +36,20 @@ def pack(text: bytes) -> Packed:
     return Packed(packer.compress(text) + packer.flush(Z_FULL_FLUSH), isal_zlib.crc32(text), len(text))
 
 
-def unpack(packed: Packed) -> bytes:
+def unpack(deflated: bytes) -> bytes:
     """The text of one piece."""
-    return isal_zlib.decompressobj(_RAW).decompress(packed.deflated) if packed.size else b""
+    return isal_zlib.decompressobj(_RAW).decompress(deflated) if deflated else b""
 
 
 pack_once = lru_cache(maxsize=1024)(pack)
 """The same, for the few texts that never change."""
 
 
-def gzipped(pieces: Iterable[Packed]) -> bytes:
-    """One gzip member of all pieces: readers that stop after the first member read it whole."""
+def gzipped(pieces: Iterable[Packed]) -> list[bytes]:
+    """One gzip member of all pieces, in parts: readers that stop after the first member read it whole."""
     found, crc, size = [_HEAD], 0, 0
     for piece in pieces:
         found.append(piece.deflated)
         crc = isal_zlib.crc32_combine(crc, piece.crc, piece.size)
         size += piece.size
-    return b"".join([*found, _END, struct.pack("<II", crc, size & 0xFFFFFFFF)])
+    return [*found, _END, struct.pack("<II", crc, size & 0xFFFFFFFF)]

@@ -12,6 +12,7 @@ from fastapi import FastAPI, Query, Request
 from fastapi.responses import JSONResponse, Response
 
 from metrics.access.asgi import reader_of
+from metrics.at_once import AtOnce
 from metrics.catalogue import BY_EXPOSED
 from metrics.errors import AskedError, AwayError
 from metrics.exporter.http import asked
@@ -23,12 +24,15 @@ from metrics.streamed import Streamed
 if TYPE_CHECKING:
     from metrics.exporter.http.server import Exporter
 
+_MOST = 8
+"""Streams at once: each holds a connection to the ledger, and there a moment of its index."""
 _KNOWN = {"family", "manager", "team", "from", "to", "format", "lang"}
 _MEDIA = {"csv": "text/csv; charset=utf-8", "jsonl": "application/x-ndjson"}
 
 
 def add_entities(app: FastAPI, exporter: "Exporter", explainer: Explainer | None) -> None:
     """Add the route."""
+    at_once = AtOnce[bytes](_MOST, "streams of entities")
 
     @app.get("/api/v1/entities", summary="All entities of some days in a stream, for tools of one's own")
     async def entities(
@@ -47,9 +51,9 @@ def add_entities(app: FastAPI, exporter: "Exporter", explainer: Explainer | None
         days = run.first.toordinal(), run.last.toordinal()
         window = window_of(None, family, given, days)
         _check(family, labels)
-        pieces = explainer.entities(family, labels, manager, team, window, days)
         try:
             # Whether there is an answer at all shows before it begins.
+            pieces = await at_once.begin(explainer.entities(family, labels, manager, team, window, days))
             first = await anext(pieces, b"")
         except ValueError as error:
             raise AskedError(str(error)) from error

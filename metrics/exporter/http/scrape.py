@@ -1,9 +1,9 @@
 """One answer to GET /metrics: the board's text and what the exporter says of itself, plain or as gzip."""
 
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable, Sequence
 
-from fastapi.responses import Response, StreamingResponse
+from fastapi.responses import Response
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector, generate_latest
 
 from metrics import settled as settling
@@ -11,10 +11,11 @@ from metrics.catalogue import service
 from metrics.catalogue.plan import FORECAST
 from metrics.errors import WindowError
 from metrics.exporter.board import SLOTS, Board
-from metrics.exporter.exposition.packed import gzipped, pack
+from metrics.exporter.exposition.packed import Packed, pack
 from metrics.exporter.feed.follow import ViewFollower
 from metrics.exporter.feed.trust import Trust
 from metrics.exporter.held.aggregates import NOW
+from metrics.exporter.http.paged import Pages
 from metrics.exporter.http.proof import Proof
 from metrics.exporter.http.service import own_numbers, own_text
 from metrics.exporter.kpi.forecasts import Forecasts
@@ -25,7 +26,6 @@ OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 _PIECES = {"now": (NOW[0], COURSE), LIVE: (NOW[0],), COURSE: (COURSE,)}
 """What has no window of its own, by the names that it is asked for by → as the board knows it."""
 _WINDOWS = (*_PIECES, *dict.fromkeys(window for window, _ in SLOTS))
-_SMALL = 2_000_000
 UNSETTLED = "workers kept writing while the view was fetched; ask again"
 _SECOND_HAND_SECONDS = 10.0
 """How old numbers may be, for a scrape that would have to wait for a minute's turn."""
@@ -59,6 +59,7 @@ class Scrapes:
         self._problem = problem
         self._forecasts = forecasts
         self._proof = proof
+        self._pages = Pages()
         self.registry = CollectorRegistry()
         for collector in (ProcessCollector, PlatformCollector, GCCollector):
             collector(registry=self.registry)
@@ -72,21 +73,17 @@ class Scrapes:
         openmetrics, packs = "application/openmetrics-text" in accept, "gzip" in encodings
         follower, board, began = self._follower, self._board, time.perf_counter()
         follower.pace.looked(time.monotonic(), windows)
-        follower.packing = follower.packing or packs
+        follower.packing = True
         # A scrape does not wait for a minute's turn where that takes long.
         second_hand = follower.is_turning() and board.is_held(windows)
-        fresh = not (packs and second_hand and self._clock() - board.rendered_at < _SECOND_HAND_SECONDS)
+        fresh = not (second_hand and self._clock() - board.rendered_at < _SECOND_HAND_SECONDS)
         if fresh:
             await follower.catch_up()
             began = time.perf_counter()
         now, withheld = self._clock(), bool(self._problem())
-        if packs:
-            pieces = [] if withheld else board.packed(now, windows, refresh=fresh)
-            about = self._about(now, time.perf_counter() - began, openmetrics, windows)
-            return _packed(gzipped([*pieces, pack(about)]), openmetrics)
-        chunks = [] if withheld else board.exposition(now, windows)
+        pieces = [] if withheld else board.packed(now, windows, refresh=fresh)
         about = self._about(now, time.perf_counter() - began, openmetrics, windows)
-        return _plain([*chunks, about], openmetrics)
+        return self._page([*pieces, pack(about)], openmetrics, packs=packs)
 
     async def answer_at(
         self, at: float, accept: str, encodings: str, windows: frozenset[str] | None, *, settled: bool = False
@@ -103,9 +100,8 @@ class Scrapes:
         self, at: float, now: float, accept: str, encodings: str, windows: frozenset[str] | None
     ) -> Response:
         openmetrics = "application/openmetrics-text" in accept
-        chunks = self._board.exposition_at(at, now, windows)
-        chunks.append(_finish("", openmetrics))
-        return _packed(gzipped(map(pack, chunks)), openmetrics) if "gzip" in encodings else _plain(chunks, openmetrics)
+        chunks = [*self._board.exposition_at(at, now, windows), _finish("", openmetrics)]
+        return self._page(list(map(pack, chunks)), openmetrics, packs="gzip" in encodings)
 
     async def _answer_settled(
         self, accept: str, encodings: str, windows: frozenset[str] | None, at: float | None
@@ -121,12 +117,14 @@ class Scrapes:
             openmetrics = "application/openmetrics-text" in accept
             # The audit compares with the ranks of this moment.
             self._board.rank()
-            chunks = self._board.exposition(now, windows)
-            chunks.append(self._about(now, time.perf_counter() - began, openmetrics, windows))
-            packs = "gzip" in encodings
-            answer = _packed(gzipped(map(pack, chunks)), openmetrics) if packs else _plain(chunks, openmetrics)
+            pieces = self._board.packed(now, windows)
+            about = self._about(now, time.perf_counter() - began, openmetrics, windows)
+            answer = self._page([*pieces, pack(about)], openmetrics, packs="gzip" in encodings)
         answer.headers.update(settling.header(fences or {}, now))
         return answer
+
+    def _page(self, pieces: Sequence[Packed], openmetrics: bool, *, packs: bool) -> Response:
+        return self._pages.answer(pieces, OPENMETRICS if openmetrics else TEXT, packs=packs)
 
     def _about(self, now: float, seconds: float, openmetrics: bool, windows: frozenset[str] | None) -> bytes:
         """What the exporter says of itself, to whom asks for what is so now."""
@@ -156,21 +154,3 @@ def _finish(about: str, openmetrics: bool) -> bytes:
 
 def _withheld(problem: str) -> Response:
     return Response(f"{problem}\n", 503, media_type="text/plain")
-
-
-def _packed(content: bytes, openmetrics: bool) -> Response:
-    headers = {"content-encoding": "gzip", "vary": "accept-encoding"}
-    return Response(content, media_type=OPENMETRICS if openmetrics else TEXT, headers=headers)
-
-
-def _plain(chunks: list[bytes], openmetrics: bool) -> Response:
-    """Small texts as one; large ones chunk by chunk, so that they are not held twice."""
-    kind, size = OPENMETRICS if openmetrics else TEXT, sum(map(len, chunks))
-    if size <= _SMALL:
-        return Response(b"".join(chunks), media_type=kind)
-
-    async def send() -> AsyncIterator[bytes]:
-        for chunk in chunks:
-            yield chunk
-
-    return StreamingResponse(send(), media_type=kind, headers={"content-length": str(size)})

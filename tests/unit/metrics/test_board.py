@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
+from metrics.exporter.board import _MOST_ASKED
 from metrics.exporter.held.aggregates import from_scratch
 from metrics.measure import key
 from metrics.view import Field, Waiting
@@ -262,3 +263,16 @@ def test_sizes_follow_a_team_that_arrives_late():
     assert (sizes(shown, START, "north"), sizes(shown, START, "unknown")) == ({"500.0": 1}, {})
     shown.put_reference({"manager:m": manager("m", "south")})
     assert (sizes(shown, START, "south"), sizes(shown, START, "north")) == ({"500.0": 1}, {})
+
+
+def test_of_thousands_of_choices_the_last_are_kept_for_a_turn():
+    """Who asks for every one of them makes no turn of the minute longer; who asks regularly keeps his."""
+    shown, mine = board(), frozenset({"day"})
+    for n in range(100):
+        shown.packed(START, frozenset({f"w{n}"}))
+        shown.packed(START, mine)
+    shown.hold()
+    assert len(shown._held) == _MOST_ASKED
+    assert shown.is_held(mine)
+    assert shown.is_held(frozenset({"w99"}))
+    assert not shown.is_held(frozenset({"w1"}))

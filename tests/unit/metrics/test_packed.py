@@ -15,7 +15,7 @@ pieces = st.lists(st.binary(max_size=300).map(lambda some: some * 7), max_size=8
 @given(pieces)
 def test_pieces_make_one_member(texts):
     """Checksum and length are those of the whole; a reader of one member has read it all."""
-    packed = gzipped(map(pack, texts))
+    packed = b"".join(gzipped(map(pack, texts)))
     assert gzip.decompress(packed) == b"".join(texts)
     one = zlib.decompressobj(zlib.MAX_WBITS | 16)
     assert one.decompress(packed) == b"".join(texts)
@@ -45,7 +45,7 @@ def test_what_was_compressed_before_is_never_stale(rounds):
             held[slot, row] = text
         columns = lines.columns("name")
         text = b"".join(column.text() for column in columns)
-        assert gzip.decompress(gzipped(piece for column in columns for piece in column.packed())) == text
+        assert gzip.decompress(b"".join(gzipped(piece for column in columns for piece in column.packed()))) == text
         assert sorted(text.split()) == sorted(line.strip() for line in held.values() if line)
         assert all(column.text() for column in columns)
         if rest != "no":

@@ -221,7 +221,8 @@ async def test_a_scrape_does_not_wait_for_a_long_turn(exporter, monkeypatch):
     board, follower, scrapes = exporter.board, exporter.follower, exporter.scrapes
 
     async def shown(encodings="gzip"):
-        body = (await scrapes.answer("", encodings, None)).body
+        answer = await scrapes.answer("", encodings, None)
+        body = b"".join([piece async for piece in answer.body_iterator])
         text = (gzip.decompress(body) if encodings else body).decode()
         return text.partition(day)[2].partition("\n")[0]
 
