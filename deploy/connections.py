@@ -47,7 +47,7 @@ AHEAD = 32
 """Requests that may wait on one connection while an earlier one is answered."""
 _AHEAD_BYTES = 16 * 1024
 """What such a one is reckoned at: all that one connection can have of them is half a megabyte."""
-_PIECE = 64 * 1024
+_PIECE = 32 * 1024
 """Of an answer, that is handed to a connection at a time."""
 _UNSENT = 4 * 1024
 """Bytes that a connection may hold without being counted among those that nobody takes."""

@@ -13,6 +13,7 @@ from metrics.errors import AwayError
 from metrics.forecast import KNOWN, LONGEST
 from metrics.pipeline import MEASURES, Pipeline, Stay
 from metrics.streamed import Streamed
+from metrics.turns import Turns
 from streams.ledger.answers import Index
 from streams.ledger.deal_days import stays
 from streams.ledger.follow import UNREADABLE, LedgerFollower
@@ -23,15 +24,16 @@ _MOST_RUNS = 4
 _PIECE = 2_000
 
 
-def add_open_deals(app: FastAPI, follower: LedgerFollower) -> None:
-    """What the exporter asks every few minutes, and what the backtest reads once."""
+def add_open_deals(app: FastAPI, follower: LedgerFollower, turns: Turns) -> None:
+    """What the exporter asks every few minutes, and what the backtest reads once. turns: of what is looked up."""
 
     @app.get("/api/v1/brought", summary="What open deals brought within so many days, by their stages and ages")
     async def brought(request: Request) -> JSONResponse:
         given = dict(request.query_params)
         day, runs = _day(given.get("day", "")), _runs(given.get("runs", ""))
         await follower.fresh(FRESH_SECONDS)
-        found = await asyncio.to_thread(_brought, follower.moments(), day, runs)
+        async with turns.one(request.is_disconnected):
+            found = await asyncio.to_thread(_brought, follower.moments(), day, runs)
         return JSONResponse({"day": given["day"], "brought": found})
 
     @app.get("/api/v1/stays", summary="Over which days deals were open in a stage, one a line")

@@ -13,11 +13,11 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response
 
 from metrics import moments
-from metrics.at_once import AtOnce
 from metrics.ending import end_tasks
 from metrics.errors import AwayError, WindowError
 from metrics.family import Source
 from metrics.streamed import Streamed
+from metrics.turns import AtOnce, Turns
 from streams.audit.standing.standing import StandingAudit
 from streams.errors import StreamsError
 from streams.ledger.explain import ExplainedNumber, entity
@@ -27,6 +27,8 @@ from streams.ledger.open_deals import add_open_deals
 from streams.ledger.refusing import FRESH_SECONDS, refuse_in_words
 from streams.plain.rows import PlainQuery
 
+_AT_ONCE, _PATIENCE_SECONDS = 3, 4.0
+"""Questions that are looked up at once, each by a thread, beside the one that writes; the exporter waits for five."""
 _USUAL, _MOST = 1000, 100_000
 _MOST_STREAMS = 16
 """At once: each holds a moment of the index, which grows beside it."""
@@ -78,19 +80,21 @@ def create_app(
         told = audit.status.as_json() | {"behind": follower.progress.left()}
         return JSONResponse(told | ({} if tables is None else {"sql": tables.status.as_json()}))
 
-    _explaining(app, follower)
+    turns = Turns(_AT_ONCE, patience=_PATIENCE_SECONDS)
+    _explaining(app, follower, turns)
     _entities(app, follower)
-    add_open_deals(app, follower)
+    add_open_deals(app, follower, turns)
     return app
 
 
-def _explaining(app: FastAPI, follower: LedgerFollower) -> None:
+def _explaining(app: FastAPI, follower: LedgerFollower, turns: Turns) -> None:
     @app.get("/api/v1/explain", summary="The entities behind one number")
     async def explain(request: Request) -> JSONResponse:
         given = dict(request.query_params)
         limits, at, days = (_limit(given, "limit"), _limit(given, "fewer")), _moment(given), _days(given)
         as_of = await follower.fresh(FRESH_SECONDS)
-        answer = await asyncio.to_thread(_explain, follower, given, at, days, limits)
+        async with turns.one(request.is_disconnected):
+            answer = await asyncio.to_thread(_explain, follower, given, at, days, limits)
         moment = datetime.fromtimestamp(as_of.moment, UTC).isoformat()
         return JSONResponse(answer.as_json() | {"as_of": moment} | ({"note": as_of.note} if as_of.note else {}))
 

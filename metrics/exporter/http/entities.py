@@ -12,7 +12,6 @@ from fastapi import FastAPI, Query, Request
 from fastapi.responses import JSONResponse, Response
 
 from metrics.access.asgi import reader_of
-from metrics.at_once import AtOnce
 from metrics.catalogue import BY_EXPOSED
 from metrics.errors import AskedError, AwayError
 from metrics.exporter.http import asked
@@ -20,6 +19,7 @@ from metrics.exporter.http.explained import COLUMNS, Entity, cells, named, unit_
 from metrics.exporter.http.explaining import Explainer, allowed_team, window_of
 from metrics.exporter.kpi import history, runs, tables
 from metrics.streamed import Streamed
+from metrics.turns import AtOnce
 
 if TYPE_CHECKING:
     from metrics.exporter.http.server import Exporter

@@ -16,15 +16,25 @@ from metrics.streamed import Streamed
 
 log = structlog.get_logger(__name__)
 MOST_BYTES = 64 << 20
-_PIECE = 64 * 1024
+_PIECE = 32 * 1024
 """That is put together at a time."""
 
 
-class _Page:
-    """One answer. `parts`: its compressed text, or nothing when it was given up."""
+class Page:
+    """One moment's text, for as many as asked for it. `parts`: compressed; none when it was given up."""
 
-    def __init__(self, parts: list[bytes], read: Callable[[bytes], bytes]) -> None:
-        self.parts, self.read, self.size = parts, read, sum(map(len, parts))
+    def __init__(self, pieces: Sequence[Packed], kind: str, *, packs: bool) -> None:
+        """kind: the media type. packs: whether it is sent as gzip."""
+        self.kind, self.readers = kind, 0
+        self.read: Callable[[bytes], bytes] = bytes if packs else unpack
+        if packs:
+            self.parts = gzipped(pieces)
+            length, self.headers = sum(map(len, self.parts)), {"content-encoding": "gzip", "vary": "accept-encoding"}
+        else:
+            self.parts = [one.deflated for one in pieces]
+            length, self.headers = sum(one.size for one in pieces), {}
+        self.headers["content-length"] = str(length)
+        self.size = sum(map(len, self.parts))
 
     def pieces(self) -> Iterator[bytes]:
         """What is sent, piece by piece. Raises AwayError when it was given up meanwhile."""
@@ -40,35 +50,33 @@ class _Page:
 
 
 class Pages:
-    """All that are under way."""
+    """All that are under way, the oldest first."""
 
     def __init__(self, most: int = MOST_BYTES) -> None:
         self._most = most
-        self._under_way: dict[_Page, None] = {}
+        self._under_way: dict[Page, None] = {}
         self._sum = 0
         self.given_up = 0
 
-    def answer(self, pieces: Sequence[Packed], kind: str, *, packs: bool) -> Streamed:
-        """One page, as gzip or plain. kind: its media type."""
-        if packs:
-            page = _Page(gzipped(pieces), bytes)
-            headers = {"content-length": str(page.size), "content-encoding": "gzip", "vary": "accept-encoding"}
-        else:
-            page = _Page([one.deflated for one in pieces], unpack)
-            headers = {"content-length": str(sum(one.size for one in pieces))}
-        return Streamed(self._sent(page), kind, known=(AwayError,), headers=headers)
+    def answer(self, page: Page) -> Streamed:
+        """For one who asked."""
+        return Streamed(self._sent(page), page.kind, known=(AwayError,), headers=page.headers)
 
-    async def _sent(self, page: _Page) -> AsyncIterator[bytes]:
-        self._under_way[page] = None
-        self._sum += page.size
-        self._bound()
+    async def _sent(self, page: Page) -> AsyncIterator[bytes]:
+        page.readers += 1
+        if page.parts and page not in self._under_way:
+            self._under_way[page] = None
+            self._sum += page.size
+            self._bound()
         try:
             for piece in page.pieces():
                 yield piece
         finally:
-            self._end(page)
+            page.readers -= 1
+            if not page.readers:
+                self._end(page)
 
-    def _end(self, page: _Page) -> None:
+    def _end(self, page: Page) -> None:
         if page in self._under_way:
             del self._under_way[page]
             self._sum -= page.size
@@ -78,5 +86,5 @@ class Pages:
             oldest = next(iter(self._under_way))
             self._end(oldest)
             oldest.parts = []
-            self.given_up += 1
+            self.given_up += oldest.readers
             log.warning("gave up a page of /metrics that is read too slowly", so_far=self.given_up)

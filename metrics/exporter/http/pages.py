@@ -1,7 +1,5 @@
 """What the wall's pages ask for besides its numbers: sparklines, runs of days side by side, the course of a plan."""
 
-import asyncio
-from collections.abc import Iterable
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -19,6 +17,7 @@ from metrics.exporter.http.spaced import Spaced
 from metrics.exporter.kpi import burnup, history, runs
 from metrics.exporter.kpi.kpis import Values
 from metrics.kpi import Kpi, Level
+from metrics.turns import Turns
 
 if TYPE_CHECKING:
     from metrics.exporter.http.server import Exporter
@@ -30,8 +29,8 @@ Until = Annotated[str | None, Query(alias="to")]
 _JSON = "application/json"
 
 
-def add_pages(app: FastAPI, exporter: "Exporter", folder: Path) -> None:
-    """Add the routes. folder: where the pages' files are."""
+def add_pages(app: FastAPI, exporter: "Exporter", folder: Path, turns: Turns) -> None:
+    """Add the routes. folder: where the pages' files are. turns: of what is worked out of many days."""
 
     @app.get("/history", include_in_schema=False)
     async def page() -> FileResponse:
@@ -44,9 +43,9 @@ def add_pages(app: FastAPI, exporter: "Exporter", folder: Path) -> None:
         return Response(msgspec.json.encode({"kpis": found}), media_type=_JSON)
 
     told = runs.Runs(exporter.board)
-    _sparks(app, exporter, told)
-    _compare(app, exporter, told)
-    _burnup(app, exporter)
+    _sparks(app, exporter, told, turns)
+    _compare(app, exporter, told, turns)
+    _burnup(app, exporter, turns)
 
 
 async def _ready(exporter: "Exporter", whose: runs.Whose, reader: Reader) -> date:
@@ -69,16 +68,12 @@ async def _ready(exporter: "Exporter", whose: runs.Whose, reader: Reader) -> dat
     return exporter.board.today(exporter.clock())
 
 
-async def _last(steps: Iterable[Any]) -> Any:
-    """The last thing that comes; others get their turn until then."""
-    found = None
-    for found in steps:
-        if found is None:
-            await asyncio.sleep(0)
-    return found
+async def _stay() -> bool:
+    """Those who asked for what many ask for have not all left."""
+    return False
 
 
-def _sparks(app: FastAPI, exporter: "Exporter", told: runs.Runs) -> None:
+def _sparks(app: FastAPI, exporter: "Exporter", told: runs.Runs, turns: Turns) -> None:
     spaced = Spaced()
 
     @app.get("/api/v1/sparks", summary="The last thirty days or twelve months of several KPIs; plans by month")
@@ -108,7 +103,8 @@ def _sparks(app: FastAPI, exporter: "Exporter", told: runs.Runs) -> None:
         if not wanted:
             return {}
         periods = runs.sparks(step, today)
-        found = [await _last(told.making(wanted, whose, run, exporter.clock())) for run in periods]
+        async with turns.one(_stay) as turn:
+            found = [await turn.through(told.making(wanted, whose, run, exporter.clock())) or {} for run in periods]
         about = {"step": step, "from": periods[0].first.isoformat(), "to": today.isoformat()}
         return {kpi.id: {**about, "points": [_point(kpi, whose, values[kpi.id]) for values in found]} for kpi in wanted}
 
@@ -118,7 +114,7 @@ def _point(kpi: Kpi, whose: runs.Whose, values: Values) -> list[dict[str, Any]]:
     return [{"labels": dict(zip(kpi.by, key[width:], strict=True)), "value": value} for key, value in values.items()]
 
 
-def _compare(app: FastAPI, exporter: "Exporter", told: runs.Runs) -> None:
+def _compare(app: FastAPI, exporter: "Exporter", told: runs.Runs, turns: Turns) -> None:
     @app.get("/api/v1/compare", summary="Any run of days beside the one before and a year ago, side by side")
     async def compare(
         request: Request, kpis: str, level: Level = Level.COMPANY, name: str = "", team: str = "",
@@ -133,10 +129,11 @@ def _compare(app: FastAPI, exporter: "Exporter", told: runs.Runs) -> None:
         run = runs.run_of(first, last, today)
         others = (runs.before(run, today), runs.year_ago(run))
         oldest = runs.oldest(today)
-        found = [
-            await _last(told.making(wanted, whose, one, exporter.clock())) if one.first >= oldest else None
-            for one in (run, *others)
-        ]
+        async with turns.one(request.is_disconnected) as turn:
+            found = [
+                await turn.through(told.making(wanted, whose, one, exporter.clock())) if one.first >= oldest else None
+                for one in (run, *others)
+            ]
         if problem := exporter.problem():
             raise AwayError(problem)
         rows = runs.compared(exporter.board, wanted, whose, found)
@@ -159,7 +156,7 @@ def _compare(app: FastAPI, exporter: "Exporter", told: runs.Runs) -> None:
         return Response(msgspec.json.encode(content), media_type=_JSON)
 
 
-def _burnup(app: FastAPI, exporter: "Exporter") -> None:
+def _burnup(app: FastAPI, exporter: "Exporter", turns: Turns) -> None:
     @app.get("/api/v1/burnup", summary="A plan day by day: done, planned, and between what it will end")
     async def course(
         request: Request, kpi: str, level: Level = Level.COMPANY, name: str = "", window: str = "month",
@@ -176,5 +173,6 @@ def _burnup(app: FastAPI, exporter: "Exporter") -> None:
         today = await _ready(exporter, whose, reader)
         first = burnup.start_of(window, wanted, today)
         now, outlook = exporter.clock(), exporter.forecasts.outlook
-        found = await _last(burnup.making(exporter.board, measure, window, whose, first, now, outlook))
+        async with turns.one(request.is_disconnected) as turn:
+            found = await turn.through(burnup.making(exporter.board, measure, window, whose, first, now, outlook))
         return Response(msgspec.json.encode(found), media_type=_JSON)

@@ -15,9 +15,10 @@ from metrics.exporter.exposition.packed import Packed, pack
 from metrics.exporter.feed.follow import ViewFollower
 from metrics.exporter.feed.trust import Trust
 from metrics.exporter.held.aggregates import NOW
-from metrics.exporter.http.paged import Pages
+from metrics.exporter.http.paged import Page, Pages
 from metrics.exporter.http.proof import Proof
 from metrics.exporter.http.service import own_numbers, own_text
+from metrics.exporter.http.spaced import Spaced
 from metrics.exporter.kpi.forecasts import Forecasts
 from metrics.family import COURSE, LIVE
 
@@ -59,7 +60,7 @@ class Scrapes:
         self._problem = problem
         self._forecasts = forecasts
         self._proof = proof
-        self._pages = Pages()
+        self._pages, self._spaced = Pages(), Spaced()
         self.registry = CollectorRegistry()
         for collector in (ProcessCollector, PlatformCollector, GCCollector):
             collector(registry=self.registry)
@@ -71,8 +72,16 @@ class Scrapes:
         if settled:
             return await self._answer_settled(accept, encodings, windows, None)
         openmetrics, packs = "application/openmetrics-text" in accept, "gzip" in encodings
+        self._follower.pace.looked(time.monotonic(), windows)
+
+        async def work() -> Page:
+            return await self._now(windows, openmetrics, packs=packs)
+
+        return self._pages.answer(await self._spaced.get((windows, openmetrics, packs), work))
+
+    async def _now(self, windows: frozenset[str] | None, openmetrics: bool, *, packs: bool) -> Page:
+        """One page for all who ask at this moment."""
         follower, board, began = self._follower, self._board, time.perf_counter()
-        follower.pace.looked(time.monotonic(), windows)
         follower.packing = True
         # A scrape does not wait for a minute's turn where that takes long.
         second_hand = follower.is_turning() and board.is_held(windows)
@@ -83,7 +92,7 @@ class Scrapes:
         now, withheld = self._clock(), bool(self._problem())
         pieces = [] if withheld else board.packed(now, windows, refresh=fresh)
         about = self._about(now, time.perf_counter() - began, openmetrics, windows)
-        return self._page([*pieces, pack(about)], openmetrics, packs=packs)
+        return _page([*pieces, pack(about)], openmetrics, packs=packs)
 
     async def answer_at(
         self, at: float, accept: str, encodings: str, windows: frozenset[str] | None, *, settled: bool = False
@@ -101,7 +110,7 @@ class Scrapes:
     ) -> Response:
         openmetrics = "application/openmetrics-text" in accept
         chunks = [*self._board.exposition_at(at, now, windows), _finish("", openmetrics)]
-        return self._page(list(map(pack, chunks)), openmetrics, packs="gzip" in encodings)
+        return self._pages.answer(_page(list(map(pack, chunks)), openmetrics, packs="gzip" in encodings))
 
     async def _answer_settled(
         self, accept: str, encodings: str, windows: frozenset[str] | None, at: float | None
@@ -119,12 +128,10 @@ class Scrapes:
             self._board.rank()
             pieces = self._board.packed(now, windows)
             about = self._about(now, time.perf_counter() - began, openmetrics, windows)
-            answer = self._page([*pieces, pack(about)], openmetrics, packs="gzip" in encodings)
+            page = _page([*pieces, pack(about)], openmetrics, packs="gzip" in encodings)
+            answer = self._pages.answer(page)
         answer.headers.update(settling.header(fences or {}, now))
         return answer
-
-    def _page(self, pieces: Sequence[Packed], openmetrics: bool, *, packs: bool) -> Response:
-        return self._pages.answer(pieces, OPENMETRICS if openmetrics else TEXT, packs=packs)
 
     def _about(self, now: float, seconds: float, openmetrics: bool, windows: frozenset[str] | None) -> bytes:
         """What the exporter says of itself, to whom asks for what is so now."""
@@ -136,6 +143,10 @@ class Scrapes:
         own |= {FORECAST: [] if self._problem() else self._forecasts.rows}
         own |= {service.SCRAPE_SECONDS: [((), seconds)], service.SCRAPE_OK: [((), 1.0)]}
         return _finish(own_text(own) + generate_latest(self.registry).decode(), openmetrics)
+
+
+def _page(pieces: Sequence[Packed], openmetrics: bool, *, packs: bool) -> Page:
+    return Page(pieces, OPENMETRICS if openmetrics else TEXT, packs=packs)
 
 
 def _finish(about: str, openmetrics: bool) -> bytes:

@@ -38,9 +38,12 @@ from metrics.family import CALENDAR_WINDOWS, PERIODS
 from metrics.kpi import Level
 from metrics.settings import ExporterSettings
 from metrics.settled import HEADER, header
+from metrics.turns import Turns
 
 log = structlog.get_logger(__name__)
 _FORECAST_SECONDS = 60.0
+_AT_ONCE = 2
+"""Answers about many days that are worked out at once: what others wait for in between are two steps of it."""
 _HISTORY = ("kpi", "family", "level", "name", "step", "from", "to", "format")
 _ATTACHED = {"Content-Disposition": 'attachment; filename="history.csv"'}
 _WALL = Path(str(files("metrics.exporter") / "wall"))
@@ -152,10 +155,11 @@ def create_app(
 
     _prometheus(app, exporter)
     _json(app, exporter)
-    _history(app, exporter)
+    turns = Turns(_AT_ONCE)
+    _history(app, exporter, turns)
     add_explain(app, exporter, explainer)
     add_entities(app, exporter, explainer)
-    add_pages(app, exporter, _WALL)
+    add_pages(app, exporter, _WALL, turns)
     _wall(app, exporter)
     return app
 
@@ -211,7 +215,7 @@ def _json(app: FastAPI, exporter: Exporter) -> None:
         return JSONResponse(content, headers=None if fences is None else header(fences, now))
 
 
-def _history(app: FastAPI, exporter: Exporter) -> None:
+def _history(app: FastAPI, exporter: Exporter, turns: Turns) -> None:
     @app.get("/api/v1/history", summary="How one number developed, by local day, week, month, quarter or year")
     async def developed(
         request: Request, kpi: str | None = None, family: str | None = None, level: Level = Level.COMPANY,
@@ -232,8 +236,8 @@ def _history(app: FastAPI, exporter: Exporter) -> None:
         if name is not None:
             asked.named(board, level, name)
         periods = history.span(question, first, last, board.today(exporter.clock()))
-        for _ in told.making(question, periods, exporter.clock()):
-            await asyncio.sleep(0)
+        async with turns.one(request.is_disconnected) as turn:
+            await turn.through(told.making(question, periods, exporter.clock()))
         # From here on nothing may give way: the board would move on.
         if problem := exporter.problem():
             raise AwayError(problem)

@@ -7,7 +7,7 @@ import pytest
 
 from metrics.errors import AwayError
 from metrics.exporter.exposition.packed import pack
-from metrics.exporter.http.paged import Pages
+from metrics.exporter.http.paged import Page, Pages
 
 KIND = "text/plain"
 LINES = [random.Random(n).randbytes(30_000).hex().encode() for n in range(8)]
@@ -15,7 +15,7 @@ TEXT = b"".join(LINES)
 
 
 def page(pages, lines=LINES, *, packs=False):
-    return pages.answer([pack(line) for line in lines], KIND, packs=packs)
+    return pages.answer(Page([pack(line) for line in lines], KIND, packs=packs))
 
 
 @pytest.mark.parametrize("packs", [False, True])
@@ -31,18 +31,22 @@ async def test_a_page_is_its_pieces(packs):
     assert max(map(len, parts)) < 130_000
 
 
-async def test_all_who_ask_at_a_moment_share_its_text():
-    """What a page holds beyond what is the exporter's own anyway is one piece."""
+@pytest.mark.parametrize("packs", [False, True])
+async def test_all_who_ask_at_a_moment_share_its_text(packs):
+    """It counts once, however many read it, and is the exporter's own text but for a few bytes."""
     pieces = [pack(line) for line in LINES]
-    pages = Pages()
-    for packs in (False, True):
-        first = pages.answer(pieces, KIND, packs=packs).body_iterator
-        await anext(first)
-        (held,) = pages._under_way
-        own = {id(one.deflated) for one in pieces}
-        assert sum(len(part) for part in held.parts if id(part) not in own) < 30
-        await first.aclose()
-        assert not pages._under_way
+    pages, shared = Pages(), Page(pieces, KIND, packs=packs)
+    readers = [pages.answer(shared).body_iterator for _ in range(5)]
+    for one in readers:
+        await anext(one)
+    own = {id(one.deflated) for one in pieces}
+    assert sum(len(part) for part in shared.parts if id(part) not in own) < 30
+    assert pages._sum == shared.size
+    for one in readers:
+        assert pages._under_way
+        await one.aclose()
+    assert not pages._under_way
+    assert pages._sum == 0
 
 
 async def test_the_oldest_is_given_up_where_too_much_waits():

@@ -1,12 +1,12 @@
-"""So many long streams at once: who reads on keeps his place, who does not loses it to who waits."""
+"""So many costly answers and long streams at once; who reads on keeps his place, who does not loses it to who waits."""
 
 import asyncio
 import gc
 
 import pytest
 
-from metrics.at_once import AtOnce
 from metrics.errors import AwayError
+from metrics.turns import AtOnce, LeftError, Turns
 
 
 class Source:
@@ -83,3 +83,59 @@ async def test_what_fails_at_once_holds_no_place():
         with pytest.raises(ValueError, match="no such label"):
             await places.begin(broken())
     assert [one async for one in await places.begin(Source(0).read())] == []
+
+
+async def here():
+    return False
+
+
+async def gone():
+    return True
+
+
+async def test_so_many_are_worked_out_at_once():
+    """The others wait; where too many do, or for too long, they are told, and those that wait are not forgotten."""
+    turns, most, now = Turns(2, most=3, patience=0.1), [0], [0]
+
+    async def ask(seconds):
+        async with turns.one(here):
+            now[0] += 1
+            most[0] = max(most[0], now[0])
+            await asyncio.sleep(seconds)
+            now[0] -= 1
+
+    asked = [asyncio.create_task(ask(0.02)) for _ in range(5)]
+    await asyncio.sleep(0.001)
+    with pytest.raises(AwayError, match="3 questions of this kind wait already"):
+        await ask(0)
+    await asyncio.gather(*asked)
+    assert most == [2]
+    long = [asyncio.create_task(ask(0.3)) for _ in range(3)]
+    *done, late = await asyncio.gather(*long, return_exceptions=True)
+    assert (done, type(late)) == ([None, None], AwayError)
+    await ask(0)
+
+
+async def test_for_who_has_left_nothing_is_worked_out():
+    """Neither begun nor gone on with, and his turn is free again."""
+    turns, steps, left = Turns(1), [], [False]
+
+    async def has_left():
+        return left[0]
+
+    def working():
+        for n in range(1000):
+            steps.append(n)
+            left[0] = n > 100
+            yield n
+
+    with pytest.raises(LeftError):
+        async with turns.one(gone):
+            pytest.fail("it was begun")
+    with pytest.raises(LeftError):
+        async with turns.one(has_left) as turn:
+            await turn.through(working())
+    assert len(steps) < 200
+    async with turns.one(here) as turn:
+        assert await turn.through(iter("abc")) == "c"
+        assert await turn.through(()) is None

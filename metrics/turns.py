@@ -1,18 +1,79 @@
-"""So many long streams at once: each holds a place at what it is read from, for as long as its reader likes.
+"""So many costly answers at once, and so many long streams: whoever asks for many leaves the others their turn.
 
-Who comes when all places are taken gets that of a reader who has taken nothing for a while, whose stream is broken off;
-where all read on, he is told to come again.
+An answer waits for its turn with a bounded number of others, not for longer than whoever asks, and is not gone on with
+when he has left. A stream holds a place at what it is read from for as long as its reader likes: who comes when all
+places are taken gets that of a reader who has taken nothing for a while, whose stream is broken off; where all read on,
+he is told to come again.
 """
 
+import asyncio
 import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from metrics.errors import AwayError
 
 _PATIENCE_SECONDS = 10.0
+_STEPS = 32
+"""After so many of them it is looked whether whoever asked is still there."""
 Piece = TypeVar("Piece")
+
+
+class LeftError(AwayError):
+    """Whoever asked has left: nobody hears this."""
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One answer that is worked out. has_left: whether whoever asked for it has left."""
+
+    has_left: Callable[[], Awaitable[bool]]
+
+    async def through(self, steps: Iterable[Piece | None]) -> Piece | None:
+        """The last thing that comes; others get their turn until then. Raises LeftError."""
+        found = None
+        for number, step in enumerate(steps, 1):
+            found = step
+            await asyncio.sleep(0)
+            if number % _STEPS == 0:
+                await self.look()
+        return found
+
+    async def look(self) -> None:
+        """Raise LeftError when whoever asked has left."""
+        if await self.has_left():
+            raise LeftError("whoever asked has left")
+
+
+class Turns:
+    """At most `at_once` answers, for which `most` wait, each at most `patience` seconds."""
+
+    def __init__(self, at_once: int, most: int = 64, patience: float = 10.0) -> None:
+        self._free = asyncio.Semaphore(at_once)
+        self._most, self._patience = most, patience
+        self._waiting = 0
+
+    @asynccontextmanager
+    async def one(self, has_left: Callable[[], Awaitable[bool]]) -> AsyncIterator[Turn]:
+        """Wait for a turn. Raises AwayError where too many wait, or for too long."""
+        if self._waiting >= self._most:
+            raise AwayError(f"{self._waiting} questions of this kind wait already: ask again in a moment")
+        self._waiting += 1
+        try:
+            async with asyncio.timeout(self._patience):
+                await self._free.acquire()
+        except TimeoutError as error:
+            raise AwayError("too many questions of this kind are asked at once: ask again in a moment") from error
+        finally:
+            self._waiting -= 1
+        turn = Turn(has_left)
+        try:
+            await turn.look()
+            yield turn
+        finally:
+            self._free.release()
 
 
 @dataclass(eq=False)
