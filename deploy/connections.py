@@ -121,12 +121,12 @@ class Protocol(HttpToolsProtocol):
     def pause_writing(self) -> None:
         """Know that the client does not read as fast as it is answered."""
         super().pause_writing()
-        self._reckon(anew=True)
+        self._reckon(took=True)
 
     def resume_writing(self) -> None:
         """Know that it reads on."""
         super().resume_writing()
-        self._reckon(anew=True)
+        self._reckon(took=True)
 
     def data_received(self, data: bytes) -> None:
         """Hand on to the parser: a head when it is whole, without the offer."""
@@ -208,7 +208,7 @@ class Protocol(HttpToolsProtocol):
         """Wait for the next request, or a while for the rest of this one."""
         self.since = self.loop.time()
         super().on_response_complete()
-        self._reckon(anew=True)
+        self._reckon(took=True)
         if self.cycle.response_complete and self.cycle.more_body:
             self._close_in(LINGER_SECONDS)
         elif self._is_in_head and not self.pipeline:
@@ -233,19 +233,19 @@ class Protocol(HttpToolsProtocol):
         try:
             for place in range(0, len(body), _PIECE):
                 self._rest = len(body) - place
-                self._reckon(anew=True)
+                self._reckon(took=True)
                 more = self._rest > _PIECE or message.get("more_body", False)
                 await send({**message, "body": body[place : place + _PIECE], "more_body": more})
         finally:
             self._rest = 0
             self._reckon()
 
-    def _reckon(self, *, anew: bool = False) -> None:
-        """Count what this connection holds. anew: its client has just taken something."""
+    def _reckon(self, *, took: bool = False) -> None:
+        """Count what this connection holds. took: its client has just taken something."""
         if self.transport.is_closing():
             return
         unsent = self.transport.get_write_buffer_size() if self.flow.write_paused else 0
-        self.untaken.note(self, self._rest + unsent + _AHEAD_BYTES * len(self.pipeline), anew=anew)
+        self.untaken.note(self, self._rest + unsent + _AHEAD_BYTES * len(self.pipeline), took=took)
 
     def cut_off(self) -> None:
         """Close it without another word."""

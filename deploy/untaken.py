@@ -31,10 +31,10 @@ class Untaken:
         self._bytes: dict[Holder, int] = {}
         self._sum = 0
 
-    def note(self, one: Holder, held: int, *, anew: bool) -> None:
-        """Say what a connection holds. anew: its client has just taken something."""
+    def note(self, one: Holder, held: int, *, took: bool) -> None:
+        """Say what a connection holds. took: its client has just taken something."""
         before = self._bytes.get(one, 0)
-        if anew or not held:
+        if took or not held:
             self.forget(one)
             before = 0
         if held:

@@ -21,18 +21,18 @@ _STEPS = 32
 Piece = TypeVar("Piece")
 
 
-class LeftError(AwayError):
+class NobodyWaitsError(AwayError):
     """Whoever asked has left: nobody hears this."""
 
 
 @dataclass(frozen=True)
-class Turn:
+class AskedTurn:
     """One answer that is worked out. has_left: whether whoever asked for it has left."""
 
     has_left: Callable[[], Awaitable[bool]]
 
     async def through(self, steps: Iterable[Piece | None]) -> Piece | None:
-        """The last thing that comes; others get their turn until then. Raises LeftError."""
+        """The last thing that comes; others get their turn until then. Raises NobodyWaitsError."""
         found = None
         for number, step in enumerate(steps, 1):
             found = step
@@ -42,9 +42,9 @@ class Turn:
         return found
 
     async def look(self) -> None:
-        """Raise LeftError when whoever asked has left."""
+        """Raise NobodyWaitsError when whoever asked has left."""
         if await self.has_left():
-            raise LeftError("whoever asked has left")
+            raise NobodyWaitsError("whoever asked has left")
 
 
 class Turns:
@@ -56,7 +56,7 @@ class Turns:
         self._waiting = 0
 
     @asynccontextmanager
-    async def one(self, has_left: Callable[[], Awaitable[bool]]) -> AsyncIterator[Turn]:
+    async def one(self, has_left: Callable[[], Awaitable[bool]]) -> AsyncIterator[AskedTurn]:
         """Wait for a turn. Raises AwayError where too many wait, or for too long."""
         if self._waiting >= self._most:
             raise AwayError(f"{self._waiting} questions of this kind wait already: ask again in a moment")
@@ -68,7 +68,7 @@ class Turns:
             raise AwayError("too many questions of this kind are asked at once: ask again in a moment") from error
         finally:
             self._waiting -= 1
-        turn = Turn(has_left)
+        turn = AskedTurn(has_left)
         try:
             await turn.look()
             yield turn
@@ -77,7 +77,7 @@ class Turns:
 
 
 @dataclass(eq=False)
-class _Place(Generic[Piece]):
+class _StreamPlace(Generic[Piece]):
     """pieces: what is read. idle_since: when its reader was given what he has not taken; None while it is read."""
 
     pieces: AsyncGenerator[Piece, None]
@@ -90,7 +90,7 @@ class AtOnce(Generic[Piece]):
 
     def __init__(self, most: int, what: str, clock: Callable[[], float] = time.monotonic) -> None:
         self._most, self._what, self._clock = most, what, clock
-        self._places: list[_Place[Piece]] = []
+        self._places: list[_StreamPlace[Piece]] = []
 
     async def begin(self, pieces: AsyncGenerator[Piece, None]) -> AsyncGenerator[Piece, None]:
         """The same pieces, counted from now on; close it to leave early. Raises AwayError, and what pieces raise."""
@@ -115,7 +115,7 @@ class AtOnce(Generic[Piece]):
         await place.pieces.aclose()
 
     async def _counted(self, pieces: AsyncGenerator[Piece, None]) -> AsyncGenerator[Piece, None]:
-        place = _Place(pieces)
+        place = _StreamPlace(pieces)
         self._places.append(place)
         try:
             async for piece in pieces:

@@ -20,7 +20,7 @@ _PIECE = 32 * 1024
 """That is put together at a time."""
 
 
-class Page:
+class ScrapedPage:
     """One moment's text, for as many as asked for it. `parts`: compressed; none when it was given up."""
 
     def __init__(self, pieces: Sequence[Packed], kind: str, *, packs: bool) -> None:
@@ -54,15 +54,15 @@ class Pages:
 
     def __init__(self, most: int = MOST_BYTES) -> None:
         self._most = most
-        self._under_way: dict[Page, None] = {}
+        self._under_way: dict[ScrapedPage, None] = {}
         self._sum = 0
         self.given_up = 0
 
-    def answer(self, page: Page) -> Streamed:
+    def answer(self, page: ScrapedPage) -> Streamed:
         """For one who asked."""
         return Streamed(self._sent(page), page.kind, known=(AwayError,), headers=page.headers)
 
-    async def _sent(self, page: Page) -> AsyncIterator[bytes]:
+    async def _sent(self, page: ScrapedPage) -> AsyncIterator[bytes]:
         page.readers += 1
         if page.parts and page not in self._under_way:
             self._under_way[page] = None
@@ -76,7 +76,7 @@ class Pages:
             if not page.readers:
                 self._end(page)
 
-    def _end(self, page: Page) -> None:
+    def _end(self, page: ScrapedPage) -> None:
         if page in self._under_way:
             del self._under_way[page]
             self._sum -= page.size

@@ -15,7 +15,7 @@ from metrics.exporter.exposition.packed import Packed, pack
 from metrics.exporter.feed.follow import ViewFollower
 from metrics.exporter.feed.trust import Trust
 from metrics.exporter.held.aggregates import NOW
-from metrics.exporter.http.paged import Page, Pages
+from metrics.exporter.http.paged import Pages, ScrapedPage
 from metrics.exporter.http.proof import Proof
 from metrics.exporter.http.service import own_numbers, own_text
 from metrics.exporter.http.spaced import Spaced
@@ -74,12 +74,12 @@ class Scrapes:
         openmetrics, packs = "application/openmetrics-text" in accept, "gzip" in encodings
         self._follower.pace.looked(time.monotonic(), windows)
 
-        async def work() -> Page:
+        async def work() -> ScrapedPage:
             return await self._now(windows, openmetrics, packs=packs)
 
         return self._pages.answer(await self._spaced.get((windows, openmetrics, packs), work))
 
-    async def _now(self, windows: frozenset[str] | None, openmetrics: bool, *, packs: bool) -> Page:
+    async def _now(self, windows: frozenset[str] | None, openmetrics: bool, *, packs: bool) -> ScrapedPage:
         """One page for all who ask at this moment."""
         follower, board, began = self._follower, self._board, time.perf_counter()
         follower.packing = True
@@ -145,8 +145,8 @@ class Scrapes:
         return _finish(own_text(own) + generate_latest(self.registry).decode(), openmetrics)
 
 
-def _page(pieces: Sequence[Packed], openmetrics: bool, *, packs: bool) -> Page:
-    return Page(pieces, OPENMETRICS if openmetrics else TEXT, packs=packs)
+def _page(pieces: Sequence[Packed], openmetrics: bool, *, packs: bool) -> ScrapedPage:
+    return ScrapedPage(pieces, OPENMETRICS if openmetrics else TEXT, packs=packs)
 
 
 def _finish(about: str, openmetrics: bool) -> bytes:

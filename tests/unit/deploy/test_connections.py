@@ -20,11 +20,14 @@ POST = b"POST / HTTP/1.1\r\nHost: x\r\n"
 
 USED = {
     HttpToolsProtocol: (
-        "_unset_keepalive_if_required", "connection_lost", "connection_made", "connections", "cycle", "data_received",
-        "loop", "on_body", "on_headers_complete", "on_message_begin", "on_message_complete", "on_response_complete",
-        "pipeline", "transport",
+        "_unset_keepalive_if_required", "app", "connection_lost", "connection_made", "connections", "cycle",
+        "data_received", "flow", "headers", "loop", "on_body", "on_headers_complete", "on_message_begin",
+        "on_message_complete", "on_response_complete", "parser", "pause_writing", "pipeline", "resume_writing",
+        "send_400_response", "transport",
     ),
-    RequestResponseCycle: ("disconnected", "message_event", "more_body", "response_complete", "response_started"),
+    RequestResponseCycle: (
+        "disconnected", "keep_alive", "message_event", "more_body", "response_complete", "response_started",
+    ),
 }  # fmt: skip
 """Class of uvicorn → what we use of it that its documentation does not name."""
 

@@ -26,9 +26,9 @@ def test_whoever_has_taken_nothing_for_longest_goes():
     """As many as it needs; who has taken something since stays, and so does the one that was counted last."""
     untaken, ones = Untaken(100), [One() for _ in range(4)]
     for one in ones[:3]:
-        untaken.note(one, 30, anew=True)
-    untaken.note(ones[0], 20, anew=True)
-    untaken.note(ones[3], 60, anew=True)
+        untaken.note(one, 30, took=True)
+    untaken.note(ones[0], 20, took=True)
+    untaken.note(ones[3], 60, took=True)
     assert [one.is_open for one in ones] == [True, False, False, True]
     assert untaken.closed == 2
     assert untaken.longest(9) == [ones[0], ones[3]]
@@ -37,25 +37,25 @@ def test_whoever_has_taken_nothing_for_longest_goes():
 def test_one_large_answer_costs_others_nothing():
     untaken, large, others = Untaken(100), One(), [One() for _ in range(3)]
     for one in others:
-        untaken.note(one, 4, anew=True)
-    untaken.note(large, 1000, anew=True)
+        untaken.note(one, 4, took=True)
+    untaken.note(large, 1000, took=True)
     assert large.is_open
     assert all(one.is_open for one in others)
 
 
 def test_what_waits_without_being_taken_makes_nobody_younger():
     untaken, first, second = Untaken(100), One(), One()
-    untaken.note(first, 10, anew=True)
-    untaken.note(second, 40, anew=True)
-    untaken.note(first, 70, anew=False)
+    untaken.note(first, 10, took=True)
+    untaken.note(second, 40, took=True)
+    untaken.note(first, 70, took=False)
     assert (first.is_open, second.is_open) == (False, True)
 
 
 def test_who_has_taken_all_is_forgotten():
     untaken, one = Untaken(100), One()
-    untaken.note(one, 90, anew=True)
-    untaken.note(one, 0, anew=False)
-    untaken.note(One(), 90, anew=True)
+    untaken.note(one, 90, took=True)
+    untaken.note(one, 0, took=False)
+    untaken.note(One(), 90, took=True)
     assert one.is_open
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from metrics.errors import AwayError
 from metrics.exporter.exposition.packed import pack
-from metrics.exporter.http.paged import Page, Pages
+from metrics.exporter.http.paged import Pages, ScrapedPage
 
 KIND = "text/plain"
 LINES = [random.Random(n).randbytes(30_000).hex().encode() for n in range(8)]
@@ -15,7 +15,7 @@ TEXT = b"".join(LINES)
 
 
 def page(pages, lines=LINES, *, packs=False):
-    return pages.answer(Page([pack(line) for line in lines], KIND, packs=packs))
+    return pages.answer(ScrapedPage([pack(line) for line in lines], KIND, packs=packs))
 
 
 @pytest.mark.parametrize("packs", [False, True])
@@ -35,7 +35,7 @@ async def test_a_page_is_its_pieces(packs):
 async def test_all_who_ask_at_a_moment_share_its_text(packs):
     """It counts once, however many read it, and is the exporter's own text but for a few bytes."""
     pieces = [pack(line) for line in LINES]
-    pages, shared = Pages(), Page(pieces, KIND, packs=packs)
+    pages, shared = Pages(), ScrapedPage(pieces, KIND, packs=packs)
     readers = [pages.answer(shared).body_iterator for _ in range(5)]
     for one in readers:
         await anext(one)

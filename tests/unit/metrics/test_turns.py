@@ -6,7 +6,7 @@ import gc
 import pytest
 
 from metrics.errors import AwayError
-from metrics.turns import AtOnce, LeftError, Turns
+from metrics.turns import AtOnce, NobodyWaitsError, Turns
 
 
 class Source:
@@ -129,10 +129,10 @@ async def test_for_who_has_left_nothing_is_worked_out():
             left[0] = n > 100
             yield n
 
-    with pytest.raises(LeftError):
+    with pytest.raises(NobodyWaitsError):
         async with turns.one(gone):
             pytest.fail("it was begun")
-    with pytest.raises(LeftError):
+    with pytest.raises(NobodyWaitsError):
         async with turns.one(has_left) as turn:
             await turn.through(working())
     assert len(steps) < 200
