@@ -42,8 +42,8 @@ from metrics.turns import Turns
 
 log = structlog.get_logger(__name__)
 _FORECAST_SECONDS = 60.0
-_AT_ONCE = 2
-"""Answers about many days that are worked out at once: what others wait for in between are two steps of it."""
+_AT_ONCE, _MOST_WAITING = 2, 256
+"""Answers about many days that are worked out at once, so that others wait for two steps at most; and that wait."""
 _HISTORY = ("kpi", "family", "level", "name", "step", "from", "to", "format")
 _ATTACHED = {"Content-Disposition": 'attachment; filename="history.csv"'}
 _WALL = Path(str(files("metrics.exporter") / "wall"))
@@ -155,7 +155,7 @@ def create_app(
 
     _prometheus(app, exporter)
     _json(app, exporter)
-    turns = Turns(_AT_ONCE)
+    turns = Turns(_AT_ONCE, most=_MOST_WAITING)
     _history(app, exporter, turns)
     add_explain(app, exporter, explainer)
     add_entities(app, exporter, explainer)
