@@ -24,6 +24,7 @@ _CALLS, _CHATS = 0.0018, 0.002
 _EVENTS_A_CALL, _EVENTS_A_CHAT = 2.8, 6.5
 _EDIT_EVERY = 300.0
 """No open deal is edited more often than every so many seconds, on average."""
+_NOTHING = ScriptLine(0, "", "", 0, None, {})
 _LATEST = 2 * DAY + HOUR
 """No call or chat tells anything later than this after it began."""
 
@@ -55,7 +56,8 @@ class LiveFloor:
         base = self.floor.lines(start_us, end_us)
         extra = self._extra(start_us, end_us)
         for line in merge(base, extra, key=lambda line: line[:2]):
-            yield line.publish_us, self.floor.event(line)
+            if line.type:
+                yield line.publish_us, self.floor.event(line)
 
     def _see(self, line: ScriptLine) -> None:
         """Keep which deals are open and which chats go on, from every line of the floor."""
@@ -103,6 +105,9 @@ class LiveFloor:
             for line in due:
                 if end_us is None or line.publish_us < end_us:
                     yield line
+            # The floor itself goes on after a minute without anything on top: merging waits for a line of each.
+            if not due:
+                yield _NOTHING._replace(publish_us=begin + MINUTE)
             minute += 1
 
     def _unfinished(self, start_us: int) -> list[ScriptLine]:

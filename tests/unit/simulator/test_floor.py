@@ -94,6 +94,14 @@ def test_live_rate_holds():
     assert 1 <= sum(seen[2000:]) / len(seen[2000:]) <= 20
 
 
+@pytest.mark.parametrize("rate", [0, 0.0001])
+def test_a_rate_below_what_the_floor_naturally_does_adds_nothing(rate):
+    """And does not keep the floor itself waiting."""
+    live = islice(LiveFloor(SETUP, rate, NOON).events(NOON), 300)
+    plain = islice(LiveFloor(SETUP, rate, NOON + 100 * DAY).events(NOON), 300)
+    assert list(live) == list(plain)
+
+
 def test_live_adds_nothing_to_totals_of_money():
     """What is added live creates no deal, closes none and moves no money."""
     base = {e["id"] for _, e in SimulatedFloor(SETUP).events(NOON, NOON + HOUR)}
