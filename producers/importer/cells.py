@@ -2,7 +2,7 @@
 
 from datetime import date, datetime, time, timedelta
 
-NOTHING = ("NULL", "\\N", "#N/A", "0000-00-00", "0000-00-00 00:00:00")
+NOTHING = ("NULL", "\\N", "#N/A", "#Н/Д", "0000-00-00", "0000-00-00 00:00:00")
 """Texts that no column means: what databases and spreadsheets write where there is nothing."""
 Cell = str | int | float | bool | datetime
 
@@ -21,6 +21,13 @@ def text(cell: Cell) -> str:
     if isinstance(cell, datetime):
         return cell.isoformat()
     return str(cell).strip()
+
+
+def day_text(cell: Cell) -> str:
+    """The same, a day without a time: 2026-09-21 and 14:05:33 of two columns are one moment."""
+    if isinstance(cell, datetime) and cell.time() == time():
+        return cell.date().isoformat()
+    return text(cell)
 
 
 def from_sheet(value: str | float | bool | time | timedelta | date | None) -> Cell:

@@ -10,7 +10,7 @@ from producers.errors import Refused
 from producers.importer.cells import Cell, text
 from producers.importer.fields import KINDS, Convert, FieldKind, Value
 from producers.importer.hours import ByTheHour
-from producers.importer.ids import are_plain, id_text
+from producers.importer.ids import are_plain, id_text, plain_text
 from producers.importer.mapping import MappedColumn, MappingFile
 from producers.importer.money import AmountReader
 from producers.importer.places import ColumnPlaces, Row
@@ -65,7 +65,7 @@ class FieldWriter:
         self._names_one = False
         self._take: Callable[[Any], Value | None] = taker(name, spec, file, places, currency)
         self._many: Callable[[Sequence[Any]], Values] = self._each
-        if spec.constant is None and len(spec.columns) == 1:
+        if spec.constant is None and len(spec.columns) == 1 and not spec.plus:
             one = Taker(name, spec, file, places, currency)
             self._place, self._take = places.at[spec.columns[0]], one.cell
             self._convert = _many(one.convert)
@@ -108,8 +108,9 @@ class FieldWriter:
             made = dict(zip(different, self._texts(different), strict=True))
             return list(map(made.__getitem__, cells))
         found = list(map(text, cells)) if is_mixed else _stripped(cells)
-        if self._names_one and (is_mixed or not are_plain(found)):
-            found = [id_text(self.name, cell) for cell in cells]
+        if is_mixed or not are_plain(found):
+            read = id_text if self._names_one else plain_text
+            found = [read(self.name, cell) for cell in cells]
         prefix = self._prefix
         if "" in found:
             return [prefix + one if one else self._default for one in found]

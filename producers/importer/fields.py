@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import datetime
 from enum import Enum, auto
+from functools import partial
 from inspect import get_annotations
 from typing import Any, NamedTuple, get_args
 from zoneinfo import ZoneInfo
@@ -11,6 +12,7 @@ from producers.errors import Refused
 from producers.events import ALL_TYPES
 from producers.events.fields import Money, Rate
 from producers.importer.cells import Cell, text
+from producers.importer.ids import plain_text
 from producers.importer.mapping import MappedColumn
 from producers.importer.money import AmountReader
 from producers.importer.times import time_reader
@@ -81,7 +83,7 @@ def converter(written: Written) -> Convert:
         return lambda cell: _whole(amount, cell)
     if kind is FieldKind.TRUTH:
         return lambda cell: _truth(name, text(cell))
-    return text
+    return partial(plain_text, name)
 
 
 def _mark(cell: Cell) -> str:

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from producers.events.rules import is_source
 from producers.importer.cells import NOTHING
+from producers.importer.durations import Clock
 from producers.importer.errors import MappingProblem
 from producers.importer.forms import alike
 
@@ -57,6 +58,10 @@ class MappedColumn(_MappingModel):
     prefix: str = ""
     format: Names = ()
     """For times: as in strptime (%B: names of months), `unix`, `excel`; the first that fits."""
+    plus: Names | None = None
+    """For times: columns of durations, which are added; an empty one is none."""
+    clock: Clock | None = None
+    """For `plus`: what 2:05 means."""
     decimal: Literal[".", ","] | None = None
     """For amounts: the decimal mark. Found out from the whole column where it is not said."""
     scale: Decimal | None = None
@@ -68,7 +73,7 @@ class MappedColumn(_MappingModel):
     width: Annotated[int, Field(ge=1, le=64)] | None = None
     """For `sequence`: zeros are put before it up to this width."""
 
-    _names = field_validator("column", "join", "format", "phone", "email", mode="before")(_several)
+    _names = field_validator("column", "join", "format", "phone", "email", "plus", mode="before")(_several)
 
     @field_validator("format")
     @classmethod

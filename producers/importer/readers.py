@@ -98,7 +98,10 @@ class SheetReader:
             self._pieces = pieces_of(source, name)
             self._sheets = [] if self._pieces else [workbook_of(source).get_sheet_by_name(name)]
         except (CalamineError, OSError) as error:
-            raise ImportProblem(f"{source.name}: is no spreadsheet that can be read ({error})") from error
+            raise ImportProblem(
+                f"{source.name}: is no spreadsheet that can be read ({error}); open it in a spreadsheet "
+                "and save it as .xlsx or CSV"
+            ) from error
         self._name = source.name
         self._delimiter = file.delimiter or ";"
         self.merged: Mapping[int, str] = self._pieces.merged if self._pieces else _merged(self._sheets[0])

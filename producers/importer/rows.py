@@ -82,7 +82,7 @@ class RowMapper:
                 raise MappingProblem(f"events[{number}].{problem}")
         fields = [pair for rule in file.events for pair in _fields(rule)]
         conditions = [when for rule in file.events for when in rule.when]
-        looked_at = (column for _, spec in fields for column in spec.columns + spec.addresses)
+        looked_at = (column for _, spec in fields for column in spec.columns + spec.addresses + (spec.plus or ()))
         self.columns = set(looked_at) | {when.column for when in conditions}
         self.needs_identities = any(spec.is_identity for _, spec in fields)
         self.needs_key = any(spec.hash for _, spec in fields)
@@ -173,6 +173,8 @@ def _problems(rule: Rule) -> Iterator[str]:
     for name, spec in _fields(rule):
         if spec.hash and not (name in rule.data and name.endswith("_id")):
             yield f"{name}: hash is for the ids in data"
+        if spec.plus and (KINDS.get(name) is not FieldKind.TIME or spec.constant is not None):
+            yield f"{name}: plus is for times that a column has"
     constant = rule.type.constant
     if constant is None:
         return

@@ -1,14 +1,16 @@
 """What takes a field of an event from the cells of a row, as a mapping says: made once for a table."""
 
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from functools import partial
 from zoneinfo import ZoneInfo
 
 from producers.errors import Refused
 from producers.identities import Resolver
-from producers.importer.cells import Cell, text
+from producers.importer.cells import Cell, day_text, text
 from producers.importer.clients import client_taker, hasher
-from producers.importer.fields import Convert, Value, Written, converter
+from producers.importer.durations import duration
+from producers.importer.fields import KINDS, Convert, FieldKind, Value, Written, converter
 from producers.importer.ids import id_text
 from producers.importer.mapping import MappedColumn, MappingFile, When
 from producers.importer.money import AmountReader
@@ -80,9 +82,26 @@ def taker(
         return lambda _: spec.constant
     if spec.is_identity:
         return client_taker(spec, places, resolver)
-    part = partial(id_text, name) if is_id(name) else text
+    part = partial(id_text, name) if is_id(name) else day_text if KINDS.get(name) is FieldKind.TIME else text
     find, take = finder(spec, places, part), Taker(name, spec, file, places, currency).cell
+    if spec.plus:
+        return _later(name, lambda row: take(find(row)), spec, places)
     return lambda row: take(find(row))
+
+
+def _later(name: str, take: Take, spec: MappedColumn, places: ColumnPlaces) -> Take:
+    """What takes a time, and adds what durations say."""
+    added = [places.at[column] for column in spec.plus or ()]
+
+    def later(row: Row) -> Value | None:
+        begin = take(row)
+        if begin is None:
+            return None
+        lasted = [duration(name, row[place], spec.clock) for place in added]
+        end = datetime.fromisoformat(str(begin)) + sum(lasted, timedelta())
+        return end.isoformat().replace("+00:00", "Z")
+
+    return later
 
 
 def is_id(name: str) -> bool:

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     import _csv
 
 _HEAD = 1 << 20
+_BEGUN = 1 << 10
+_MARKUP = re.compile(rb"<(?:html|!doctype|!--|table|meta|head|style|\?xml|workbook)[\s>\-]|mime-version:")
+"""How files begin that spreadsheets open, and that are no tables of text."""
 _PIECE = 1 << 16
 """Characters that are read at once."""
 _JOINED = 1000
@@ -45,10 +48,12 @@ class TextReader:
         self._file = file
         with source.opened() as stream:
             head = stream.read(_HEAD)
-        if head.lstrip()[:6].lower() in (b"<html>", b"<!doct", b"<table") or head.lstrip()[:5].lower() == b"<html":
+        begun = head.removeprefix(b"\xef\xbb\xbf").lstrip()[:_BEGUN].lower()
+        if _MARKUP.match(begun):
+            what = "XML" if begun.startswith(b"<?xml") and b"<html" not in begun else "a page of HTML"
             raise ImportProblem(
-                f"{source.name}: is a page of HTML, whatever its name says; open it in a spreadsheet and save it as "
-                ".xlsx or CSV"
+                f"{source.name}: is {what}, whatever its name says; open it in a spreadsheet and save it as .xlsx or "
+                "CSV"
             )
         self.encoding: Encoding = encoding_of(head, file.encoding, names)
         self.mark = self.encoding.mark

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from producers.importer.errors import ImportProblem
-from tests.unit.importer.test_tables import HEADER, ROW, RULE, changed, read
+from tests.unit.importer.test_tables import DAY, HEADER, ROW, RULE, changed, read
 
 __all__ = ["read"]
 PAGE = Path(__file__).parents[3] / "deploy" / "docs" / "import.md"
@@ -41,6 +41,7 @@ def at(written):
     return f"{HEADER};At\n{ROW.replace('09.2026', '01.2026')};{written}\n"
 
 
+JOINED = {"join": ["Closed", "At"], "with": " ", "format": "%d.%m.%Y %H:%M:%S"}
 CASES = {
     # files
     "line ends of Windows, Unix or old Macs": [TABLE.replace("\n", end) for end in ("\r\n", "\r")],
@@ -48,7 +49,9 @@ CASES = {
     "cp1251 and others of one byte": [f"{HEADER};Имя\n{ROW};Анна Иванова\n".encode("cp1251")],
     "`.gz`, and a `.zip` of one file": [gzip.compress(TABLE.encode()), zipped("deals.csv")],
     "a `.zip` of several files": [zipped("a.csv", "b.csv")],
-    "a page of HTML that is called `.xls`": [f"<html><table><tr><td>{ROW}</td></tr></table></html>"],
+    "a page of HTML, or XML, that is called `.xls`": [
+        f"<html><table><tr><td>{ROW}</td></tr></table></html>", f'<?xml version="1.0"?>\n<Workbook>{ROW}</Workbook>',
+    ],
     "another delimiter than the mapping says": [(TABLE.replace(";", ","), {"delimiter": ";"})],
     "titles above the header, a line `sep=;`": [f"Deals of May\n\n{TABLE}", f"sep=;\n{TABLE}"],
     "a mapped column that is there twice": [TABLE.replace("Created", "Owner")],
@@ -88,6 +91,17 @@ CASES = {
         (cell("2;8", "1,23457E+11;8"), changed("deal_id", join=["ID", "Owner"])),
     ],
     "`1017.0` as an id": [cell("2;8", "1017.0;8")],
+    "`#REF!`, `#ДЕЛ/0!` and the like as an id or a name": [
+        cell("2;8", "#REF!;8"), cell("m-1", "#ДЕЛ/0!"), cell(";8;", ";#NAME?;"),
+    ],
+    "`########` as an id or a name": [cell("2;8", "########;8"), cell("m-1", "###")],
+    "`1e30` as an amount": [(cell("1250", "1e30"), changed("amount", column="Amount", places=2))],
+    "a day and a time in two columns, joined": [
+        (f"{HEADER};At\n{ROW};9:05:33\n", {"events": [RULE | {"time": JOINED}]}),
+    ],
+    "`2:05` as a duration": [
+        (f"{HEADER};Took\n{ROW};0:02:05\n{ANOTHER};2:05\n", {"events": [RULE | {"time": DAY | {"plus": "Took"}}]}),
+    ],
     "a phone number as `client_id` as it is": [(cell(";8;", ";+79211234567;"), changed("client_id", column="Client"))],
     "an expected date of closing at an open deal": [
         (f"{HEADER};At\n{ROW};2026-09-02\n", {"events": [RULE | {"time": {"column": "At"}, "data": OPEN}]}),

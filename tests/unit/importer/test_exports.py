@@ -395,6 +395,45 @@ def test_merged_cells_are_told(tmp_path):
     assert "manager_id: is missing" in found.problems[0][1]
 
 
+@pytest.mark.parametrize("column", ["m-1", ";7;", "1;7"])
+@pytest.mark.parametrize(
+    ("shown", "said"),
+    [
+        ("#REF!", "an error of a formula"), ("#ССЫЛКА!", "an error of a formula"), ("#DIV/0!", "an error of a formula"),
+        ("#ИМЯ?", "an error of a formula"), ("#NV", "an error of a formula"), ("########", "too narrow"),
+        ("#Н/Д", "is missing"),
+    ],
+)  # fmt: skip
+def test_an_error_of_a_spreadsheet_is_nobody(read, shown, said, column):
+    """What a formula shows that failed names no manager, client or deal; of many rows those alone are refused."""
+    bad = (
+        ROW.replace(column, column.replace("m-1", shown).replace("7", shown))
+        if column != "1;7"
+        else f"{shown}{ROW[1:]}"
+    )
+    rows = [ROW.replace("1;7", f"{number};7") for number in range(100)]
+    rows[50] = bad
+    found = read("\n".join([HEADER, *rows]))
+    assert len(found.events) == 99
+    assert said in found.problems[0][1]
+    whole = ROW.replace("m-1", "#1").replace(";7;", ";№#5;")
+    assert read(f"{HEADER}\n{whole}").events[0]["data"]["manager_id"] == "#1"
+
+
+@pytest.mark.parametrize(
+    ("begun", "what"),
+    [
+        ("<meta http-equiv='Content-type'>\n<table><tr>", "a page of HTML"), ("\ufeff<html>", "a page of HTML"),
+        ('<?xml version="1.0"?>\n<Workbook>', "is XML"),
+        ("MIME-Version: 1.0\nX-Document-Type: Workbook", "a page of HTML"),
+    ],
+)  # fmt: skip
+def test_pages_that_are_called_tables(read, begun, what):
+    """What spreadsheets open all the same, and whose rows nobody could read here."""
+    with pytest.raises(ImportProblem, match=what):
+        read(begun, name="t.xls")
+
+
 @pytest.mark.parametrize("written", ["1e30", "-1E+999", "1" * 19, "1 000 000 000 000 000 000,5"])
 @pytest.mark.parametrize(
     ("name", "spec"),
