@@ -94,7 +94,8 @@ def _shown() -> tuple[Alert, ...]:
             "No rate converts {{ $labels.currency }}",
             "{{ $value }} events carry money in a currency without a rate; they are counted, their money is left out.",
             "Sums of money are too small by what is in that currency.",
-            "Which currency: the alert's label. Which rates there are: `sales-pulse reference`.",
+            "Which currency: the alert's label. Which rates there are: the file that was applied last; "
+            "`sales-pulse reference apply --dry-run` shows how it differs from what counts.",
             "Set the rate (`sales-pulse reference apply`). It corrects the past from its date on.",
         ),
     )  # fmt: skip

@@ -58,6 +58,7 @@ def test_our_commands_exist_with_their_options(alert: str, command: str) -> None
     found = get_command(build(tuple(words[:1])))
     while words and not words[0].startswith("-") and words[0] in getattr(found, "commands", {}):
         found = found.commands[words.pop(0)]  # type: ignore[attr-defined]
+    assert not getattr(found, "commands", {}), f"{alert}: `{command}` shows its help and does nothing"
     known = {option for one in found.params for option in (*one.opts, *one.secondary_opts)}
     assert {word for word in words if word.startswith("-")} <= known, f"{alert}: {command}"
     assert not words or words[0].startswith("-") or found.name != "root", f"{alert}: {command}"
