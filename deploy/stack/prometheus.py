@@ -26,8 +26,8 @@ JOBS = {
 ALIGNED = "--scrape.timestamp-tolerance=40ms"
 """A scrape that begins so little late is noted on time, and a sample takes half the disk. 5 s allow no more."""
 
-FRUGAL = {"GOGC": "50"}
-"""Garbage is collected when half as much again is in use, not as much again: most of what is held are series."""
+FRUGAL = {"GOGC": "30"}
+"""Garbage is collected when a third as much again is in use, not as much again: most of what is held are series."""
 
 PAST = (
     f"--storage.tsdb.retention.time={DAYS_HELD}d",
