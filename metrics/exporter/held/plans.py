@@ -99,6 +99,7 @@ class Shares:
     def of(self, team: str) -> tuple[int, int]:
         """As numerator and denominator."""
         hours = self._calendar.of(team)
+        # By identity, as hours cannot be hashed: all teams without hours of their own have the company's.
         share = self._found.get(id(hours))
         if share is None:
             share = self._found[id(hours)] = share_passed(hours, *self._span, self._now).as_integer_ratio()

@@ -151,6 +151,7 @@ def problem(index: int, refused: Refused) -> Problem:
 
 
 def _record(index: int, value: bytes, latest: int) -> SentRecord:
+    # What is near the limit is measured before it is decoded, and again as the record that it becomes.
     is_large = len(value) > _NEAR
     if is_large:
         check_size(None, value)
