@@ -109,6 +109,12 @@ class MappedTable:
                 at[column] = [one.casefold() for one in names].index(name.casefold())
         return at
 
+    def _is_header(self, cells: Sequence[object]) -> bool:
+        """Whether a row that makes no event has the names of all columns, of which there are several."""
+        names = {_squeezed(str(cell)).casefold() for cell in cells}
+        wanted = {_squeezed(column).casefold() for column in self._mapper.columns}
+        return len(wanted) > 1 and wanted <= names
+
     def _note(self, reader: RowReader, dialect: str, row: Read, index: int, at: Mapping[str, int]) -> None:
         declared = self._mapper.file.delimiter
         if isinstance(reader, TextReader) and declared is not None and dialect != declared:
@@ -154,10 +160,10 @@ class MappedTable:
         for column in sorted(self._mapper.columns - self._columns(row.cells).keys()):
             known = {name.casefold(): name for name in names}
             near = difflib.get_close_matches(column.casefold(), known, 1)
-            said.append(column + (f" (nearest: {known[near[0]]})" if near else ""))
+            said.append(column + (f" (nearest: {_printable(known[near[0]])})" if near else ""))
         return (
             f"the mapping names columns that are not there: {', '.join(said)}; "
-            f"line {row.number} has {', '.join(name for name in names if name)}"
+            f"line {row.number} has {_printable(', '.join(name for name in names if name))}"
         )
 
     # -- the first pass
@@ -231,6 +237,11 @@ class MappedTable:
         except (Refused, UnicodeEncodeError) as error:
             refused = error if isinstance(error, Refused) else _NO_TEXT
             if problem or any(text(cell) for cell in cells):
+                if self._is_header(cells):
+                    raise ImportProblem(
+                        f"{self._name}: line {number} is a header with its columns in another order, as of files that "
+                        "were put together; what is above it was imported, import each file by itself"
+                    ) from None
                 return InputRecord(number, raw, end, (), refused)
             why = ""
         is_empty = not any(text(cell) for cell in cells)
@@ -244,9 +255,18 @@ def _begin(reader: RowReader) -> str:
     if row is None:
         return ""
     begin = " ".join(" ".join(map(text, row.cells)).split())
-    shown = begin if len(begin) <= _SHOWN else f"{begin[:_SHOWN]}…"
-    advice = "; is there a delimiter that the mapping has to name?" if isinstance(reader, TextReader) else ""
+    shown = _printable(begin if len(begin) <= _SHOWN else f"{begin[:_SHOWN]}…")
+    advice = ""
+    if isinstance(reader, TextReader):
+        advice = "; is there a delimiter that the mapping has to name?"
+        if not begin.isprintable():
+            advice = "; is it packed, or no text at all? CSV, spreadsheets, .gz and .zip are read"
     return f"line {row.number} is: {shown}{advice}"
+
+
+def _printable(said: str) -> str:
+    """What a file says, without what would command a terminal."""
+    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in said)
 
 
 def _raw(block: RowBlock, begin: int, index: int) -> bytes:

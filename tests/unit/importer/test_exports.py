@@ -420,6 +420,26 @@ def test_an_error_of_a_spreadsheet_is_nobody(read, shown, said, column):
     assert read(f"{HEADER}\n{whole}").events[0]["data"]["manager_id"] == "#1"
 
 
+def test_files_put_together(read):
+    """A header in the middle is left out, or ends the import where it is another: rows would be misread."""
+    again = read(f"{HEADER}\n{ROW}\n\ufeff{HEADER}\n{ROW.replace('1;7', '2;8')}")
+    assert [event["data"]["deal_id"] for event in again.events] == ["1", "2"]
+    other = HEADER.replace("ID;Client", "client;ID")
+    with pytest.raises(ImportProblem, match="line 3 is a header with its columns in another order"):
+        read(f"{HEADER}\n{ROW}\n{other}\n{ROW}")
+    assert "'ID' is no number" in read(f"{HEADER}\n{ROW.replace('1250', 'ID')}").problems[0][1]
+
+
+def test_no_text_at_all(read):
+    """What is packed in a way of its own is told so, and nothing of it commands the terminal."""
+    with pytest.raises(ImportProblem, match="is it packed, or no text at all") as problem:
+        read(b"Rar!\x1a\x07\x01\x00\x1b[31m\x1b]0;x\x07" + bytes(range(256)))
+    assert str(problem.value).isprintable()
+    with pytest.raises(ImportProblem, match="line 1 has") as problem:
+        read(f"ID;\x1b[31mClient;Owner\n{ROW}")
+    assert str(problem.value).isprintable()
+
+
 @pytest.mark.parametrize(
     ("begun", "what"),
     [
