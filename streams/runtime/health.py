@@ -15,7 +15,19 @@ from metrics.ending import end_tasks
 from streams.errors import WorkerError
 from streams.runtime.status import Status
 
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
+MOST_CONNECTIONS = 200
+"""At once: for one more the oldest goes. Whoever says nothing must not hold the descriptors that Kafka needs."""
+
+_METHODS = frozenset({"GET", "HEAD"})
+
+
+class _BoundedServer(web.Server):
+    def connection_made(self, handler: web.RequestHandler, transport: asyncio.Transport) -> None:
+        super().connection_made(handler, transport)
+        for oldest in self.connections[:-MOST_CONNECTIONS]:
+            if oldest.transport is not None:
+                oldest.transport.abort()
 
 
 class Health:
@@ -38,15 +50,14 @@ class Health:
         self._registry = registry
         self._stall_timeout = stall_timeout
         self._is_ready = is_ready
-        self._runner: web.AppRunner | None = None
+        self._pages: dict[str, Handler] = {
+            "/metrics": self._metrics, "/healthz": self._healthz, "/readyz": self._readyz
+        }  # fmt: skip
+        self._runner: web.ServerRunner | None = None
 
     async def start(self) -> None:
         """Listen. Raises WorkerError when the address is taken."""
-        app = web.Application(middlewares=[self._guard])
-        app.router.add_get("/metrics", self._metrics)
-        app.router.add_get("/healthz", self._healthz)
-        app.router.add_get("/readyz", self._readyz)
-        self._runner = web.AppRunner(app, access_log=None, handle_signals=False)
+        self._runner = web.ServerRunner(_BoundedServer(self._guarded, access_log=None), handle_signals=False)
         await self._runner.setup()
         try:
             await web.TCPSite(self._runner, self._host, self._port, ssl_context=self._access.tls).start()
@@ -64,10 +75,10 @@ class Health:
         if self._runner is not None:
             await self._runner.cleanup()
 
-    @web.middleware
-    async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+    async def _guarded(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer who may read; anybody else hears whether all is well, and no more."""
         answer: web.StreamResponse
+        handler = self._pages.get(request.path, _nothing) if request.method in _METHODS else _no_way
         try:
             reader = await self._access.reader(*_asking(request))
             if reader.is_limited and request.path not in HEALTH:
@@ -86,22 +97,30 @@ class Health:
             answer.headers.setdefault(name.decode(), value.decode())
         return answer
 
-    async def _metrics(self, request: web.Request) -> web.Response:
+    async def _metrics(self, request: web.BaseRequest) -> web.Response:
         encode, content_type = choose_encoder(request.headers.get("Accept", ""))
         return web.Response(body=encode(self._registry), headers={"Content-Type": content_type})
 
-    async def _healthz(self, request: web.Request) -> web.Response:  # noqa: ARG002 - aiohttp's signature
+    async def _healthz(self, request: web.BaseRequest) -> web.Response:  # noqa: ARG002 - aiohttp's signature
         if stalled := self._status.stalled(self._stall_timeout):
             return _answer(503, status="stalled", partitions=stalled)
         return _answer(200, status="ok")
 
-    async def _readyz(self, request: web.Request) -> web.Response:  # noqa: ARG002 - aiohttp's signature
+    async def _readyz(self, request: web.BaseRequest) -> web.Response:  # noqa: ARG002 - aiohttp's signature
         if reason := self._is_ready():
             return _answer(503, status="not ready", reason=reason)
         return _answer(200, status="ok", view="behind" if self._status.failed_view_since else "ok")
 
 
-def _asking(request: web.Request) -> tuple[str | None, list[tuple[bytes, bytes]]]:
+async def _nothing(request: web.BaseRequest) -> web.Response:
+    return _answer(404, detail=f"there is no {request.path}; there are /metrics, /healthz and /readyz")
+
+
+async def _no_way(request: web.BaseRequest) -> web.Response:
+    return _answer(405, detail=f"{request.method} is nothing that can be done here; use GET")
+
+
+def _asking(request: web.BaseRequest) -> tuple[str | None, list[tuple[bytes, bytes]]]:
     peer = request.transport.get_extra_info("peername") if request.transport is not None else None
     return peer[0] if peer else None, [(name.lower(), value) for name, value in request.raw_headers]
 
