@@ -16,6 +16,7 @@ from streams.errors import WorkerError
 from streams.runtime.status import Status
 
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
+PATHS = ("/metrics", "/healthz", "/readyz")
 MOST_CONNECTIONS = 200
 """At once: for one more the oldest goes. Whoever says nothing must not hold the descriptors that Kafka needs."""
 
@@ -50,9 +51,8 @@ class Health:
         self._registry = registry
         self._stall_timeout = stall_timeout
         self._is_ready = is_ready
-        self._pages: dict[str, Handler] = {
-            "/metrics": self._metrics, "/healthz": self._healthz, "/readyz": self._readyz
-        }  # fmt: skip
+        handlers: tuple[Handler, ...] = (self._metrics, self._healthz, self._readyz)
+        self._pages = dict(zip(PATHS, handlers, strict=True))
         self._runner: web.ServerRunner | None = None
 
     async def start(self) -> None:
@@ -113,7 +113,7 @@ class Health:
 
 
 async def _nothing(request: web.BaseRequest) -> web.Response:
-    return _answer(404, detail=f"there is no {request.path}; there are /metrics, /healthz and /readyz")
+    return _answer(404, detail=f"there is no {request.path}; there is {', '.join(PATHS)}")
 
 
 async def _no_way(request: web.BaseRequest) -> web.Response:

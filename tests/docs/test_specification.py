@@ -333,6 +333,7 @@ def endpoints() -> dict[tuple[str, str], list[str]]:
     from producers.gateway import app as way_in
     from producers.gateway.reading import asked
     from producers.gateway.settings import GatewaySettings
+    from streams.runtime import health
     from tests.support.boards import board, exporter_of
 
     portal = create_router(None, None, Metrics())  # type: ignore[arg-type]  # nothing is served
@@ -345,8 +346,7 @@ def endpoints() -> dict[tuple[str, str], list[str]]:
         for path, operations in _paths(app).items():
             for method, parameters in operations.items():
                 found[process, f"{method} {path}"] = parameters
-    served = re.findall(r'add_get\("([^"]+)"', (ROOT / "streams/runtime/health.py").read_text())
-    found |= {("worker", f"GET {path}"): [] for path in served}
+    found |= {("worker", f"GET {path}"): [] for path in health.PATHS}
     found["gateway", f"POST {way_in.EVENTS}"] = [*asked._SWITCHES, asked._TOKEN]
     return found
 
