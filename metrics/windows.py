@@ -78,6 +78,7 @@ def period_start(window: str, day: date) -> date:
 
 def period_end(window: str, day: date) -> date:
     """First local day after the period that a day lies in."""
+    # The length of the longest: from the first day of any period it leads into the next one, and never over it.
     start = period_start(window, day)
     reach = {"day": 1, "week": 7, "month": 31, "quarter": 92, "year": 366}[window]
     return period_start(window, start + timedelta(days=reach))

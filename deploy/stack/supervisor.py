@@ -114,6 +114,7 @@ class Supervisor:
                 service.started = now
 
     def _plan(self, service: Service, now: float) -> None:
+        # What a program of ours says of a wrong command or setting: it is as wrong at the next try.
         misuse = service.program.returncode == 2
         if not service.was_ready and (misuse or service.attempts >= _START_TRIES):
             raise StartError(f"{service.name} does not start: {_why(service.program)}")
@@ -136,6 +137,7 @@ class Supervisor:
         for stage in reversed(self.stages):
             alive = [service.program for service in stage if service.program.running]
             for program in alive:
+                # One that is stopped (SIGSTOP, a debugger) would see the request to end only when it goes on.
                 program.signal(signal.SIGCONT)
                 program.signal(signal.SIGTERM)
             deadline = time.monotonic() + grace

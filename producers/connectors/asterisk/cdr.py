@@ -60,6 +60,8 @@ class Calls:
         self._names = names
         self._rules = CallRules(names)
         self._open: OrderedDict[str, _CdrCall] = OrderedDict()
+        # Hashes, as there is one for each call of an import, which may have millions; two that collide (64 bits) would
+        # have a line refused, never counted wrongly.
         self._closed: set[int] = set()
         self._channels: dict[str, _CdrCall] = {}
         self.strangers: Counter[str] = Counter()
