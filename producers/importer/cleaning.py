@@ -32,7 +32,8 @@ class Cleaning:
 
     def block(self, block: RowBlock) -> RowBlock:
         """Rows as they are meant; of most blocks the text says at once that nothing is to be done."""
-        if block.said is not None and not any(mark in block.said for mark in self._marks):
+        is_said = block.said is not None and not (block.mixed and self._values)
+        if is_said and not any(mark in block.said for mark in self._marks):  # type: ignore[operator]
             return block
         return block._replace(rows=[self.row(row) for row in block.rows])
 

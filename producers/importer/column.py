@@ -1,8 +1,10 @@
 """One field of many events: a column of cells made into values, and those into JSON, many at once."""
 
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from functools import partial
 from typing import Any, cast
+from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -15,6 +17,7 @@ from producers.importer.mapping import MappedColumn, MappingFile
 from producers.importer.money import AmountReader
 from producers.importer.places import ColumnPlaces, Row
 from producers.importer.taking import Taker, taker
+from producers.importer.times import time_reader
 
 _encode = msgspec.json.encode
 _MOST = 1 << 15
@@ -61,6 +64,8 @@ class FieldWriter:
         kind = KINDS.get(name)
         self._is_text = (kind is None or kind in _DIFFERENT) and isinstance(spec.default, str | None)
         self._json = _Remembered(partial(_in_json, name))
+        zone = ZoneInfo(file.timezone) if file.timezone else None
+        self._moments = _many(time_reader(name, (), zone)) if kind is FieldKind.TIME else None
         self._place: int | None = None
         self._names_one = False
         self._take: Callable[[Any], Value | None] = taker(name, spec, file, places, currency)
@@ -117,13 +122,20 @@ class FieldWriter:
         return [prefix + one for one in found] if prefix else found
 
     def _converted(self, cells: Sequence[Cell]) -> Values:
-        if self._prefix or _is_mixed(cells):
+        if self._prefix:
             return [self._take(cell) for cell in cells]
-        found = _stripped(cells)
+        if _is_mixed(cells):
+            if self._moments is not None and (moments := _moments(cells)):
+                return self._filled(moments, self._moments)
+            return [self._take(cell) for cell in cells]
+        return self._filled(_stripped(cells), self._convert)
+
+    def _filled(self, found: Sequence[str], convert: Callable[[Sequence[str]], Values]) -> Values:
+        """What is made of texts, some of which may be empty."""
         if "" not in found:
-            return self._convert(found)
+            return convert(found)
         filled = [one for one in found if one]
-        converted = iter(self._convert(filled) if filled else ())
+        converted = iter(convert(filled) if filled else ())
         return [next(converted) if one else self._default for one in found]
 
     def _known(self, cells: Sequence[Cell]) -> Values:
@@ -185,6 +197,14 @@ def _is_mixed(cells: Sequence[Cell]) -> bool:
 
 def _stripped(cells: Sequence[Cell]) -> list[str]:
     return list(map(str.strip, cast("Sequence[str]", cells)))
+
+
+def _moments(cells: Sequence[Cell]) -> list[str]:
+    """A column of a spreadsheet's moments as ISO 8601, "" where a cell is empty; [] where something else is in it."""
+    try:
+        return [cell and cast("datetime", cell).isoformat(" ") for cell in cells]  # type: ignore[misc]
+    except AttributeError:
+        return []
 
 
 def _singly(make: Callable[[Any], Any], of: Sequence[Any], odd: set[int], nothing: Any) -> list[Any]:

@@ -171,6 +171,8 @@ class AmountReader:
             mark = plain[1]
             if mark is None or self.decimal in (None, mark):
                 return cell if mark != "," else cell.replace(",", ".")
+        if type(cell) is float and self.scale is None and self.places is None and _PLAIN.fullmatch(said := text(cell)):
+            return said
         number = self.number(cell)
         if self.places is not None:
             number = round(number, self.places)

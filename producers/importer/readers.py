@@ -43,7 +43,7 @@ class RowBlock(NamedTuple):
     """Rows that follow each other, one a line from line `number` on. raw: the bytes of one, which few are asked for.
 
     problem: why its only row, which may be of several lines, has no cells. said: a text that has all its cells in it,
-    None where there is none at hand.
+    None where there is none at hand. mixed: whether some cells are no texts, and so are not in it.
     """
 
     number: int
@@ -51,6 +51,7 @@ class RowBlock(NamedTuple):
     raw: Callable[[int], bytes]
     problem: Refused | None = None
     said: str | None = None
+    mixed: bool = False
 
     def behind(self, count: int) -> "RowBlock":
         """What is behind the first rows."""
@@ -134,7 +135,8 @@ class SheetReader:
         try:
             for sheet in self._pieces.sheets() if self._pieces else self._sheets:
                 for rows in self._rows(sheet, number, width):
-                    yield RowBlock(number, rows, self._raw(rows))
+                    said = "\n".join([cell for row in rows for cell in row if type(cell) is str])
+                    yield RowBlock(number, rows, self._raw(rows), said=said, mixed=True)
                     number += len(rows)
         except OverflowError as error:
             raise ImportProblem(

@@ -236,16 +236,27 @@ def test_any_piece(tmp_path_factory, text, escape, width):
     assert whole == text.encode() or whole == text.encode() + b"\n"
 
 
+SHEET_AMOUNTS = st.one_of(st.none(), st.floats(0, 1e18), st.integers(0, 10**6).map(lambda cents: cents / 100))
+SHEET_DAYS = st.one_of(st.none(), st.just(""), MOMENTS, MOMENTS.map(lambda moment: moment.replace(microsecond=0)))
+
+
+def _of_a_sheet(row, cells):
+    """A row with an amount and two moments that a spreadsheet knows as such, where they are given."""
+    given = dict(zip((3, 5, 6), cells, strict=True))
+    return [cell if given.get(place) is None else given[place] for place, cell in enumerate(row)]
+
+
 @settings(max_examples=60, deadline=None)
 @given(
     some=st.lists(ROW, min_size=1, max_size=4),
     count=st.sampled_from([1, 63, 65, 90, 300]),
     differ=st.sets(st.sampled_from(range(len(HEADER)))),
+    cells=st.lists(st.tuples(SHEET_AMOUNTS, SHEET_DAYS, SHEET_DAYS), min_size=1, max_size=6),
     absent=st.sets(st.sampled_from(range(len(HEADER)))),
     rule=st.sampled_from([DEAL, PAYMENT, CHAT, RATING]),
     order=st.randoms(use_true_random=False),
 )
-def test_many_rows_are_rows(some, count, differ, absent, rule, order):
+def test_many_rows_are_rows(some, count, differ, cells, absent, rule, order):
     """The same where columns say few or many different things, or nothing in any row, whichever field is the first."""
     data = list(rule["data"].items())
     order.shuffle(data)
@@ -256,7 +267,7 @@ def test_many_rows_are_rows(some, count, differ, absent, rule, order):
     rows = [
         tuple(
             "" if place in absent else f"{cell}{number}" if place in differ else cell
-            for place, cell in enumerate(some[number % len(some)])
+            for place, cell in enumerate(_of_a_sheet(some[number % len(some)], cells[number % len(cells)]))
         )
         for number in range(count)
     ]

@@ -1,9 +1,12 @@
 """Reports of calls that say when a call began and how long it took."""
 
+import re
 from datetime import timedelta
+from pathlib import Path
 
 import openpyxl
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,6 +18,7 @@ from producers.importer.rows import RowMapper
 from tests.unit.importer.test_tables import Found, read
 
 __all__ = ["read"]
+DOCUMENT = Path(__file__).parents[3] / "deploy/docs/import.md"
 HEADER = "Number;Day;Begun;From;To;Status;Ringing;Talking"
 BEGAN = {"join": ["Day", "Begun"], "with": " ", "format": "%d.%m.%Y %H:%M:%S"}
 CALL = {
@@ -108,6 +112,18 @@ def test_a_report_as_a_spreadsheet(tmp_path):
     assert not found.problems
     assert found.events[0]["time"] == "2026-09-22T17:05:41Z"
     assert found.events[0]["data"]["answered_at"] == "2026-09-21T11:05:41Z"
+
+
+def test_the_mapping_of_the_document(read):
+    """It reads a report of calls; whose numbers they are the identities would say."""
+    blocks = re.findall(r"```yaml\n(events:.*?)```", DOCUMENT.read_text(), re.DOTALL)
+    (rules,) = (yaml.safe_load(one)["events"] for one in blocks if "plus:" in one)
+    rules[0]["data"]["client_id"] = {"column": "From", "prefix": "c-"}
+    found = read(
+        f"{HEADER}\n1;21.09.2026;14:05:33;7;m-1;Answered;00:00:08;0:02:05\nTotals:;;;;;;8;125", {"events": rules}
+    )
+    assert [event["time"] for event in found.events] == ["2026-09-21T11:07:46Z"]
+    assert found.report.totals == (1, 1, 0)
 
 
 @pytest.mark.parametrize(

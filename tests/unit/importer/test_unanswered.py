@@ -33,9 +33,9 @@ Lead;Client;Owner;Created;Changed;Temperature;Status
 
 
 def mapped(first: str, path: Path, text: str) -> list:
-    """The events of a table, by the mapping of the document whose first field is so called."""
+    """The events of a table, by the mapping of the document whose first field is so called, without durations."""
     blocks = re.findall(r"```yaml\n(events:.*?)```", DOCUMENT.read_text(), re.DOTALL)
-    (block,) = (one for one in blocks if f"data: {{{first}:" in one)
+    (block,) = (one for one in blocks if f"data: {{{first}:" in one and "plus:" not in one)
     path.write_text(text)
     table = MappedTable(RowMapper(MappingFile.model_validate(yaml.safe_load(HEAD + block))))
     found = list(singly(table.records(SourceFile(str(path)), State())))
