@@ -87,13 +87,11 @@ class Board(HeldView):
         if settled:
             give_back()
 
-    def exposition(self, now: float, windows: Container[str] | None = None) -> list[bytes]:
-        """Prometheus text at a moment. windows: those wanted, "now" and COURSE for what has none; None for all."""
-        self.refresh(now)
-        return [piece if isinstance(piece, bytes) else piece.text() for piece in self._pieces(now, windows)]
-
     def packed(self, now: float, windows: frozenset[str] | None = None, *, refresh: bool = True) -> list[Packed]:
-        """The same, compressed. refresh: False for what was rendered last."""
+        """Prometheus text at a moment, compressed; refresh: False for what was rendered last.
+
+        windows: those wanted, "now" and COURSE for what has none; None for all.
+        """
         if refresh:
             self.refresh(now)
         elif windows in self._held:

@@ -13,6 +13,7 @@ from streams.plain.series import PlainSeries, series
 from streams.state.partition import Partition
 from tests.golden import month
 from tests.laws.replay import Rec
+from tests.support.boards import exposition
 
 SETTINGS = BusinessSettings(
     timezone="Europe/Moscow", currency="RUB", calendar=month.CALENDAR, ready_stages=("CONTRACT",)
@@ -38,7 +39,7 @@ def _board() -> Board:
 
 def test_the_exporter_shows_every_number_worked_out_by_hand() -> None:
     """Text of the month's series: all of month.txt and no other; 0 may be absent."""
-    text = b"".join(_board().exposition(month.NOW / 10**6)).decode()
+    text = exposition(_board(), month.NOW / 10**6).decode()
     expected = month.expected()
     found: dict[PlainSeries, float] = {}
     for family in text_string_to_metric_families(text):

@@ -28,6 +28,7 @@ from tests.laws.replay import calendar_file, plain_rules, records, replay
 from tests.laws.test_explained import REFERENCES
 from tests.laws.test_shown_now import LIMITS
 from tests.laws.test_streamed import LAW, steps
+from tests.support.boards import exposition
 from tests.support.numbers import shown
 
 RULES_STAGE = "READY"
@@ -91,7 +92,7 @@ def test_exported_is_plain(
     minute = int(timedelta(minutes=1) / timedelta(microseconds=1))
     now, at = plain.time + later * minute, plain.time - back * minute
     told = shown(plain.contributions(), plain.open_things(), reference, rules, now)
-    assert _read(board.exposition(now / 10**6)) == _floats(exposed(together(told, reference, shows)))
+    assert _read([exposition(board, now / 10**6)]) == _floats(exposed(together(told, reference, shows)))
     told = shown(plain.contributions(), (), reference, rules, at, at=True, clock=plain.time)
     assert _read(board.exposition_at(at / 10**6, plain.time / 10**6)) == _floats(
         exposed(together(told, reference, shows))

@@ -32,6 +32,7 @@ from streams.plain.shown import PlainShown
 from tests.laws.mixtures import ANCHORS, KINDS, ZONES, Choices, Json, event
 from tests.laws.replay import CALENDAR
 from tests.laws.test_streamed import LAW
+from tests.support.boards import exposition
 from tests.support.floors import Floor
 from tests.support.recorded import differences, expected
 
@@ -197,7 +198,7 @@ def _service(floor: Floor, at: float, moment: int) -> None:
         for labels, value in own[family]
     }
     assert found == {one: float(value) for one, value in plain.service(things, kept).items()}
-    text = b"".join(floor.board.exposition(at)).decode()
+    text = exposition(floor.board, at).decode()
     found = {one: value for one, value in read(text).items() if one.name in _COURSE and value}
     assert found == {one: float(value) for one, value in plain.course.shown().items() if value}
 

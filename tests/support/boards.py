@@ -4,6 +4,7 @@ from hypothesis import strategies as st
 from redis.asyncio import Redis
 
 from metrics.exporter.board import Board
+from metrics.exporter.exposition.packed import unpack
 from metrics.exporter.feed.follow import ViewFollower
 from metrics.exporter.held.parts import Bucket
 from metrics.exporter.http.server import Exporter
@@ -26,6 +27,11 @@ def exporter_of(shown: Board, now: float) -> Exporter:
     follower.loaded = True
     follower.heartbeats = {0: {"at": now * 1000, "contact": now * 1000, "count": 1, "version": VERSION}}
     return Exporter(ExporterSettings(_env_file=None), shown, follower, lambda: now)
+
+
+def exposition(board: Board, now: float) -> bytes:
+    """What a scrape at a moment is told, unpacked."""
+    return b"".join(unpack(one.deflated) for one in board.packed(now))
 
 
 def parts_of(board: Board, bucket: Bucket) -> dict[Field, dict[str, int]]:

@@ -33,6 +33,7 @@ from streams.plain.series import PlainSeries, series
 from streams.state.partition import Partition
 from tests.laws.logs import InMemoryLog
 from tests.laws.mixtures import Json, encode
+from tests.support.boards import exposition
 from tests.support.ledgers import Kept
 from tests.support.numbers import shown
 
@@ -97,7 +98,7 @@ class Floor:
 
     def metrics(self, at: str | float, *, zeros: bool = False) -> dict[PlainSeries, float]:
         """What /metrics shows, without zeros unless they are wanted."""
-        text = b"".join(self.board.exposition(seconds(at))).decode()
+        text = exposition(self.board, seconds(at)).decode()
         return {
             series(sample.name, sample.labels): sample.value
             for family in text_string_to_metric_families(text)

@@ -13,7 +13,7 @@ from metrics.exporter.held.aggregates import from_scratch
 from metrics.measure import key
 from metrics.view import Field, Waiting
 from metrics.windows import local_day, windows
-from tests.support.boards import board, fields, manager, open_parts, parts, parts_of, plan, rate, waitings
+from tests.support.boards import board, exposition, fields, manager, open_parts, parts, parts_of, plan, rate, waitings
 from tests.support.collector import SalesCollector
 
 ZONE = ZoneInfo("Europe/Berlin")
@@ -70,8 +70,8 @@ def test_whatever_happens_the_board_shows_the_sum_of_its_parts(todo):
             case ("settle",):
                 list(shown.settling())
             case _:
-                shown.exposition(now)
-    text = b"".join(shown.exposition(now)).decode()
+                exposition(shown, now)
+    text = exposition(shown, now).decode()
     held = shown._aggregates
     assert (held.sums, held.teams) == from_scratch(shown._parts, windows(now, ZONE))
     registry = CollectorRegistry()
@@ -81,7 +81,7 @@ def test_whatever_happens_the_board_shows_the_sum_of_its_parts(todo):
     for kind, bucket in shown._parts.buckets():
         fresh.put((kind, bucket), parts_of(shown, (kind, bucket)))
     fresh.put_reference(dict(shown._records))
-    assert samples(b"".join(fresh.exposition(now)).decode()) == samples(text)
+    assert samples(exposition(fresh, now).decode()) == samples(text)
 
 
 @given(open_parts, waitings)
@@ -92,13 +92,13 @@ def test_what_is_open_and_who_waits(part, waiting):
     shown.put_waiting(0, waiting)
     registry = CollectorRegistry()
     registry.register(SalesCollector(shown, 7200.0))
-    assert samples(b"".join(shown.exposition(7200.0)).decode()) == samples(generate_latest(registry).decode())
+    assert samples(exposition(shown, 7200.0).decode()) == samples(generate_latest(registry).decode())
 
 
 def values(shown, now, name):
     """Numbers of a family today (or now), by the values of its labels."""
     found = {}
-    for sample, labels, value in samples(b"".join(shown.exposition(now)).decode()):
+    for sample, labels, value in samples(exposition(shown, now).decode()):
         when = dict(labels)
         if sample == name and when.get("window", "day") == "day" and when.get("period", "current") == "current":
             found[tuple(text for label, text in labels if label not in {"window", "period"})] = value
@@ -160,7 +160,7 @@ def test_plans_by_level_and_the_share_of_working_time():
         plan("company", "2026", "5", "calls"),
     ]
     shown.put_reference({str(i): record for i, record in enumerate(records)} | {"manager:m": manager("m", "n")})
-    text = b"".join(shown.exposition(now)).decode()
+    text = exposition(shown, now).decode()
     assert 'sales_plan_target{manager="m",team="n",level="manager",measure="won_amount",window="month"} 2100.0' in text
     assert 'sales_plan_to_date{manager="m",team="n",level="manager",measure="won_amount",window="month"} 1050.0' in text
     assert 'sales_plan_target{manager="",team="n",level="team",measure="won_amount",window="quarter"} 10.0' in text
@@ -175,19 +175,19 @@ def test_waiting_clients_by_the_exporters_clock():
     shown.put_waiting(
         0, [Waiting("call", "m", "n", 0), Waiting("call", "m", "n", 30_000_000), Waiting("chat", "m", "n", 0)]
     )
-    text = b"".join(shown.exposition(45.0)).decode()
+    text = exposition(shown, 45.0).decode()
     assert 'sales_waiting_clients{manager="m",team="n",channel="call"} 2.0' in text
     assert 'sales_waiting_overdue_clients{manager="m",team="n",channel="call"} 1.0' in text
     assert 'sales_waiting_overdue_clients{manager="m",team="n",channel="chat"}' not in text
     assert 'sales_waiting_oldest_seconds{manager="m",team="n",channel="chat"} 45.0' in text
-    later = b"".join(shown.exposition(3601.0)).decode()
+    later = exposition(shown, 3601.0).decode()
     assert 'sales_waiting_clients{manager="m",team="n",channel="call"} 1.0' in later
 
 
 def named(shown, now):
     """Manager → name, as `sales_manager_info` has it; it has each manager once."""
     found = {}
-    for sample, labels, _ in samples(b"".join(shown.exposition(now)).decode()):
+    for sample, labels, _ in samples(exposition(shown, now).decode()):
         if sample == "sales_manager_info":
             who = dict(labels)
             assert who["manager"] not in found
@@ -209,9 +209,7 @@ def test_everybody_has_one_name_and_no_two_share_one(roster, some, waiting):
     shown.put_waiting(0, waiting)
     shown.put_reference({f"manager:{who}": manager(who, "north", name) for who, name in roster.items()})
     found = named(shown, START)
-    with_series = {
-        dict(labels).get("manager", "") for name, labels, _ in samples(b"".join(shown.exposition(START)).decode())
-    }
+    with_series = {dict(labels).get("manager", "") for name, labels, _ in samples(exposition(shown, START).decode())}
     assert found.keys() == (with_series | roster.keys()) - {""}
     assert len(set(found.values())) == len(found)
     assert all(text.strip() for text in found.values())

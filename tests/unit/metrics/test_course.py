@@ -11,7 +11,7 @@ from metrics.catalogue import course
 from metrics.exporter.exposition.text import plain_lines
 from metrics.measure import key
 from metrics.view import Field
-from tests.support.boards import board, manager, plan, rate
+from tests.support.boards import board, exposition, manager, plan, rate
 from tests.support.collector import course_rows, rows
 
 ZONE = ZoneInfo("Europe/Berlin")
@@ -78,8 +78,8 @@ def test_lines_follow_the_numbers(todo):
     one = board(timezone="Europe/Berlin")
     for hour, who, team, part in todo:
         one.put(("h", hour), {Field(0, who, team): part})
-        b"".join(one.exposition(NOW))
-    lines = [line for line in b"".join(one.exposition(NOW)).decode().splitlines() if line.startswith("sales_by_")]
+        exposition(one, NOW)
+    lines = [line for line in exposition(one, NOW).decode().splitlines() if line.startswith("sales_by_")]
     wanted = [
         line
         for family in course.COURSE_FAMILIES
@@ -96,7 +96,7 @@ def test_the_hour_that_comes_twice_is_one_line():
     for hour in twice:
         one.put(("h", hour), {Field(0, "m-1", "north"): {MEASURES["calls_taken"]: 2}})
     assert course_rows(one, NOW)[course.WEEK_HOURS] == [(("calls_taken", "7 Sun", "02"), 4.0)]
-    text = b"".join(one.exposition(NOW)).decode()
+    text = exposition(one, NOW).decode()
     assert text.count('sales_by_weekday_hour{measure="calls_taken",weekday="7 Sun",hour="02"} 4.0\n') == 1
 
 

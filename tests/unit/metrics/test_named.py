@@ -9,13 +9,13 @@ from metrics.exporter.http.server import create_app
 from metrics.measure import key
 from metrics.reference import build
 from metrics.view import Field
-from tests.support.boards import board, exporter_of, pipeline
+from tests.support.boards import board, exporter_of, exposition, pipeline
 from tests.unit.metrics.test_server import DAY, NOW
 
 
 def infos(shown):
     """Lines of both families, as label values."""
-    text = b"".join(shown.exposition(NOW)).decode()
+    text = exposition(shown, NOW).decode()
     return [
         line.rpartition(" ")[0]
         for line in text.splitlines()

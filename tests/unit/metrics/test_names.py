@@ -19,7 +19,7 @@ from metrics.measure import key
 from metrics.settings import BusinessSettings
 from metrics.view import Field, Unanswered, Waiting
 from metrics.windows import local_day
-from tests.support.boards import exporter_of, manager, parts_of, plan, rate
+from tests.support.boards import exporter_of, exposition, manager, parts_of, plan, rate
 
 ZONE = ZoneInfo("Europe/Berlin")
 START = int(datetime(2026, 10, 24, 22, tzinfo=ZONE).timestamp())
@@ -50,7 +50,7 @@ def samples(text: bytes) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
 
 
 def shown(of: Board, now: float) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
-    return samples(b"".join(of.exposition(now)))
+    return samples(exposition(of, now))
 
 
 def values(of: Board, now: float, name: str, label: str) -> dict[str, float]:
@@ -276,7 +276,7 @@ def test_at_a_moment_of_the_past_names_are_those_of_its_year(windows: frozenset[
 def test_names_are_counted() -> None:
     """Those with numbers, those in the rest, and the places."""
     of = _busy({"a": 1, "b": 1, "c": 1})
-    of.exposition(START)
+    exposition(of, START)
     follower = exporter_of(of, START).follower
     own = own_numbers(of, START, follower, None)
     assert own[service.NAMES] == [(("category",), 0), (("manager",), 3), (("pipeline",), 0), (("stage",), 0)]
