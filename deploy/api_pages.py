@@ -1,5 +1,6 @@
 """The page `/docs` of an HTTP API, from files that are shipped: it works without a network and runs nothing inline."""
 
+from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
@@ -34,6 +35,11 @@ def add(app: "FastAPI") -> None:
 
     static = files("fastapi_offline") / "static"
 
+    @cache
+    def content(name: str) -> bytes:
+        """Held once: many may be on their way to who reads slowly."""
+        return (static / name).read_bytes()
+
     @app.get("/docs", include_in_schema=False)
     async def page() -> HTMLResponse:
         return HTMLResponse(_PAGE)
@@ -45,4 +51,4 @@ def add(app: "FastAPI") -> None:
         if name not in _TYPES:
             return Response(status_code=404)
         headers = {"Cache-Control": "max-age=3600"}
-        return Response((static / name).read_bytes(), media_type=_TYPES[name], headers=headers)
+        return Response(content(name), media_type=_TYPES[name], headers=headers)

@@ -98,6 +98,8 @@ class Protocol(HttpToolsProtocol):
         self._is_in_head = False
         """Whether the parser has a part of a head: only then does it get the rest as it comes."""
         self._is_refused = False
+        self._is_last = False
+        """Whether it is closed after the answer that is under way."""
         self._timer: asyncio.TimerHandle | None = None
         self.since = self.loop.time()
 
@@ -179,8 +181,9 @@ class Protocol(HttpToolsProtocol):
             self._refuse(_NO_BODY)
             raise ValueError(_NO_BODY)
         if len(self.pipeline) >= AHEAD:
-            # After those that wait it is closed: whoever sent more asks again.
-            self._is_refused, self.cycle.keep_alive = True, False
+            # Whoever sends more without waiting gets the answer that is under way, and no other.
+            self.pipeline.clear()
+            self._is_refused = self._is_last = True
             raise ValueError(AHEAD)
         super().on_headers_complete()
         self._reckon()
@@ -209,6 +212,8 @@ class Protocol(HttpToolsProtocol):
         self.since = self.loop.time()
         super().on_response_complete()
         self._reckon(took=True)
+        if self._is_last:
+            self.transport.close()
         if self.cycle.response_complete and self.cycle.more_body:
             self._close_in(LINGER_SECONDS)
         elif self._is_in_head and not self.pipeline:
@@ -234,6 +239,8 @@ class Protocol(HttpToolsProtocol):
             for place in range(0, len(body), _PIECE):
                 self._rest = len(body) - place
                 self._reckon(took=True)
+                if self.transport.is_closing():
+                    return
                 more = self._rest > _PIECE or message.get("more_body", False)
                 await send({**message, "body": body[place : place + _PIECE], "more_body": more})
         finally:
