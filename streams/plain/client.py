@@ -14,6 +14,9 @@ from streams.plain.rules import KEPT_DAYS, PlainRules
 Entity = wire.CallEnded | activities.Done | money.Moved | deals.Deal | wire.InvoiceChanged
 """Events of which only the one with the greatest version counts."""
 
+COUNTED_AT = ("answered_at", "created_at", "closed_at")
+"""Fields of `data` with a moment that something counts at, besides the event's time."""
+
 _CENTURY = 1 << 62
 YOUNG = (KEPT_DAYS - 2) * 86_400 * 10**6
 """Where nothing is older than this (us), nothing can be forgotten yet."""
@@ -155,7 +158,6 @@ class PlainClient:
 
 
 def _last(event: Entity) -> int:
-    """The last moment (us) that an entity's latest version speaks of."""
-    data = event.data
-    moments = (event.time, *(getattr(data, name, None) for name in ("answered_at", "created_at", "closed_at")))
+    """The last moment (us) at which an entity's latest version counts."""
+    moments = (event.time, *(getattr(event.data, name, None) for name in COUNTED_AT))
     return max(moment(at) for at in moments if at is not None)

@@ -159,8 +159,9 @@ def _data(kind: str, entity: int, time: datetime, choose: Choices) -> Json:  # n
             return {"meeting_id": f"mt-{entity}", **client, **staff}
         case "rating.given":
             return {"rating_id": f"r-{entity}", **client, **staff, "score": choose.of(1, 2, 3, 4, 5)}
-        case _:
+        case "cost.booked":
             return {"cost_id": f"k-{entity}", **amount, "category": choose.of("ads", "travel"), **choose.of(staff, {})}
+    raise ValueError(f"{kind}: no such type is drawn here")
 
 
 def zones() -> st.SearchStrategy[tzinfo]:

@@ -94,8 +94,9 @@ def _data(kind: str, make: Greatest) -> Json:  # noqa: C901, PLR0911, PLR0912 - 
             return {"meeting_id": make.text()}
         case "rating.given":
             return {"rating_id": make.text(), "score": 5}
-        case _:
+        case "cost.booked":
             return {"cost_id": make.cost_id(), "category": make.text(), **money}
+    raise ValueError(f"{kind}: no such type is made here")
 
 
 def owners(make: Greatest, count: int) -> None:

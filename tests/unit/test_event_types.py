@@ -1,15 +1,19 @@
 """What a new type of event needs beside its model is known to be there, and clashes with nothing."""
 
+import ast
 from collections import defaultdict
-from inspect import get_annotations
+from inspect import get_annotations, getsource
+from types import ModuleType
 
 from metrics.catalogue.titles import ENTITIES
-from producers.events import ALL_TYPES, EVENT_TYPES
+from producers.events import ALL_TYPES, EVENT_TYPES, wire
 from producers.importer.entities import KINDS
 from producers.importer.fields import KINDS as FIELDS
 from producers.importer.fields import FieldKind
 from streams.fold import handlers
 from streams.ledger.held import KINDS as HELD
+from tests.laws.mixtures import KINDS as MIXED
+from tests.laws.mixtures import encode, event
 
 HAPPENINGS = {"sales.call.started.v1", "sales.call.answered.v1"} | {
     f"sales.chat.{what}.v1" for what in ("message", "handed_off", "closed")
@@ -48,7 +52,27 @@ def test_a_field_means_the_same_in_every_type():
     assert "client_id" not in FIELDS
 
 
-def test_letters_of_entities_and_handlers_of_types_are_used_once():
-    """Domains do not overwrite each other: an entity's letter is one domain's, and so is a type."""
+def test_key_prefixes_of_entities_and_handlers_of_types_are_used_once():
+    """Nothing overwrites anything: a key prefix is one kind's, within a module too, and a type is one domain's."""
     for name, held in (("KEEPERS", handlers._KEEPERS), ("HANDLERS", handlers.HANDLERS)):
         assert sum(len(getattr(domain, name)) for domain in handlers._DOMAINS) == len(held)
+        written = sum(len(_keys(domain, name)) for domain in handlers._DOMAINS)
+        assert written == len(held), f"{name}: two rows have the same key"
+
+
+def _keys(domain: ModuleType, name: str) -> list[ast.expr | None]:
+    """The keys of a domain's table as they are written, where a dict has lost those that are equal."""
+    (table,) = (
+        node.value
+        for node in ast.parse(getsource(domain)).body
+        if isinstance(node, ast.AnnAssign) and ast.unparse(node.target) == name
+    )
+    assert isinstance(table, ast.Dict)
+    return table.keys
+
+
+def test_generated_examples_are_of_every_type():
+    """Laws draw every type of the contract, and none as if it were another."""
+    assert {f"sales.{kind}.v1" for kind in MIXED} == EVENT_TYPES.keys()
+    for number in range(len(MIXED)):
+        wire.decode(encode(event(number, 0, 0, 0, 0)))
