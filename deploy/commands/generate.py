@@ -51,28 +51,30 @@ def command(
             raise MisuseError("--check compares what is committed; --to writes something else")
         typer.echo(f"{written(to, look(settings))} files written to {to}")
         return
-    wanted, folders = collect(to_write=not check)
+    changed: set[str] = set()
+    wanted, folders = collect(None if check else changed)
     if check:
         if differing := differences(ROOT, wanted, folders):
             raise GenerateError(f"not up to date (run `sales-pulse generate`): {', '.join(differing)}")
         typer.echo(f"{len(wanted)} generated files are up to date")
         return
-    write(ROOT, wanted, folders)
-    typer.echo(f"{len(wanted)} files written")
+    changed.update(write(ROOT, wanted, folders))
+    typer.echo(f"{len(changed)} of {len(wanted)} generated files changed")
 
 
-def collect(*, to_write: bool = False) -> tuple[dict[str, bytes], list[str]]:
+def collect(changed: set[str] | None = None) -> tuple[dict[str, bytes], list[str]]:
     """Ask every provider. Returns files by path from the root (bytes) and the folders that hold nothing else.
 
-    to_write: write each one's files before the next is asked, which may import them, as the fold does the structs.
+    changed: where given, each one's files are written before the next is asked, which may import them, as the fold does
+    the structs; the paths of those that differed are added.
     """
     wanted: dict[str, bytes] = {}
     folders: list[str] = []
     for name in filter(find_spec, PROVIDERS):
         module = import_module(name)
         files = {str(path): content for path, content in module.files().items()}
-        if to_write:
-            write(ROOT, files, [])
+        if changed is not None:
+            changed.update(write(ROOT, files, []))
         wanted |= files
         folders += [str(folder) for folder in getattr(module, "FOLDERS", None) or (module.FOLDER,)]
     for path, name in PAGES.items():
@@ -98,15 +100,18 @@ def _same(path: Path, content: bytes) -> bool:
     return path.is_file() and path.read_bytes() == content
 
 
-def write(root: Path, wanted: Mapping[str, bytes], folders: list[str]) -> None:
+def write(root: Path, wanted: Mapping[str, bytes], folders: list[str]) -> list[str]:
     """Write every file that differs, and take away what lies in the owned folders without being generated.
 
+    Returns the paths of both.
     What is right stays in its place: a gateway or a Grafana that reads the folder finds no moment without it.
     """
-    for name in differences(root, wanted, folders):
+    differing = differences(root, wanted, folders)
+    for name in differing:
         path = root / name
         if name not in wanted:
             path.unlink()
             continue
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(wanted[name])
+    return differing

@@ -74,8 +74,7 @@ def dashboard(look: Look) -> dict[str, Any]:
     placed = place(
         (12, [_behind()]),
         *((10, [one]) for one in (first, second, third)),
-        *((8, list(pair)) for pair in zip(rest[::2], rest[1::2], strict=False)),
-        (8, rest[-1:]),  # they are an odd number
+        *((8, rest[start : start + 2]) for start in range(0, len(rest), 2)),
     )
     numbers = [family.name for family in CELL_FAMILIES if family.kind is not Kind.SIZES]
     made = base.board(

@@ -12,7 +12,7 @@ from streams.fold.state import FOLDED, Outcome, ReadyDeal, Remembered, Trail, en
 
 
 class Client(Protocol):
-    """The state of one client: encoded entities by name (a letter for the kind, then the id), and what spans them."""
+    """The state of one client: encoded entities by name (a key prefix for the kind, one character, then the id), and what spans them."""
 
     first: tuple[int, str] | None
     """The earliest won deal: (closing time, deal id)."""
@@ -54,7 +54,7 @@ class Client(Protocol):
     def credit(self, owner: str, ready: ReadyDeal | None) -> None:
         """Say which deal that is; None: there is none."""
 
-    def named(self, letter: str) -> Iterator[tuple[str, bytes]]:
+    def named(self, prefix: str) -> Iterator[tuple[str, bytes]]:
         """All entities of a kind, as (id, entity)."""
 
     def wait(self, name: str, wait: Waiting | None) -> None:

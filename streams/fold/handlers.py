@@ -9,7 +9,7 @@ from streams.fold.context import Client, Context, Handler, Keeper
 _DOMAINS = (calls, chats, leads, deals, invoices, payments, activities)
 
 HANDLERS: dict[type, Handler] = {kind: handler for domain in _DOMAINS for kind, handler in domain.HANDLERS.items()}
-_KEEPERS: dict[str, Keeper] = {letter: keeper for domain in _DOMAINS for letter, keeper in domain.KEEPERS.items()}
+_KEEPERS: dict[str, Keeper] = {prefix: keeper for domain in _DOMAINS for prefix, keeper in domain.KEEPERS.items()}
 
 
 def keep(client: Client, name: str, entity: bytes, out: Context) -> bytes | None:

@@ -38,10 +38,10 @@ def refunded(client: Client, event: PaymentRefunded, at: int, out: Context) -> O
 
 
 def _replace(
-    client: Client, event: PaymentReceived | PaymentRefunded, letter: str, sign: int, at: int, out: Context
+    client: Client, event: PaymentReceived | PaymentRefunded, prefix: str, sign: int, at: int, out: Context
 ) -> Outcome:
     data = event.data
-    name = letter + data.payment_id
+    name = prefix + data.payment_id
     new = Payment(
         event.sequence or "",
         at,

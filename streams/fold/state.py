@@ -260,7 +260,7 @@ class Meeting(Remembered, gc=False):
 
 
 READY = "y"
-"""The letter of a client's readiness among its entities, before the owner that it is credited to."""
+"""The key prefix of a client's readiness among its entities, before the owner that it is credited to."""
 
 
 class ReadyDeal(msgspec.Struct, array_like=True, omit_defaults=True, gc=False):

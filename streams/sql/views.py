@@ -102,7 +102,7 @@ def _of_entities(kind: str) -> SqlView:
     columns["entity"] = "e.no"
     return _view(
         _NAMES[kind],
-        _COMMENTS.get(kind, kind.capitalize()),
+        _COMMENTS[kind],
         columns,
         f"{tail}WHERE e.kind = '{kind}' AND NOT e.deleted",
     )

@@ -105,7 +105,7 @@ class Clients:
         self._bytes = 0
 
     def find(self, key: bytes) -> Page | None:
-        """The root page of a known client. `key`: a letter for the name space, then the record's key."""
+        """The root page of a known client. `key`: a key prefix for the name space, then the record's key."""
         page = self.pages.get(key)
         if page is None:
             raw = self.store.get(key)

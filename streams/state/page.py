@@ -115,21 +115,21 @@ class Page:
             self.dirty = True
             self.pool.dirty.append(self)
 
-    def named(self, letter: str) -> Iterator[tuple[str, bytes]]:
+    def named(self, prefix: str) -> Iterator[tuple[str, bytes]]:
         """All entities of a kind, as (id, entity). Those of a client who has many are listed once."""
-        if letter not in self._listed and (self.split or len(self.entities) > _MANY):
-            self._listed = {**self._listed, letter: dict(self.kept(letter))}
-        for name, entity in self._listed[letter].items() if letter in self._listed else self.kept(letter):
+        if prefix not in self._listed and (self.split or len(self.entities) > _MANY):
+            self._listed = {**self._listed, prefix: dict(self.kept(prefix))}
+        for name, entity in self._listed[prefix].items() if prefix in self._listed else self.kept(prefix):
             yield name[1:], entity
 
-    def kept(self, letter: str) -> Iterator[tuple[str, bytes]]:
+    def kept(self, prefix: str) -> Iterator[tuple[str, bytes]]:
         """The same as (name, entity), page by page."""
         for name, entity in self.entities.items():
-            if name[0] == letter:
+            if name[0] == prefix:
                 yield name, entity
         if self.split:
             for digit in range(4):
-                yield from self.pool.below(self, digit).kept(letter)
+                yield from self.pool.below(self, digit).kept(prefix)
 
     def wait(self, name: str, wait: Waiting | None) -> None:
         """Say that an entity waits, or no longer does."""

@@ -10,7 +10,7 @@ def test_write_keeps_nothing_else_in_what_it_owns(tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text("x")
     wanted = {"out/a/new.json": b"1", "page.md": b"2"}
     assert differences(tmp_path, wanted, ["out"]) == ["out/a/new.json", "out/old.json", "page.md"]
-    write(tmp_path, wanted, ["out"])
+    assert write(tmp_path, wanted, ["out"]) == ["out/a/new.json", "out/old.json", "page.md"]
     assert differences(tmp_path, wanted, ["out"]) == []
     assert not (tmp_path / "out" / "old.json").exists()
     assert (tmp_path / "mine.txt").exists()
@@ -24,7 +24,7 @@ def test_what_is_right_is_not_touched(tmp_path: Path) -> None:
     write(tmp_path, wanted, ["out"])
     was = (tmp_path / "out").stat().st_ino, (tmp_path / "out/a.json").stat()
     (tmp_path / "out/b.json").write_text("edited by hand")
-    write(tmp_path, wanted, ["out"])
+    assert write(tmp_path, wanted, ["out"]) == ["out/b.json"]
     assert ((tmp_path / "out").stat().st_ino, (tmp_path / "out/a.json").stat()) == was
     assert (tmp_path / "out/b.json").read_bytes() == b"2"
 
