@@ -1,1 +1,1 @@
-"""What people look at: dashboards, recording rules and alerts, all generated from the catalogue."""
+"""What people look at: dashboards and recording rules, made from the catalogue, and alerts, written by hand."""

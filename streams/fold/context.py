@@ -12,7 +12,7 @@ from streams.fold.state import FOLDED, Outcome, ReadyDeal, Remembered, Trail, en
 
 
 class Client(Protocol):
-    """The state of one client: encoded entities by name (a key prefix for the kind, one character, then the id), and what spans them."""
+    """The state of one client: encoded entities by name (key prefix of the kind, then the id), and what spans them."""
 
     first: tuple[int, str] | None
     """The earliest won deal: (closing time, deal id)."""

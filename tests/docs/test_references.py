@@ -102,7 +102,14 @@ def defined(path: Path) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    "page", ["deploy/docs/architecture.md", "producers/README.md", "streams/README.md", "metrics/README.md"]
+    "page",
+    [
+        "deploy/docs/architecture.md",
+        "producers/README.md",
+        "streams/README.md",
+        "metrics/README.md",
+        "grafana/README.md",
+    ],
 )
 def test_methods_that_a_page_names_exist(page):
     """`Class.method` is one of ours; where "in `file`" follows, it is there."""
