@@ -38,6 +38,7 @@ _SHARES = re.compile(rb" t=([\"'])s\1([^<>]*)><((?:[\w.-]+:)?)v>(\d+)</\3v>")
 _ODD = re.compile(rb" t=([\"'])s\1[^<>]*>(?!<(?:[\w.-]+:)?v>\d+</)")
 _MERGED = re.compile(rb'<(?:[\w.-]+:)?mergeCell\s[^<>]*?ref="([A-Z]+)(\d+):[A-Z]+(\d+)"')
 _MOST_MERGED = 1000
+_UNUSUAL = "it is written in an unusual way"
 _REMEMBERED = 1 << 14
 """Texts that are not asked of the disk again."""
 
@@ -88,7 +89,7 @@ class SheetPieces:
         self._texts = _Texts(archive, piece)
         for _, body, _ in self._bodies(archive):
             if b"<!" in body or _ODD.search(body):
-                raise _NotPlain
+                raise _NotPlain(_UNUSUAL)
 
     def sheets(self) -> Iterator[CalamineSheet]:
         """The rows, some at a time, in order. Raises ImportProblem."""
@@ -97,7 +98,7 @@ class SheetPieces:
                 for head, body, tail in self._bodies(archive):
                     parts = self._small | {self._part: head + _SHARES.sub(self._texts.inline, body) + tail}
                     yield CalamineWorkbook.from_filelike(_packed(parts)).get_sheet_by_name(self._sheet)
-        except (CalamineError, *NO_WORKBOOK) as error:
+        except (CalamineError, _NotPlain, *NO_WORKBOOK) as error:
             raise ImportProblem(
                 f"{self._source.name}: the sheet cannot be read ({error}); open it in a spreadsheet and save it again"
             ) from error
@@ -108,10 +109,10 @@ class SheetPieces:
             rest = b""
             while (first := _ROW.search(rest)) is None:
                 if len(rest) > _CHUNK or not (more := stream.read(self._piece)):
-                    raise _NotPlain
+                    raise _NotPlain(_UNUSUAL)
                 rest += more
             if b"<!" in rest[: first.start()] or b" r=" not in (first[2] or b""):
-                raise _NotPlain  # rows have to say which they are
+                raise _NotPlain(_UNUSUAL)  # rows have to say which they are
             head, rest, prefix = rest[: first.start()], rest[first.start() :], first[1]
             row, end = b"<%brow" % prefix, b"</%bsheetData" % prefix
             tail = b"%b></%bworksheet>" % (end, prefix)
@@ -167,7 +168,7 @@ class _Texts:
         while more := stream.read(piece):
             rest += more
             if b"<!" in rest:
-                raise _NotPlain
+                raise _NotPlain(_UNUSUAL)
             done = 0
             for found in _TEXT.finditer(rest):
                 text, done = found[2] or b"", found.end()

@@ -212,6 +212,17 @@ def test_nothing_is_read_wrongly(tmp_path, monkeypatch, rows, said):
         rows_of(path, 1)
 
 
+def test_a_sheet_that_is_written_anew(tmp_path):
+    """Somebody saves another one while it is read: the import ends, and says so."""
+    path = tmp_path / "book.xlsx"
+    sheet = f'<worksheet xmlns="{MAIN}"><sheetData>{ROW.format(1)}{ROW.format(2)}</sheetData></worksheet>'
+    path.write_bytes(workbook(sheet, ["<t>Anna</t>"]))
+    pieces = pieces_of(SourceFile(str(path)), "Deals", large=0, piece=1)
+    path.write_bytes(workbook(sheet.replace(' r="1"', ""), ["<t>Anna</t>"]))
+    with pytest.raises(ImportProblem, match="the sheet cannot be read"):
+        list(pieces.sheets())
+
+
 DAYS = {"created_at": "Created", "closed_at": "Closed"}
 
 
