@@ -20,12 +20,8 @@ class PlannedLines:
         self._text = "".join(lines).encode()
         self._packed: Packed | None = None
 
-    def text(self) -> bytes:
-        """All of them."""
-        return self._text
-
     def packed(self) -> tuple[Packed]:
-        """The same, compressed."""
+        """All of them."""
         if self._packed is None:
             self._packed = pack(self._text)
         return (self._packed,)
