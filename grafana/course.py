@@ -123,8 +123,9 @@ SUBJECTS = {
 def burn_up(title: str, measure: str, level: Level, look: Look, matchers: Mapping[str, str] | None = None) -> p.Panel:
     """What a month has come to, day by day, what the plan wanted of it, and where it leads to at this pace."""
     of = {**(matchers or {}), "measure": measure}
-    done = summed(("day",), course.MONTH_TO_DAY, of)
-    plan = summed(("day",), course.PLAN_COURSE, {**of, "level": level.value})
+    done, plan = (
+        summed(("day",), one, {**of, "level": level.value}) for one in (course.MONTH_TO_DAY, course.PLAN_COURSE)
+    )
     growth = kpi(f"{SUBJECTS[measure]}: growth against plan")
     pace = f"(1 + scalar({live(growth, level, Live('month', matchers=matchers or {}))}))"
     # From the last day on that has counted anything: before it there is what was counted.

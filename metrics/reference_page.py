@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from metrics.catalogue import FAMILIES, KPIS, SERVICE_FAMILIES
-from metrics.family import QUANTILES, Family, Kind, Source
+from metrics.family import PERIODS, QUANTILES, Family, Kind, Source
 from metrics.kpi import (
     Formula,
     Kpi,
@@ -88,7 +88,7 @@ def kpi_summary(number: int) -> str:
         (
             f"**{kpi.title}** / {kpi.title_ru}<br>`{kpi.metric}:{kpi.operation}`",
             f"{kpi.help}<br>{words(kpi.formula)}",
-            _lines(_UNITS.get(kpi.unit, kpi.unit), _code(kpi.by), _windows(kpi.windows), "trend" if kpi.trend else ""),
+            _lines(_UNITS.get(kpi.unit, kpi.unit), _code(kpi.by), _windows_of_kpi(kpi), "trend" if kpi.trend else ""),
         )
         for kpi in KPIS
         if kpi.number == number
@@ -102,7 +102,7 @@ def series_summary() -> str:
         (
             f"`{family.name}`",
             family.help,
-            _lines(_UNITS.get(family.unit, family.unit), _code(family.all_labels), _windows(family.windows)),
+            _lines(_UNITS.get(family.unit, family.unit), _code(family.all_labels), _windows_of(family)),
         )
         for family in (*FAMILIES, *SERVICE_FAMILIES)
     )
@@ -117,19 +117,35 @@ def _windows(windows: tuple[str, ...]) -> str:
     return " ".join(windows) or "now"
 
 
+def _windows_of(family: Family) -> str:
+    """Of a family, with what /metrics shows less of."""
+    found = [_windows(family.windows)]
+    if family.people_windows is not None:
+        found.append(f"of people {_windows(family.people_windows)}")
+    if family.periods != PERIODS:
+        found.append(f"{' '.join(family.periods)} alone")
+    return "; ".join(found)
+
+
+def _windows_of_kpi(kpi: Kpi) -> str:
+    """Of a KPI, with those in which nothing records it of people."""
+    of_people = kpi.windows_at(Level.MANAGER)
+    return _windows(kpi.windows) + ("" if of_people == kpi.windows else f"; of people {_windows(of_people)}")
+
+
 def _kpi_row(kpi: Kpi) -> tuple[str, ...]:
     example = kpi.record(Level.TEAM) + _braces(kpi.windows, "")
     trend = "; trend" if kpi.trend else ""
     return (
         str(kpi.number), f"`{kpi.metric}:{kpi.operation}`{trend}", f"{kpi.title} / {kpi.title_ru}",
-        _UNITS.get(kpi.unit, kpi.unit), _code(kpi.by), _windows(kpi.windows), kpi.help, words(kpi.formula),
+        _UNITS.get(kpi.unit, kpi.unit), _code(kpi.by), _windows_of_kpi(kpi), kpi.help, words(kpi.formula),
         f"`{example}`",
     )  # fmt: skip
 
 
 def _family_row(family: Family, numbers: set[int]) -> tuple[str, ...]:
     kind = "counter" if family.counter else _KINDS.get(family.kind, "gauge")
-    windows = _windows(family.windows)
+    windows = _windows_of(family)
     return (
         f"`{family.name}`", kind, _UNITS.get(family.unit, family.unit), _code(family.all_labels), windows, family.help,
         " ".join(str(number) for number in sorted(numbers)) or "–", f"`{_example(family)}`",

@@ -6,6 +6,8 @@ from metrics.family import Family, Source
 HOUR_MEASURES = ("calls_taken", "calls_missed", "chats_answered", "deals_won", "won_amount", "revenue_amount")
 """Inbound calls answered; inbound calls missed or abandoned; first responses in chats; deals won; money."""
 DAY_MEASURES = (*PLAN_MEASURES, "deals_lost")
+TEAM_MEASURES = ("won_amount",)
+"""Of which a month's course is shown of each team, too: a day of a measure is a series of each of them."""
 SHOWN_DAYS = 31
 """Days that DAYS goes back, today included."""
 TODAY, WEEK_BEFORE = "today", "week_before"
@@ -40,14 +42,17 @@ DAYS = _own(
 )
 MONTH_TO_DAY = _own(
     "sales_month_to_day",
-    "What was counted from the first of the running month up to and including a day.",
+    "What was counted from the first of the running month up to and including a day: of the company, and booked sales of "
+    "each team, too.",
+    "level",
     "team",
     "measure",
     "day",
 )
 PLAN_COURSE = _own(
     "sales_plan_course",
-    "Plan of the running month times the share of its working time that has passed at the end of a day.",
+    "Plan of the running month times the share of its working time that has passed at the end of a day: of the company, "
+    "and for booked sales of each team, too.",
     "level",
     "team",
     "measure",

@@ -1,7 +1,7 @@
 """What was sold: deals, won amounts, repeat sales, profit, duration and size."""
 
 from metrics.catalogue.rows import durations, windowed
-from metrics.family import CALENDAR_WINDOWS, MONEY_SCALE, NINETY_DAYS, SECOND, Family, Kind
+from metrics.family import CALENDAR_WINDOWS, MONEY_SCALE, NINETY_DAYS, PERIODS, SECOND, Family, Kind
 from metrics.kpi import Kpi, PerManager, Ratio, Sum
 from metrics.tile import Tile, Wanted
 
@@ -116,6 +116,7 @@ SIZE = Family(
     labels=("pipeline",),
     kind=Kind.SIZES,
     bounds=SIZE_BOUNDS,
+    periods=PERIODS[:1],
     unit="currency",
     by_team=True,
 )

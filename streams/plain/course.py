@@ -20,6 +20,7 @@ from streams.plain.windows import next_first_day
 _HOURLY = ("calls_taken", "calls_missed", "chats_answered", "deals_won", "won_amount", "revenue_amount")
 _DAILY = ("won_amount", "revenue_amount", "deals_won", "calls", "meetings", "deals_lost")
 _PLANNED = ("won_amount", "revenue_amount", "deals_won", "calls", "meetings")
+_OF_TEAMS = "won_amount"
 _SHOWN_DAYS, _WEEK = 31, 7
 _MONEY = 10**4
 _WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -78,8 +79,10 @@ class PlainCourse:
         if measure in _PLANNED:
             for until in range(max(day.toordinal(), self._month), self.today + 1):
                 if day.toordinal() >= self._month:
-                    labels = {"team": team, "measure": measure, "day": date.fromordinal(until).isoformat()}
-                    yield series("sales_month_to_day", labels)
+                    labels = {"measure": measure, "day": date.fromordinal(until).isoformat()}
+                    yield series("sales_month_to_day", {"level": "company", "team": ""} | labels)
+                    if measure == _OF_TEAMS:
+                        yield series("sales_month_to_day", {"level": "team", "team": team} | labels)
 
     def _plans(self) -> Iterator[tuple[PlainSeries, Fraction]]:
         """The month's plans of company and teams, by the working time that has passed at the end of each day."""
@@ -89,6 +92,8 @@ class PlainCourse:
             target = target_of(plan, first, self.reference)
             labels, team = whose(plan, self.reference)
             if plan.data.period != period_of("month", first) or labels["manager"] or target is None:
+                continue
+            if labels["level"] == "team" and plan.data.measure != _OF_TEAMS:
                 continue
             starts = [self.rules.start(day) for day in [*days, next_first_day("month", first)]]
             worked = [self.rules.calendar.working_us(*span, team) for span in pairwise(starts)]

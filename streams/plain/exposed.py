@@ -1,5 +1,7 @@
 """What of all that is held is written on /metrics: of each person's distributions a summary, of each team's buckets.
 
+Some of them in fewer windows, or without the previous period, as the catalogue says.
+
 Held are, as of all other families, the numbers of each person: `X_bucket`, `X_sum`, `X_count`. Names that have no place
 are put together first: see `other`.
 """
@@ -33,7 +35,11 @@ def exposed(held: Mapping[PlainSeries, Fraction]) -> dict[PlainSeries, Fraction]
             found[one] += value
             continue
         labels = dict(one.labels)
+        if labels["period"] not in family.periods:
+            continue
         found[series(f"{_of_team(family)}_{part}", {n: v for n, v in labels.items() if n != "manager"})] += value
+        if family.people_windows is not None and labels["window"] not in family.people_windows:
+            continue
         if part != "bucket":
             found[one] += value
         elif family.kind is Kind.HISTOGRAM:

@@ -14,7 +14,7 @@ import pytest
 from deploy.cli import COMMANDS, build, find
 from deploy.settings_page import rows as settings_rows
 from metrics.catalogue import FAMILIES, KPIS, SERVICE_FAMILIES, gateway, service
-from metrics.family import CALENDAR_WINDOWS, Family, Kind, Source
+from metrics.family import CALENDAR_WINDOWS, PERIODS, Family, Kind, Source
 from producers.events import rules
 from producers.events.registry import EVENT_TYPES, REFERENCE_TYPES
 from producers.settings import KafkaSettings
@@ -204,10 +204,18 @@ def _mark(one: Family) -> str:
     return f"({', '.join(found)})" if found else ""
 
 
+def _less(one: Family) -> str:
+    """What stands behind a family's windows: of which of them /metrics shows less."""
+    assert one.people_windows in (None, CALENDAR_WINDOWS)
+    assert one.periods in (PERIODS, PERIODS[:1])
+    of_people = "" if one.people_windows is None else ", of managers calendar alone"
+    return of_people + ("" if one.periods == PERIODS else ", current alone")
+
+
 def _row(name: str, held: Any) -> str:
-    labels, windows, mark = held
+    labels, windows, mark, less = held
     shown = " ".join(f"`{label}`" for label in labels)
-    return f"| {f'`{name}` {mark}'.strip()} | {shown} | {_windows(windows)} | … |"
+    return f"| {f'`{name}` {mark}'.strip()} | {shown} | {_windows(windows)}{less} | … |"
 
 
 def test_families_with_a_window():
@@ -216,9 +224,12 @@ def test_families_with_a_window():
     said = {}
     for row in tables("numbers.md", heading)[0]:
         windows = {*code(row[2]), *(CALENDAR_WINDOWS if "calendar" in row[2] else ())}
-        said[code(row[0])[0]] = (tuple(code(row[1])), frozenset(windows), row[0].partition("` ")[2])
+        less = row[2].partition("calendar")[2]
+        said[code(row[0])[0]] = (tuple(code(row[1])), frozenset(windows), row[0].partition("` ")[2], less)
     held = {
-        one.name: (one.labels, frozenset(one.windows), _mark(one)) for one in FAMILIES if one.source is Source.CELLS
+        one.name: (one.labels, frozenset(one.windows), _mark(one), _less(one))
+        for one in FAMILIES
+        if one.source is Source.CELLS
     }
     the_same("numbers.md", heading, said, held, _row)
 

@@ -141,10 +141,12 @@ class Course:
         first = today.replace(day=1)
         for day in (first + timedelta(days=n) for n in range(today.day)):
             if day.toordinal() in self._sums["d"]:
-                for key, value in self._of(("d", day.toordinal()), reference).items():
-                    if key[1] in PLAN_MEASURES:
-                        total[key] += value
-            yield from (((*labels, day.isoformat()), value) for labels, value in _rows(total, 1))
+                for (team, measure), value in self._of(("d", day.toordinal()), reference).items():
+                    if measure in PLAN_MEASURES:
+                        total["company", "", measure] += value
+                    if measure in course.TEAM_MEASURES:
+                        total["team", team, measure] += value
+            yield from (((*labels, day.isoformat()), value) for labels, value in _rows(total, 2))
 
     def _of(self, bucket: Bucket, reference: Reference) -> Numbers:
         found = self._numbers.get(bucket)
@@ -160,13 +162,14 @@ def _rows(exact: Mapping[tuple[str, ...], Exact], measure: int) -> Iterator[Cour
 
 
 def plan_course(today: date, reference: Reference, calendar: Calendar) -> Iterator[CourseRow]:
-    """The plan to date of company and teams at the end of every day of the month."""
+    """The plan to date of company and teams, as far as it is shown, at the end of every day of the month."""
     first, end = period_start(_MONTH, today), period_end(_MONTH, today)
     days = [first + timedelta(days=n) for n in range((end - first).days)]
     shares: dict[int, Mapping[date, Fraction]] = {}
     for plan in reference.plans.values():
         level, team = plan.scope
-        if plan.period != plans.period_name(_MONTH, today) or level == "manager":
+        is_shown = level == "company" or (level == "team" and plan.measure in course.TEAM_MEASURES)
+        if plan.period != plans.period_name(_MONTH, today) or not is_shown:
             continue
         target = plans.target_of(plan, reference, first)
         if target is None:

@@ -8,7 +8,7 @@ from metrics.exporter.exposition.book import OfPeople, OfTeams
 from metrics.exporter.exposition.lines import Lines
 from metrics.exporter.exposition.text import escape
 from metrics.exporter.held.aggregates import NOW, Slot, Sums
-from metrics.exporter.held.items import BITS, BY_PERSON, BY_TEAM, Items, carries
+from metrics.exporter.held.items import BITS, Items, displayed
 from metrics.exporter.held.names import Names
 from metrics.exporter.held.numbers import Shown, merged
 from metrics.exporter.held.parts import Credit
@@ -43,12 +43,12 @@ class LineWriter:
         reference: Reference, today: int,
     ) -> None:  # fmt: skip
         """Lines of each person who has a name of his own; `rest`: of the others, by team."""
-        carried = _OPEN if slot == NOW else carries(slot[0]) & BY_PERSON
+        carried = _OPEN if slot == NOW else displayed(*slot, of_people=True)
         masks: dict[Shown, int] = {}
         team_of, named = reference.team_of, names.managers.named
         for (manager, team), mask in dirty.items():
             # Whoever lost his name since he was touched is shown no more.
-            if not manager or manager in named:
+            if mask & carried and (not manager or manager in named):
                 shown = (manager, team_of(manager, team))
                 masks[shown] = masks.get(shown, 0) | (mask & carried)
         for shown, mask in masks.items():
@@ -66,11 +66,12 @@ class LineWriter:
         today: int,
     ) -> None:  # fmt: skip
         """Lines of each team."""
-        team_of, carried = reference.team_of, carries(slot[0]) & BY_TEAM
+        team_of, carried = reference.team_of, displayed(*slot, of_people=False)
         masks: dict[str, int] = {}
         for credit, mask in dirty.items():
-            team = team_of(*credit)
-            masks[team] = masks.get(team, 0) | (mask & carried)
+            if mask & carried:
+                team = team_of(*credit)
+                masks[team] = masks.get(team, 0) | (mask & carried)
         members: dict[str, list[Credit]] = {team: [] for team in masks}
         for credit in sums:
             if (team := team_of(*credit)) in members:

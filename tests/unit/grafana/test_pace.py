@@ -1,15 +1,21 @@
 """How often Prometheus asks and works out: what is so now often, what is of days seldom, and no rule without news."""
 
+import json
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from grafana import alerting, rules
 from grafana.alerting.service import CALENDAR_JOB, EXPORTER_JOB, WORKER_SCRAPE
+from grafana.dashboards import dashboards
+from grafana.generate import as_json
 from grafana.look import Look
 from grafana.provisioning import CALENDAR_PACE, LIVE_PACE, PARTS
 from metrics.catalogue import BY_NAME, FAMILIES
+from metrics.catalogue.activities import RESPONSE
+from metrics.catalogue.deals import SIZE
 from metrics.catalogue.service import WORKER_FAMILIES
 from metrics.exporter.http.scrape import wanted
 from metrics.family import SHORT_WINDOWS, Family, Source
@@ -72,3 +78,39 @@ def test_the_jobs_share_everything() -> None:
     known = wanted(asked)
     assert known is not None
     assert {window for family in FAMILIES for window in family.windows} <= known
+
+
+def read_of(page: Any) -> Iterator[str]:
+    """Every expression of a dashboard."""
+    if isinstance(page, dict):
+        yield from (value for key, value in page.items() if key == "expr")
+    for inside in page.values() if isinstance(page, dict) else page if isinstance(page, list) else ():
+        yield from read_of(inside)
+
+
+def readers() -> Iterator[tuple[str, str, tuple[str, ...]]]:
+    """Who reads, what, and the windows that it may mean by `$window`."""
+    for group in (*GROUPS, *ALERTS):
+        yield from ((group["name"], rule["expr"], ()) for rule in group["rules"])
+    for name, board in dashboards(Look()).items():
+        page = json.loads(as_json(board))
+        choices = {one["name"]: one["query"] for one in page["templating"]["list"]}
+        windows = tuple(choices.get("window", "").split(","))
+        yield from ((name, expr, windows) for expr in read_of(page))
+
+
+def test_nobody_reads_what_is_not_shown() -> None:
+    """Windows of people, and periods, that /metrics leaves out: a rule, alert or panel on them would stay empty."""
+    seen = 0
+    for who, expr, choices in readers():
+        for name, matchers in SELECTOR.findall(expr):
+            family = EXPOSED.get(name)
+            if family is None or family.source is not Source.CELLS:
+                continue
+            asked = dict(re.findall(r'(\w+)=~?"([^"]*)"', matchers))
+            windows = choices if asked.get("window") == "$window" else asked.get("window", "").split("|")
+            shown = family.shown_windows(of_people=name in family.person_names)
+            assert {*windows} & {*family.windows} <= {*shown}, (who, name, matchers)
+            assert asked.get("period", family.periods[0]) in family.periods, (who, name, matchers)
+            seen += name in (RESPONSE.name, SIZE.bucket)
+    assert seen

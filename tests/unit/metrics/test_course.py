@@ -106,13 +106,15 @@ def test_the_month_runs_up_to_the_window_of_the_month():
     for day in (2, 5, 29):
         number = TODAY.replace(day=day).toordinal()
         one.put(("d", number), {Field(0, "m-1", "north"): {key("wa", "p", "USD"): 10_0000, MEASURES["deals_won"]: 1}})
-    assert ("north", "won_amount", "2026-10-29") not in shown(one, course.MONTH_TO_DAY)
+    assert ("team", "north", "won_amount", "2026-10-29") not in shown(one, course.MONTH_TO_DAY)
     one.put_reference({"rate:1": rate("USD", "2026-10-03", "90")})
     found = shown(one, course.MONTH_TO_DAY)
-    deals = [found["north", "deals_won", f"2026-10-{day:02}"] for day in range(2, 30)]
+    deals = [found["company", "", "deals_won", f"2026-10-{day:02}"] for day in range(2, 30)]
     assert deals == [1.0] * 3 + [2.0] * 24 + [3.0]
-    assert found["north", "won_amount", "2026-10-29"] == 2 * 10 * 90.0
-    assert ("north", "deals_won", "2026-10-01") not in found
+    for of in (("team", "north"), ("company", "")):
+        assert found[*of, "won_amount", "2026-10-29"] == 2 * 10 * 90.0
+    assert ("company", "", "deals_won", "2026-10-01") not in found
+    assert {(team, measure) for level, team, measure, _ in found if level == "team"} == {("north", "won_amount")}
     [won] = [row.block for row in rows(one, NOW) if row.slot == ("month", "current")]
     assert {
         value for family, values in won.items() if family.name == "sales_won_amount" for value in values.values()
@@ -135,7 +137,8 @@ def test_days_are_those_of_the_company():
 def test_the_plan_of_a_month_is_used_up_by_working_time():
     """0 before the first working day, the whole plan at the end; days off add nothing."""
     one = board(timezone="Europe/Berlin")
-    one.put_reference({"plan:1": plan("team:north", "2026-10", "22", "deals_won")})
+    unseen = plan("team:north", "2026-10", "22", "deals_won")
+    one.put_reference({"plan:1": plan("team:north", "2026-10", "22", "won_amount"), "plan:2": unseen})
     found = {labels[-1]: value for labels, value in shown(one, course.PLAN_COURSE).items()}
     assert len(found) == 31
     assert found["2026-10-01"] == 1.0
@@ -160,6 +163,7 @@ def test_sums_over_teams_and_days_are_exact():
             one.put((kind, bucket), {Field(0, "m", team): {MEASURES["won_amount"]: amount}})
     assert dict(course_rows(one, NOW)[course.DAYS])["won_amount", TODAY.isoformat()] == 0.3
     month = dict(course_rows(one, NOW)[course.MONTH_TO_DAY])
-    assert month["n", "won_amount", TODAY.isoformat()] == 0.3
+    assert month["team", "n", "won_amount", TODAY.isoformat()] == 0.3
+    assert month["company", "", "won_amount", TODAY.isoformat()] == 0.5
     [(_, week)] = course_rows(one, NOW)[course.WEEK_HOURS]
     assert week == 0.2
