@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -12,6 +13,8 @@ from tests.bench import __main__ as bench
 from tests.bench import compare, stages, workload
 from tests.bench.peers import java, states, work
 from tests.bench.results import Results, latest, tables
+from tests.bench.simulated import SimulatedBoard, counted
+from tests.support.boards import exposition
 from tests.support.folding import FAR_MS
 
 COUNT = 3_000
@@ -109,3 +112,15 @@ def test_an_unknown_part_is_said(monkeypatch: pytest.MonkeyPatch, capsys: pytest
     with pytest.raises(SystemExit):
         bench.main()
     assert "nonsense" in capsys.readouterr().err
+
+
+def test_a_simulated_floor_goes_on_without_a_clock() -> None:
+    """What happened by a moment is shown at it, by people and by teams; what comes later is not there yet."""
+    noon = datetime(2026, 11, 27, 12, tzinfo=UTC).timestamp()
+    told = SimulatedBoard(managers=3, days=2, start=noon)
+    before = counted(iter(exposition(told.board, noon).decode().splitlines()))
+    assert before["manager", "day current"] > 0 < before["team", "day current"]
+    assert told.go(noon + 3600) > 0
+    after = counted(iter(exposition(told.board, noon + 3600).decode().splitlines()))
+    assert after["manager", "day current"] >= before["manager", "day current"]
+    assert told.go(noon + 3600) == 0

@@ -20,12 +20,12 @@ _MINUTES = 9
 _EXACT = 1e-9
 
 
-def records() -> dict[str, tuple[Kpi, Level]]:
-    """Every recorded name → the KPI that it shows, and at which level."""
-    return {name: (kpi, level) for kpi in KPIS for level in kpi.levels for name in _names(kpi, level)}
+def records() -> dict[str, Kpi]:
+    """Every recorded name → the KPI that it shows."""
+    return {name: kpi for kpi in KPIS for level in kpi.levels for name in names_of(kpi, level)}
 
 
-def _names(kpi: Kpi, level: Level) -> Iterator[str]:
+def names_of(kpi: Kpi, level: Level) -> Iterator[str]:
     if kpi.is_recorded(level):
         yield kpi.record(level)
     if kpi.trend:
