@@ -2,7 +2,7 @@
 
     python -m tests.bench.exporter 1000 --scrapes 60 --every 15
 
-Every manager has 400 days of history with every family, and all of them are at work: 5,000 events/s of the benches'
+Every manager has 400 days of history, of 57 events a day, and all of them are at work: 5,000 events/s of the benches'
 mix change the cells of the running minute, hour and day. Scrapes come right after each full minute and at steady
 intervals from there, so that a quarter of those every 15 s meets a turn of the minute.
 """
@@ -96,12 +96,14 @@ def measure(port: int, pid: int, asked: argparse.Namespace) -> None:
 
 
 @contextmanager
-def exporter(folder: Path, managers: int, teams: int, rate: int) -> Iterator[tuple[str, Program]]:
-    """host:port of a real exporter that is fed, and its process."""
+def exporter(
+    folder: Path, managers: int, teams: int, rate: int, *, everything: bool = False
+) -> Iterator[tuple[str, Program]]:
+    """host:port of a real exporter that is fed, and its process. everything: each manager has all there is each day."""
     port = free_port()
     with redis_server(folder) as redis:
         feeding = multiprocessing.get_context("spawn").Process(
-            target=feed, args=(redis.url, managers, teams, rate), daemon=True
+            target=feed, args=(redis.url, managers, teams, rate, everything), daemon=True
         )
         feeding.start()
         env = os.environ | {"SALES_REDIS_URL": redis.url, "SALES_APP_ID": APP}
@@ -125,11 +127,15 @@ def main() -> None:
     parser.add_argument("--scrapes", type=int, default=60)
     parser.add_argument("--every", type=float, default=15)
     parser.add_argument("--encoding", default="gzip", help="gzip or identity")
+    parser.add_argument("--everything", action="store_true", help="each manager has all there is on each day")
     parser.add_argument("--query", default="", help="like ?window=now&window=day")
     asked = parser.parse_args()
     with (
         tempfile.TemporaryDirectory() as folder,
-        exporter(Path(folder), asked.managers, asked.teams, asked.rate) as (address, program),
+        exporter(Path(folder), asked.managers, asked.teams, asked.rate, everything=asked.everything) as (
+            address,
+            program,
+        ),
     ):
         port = int(address.rpartition(":")[2])
         print("| managers | asked for | MB | p50 ms | p99 ms | max ms | at a turn, max ms | CPU | RSS MB | load |")

@@ -1,9 +1,12 @@
 """A sales floor as workers would write it into Redis: years of every family, and a steady stream of events."""
 
+import os
 import random
 import time
-from datetime import UTC, datetime
+from collections.abc import Iterator
+from datetime import datetime, timedelta
 from itertools import product
+from zoneinfo import ZoneInfo
 
 from redis import Redis
 
@@ -15,29 +18,72 @@ from metrics.measure import key
 APP = "bench"
 PARTITIONS = 8
 DAYS = 400
+PIPELINES = ("retail", "b2b")
+SAMPLES = 200
+"""Days that differ: each manager has one of them each day."""
 
 
-def part(rng: random.Random) -> dict[str, int]:
-    """A day's share of one manager in one partition, with every family."""
-    found = {key("c", d, o): rng.randint(1, 9) for d in ("inbound", "outbound") for o in ("answered", "missed")}
-    for channel, kind in (("call", "first"), ("chat", "first"), ("chat", "next")):
-        for code in "rb":
-            found |= {key(code, channel, kind, str(n)): rng.randint(1, 5) for n in rng.sample(range(14), 5)}
-            found[key(code, channel, kind, "s")] = rng.randint(10**7, 10**9)
-    for channel in ("call", "chat"):
-        found |= {key("d", channel): 5, key("t", channel): 4}
-    for pipeline in ("retail", "b2b"):
-        found |= {key("dx", pipeline, "won"): 1, key("dx", pipeline, "lost"): 2, key("dc", pipeline): 3}
-        found |= {key(code, pipeline, "RUB"): rng.randint(10**6, 10**9) for code in ("wa", "ra", "pa", "ka")}
-        found |= {key("dd", pipeline, "4"): 1, key("dd", pipeline, "s"): 10**12, key("rd", pipeline): 1}
-    found |= {key("rv", "RUB"): 10**8, key("gs"): 14, key("gc"): 3, key("co", "ads", "RUB"): 10**7, key("m"): 2}
-    found |= {key("lo", temperature): 2 for temperature in ("cold", "warm")}
-    found |= {key("lw"): 1, key("ld"): 4, key("lt"): 3, key("cd"): 2, key("ct"): 1}
-    found |= {key("mc", outcome): 1 for outcome in (u.CALLED_BACK, u.CLIENT_CALLED, u.LOST)}
-    for code in ("cb", "lr"):
-        found |= {key(code, str(n)): 1 for n in rng.sample(range(14), 3)}
-        found[key(code, "s")] = rng.randint(10**7, 10**9)
+def subjects(rng: random.Random) -> Iterator[tuple[float, dict[str, int]]]:
+    """What may happen to one manager on one day, with the share of days on which it does.
+
+    Shares are those of the simulated floor, where somebody causes 57 events a day (`tests/bench/simulated.py`).
+    """
+    calls = {"inbound": {"missed": 0.1, "abandoned": 0.17}, "outbound": {"answered": 0.75, "missed": 0.6}}
+    calls["outbound"] |= {"busy": 0.23, "failed": 0.2}
+    for direction, outcomes in calls.items():
+        yield from ((share, {key("c", direction, one): rng.randint(1, 9)}) for one, share in outcomes.items())
+    for channel, kind, share in (("call", "first", 0.57), ("chat", "first", 0.5), ("chat", "next", 0.48)):
+        yield share, {**_responses(rng, channel, kind), **_taken(rng, channel)}
+    for pipeline in PIPELINES:
+        yield 0.56, {key("dc", pipeline): 3}
+        yield 0.36, {key("dx", pipeline, "lost"): 2}
+        yield 0.2, _won(rng, pipeline)
+    yield 0.47, {key("rv", "RUB"): 10**8}
+    yield 0.38, {key("gs"): 14, key("gc"): 3}
+    yield 0.5, {key("co", "ads", "RUB"): 10**7}
+    yield 0.28, {key("m"): 2}
+    yield from ((0.32, {key("lo", temperature): 2}) for temperature in ("cold", "warm", "hot"))
+    yield 0.33, {key("lw"): 1}
+    yield 0.6, {**_within(rng, "lr"), key("ld"): 4, key("lt"): 3}
+    yield 0.25, {**_within(rng, "cb"), key("mc", u.CALLED_BACK): 1, key("cd"): 2, key("ct"): 1}
+    yield from ((0.03, {key("mc", outcome): 1}) for outcome in (u.CLIENT_CALLED, u.LOST))
+
+
+def _responses(rng: random.Random, channel: str, kind: str) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for code in "rb":
+        found |= {key(code, channel, kind, str(n)): rng.randint(1, 5) for n in rng.sample(range(14), 5)}
+        found[key(code, channel, kind, "s")] = rng.randint(10**7, 10**9)
+    return found | {key("d", channel): 5, key("t", channel): 4}
+
+
+def _taken(rng: random.Random, channel: str) -> dict[str, int]:
+    return {key("c", "inbound", "answered"): rng.randint(1, 9)} if channel == "call" else {}
+
+
+def _won(rng: random.Random, pipeline: str) -> dict[str, int]:
+    money = ("wa", "pa", "ka", *(("ra",) if rng.random() < 0.43 else ()))
+    found = {key(code, pipeline, "RUB"): rng.randint(10**6, 10**9) for code in money}
+    found |= {key("dx", pipeline, "won"): 1, key("dd", pipeline, "4"): 1, key("dd", pipeline, "s"): 10**12}
+    return found | {key("ws", pipeline, "40", "RUB"): 1} | ({key("rd", pipeline): 1} if "ra" in money else {})
+
+
+def _within(rng: random.Random, code: str) -> dict[str, int]:
+    return {key(code, str(n)): 1 for n in rng.sample(range(14), 3)} | {key(code, "s"): rng.randint(10**7, 10**9)}
+
+
+def part(rng: random.Random, *, everything: bool = False) -> dict[str, int]:
+    """What one manager did on one day; everything: all that there is, as nobody does."""
+    found: dict[str, int] = {}
+    for share, subject in subjects(rng):
+        if everything or rng.random() < share:
+            found |= subject
     return found
+
+
+def local() -> datetime:
+    """Now, on the clock that the exporter goes by."""
+    return datetime.now(ZoneInfo(os.environ.get("SALES_TIMEZONE", "UTC")))
 
 
 def open_now(rng: random.Random) -> dict[str, int]:
@@ -46,13 +92,13 @@ def open_now(rng: random.Random) -> dict[str, int]:
     for pipeline, stage in (("retail", "new"), ("retail", "offer"), ("b2b", "new")):
         found |= {key("od", pipeline, stage): 3, key("pl", pipeline, stage, "RUB"): rng.randint(10**6, 10**9)}
         found[key("wt", pipeline, stage, "RUB")] = rng.randint(10**16, 10**18)
-    today = datetime.now(UTC).toordinal()
+    today = local().toordinal()
     return found | {key("rc", str(today - late), "RUB"): 10**7 for late in (-1, 10, 40, 70, 100)}
 
 
 def reference(managers: int, teams: int) -> dict[str, dict[str, object]]:
     """Roster, and plans of every measure of everybody for the running month, quarter and year."""
-    today = datetime.now(UTC).date()
+    today = local().date()
     periods = (f"{today:%Y-%m}", f"{today.year}-Q{(today.month + 2) // 3}", f"{today.year}")
     people = [(f"m-{m}", f"team-{m % teams}") for m in range(managers)]
     found: dict[str, dict[str, object]] = {
@@ -96,30 +142,45 @@ def event(rng: random.Random) -> dict[str, int]:
 class BenchFloor:
     """Writes what workers would, straight into Redis."""
 
-    def __init__(self, url: str, managers: int, teams: int) -> None:
+    def __init__(self, url: str, managers: int, teams: int, *, everything: bool = False) -> None:
         self._redis = Redis.from_url(url)
         self._keys = view.Keys(APP)
         self._rng = random.Random(1)
-        self._managers, self._teams = managers, teams
+        self._managers, self._teams, self._everything = managers, teams, everything
         self._parts: dict[str, dict[bytes, dict[str, int]]] = {}
         self._fence = 0
         self._hashes: dict[int, set[str]] = {}
 
     def past(self) -> None:
-        """400 days: each manager on one partition a day."""
-        samples = [view.fenced(0, view.encode_part(part(self._rng))) for _ in range(50)]
-        today = datetime.now(UTC).toordinal()
-        for day in range(today - DAYS, today):
-            number = day % PARTITIONS
-            parts = {self._field(m, number): self._rng.choice(samples) for m in range(self._managers)}
-            self._redis.hset(self._keys.cells("d", day, number), mapping=parts)
-            self._count(self._keys.cells("d", day, number), len(parts))
+        """400 days, today among them: each manager on one partition a day.
+
+        Two of them by the hour, too: what today and this week are compared with, up to the same hour.
+        """
+        samples = [part(self._rng, everything=self._everything) for _ in range(SAMPLES)]
+        now = local()
+        today = now.toordinal()
+        for day in range(today - DAYS, today + 1):
+            chosen = [(m, self._rng.choice(samples)) for m in range(self._managers)]
+            self._put("d", day, day % PARTITIONS, chosen)
+            if today - day in (1, 7):
+                midnight = (now - timedelta(days=today - day)).replace(hour=0, minute=0, second=0, microsecond=0)
+                self._put("h", int(midnight.timestamp()), day % PARTITIONS, chosen)
         self._now()
         self._redis.set(self._keys.generation, "1")
         empty = view.fenced(0, view.encode_waiting([]))
         for lists in (self._keys.waiting, self._keys.unanswered):
             self._redis.hset(lists, mapping={str(n): empty for n in range(PARTITIONS)})
         self._beat()
+
+    def _put(self, kind: str, bucket: int, number: int, chosen: list[tuple[int, dict[str, int]]]) -> None:
+        """Write parts of people into a cell; what is added to it later goes on from there."""
+        name = self._keys.cells(kind, bucket, number)
+        parts = {self._field(m, number): one for m, one in chosen}
+        if (kind, bucket) == ("d", local().toordinal()):
+            self._parts[name] = {field: dict(one) for field, one in parts.items()}
+        values = {field: view.fenced(0, view.encode_part(one)) for field, one in parts.items()}
+        self._redis.hset(name, mapping=values)
+        self._count(name, len(parts))
 
     def _now(self) -> None:
         """What is open, and reference data."""
@@ -155,7 +216,7 @@ class BenchFloor:
     def _write(self, events: int) -> None:
         now, changed = int(time.time()), {}
         self._fence += 1
-        places = [("m", now // 60 * 60), ("h", now // 3600 * 3600), ("d", datetime.now(UTC).toordinal())]
+        places = [("m", now // 60 * 60), ("h", now // 3600 * 3600), ("d", local().toordinal())]
         names = {number: [self._keys.cells(*place, number) for place in places] for number in range(PARTITIONS)}
         for gone in self._parts.keys() - {name for some in names.values() for name in some}:
             del self._parts[gone]
@@ -190,8 +251,8 @@ class BenchFloor:
         (redis or self._redis).hset(self._keys.partitions, mapping=beats)
 
 
-def feed(url: str, managers: int, teams: int, rate: int) -> None:
+def feed(url: str, managers: int, teams: int, rate: int, everything: bool = False) -> None:
     """Years at once, then events until somebody ends the process."""
-    floor = BenchFloor(url, managers, teams)
+    floor = BenchFloor(url, managers, teams, everything=everything)
     floor.past()
     floor.run(rate)

@@ -47,10 +47,14 @@ def main() -> None:
     parser.add_argument("--without-rules", type=float, default=3, help="minutes without rules, for comparison")
     parser.add_argument("--block", default="", help="so long is a block, like 10m: a day in fast motion, for disk")
     parser.add_argument("--profile", default="", help="file for what the heap holds, for `go tool pprof`")
+    parser.add_argument("--everything", action="store_true", help="each manager has all there is on each day")
     asked = parser.parse_args()
     with (
         tempfile.TemporaryDirectory() as name,
-        exporter(Path(name), asked.managers, asked.teams, asked.rate) as (address, feeding),
+        exporter(Path(name), asked.managers, asked.teams, asked.rate, everything=asked.everything) as (
+            address,
+            feeding,
+        ),
     ):
         program = _program(Path(name), address)
         if asked.block:
