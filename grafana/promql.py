@@ -10,7 +10,7 @@ alert hangs on it: rules of people, and of calendar windows, read it as it is, a
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from grafana.sums import recorded_sums
 from metrics.catalogue.service import SCRAPE_OK
@@ -169,7 +169,7 @@ class _RuleScope:
             return result
         if window:
             return {**result, "window": window, "period": PERIODS[0]}
-        if set(self.kpi.windows) != set(family.shown_windows(of_people=self.is_of_people)):
+        if set(self.kpi.windows) != set(family.windows):
             result["window"] = self.kpi.windows
         if self.planned:
             result["period"] = PERIODS[0]
@@ -204,7 +204,7 @@ def shown_quantile(quantile: Quantile, labels: Iterable[str], matchers: Matchers
 
 def expression(kpi: Kpi, level: Level) -> str:
     """The PromQL of a KPI at a level, labelled by the level, the KPI's own labels, and window and period if any."""
-    return _render(kpi.formula, _RuleScope(replace(kpi, windows=kpi.windows_at(level)), level))
+    return _render(kpi.formula, _RuleScope(kpi, level))
 
 
 def of_window(kpi: Kpi, level: Level, how: Live) -> str:

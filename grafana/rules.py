@@ -109,9 +109,8 @@ def groups() -> dict[str, list[dict[str, Any]]]:
     files: dict[str, dict[str, list[dict[str, Any]]]] = defaultdict(lambda: defaultdict(list))
     for kpi in KPIS:
         for level in kpi.levels:
-            whole = replace(kpi, windows=kpi.windows_at(level))
-            for part, every in paced(whole, level):
-                if found := rules_of(part, level, whole):
+            for part, every in paced(kpi, level):
+                if found := rules_of(part, level, kpi):
                     files[_file(kpi, level, part)][every].extend(found)
     made = {
         file: [{"name": f"{file}-{every}", "interval": every, "rules": rules} for every, rules in paces.items()]

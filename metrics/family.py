@@ -54,7 +54,6 @@ class Family:
     scale: what an integer in a cell is divided by.
     bounds: upper bounds of a histogram, in seconds, or in units of the base currency.
     windows: the windows it carries; empty when it has no window.
-    people_windows: those in which Prometheus is shown each person's numbers; None for all. API and walls know all.
     periods: those that Prometheus is shown.
     unit: Grafana's name of the unit, for panels.
     credited: carries `manager` and `team`, or `team` alone where it is `by_team`.
@@ -71,7 +70,6 @@ class Family:
     scale: int = 1
     bounds: tuple[int, ...] = ()
     windows: tuple[str, ...] = CALENDAR_WINDOWS
-    people_windows: tuple[str, ...] | None = None
     periods: tuple[str, ...] = PERIODS
     unit: str = "short"
     counter: bool = False
@@ -104,10 +102,6 @@ class Family:
         if series in self.team_names:
             return ("team", *self.labels, *self._time, *(("le",) if series == self.bucket else ()))
         return self.all_labels
-
-    def shown_windows(self, *, of_people: bool) -> tuple[str, ...]:
-        """The windows in which Prometheus has it, of each person or of teams."""
-        return self.windows if self.people_windows is None or not of_people else self.people_windows
 
     @property
     def has_buckets(self) -> bool:

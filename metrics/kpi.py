@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from metrics.family import Family, Source
+from metrics.family import Family
 
 
 class Level(StrEnum):
@@ -174,14 +174,6 @@ class Kpi:
     trend: bool = True
     better: str = "up"
     levels: tuple[Level, ...] = (Level.MANAGER, Level.TEAM, Level.COMPANY)
-
-    def windows_at(self, level: Level) -> tuple[str, ...]:
-        """Windows in which Prometheus has it at a level: of people those in which all that it reads is shown."""
-        if level is not Level.MANAGER:
-            return self.windows
-        read = [leaf.family for leaf in leaves(self.formula) if leaf.family.source is Source.CELLS]
-        shown = [set(family.shown_windows(of_people=True)) for family in read]
-        return tuple(one for one in self.windows if all(one in windows for windows in shown))
 
     @property
     def in_points(self) -> bool:

@@ -88,7 +88,7 @@ def kpi_summary(number: int) -> str:
         (
             f"**{kpi.title}** / {kpi.title_ru}<br>`{kpi.metric}:{kpi.operation}`",
             f"{kpi.help}<br>{words(kpi.formula)}",
-            _lines(_UNITS.get(kpi.unit, kpi.unit), _code(kpi.by), _windows_of_kpi(kpi), "trend" if kpi.trend else ""),
+            _lines(_UNITS.get(kpi.unit, kpi.unit), _code(kpi.by), _windows(kpi.windows), "trend" if kpi.trend else ""),
         )
         for kpi in KPIS
         if kpi.number == number
@@ -120,17 +120,9 @@ def _windows(windows: tuple[str, ...]) -> str:
 def _windows_of(family: Family) -> str:
     """Of a family, with what /metrics shows less of."""
     found = [_windows(family.windows)]
-    if family.people_windows is not None:
-        found.append(f"of people {_windows(family.people_windows)}")
     if family.periods != PERIODS:
         found.append(f"{' '.join(family.periods)} alone")
     return "; ".join(found)
-
-
-def _windows_of_kpi(kpi: Kpi) -> str:
-    """Of a KPI, with those in which nothing records it of people."""
-    of_people = kpi.windows_at(Level.MANAGER)
-    return _windows(kpi.windows) + ("" if of_people == kpi.windows else f"; of people {_windows(of_people)}")
 
 
 def _kpi_row(kpi: Kpi) -> tuple[str, ...]:
@@ -138,7 +130,7 @@ def _kpi_row(kpi: Kpi) -> tuple[str, ...]:
     trend = "; trend" if kpi.trend else ""
     return (
         str(kpi.number), f"`{kpi.metric}:{kpi.operation}`{trend}", f"{kpi.title} / {kpi.title_ru}",
-        _UNITS.get(kpi.unit, kpi.unit), _code(kpi.by), _windows_of_kpi(kpi), kpi.help, words(kpi.formula),
+        _UNITS.get(kpi.unit, kpi.unit), _code(kpi.by), _windows(kpi.windows), kpi.help, words(kpi.formula),
         f"`{example}`",
     )  # fmt: skip
 

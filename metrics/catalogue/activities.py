@@ -35,8 +35,6 @@ RESPONSE = Family(
     scale=SECOND,
     bounds=RESPONSE_BOUNDS,
     windows=_LIVE,
-    # Of a person there are a few in an hour, and nothing reads them by the minute.
-    people_windows=CALENDAR_WINDOWS,
     unit="s",
 )
 RESPONSE_BUSINESS = Family(

@@ -38,8 +38,6 @@ def exposed(held: Mapping[PlainSeries, Fraction]) -> dict[PlainSeries, Fraction]
         if labels["period"] not in family.periods:
             continue
         found[series(f"{_of_team(family)}_{part}", {n: v for n, v in labels.items() if n != "manager"})] += value
-        if family.people_windows is not None and labels["window"] not in family.people_windows:
-            continue
         if part != "bucket":
             found[one] += value
         elif family.kind is Kind.HISTOGRAM:

@@ -206,10 +206,8 @@ def _mark(one: Family) -> str:
 
 def _less(one: Family) -> str:
     """What stands behind a family's windows: of which of them /metrics shows less."""
-    assert one.people_windows in (None, CALENDAR_WINDOWS)
     assert one.periods in (PERIODS, PERIODS[:1])
-    of_people = "" if one.people_windows is None else ", of managers calendar alone"
-    return of_people + ("" if one.periods == PERIODS else ", current alone")
+    return "" if one.periods == PERIODS else ", current alone"
 
 
 def _row(name: str, held: Any) -> str:

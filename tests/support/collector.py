@@ -127,14 +127,10 @@ def _gauge(family: Family, name: str) -> GaugeMetricFamily:
     return GaugeMetricFamily(name, family.help, labels=family.labels_of(name))
 
 
-def _is_shown(family: Family, window: str, period: str, *, of_people: bool) -> bool:
-    return window in family.shown_windows(of_people=of_people) and period in family.periods
-
-
 def _add(metrics: dict[str, GaugeMetricFamily], row: Row) -> None:
     time = row.slot or ()
     for family, numbers in row.block.items():
-        if row.slot is not None and not _is_shown(family, *row.slot, of_people=bool(row.shown[0])):
+        if row.slot is not None and not (row.slot[0] in family.windows and row.slot[1] in family.periods):
             continue
         told = {own: number for own, number in numbers.items() if isinstance(number, Histogram)}
         if not row.shown[0]:

@@ -94,12 +94,10 @@ def _values(family: Family, label: str) -> tuple[str, ...]:
     return DEALS if label == "outcome" and "direction" not in family.labels else VALUES[label]
 
 
-def _times(
-    family: Family, who: dict[str, str], number: int, *, of_people: bool = False
-) -> Iterator[tuple[dict[str, str], float]]:
+def _times(family: Family, who: dict[str, str], number: int) -> Iterator[tuple[dict[str, str], float]]:
     """Labels and a value for each window and period."""
     share = PAID_BACK if family is deals.PROFIT else 1
-    for window, period in product(family.shown_windows(of_people=of_people), family.periods):
+    for window, period in product(family.windows, family.periods):
         if window == NINETY_DAYS and period != PERIODS[0]:
             continue
         value = float(share * (10 * number + (3 if period == PERIODS[0] else 1)))
@@ -111,7 +109,7 @@ def _of_person(family: Family, who: dict[str, str], number: int) -> Iterator[Ser
         yield family.name, who, float(10 * number)
         return
     first = all(who[name] == VALUES[name][0] for name in family.labels if name not in family.quantiles_by)
-    for labels, value in _times(family, who, number, of_people=True):
+    for labels, value in _times(family, who, number):
         if not family.has_buckets:
             yield family.name, labels, value
             continue

@@ -37,14 +37,9 @@ def carries(window: str) -> int:
 
 
 @cache
-def displayed(window: str, period: str, *, of_people: bool) -> int:
-    """Mask of the families of which Prometheus is shown a window and period: of each person, or by team."""
-    found = (
-        bit
-        for family, bit in BITS.items()
-        if window in family.shown_windows(of_people=of_people) and period in family.periods
-    )
-    return sum(found) & (BY_PERSON if of_people else BY_TEAM)
+def displayed(window: str, period: str) -> int:
+    """Mask of the families of which Prometheus is shown a window and period."""
+    return sum(bit for family, bit in BITS.items() if window in family.windows and period in family.periods)
 
 
 class Items:

@@ -2,7 +2,6 @@
 
 import re
 from collections import Counter
-from itertools import product
 
 import pytest
 
@@ -18,7 +17,7 @@ from metrics.catalogue import FAMILIES as EXPORTED
 from metrics.catalogue import KPIS, SERVICE_FAMILIES
 from metrics.family import SHORT_WINDOWS
 from metrics.kpi import Kpi, Level
-from tests.support.recorded import names_of, records
+from tests.support.recorded import records
 
 DUE = "sum by (channel, window, period) (team:sales_responses_due:cells)"
 SCORES = "sum by (window, period) (team:sales_rating_score"
@@ -183,12 +182,7 @@ def test_every_kpi_is_recorded_at_its_levels_and_each_name_once() -> None:
     kpis = {file: groups for file, groups in rules.groups().items() if file not in {rules.MARKS, rules.ON_CALL}}
     names = [rule["record"] for groups in kpis.values() for group in groups for rule in group["rules"]]
     kept = [name for name in names if not name.endswith(":cells")]
-    short = {
-        name
-        for kpi, level in product(KPIS, Level)
-        if level in kpi.levels and set(kpi.windows_at(level)) & set(SHORT_WINDOWS)
-        for name in names_of(kpi, level)
-    }
+    short = {name for name, kpi in records().items() if set(kpi.windows) & set(SHORT_WINDOWS)}
     assert {name for name, times in Counter(kept).items() if times > 1} == short
     assert set(Counter(kept).values()) == {1, 2}, "those of short windows often, the same of calendar windows seldom"
     assert set(kept) == set(records())
