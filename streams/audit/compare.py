@@ -12,7 +12,8 @@ from streams.audit.answers import AuditAnswer
 from streams.audit.report import Difference
 from streams.audit.shown_parts import PartName
 from streams.plain.calls import LISTED
-from streams.plain.parts import Cell, Parts, is_kept
+from streams.plain.kept import Heard, is_kept
+from streams.plain.parts import Cell, Parts
 from streams.plain.rules import PlainRules
 from streams.plain.series import PlainSeries
 
@@ -29,7 +30,7 @@ class Differing(NamedTuple):
 
 
 def cells(
-    partition: int, time: int, rules: PlainRules, log: Parts, shown: Mapping[PartName, Mapping[str, int]]
+    partition: int, time: int, heard: Heard, rules: PlainRules, log: Parts, shown: Mapping[PartName, Mapping[str, int]]
 ) -> tuple[int, list[Differing]]:
     """How many numbers of one partition's parts were compared, and those that differ.
 
@@ -38,7 +39,7 @@ def cells(
     held: dict[Cell, Mapping[str, int]] = {
         (kind, bucket, manager, team): part
         for (kind, bucket, of, manager, team), part in shown.items()
-        if of == partition and is_kept(kind, bucket, time, rules)
+        if of == partition and is_kept(kind, bucket, time, heard, rules)
     }
     compared, found_out = 0, []
     for cell in sorted(log.keys() | held.keys()):
@@ -51,10 +52,10 @@ def cells(
 
 
 def parts(
-    partition: int, time: int, rules: PlainRules, log: Parts, shown: Mapping[PartName, Mapping[str, int]]
+    partition: int, time: int, heard: Heard, rules: PlainRules, log: Parts, shown: Mapping[PartName, Mapping[str, int]]
 ) -> tuple[int, list[Difference]]:
     """The same in words."""
-    compared, found = cells(partition, time, rules, log, shown)
+    compared, found = cells(partition, time, heard, rules, log, shown)
     return compared, [in_words(partition, one) for one in found]
 
 

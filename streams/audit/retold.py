@@ -16,10 +16,10 @@ from streams.audit.answers import AT, AuditAnswer
 from streams.plain.client import PlainClient
 from streams.plain.contribution import Contribution, OpenThing
 from streams.plain.exposed import exposed
+from streams.plain.kept import kept_from
 from streams.plain.kpis import PlainAsked, PlainNumbers, trend
 from streams.plain.log import PlainPartition
 from streams.plain.other import together
-from streams.plain.parts import kept_from
 from streams.plain.reference import PlainReference
 from streams.plain.rules import PlainRules
 from streams.plain.series import PlainSeries, series

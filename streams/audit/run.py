@@ -16,7 +16,7 @@ from streams.audit.shown import SeenView, compare_answers, look, reference_diffe
 from streams.audit.shown_parts import ShownParts
 from streams.audit.truth import tell
 from streams.plain.kafka import Log, kafka_log
-from streams.plain.parts import is_kept
+from streams.plain.kept import is_kept
 from streams.plain.rules import PlainRules
 
 _COPIES_SECONDS = 30.0
@@ -122,7 +122,7 @@ async def _partitions(
         report.records += truth.records
         report.outcomes += truth.outcomes
         compared, different = await asyncio.to_thread(
-            compare.parts, partition, truth.time, rules, truth.parts, view.parts
+            compare.parts, partition, truth.time, truth.heard, rules, truth.parts, view.parts
         )
         report.compared["numbers of parts"] += compared
         report.differs("parts", different)
@@ -133,7 +133,9 @@ async def _partitions(
         listed = view.unanswered.get(partition, [])
         report.differs("unanswered", compare.unanswered(partition, truth.unanswered, listed))
         report.past += sum(
-            not is_kept(kind, bucket, truth.time, rules) for kind, bucket, of, *_ in view.parts if of == partition
+            not is_kept(kind, bucket, truth.time, truth.heard, rules)
+            for kind, bucket, of, *_ in view.parts
+            if of == partition
         )
 
 

@@ -13,6 +13,7 @@ from streams.audit.letters import Judged
 from streams.audit.retold import Retold
 from streams.letters.letter import LetterPlace
 from streams.plain.kafka import Log, PositionedRecord
+from streams.plain.kept import UNHEARD, Heard
 from streams.plain.listed import still_listed
 from streams.plain.log import PlainPartition
 from streams.plain.parts import Parts, parts
@@ -23,12 +24,13 @@ from streams.plain.rules import PlainRules
 
 @dataclass
 class Truth:
-    """One partition up to a fence. `time`: of the partition, us."""
+    """One partition up to a fence. `time`: of the partition, us; `heard`: of its records, by the broker's clock."""
 
     partition: int
     records: int = 0
     outcomes: Counter[str] = field(default_factory=Counter)
     time: int = 0
+    heard: Heard = UNHEARD
     parts: Parts = field(default_factory=dict)
     waiting: list[Waiting] = field(default_factory=list)
     unanswered: list[Unanswered] = field(default_factory=list)
@@ -86,6 +88,7 @@ class _AuditReading:
 
     def hear(self, record: PositionedRecord, place: LetterPlace) -> None:
         counts = place.offset <= self.fence
+        self.plain.hear(record)
         self.truth.records += counts
         if place in self.judged.closed:
             if counts:
@@ -110,7 +113,7 @@ class _AuditReading:
 
 def _amount(truth: Truth, plain: PlainPartition) -> None:
     truth.outcomes, truth.time = truth.outcomes + plain.outcomes, plain.time
-    truth.parts = parts(plain)
+    truth.heard, truth.parts = plain.heard, parts(plain)
     things = list(plain.open_things())
     truth.waiting = sorted(
         Waiting(one.labels[0], one.manager, one.team, one.since) for one in things if one.code == "waiting"

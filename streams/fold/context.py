@@ -74,7 +74,7 @@ class Context:
 
     def __init__(self, rules: Rules) -> None:
         self.rules = rules
-        self.deltas = Deltas()
+        self.deltas = Deltas(rules.local)
         self.add = self.deltas.add
         self.cell = self.deltas.cell
         self.specs = self.deltas.specs

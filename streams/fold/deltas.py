@@ -1,5 +1,7 @@
 """What folding adds and takes back: small tables of sums, one per minute and (manager, team), all as integers.
 
+Of a minute that is kept no longer only its local hour or day counts, so one minute's table stands for all of these.
+
 Several measures that always grow together (a call's two histogram bins, due, in time) are one `Spec`: one addition
 while folding, spelled out only when sums are rolled up into cells.
 """
@@ -8,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
 
-from streams.fold.localtime import MINUTE
+from streams.fold.localtime import MINUTE, LocalTime
 
 Spec = tuple[Any, ...]
 """(function, argument, …): the function spells the measure keys that the arguments name."""
@@ -20,6 +22,9 @@ BITS = 24
 MASK = (1 << BITS) - 1
 OPEN = 0
 """The moment that stands for cells without a bucket; no event is from 1970."""
+_QUARTER = 15 * MINUTE
+_REMEMBERED = 10_000
+"""Quarters of an hour, and hours, whose stand-ins are remembered: 100 days of them."""
 
 
 class Specs(dict[Spec, int]):
@@ -42,14 +47,21 @@ class Deltas:
     Pieces of parts that are split are pairs as well, with the path to the piece: `paths`, by pair, "" for the whole.
     """
 
-    __slots__ = ("_pair_ids", "cells", "pairs", "paths", "specs")
+    __slots__ = (
+        "_first_hour", "_local", "_pair_ids", "_past", "_quarters", "_stand_ins", "cells", "pairs", "paths", "specs",
+    )  # fmt: skip
 
-    def __init__(self) -> None:
+    def __init__(self, local: LocalTime) -> None:
         self.cells: dict[int, Sums] = {}
         self.pairs: list[tuple[str, str]] = []
         self.paths: list[str] = []
         self.specs = Specs()
         self._pair_ids: dict[tuple[str, ...], int] = {}
+        self._local = local
+        self._past = 0
+        self._first_hour = 0
+        self._quarters = {OPEN: OPEN}
+        self._stand_ins: dict[tuple[int, int] | int, int] = {}
 
     def pair(self, manager: str, team: str, path: str = "") -> int:
         """The number of a (manager, team as stated), or of a piece of it."""
@@ -77,10 +89,32 @@ class Deltas:
         pair = self._pair_ids.get((manager, team))
         if pair is None:
             pair = self.pair(manager, team)
-        key = moment // MINUTE << 24 | pair
+        if moment >= self._past:
+            key = moment // MINUTE << 24 | pair
+        else:
+            minute = self._quarters.get(moment // _QUARTER)
+            key = (self._stand_in(moment) if minute is None else minute) << 24 | pair
         found = self.cells.get(key)
         if found is None:
             found = self.cells[key] = defaultdict(int)
+        return found
+
+    def keep(self, minutes: int, hours: int) -> None:
+        """Minutes and hours that start before these UTC seconds are kept no longer, now and ever."""
+        self._past = -(-minutes // 60) * MINUTE
+        self._first_hour = hours
+
+    def _stand_in(self, moment: int) -> int:
+        """A minute of the same local hour, or local day where hours are not kept either; it is one that is not kept."""
+        minute = moment // MINUTE
+        place, is_quarter = self._local.place(minute * 60)
+        hour, day = place
+        if max(len(self._quarters), len(self._stand_ins)) >= _REMEMBERED:
+            self._quarters = {OPEN: OPEN}
+            self._stand_ins.clear()
+        found = self._stand_ins.setdefault(place if hour >= self._first_hour else day, minute)
+        if is_quarter:
+            self._quarters[moment // _QUARTER] = found
         return found
 
     def add(self, moment: int, manager: str, team: str, spec: Spec, n: int) -> None:

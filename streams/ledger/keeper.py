@@ -18,7 +18,7 @@ from streams.plain.client import YOUNG, PlainClient
 from streams.plain.contribution import Contribution, OpenThing
 from streams.plain.exact import moment
 from streams.plain.kafka import PositionedRecord
-from streams.plain.parts import kept_from
+from streams.plain.kept import UNHEARD, Heard, kept_from
 from streams.plain.placed import COUNTS, PlainPlaces
 from streams.plain.reference import PlainReference
 from streams.plain.rules import PlainRules
@@ -35,6 +35,8 @@ class LeftError(Exception):
 class _PartitionReading:
     """How far a partition was read: offsets of the `last` record and the `next`, time (us), what was forwarded to it.
 
+    heard: what its records say by the broker's clock.
+
     Between the two may lie what is no record: ends of transactions.
     """
 
@@ -42,6 +44,7 @@ class _PartitionReading:
     next: int = 0
     last: int = -1
     time: int = 0
+    heard: Heard = UNHEARD
 
 
 class Keeper:
@@ -73,10 +76,10 @@ class Keeper:
         """How far it is, from the database: at the start, and after a rollback, which memory is ahead of."""
         self._deal_days = DealDays(self._store)
         self._readings: dict[int, _PartitionReading] = {}
-        query = "SELECT number, next, last, time, copied FROM partition"
-        for number, after, last, time, copied in self._database.execute(query):
+        query = "SELECT number, copied, next, last, time, stamp, minutes, hours FROM partition"
+        for number, copied, after, last, time, *heard in self._database.execute(query):
             places = PlainPlaces(number, self._partitions, dict(msgspec.msgpack.decode(copied)))
-            self._readings[number] = _PartitionReading(places, after, last, time)
+            self._readings[number] = _PartitionReading(places, after, last, time, Heard(*heard))
         self._references = dict(self._database.execute("SELECT number, next FROM reference_partition").fetchall())
         self.reference = read_reference(self._database, self._rules.currency)
 
@@ -131,6 +134,7 @@ class Keeper:
         for record in records:
             if record.offset < reading.next:
                 continue
+            reading.heard = reading.heard.hear(record, reading.time)
             try:
                 verdict, event, *_ = reading.places.judge(record)
             except Refused:
@@ -155,8 +159,8 @@ class Keeper:
         reading.last = max([reading.last, *(record.offset for record in records[-1:])])
         copied = msgspec.msgpack.encode(list(reading.places.copied.items()))
         self._database.execute(
-            "INSERT OR REPLACE INTO partition VALUES (?, ?, ?, ?, ?)",
-            (number, reading.next, reading.last, reading.time, copied),
+            "INSERT OR REPLACE INTO partition VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (number, reading.next, reading.last, reading.time, *reading.heard, copied),
         )
         return counted
 

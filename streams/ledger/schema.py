@@ -9,7 +9,7 @@ import msgspec
 from streams.errors import StreamsError
 from streams.plain.rules import PlainRules
 
-VERSION = 4
+VERSION = 5
 """Of tables and of what they mean: an index of another one is built again."""
 APPLICATION_ID = 0x53504C31
 """In the header of the file: by this, and by MARK in its first rows, an index is known as ours."""
@@ -18,7 +18,7 @@ _CACHE_KIB = 96 << 10
 _TABLES = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
 CREATE TABLE partition (number INTEGER PRIMARY KEY, next INTEGER NOT NULL, last INTEGER NOT NULL, time INTEGER NOT NULL,
-    copied BLOB NOT NULL);
+    stamp INTEGER NOT NULL, minutes INTEGER NOT NULL, hours INTEGER NOT NULL, copied BLOB NOT NULL);
 CREATE TABLE reference_partition (number INTEGER PRIMARY KEY, next INTEGER NOT NULL);
 CREATE TABLE reference (key TEXT PRIMARY KEY, event BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE client (

@@ -5,9 +5,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from producers.events import wire
+from producers.events.intake import KafkaRecord
 from streams.plain.client import PlainClient
 from streams.plain.contribution import Contribution, OpenThing
 from streams.plain.exact import moment
+from streams.plain.kept import UNHEARD, Heard
 from streams.plain.rules import PlainRules
 
 
@@ -16,13 +18,19 @@ class PlainPartition:
     """What the accepted events of one partition amount to, taken in log order.
 
     time: greatest time of the events so far, us; who leaves out other clients' events sets it before `take`.
+    heard: what its records said of the broker's clock; without any, minutes and hours are kept by `time` alone.
     outcomes: how many events were "folded", "stale" and "duplicate".
     """
 
     rules: PlainRules
     time: int = 0
+    heard: Heard = UNHEARD
     clients: dict[str, PlainClient] = field(default_factory=dict)
     outcomes: Counter[str] = field(default_factory=Counter)
+
+    def hear(self, record: KafkaRecord) -> None:
+        """Note the broker's time of the next record, whatever becomes of it; before its event is taken."""
+        self.heard = self.heard.hear(record, self.time)
 
     def take(self, event: wire.Event) -> str:
         """Fold the next event; says "folded", "stale" or "duplicate"."""

@@ -8,8 +8,8 @@ from metrics.catalogue.now import RECEIVABLE, RECEIVABLE_ASKED, RECEIVABLE_PAID
 from metrics.family import SECOND, Kind
 from metrics.measure import key
 from streams.plain.contribution import LISTED, Contribution, OpenThing
+from streams.plain.kept import is_kept
 from streams.plain.log import PlainPartition
-from streams.plain.rules import KEPT_DAYS, PlainRules
 from streams.plain.sizes import step_of
 
 Cell = tuple[str, int, str, str]
@@ -19,8 +19,8 @@ Parts = dict[Cell, dict[str, int]]
 """Cell → measure key → sum; sums of 0 are left out."""
 
 _MINUTE = 60 * SECOND
-_MINUTES_KEPT = 3 * 3600 * SECOND
-_HOURS_KEPT = 15 * 86_400 * SECOND
+_LONG_AGO = 30 * 86_400 * SECOND
+"""Before the time of a partition: no hour is kept for so long."""
 
 
 def measures(one: Contribution) -> list[tuple[str, int]]:
@@ -55,34 +55,17 @@ def open_measures(one: OpenThing) -> list[tuple[str, int]]:
 
 def parts(partition: PlainPartition) -> Parts:
     """Every part that a partition must hold at the end of its log."""
-    return _sum(partition.contributions(), partition.open_things(), partition.time, partition.rules)
+    return _sum(partition, partition.contributions(), partition.open_things())
 
 
-def is_kept(kind: str, bucket: int, time: int, rules: PlainRules) -> bool:
-    """Whether a bucket is still kept at a partition's time (us)."""
-    match kind:
-        case "m":
-            return bucket * SECOND + _MINUTES_KEPT > time
-        case "h":
-            return bucket * SECOND + _HOURS_KEPT > time
-        case "d":
-            return bucket >= kept_from(time, rules)
-        case _:
-            return True
-
-
-def kept_from(time: int, rules: PlainRules) -> int:
-    """The first local day (ordinal) that is still kept at a partition's time (us)."""
-    return rules.reached(time) - KEPT_DAYS
-
-
-def _sum(contributions: Iterable[Contribution], things: Iterable[OpenThing], time: int, rules: PlainRules) -> Parts:
+def _sum(partition: PlainPartition, contributions: Iterable[Contribution], things: Iterable[OpenThing]) -> Parts:
+    time, heard, rules = partition.time, partition.heard, partition.rules
     sums: defaultdict[Cell, Counter[str]] = defaultdict(Counter)
     for one in contributions:
         buckets = [("d", rules.day(one.time))]
-        if one.time > time - 2 * _HOURS_KEPT:
+        if one.time > time - _LONG_AGO:
             buckets += [("h", rules.hour(one.time)), ("m", one.time // _MINUTE * 60)]
-        cells = [(*bucket, one.manager, one.team) for bucket in buckets if is_kept(*bucket, time, rules)]
+        cells = [(*bucket, one.manager, one.team) for bucket in buckets if is_kept(*bucket, time, heard, rules)]
         for measure, value in measures(one):
             for cell in cells:
                 sums[cell][measure] += value

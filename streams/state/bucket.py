@@ -10,12 +10,10 @@ import msgspec
 
 from metrics.view import encode_part
 from streams.fold.deltas import Deltas, Sums
-from streams.fold.localtime import DAY, HOUR, SECOND
+from streams.state.keeping import Kept
 from streams.state.rolling import Tally
 from streams.state.spread import digit
 
-MINUTES_KEPT = 3 * HOUR
-HOURS_KEPT = 15 * DAY
 MOST = 512
 """Measures of a part or piece; the longest names and sums that the contract allows make half a changelog record."""
 _WAY_BITS = 4
@@ -103,12 +101,12 @@ class Bucket:
         part = self.parts.get(pair, b"")
         return part if isinstance(part, bytes) else encode_part(part) if part else b""
 
-    def is_kept(self, time: int, first_day: int) -> bool:
-        """Whether partition time (us) has not gone past it."""
+    def is_kept(self, kept: Kept, first_day: int) -> bool:
+        """Whether its time has not passed."""
         if self.kind == "m":
-            return self.start * SECOND + MINUTES_KEPT > time
+            return self.start >= kept.minutes
         if self.kind == "h":
-            return self.start * SECOND + HOURS_KEPT > time
+            return self.start >= kept.hours
         return self.kind == "o" or self.start >= first_day
 
 

@@ -1,6 +1,6 @@
-"""The cells of one partition: sums rolled up into local minutes, hours and days, and kept by partition time.
+"""The cells of one partition: sums rolled up into local minutes, hours and days, and kept while they may be asked for.
 
-What a kept cell holds depends on the log alone, not on when sums were rolled up: partition time never falls, so a
+What a kept cell holds depends on the log alone, not on when sums were rolled up: what is gone does not come back, so a
 bucket that is kept now was kept at every roll-up before, and one that is past its time goes as a whole.
 """
 
@@ -12,9 +12,10 @@ import msgspec
 from metrics.view import field
 from streams.errors import StateError
 from streams.fold.deltas import BITS, MASK, Deltas, Sums
-from streams.fold.localtime import MINUTE, SECOND, LocalTime
+from streams.fold.localtime import LocalTime
 from streams.fold.rules import DAYS_KEPT
-from streams.state.bucket import HOURS_KEPT, MINUTES_KEPT, Bucket, decode_part
+from streams.state.bucket import Bucket, decode_part
+from streams.state.keeping import HOURS_KEPT, MINUTES_KEPT, Kept
 from streams.state.rolling import Tally, by_day, by_hour
 
 _KINDS = (b"o", b"m", b"h", b"d")
@@ -45,26 +46,26 @@ class Cells:
         self._warm: list[tuple[Bucket, int, bytes]] = []
         self._pair_keys: list[bytes] = []
         self._fields: list[bytes] = []
-        self._expired_at = -1
+        self._expired_at = (0, 0, 0)
 
     def __len__(self) -> int:
         return self._count
 
     # -- from sums to parts
 
-    def roll_up(self, time: int, first_day: int) -> None:
-        """Move all sums into parts and drop what is past its keeping time. `time`: partition time, us."""
+    def roll_up(self, kept: Kept, first_day: int) -> None:
+        """Move all sums into parts and drop what is kept no longer."""
         if self._deltas.cells:
             cells, self._deltas.cells = self._deltas.cells, {}
-            self._roll(cells, time, first_day)
+            self._roll(cells, kept, first_day)
             self._deltas.forget(_SPECS)
-        if time // MINUTE != self._expired_at:
-            self._expired_at = time // MINUTE
-            self._expire(time, first_day)
+        at = (kept.minutes - 1) // 60, (kept.hours - 1) // 60, first_day
+        if at != self._expired_at:
+            self._expired_at = at
+            self._expire(kept, first_day)
 
-    def _roll(self, cells: dict[int, Sums], time: int, first_day: int) -> None:
-        first_minute = (time - MINUTES_KEPT) // MINUTE + 1
-        first_hour = (time - HOURS_KEPT) // SECOND + 1
+    def _roll(self, cells: dict[int, Sums], kept: Kept, first_day: int) -> None:
+        first_minute, first_hour = (kept.minutes - 1) // 60 + 1, kept.hours
         is_open: Tally = {}
         minutes: dict[int, Tally] = {}
         for key, sums in cells.items():
@@ -99,8 +100,8 @@ class Cells:
             bucket = self._buckets[kind, start] = Bucket(kind, start)
         return bucket
 
-    def _expire(self, time: int, first_day: int) -> None:
-        for bucket in [bucket for bucket in self._buckets.values() if not bucket.is_kept(time, first_day)]:
+    def _expire(self, kept: Kept, first_day: int) -> None:
+        for bucket in [bucket for bucket in self._buckets.values() if not bucket.is_kept(kept, first_day)]:
             del self._buckets[bucket.kind, bucket.start]
             self._count -= len(bucket.parts)
             gone = dict.fromkeys(bucket.parts, b"")

@@ -6,7 +6,7 @@ from streams.errors import RulesChanged, StateError
 
 KEY = b"p"
 """Of the record in changelog and local store; no page of a client has it."""
-VERSION = 5
+VERSION = 6
 """Of the encoded state. A worker that restores another version says so and counts the log again."""
 
 
@@ -18,6 +18,7 @@ class Own(msgspec.Struct, array_like=True, frozen=True):
     `forwarded`: greatest offset of the copies folded, by the partition that they were forwarded from.
     `live`: when (us) the first event happened that came at once, 0 before any.
     `sweeping`: of which month the sweep under way is, 0 if none is; `place`: the last page that it has looked at.
+    `stamp`: the broker's time (us) of the last record, 0 if unknown; `gone`: see `streams.state.keeping`.
     """
 
     version: int
@@ -31,6 +32,8 @@ class Own(msgspec.Struct, array_like=True, frozen=True):
     live: int = 0
     sweeping: int = 0
     place: bytes = b""
+    stamp: int = 0
+    gone: tuple[int, int] = (0, 0)
 
 
 _encode = msgspec.msgpack.Encoder().encode

@@ -32,6 +32,7 @@ from streams.fold.touches import RECALLED
 from streams.state import forwarding
 from streams.state.cells import DAYS_KEPT, Cells, Where
 from streams.state.clients import HOT_PAGES, Clients, ClientStore, InMemoryClientStore
+from streams.state.keeping import Keeping, Kept
 from streams.state.lists import Lists
 from streams.state.own import KEY, VERSION, Own, read_own, write_own
 from streams.state.page import Page
@@ -97,6 +98,7 @@ class ViewUpdate(NamedTuple):
 
     fence: int
     time: int
+    kept: Kept
     cells: dict[Where, dict[bytes, bytes | None]]
     """(kind, bucket) → field (`metrics.view.field`) → payload."""
     waiting: list[Waiting] | None
@@ -129,6 +131,7 @@ class Partition:
         is_kept, clear = partial(keep, out=self._out), partial(tidy, out=self._out)
         self._clients = Clients(InMemoryClientStore() if store is None else store, is_kept, clear)
         self._next_day = 0
+        self._keeping = Keeping()
         self._lists = Lists(self._clients, rules)
         self._sweep = Sweep(self._clients, is_kept)
 
@@ -154,14 +157,15 @@ class Partition:
 
     # -- folding
 
-    def fold(self, records: Sequence[FoldRecord]) -> list[RefusedRecord]:
+    def fold(self, records: Sequence[FoldRecord]) -> list[RefusedRecord]:  # noqa: C901 - one loop, since calls cost
         """Fold records in log order; gives those that the contract does not allow."""
         refused: list[RefusedRecord] = []
         counts = self.counts
         folded, sources = counts.folded, counts.sources
         out = self._out
         # This loop is most of what an event costs, so what it asks for each time is at hand as local names.
-        admit, handlers, live = self._admit, HANDLERS, self.live
+        admit, handlers, live, keeping = self._admit, HANDLERS, self.live, self._keeping
+        heard, turns = keeping.stamp, keeping.turns
         for record in records:
             offset = record.offset
             if offset <= out.fence:
@@ -169,6 +173,12 @@ class Partition:
                 continue
             # Also of what is refused: its dead letter is written by the flush that commits this offset.
             out.fence = offset
+            stamp = record.timestamp * 1000
+            if heard <= stamp < turns and record.timestamp_type == LOG_APPEND_TIME:
+                heard = stamp
+            else:
+                keeping.stamp = heard
+                heard, turns = self._hear(record)
             try:
                 page, event, at = admit(record)
             except Refused as error:
@@ -182,7 +192,7 @@ class Partition:
                 out.time = at
                 if at >= self._next_day:
                     self._turn_day()
-            if not live and record.timestamp * 1000 - at <= AT_ONCE:
+            if not live and stamp - at <= AT_ONCE:
                 live = self.live = at
             source = event.source
             sources[source] = sources.get(source, 0) + 1
@@ -194,7 +204,16 @@ class Partition:
                 counts.duplicates += 1
             else:
                 counts.stale += 1
+        keeping.stamp = heard
         return refused
+
+    def _hear(self, record: FoldRecord) -> tuple[int, int]:
+        """Take note of a record's time by the broker where that begins a new minute, or goes back."""
+        keeping, time = self._keeping, self._out.time
+        if record.timestamp_type == LOG_APPEND_TIME and record.timestamp >= 0:
+            keeping.hear(record.timestamp * 1000, time)
+            self._out.deltas.keep(*keeping.kept(time))
+        return keeping.stamp, keeping.turns
 
     def pass_over(self, end: int) -> None:
         """Move the fence up to the offset `end`: between the records before it and `end` is nothing that is read.
@@ -278,12 +297,12 @@ class Partition:
     def cut(self) -> Cut:
         """Everything that changed since the last cut, encoded."""
         out = self._out
-        self._cells.roll_up(out.time, out.horizon_day)
+        self._roll_up()
         self._sweep.step(out.horizon_day)
         clients = self._clients.cut()
         own = Own(
             VERSION, self._rules.signature, self.fence, out.time, self.log, self.until, self._sweep.done,
-            self._forwarded, self.live, self._sweep.month, self._sweep.place,
+            self._forwarded, self.live, self._sweep.month, self._sweep.place, self._keeping.stamp, self._keeping.gone,
         )  # fmt: skip
         clients.append((PARTITION_KEY, write_own(own)))
         copies, self._copies, self.copies_bytes = self._copies, [], 0
@@ -292,10 +311,16 @@ class Partition:
     def view(self) -> ViewUpdate:
         """What changed since the last call, for Redis."""
         out = self._out
-        self._cells.roll_up(out.time, out.horizon_day)
+        kept = self._roll_up()
         waiting, unanswered = self._lists.news(out.time)
         cells, whole = self._cells.changes()
-        return ViewUpdate(self.fence, out.time, cells, waiting, whole, unanswered)
+        return ViewUpdate(self.fence, out.time, kept, cells, waiting, whole, unanswered)
+
+    def _roll_up(self) -> Kept:
+        """Move sums into cells; gives what is kept of these."""
+        kept = self._keeping.kept(self._out.time)
+        self._cells.roll_up(kept, self._out.horizon_day)
+        return kept
 
     def buckets(self) -> list[Where]:
         """The buckets that have parts."""
@@ -307,11 +332,11 @@ class Partition:
         What is folded before the last was taken comes with `view` as well; the fence stays that of the start.
         """
         out = self._out
-        self._cells.roll_up(out.time, out.horizon_day)
+        kept = self._roll_up()
         fence, time = self.fence, out.time
-        yield ViewUpdate(fence, time, {}, self._lists.waiting(time), unanswered=self._lists.unanswered(time))
+        yield ViewUpdate(fence, time, kept, {}, self._lists.waiting(time), unanswered=self._lists.unanswered(time))
         for where, parts in self._cells.everything(only):
-            yield ViewUpdate(fence, time, {where: parts}, None, (where,))
+            yield ViewUpdate(fence, time, kept, {where: parts}, None, (where,))
 
     # -- restoring
 
@@ -341,6 +366,7 @@ class Partition:
             self._out.time = own.time
             self._forwarded = own.forwarded
             self.live = own.live
+            self._keeping.stamp, self._keeping.gone = own.stamp, own.gone
             if own.time:
                 self._turn_day()
                 self._sweep.restore(own, self._out.horizon_day)

@@ -174,7 +174,7 @@ class ViewPublisher:
             writing.is_due, writing.is_lost = False, False
             writing.rebuild, writing.pending = one.partition.everything(), set(one.partition.buckets())
         parts = self._put(one, writing, update, found)
-        writing.drop_past(update.time, one.partition.buckets, self._local)
+        writing.drop_past(update, one.partition.buckets, self._local)
         self._drop(one, writing, found)
         while writing.rebuild is not None and parts < _CHUNK_PARTS:
             more = next(writing.rebuild, None)
@@ -183,7 +183,8 @@ class ViewPublisher:
                 parts += self._take_back(one, writing, update, found)
                 break
             # `view` above has just rolled everything up, so a bucket taken now is as of the same fence.
-            parts += self._put(one, writing, more._replace(fence=update.fence, time=update.time), found)
+            more = more._replace(fence=update.fence, time=update.time, kept=update.kept)
+            parts += self._put(one, writing, more, found)
         return parts
 
     def _take_back(self, one: OwnedPartition, writing: Writing, update: ViewUpdate, found: Round) -> int:
@@ -193,7 +194,7 @@ class ViewPublisher:
             where: dict.fromkeys(fields) for where, fields in leftover.items()
         }
         whole = gone.keys() - set(one.partition.buckets())
-        return self._put(one, writing, ViewUpdate(update.fence, update.time, gone, None, whole), found)
+        return self._put(one, writing, update._replace(cells=gone, waiting=None, whole=whole, unanswered=None), found)
 
     def _drop(self, one: OwnedPartition, writing: Writing, found: Round) -> None:
         for where in writing.drop:
@@ -209,13 +210,13 @@ class ViewPublisher:
         for where, fields in update.cells.items():
             writing.pending.discard(where)
             if not fields:  # a bucket whose parts have all been emptied: nothing to write or to name
-                if where in writing.there and is_past(*where, update.time, self._local):
+                if where in writing.there and is_past(*where, update, self._local):
                     writing.drop.add(where)
                 continue
             # What the state still knows needs no taking back (`_take_back`), whether it has a value or was emptied.
             writing.leftover.get(where, set()).difference_update(fields)
             key = self._keys.cells(*where, number)
-            if gone := is_past(*where, update.time, self._local):
+            if gone := is_past(*where, update, self._local):
                 writing.there.discard(where)
                 found.gone.add(key)
             else:

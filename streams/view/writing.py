@@ -7,12 +7,11 @@ from typing import Any
 
 from metrics.view import FENCE_DIGITS, VERSION, decode_any, encode_any, fenced, split
 from streams.fold.localtime import LocalTime
-from streams.state.cells import DAYS_KEPT, HOURS_KEPT, MINUTES_KEPT, Where
+from streams.state.cells import DAYS_KEPT, Where
 from streams.state.partition import Partition, ViewUpdate
 from streams.view.sink import Held
 
-_SECOND_US = 1_000_000
-_HOUR_US = 3600 * _SECOND_US
+_HOUR_US = 3_600_000_000
 
 
 @dataclass(slots=True)
@@ -37,8 +36,8 @@ class Writing:
     """Buckets that it must have, and may not have yet."""
     drop: set[Where] = field(default_factory=set)
     """Buckets whose hashes are to go: the state has nothing of them."""
-    hour: int = -1
-    """Of partition time, when what is past was last looked for."""
+    hour: tuple[int, int] = (-1, -1)
+    """Of partition time, and of the first minute that is kept, when what is past was last looked for."""
     rewound: int = 0
     """Unix ms at which the view was last found to be one of before; what was read before that is to be read again."""
     beat: bytes = b""
@@ -49,14 +48,15 @@ class Writing:
         """Whether nothing is left to be written again."""
         return self.rebuild is None and not self.is_due
 
-    def drop_past(self, time_us: int, known: Callable[[], Iterable[Where]], local: LocalTime) -> None:
-        """Once an hour of partition time: of what only the view knows let go what is past.
+    def drop_past(self, update: ViewUpdate, known: Callable[[], Iterable[Where]], local: LocalTime) -> None:
+        """Once an hour: of what only the view knows let go what is past.
 
         Its parts were emptied before this owner came, and the state has none of them; `known`: the buckets that it has.
         """
-        if time_us // _HOUR_US != self.hour:
-            self.hour = time_us // _HOUR_US
-            self.drop |= {where for where in self.there.difference(known()) if is_past(*where, time_us, local)}
+        hour = update.time // _HOUR_US, update.kept.minutes // 3600
+        if hour != self.hour:
+            self.hour = hour
+            self.drop |= {where for where in self.there.difference(known()) if is_past(*where, update, local)}
 
     def beat_of(self, partition: Partition, worker: str, zone: str, contact: int, left: int) -> bytes:
         """The heartbeat of a partition as it is now; `left`: offsets that are still to be counted."""
@@ -101,10 +101,10 @@ def state_of(beat: bytes | None) -> dict[str, Any]:
     return found
 
 
-def is_past(kind: str, bucket: int, time_us: int, local: LocalTime) -> bool:
-    """Whether a bucket is kept no longer at a partition's time."""
+def is_past(kind: str, bucket: int, update: ViewUpdate, local: LocalTime) -> bool:
+    """Whether a bucket is kept no longer, as of an update."""
     if kind == "m":
-        return bucket * _SECOND_US + MINUTES_KEPT <= time_us
+        return bucket < update.kept.minutes
     if kind == "h":
-        return bucket * _SECOND_US + HOURS_KEPT <= time_us
-    return kind == "d" and bucket < local.day(time_us) - DAYS_KEPT
+        return bucket < update.kept.hours
+    return kind == "d" and bucket < local.day(update.time) - DAYS_KEPT

@@ -83,7 +83,7 @@ def test_year(small_run, store):
     assert left.late == 0, f"{left.late} of {left.entities} entities had to be forgotten"
     assert shown.parts == left.parts, "Redis shows what is held, and nothing else"
     assert shown.buckets["m"] <= 3 * 60 + 10
-    assert shown.buckets["h"] <= 15 * 24 + 10
+    assert shown.buckets["h"] <= 16 * 24 + 10
     assert shown.buckets["d"] <= 801
     second = run._rebuilt(asyncio.run(verdict.ends(run.kafka)))
     assert second.is_equal, "\n".join(second.lines())

@@ -7,15 +7,17 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
+from zlib import crc32
 from zoneinfo import ZoneInfo
 
 from hypothesis import strategies as st
 
 from producers.partitioner import partition_for
 from streams.state.partition import Partition
-from tests.laws.mixtures import Json, encode, key_of
+from tests.laws.mixtures import LATER, Json, encode, key_of
 from tests.laws.replay import Mirror, Rec, fold_rules
 from tests.support.binary import binary
+from tests.support.folding import at_once
 
 COUNT = 3
 SPELLINGS = ("right", "right", "none", "empty", "quoted", "struct", "other")
@@ -30,9 +32,10 @@ class Sent(NamedTuple):
     is_binary: bool
 
     def record(self, offset: int) -> Rec:
-        """As it lies there."""
+        """As it lies there, at once or later."""
         value, headers = binary(self.event) if self.is_binary else (encode(self.event), ())
-        return Rec(offset, self._spelled(), value, headers=headers)
+        later = LATER[crc32(value) % len(LATER)]
+        return Rec(offset, self._spelled(), value, at_once(value, headers) + later, headers)
 
     @property
     def key(self) -> str:

@@ -8,28 +8,35 @@ from producers.partitioner import partition_for
 from producers.settings import KafkaSettings
 from tests.laws.mixtures import Json, encode, key_of
 from tests.laws.replay import Rec
+from tests.support.folding import at_once
 
 
 class InMemoryLog:
-    """Events of a mixture spread over partitions as Kafka would, in small chunks."""
+    """Events of a mixture spread over partitions as Kafka would, in small chunks.
 
-    def __init__(self, mixture: Sequence[Json], partitions: int, references: Sequence[Json] = ()) -> None:
+    later: how long (ms) after they happened events reach the broker, one after another, again and again.
+    """
+
+    def __init__(
+        self, mixture: Sequence[Json], partitions: int, references: Sequence[Json] = (), later: Sequence[int] = (0,)
+    ) -> None:
         self.topics: dict[str, dict[int, list[Any]]] = {
             "sales.events": {number: [] for number in range(partitions)},
             "sales.reference": {0: []},
         }
         self.held: set[int] = set()
-        for one in mixture:
-            self.add(one)
+        for n, one in enumerate(mixture):
+            self.add(one, later[n % len(later)])
         held = self.topics["sales.reference"][0]
         held.extend(Rec(n, _reference_key(one), encode(one)) for n, one in enumerate(references))
 
-    def add(self, one: Json) -> None:
-        """Append an event."""
+    def add(self, one: Json, later: int = 0) -> None:
+        """Append an event; it comes so long (ms) after it happened."""
         key = key_of(one).encode()
         events = self.topics["sales.events"]
         held = events[partition_for(key, len(events))]
-        held.append(Rec(len(held), key, encode(one)))
+        value = encode(one)
+        held.append(Rec(len(held), key, value, at_once(value) + later))
 
     async def ends(self, topic: str) -> dict[int, int]:
         return {number: len(records) for number, records in self.topics.get(topic, {}).items()}

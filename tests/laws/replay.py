@@ -14,14 +14,13 @@ import yaml
 
 from metrics.calendar import CalendarFile, build
 from metrics.view import Unanswered, Waiting, decode_part, parse_field
-from producers.events.rules import LOG_APPEND_TIME
 from streams.fold.rules import Rules as FoldRules
 from streams.plain import PlainRules
 from streams.plain.calendar import of
 from streams.plain.parts import Parts
 from streams.state.partition import Partition
 from tests.laws.mixtures import Json, encode, key_of
-from tests.support.folding import FAR_MS
+from tests.support.folding import LogRecord
 
 CALENDAR = {
     "hours": {"mon": ["09:00-13:00", "14:00-18:00"], "tue": ["09:00-18:00"], "sun": ["01:30-04:00"]},
@@ -29,20 +28,9 @@ CALENDAR = {
     "days": {"2026-10-31": ["10:00-15:00"]},
     "teams": {"t-1": {"hours": {"sun": ["00:00-02:30", "20:00-24:00"], "mon": ["00:00-24:00"]}}},
 }
+Rec = LogRecord
 PARTITIONS = 1
 """One, so that every key lies on it."""
-
-
-@dataclass(frozen=True)
-class Rec:
-    """A Kafka record."""
-
-    offset: int
-    key: bytes | None
-    value: bytes | None
-    timestamp: int = FAR_MS
-    headers: tuple[tuple[str, bytes | None], ...] = ()
-    timestamp_type: int | None = LOG_APPEND_TIME
 
 
 @dataclass

@@ -13,7 +13,7 @@ from producers.events import wire
 from streams.ledger.deal_days import stays
 from streams.plain import PlainPartition, PlainRules
 from streams.plain.exact import moment, ten_thousandths, version
-from streams.plain.parts import kept_from
+from streams.plain.kept import kept_from
 from streams.plain.placed import COUNTS, PlainPlaces
 from streams.plain.reference import PlainReference
 from tests.laws.logs import InMemoryLog

@@ -36,6 +36,7 @@ def _plain(topic: ManyLogs, zone: ZoneInfo) -> Plain:
     for number, log in enumerate(topic.logs):
         partition, places = PlainPartition(plain_rules(zone)), PlainPlaces(number, COUNT)
         for record in log:
+            partition.hear(record)
             placed = places.judge(record)
             if placed.verdict == COUNTS:
                 partition.take(placed.event)

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from metrics.catalogue import FAMILIES
 from metrics.family import Kind, Source
 from producers.events import wire
+from streams.audit.standing.index import reached
 from streams.ledger.answers import Index
 from streams.ledger.explain import OLDEST, ExplainedNumber
 from streams.ledger.held import KINDS
@@ -26,7 +27,7 @@ from streams.ledger.store import thing_of
 from streams.plain import Contribution, OpenThing, PlainPartition, PlainRules
 from streams.plain.exact import moment
 from streams.plain.exposed import exposed
-from streams.plain.parts import kept_from
+from streams.plain.kept import kept_from
 from streams.plain.placed import COUNTS, PlainPlaces
 from streams.plain.reference import PlainReference
 from streams.plain.rows import PlainRow, open_rows, plan_rows, windowed_rows
@@ -34,7 +35,7 @@ from streams.plain.shown import PlainShown
 from streams.plain.windows import PlainWindow
 from tests.laws.cluster import COUNT, ManyLogs, Sent, placements, run
 from tests.laws.logs import InMemoryLog
-from tests.laws.mixtures import ANCHORS, ZONES, Json, encode, event, mixtures, zones
+from tests.laws.mixtures import ANCHORS, LATER, ZONES, Json, encode, event, mixtures, zones
 from tests.laws.mixtures import KINDS as KINDS_SENT
 from tests.laws.replay import plain_rules
 from tests.laws.test_explained import REFERENCES, moments, query_of
@@ -43,6 +44,7 @@ from tests.support.ledgers import Kept
 from tests.support.numbers import percentile, shown
 
 CUTS = st.lists(st.integers(1, 5), min_size=1, max_size=6)
+DELAYS = st.lists(st.sampled_from(LATER), min_size=1, max_size=6)
 MOMENTS = moments
 REFERENCE = PlainReference.of([wire.decode_reference(encode(one)) for one in REFERENCES], "RUB")
 DURATIONS = {family.code: family for family in FAMILIES if family.kind is Kind.HISTOGRAM}
@@ -53,6 +55,7 @@ def told(records: list[Any], number: int, partitions: int, rules: PlainRules) ->
     """The plain definition over a partition's records."""
     partition, places = PlainPartition(rules), PlainPlaces(number, partitions)
     for record in records:
+        partition.hear(record)
         placed = places.judge(record)
         if placed.verdict == COUNTS:
             partition.take(placed.event)
@@ -161,6 +164,8 @@ def compare(kept: Kept, log: InMemoryLog) -> None:
     """Everything that the index holds, with the plain definition up to where it was read."""
     for number, records in log.topics["sales.events"].items():
         plain = told(records[: kept.keeper.next("sales.events", number)], number, kept.partitions, kept.rules)
+        at = reached(kept.database).get(number)
+        assert at is None or (at.time, at.heard) == (plain.time, plain.heard)
         first_day = kept_from(plain.time, kept.rules) if plain.time else 0
         expected = Counter(
             one._replace(pending=None) for one in plain.contributions() if kept.rules.day(one.time) >= first_day
@@ -197,13 +202,20 @@ def young(mixture: list[Json]) -> list[Json]:
 
 
 @settings(LAW, max_examples=50)
-@given(mixtures(60, least=2), zones(), st.sampled_from([1, 3]), CUTS, st.data())
+@given(
+    mixtures(60, least=2),
+    zones(),
+    st.sampled_from([1, 3]),
+    CUTS,
+    DELAYS,
+    st.data(),
+)
 def test_index_is_the_plain_definition(
-    mixture: list[Json], zone: ZoneInfo, partitions: int, cuts: list[int], data: st.DataObject
+    mixture: list[Json], zone: ZoneInfo, partitions: int, cuts: list[int], later: list[int], data: st.DataObject
 ) -> None:
     """After every batch of whatever size, with restarts between any two."""
     with TemporaryDirectory() as folder:
-        log = InMemoryLog(mixture, partitions)
+        log = InMemoryLog(mixture, partitions, later=later)
         kept = Kept(folder, plain_rules(zone), partitions, LATE)
         left = cuts * (len(mixture) + 1)
         while any(

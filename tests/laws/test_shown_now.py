@@ -24,9 +24,9 @@ from streams.audit.answers import API, WALL, AuditAnswer, read
 from streams.audit.answers import kpis as shown_kpis
 from streams.audit.retold import kpis as plain_kpis
 from streams.audit.walls import Wall
+from streams.plain.kept import kept_from
 from streams.plain.kpis import PlainNumbers
 from streams.plain.other import together
-from streams.plain.parts import kept_from
 from streams.plain.series import series
 from streams.plain.shown import PlainShown
 from tests.laws.mixtures import ANCHORS, KINDS, ZONES, Choices, Json, event

@@ -24,7 +24,7 @@ from streams.plain.parts import Parts, parts
 from tests.laws.mixtures import Choices, Json, key_of
 from tests.laws.replay import fold_rules, plain_rules
 from tests.laws.test_streamed import LAW
-from tests.support.folding import FAR_MS, LogRecord
+from tests.support.folding import LogRecord
 from tests.support.stored import STORES, StoredPartition
 
 _START = datetime(2026, 10, 20, 8, tzinfo=UTC)
@@ -84,9 +84,7 @@ def _data(kind: str, entity: str, time: datetime, staff: Json, choose: Choices) 
 
 
 def _records(mixture: list[Json]) -> list[LogRecord]:
-    return [
-        LogRecord(offset, key_of(one).encode(), json.dumps(one).encode(), FAR_MS) for offset, one in enumerate(mixture)
-    ]
+    return [LogRecord(offset, key_of(one).encode(), json.dumps(one).encode()) for offset, one in enumerate(mixture)]
 
 
 def _plain(mixture: list[Json], zone: ZoneInfo) -> PlainPartition:

@@ -18,7 +18,21 @@ from streams.state.partition import Partition, ViewUpdate
 
 SOURCE = "test://one"
 FAR_MS = 253_000_000_000_000
-"""A broker's timestamp that no event of a test is ahead of."""
+"""A broker's timestamp that no event of a test is ahead of. With it no minute or hour is kept."""
+
+
+AT_ONCE = -2
+"""Stands for the timestamp that a broker gives an event which comes the moment it happens."""
+
+
+def at_once(value: bytes | None, headers: "Headers" = ()) -> int:
+    """That timestamp (ms); 0 of what has no time."""
+    times = [text.decode() for name, text in headers if name == "ce_time" and text]
+    try:
+        text = times[0] if times else msgspec.json.decode(value or b"")["time"]
+        return int(datetime.fromisoformat(text).timestamp() * 1000 // 1)
+    except (msgspec.MsgspecError, KeyError, TypeError, ValueError, OverflowError):
+        return 0
 
 
 @dataclass
@@ -56,7 +70,7 @@ class Log:
         return self.append(msgspec.json.encode(event), key.encode())
 
     def append(
-        self, value: bytes | None, key: bytes | None, timestamp: int = FAR_MS, headers: "Headers" = ()
+        self, value: bytes | None, key: bytes | None, timestamp: int = AT_ONCE, headers: "Headers" = ()
     ) -> "LogRecord":
         """Append a record as it is."""
         record = LogRecord(len(self.records), key, value, timestamp, tuple(headers))
@@ -71,9 +85,13 @@ class LogRecord:
     offset: int
     key: bytes | None
     value: bytes | None
-    timestamp: int = FAR_MS
+    timestamp: int = AT_ONCE
     headers: tuple[tuple[str, bytes | None], ...] = ()
     timestamp_type: int | None = LOG_APPEND_TIME
+
+    def __post_init__(self) -> None:
+        if self.timestamp == AT_ONCE:
+            object.__setattr__(self, "timestamp", at_once(self.value, self.headers))
 
 
 def rules(zone: tzinfo = UTC, **changes: Any) -> Rules:

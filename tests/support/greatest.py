@@ -8,7 +8,7 @@ import msgspec
 
 from producers.events.rules import ATTRIBUTE_LENGTH, ID_LENGTH, SEQUENCE_LENGTH
 from producers.partitioner import partition_for
-from tests.support.folding import FAR_MS, LogRecord
+from tests.support.folding import LogRecord
 
 Json = dict[str, Any]
 TIME = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -51,7 +51,7 @@ class Greatest:
             "data": {name: value for name, value in usual.items() if value is not None},
         }
         key = event["data"].get("client_id") or event["data"]["cost_id"]
-        record = LogRecord(len(self.records), key.encode(), msgspec.json.encode(event), FAR_MS)
+        record = LogRecord(len(self.records), key.encode(), msgspec.json.encode(event))
         self.records.append(record)
         return record
 

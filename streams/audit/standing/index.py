@@ -12,8 +12,9 @@ from metrics.view import Unanswered, Waiting
 from streams.audit.standing.units import OPEN, Unit
 from streams.ledger.store import thing_of
 from streams.plain.contribution import Contribution, OpenThing
+from streams.plain.kept import UNHEARD, Heard, is_kept
 from streams.plain.listed import still_listed
-from streams.plain.parts import Parts, is_kept, measures, open_measures
+from streams.plain.parts import Parts, measures, open_measures
 from streams.plain.rules import PlainRules
 
 _SHARES = (
@@ -22,7 +23,7 @@ _SHARES = (
     "WHERE share.series = ? AND share.day = ?"
 )
 _THINGS = "SELECT client.partition, body, n FROM thing JOIN client ON client.no = thing.client"
-LATELY = 16 * 86_400 * 10**6
+LATELY = 18 * 86_400 * 10**6
 """Hours and minutes of longer ago (us) are not kept."""
 _DAYS = """
 WITH RECURSIVE found(day) AS (
@@ -35,11 +36,15 @@ SELECT day FROM found WHERE day IS NOT NULL
 
 
 class Reached(NamedTuple):
-    """Up to where a partition is in the index: offsets of the next record and of the last one; its time (us)."""
+    """Up to where a partition is in the index: offsets of the next record and of the last one; its time (us).
+
+    heard: what its records say by the broker's clock.
+    """
 
     next: int
     last: int
     time: int
+    heard: Heard = UNHEARD
 
 
 @dataclass
@@ -53,8 +58,8 @@ class ExpectedParts:
 
 def reached(database: Connection) -> dict[int, Reached]:
     """Up to where each partition is in the index; the first thing that is read of a moment pins it."""
-    found = database.execute("SELECT number, next, last, time FROM partition").fetchall()
-    return {number: Reached(*at) for number, *at in found}
+    found = database.execute("SELECT number, next, last, time, stamp, minutes, hours FROM partition").fetchall()
+    return {number: Reached(after, last, time, Heard(*heard)) for number, after, last, time, *heard in found}
 
 
 def days(database: Connection) -> set[int]:
@@ -81,21 +86,21 @@ def _day(database: Connection, rules: PlainRules, day: int, at: dict[int, Reache
             if (added := known.get(value)) is None:
                 added = known[value] = measures(atom._replace(value=int(value)))
             cells = sums[partition]
-            for bucket in _kept(day, moment, at[partition].time, rules):
+            for bucket in _kept(day, moment, at[partition], rules):
                 cell = cells[(*bucket, *people[who])]
                 for measure, amount in added:
                     cell[measure] += amount * n
     return {number: ExpectedParts(_without_zeros(cells)) for number, cells in sums.items()}
 
 
-def _kept(day: int, moment: int, time: int, rules: PlainRules) -> Iterator[tuple[str, int]]:
-    """The buckets in which a moment counts that are kept at a partition's time (us)."""
-    if is_kept("d", day, time, rules):
+def _kept(day: int, moment: int, at: Reached, rules: PlainRules) -> Iterator[tuple[str, int]]:
+    """The buckets in which a moment counts that a partition still keeps."""
+    if is_kept("d", day, at.time, at.heard, rules):
         yield "d", day
-    if moment < time - LATELY:
+    if moment < at.time - LATELY:
         return
     for bucket in (("h", rules.hour(moment)), ("m", moment // 60_000_000 * 60)):
-        if is_kept(*bucket, time, rules):
+        if is_kept(*bucket, at.time, at.heard, rules):
             yield bucket
 
 

@@ -62,7 +62,7 @@ def compare_all(
             if number not in told:
                 found.skipped.add((unit, number))
                 continue
-            differences = list(_differences(shown, unit, number, at[number].time, told[number], rules, found.compared))
+            differences = list(_differences(shown, unit, number, at[number], told[number], rules, found.compared))
             if differences:
                 found.different[unit, number] = differences
             else:
@@ -80,7 +80,7 @@ def _differences(
     shown: Slice,
     unit: Unit,
     number: int,
-    time: int,
+    at: index.Reached,
     told: index.ExpectedParts,
     rules: PlainRules,
     compared: Counter[str],
@@ -90,7 +90,7 @@ def _differences(
     }
     # What was not asked for is not missing.
     parts = {cell: part for cell, part in told.parts.items() if (*cell[:2], number) in shown.buckets}
-    count, differing = compare.cells(number, time, rules, parts, of_unit)
+    count, differing = compare.cells(number, at.time, at.heard, rules, parts, of_unit)
     compared["open" if unit == OPEN else "days"] += count
     for one in differing:
         yield _found(number, one)
@@ -98,7 +98,7 @@ def _differences(
         held = shown.waiting.get(number, []), shown.unanswered.get(number, [])
         compared["waiting"] += len(told.waiting)
         compared["unanswered"] += len(told.unanswered)
-        for what in compare.waiting(number, time, told.waiting, held[0]):
+        for what in compare.waiting(number, at.time, told.waiting, held[0]):
             yield Found("waiting", "", what)
         for what in compare.unanswered(number, told.unanswered, held[1]):
             yield Found("unanswered", "", what)

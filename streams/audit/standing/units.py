@@ -8,7 +8,7 @@ from streams.plain.rules import PlainRules
 
 AHEAD = 3600
 """By so much (s) a partition's time may go on while it is read; later buckets are looked for by name."""
-_HOURS, _MINUTES = 16 * 86_400, 4 * 3600
+_HOURS, _MINUTES = 17 * 86_400, 4 * 3600
 """Hours and minutes of so long ago (s) may still be there."""
 _SLACK = 5 * 3600
 """By so much (s) a day may begin earlier or end later than a day of 24 hours that begins at its midnight."""

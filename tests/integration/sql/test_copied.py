@@ -19,7 +19,7 @@ from producers.events import wire
 from streams.ledger.held import KINDS
 from streams.plain import PlainPartition
 from streams.plain.exact import moment
-from streams.plain.parts import kept_from
+from streams.plain.kept import kept_from
 from streams.plain.reference import PlainReference
 from streams.sql import tables as sql_tables
 from streams.sql.layout import COPIED, fields

@@ -20,7 +20,7 @@ from producers.topics import ensure
 from streams.audit.shown_parts import settled
 from streams.letters.letter import REPLAY_OF, make
 from streams.plain.calls import HOUR
-from streams.plain.parts import is_kept
+from streams.plain.kept import is_kept
 from streams.plain.rules import PlainRules
 from tests.integration.worker.test_dead_letters import command, event, letters, raw, send
 from tests.integration.worker.test_reference_letters import caught_up, rate

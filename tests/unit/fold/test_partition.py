@@ -1,12 +1,16 @@
 """The state machine: what it refuses, skips, keeps and forgets, and what it hands out."""
 
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
+from metrics.measure import key
 from metrics.view import decode_part
 from streams.errors import RulesChanged, StateError
 from streams.state.clients import InMemoryClientStore
 from streams.state.partition import PARTITION_KEY, Partition
-from tests.support.folding import Log, LogRecord, client_on, everything, fold, rules, sums, total
+from tests.support.folding import Log, LogRecord, client_on, everything, fold, rules, sums, total, us
 
 MEETING = {"meeting_id": "x", "manager_id": "m-1"}
 
@@ -132,12 +136,12 @@ def test_other_rules_or_another_version_are_refused_on_restore():
     ("kind", "kept", "past"),
     [
         ("m", "2026-11-23T11:59:59.999999Z", "2026-11-23T12:00:00Z"),
-        ("h", "2026-12-08T08:59:59.999999Z", "2026-12-08T09:00:00Z"),
+        ("h", "2026-12-09T10:59:59.999999Z", "2026-12-09T11:00:00Z"),
         ("d", "2029-01-31T23:59:59Z", "2029-02-01T00:00:00Z"),
     ],
 )
 def test_buckets_leave_by_partition_time(kind, kept, past):
-    """A minute after 3 hours, an hour after 15 days, a day after 800 days; with a tombstone and out of the view."""
+    """A minute after 3 hours, an hour after 16 days, a day after 800 days; with a tombstone and out of the view."""
     log = Log()
     log.add("call.ended", "2026-11-23T09:00:30Z", call_id="c", direction="outbound", outcome="busy",
             started_at="2026-11-23T09:00:00Z", manager_id="early")  # fmt: skip
@@ -154,6 +158,42 @@ def test_buckets_leave_by_partition_time(kind, kept, past):
         assert view == everything(partition)
     expired = [value for key, value in records.items() if key[:1] == kind.encode() and b"early" in key]
     assert expired == [None]
+
+
+@pytest.mark.parametrize(
+    ("later", "kinds"),
+    [
+        (timedelta(hours=2, minutes=59, seconds=59.999), "mhd"),
+        (timedelta(hours=3), "hd"),
+        (timedelta(days=16, hours=1, minutes=59, seconds=59.999), "hd"),
+        (timedelta(days=16, hours=2), "d"),
+        (timedelta(days=900), "d"),
+    ],
+)
+def test_what_nobody_can_ask_for_is_not_kept(later, kinds):
+    """An event that reaches the broker late counts in what a clock may still show: days go by partition time."""
+    log = Log()
+    happened = datetime(2026, 11, 23, 9, tzinfo=UTC)
+    event = _meeting(log, happened.isoformat())
+    partition = fold(Log(records=[replace(event, timestamp=round((happened + later).timestamp() * 1000))]))
+    assert {kind for kind, _ in everything(partition)} == set(kinds)
+    assert {key[:1].decode() for key, value in partition.cut().cells if value} == set(kinds)
+
+
+def test_a_broker_whose_clock_was_wrong_costs_three_hours():
+    """A year ahead for one record: what was gone does not come back half filled, and what comes after it is kept."""
+    log = Log()
+    for minute in (0, 1, 2):
+        _meeting(log, f"2026-11-23T09:0{minute}:00Z")
+    _meeting(log, "2026-11-23T08:59:00Z")
+    _meeting(log, "2026-11-23T09:30:00Z")
+    first, wrong, right, late, next_ = log.records
+    wrong = replace(wrong, timestamp=wrong.timestamp + 400 * 86_400_000)
+    partition = fold(Log(records=[first, wrong, right, late, next_]))
+    minutes = [start for kind, start in everything(partition) if kind == "m"]
+    assert minutes == [us("2026-11-23T09:30:00Z") // 1_000_000]
+    days = [parts for (kind, _), parts in everything(partition).items() if kind == "d"]
+    assert [part[key("m")] for parts in days for part in parts.values()] == [5]
 
 
 def test_a_late_event_counts_only_where_its_time_is_kept():

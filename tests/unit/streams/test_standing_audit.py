@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 from metrics.view import encode_any, fenced
 from streams.audit.standing.standing import CYCLE_SECONDS, StandingAudit
 from streams.audit.standing.view import View
-from tests.laws.mixtures import ANCHORS, KINDS, event
+from tests.laws.mixtures import ANCHORS, KINDS, LATER, event
 from tests.laws.replay import plain_rules
 from tests.support.ledgers import Kept
 from tests.support.standing import World
@@ -129,12 +129,12 @@ async def test_a_difference_counts_when_it_is_still_there_at_the_second_look(wor
 
 @pytest.mark.parametrize("seed", [0, 1, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(2, 40))])
 async def test_nothing_is_found_while_events_of_all_kinds_come_in(world, seed):
-    """Late, corrected, deleted; view, workers and ledger each at another place; the ledger killed now and then."""
+    """Late, as history, corrected, deleted; view, workers, ledger in places of their own; the ledger killed."""
     rng = random.Random(seed)
 
     def go_on():
         for one in some(rng, rng.randrange(4)):
-            world.log.add(one)
+            world.log.add(one, rng.choice(LATER))
         for number in rng.sample(range(3), 2):
             world.fold(number, rng.randrange(8))
             if rng.random() < 0.7:

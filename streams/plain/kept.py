@@ -1,0 +1,55 @@
+"""Until when the buckets of one partition are kept."""
+
+from typing import NamedTuple, Self
+
+from metrics.family import SECOND
+from producers.events.intake import KafkaRecord
+from producers.events.rules import LOG_APPEND_TIME
+from streams.plain.rules import KEPT_DAYS, PlainRules
+
+_MINUTES_KEPT = 3 * 3600 * SECOND
+_HOURS_KEPT = (16 * 24 + 2) * 3600 * SECOND
+_AHEAD = 600 * SECOND
+"""Nothing counts later than so long after the time of its event."""
+
+
+class Heard(NamedTuple):
+    """What a partition's records say by the broker's clock, us.
+
+    stamp: when the last of them was appended; minutes, hours: up to where these were gone before it.
+    """
+
+    stamp: int = 0
+    minutes: int = 0
+    hours: int = 0
+
+    def hear(self, record: KafkaRecord, time: int) -> Self:
+        """The same with one more, if it bears a broker's time; time: the partition's before it, us."""
+        if record.timestamp_type != LOG_APPEND_TIME or record.timestamp < 0:
+            return self
+        now, reach = max(time, self.stamp), time + _AHEAD
+        minutes = max(self.minutes, min(now - _MINUTES_KEPT, reach))
+        hours = max(self.hours, min(now - _HOURS_KEPT, reach))
+        return self._replace(stamp=record.timestamp * 1000, minutes=minutes, hours=hours)
+
+
+UNHEARD = Heard()
+
+
+def is_kept(kind: str, bucket: int, time: int, heard: Heard, rules: PlainRules) -> bool:
+    """Whether a bucket is still kept at a partition's time (us)."""
+    start, now = bucket * SECOND, max(time, heard.stamp)
+    match kind:
+        case "m":
+            return start > heard.minutes and start + _MINUTES_KEPT > now
+        case "h":
+            return start > heard.hours and start + _HOURS_KEPT > now
+        case "d":
+            return bucket >= kept_from(time, rules)
+        case _:
+            return True
+
+
+def kept_from(time: int, rules: PlainRules) -> int:
+    """The first local day (ordinal) that is still kept at a partition's time (us)."""
+    return rules.reached(time) - KEPT_DAYS
