@@ -12,7 +12,7 @@ from streams.audit.answers import AuditAnswer
 from streams.audit.report import Difference
 from streams.audit.shown_parts import PartName
 from streams.plain.calls import LISTED
-from streams.plain.kept import Heard, is_kept
+from streams.plain.kept import PlainHeard, is_kept
 from streams.plain.parts import Cell, Parts
 from streams.plain.rules import PlainRules
 from streams.plain.series import PlainSeries
@@ -30,7 +30,12 @@ class Differing(NamedTuple):
 
 
 def cells(
-    partition: int, time: int, heard: Heard, rules: PlainRules, log: Parts, shown: Mapping[PartName, Mapping[str, int]]
+    partition: int,
+    time: int,
+    heard: PlainHeard,
+    rules: PlainRules,
+    log: Parts,
+    shown: Mapping[PartName, Mapping[str, int]],
 ) -> tuple[int, list[Differing]]:
     """How many numbers of one partition's parts were compared, and those that differ.
 
@@ -52,7 +57,12 @@ def cells(
 
 
 def parts(
-    partition: int, time: int, heard: Heard, rules: PlainRules, log: Parts, shown: Mapping[PartName, Mapping[str, int]]
+    partition: int,
+    time: int,
+    heard: PlainHeard,
+    rules: PlainRules,
+    log: Parts,
+    shown: Mapping[PartName, Mapping[str, int]],
 ) -> tuple[int, list[Difference]]:
     """The same in words."""
     compared, found = cells(partition, time, heard, rules, log, shown)

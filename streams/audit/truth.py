@@ -13,7 +13,7 @@ from streams.audit.letters import Judged
 from streams.audit.retold import Retold
 from streams.letters.letter import LetterPlace
 from streams.plain.kafka import Log, PositionedRecord
-from streams.plain.kept import UNHEARD, Heard
+from streams.plain.kept import UNHEARD, PlainHeard
 from streams.plain.listed import still_listed
 from streams.plain.log import PlainPartition
 from streams.plain.parts import Parts, parts
@@ -30,7 +30,7 @@ class Truth:
     records: int = 0
     outcomes: Counter[str] = field(default_factory=Counter)
     time: int = 0
-    heard: Heard = UNHEARD
+    heard: PlainHeard = UNHEARD
     parts: Parts = field(default_factory=dict)
     waiting: list[Waiting] = field(default_factory=list)
     unanswered: list[Unanswered] = field(default_factory=list)

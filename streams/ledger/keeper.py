@@ -18,7 +18,7 @@ from streams.plain.client import YOUNG, PlainClient
 from streams.plain.contribution import Contribution, OpenThing
 from streams.plain.exact import moment
 from streams.plain.kafka import PositionedRecord
-from streams.plain.kept import UNHEARD, Heard, kept_from
+from streams.plain.kept import UNHEARD, PlainHeard, kept_from
 from streams.plain.placed import COUNTS, PlainPlaces
 from streams.plain.reference import PlainReference
 from streams.plain.rules import PlainRules
@@ -44,7 +44,7 @@ class _PartitionReading:
     next: int = 0
     last: int = -1
     time: int = 0
-    heard: Heard = UNHEARD
+    heard: PlainHeard = UNHEARD
 
 
 class Keeper:
@@ -79,7 +79,7 @@ class Keeper:
         query = "SELECT number, copied, next, last, time, stamp, minutes, hours FROM partition"
         for number, copied, after, last, time, *heard in self._database.execute(query):
             places = PlainPlaces(number, self._partitions, dict(msgspec.msgpack.decode(copied)))
-            self._readings[number] = _PartitionReading(places, after, last, time, Heard(*heard))
+            self._readings[number] = _PartitionReading(places, after, last, time, PlainHeard(*heard))
         self._references = dict(self._database.execute("SELECT number, next FROM reference_partition").fetchall())
         self.reference = read_reference(self._database, self._rules.currency)
 

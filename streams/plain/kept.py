@@ -13,7 +13,7 @@ _AHEAD = 600 * SECOND
 """Nothing counts later than so long after the time of its event."""
 
 
-class Heard(NamedTuple):
+class PlainHeard(NamedTuple):
     """What a partition's records say by the broker's clock, us.
 
     stamp: when the last of them was appended; minutes, hours: up to where these were gone before it.
@@ -33,10 +33,10 @@ class Heard(NamedTuple):
         return self._replace(stamp=record.timestamp * 1000, minutes=minutes, hours=hours)
 
 
-UNHEARD = Heard()
+UNHEARD = PlainHeard()
 
 
-def is_kept(kind: str, bucket: int, time: int, heard: Heard, rules: PlainRules) -> bool:
+def is_kept(kind: str, bucket: int, time: int, heard: PlainHeard, rules: PlainRules) -> bool:
     """Whether a bucket is still kept at a partition's time (us)."""
     start, now = bucket * SECOND, max(time, heard.stamp)
     match kind:

@@ -9,7 +9,7 @@ from producers.events.intake import KafkaRecord
 from streams.plain.client import PlainClient
 from streams.plain.contribution import Contribution, OpenThing
 from streams.plain.exact import moment
-from streams.plain.kept import UNHEARD, Heard
+from streams.plain.kept import UNHEARD, PlainHeard
 from streams.plain.rules import PlainRules
 
 
@@ -24,7 +24,7 @@ class PlainPartition:
 
     rules: PlainRules
     time: int = 0
-    heard: Heard = UNHEARD
+    heard: PlainHeard = UNHEARD
     clients: dict[str, PlainClient] = field(default_factory=dict)
     outcomes: Counter[str] = field(default_factory=Counter)
 

@@ -12,7 +12,7 @@ from metrics.view import Unanswered, Waiting
 from streams.audit.standing.units import OPEN, Unit
 from streams.ledger.store import thing_of
 from streams.plain.contribution import Contribution, OpenThing
-from streams.plain.kept import UNHEARD, Heard, is_kept
+from streams.plain.kept import UNHEARD, PlainHeard, is_kept
 from streams.plain.listed import still_listed
 from streams.plain.parts import Parts, measures, open_measures
 from streams.plain.rules import PlainRules
@@ -44,7 +44,7 @@ class Reached(NamedTuple):
     next: int
     last: int
     time: int
-    heard: Heard = UNHEARD
+    heard: PlainHeard = UNHEARD
 
 
 @dataclass
@@ -59,7 +59,7 @@ class ExpectedParts:
 def reached(database: Connection) -> dict[int, Reached]:
     """Up to where each partition is in the index; the first thing that is read of a moment pins it."""
     found = database.execute("SELECT number, next, last, time, stamp, minutes, hours FROM partition").fetchall()
-    return {number: Reached(after, last, time, Heard(*heard)) for number, after, last, time, *heard in found}
+    return {number: Reached(after, last, time, PlainHeard(*heard)) for number, after, last, time, *heard in found}
 
 
 def days(database: Connection) -> set[int]:
