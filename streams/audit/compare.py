@@ -19,6 +19,9 @@ from streams.plain.series import PlainSeries
 
 _FLOATS = 1e-9
 
+ShownNumbers = Mapping[PartName, Mapping[str, int]]
+"""Parts of a view: measure key → sum."""
+
 
 class Differing(NamedTuple):
     """One measure of one cell of which two accounts say different things; None where one says nothing."""

@@ -17,7 +17,6 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from metrics.view import Unanswered, Waiting
 from producers.errors import Refused
 from producers.events import intake, wire
 from producers.events.rules import AHEAD_MS, LOG_APPEND_TIME, MAX_BYTES
@@ -34,6 +33,7 @@ from streams.state.cells import DAYS_KEPT, Cells, Where
 from streams.state.clients import HOT_PAGES, Clients, ClientStore, InMemoryClientStore
 from streams.state.keeping import Keeping, Kept
 from streams.state.lists import Lists
+from streams.state.news import Cut, ViewUpdate
 from streams.state.own import KEY, VERSION, Own, read_own, write_own
 from streams.state.page import Page
 from streams.state.records import FoldRecord
@@ -79,34 +79,6 @@ class PartitionCounts:
     stale: int = 0
     skipped: int = 0
     """At or below the fence: folded before a restart."""
-
-
-class Cut(NamedTuple):
-    """All that changed since the cut before, encoded, as of `fence`. A value of None removes its key."""
-
-    fence: int
-    time: int
-    cells: list[tuple[bytes, bytes | None]]
-    clients: list[tuple[bytes, bytes | None]]
-    """Pages of clients, and last the partition's own record."""
-    copies: Sequence[forwarding.Copy] = ()
-    """For other partitions of the log, in the order of this one."""
-
-
-class ViewUpdate(NamedTuple):
-    """Parts for Redis as of `fence`. Payloads are encoded by `metrics.view.encode_part`; None: remove the field."""
-
-    fence: int
-    time: int
-    kept: Kept
-    cells: dict[Where, dict[bytes, bytes | None]]
-    """(kind, bucket) → field (`metrics.view.field`) → payload."""
-    waiting: list[Waiting] | None
-    """All who wait in this partition; None when that did not change."""
-    whole: Collection[Where] = ()
-    """The buckets of which `cells` has every part."""
-    unanswered: list[Unanswered] | None = None
-    """Misses and leads that are open, and calls under way; None when that did not change."""
 
 
 class Partition:

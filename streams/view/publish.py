@@ -20,7 +20,7 @@ from streams.runtime.owned import OwnedPartition
 from streams.runtime.sensors import WorkerSensors
 from streams.runtime.status import Status
 from streams.state.cells import Where
-from streams.state.partition import ViewUpdate
+from streams.state.news import ViewUpdate
 from streams.view.sink import Beats, Before, Sink
 from streams.view.writing import Round, Writing, is_past, state_of
 

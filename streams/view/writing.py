@@ -8,7 +8,8 @@ from typing import Any
 from metrics.view import FENCE_DIGITS, VERSION, decode_any, encode_any, fenced, split
 from streams.fold.localtime import LocalTime
 from streams.state.cells import DAYS_KEPT, Where
-from streams.state.partition import Partition, ViewUpdate
+from streams.state.news import ViewUpdate
+from streams.state.partition import Partition
 from streams.view.sink import Held
 
 _HOUR_US = 3_600_000_000

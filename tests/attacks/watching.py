@@ -22,7 +22,7 @@ Ask = Callable[[], Awaitable[int]]
 
 
 @dataclass
-class PlainHeard:
+class Heard:
     """Answers by status, or by what went wrong, and the longest that one took (s)."""
 
     answers: Counter[int | str] = field(default_factory=Counter)
@@ -44,8 +44,8 @@ class PlainHeard:
 class Seen:
     """While it lasted, and after it. grown: memory (MB). logged: kB."""
 
-    meanwhile: PlainHeard
-    after: PlainHeard
+    meanwhile: Heard
+    after: Heard
     grown: float
     logged: float
 
@@ -73,7 +73,7 @@ async def _under_way(work: Awaitable[None]):
 async def watched(attack: Awaitable[None], ask: Ask, pause: float, process: psutil.Process, log: Path) -> Seen:
     """Attack, and ask meanwhile and afterwards."""
     before, logged = process.memory_info().rss, _logged(log)
-    meanwhile, after, most = PlainHeard(), PlainHeard(), 0
+    meanwhile, after, most = Heard(), Heard(), 0
     async with _under_way(attack):
         await asyncio.sleep(_FIRST_SECONDS)
         async with _under_way(meanwhile.asking(ask, pause)):

@@ -21,7 +21,8 @@ from producers.topics import ensure, specs
 from streams.durable.changelog import Commit, KafkaChangelog
 from streams.runtime.worker import GC_THRESHOLDS, rules
 from streams.settings import WorkerSettings
-from streams.state.partition import Cut, Partition
+from streams.state.news import Cut
+from streams.state.partition import Partition
 from tests.bench import compare, engine
 from tests.bench.results import Value, middle
 from tests.bench.stand import PARTITIONS, Stand

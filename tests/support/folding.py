@@ -14,7 +14,8 @@ from producers.events.binary import Headers
 from producers.events.rules import LOG_APPEND_TIME
 from producers.partitioner import partition_for
 from streams.fold.rules import Rules
-from streams.state.partition import Partition, ViewUpdate
+from streams.state.news import ViewUpdate
+from streams.state.partition import Partition
 
 SOURCE = "test://one"
 FAR_MS = 253_000_000_000_000

@@ -9,8 +9,9 @@ import msgspec
 from streams.durable.local_store import InMemoryStore, LocalStore, RocksStore
 from streams.fold.rules import Rules
 from streams.state.clients import Clients
+from streams.state.news import Cut
 from streams.state.own import KEY, Own
-from streams.state.partition import Cut, Partition
+from streams.state.partition import Partition
 from tests.support.folding import LogRecord, rules
 
 STORES = ["memory", "rocksdb"]

@@ -16,8 +16,9 @@ from streams.plain import recompute
 from streams.plain.parts import Parts, parts
 from streams.state import bucket, clients
 from streams.state.clients import Clients
+from streams.state.news import Cut
 from streams.state.page import Page
-from streams.state.partition import Cut, Partition
+from streams.state.partition import Partition
 from streams.state.spread import digit
 from tests.laws.replay import fold_rules, plain_rules
 from tests.support.greatest import DRIVES, KINDS, Greatest, categories, entities, invoices, owners, payments, pipelines
