@@ -57,11 +57,14 @@ class Bucket:
                 part = parts[pair] = {} if part is None else decode_part(part)
             for spec, n in sums.items():
                 for name in measures[spec]:
-                    total = part.get(name, 0) + n
-                    if total:
+                    # Most are new: nothing is added to, or taken out.
+                    if name not in part:
+                        if n:
+                            part[name] = n
+                    elif total := part[name] + n:
                         part[name] = total
                     else:
-                        part.pop(name, None)
+                        del part[name]
             if len(part) > MOST:
                 self._divide(pair, part, deltas, changed)
         self.uncut.update(changed)
