@@ -20,7 +20,7 @@ from producers.topics import ensure
 from streams.audit.shown_parts import settled
 from streams.letters.letter import REPLAY_OF, make
 from streams.plain.calls import HOUR
-from streams.plain.kept import is_kept
+from streams.plain.kept import PlainHeard, is_kept
 from streams.plain.rules import PlainRules
 from tests.integration.worker.test_dead_letters import command, event, letters, raw, send
 from tests.integration.worker.test_reference_letters import caught_up, rate
@@ -126,13 +126,13 @@ async def refuse(one, events, rng):
 
 
 async def parts(one):
-    """Every number that is shown of a house and still kept at its partition's time, and who waits."""
+    """Every number that is shown of a house and still kept now, and who waits."""
     redis = Redis.from_url(one.redis_url)
     try:
         view = await settled(redis, Keys(one.app_id), 60)
     finally:
         await redis.aclose()
-    rules = PlainRules.of(one.business)
+    rules, now = PlainRules.of(one.business), PlainHeard(int(time.time() * 10**6))
     # Messages touch leads in the order of the log, which a replay is another one of.
     told = {
         name: {measure: n for measure, n in part.items() if parts_of(measure)[0] not in _TOUCHES}
@@ -141,7 +141,7 @@ async def parts(one):
     kept = {
         name: part
         for name, part in told.items()
-        if is_kept(name[0], name[1], view.beats[name[2]]["time"], rules) and any(part.values())
+        if is_kept(name[0], name[1], view.beats[name[2]]["time"], now, rules) and any(part.values())
     }
     times = {number: beat["time"] for number, beat in view.beats.items()}
     waiting = {
