@@ -56,7 +56,7 @@ def main() -> None:
             feeding,
         ),
     ):
-        program = _program(Path(name), address)
+        program = laid_out(Path(name), address)
         if asked.block:
             program.argv.append(f"--storage.tsdb.min-block-duration={asked.block}")
         with running(program, program.url, 60), httpx.Client(base_url=program.url, timeout=PATIENCE) as http:
@@ -64,7 +64,7 @@ def main() -> None:
             with_rules = _watched(http, process, asked.minutes)
             print(f"exporter: {psutil.Process(feeding.pid).memory_info().rss / 1e6:.0f} MB", flush=True)
             _scrapes(http)
-            _disk(Path(name) / "server" / "data")
+            disk(Path(name) / "server" / "data")
             if asked.profile:
                 Path(asked.profile).write_bytes(http.get("/debug/pprof/heap?gc=1").content)
             groups = http.get("/api/v1/rules").json()["data"]["groups"]
@@ -80,7 +80,8 @@ def main() -> None:
             _report(groups, {group["name"]: _cost(http, process, group, asked_at) for group in groups})
 
 
-def _program(folder: Path, address: str) -> Prometheus:
+def laid_out(folder: Path, address: str) -> Prometheus:
+    """A Prometheus as it is shipped, which will scrape an exporter (host:port)."""
     generated = folder / "generated"
     shutil.copytree(ROOT / "deploy" / "prometheus", generated / "prometheus")
     shutil.copytree(RULES, generated / "rules")
@@ -145,7 +146,7 @@ def _names(http: httpx.Client) -> None:
         print(f"{what}: {found['data']['result'][0]['value'][1] if found.get('data') else found} series", flush=True)
 
 
-def _disk(data: Path) -> None:
+def disk(data: Path) -> None:
     """Of blocks that are written: a day has so many as fit into it, and they grow together later."""
     for meta in sorted(data.glob("*/meta.json")):
         stats = json.loads(meta.read_text())["stats"]
@@ -179,7 +180,7 @@ def _cost(http: httpx.Client, process: psutil.Process, group: dict[str, Any], mo
 
 def _report(groups: list[dict[str, Any]], costs: dict[str, float]) -> None:
     """By the intervals that they have, dearest first."""
-    paces = {group["name"]: _seconds(group["interval"]) for group in _generated()}
+    paces = {group["name"]: seconds(group["interval"]) for group in _generated()}
     for group in sorted(groups, key=lambda one: -costs[one["name"]] / paces[one["name"]]):
         errors = {rule["lastError"] for rule in group["rules"] if rule.get("lastError")}
         cost, pace, took = costs[group["name"]], paces[group["name"]], group["evaluationTime"]
@@ -192,7 +193,7 @@ def _generated() -> Iterator[dict[str, Any]]:
         yield from yaml.safe_load(file.read_text())["groups"]
 
 
-def _seconds(pace: str) -> int:
+def seconds(pace: str) -> int:
     """Of a duration like 30s or 2m."""
     return int(pace[:-1]) * {"s": 1, "m": 60}[pace[-1]]
 

@@ -20,7 +20,7 @@ def amount(text: str) -> float:
     return float(number.replace(",", "")) * _BYTES[unit]
 
 
-def needs() -> dict[str, float]:
+def needs(people: str = PEOPLE) -> dict[str, float]:
     """What so many people need, by the row's name (bytes)."""
     page = (ROOT / "deploy/docs/sizing.md").read_text()
     head, _, *rows = [
@@ -28,7 +28,7 @@ def needs() -> dict[str, float]:
         for line in page.split("## For so many people")[1].split("##")[0].splitlines()
         if line.startswith("|")
     ]
-    column = next(at for at, cell in enumerate(head) if cell.startswith(f"{PEOPLE} "))
+    column = next(at for at, cell in enumerate(head) if cell.startswith(f"{people} "))
     return {row[0]: amount(row[column]) for row in rows if re.search(r"\d [KMGT]B", row[column])}
 
 
@@ -48,9 +48,30 @@ def workload(name: str) -> dict[str, Any]:
     raise KeyError(name)
 
 
+def limit(name: str, **env: str) -> float:
+    """Memory of a service in compose (bytes). env: what .env sets."""
+    said = COMPOSE[name]["deploy"]["resources"]["limits"]["memory"]
+    if variable := re.fullmatch(r"\$\{(\w+):-(\w+)\}", said):
+        said = env.get(variable[1], variable[2])
+    return amount(said)
+
+
 @pytest.mark.parametrize("name", MEMORY)
 def test_memory_of_a_container_is_enough(name: str) -> None:
-    assert amount(COMPOSE[name]["deploy"]["resources"]["limits"]["memory"]) >= ROOM * needs()[MEMORY[name]]
+    assert limit(name) >= ROOM * needs()[MEMORY[name]]
+
+
+def test_a_thousand_people_have_what_the_page_tells_to_set() -> None:
+    """Prometheus by one variable. The exporter's limit is enough; the worker is on disk by then."""
+    said = re.search(r"`(PROMETHEUS_MEMORY)=(\w+)`", (ROOT / "deploy/docs/sizing.md").read_text())
+    assert said
+    wanted = needs("1,000")
+    assert limit("prometheus", **{said[1]: said[2]}) >= ROOM * wanted[MEMORY["prometheus"]] > limit("prometheus")
+    assert limit("exporter") >= ROOM * wanted[MEMORY["exporter"]]
+    for page in ("deploy/docs/sizing.md", "docker-compose.yml"):
+        assert {amount(one) for one in re.findall(r"PROMETHEUS_MEMORY=(\w+)", (ROOT / page).read_text())} == {
+            amount(said[2])
+        }
 
 
 @pytest.mark.parametrize("name", ["exporter", "worker"])
