@@ -19,6 +19,10 @@ APP = "bench"
 PARTITIONS = 8
 DAYS = 400
 PIPELINES = ("retail", "b2b")
+WORKED = 5
+"""Days of seven, today the last of them, as on the evening of a Friday."""
+EVENTS_A_DAY, WORKING_DAY = 57, 8 * 3600
+"""What one manager causes, as the simulator has it, and how long a day is, seconds."""
 SAMPLES = 200
 """Days that differ: each manager has one of them each day."""
 
@@ -152,14 +156,14 @@ class BenchFloor:
         self._hashes: dict[int, set[str]] = {}
 
     def past(self) -> None:
-        """400 days, today among them: each manager on one partition a day.
+        """400 days, today among them, of which five of seven are worked: each manager on one partition a day.
 
         Two of them by the hour, too: what today and this week are compared with, up to the same hour.
         """
         samples = [part(self._rng, everything=self._everything) for _ in range(SAMPLES)]
         now = local()
         today = now.toordinal()
-        for day in range(today - DAYS, today + 1):
+        for day in (one for one in range(today - DAYS, today + 1) if (today - one) % 7 < WORKED):
             chosen = [(m, self._rng.choice(samples)) for m in range(self._managers)]
             self._put("d", day, day % PARTITIONS, chosen)
             if today - day in (1, 7):
@@ -249,6 +253,11 @@ class BenchFloor:
             for n in range(PARTITIONS)
         }
         (redis or self._redis).hset(self._keys.partitions, mapping=beats)
+
+
+def rush(managers: int) -> int:
+    """Events a second when twice as much happens as on the average of a working day."""
+    return max(1, round(2 * managers * EVENTS_A_DAY / WORKING_DAY))
 
 
 def feed(url: str, managers: int, teams: int, rate: int, everything: bool = False) -> None:

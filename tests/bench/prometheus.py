@@ -26,6 +26,7 @@ import yaml
 from deploy.stack.ports import free_port
 from deploy.stack.prometheus import Prometheus
 from tests.bench.exporter import exporter
+from tests.bench.floor import rush
 from tests.support.monitoring import ROOT, RULES, running
 
 PATIENCE = 600
@@ -42,13 +43,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("managers", type=int, nargs="?", default=1000)
     parser.add_argument("--teams", type=int, default=50)
-    parser.add_argument("--rate", type=int, default=20, help="events a second")
+    parser.add_argument("--rate", type=int, default=0, help="events a second; twice what so many people make, when 0")
     parser.add_argument("--minutes", type=float, default=10)
     parser.add_argument("--without-rules", type=float, default=3, help="minutes without rules, for comparison")
     parser.add_argument("--block", default="", help="so long is a block, like 10m: a day in fast motion, for disk")
     parser.add_argument("--profile", default="", help="file for what the heap holds, for `go tool pprof`")
     parser.add_argument("--everything", action="store_true", help="each manager has all there is on each day")
     asked = parser.parse_args()
+    asked.rate = asked.rate or rush(asked.managers)
     with (
         tempfile.TemporaryDirectory() as name,
         exporter(Path(name), asked.managers, asked.teams, asked.rate, everything=asked.everything) as (

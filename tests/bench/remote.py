@@ -13,6 +13,7 @@ _NAME = re.compile(r"\b(?:[a-z]+:[a-z0-9_:]+|sales_[a-z0-9_]+)")
 _STALE = struct.pack("<Q", 0x7FF0000000000002)
 """What Prometheus notes where a series is gone."""
 _SAMPLE = b"\x12\x10\x09"
+"""How a sample begins whose moment takes six bytes, as from 2004 to 2109: number, length, and number of its value."""
 _AT_ONCE = 4_000_000
 Head = str | tuple[tuple[str, str], ...]
 """A series as its line begins, or its labels."""
@@ -94,7 +95,7 @@ class Writer:
         """Send some, in pieces."""
         held, size = [], 0
         for told in every:
-            for one in self._encoded(told):
+            for one in self.encoded(told):
                 held.append(one)
                 size += len(one)
                 if size > _AT_ONCE:
@@ -114,7 +115,8 @@ class Writer:
         if answer.is_error:
             raise ValueError(f"Prometheus refused samples: {answer.text[:500]}")
 
-    def _encoded(self, told: Told) -> Iterator[bytes]:
+    def encoded(self, told: Told) -> Iterator[bytes]:
+        """A time series of a write request for each that has samples."""
         ends = [b"\x10" + varint(moment * 1000) for moment in told.times]
         constant: dict[float, bytes] = {}
         for head in [*told.last, *(told.changes.keys() - told.last.keys())]:

@@ -1,17 +1,22 @@
 """The benches are run by hand; here only so much that they do not rot between two runs."""
 
 import json
+import math
+import struct
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
+import httpx
 import pytest
 
 from producers.partitioner import partition_for
 from tests.bench import __main__ as bench
 from tests.bench import compare, stages, workload
 from tests.bench.peers import java, states, work
+from tests.bench.remote import Head, Told, Writer
 from tests.bench.results import Results, latest, tables
 from tests.bench.simulated import SimulatedBoard, counted
 from tests.support.boards import exposition
@@ -124,3 +129,75 @@ def test_a_simulated_floor_goes_on_without_a_clock() -> None:
     after = counted(iter(exposition(told.board, noon + 3600).decode().splitlines()))
     assert after["manager", "day current"] >= before["manager", "day current"]
     assert told.go(noon + 3600) == 0
+
+
+AT = 1_700_000_000
+
+
+def fields(content: bytes) -> Iterator[tuple[int, Any]]:
+    """Number and content of each field of a protocol buffer."""
+    at = 0
+
+    def whole() -> int:
+        nonlocal at
+        found = shift = 0
+        while True:
+            byte, at = content[at], at + 1
+            found, shift = found | (byte & 0x7F) << shift, shift + 7
+            if byte < 0x80:
+                return found
+
+    while at < len(content):
+        tag = whole()
+        length = {0: 0, 1: 8, 2: -1}[tag & 7]
+        if not length:
+            yield tag >> 3, whole()
+            continue
+        length = whole() if length < 0 else length
+        at += length
+        yield tag >> 3, content[at - length : at]
+
+
+def told_series(told: Told) -> dict[str, list[tuple[float, int]]]:
+    """Labels as text → samples, as Prometheus reads them."""
+    found: dict[str, list[tuple[float, int]]] = {}
+    for one in Writer(httpx.Client()).encoded(told):
+        [(_, series)] = fields(one)
+        inside = list(fields(series))
+        pairs = (dict(fields(content)) for number, content in inside if number == 1)
+        labels = ",".join(f"{pair[1].decode()}={pair[2].decode()}" for pair in pairs)
+        samples = [dict(fields(content)) for number, content in inside if number == 2]
+        found[labels] = [(struct.unpack("<d", one[1])[0], one[2]) for one in samples]
+    return found
+
+
+def test_what_prometheus_is_told_is_what_was_scraped_and_when() -> None:
+    """A series that stays, one that changes, one that comes, and one that is gone: noted as such, once."""
+    last: dict[Head, float] = {'a{x="1"}': 1.0, "b{}": 2.0, 'c{x="\\\\\\""}': 3.0}
+    told = Told("", {"job": "j"}, last, [AT + 100, AT + 105, AT + 110])
+    told.at(1, {"b{}": 5.0, "d{}": 7.0, 'a{x="1"}': 1.0}, ['c{x="\\\\\\""}'])
+    found = told_series(told)
+    assert found["__name__=a,job=j,x=1"] == [
+        (1.0, (AT + 100) * 1000),
+        (1.0, (AT + 105) * 1000),
+        (1.0, (AT + 110) * 1000),
+    ]
+    assert found["__name__=b,job=j"] == [(2.0, (AT + 100) * 1000), (5.0, (AT + 105) * 1000), (5.0, (AT + 110) * 1000)]
+    assert found["__name__=d,job=j"] == [(7.0, (AT + 105) * 1000), (7.0, (AT + 110) * 1000)]
+    first, gone = found['__name__=c,job=j,x=\\"']
+    assert first == (3.0, (AT + 100) * 1000)
+    assert math.isnan(gone[0])
+    assert gone[1] == (AT + 105) * 1000
+    assert told.names() == {"b", "c", "d"}
+    told.taken()
+    assert last == {'a{x="1"}': 1.0, "b{}": 5.0, "d{}": 7.0}
+
+
+def test_an_answer_of_a_rule_is_told_as_it_is() -> None:
+    """What the answer no longer has is gone; what it has at some of the moments is there at those."""
+    told = Told("team:x:sum", {"pace": "often"}, {(("team", "n"),): 1.0}, [AT + 100, AT + 115])
+    told.take([{"metric": {"__name__": "x", "team": "s"}, "values": [[AT + 115, "4"]]}])
+    found = told_series(told)
+    assert found["__name__=team:x:sum,pace=often,team=s"] == [(4.0, (AT + 115) * 1000)]
+    [(value, _)] = found["__name__=team:x:sum,pace=often,team=n"]
+    assert math.isnan(value)
