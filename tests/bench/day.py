@@ -25,7 +25,7 @@ from grafana.provisioning import CALENDAR_PACE, LIVE_PACE, PARTS
 from metrics.exporter.exposition.packed import Packed, unpack
 from metrics.exporter.http.scrape import wanted
 from tests.bench.prometheus import disk, laid_out, seconds
-from tests.bench.remote import Head, Told, Writer, own
+from tests.bench.remote import Head, ToldSamples, Writer, own
 from tests.bench.simulated import SimulatedBoard
 from tests.support.monitoring import running
 
@@ -69,9 +69,9 @@ class Recording:
             moved |= {told.name for told in found if told.changes}
             self._writer.write(found)
 
-    def _of(self, rule: dict[str, Any], steps: range, moved: set[str]) -> Told:
+    def _of(self, rule: dict[str, Any], steps: range, moved: set[str]) -> ToldSamples:
         is_new = id(rule) not in self._last
-        told = Told(rule["record"], rule.get("labels", {}), self._last.setdefault(id(rule), {}), list(steps))
+        told = ToldSamples(rule["record"], rule.get("labels", {}), self._last.setdefault(id(rule), {}), list(steps))
         if is_new or self._reads[rule["expr"]] & moved:
             self.asked += 1
             query = {"query": rule["expr"], "start": steps[0], "end": steps[-1], "step": steps.step}
@@ -91,7 +91,8 @@ class Scraping:
         """Scrape for two minutes; the names of series that changed."""
         labels = {"job": EXPORTER_JOB, "instance": EXPORTER_JOB}
         found = {
-            job: Told("", labels, self._last[job], [*range(begin, begin + CHUNK, pace)]) for job, pace in PACES.items()
+            job: ToldSamples("", labels, self._last[job], [*range(begin, begin + CHUNK, pace)])
+            for job, pace in PACES.items()
         }
         for moment in range(begin, begin + CHUNK, min(PACES.values())):
             self._floor.go(moment)

@@ -34,7 +34,7 @@ def varint(number: int) -> bytes:
     return bytes(found)
 
 
-class Told:
+class ToldSamples:
     """Some minutes of many series that are noted at the same moments.
 
     name: of all of them; "" where lines begin with it. last: series → value before, which `taken` brings up to date.
@@ -91,7 +91,7 @@ class Writer:
         self._labels: dict[tuple[str, Head], bytes] = {}
         self.samples = 0
 
-    def write(self, every: Iterable[Told]) -> None:
+    def write(self, every: Iterable[ToldSamples]) -> None:
         """Send some, in pieces."""
         held, size = [], 0
         for told in every:
@@ -115,7 +115,7 @@ class Writer:
         if answer.is_error:
             raise ValueError(f"Prometheus refused samples: {answer.text[:500]}")
 
-    def encoded(self, told: Told) -> Iterator[bytes]:
+    def encoded(self, told: ToldSamples) -> Iterator[bytes]:
         """A time series of a write request for each that has samples."""
         ends = [b"\x10" + varint(moment * 1000) for moment in told.times]
         constant: dict[float, bytes] = {}
@@ -133,7 +133,7 @@ class Writer:
                 body = self._labelled(told, head) + samples
                 yield b"\x0a" + varint(len(body)) + body
 
-    def _varying(self, told: Told, head: Head, ends: list[bytes]) -> Iterator[bytes]:
+    def _varying(self, told: ToldSamples, head: Head, ends: list[bytes]) -> Iterator[bytes]:
         changes = dict(told.changes[head])
         value = told.last.get(head)
         for tick, end in enumerate(ends):
@@ -144,7 +144,7 @@ class Writer:
             if value is not None:
                 yield _SAMPLE + struct.pack("<d", value) + end
 
-    def _labelled(self, told: Told, head: Head) -> bytes:
+    def _labelled(self, told: ToldSamples, head: Head) -> bytes:
         key = (told.name, head)
         found = self._labels.get(key)
         if found is None:

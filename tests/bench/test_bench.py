@@ -16,7 +16,7 @@ from producers.partitioner import partition_for
 from tests.bench import __main__ as bench
 from tests.bench import compare, stages, workload
 from tests.bench.peers import java, states, work
-from tests.bench.remote import Head, Told, Writer
+from tests.bench.remote import Head, ToldSamples, Writer
 from tests.bench.results import Results, latest, tables
 from tests.bench.simulated import SimulatedBoard, counted
 from tests.support.boards import exposition
@@ -158,7 +158,7 @@ def fields(content: bytes) -> Iterator[tuple[int, Any]]:
         yield tag >> 3, content[at - length : at]
 
 
-def told_series(told: Told) -> dict[str, list[tuple[float, int]]]:
+def told_series(told: ToldSamples) -> dict[str, list[tuple[float, int]]]:
     """Labels as text → samples, as Prometheus reads them."""
     found: dict[str, list[tuple[float, int]]] = {}
     for one in Writer(httpx.Client()).encoded(told):
@@ -174,7 +174,7 @@ def told_series(told: Told) -> dict[str, list[tuple[float, int]]]:
 def test_what_prometheus_is_told_is_what_was_scraped_and_when() -> None:
     """A series that stays, one that changes, one that comes, and one that is gone: noted as such, once."""
     last: dict[Head, float] = {'a{x="1"}': 1.0, "b{}": 2.0, 'c{x="\\\\\\""}': 3.0}
-    told = Told("", {"job": "j"}, last, [AT + 100, AT + 105, AT + 110])
+    told = ToldSamples("", {"job": "j"}, last, [AT + 100, AT + 105, AT + 110])
     told.at(1, {"b{}": 5.0, "d{}": 7.0, 'a{x="1"}': 1.0}, ['c{x="\\\\\\""}'])
     found = told_series(told)
     assert found["__name__=a,job=j,x=1"] == [
@@ -195,7 +195,7 @@ def test_what_prometheus_is_told_is_what_was_scraped_and_when() -> None:
 
 def test_an_answer_of_a_rule_is_told_as_it_is() -> None:
     """What the answer no longer has is gone; what it has at some of the moments is there at those."""
-    told = Told("team:x:sum", {"pace": "often"}, {(("team", "n"),): 1.0}, [AT + 100, AT + 115])
+    told = ToldSamples("team:x:sum", {"pace": "often"}, {(("team", "n"),): 1.0}, [AT + 100, AT + 115])
     told.take([{"metric": {"__name__": "x", "team": "s"}, "values": [[AT + 115, "4"]]}])
     found = told_series(told)
     assert found["__name__=team:x:sum,pace=often,team=s"] == [(4.0, (AT + 115) * 1000)]
