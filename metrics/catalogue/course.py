@@ -3,8 +3,8 @@
 from metrics.catalogue.plan import PLAN_MEASURES
 from metrics.family import Family, Source
 
-HOUR_MEASURES = ("calls_taken", "calls_missed", "chats_answered", "won_amount")
-"""Inbound calls answered; inbound calls missed or abandoned; first responses in chats; booked sales."""
+HOUR_MEASURES = ("calls_taken", "calls_missed", "chats_answered", "deals_won", "won_amount", "revenue_amount")
+"""Inbound calls answered; inbound calls missed or abandoned; first responses in chats; deals won; money."""
 DAY_MEASURES = (*PLAN_MEASURES, "deals_lost")
 TEAM_MEASURES = ("won_amount",)
 """Of which a month's course is shown of each team, too: a day of a measure is a series of each of them."""

@@ -20,6 +20,8 @@ Finer than what is shown, whose bounds are among them: what another currency is 
 amount is then taken for its step.
 """
 
+_HOURLY = ("1h", *CALENDAR_WINDOWS)
+
 
 def _money(
     name: str, text: str, code: str, windows: tuple[str, ...] = CALENDAR_WINDOWS, *, title: str, title_ru: str
@@ -53,12 +55,13 @@ CLOSED = Family(
     title_ru="Закрытые сделки",
     code="dx",
     labels=("pipeline", "outcome"),
+    windows=_HOURLY,
 )
 WON_AMOUNT = _money(
     "sales_won_amount",
     "Amount of won deals (booked sales), in the base currency.",
     "wa",
-    (*CALENDAR_WINDOWS, NINETY_DAYS),
+    (*_HOURLY, NINETY_DAYS),
     title="Booked sales",
     title_ru="Продажи",
 )
@@ -127,7 +130,7 @@ KPIS: tuple[Kpi, ...] = (
     windowed(1, "sales_deals_closed", "sum", "Closed deals", "Закрытые сделки", "Deals won or lost.", Sum(CLOSED), windows=CLOSED.windows, by=("outcome",)),
     windowed(3, "sales_won_lost", "ratio", "Won : lost", "Выиграно : проиграно", "Won deals ÷ lost deals.", Ratio(Sum(CLOSED, WON), Sum(CLOSED, _LOST)), windows=CLOSED.windows),
     windowed(3, "sales_win", "ratio", "Win rate", "Доля побед", "Won deals ÷ (won + lost).", Ratio(Sum(CLOSED, WON), Sum(CLOSED)), "percentunit", CLOSED.windows),
-    windowed(4, "sales_won_amount", "sum", "Booked sales", "Продажи", WON_AMOUNT.help, Sum(WON_AMOUNT), "currency"),
+    windowed(4, "sales_won_amount", "sum", "Booked sales", "Продажи", WON_AMOUNT.help, Sum(WON_AMOUNT), "currency", ("1h", *CALENDAR_WINDOWS)),
     windowed(4, "sales_won_amount", "per_manager", "Booked per salesperson", "Продажи на менеджера", "Booked sales ÷ salespeople who have any.", PerManager(Sum(WON_AMOUNT)), "currency"),
     windowed(7, "sales_repeat_deals", "sum", "Repeat sales", "Повторные продажи", REPEAT_DEALS.help, Sum(REPEAT_DEALS)),
     windowed(7, "sales_repeat_amount", "sum", "Repeat sales, volume", "Объём повторных продаж", REPEAT_AMOUNT.help, Sum(REPEAT_AMOUNT), "currency"),

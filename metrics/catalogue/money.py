@@ -2,7 +2,7 @@
 
 from metrics.catalogue import deals
 from metrics.catalogue.rows import windowed
-from metrics.family import MONEY_SCALE, Family, Kind
+from metrics.family import CALENDAR_WINDOWS, MONEY_SCALE, Family, Kind
 from metrics.kpi import Kpi, Minus, PerManager, Ratio, Sum
 from metrics.tile import Tile, Wanted
 
@@ -14,6 +14,7 @@ REVENUE = Family(
     code="rv",
     kind=Kind.MONEY,
     scale=MONEY_SCALE,
+    windows=("1h", *CALENDAR_WINDOWS),
     unit="currency",
 )
 COST = Family(

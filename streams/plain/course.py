@@ -17,7 +17,7 @@ from streams.plain.rules import PlainRules
 from streams.plain.series import PlainSeries, series
 from streams.plain.windows import next_first_day
 
-_HOURLY = ("calls_taken", "calls_missed", "chats_answered", "won_amount")
+_HOURLY = ("calls_taken", "calls_missed", "chats_answered", "deals_won", "won_amount", "revenue_amount")
 _DAILY = ("won_amount", "revenue_amount", "deals_won", "calls", "meetings", "deals_lost")
 _PLANNED = ("won_amount", "revenue_amount", "deals_won", "calls", "meetings")
 _OF_TEAMS = "won_amount"

@@ -24,10 +24,10 @@ SCORES = "sum by (window, period) (team:sales_rating_score"
 BUCKETS = "max by (team, channel, kind, window, period, le) (sales_team_response_seconds_bucket)"
 EACH = "manager, team, channel, window, period"
 TIMES = "sales_response_seconds"
-OF_SALESPEOPLE = '(sales_revenue_amount{manager!="other"})'
+OF_SALESPEOPLE = '(sales_revenue_amount{window=~"day|week|month|quarter|year",manager!="other"})'
 OF_DAYS = 'window=~"day|week|month|quarter|year"'
 CHECKS = f"manager:sales_won_amount:sum{{{OF_DAYS}}}"
-WON_DEALS = 'manager:sales_deals_closed:sum{outcome="won"}'
+WON_DEALS = f'manager:sales_deals_closed:sum{{outcome="won",{OF_DAYS}}}'
 BY_PERSON = "on (manager, team, window, period)"
 IN_TIME = "sum by (channel, window, period) (team:sales_responses_in_time:cells)"
 
