@@ -33,7 +33,7 @@ def on_wire(annotation: Any) -> OnWire | None:
     return next((found for part in get_args(annotation) if (found := on_wire(part)) is not None), None)
 
 
-HAPPENED = OnWire("Moment", "dated({}, time)")
+HAPPENED = OnWire("Moment", "EARLIEST <= {0} <= time or is_soon({0}, time)")
 DUE = OnWire("Moment", "in_range({})")
 
 

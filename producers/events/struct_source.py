@@ -23,8 +23,8 @@ _NOTE = "Made by `sales-pulse generate` from the models; do not edit."
 _WIDTH = 120
 _HOMES = {
     "msgspec": ("Meta", "Struct"),
-    "producers.events.rules": ("is_date", "is_money", "is_period", "is_rate", "is_scope"),
-    "producers.events.wire.envelope": ("Data", "Envelope", "Id", "Moment", "dated", "in_range", "known_currency"),
+    "producers.events.rules": ("EARLIEST", "is_date", "is_money", "is_period", "is_rate", "is_scope"),
+    "producers.events.wire.envelope": ("Data", "Envelope", "Id", "Moment", "in_range", "is_soon", "known_currency"),
     "typing": ("Annotated", "ClassVar", "Literal"),
     "typing_extensions": ("override",),
 }
@@ -147,8 +147,13 @@ def _sound(checks: list[str]) -> Iterator[str]:
     if len(line := f"        return {text}") <= _WIDTH:
         yield line
         return
-    yield "        return ("
-    yield from (f"            {'and ' if number else ''}{check}" for number, check in enumerate(checks))
+    match checks:
+        case [first, second] if second[0] == "(":
+            yield f"        return {first} and ("
+            yield f"            {second[1:-1]}"
+        case _:
+            yield "        return ("
+            yield from (f"            {'and ' if number else ''}{check}" for number, check in enumerate(checks))
     yield "        )"
 
 

@@ -98,7 +98,8 @@ def _enter(client: Client, event: ChatMessage | ChatHandedOff | ChatClosed, at: 
             return None
         found = seen.find(mark, found + 1)
     chat.seen = (seen + mark)[-_BYTES:]
-    chat.last = max(chat.last, at)
+    if at > chat.last:
+        chat.last = at
     return chat
 
 

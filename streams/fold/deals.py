@@ -94,20 +94,20 @@ def _count(deal: Deal, repeat: bool, out: Context, n: int) -> None:
             cell[specs[measures.costed, pipeline, currency]] += n * amount
 
 
-def _origin(deal: Deal | None) -> tuple[int, str, str, str] | None:
-    """Where the creation of a deal counts."""
-    return None if deal is None or deal.status == "deleted" else (deal.created, deal.manager, deal.team, deal.pipeline)
-
-
 def _count_created(old: Deal | None, new: Deal, out: Context) -> None:
     """Move the creation, if it moved at all."""
-    before, after = _origin(old), _origin(new)
-    if before == after:
-        return
-    for origin, n in ((before, -1), (after, 1)):
-        if origin is not None:
-            created, manager, team, pipeline = origin
-            out.add(created, manager, team, (measures.created, pipeline), n)
+    is_there = new.status != "deleted"
+    if old is not None and old.status != "deleted":
+        if is_there and _origin(old) == _origin(new):
+            return
+        out.add(old.created, old.manager, old.team, (measures.created, old.pipeline), -1)
+    if is_there:
+        out.add(new.created, new.manager, new.team, (measures.created, new.pipeline), 1)
+
+
+def _origin(deal: Deal) -> tuple[int, str, str, str]:
+    """All that decides where the creation of a deal counts."""
+    return deal.created, deal.manager, deal.team, deal.pipeline
 
 
 def _settle_first(client: Client, deal_id: str, old: Deal | None, new: Deal) -> None:

@@ -19,7 +19,8 @@ def respond(
     else:
         cell[specs[given, channel, kind, in_all, response_bin(business), value <= target]] += n
         cell[specs[total, channel, kind]] += n * value
-        cell[specs[business_total, channel, kind]] += n * business
+        if business:  # many clients wait outside of working hours only
+            cell[specs[business_total, channel, kind]] += n * business
 
 
 def given(channel: str, kind: str, bin_: int, business: int, in_time: bool) -> tuple[str, ...]:

@@ -66,8 +66,9 @@ def _is_next(client: Client, call_id: str, new: Call, out: Context) -> bool:
         return True
     if trail is None:
         if kind in CONTACTS and client.line is None:  # never missed: nothing to close, whatever the order
-            client.until = max(client.until, time, new.started, new.answered or 0)
-            client.touch()
+            if new.until > client.until:
+                client.until = new.until
+                client.touch()
             return True
         trail = trail_of(client)
     if time <= trail.time or (trail.gone and min(time, new.started) < trail.gone):
@@ -81,7 +82,8 @@ def _is_next(client: Client, call_id: str, new: Call, out: Context) -> bool:
         trail.gone = 0
     if client.line is not None:
         client.line.add(call_id, new, CONTACT if kind in CONTACTS else MISSED, reach_of(new))
-    trail.over = max(time, new.started, new.answered or 0, trail.time + trail.over) - time
+    last, until = trail.last, new.until
+    trail.over = (until if until > last else last) - time
     trail.time = time
     client.touch()
     return True
@@ -156,7 +158,7 @@ def _settle_late(client: Client, call_id: str, before: tuple[Call | None, int], 
             client.line.remove(call_id, old, was, reach_of(old))
         if now != NO_ROLE:
             client.line.add(call_id, new, now, reach_of(new))
-    trail.reach(new.time if now != NO_ROLE else 0, max(new.last, new.started))
+    trail.reach(new.time if now != NO_ROLE else 0, new.until)
 
 
 def _change(

@@ -59,7 +59,14 @@ class Call(Remembered, gc=False):
     @property
     def last(self) -> int:
         """The later of end and answer."""
-        return max(self.time, self.answered or 0)
+        answered = self.answered
+        return self.time if answered is None or answered <= self.time else answered
+
+    @property
+    def until(self) -> int:
+        """The latest moment that it speaks of: it may be said to have begun after its end."""
+        last, answered = self.time if self.time >= self.started else self.started, self.answered
+        return last if answered is None or answered <= last else answered
 
 
 class Ringing(msgspec.Struct, array_like=True, omit_defaults=True, gc=False):
@@ -205,7 +212,8 @@ class Deal(Remembered, gc=False):
     @property
     def last(self) -> int:
         """The latest of change, creation and closing."""
-        return max(self.time, self.created, self.closed or 0)
+        last, closed = self.time if self.time >= self.created else self.created, self.closed
+        return last if closed is None or closed <= last else closed
 
     @property
     def pinned(self) -> bool:

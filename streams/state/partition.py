@@ -197,25 +197,30 @@ class Partition:
 
     def _admit(self, record: FoldRecord) -> tuple[Page | None, wire.Event, int]:
         """The client's page (None: it does not count here), the event and its time (us). Raises Refused."""
-        value, key, timestamp, headers = record.value, record.key, record.timestamp, record.headers
+        value, key, headers = record.value, record.key, record.headers
         # Nearly every record is plain, small, keyed by its client and of a client whose page is decoded. What follows
         # asks just enough to be sure of that; `intake` judges the rest, and says why.
-        is_plain = not headers or headers == _PLAIN
-        if not is_plain or len(value or b"") + len(key or b"") > _NEAR:
+        if not headers or headers == _PLAIN:
+            if value is None or key is None or len(value) + len(key) > _NEAR:
+                intake.check_size(key, value, headers)
+            event = wire.decode(value)
+        else:
             intake.check_size(key, value, headers)
-        if not is_plain:
             event = intake.decode(record)
             origin = forwarding.origin(record, self.number, self.partitions)
             if origin is not None:
                 return self._admit_copy(record, event, origin)
-        else:
-            event = wire.decode(value)
         page = None if key is None else self._clients.pages.get(_CLIENTS + key)
         # The record's key is only a guess: what counts is the key that the event gives itself.
-        if page is None or getattr(event.data, "client_id", None) != page.name or event.partitionkey is not None:
+        if (
+            page is None
+            or type(event) is wire.CostBooked
+            or event.data.client_id != page.name
+            or event.partitionkey is not None
+        ):
             page = self._page(event)
         at = us(event.time)
-        if record.timestamp_type != LOG_APPEND_TIME or at > (timestamp + AHEAD_MS) * 1000:
+        if record.timestamp_type != LOG_APPEND_TIME or at > (record.timestamp + AHEAD_MS) * 1000:
             intake.check_clock(event, record)
         if page is None:
             self._forward(record, event)

@@ -33,14 +33,12 @@ def decode(value: bytes | None) -> Event:
     The reasons are `not_json`, `not_cloudevents`, `unknown_type` (also for reference types), `invalid_data`
     and `time_out_of_range` (before 2000); key, partition, size and the broker's clock are `intake`'s.
     """
-    event = fast(value, _events)
-    return event if event is not None else _judge(value, reference=False)  # type: ignore[return-value]
+    return fast(value, _events) or _judge(value, reference=False)  # type: ignore[return-value]
 
 
 def decode_reference(value: bytes | None) -> ReferenceEvent:
     """The same for the reference topic, where event types are the unknown ones."""
-    event = fast(value, _references)
-    return event if event is not None else _judge(value, reference=True)  # type: ignore[return-value]
+    return fast(value, _references) or _judge(value, reference=True)  # type: ignore[return-value]
 
 
 def encode(event: Envelope) -> bytes:

@@ -80,6 +80,6 @@ def in_range(moment: datetime) -> bool:
     return 2000 < moment.year < 9998 or EARLIEST <= moment < LATEST
 
 
-def dated(moment: datetime, time: datetime) -> bool:
-    """Whether a time in `data` is in range and at most 10 minutes after the event's `time`."""
-    return (moment <= time or moment - time <= AHEAD) and (2000 < moment.year < 9998 or in_range(moment))
+def is_soon(moment: datetime, time: datetime) -> bool:
+    """Whether a time in `data` that is not before the event's `time` is in range and at most 10 minutes after it."""
+    return moment - time <= AHEAD and in_range(moment)

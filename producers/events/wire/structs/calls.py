@@ -7,7 +7,8 @@ from typing import ClassVar, Literal
 
 from typing_extensions import override
 
-from producers.events.wire.envelope import Data, Envelope, Id, Moment, dated
+from producers.events.rules import EARLIEST
+from producers.events.wire.envelope import Data, Envelope, Id, Moment, is_soon
 
 Direction = Literal["inbound", "outbound"]
 Outcome = Literal["answered", "missed", "abandoned", "busy", "failed"]
@@ -70,4 +71,6 @@ class CallEnded(Envelope, frozen=True, gc=False, tag="sales.call.ended.v1"):
     @override
     def sound(self) -> bool:
         data, time = self.data, self.time
-        return dated(data.started_at, time) and (data.answered_at is None or dated(data.answered_at, time))
+        return (EARLIEST <= data.started_at <= time or is_soon(data.started_at, time)) and (
+            data.answered_at is None or EARLIEST <= data.answered_at <= time or is_soon(data.answered_at, time)
+        )

@@ -8,8 +8,8 @@ from typing import Annotated, ClassVar, Literal
 from msgspec import Meta
 from typing_extensions import override
 
-from producers.events.rules import is_money
-from producers.events.wire.envelope import Data, Envelope, Id, Moment, dated, in_range, known_currency
+from producers.events.rules import EARLIEST, is_money
+from producers.events.wire.envelope import Data, Envelope, Id, Moment, in_range, is_soon, known_currency
 
 Temperature = Literal["cold", "warm", "hot"]
 LeadStatus = Literal["open", "converted", "lost"]
@@ -37,7 +37,8 @@ class LeadChanged(Envelope, frozen=True, gc=False, tag="sales.lead.changed.v1"):
 
     @override
     def sound(self) -> bool:
-        return dated(self.data.created_at, self.time)
+        data, time = self.data, self.time
+        return EARLIEST <= data.created_at <= time or is_soon(data.created_at, time)
 
 
 class LeadDeletedData(Data, frozen=True, gc=False):
@@ -84,9 +85,9 @@ class DealChanged(Envelope, frozen=True, gc=False, tag="sales.deal.changed.v1"):
         return (
             is_money(data.amount) is not None
             and known_currency(data.currency)
-            and dated(data.created_at, time)
+            and (EARLIEST <= data.created_at <= time or is_soon(data.created_at, time))
             and (data.cost is None or is_money(data.cost) is not None)
-            and (data.closed_at is None or dated(data.closed_at, time))
+            and (data.closed_at is None or EARLIEST <= data.closed_at <= time or is_soon(data.closed_at, time))
             and (data.closed_at is not None or data.status not in ("won", "lost"))
         )
 
@@ -131,6 +132,6 @@ class InvoiceChanged(Envelope, frozen=True, gc=False, tag="sales.invoice.changed
         return (
             is_money(data.amount) is not None
             and known_currency(data.currency)
-            and dated(data.issued_at, time)
+            and (EARLIEST <= data.issued_at <= time or is_soon(data.issued_at, time))
             and in_range(data.due_at)
         )
