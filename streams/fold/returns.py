@@ -14,7 +14,6 @@ from metrics.view import MISS, Waiting
 from streams.fold.call_kinds import (
     CALL,
     CONTACTS,
-    UNANSWERED,
     is_anonymous,
     is_outbound,
     is_unanswered,
@@ -61,11 +60,11 @@ def _role(client: Client, call: Call) -> int:
 
 def _is_next(client: Client, call_id: str, new: Call, out: Context) -> bool:
     """Settle a call that is the next in order, as nearly all are; says whether it is, or has no role."""
-    kind, time, trail = new.kind, new.time, client.trail
-    if kind not in CONTACTS and (kind not in UNANSWERED or not is_unanswered(new) or is_anonymous(client.name)):
+    time, trail, is_contact = new.time, client.trail, new.kind in CONTACTS
+    if not is_contact and (not is_unanswered(new) or is_anonymous(client.name)):
         return True
     if trail is None:
-        if kind in CONTACTS and client.line is None:  # never missed: nothing to close, whatever the order
+        if is_contact and client.line is None:  # never missed: nothing to close, whatever the order
             if new.until > client.until:
                 client.until = new.until
                 client.touch()
@@ -73,7 +72,7 @@ def _is_next(client: Client, call_id: str, new: Call, out: Context) -> bool:
         trail = trail_of(client)
     if time <= trail.time or (trail.gone and min(time, new.started) < trail.gone):
         return False
-    if kind not in CONTACTS:
+    if not is_contact:
         trail.is_missed = True
         _miss(client, call_id, new, trail, out)
     elif trail.is_missed:  # else it has nothing to close
@@ -81,7 +80,7 @@ def _is_next(client: Client, call_id: str, new: Call, out: Context) -> bool:
             _close(client, new, out)
         trail.gone = 0
     if client.line is not None:
-        client.line.add(call_id, new, CONTACT if kind in CONTACTS else MISSED, reach_of(new))
+        client.line.add(call_id, new, CONTACT if is_contact else MISSED, reach_of(new))
     last, until = trail.last, new.until
     trail.over = (until if until > last else last) - time
     trail.time = time

@@ -10,6 +10,7 @@ _LONGEST_DAYS = 2_000
 _STEADY = (-4 * HOUR, -3 * HOUR, -2 * HOUR, -HOUR, 0, HOUR)
 """Around the start of an hour: where the offset is the same at all of them, no day has just returned."""
 _IRREGULAR = 0, -1
+_ALL_OR_NOTHING = 0, HOUR
 
 
 class WorkingTime:
@@ -33,7 +34,9 @@ class WorkingTime:
         first, last = start // HOUR, end // HOUR
         sums = self._sums
         since, worked = sums.get(first) or self._learn(first)
-        until, worked_last = (since, worked) if last == first else sums.get(last) or self._learn(last)
+        if first == last and worked in _ALL_OR_NOTHING:
+            return end - start if worked else 0
+        until, worked_last = sums.get(last) or self._learn(last)
         if worked < 0 or worked_last < 0:
             return self._exact(start, end)
         if worked:

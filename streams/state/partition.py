@@ -10,6 +10,7 @@ The cells, the clients, the partition's own record and the copies of one cut mus
 fence for all of them decides which records are skipped after a restart.
 """
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -66,9 +67,9 @@ class RefusedRecord(NamedTuple):
 class PartitionCounts:
     """What happened since the worker last looked; it takes the numbers and puts a new one in place."""
 
-    folded: dict[str, int] = field(default_factory=dict)
+    folded: Counter[str] = field(default_factory=Counter)
     """By event type."""
-    sources: dict[str, int] = field(default_factory=dict)
+    sources: Counter[str] = field(default_factory=Counter)
     """Events by source, whatever became of them."""
     refused: dict[str, int] = field(default_factory=dict)
     """By reason."""
@@ -79,6 +80,12 @@ class PartitionCounts:
     stale: int = 0
     skipped: int = 0
     """At or below the fence: folded before a restart."""
+
+    def take(self, folded: Sequence[type[wire.Event]], sources: Sequence[str]) -> None:
+        """Count the events of a batch: type by type what was folded, and the source of each."""
+        for kind, n in Counter(folded).items():
+            self.folded[kind.type] += n
+        self.sources.update(sources)
 
 
 class Partition:
@@ -133,7 +140,8 @@ class Partition:
         """Fold records in log order; gives those that the contract does not allow."""
         refused: list[RefusedRecord] = []
         counts = self.counts
-        folded, sources = counts.folded, counts.sources
+        folded: list[type[wire.Event]] = []
+        sources: list[str] = []
         out = self._out
         # This loop is most of what an event costs, so what it asks for each time is at hand as local names.
         admit, handlers, live, keeping = self._admit, HANDLERS, self.live, self._keeping
@@ -166,17 +174,17 @@ class Partition:
                     self._turn_day()
             if not live and stamp - at <= AT_ONCE:
                 live = self.live = at
-            source = event.source
-            sources[source] = sources.get(source, 0) + 1
-            outcome = handlers[type(event)](page, event, at, out)
+            sources.append(event.source)
+            kind = type(event)
+            outcome = handlers[kind](page, event, at, out)
             if outcome == FOLDED:
-                kind = event.type
-                folded[kind] = folded.get(kind, 0) + 1
+                folded.append(kind)
             elif outcome == DUPLICATE:
                 counts.duplicates += 1
             else:
                 counts.stale += 1
         keeping.stamp = heard
+        counts.take(folded, sources)
         return refused
 
     def _hear(self, record: FoldRecord) -> tuple[int, int]:
@@ -214,7 +222,7 @@ class Partition:
         # The record's key is only a guess: what counts is the key that the event gives itself.
         if (
             page is None
-            or type(event) is wire.CostBooked
+            or isinstance(event, wire.CostBooked)
             or event.data.client_id != page.name
             or event.partitionkey is not None
         ):
