@@ -29,7 +29,8 @@ from streams.runtime.sensors import WorkerSensors
 from streams.runtime.status import Status
 from streams.runtime.tables import Tables
 from streams.settings import WorkerSettings
-from streams.state.partition import Partition, PartitionCounts
+from streams.state.counts import PartitionCounts
+from streams.state.partition import Partition
 from streams.state.records import FoldRecord
 
 log = structlog.get_logger(__name__)

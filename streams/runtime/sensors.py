@@ -17,7 +17,7 @@ from streams.letters.collector import OpenLettersCollector
 from streams.letters.letter import LetterRefusal
 from streams.runtime.partition_state import PartitionCollector
 from streams.runtime.status import Status
-from streams.state.partition import PartitionCounts
+from streams.state.counts import PartitionCounts
 
 _LATENCY = (0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 1, 2, 5, 10, 30, 60, 300)
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)

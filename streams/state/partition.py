@@ -10,9 +10,7 @@ The cells, the clients, the partition's own record and the copies of one cut mus
 fence for all of them decides which records are skipped after a restart.
 """
 
-from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -32,6 +30,7 @@ from streams.fold.touches import RECALLED
 from streams.state import forwarding
 from streams.state.cells import DAYS_KEPT, Cells, Where
 from streams.state.clients import HOT_PAGES, Clients, ClientStore, InMemoryClientStore
+from streams.state.counts import PartitionCounts
 from streams.state.keeping import Keeping, Kept
 from streams.state.lists import Lists
 from streams.state.news import Cut, ViewUpdate
@@ -61,31 +60,6 @@ class RefusedRecord(NamedTuple):
     record: Any
     reason: str
     detail: str
-
-
-@dataclass(slots=True)
-class PartitionCounts:
-    """What happened since the worker last looked; it takes the numbers and puts a new one in place."""
-
-    folded: Counter[str] = field(default_factory=Counter)
-    """By event type."""
-    sources: Counter[str] = field(default_factory=Counter)
-    """Events by source, whatever became of them."""
-    refused: dict[str, int] = field(default_factory=dict)
-    """By reason."""
-    forwarded: dict[tuple[str, str], int] = field(default_factory=dict)
-    """By source and reason; the event counts where its copy is folded."""
-    duplicates: int = 0
-    """Events seen before, copies that were among them."""
-    stale: int = 0
-    skipped: int = 0
-    """At or below the fence: folded before a restart."""
-
-    def take(self, folded: Sequence[type[wire.Event]], sources: Sequence[str]) -> None:
-        """Count the events of a batch: type by type what was folded, and the source of each."""
-        for kind, n in Counter(folded).items():
-            self.folded[kind.type] += n
-        self.sources.update(sources)
 
 
 class Partition:
