@@ -21,7 +21,8 @@ from hypothesis import strategies as st
 from producers.errors import Refused
 from producers.events import REASONS, intake, wire
 from streams.letters.letter import make
-from streams.state.partition import Partition, PartitionCounts
+from streams.state.counts import PartitionCounts
+from streams.state.partition import Partition
 from tests.contract.test_agreement import agree
 from tests.fuzz.values import values, variants
 from tests.support.folding import FAR_MS, LogRecord, rules

@@ -10,8 +10,9 @@ from producers.errors import Refused
 from producers.events import wire
 from producers.events.intake import decode
 from streams.plain.placed import COUNTED_BEFORE, COUNTS, FORWARDED, PlainPlaces
+from streams.state.counts import PartitionCounts
 from streams.state.forwarding import digest
-from streams.state.partition import Partition, PartitionCounts
+from streams.state.partition import Partition
 from tests.laws.test_streamed import LAW
 from tests.support.binary import binary
 from tests.support.folding import FAR_MS, LogRecord, rules
