@@ -193,7 +193,9 @@ async def test_worker_and_gateway_end_in_time(tmp_path, redis_url, app_id, name,
             await asyncio.sleep(chance.uniform(3, 6))
             assert program.running, program.output()
         else:
-            await until(lambda: program.listens(port), 60, f"{name} listens\n{program.output()}")
+            # A gateway without Kafka says so and ends by itself, at once where the machine is slow to look.
+            await until(lambda: program.listens(port) or not program.running, 60, f"{name} listens, or says why not")
+            assert program.running or "cannot be reached" in program.output(), program.output()
             await asyncio.sleep(chance.uniform(0, 3))
         if state == "Kafka hangs":
             cluster.nodes[0].pause()
