@@ -119,10 +119,7 @@ def _windows(windows: tuple[str, ...]) -> str:
 
 def _windows_of(family: Family) -> str:
     """Of a family, with what /metrics shows less of."""
-    found = [_windows(family.windows)]
-    if family.periods != PERIODS:
-        found.append(f"{' '.join(family.periods)} alone")
-    return "; ".join(found)
+    return _windows(family.windows) + ("" if family.periods == PERIODS else f"; {' '.join(family.periods)} alone")
 
 
 def _kpi_row(kpi: Kpi) -> tuple[str, ...]:

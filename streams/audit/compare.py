@@ -19,9 +19,6 @@ from streams.plain.series import PlainSeries
 
 _FLOATS = 1e-9
 
-ShownNumbers = Mapping[PartName, Mapping[str, int]]
-"""Parts of a view: measure key → sum."""
-
 
 class Differing(NamedTuple):
     """One measure of one cell of which two accounts say different things; None where one says nothing."""
@@ -57,19 +54,6 @@ def cells(
             if expected.get(measure, 0) != found.get(measure, 0):
                 found_out.append(Differing(cell, measure, found.get(measure), expected.get(measure)))
     return compared, found_out
-
-
-def parts(
-    partition: int,
-    time: int,
-    heard: PlainHeard,
-    rules: PlainRules,
-    log: Parts,
-    shown: Mapping[PartName, Mapping[str, int]],
-) -> tuple[int, list[Difference]]:
-    """The same in words."""
-    compared, found = cells(partition, time, heard, rules, log, shown)
-    return compared, [in_words(partition, one) for one in found]
 
 
 def in_words(partition: int, one: Differing) -> Difference:

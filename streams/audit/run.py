@@ -122,10 +122,10 @@ async def _partitions(
         report.records += truth.records
         report.outcomes += truth.outcomes
         compared, different = await asyncio.to_thread(
-            compare.parts, partition, truth.time, truth.heard, rules, truth.parts, view.parts
+            compare.cells, partition, truth.time, truth.heard, rules, truth.parts, view.parts
         )
         report.compared["numbers of parts"] += compared
-        report.differs("parts", different)
+        report.differs("parts", [compare.in_words(partition, one) for one in different])
         held = view.waiting.get(partition, [])
         report.compared["waiting clients"] += len(truth.waiting)
         report.differs("waiting", compare.waiting(partition, truth.time, truth.waiting, held))

@@ -1,5 +1,6 @@
 """Until when the buckets of one partition are kept."""
 
+from collections.abc import Iterator
 from typing import NamedTuple, Self
 
 from metrics.family import SECOND
@@ -9,6 +10,8 @@ from streams.plain.rules import KEPT_DAYS, PlainRules
 
 _MINUTES_KEPT = 3 * 3600 * SECOND
 _HOURS_KEPT = (16 * 24 + 2) * 3600 * SECOND
+_LONG_AGO = 18 * 86_400 * SECOND
+"""Before the time of a partition: no hour is kept for so long."""
 _AHEAD = 600 * SECOND
 """Nothing counts later than so long after the time of its event."""
 
@@ -48,6 +51,14 @@ def is_kept(kind: str, bucket: int, time: int, heard: PlainHeard, rules: PlainRu
             return bucket >= kept_from(time, rules)
         case _:
             return True
+
+
+def kept_buckets(moment: int, day: int, time: int, heard: PlainHeard, rules: PlainRules) -> Iterator[tuple[str, int]]:
+    """The buckets in which a moment (us) of a local day counts that are still kept at a partition's time (us)."""
+    buckets = [("d", day)]
+    if moment > time - _LONG_AGO:
+        buckets += [("h", rules.hour(moment)), ("m", moment // (60 * SECOND) * 60)]
+    return (bucket for bucket in buckets if is_kept(*bucket, time, heard, rules))
 
 
 def kept_from(time: int, rules: PlainRules) -> int:

@@ -1,14 +1,13 @@
 """What the cells of one partition must hold, summed up from contributions."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
 
 from metrics.catalogue import BY_CODE
 from metrics.catalogue.now import RECEIVABLE, RECEIVABLE_ASKED, RECEIVABLE_PAID
 from metrics.family import SECOND, Kind
 from metrics.measure import key
 from streams.plain.contribution import LISTED, Contribution, OpenThing
-from streams.plain.kept import is_kept
+from streams.plain.kept import kept_buckets
 from streams.plain.log import PlainPartition
 from streams.plain.sizes import step_of
 
@@ -17,10 +16,6 @@ Cell = tuple[str, int, str, str]
 
 Parts = dict[Cell, dict[str, int]]
 """Cell → measure key → sum; sums of 0 are left out."""
-
-_MINUTE = 60 * SECOND
-_LONG_AGO = 30 * 86_400 * SECOND
-"""Before the time of a partition: no hour is kept for so long."""
 
 
 def measures(one: Contribution) -> list[tuple[str, int]]:
@@ -55,21 +50,15 @@ def open_measures(one: OpenThing) -> list[tuple[str, int]]:
 
 def parts(partition: PlainPartition) -> Parts:
     """Every part that a partition must hold at the end of its log."""
-    return _sum(partition, partition.contributions(), partition.open_things())
-
-
-def _sum(partition: PlainPartition, contributions: Iterable[Contribution], things: Iterable[OpenThing]) -> Parts:
     time, heard, rules = partition.time, partition.heard, partition.rules
     sums: defaultdict[Cell, Counter[str]] = defaultdict(Counter)
-    for one in contributions:
-        buckets = [("d", rules.day(one.time))]
-        if one.time > time - _LONG_AGO:
-            buckets += [("h", rules.hour(one.time)), ("m", one.time // _MINUTE * 60)]
-        cells = [(*bucket, one.manager, one.team) for bucket in buckets if is_kept(*bucket, time, heard, rules)]
+    for one in partition.contributions():
+        buckets = kept_buckets(one.time, rules.day(one.time), time, heard, rules)
+        cells = [(*bucket, one.manager, one.team) for bucket in buckets]
         for measure, value in measures(one):
             for cell in cells:
                 sums[cell][measure] += value
-    for thing in things:
+    for thing in partition.open_things():
         for measure, value in open_measures(thing):
             sums["o", 0, thing.manager, thing.team][measure] += value
     left = ((cell, {m: n for m, n in counted.items() if n}) for cell, counted in sums.items())

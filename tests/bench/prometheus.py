@@ -46,7 +46,7 @@ def main() -> None:
     parser.add_argument("--rate", type=int, default=0, help="events a second; twice what so many people make, when 0")
     parser.add_argument("--minutes", type=float, default=10)
     parser.add_argument("--without-rules", type=float, default=3, help="minutes without rules, for comparison")
-    parser.add_argument("--block", default="", help="so long is a block, like 10m: a day in fast motion, for disk")
+    parser.add_argument("--block", default="", help="so long is a block, like 30m: for compactions within the run")
     parser.add_argument("--profile", default="", help="file for what the heap holds, for `go tool pprof`")
     parser.add_argument("--everything", action="store_true", help="each manager has all there is on each day")
     asked = parser.parse_args()

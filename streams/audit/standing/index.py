@@ -1,7 +1,7 @@
 """What the index of the ledger adds up to, per partition: the sums that the view has to show."""
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from sqlite3 import Connection
 from typing import NamedTuple
@@ -12,7 +12,7 @@ from metrics.view import Unanswered, Waiting
 from streams.audit.standing.units import OPEN, Unit
 from streams.ledger.store import thing_of
 from streams.plain.contribution import Contribution, OpenThing
-from streams.plain.kept import UNHEARD, PlainHeard, is_kept
+from streams.plain.kept import UNHEARD, PlainHeard, kept_buckets
 from streams.plain.listed import still_listed
 from streams.plain.parts import Parts, measures, open_measures
 from streams.plain.rules import PlainRules
@@ -23,8 +23,6 @@ _SHARES = (
     "WHERE share.series = ? AND share.day = ?"
 )
 _THINGS = "SELECT client.partition, body, n FROM thing JOIN client ON client.no = thing.client"
-LATELY = 18 * 86_400 * 10**6
-"""Hours and minutes of longer ago (us) are not kept."""
 _DAYS = """
 WITH RECURSIVE found(day) AS (
     SELECT min(day) FROM share WHERE series = ?1
@@ -86,22 +84,11 @@ def _day(database: Connection, rules: PlainRules, day: int, at: dict[int, Reache
             if (added := known.get(value)) is None:
                 added = known[value] = measures(atom._replace(value=int(value)))
             cells = sums[partition]
-            for bucket in _kept(day, moment, at[partition], rules):
+            for bucket in kept_buckets(moment, day, at[partition].time, at[partition].heard, rules):
                 cell = cells[(*bucket, *people[who])]
                 for measure, amount in added:
                     cell[measure] += amount * n
     return {number: ExpectedParts(_without_zeros(cells)) for number, cells in sums.items()}
-
-
-def _kept(day: int, moment: int, at: Reached, rules: PlainRules) -> Iterator[tuple[str, int]]:
-    """The buckets in which a moment counts that a partition still keeps."""
-    if is_kept("d", day, at.time, at.heard, rules):
-        yield "d", day
-    if moment < at.time - LATELY:
-        return
-    for bucket in (("h", rules.hour(moment)), ("m", moment // 60_000_000 * 60)):
-        if is_kept(*bucket, at.time, at.heard, rules):
-            yield bucket
 
 
 def _without_zeros(cells: dict[tuple[str, int, str, str], Counter[str]]) -> Parts:

@@ -18,6 +18,7 @@ from metrics.catalogue.deals import SIZE
 from metrics.catalogue.service import WORKER_FAMILIES
 from metrics.exporter.http.scrape import wanted
 from metrics.family import SHORT_WINDOWS, Family, Source
+from tests.support.grafana_queries import questions
 
 SECONDS = {"s": 1, "m": 60}
 SELECTOR = re.compile(r"\b([a-z]+:[a-z0-9_:]+|sales_[a-z0-9_]+)(?:\{([^}]*)\})?")
@@ -79,20 +80,12 @@ def test_the_jobs_share_everything() -> None:
     assert {window for family in FAMILIES for window in family.windows} <= known
 
 
-def read_of(page: Any) -> Iterator[str]:
-    """Every expression of a dashboard."""
-    if isinstance(page, dict):
-        yield from (value for key, value in page.items() if key == "expr")
-    for inside in page.values() if isinstance(page, dict) else page if isinstance(page, list) else ():
-        yield from read_of(inside)
-
-
 def readers() -> Iterator[tuple[str, str]]:
     """Who reads, and what."""
     for group in (*GROUPS, *ALERTS):
         yield from ((group["name"], rule["expr"]) for rule in group["rules"])
     for name, board in dashboards(Look()).items():
-        yield from ((name, expr) for expr in read_of(json.loads(as_json(board))))
+        yield from ((name, asked.expr) for asked in questions(json.loads(as_json(board)), {}))
 
 
 def test_nobody_reads_what_is_not_shown() -> None:
