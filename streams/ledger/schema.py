@@ -9,7 +9,7 @@ import msgspec
 from streams.errors import StreamsError
 from streams.plain.rules import PlainRules
 
-VERSION = 5
+VERSION = 6
 """Of tables and of what they mean: an index of another one is built again."""
 APPLICATION_ID = 0x53504C31
 """In the header of the file: by this, and by MARK in its first rows, an index is known as ours."""

@@ -10,6 +10,8 @@ from streams.plain.rules import KEPT_DAYS, PlainRules
 
 _MINUTES_KEPT = 3 * 3600 * SECOND
 _HOURS_KEPT = (16 * 24 + 2) * 3600 * SECOND
+_APART = 26 * 3600 * SECOND
+"""A broker's clock may be so much ahead of those of the people who look."""
 _LONG_AGO = 18 * 86_400 * SECOND
 """Before the time of a partition: no hour is kept for so long."""
 _AHEAD = 600 * SECOND
@@ -30,10 +32,14 @@ class PlainHeard(NamedTuple):
         """The same with one more, if it bears a broker's time; time: the partition's before it, us."""
         if record.timestamp_type != LOG_APPEND_TIME or record.timestamp < 0:
             return self
-        now, reach = max(time, self.stamp), time + _AHEAD
+        now, reach = self.now(time), time + _AHEAD
         minutes = max(self.minutes, min(now - _MINUTES_KEPT, reach))
         hours = max(self.hours, min(now - _HOURS_KEPT, reach))
         return self._replace(stamp=record.timestamp * 1000, minutes=minutes, hours=hours)
+
+    def now(self, time: int) -> int:
+        """The moment (us) that is over for everybody; time: the partition's, us."""
+        return max(time, self.stamp - _APART)
 
 
 UNHEARD = PlainHeard()
@@ -41,7 +47,7 @@ UNHEARD = PlainHeard()
 
 def is_kept(kind: str, bucket: int, time: int, heard: PlainHeard, rules: PlainRules) -> bool:
     """Whether a bucket is still kept at a partition's time (us)."""
-    start, now = bucket * SECOND, max(time, heard.stamp)
+    start, now = bucket * SECOND, heard.now(time)
     match kind:
         case "m":
             return start > heard.minutes and start + _MINUTES_KEPT > now

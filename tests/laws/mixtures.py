@@ -44,8 +44,8 @@ _BEFORE = (0, 5, 20, 60, 61, 3600, 86_400, 40 * 86_400, 799 * 86_400, 801 * 86_4
 LATER = tuple(
     1000 * (60 * minutes + seconds)
     for minutes, seconds in (
-        (0, 0), (0, 1), (1, 0), (60, 0), (179, 0), (180, 0), (240, 0),
-        *((1440 * days, 0) for days in (8, 15, 16, 17, 30, 900)),
+        (0, 0), (0, 1), (1, 0), (60, 0), (179, 0), (180, 0), (1739, 0), (1740, 0),
+        *((1440 * days, 0) for days in (8, 15, 16, 17, 18, 30, 900)),
     )
 )  # fmt: skip
 """How long (ms) after they happened events reach the broker: at once, or as history."""

@@ -38,9 +38,9 @@ def _meeting(log: Log, time: str, appended: str) -> None:
 def test_a_restart_brings_nothing_back(after: int) -> None:
     """Another broker leads, whose clock is behind: the minute that was gone stays gone, whoever owns it."""
     log = Log()
-    _meeting(log, "2026-11-23T09:00:00Z", "2026-11-23T12:00:02Z")
-    _meeting(log, "2026-11-23T09:00:30Z", "2026-11-23T11:59:57Z")
-    _meeting(log, "2026-11-23T09:00:45Z", "2026-11-23T11:59:58Z")
+    _meeting(log, "2026-11-23T09:00:00Z", "2026-11-24T14:00:02Z")
+    _meeting(log, "2026-11-23T09:00:30Z", "2026-11-24T13:59:57Z")
+    _meeting(log, "2026-11-23T09:00:45Z", "2026-11-24T13:59:58Z")
     partition = Partition(0, 1, rules())
     partition.fold(log.records[:after])
     cut = partition.cut()
@@ -49,6 +49,21 @@ def test_a_restart_brings_nothing_back(after: int) -> None:
     restored.restore_cells(cut.cells)
     restored.fold(log.records[after:])
     assert {kind for kind, _ in everything(restored)} == {"h", "d"}
+
+
+@pytest.mark.parametrize("ahead", [timedelta(hours=1, minutes=30), timedelta(hours=3), timedelta(days=1, hours=1)])
+def test_a_broker_whose_clock_is_ahead_costs_nothing(ahead: timedelta) -> None:
+    """In a zone of its own, or a day too far, and mended then: short windows have all, before and after."""
+    log, times = Log(), [f"2026-11-23T{hour:02}:{minute:02}:00Z" for hour in (7, 8, 9) for minute in (0, 15, 30, 45)]
+    for n, time in enumerate(times):
+        appended = datetime.fromisoformat(time) + (ahead if 2 <= n < 8 else timedelta())
+        _meeting(log, time, appended.isoformat())
+    partition = Partition(0, 1, rules())
+    for n, record in enumerate(log.records, 1):
+        partition.fold([record])
+        held = everything(partition)
+        minutes = [datetime.fromtimestamp(start, UTC) for kind, start in held if kind == "m"]
+        assert sorted(minutes) == [datetime.fromisoformat(time) for time in times[:n]]
 
 
 def test_what_lies_ahead_of_its_event_is_not_half_filled() -> None:
@@ -69,7 +84,7 @@ def test_hours_that_begin_within_a_quarter() -> None:
     """Of a zone seven minutes ahead: two moments of one quarter lie in two hours, also where minutes are gone."""
     log, zone = Log(), timezone(timedelta(minutes=7))
     for time in ("2026-11-23T08:52:00Z", "2026-11-23T08:54:00Z"):
-        _meeting(log, time, "2026-11-23T15:00:00Z")
+        _meeting(log, time, "2026-11-25T15:00:00Z")
     partition = Partition(0, 1, rules(zone))
     records: list[LogRecord] = log.records
     assert partition.fold(records) == []

@@ -163,10 +163,10 @@ def test_buckets_leave_by_partition_time(kind, kept, past):
 @pytest.mark.parametrize(
     ("later", "kinds"),
     [
-        (timedelta(hours=2, minutes=59, seconds=59.999), "mhd"),
-        (timedelta(hours=3), "hd"),
-        (timedelta(days=16, hours=1, minutes=59, seconds=59.999), "hd"),
-        (timedelta(days=16, hours=2), "d"),
+        (timedelta(hours=28, minutes=59, seconds=59.999), "mhd"),
+        (timedelta(hours=29), "hd"),
+        (timedelta(days=17, hours=3, minutes=59, seconds=59.999), "hd"),
+        (timedelta(days=17, hours=4), "d"),
         (timedelta(days=900), "d"),
     ],
 )
