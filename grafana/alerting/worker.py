@@ -30,6 +30,17 @@ def _late() -> tuple[Alert, ...]:
             "Flush and write times on the wall Service health; load of Kafka and Redis.",
             "As for LagGrowing; slow flushes point at Kafka, slow writes at Redis.",
         ),
+        of_service(
+            "BrokerClockAhead", f"sum by (instance) (increase({s.CLOCK_AHEAD.name}[10m])) > 0", "5m", WARNING,
+            "A broker's clock is ahead of that of worker {{ $labels.instance }}",
+            "{{ $value | humanize }} batches in ten minutes bear a broker's time that is over a minute ahead.",
+            "Numbers are right as long as it is no more than 26 hours. Beyond that short windows are empty until two "
+            "hours after it is right again, and of the last days hours are gone, which `previous` of day and week "
+            "needs. Events that say a time which is not yet are taken.",
+            "`date -u` on brokers and workers. All workers say so: a broker is wrong; one alone: the worker itself.",
+            "Have that machine follow a time server. Hours that are gone come back where the log is written again: "
+            "`sales-pulse backup`, and `restore` into a new cluster.",
+        ),
     )  # fmt: skip
 
 

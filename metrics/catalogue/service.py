@@ -204,6 +204,11 @@ LATENCY = _own(
     "Time from a record's timestamp to its being in the view (histogram).",
     unit="s",
 )
+CLOCK_AHEAD = _own(
+    "sales_worker_clock_ahead_total",
+    "Batches whose last record a broker dated more than a minute ahead of this worker's clock.",
+    counter=True,
+)
 FLUSH_SECONDS = _own("sales_worker_flush_seconds", "Time that a flush took (histogram).", unit="s")
 VIEW_SECONDS = _own("sales_worker_view_seconds", "Time that a write to the view took (histogram).", unit="s")
 RESTORE_RECORDS = _own("sales_worker_restore_records_total", "Changelog records restored.", counter=True)
@@ -296,6 +301,7 @@ WORKER_FAMILIES = (
     LAG,
     COMMIT_AGE,
     LATENCY,
+    CLOCK_AHEAD,
     FLUSH_SECONDS,
     VIEW_SECONDS,
     RESTORE_RECORDS,

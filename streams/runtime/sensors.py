@@ -22,6 +22,8 @@ from streams.state.counts import PartitionCounts
 _LATENCY = (0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 1, 2, 5, 10, 30, 60, 300)
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 _MOST_SOURCES = 200
+_APART = 60.0
+"""Seconds by which no two clocks differ that follow a time server."""
 _SIZES = (1, 3, 10, 30, 100, 300, 1000, 3000, 10_000)
 
 
@@ -71,6 +73,7 @@ class WorkerSensors:
         self._view_failures = _counter(registry, service.VIEW_FAILURES)
         self._view_up = Gauge(service.REDIS_UP.name, service.REDIS_UP.help, registry=registry)
         self._latency = _histogram(registry, service.LATENCY, _LATENCY)
+        self._ahead = _counter(registry, service.CLOCK_AHEAD)
         self._restores = _counter(registry, service.RESTORES)
         self._restore = _counter(registry, service.RESTORE_SECONDS)
         self._restored_records = _counter(registry, service.RESTORE_RECORDS)
@@ -93,7 +96,10 @@ class WorkerSensors:
 
     def folded(self, counts: PartitionCounts, *, records: int, seconds: float, at: float) -> None:
         """A batch was folded, whose last record the broker took `at` (Unix s)."""
-        is_recent = at > time() - DAY
+        now = time()
+        is_recent = at > now - DAY
+        if at > now + _APART:
+            self._ahead.inc()
         for kind, n in counts.folded.items():
             self._events.labels(kind).inc(n)
         for source, n in counts.sources.items():
