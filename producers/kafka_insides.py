@@ -5,7 +5,8 @@ looked at. Hand-written requests are in `producers/kafka_requests.py`.
 
 What is read: Kafka takes any bytes as a header's name. aiokafka fails on one that is no UTF-8 each time it is fetched,
 so that one record would stop its partition, and everybody who reads it, for good; here such names get replacement
-characters. And a consumer may have its records as they are decoded (`AsDecoded`), without a dataclass made of each.
+characters. And a consumer may have its records as they are decoded (`AsDecoded`), without a dataclass made of each, or
+batches of which nothing is decoded yet (`AsBatches`).
 """
 
 import socket
@@ -13,7 +14,7 @@ import time
 from asyncio import BaseTransport, Future
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from itertools import chain
+from itertools import chain, islice
 from typing import Any, ClassVar
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, conn
@@ -66,12 +67,16 @@ class _Batch:
 
 
 class _Batches(_MemoryRecordsPy):  # type: ignore[misc]  # aiokafka's is final by name only
-    """What was fetched of a partition, by batches."""
+    """What was fetched of a partition, by batches. is_whole: each passes through the fetcher as one record."""
+
+    is_whole = False
 
     def next_batch(self, *_: Any) -> Any:
         raw = self._next_slice
         batch = super().next_batch()
-        return _Batch(raw) if raw is not None and isinstance(batch, DefaultRecordBatch) else batch
+        if raw is not None and isinstance(batch, DefaultRecordBatch):
+            batch = _Batch(raw)
+        return _WholeBatch(batch) if self.is_whole and batch is not None else batch
 
 
 class AsDecoded:
@@ -87,6 +92,50 @@ class AsDecoded:
         accept_all()
 
 
+class AsBatches(AsDecoded):
+    """The same, but it gives instead of records the batches that they lie in: `UndecodedBatch`."""
+
+
+class UndecodedBatch:
+    """The records of a fetched batch from the offset `first` on, decoded by who uses them, some at a time.
+
+    Records of a fetch are a kilobyte each and come in thousands: decoded all at once, each is out of the processor's
+    caches by the time somebody looks at it.
+    """
+
+    def __init__(self, batch: Iterable[Any], first: int, how: AsBatches) -> None:
+        self._batch = batch
+        self._first = first
+        self._how = how
+
+    def parts(self, most: int) -> Iterator[list[Any]]:
+        """The records in order, at most so many at a time; to be asked for once."""
+        records, large, fitted = iter(self._batch), self._how.most, self._how.fitted
+        while part := list(islice(records, most)):
+            part = [one if one.value is None or len(one.value) <= large else fitted(one) for one in part]
+            yield part if part[0].offset >= self._first else [one for one in part if one.offset >= self._first]
+
+
+class _WholeBatch:
+    """A fetched batch that to aiokafka holds one record: itself, at the last offset that it takes up."""
+
+    def __init__(self, batch: Any) -> None:
+        self.batch = batch
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.batch, name)
+
+    def __next__(self) -> Any:
+        return next(self.batch)
+
+    def __iter__(self) -> Iterator[Any]:
+        yield self
+
+    @property
+    def offset(self) -> int:
+        return int(self.batch.next_offset) - 1
+
+
 class _DecodedRecords(PartitionRecords):  # type: ignore[misc]  # aiokafka has no types for it
     """The records of one partition and fetch, as decoded. Its deserializer is an `AsDecoded`."""
 
@@ -99,11 +148,22 @@ class _DecodedRecords(PartitionRecords):  # type: ignore[misc]  # aiokafka has n
         return record if value is None or len(value) <= how.most else how.fitted(record)
 
 
+class _UndecodedRecords(_DecodedRecords):
+    """The same as batches. Its deserializer is an `AsBatches`."""
+
+    def _consumer_record(self, _tp: Any, record: Any) -> Any:
+        return UndecodedBatch(record.batch, self.next_fetch_offset, self._value_deserializer)
+
+
 def _partition_records(
     tp: Any, records: Any, aborted: Any, offset: int, key_deserializer: Any, value_deserializer: Any, *options: Any
 ) -> Any:
     """Stands for aiokafka's class where that is made: the kind that the consumer was given."""
-    kind = _DecodedRecords if isinstance(value_deserializer, AsDecoded) else PartitionRecords
+    kind = PartitionRecords
+    if isinstance(value_deserializer, AsBatches):
+        kind, records.is_whole = _UndecodedRecords, True
+    elif isinstance(value_deserializer, AsDecoded):
+        kind = _DecodedRecords
     return kind(tp, records, aborted, offset, key_deserializer, value_deserializer, *options)
 
 

@@ -103,13 +103,13 @@ class ReferenceLetters:
         """Let go of all."""
         await self.close(list(self._open))
 
-    async def fold(self, number: int, records: Sequence[FoldRecord], end: int = 0) -> None:
+    async def fold(self, number: int, parts: Iterable[Sequence[FoldRecord]], end: int = 0) -> None:
         """Judge what was read of one partition before the offset `end`; dropped when it is not ours (any more)."""
         held = self._open.get(number)
         if held is None:
             return
         async with held.lock:
-            new = [record for record in records if record.offset >= held.position]
+            new = [record for records in parts for record in records if record.offset >= held.position]
             if held.is_closed or not new:
                 return
             refused, letters = held.recount.new(new, list(self._judge(new)))

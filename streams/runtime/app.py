@@ -5,23 +5,27 @@ so a part that nobody opens cannot exist.
 """
 
 import ssl
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 import faust
 from faust.types import TP
 from yarl import URL
 
-from streams.runtime.batches import BatchScheduler, BatchSchema
+from streams.runtime.batches import BatchScheduler, BatchSchema, Fetch
 from streams.runtime.faust_insides import BatchTableManager, InsideApp
 from streams.runtime.owner import Owner
 from streams.runtime.tables import OpenShares, StateTable, Tables
 from streams.settings import WorkerSettings
 from streams.state.records import FoldRecord
 
-_BUFFERED_BATCHES = 4
-"""Batches waiting for the agent; each is a fetch of one partition, so this is what bounds memory."""
-_FETCH_BYTES = 4 << 20
+_BUFFERED_FETCHES = 4
+"""Fetches of one partition that wait for the agent, so this is what bounds memory."""
+_FETCH_BYTES = 2 << 20
+_POLLED_BATCHES = 2_000
+"""Kafka's batches that are taken up at once; one has a single record where senders do not wait for more."""
+_DECODED = 100
+"""Records that are decoded at a time: what is folded of so many leaves them in the processor's cache."""
 _HEARTBEAT_SECONDS = 1.0
 """A worker hears of a change of the group with its next heartbeat, and everybody waits for the last who hears of it."""
 _REQUEST_SECONDS = 90.0
@@ -42,8 +46,11 @@ class TopicOwner(Protocol):
     async def open(self, numbers: Collection[int]) -> Mapping[int, int]:
         """Shut former owners out; the offset at which reading each partition goes on. Raises RevokedError."""
 
-    async def fold(self, number: int, records: Sequence[FoldRecord], end: int) -> None:
-        """Use what was read of one partition, perhaps nothing: these are all committed records before `end`."""
+    async def fold(self, number: int, parts: Iterable[Sequence[FoldRecord]], end: int) -> None:
+        """Use what was read of one partition, perhaps nothing: these are all committed records before `end`.
+
+        parts: some records each, none empty; to be gone through once, and each let go of before the next.
+        """
 
     async def close(self, numbers: Iterable[int]) -> None:
         """Make durable what is not, if that is still allowed, and let go."""
@@ -99,8 +106,8 @@ def _options(settings: WorkerSettings) -> dict[str, Any]:
         # Fetching, whole batches.
         "ConsumerScheduler": BatchScheduler,
         "consumer_max_fetch_size": _FETCH_BYTES,
-        "broker_max_poll_records": settings.batch_records,
-        "stream_buffer_maxsize": _BUFFERED_BATCHES,
+        "broker_max_poll_records": _POLLED_BATCHES,
+        "stream_buffer_maxsize": _BUFFERED_FETCHES,
         "broker_check_crcs": False,
         # Where a group is new: recovery seeks behind the fences anyway, and hangs in Faust with any other value.
         "consumer_auto_offset_reset": "earliest",
@@ -133,14 +140,15 @@ def _held(app: SalesApp, name: str, changelog: str) -> OpenShares:
 
 
 def _agent(app: SalesApp, owner: TopicOwner) -> None:
-    """An agent that takes batches without acking: a transaction commits the offset with what was made of it."""
+    """An agent that takes fetches without acking: a transaction commits the offset with what was made of it."""
     schema = BatchSchema(key_type=bytes, value_type=bytes)
 
     @app.agent(app.topic(owner.topic, schema=schema, acks=False), name=owner.name)
     async def agent(stream: Any) -> None:
-        async for fetch in stream.noack():
+        fetches: AsyncIterator[Fetch] = stream.noack()
+        async for fetch in fetches:
             try:
-                await owner.fold(*fetch)
+                await owner.fold(fetch.partition, fetch.parts(_DECODED), fetch.end)
             except Exception as error:  # noqa: BLE001 - Faust would ack and lose the batch
                 app.on_failure(error)
                 return

@@ -1,7 +1,8 @@
 """Batches for Faust: what was fetched from one partition travels as one stream element, which is what makes it fast.
 
-Faust handles a stream element in about 140 µs whatever it holds. A scheduler hands it the list of records of one
-partition and fetch as one element, and a schema passes the list through undecoded.
+Faust handles a stream element in about 140 µs whatever it holds. A scheduler hands it what was fetched of one partition
+as one element, and a schema passes that through. It is decoded where it is folded, some records at a time: of thousands
+that are decoded ahead each is out of the processor's caches by then.
 
 Only committed records are read. A log may end in offsets that no reader is given (aborted records, the markers that end
 transactions), so how far reading has got goes with each batch, and by itself where nothing but those was read.
@@ -14,13 +15,14 @@ from faust import Schema
 from faust.transport.utils import DefaultSchedulingStrategy
 from faust.types import TP
 
+from producers.kafka_insides import UndecodedBatch
 from streams.state.records import FoldRecord
 
 
 class FetchRead(NamedTuple):
     """What was read of one partition at once: committed records, perhaps none, all of those before the offset `end`."""
 
-    records: Sequence[Any]
+    batches: Sequence[UndecodedBatch]
     end: int
 
 
@@ -28,28 +30,40 @@ class Fetch(NamedTuple):
     """The same as the agent gets it."""
 
     partition: int
-    records: Sequence[FoldRecord]
+    batches: Sequence[UndecodedBatch]
     end: int
+
+    def parts(self, most: int) -> Iterator[Sequence[FoldRecord]]:
+        """The records in order, at most so many at a time, decoded when they are asked for."""
+        held: list[FoldRecord] = []
+        for batch in self.batches:
+            for part in batch.parts(most):
+                if len(held) + len(part) > most:
+                    yield held
+                    held = part
+                else:
+                    held += part
+        if held:
+            yield held
 
 
 class FetchedBatch:
     """A record as far as Faust is concerned, whose value is what was fetched from one partition."""
 
-    __slots__ = ("offset", "partition", "timestamp", "timestamp_type", "topic", "value")
+    __slots__ = ("offset", "partition", "topic", "value")
 
     headers: tuple[()] = ()
     key = None
+    timestamp = None
+    timestamp_type = None
     checksum = None
     serialized_key_size = 0
     serialized_value_size = 0
 
     def __init__(self, tp: TP, read: FetchRead) -> None:
-        last = read.records[-1] if read.records else None
         self.topic: str = tp.topic
         self.partition: int = tp.partition
         self.offset: int = read.end - 1
-        self.timestamp: int | None = last.timestamp if last is not None else None
-        self.timestamp_type: int | None = last.timestamp_type if last is not None else None
         self.value = Fetch(tp.partition, *read)
 
 

@@ -21,7 +21,7 @@ from mode import Service
 from producers import kafka_insides
 from streams.errors import RevokedError, WorkerError
 from streams.runtime.batches import FetchRead
-from streams.state.records import AS_DECODED
+from streams.state.records import AS_BATCHES
 
 if TYPE_CHECKING:
     from streams.runtime.app import SalesApp
@@ -42,7 +42,7 @@ class _ConsumerThread(AIOKafkaConsumerThread):
     def _create_worker_consumer(self, transport: Any) -> Any:
         consumer = super()._create_worker_consumer(transport)
         # Faust has no settings for these; it reads uncommitted records unless it writes transactions by itself.
-        kafka_insides.configure(consumer, fetch_max_wait_ms=FETCH_MS, value_deserializer=AS_DECODED)
+        kafka_insides.configure(consumer, fetch_max_wait_ms=FETCH_MS, value_deserializer=AS_BATCHES)
         return consumer
 
     async def on_start(self) -> None:

@@ -5,9 +5,9 @@ folding goes on meanwhile. So what a crash loses is folded again from the log, a
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from time import monotonic
+from time import monotonic, perf_counter
 
 import structlog
 
@@ -18,6 +18,7 @@ from streams.letters.letter import Letter, LetterRefusal, make
 from streams.letters.recount import Recount
 from streams.runtime.sensors import WorkerSensors
 from streams.runtime.status import Status
+from streams.state.counts import PartitionCounts
 from streams.state.partition import COPIES_BYTES, Partition
 from streams.state.records import FoldRecord
 
@@ -85,6 +86,21 @@ class OwnedPartition:
         """Wait while too much is folded and not durable."""
         if not self._room.is_set():
             await self._room.wait()
+
+    def fold_some(self, parts: Iterator[Sequence[FoldRecord]], most: int) -> bool:
+        """Fold parts until there are `most` records of them; says whether these were all. They are counted together."""
+        began, count, at, partition = perf_counter(), 0, 0, self.partition
+        for records in parts:
+            self.fold(records)
+            count += len(records)
+            at = records[-1].timestamp
+            if count >= most:
+                break
+        counts, partition.counts = partition.counts, PartitionCounts()
+        self.state.folded(partition.fence)
+        if count:
+            self._sensors.folded(counts, records=count, seconds=perf_counter() - began, at=at / 1000)
+        return count < most
 
     def fold(self, records: Sequence[FoldRecord], end: int = 0) -> None:
         """Fold what was read before the offset `end`. Records at or below the fence are skipped."""

@@ -6,7 +6,7 @@ after the fence that was found. Nothing of the time before is used again.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
-from time import monotonic, perf_counter
+from time import monotonic
 
 import structlog
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_random_exponential
@@ -29,7 +29,6 @@ from streams.runtime.sensors import WorkerSensors
 from streams.runtime.status import Status
 from streams.runtime.tables import Tables
 from streams.settings import WorkerSettings
-from streams.state.counts import PartitionCounts
 from streams.state.partition import Partition
 from streams.state.records import FoldRecord
 
@@ -308,23 +307,24 @@ class Owner:
 
     # -- the stream
 
-    async def fold(self, number: int, records: Sequence[FoldRecord], end: int = 0) -> None:
-        """Fold what was read of one partition before the offset `end`; dropped when it is not ours (any more)."""
+    async def fold(self, number: int, parts: Iterable[Sequence[FoldRecord]], end: int = 0) -> None:
+        """Fold what was read of one partition before the offset `end`; dropped when it is not ours (any more).
+
+        parts: some records each, none empty; decoded when they are asked for.
+        """
         owned = self.owned.get(number)
         if owned is None:
             return
-        if records:
+        left, is_over = iter(parts), False
+        while not is_over:
             await owned.room()
             if owned.closed:
                 return
-        began = perf_counter()
-        owned.fold(records, end)
-        partition = owned.partition
-        counts, partition.counts = partition.counts, PartitionCounts()
-        owned.state.folded(partition.fence)
-        if records:
-            seconds, at = perf_counter() - began, records[-1].timestamp / 1000
-            self.sensors.folded(counts, records=len(records), seconds=seconds, at=at)
+            is_over = owned.fold_some(left, self.settings.batch_records)
+            if not is_over:
+                await asyncio.sleep(0)  # a fetch may hold tens of thousands of events, and others have to run meanwhile
+        owned.fold((), end)
+        owned.state.folded(owned.partition.fence)
 
     def lags(self, ends: Mapping[int, EndOffsets]) -> None:
         """Take note of where the log ends now, by partition, and so that Kafka has answered."""

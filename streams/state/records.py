@@ -7,7 +7,7 @@ has in common: its topic and partition, which the fetch says once. A value that 
 from collections.abc import Sequence
 from typing import Protocol
 
-from producers.kafka_insides import AsDecoded
+from producers.kafka_insides import AsBatches, AsDecoded
 from streams.state.oversize import MOST, fitted
 
 
@@ -24,3 +24,5 @@ class FoldRecord(Protocol):
 
 AS_DECODED = AsDecoded(MOST, fitted)
 """As `value_deserializer` of a consumer: it gives records as decoded. `FoldRecord` is promised, and no more."""
+AS_BATCHES = AsBatches(MOST, fitted)
+"""The same, but it gives the batches that they lie in, of which nothing is decoded yet."""

@@ -21,10 +21,11 @@ from aiokafka.errors import KafkaError
 from aiokafka.producer.message_accumulator import MessageAccumulator, MessageBatch
 from aiokafka.producer.transaction_manager import TransactionManager
 from aiokafka.record.default_records import DefaultRecordBatch, _DefaultRecordBatchPy
+from aiokafka.record.legacy_records import LegacyRecordBatch
 from aiokafka.record.memory_records import _MemoryRecordsPy
 
 from producers import kafka_insides
-from producers.kafka_insides import AsDecoded, PartitionRecords
+from producers.kafka_insides import AsBatches, AsDecoded, PartitionRecords
 
 SET = {
     AIOKafkaConsumer: (
@@ -45,7 +46,8 @@ SET = {
 HAS = {
     PartitionRecords: ("_consumer_record", "_unpack_records", "__iter__"),
     _MemoryRecordsPy: ("next_batch", "has_next"),
-    DefaultRecordBatch: ("__iter__", "__next__"),
+    LegacyRecordBatch: ("__iter__", "next_offset"),
+    DefaultRecordBatch: ("__iter__", "__next__", "next_offset"),
     MessageAccumulator: ("fail_all",),
     TransactionManager: ("wait_for_transaction_end",),
     SubscriptionState: ("subscription",),
@@ -144,6 +146,10 @@ def test_a_consumer_without_it_gives_whole_records() -> None:
     decoded = kafka_insides._partition_records(*given, AsDecoded(1, lambda record: record), False, 0)
     assert isinstance(decoded, PartitionRecords)
     assert type(decoded) is not PartitionRecords
+    found = kafka_insides._Batches(b"")
+    batches = kafka_insides._partition_records(("t", 0), found, [], 0, None, AsBatches(1, lambda record: record), 0, 0)
+    assert type(batches) is not type(decoded)
+    assert found.is_whole
     assert consumer.Fetcher is Fetcher
 
 

@@ -65,14 +65,14 @@ class LosingFloor:
         )  # fmt: skip
 
     async def history(self) -> None:
-        await self.owner.fold(0, [self.meeting(day) for day in range(DAYS, 0, -1) for _ in range(MANAGERS)])
+        await self.owner.fold(0, [[self.meeting(day) for day in range(DAYS, 0, -1) for _ in range(MANAGERS)]])
 
     async def busy(self) -> None:
         """Fold and publish, for ever."""
         running = asyncio.create_task(self.publisher.run())
         try:
             while True:
-                await self.owner.fold(0, [self.meeting(0) for _ in range(RATE // 10)])
+                await self.owner.fold(0, [[self.meeting(0) for _ in range(RATE // 10)]])
                 self.owner.owned[0].partition.counts.folded.clear()
                 await asyncio.sleep(0.1)
         finally:

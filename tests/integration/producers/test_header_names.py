@@ -4,10 +4,12 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.record.default_records import _DefaultRecordBatchBuilderPy
 
+from producers.kafka_insides import AsDecoded
 from producers.settings import KafkaSettings
 from producers.topics import ensure
 from streams.plain.kafka import kafka_log
-from streams.state.records import AS_DECODED
+from streams.runtime.batches import Fetch
+from streams.state.records import AS_BATCHES, AS_DECODED
 
 
 class _Latin(str):
@@ -32,8 +34,8 @@ async def _write(kafka: str, topic: str, compression: int) -> None:
 
 
 @pytest.mark.parametrize("compression", [0, 1, 2])
-@pytest.mark.parametrize("decoded", [False, True])
-async def test_all_are_read(kafka: str, topic_prefix: str, compression: int, decoded: bool) -> None:
+@pytest.mark.parametrize("how", [None, AS_DECODED, AS_BATCHES])
+async def test_all_are_read(kafka: str, topic_prefix: str, compression: int, how: AsDecoded | None) -> None:
     """In order and once, by whoever reads, in pieces too."""
     settings = KafkaSettings(_env_file=None, kafka_servers=kafka, topic_prefix=topic_prefix, partitions=1)
     await ensure(settings)
@@ -46,10 +48,12 @@ async def test_all_are_read(kafka: str, topic_prefix: str, compression: int, dec
         **settings.client_options(),
         auto_offset_reset="earliest",
         isolation_level="read_committed",
-        value_deserializer=AS_DECODED if decoded else None,
+        value_deserializer=how,
     ) as consumer:
         while len(found) < len(values):
             for records in (await consumer.getmany(timeout_ms=500, max_records=2)).values():
+                if how is AS_BATCHES:
+                    records = [one for part in Fetch(0, records, 0).parts(2) for one in part]  # noqa: PLW2901
                 found += [(one.value, [name for name, _ in one.headers]) for one in records]
     assert [value for value, _ in found] == values
     assert [names for _, names in found] == [[], ["n"], ["caf\ufffd"], ["n"], ["\ufffd"], ["n"], []]

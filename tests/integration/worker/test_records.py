@@ -1,11 +1,13 @@
 """Records as they are decoded are those that aiokafka gives otherwise, and no others: real broker, transactions."""
 
 import pytest
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
+from producers.kafka_insides import AsDecoded
 from producers.settings import KafkaSettings
 from producers.topics import ensure
-from streams.state.records import AS_DECODED
+from streams.runtime.batches import Fetch
+from streams.state.records import AS_BATCHES, AS_DECODED
 
 
 async def _write(kafka: str, topic: str) -> None:
@@ -25,18 +27,22 @@ async def _write(kafka: str, topic: str) -> None:
             await exact.send_and_wait(topic, key=b"kept", value=b"3")
 
 
-async def _read(kafka: str, topic: str, *, decoded: bool, most: int | None) -> tuple[list[tuple[object, ...]], int]:
-    """All records as the worker reads them, and the position after them."""
+async def _read(
+    kafka: str, topic: str, how: AsDecoded | None, most: int | None
+) -> tuple[list[tuple[object, ...]], int]:
+    """All records as somebody reads them, and the position after them."""
     found: list[tuple[object, ...]] = []
     async with AIOKafkaConsumer(
         topic,
         bootstrap_servers=kafka,
         auto_offset_reset="earliest",
         isolation_level="read_committed",
-        value_deserializer=AS_DECODED if decoded else None,
+        value_deserializer=how,
     ) as consumer:
         while not found or found[-1][3] != b"3":
             for records in (await consumer.getmany(timeout_ms=500, max_records=most)).values():
+                if how is AS_BATCHES:
+                    records = [one for part in Fetch(0, records, 0).parts(most or 1000) for one in part]  # noqa: PLW2901
                 found += [
                     (one.offset, one.timestamp, one.key, one.value, tuple(one.headers), one.timestamp_type)
                     for one in records
@@ -52,8 +58,25 @@ async def test_the_same_records(kafka: str, topic_prefix: str, most: int | None)
     await ensure(settings)
     topic = settings.events_topic
     await _write(kafka, topic)
-    usual, position = await _read(kafka, topic, decoded=False, most=most)
-    plain, same = await _read(kafka, topic, decoded=True, most=most)
+    usual, position = await _read(kafka, topic, None, most)
     assert len(usual) == 304
-    assert plain == usual
-    assert same == position
+    for how in (AS_DECODED, AS_BATCHES):
+        assert await _read(kafka, topic, how, most) == (usual, position)
+
+
+async def test_reading_begins_within_a_batch(kafka: str, topic_prefix: str) -> None:
+    """What lies before that is not given again."""
+    settings = KafkaSettings(_env_file=None, kafka_servers=kafka, topic_prefix=topic_prefix, partitions=1)
+    await ensure(settings)
+    async with AIOKafkaProducer(bootstrap_servers=kafka, linger_ms=200) as plain:
+        for done in [await plain.send(settings.events_topic, value=b"%d" % number) for number in range(50)]:
+            await done
+    async with AIOKafkaConsumer(bootstrap_servers=kafka, value_deserializer=AS_BATCHES) as consumer:
+        tp = TopicPartition(settings.events_topic, 0)
+        consumer.assign([tp])
+        consumer.seek(tp, 17)
+        offsets: list[int] = []
+        while len(offsets) < 33:
+            for batches in (await consumer.getmany(timeout_ms=500)).values():
+                offsets += [one.offset for part in Fetch(0, batches, 0).parts(10) for one in part]
+        assert offsets == list(range(17, 50))

@@ -66,11 +66,11 @@ async def test_goes_on_where_the_one_before_stopped(house):
     """What a former owner committed is not judged again, also when a fetch of before comes late."""
     one = house.owner()
     assert await one.open([0]) == {0: 0}
-    await one.fold(0, [bad(0), bad(1)])
+    await one.fold(0, [[bad(0), bad(1)]])
     await one.close([0])
     two = house.owner()
     assert await two.open([0]) == {0: 2}
-    await two.fold(0, [bad(0), bad(1), bad(2)])
+    await two.fold(0, [[bad(0), bad(1), bad(2)]])
     assert house.offsets() == [0, 1, 2]
     assert house.counted() == 1
 
@@ -82,8 +82,8 @@ async def test_a_failed_transaction_is_written_once(house, trouble):
     await owner.open([0])
     for offset in (0, 2):
         setattr(house.broker, trouble, 2)
-        await asyncio.wait_for(owner.fold(0, [bad(offset), bad(offset + 1)]), 5)
-    await owner.fold(0, [bad(4)])
+        await asyncio.wait_for(owner.fold(0, [[bad(offset), bad(offset + 1)]]), 5)
+    await owner.fold(0, [[bad(4)]])
     assert house.offsets() == [0, 1, 2, 3, 4]
     assert house.broker.offsets[0] == 5
     assert house.counted() == 5
@@ -94,7 +94,7 @@ async def test_opened_once_kafka_is_back(house):
     house.broker.away = 3
     owner = house.owner()
     assert await asyncio.wait_for(owner.open([0]), 5) == {0: 0}
-    await owner.fold(0, [bad(0)])
+    await owner.fold(0, [[bad(0)]])
     assert house.offsets() == [0]
 
 
@@ -105,9 +105,9 @@ async def test_who_was_shut_out_writes_nothing(house):
     await two.open([0])
     house.is_ours = False
     with pytest.raises(OwnershipLost):
-        await one.fold(0, [bad(0)])
+        await one.fold(0, [[bad(0)]])
     house.is_ours = True
-    await two.fold(0, [bad(0)])
+    await two.fold(0, [[bad(0)]])
     assert house.offsets() == [0]
 
 
@@ -116,9 +116,9 @@ async def test_what_another_owner_wrote_meanwhile_is_not_written_again(house):
     one, two = house.owner(), house.owner()
     await one.open([0])
     await two.open([0])
-    await two.fold(0, [bad(0)])
+    await two.fold(0, [[bad(0)]])
     with pytest.raises(WorkerError, match="start again"):
-        await one.fold(0, [bad(0), bad(1)])
+        await one.fold(0, [[bad(0), bad(1)]])
     assert house.offsets() == [0]
 
 
@@ -127,7 +127,7 @@ async def test_too_slow_for_the_broker(house):
     owner = house.owner()
     await owner.open([0])
     house.broker.too_slow = 2
-    await owner.fold(0, [bad(0), bad(1)], 5)
+    await owner.fold(0, [[bad(0), bad(1)]], 5)
     assert house.offsets() == [0, 1]
     assert house.broker.offsets == {0: 5}
     await owner.fold(0, [], 9)
@@ -140,14 +140,14 @@ async def test_taken_away_while_kafka_is_away(house, monkeypatch):
     owner = house.owner()
     await owner.open([0])
     house.broker.failures = 1 << 30
-    folding = asyncio.create_task(owner.fold(0, [bad(0)]))
+    folding = asyncio.create_task(owner.fold(0, [[bad(0)]]))
     await asyncio.sleep(0.05)
     await asyncio.wait_for(owner.close([0]), 5)
     await asyncio.wait_for(folding, 10)
     house.broker.failures = 0
     after = house.owner()
     assert await after.open([0]) == {0: 0}
-    await after.fold(0, [bad(0)])
+    await after.fold(0, [[bad(0)]])
     assert house.offsets() == [0]
 
 
@@ -168,11 +168,11 @@ async def test_a_group_that_lost_its_offsets_writes_none_again(house):
     """Kafka forgets a group's offsets a week after its last member left."""
     one = house.owner()
     await one.open([0])
-    await one.fold(0, [bad(0), bad(1)])
+    await one.fold(0, [[bad(0), bad(1)]])
     await one.close([0])
     house.broker.offsets.clear()
     two = house.owner()
     assert await two.open([0]) == {0: 0}
-    await two.fold(0, [bad(0), bad(1), bad(2)])
+    await two.fold(0, [[bad(0), bad(1), bad(2)]])
     assert house.offsets() == [0, 1, 2]
     assert house.counted() == 1

@@ -14,7 +14,7 @@ async def test_disk_after_changelog(unit, tmp_path):
     """A part that was restored from the changelog and not changed since is there after a restart from disk."""
     first = unit.owner(flush_interval=60)
     await first.open([0])
-    await first.fold(0, [held(0, "m-1")])
+    await first.fold(0, [[held(0, "m-1")]])
     await first.close([0])
 
     def disk(number):
@@ -22,7 +22,7 @@ async def test_disk_after_changelog(unit, tmp_path):
 
     second = unit.owner(store=disk, flush_interval=60)
     await second.open([0])
-    await second.fold(0, [held(1, "m-2")])
+    await second.fold(0, [[held(1, "m-2")]])
     await second.close([0])
     third = unit.owner(store=disk, flush_interval=60)
     await third.open([0])
@@ -41,16 +41,16 @@ async def test_taken_back_by_another_owner(unit, tmp_path):
 
     first = unit.owner(store=disk, flush_interval=60)
     await first.open([0])
-    await first.fold(0, [held(0, "m-1")])
+    await first.fold(0, [[held(0, "m-1")]])
     await first.close([0])
     other = unit.owner(flush_interval=60)
     await other.open([0])
-    await other.fold(0, [held(1, "m-2", 0)])
+    await other.fold(0, [[held(1, "m-2", 0)]])
     await other.close([0])
     for offset in (2, 3):
         again = unit.owner(store=disk, flush_interval=60)
         await again.open([0])
-        await again.fold(0, [held(offset, "m-3")])
+        await again.fold(0, [[held(offset, "m-3")]])
         sink = InMemorySink("unit")
         await publisher_of(again, sink).show()
         assert meetings(sink) is None

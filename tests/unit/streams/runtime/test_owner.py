@@ -47,7 +47,7 @@ async def test_state_outlives_the_owner(unit):
     """What one owner flushed, the next one holds, and reading goes on behind it."""
     first = unit.owner()
     assert await first.open([0]) == {0: 0}
-    await first.fold(0, [meeting(0), meeting(1)])
+    await first.fold(0, [[meeting(0), meeting(1)]])
     before = held(first)
     await first.close([0])
     assert unit.broker.offsets[0] == 2
@@ -61,13 +61,13 @@ async def test_unflushed_is_folded_again(unit):
     """A worker that died lost what was not flushed; the next owner starts before it and ends at the same state."""
     first = unit.owner(flush_interval=60)
     await first.open([0])
-    await first.fold(0, [meeting(0)])
+    await first.fold(0, [[meeting(0)]])
     await first.owned[0].flush()
-    await first.fold(0, [meeting(1), meeting(2)])
+    await first.fold(0, [[meeting(1), meeting(2)]])
     whole = held(first)
     second = unit.owner()
     assert await second.open([0]) == {0: 1}
-    await second.fold(0, [meeting(0), meeting(1), meeting(2)])
+    await second.fold(0, [[meeting(0), meeting(1), meeting(2)]])
     assert held(second) == whole
 
 
@@ -75,7 +75,7 @@ async def test_opening_waits_for_kafka(unit):
     """Kafka away while a partition is opened is no reason to end: it is opened again, unless another has it by then."""
     first = unit.owner()
     await first.open([0])
-    await first.fold(0, [meeting(0), meeting(1)])
+    await first.fold(0, [[meeting(0), meeting(1)]])
     before = held(first)
     await first.close([0])
     for away in range(1, 4):
@@ -95,7 +95,7 @@ async def test_flush_by_timer(unit):
     """What was folded becomes durable by itself, soon."""
     owner = unit.owner()
     await owner.open([0])
-    await owner.fold(0, [meeting(0)])
+    await owner.fold(0, [[meeting(0)]])
     await until(lambda: unit.broker.offsets == {0: 1}, 10, "it is durable", pause=0.01)
     assert not owner.owned[0].is_dirty
     await until(lambda: owner.status.partitions[0].cells, 10, "it is told", pause=0.01)
@@ -133,9 +133,9 @@ async def test_a_former_owner_is_shut_out(unit):
     """Its flush fails the process and changes nothing."""
     old, new = unit.owner(flush_interval=60, group=lambda: False), unit.owner()
     await old.open([0])
-    await old.fold(0, [meeting(0)])
+    await old.fold(0, [[meeting(0)]])
     await new.open([0])
-    await new.fold(0, [meeting(0), meeting(1)])
+    await new.fold(0, [[meeting(0), meeting(1)]])
     await new.owned[0].flush()
     before = dict(unit.broker.table("unit-cells-changelog", 0))
     with pytest.raises(OwnershipLost, match="another owner"):
@@ -151,7 +151,7 @@ async def test_a_failed_flush_ends_the_process(unit):
     owner = unit.owner(group=lambda: False)
     await owner.open([0])
     unit.broker.too_slow = 1
-    await owner.fold(0, [meeting(0)])
+    await owner.fold(0, [[meeting(0)]])
     await until(lambda: unit.failures, 10, "it is told", pause=0.01)
     assert [type(failure) for failure in unit.failures] == [OwnershipLost]
 
@@ -170,22 +170,52 @@ async def test_folding_waits_while_nothing_becomes_durable(unit):
     owner.owned[0]._changelog.write = slow
     for offset in range(6):
         async with asyncio.timeout(1):
-            await owner.fold(0, [meeting(offset)])
+            await owner.fold(0, [[meeting(offset)]])
         await asyncio.sleep(0.01)
         if not owner.owned[0]._room.is_set():
             break
-    waiting = asyncio.create_task(owner.fold(0, [meeting(20)]))
+    waiting = asyncio.create_task(owner.fold(0, [[meeting(20)]]))
     await asyncio.sleep(0.05)
     assert not waiting.done()
     release.set()
     await asyncio.wait_for(waiting, 1)
 
 
+async def test_a_long_fetch_gives_others_their_turns(unit):
+    """Events are folded a setting's worth at a time, and decoded no sooner."""
+    owner = unit.owner(flush_interval=60, batch_records=4)
+    await owner.open([0])
+    decoded, seen = [], []
+
+    def parts():
+        for offset in range(0, 10, 2):
+            decoded.append(offset)
+            yield [meeting(offset), meeting(offset + 1)]
+
+    folding = asyncio.create_task(owner.fold(0, parts(), 12))
+    while not folding.done():
+        await asyncio.sleep(0)
+        seen.append((owner.owned[0].partition.fence, decoded[-1]))
+    assert [*dict.fromkeys(seen)] == [(3, 2), (7, 6), (11, 8)]
+
+
+async def test_what_is_taken_away_within_a_fetch_is_not_folded_on(unit):
+    """Neither by who had it nor by who has it next, who stands before what was read."""
+    owner = unit.owner(flush_interval=60, batch_records=1)
+    await owner.open([0])
+    folding = asyncio.create_task(owner.fold(0, [[meeting(offset)] for offset in range(5)], 5))
+    await asyncio.sleep(0)
+    await owner.close([0])
+    assert await owner.open([0]) == {0: unit.broker.offsets[0]}
+    await folding
+    assert owner.owned[0].partition.fence == unit.broker.offsets[0] - 1 < 3
+
+
 async def test_dead_letters_go_with_the_flush(unit):
     """A refused record is written with its reason and origin, its own headers kept but ours."""
     owner = unit.owner()
     await owner.open([0])
-    await owner.fold(0, [meeting(0), meeting(1, value=b"{", headers=(("reason", b"x"), ("trace", b"1")))])
+    await owner.fold(0, [[meeting(0), meeting(1, value=b"{", headers=(("reason", b"x"), ("trace", b"1")))]])
     await owner.close([0])
     (letter,) = unit.broker.letters
     assert (letter.key, letter.value) == (b"c-1", b"{")
@@ -207,7 +237,7 @@ async def test_other_rules_wipe_and_start_over(unit):
     """State of other rules is taken out of the changelog, and the log is folded again from its start."""
     first = unit.owner()
     await first.open([0])
-    await first.fold(0, [meeting(0), meeting(1)])
+    await first.fold(0, [[meeting(0), meeting(1)]])
     await first.close([0])
     assert unit.broker.table("unit-cells-changelog", 0)
     second = unit.owner(timezone="Asia/Tokyo")
@@ -222,16 +252,16 @@ async def test_counted_again_no_letter_is_written_again(unit):
     unit.broker.source_end = 5
     first = unit.owner()
     await first.open([0])
-    await first.fold(0, bad)
+    await first.fold(0, [bad])
     await first.close([0])
     unit.broker.source_end = 7
     second = unit.owner(timezone="Asia/Tokyo")
     await second.open([0])
-    await second.fold(0, bad[:2])
+    await second.fold(0, [bad[:2]])
     await second.close([0])
     third = unit.owner(timezone="Asia/Tokyo")
     await third.open([0])
-    await third.fold(0, [*bad[2:4], meeting(4), meeting(5, value=b"{"), meeting(6)])
+    await third.fold(0, [[*bad[2:4], meeting(4), meeting(5, value=b"{"), meeting(6)]])
     await third.close([0])
     letters = [dict(letter.headers) for letter in unit.broker.letters]
     assert [int(one["source_offset"]) for one in letters if "closed" not in one] == [1, 2, 3, 4, 5]
@@ -244,13 +274,13 @@ async def test_counting_from_the_start_is_remembered(unit):
     first = unit.owner(flush_interval=60)
     await first.open([0])
     assert first.owned[0].left_to_count() == 3
-    await first.fold(0, [meeting(0)])
+    await first.fold(0, [[meeting(0)]])
     await first.close([0])
     unit.broker.source_end = 4
     second = unit.owner()
     await second.open([0])
     assert second.owned[0].left_to_count() == 2
-    await second.fold(0, [meeting(1), meeting(2)])
+    await second.fold(0, [[meeting(1), meeting(2)]])
     assert second.owned[0].left_to_count() == 0
     await second.close([0])
     third = unit.owner()
@@ -265,7 +295,7 @@ async def test_what_nobody_can_read_is_passed(unit, tail):
     owner = unit.owner(flush_interval=60)
     await owner.open([0])
     owner.lags({0: EndOffsets(1 + tail, 1 + tail)})
-    await owner.fold(0, [meeting(0)], 1)
+    await owner.fold(0, [[meeting(0)]], 1)
     assert owner.owned[0].left_to_count() == owner.status.backlog() == tail
     if tail > 1:
         await owner.fold(0, [], tail)
@@ -273,7 +303,7 @@ async def test_what_nobody_can_read_is_passed(unit, tail):
     await owner.fold(0, [], 1 + tail)
     assert owner.owned[0].left_to_count() == owner.status.backlog() == 0
     assert owner.owned[0].partition.fence == tail
-    await owner.fold(0, [meeting(0), meeting(tail)], tail)  # of before the position moved: nothing goes back
+    await owner.fold(0, [[meeting(0), meeting(tail)]], tail)  # of before the position moved: nothing goes back
     assert owner.owned[0].partition.fence == tail
     await owner.close([0])
     assert unit.broker.offsets == {0: 1 + tail}
@@ -287,7 +317,7 @@ async def test_a_log_that_is_not_the_one_that_was_folded(unit, begin, end, words
     """A topic recreated, or truncated past the fence, stops the worker with a clear line."""
     first = unit.owner()
     await first.open([0])
-    await first.fold(0, [meeting(0), meeting(1), meeting(2)])
+    await first.fold(0, [[meeting(0), meeting(1), meeting(2)]])
     await first.close([0])
     unit.broker.source_begin, unit.broker.source_end = begin, end
     with pytest.raises(WorkerError, match=words):
@@ -298,11 +328,11 @@ async def test_a_recreated_topic_with_as_many_records(unit):
     """The topic's id is kept with the state: another one stops the worker, though the offsets would fit."""
     first = unit.owner(log="")
     await first.open([0])
-    await first.fold(0, [meeting(0), meeting(1)])
+    await first.fold(0, [[meeting(0), meeting(1)]])
     await first.close([0])
     second = unit.owner(log="a")
     assert await second.open([0]) == {0: 2}, "state of before ids were kept is taken over"
-    await second.fold(0, [meeting(2)])
+    await second.fold(0, [[meeting(2)]])
     await second.close([0])
     unknown = unit.owner(log="")
     assert await unknown.open([0]) == {0: 3}, "brokers that know no ids"
@@ -318,7 +348,7 @@ async def test_another_version_is_counted_again(unit, version):
     """State that this worker cannot read is taken out of the changelog, and the log folded from its start."""
     first = unit.owner()
     await first.open([0])
-    await first.fold(0, [meeting(0), meeting(1)])
+    await first.fold(0, [[meeting(0), meeting(1)]])
     whole = held(first)
     await first.close([0])
     clients = unit.broker.records["unit-clients-changelog", 0]
@@ -328,14 +358,14 @@ async def test_another_version_is_counted_again(unit, version):
     second = unit.owner()
     assert await second.open([0]) == {0: 0}
     assert second.owned[0].is_rebuilt
-    await second.fold(0, [meeting(0), meeting(1)])
+    await second.fold(0, [[meeting(0), meeting(1)]])
     assert held(second) == whole
 
 
 async def test_dropped_when_not_owned(unit):
     """A batch that arrives after the partition was taken away is dropped."""
     owner = unit.owner()
-    await owner.fold(0, [meeting(0)])
+    await owner.fold(0, [[meeting(0)]])
     assert owner.owned == {}
 
 
@@ -348,7 +378,7 @@ async def test_on_disk(unit, tmp_path):
 
     first = unit.owner(store=disk)
     await first.open([0])
-    await first.fold(0, [meeting(0), meeting(1)])
+    await first.fold(0, [[meeting(0), meeting(1)]])
     before = held(first)
     await first.close([0])
     second = unit.owner(store=disk)

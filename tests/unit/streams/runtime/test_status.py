@@ -26,7 +26,7 @@ async def test_without_metrics_all_goes_on(unit):
     assert owner.status.opening() == []
     owner.owned[0]._sensors = Deaf()
     owner.status.partitions[0].stable = 12
-    await owner.fold(0, [meeting(0), meeting(1)])
+    await owner.fold(0, [[meeting(0), meeting(1)]])
     assert owner.status.backlog() == 10
     await until(lambda: owner.status.partitions[0].cells, 10, "it is flushed", pause=0.01)
     publisher = publisher_of(owner, InMemorySink("unit"))

@@ -13,7 +13,7 @@ async def app(unit):
     owner = unit.owner()
     app = build(unit.settings, owner, [], unit.failures.append)
     await owner.open([0])
-    await owner.fold(0, [meeting(0), meeting(1, client="c-2")])
+    await owner.fold(0, [[meeting(0), meeting(1, client="c-2")]])
     await owner.owned[0].flush()
     yield app
     await owner.close([0])
@@ -62,7 +62,7 @@ async def test_what_could_not_be_opened_is_not_held(unit):
     """A log that was recreated: the tables are empty again."""
     first = unit.owner()
     await first.open([0])
-    await first.fold(0, [meeting(0)])
+    await first.fold(0, [[meeting(0)]])
     await first.close([0])
     other = build(unit.settings, unit.owner(log="b"), [], unit.failures.append)
     with pytest.raises(WorkerError):

@@ -52,7 +52,7 @@ def meetings(sink):
 async def test_what_changed_is_shown(shown):
     """A round writes parts, heartbeat and announcement; the fence is the last record folded."""
     owner, sink, publisher = shown
-    await owner.fold(0, [meeting(0), meeting(1)])
+    await owner.fold(0, [[meeting(0), meeting(1)]])
     await publisher.show()
     assert meetings(sink) == 2
     fence, payload = split(sink.hashes[KEYS.partitions][b"0"])
@@ -65,7 +65,7 @@ async def test_a_bucket_that_was_emptied_is_not_announced(unit):
     """A hash of which nothing changed is not named: whoever follows would ask for none of its fields."""
     first = unit.owner()
     await first.open([0])
-    await first.fold(0, [meeting(0)])
+    await first.fold(0, [[meeting(0)]])
     await first.close([0])
     cells = unit.broker.records[unit.settings.cells_topic, 0]
     cells += [(key, None) for key, _ in cells]
@@ -80,7 +80,7 @@ async def test_a_bucket_that_was_emptied_is_not_announced(unit):
 async def test_everything_after_it_was_lost(shown):
     """When the view lost what it held, all of it comes back though nothing changed."""
     owner, sink, publisher = shown
-    await owner.fold(0, [meeting(0)])
+    await owner.fold(0, [[meeting(0)]])
     await publisher.show()
     sink.lose()
     publisher._beaten_at = 0
@@ -91,12 +91,12 @@ async def test_everything_after_it_was_lost(shown):
 async def test_everything_after_it_was_out_of_reach(shown):
     """While it cannot be written folding goes on, and then everything is written."""
     owner, sink, publisher = shown
-    await owner.fold(0, [meeting(0)])
+    await owner.fold(0, [[meeting(0)]])
     sink.broken = True
     with pytest.raises(SinkError) as caught:
         await publisher.show()
     publisher._lost(caught.value)
-    await owner.fold(0, [meeting(1)])
+    await owner.fold(0, [[meeting(1)]])
     sink.broken = False
     await publisher.show()
     assert meetings(sink) == 2
@@ -106,7 +106,7 @@ async def test_a_greater_fence_stays(shown):
     """What a newer owner has shown is not replaced."""
     owner, sink, publisher = shown
     await sink.write({KEYS.cells("d", DAY, 0): {field(0, "m-1", ""): fenced(100, b"\x81\xa1m\x2a")}})
-    await owner.fold(0, [meeting(0)])
+    await owner.fold(0, [[meeting(0)]])
     await publisher.show()
     assert meetings(sink) == 42
 
@@ -116,14 +116,14 @@ async def test_what_a_killed_owner_showed_is_taken_back(unit):
     first = unit.owner(flush_interval=60)
     await first.open([0])
     sink = InMemorySink("unit")
-    await first.fold(0, [meeting(0)])
+    await first.fold(0, [[meeting(0)]])
     await publisher_of(first, sink).show()
     assert meetings(sink) == 1
     corrected = meeting(1, meeting_id="0")
     corrected.value = corrected.value.replace(b"m-1", b"m-2").replace(b"T10:00", b"T10:01")
     second = unit.owner(flush_interval=60)
     await second.open([0])
-    await second.fold(0, [meeting(0), corrected])
+    await second.fold(0, [[meeting(0), corrected]])
     await publisher_of(second, sink).show()
     assert meetings(sink) is None
     await second.close([0])
@@ -132,7 +132,7 @@ async def test_what_a_killed_owner_showed_is_taken_back(unit):
 async def test_a_backlog_is_shown_seldom_and_its_end_at_once(shown):
     """While many events wait nothing is written but every five seconds; when they are folded the view follows."""
     owner, _, publisher = shown
-    await owner.fold(0, [meeting(0)])
+    await owner.fold(0, [[meeting(0)]])
     running = asyncio.create_task(publisher.run())
     one = owner.owned[0]
 
@@ -155,7 +155,7 @@ async def test_heartbeats_go_on_in_a_backlog(shown, monkeypatch):
     """Between two rounds the owner says that it is there, as of what it has shown, not as of what it has folded."""
     monkeypatch.setattr("streams.view.publish.HEARTBEAT_SECONDS", 0.05)
     owner, sink, publisher = shown
-    await owner.fold(0, [meeting(0)])
+    await owner.fold(0, [[meeting(0)]])
     running = asyncio.create_task(publisher.run())
     one = owner.owned[0]
 

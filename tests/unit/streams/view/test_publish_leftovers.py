@@ -41,11 +41,11 @@ async def test_emptied_while_the_view_was_out_of_reach(owner):
     """What is taken back while Redis cannot be written is gone when it can be again."""
     sink = InMemorySink("unit")
     publisher = publisher_of(owner, sink)
-    await owner.fold(0, [held(0, "m-1")])
+    await owner.fold(0, [[held(0, "m-1")]])
     await publisher.show()
     assert meetings(sink) == 1
     sink.broken = True
-    await owner.fold(0, [held(1, "m-2", 0)])
+    await owner.fold(0, [[held(1, "m-2", 0)]])
     await owner.owned[0].flush()
     with pytest.raises(SinkError) as caught:
         await publisher.show()
@@ -60,10 +60,10 @@ async def test_emptied_before_the_next_owner(unit):
     """What was taken back and made durable, but not shown, by an owner that is gone: the next one empties it."""
     first, sink = unit.owner(flush_interval=60), InMemorySink("unit")
     await first.open([0])
-    await first.fold(0, [held(0, "m-1")])
+    await first.fold(0, [[held(0, "m-1")]])
     await publisher_of(first, sink).show()
     assert meetings(sink) == 1
-    await first.fold(0, [held(1, "m-2", 0)])
+    await first.fold(0, [[held(1, "m-2", 0)]])
     await first.close([0])
     second = unit.owner(flush_interval=60)
     await second.open([0])
@@ -78,7 +78,7 @@ async def test_what_others_show_stays(owner):
     sink = InMemorySink("unit")
     others = {field(1, "m-1", ""): b"0" * 16 + b"\x81\xa1m\x01"}
     await sink.write({KEYS.cells("d", DAY, 1): others})
-    await owner.fold(0, [held(0, "m-1")])
+    await owner.fold(0, [[held(0, "m-1")]])
     await publisher_of(owner, sink).show()
     assert sink.hashes[KEYS.cells("d", DAY, 1)] == others
 
@@ -87,11 +87,11 @@ async def test_changed_while_all_is_written_in_several_rounds(owner):
     """A part that changes in the round that writes its bucket again is shown as it is now."""
     managers, sink = 2_100, InMemorySink("unit")
     publisher = publisher_of(owner, sink)
-    await owner.fold(0, [held(number, f"m-{number}", number) for number in range(managers)])
+    await owner.fold(0, [[held(number, f"m-{number}", number) for number in range(managers)]])
     await publisher.show()
     publisher._need_everything()
     for more in range(1, 7):
-        await owner.fold(0, [held(managers + more, "m-1")])
+        await owner.fold(0, [[held(managers + more, "m-1")]])
         await publisher.show()
         assert meetings(sink) == 1 + more
 
@@ -101,13 +101,13 @@ async def test_shown_of_another_log(unit, now, left):
     """What was shown of a deleted topic goes, though its fence is greater; of what may be the same it stays."""
     first, sink = unit.owner(flush_interval=60, log="a"), InMemorySink("unit")
     await first.open([0])
-    await first.fold(0, [held(0, "m-1"), held(7, "m-1")])
+    await first.fold(0, [[held(0, "m-1"), held(7, "m-1")]])
     await publisher_of(first, sink).show()
     assert meetings(sink) == 2
     unit.broker.records.clear()
     second = unit.owner(flush_interval=60, log=now)
     await second.open([0])
-    await second.fold(0, [held(0, "m-2")])
+    await second.fold(0, [[held(0, "m-2")]])
     await publisher_of(second, sink).show()
     assert meetings(sink) == left
     assert meetings(sink, "m-2") == 1
@@ -123,11 +123,11 @@ async def test_emptied_parts_leave_with_their_bucket(unit, tmp_path, kind):
     first, sink = unit.owner(store, flush_interval=60), InMemorySink("unit")
     await first.open([0])
     publisher = publisher_of(first, sink)
-    await first.fold(0, [held(0, "m-1")])
+    await first.fold(0, [[held(0, "m-1")]])
     await publisher.show()
     later = held(1, "m-1", 0)
     later.value = later.value.replace(b"03-02T10", b"03-03T10")
-    await first.fold(0, [later])
+    await first.fold(0, [[later]])
     await publisher.show()
     day = KEYS.cells("d", DAY, 0)
     assert [split(value)[1] for value in sink.hashes[day].values()] == [b"\x80"]
@@ -140,7 +140,7 @@ async def test_emptied_parts_leave_with_their_bucket(unit, tmp_path, kind):
     years = held(2, "m-1", 2)
     years.value = years.value.replace(b"2026-03-02", b"2029-03-02")
     years.timestamp += 4 * 366 * 86_400_000
-    await second.fold(0, [years])
+    await second.fold(0, [[years]])
     await publisher.show()
     assert day not in sink.hashes
     assert (await sink.check(0)).hashes == len(publisher._writing[second.owned[0]].there)
@@ -154,7 +154,7 @@ async def test_nothing_expires_that_is_needed(owner, monkeypatch):
     sink = InMemorySink("unit")
     await sink.write({KEYS.reference: {b"rate:USD:2026-01-05": b"0" * 16 + b"\x80"}})
     publisher = publisher_of(owner, sink)
-    await owner.fold(0, [held(0, "m-1")])
+    await owner.fold(0, [[held(0, "m-1")]])
     for _ in range(2):
         await publisher.show()
     written = {KEYS.partitions}

@@ -20,7 +20,7 @@ async def floor(unit):
     publisher = publisher_of(owner, sink)
     other = meeting(1)
     other.value = other.value.replace(b"m-1", b"m-2")
-    await owner.fold(0, [meeting(0), other])
+    await owner.fold(0, [[meeting(0), other]])
     await publisher.show()
     await whole(publisher, sink)
     yield owner, sink, publisher
@@ -90,7 +90,7 @@ async def test_a_write_after_a_loss_does_not_hide_it(floor, lose):
     lose(sink)
     other = meeting(2)
     other.value = other.value.replace(b"m-1", b"m-3")
-    await owner.fold(0, [other])
+    await owner.fold(0, [[other]])
     publisher._beaten_at = publisher._checked_at = float("inf")
     await publisher.show()
     beat = decode_any(split(sink.hashes[KEYS.partitions][b"0"])[1])
@@ -121,7 +121,7 @@ async def test_nothing_is_lost_while_nothing_is_lost(floor):
         record = meeting(number, meeting_id=str(number % 7))
         when = f"2026-03-{2 + number // 3:02}T1{number % 10}:{number:02}".encode()
         record.value = record.value.replace(b"2026-03-02T10:00", when).replace(b"m-1", f"m-{number % 3}".encode())
-        await owner.fold(0, [record])
+        await owner.fold(0, [[record]])
         if number % 5 == 0:
             await owner.owned[0].flush()
         publisher._beaten_at = publisher._checked_at = 0.0
