@@ -22,6 +22,8 @@ HOT_PAGES = 16_384
 HOT_BYTES = 8 << 20
 """Encoded bytes of the pages that stay decoded after a cut, at most; decoded they take about five times as many."""
 
+CLIENTS, COSTS = b"c", b"k"
+"""Name spaces of root pages' keys: of clients by id, and of what costs are booked by."""
 
 Keep = Callable[[Page, str, bytes], bytes | None]
 """What is still to be remembered of an entity: (client, name, entity) → all, a shorter form, or nothing."""
@@ -75,6 +77,7 @@ class InMemoryClientStore:
 class Clients:
     """All pages of a partition.
 
+    pages, by_id: those that are decoded, by key; of these the clients' root pages, by the client's id.
     waiting: (root key, entity) → who waits.
     waits_changed: whether that is new; who reads it sets it back.
     unanswered: the same of misses and leads that are open, and of calls under way.
@@ -92,6 +95,7 @@ class Clients:
     ) -> None:
         self.store = store
         self.pages: dict[bytes, Page] = {}
+        self.by_id: dict[str, Page] = {}
         self.dirty: list[Page] = []
         self.waiting: dict[tuple[bytes, str], Waiting] = {}
         self.waits_changed = False
@@ -137,7 +141,15 @@ class Clients:
     def _keep(self, page: Page) -> Page:
         self.pages[page.key] = page
         self._bytes += page.size
+        if page.key[:1] == CLIENTS:
+            self.by_id[page.name] = page
         return page
+
+    def _let_go(self, page: Page) -> None:
+        """Of a page that `pages` no longer has."""
+        self._bytes -= page.size
+        if page.key[:1] == CLIENTS:
+            del self.by_id[page.name]
 
     def wait(self, root: bytes, name: str, wait: Waiting | None) -> None:
         """Keep the list of who waits."""
@@ -212,15 +224,15 @@ class Clients:
     def _cool(self) -> None:
         """Let go of the coldest pages, until what stays decoded is few enough and small enough."""
         pages, size = self.pages, self._bytes
-        cold: list[bytes] = []
+        cold: list[Page] = []
         for page in pages.values():
             if len(pages) - len(cold) <= self._hot and size <= self._hot_bytes:
                 break
             size -= page.size
-            cold.append(page.key)
-        for key in cold:
-            del pages[key]
-        self._bytes = size
+            cold.append(page)
+        for page in cold:
+            del pages[page.key]
+            self._let_go(page)
 
     def sweep(self, key: bytes, keep: Keep) -> None:
         """Replace each entity of a page by what is still to be remembered of it."""
@@ -241,7 +253,7 @@ class Clients:
             if page.dirty:
                 self.pages[last] = page
                 break
-            self._bytes -= page.size
+            self._let_go(page)
 
     def _forget(self, root: Page, page: Page, keep: Keep) -> None:
         for name, entity in list(page.entities.items()):

@@ -29,7 +29,7 @@ from streams.fold.state import DUPLICATE, FOLDED
 from streams.fold.touches import RECALLED
 from streams.state import forwarding
 from streams.state.cells import DAYS_KEPT, Cells, Where
-from streams.state.clients import HOT_PAGES, Clients, ClientStore, InMemoryClientStore
+from streams.state.clients import CLIENTS, COSTS, HOT_PAGES, Clients, ClientStore, InMemoryClientStore
 from streams.state.counts import PartitionCounts
 from streams.state.keeping import Keeping, Kept
 from streams.state.lists import Lists
@@ -48,8 +48,7 @@ COPIES_BYTES = 8 << 20
 
 _NEAR = MAX_BYTES // 2
 """Bytes of key and value beyond which a record is measured to the byte."""
-_CLIENTS, _COSTS = b"c", b"k"
-"""Name spaces of keys."""
+_AHEAD = AHEAD_MS * 1000
 _PLAIN = [("content-type", b"application/cloudevents+json")]
 """Headers of a structured record that is no copy, as most senders set them; what has others is looked at closely."""
 
@@ -120,7 +119,8 @@ class Partition:
         # This loop is most of what an event costs, so what it asks for each time is at hand as local names.
         admit, handlers, live, keeping = self._admit, HANDLERS, self.live, self._keeping
         heard, turns = keeping.stamp, keeping.turns
-        for record in records:
+        decoded = wire.decode_each([record.value for record in records])
+        for record, event in zip(records, decoded, strict=True):
             offset = record.offset
             if offset <= out.fence:
                 counts.skipped += 1
@@ -134,7 +134,7 @@ class Partition:
                 keeping.stamp = heard
                 heard, turns = self._hear(record)
             try:
-                page, event, at = admit(record)
+                page, event, at = admit(record, stamp, event)  # noqa: PLW2901 - the same event, judged
             except Refused as error:
                 refused.append(RefusedRecord(record, error.reason, error.detail))
                 counts.refused[error.reason] = counts.refused.get(error.reason, 0) + 1
@@ -177,32 +177,33 @@ class Partition:
         """
         self._out.fence = max(self._out.fence, end - 1)
 
-    def _admit(self, record: FoldRecord) -> tuple[Page | None, wire.Event, int]:
-        """The client's page (None: it does not count here), the event and its time (us). Raises Refused."""
+    def _admit(self, record: FoldRecord, stamp: int, event: wire.Event | None) -> tuple[Page | None, wire.Event, int]:
+        """The client's page (None: it does not count here), the event and its time (us). Raises Refused.
+
+        stamp: the record's timestamp, us. event: that of its value, None where that is to be judged first.
+        """
         value, key, headers = record.value, record.key, record.headers
         # Nearly every record is plain, small, keyed by its client and of a client whose page is decoded. What follows
         # asks just enough to be sure of that; `intake` judges the rest, and says why.
         if not headers or headers == _PLAIN:
             if value is None or key is None or len(value) + len(key) > _NEAR:
                 intake.check_size(key, value, headers)
-            event = wire.decode(value)
+            if event is None:
+                event = wire.decode(value)
         else:
             intake.check_size(key, value, headers)
             event = intake.decode(record)
             origin = forwarding.origin(record, self.number, self.partitions)
             if origin is not None:
                 return self._admit_copy(record, event, origin)
-        page = None if key is None else self._clients.pages.get(_CLIENTS + key)
-        # The record's key is only a guess: what counts is the key that the event gives itself.
-        if (
-            page is None
-            or isinstance(event, wire.CostBooked)
-            or event.data.client_id != page.name
-            or event.partitionkey is not None
-        ):
+        page = None
+        # What counts is the key that the event gives itself, whatever the record has.
+        if not isinstance(event, wire.CostBooked) and event.partitionkey is None:
+            page = self._clients.by_id.get(event.data.client_id)
+        if page is None:
             page = self._page(event)
         at = us(event.time)
-        if record.timestamp_type != LOG_APPEND_TIME or at > (record.timestamp + AHEAD_MS) * 1000:
+        if record.timestamp_type != LOG_APPEND_TIME or at > stamp + _AHEAD:
             intake.check_clock(event, record)
         if page is None:
             self._forward(record, event)
@@ -212,7 +213,7 @@ class Partition:
         """The client's page, None when its partition is another, which is asked once per client. Raises Refused."""
         intake.check_partitionkey(event)
         key = event.key.encode()
-        name = (_COSTS if type(event) is wire.CostBooked else _CLIENTS) + key
+        name = (COSTS if type(event) is wire.CostBooked else CLIENTS) + key
         page = self._clients.find(name)
         if page is None and partition_for(key, self.partitions) == self.number:
             page = self._clients.create(name)

@@ -86,6 +86,12 @@ def mutated(draw: st.DrawFn) -> tuple[bytes, bool]:
     return json.dumps(event, ensure_ascii=draw(st.booleans())).encode(), reference
 
 
+@given(st.lists(st.one_of(st.sampled_from([None, b"", b"{", b"\xff"]), mutated().map(lambda case: case[0]))))
+def test_many_are_decoded_as_each_is(values: list[bytes | None]):
+    """What is asked of all of them at once says of each what is asked of it alone."""
+    assert decoding.decode_each(values) == [decoding.fast(value, decoding._events) for value in values]
+
+
 @given(mutated())
 def test_mutated_events_get_one_verdict(case: tuple[bytes, bool]):
     """A wrong member is wrong for both paths, an odd but right one right for both."""

@@ -8,9 +8,20 @@ producers/events/README.md.
 from producers.errors import Refused
 from producers.events.units import instant, money, us
 from producers.events.wire import structs
-from producers.events.wire.decoding import decode, decode_made, decode_reference, encode
+from producers.events.wire.decoding import decode, decode_each, decode_made, decode_reference, encode
 from producers.events.wire.envelope import Envelope
 from producers.events.wire.structs import *  # noqa: F403 - all types, which are generated
 
-__all__ = ["Envelope", "Refused", "decode", "decode_made", "decode_reference", "encode", "instant", "money", "us"]
+__all__ = [
+    "Envelope",
+    "Refused",
+    "decode",
+    "decode_each",
+    "decode_made",
+    "decode_reference",
+    "encode",
+    "instant",
+    "money",
+    "us",
+]
 __all__ += structs.__all__
