@@ -18,8 +18,9 @@ Spec = tuple[Any, ...]
 Sums = defaultdict[int, int]
 """Number of a spec → sum."""
 
-BITS = 24
-MASK = (1 << BITS) - 1
+Tally = dict[int, Sums]
+"""Pair → sums, of one bucket."""
+
 OPEN = 0
 """The moment that stands for cells without a bucket; no event is from 1970."""
 _QUARTER = 15 * MINUTE
@@ -42,17 +43,19 @@ class Specs(dict[Spec, int]):
 
 
 class Deltas:
-    """Sums since the last roll-up: minute << 24 | pair → sums; and the interned pairs and specs.
+    """Sums since the last roll-up: minute → pair → sums; and the interned pairs and specs.
 
     Pieces of parts that are split are pairs as well, with the path to the piece: `paths`, by pair, "" for the whole.
     """
 
     __slots__ = (
-        "_first_hour", "_local", "_pair_ids", "_past", "_quarters", "_stand_ins", "cells", "pairs", "paths", "specs",
+        "_first_hour", "_gone", "_local", "_minutes", "_pair_ids", "_past", "_quarters", "_stand_ins", "pairs", "paths",
+        "specs",
     )  # fmt: skip
 
     def __init__(self, local: LocalTime) -> None:
-        self.cells: dict[int, Sums] = {}
+        self._minutes: dict[int, Tally] = {}
+        self._gone: dict[int, Tally] = {}
         self.pairs: list[tuple[str, str]] = []
         self.paths: list[str] = []
         self.specs = Specs()
@@ -83,21 +86,36 @@ class Deltas:
             self.specs.clear()
             self.specs.measures.clear()
 
+    def take(self) -> dict[int, Tally]:
+        """All sums by minute (OPEN: of what is so now), which are the caller's from then on."""
+        taken, self._minutes, self._gone = self._minutes, {}, {}
+        return taken
+
     def cell(self, moment: int, manager: str, team: str) -> Sums:
         """The sums of the minute of `moment` (us; OPEN: of what is so now); their keys come from `specs`."""
-        # `pair` and BITS written out: most events come here several times.
+        # `pair` written out, and what is past looked up by quarters: most events come here several times.
         pair = self._pair_ids.get((manager, team))
         if pair is None:
             pair = self.pair(manager, team)
-        if moment >= self._past:
-            key = moment // MINUTE << 24 | pair
-        else:
-            minute = self._quarters.get(moment // _QUARTER)
-            key = (self._stand_in(moment) if minute is None else minute) << 24 | pair
-        found = self.cells.get(key)
+        tally = self._gone.get(moment // _QUARTER) if moment < self._past else self._minutes.get(moment // MINUTE)
+        if tally is None:
+            tally = self._tally(moment)
+        found = tally.get(pair)
         if found is None:
-            found = self.cells[key] = defaultdict(int)
+            found = tally[pair] = defaultdict(int)
         return found
+
+    def _tally(self, moment: int) -> Tally:
+        if moment >= self._past:
+            return self._minutes.setdefault(moment // MINUTE, {})
+        quarter = moment // _QUARTER
+        minute = self._quarters.get(quarter)
+        if minute is None:
+            minute = self._stand_in(moment)
+        tally = self._minutes.setdefault(minute, {})
+        if quarter in self._quarters:
+            self._gone[quarter] = tally
+        return tally
 
     def keep(self, minutes: int, hours: int) -> None:
         """Minutes and hours that start before these UTC seconds are kept no longer, now and ever."""

@@ -9,9 +9,8 @@ from collections.abc import Mapping
 import msgspec
 
 from metrics.view import encode_part
-from streams.fold.deltas import Deltas, Sums
+from streams.fold.deltas import Deltas, Sums, Tally
 from streams.state.keeping import Kept
-from streams.state.rolling import Tally
 from streams.state.spread import digit
 
 MOST = 512

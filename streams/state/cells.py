@@ -11,12 +11,12 @@ import msgspec
 
 from metrics.view import field
 from streams.errors import StateError
-from streams.fold.deltas import BITS, MASK, Deltas, Sums
+from streams.fold.deltas import OPEN, Deltas, Tally
 from streams.fold.localtime import LocalTime
 from streams.fold.rules import DAYS_KEPT
 from streams.state.bucket import Bucket, decode_part
 from streams.state.keeping import HOURS_KEPT, MINUTES_KEPT, Kept
-from streams.state.rolling import Tally, by_day, by_hour
+from streams.state.rolling import by_day, by_hour
 
 _KINDS = (b"o", b"m", b"h", b"d")
 _HOT = 10_000
@@ -55,32 +55,22 @@ class Cells:
 
     def roll_up(self, kept: Kept, first_day: int) -> None:
         """Move all sums into parts and drop what is kept no longer."""
-        if self._deltas.cells:
-            cells, self._deltas.cells = self._deltas.cells, {}
-            self._roll(cells, kept, first_day)
+        if minutes := self._deltas.take():
+            self._roll(minutes, kept, first_day)
             self._deltas.forget(_SPECS)
         at = (kept.minutes - 1) // 60, (kept.hours - 1) // 60, first_day
         if at != self._expired_at:
             self._expired_at = at
             self._expire(kept, first_day)
 
-    def _roll(self, cells: dict[int, Sums], kept: Kept, first_day: int) -> None:
+    def _roll(self, minutes: dict[int, Tally], kept: Kept, first_day: int) -> None:
         first_minute, first_hour = (kept.minutes - 1) // 60 + 1, kept.hours
-        is_open: Tally = {}
-        minutes: dict[int, Tally] = {}
-        for key, sums in cells.items():
-            minute = key >> BITS
-            if not minute:
-                is_open[key] = sums
-            elif minute >= first_minute:
-                minutes.setdefault(minute, {})[key & MASK] = sums
-        for pair in is_open:
-            del cells[pair]
         # In this order: `by_hour` adds minutes up in the very sums that are poured as minutes, `by_day` those of hours.
-        self._pour("o", 0, is_open)
+        self._pour("o", 0, minutes.pop(OPEN, {}))
         for minute, tally in minutes.items():
-            self._pour("m", minute * 60, tally)
-        hours = by_hour(cells, self._local)
+            if minute >= first_minute:
+                self._pour("m", minute * 60, tally)
+        hours = by_hour(minutes, self._local)
         for (hour, _), tally in hours.items():
             if hour >= first_hour:
                 self._pour("h", hour, tally)

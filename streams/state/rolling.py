@@ -5,32 +5,27 @@ once they are added up into days.
 """
 
 from collections.abc import Mapping
+from typing import TypeVar
 
-from streams.fold.deltas import BITS, MASK, Sums
+from streams.fold.deltas import Tally
 from streams.fold.localtime import LocalTime
 
-Tally = dict[int, Sums]
-"""Pair → sums, of one bucket."""
-
 _QUARTER = 15
+K_ = TypeVar("K_")
 
 
-def by_hour(minutes: Mapping[int, Sums], local: LocalTime) -> dict[tuple[int, int], Tally]:
-    """(UTC second at which the local hour starts, local day) → its tally. `minutes`: minute << 24 | pair → sums."""
+def by_hour(minutes: Mapping[int, Tally], local: LocalTime) -> dict[tuple[int, int], Tally]:
+    """(UTC second at which the local hour starts, local day) → its tally. `minutes`: by minute."""
     hours: dict[tuple[int, int], Tally] = {}
     # A quarter of an hour lies in one local hour wherever the offset is whole quarters, which is nearly always.
-    quarters: dict[int, Tally] = {}
-    for key, sums in minutes.items():
-        minute = key >> BITS
-        tally = quarters.get(minute // _QUARTER)
-        if tally is None:
+    quarters: dict[int, tuple[int, int]] = {}
+    for minute, tally in minutes.items():
+        place = quarters.get(minute // _QUARTER)
+        if place is None:
             place, is_quarter = local.place(minute * 60)
-            tally = hours.get(place)
-            if tally is None:
-                tally = hours[place] = {}
             if is_quarter:
-                quarters[minute // _QUARTER] = tally
-        _move(tally, key & MASK, sums)
+                quarters[minute // _QUARTER] = place
+        _move(hours, place, tally)
     return hours
 
 
@@ -38,19 +33,20 @@ def by_day(hours: Mapping[tuple[int, int], Tally]) -> dict[int, Tally]:
     """Local day → its tally."""
     days: dict[int, Tally] = {}
     for (_, day), tally in hours.items():
-        held = days.get(day)
-        if held is None:
-            days[day] = tally
-        else:
-            for pair, sums in tally.items():
-                _move(held, pair, sums)
+        _move(days, day, tally)
     return days
 
 
-def _move(tally: Tally, pair: int, sums: Sums) -> None:
-    held = tally.get(pair)
+def _move(tallies: dict[K_, Tally], place: K_, tally: Tally) -> None:
+    """Add a tally to the one at a place, or let it be that one."""
+    held = tallies.get(place)
     if held is None:
-        tally[pair] = sums
+        tallies[place] = tally
         return
-    for spec, n in sums.items():
-        held[spec] += n
+    for pair, sums in tally.items():
+        known = held.get(pair)
+        if known is None:
+            held[pair] = sums
+            continue
+        for spec, n in sums.items():
+            known[spec] += n
