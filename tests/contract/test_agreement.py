@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any, get_type_hints
 
 import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -86,10 +87,35 @@ def mutated(draw: st.DrawFn) -> tuple[bytes, bool]:
     return json.dumps(event, ensure_ascii=draw(st.booleans())).encode(), reference
 
 
-@given(st.lists(st.one_of(st.sampled_from([None, b"", b"{", b"\xff"]), mutated().map(lambda case: case[0]))))
-def test_many_are_decoded_as_each_is(values: list[bytes | None]):
+PLAIN = (
+    b'{"specversion":"1.0","id":"e-1","source":"t://1","type":"sales.call.ended.v1","time":"2026-11-23T09:15:02.5Z","data":'
+    b'{"call_id":"1","client_id":"c","direction":"inbound","outcome":"missed","started_at":"2026-11-23T09:14:02Z"}}'
+)
+
+
+@pytest.mark.parametrize(
+    ("what", "instead", "is_taken"),
+    [
+        (b"02.5Z", b"02.9999999Z", True),
+        (b"02.5Z", b"02.123456Z", True),
+        (b"2026-11-23T09:14:02Z", b"2026-11-23T10:14:02Z", False),
+        (b"t://1", b"a b", False),
+        (b"2026-11-23T09:15", b"1999-11-23T09:15", False),
+        (b'"1"', '"я"'.encode(), True),
+        (b'"outcome"', b'"unknown":"\xff","outcome"', False),
+        (b'"outcome"', b'"unknown":%b,"outcome"' % (b"[" * 300 + b"]" * 300), False),
+        (PLAIN, b"{", False),
+        (PLAIN, b"", False),
+        (PLAIN, None, False),
+    ],
+)
+def test_many_are_decoded_as_each_is(what: bytes, instead: bytes | None, is_taken: bool):
     """What is asked of all of them at once says of each what is asked of it alone."""
-    assert decoding.decode_each(values) == [decoding.fast(value, decoding._events) for value in values]
+    odd = instead if what == PLAIN else PLAIN.replace(what, instead or b"")
+    alone = [decoding.fast(value, decoding._events) for value in (PLAIN, odd, PLAIN)]
+    assert [one is not None for one in alone] == [True, is_taken, True]
+    assert decoding.decode_each([PLAIN, odd, PLAIN]) == alone
+    assert decoding.decode_each([]) == []
 
 
 @given(mutated())

@@ -7,6 +7,7 @@ import socket
 import textwrap
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, conn
@@ -151,6 +152,16 @@ def test_a_consumer_without_it_gives_whole_records() -> None:
     assert type(batches) is not type(decoded)
     assert found.is_whole
     assert consumer.Fetcher is Fetcher
+
+
+def test_a_batch_is_decoded_some_records_at_a_time() -> None:
+    """From the first that is wanted on; what is large is fitted."""
+    records = (SimpleNamespace(offset=offset, value=b"x" * offset or None) for offset in range(8))
+    how = AsBatches(5, lambda record: SimpleNamespace(offset=record.offset, value=b"cut"))
+    found = kafka_insides.UndecodedBatch(records, 3, how).parts(2)
+    assert [(one.offset, one.value) for one in [*next(found), *next(found)]] == [(3, b"xxx")]
+    assert next(records).offset == 4  # no more is decoded than was asked for
+    assert [(one.offset, one.value) for part in found for one in part] == [(5, b"xxxxx"), (6, b"cut"), (7, b"cut")]
 
 
 async def test_a_machine_that_goes_silent_is_noticed_by_every_connection() -> None:
