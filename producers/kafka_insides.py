@@ -111,6 +111,7 @@ class UndecodedBatch:
     def parts(self, most: int) -> Iterator[list[Any]]:
         """The records in order, at most so many at a time; to be asked for once."""
         records, large, fitted = iter(self._batch), self._how.most, self._how.fitted
+        self._batch = ()  # what it is unpacked to goes when it is used up, whoever still holds all of a fetch
         while part := list(islice(records, most)):
             part = [one if one.value is None or len(one.value) <= large else fitted(one) for one in part]
             yield part if part[0].offset >= self._first else [one for one in part if one.offset >= self._first]

@@ -21,7 +21,7 @@ from streams.state.records import FoldRecord
 
 _BUFFERED_FETCHES = 4
 """Fetches of one partition that wait for the agent, so this is what bounds memory."""
-_FETCH_BYTES = 2 << 20
+_FETCH_BYTES = 1 << 20
 _POLLED_BATCHES = 2_000
 """Kafka's batches that are taken up at once; one has a single record where senders do not wait for more."""
 _DECODED = 100
