@@ -11,7 +11,7 @@ from grafana.links import definition
 from grafana.live import live
 from grafana.look import Look
 from grafana.promql import Live, by, summed
-from grafana.shown import BAR, bar, bars, days, explained, kpi, line_panel, sparkline
+from grafana.shown import BAR, bar, bars, explained, kpi, line_panel, sparkline
 from metrics.catalogue import course
 from metrics.catalogue.plan import FORECAST, MONEY_MEASURES
 from metrics.family import Family
@@ -135,12 +135,12 @@ def burn_up(title: str, measure: str, level: Level, look: Look, matchers: Mappin
     exprs = {"so far": done, "plan": plan, "at this pace": ahead, "low": low, "high": high}
     dashed = {"custom__lineStyle": {"fill": "dash", "dash": [8, 6]}, "custom__fillOpacity": 0}
     return line_panel(
-        title, [p.rows(_runs(exprs))],
+        title, [p.rows(_day_of_month(_runs(exprs)))],
         about=f"{_about(course.MONTH_TO_DAY)}\n\n{_about(course.PLAN_COURSE)}\n\nAt this pace: the plan's course times "
               "what was done so far ÷ plan to date; its end is the forecast of the KPI.\n\nLow and high: "
               f"{_about(FORECAST)}",
         links=DEFINITION, unit=_unit(measure, look), decimals=None if measure in MONEY else 0,
-        transformations=[*_pivoted("day", exprs), *days("day")],
+        across="day", transformations=[*_pivoted("day", exprs), _numbers("day")],
         overrides=[
             p.override("plan", color={"mode": "fixed", "fixedColor": "gray"}, **dashed),
             p.override("at this pace", color={"mode": "fixed", "fixedColor": "light-blue"}, **dashed),
@@ -149,10 +149,21 @@ def burn_up(title: str, measure: str, level: Level, look: Look, matchers: Mappin
             p.override("high", color={"mode": "fixed", "fixedColor": "super-light-blue"}, custom__lineWidth=0,
                        custom__fillBelowTo="low", custom__fillOpacity=25),
             p.override("so far", color={"mode": "fixed", "fixedColor": "blue"}, custom__showPoints="always"),
+            p.override("day", unit="none", decimals=0, min=1),
         ],
         defaults={"min": 0},
-        more={"timeFrom": "now/M", "hideTimeOverride": True},
     )  # fmt: skip
+
+
+def _day_of_month(expr: str) -> str:
+    """Days as numbers of two digits, which sort as they are."""
+    return f'label_replace({expr}, "day", "$1", "day", ".*-(.+)")'
+
+
+def _numbers(key: str) -> dict[str, Any]:
+    """Makes numbers of a column of text."""
+    conversions = [{"targetField": key, "destinationType": "number"}]
+    return {"id": "convertFieldType", "options": {"conversions": conversions, "fields": {}}}
 
 
 def _towards(bound: str, of: Mapping[str, str], level: Level, done: str, plan: str) -> str:

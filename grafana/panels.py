@@ -240,18 +240,22 @@ def document(
     variables: Sequence[Any] = (),
     annotations: Sequence[dict[str, Any]] = (),
     links: Sequence[dict[str, Any]] = (),
+    timezone: str,
     tags: Sequence[str] = (),
     time_from: str = "now-12h",
     refresh: str = "10s",
 ) -> dict[str, Any]:
-    """The JSON of a dashboard, complete for the schema that it states. placed: panels with their `gridPos`."""
+    """The JSON of a dashboard, complete for the schema that it states. placed: panels with their `gridPos`.
+
+    timezone: IANA name; days of numbers begin in it, wherever the one who looks is.
+    """
     dashboard = g.Dashboard(
         title=title,
         description=description,
         uid=uid,
         panels=list(placed),
         tags=["sales-pulse", *tags],
-        timezone="browser",
+        timezone=timezone,
         refresh=refresh,
         editable=False,
         graphTooltip=1,

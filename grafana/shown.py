@@ -209,9 +209,13 @@ def by_channel(
 
 def line_panel(
     title: str, queries: Sequence[p.Query], *, about: str, unit: str, links: Sequence[p.Link],
-    steps: targets.Steps = p.PLAIN, bare: bool = False, custom: dict[str, Any] | None = None, **more: Any,
+    steps: targets.Steps = p.PLAIN, bare: bool = False, custom: dict[str, Any] | None = None, across: str = "",
+    **more: Any,
 ) -> p.Panel:  # fmt: skip
-    """Lines over time. steps: drawn as dashed lines. bare: a sparkline, without axes and names."""
+    """Lines over time. steps: drawn as dashed lines. bare: a sparkline, without axes and names.
+
+    across: a column of numbers that lines are drawn over instead; the axis of time ends now, whatever is known beyond.
+    """
     drawn: dict[str, Any] = {
         "drawStyle": "line", "lineInterpolation": "linear", "lineWidth": 2, "fillOpacity": 12,
         "showPoints": "never", "spanNulls": False,
@@ -220,11 +224,12 @@ def line_panel(
     }  # fmt: skip
     defaults = {"color": {"mode": "fixed", "fixedColor": "blue"} if bare else {"mode": "palette-classic"}}
     return p.panel(
-        "timeseries", title, queries, about=about, unit=unit, links=links, thresholds=steps, custom=drawn,
+        "trend" if across else "timeseries", title, queries, about=about, unit=unit, links=links, thresholds=steps,
+        custom=drawn,
         defaults=defaults | more.pop("defaults", {}),
         options={
             "legend": {"displayMode": "list", "placement": "bottom", "showLegend": not bare, "calcs": []},
-            "tooltip": {"mode": "multi", "sort": "desc"},
+            "tooltip": {"mode": "multi", "sort": "desc"}, **({"xField": across} if across else {}),
         },
         **more,
     )  # fmt: skip

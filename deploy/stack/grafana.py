@@ -33,7 +33,15 @@ class Grafana(Program):
     """A server on loopback with its data in `folder`; `generated` holds dashboards/ and provisioning/."""
 
     def __init__(
-        self, folder: Path, *, port: int, generated: Path, prometheus: str, past: str, log: Path | None = None
+        self,
+        folder: Path,
+        *,
+        port: int,
+        generated: Path,
+        prometheus: str,
+        past: str,
+        timezone: str,
+        log: Path | None = None,
     ) -> None:
         self.folder = folder
         self.generated = generated
@@ -44,6 +52,7 @@ class Grafana(Program):
         argv = [program, *command, "--homepath", str(home(Path(program)) or folder)]
         super().__init__("grafana", argv, log=log or folder / "grafana.log", cwd=folder)
         self._sources = {"SALES_PROMETHEUS_URL": prometheus, "SALES_PAST_URL": past}
+        self._timezone = timezone
 
     @property
     def url(self) -> str:
@@ -78,6 +87,7 @@ class Grafana(Program):
             "SECURITY_ADMIN_PASSWORD": self.password,
             "AUTH_ANONYMOUS_ENABLED": "true",
             "USERS_DEFAULT_THEME": "dark",
+            "DATE_FORMATS_DEFAULT_TIMEZONE": self._timezone,
             "ANALYTICS_REPORTING_ENABLED": "false",
             "ANALYTICS_CHECK_FOR_UPDATES": "false",
             "ANALYTICS_CHECK_FOR_PLUGIN_UPDATES": "false",

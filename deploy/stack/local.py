@@ -93,13 +93,15 @@ class LocalStack:
 
     def generate(self) -> None:
         """Write dashboards, rules and alerts by the settings in force. Raises ValidationError."""
+        written(self.generated, self._look())
+
+    def _look(self) -> Look:
         addresses: dict[str, Any] = {
             name: self.settings[f"SALES_{name.upper()}"]
             for name in ("public_url", "grafana_url")
             if f"SALES_{name.upper()}" in self.settings
         }
-        settings = AlertSettings(_env_file=self.folder.parent / ".env", **addresses)
-        written(self.generated, Look.of(settings))
+        return Look.of(AlertSettings(_env_file=self.folder.parent / ".env", **addresses))
 
     @property
     def logs(self) -> Path:
@@ -184,6 +186,7 @@ class LocalStack:
             generated=self.generated,
             prometheus=f"http://{self._addresses['prometheus']}",
             past=f"http://{self._addresses['past']}",
+            timezone=self._look().timezone,
             log=self.logs / "grafana.log",
         )
         rotation = server.playlist()

@@ -84,5 +84,6 @@ def board(
         variables=(*variables, *shared),
         annotations=marks.annotations(called),
         links=[others, *helped],
+        timezone=look.timezone,
         **more,
     )

@@ -17,7 +17,7 @@ def runbook(look: Look) -> dict[str, Any]:
     placed = place(*((9, [_of(alert)]) for alert in alerts(look)))
     return p.document(
         base.RUNBOOK, "Runbook", "What each alert means, what to look at, what to do.", placed, tags=("pages",),
-        refresh="",
+        timezone=look.timezone, refresh="",
     )  # fmt: skip
 
 
@@ -25,12 +25,13 @@ def _of(alert: Alert) -> p.Panel:
     return p.text(alert.name, alert.markdown, about=alert.summary)
 
 
-def reference(_: Look) -> dict[str, Any]:
+def reference(look: Look) -> dict[str, Any]:
     """Every KPI and every series with its definition."""
     numbers = sorted({kpi.number for kpi in KPIS})
     kpis = [p.text(f"KPI {one}", kpi_summary(one), about="Each KPI with its definition.") for one in numbers]
     series = p.text("Series", series_summary(), about="Every series with its labels.")
     placed = place(*((12, [one]) for one in kpis), (30, [series]))
     return p.document(
-        base.REFERENCE, "Reference", "Every number and its definition.", placed, tags=("pages",), refresh=""
-    )
+        base.REFERENCE, "Reference", "Every number and its definition.", placed, tags=("pages",),
+        timezone=look.timezone, refresh="",
+    )  # fmt: skip

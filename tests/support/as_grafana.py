@@ -8,7 +8,6 @@ its step, while an instant query asks for the end itself.
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 
 import httpx
@@ -147,7 +146,7 @@ class GrafanaScreen:
 
     def asked(self, panel: dict[str, Any]) -> Iterator[GrafanaRequest]:
         """What is asked for a panel: each target once."""
-        past = self._past(panel.get("timeFrom") or self.past)
+        past = seconds(panel.get("timeFrom") or self.past)
         points = panel.get("maxDataPoints") or width(panel, self.wide)
         for target in panel["targets"]:
             least = max(SCRAPE, seconds(panel.get("interval") or "1ms"))
@@ -165,16 +164,6 @@ class GrafanaScreen:
                 yield GrafanaRequest(where, expr, self.end)
             else:
                 yield GrafanaRequest(where, expr, self.end // step * step, (self.end - past) // step * step, step)
-
-    def _past(self, text: str) -> float:
-        """Length of a range: a duration, or since a day, week, month or year began (`now/M`)."""
-        if not text.startswith("now/"):
-            return seconds(text)
-        now = datetime.fromtimestamp(self.end, UTC)
-        day = now.replace(hour=0, minute=0, second=0, microsecond=0)
-        began = {"d": day, "w": day - timedelta(days=day.weekday()), "M": day.replace(day=1),
-                 "y": day.replace(month=1, day=1)}[text[4:]]  # fmt: skip
-        return max(60.0, (now - began).total_seconds())
 
     def answer(self, asked: GrafanaRequest) -> Series:
         """The last value of each series. Raises AssertionError with what Prometheus says."""

@@ -132,8 +132,9 @@ def test_grafana_is_started_with_everything_provisioned(tmp_path: Path, monkeypa
     generated = tmp_path / "generated"
     written(generated, Look())
     server = grafana.Grafana(
-        tmp_path / "g", port=1, generated=generated, prometheus="http://127.0.0.1:2", past="http://127.0.0.1:3"
-    )
+        tmp_path / "g", port=1, generated=generated, prometheus="http://127.0.0.1:2", past="http://127.0.0.1:3",
+        timezone="Asia/Tokyo",
+    )  # fmt: skip
     password = server.password
     server.prepare()
     said = server.env or {}
@@ -142,6 +143,7 @@ def test_grafana_is_started_with_everything_provisioned(tmp_path: Path, monkeypa
     folders = {path.name for path in Path(said["GF_PATHS_PROVISIONING"]).iterdir() if list(path.iterdir())}
     assert {"datasources", "dashboards", "plugins", "alerting", "notifiers"} <= folders
     assert said["SALES_PROMETHEUS_URL"] == "http://127.0.0.1:2"
+    assert said["GF_DATE_FORMATS_DEFAULT_TIMEZONE"] == "Asia/Tokyo"
     assert list(Path(said["SALES_DASHBOARDS"]).glob("*.json"))
     assert (server.password, len(password) > 20) == (password, True)
     assert (tmp_path / "g" / "password").stat().st_mode & 0o077 == 0

@@ -87,6 +87,7 @@ def test_look_follows_the_settings() -> None:
     assert b"> 90" in made["grafana/out/rules/alerts.yml"]
     assert b"Europe/Berlin" in made["deploy/alertmanager/alertmanager.yml"]
     assert b"currencyEUR" in made["grafana/out/dashboards/sales-floor.json"]
+    assert b'"timezone": "Europe/Berlin"' in made["grafana/out/dashboards/sales-floor.json"]
 
 
 def test_reference_has_a_row_for_every_number() -> None:
@@ -115,6 +116,7 @@ def test_compose_opens_grafana_on_the_wall() -> None:
     assert {said["SALES_DASHBOARDS"], said["GF_PATHS_PROVISIONING"]} == {
         f"/etc/sales-pulse/{folder}" for folder in ("dashboards", "provisioning")
     }
+    assert said["GF_DATE_FORMATS_DEFAULT_TIMEZONE"] == "${SALES_TIMEZONE:-UTC}"
     assert all(volume in services[name]["volumes"] for name in ("grafana", "prometheus", "alertmanager", "playlist"))
     assert services["walls"]["command"] == ["generate", "--to", services["walls"]["volumes"][0].partition(":")[2]]
 

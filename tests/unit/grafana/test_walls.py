@@ -13,12 +13,13 @@ from grafana.dashboards import base, dashboards
 from grafana.layout import COLUMNS, Stack, folded, place, widths
 from grafana.look import Look
 from grafana.panels import text
-from metrics.catalogue import BY_EXPOSED, BY_NAME, KPIS
+from metrics.catalogue import BY_EXPOSED, BY_NAME, KPIS, course
 from metrics.kpi import Kpi, Level, Quantile
 from tests.support.grafana_queries import SELECTOR, panels
 from tests.support.grafana_schema import lost_in_the_schema
 
 BOARDS = dashboards(Look())
+AWAY = dashboards(Look(timezone="Asia/Yekaterinburg"))
 PAGES = (base.RUNBOOK, base.REFERENCE)
 SCREEN_UNITS = 28
 """Grid units of 38 px that a screen of 1080 px shows in kiosk mode."""
@@ -250,6 +251,34 @@ def test_variables_are_shown_and_marks_are_drawn(board: dict[str, Any]) -> None:
     # Moments that are recorded: neither a gap in scraping nor a coarse step makes or hides one.
     assert all("offset" not in mark["expr"] and "unless" not in mark["expr"] for mark in marks)
     assert [mark["useValueForTime"] for mark in marks] == [True, True, *(False for _ in alerts)]
+
+
+@each
+def test_what_lies_ahead_has_its_place(board: dict[str, Any]) -> None:
+    """Grafana's axis of time ends now, so a month with its plan and forecast is drawn over the days' numbers.
+
+    They are numbers by then, each once, in their order, and do not start at 0 as money does.
+    """
+    for panel in _data_panels(board):
+        ahead = any(course.PLAN_COURSE.name in target["expr"] for target in panel["targets"])
+        assert ahead == (panel["type"] == "trend"), panel["title"]
+        if not ahead:
+            continue
+        across = panel["options"]["xField"]
+        assert panel["transformations"][-1]["options"]["conversions"] == [
+            {"targetField": across, "destinationType": "number"}
+        ]
+        own = [o["properties"] for o in panel["fieldConfig"]["overrides"] if o["matcher"]["options"] == across]
+        assert [{one["id"]: one["value"] for one in properties} for properties in own] == [
+            {"unit": "none", "decimals": 0, "min": 1}
+        ]
+        assert "timeFrom" not in panel
+
+
+@each
+def test_days_begin_where_the_company_is(board: dict[str, Any]) -> None:
+    """Numbers are counted by its zone, and axes say its hours, wherever the browser is."""
+    assert (board["timezone"], AWAY[board["uid"]]["timezone"]) == ("UTC", "Asia/Yekaterinburg")
 
 
 def test_a_band_is_filled_between_its_ends_alone() -> None:
