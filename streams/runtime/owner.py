@@ -261,6 +261,7 @@ class Owner:
             watching.cancel()
             state.restored, state.restore_total = progress.read, progress.total
         check_reached(starts, restored.positions)
+        partition.check_restored()
         source = "disk" if saved is not None else "changelog" if progress.read else "nothing"
         return partition, source, restored
 

@@ -46,8 +46,11 @@ def write_own(own: Own) -> bytes:
 
 
 def read_own(value: bytes, rules: str) -> Own:
-    """The inverse. Raises MsgspecError, StateError for another version, RulesChanged."""
-    own = _decode(value)
+    """The inverse. Raises StateError for what cannot be read or is of another version, RulesChanged."""
+    try:
+        own = _decode(value)
+    except msgspec.MsgspecError as error:
+        raise StateError(f"the record of the partition cannot be read: {error}") from error
     if own.version != VERSION:
         raise StateError(f"the state has version {own.version}, this worker reads version {VERSION}")
     if own.rules != rules:

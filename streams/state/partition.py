@@ -2,6 +2,7 @@
 
     partition = Partition(number, partitions, rules, store)
     partition.restore_clients(pairs); partition.restore_cells(pairs)    # from changelog or disk, before any fold
+    partition.check_restored()
     refused = partition.fold(records)                                   # in log order; never raises on input
     update = partition.view()                                           # what changed, for Redis; as often as wanted
     cut = partition.cut()                                               # what changed, for the changelogs
@@ -71,21 +72,26 @@ class Partition:
         self.number = number
         self.partitions = partitions
         self.counts = PartitionCounts()
-        self.log = ""
-        self.until = 0
-        self.live = 0
         self._rules = rules
         self._out = Context(rules)
         self._cells = Cells(number, self._out.deltas, rules.local)
-        self._forwarded: dict[int, int] = {}
         self._copies: list[forwarding.Copy] = []
         self.copies_bytes = 0
-        is_kept, clear = partial(keep, out=self._out), partial(tidy, out=self._out)
-        self._clients = Clients(InMemoryClientStore() if store is None else store, is_kept, clear)
+        self._is_kept, clear = partial(keep, out=self._out), partial(tidy, out=self._out)
+        self._clients = Clients(InMemoryClientStore() if store is None else store, self._is_kept, clear)
+        self._lists = Lists(self._clients, rules)
+        self._begin()
+
+    def _begin(self) -> None:
+        """All that the own record says, as before the first record."""
+        out = self._out
+        out.fence, out.time, out.horizon, out.horizon_day, out.recall = -1, 0, 0, 0, 0
+        self.log, self.until, self.live = "", 0, 0
+        self._forwarded: dict[int, int] = {}
         self._next_day = 0
         self._keeping = Keeping()
-        self._lists = Lists(self._clients, rules)
-        self._sweep = Sweep(self._clients, is_kept)
+        self._sweep = Sweep(self._clients, self._is_kept)
+        self._unusable: StateError | None = None
 
     @property
     def fence(self) -> int:
@@ -303,7 +309,7 @@ class Partition:
     def restore_clients(self, pairs: Iterable[tuple[bytes, bytes | None]], *, stored: bool = False) -> None:
         """Take over clients as cuts gave them, later ones win; `stored`: the store holds them already.
 
-        Raises StateError for what cannot be read, RulesChanged for what was counted by other rules.
+        Raises StateError for what cannot be read.
         """
         try:
             self._clients.restore(self._without_own(pairs), stored=stored)
@@ -312,24 +318,34 @@ class Partition:
 
     def _without_own(self, pairs: Iterable[tuple[bytes, bytes | None]]) -> Iterator[tuple[bytes, bytes | None]]:
         for key, value in pairs:
-            if key != PARTITION_KEY:
-                yield key, value
-            elif value is not None:
+            if key == PARTITION_KEY:
                 self._restore_own(value)
+            else:
+                yield key, value
 
-    def _restore_own(self, value: bytes) -> None:
-        own = read_own(value, self._rules.signature)
-        if own.fence >= self.fence:
-            self.log = own.log
-            self.until = own.until
-            self._out.fence = own.fence
-            self._out.time = own.time
-            self._forwarded = own.forwarded
-            self.live = own.live
-            self._keeping.stamp, self._keeping.gone = own.stamp, own.gone
-            if own.time:
-                self._turn_day()
-                self._sweep.restore(own, self._out.horizon_day)
+    def _restore_own(self, value: bytes | None) -> None:
+        # A changelog goes on holding the record of a state that was emptied since, until Kafka compacts it: that one
+        # decides nothing, neither that it is of another version nor how far its log was folded.
+        self._begin()
+        if value is None:
+            return
+        try:
+            own = read_own(value, self._rules.signature)
+        except StateError as error:
+            self._unusable = error
+            return
+        self.log, self.until, self.live = own.log, own.until, own.live
+        self._out.fence, self._out.time = own.fence, own.time
+        self._forwarded = own.forwarded
+        self._keeping.stamp, self._keeping.gone = own.stamp, own.gone
+        if own.time:
+            self._turn_day()
+            self._sweep.restore(own, self._out.horizon_day)
+
+    def check_restored(self) -> None:
+        """That what was restored can be gone on with. Raises StateError; RulesChanged for what other rules counted."""
+        if self._unusable is not None:
+            raise self._unusable
 
     def restore_cells(self, pairs: Iterable[tuple[bytes, bytes | None]]) -> None:
         """Take over cells as cuts gave them; later ones win. Raises StateError."""

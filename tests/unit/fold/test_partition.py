@@ -124,10 +124,14 @@ def test_other_rules_or_another_version_are_refused_on_restore():
     log = Log()
     _meeting(log, "2026-11-23T09:00:00Z")
     cut = fold(log).cut()
+    other = Partition(0, 1, rules(call_target=1))
+    other.restore_clients(cut.clients)
     with pytest.raises(RulesChanged, match="SALES_APP_ID"):
-        Partition(0, 1, rules(call_target=1)).restore_clients(cut.clients)
+        other.check_restored()
+    broken = Partition(0, 1, rules())
+    broken.restore_clients([(PARTITION_KEY, b"\x00")])
     with pytest.raises(StateError, match="cannot be read"):
-        Partition(0, 1, rules()).restore_clients([(PARTITION_KEY, b"\x00")])
+        broken.check_restored()
     with pytest.raises(StateError, match="cannot be read"):
         Partition(0, 1, rules()).restore_cells([(b"m", b"\x80")])
 

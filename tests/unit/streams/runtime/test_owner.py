@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import msgspec
 import pytest
 
+from metrics.view import decode_part
 from producers.log_ends import EndOffsets
 from streams.durable.local_store import RocksStore, set_aside
 from streams.errors import OwnershipLost, WorkerError
@@ -360,6 +361,41 @@ async def test_another_version_is_counted_again(unit, version):
     assert second.owned[0].is_rebuilt
     await second.fold(0, [[meeting(0), meeting(1)]])
     assert held(second) == whole
+    await second.close([0])
+    # The changelog is not compacted yet. It was counted again once, and is not by each owner that comes.
+    third = unit.owner()
+    assert await third.open([0]) == {0: 2}
+    assert not third.owned[0].is_rebuilt
+    assert held(third) == whole
+
+
+async def test_rules_there_and_back(unit):
+    """Counting again under the rules of before goes on where it was left, not where it was before they changed."""
+    zones = ("UTC", "Asia/Tokyo", "UTC")
+    for zone, folded in zip(zones, (3, 2, 1), strict=True):
+        owner = unit.owner(timezone=zone)
+        assert await owner.open([0]) == {0: 0}
+        await owner.fold(0, [meeting(n) for n in range(folded)])
+        await owner.close([0])
+    last = unit.owner()
+    assert await last.open([0]) == {0: 1}
+    await last.fold(0, [meeting(1), meeting(2)])
+    days = [part for (kind, _), parts in held(last).items() if kind == "d" for part in parts.values()]
+    assert [decode_part(part) for part in days] == [{"m": 3}]
+
+
+async def test_an_owner_that_dies_before_anything_is_counted_again(unit):
+    """Nothing of the state before is left in what the next one holds: neither its fence nor what it had forgotten."""
+    first = unit.owner()
+    await first.open([0])
+    await first.fold(0, [meeting(0), meeting(1)])
+    await first.close([0])
+    second = unit.owner(timezone="Asia/Tokyo")
+    await second.open([0])
+    third = unit.owner(timezone="Asia/Tokyo")
+    assert await third.open([0]) == {0: 0}
+    partition = third.owned[0].partition
+    assert (partition.fence, partition.time, partition.cells, partition.live) == (-1, 0, 0, 0)
 
 
 async def test_dropped_when_not_owned(unit):
