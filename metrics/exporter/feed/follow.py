@@ -212,7 +212,7 @@ class ViewFollower(Reported):
         self._lack(self.unread())
         if not self.lacking and now - self._looked < _HOLES_SECONDS:
             return
-        self._looked, self.holes = now, await self._manifests.holes()
+        self._looked, self.holes = now, await self._manifests.holes(self.heartbeats.keys())
         if self.lacking and not self.holes.hashes:
             async with self._lock:
                 await self._load()
@@ -262,7 +262,7 @@ class ViewFollower(Reported):
             await asyncio.sleep(0)
         board.rest(at_once=True)
         # Looked at again: what Redis lost while it was read is not in the board.
-        self.holes = await self._manifests.holes()
+        self.holes = await self._manifests.holes(beats.keys())
         self._board.take_over(board)
         self.heartbeats, self.read_as = beats, rewound(beats)
         self._generation, self.loaded = generation, True
@@ -292,7 +292,7 @@ class ViewFollower(Reported):
                 is_lost = False
                 if any(None in found for found in values):
                     # What is not there has been taken away, or lost: only what is read at one moment tells.
-                    self.holes, values = await self._manifests.beside(page)
+                    self.holes, values = await self._manifests.beside(page, self.heartbeats.keys())
                     self._lack(self.holes.what)
                     is_lost = bool(self.holes.hashes)
                 for (key, fields), found in zip(page, values, strict=True):

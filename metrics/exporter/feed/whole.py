@@ -60,22 +60,23 @@ class Manifests:
             return {}, False
         return found, (size is None and not found) or int(size or -1) == len(found)
 
-    async def holes(self) -> Holes:
-        """What is missing now."""
-        return (await self.beside(()))[0]
+    async def holes(self, known: Collection[int] = ()) -> Holes:
+        """What is missing now; see `beside`."""
+        return (await self.beside((), known))[0]
 
-    async def beside(self, wanted: Page) -> tuple[Holes, list[list[bytes | None]]]:
+    async def beside(self, wanted: Page, known: Collection[int] = ()) -> tuple[Holes, list[list[bytes | None]]]:
         """What is missing, and the values of fields of hashes at the same moment: one that is not there is lost or not.
 
-        Raises RedisError where a hash is none.
+        known: partitions that have reported before. Where one has not any more its parts are being taken away: it is
+        counted again from its start. Raises RedisError where a hash is none.
         """
         try:
-            return await self._beside(wanted)
+            return await self._beside(wanted, known)
         except NoScriptError:
             self._sha = ""
-            return await self._beside(wanted)
+            return await self._beside(wanted, known)
 
-    async def _beside(self, wanted: Page) -> tuple[Holes, list[list[bytes | None]]]:
+    async def _beside(self, wanted: Page, known: Collection[int]) -> tuple[Holes, list[list[bytes | None]]]:
         self._sha = self._sha or await self._redis.script_load(view.BROKEN_HASHES)
         keys = self._keys
         count = count_of(heartbeats(await self._redis.hgetall(keys.partitions)))
@@ -95,14 +96,15 @@ class Manifests:
             if isinstance(answer, Exception):
                 raise answer
         beats = heartbeats(raw)
-        missing = [
-            (number, lacking)
+        lacking = {
+            number: _lacking(beats.get(number, {}), counted) + len(broken)
             for number, (counted, *broken) in enumerate(found)
-            if (lacking := _lacking(beats.get(number, {}), counted) + len(broken))
-        ]
+        }
+        lacking |= {number: max(1, lacking.get(number, 0)) for number in set(known) - beats.keys()}
+        missing = sorted((number, hashes) for number, hashes in lacking.items() if hashes)
         named = [{int(name) for name in names} if isinstance(names, list) else set() for names in (waiting, unanswered)]
-        known = int(view.decode_any(view.split(counted)[1])) if isinstance(counted, bytes) else 0
-        short = known - (reference if isinstance(reference, int) else 0)
+        recorded = int(view.decode_any(view.split(counted)[1])) if isinstance(counted, bytes) else 0
+        short = recorded - (reference if isinstance(reference, int) else 0)
         return _told(missing, sorted(beats.keys() - set.intersection(*named)), max(0, short)), values
 
 
