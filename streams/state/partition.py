@@ -86,9 +86,8 @@ class Partition:
         """All that the own record says, as before the first record."""
         out = self._out
         out.fence, out.time, out.horizon, out.horizon_day, out.recall = -1, 0, 0, 0, 0
-        self.log, self.until, self.live = "", 0, 0
+        self.log, self.until, self.live, self._next_day = "", 0, 0, 0
         self._forwarded: dict[int, int] = {}
-        self._next_day = 0
         self._keeping = Keeping()
         self._sweep = Sweep(self._clients, self._is_kept)
         self._unusable: StateError | None = None
@@ -324,8 +323,7 @@ class Partition:
                 yield key, value
 
     def _restore_own(self, value: bytes | None) -> None:
-        # A changelog goes on holding the record of a state that was emptied since, until Kafka compacts it: that one
-        # decides nothing, neither that it is of another version nor how far its log was folded.
+        # Until Kafka compacts it a changelog holds the record of a state that was emptied since: it decides nothing.
         self._begin()
         if value is None:
             return
