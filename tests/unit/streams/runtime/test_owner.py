@@ -375,11 +375,11 @@ async def test_rules_there_and_back(unit):
     for zone, folded in zip(zones, (3, 2, 1), strict=True):
         owner = unit.owner(timezone=zone)
         assert await owner.open([0]) == {0: 0}
-        await owner.fold(0, [meeting(n) for n in range(folded)])
+        await owner.fold(0, [[meeting(n) for n in range(folded)]])
         await owner.close([0])
     last = unit.owner()
     assert await last.open([0]) == {0: 1}
-    await last.fold(0, [meeting(1), meeting(2)])
+    await last.fold(0, [[meeting(1), meeting(2)]])
     days = [part for (kind, _), parts in held(last).items() if kind == "d" for part in parts.values()]
     assert [decode_part(part) for part in days] == [{"m": 3}]
 
@@ -388,7 +388,7 @@ async def test_an_owner_that_dies_before_anything_is_counted_again(unit):
     """Nothing of the state before is left in what the next one holds: neither its fence nor what it had forgotten."""
     first = unit.owner()
     await first.open([0])
-    await first.fold(0, [meeting(0), meeting(1)])
+    await first.fold(0, [[meeting(0), meeting(1)]])
     await first.close([0])
     second = unit.owner(timezone="Asia/Tokyo")
     await second.open([0])
