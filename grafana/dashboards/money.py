@@ -59,7 +59,7 @@ def _receivables(look: Look) -> p.Panel:
 
     money_unit = unit(owed, look)
     columns = [
-        TableColumn("Team", width=115, link=base.to_team("${__data.fields.Team}")),
+        TableColumn("Team", width=135, link=base.to_team("${__data.fields.Team}")),
         TableColumn("Owed", of(), money_unit, 1, cell=GAUGE, width=85),
         TableColumn("not due", of(now.AGES[0]), money_unit, 1),
         *(TableColumn(age, of(age), money_unit, 1, ((None, targets.MIDDLE),), COLORED)

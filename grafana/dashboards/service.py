@@ -246,7 +246,7 @@ def _firing() -> p.Panel:
         "warning": {"text": "warning", "color": "orange", "index": 1},
     }
     columns = [
-        TableColumn("Alert", width=190, link=p.Link("Runbook", on_call.runbook())),
+        TableColumn("Alert", width=270, link=p.Link("Runbook", on_call.runbook())),
         TableColumn("Severity", width=80, cell=COLORED, mappings=({"type": "value", "options": severity},)),
         TableColumn("For", f"{active} or on () {nothing}", "dtdurations", 0, width=120),
         TableColumn("Team", least=110),

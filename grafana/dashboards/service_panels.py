@@ -59,7 +59,7 @@ def answers() -> p.Panel:
     """Requests by the first digit of their status: the alert names the status itself."""
     kind = f'label_replace(rate({g.REQUESTS.name}[{RATE}]), "kind", "${{1}}xx", "status", "(.).*")'
     expr = f"sum by (kind) ({kind}) or on () {none_yet('kind')}"
-    return line("Gateway: requests", g.REQUESTS, expr, "{{kind}}", "cps")
+    return line("Gateway: requests", g.REQUESTS, expr, "{{kind}}", "reqps")
 
 
 def waiting() -> p.Panel:
@@ -99,7 +99,7 @@ def rate(title: str, family: Family, label: str = "") -> p.Panel:
     labels = (label,) if label else ()
     expr = f"sum{by(labels)}(rate({family.name}[{RATE}]))"
     expr += f" or on () {none_yet(label)}" if label else " or vector(0)"
-    return line(title, family, expr, f"{{{{{label}}}}}" if label else title, "cps")
+    return line(title, family, expr, f"{{{{{label}}}}}" if label else title, "suffix:/s")
 
 
 def latency(family: Family, title: str) -> p.Panel:
