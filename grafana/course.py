@@ -7,11 +7,12 @@ from typing import Any
 
 import grafana.panels as p
 from grafana import targets
+from grafana.behind import explained
 from grafana.links import definition
 from grafana.live import live
 from grafana.look import Look
 from grafana.promql import Live, by, summed
-from grafana.shown import BAR, bar, bars, explained, kpi, line_panel, sparkline
+from grafana.shown import BAR, bar, bars, kpi, line_panel, sparkline
 from metrics.catalogue import course
 from metrics.catalogue.plan import FORECAST, MONEY_MEASURES
 from metrics.family import Family

@@ -1,19 +1,19 @@
 """KPIs as panels: title, unit, definition, change, rank and links follow from the catalogue."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import grafana.panels as p
 from grafana import targets
+from grafana.behind import explained, fixed_windows
 from grafana.kept import ready
-from grafana.links import SERIES, definition
+from grafana.links import definition
 from grafana.live import changed, live
 from grafana.look import Look
 from grafana.names import named
 from grafana.promql import Live, families, has_period, summed
 from metrics.catalogue import KPIS, activities
-from metrics.catalogue.plan import WORKING_DAYS
-from metrics.family import Family, Source
+from metrics.family import Family
 from metrics.kpi import Kpi, Level
 
 TITLES = {kpi.title: kpi for kpi in KPIS}
@@ -86,34 +86,10 @@ def about(kpi: Kpi) -> str:
     return "\n\n".join(parts)
 
 
-def explained(families: tuple[Family, ...], level: Level | None, window: str, number: int = SERIES) -> Iterator[p.Link]:
-    """Links to the entities behind a number, one for each family, and to its definition.
-
-    What the page cannot say of whom it is about is left out when it is made (`grafana.links`).
-    """
-    planned = any(family.source is Source.PLAN for family in families)
-    for family in families:
-        span = f"&window={window}" if family.windows else ""
-        address = f"${{exporter}}/api/v1/explain?family={family.name}{_who(family, level, planned=planned)}{span}"
-        yield p.Link(f"Explain: {family.name}", address)
-    yield p.Link("Definition", definition(number))
-
-
-def _who(family: Family, level: Level | None, *, planned: bool) -> str:
-    """Whose number is explained. planned: it is compared with a plan, as which all counts that a manager did."""
-    chosen = {label: f"${{{label}}}" for label in (level.labels if level else ())}
-    if family is WORKING_DAYS:
-        chosen = {"team": chosen.get("team", "")}
-    elif "level" in family.labels:
-        chosen = {"level": (level or Level.COMPANY).value, **chosen}
-    if planned and level is Level.MANAGER and family is not WORKING_DAYS:
-        chosen.pop("team", None)
-    return "".join(f"&{label}={value}" for label, value in chosen.items())
-
-
 def links(kpi: Kpi, level: Level | None, window: str = "$window") -> list[p.Link]:
     """Where a KPI's number comes from."""
-    return list(explained(families(kpi.formula), level, window.replace("$window", "${window}"), kpi.number))
+    shown, fixed = window.replace("$window", "${window}"), fixed_windows([kpi])
+    return list(explained(families(kpi.formula), level, shown, kpi.number, fixed=fixed))
 
 
 def of_window(kpi: Kpi) -> str:
@@ -334,7 +310,7 @@ def heatmap(title: str, family: Family, matchers: dict[str, str]) -> p.Panel:
     expr = summed(("le",), family, matchers, family.bucket)
     return p.panel(
         "heatmap", title, [p.Query(expr, "{{le}}", format="heatmap")], about=family.help, unit=family.unit,
-        links=list(explained((family,), Level.TEAM, "${window}")),
+        links=list(explained((family,), Level.TEAM, matchers["window"].replace("$window", "${window}"))),
         custom={"hideFrom": {"legend": False, "tooltip": False, "viz": False}, "scaleDistribution": {"type": "linear"}},
         options={
             "calculate": False, "cellGap": 1, "rowsFrame": {"layout": "auto"}, "showValue": "never",

@@ -7,11 +7,12 @@ from typing import Any
 
 import grafana.panels as p
 from grafana import targets
+from grafana.behind import explained, fixed_windows
 from grafana.kept import rank, ranked, ready
 from grafana.live import changed, live
 from grafana.look import Look
 from grafana.promql import Live, families, has_period
-from grafana.shown import CHANNELS, about, decimals, explained, of_window, scaled, unit, where
+from grafana.shown import CHANNELS, about, decimals, of_window, scaled, unit, where
 from metrics.catalogue.now import AGES
 from metrics.kpi import Kpi, Level
 
@@ -222,7 +223,9 @@ class KpiTable:
 
     def _links(self) -> list[p.Link]:
         read = dict.fromkeys(family for one in self._rows for family in families(one.kpi.formula) if family.credited)
-        return list(explained(tuple(read), self._level, "${window}"))
+        window = of_window(self._rows[0].kpi).removeprefix("$")
+        fixed = fixed_windows(one.kpi for one in self._rows)
+        return list(explained(tuple(read), self._level, f"${{{window}}}", fixed=fixed))
 
     def _live(self, one: Measured) -> Live:
         return Live(of_window(one.kpi), matchers={**self._who, **one.own})

@@ -4,6 +4,7 @@ from typing import Any
 
 import grafana.panels as p
 from grafana import targets
+from grafana.behind import explained
 from grafana.course import spread
 from grafana.dashboards import base
 from grafana.layout import place
@@ -11,7 +12,7 @@ from grafana.live import live
 from grafana.look import Look
 from grafana.names import by_pipeline, by_stage
 from grafana.promql import Live, summed
-from grafana.shown import BAR, DAY_SECONDS, about, bar, bars, brief, explained, kpi, links, tile, unit
+from grafana.shown import BAR, DAY_SECONDS, about, bar, bars, brief, kpi, links, tile, unit
 from grafana.tables import COLORED, FILLED, GAUGE, TableColumn, table
 from metrics.catalogue import deals, money, now
 from metrics.family import Family

@@ -4,6 +4,7 @@ from typing import Any
 
 import grafana.panels as p
 from grafana import targets
+from grafana.behind import explained
 from grafana.course import SUBJECTS, burn_up
 from grafana.dashboards import base
 from grafana.layout import place
@@ -11,7 +12,7 @@ from grafana.live import live
 from grafana.look import Look
 from grafana.names import named
 from grafana.promql import Live, summed
-from grafana.shown import TITLES, about, brief, explained, kpi, links, stat, unit
+from grafana.shown import TITLES, about, brief, kpi, links, stat, unit
 from grafana.tables import COLORED, FILLED, TableColumn, table
 from metrics.catalogue import plan
 from metrics.kpi import Level

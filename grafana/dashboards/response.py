@@ -5,6 +5,7 @@ from typing import Any
 import grafana.panels as p
 from grafana import targets
 from grafana.alerting.sales import LOST
+from grafana.behind import explained
 from grafana.course import spread, week
 from grafana.dashboards import base, unanswered
 from grafana.layout import Stack, folded, place
@@ -12,7 +13,7 @@ from grafana.live import live
 from grafana.look import Look
 from grafana.names import whose
 from grafana.promql import Live, summed
-from grafana.shown import CHANNELS, about, by_channel, explained, heatmap, kpi, lines, links, stat
+from grafana.shown import CHANNELS, about, by_channel, heatmap, kpi, lines, links, stat
 from grafana.tables import COLORED, FILLED, TableColumn, table
 from metrics.catalogue import activities, now
 from metrics.family import SHORT_WINDOWS

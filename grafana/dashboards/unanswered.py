@@ -2,13 +2,14 @@
 
 import grafana.panels as p
 from grafana import targets
+from grafana.behind import explained
 from grafana.dashboards import base
 from grafana.layout import Band
 from grafana.live import live, none_of
 from grafana.look import Look
 from grafana.names import whose
 from grafana.promql import Live, select, summed
-from grafana.shown import about, explained, kpi, lines, links, stat
+from grafana.shown import about, kpi, lines, links, stat
 from grafana.tables import COLORED, FILLED, TableColumn, table
 from metrics.catalogue import service, unanswered
 from metrics.family import Family

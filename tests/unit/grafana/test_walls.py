@@ -14,6 +14,7 @@ from grafana.layout import COLUMNS, Stack, folded, place, widths
 from grafana.look import Look
 from grafana.panels import text
 from metrics.catalogue import BY_EXPOSED, BY_NAME, KPIS, course
+from metrics.family import SHORT_WINDOWS
 from metrics.kpi import Kpi, Level, Quantile
 from tests.support.grafana_queries import SELECTOR, panels
 from tests.support.grafana_schema import lost_in_the_schema
@@ -334,6 +335,25 @@ def test_thresholds_follow_the_targets() -> None:
         if one["id"] == "thresholds"
     }
     assert colored == {"calls": [None, 33, 66], "chats": [None, 60, 120]}
+
+
+@each
+def test_explained_is_the_window_that_is_shown(board: dict[str, Any]) -> None:
+    """A link to what is behind a number asks for a window that its family has, whichever is chosen on the page.
+
+    The running minutes not every family has: with them chosen its panels are empty.
+    """
+    offered = {
+        one["name"]: {option["value"] for option in one["options"]}
+        for one in board["templating"]["list"]
+        if one["type"] == "custom"
+    }
+    for panel in _data_panels(board):
+        for url in [link["url"] for link in panel["links"]]:
+            if asked := re.search(r"explain\?family=(\w+).*&window=\$\{(\w+)", url):
+                family, variable = asked.groups()
+                assert offered[variable] - set(SHORT_WINDOWS) <= set(BY_NAME[family].windows), (panel["title"], url)
+                assert f"${variable}" in json.dumps(panel["targets"]), (panel["title"], url)
 
 
 def test_links_lead_to_dashboards_that_exist() -> None:
