@@ -26,6 +26,7 @@ OTHERS = {
     "describe-producers": {"--topic", "--partition"},
     "redis-cli": {"monitor"},
     "df": {"-h"},
+    "date": {"-u"},
 }
 """Programs of others → the words after their name that they know; the real Kafka is asked in the slow test below."""
 ASKED_OF_REDIS = ("CONFIG GET", "INFO ")
