@@ -23,7 +23,7 @@ _OFTEN = (
 """KPIs that are always seen; the others are folded away."""
 _HEIGHTS = {"Counts": 9, "Money": 9, "Times": 14, "Shares": 9, "Days": 7}
 """Of the tables of the others."""
-_SIDE_BY_SIDE, _WHOLE = 200, 350
+_SIDE_BY_SIDE, _WHOLE = 165, 330
 """Widths of the names of KPIs, in tables that share the screen and in those that have all of it."""
 
 

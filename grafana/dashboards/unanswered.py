@@ -114,7 +114,7 @@ def people() -> p.Panel:
     columns = [
         TableColumn("Who", least=90, link=base.to_manager("${__data.fields.manager}")),
         TableColumn("Calls", of(unanswered.UNRETURNED), "short", 0, width=73),
-        TableColumn("Since", since, "dateTimeFromNow", width=130),
+        TableColumn("Since", since, "dateTimeFromNow", width=100),
         TableColumn("Leads", of(unanswered.UNTOUCHED), "short", 0, width=60),
         TableColumn("Oldest", of(unanswered.UNTOUCHED_OLDEST), "s", 0, width=66),
     ]
