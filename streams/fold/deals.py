@@ -151,9 +151,11 @@ def _settle_ready(client: Client, deal_id: str, old: Deal | None, new: Deal, out
             _credit(client, old.manager, _best(client, old.manager, rules), out)
     if stays:
         best = client.credited(new.manager)
-        mine = (new.sequence, new.time, new.id)
-        if best is None or best.deal == deal_id or mine > (best.sequence, best.time, best.id):
-            _credit(client, new.manager, ReadyDeal(*mine, deal_id, new.team), out)
+        mine = new.time, deal_id
+        if best is None or mine >= (best.time, best.deal):
+            _credit(client, new.manager, ReadyDeal(*mine, new.team), out)
+        elif best.deal == deal_id:  # a later version of an earlier time: another deal's may be later now
+            _credit(client, new.manager, _best(client, new.manager, rules), out)
 
 
 def _best(client: Client, manager: str, rules: Rules) -> ReadyDeal | None:
@@ -161,9 +163,9 @@ def _best(client: Client, manager: str, rules: Rules) -> ReadyDeal | None:
     for other, raw in client.named(DEAL):
         deal = decode_deal(raw)
         if deal.manager == manager and _is_ready(deal, rules):
-            mine = (deal.sequence, deal.time, deal.id)
-            if best is None or mine > (best.sequence, best.time, best.id):
-                best = ReadyDeal(*mine, other, deal.team)
+            mine = deal.time, other
+            if best is None or mine > (best.time, best.deal):
+                best = ReadyDeal(*mine, deal.team)
     return best
 
 

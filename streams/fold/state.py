@@ -272,11 +272,9 @@ READY = "y"
 
 
 class ReadyDeal(msgspec.Struct, array_like=True, omit_defaults=True, gc=False):
-    """The ready deal with the greatest version of one owner in one client."""
+    """The ready deal of one owner in one client whose `time` is the latest; at the same instant the greater id."""
 
-    sequence: str
     time: int
-    id: str
     deal: str
     team: str
 

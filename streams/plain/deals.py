@@ -18,7 +18,7 @@ from metrics.catalogue.now import CLIENTS_READY, OPEN_DEALS, PIPELINE, WEIGHTED
 from producers.events import wire
 from producers.events.wire.structs.deals import DealChangedData
 from streams.plain.contribution import Contribution, OpenThing
-from streams.plain.exact import moment, ten_thousandths, trillionths, version
+from streams.plain.exact import moment, ten_thousandths, trillionths
 from streams.plain.rules import PlainRules
 
 Deal = wire.DealChanged | wire.DealDeleted
@@ -80,11 +80,16 @@ def open_things(deals: Iterable[wire.DealChanged], rules: PlainRules) -> Iterato
             yield OpenThing(WEIGHTED.code, labels, *who, weighted, *what, data.currency)
         if is_ready(data, rules):
             other = ready.get(data.manager_id)
-            if other is None or version(deal) > version(other):
+            if other is None or _latest(deal) > _latest(other):
                 ready[data.manager_id] = deal
     for manager, deal in ready.items():
         client = deal.data.client_id
         yield OpenThing(CLIENTS_READY.code, (), manager, deal.data.team_id or "", 1, "client", client, client)
+
+
+def _latest(deal: wire.DealChanged) -> tuple[int, str]:
+    """By what the team of a ready client is chosen."""
+    return moment(deal.time), deal.data.deal_id
 
 
 def is_ready(data: DealChangedData, rules: PlainRules) -> bool:

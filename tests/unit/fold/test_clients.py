@@ -43,7 +43,7 @@ def test_what_a_page_has_not_is_shared_and_stays_empty():
         client.put(name, bytes(90))
         wait = Waiting("chat", owner, "", rng.randrange(100)) if rng.random() < 0.5 else None
         client.wait(name, wait)
-        deal = ReadyDeal("", 1, "e", f"d-{rng.randrange(9)}", "") if rng.random() < 0.5 else None
+        deal = ReadyDeal(1, f"d-{rng.randrange(9)}", "") if rng.random() < 0.5 else None
         client.credit(owner, deal)
         for held, where, now in ((waits, (key, name), wait), (ready, (key, owner), deal)):
             held.pop(where, None)

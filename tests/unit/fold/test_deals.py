@@ -34,11 +34,11 @@ def _log(*snapshots: dict[str, object]) -> Log:
     log = Log()
     for i, changes in enumerate(snapshots):
         changes = dict(changes)  # noqa: PLW2901 - a copy to take from
-        sequence = changes.pop("sequence", f"{i:03}")
+        sequence, time = changes.pop("sequence", f"{i:03}"), changes.pop("time", "2026-11-23T09:30:00Z")
         if changes.pop("deleted", False):
-            log.add("deal.deleted", "2026-11-23T09:30:00Z", sequence=sequence, deal_id=changes.get("deal_id", "d"))
+            log.add("deal.deleted", time, sequence=sequence, deal_id=changes.get("deal_id", "d"))
         else:
-            log.add("deal.changed", "2026-11-23T09:30:00Z", sequence=sequence, **{**DEAL, **changes})
+            log.add("deal.changed", time, sequence=sequence, **{**DEAL, **changes})
     return log
 
 
@@ -122,6 +122,7 @@ def test_all_orders_of_versions_give_the_same_end():
 
 
 READY = {"probability": 0.7}
+EARLIER = "2026-11-23T09:29:00Z"
 
 
 @pytest.mark.parametrize(
@@ -134,7 +135,15 @@ READY = {"probability": 0.7}
         ([READY, {**READY, "deal_id": "e", "client_id": "cl-2"}], {("m-1", "north"): 2}),
         ([READY, {**READY, "deal_id": "e", "manager_id": "m-2"}], {("m-1", "north"): 1, ("m-2", "north"): 1}),
         ([READY, {**READY, "deal_id": "e", "team_id": "south"}], {("m-1", "south"): 1}),
-        ([READY, {**READY, "deal_id": "e", "team_id": "south", "sequence": "0"}], {("m-1", "north"): 1}),
+        ([READY, {**READY, "deal_id": "e", "team_id": "south", "sequence": "0"}], {("m-1", "south"): 1}),
+        ([READY, {**READY, "deal_id": "c", "team_id": "south"}], {("m-1", "north"): 1}),
+        ([READY, {**READY, "deal_id": "e", "team_id": "south", "time": EARLIER}], {("m-1", "north"): 1}),
+        ([{**READY, "time": EARLIER}, {**READY, "deal_id": "c", "team_id": "south"}], {("m-1", "south"): 1}),
+        (
+            [READY, {**READY, "deal_id": "c", "team_id": "south"}, {**READY, "sequence": "009", "time": EARLIER}],
+            {("m-1", "south"): 1},
+        ),
+        ([READY, {**READY, "team_id": "south", "sequence": "009", "time": EARLIER}], {("m-1", "south"): 1}),
         ([READY, {**READY, "deal_id": "e", "team_id": "south"}, {**WON, "deal_id": "e"}], {("m-1", "north"): 1}),
         ([READY, WON], {}),
         ([READY, {"deleted": True}], {}),
@@ -142,7 +151,7 @@ READY = {"probability": 0.7}
     ],
 )
 def test_clients_ready(snapshots, expected):
-    """Once per client and owner, credited as the owner's latest ready deal says."""
+    """Once per client and owner, credited as the owner's ready deal of the latest time says, then of the greater id."""
     held = everything(fold(_log(*snapshots), ready_stages=frozenset({"contract"})))
     ready = {who: parts["cr"] for who, parts in held.get(("o", 0), {}).items() if "cr" in parts}
     assert ready == expected
