@@ -30,7 +30,7 @@ DAYS = "suffix:days"
 CHANNELS = {"call": "calls", "chat": "chats"}
 BAR = "bar"
 LAST = {"calcs": ["lastNotNull"], "fields": "", "values": False}
-_NO_NUMBER = {
+NO_NUMBER = {
     "type": "special", "options": {"match": "null+nan", "result": {"text": "–", "color": "gray", "index": 9}},
 }  # fmt: skip
 _LOWEST = activities.RESPONSE_BOUNDS[0]
@@ -134,7 +134,7 @@ def stat(
     """
     if background:
         defaults = more.pop("defaults", {})
-        more["defaults"] = defaults | {"mappings": [*defaults.get("mappings", ()), _NO_NUMBER]}
+        more["defaults"] = defaults | {"mappings": [*defaults.get("mappings", ()), NO_NUMBER]}
     return p.panel(
         "stat", title, queries, about=about, unit=unit, links=links, thresholds=steps,
         options={
@@ -261,7 +261,7 @@ def bars(
     """
     plain = {"mode": "fixed", "fixedColor": "blue"}
     defaults: dict[str, object] = {"color": plain if steps is p.PLAIN else {"mode": "thresholds"}, "min": 0}
-    defaults["mappings"] = [_NO_NUMBER]
+    defaults["mappings"] = [NO_NUMBER]
     if drill:
         defaults["links"] = [drill.data()]
     if label:

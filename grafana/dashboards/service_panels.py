@@ -7,6 +7,7 @@ import grafana.panels as p
 from grafana.dashboards import base
 from grafana.links import definition
 from grafana.promql import by, select
+from grafana.shown import NO_NUMBER
 from metrics.catalogue import gateway as g
 from metrics.family import Family
 
@@ -16,10 +17,10 @@ BROKEN = ((None, "red"), (1.0, "green"))
 
 
 def stat(title: str, unit: str, expr: str, legend: str, *, about: str, steps: Any = BROKEN) -> p.Panel:
-    """One number on its color."""
+    """One number on its color; where there is none it is gray, or red where that alone is bad news."""
     return p.panel(
         "stat", title, [p.number(expr, legend)], about=about, unit="bool_yes_no" if unit in {"up", "bool"} else unit,
-        links=DEFINITIONS, thresholds=steps,
+        links=DEFINITIONS, thresholds=steps, defaults={} if steps is BROKEN else {"mappings": [NO_NUMBER]},
         options={
             "reduceOptions": {"calcs": ["lastNotNull"], "fields": "", "values": False}, "colorMode": "background",
             "graphMode": "none", "textMode": "auto", "justifyMode": "center", "orientation": "auto",

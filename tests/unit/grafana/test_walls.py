@@ -282,6 +282,17 @@ def test_days_begin_where_the_company_is(board: dict[str, Any]) -> None:
     assert (board["timezone"], AWAY[board["uid"]]["timezone"]) == ("UTC", "Asia/Yekaterinburg")
 
 
+@each
+def test_what_is_not_known_is_not_green(board: dict[str, Any]) -> None:
+    """A tile that is filled with its color has one of its own for no number, or its lowest step is red."""
+    for panel in _data_panels(board):
+        if panel["type"] != "stat" or panel["options"]["colorMode"] != "background":
+            continue
+        defaults = panel["fieldConfig"]["defaults"]
+        unknown = [one for one in defaults["mappings"] if one["options"].get("match") == "null+nan"]
+        assert unknown or defaults["thresholds"]["steps"][0]["color"] == "red", panel["title"]
+
+
 def test_a_band_is_filled_between_its_ends_alone() -> None:
     """Its lower end fills nothing of its own, which would reach down to 0."""
     bands = 0
