@@ -9,6 +9,8 @@ from metrics.kpi import Kpi, Level, Oldest, Sum
 
 NOTHING = f"0 * max({plan.WORKING_DAYS.name})"
 """0 while sales numbers are shown; nothing while they are withheld, so that no tile says 0 of what is unknown."""
+NEW, FIRST = 1e12, 2e12
+"""What stands for a change that is no percentage: since 0, and since a time that has no number."""
 _SUBJECTS = {"team": service.WORKING_NOW, "manager": service.MANAGER_INFO}
 """Label → a series that everybody has who has numbers."""
 
@@ -37,7 +39,17 @@ def none_of(how: Live) -> str:
 
 
 def changed(kpi: Kpi, level: Level, how: Live) -> str:
-    """The change against the previous period: percent, of shares points; nothing without a base."""
+    """The change against the previous period: percent, of shares points. Since 0 it is `NEW` or its negative.
+
+    Since a time without a number it is `FIRST`, on the better side; since less than 0 it is nothing.
+    """
     before, after = PERIODS[1], PERIODS[0]
     old, new = (f"({live(kpi, level, replace(how, period=period))})" for period in (before, after))
-    return f"100 * ({new} - {old})" if kpi.in_points else f"100 * ({new} / ({old} > 0) - 1)"
+    change = (
+        f"100 * ({new} - {old})" if kpi.in_points else f"clamp(100 * ({new} / ({old} >= 0) - 1), -{NEW:.0f}, {NEW:.0f})"
+    )
+    if isinstance(kpi.formula, Sum):
+        # Sums of nothing are 0: there always was a number.
+        return change
+    first = f"-{FIRST:.0f}" if kpi.better == "down" else f"{FIRST:.0f}"
+    return f"({change} or 0 * ({new} unless {old}) + {first})"

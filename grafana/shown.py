@@ -8,7 +8,7 @@ from grafana import targets
 from grafana.behind import explained, fixed_windows
 from grafana.kept import ready
 from grafana.links import definition
-from grafana.live import changed, live
+from grafana.live import FIRST, NEW, changed, live
 from grafana.look import Look
 from grafana.names import named
 from grafana.promql import Live, families, has_period, summed
@@ -105,6 +105,21 @@ def mappings(kpi: Kpi) -> list[dict[str, Any]]:
     return []
 
 
+def change_words(percent: str = "") -> list[dict[str, Any]]:
+    """Words for changes that are no percentage, or one whose digits say nothing. percent: sign behind a number."""
+    spans = (
+        (1000, NEW / 2, {"text": f"> 999{percent}"}),
+        (NEW / 2, (NEW + FIRST) / 2, {"text": "new"}),
+        ((NEW + FIRST) / 2, None, {"text": "new", "color": targets.NEUTRAL}),
+        ((NEW + FIRST) / -2, -NEW / 2, {"text": "below 0"}),
+        (None, (NEW + FIRST) / -2, {"text": "new", "color": targets.NEUTRAL}),
+    )
+    return [
+        {"type": "range", "options": {"from": low, "to": high, "result": result | {"index": place}}}
+        for place, (low, high, result) in enumerate(spans)
+    ]
+
+
 def change_queries(kpi: Kpi, level: Level, how: Live) -> tuple[list[p.Query], list[p.Override]]:
     """The change against the previous period with its sign: more and less each by a query, as each has a colour."""
     change = changed(kpi, level, how)
@@ -114,12 +129,10 @@ def change_queries(kpi: Kpi, level: Level, how: Live) -> tuple[list[p.Query], li
         kpi.better, (targets.NEUTRAL, targets.NEUTRAL)
     )
     queries = [p.number(f"{change} > 0", f"▲ {name}"), p.number(f"{change} <= 0", f"▼ {name}")]
-    shared = {"decimals": 1}
+    shared = {"decimals": 1, "mappings": change_words()}
     return queries, [
-        p.override("/^▲/", unit="prefix:+", thresholds=p.steps((None, up)), mappings=[], **shared),
-        p.override(
-            "/^▼/", unit="none", thresholds=p.steps((None, down), (-0.05, targets.NEUTRAL)), mappings=[], **shared
-        ),
+        p.override("/^▲/", unit="prefix:+", thresholds=p.steps((None, up)), **shared),
+        p.override("/^▼/", unit="none", thresholds=p.steps((None, down), (-0.05, targets.NEUTRAL)), **shared),
     ]
 
 

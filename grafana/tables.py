@@ -1,6 +1,6 @@
 """Tables: a row per person, team or KPI, with colours that mean something."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from string import ascii_uppercase
 from typing import Any
@@ -12,16 +12,22 @@ from grafana.kept import rank, ranked, ready
 from grafana.live import changed, live
 from grafana.look import Look
 from grafana.promql import Live, families, has_period
-from grafana.shown import CHANNELS, about, decimals, of_window, scaled, unit, where
+from grafana.shown import CHANNELS, about, change_words, decimals, of_window, scaled, unit, where
 from metrics.catalogue.now import AGES
 from metrics.kpi import Kpi, Level
 
 TEXT, COLORED, FILLED, GAUGE = "auto", "color-text", "color-background", "gauge"
+_LEFT = "left to plan"
 _SPAN, _EVERY = "30d", "1h"
 """What a sparkline shows."""
 _GRAINS = {"currency": 1, "percentunit": 0.0001, "s": 0.1}
 """By unit, differences that a sparkline can show."""
 _HIDDEN = {"viz": True, "legend": False, "tooltip": False}
+_SHORT = {
+    "Response time, ": "Response ", " per salesperson": " per person", "Clients ready": "Ready",
+    "Share of repeat volume": "Repeat volume share",
+}  # fmt: skip
+"""What is said shorter in names of rows, which would be cut."""
 _NAMES: dict[str, dict[str, str]] = {
     "channel": CHANNELS,
     "outcome": {"won": "won", "lost": "lost"},
@@ -139,13 +145,32 @@ class Measured:
     @property
     def name(self) -> str:
         """What its row is called."""
-        title = self.kpi.title.replace("Response time, ", "Response ").replace(" per salesperson", " per person")
+        title = self.kpi.title
+        for long, short in _SHORT.items():
+            title = title.replace(long, short)
+        if title.startswith("Response ") and self.own:
+            return f"{self.own['channel'].capitalize()} {title[0].lower()}{title[1:]}"
         return " · ".join((title, *(_NAMES[label][value] for label, value in self.own.items())))
+
+    @property
+    def is_left(self) -> bool:
+        """Whether it is what is left of a plan, which is negative beyond it."""
+        return self.kpi.title.endswith(_LEFT)
+
+    @property
+    def over(self) -> str:
+        """What its row is called beyond the plan."""
+        return self.name.removesuffix(_LEFT) + "over plan"
 
     @property
     def better(self) -> str:
         """Fewer lost deals are good, though more closed ones are."""
         return "down" if "lost" in self.own.values() else self.kpi.better
+
+
+def at_least_nothing(kpi: Kpi, value: str) -> str:
+    """A value as people read it: beyond a plan nothing more is needed."""
+    return f"clamp_min({value}, 0)" if kpi.title.endswith("needed per working day") else value
 
 
 def measured(kpis: Iterable[Kpi]) -> Iterator[Measured]:
@@ -175,15 +200,16 @@ class KpiTable:
         first = self._rows[0].kpi
         shown, digits = unit(first, self._look), decimals(first)
         rows = self._rows
+        words = tuple(change_words("%"))
         percent = "suffix:pp" if first.in_points else "percent"
         columns = [
             TableColumn("KPI", width=names),
-            TableColumn("Value", _union((one.name, self._value(one)) for one in rows), shown, digits, width=74),
+            TableColumn("Value", _union(part for one in rows for part in self._shown(one)), shown, digits, width=74),
         ]
         if any(has_period(one.kpi) for one in rows):
             columns += [
-                TableColumn("Better", self._changes("better"), percent, 1, ((None, targets.GOOD),), COLORED, 72),
-                TableColumn("Worse", self._changes("worse"), percent, 1, ((None, targets.BAD),), COLORED, 72),
+                TableColumn(which.capitalize(), self._changes(which), percent, 1, ((None, color),), COLORED, 72, words)
+                for which, color in (("better", targets.GOOD), ("worse", targets.BAD))
             ]
         if any(self._target(one) is not None for one in rows):
             met = {"1": {"text": "✓", "color": targets.GOOD, "index": 0},
@@ -193,10 +219,11 @@ class KpiTable:
                 TableColumn("Met", self._met(), "none", 0, p.PLAIN, COLORED, 50, ({"type": "value", "options": met},)),
             ]
         columns += [
-            TableColumn("Rank", _union((one.name, self._rank(one)) for one in rows), "none", 0, width=52),
-            TableColumn("of", _union((one.name, self._ranked(one)) for one in rows), "none", 0, width=50),
-        ]  # fmt: skip
-        lines = _union((one.name, self._line(one)) for one in rows)
+            TableColumn("Rank", self._each(self._rank), "none", 0, width=52),
+            TableColumn("of", self._each(self._ranked), "none", 0, width=50),
+        ]
+        # How what is left of a plan went, its course says.
+        lines = _union((one.name, self._line(one)) for one in rows if not one.is_left)
         return table(
             title, {"kpi": "KPI"}, columns, links=self._links(),
             about="\n\n".join(
@@ -206,6 +233,27 @@ class KpiTable:
             extra=[p.Query(lines, "{{kpi}}", every=_EVERY)], trend="30 d",
             more={"timeFrom": _SPAN, "hideTimeOverride": True},
         )  # fmt: skip
+
+    def _shown(self, one: Measured) -> Iterator[tuple[str, str]]:
+        """Name and value. Beyond a plan nothing is left of it and nothing is needed: it is over by so much."""
+        value = f"({self._value(one)})"
+        if one.is_left:
+            yield one.name, f"({value} >= 0)"
+            yield one.over, f"-1 * ({value} < 0)"
+        else:
+            yield one.name, at_least_nothing(one.kpi, value)
+
+    def _each(self, how: Callable[[Measured], str]) -> str:
+        """A number for each row, by the name that the row has."""
+        parts = []
+        for one in self._rows:
+            if one.is_left:
+                value = f"({self._value(one)})"
+                parts += [(one.name, f"({how(one)} and on () {value} >= 0)"),
+                          (one.over, f"({how(one)} and on () {value} < 0)")]  # fmt: skip
+            else:
+                parts.append((one.name, how(one)))
+        return _union(parts)
 
     def _line(self, one: Measured) -> str:
         """What a sparkline draws: a shape without a scale, told from its lowest value on, of two points at least.
@@ -246,9 +294,12 @@ class KpiTable:
         return targets.target(one.kpi, self._look, one.own.get("channel", ""))
 
     def _targets(self) -> str:
+        """Of what has a value: where a single column has numbers, Grafana calls it "Value"."""
         return _union(
-            (one.name, f"vector({goal:g})") for one in self._rows if (goal := self._target(one)) is not None
-        )  # fmt: skip
+            (one.name, f"(vector({goal:g}) and on () ({self._value(one)}))")
+            for one in self._rows
+            if (goal := self._target(one)) is not None
+        )
 
     def _met(self) -> str:
         return _union(

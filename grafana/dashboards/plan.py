@@ -13,7 +13,7 @@ from grafana.look import Look
 from grafana.names import named
 from grafana.promql import Live, summed
 from grafana.shown import TITLES, about, brief, kpi, links, stat, unit
-from grafana.tables import COLORED, FILLED, TableColumn, table
+from grafana.tables import COLORED, FILLED, TableColumn, at_least_nothing, table
 from metrics.catalogue import plan
 from metrics.kpi import Level
 
@@ -21,6 +21,9 @@ _COLUMNS = {
     "against plan": "Of plan", "growth against plan": "Pace", "forecast": "Forecast", "left to plan": "Left",
     "needed per working day": "Per day",
 }  # fmt: skip
+_OVER = "Over"
+_WIDTHS = {"Of plan": 68, "Pace": 72, "Forecast": 79, "Left": 77, _OVER: 77, "Per day": 79}
+"""Of columns: what their headings and money need. Names have what is left."""
 
 
 def dashboard(look: Look) -> dict[str, Any]:
@@ -67,15 +70,20 @@ def _working_days() -> p.Panel:
 
 
 def _table(level: Level, labels: dict[str, str], link: p.Link, look: Look) -> p.Panel:
-    columns = [TableColumn(next(iter(labels.values())), width=180, link=link)]
+    columns = [TableColumn(next(iter(labels.values())), least=140, link=link)]
     for operation, heading in _COLUMNS.items():
         one = kpi(f"Booked sales: {operation}")
         expr = live(one, level, Live("$plan", keep=(level.value,)))
         steps = targets.steps(one, look)
-        cell = FILLED if steps is targets.PACE else COLORED
-        shown = named(expr) if level is Level.MANAGER else expr
         digits = 0 if one.unit == "percentunit" else 1
-        columns.append(TableColumn(heading, shown, unit(one, look), digits, steps, cell))
+        parts = {heading: (at_least_nothing(one, expr), steps)}
+        if heading == "Left":
+            # Beyond a plan nothing is left of it.
+            parts = {heading: (f"({expr}) >= 0", steps), _OVER: (f"-1 * (({expr}) < 0)", ((None, targets.GOOD),))}
+        for name, (value, colors) in parts.items():
+            shown = named(value) if level is Level.MANAGER else value
+            cell = FILLED if colors is targets.PACE else COLORED
+            columns.append(TableColumn(name, shown, unit(one, look), digits, colors, cell, _WIDTHS[name]))
     title = {Level.TEAM: "Teams: booked", Level.MANAGER: "People: booked"}[level]
     return table(
         f"{title}, $plan, furthest behind first", labels, columns, sort="Pace", ascending=True,

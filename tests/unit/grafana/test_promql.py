@@ -8,10 +8,10 @@ import pytest
 from grafana import alerting, rules
 from grafana.dashboards import dashboards
 from grafana.kept import rank, trend
-from grafana.live import NOTHING, changed, live
+from grafana.live import FIRST, NEW, NOTHING, changed, live
 from grafana.look import Look
 from grafana.promql import ANY, Live, expression, has_period, select
-from grafana.shown import TITLES, kpi
+from grafana.shown import TITLES, change_words, kpi
 from grafana.sums import recorded_sums
 from metrics.catalogue import FAMILIES as EXPORTED
 from metrics.catalogue import KPIS, SERVICE_FAMILIES
@@ -126,12 +126,43 @@ def test_live(title: str, how: Live, expected: str) -> None:
     assert live(kpi(title), Level.COMPANY, how) == expected
 
 
-def test_a_share_changes_by_points() -> None:
-    """Of 40 % after 50 % nobody says that it fell by 20 %."""
-    old, new = (f"({live(kpi('Win rate'), Level.TEAM, Live('day', period=one))})" for one in ("previous", "current"))
-    assert changed(kpi("Win rate"), Level.TEAM, Live("day")) == f"100 * ({new} - {old})"
-    old, new = (f"({live(kpi('Meetings'), Level.TEAM, Live('day', period=one))})" for one in ("previous", "current"))
-    assert changed(kpi("Meetings"), Level.TEAM, Live("day")) == f"100 * ({new} / ({old} > 0) - 1)"
+@pytest.mark.parametrize(
+    ("title", "expected"),
+    [
+        # Of 40 % after 50 % nobody says that it fell by 20 %.
+        ("Win rate", "(100 * ({new} - {old}) or 0 * ({new} unless {old}) + 2000000000000)"),
+        ("Meetings", "clamp(100 * ({new} / ({old} >= 0) - 1), -1000000000000, 1000000000000)"),
+        (
+            "Response time, mean",
+            (
+                "(clamp(100 * ({new} / ({old} >= 0) - 1), -1000000000000, 1000000000000)"
+                " or 0 * ({new} unless {old}) + -2000000000000)"
+            ),
+        ),
+    ],
+)
+def test_a_change_says_where_it_comes_from(title: str, expected: str) -> None:
+    """Of shares points; from 0 or from no number on it is no percentage, and new on the better side."""
+    old, new = (f"({live(kpi(title), Level.TEAM, Live('day', period=one))})" for one in ("previous", "current"))
+    assert changed(kpi(title), Level.TEAM, Live("day")) == expected.format(old=old, new=new)
+
+
+def test_changes_that_are_no_percentage_have_words() -> None:
+    """Whatever stands for one is said in words, and every percentage below 1000 is a number."""
+    spans = [(one["options"]["from"], one["options"]["to"], one["options"]["result"]) for one in change_words("%")]
+
+    def said(value: float) -> str:
+        words = [
+            word["text"]
+            for low, high, word in spans
+            if (low is None or value >= low) and (high is None or value <= high)
+        ]
+        assert len(words) <= 1
+        return "".join(words)
+
+    assert [said(value) for value in (-FIRST, -NEW, -100, 0, 999.9, 1000, NEW, FIRST)] == [
+        "new", "below 0", "", "", "", "> 999%", "new", "new",
+    ]  # fmt: skip
 
 
 def test_trend_compares_the_two_periods_of_the_recorded_series() -> None:

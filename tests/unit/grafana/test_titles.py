@@ -83,6 +83,11 @@ def _columns(panel):
     return found
 
 
+def _rows(panel):
+    """Names of KPIs in the first column, which queries give their rows."""
+    return {name for target in panel["targets"] for name in re.findall(r'"kpi", "([^"]+)"', target["expr"])}
+
+
 @pytest.mark.parametrize("board", BOARDS.values(), ids=BOARDS.keys())
 def test_tables_fit_at_1280(board):
     """Columns without a width share what is left: enough for what is in them, and no heading is cut."""
@@ -96,6 +101,8 @@ def test_tables_fit_at_1280(board):
         if left < sum(max(least, left / len(free)) for least in free) - 1:
             cut.append(f"{panel['title']}: {left:.0f} px are left for {len(free)} columns")
         sort = {one["displayName"] for one in panel["options"].get("sortBy", ())}
+        wide = (name for name in _rows(panel) if width(name) + CELL > columns["KPI"][0])
+        cut += [f"{panel['title']}: {name!r} needs {width(name) + CELL:.0f} px" for name in wide]
         for name, (fixed, _) in columns.items():
             needed, has = width(name) + CELL + ARROW * (name in sort), fixed or left / len(free)
             if needed > has:
