@@ -145,9 +145,8 @@ def stat(
     background: the colour fills the tile, so that it is seen across the room. Where there is no number it is no colour
     of the number's.
     """
-    if background:
-        defaults = more.pop("defaults", {})
-        more["defaults"] = defaults | {"mappings": [*defaults.get("mappings", ()), NO_NUMBER]}
+    defaults = more.pop("defaults", {})
+    more["defaults"] = defaults | {"mappings": [*defaults.get("mappings", ()), NO_NUMBER]}
     return p.panel(
         "stat", title, queries, about=about, unit=unit, links=links, thresholds=steps,
         options={

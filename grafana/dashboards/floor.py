@@ -6,6 +6,7 @@ from grafana.course import HourBars, against_week_before, burn_up, by_day, by_ho
 from grafana.dashboards import base
 from grafana.layout import place
 from grafana.look import Look
+from grafana.panels import QUICKLY
 from grafana.shown import by_channel, kpi, kpi_bars, lines, tile
 from metrics.catalogue import course
 from metrics.kpi import Level
@@ -57,5 +58,5 @@ def dashboard(look: Look) -> dict[str, Any]:
     )  # fmt: skip
     return base.board(
         base.FLOOR, "Sales floor", "The whole company at a glance. Made for a wall: add &kiosk to the address.",
-        placed, look, base.window(), tags=("wall",), refresh="5s", time_from="now-24h",
+        placed, look, base.window(), tags=("wall",), refresh=QUICKLY, time_from="now-24h",
     )  # fmt: skip

@@ -76,7 +76,7 @@ def dashboard(look: Look) -> dict[str, Any]:
     )  # fmt: skip
     return base.board(
         base.RESPONSE, "Response", "Who waits now, how fast calls and chats are answered, whom to call.", placed, look,
-        base.window(short=True), base.team(), tags=("wall",), refresh="5s",
+        base.window(short=True), base.team(), tags=("wall",), refresh=p.QUICKLY,
     )  # fmt: skip
 
 

@@ -48,7 +48,7 @@ def dashboard(look: Look) -> dict[str, Any]:
     )  # fmt: skip
     return base.board(
         base.SERVICE, "Service health", "Whether the numbers can be trusted.", placed, look, tags=("service",),
-        time_from="now-1h",
+        time_from="now-1h", refresh=p.QUICKLY,
     )  # fmt: skip
 
 

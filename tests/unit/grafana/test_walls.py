@@ -13,6 +13,7 @@ from grafana.dashboards import base, dashboards
 from grafana.layout import COLUMNS, Stack, folded, place, widths
 from grafana.look import Look
 from grafana.panels import text
+from grafana.provisioning import CALENDAR_PACE, LIVE_PACE
 from grafana.tables import measured
 from metrics.catalogue import BY_EXPOSED, BY_NAME, KPIS, course
 from metrics.family import SHORT_WINDOWS
@@ -292,6 +293,18 @@ def test_what_is_not_known_is_not_green(board: dict[str, Any]) -> None:
         defaults = panel["fieldConfig"]["defaults"]
         unknown = [one for one in defaults["mappings"] if one["options"].get("match") == "null+nan"]
         assert unknown or defaults["thresholds"]["steps"][0]["color"] == "red", panel["title"]
+
+
+@each
+def test_asks_no_faster_than_numbers_change(board: dict[str, Any]) -> None:
+    """Two scrapes of what changes most often on it; who asks sooner gives up what is not answered yet."""
+    if board["uid"] in PAGES:
+        assert board["refresh"] == ""
+        return
+    is_of_now = board["uid"] in {base.FLOOR, base.RESPONSE, base.SERVICE}
+    scraped = int((LIVE_PACE if is_of_now else CALENDAR_PACE)[0].removesuffix("s"))
+    asked = int(board["refresh"][:-1]) * {"s": 1, "m": 60, "h": 3600}[board["refresh"][-1]]
+    assert asked >= 2 * scraped
 
 
 def test_a_band_is_filled_between_its_ends_alone() -> None:
