@@ -7,6 +7,7 @@ are taken that are the last ones. A step is a day of 24 hours: where clocks chan
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import grafana.panels as p
@@ -44,15 +45,9 @@ BY_WEEK = Step("week", (7,), (364,), ("day_of_week", 1))
 BY_MONTH = Step("month", (28, 29, 30, 31), (365, 366), ("day_of_month", 1))
 
 
-def choice() -> dict[str, object]:
+def choice() -> Any:
     """The variable `kpi`: titles to choose from, names of series as values."""
-    options = [{"text": kpi.title, "value": kpi.id, "selected": kpi is CHOSEN[0]} for kpi in CHOSEN]
-    query = ",".join(f"{kpi.title.replace(',', chr(92) + ',')} : {kpi.id}" for kpi in CHOSEN)
-    current = {"text": CHOSEN[0].title, "value": CHOSEN[0].id}
-    return {
-        "type": "custom", "name": "kpi", "label": "KPI", "multi": False, "includeAll": False, "hide": 0,
-        "options": options, "current": current, "query": query,
-    }  # fmt: skip
+    return p.choice_of("kpi", "KPI", {kpi.title: kpi.id for kpi in CHOSEN})
 
 
 def course(title: str, step: Step, level: Level, look: Look, *, compared: bool) -> p.Panel:

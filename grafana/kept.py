@@ -3,6 +3,7 @@
 from grafana.promql import Matchers, by, once, select, shown_quantile
 from metrics.family import PERIODS
 from metrics.kpi import Kpi, Level, Quantile
+from metrics.reference import UNKNOWN
 
 
 def ready(kpi: Kpi, level: Level, matchers: Matchers, offset: str = "") -> str:
@@ -27,8 +28,9 @@ def rank(kpi: Kpi, level: Level, matchers: Matchers) -> str:
 
 
 def ranked(kpi: Kpi, level: Level, matchers: Matchers) -> str:
-    """Everybody among whom somebody is ranked."""
-    return ready(kpi, level, {label: value for label, value in matchers.items() if label not in level.labels})
+    """Everybody among whom somebody is ranked: who is not known is nobody."""
+    known = {f"{label}!": UNKNOWN for label in level.labels[:1]}
+    return ready(kpi, level, {label: value for label, value in matchers.items() if label not in level.labels} | known)
 
 
 def trend(kpi: Kpi, level: Level, where: Matchers | None = None) -> str:

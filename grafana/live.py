@@ -9,6 +9,8 @@ from metrics.kpi import Kpi, Level, Oldest, Sum
 
 NOTHING = f"0 * max({plan.WORKING_DAYS.name})"
 """0 while sales numbers are shown; nothing while they are withheld, so that no tile says 0 of what is unknown."""
+NO_VALUE = f"NaN * max({plan.WORKING_DAYS.name})"
+"""No number, while sales numbers are shown: keeps the place of one, so that rows and columns do not come and go."""
 NEW, FIRST = 1e12, 2e12
 """What stands for a change that is no percentage: since 0, and since a time that has no number."""
 _SUBJECTS = {"team": service.WORKING_NOW, "manager": service.MANAGER_INFO}
@@ -52,4 +54,4 @@ def changed(kpi: Kpi, level: Level, how: Live) -> str:
         # Sums of nothing are 0: there always was a number.
         return change
     first = f"-{FIRST:.0f}" if kpi.better == "down" else f"{FIRST:.0f}"
-    return f"({change} or 0 * ({new} unless {old}) + {first})"
+    return f"({change} or 0 * ({new} > 0 unless {old}) + {first})"

@@ -5,7 +5,7 @@ maps and data links, and states a schema of 2016; `document` corrects all that i
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from string import ascii_uppercase
 from typing import Any
@@ -187,6 +187,16 @@ def choice(name: str, label: str, values: Sequence[str], default: str) -> Any:
     options = [{"text": value, "value": value, "selected": value == default} for value in values]
     extra = {"options": options, "current": {"text": default, "value": default}, "query": ",".join(values)}
     return {"type": "custom", "name": name, "label": label, "multi": False, "includeAll": False, "hide": 0, **extra}
+
+
+def choice_of(name: str, label: str, values: Mapping[str, str]) -> Any:
+    """A variable with fixed values that have names. values: name → value, the first one by default."""
+    options = [
+        {"text": text, "value": value, "selected": not place} for place, (text, value) in enumerate(values.items())
+    ]
+    query = ",".join(f"{text.replace(',', chr(92) + ',')} : {value}" for text, value in values.items())
+    current = {key: options[0][key] for key in ("text", "value")}
+    return choice(name, label, (), "") | {"options": options, "current": current, "query": query}
 
 
 def constant(name: str, label: str, value: str, *, hidden: bool = True) -> Any:

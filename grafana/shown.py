@@ -60,7 +60,7 @@ def decimals(kpi: Kpi) -> int | None:
     """Digits after the point that say something."""
     if in_days(kpi) or kpi.in_points:
         return 1
-    return {"s": 1, "currency": 1}.get(kpi.unit)
+    return 2 if kpi.title == "Client rating" else {"s": 1, "currency": 1}.get(kpi.unit)
 
 
 def scaled(kpi: Kpi, expr: str) -> str:
@@ -106,13 +106,16 @@ def mappings(kpi: Kpi) -> list[dict[str, Any]]:
 
 
 def change_words(percent: str = "") -> list[dict[str, Any]]:
-    """Words for changes that are no percentage, or one whose digits say nothing. percent: sign behind a number."""
+    """Words for changes that are no percentage, or one whose digits say nothing. percent: sign behind a number.
+
+    Both ends are numbers: an open one Grafana 9 takes for 0.
+    """
     spans = (
         (1000, NEW / 2, {"text": f"> 999{percent}"}),
         (NEW / 2, (NEW + FIRST) / 2, {"text": "new"}),
-        ((NEW + FIRST) / 2, None, {"text": "new", "color": targets.NEUTRAL}),
+        ((NEW + FIRST) / 2, 2 * FIRST, {"text": "new", "color": targets.NEUTRAL}),
         ((NEW + FIRST) / -2, -NEW / 2, {"text": "below 0"}),
-        (None, (NEW + FIRST) / -2, {"text": "new", "color": targets.NEUTRAL}),
+        (-2 * FIRST, (NEW + FIRST) / -2, {"text": "new", "color": targets.NEUTRAL}),
     )
     return [
         {"type": "range", "options": {"from": low, "to": high, "result": result | {"index": place}}}

@@ -9,10 +9,10 @@ import grafana.panels as p
 from grafana import targets
 from grafana.behind import explained, fixed_windows
 from grafana.kept import rank, ranked, ready
-from grafana.live import changed, live
+from grafana.live import NO_VALUE, changed, live
 from grafana.look import Look
 from grafana.promql import Live, families, has_period
-from grafana.shown import CHANNELS, about, change_words, decimals, of_window, scaled, unit, where
+from grafana.shown import CHANNELS, NO_NUMBER, about, change_words, decimals, of_window, scaled, unit, where
 from metrics.catalogue.now import AGES
 from metrics.kpi import Kpi, Level
 
@@ -200,12 +200,13 @@ class KpiTable:
         first = self._rows[0].kpi
         shown, digits = unit(first, self._look), decimals(first)
         rows = self._rows
-        words = tuple(change_words("%"))
+        words = (*change_words("%"), NO_NUMBER)
         percent = "suffix:pp" if first.in_points else "percent"
         columns = [
             TableColumn("KPI", width=names),
-            TableColumn("Value", _union(part for one in rows for part in self._shown(one)), shown, digits, width=74),
-        ]
+            TableColumn("Value", _union(part for one in rows for part in self._shown(one)), shown, digits, width=74,
+                        mappings=(NO_NUMBER,)),
+        ]  # fmt: skip
         if any(has_period(one.kpi) for one in rows):
             columns += [
                 TableColumn(which.capitalize(), self._changes(which), percent, 1, ((None, color),), COLORED, 72, words)
@@ -241,7 +242,9 @@ class KpiTable:
             yield one.name, f"({value} >= 0)"
             yield one.over, f"-1 * ({value} < 0)"
         else:
-            yield one.name, at_least_nothing(one.kpi, value)
+            # A row without a number stays where it is.
+            filler = "" if one.kpi.is_planned else f" or {NO_VALUE}"
+            yield one.name, at_least_nothing(one.kpi, value) + filler
 
     def _each(self, how: Callable[[Measured], str]) -> str:
         """A number for each row, by the name that the row has."""
@@ -288,7 +291,8 @@ class KpiTable:
                 more = (one.better == "up") == (which == "better")
                 change = changed(one.kpi, self._level, self._live(one))
                 parts.append((one.name, f"({change} {'>' if more else '<'} 0)"))
-        return _union(parts)
+        # A column without a number stays where it is.
+        return _union([*parts, (parts[0][0], NO_VALUE)])
 
     def _target(self, one: Measured) -> float | None:
         return targets.target(one.kpi, self._look, one.own.get("channel", ""))

@@ -1,14 +1,15 @@
 """Entities: what is behind a number, and deals, calls, payments and the like, row by row, from the ledger's tables."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import grafana.panels as p
 from grafana.dashboards import base
 from grafana.layout import place
 from grafana.look import DATA_SOURCE, SQL_SOURCE, Look
-from metrics.catalogue import CELL_FAMILIES, deals
+from metrics.catalogue import CELL_FAMILIES, KPIS, deals
 from metrics.family import Kind
+from metrics.kpi import Sum
 
 _MOST = 1000
 _SOURCE = {"type": "grafana-postgresql-datasource", "uid": SQL_SOURCE}
@@ -27,37 +28,64 @@ _TABLES: dict[str, Sequence[str]] = {
     "ratings": ("rating_id", "client_id", "manager", "team", "score"),
 }  # fmt: skip
 """View → its columns that are shown."""
-_BEHIND = (
-    "at", "day", "kind", "id", "client_id", "manager", "team", "labels::text AS labels", "value", "count", "currency",
-    "converted",
-)  # fmt: skip
+_LABELS = "(SELECT string_agg(key || ': ' || value, ', ' ORDER BY key) FROM jsonb_each_text(labels))"
+_BEHIND = {
+    "at": "Time", "day::text": "Day", "kind": "Kind", "id": "Id", "client_id": "Client", "manager": "Manager",
+    "team": "Team", _LABELS: "Of", "value": "Value", "count": "Count", "currency": "Currency", "converted": "",
+}  # fmt: skip
+"""Column of what is behind a number → its heading; that of the last one names the base currency."""
+_HEADINGS = {"time": "Last change", "client_id": "Client", "pipeline_name": "Pipeline", "stage_name": "Stage"}
+_TIMES = ("Time", "Last change", "Created", "Closed", "Started", "Answered", "Due", "Waiting since")
+_TIME_WIDTH = 175
+"""Of a moment to the second beside the button that filters."""
 
 
-def _table(title: str, about: str, query: str) -> p.Panel:
+def _heading(column: str) -> str:
+    """What people call a column: of an id the entity, of a time what happened then."""
+    known = column.removesuffix("_id").removesuffix("_at").replace("_", " ").capitalize()
+    return _HEADINGS.get(column, known)
+
+
+def _table(title: str, about: str, columns: Mapping[str, str], rest: str) -> p.Panel:
+    chosen = ", ".join(f'{column} AS "{heading}"' for column, heading in columns.items())
+    query = f"SELECT {chosen} FROM {rest}"  # noqa: S608 - our own text
+    money = [name for name in columns.values() if name in {"Value", "Amount"} or name.startswith("In ")]
     return p.panel(
         "table", title, [p.rows(query)], about=about, unit="none",
         custom={"align": "auto", "cellOptions": {"type": "auto"}, "inspect": False, "filterable": True},
         options={"showHeader": True, "cellHeight": "sm"},
-        overrides=[p.override("value", decimals=2), p.override("converted", decimals=2)],
+        overrides=[*(p.override(name, unit="locale", decimals=2) for name in money),
+                   *(p.override(name, custom__width=_TIME_WIDTH) for name in columns.values() if name in _TIMES)],
     )  # fmt: skip
 
 
-def _behind() -> p.Panel:
-    query = (
-        f"SELECT {', '.join(_BEHIND)} FROM sales_pulse.contributions "  # noqa: S608 - our own text
-        f"WHERE family = '$family' AND $__timeFilter(at) AND {_CHOSEN} ORDER BY abs(value) DESC LIMIT {_MOST}"
-    )
+def _behind(look: Look) -> p.Panel:
     about = f"What each entity adds to the number in the dashboard's time, the largest {_MOST} of them."
-    return _table("Behind $family", about, query)
+    columns = {column: heading or f"In {look.currency}" for column, heading in _BEHIND.items()}
+    rest = (
+        f"sales_pulse.contributions WHERE family = '$family' AND $__timeFilter(at) AND {_CHOSEN} "
+        f"ORDER BY abs(value) DESC LIMIT {_MOST}"
+    )
+    return _table("Behind: ${family:text}", about, columns, rest)
 
 
 def _entities(view: str) -> p.Panel:
-    query = (
-        f"SELECT time, {', '.join(_TABLES[view])} FROM sales_pulse.{view} "  # noqa: S608 - our own text
-        f"WHERE $__timeFilter(time) AND {_CHOSEN} ORDER BY time DESC LIMIT {_MOST}"
-    )
     about = f"By the time of what was last said of each, the latest {_MOST} of the dashboard's time."
-    return _table(view.capitalize(), about, query)
+    columns = {column: _heading(column) for column in ("time", *_TABLES[view])}
+    rest = f"sales_pulse.{view} WHERE $__timeFilter(time) AND {_CHOSEN} ORDER BY time DESC LIMIT {_MOST}"
+    return _table(view.capitalize(), about, columns, rest)
+
+
+def _numbers() -> dict[str, str]:
+    """What can be explained, by what it is called → family: booked sales first, then as the catalogue has them."""
+    titles = {one.formula.family: one.title for one in KPIS if isinstance(one.formula, Sum) and not one.formula.where}
+    families = [family for family in CELL_FAMILIES if family.kind is not Kind.SIZES]
+    families.sort(key=lambda family: family is not deals.WON_AMOUNT)
+    return {titles.get(family) or _called(family.name): family.name for family in families}
+
+
+def _called(name: str) -> str:
+    return name.removeprefix("sales_").replace("_", " ").capitalize()
 
 
 def _variable(name: str, label: str, query: str) -> dict[str, Any]:
@@ -72,14 +100,13 @@ def dashboard(look: Look) -> dict[str, Any]:
     """The number's entities first, then each kind. Chosen by team, manager, number and the dashboard's time."""
     first, second, third, *rest = map(_entities, _TABLES)
     placed = place(
-        (12, [_behind()]),
+        (12, [_behind(look)]),
         *((10, [one]) for one in (first, second, third)),
         *((8, rest[start : start + 2]) for start in range(0, len(rest), 2)),
     )
-    numbers = [family.name for family in CELL_FAMILIES if family.kind is not Kind.SIZES]
     made = base.board(
         base.ENTITIES, "Entities", "What is behind a number, and every entity, row by row.", placed, look,
-        p.choice("family", "Number", numbers, deals.WON_AMOUNT.name),
+        p.choice_of("family", "Number", _numbers()),
         _variable("team", "Team", "SELECT DISTINCT team FROM sales_pulse.people ORDER BY 1"),
         _variable(
             "manager", "Manager",

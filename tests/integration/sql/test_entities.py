@@ -62,7 +62,7 @@ def test_every_table_has_rows_of_who_is_chosen(postgres: PostgresServer, databas
                 names = [column.name for column in found.description or ()]
                 rows: list[Any] = found.fetchall()
                 assert rows or manager, panel["title"]
-                assert manager is None or {row[names.index("manager")] for row in rows} <= {"A"}, panel["title"]
+                assert manager is None or {row[names.index("Manager")] for row in rows} <= {"A"}, panel["title"]
 
 
 def test_it_is_there_where_the_tables_are() -> None:

@@ -130,13 +130,13 @@ def test_live(title: str, how: Live, expected: str) -> None:
     ("title", "expected"),
     [
         # Of 40 % after 50 % nobody says that it fell by 20 %.
-        ("Win rate", "(100 * ({new} - {old}) or 0 * ({new} unless {old}) + 2000000000000)"),
+        ("Win rate", "(100 * ({new} - {old}) or 0 * ({new} > 0 unless {old}) + 2000000000000)"),
         ("Meetings", "clamp(100 * ({new} / ({old} >= 0) - 1), -1000000000000, 1000000000000)"),
         (
             "Response time, mean",
             (
                 "(clamp(100 * ({new} / ({old} >= 0) - 1), -1000000000000, 1000000000000)"
-                " or 0 * ({new} unless {old}) + -2000000000000)"
+                " or 0 * ({new} > 0 unless {old}) + -2000000000000)"
             ),
         ),
     ],
@@ -189,7 +189,7 @@ def test_rank_counts_who_is_ahead(title: str, ahead: str) -> None:
     """One is ranked first when nobody is ahead, and not at all without a number."""
     name = kpi(title).record(Level.MANAGER)
     own = f'max({name}{{manager=~"$manager",window="day"}})'
-    expected = f'(count({name}{{window="day"}} {ahead} on () group_left () {own}) or {own} * 0) + 1'
+    expected = f'(count({name}{{window="day",manager!="unknown"}} {ahead} on () group_left () {own}) or {own} * 0) + 1'
     assert rank(kpi(title), Level.MANAGER, {"manager": "$manager", "window": "day"}) == expected
 
 
