@@ -50,7 +50,7 @@ def by_hour(title: str, runs: Sequence[HourBars], look: Look, matchers: Mapping[
     exprs[runs[-1].name] += f" or 0 * {once_a('hour', family)}"
     return p.panel(
         "barchart", title, [p.rows(_runs(exprs))], about=_about(family), links=DEFINITION,
-        unit=_unit(runs[0].measure, look), decimals=None if in_money else 0,
+        unit=_unit(runs[0].measure, look),
         transformations=_pivoted("hour", exprs),
         custom={"lineWidth": 0, "fillOpacity": 85, "gradientMode": "none",
                 # So that the axis of a quiet day does not say "0 1 1 2 2".
@@ -140,7 +140,7 @@ def burn_up(title: str, measure: str, level: Level, look: Look, matchers: Mappin
         about=f"{_about(course.MONTH_TO_DAY)}\n\n{_about(course.PLAN_COURSE)}\n\nAt this pace: the plan's course times "
               "what was done so far ÷ plan to date; its end is the forecast of the KPI.\n\nLow and high: "
               f"{_about(FORECAST)}",
-        links=DEFINITION, unit=_unit(measure, look), decimals=None if measure in MONEY else 0,
+        links=DEFINITION, unit=_unit(measure, look),
         across="day", transformations=[*_pivoted("day", exprs), _numbers("day")],
         overrides=[
             p.override("plan", color={"mode": "fixed", "fixedColor": "gray"}, **dashed),
@@ -234,6 +234,8 @@ def spread(
     return bars(
         title, [bar(expr, name) for expr, name in zip(counts, names, strict=True)], about=_about(family), label=BAR,
         unit="short", links=list(explained((family,), Level.TEAM, "${window}")), decimals=0,
+        # None is neither good nor bad.
+        mappings=[{"type": "value", "options": {"0": {"text": "0", "color": targets.NEUTRAL, "index": 0}}}],
         overrides=[
             p.override(name, color={"mode": "fixed", "fixedColor": _color(steps, upper)})
             for name, upper in zip(names, uppers, strict=True)
@@ -250,7 +252,7 @@ def _color(steps: Iterable[p.Step], value: float) -> str:
 
 
 def _unit(measure: str, look: Look) -> str:
-    return f"currency{look.currency}" if measure in MONEY else "short"
+    return f"currency{look.currency}" if measure in MONEY else "locale"
 
 
 def _about(family: Family) -> str:

@@ -110,6 +110,11 @@ def steps(*steps: Step) -> dict[str, Any]:
     return {"mode": "absolute", "steps": [{"value": value, "color": color} for value, color in steps]}
 
 
+def whole(unit: str, decimals: int | None) -> str:
+    """The unit of what is counted in whole numbers: 1,432, of which "short" without decimals makes 1 K."""
+    return "locale" if (unit, decimals) == ("short", 0) else unit
+
+
 PLAIN: tuple[Step, ...] = ((None, "text"),)
 """Neither good nor bad."""
 
@@ -132,7 +137,12 @@ def panel(
     more: dict[str, Any] | None = None,
 ) -> Panel:
     """A panel of any type over Prometheus. about: Markdown shown on hover; it says what the number means."""
-    field: dict[str, Any] = {"unit": unit, "thresholds": steps(*thresholds), "mappings": [], "noValue": "–"}
+    field: dict[str, Any] = {
+        "unit": whole(unit, decimals),
+        "thresholds": steps(*thresholds),
+        "mappings": [],
+        "noValue": "–",
+    }
     field |= defaults or {}
     if decimals is not None:
         field["decimals"] = decimals

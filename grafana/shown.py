@@ -268,7 +268,8 @@ def days(key: str) -> list[dict[str, Any]]:
 
 def bars(
     title: str, queries: list[p.Query], *, about: str, unit: str, links: list[p.Link],
-    steps: targets.Steps = p.PLAIN, drill: p.Link | None = None, label: str = "", **more: Any,
+    steps: targets.Steps = p.PLAIN, drill: p.Link | None = None, label: str = "",
+    mappings: Sequence[dict[str, Any]] = (), **more: Any,
 ) -> p.Panel:  # fmt: skip
     """Values side by side as bars. drill: where a click on a bar leads. label: what a bar is called after.
 
@@ -276,7 +277,7 @@ def bars(
     """
     plain = {"mode": "fixed", "fixedColor": "blue"}
     defaults: dict[str, object] = {"color": plain if steps is p.PLAIN else {"mode": "thresholds"}, "min": 0}
-    defaults["mappings"] = [NO_NUMBER]
+    defaults["mappings"] = [*mappings, NO_NUMBER]
     if drill:
         defaults["links"] = [drill.data()]
     if label:

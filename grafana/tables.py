@@ -57,7 +57,7 @@ class TableColumn:
 
     def override(self) -> p.Override:
         """The settings of its cells."""
-        custom: dict[str, Any] = {"unit": self.unit, "thresholds": p.steps(*self.steps)}
+        custom: dict[str, Any] = {"unit": p.whole(self.unit, self.decimals), "thresholds": p.steps(*self.steps)}
         options: dict[str, Any] = {"type": self.cell}
         if self.cell in {FILLED, GAUGE}:
             options["mode"] = "basic"

@@ -36,8 +36,8 @@ _BEHIND = {
 """Column of what is behind a number → its heading; that of the last one names the base currency."""
 _HEADINGS = {"time": "Last change", "client_id": "Client", "pipeline_name": "Pipeline", "stage_name": "Stage"}
 _TIMES = ("Time", "Last change", "Created", "Closed", "Started", "Answered", "Due", "Waiting since")
-_TIME_WIDTH = 175
-"""Of a moment to the second beside the button that filters."""
+_WIDTHS = dict.fromkeys(_TIMES, 175) | {"Day": 110, "Kind": 90, "Count": 85, "Currency": 105, "Status": 95}
+"""Of moments to the second and of what is short, beside the button that filters."""
 
 
 def _heading(column: str) -> str:
@@ -52,10 +52,10 @@ def _table(title: str, about: str, columns: Mapping[str, str], rest: str) -> p.P
     money = [name for name in columns.values() if name in {"Value", "Amount"} or name.startswith("In ")]
     return p.panel(
         "table", title, [p.rows(query)], about=about, unit="none",
-        custom={"align": "auto", "cellOptions": {"type": "auto"}, "inspect": False, "filterable": True},
+        custom={"align": "auto", "cellOptions": {"type": "auto"}, "inspect": False, "filterable": True, "minWidth": 96},
         options={"showHeader": True, "cellHeight": "sm"},
         overrides=[*(p.override(name, unit="locale", decimals=2) for name in money),
-                   *(p.override(name, custom__width=_TIME_WIDTH) for name in columns.values() if name in _TIMES)],
+                   *(p.override(name, custom__width=_WIDTHS[name]) for name in columns.values() if name in _WIDTHS)],
     )  # fmt: skip
 
 

@@ -117,7 +117,7 @@ def _who_waits(look: Look) -> p.Panel:
     waited = whose(now.WAITING_OLDEST, _TEAM)
     columns = [
         TableColumn("Who", least=90, link=base.to_manager("${__data.fields.manager}")),
-        TableColumn("In", width=50),
+        TableColumn("In", width=58),
         TableColumn("Waited", waited, "s", 0, targets.seconds(oldest, overdue), COLORED, 95),
         TableColumn("Since", f"(time() - ({waited})) * 1000", "dateTimeAsIsoNoDateIfToday", width=90),
     ]

@@ -28,6 +28,7 @@ from grafana.promql import by, select
 from grafana.tables import COLORED, TableColumn, table
 from metrics.catalogue import gateway as g
 from metrics.catalogue import service as s
+from metrics.reference import UNKNOWN
 
 
 def dashboard(look: Look) -> dict[str, Any]:
@@ -74,20 +75,26 @@ def _at_a_glance() -> list[Band]:
         gauge("View age", s.VIEW_AGE, ((None, "green"), (10, "orange"), (60, "red"))),
     ]
     up = [
-        stat("Scraped", "up", "min by (job) (up)", "{{job}}", about="1 while Prometheus reaches the process."),
-        gauge("Redis takes writes", s.REDIS_UP, BROKEN),
-        gauge("Collection succeeds", s.SCRAPE_OK, BROKEN),
         stat(
-            "Teams at work",
+            "Scraped",
+            "up",
+            'label_replace(min by (job) (up), "job", "$1", "job", "sales-(.*)")',
+            "{{job}}",
+            about="1 while Prometheus reaches the process.",
+        ),
+        gauge("Redis takes writes", s.REDIS_UP, BROKEN),
+        gauge("Collected", s.SCRAPE_OK, BROKEN),
+        stat(
+            "At work",
             "short",
-            f'sum(max by (team) ({s.WORKING_NOW.name}{{team!=""}}))',
+            f'sum(max by (team) ({s.WORKING_NOW.name}{{team!~"|{UNKNOWN}"}}))',
             "teams",
             about=about_family(s.WORKING_NOW),
             steps=((None, "text"), (1.0, "green")),
         ),
-        gauge("View loaded", s.VIEW_UP, BROKEN),
+        gauge("View up", s.VIEW_UP, BROKEN),
     ]
-    return [(6, [_firing(), Stack(((3, trouble[:2]), (3, trouble[2:])))]), (3, up)]
+    return [(6, [_firing(), Stack(((3, trouble[:2]), (3, trouble[2:])))]), (3, [(up[0], 7), *up[1:]])]
 
 
 def _flow() -> list[Band]:

@@ -47,7 +47,8 @@ def line(title: str, family: Family, expr: str, legend: str = "", unit: str = ""
 def _lines(title: str, queries: list[p.Query], about: str, unit: str, overrides: Sequence[p.Override] = ()) -> p.Panel:
     return p.panel(
         "timeseries", title, queries, about=about, unit=unit, links=DEFINITIONS, overrides=overrides,
-        custom={"drawStyle": "line", "lineWidth": 1, "fillOpacity": 10, "showPoints": "never"},
+        # The axis of nothing is not one of hundreds.
+        custom={"drawStyle": "line", "lineWidth": 1, "fillOpacity": 10, "showPoints": "never", "axisSoftMax": 1},
         defaults={"color": {"mode": "palette-classic"}, "min": 0} if unit != "dateTimeAsIso" else {},
         options={
             "legend": {"displayMode": "list", "placement": "bottom", "showLegend": True, "calcs": []},

@@ -110,11 +110,10 @@ def people() -> p.Panel:
     def of(family: Family) -> str:
         return whose(family, _TEAM)
 
-    since = f"(time() - ({of(unanswered.UNRETURNED_OLDEST)})) * 1000"
     columns = [
         TableColumn("Who", least=90, link=base.to_manager("${__data.fields.manager}")),
         TableColumn("Calls", of(unanswered.UNRETURNED), "short", 0, width=73),
-        TableColumn("Since", since, "dateTimeFromNow", width=100),
+        TableColumn("For", of(unanswered.UNRETURNED_OLDEST), "s", 0, width=74),
         TableColumn("Leads", of(unanswered.UNTOUCHED), "short", 0, width=60),
         TableColumn("Oldest", of(unanswered.UNTOUCHED_OLDEST), "s", 0, width=66),
     ]

@@ -1,6 +1,7 @@
 """The wall lives: changes within two seconds, breakdowns said and survived, nothing jumps, nothing leaks."""
 
 import asyncio
+import signal
 import time
 
 import pytest
@@ -77,6 +78,38 @@ async def test_the_exporter_dies_and_comes_back(screen, view, exporter):
     await page.wait_for_timeout(3500)
     await view.calls(ANNA, CALLS[ANNA] + 3)
     assert await shows(page, 1, str(SUM + 3)) < 2
+
+
+async def test_slow_answers_are_said(screen, view):
+    """While an answer is under way the screen says by how much it is behind, and takes it however late it comes."""
+    page = await screen.show()
+
+    async def late(route):
+        await asyncio.sleep(9)
+        await route.continue_()
+
+    await page.route("**/api/v1/live*", late)
+    await page.wait_for_timeout(500)
+    await view.calls(ANNA, CALLS[ANNA] + 1)
+    await expect(page.locator("#notice")).to_contain_text("Answers come slowly", timeout=15_000)
+    await expect(page.locator("#live")).to_have_attribute("data-state", "aged")
+    assert await tile(page, 1) == str(SUM)
+    await expect(page.locator("#kpis .value").first).to_have_text(str(SUM + 1), timeout=20_000)
+    await page.unroute_all(behavior="ignoreErrors")
+    await expect(page.locator("#notice")).to_be_hidden(timeout=15_000)
+
+
+@pytest.mark.slow
+async def test_a_frozen_exporter_is_said(screen, exporter):
+    """Of whom nothing is heard for eight seconds is lost, also while it keeps the connection."""
+    screen.expected += "|Failed to load resource: net::ERR_"
+    page = await screen.show()
+    exporter.process.send_signal(signal.SIGSTOP)
+    try:
+        await expect(page.locator("#notice")).to_contain_text("No connection to the exporter", timeout=20_000)
+    finally:
+        exporter.process.send_signal(signal.SIGCONT)
+    await expect(page.locator("#notice")).to_be_hidden(timeout=20_000)
 
 
 async def test_silent_workers_are_said(screen, view):

@@ -19,6 +19,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
 MAY_BE_EMPTY = {
     "annotation Plan changes": "only where a plan changed",
     r"> 0$|<= 0$|[<>] 0\), \"kpi\"": "a change is more or less: only one of two has samples",
+    r"-1 \* \(": "over a plan is who is beyond it",
     r"ALERTS": "nothing fires",
     r"\[30d:1h\] @ end\(\)": "a sparkline has a point at each full hour, and the data are minutes old",
     r"^alert \w+$": "a healthy floor fires nothing; its selectors are asked one by one",

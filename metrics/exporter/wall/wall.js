@@ -60,8 +60,8 @@ const sparks = new Sparks([...TILES, ...ANSWERS].filter((tile) => !tile.now).map
   drawSparks($("answers"), ANSWERS, found);
 });
 
-/** Seconds since what is shown was so: the age that the exporter told, and the time since. */
-const age = () => (live?.age == null ? null : live.age + (Date.now() - told) / 1000);
+/** Seconds since what is shown was so: the age that the exporter told, and the time since; no less than the screen is behind. */
+const age = () => (live?.age == null ? null : Math.max(live.age + (Date.now() - told) / 1000, connection.behind / 1000));
 
 /** Say what the numbers on the screen are worth now. */
 function judge() {
@@ -73,7 +73,8 @@ function judge() {
 /** live; refused: there is no such team or manager; stale: numbers are withheld; aged: they are of some time ago; lost: no exporter; connecting. */
 function state(name) {
   const node = $("live"), notice = $("notice"), bad = ["stale", "aged", "lost", "refused"].includes(name);
-  const reason = name === "aged" ? `${live?.cause || "worker"}Notice` : name === "stale" && /Redis lacks/.test(live?.problem) ? "lackingNotice" : `${name}Notice`;
+  const cause = live?.cause || (connection.behind > FRESH_SECONDS * 1000 ? "slow" : "worker");
+  const reason = name === "aged" ? `${cause}Notice` : name === "stale" && /Redis lacks/.test(live?.problem) ? "lackingNotice" : `${name}Notice`;
   node.dataset.state = name;
   text(node.lastElementChild, word(name));
   document.body.dataset.old = name === "lost" || name === "aged" ? "1" : "0";
