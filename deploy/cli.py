@@ -129,7 +129,9 @@ def _nothing() -> None:
 
 def _say_version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"sales-pulse {metadata.version('sales-pulse')}")
+        from producers.compiled import FORM
+
+        typer.echo(f"sales-pulse {metadata.version('sales-pulse')} ({FORM.told})")
         raise typer.Exit
 
 

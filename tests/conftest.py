@@ -34,6 +34,13 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[_SAID] = set()
 
 
+def pytest_report_header() -> str:
+    """In which form the fold is tested; nothing of ours is imported before the tests are."""
+    from producers.compiled import FORM
+
+    return f"hot modules: {FORM.told}"
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Marks that follow from where a test lives.
 

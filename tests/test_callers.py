@@ -22,6 +22,7 @@ from typing_extensions import is_protocol
 from tests.test_house import ROOMS, ROOT, sources
 
 PUBLIC = {
+    "producers.compiled.Finder.find_spec": "Python asks for it at each import",
     "producers.publisher.SalesPublisher.publish": "for programs of others",
     "producers.publisher.SalesPublisher.publish_many": "for programs of others",
     "streams.letters.collector.OpenLettersCollector.describe": "prometheus_client asks for it",

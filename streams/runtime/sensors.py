@@ -9,6 +9,7 @@ from metrics.catalogue import service
 from metrics.family import Family
 from metrics.redis_client import Memory
 from producers import senders as told
+from producers.compiled import FORM
 from producers.events.rules import REASONS
 from producers.events.sender import sender
 from producers.kafka_requests import Disk
@@ -43,7 +44,9 @@ class WorkerSensors:
         self.open_letters = OpenLettersCollector()
         registry.register(self.open_letters)
         registry.register(PartitionCollector(status.partitions, status.standbys))
-        Info("sales_worker", "Which worker this is.", registry=registry).info({"worker": worker_id})
+        Info("sales_worker", "Which worker this is, and whether its hot modules are compiled.", registry=registry).info(
+            {"worker": worker_id, "form": FORM.name}
+        )
         self._view_lost = _counter(registry, service.VIEW_LOST)
         self._evicts = Gauge(
             service.REDIS_EVICTS.name, service.REDIS_EVICTS.help, service.REDIS_EVICTS.labels, registry=registry

@@ -19,6 +19,7 @@ from metrics.access.access import Access
 from metrics.certificates import Certificates, of_redis
 from metrics.ending import end_tasks, end_within
 from metrics.view import Keys
+from producers.compiled import FORM
 from producers.kafka_requests import disks
 from producers.log_ends import SILENT_SECONDS, LogEnds
 from streams.durable.changelog import KafkaChangelog
@@ -152,7 +153,7 @@ class Worker:
         })  # fmt: skip
         log.info(
             "worker started", app=settings.app_id, worker=settings.worker_id, partitions=source.partitions,
-            clients="in memory" if self._in_memory else "on disk",
+            clients="in memory" if self._in_memory else "on disk", form=FORM.told,
         )  # fmt: skip
         await self._stop.wait()
         # Nothing is flushed, shown or closed then: what went wrong may be in what would be written.

@@ -9,6 +9,8 @@ import struct
 from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol
 
+from mypy_extensions import mypyc_attr
+
 from metrics.view import LEAD, MISS, TALK, Waiting
 from streams.state.own import KEY
 from streams.state.page import NOBODY_WAITS, Page, decode_page
@@ -51,6 +53,7 @@ class ClientStore(Protocol):
         """Of pages that were durable at the start, in order, and of no other record; pages may be put meanwhile."""
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class InMemoryClientStore:
     """A dict: for tests, and where memory is enough."""
 

@@ -15,6 +15,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from producers.compiled import FORM
+
 PAGE = Path(__file__).parents[2] / "deploy/docs/performance.md"
 _BEGIN, _END = "<!-- tables: begin, written by python -m tests.bench.results -->", "<!-- tables: end -->"
 _PACKAGES = ("faust-streaming", "aiokafka", "msgspec", "quixstreams")
@@ -36,7 +38,7 @@ class Row:
 
 def versions() -> dict[str, str]:
     """Of what takes part in every measurement."""
-    found = {"Python": platform.python_version(), "cores": str(os.cpu_count())}
+    found = {"Python": platform.python_version(), "form": FORM.name, "cores": str(os.cpu_count())}
     for name in _PACKAGES:
         try:
             found[name] = metadata.version(name)

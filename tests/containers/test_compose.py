@@ -396,7 +396,9 @@ def test_everything_that_is_installed_is_pinned() -> None:
             assert "--hash=sha256:" in (ROOT / lock[1]).read_text()
 
 
-@pytest.mark.parametrize("lock", ["deploy/requirements/base.txt", "deploy/containers/sbom.txt"])
+@pytest.mark.parametrize(
+    "lock", [f"deploy/{name}.txt" for name in ("requirements/base", "requirements/compile", "containers/sbom")]
+)
 def test_lock_pins_what_the_tests_ran_with(lock: str) -> None:
     """The image holds the versions that were tested."""
     tested = pins("deploy/requirements/dev.txt")
@@ -436,12 +438,12 @@ def test_image_has_every_module() -> None:
 
 
 def test_image_has_every_library() -> None:
-    """Each that a module of ours imports, but for the local stack, which is no part of it."""
+    """Each that a module of ours imports, but for the local stack and the compiler, which are no part of it."""
     modules = packages_distributions()
     ours = {"deploy", "grafana", "metrics", "producers", "streams"}
     installed = set(pins("deploy/requirements/base.txt"))
     for path in (path for room in sorted(ours) for path in (ROOT / room).rglob("*.py")):
-        if "stack" in path.parts or path.name == "up.py":
+        if {"stack", "compiling"} & set(path.parts) or path.name == "up.py":
             continue
         for node in ast.walk(ast.parse(path.read_text())):
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []

@@ -243,6 +243,12 @@ def test_process_has_no_rights(compose: Compose) -> None:
     assert {"aiokafka", "faust-streaming", "sales-pulse"} <= {part["name"] for part in contents["components"]}
 
 
+def test_hot_modules_are_compiled(compose: Compose) -> None:
+    """The stand-in for a base has neither headers nor a compiler: the build fetched them, and left neither behind."""
+    assert compose("exec", "-T", "worker", "sales-pulse", "--version").rstrip().endswith("(compiled)")
+    assert "sales-pulse-compiled" in compose("exec", "-T", "worker", "cat", "/opt/sales-pulse/sbom.cdx.json")
+
+
 def test_what_stands_in_env_reaches_the_worker(compose: Compose) -> None:
     """Clients are on disk, in a folder of the worker's own on the volume; the exporter shows so many managers."""
     said = compose(
