@@ -1,6 +1,9 @@
 """Which modules are compiled, and that what is compiled runs only where the source is the one it was made of."""
 
 import json
+import os
+import shutil
+import subprocess
 import sys
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
@@ -49,8 +52,6 @@ def test_the_source_runs_where_a_byte_differs(tree: Path, name: str) -> None:
     path = tree / name
     before = path.stat()
     path.write_bytes(path.read_bytes() + b"\n")
-    import os
-
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
     found = installed(tree)
     assert found.told == f"python: it was made of another {name}"
@@ -105,3 +106,32 @@ def test_what_machine_code_depends_on_is_found() -> None:
         "metrics/view.py", "metrics/measure.py", "producers/events/wire/structs/calls.py", "producers/compiled.py",
     }  # fmt: skip
     assert not any(path.startswith(("deploy/", "tests/", "metrics/exporter/")) for path in found)
+
+
+@pytest.fixture
+def bare(tmp_path: Path) -> Path:
+    """An environment whose Python has no headers, and a PATH with neither a compiler nor Debian's client."""
+    programs = tmp_path / "programs"
+    for name in ("bash", "sh", "dirname"):
+        (programs / name).parent.mkdir(exist_ok=True)
+        (programs / name).symlink_to(shutil.which(name) or name)
+    python = tmp_path / "environment" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text("#!/bin/sh\nexit 1\n")
+    python.chmod(0o755)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("command", "status"),
+    [(("deploy/compile", "--environment"), 3), (("deploy/containers/compile",), 0)],
+)
+def test_without_headers_everything_stays_as_it_is(bare: Path, command: tuple[str, ...], status: int) -> None:
+    """It says what is missing and what that means; an image is built all the same."""
+    done = subprocess.run(
+        [*command, bare / "environment"],
+        cwd=ROOT, env={"PATH": str(bare / "programs")}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == status, done.stderr
+    assert "Python's headers are missing" in done.stderr
+    assert "runs from source" in done.stderr
