@@ -1,171 +1,25 @@
-"""All that we use of aiokafka's insides, in one place: what it has no public way for. Its version is pinned for this.
+"""All that we use of aiokafka's insides but for fetching (`producers/kafka_fetched.py`): what it has no public way for.
 
-`tests/unit/test_kafka_insides.py` asks for each of these names by itself, so that an upgrade fails where it has to be
-looked at. Hand-written requests are in `producers/kafka_requests.py`.
-
-What is read: Kafka takes any bytes as a header's name. aiokafka fails on one that is no UTF-8 each time it is fetched,
-so that one record would stop its partition, and everybody who reads it, for good; here such names get replacement
-characters. And a consumer may have its records as they are decoded (`AsDecoded`), without a dataclass made of each, or
-batches of which nothing is decoded yet (`AsBatches`).
+Its version is pinned for this. `tests/unit/test_kafka_insides.py` asks for each of these names by itself, so that an
+upgrade fails where it has to be looked at. Hand-written requests are in `producers/kafka_requests.py`.
 """
 
 import socket
 import time
 from asyncio import BaseTransport, Future
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from itertools import chain, islice
+from itertools import chain
 from typing import Any, ClassVar
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, conn
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.client import AIOKafkaClient
-from aiokafka.consumer import fetcher
-from aiokafka.consumer.fetcher import PartitionRecords
-from aiokafka.errors import KafkaTimeoutError
-from aiokafka.record.default_records import DefaultRecordBatch, _DefaultRecordBatchPy
-from aiokafka.record.memory_records import _MemoryRecordsPy
+from aiokafka.errors import CorruptRecordException, KafkaTimeoutError
+
+from producers.kafka_fetched import AsDecoded
 
 # ruff: noqa: SLF001
-
-
-class _Text(bytearray):
-    """Bytes of which every part can be decoded."""
-
-    def __getitem__(self, at: Any) -> Any:
-        part = super().__getitem__(at)
-        return _Text(part) if isinstance(at, slice) else part
-
-    def decode(self, encoding: str = "utf-8", errors: str = "replace") -> str:  # noqa: ARG002 - aiokafka says "strict"
-        return super().decode(encoding, "replace")
-
-
-class _Batch:
-    """A fetched batch, decoded by aiokafka's fast decoder as far as that gets, then by its plain one."""
-
-    def __init__(self, raw: memoryview) -> None:
-        self._raw = raw
-        self._fast: Any = DefaultRecordBatch(raw)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._fast, name)
-
-    def __next__(self) -> Any:
-        return next(self._fast)
-
-    def __iter__(self) -> Iterator[Any]:
-        done = -1
-        try:
-            for record in self._fast:
-                done = record.offset
-                yield record
-        except UnicodeDecodeError:
-            plain: Any = _DefaultRecordBatchPy(self._raw)
-            iter(plain)  # decompresses
-            plain._buffer = _Text(plain._buffer)
-            yield from (record for record in plain if record.offset > done)
-
-
-class _Batches(_MemoryRecordsPy):  # type: ignore[misc]  # aiokafka's is final by name only
-    """What was fetched of a partition, by batches. is_whole: each passes through the fetcher as one record."""
-
-    is_whole = False
-
-    def next_batch(self, *_: Any) -> Any:
-        raw = self._next_slice
-        batch = super().next_batch()
-        if raw is not None and isinstance(batch, DefaultRecordBatch):
-            batch = _Batch(raw)
-        return _WholeBatch(batch) if self.is_whole and batch is not None else batch
-
-
-class AsDecoded:
-    """As a consumer's `value_deserializer`: it gives records as they are decoded, or what `fitted` makes of large ones.
-
-    `most`: bytes of a value beyond which a record is large. What is lost is what all records of a fetch have in common:
-    topic and partition, which the fetch says once.
-    """
-
-    def __init__(self, most: int, fitted: Callable[[Any], Any]) -> None:
-        self.most = most
-        self.fitted = fitted
-        accept_all()
-
-
-class AsBatches(AsDecoded):
-    """The same, but it gives instead of records the batches that they lie in: `UndecodedBatch`."""
-
-
-class UndecodedBatch:
-    """The records of a fetched batch from the offset `first` on, decoded by who uses them, some at a time.
-
-    Records of a fetch are a kilobyte each and come in thousands: decoded all at once, each is out of the processor's
-    caches by the time somebody looks at it.
-    """
-
-    def __init__(self, batch: Iterable[Any], first: int, how: AsBatches) -> None:
-        self._batch = batch
-        self._first = first
-        self._how = how
-
-    def parts(self, most: int) -> Iterator[list[Any]]:
-        """The records in order, at most so many at a time; to be asked for once."""
-        records, large, fitted = iter(self._batch), self._how.most, self._how.fitted
-        self._batch = ()  # what it is unpacked to goes when it is used up, whoever still holds all of a fetch
-        while part := list(islice(records, most)):
-            part = [one if one.value is None or len(one.value) <= large else fitted(one) for one in part]
-            yield part if part[0].offset >= self._first else [one for one in part if one.offset >= self._first]
-
-
-class _WholeBatch:
-    """A fetched batch that to aiokafka holds one record: itself, at the last offset that it takes up."""
-
-    def __init__(self, batch: Any) -> None:
-        self.batch = batch
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.batch, name)
-
-    def __next__(self) -> Any:
-        return next(self.batch)
-
-    def __iter__(self) -> Iterator[Any]:
-        yield self
-
-    @property
-    def offset(self) -> int:
-        return int(self.batch.next_offset) - 1
-
-
-class _DecodedRecords(PartitionRecords):  # type: ignore[misc]  # aiokafka has no types for it
-    """The records of one partition and fetch, as decoded. Its deserializer is an `AsDecoded`."""
-
-    def __iter__(self) -> Iterator[Any]:
-        records: Iterator[Any] = self._records_iterator
-        return records
-
-    def _consumer_record(self, _tp: Any, record: Any) -> Any:
-        value, how = record.value, self._value_deserializer
-        return record if value is None or len(value) <= how.most else how.fitted(record)
-
-
-class _UndecodedRecords(_DecodedRecords):
-    """The same as batches. Its deserializer is an `AsBatches`."""
-
-    def _consumer_record(self, _tp: Any, record: Any) -> Any:
-        return UndecodedBatch(record.batch, self.next_fetch_offset, self._value_deserializer)
-
-
-def _partition_records(
-    tp: Any, records: Any, aborted: Any, offset: int, key_deserializer: Any, value_deserializer: Any, *options: Any
-) -> Any:
-    """Stands for aiokafka's class where that is made: the kind that the consumer was given."""
-    kind = PartitionRecords
-    if isinstance(value_deserializer, AsBatches):
-        kind, records.is_whole = _UndecodedRecords, True
-    elif isinstance(value_deserializer, AsDecoded):
-        kind = _DecodedRecords
-    return kind(tp, records, aborted, offset, key_deserializer, value_deserializer, *options)
 
 
 _SILENT_SECONDS, _CONNECT_SECONDS, _LATE_SECONDS = 10, 4.0, 1.0
@@ -225,12 +79,6 @@ def watch_all() -> None:
     conn.AIOKafkaConnection = _Impatient
 
 
-def accept_all() -> None:
-    """Let all consumers of this process read any header's name, and records as decoded where they are asked for."""
-    fetcher.MemoryRecords = _Batches
-    fetcher.PartitionRecords = _partition_records
-
-
 def configure(consumer: AIOKafkaConsumer, *, fetch_max_wait_ms: int, value_deserializer: AsDecoded) -> None:
     """Settings of a consumer that somebody else makes and that was not started; it reads committed records only."""
     consumer._fetch_max_wait_ms = fetch_max_wait_ms
@@ -245,11 +93,17 @@ def assignment(consumer: AIOKafkaConsumer) -> Any:
 
 
 def positions(assigned: Any, partitions: Iterable[Any]) -> Iterator[tuple[Any, int]]:
-    """Of those partitions of an `assignment` that have one: the offset that is read next, without waiting."""
+    """Of those partitions of an `assignment` that have one: the offset that is read next, without waiting.
+
+    Raises aiokafka's KafkaError where it lies behind the end of the log, so that what was read came broken.
+    """
     for tp in partitions:
         state = assigned.state_value(tp)
         if state is not None and state.has_valid_position:
-            yield tp, state.position
+            position, end = state.position, state.highwater
+            if end is not None and position > end:
+                raise CorruptRecordException(f"{tp.topic}/{tp.partition} was read up to {position} and ends at {end}")
+            yield tp, position
 
 
 def member_id(consumer: AIOKafkaConsumer) -> str:

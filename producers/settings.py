@@ -85,7 +85,9 @@ class KafkaSettings(BaseSettings):
 
         Raises `OSError` or `ssl.SSLError` when a certificate file cannot be read.
         """
-        from producers.kafka_insides import accept_all, watch_all  # noqa: PLC0415 - settings are read without Kafka too
+        # Settings are read without Kafka too.
+        from producers.kafka_fetched import accept_all  # noqa: PLC0415
+        from producers.kafka_insides import watch_all  # noqa: PLC0415
 
         accept_all()
         watch_all()

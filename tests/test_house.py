@@ -23,7 +23,12 @@ ROOMS = {
 """Room → other rooms that it may import."""
 CLOSED = {"streams": ("metrics.exporter",), "grafana": ("metrics.exporter",)}
 """Room → parts of allowed rooms that are closed to it all the same."""
-INSIDES = {"producers/kafka_insides.py", "producers/kafka_requests.py", "streams/runtime/faust_insides.py"}
+INSIDES = {
+    "producers/kafka_fetched.py",
+    "producers/kafka_insides.py",
+    "producers/kafka_requests.py",
+    "streams/runtime/faust_insides.py",
+}
 """The modules that may use what aiokafka and Faust keep to themselves."""
 OPEN = {
     "aiokafka",

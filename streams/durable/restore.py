@@ -62,7 +62,6 @@ def reader(settings: WorkerSettings, name: str, **options: Any) -> AIOKafkaConsu
         group_id=None,
         enable_auto_commit=False,
         isolation_level="read_committed",
-        check_crcs=False,
         value_deserializer=AS_DECODED,
         **options,
     )

@@ -108,7 +108,6 @@ def _options(settings: WorkerSettings) -> dict[str, Any]:
         "consumer_max_fetch_size": _FETCH_BYTES,
         "broker_max_poll_records": _POLLED_BATCHES,
         "stream_buffer_maxsize": _BUFFERED_FETCHES,
-        "broker_check_crcs": False,
         # Where a group is new: recovery seeks behind the fences anyway, and hangs in Faust with any other value.
         "consumer_auto_offset_reset": "earliest",
         # Nothing is acked: flushes commit, and what is buffered when partitions go is read again by their next owner.

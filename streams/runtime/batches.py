@@ -15,7 +15,7 @@ from faust import Schema
 from faust.transport.utils import DefaultSchedulingStrategy
 from faust.types import TP
 
-from producers.kafka_insides import UndecodedBatch
+from producers.kafka_fetched import UndecodedBatch
 from streams.state.records import FoldRecord
 
 

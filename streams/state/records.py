@@ -7,7 +7,7 @@ has in common: its topic and partition, which the fetch says once. A value that 
 from collections.abc import Sequence
 from typing import Protocol
 
-from producers.kafka_insides import AsBatches, AsDecoded
+from producers.kafka_fetched import AsBatches, AsDecoded
 from streams.state.oversize import MOST, fitted
 
 

@@ -1,32 +1,25 @@
 """What we use of aiokafka's insides is still there under its name: an upgrade fails here, one line per name."""
 
-import ast
 import asyncio
 import inspect
 import socket
-import textwrap
 import time
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, conn
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition, conn
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.client import AIOKafkaClient
 from aiokafka.cluster import ClusterMetadata
-from aiokafka.consumer import consumer, fetcher
-from aiokafka.consumer.fetcher import Fetcher, FetchResult
+from aiokafka.consumer.fetcher import Fetcher
 from aiokafka.consumer.group_coordinator import GroupCoordinator
 from aiokafka.consumer.subscription_state import Assignment, Subscription, SubscriptionState, TopicPartitionState
-from aiokafka.errors import KafkaError
+from aiokafka.errors import CorruptRecordException, KafkaError
 from aiokafka.producer.message_accumulator import MessageAccumulator, MessageBatch
 from aiokafka.producer.transaction_manager import TransactionManager
-from aiokafka.record.default_records import DefaultRecordBatch, _DefaultRecordBatchPy
-from aiokafka.record.legacy_records import LegacyRecordBatch
-from aiokafka.record.memory_records import _MemoryRecordsPy
 
 from producers import kafka_insides
-from producers.kafka_insides import AsBatches, AsDecoded, PartitionRecords
+from tests.support.insides import set_by
 
 SET = {
     AIOKafkaConsumer: (
@@ -36,19 +29,12 @@ SET = {
     AIOKafkaProducer: ("_message_accumulator", "_txn_manager"),
     AIOKafkaAdminClient: ("_client",),
     GroupCoordinator: ("_group_instance_id", "member_id"),
-    PartitionRecords: ("_records_iterator", "_value_deserializer", "next_fetch_offset"),
     MessageAccumulator: ("_batches", "_pending_batches"),
     MessageBatch: ("_drain_waiter",),
-    _MemoryRecordsPy: ("_next_slice",),
-    _DefaultRecordBatchPy: ("_buffer",),
-    TopicPartitionState: ("_position",),
+    TopicPartitionState: ("_position", "highwater"),
 }  # fmt: skip
 """Class → attributes that its methods set."""
 HAS = {
-    PartitionRecords: ("_consumer_record", "_unpack_records", "__iter__"),
-    _MemoryRecordsPy: ("next_batch", "has_next"),
-    LegacyRecordBatch: ("__iter__", "next_offset"),
-    DefaultRecordBatch: ("__iter__", "__next__", "next_offset"),
     MessageAccumulator: ("fail_all",),
     TransactionManager: ("wait_for_transaction_end",),
     SubscriptionState: ("subscription",),
@@ -61,23 +47,12 @@ HAS = {
 """Class → methods and properties."""
 
 
-def _set(kind: type) -> set[str]:
-    """Attributes of `self` that a class or its bases set, annotated or not."""
-    found: set[str] = set()
-    written = (one for base in kind.__mro__[:-1] for one in vars(base).values() if inspect.isfunction(one))
-    for method in (one for one in written if Path(one.__code__.co_filename).exists()):
-        for node in ast.walk(ast.parse(textwrap.dedent(inspect.getsource(method)))):
-            if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
-                found.add(node.attr)
-    return found
-
-
 @pytest.mark.parametrize(
     ("kind", "name"), [pytest.param(kind, name, id=f"{kind.__name__}.{name}") for kind in SET for name in SET[kind]]
 )
 def test_attribute_is_set(kind: type, name: str) -> None:
     """By that name."""
-    assert name in _set(kind)
+    assert name in set_by(kind)
 
 
 @pytest.mark.parametrize(
@@ -86,34 +61,6 @@ def test_attribute_is_set(kind: type, name: str) -> None:
 def test_member_is_there(kind: type, name: str) -> None:
     """By that name."""
     assert hasattr(kind, name)
-
-
-@pytest.mark.parametrize("name", ["MemoryRecords", "PartitionRecords"])
-def test_the_fetcher_makes_them_by_their_global_name(name: str) -> None:
-    """So that another can be put in its place, for all consumers of the process."""
-    names = {node.id for node in ast.walk(ast.parse(inspect.getsource(fetcher))) if isinstance(node, ast.Name)}
-    assert name in names
-    kafka_insides.accept_all()
-    assert inspect.getmodule(getattr(fetcher, name)) is kafka_insides
-
-
-def test_records_are_made_with_these_arguments() -> None:
-    """In this order: the place that takes over hands them on."""
-    names = list(inspect.signature(PartitionRecords).parameters)
-    assert names == [
-        "tp", "records", "aborted_transactions", "fetch_offset", "key_deserializer", "value_deserializer", "check_crcs",
-        "isolation_level",
-    ]  # fmt: skip
-    assert list(inspect.signature(PartitionRecords._consumer_record).parameters) == [
-        "self",
-        "tp",
-        "record",
-    ]
-
-
-def test_records_are_iterated_as_a_whole() -> None:
-    """`getall` loops over them: what their `__iter__` gives is what it takes."""
-    assert "in self._partition_records" in inspect.getsource(FetchResult.getall)
 
 
 @pytest.mark.parametrize("name", ["fetch_max_wait_ms", "isolation_level", "value_deserializer"])
@@ -139,29 +86,18 @@ def test_the_version_is_pinned() -> None:
         assert f"{name}=={version(name)}" in entries
 
 
-def test_a_consumer_without_it_gives_whole_records() -> None:
-    """Only who asks for records as decoded gets them, in one process."""
-    given = [("t", 0), None, [], 0, None]
-    cls = type(kafka_insides._partition_records(*given, None, False, 0))
-    assert cls is PartitionRecords
-    decoded = kafka_insides._partition_records(*given, AsDecoded(1, lambda record: record), False, 0)
-    assert isinstance(decoded, PartitionRecords)
-    assert type(decoded) is not PartitionRecords
-    found = kafka_insides._Batches(b"")
-    batches = kafka_insides._partition_records(("t", 0), found, [], 0, None, AsBatches(1, lambda record: record), 0, 0)
-    assert type(batches) is not type(decoded)
-    assert found.is_whole
-    assert consumer.Fetcher is Fetcher
-
-
-def test_a_batch_is_decoded_some_records_at_a_time() -> None:
-    """From the first that is wanted on; what is large is fitted."""
-    records = (SimpleNamespace(offset=offset, value=b"x" * offset or None) for offset in range(8))
-    how = AsBatches(5, lambda record: SimpleNamespace(offset=record.offset, value=b"cut"))
-    found = kafka_insides.UndecodedBatch(records, 3, how).parts(2)
-    assert [(one.offset, one.value) for one in [*next(found), *next(found)]] == [(3, b"xxx")]
-    assert next(records).offset == 4  # no more is decoded than was asked for
-    assert [(one.offset, one.value) for part in found for one in part] == [(5, b"xxxxx"), (6, b"cut"), (7, b"cut")]
+async def test_nothing_is_read_behind_the_end_of_the_log() -> None:
+    """A fence there would drop all that comes."""
+    place = TopicPartition("t", 0)
+    assigned = Assignment({place})
+    state = assigned.state_value(place)
+    state.reset_to(7)
+    assert list(kafka_insides.positions(assigned, [place])) == [(place, 7)]
+    state.highwater = 7
+    assert list(kafka_insides.positions(assigned, [place])) == [(place, 7)]
+    state.consumed_to(8)
+    with pytest.raises(CorruptRecordException, match="t/0 was read up to 8 and ends at 7"):
+        list(kafka_insides.positions(assigned, [place]))
 
 
 async def test_a_machine_that_goes_silent_is_noticed_by_every_connection() -> None:

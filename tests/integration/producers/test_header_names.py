@@ -4,7 +4,7 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.record.default_records import _DefaultRecordBatchBuilderPy
 
-from producers.kafka_insides import AsDecoded
+from producers.kafka_fetched import AsDecoded
 from producers.settings import KafkaSettings
 from producers.topics import ensure
 from streams.plain.kafka import kafka_log

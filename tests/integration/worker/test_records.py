@@ -3,7 +3,7 @@
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
-from producers.kafka_insides import AsDecoded
+from producers.kafka_fetched import AsDecoded
 from producers.settings import KafkaSettings
 from producers.topics import ensure
 from streams.runtime.batches import Fetch

@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from streams.durable.restore import reader
 from streams.runtime.app import build
 from streams.settings import WorkerSettings
 
@@ -15,3 +16,12 @@ async def test_times_fit_each_other(session, tmp_path):
     conf = build(settings, SimpleNamespace(name="fold", topic="sales.events"), [], lambda error: None).conf
     assert conf.broker_session_timeout == session < conf.broker_request_timeout
     assert conf.broker_heartbeat_interval <= session / 3
+
+
+async def test_checksums_are_looked_at(tmp_path):
+    """Of events and of changelogs: a bit that comes as the other must not be counted, or restored."""
+    settings = WorkerSettings(app_id="unit", worker_id="w", data_dir=tmp_path)
+    assert build(settings, SimpleNamespace(name="fold", topic="sales.events"), [], print).conf.broker_check_crcs
+    restoring = reader(settings, "unit")
+    assert restoring._check_crcs
+    await restoring.stop()
