@@ -4,7 +4,7 @@ Numbers that are not whole are withheld. Whole ones that are some seconds old ar
 was so then. Who waits is another matter: a wait that has ended meanwhile would look as if it went on.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from metrics.exporter.feed.follow import ViewFollower
 
@@ -79,6 +79,12 @@ class Trust:
     def knows_waits(self) -> bool:
         """Whether sums of who waits are what is so."""
         return not self._since("contact", WAITS_SECONDS) and not self._since("at", WAITS_SECONDS)
+
+    def unsettled(self, fences: Mapping[int, int] | None) -> str:
+        """Why an answer is not as of one record of each partition (`fences`) in all that it says; "" when it is."""
+        if fences is None:
+            return "workers kept writing while the view was fetched; ask again"
+        return "" if self.knows_waits() else "who waits is not known: owners do not reach Kafka in time; ask again"
 
     def _since(self, what: str, seconds: float) -> list[int]:
         """Partitions of which this is longer ago."""

@@ -27,7 +27,6 @@ OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 _PIECES = {"now": (NOW[0], COURSE), LIVE: (NOW[0],), COURSE: (COURSE,)}
 """What has no window of its own, by the names that it is asked for by → as the board knows it."""
 _WINDOWS = (*_PIECES, *dict.fromkeys(window for window, _ in SLOTS))
-UNSETTLED = "workers kept writing while the view was fetched; ask again"
 _SECOND_HAND_SECONDS = 10.0
 """How old numbers may be, for a scrape that would have to wait for a minute's turn."""
 
@@ -118,7 +117,7 @@ class Scrapes:
         fences = await self._follower.settle()
         # From here on nothing may give way: the board would move on.
         now, began = self._clock(), time.perf_counter()
-        if problem := self._problem() or ("" if fences is not None else UNSETTLED):
+        if problem := self._problem() or self._trust.unsettled(fences):
             return _withheld(problem)
         if at is not None:
             answer = self._render_at(at, now, accept, encodings, windows)

@@ -29,7 +29,7 @@ from metrics.exporter.http.named import names_in
 from metrics.exporter.http.open_deals import OpenDeals, Teller
 from metrics.exporter.http.pages import add_pages
 from metrics.exporter.http.proof import Proof, Prover
-from metrics.exporter.http.scrape import UNSETTLED, Scrapes, wanted
+from metrics.exporter.http.scrape import Scrapes, wanted
 from metrics.exporter.http.spaced import Spaced
 from metrics.exporter.http.telling import Telling
 from metrics.exporter.kpi import history
@@ -206,7 +206,7 @@ def _json(app: FastAPI, exporter: Exporter) -> None:
             await exporter.follower.catch_up(hours=then is not None)
         # From here on nothing may give way: the board would move on.
         now = exporter.clock()
-        if problem := exporter.problem() or (UNSETTLED if settled and fences is None else ""):
+        if problem := exporter.problem() or (exporter.trust.unsettled(fences) if settled else ""):
             return JSONResponse({"detail": problem}, 503)
         numbers = api.LiveNumbers(exporter.board, now, then, window, reader.teams)
         found = api.kpis(numbers, level, window, period)
@@ -273,11 +273,11 @@ def _wall(app: FastAPI, exporter: Exporter) -> None:
         if settled:
             fences = await exporter.follower.settle()
             # From here on nothing may give way: the board would move on.
-            if fences is None or exporter.problem():
-                raise AwayError(exporter.problem() or UNSETTLED)
+            if problem := exporter.problem() or exporter.trust.unsettled(fences):
+                raise AwayError(problem)
             now = exporter.clock()
             content = exporter.live(level, id, window, now, reader)
-            return Response(content, media_type="application/json", headers=header(fences, now))
+            return Response(content, media_type="application/json", headers=header(fences or {}, now))
 
         async def work() -> bytes:
             await exporter.follower.catch_up()

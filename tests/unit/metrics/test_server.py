@@ -122,6 +122,23 @@ async def test_what_is_stale_is_withheld(client, exporter):
     assert (live["kpis"], live["fresh"], "silent" in live["problem"]) == ([], False, True)
 
 
+@pytest.mark.parametrize("path", ["/metrics", "/api/v1/kpis", "/api/v1/live"])
+async def test_what_is_compared_says_who_waits_or_nothing(path, client, exporter, monkeypatch):
+    """While Kafka does not answer an owner nobody knows who waits: an audit would take it that nobody does."""
+
+    async def settle():
+        return {0: 7}
+
+    monkeypatch.setattr(exporter.follower, "settle", settle)
+    beat = {"at": NOW * 1000, "contact": NOW * 1000, "count": 1, "version": VERSION}
+    exporter.follower.heartbeats = {0: beat}
+    assert (await client.get(path, params={"settled": "true"})).status_code == 200
+    exporter.follower.heartbeats = {0: beat | {"contact": (NOW - 11) * 1000}}
+    answer = await client.get(path, params={"settled": "true"})
+    assert (answer.status_code, "who waits is not known" in answer.text) == (503, True)
+    assert (await client.get(path)).status_code == 200
+
+
 async def test_a_part_of_the_log_is_withheld(client, exporter):
     """While workers count the log from its start, numbers that grow from 0 are not shown as if they were true."""
     exporter.follower.heartbeats = {0: {"at": NOW * 1000, "count": 1, "version": VERSION, "left": 12_345}}
