@@ -14,9 +14,10 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Any, ClassVar
 
+from aiokafka import AIOKafkaConsumer
 from aiokafka.consumer import fetcher
 from aiokafka.consumer.fetcher import PartitionRecords
-from aiokafka.errors import CorruptRecordException
+from aiokafka.errors import CorruptRecordException, OffsetOutOfRangeError
 from aiokafka.record.default_records import DefaultRecordBatch, _DefaultRecordBatchPy
 from aiokafka.record.memory_records import _MemoryRecordsPy
 from aiokafka.record.util import decode_varint
@@ -261,3 +262,25 @@ def accept_all() -> None:
     """Let all consumers of this process read what brokers take, and records as decoded where they are asked for."""
     fetcher.MemoryRecords = _Batches
     fetcher.PartitionRecords = _partition_records
+
+
+def keep_place(consumer: AIOKafkaConsumer) -> None:
+    """Have a started consumer raise where the offset that it is to read next is gone; it would read on elsewhere.
+
+    Records were deleted before they were read, or the end of the log was lost with the broker that had it.
+    """
+    found: Any = consumer._fetcher
+    if "_update_fetch_positions" in vars(found):
+        return
+    usual = found._update_fetch_positions
+
+    async def update(assignment: Any, node: Any, partitions: Iterable[Any]) -> bool:
+        states = [(tp, assignment.state_value(tp)) for tp in partitions]
+        # What was fetched before is not at its beginning.
+        gone = [tp for tp, state in states if state.awaiting_reset and state.highwater is not None]
+        for tp in gone:
+            told = f"{tp.topic}/{tp.partition} no longer has what was to be read next"
+            found._set_error(tp, OffsetOutOfRangeError(told))
+        return bool(gone) or await usual(assignment, node, partitions)
+
+    found._update_fetch_positions = update

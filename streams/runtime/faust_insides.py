@@ -18,7 +18,7 @@ from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer
 from faust.types import TP
 from mode import Service
 
-from producers import kafka_insides
+from producers import kafka_fetched, kafka_insides
 from streams.errors import RevokedError, WorkerError
 from streams.runtime.batches import FetchRead
 from streams.state.records import AS_BATCHES
@@ -60,6 +60,7 @@ class _ConsumerThread(AIOKafkaConsumerThread):
             return {}  # what is fetched while partitions are taken away is read again
         if assignment is not self._assignment:
             self._assignment, self._ends = assignment, {}
+            kafka_fetched.keep_place(consumer)
         return dict(self._with_ends(records, active_partitions))
 
     def _with_ends(self, records: Mapping[Any, Any], partitions: Iterable[Any]) -> Iterator[tuple[Any, FetchRead]]:

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from types import SimpleNamespace
 
 import pytest
-from aiokafka import TopicPartition
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.consumer import consumer, fetcher
 from aiokafka.consumer.fetcher import Fetcher, FetchResult
+from aiokafka.consumer.subscription_state import TopicPartitionState
 from aiokafka.errors import CorruptRecordException
 from aiokafka.record.default_records import DefaultRecordBatch, _DefaultRecordBatchPy
 from aiokafka.record.legacy_records import LegacyRecordBatch
@@ -20,12 +21,16 @@ from tests.support.insides import set_by
 from tests.support.raw_batches import batch, record
 
 SET = {
+    AIOKafkaConsumer: ("_fetcher",),
+    TopicPartitionState: ("highwater",),
     PartitionRecords: ("_records_iterator", "_tp", "_value_deserializer", "next_fetch_offset"),
     _MemoryRecordsPy: ("_next_slice", "_pos"),
     _DefaultRecordBatchPy: ("_buffer", "_decompressed", "_pos"),
 }
 """Class → attributes that its methods set."""
 HAS = {
+    Fetcher: ("_set_error", "_update_fetch_positions"),
+    TopicPartitionState: ("awaiting_reset",),
     PartitionRecords: ("_consumer_record", "_unpack_records", "__iter__", "__next__"),
     _MemoryRecordsPy: ("next_batch", "has_next", "size_in_bytes", "MAGIC_OFFSET"),
     _DefaultRecordBatchPy: ("HEADER_STRUCT", "base_offset", "compression_type"),

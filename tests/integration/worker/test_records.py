@@ -2,8 +2,10 @@
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
+from aiokafka.errors import OffsetOutOfRangeError
 
-from producers.kafka_fetched import AsDecoded
+from producers.kafka_fetched import AsDecoded, keep_place
 from producers.settings import KafkaSettings
 from producers.topics import ensure
 from streams.runtime.batches import Fetch
@@ -80,3 +82,33 @@ async def test_reading_begins_within_a_batch(kafka: str, topic_prefix: str) -> N
             for batches in (await consumer.getmany(timeout_ms=500)).values():
                 offsets += [one.offset for part in Fetch(0, batches, 0).parts(10) for one in part]
         assert offsets == list(range(17, 50))
+
+
+async def test_records_that_are_deleted_before_they_are_read_are_missed_aloud(kafka: str, topic_prefix: str) -> None:
+    """A worker that would read on behind them counts too little for good; its next start says what to do."""
+    settings = KafkaSettings(_env_file=None, kafka_servers=kafka, topic_prefix=topic_prefix, partitions=1)
+    await ensure(settings)
+    tp = TopicPartition(settings.events_topic, 0)
+    admin = AIOKafkaAdminClient(**settings.client_options())
+    await admin.start()
+    try:
+        async with (
+            AIOKafkaProducer(**settings.client_options()) as plain,
+            AIOKafkaConsumer(
+                **settings.client_options(), auto_offset_reset="earliest", value_deserializer=AS_BATCHES
+            ) as consumer,
+        ):
+            await plain.send_and_wait(tp.topic, b"0")
+            consumer.assign([tp])
+            keep_place(consumer)
+            assert await consumer.getmany(tp, timeout_ms=20_000)
+            consumer.pause(tp)
+            consumer.seek(tp, 2)  # not where a fetch is under way
+            for value in (b"1", b"2", b"3"):
+                await plain.send_and_wait(tp.topic, value)
+            await admin.delete_records({tp: RecordsToDelete(before_offset=3)})
+            consumer.resume(tp)
+            with pytest.raises(OffsetOutOfRangeError, match=f"{tp.topic}/0"):
+                await consumer.getmany(tp, timeout_ms=20_000)
+    finally:
+        await admin.close()
