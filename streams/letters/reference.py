@@ -17,7 +17,7 @@ from streams.letters.letter import make
 from streams.letters.recount import Recount
 from streams.runtime.sensors import WorkerSensors
 from streams.settings import WorkerSettings
-from streams.state.partition import RefusedRecord
+from streams.state.news import RefusedRecord
 from streams.state.records import FoldRecord
 
 log = structlog.get_logger(__name__)

@@ -62,6 +62,10 @@ class Keeping:
             max(hours, now - HOURS_KEPT) // SECOND + 1,
         )
 
+    def is_long_past(self, time: int) -> bool:
+        """Whether even the hours before partition time are kept no longer, so that all that happened is in days."""
+        return time < self.kept(time).hours * SECOND
+
     def _now(self, time: int) -> int:
         """Before which no clock is that asks."""
         return max(time, self.stamp - CLOCKS_APART)

@@ -1,12 +1,20 @@
-"""What a partition hands out: for the changelogs, and for Redis."""
+"""What a partition hands out: for the changelogs, for Redis, and as refused."""
 
 from collections.abc import Collection, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from metrics.view import Unanswered, Waiting
 from streams.state import forwarding
 from streams.state.cells import Where
 from streams.state.keeping import Kept
+
+
+class RefusedRecord(NamedTuple):
+    """A record that could not be used, as it came, with the contract's reason and one line of detail."""
+
+    record: Any
+    reason: str
+    detail: str
 
 
 class Cut(NamedTuple):

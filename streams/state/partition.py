@@ -13,7 +13,6 @@ fence for all of them decides which records are skipped after a restart.
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import partial
-from typing import Any, NamedTuple
 
 import msgspec
 
@@ -34,7 +33,7 @@ from streams.state.clients import CLIENTS, COSTS, HOT_PAGES, Clients, ClientStor
 from streams.state.counts import PartitionCounts
 from streams.state.keeping import Keeping, Kept
 from streams.state.lists import Lists
-from streams.state.news import Cut, ViewUpdate
+from streams.state.news import Cut, RefusedRecord, ViewUpdate
 from streams.state.own import KEY, VERSION, Own, read_own, write_own
 from streams.state.page import Page
 from streams.state.records import FoldRecord
@@ -52,14 +51,6 @@ _NEAR = MAX_BYTES // 2
 _AHEAD = AHEAD_MS * 1000
 _PLAIN = [("content-type", b"application/cloudevents+json")]
 """Headers of a structured record that is no copy, as most senders set them; what has others is looked at closely."""
-
-
-class RefusedRecord(NamedTuple):
-    """A record that could not be used, as it came, with the contract's reason and one line of detail."""
-
-    record: Any
-    reason: str
-    detail: str
 
 
 class Partition:
@@ -101,6 +92,11 @@ class Partition:
     def time(self) -> int:
         """Partition time, us: the greatest envelope time folded, 0 before any."""
         return self._out.time
+
+    @property
+    def is_long_past(self) -> bool:
+        """Whether all that was folded is so long past that nobody asks for its hours: it counts by days alone."""
+        return self._keeping.is_long_past(self._out.time)
 
     @property
     def cells(self) -> int:

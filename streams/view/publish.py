@@ -21,21 +21,17 @@ from streams.runtime.sensors import WorkerSensors
 from streams.runtime.status import Status
 from streams.state.cells import Where
 from streams.state.news import ViewUpdate
+from streams.view import pace
 from streams.view.sink import Beats, Before, Sink
 from streams.view.writing import Round, Writing, is_past, state_of
 
 log = structlog.get_logger(__name__)
 
 HEARTBEAT_SECONDS = 1.0
-_SHARE = 9.0
-"""Times the cost of a round that passes until the next one: the view takes a tenth of the worker at most."""
-_SLOWEST_SECONDS = 2.0
-"""The pace at least, whatever a round costs."""
-_BACKLOG_SECONDS = 5.0
-"""The pace in a backlog, where nobody waits for a single event, and a part shown later is a part shown once."""
-_BACKLOG = 20_000
-"""Events that wait to be folded: at the most that a worker folds, 0.4 s of them."""
-_CHUNK_PARTS = 2_000
+_CHUNK_PARTS, _BACKLOG_CHUNK_PARTS = 2_000, 20_000
+"""Of all that is written again, in a round, of one partition; in a backlog rounds are seldom."""
+_PAUSE_SECONDS = 0.01
+"""Of collecting, in which folding stands still, after which others have their turn before the next partition."""
 _RETRY_SECONDS = 1.0
 _REFRESH_SECONDS = 12 * 3600.0
 _CHECK_SECONDS = 3.0
@@ -83,9 +79,9 @@ class ViewPublisher:
             began = monotonic()
             try:
                 cost = await self.show()
-                wait = min(max(self._interval, _SHARE * cost), _SLOWEST_SECONDS) - (monotonic() - began)
+                wait = pace.after(cost, self._interval) - (monotonic() - began)
                 await asyncio.sleep(max(wait, 0.0))
-                while self._is_behind() and monotonic() - began < _BACKLOG_SECONDS:
+                while self._is_behind() and monotonic() - began < pace.in_backlog(self._writing):
                     await asyncio.sleep(self._interval)
                     await self._beat_again()
             except SinkError as error:
@@ -93,11 +89,9 @@ class ViewPublisher:
                 await asyncio.sleep(_RETRY_SECONDS)
 
     def _is_behind(self) -> bool:
-        """Whether so many events wait that what is shown now is old already."""
-        return self._is_whole() and self._status.backlog() > _BACKLOG
-
-    def _is_whole(self) -> bool:
-        return all(writing.is_whole for writing in self._writing.values())
+        """Whether so many events wait that what is shown now is old already, and all owned partitions are in view."""
+        is_begun = all((writing := self._writing.get(one)) and not writing.is_due for one in self._owned())
+        return is_begun and self._status.backlog() > pace.BACKLOG
 
     async def show(self) -> float:
         """One round. Returns the seconds that collecting took. Raises SinkError; then everything is needed again."""
@@ -110,23 +104,9 @@ class ViewPublisher:
         if beat:
             await self._look()
         owned = await self._prepare(owned)
-        # From here to the write nothing is awaited: parts, fences and heartbeats of a partition are of one moment.
-        began = monotonic()
-        found = Round()
         last = {one: self._writing[one].beat for one in owned}
-        timestamps: list[int] = []
-        parts = 0
-        for one in owned:
-            writing = self._writing[one]
-            # Every record moves the fence, so what stands still has nothing new.
-            changed = writing.fence != one.partition.fence or not writing.is_whole
-            if changed:
-                timestamps += one.take_timestamps()
-                parts += self._collect(one, writing, found)
-            if beat or changed:
-                self._beat(one, writing, found.hashes)
-        # Of our own time only: waiting for Redis costs folding nothing, and must not slow the pace down.
-        cost = monotonic() - began
+        began = monotonic()
+        found = await self._gather(owned, beat=beat)
         if found.hashes:
             # Heartbeats are not announced, and are given back as they were: only the owner writes them, so another one
             # than its last says that this is not the Redis it wrote to (a failover, an old dump).
@@ -137,8 +117,29 @@ class ViewPublisher:
             self._beaten_at = self._told_at = began
             await self._refresh()
         self._status.view_written()
-        self._sensors.shown(seconds=monotonic() - began, parts=parts, timestamps=timestamps)
-        return cost
+        self._sensors.shown(seconds=monotonic() - began, parts=found.parts, timestamps=found.timestamps)
+        return found.cost
+
+    async def _gather(self, owned: list[OwnedPartition], *, beat: bool) -> Round:
+        """What is to be written; of one partition all of it is of one moment: parts, fence and heartbeat."""
+        found = Round()
+        for one in owned:
+            if one.closed:
+                continue  # taken away while others had their turn
+            writing, began = self._writing[one], monotonic()
+            # Every record moves the fence, so what stands still has nothing new.
+            changed = writing.fence != one.partition.fence or not writing.is_whole
+            if changed:
+                found.timestamps += one.take_timestamps()
+                found.parts += self._collect(one, writing, found)
+            if beat or changed:
+                self._beat(one, writing, found.hashes)
+            # Of our own time only: waiting for Redis costs folding nothing, and must not slow the pace down.
+            took = monotonic() - began
+            found.cost += took
+            if took > _PAUSE_SECONDS:
+                await asyncio.sleep(0)
+        return found
 
     async def _prepare(self, owned: list[OwnedPartition]) -> list[OwnedPartition]:
         """Ask what the view holds of partitions that are about to be written as a whole; those that are still owned."""
@@ -172,11 +173,15 @@ class ViewPublisher:
         writing.fence = update.fence
         if writing.is_due:
             writing.is_due, writing.is_lost = False, False
-            writing.rebuild, writing.pending = one.partition.everything(), set(one.partition.buckets())
+            # What has changed as a whole since the state was taken over is in the update.
+            writing.pending = set(one.partition.buckets()) - set(update.whole)
+            writing.rebuild = one.partition.everything(writing.pending.copy())
         parts = self._put(one, writing, update, found)
         writing.drop_past(update, one.partition.buckets, self._local)
         self._drop(one, writing, found)
-        while writing.rebuild is not None and parts < _CHUNK_PARTS:
+        # Whatever changed: else those who always have news would never be whole.
+        most = parts + (_BACKLOG_CHUNK_PARTS if self._status.backlog() > pace.BACKLOG else _CHUNK_PARTS)
+        while writing.rebuild is not None and parts < most:
             more = next(writing.rebuild, None)
             if more is None:
                 writing.rebuild, writing.pending, writing.is_healing = None, set(), False

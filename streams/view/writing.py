@@ -94,6 +94,11 @@ class Round:
         self.hashes: dict[str, dict[bytes, bytes]] = {}
         self.whole: set[str] = set()
         self.gone: set[str] = set()
+        self.parts = 0
+        self.timestamps: list[int] = []
+        """Of batches that are in it (ms)."""
+        self.cost = 0.0
+        """Seconds that collecting it took."""
 
 
 def state_of(beat: bytes | None) -> dict[str, Any]:

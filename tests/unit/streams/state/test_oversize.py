@@ -9,8 +9,8 @@ from producers.events import intake
 from producers.topics import HEADERS_ROOM, MAX_MESSAGE_BYTES
 from streams.letters import letter
 from streams.letters.letter import make
+from streams.state.news import RefusedRecord
 from streams.state.oversize import MOST, CutRecord, fitted
-from streams.state.partition import RefusedRecord
 from tests.support.folding import LogRecord
 
 MIB = 1 << 20

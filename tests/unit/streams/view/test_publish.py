@@ -1,6 +1,7 @@
 """The view: what changed, everything when needed, and nothing that waits for it."""
 
 import asyncio
+from datetime import UTC, datetime
 
 import pytest
 
@@ -149,6 +150,72 @@ async def test_a_backlog_is_shown_seldom_and_its_end_at_once(shown):
     owner.status.partitions[0].stable = 0
     await until(lambda: fence() == 1, 4, "the rest is shown, sooner than the slowest pace", pause=0.01)
     running.cancel()
+
+
+async def test_a_backlog_of_long_past_is_shown_at_the_pace_of_days(shown, monkeypatch):
+    """What counts by whole days alone is written as often as these are scraped; with anything younger as ever."""
+    monkeypatch.setattr("streams.view.pace._BACKLOG_SECONDS", 0.2)
+    owner, _, publisher = shown
+    one = owner.owned[0]
+    await owner.fold(0, [[meeting(0)]])
+    assert one.partition.is_long_past
+    running = asyncio.create_task(publisher.run())
+
+    def fence():
+        return publisher._writing[one].fence if one in publisher._writing else None
+
+    await until(lambda: fence() == 0, 10, "all is shown", pause=0.01)
+    owner.status.partitions[0].stable = 30_000
+    await asyncio.sleep(0.1)
+    one.fold([meeting(1)])
+    await asyncio.sleep(0.5)
+    assert fence() == 0
+    hours_ago = datetime.fromtimestamp(1_780_000_000 - 15 * 86_400, UTC)
+    recent = meeting(2)
+    recent.value = recent.value.replace(b"2026-03-02T10:00:00Z", hours_ago.isoformat().encode())
+    one.fold([recent])
+    assert not one.partition.is_long_past
+    await until(lambda: fence() == 2, 4, "what is younger is shown", pause=0.01)
+    running.cancel()
+
+
+async def test_what_was_folded_since_the_start_is_written_once(unit, monkeypatch):
+    """All of it is an update already; what the state was taken over with comes beside it, though there is always news.
+
+    Of a part that has not changed in a bucket that has, too.
+    """
+    monkeypatch.setattr("streams.view.publish._CHUNK_PARTS", 1)
+    first = unit.owner()
+    await first.open([0])
+    older = [meeting(n) for n in range(4)]
+    for n, record in enumerate(older):
+        record.value = record.value.replace(b"03-02T", b"03-%02dT" % (n + 2))
+    await first.fold(0, [older])
+    await first.close([0])
+    second, sink = unit.owner(flush_interval=60), InMemorySink("unit")
+    publisher = publisher_of(second, sink)
+    await second.open([0])
+    second.status.partitions[0].stable = 0
+    for n in range(10):
+        news = meeting(10 + n)
+        news.value = news.value.replace(b"m-1", b"m-2").replace(b"03-02T", b"03-%02dT" % (5 + n))
+        await second.fold(0, [[news]])
+        await publisher.show()
+    assert publisher._writing[second.owned[0]].is_whole
+    assert meetings(sink) == 1
+    shared = sink.hashes[KEYS.cells("d", DAY + 3, 0)]
+    assert {field(0, "m-1", ""), field(0, "m-2", "")} <= shared.keys()
+    await second.close([0])
+
+    third, again = unit.owner(), InMemorySink("again")
+    await third.open([0])
+    await third.fold(0, [[meeting(100 + n) for n in range(3)]])
+    written = []
+    monkeypatch.setattr(third.owned[0].partition, "everything", lambda only: written.append(only) or iter(()))
+    await publisher_of(third, again).show()
+    assert ("d", DAY) not in written[0]
+    assert ("d", DAY + 1) in written[0]
+    await third.close([0])
 
 
 async def test_heartbeats_go_on_in_a_backlog(shown, monkeypatch):
