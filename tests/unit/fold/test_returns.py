@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from metrics.calendar import CalendarFile, build
+from producers.compiled import FORM
 from producers.events import wire
 from streams.fold.rules import Rules
 from streams.plain import PlainRules, recompute
@@ -132,7 +133,9 @@ def test_late_calls_of_a_client_nobody_calls_look_at_a_call_a_day():
     partition = Partition(0, 1, law)
     partition.fold(log.records)
     assert total(everything(partition), "d")["mc", "lost"] == 5
-    assert 0 < offsets.asked < 100 * len(log.records)
+    assert offsets.asked < 100 * len(log.records)
+    # Machine code asks a dict past the methods of its class.
+    assert offsets.asked or FORM.name == "compiled"
 
 
 @pytest.mark.parametrize("count", [400, 3200])
