@@ -9,7 +9,9 @@ from typing import Any
 from urllib.parse import quote
 
 from deploy.installation import written
+from deploy.misspelt import settings_of
 from deploy.stack import alertmanager, grafana, kafka, prometheus
+from deploy.stack.allowance import Allowance
 from deploy.stack.folder import remember, remembered
 from deploy.stack.http import answers_ok
 from deploy.stack.ports import free_port
@@ -60,6 +62,7 @@ class LocalStack:
         self.settings: dict[str, str] = {}
         self.ports: dict[str, int] = {}
         self._last = remembered(self.folder)
+        self._allowance = Allowance.of({**settings_of(self.folder.parent / ".env"), **os.environ})
         watching = ("prometheus", "past", "alertmanager", "grafana")
         self._addresses = {name: self._address(name) for name in (*_LISTEN, *watching)}
         self.settings |= {setting: self._addresses[name] for name, setting in _LISTEN.items() if name in self.parts}
@@ -157,6 +160,7 @@ class LocalStack:
                 port=self.ports["prometheus"],
                 generated=self.generated,
                 targets=running,
+                allowance=self._allowance,
                 log=self.logs / "prometheus.log",
             )
             services.append(Service("prometheus", server, lambda: server.ready, address=server.url))
@@ -225,6 +229,11 @@ class LocalStack:
             "grafana": grafana.binary,
         }
         return [name for name, find in binaries.items() if name in self.parts and not find()]
+
+    def warnings(self) -> list[str]:
+        """What a person should hear of what Prometheus may take here."""
+        asked = "prometheus" in self.parts and prometheus.binary()
+        return list(self._allowance.warnings(self.folder / "prometheus" / "data")) if asked else []
 
     def _own(self, name: str) -> Service:
         url, port = self.url(name, "/healthz"), self.ports[name]

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from deploy.past.blocks import HOURS
+from deploy.stack.allowance import Allowance
 from deploy.stack.http import answers_ok
 from deploy.stack.program import Program
 from metrics.windows import DAYS_HELD
@@ -25,9 +26,6 @@ JOBS = {
 
 ALIGNED = "--scrape.timestamp-tolerance=40ms"
 """A scrape that begins so little late is noted on time, and a sample takes half the disk. 5 s allow no more."""
-
-FRUGAL = {"GOGC": "30"}
-"""Garbage is collected when a third as much again is in use, not as much again: most of what is held are series."""
 
 PAST = (
     f"--storage.tsdb.retention.time={DAYS_HELD}d",
@@ -55,12 +53,21 @@ def past_tools() -> str | None:
 class Prometheus(Program):
     """A server on loopback with configuration and data in `folder`.
 
-    `generated` holds prometheus/ and rules/; `targets` are part → host:port of what runs (itself is added).
+    `generated` holds prometheus/ and rules/; `targets` are part → host:port of what runs (itself is added). allowance:
+    what it may take.
     """
 
     def __init__(
-        self, folder: Path, *, port: int, generated: Path, targets: Mapping[str, str], log: Path | None = None
+        self,
+        folder: Path,
+        *,
+        port: int,
+        generated: Path,
+        targets: Mapping[str, str],
+        allowance: Allowance | None = None,
+        log: Path | None = None,
     ) -> None:
+        allowance = allowance or Allowance()
         self.folder = folder
         self.generated = generated
         self.port = port
@@ -71,12 +78,12 @@ class Prometheus(Program):
             f"--config.file={folder / 'prometheus.yml'}",
             f"--storage.tsdb.path={folder / 'data'}",
             "--storage.tsdb.retention.time=35d",
-            "--storage.tsdb.retention.size=10GB",
+            allowance.argument(folder / "data"),
             ALIGNED,
             f"--web.listen-address={self.address}",
             "--log.level=warn",
         ]
-        super().__init__("prometheus", argv, log=log or folder / "prometheus.log", env={**FRUGAL, **os.environ})
+        super().__init__("prometheus", argv, log=log or folder / "prometheus.log", env={**allowance.env, **os.environ})
 
     @property
     def url(self) -> str:

@@ -52,6 +52,8 @@ class Session:
     def _start(self, status: Status) -> None:
         for name in self.stack.missing():
             self.console.print(f"  [yellow]–[/] {name:<13} is not installed; going on without")
+        for text in self.stack.warnings():
+            self.console.print(f"  [yellow]![/] prometheus    {text}")
         if "kafka" in self.stack.parts and not kafka.downloaded():
             self.console.print(f"  [dim]·[/] kafka         downloading Kafka {kafka.VERSION} (once)")
             kafka.classpath()

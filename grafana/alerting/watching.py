@@ -7,6 +7,9 @@ PROMETHEUS_JOB, ALERTMANAGER_JOB = "prometheus", "alertmanager"
 """Names of their scrape jobs. In a cluster somebody else scrapes them, under other names: no alert reads these."""
 _FULL = 0.8
 """Share of `--storage.tsdb.retention.size` from which on somebody is told: past all of it the oldest goes."""
+_OPEN = 0.25
+"""Share of it that the head and its log have, from which on the limit is too small: blocks get what these leave."""
+_WEEK = 7 * 86_400
 _WRITES = ("wal_writes", "compactions", "head_truncations", "checkpoint_creations")
 """What Prometheus does on its disk, and counts when it fails."""
 
@@ -35,16 +38,20 @@ def _delivery() -> Alert:
 
 
 def _prometheus() -> tuple[Alert, ...]:
-    held = " + ".join(
+    blocks, *others = (
         f"sum by (instance) (prometheus_tsdb_{name}_bytes)"
         for name in ("storage_blocks", "wal_storage_size", "head_chunks_storage_size")
     )
+    not_yet = " + ".join(others)
+    held, limit = f"{blocks} + {not_yet}", "(max by (instance) (prometheus_tsdb_retention_limit_bytes) > 0)"
+    by_size = "max by (instance) (prometheus_tsdb_size_retentions_total) > 0"
+    oldest = "min by (instance) (prometheus_tsdb_lowest_timestamp_seconds)"
     failed = (f"increase(prometheus_tsdb_{one}_failed_total[15m])" for one in _WRITES)
     fails = "\nor ".join(f"sum by (instance) ({one}) > 0" for one in failed)
     return (
         of_service(
             "PrometheusNearlyFull",
-            f"({held})\n/ (max by (instance) (prometheus_tsdb_retention_limit_bytes) > 0) > {_FULL}",
+            f"({held})\n/ {limit} > {_FULL}",
             "1h", WARNING,
             "Prometheus {{ $labels.instance }} has used {{ $value | humanizePercentage }} of the disk it may have",
             "Past its limit it throws the oldest away, before its time.",
@@ -52,6 +59,20 @@ def _prometheus() -> tuple[Alert, ...]:
             "`prometheus_tsdb_storage_blocks_bytes`, and what grows: SeriesNearLimit, NamesNearLimit.",
             "Give it a larger disk and limit (compose: `PROMETHEUS_DISK`), or a shorter "
             "`--storage.tsdb.retention.time`.",
+            every="1m",
+        ),
+        of_service(
+            "PrometheusDiskTooSmall",
+            f"({not_yet})\n/ {limit} > {_OPEN}\nor {by_size} and time() - {oldest} < {_WEEK}",
+            "15m", WARNING,
+            "The disk that Prometheus {{ $labels.instance }} may have is too small for what it scrapes",
+            "What is not in blocks yet takes more than a quarter of it, or blocks went and less than a week is left.",
+            "Blocks get what the head and its log leave, and all of them may go at its next start. Numbers are right; "
+            "history and *Past* are not concerned.",
+            "`prometheus_tsdb_wal_storage_size_bytes`, `prometheus_tsdb_retention_limit_bytes`, and how far back "
+            "`prometheus_tsdb_lowest_timestamp_seconds` is.",
+            "Before you restart it give it a larger limit (`PROMETHEUS_DISK` of `up` and compose, `retentionSize` of "
+            "the Operator), and the disk for it: 100 GB hold a month of 1,000 people.",
             every="1m",
         ),
         of_service(

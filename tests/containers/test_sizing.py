@@ -7,6 +7,9 @@ from typing import Any
 import pytest
 import yaml
 
+from deploy.stack.allowance import GARBAGE, HEAP_SHARE, Allowance
+from deploy.stack.prometheus import ALIGNED
+
 ROOT = Path(__file__).resolve().parents[2]
 PEOPLE = "200"
 ROOM = 1.25
@@ -99,6 +102,21 @@ def test_volumes_are_large_enough(name: str, rows: list[str]) -> None:
     """Twice: what lies on a disk is rewritten before the old goes."""
     (claim,) = workload(name)["volumeClaimTemplates"]
     assert amount(claim["spec"]["resources"]["requests"]["storage"]) >= 2 * sum(needs()[row] for row in rows)
+
+
+def test_prometheus_has_the_same_room_everywhere() -> None:
+    """In compose, with the Operator as the page has it, and in `up`: garbage, Go's share of the memory, both limits."""
+    service = COMPOSE["prometheus"]
+    page = (ROOT / "deploy/docs/sizing.md").read_text()
+    resource = yaml.safe_load(re.search(r"```yaml\n(.*?)```", page, re.DOTALL)[1])["spec"]
+    args = {f"--{one['name']}={one['value']}" for one in resource["additionalArgs"]}
+    assert args == {ALIGNED, f"--auto-gomemlimit.ratio={HEAP_SHARE}"} <= set(service["command"])
+    assert resource["containers"] == [{"name": "prometheus", "env": [{"name": "GOGC", "value": GARBAGE}]}]
+    assert service["environment"] == {"GOGC": GARBAGE}
+    assert amount(resource["resources"]["limits"]["memory"]) == limit("prometheus") == Allowance().memory
+    disk = re.search(r"retention\.size=\$\{PROMETHEUS_DISK:-(\w+)\}", " ".join(service["command"]))
+    assert disk
+    assert resource["retentionSize"] == disk[1]
 
 
 def test_prometheus_keeps_the_days_that_its_disk_has_room_for() -> None:
