@@ -20,6 +20,8 @@ _AFTER_MIDNIGHT = timedelta(minutes=10)
 _AGAIN_SECONDS = 60.0
 _RARELY_SECONDS = 3600.0
 """Between attempts each of which works all days out again, once several have failed."""
+_SETTLED_SECONDS = 1800.0
+"""So long after the start an imported past may still be on its way; after it days that change wait for the night."""
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -101,7 +103,10 @@ def _fill(past: "PastDatabase", settings: "PastSettings", patience: float) -> "F
 
 
 def _keep_filled(past: "PastDatabase", settings: "PastSettings", patience: float) -> None:
-    """Until a signal ends it; what cannot be done now is tried again, the more rarely the more often it has failed."""
+    """Until a signal ends it; what cannot be done now is tried again, the more rarely the more often it has failed.
+
+    A new installation's past comes with its first import: until it is there, nobody waits for the night.
+    """
     import structlog
     from redis.exceptions import RedisError
 
@@ -111,7 +116,7 @@ def _keep_filled(past: "PastDatabase", settings: "PastSettings", patience: float
 
     log = structlog.get_logger(__name__)
     end_when_asked()
-    pause = _AGAIN_SECONDS
+    pause = soon = _AGAIN_SECONDS
     while True:
         try:
             done = _fill(past, settings, patience)
@@ -126,7 +131,10 @@ def _keep_filled(past: "PastDatabase", settings: "PastSettings", patience: float
         else:
             pause = _AGAIN_SECONDS
             log.info("the past is filled", days=done.days, blocks=done.blocks)
-            time.sleep(_until_next(datetime.now(settings.zone)))
+            night, kept = _until_next(datetime.now(settings.zone)), past.kept()
+            is_growing = kept is None or not kept.texts or (done.days > 0 and soon < _SETTLED_SECONDS)
+            time.sleep(min(soon, night) if is_growing else night)
+            soon = min(2 * soon, _RARELY_SECONDS)
 
 
 def _until_next(now: datetime) -> float:

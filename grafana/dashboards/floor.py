@@ -11,7 +11,8 @@ from grafana.shown import by_channel, kpi, kpi_bars, lines, tile
 from metrics.catalogue import course
 from metrics.kpi import Level
 
-_TILES = ("Booked sales", "Cash received", "Average check", "Clients ready to close", "Win rate")
+_TILES = {"Booked sales": 5, "Cash received": 5, "Average check": 5, "Clients ready to close": 4, "Win rate": 5}
+"""KPI → width in columns."""
 _COMPANY = Level.COMPANY
 PEOPLE = 10
 
@@ -36,14 +37,15 @@ def dashboard(look: Look) -> dict[str, Any]:
             (by_channel(kpi("Service level"), _COMPANY, look, title="Service level, $window", background=True), 6),
             (by_channel(kpi("Response time, p90"), _COMPANY, look, title="Response p90, $window"), 6),
         ]),
-        (4, [tile(kpi(title), _COMPANY, look) for title in _TILES]),
-        (3, [
-            by_day("31 days", "won_amount", look),
-            by_day("31 days", "revenue_amount", look),
-            by_day("31 days", "won_amount", look, ("deals_won",)),
-            lines([kpi("Clients ready to close")], _COMPANY, look, title="24 hours", bare=True),
-            by_day("31 days", "deals_won", look, ("deals_won", "deals_lost")),
-        ]),
+        (4, [(tile(kpi(title), _COMPANY, look), wide) for title, wide in _TILES.items()]),
+        # On a phone lines do not stand below their tiles: they say what they are of.
+        (3, list(zip([
+            by_day("Booked, 31 days", "won_amount", look),
+            by_day("Cash, 31 days", "revenue_amount", look),
+            by_day("Check, 31 days", "won_amount", look, ("deals_won",)),
+            lines([kpi("Clients ready to close")], _COMPANY, look, title="Ready, 24 h", bare=True),
+            by_day("Win rate, 31 days", "deals_won", look, ("deals_won", "deals_lost")),
+        ], _TILES.values(), strict=True))),
         (7, [
             calls(look),
             by_hour("Chats by hour", against_week_before("answered", "chats_answered"), look),

@@ -11,8 +11,8 @@ import pytest
 from deploy.commands import history as command
 from deploy.errors import PastError
 from deploy.past import blocks
-from deploy.past.fill import Filled, PastDatabase
-from deploy.past.marks import marks
+from deploy.past.fill import Filled, FilledPast, PastDatabase
+from deploy.past.marks import Marks, marks
 from metrics.errors import AwayError
 from metrics.exporter.board import Board
 from metrics.measure import key
@@ -181,6 +181,27 @@ def test_what_fails_again_and_again_is_tried_more_rarely(
     with pytest.raises(Over):
         command._keep_filled(PastDatabase(tmp_path), PastSettings(_env_file=None), 0)
     assert slept == [*pauses, 7.0, 60]
+
+
+def test_a_past_that_is_imported_is_not_left_for_the_night(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing at first, then half of it, then the rest; half an hour later changes wait for the night."""
+    slept: list[float] = []
+    days = [0, 0, 30, 60, 1, 1, 2, 1]
+    kept = [None, None, *[FilledPast(Marks("", {}, {}), {1: "a"})] * 6]
+
+    def filled(*_: object) -> Filled:
+        if len(slept) == len(days):
+            raise Over
+        return Filled(days[len(slept)], 1)
+
+    monkeypatch.setattr(command, "_fill", filled)
+    monkeypatch.setattr(PastDatabase, "kept", lambda _: kept[len(slept)])
+    monkeypatch.setattr(command.time, "sleep", slept.append)
+    monkeypatch.setattr(command, "_until_next", lambda _: 40_000.0)
+    monkeypatch.setattr("deploy.stopping.end_when_asked", lambda: None)
+    with pytest.raises(Over):
+        command._keep_filled(PastDatabase(tmp_path), PastSettings(_env_file=None), 0)
+    assert slept == [60, 120, 240, 480, 960, 40_000, 40_000, 40_000]
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
