@@ -19,6 +19,11 @@ def definition(number: int = SERIES) -> str:
     return f"/d/sales-reference?viewPanel={number}"
 
 
+def developed(kpi: str) -> str:
+    """Where the course of a KPI over years is shown. kpi: its id."""
+    return f"/d/sales-dynamics?var-kpi={kpi}"
+
+
 def singles(variables: Iterable[Mapping[str, Any]]) -> frozenset[str]:
     """Variables that always stand for one value."""
     return frozenset(one["name"] for one in variables if not (one.get("includeAll") or one.get("multi")))

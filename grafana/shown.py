@@ -7,7 +7,7 @@ import grafana.panels as p
 from grafana import targets
 from grafana.behind import explained, fixed_windows
 from grafana.kept import ready
-from grafana.links import definition
+from grafana.links import definition, developed
 from grafana.live import FIRST, NEW, changed, live
 from grafana.look import Look
 from grafana.names import named
@@ -89,7 +89,9 @@ def about(kpi: Kpi) -> str:
 def links(kpi: Kpi, level: Level | None, window: str = "$window") -> list[p.Link]:
     """Where a KPI's number comes from."""
     shown, fixed = window.replace("$window", "${window}"), fixed_windows([kpi])
-    return list(explained(families(kpi.formula), level, shown, kpi.number, fixed=fixed))
+    *behind, defined = explained(families(kpi.formula), level, shown, kpi.number, fixed=fixed)
+    course = [p.Link("How it developed", developed(kpi.id))] if has_period(kpi) else []
+    return [*behind, *course, defined]
 
 
 def of_window(kpi: Kpi) -> str:
