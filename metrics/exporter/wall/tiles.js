@@ -108,8 +108,11 @@ function drawTile(node, tile, byId, flash) {
   const facts = [];
   if (!tile.still) facts.push(main ? trendOf(main) : ["", "", ""]);
   for (const extra of tile.more) {
-    const found = pick(byId, extra);
-    facts.push([extra.name ? word(extra.name) : found ? title(found.record).toLowerCase() : "", found ? show(found.current, unitOf(found.record)) : "–", ""]);
+    const found = pick(byId, extra), isOver = extra.name === "left" && found?.current < 0;
+    const name = isOver ? word("overPlan") : extra.name ? word(extra.name) : found ? title(found.record).toLowerCase() : "";
+    // Beyond a plan nothing is left of it, and nothing is needed.
+    const number = isOver ? -found.current : extra.name === "need" && found?.current < 0 ? 0 : found?.current;
+    facts.push([name, found ? show(number, unitOf(found.record)) : "–", isOver ? "good" : ""]);
   }
   for (let i = 0; i < FACTS; i++) {
     const [label, number, is] = facts[i] ?? ["", "", ""], cell = more.children[i];
