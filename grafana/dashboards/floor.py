@@ -2,13 +2,13 @@
 
 from typing import Any
 
+import grafana.panels as p
 from grafana.course import HourBars, against_week_before, burn_up, by_day, by_hour
 from grafana.dashboards import base
-from grafana.layout import place
+from grafana.layout import Stack, place
 from grafana.look import Look
-from grafana.panels import QUICKLY
-from grafana.shown import by_channel, kpi, kpi_bars, lines, tile
-from metrics.catalogue import course
+from grafana.shown import by_channel, kpi, kpi_bars, lines, stat, tile
+from metrics.catalogue import course, service
 from metrics.kpi import Level
 
 _TILES = {"Booked sales": 5, "Cash received": 5, "Average check": 5, "Clients ready to close": 4, "Win rate": 5}
@@ -25,6 +25,16 @@ def calls(look: Look, **matchers: str) -> Any:
         HourBars("taken a week before", "calls_taken", "gray", course.WEEK_BEFORE),
     )
     return by_hour("Calls by hour", runs, look, matchers)
+
+
+def _as_of() -> p.Panel:
+    """The moment that the wall's numbers are of. Grafana does not say when its answers come late, or not at all."""
+    age = service.VIEW_AGE.name
+    return stat(
+        "As of", [p.number(f"1000 * max(timestamp({age}) - {age})")], unit="time:HH:mm:ss",
+        links=[p.Link("Service health", f"/d/{base.SERVICE}")],
+        about=f"When the numbers were so; far from the clock, they are old.\n\n`{age}`: {service.VIEW_AGE.help}",
+    )  # fmt: skip
 
 
 def dashboard(look: Look) -> dict[str, Any]:
@@ -55,10 +65,14 @@ def dashboard(look: Look) -> dict[str, Any]:
             (burn_up("Booked against plan", "won_amount", _COMPANY, look), 9),
             (kpi_bars(kpi("Booked sales"), Level.MANAGER, look, title="Booked, $window", top=PEOPLE,
                       drill=base.to_manager()), 8),
-            (kpi_bars(kpi("Booked sales"), Level.TEAM, look, title="Teams: booked, $window", drill=base.to_team()), 7),
+            (Stack((
+                (6, [kpi_bars(kpi("Booked sales"), Level.TEAM, look, title="Teams: booked, $window",
+                              drill=base.to_team())]),
+                (3, [_as_of()]),
+            )), 7),
         ]),
     )  # fmt: skip
     return base.board(
         base.FLOOR, "Sales floor", "The whole company at a glance. Made for a wall: add &kiosk to the address.",
-        placed, look, base.window(), tags=("wall",), refresh=QUICKLY, time_from="now-24h",
+        placed, look, base.window(), tags=("wall",), refresh=p.QUICKLY, time_from="now-24h",
     )  # fmt: skip

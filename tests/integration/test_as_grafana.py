@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import product
+from math import isnan
 from pathlib import Path
 from typing import Any
 
@@ -207,7 +208,7 @@ def test_rows_show_what_the_api_says(floor: GrafanaFloor, uid: str, label: str) 
             asked = next(iter(screen.asked(panel)))
             for labels, (_, value) in screen.answer(asked).items():
                 kpi = TITLES.get(dict(labels).get("kpi", ""))
-                if kpi is None or not value or _moves(kpi) or panel["type"] != "table":
+                if kpi is None or not value or isnan(value) or _moves(kpi) or panel["type"] != "table":
                     continue
                 window = "month" if "sales_plan" in kpi.id else asked_window
                 said = [one["value"] for one in floor.kpis(label, window)[kpi.id] if one["labels"][label] == chosen]
