@@ -6,6 +6,10 @@ from metrics.family import Family
 from metrics.reference import UNKNOWN
 
 
+NOBODY = ({"type": "value", "options": {UNKNOWN: {"text": "nobody yet", "index": 0}}},)
+"""What nobody has taken yet, in a column of teams."""
+
+
 def named(expr: str) -> str:
     """Numbers of managers with what they are called: an id means nothing to people, and nobody is no person."""
     people = f'max by (manager, name) ({service.MANAGER_INFO.name}{{manager!="{UNKNOWN}"}})'

@@ -115,6 +115,11 @@ def whole(unit: str, decimals: int | None) -> str:
     return "locale" if (unit, decimals) == ("short", 0) else unit
 
 
+def nothing(unit: str) -> list[dict[str, Any]]:
+    """How no money is written: 0, of which a unit with a digit after the point makes 0.0."""
+    return [{"type": "value", "options": {"0": {"text": "0", "index": 20}}}] if unit.startswith("currency") else []
+
+
 PLAIN: tuple[Step, ...] = ((None, "text"),)
 """Neither good nor bad."""
 
@@ -146,6 +151,8 @@ def panel(
     field |= defaults or {}
     if decimals is not None:
         field["decimals"] = decimals
+    if kind in {"stat", "bargauge"}:
+        field["mappings"] = [*field["mappings"], *nothing(unit)]
     if custom:
         field["custom"] = custom
     made = {"stat": g.Stat, "timeseries": g.TimeSeries, "table": g.Table, "heatmap": g.Heatmap}.get(kind, g.BarGauge)

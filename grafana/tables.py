@@ -72,8 +72,8 @@ class TableColumn:
             custom["custom__width"] = self.width
         if self.least:
             custom["custom__minWidth"] = self.least
-        if self.mappings:
-            custom["mappings"] = list(self.mappings)
+        if mappings := [*self.mappings, *p.nothing(self.unit)]:
+            custom["mappings"] = mappings
         if self.link:
             custom["links"] = [self.link.data()]
         return p.override(self.title, **custom)

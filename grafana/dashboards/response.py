@@ -11,7 +11,7 @@ from grafana.dashboards import base, unanswered
 from grafana.layout import Stack, folded, place
 from grafana.live import live
 from grafana.look import Look
-from grafana.names import whose
+from grafana.names import NOBODY, whose
 from grafana.promql import Live, summed
 from grafana.shown import CHANNELS, about, by_channel, heatmap, kpi, lines, links, stat
 from grafana.tables import COLORED, FILLED, TableColumn, table
@@ -138,7 +138,7 @@ def _teams(look: Look) -> p.Panel:
         kpi(title) for title in ("Longest wait", "Waiting too long", "Response time, p90", "Service level")
     )  # fmt: skip
     columns = [
-        TableColumn("Team", width=120, link=base.to_team("${__data.fields.Team}")),
+        TableColumn("Team", width=120, link=base.to_team("${__data.fields.Team}"), mappings=NOBODY),
         TableColumn("Waiting", of(kpi("Waiting now")), "short", 0),
         TableColumn("Late", of(late), "short", 0, targets.NONE_IS_GOOD, COLORED, 60),
         TableColumn("Longest", of(longest), "s", 1, targets.seconds(max(look.targets.values()), targets.PATIENCE),

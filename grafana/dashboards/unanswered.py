@@ -7,7 +7,7 @@ from grafana.dashboards import base
 from grafana.layout import Band
 from grafana.live import live, none_of
 from grafana.look import Look
-from grafana.names import whose
+from grafana.names import NOBODY, whose
 from grafana.promql import Live, select, summed
 from grafana.shown import about, kpi, lines, links, stat
 from grafana.tables import COLORED, FILLED, TableColumn, table
@@ -81,7 +81,7 @@ def teams(look: Look) -> p.Panel:
     returned = _each(summed(("team",), unanswered.CALLBACKS_IN_TIME, _current()))
     least = f"min by (team) ({select(service.UNRETURNED_LEFT.name, _TEAM)})"
     columns = [
-        TableColumn("Team", least=90, link=base.to_team("${__data.fields.Team}")),
+        TableColumn("Team", least=90, link=base.to_team("${__data.fields.Team}"), mappings=NOBODY),
         TableColumn("Late %", f"1 - ({of(called)})", "percentunit", 0, targets.MISSED, FILLED, 86),
         TableColumn("Open", of(kpi("To call back now")), "short", 0, width=55),
         TableColumn("Left", least, "s", 0, targets.left(look.callback_target), COLORED, 70),
