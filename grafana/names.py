@@ -5,7 +5,6 @@ from metrics.catalogue import service
 from metrics.family import Family
 from metrics.reference import UNKNOWN
 
-
 NOBODY = ({"type": "value", "options": {UNKNOWN: {"text": "nobody yet", "index": 0}}},)
 """What nobody has taken yet, in a column of teams."""
 

@@ -16,16 +16,17 @@ RUNBOOK, REFERENCE, ENTITIES = "sales-runbook", "sales-reference", "sales-entiti
 """Fixed uids: alerts, links and the home dashboard point at them."""
 
 _TIME = "${__url_time_range}"
+_PLAN = "&var-plan=${plan}"
 
 
-def to_team(name: str = "${__field.labels.team}") -> p.Link:
-    """Drill down from a team's bar or row."""
-    return p.Link("Team", f"/d/{TEAM}?var-team={name}&var-window=${{window}}&{_TIME}")
+def to_team(name: str = "${__field.labels.team}", *, planned: bool = False) -> p.Link:
+    """Drill down from a team's bar or row. planned: from a page on which the window of plans is chosen, too."""
+    return p.Link("Team", f"/d/{TEAM}?var-team={name}&var-window=${{window}}{_PLAN * planned}&{_TIME}")
 
 
-def to_manager(name: str = "${__field.labels.manager}") -> p.Link:
-    """Drill down from a manager's bar or row."""
-    return p.Link("Manager", f"/d/{MANAGER}?var-manager={name}&var-window=${{window}}&{_TIME}")
+def to_manager(name: str = "${__field.labels.manager}", *, planned: bool = False) -> p.Link:
+    """Drill down from a manager's bar or row. planned: as of a team."""
+    return p.Link("Manager", f"/d/{MANAGER}?var-manager={name}&var-window=${{window}}{_PLAN * planned}&{_TIME}")
 
 
 def window(*, short: bool = False, default: str = "day") -> Any:

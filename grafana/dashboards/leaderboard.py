@@ -31,7 +31,7 @@ def _of(one: Kpi, window: str = "$window", **own: str) -> str:
 
 
 def _columns(look: Look) -> list[TableColumn]:
-    found = [TableColumn("Name", least=140, link=base.to_manager("${__data.fields.manager}"))]
+    found = [TableColumn("Name", least=140, link=base.to_manager("${__data.fields.manager}", planned=True))]
     for title in _TITLES:
         one = kpi(title)
         cell = GAUGE if title == "Booked sales" else COLORED
@@ -68,16 +68,17 @@ def dashboard(look: Look) -> dict[str, Any]:
     )  # fmt: skip
     service = [
         kpi_bars(kpi("Service level"), Level.TEAM, look, title=f"Teams: service level, {name}",
-                 drill=base.to_team(), matchers={**_TEAM, "channel": channel})
+                 drill=base.to_team(planned=True), matchers={**_TEAM, "channel": channel})
         for channel, name in CHANNELS.items()
     ]  # fmt: skip
     placed: list[p.Panel] = place(
         (20, [people]),
         (8, [
-            kpi_bars(booked, Level.TEAM, look, title="Teams: booked, $window", drill=base.to_team(), matchers=_TEAM),
+            kpi_bars(booked, Level.TEAM, look, title="Teams: booked, $window", drill=base.to_team(planned=True),
+                     matchers=_TEAM),
             *service,
             kpi_bars(kpi("Leads touched in time"), Level.TEAM, look, title="Teams: leads in time",
-                     drill=base.to_team(), matchers=_TEAM),
+                     drill=base.to_team(planned=True), matchers=_TEAM),
         ]),
     )  # fmt: skip
     return base.board(

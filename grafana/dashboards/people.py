@@ -68,7 +68,7 @@ def team(look: Look) -> dict[str, Any]:
     charts = [
         burn_up("Booked against plan", "won_amount", Level.TEAM, look, of),
         kpi_bars(kpi("Booked sales"), Level.MANAGER, look, title="Booked by person, $window",
-                 drill=base.to_manager(), matchers=of),
+                 drill=base.to_manager(planned=True), matchers=of),
         calls(look, **of),
         by_hour("Booked by hour", against_week_before("booked", "won_amount"), look, of),
     ]  # fmt: skip

@@ -34,8 +34,9 @@ def dashboard(look: Look) -> dict[str, Any]:
         (7, month[:2]),
         (6, month[2:]),
         (11, [
-            _table(Level.TEAM, {"team": "Team"}, base.to_team("${__data.fields.Team}"), look),
-            _table(Level.MANAGER, {"name": "Name", "manager": ""}, base.to_manager("${__data.fields.manager}"), look),
+            _table(Level.TEAM, {"team": "Team"}, base.to_team("${__data.fields.Team}", planned=True), look),
+            _table(Level.MANAGER, {"name": "Name", "manager": ""},
+                   base.to_manager("${__data.fields.manager}", planned=True), look),
         ]),
     )  # fmt: skip
     return base.board(

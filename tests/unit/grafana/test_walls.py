@@ -416,6 +416,14 @@ def test_bands_may_stand_beside_a_panel() -> None:
 
 
 @each
+def test_links_keep_what_is_chosen(board: dict[str, Any]) -> None:
+    """Drilling down, the window and that of plans are those of the page; of a page without one nothing is said."""
+    names = {one["name"] for one in board["templating"]["list"]}
+    for url in (url for url in _urls(board) if url.startswith((f"/d/{base.TEAM}?", f"/d/{base.MANAGER}?"))):
+        assert {"window", "plan"} & names == set(re.findall(r"var-(window|plan)=\$\{\1\}", url)), url
+
+
+@each
 def test_links_ask_for_what_there_is(board: dict[str, Any]) -> None:
     """No link of the API has a label whose variable the page does not have, or that may be "All"."""
     variables = {one["name"]: one for one in board["templating"]["list"]}
