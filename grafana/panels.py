@@ -15,12 +15,13 @@ from grafanalib._gen import DashboardEncoder
 
 from grafana.links import settle, singles
 from grafana.look import DATA_SOURCE
+from grafana.units import nothing, whole
 
-QUICKLY, SLOWLY = "10s", "30s"
-"""How often a dashboard asks: every second scrape of what is so now, and of days and longer.
+QUICKLY, SLOWLY = "15s", "30s"
+"""How often a dashboard asks: every third scrape of what is so now, every second one of days and longer.
 
-Grafana gives up what is not answered when it asks again. A browser asks six panels at a time, so that a wall of two
-dozen has its numbers after four answers, one behind another: each of them may take a quarter of this.
+Grafana gives up what is not answered when it asks again. A browser asks five or six panels at a time, so that a wall of
+two dozen has its numbers after five answers, one behind another: each of them may take a fifth of this.
 """
 SCHEMA_VERSION = 39
 PLUGIN_VERSION = "11.0.0"
@@ -108,16 +109,6 @@ def letter(number: int) -> str:
 def steps(*steps: Step) -> dict[str, Any]:
     """Thresholds by value."""
     return {"mode": "absolute", "steps": [{"value": value, "color": color} for value, color in steps]}
-
-
-def whole(unit: str, decimals: int | None) -> str:
-    """The unit of what is counted in whole numbers: 1,432, of which "short" without decimals makes 1 K."""
-    return "locale" if (unit, decimals) == ("short", 0) else unit
-
-
-def nothing(unit: str) -> list[dict[str, Any]]:
-    """How no money is written: 0, of which a unit with a digit after the point makes 0.0."""
-    return [{"type": "value", "options": {"0": {"text": "0", "index": 20}}}] if unit.startswith("currency") else []
 
 
 PLAIN: tuple[Step, ...] = ((None, "text"),)
@@ -299,7 +290,7 @@ def document(
     result = {key: value for key, value in raw.items() if key not in LEGACY and value is not None}
     result.update(
         editable=False,
-        timepicker={"hidden": False, "refresh_intervals": [QUICKLY, SLOWLY, "1m", "5m", "15m", "1h"]},
+        timepicker={"hidden": False, "refresh_intervals": ["10s", QUICKLY, SLOWLY, "1m", "5m", "15m", "1h"]},
         fiscalYearStartMonth=0,
         liveNow=False,
         weekStart="monday",

@@ -13,6 +13,7 @@ from grafana.live import NO_VALUE, changed, live
 from grafana.look import Look
 from grafana.promql import Live, families, has_period
 from grafana.shown import CHANNELS, NO_NUMBER, about, change_words, decimals, of_window, scaled, unit, where
+from grafana.units import nothing, whole
 from metrics.catalogue.now import AGES
 from metrics.kpi import Kpi, Level
 
@@ -57,7 +58,7 @@ class TableColumn:
 
     def override(self) -> p.Override:
         """The settings of its cells."""
-        custom: dict[str, Any] = {"unit": p.whole(self.unit, self.decimals), "thresholds": p.steps(*self.steps)}
+        custom: dict[str, Any] = {"unit": whole(self.unit, self.decimals), "thresholds": p.steps(*self.steps)}
         options: dict[str, Any] = {"type": self.cell}
         if self.cell in {FILLED, GAUGE}:
             options["mode"] = "basic"
@@ -72,7 +73,7 @@ class TableColumn:
             custom["custom__width"] = self.width
         if self.least:
             custom["custom__minWidth"] = self.least
-        if mappings := [*self.mappings, *p.nothing(self.unit)]:
+        if mappings := [*self.mappings, *nothing(self.unit)]:
             custom["mappings"] = mappings
         if self.link:
             custom["links"] = [self.link.data()]
