@@ -29,7 +29,7 @@ def path_of(module: str, root: Path) -> Path | None:
     return next((path for path in (base.with_suffix(".py"), base / "__init__.py") if path.is_file()), None)
 
 
-def _imported(path: Path) -> Iterator[str]:
+def imported(path: Path) -> Iterator[str]:
     """Names that a file imports anywhere in it; with those of what is taken from them, which may be modules."""
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
@@ -54,7 +54,7 @@ def depends_on(modules: Iterable[str], root: Path) -> set[Path]:
             waiting.append(package)
         if (path := path_of(module, root)) and path not in found:
             found.add(path)
-            waiting += _imported(path)
+            waiting += imported(path)
     return found
 
 

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from importlib.machinery import EXTENSION_SUFFIXES
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -106,6 +107,18 @@ def test_what_machine_code_depends_on_is_found() -> None:
         "metrics/view.py", "metrics/measure.py", "producers/events/wire/structs/calls.py", "producers/compiled.py",
     }  # fmt: skip
     assert not any(path.startswith(("deploy/", "tests/", "metrics/exporter/")) for path in found)
+
+
+def test_types_are_there_where_it_is_compiled() -> None:
+    """What the files take from others has its types with it, or its stubs are in the lock of what compiles."""
+    from deploy.compiling.wheel import depends_on, imported
+
+    lock = (ROOT / "deploy/requirements/compile.txt").read_text().lower()
+    owners = packages_distributions()
+    names = {name.partition(".")[0] for path in depends_on(MODULES, ROOT) for name in imported(path)}
+    stubs = {owner.lower() for name in names for owner in owners.get(f"{name}-stubs", ())}
+    assert stubs
+    assert {name for name in stubs if f"\n{name}==" not in lock} == set()
 
 
 @pytest.fixture
