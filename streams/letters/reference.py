@@ -10,14 +10,16 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, retry_if
 
 from producers.errors import Refused
 from producers.events import intake
+from producers.events.intake import record_size
 from streams.durable.changelog import Commit
 from streams.durable.rewriting import RewritingChangelog
 from streams.errors import ChangelogError, WorkerError
-from streams.letters.letter import make
+from streams.letters.letter import Letter, LetterRefusal, make
 from streams.letters.recount import Recount
 from streams.runtime.sensors import WorkerSensors
 from streams.settings import WorkerSettings
 from streams.state.news import RefusedRecord
+from streams.state.partition import COPIES_BYTES
 from streams.state.records import FoldRecord
 
 log = structlog.get_logger(__name__)
@@ -109,15 +111,31 @@ class ReferenceLetters:
         if held is None:
             return
         async with held.lock:
-            new = [record for records in parts for record in records if record.offset >= held.position]
-            if held.is_closed or not new:
-                return
-            refused, letters = held.recount.new(new, list(self._judge(new)))
-            letters += [make(one, self.topic, number, self._application) for one in refused]
-            commit = Commit(max(end, new[-1].offset + 1), letters=letters)
-            if await self._write(number, held, commit):
-                held.position = commit.offset
-                self._sensors.refused(refused)
+            letters: list[Letter] = []
+            refused: list[LetterRefusal] = []
+            size, position, before = 0, held.position, held.position
+            for records in parts:
+                if held.is_closed:
+                    return
+                if not (new := [record for record in records if record.offset >= position]):
+                    continue
+                position = new[-1].offset + 1
+                found, marks = held.recount.new(new, list(self._judge(new)))
+                made = [*marks, *(make(one, self.topic, number, self._application) for one in found)]
+                refused += found
+                letters += made
+                size += sum(record_size(one.key, one.value, one.headers) for one in made)
+                # Each is as large as its record was: what is held is written, and goes, before there is more.
+                if size >= COPIES_BYTES:
+                    await self._commit(number, held, Commit(position, letters=letters), refused)
+                    letters, refused, size = [], [], 0
+            if position > before and (end := max(end, position)) > held.position:
+                await self._commit(number, held, Commit(end, letters=letters), refused)
+
+    async def _commit(self, number: int, held: _Open, commit: Commit, refused: Sequence[LetterRefusal]) -> None:
+        if not held.is_closed and await self._write(number, held, commit):
+            held.position = commit.offset
+            self._sensors.refused(refused)
 
     @staticmethod
     def _judge(records: Sequence[FoldRecord]) -> Iterator[RefusedRecord]:

@@ -5,13 +5,14 @@ folding goes on meanwhile. So what a crash loses is folded again from the log, a
 """
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from time import monotonic, perf_counter
 
 import structlog
 
 from metrics.ending import end_tasks
+from producers.events.intake import record_size
 from streams.durable.changelog import Changelog, Commit
 from streams.durable.local_store import LocalStore
 from streams.letters.letter import Letter, LetterRefusal, make
@@ -65,6 +66,7 @@ class OwnedPartition:
         self._records = records
         self._on_failure = on_failure
         self._letters: list[Letter] = []
+        self._letters_bytes = 0
         self._unflushed = 0
         self._changed = asyncio.Event()
         self._due = asyncio.Event()
@@ -88,19 +90,23 @@ class OwnedPartition:
             await self._room.wait()
 
     def fold_some(self, parts: Iterator[Sequence[FoldRecord]], most: int) -> bool:
-        """Fold parts until there are `most` records of them; says whether these were all. They are counted together."""
-        began, count, at, partition = perf_counter(), 0, 0, self.partition
+        """Fold parts until there are `most` records of them, or too much is not durable; says whether these were all.
+
+        They are counted together.
+        """
+        began, count, at, partition, is_over = perf_counter(), 0, 0, self.partition, True
         for records in parts:
             self.fold(records)
             count += len(records)
             at = records[-1].timestamp
-            if count >= most:
+            if count >= most or self._held_bytes >= _ROOM * COPIES_BYTES:
+                is_over = False
                 break
         counts, partition.counts = partition.counts, PartitionCounts()
         self.state.folded(partition.fence)
         if count:
             self._sensors.folded(counts, records=count, seconds=perf_counter() - began, at=at / 1000)
-        return count < most
+        return is_over
 
     def fold(self, records: Sequence[FoldRecord], end: int = 0) -> None:
         """Fold what was read before the offset `end`. Records at or below the fence are skipped."""
@@ -111,21 +117,32 @@ class OwnedPartition:
             return  # nothing to make durable: whoever reads from an older fence passes over the same
         if self.recount is not None:
             refused, marks = self.recount.new(records, refused)
-            self._letters += marks
+            self._take_letters(marks)
             if self.recount.is_over:
                 self.recount = None
         if refused:
-            self._letters += [make(one, self._topic, self.partition.number, self._application) for one in refused]
+            self._take_letters(make(one, self._topic, self.partition.number, self._application) for one in refused)
             self._sensors.lettered(refused)
         if len(self._timestamps) < _TIMESTAMPS:
             self._timestamps.append(records[0].timestamp)
         self._unflushed += len(records)
         self._changed.set()
-        copies = self.partition.copies_bytes
-        if self._unflushed >= self._records or copies >= COPIES_BYTES:
+        held = self._held_bytes
+        if self._unflushed >= self._records or held >= COPIES_BYTES:
             self._due.set()
-            if self._unflushed >= _ROOM * self._records or copies >= _ROOM * COPIES_BYTES:
+            if self._unflushed >= _ROOM * self._records or held >= _ROOM * COPIES_BYTES:
                 self._room.clear()
+
+    @property
+    def _held_bytes(self) -> int:
+        """Of copies and letters that are not durable."""
+        return self.partition.copies_bytes + self._letters_bytes
+
+    def _take_letters(self, letters: Iterable[Letter]) -> None:
+        """Hold letters until they are durable, as whole as their records were: a thousand may be a gigabyte."""
+        for letter in letters:
+            self._letters.append(letter)
+            self._letters_bytes += record_size(letter.key, letter.value, letter.headers)
 
     def take_timestamps(self) -> list[int]:
         """Timestamps (ms) of the batches folded since the last call: of the first record of each."""
@@ -157,7 +174,7 @@ class OwnedPartition:
             began = monotonic()
             self._unflushed = 0
             self._room.set()
-            letters, self._letters = self._letters, []
+            letters, self._letters, self._letters_bytes = self._letters, [], 0
             cut = self.partition.cut()
             cut_seconds = monotonic() - began
             positions = await self._changelog.write(Commit(cut.fence + 1, cut.cells, cut.clients, letters, cut.copies))

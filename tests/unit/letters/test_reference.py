@@ -11,6 +11,7 @@ from streams.letters.reference import ReferenceLetters
 from streams.runtime.sensors import WorkerSensors
 from streams.runtime.status import Status
 from streams.settings import WorkerSettings
+from streams.state.partition import COPIES_BYTES
 from tests.support.in_memory import Broker, InMemoryChangelog, InMemoryRestorer
 
 COUNTED = "sales_worker_dead_letters_total"
@@ -176,3 +177,27 @@ async def test_a_group_that_lost_its_offsets_writes_none_again(house):
     await two.fold(0, [[bad(0), bad(1), bad(2)]])
     assert house.offsets() == [0, 1, 2]
     assert house.counted() == 1
+
+
+async def test_large_letters_of_one_fetch_are_written_a_part_at_a_time(house):
+    """Each once and with the offset: what is held in memory does not grow with what is fetched."""
+    owner, sizes, given = house.owner(), [], []
+    await owner.open([0])
+    written = owner._write
+
+    async def noted(number, held, commit):
+        sizes.append(sum(len(one.value) for one in commit.letters))
+        return await written(number, held, commit)
+
+    def parts():
+        for first in range(0, 40, 2):
+            given.append(first - len(house.offsets()))
+            yield [SimpleNamespace(**vars(bad(first + n)) | {"value": b"x" * 1_000_000}) for n in range(2)]
+
+    owner._write = noted
+    await owner.fold(0, parts(), 41)
+    assert house.offsets() == [*range(40)]
+    assert house.broker.offsets == {0: 41}
+    assert house.sensors.registry.get_sample_value(COUNTED, {"reason": "too_large"}) == 40
+    assert max(sizes) <= COPIES_BYTES + (2 << 20)
+    assert max(given) <= 8

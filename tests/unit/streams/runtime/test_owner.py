@@ -10,8 +10,9 @@ from metrics.view import decode_part
 from producers.log_ends import EndOffsets
 from streams.durable.local_store import RocksStore, set_aside
 from streams.errors import OwnershipLost, WorkerError
+from streams.runtime.owned import _ROOM
 from streams.state.own import VERSION, Own
-from streams.state.partition import PARTITION_KEY
+from streams.state.partition import COPIES_BYTES, PARTITION_KEY
 from tests.support.workers import until
 
 
@@ -180,6 +181,26 @@ async def test_folding_waits_while_nothing_becomes_durable(unit):
     assert not waiting.done()
     release.set()
     await asyncio.wait_for(waiting, 1)
+
+
+async def test_folding_waits_while_large_letters_are_not_durable(unit):
+    """A letter is as large as its record: a thousand in one fetch are a gigabyte, and come a part at a time."""
+    owner = unit.owner(flush_interval=60)
+    await owner.open([0])
+    owned, seen = owner.owned[0], []
+    written = owned._changelog.write
+
+    async def noted(commit):
+        seen.append(sum(len(one.value) for one in commit.letters))
+        return await written(commit)
+
+    owned._changelog.write = noted
+    large = b"x" * 1_000_000
+    parts = ([meeting(first + n, value=large) for n in range(4)] for first in range(0, 100, 4))
+    await asyncio.wait_for(owner.fold(0, parts), 20)
+    await owner.close([0])
+    assert sum(seen) == 100 * len(large)
+    assert max(seen) <= _ROOM * COPIES_BYTES + 4 * len(large)
 
 
 async def test_a_long_fetch_gives_others_their_turns(unit):
