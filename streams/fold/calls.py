@@ -96,7 +96,7 @@ def started(client: Client, event: CallStarted, at: int, out: Context) -> Outcom
         if old.id and (seen := outdated((new.sequence, at, new.id), old)) is not None:
             return seen
         new.taken = old.taken
-        new.last = max(at, old.last)
+        new.last = max(at, new.taken)
     client.put(name, encode(new))
     waits = new.inbound and not new.taken
     client.wait(name, Waiting(CHANNEL, new.manager, new.team, at) if waits else _talk(client, new, out))

@@ -1,8 +1,10 @@
 """Calls: what each order of started, answered and ended adds, and who rings."""
 
+from typing import Any
+
 import pytest
 
-from tests.support.folding import Log, everything, fold, total
+from tests.support.folding import Log, everything, fold, total, us
 
 ANSWERED = {
     "direction": "inbound",
@@ -134,3 +136,13 @@ def test_who_rings(events, expected):
     for kind, time, data in events:
         log.add(kind, time, **({"call_id": "c"} if kind.startswith("call.") else {}), **data)
     assert fold(log).view().waiting == expected
+
+
+def test_an_earlier_start_that_was_corrected_keeps_nothing() -> None:
+    """Of a call whose end never came the start that counts decides how long it is known, not one that it replaced."""
+    log = Log()
+    inbound: dict[str, Any] = {"call_id": "c", "direction": "inbound"}
+    log.add("call.started", "2026-11-24T09:00:00Z", **inbound)
+    log.add("call.started", "2026-11-23T09:00:00Z", sequence="1", **inbound)
+    log.add("call.started", "2029-02-01T09:00:00Z", **inbound)
+    assert [one.start for one in fold(log).view().waiting or ()] == [us("2029-02-01T09:00:00Z")]
