@@ -9,6 +9,8 @@ from metrics.kpi import Kpi, Level, Oldest, Sum
 
 NOTHING = f"0 * max({plan.WORKING_DAYS.name})"
 """0 while sales numbers are shown; nothing while they are withheld, so that no tile says 0 of what is unknown."""
+NOTHING_NOW = f"{NOTHING} * max({service.WORKING_NOW.name})"
+"""The same of what is so now: it is scraped apart, and may be late when days are not."""
 NO_VALUE = f"NaN * max({plan.WORKING_DAYS.name})"
 """No number, while sales numbers are shown: keeps the place of one, so that rows and columns do not come and go."""
 NEW, FIRST = 1e12, 2e12
@@ -23,7 +25,7 @@ def live(kpi: Kpi, level: Level, how: Live) -> str:
     if not isinstance(kpi.formula, Sum | Oldest):
         return text
     if not how.keep:
-        return f"{text} or {NOTHING}"
+        return f"{text} or {NOTHING if kpi.windows else NOTHING_NOW}"
     if len(how.keep) > 1 or how.keep[0] not in _SUBJECTS:
         return text
     return f"{text} or {none_of(how)}"

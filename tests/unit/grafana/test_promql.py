@@ -8,7 +8,7 @@ import pytest
 from grafana import alerting, rules
 from grafana.dashboards import dashboards
 from grafana.kept import rank, trend
-from grafana.live import FIRST, NEW, NOTHING, changed, live
+from grafana.live import FIRST, NEW, NOTHING, NOTHING_NOW, changed, live
 from grafana.look import Look
 from grafana.promql import ANY, Live, expression, has_period, select
 from grafana.shown import TITLES, change_words, kpi
@@ -108,7 +108,7 @@ OF_TEAM = {"team": "$team"}
         (
             "Longest wait",
             Live(matchers={**OF_TEAM, "channel": "call"}),
-            f'max(sales_waiting_oldest_seconds{{team=~"$team",channel="call"}}) or {NOTHING}',
+            f'max(sales_waiting_oldest_seconds{{team=~"$team",channel="call"}}) or {NOTHING_NOW}',
         ),
         (
             "Win rate",
