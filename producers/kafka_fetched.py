@@ -110,7 +110,7 @@ class _Batches(_MemoryRecordsPy):  # type: ignore[misc]  # aiokafka's is final b
 
     def next_batch(self, *_: Any) -> Any:
         raw = self._next_slice
-        if raw is None or (len(raw) < _BATCH_HEAD and raw[self.MAGIC_OFFSET : self.MAGIC_OFFSET + 1] >= b"\2"):
+        if raw is None or (len(raw) < _BATCH_HEAD and bytes(raw[self.MAGIC_OFFSET : self.MAGIC_OFFSET + 1]) >= b"\2"):
             raise CorruptRecordException("a batch is not whole")
         try:
             batch = super().next_batch()

@@ -162,6 +162,17 @@ def test_what_comes_broken_for_good_is_said(caplog: pytest.LogCaptureFixture) ->
     kafka_fetched._Records._broken.clear()
 
 
+@pytest.mark.parametrize("length", [-12, -1, 0, 5, 20, 40, 1 << 20])
+def test_a_length_that_came_broken_is_noticed(length: int) -> None:
+    """Whatever it says: too little for a batch, nothing, or more than came."""
+    raw = bytearray(batch(0, [record(0, None, b"x" * 60)], 0))
+    raw[8:12] = length.to_bytes(4, "big", signed=True)
+    batches = kafka_fetched._Batches(bytes(raw))
+    assert batches.has_next()
+    with pytest.raises(CorruptRecordException):
+        batches.next_batch()
+
+
 def test_an_offset_that_came_broken_is_not_believed() -> None:
     """The checksum leaves it out: batches follow each other."""
     good = batch(8, [record(0, None, b"x")], 0)
