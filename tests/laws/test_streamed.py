@@ -79,6 +79,7 @@ def test_outcomes_are_counted_alike(mixture: list[Json], zone: ZoneInfo) -> None
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(4 * 3600)
 @settings(LAW, max_examples=100_000)
 @given(mixtures(60), zones(), steps)
 def test_streamed_is_plain_at_length(mixture: list[Json], zone: ZoneInfo, how: list[int]) -> None:
