@@ -13,6 +13,12 @@ from tests.support.raw_batches import batch, record
 CONTENTS = [b"x", b"events " * 50_000, random.Random(1).randbytes(150_000)]
 GZIP, SNAPPY, LZ4 = 1, 2, 3
 JUNK = b"\1\2\3\4" * 5
+BROKEN = [
+    (GZIP, b""), (GZIP, JUNK), (GZIP, gzip_encode(b"x" * 99)[:-9]), (LZ4, b""), (LZ4, b"\x04\x22\x4d\x18"),
+    (LZ4, bytes(lz4_encode(b"x" * 99))[:-9]), (SNAPPY, JUNK), (SNAPPY, snappy_encode(b"x" * 99)[:-1]),
+    (SNAPPY, snappy_encode(b"x" * 99) + b"\0\0\0\0"), (SNAPPY, snappy_encode(b"x" * 99) + b"\0"), (4, JUNK),
+    (7, b""),
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("content", CONTENTS, ids=range(len(CONTENTS)))
@@ -26,15 +32,7 @@ def test_what_is_behind_a_stream_is_not_read(content: bytes) -> None:
     assert unpacked(SNAPPY, other) == unpacked(SNAPPY, bytes(snappy_encode(content, xerial_compatible=False)))
 
 
-@pytest.mark.parametrize(
-    ("codec", "packed"),
-    [
-        (GZIP, b""), (GZIP, JUNK), (GZIP, gzip_encode(b"x" * 99)[:-9]), (LZ4, b""), (LZ4, b"\x04\x22\x4d\x18"),
-        (LZ4, bytes(lz4_encode(b"x" * 99))[:-9]), (SNAPPY, JUNK), (SNAPPY, snappy_encode(b"x" * 99)[:-1]),
-        (SNAPPY, snappy_encode(b"x" * 99) + b"\0\0\0\0"), (SNAPPY, snappy_encode(b"x" * 99) + b"\0"), (4, JUNK),
-        (7, b""),
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize(("codec", "packed"), BROKEN, ids=range(len(BROKEN)))  # gzip says when it was
 def test_what_is_broken_is_refused(codec: int, packed: bytes) -> None:
     """By an error that says which codec it was."""
     with pytest.raises(ValueError, match=r"gzip|lz4|snappy|codec"):
