@@ -79,7 +79,7 @@ def test_everything_between_backticks_is_of_a_known_kind() -> None:
     sources = "".join(path.read_text() for room in ("producers", "streams") for path in (ROOT / room).rglob("*.py"))
     foreign = re.compile(
         r"(prometheus|alertmanager|process|scrape|node)_\w+|[\w-]+\.(ya?ml|sh|md)|deploy/[\w./-]+|--[\w.-]+|on-disk"
-        r"|maxmemory(-policy( noeviction)?)?"
+        r"|maxmemory(-policy( noeviction)?)?|retentionSize"
         r"|(evicted|expired)_keys|(transaction(al)?|retention)\.[\w.]+|[a-z_]+|-\d+|Retry-After"
     )
     unknown = [
