@@ -59,7 +59,8 @@ class Scrapes:
         self._problem = problem
         self._forecasts = forecasts
         self._proof = proof
-        self._pages, self._spaced = Pages(), Spaced()
+        # Who asks for page after page waits for the next as long as the last one cost, the wait for news left out.
+        self._pages, self._spaced = Pages(), Spaced(1, time.process_time)
         self.registry = CollectorRegistry()
         for collector in (ProcessCollector, PlatformCollector, GCCollector):
             collector(registry=self.registry)

@@ -6,7 +6,6 @@ from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass, field
 from typing import Any
 
-_SHARE = 4
 _LONGEST_SECONDS = 1.0
 _KEYS = 1000
 
@@ -19,9 +18,14 @@ class _Turn:
 
 
 class Spaced:
-    """One run at a time by key; after it, the next waits four times as long as it took, at most a second."""
+    """One run at a time by key; after it, the next waits `share` times as long as it took, at most a second.
 
-    def __init__(self) -> None:
+    clock: by which that is measured. By the processor's time what a run itself waited for makes nobody wait.
+    """
+
+    def __init__(self, share: float = 4, clock: Callable[[], float] = time.monotonic) -> None:
+        self._share = share
+        self._clock = clock
         self._turns: dict[Hashable, _Turn] = {}
 
     async def get(self, key: Hashable, work: Callable[[], Awaitable[Any]]) -> Any:
@@ -38,9 +42,8 @@ class Spaced:
             await asyncio.sleep(max(0.0, turn.free - time.monotonic()))
             # Who comes from here on needs a run of his own.
             turn.next = None
-            began = time.monotonic()
+            began = self._clock()
             try:
                 return await work()
             finally:
-                ended = time.monotonic()
-                turn.free = ended + min(_SHARE * (ended - began), _LONGEST_SECONDS)
+                turn.free = time.monotonic() + min(self._share * (self._clock() - began), _LONGEST_SECONDS)

@@ -29,6 +29,23 @@ async def test_who_asks_together_shares_and_who_comes_later_gets_a_new_run():
     assert await spaced.get("b", work) == 4
 
 
+async def test_what_a_run_waits_for_makes_nobody_wait():
+    """By the processor's time; what it works is spaced all the same."""
+    spaced, runs = Spaced(1, time.process_time), []
+
+    async def work(seconds: float) -> None:
+        runs.append(time.monotonic())
+        await asyncio.sleep(0.1)
+        until = time.process_time() + seconds
+        while time.process_time() < until:
+            pass
+
+    for seconds in (0, 0.05, 0):
+        await spaced.get("a", lambda seconds=seconds: work(seconds))
+    assert runs[1] - runs[0] < 0.3
+    assert runs[2] - runs[1] > 0.1 + 2 * 0.05
+
+
 async def test_a_failure_reaches_everybody_and_is_not_kept():
     """All who wait see the error; the next question is tried again."""
     spaced = Spaced()
