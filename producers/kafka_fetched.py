@@ -159,12 +159,12 @@ class UndecodedBatch:
         """The records in order, at most so many at a time; to be asked for once. Raises aiokafka's KafkaError."""
         records, large, fitted = iter(self._batch), self._how.most, self._how.fitted
         self._batch = ()  # what it is unpacked to goes when it is used up, whoever still holds all of a fetch
-        some = islice(records, most)
         try:
             # One large record at a time is held as a whole: what is kept of it is taken before the next is decoded.
-            while part := [one if one.value is None or len(one.value) <= large else fitted(one) for one in some]:
+            while part := [
+                one if one.value is None or len(one.value) <= large else fitted(one) for one in islice(records, most)
+            ]:
                 yield part if part[0].offset >= self._first else [one for one in part if one.offset >= self._first]
-                some = islice(records, most)
         except CorruptRecordException as error:
             raise CorruptRecordException(f"{self._place} cannot be read: {error}") from error
 

@@ -3,7 +3,16 @@
 import ast
 import inspect
 import textwrap
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
+
+import pytest
+
+
+def each(names: Mapping[type, Iterable[str]]) -> list[Any]:
+    """Cases of a test: (class, name) for each name that a table has of a class."""
+    return [pytest.param(kind, name, id=f"{kind.__name__}.{name}") for kind in names for name in names[kind]]
 
 
 def set_by(kind: type) -> set[str]:

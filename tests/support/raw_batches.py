@@ -4,7 +4,7 @@ import struct
 from collections.abc import Callable, Sequence
 
 from aiokafka.codec import gzip_encode, lz4_encode, snappy_encode, zstd_encode
-from aiokafka.record.util import calc_crc32c
+from aiokafka.record.util import calc_crc32c, encode_varint
 
 CODECS: dict[int, Callable[[bytes], bytes]] = {
     0: bytes,
@@ -19,12 +19,8 @@ RawHeaders = Sequence[tuple[bytes, bytes | None]]
 
 def varint(number: int) -> bytes:
     """Zigzag, seven bits a byte."""
-    number = ((number << 1) ^ (number >> 63)) & ((1 << 64) - 1)
     out = bytearray()
-    while number > 0x7F:
-        out.append(number & 0x7F | 0x80)
-        number >>= 7
-    out.append(number)
+    encode_varint(number, out.append)
     return bytes(out)
 
 

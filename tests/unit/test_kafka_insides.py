@@ -19,7 +19,7 @@ from aiokafka.producer.message_accumulator import MessageAccumulator, MessageBat
 from aiokafka.producer.transaction_manager import TransactionManager
 
 from producers import kafka_insides
-from tests.support.insides import set_by
+from tests.support.insides import each, set_by
 
 SET = {
     AIOKafkaConsumer: (
@@ -47,17 +47,13 @@ HAS = {
 """Class → methods and properties."""
 
 
-@pytest.mark.parametrize(
-    ("kind", "name"), [pytest.param(kind, name, id=f"{kind.__name__}.{name}") for kind in SET for name in SET[kind]]
-)
+@pytest.mark.parametrize(("kind", "name"), each(SET))
 def test_attribute_is_set(kind: type, name: str) -> None:
     """By that name."""
     assert name in set_by(kind)
 
 
-@pytest.mark.parametrize(
-    ("kind", "name"), [pytest.param(kind, name, id=f"{kind.__name__}.{name}") for kind in HAS for name in HAS[kind]]
-)
+@pytest.mark.parametrize(("kind", "name"), each(HAS))
 def test_member_is_there(kind: type, name: str) -> None:
     """By that name."""
     assert hasattr(kind, name)

@@ -11,6 +11,7 @@ from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer
 from mode import Service
 
 from streams.runtime import faust_insides
+from tests.support.insides import each
 
 OURS = {
     faust_insides._ConsumerThread: AIOKafkaConsumerThread,
@@ -48,9 +49,7 @@ def test_what_is_overridden_is_faust_s(kind: type, name: str) -> None:
         assert list(inspect.signature(ours).parameters) == list(inspect.signature(theirs).parameters)
 
 
-@pytest.mark.parametrize(
-    ("kind", "name"), [pytest.param(kind, name, id=f"{kind.__name__}.{name}") for kind in USED for name in USED[kind]]
-)
+@pytest.mark.parametrize(("kind", "name"), each(USED))
 def test_what_is_called_is_there(kind: type, name: str) -> None:
     """By that name."""
     assert hasattr(kind, name)

@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import UTC, datetime
+from functools import partial
 
 import pytest
 
@@ -130,17 +131,19 @@ async def test_what_a_killed_owner_showed_is_taken_back(unit):
     await second.close([0])
 
 
+def fence_of(publisher, one):
+    """Up to which record a partition is shown; None before all of it is."""
+    writing = publisher._writing.get(one)
+    return writing.fence if writing is not None and writing.is_whole else None
+
+
 async def test_a_backlog_is_shown_seldom_and_its_end_at_once(shown):
     """While many events wait nothing is written but every five seconds; when they are folded the view follows."""
     owner, _, publisher = shown
     await owner.fold(0, [[meeting(0)]])
     running = asyncio.create_task(publisher.run())
     one = owner.owned[0]
-
-    def fence():
-        writing = publisher._writing.get(one)
-        return writing.fence if writing is not None and writing.is_whole else None
-
+    fence = partial(fence_of, publisher, one)
     await until(lambda: fence() == 0, 10, "all is shown", pause=0.01)
     owner.status.partitions[0].stable = 30_000
     await asyncio.sleep(0.1)
@@ -160,10 +163,7 @@ async def test_a_backlog_of_long_past_is_shown_at_the_pace_of_days(shown, monkey
     await owner.fold(0, [[meeting(0)]])
     assert one.partition.is_long_past
     running = asyncio.create_task(publisher.run())
-
-    def fence():
-        return publisher._writing[one].fence if one in publisher._writing else None
-
+    fence = partial(fence_of, publisher, one)
     await until(lambda: fence() == 0, 10, "all is shown", pause=0.01)
     owner.status.partitions[0].stable = 30_000
     await asyncio.sleep(0.1)
