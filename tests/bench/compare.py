@@ -5,11 +5,13 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from producers.compiled import WANTED
 from tests.bench import engine
 from tests.bench.engine import BenchError, Run
 from tests.bench.peers import java, states
 from tests.bench.results import Value, middle
 from tests.bench.stand import Stand, Topic
+from tests.support.machine_code import machine_code
 
 PART = "Engines on the same bytes"
 WARM_PART = f"{PART}, warmed up"
@@ -31,14 +33,16 @@ _NAMES = {
 
 
 def measure(stand: Stand) -> None:
-    """All engines; ratios say how many times the engine's events per CPU-second the worker folds."""
+    """All engines; ratios say how many times the engine's events per CPU-second the worker folds, as it is shipped."""
     asked = stand.asked
     topic = stand.topic(asked.events, full=False, days=asked.days, again=_AGAIN)
     time = f"{asked.days:g} days" if asked.days >= _LONG else f"{asked.days * 24:g} h"
     size = f"{topic.sent:,} events over {time}, {_AGAIN:.0%} of them again, 500 managers, 50,000 clients, 4 partitions"
-    ours = worker(stand, topic)
-    base = middle(rates(ours)["events per CPU-second"])
-    stand.results.add(_part(stand), "Sales Pulse worker", rates(ours) | {"checked": _audited(stand, topic)}, size)
+    base = 0.0
+    for name, settings in _forms(stand).items():
+        ours = worker(stand, topic, **settings)
+        base = base or middle(rates(ours)["events per CPU-second"])
+        _add(stand, name, ours, base, size, _audited(stand, topic, **settings))
     for name, kind in (("aiokafka fetch alone", "drain"), ("aiokafka fetch, contract decoded", "decode")):
         _add(stand, name, [floor(stand, kind, topic) for _ in range(asked.repeats)], base, size, "")
     for peer in asked.peers:
@@ -69,18 +73,30 @@ def rates(runs: list[Run]) -> dict[str, Value]:
     }
 
 
-def worker(stand: Stand, topic: Topic) -> list[Run]:
-    """The worker on a topic, from nothing, as often as was asked for."""
+def _forms(stand: Stand) -> dict[str, dict[str, str]]:
+    """Name → environment of each form of the worker, the shipped one first; in a quick run what is installed."""
+    if stand.asked.is_quick:
+        return {"Sales Pulse worker": {}}
+    compiled = {"PYTHONPATH": str(machine_code(stand.folder))}
+    return {
+        "Sales Pulse worker, compiled": compiled,
+        "Sales Pulse worker, compiled, RocksDB": compiled | {"SALES_STORE": "rocksdb"},
+        "Sales Pulse worker, from source": {WANTED: "no"},
+    }
+
+
+def worker(stand: Stand, topic: Topic, **settings: str) -> list[Run]:
+    """The worker on a topic, from nothing, as often as was asked for. settings: of its environment."""
     runs = []
     for _ in range(stand.asked.repeats):
-        with stand.house(topic.settings) as place:
+        with stand.house(topic.settings, **settings) as place:
             runs.append(stand.fold(place, topic.sent))
     return runs
 
 
-def _audited(stand: Stand, topic: Topic) -> str:
+def _audited(stand: Stand, topic: Topic, **settings: str) -> str:
     """One more run, judged by the audit."""
-    with stand.house(topic.settings) as place:
+    with stand.house(topic.settings, **settings) as place:
         stand.fold(place, topic.sent)
         report = asyncio.run(place.verdict())
     if not report.is_equal:

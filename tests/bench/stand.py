@@ -89,10 +89,11 @@ class Stand:
         return self._topics[key]
 
     @contextmanager
-    def house(self, settings: KafkaSettings) -> Iterator[House]:
+    def house(self, settings: KafkaSettings, **environment: str) -> Iterator[House]:
         """A new application on a topic."""
         name = self.name()
         with house(self.servers, self.redis_url, settings.topic_prefix, name, self.folder / name, PARTITIONS) as found:
+            found.environment |= environment
             yield found
 
     def until_committed(self, place: House, count: int, *workers: WorkerProcess, seconds: float = 900) -> None:
