@@ -18,6 +18,7 @@ MODULES = (
     "streams.fold.leads",
     "streams.fold.line",
     "streams.fold.localtime",
+    "streams.fold.page",
     "streams.fold.payments",
     "streams.fold.responses",
     "streams.fold.returns",
@@ -31,7 +32,6 @@ MODULES = (
     "streams.state.keeping",
     "streams.state.lists",
     "streams.state.news",
-    "streams.state.page",
     "streams.state.partition",
     "streams.state.rolling",
 )

@@ -6,7 +6,8 @@ from metrics import measure
 from metrics.catalogue import activities as counted
 from producers.events.wire import MeetingHeld, RatingGiven
 from streams.fold import touches
-from streams.fold.context import Client, Context, Handler, Keeper, known, replace, while_it_counts, while_it_is_recalled
+from streams.fold.context import Context, Handler, Keeper, known, replace, while_it_counts, while_it_is_recalled
+from streams.fold.page import Page
 from streams.fold.returns import MEETING
 from streams.fold.state import FOLDED, Meeting, Outcome, Remembered, decoder, encode, outdated
 
@@ -25,7 +26,7 @@ decode_meeting = decoder(Meeting)
 decode_rating = decoder(Rating)
 
 
-def met(client: Client, event: MeetingHeld, at: int, out: Context) -> Outcome:
+def met(client: Page, event: MeetingHeld, at: int, out: Context) -> Outcome:
     """A meeting took place."""
     data = event.data
     name = MEETING + data.meeting_id
@@ -52,7 +53,7 @@ def met(client: Client, event: MeetingHeld, at: int, out: Context) -> Outcome:
     return FOLDED
 
 
-def rated(client: Client, event: RatingGiven, at: int, out: Context) -> Outcome:
+def rated(client: Page, event: RatingGiven, at: int, out: Context) -> Outcome:
     """A client rated a manager."""
     data = event.data
     new = Rating(event.sequence or "", at, event.id, data.manager_id, data.team_id or "", data.score)

@@ -9,8 +9,9 @@ from producers.events.units import us
 from producers.events.wire import CallAnswered, CallEnded, CallStarted
 from streams.fold import returns, touches
 from streams.fold.call_kinds import ANSWERED, CALL, KINDS, NUMBERS, decode_call, is_unanswered, reach_of
-from streams.fold.context import Client, Context, Handler, Keeper, known, while_it_counts, while_it_is_recalled
+from streams.fold.context import Context, Handler, Keeper, known, while_it_counts, while_it_is_recalled
 from streams.fold.localtime import HOUR
+from streams.fold.page import Page
 from streams.fold.responses import due, respond
 from streams.fold.state import FOLDED, STALE, UNKNOWN, Call, Outcome, Ringing, encode, outdated
 from streams.fold.touches import RINGING, decode_ringing
@@ -23,7 +24,7 @@ Who shows the list lets it go after an hour by the clock, which partition time m
 """
 
 
-def ended(client: Client, event: CallEnded, at: int, out: Context) -> Outcome:
+def ended(client: Page, event: CallEnded, at: int, out: Context) -> Outcome:
     """A call ended: what an earlier version of it added goes, what it says now comes."""
     data = event.data
     name = CALL + data.call_id
@@ -76,7 +77,7 @@ def _calls(kind: int) -> tuple[str, ...]:
     return (measure.key(CALLS.code, *KINDS[kind]),)
 
 
-def started(client: Client, event: CallStarted, at: int, out: Context) -> Outcome:
+def started(client: Page, event: CallStarted, at: int, out: Context) -> Outcome:
     """A call began: an inbound one waits, unless its answer or its end is known already."""
     data = event.data
     if known(client.get(CALL + data.call_id), decode_call, out.recall) is not None:
@@ -103,7 +104,7 @@ def started(client: Client, event: CallStarted, at: int, out: Context) -> Outcom
     return FOLDED
 
 
-def answered(client: Client, event: CallAnswered, at: int, out: Context) -> Outcome:
+def answered(client: Page, event: CallAnswered, at: int, out: Context) -> Outcome:
     """Somebody took the call: it no longer waits."""
     data = event.data
     if known(client.get(CALL + data.call_id), decode_call, out.recall) is not None:
@@ -119,7 +120,7 @@ def answered(client: Client, event: CallAnswered, at: int, out: Context) -> Outc
     return FOLDED
 
 
-def _talk(client: Client, call: Ringing, out: Context) -> Waiting | None:
+def _talk(client: Page, call: Ringing, out: Context) -> Waiting | None:
     """A call under way matters to who has leads: they are not untouched now."""
     return touches.talk(call) if touches.has_leads(client, out) else None
 

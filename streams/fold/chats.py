@@ -6,7 +6,8 @@ from xxhash import xxh64_digest
 
 from metrics.view import Waiting
 from producers.events.wire import ChatClosed, ChatHandedOff, ChatMessage
-from streams.fold.context import Client, Context, Handler, Keeper, known, while_it_is_recalled
+from streams.fold.context import Context, Handler, Keeper, known, while_it_is_recalled
+from streams.fold.page import Page
 from streams.fold.responses import due, respond
 from streams.fold.state import DUPLICATE, FOLDED, Chat, Outcome, decoder, encode
 from streams.fold.touches import CHAT, written
@@ -21,7 +22,7 @@ _BYTES = REMEMBERED * _WIDTH
 decode_chat = decoder(Chat)
 
 
-def message(client: Client, event: ChatMessage, at: int, out: Context) -> Outcome:
+def message(client: Page, event: ChatMessage, at: int, out: Context) -> Outcome:
     """Somebody wrote."""
     chat = _enter(client, event, at, out)
     if chat is None:
@@ -54,7 +55,7 @@ def message(client: Client, event: ChatMessage, at: int, out: Context) -> Outcom
     return FOLDED
 
 
-def handed_off(client: Client, event: ChatHandedOff, at: int, out: Context) -> Outcome:
+def handed_off(client: Page, event: ChatHandedOff, at: int, out: Context) -> Outcome:
     """A bot passed the chat to people: a running wait restarts if the bot had written."""
     chat = _enter(client, event, at, out)
     if chat is None:
@@ -68,7 +69,7 @@ def handed_off(client: Client, event: ChatHandedOff, at: int, out: Context) -> O
     return FOLDED
 
 
-def closed(client: Client, event: ChatClosed, at: int, out: Context) -> Outcome:
+def closed(client: Page, event: ChatClosed, at: int, out: Context) -> Outcome:
     """The chat ended: a client who waited was owed a response."""
     chat = _enter(client, event, at, out)
     if chat is None:
@@ -83,7 +84,7 @@ def closed(client: Client, event: ChatClosed, at: int, out: Context) -> Outcome:
     return FOLDED
 
 
-def _enter(client: Client, event: ChatMessage | ChatHandedOff | ChatClosed, at: int, out: Context) -> Chat | None:
+def _enter(client: Page, event: ChatMessage | ChatHandedOff | ChatClosed, at: int, out: Context) -> Chat | None:
     """The chat with the event's time taken and the event remembered; None when it came before."""
     mark = xxh64_digest(f"{event.source}\0{event.id}".encode())
     raw = client.get(CHAT + event.data.chat_id)

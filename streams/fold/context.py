@@ -1,68 +1,16 @@
 """What a fold function is given besides its event: the client's state, the rules, the time, and where sums go."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, Protocol, TypeVar
 
-from metrics.view import Waiting
 from streams.fold.deltas import Deltas
-from streams.fold.lead_index import Leads
-from streams.fold.line import Line
+from streams.fold.page import Page
 from streams.fold.rules import Rules
-from streams.fold.state import FOLDED, Outcome, ReadyDeal, Remembered, Trail, encode, outdated
+from streams.fold.state import FOLDED, Outcome, Remembered, encode, outdated
 
 
-class Client(Protocol):
-    """The state of one client: encoded entities by name (key prefix of the kind, then the id), and what spans them."""
-
-    first: tuple[int, str] | None
-    """The earliest won deal: (closing time, deal id)."""
-
-    line: Line | None
-    """Its calls and meetings in order, where something made them; None at any time."""
-
-    leads: Leads | None
-    """Its leads by creation, where something made that; None at any time."""
-
-    trail: Trail | None
-    """What is known of its calls, meetings and leads together; None of one who was never missed, and has no leads."""
-
-    until: int
-    """Where there is no trail: the latest moment that calls and meetings speak of. `touch` says that it changed."""
-
-    waits: dict[str, Waiting]
-    """Who waits, misses among them; of a client in several pages, misses alone. To be changed by `wait`."""
-
-    @property
-    def name(self) -> str:
-        """The client's id."""
-
-    def credited(self, owner: str) -> ReadyDeal | None:
-        """The deal that the client's readiness is credited by to an owner."""
-
-    def get(self, name: str) -> bytes | None:
-        """An entity as encoded."""
-
-    def put(self, name: str, entity: bytes) -> None:
-        """Remember an entity."""
-
-    def drop(self, name: str) -> None:
-        """Forget an entity, if it is there."""
-
-    def touch(self) -> None:
-        """Say that `first`, `trail` or `until` changed."""
-
-    def credit(self, owner: str, ready: ReadyDeal | None) -> None:
-        """Say which deal that is; None: there is none."""
-
-    def named(self, prefix: str) -> Iterator[tuple[str, bytes]]:
-        """All entities of a kind, as (id, entity)."""
-
-    def wait(self, name: str, wait: Waiting | None) -> None:
-        """Say that an entity waits, or no longer does."""
-
-
-class Context:
-    """The same for all events of a partition.
+class Context(Deltas):
+    """The same for all events of a partition; being its sums, it adds by itself.
 
     fence: offset of the last record folded or refused.
     time: partition time, us.
@@ -70,14 +18,11 @@ class Context:
     how something later counts: a lead's touch, a missed client's call back.
     """
 
-    __slots__ = ("add", "cell", "deltas", "fence", "horizon", "horizon_day", "recall", "rules", "specs", "time")
+    __slots__ = ("fence", "horizon", "horizon_day", "recall", "rules", "time")
 
     def __init__(self, rules: Rules) -> None:
+        super().__init__(rules.local)
         self.rules = rules
-        self.deltas = Deltas(rules.local)
-        self.add = self.deltas.add
-        self.cell = self.deltas.cell
-        self.specs = self.deltas.specs
         self.fence = -1
         self.time = 0
         self.horizon = 0
@@ -107,7 +52,7 @@ def known(raw: bytes | None, decode: Callable[[bytes], F_], horizon: int) -> F_ 
 
 
 def replace(
-    client: Client, name: str, new: R_, decode: Callable[[bytes], R_], count: Callable[[R_, "Context", int], None],
+    client: Page, name: str, new: R_, decode: Callable[[bytes], R_], count: Callable[[R_, "Context", int], None],
     out: "Context",
 ) -> Outcome:  # fmt: skip
     """Fold a version of an entity that counts by itself: take back what an older one added, add what this one says.
@@ -124,10 +69,10 @@ def replace(
     return FOLDED
 
 
-Handler = Callable[[Client, Any, int, Context], Outcome]
+Handler = Callable[[Page, Any, int, Context], Outcome]
 """(client, event, its time in us, context) → FOLDED, DUPLICATE or STALE."""
 
-Keeper = Callable[[Client, bytes, Context], bytes | None]
+Keeper = Callable[[Page, bytes, Context], bytes | None]
 """(client, entity, context) → what is still to be remembered of the entity: all, a shorter form, or nothing."""
 
 

@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from producers.events.units import money, us
 from producers.events.wire import DealChanged, DealDeleted
 from streams.fold import deal_measures as measures
-from streams.fold.context import Client, Context, Handler, Keeper, known
+from streams.fold.context import Context, Handler, Keeper, known
 from streams.fold.deltas import OPEN
+from streams.fold.page import Page
 from streams.fold.rules import Rules, duration_bin, size_step
 from streams.fold.state import FOLDED, READY, Deal, Outcome, ReadyDeal, decoder, encode, outdated
 
@@ -19,7 +20,7 @@ _WON = b"\xa3won"
 decode_deal = decoder(Deal)
 
 
-def changed(client: Client, event: DealChanged, at: int, out: Context) -> Outcome:
+def changed(client: Page, event: DealChanged, at: int, out: Context) -> Outcome:
     """A snapshot of a deal."""
     data = event.data
     new = Deal(
@@ -41,12 +42,12 @@ def changed(client: Client, event: DealChanged, at: int, out: Context) -> Outcom
     return _replace(client, data.deal_id, new, out)
 
 
-def deleted(client: Client, event: DealDeleted, at: int, out: Context) -> Outcome:
+def deleted(client: Page, event: DealDeleted, at: int, out: Context) -> Outcome:
     """A deal is gone; its version stays, so that what is older does not bring it back."""
     return _replace(client, event.data.deal_id, Deal(event.sequence or "", at, event.id, "deleted"), out)
 
 
-def _replace(client: Client, deal_id: str, new: Deal, out: Context) -> Outcome:
+def _replace(client: Page, deal_id: str, new: Deal, out: Context) -> Outcome:
     name = DEAL + deal_id
     old = known(client.get(name), decode_deal, out.horizon)
     if old is not None and (seen := outdated((new.sequence, new.time, new.id), old)) is not None:
@@ -110,7 +111,7 @@ def _origin(deal: Deal) -> tuple[int, str, str, str]:
     return deal.created, deal.manager, deal.team, deal.pipeline
 
 
-def _settle_first(client: Client, deal_id: str, old: Deal | None, new: Deal) -> None:
+def _settle_first(client: Page, deal_id: str, old: Deal | None, new: Deal) -> None:
     """Find the client's earliest won deal again; all deals are scanned only when that one changed."""
     mine = (new.closed or 0, deal_id) if new.status == "won" else None
     first = client.first
@@ -121,7 +122,7 @@ def _settle_first(client: Client, deal_id: str, old: Deal | None, new: Deal) -> 
         client.first = mine
 
 
-def _mark_repeat(client: Client, win: tuple[int, str] | None, changed_id: str, out: Context, n: int) -> None:
+def _mark_repeat(client: Page, win: tuple[int, str] | None, changed_id: str, out: Context, n: int) -> None:
     """Another win of the client became (n = 1) a repeat sale, or ceased to be one (-1)."""
     if win is None or win[1] == changed_id:
         return
@@ -141,7 +142,7 @@ def _is_ready(deal: Deal | None, rules: Rules) -> bool:
     return deal.stage in rules.ready_stages or (probability is not None and probability >= rules.ready_probability)
 
 
-def _settle_ready(client: Client, deal_id: str, old: Deal | None, new: Deal, out: Context) -> None:
+def _settle_ready(client: Page, deal_id: str, old: Deal | None, new: Deal, out: Context) -> None:
     """Keep the client counted once per owner, credited as that owner's latest ready deal says."""
     rules = out.rules
     stays = _is_ready(new, rules)
@@ -158,7 +159,7 @@ def _settle_ready(client: Client, deal_id: str, old: Deal | None, new: Deal, out
             _credit(client, new.manager, _best(client, new.manager, rules), out)
 
 
-def _best(client: Client, manager: str, rules: Rules) -> ReadyDeal | None:
+def _best(client: Page, manager: str, rules: Rules) -> ReadyDeal | None:
     best: ReadyDeal | None = None
     for other, raw in client.named(DEAL):
         deal = decode_deal(raw)
@@ -169,7 +170,7 @@ def _best(client: Client, manager: str, rules: Rules) -> ReadyDeal | None:
     return best
 
 
-def _credit(client: Client, manager: str, best: ReadyDeal | None, out: Context) -> None:
+def _credit(client: Page, manager: str, best: ReadyDeal | None, out: Context) -> None:
     held = client.credited(manager)
     if held is not None and (best is None or best.team != held.team):
         out.add(OPEN, manager, held.team, (measures.ready,), -1)
@@ -178,7 +179,7 @@ def _credit(client: Client, manager: str, best: ReadyDeal | None, out: Context) 
     client.credit(manager, best)
 
 
-def _keep(_: Client, entity: bytes, out: Context) -> bytes | None:
+def _keep(_: Page, entity: bytes, out: Context) -> bytes | None:
     deal = decode_deal(entity)
     if deal.last >= out.horizon or deal.status == "open":
         return entity
@@ -189,7 +190,7 @@ def _keep(_: Client, entity: bytes, out: Context) -> bytes | None:
     return encode(Deal(deal.sequence, deal.time, deal.id, "won", created=closed, closed=closed))
 
 
-def _keep_ready(_: Client, entity: bytes, __: Context) -> bytes:
+def _keep_ready(_: Page, entity: bytes, __: Context) -> bytes:
     return entity  # its deal is open, and kept for ever
 
 

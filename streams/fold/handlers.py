@@ -4,7 +4,8 @@ from collections.abc import Mapping
 
 from metrics.view import MISS, Waiting
 from streams.fold import activities, calls, chats, deals, invoices, leads, payments
-from streams.fold.context import Client, Context, Handler, Keeper
+from streams.fold.context import Context, Handler, Keeper
+from streams.fold.page import Page
 
 _DOMAINS = (calls, chats, leads, deals, invoices, payments, activities)
 
@@ -12,7 +13,7 @@ HANDLERS: dict[type, Handler] = {kind: handler for domain in _DOMAINS for kind, 
 _KEEPERS: dict[str, Keeper] = {prefix: keeper for domain in _DOMAINS for prefix, keeper in domain.KEEPERS.items()}
 
 
-def keep(client: Client, name: str, entity: bytes, out: Context) -> bytes | None:
+def keep(client: Page, name: str, entity: bytes, out: Context) -> bytes | None:
     """What is still to be remembered of an entity: all, a shorter form, or nothing.
 
     Fold functions treat what is past its time as forgotten whether or not it was swept; this only frees memory.
@@ -20,7 +21,7 @@ def keep(client: Client, name: str, entity: bytes, out: Context) -> bytes | None
     return _KEEPERS[name[0]](client, entity, out)
 
 
-def tidy(client: Client, waits: Mapping[str, Waiting], out: Context) -> None:
+def tidy(client: Page, waits: Mapping[str, Waiting], out: Context) -> None:
     """Let go of who waits in a page where no view lists that any more, and of a trail of what is forgotten."""
     trail, rules = client.trail, out.rules
     for name, wait in list(waits.items()):

@@ -7,8 +7,9 @@ from metrics.catalogue.money import OPEN_MONEY_EVENTS
 from metrics.catalogue.now import RECEIVABLE, RECEIVABLE_ASKED, RECEIVABLE_PAID
 from producers.events.units import money, us
 from producers.events.wire import InvoiceChanged
-from streams.fold.context import Client, Context, Handler, Keeper, known, while_it_counts
+from streams.fold.context import Context, Handler, Keeper, known, while_it_counts
 from streams.fold.deltas import OPEN
+from streams.fold.page import Page
 from streams.fold.state import FOLDED, Invoice, Outcome, decoder, encode, outdated
 
 INVOICE = "i"
@@ -17,7 +18,7 @@ ISSUED = "issued"
 decode_invoice = decoder(Invoice)
 
 
-def changed(client: Client, event: InvoiceChanged, at: int, out: Context) -> Outcome:
+def changed(client: Page, event: InvoiceChanged, at: int, out: Context) -> Outcome:
     """A snapshot of an invoice."""
     data = event.data
     name = INVOICE + data.invoice_id
@@ -41,7 +42,7 @@ def changed(client: Client, event: InvoiceChanged, at: int, out: Context) -> Out
     return FOLDED
 
 
-def held_invoice(client: Client, invoice_id: str, out: Context) -> Invoice:
+def held_invoice(client: Page, invoice_id: str, out: Context) -> Invoice:
     """The invoice as it is known; one of which only payments are known has no status."""
     held = known(client.get(INVOICE + invoice_id), decode_invoice, out.horizon)
     if held is None:
@@ -51,7 +52,7 @@ def held_invoice(client: Client, invoice_id: str, out: Context) -> Invoice:
     return held
 
 
-def pay(client: Client, invoice_id: str, at: int, currency: str, amount: int, n: int, out: Context) -> int:
+def pay(client: Page, invoice_id: str, at: int, currency: str, amount: int, n: int, out: Context) -> int:
     """Add a payment to its invoice (n = 1) or take it back (-1); gives the invoice's `issue`, 0 when not issued."""
     held = held_invoice(client, invoice_id, out)
     count(client, invoice_id, held, out, -1)
@@ -71,7 +72,7 @@ def pay(client: Client, invoice_id: str, at: int, currency: str, amount: int, n:
     return held.issue if held.status == ISSUED else 0
 
 
-def count(client: Client, invoice_id: str, invoice: Invoice, out: Context, n: int) -> None:
+def count(client: Page, invoice_id: str, invoice: Invoice, out: Context, n: int) -> None:
     """Add (n = 1) or take back (-1) what is owed: never below 0 and never above the amount.
 
     What is paid in another currency is worth what the rates of its day say, which are known when it is shown: such an

@@ -7,12 +7,13 @@ from metrics.catalogue.activities import LEADS_OPENED, LEADS_WARMED
 from producers.events.units import us
 from producers.events.wire import LeadChanged, LeadDeleted
 from streams.fold import touches
-from streams.fold.context import Client, Context, Handler, Keeper, known, while_it_is_recalled
+from streams.fold.context import Context, Handler, Keeper, known, while_it_is_recalled
+from streams.fold.page import Page
 from streams.fold.state import FOLDED, Lead, Outcome, encode, outdated
 from streams.fold.touches import DELETED, LEAD, decode_lead
 
 
-def changed(client: Client, event: LeadChanged, at: int, out: Context) -> Outcome:
+def changed(client: Page, event: LeadChanged, at: int, out: Context) -> Outcome:
     """A snapshot of a lead."""
     data = event.data
     version = (event.sequence or "", at, event.id)
@@ -35,7 +36,7 @@ def changed(client: Client, event: LeadChanged, at: int, out: Context) -> Outcom
     return _replace(client, data.lead_id, old, new, out)
 
 
-def deleted(client: Client, event: LeadDeleted, at: int, out: Context) -> Outcome:
+def deleted(client: Page, event: LeadDeleted, at: int, out: Context) -> Outcome:
     """A lead is gone: what it was due and its touch go, its opening and warming stay as they were counted."""
     version = (event.sequence or "", at, event.id)
     lead_id = event.data.lead_id
@@ -46,7 +47,7 @@ def deleted(client: Client, event: LeadDeleted, at: int, out: Context) -> Outcom
     return _replace(client, lead_id, old, Lead(*version, counted, cold, warmed, DELETED), out)
 
 
-def _replace(client: Client, lead_id: str, old: Lead | None, new: Lead, out: Context) -> Outcome:
+def _replace(client: Page, lead_id: str, old: Lead | None, new: Lead, out: Context) -> Outcome:
     touches.changed(client, lead_id, old, new, out)
     client.put(LEAD + lead_id, encode(new))
     return FOLDED

@@ -6,8 +6,9 @@ from metrics import measure
 from metrics.catalogue.money import COST, MONEY_EVENTS, REVENUE
 from producers.events.units import money
 from producers.events.wire import CostBooked, PaymentReceived, PaymentRefunded
-from streams.fold.context import Client, Context, Handler, Keeper, replace, while_it_counts
+from streams.fold.context import Context, Handler, Keeper, replace, while_it_counts
 from streams.fold.invoices import ISSUED, held_invoice, pay
+from streams.fold.page import Page
 from streams.fold.state import FOLDED, UNKNOWN, Outcome, Payment, Remembered, decoder, encode, outdated
 
 PAYMENT, REFUND, COST_NAME = "p", "f", "k"
@@ -27,18 +28,18 @@ decode_payment = decoder(Payment)
 decode_cost = decoder(Cost)
 
 
-def received(client: Client, event: PaymentReceived, at: int, out: Context) -> Outcome:
+def received(client: Page, event: PaymentReceived, at: int, out: Context) -> Outcome:
     """A client paid."""
     return _replace(client, event, PAYMENT, 1, at, out)
 
 
-def refunded(client: Client, event: PaymentRefunded, at: int, out: Context) -> Outcome:
+def refunded(client: Page, event: PaymentRefunded, at: int, out: Context) -> Outcome:
     """A client got money back."""
     return _replace(client, event, REFUND, -1, at, out)
 
 
 def _replace(
-    client: Client, event: PaymentReceived | PaymentRefunded, prefix: str, sign: int, at: int, out: Context
+    client: Page, event: PaymentReceived | PaymentRefunded, prefix: str, sign: int, at: int, out: Context
 ) -> Outcome:
     data = event.data
     name = prefix + data.payment_id
@@ -68,14 +69,14 @@ def _replace(
     return FOLDED
 
 
-def _name_invoice(client: Client, payment: Payment, out: Context) -> int:
+def _name_invoice(client: Page, payment: Payment, out: Context) -> int:
     """Pay the invoice, unless neither it nor the day of payment is kept."""
     if payment.time < out.horizon and held_invoice(client, payment.invoice or "", out).status != ISSUED:
         return 0
     return pay(client, payment.invoice or "", payment.time, payment.currency, payment.amount, 1, out)
 
 
-def is_known(client: Client, payment: Payment, out: Context) -> bool:
+def is_known(client: Page, payment: Payment, out: Context) -> bool:
     """Whether it still counts: its day is kept, or an issued invoice has counted it ever since it was issued."""
     if payment.time >= out.horizon:
         return True
@@ -92,7 +93,7 @@ def _count(payment: Payment, out: Context, n: int) -> None:
     cell[specs[_money_event, payment.currency]] += n
 
 
-def booked(client: Client, event: CostBooked, at: int, out: Context) -> Outcome:
+def booked(client: Page, event: CostBooked, at: int, out: Context) -> Outcome:
     """A cost was booked; without a manager it is its team's."""
     data = event.data
     new = Cost(
@@ -125,7 +126,7 @@ def _cost(category: str, currency: str) -> tuple[str, ...]:
     return (measure.key(COST.code, category, currency),)
 
 
-def _keep(client: Client, entity: bytes, out: Context) -> bytes | None:
+def _keep(client: Page, entity: bytes, out: Context) -> bytes | None:
     return entity if is_known(client, decode_payment(entity), out) else None
 
 

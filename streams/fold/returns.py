@@ -21,8 +21,9 @@ from streams.fold.call_kinds import (
     role_of,
 )
 from streams.fold.call_kinds import decode_call as decode
-from streams.fold.context import Client, Context, known
+from streams.fold.context import Context, known
 from streams.fold.line import CONTACT, MISSED, NO_ROLE, Line, Place
+from streams.fold.page import Page
 from streams.fold.rules import RETURNED_WITHIN, SLACK, response_bin
 from streams.fold.state import Call, Meeting, Trail, decoder
 
@@ -34,7 +35,7 @@ Found = dict[str, tuple[Waiting, Call | None]]
 _decode_meeting = decoder(Meeting)
 
 
-def trail_of(client: Client) -> Trail:
+def trail_of(client: Page) -> Trail:
     """The client's trail, to be changed."""
     client.touch()
     if client.trail is None:
@@ -42,7 +43,7 @@ def trail_of(client: Client) -> Trail:
     return client.trail
 
 
-def settle(client: Client, call_id: str, old: Call | None, new: Call, out: Context) -> None:
+def settle(client: Page, call_id: str, old: Call | None, new: Call, out: Context) -> None:
     """A call ended (old: or was said otherwise before): count what that makes of misses. To be called before it is put.
 
     `old` as it was put, even where it is forgotten.
@@ -52,13 +53,13 @@ def settle(client: Client, call_id: str, old: Call | None, new: Call, out: Conte
         _settle_late(client, call_id, (old, was), new, out)
 
 
-def _role(client: Client, call: Call) -> int:
+def _role(client: Page, call: Call) -> int:
     """What a call is to its client; one whom nobody can call back is not missed."""
     role = role_of(call)
     return NO_ROLE if role == MISSED and is_anonymous(client.name) else role
 
 
-def _is_next(client: Client, call_id: str, new: Call, out: Context) -> bool:
+def _is_next(client: Page, call_id: str, new: Call, out: Context) -> bool:
     """Settle a call that is the next in order, as nearly all are; says whether it is, or has no role."""
     time, trail, is_contact = new.time, client.trail, new.kind in CONTACTS
     if not is_contact and (not is_unanswered(new) or is_anonymous(client.name)):
@@ -88,7 +89,7 @@ def _is_next(client: Client, call_id: str, new: Call, out: Context) -> bool:
     return True
 
 
-def _miss(client: Client, call_id: str, call: Call, trail: Trail, out: Context) -> None:
+def _miss(client: Page, call_id: str, call: Call, trail: Trail, out: Context) -> None:
     """The next call in order, missed: a miss, unless another one of its local day is open."""
     time = call.time
     if client.waits:
@@ -106,7 +107,7 @@ def _miss(client: Client, call_id: str, call: Call, trail: Trail, out: Context) 
     client.wait(CALL + call_id, miss)
 
 
-def _close(client: Client, contact: Call, out: Context) -> None:
+def _close(client: Page, contact: Call, out: Context) -> None:
     """The next call in order, a contact: it closes what is open, unless that is lost."""
     for name, miss in _open(client):
         client.wait(name, None)
@@ -115,12 +116,12 @@ def _close(client: Client, contact: Call, out: Context) -> None:
             _count(miss, contact, out, 1)
 
 
-def _open(client: Client) -> list[tuple[str, Waiting]]:
+def _open(client: Page) -> list[tuple[str, Waiting]]:
     """The misses since the last contact that a later one may close."""
     return [(name, wait) for name, wait in client.waits.items() if wait.channel == MISS]
 
 
-def _lined(client: Client, out: Context) -> Line:
+def _lined(client: Page, out: Context) -> Line:
     """All calls and meetings that are known, in order."""
     anonymous = is_anonymous(client.name)
     calls = []
@@ -132,13 +133,13 @@ def _lined(client: Client, out: Context) -> Line:
     return Line(calls, ((name, one) for name, one in meetings if one is not None))
 
 
-def line_of(client: Client, out: Context) -> Line:
+def line_of(client: Page, out: Context) -> Line:
     """The client's line, made now where it is not at hand."""
     client.line = client.line or _lined(client, out)
     return client.line
 
 
-def _settle_late(client: Client, call_id: str, before: tuple[Call | None, int], new: Call, out: Context) -> None:
+def _settle_late(client: Page, call_id: str, before: tuple[Call | None, int], new: Call, out: Context) -> None:
     """A call that is not the next in order: take out what it was (call, role), put in what it is."""
     (old, was), now, trail = before, _role(client, new), trail_of(client)
     if now == MISSED:
@@ -161,7 +162,7 @@ def _settle_late(client: Client, call_id: str, before: tuple[Call | None, int], 
 
 
 def _change(
-    client: Client,
+    client: Page,
     line: Line,
     one: tuple[str, Call, int],
     sides: tuple[Call | None, Call | None],
@@ -189,7 +190,7 @@ def _change(
 
 
 def _found(
-    client: Client,
+    client: Page,
     line: Line,
     between: tuple[Place | None, Place | None],
     days: tuple[int, int],
@@ -209,12 +210,12 @@ def _found(
     return found
 
 
-def _call(client: Client, name: str) -> Call | None:
+def _call(client: Page, name: str) -> Call | None:
     raw = client.get(CALL + name)
     return None if raw is None else decode(raw)
 
 
-def _retrace(client: Client, line: Line, mine: tuple[str, Call], trail: Trail, out: Context) -> None:
+def _retrace(client: Page, line: Line, mine: tuple[str, Call], trail: Trail, out: Context) -> None:
     """Recreate the trail from the end of the line, and say which misses are open now."""
     by, local = out.rules.return_by, out.rules.local
     trail.over, trail.time = max(0, trail.last - line.end()), line.end()

@@ -10,10 +10,11 @@ from metrics.view import LEAD as OPEN_LEAD
 from metrics.view import TALK, Waiting
 from streams.fold import lead_index
 from streams.fold.call_kinds import CALL, decode_call
-from streams.fold.context import Client, Context, known
+from streams.fold.context import Context, known
 from streams.fold.lead_index import Leads
 from streams.fold.line import BY_CALL, BY_CHAT, BY_MEETING, TOUCHED_WITHIN, Reach, touch_at
 from streams.fold.localtime import DAY
+from streams.fold.page import Page
 from streams.fold.returns import MEETING, line_of, trail_of
 from streams.fold.rules import response_bin
 from streams.fold.state import Call, Chat, Gate, Lead, Meeting, Ringing, Touch, decoder, encode
@@ -29,7 +30,7 @@ _decode_chat = decoder(Chat)
 decode_ringing = decoder(Ringing)
 
 
-def changed(client: Client, lead_id: str, old: Lead | None, new: Lead, out: Context) -> None:
+def changed(client: Page, lead_id: str, old: Lead | None, new: Lead, out: Context) -> None:
     """A lead's new version: who touched it first, and what that counts. To be called before it is put."""
     if new.status == DELETED:
         new.chat = None if old is None else old.chat
@@ -68,7 +69,7 @@ def _working(lead: Lead, out: Context) -> int:
     return 0 if lead.touch is None else out.rules.working(lead.created, lead.touch.at, lead.team)
 
 
-def _list_talks(client: Client) -> None:
+def _list_talks(client: Page) -> None:
     """Calls under way are listed of clients who have leads."""
     for name, raw in client.named(RINGING):
         call = decode_ringing(raw)
@@ -77,7 +78,7 @@ def _list_talks(client: Client) -> None:
 
 
 def reached(
-    client: Client, kind: int, name: str, old: Reach | None, new: Reach | None, who: tuple[str, str], out: Context
+    client: Page, kind: int, name: str, old: Reach | None, new: Reach | None, who: tuple[str, str], out: Context
 ) -> None:
     """A call or meeting says (old: said before) when it touches leads, and who does. To be called after it is put."""
     gate = gate_of(client, out)
@@ -99,7 +100,7 @@ def reached(
 
 
 def _reach(
-    client: Client,
+    client: Page,
     held: tuple[Gate, Leads],
     lead_id: str,
     by: tuple[int, str],
@@ -126,7 +127,7 @@ def _reach(
         _touch(client, held, lead_id, lead, touch, out)
 
 
-def written(client: Client, at: int, chat_id: str, who: tuple[str, str], out: Context) -> None:
+def written(client: Page, at: int, chat_id: str, who: tuple[str, str], out: Context) -> None:
     """A manager wrote to the client."""
     gate = gate_of(client, out)
     if gate is None or (at > gate.settled and at > gate.unheard):
@@ -152,18 +153,18 @@ def talk(call: Ringing) -> Waiting:
     return Waiting(TALK, call.manager, call.team, since)
 
 
-def has_leads(client: Client, out: Context) -> bool:
+def has_leads(client: Page, out: Context) -> bool:
     """Whether any lead of the client is known."""
     return gate_of(client, out) is not None
 
 
-def gate_of(client: Client, out: Context) -> Gate | None:
+def gate_of(client: Page, out: Context) -> Gate | None:
     """The gate of a client who has leads."""
     gate = None if client.trail is None else client.trail.gate
     return None if gate is None or gate.last < out.recall else gate
 
 
-def _leads(client: Client, out: Context) -> Leads:
+def _leads(client: Page, out: Context) -> Leads:
     """The client's leads by creation, made now where that is not at hand."""
     if client.leads is None:
         held = ((name, known(raw, decode_lead, out.recall)) for name, raw in client.named(LEAD))
@@ -171,7 +172,7 @@ def _leads(client: Client, out: Context) -> Leads:
     return client.leads
 
 
-def _close(client: Client, gate: Gate, leads: Leads) -> None:
+def _close(client: Page, gate: Gate, leads: Leads) -> None:
     """Say in the gate which leads are left; keep them at hand where they are many."""
     gate.untouched, gate.unheard = lead_index.last(leads.untouched), lead_index.last(leads.unheard)
     if len(leads) < lead_index.KEPT:
@@ -179,7 +180,7 @@ def _close(client: Client, gate: Gate, leads: Leads) -> None:
     client.touch()
 
 
-def _lead(client: Client, lead_id: str, out: Context) -> Lead | None:
+def _lead(client: Page, lead_id: str, out: Context) -> Lead | None:
     return known(client.get(LEAD + lead_id), decode_lead, out.recall)
 
 
@@ -187,9 +188,7 @@ def _is_within(at: int, created: int) -> bool:
     return created <= at <= created + TOUCHED_WITHIN
 
 
-def _touch(
-    client: Client, held: tuple[Gate, Leads], lead_id: str, lead: Lead, touch: Touch | None, out: Context
-) -> None:
+def _touch(client: Page, held: tuple[Gate, Leads], lead_id: str, lead: Lead, touch: Touch | None, out: Context) -> None:
     """Give a lead another first touch, or none."""
     _count(lead, out, -1)
     lead.touch = touch
@@ -200,7 +199,7 @@ def _touch(
     _list(client, lead_id, lead, out)
 
 
-def _enter(client: Client, gate: Gate, lead_id: str, lead: Lead) -> None:
+def _enter(client: Page, gate: Gate, lead_id: str, lead: Lead) -> None:
     """Tell gate and index of a lead as it is now."""
     touch, chat, is_there = lead.touch, lead.chat, lead.status != DELETED
     if client.leads is not None:
@@ -215,7 +214,7 @@ def _enter(client: Client, gate: Gate, lead_id: str, lead: Lead) -> None:
         gate.unheard = max(gate.unheard, lead.created + TOUCHED_WITHIN)
 
 
-def _first(client: Client, lead: Lead, out: Context) -> Touch | None:
+def _first(client: Page, lead: Lead, out: Context) -> Touch | None:
     """The first touch of all that is known; calls and meetings are looked at only where one may be."""
     last = client.until if client.trail is None else client.trail.last
     found = None if last < lead.created else line_of(client, out).first(lead.created)
@@ -225,13 +224,13 @@ def _first(client: Client, lead: Lead, out: Context) -> Touch | None:
     return touch if lead.chat is None or touch.order < lead.chat.order else lead.chat
 
 
-def _who(client: Client, kind: int, name: str) -> tuple[str, str]:
+def _who(client: Page, kind: int, name: str) -> tuple[str, str]:
     raw = client.get((CALL if kind == BY_CALL else MEETING) + name) or b""
     by: Call | Meeting = decode_call(raw) if kind == BY_CALL else _decode_meeting(raw)
     return by.manager, by.team
 
 
-def _latest_message(client: Client, created: int, out: Context) -> Touch | None:
+def _latest_message(client: Page, created: int, out: Context) -> Touch | None:
     """A manager's latest message so far, if it touches a lead created then."""
     latest: Touch | None = None
     for chat_id, raw in client.named(CHAT):
@@ -242,7 +241,7 @@ def _latest_message(client: Client, created: int, out: Context) -> Touch | None:
     return latest if latest is not None and _is_within(latest.at, created) else None
 
 
-def _list(client: Client, lead_id: str, lead: Lead, out: Context) -> None:
+def _list(client: Page, lead_id: str, lead: Lead, out: Context) -> None:
     """Say whether a lead is open and untouched."""
     is_open = lead.status == "open" and lead.touch is None
     is_open = is_open and out.rules.listed_until(OPEN_LEAD, lead.created, lead.team, out.time) > out.time

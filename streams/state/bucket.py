@@ -10,8 +10,8 @@ import msgspec
 
 from metrics.view import encode_part
 from streams.fold.deltas import Deltas, Sums, Tally
+from streams.fold.spread import digit
 from streams.state.keeping import Kept
-from streams.state.spread import digit
 
 MOST = 512
 """Measures of a part or piece; the longest names and sums that the contract allows make half a changelog record."""

@@ -12,8 +12,8 @@ from typing import Protocol
 from mypy_extensions import mypyc_attr
 
 from metrics.view import LEAD, MISS, TALK, Waiting
+from streams.fold.page import NOBODY_WAITS, Page, Pool, decode_page
 from streams.state.own import KEY
-from streams.state.page import NOBODY_WAITS, Page, decode_page
 
 LARGEST = 4096
 """Bytes of a page above which it is split."""
@@ -77,7 +77,7 @@ class InMemoryClientStore:
         return iter(sorted(key for key in self.pages if key > after and key != KEY))
 
 
-class Clients:
+class Clients(Pool):
     """All pages of a partition.
 
     pages, by_id: those that are decoded, by key; of these the clients' root pages, by the client's id.
@@ -96,10 +96,10 @@ class Clients:
         hot: int = HOT_PAGES,
         hot_bytes: int = HOT_BYTES,
     ) -> None:
+        super().__init__()
         self.store = store
         self.pages: dict[bytes, Page] = {}
         self.by_id: dict[str, Page] = {}
-        self.dirty: list[Page] = []
         self.waiting: dict[tuple[bytes, str], Waiting] = {}
         self.waits_changed = False
         self.unanswered: dict[tuple[bytes, str], Waiting] = {}

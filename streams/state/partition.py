@@ -24,6 +24,7 @@ from producers.partitioner import partition_for
 from streams.errors import StateError
 from streams.fold.context import Context
 from streams.fold.handlers import HANDLERS, keep, tidy
+from streams.fold.page import Page
 from streams.fold.rules import Rules
 from streams.fold.state import DUPLICATE, FOLDED
 from streams.fold.touches import RECALLED
@@ -35,7 +36,6 @@ from streams.state.keeping import Keeping, Kept
 from streams.state.lists import Lists
 from streams.state.news import Cut, RefusedRecord, ViewUpdate
 from streams.state.own import KEY, VERSION, Own, read_own, write_own
-from streams.state.page import Page
 from streams.state.records import FoldRecord
 from streams.state.sweep import Sweep
 
@@ -65,7 +65,7 @@ class Partition:
         self.counts = PartitionCounts()
         self._rules = rules
         self._out = Context(rules)
-        self._cells = Cells(number, self._out.deltas, rules.local)
+        self._cells = Cells(number, self._out, rules.local)
         self._copies: list[forwarding.Copy] = []
         self.copies_bytes = 0
         self._is_kept, clear = partial(keep, out=self._out), partial(tidy, out=self._out)
@@ -167,7 +167,7 @@ class Partition:
         keeping, time = self._keeping, self._out.time
         if record.timestamp_type == LOG_APPEND_TIME and record.timestamp >= 0:
             keeping.hear(record.timestamp * 1000, time)
-            self._out.deltas.keep(*keeping.kept(time))
+            self._out.keep(*keeping.kept(time))
         return keeping.stamp, keeping.turns
 
     def pass_over(self, end: int) -> None:

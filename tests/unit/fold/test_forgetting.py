@@ -8,9 +8,9 @@ from typing import Any
 import msgspec
 import pytest
 
+from streams.fold.page import decode_page
 from streams.state import sweep
 from streams.state.own import KEY
-from streams.state.page import decode_page
 from tests.support.folding import Log, everything, total
 from tests.support.stored import STORES, StoredPartition
 

@@ -12,14 +12,14 @@ from metrics.view import decode_part, parse_field
 from producers.events import EVENT_TYPES, wire
 from streams.durable.changelog import BATCH_BYTES
 from streams.durable.local_store import InMemoryStore, RocksStore
+from streams.fold.page import Page
+from streams.fold.spread import digit
 from streams.plain import recompute
 from streams.plain.parts import Parts, parts
 from streams.state import bucket, clients
 from streams.state.clients import Clients
 from streams.state.news import Cut
-from streams.state.page import Page
 from streams.state.partition import Partition
-from streams.state.spread import digit
 from tests.laws.replay import fold_rules, plain_rules
 from tests.support.greatest import DRIVES, KINDS, Greatest, categories, entities, invoices, owners, payments, pipelines
 from tests.support.stored import STORES, StoredPartition

@@ -11,11 +11,11 @@ import pytest
 from metrics.calendar import CalendarFile, build
 from producers.compiled import FORM
 from producers.events import wire
+from streams.fold.page import Page
 from streams.fold.rules import Rules
 from streams.plain import PlainRules, recompute
 from streams.plain.calendar import of
 from streams.plain.listed import still_listed
-from streams.state.page import Page
 from streams.state.partition import Partition
 from tests.support.folding import Log, everything, fold, rules, total
 

@@ -1,15 +1,15 @@
 """One page of a client: its entities as encoded, who of them waits, and, in the root page, what spans them all."""
 
 from collections.abc import Iterator
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 
 from metrics.view import Waiting
 from streams.fold.lead_index import Leads
 from streams.fold.line import Line
+from streams.fold.spread import digit, quick
 from streams.fold.state import READY, ReadyDeal, Trail, decoder, encode
-from streams.state.spread import digit, quick
 
 _State = tuple[dict[str, Waiting], bool, tuple[int, str] | None, Trail | int | dict[str, Any], dict[str, bytes]]
 """Who waits in it; whether entities are in pages below; first win; trail, or `until`; entities.
@@ -35,20 +35,34 @@ _NOTHING: dict[Any, Any] = {}
 """Who waits or is listed in most pages: one dict for all of them, replaced and never written."""
 
 
-class Pool(Protocol):
-    """What holds the pages of a partition, as far as a page needs it."""
+class Pool:
+    """What holds the pages of a partition, as far as a page needs it. A protocol's calls would cost more compiled."""
 
-    dirty: list["Page"]
+    def __init__(self) -> None:
+        self.dirty: list[Page] = []
 
     def below(self, page: "Page", digit: int) -> "Page":
         """One of the four pages below a split one."""
+        raise NotImplementedError
 
     def wait(self, root: bytes, name: str, wait: Waiting | None) -> None:
         """Keep the list of who waits."""
+        raise NotImplementedError
 
 
 class Page:
-    """The entities of a client, or a quarter of them. The root page is the `Client` that fold functions see."""
+    """The entities of a client, or a quarter of them, by name (key prefix of the kind, then the id).
+
+    The root page is the client that fold functions see. What spans its entities:
+
+    first: the earliest won deal, (closing time, deal id).
+    line, leads: its calls and meetings in order, its leads by creation; where something made them, None at any time.
+    trail: what is known of its calls, meetings and leads together; None of one who was never missed, and has no leads.
+    until: where there is no trail, the latest moment that calls and meetings speak of.
+    waits: who waits, misses among them; of a client in several pages, misses alone. To be changed by `wait`.
+
+    `touch` says that `first`, `trail` or `until` changed.
+    """
 
     __slots__ = (
         "_listed", "chunks", "dirty", "entities", "first", "key", "leads", "line", "name", "path", "pool", "root",
