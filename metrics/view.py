@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
@@ -40,7 +40,9 @@ class Field(NamedTuple):
 _decode_field = msgspec.msgpack.Decoder(Field).decode
 
 
-TALK, MISS, LEAD = "talk", "miss", "lead"
+TALK: Final = "talk"
+MISS: Final = "miss"
+LEAD: Final = "lead"
 """Channels of what is no client who waits for an answer now: a call under way, a miss and a lead that are open."""
 
 

@@ -4,11 +4,12 @@ Java clients and aiokafka use murmur2 of the key; librdkafka must be told to (`p
 """
 
 from struct import Struct
+from typing import Final
 
-_SEED = 0x9747B28C
-_MULTIPLIER = 0x5BD1E995
-_MASK = 0xFFFFFFFF
-_WORDS = tuple(Struct(f"<{words}I").unpack_from for words in range(64))
+_SEED: Final = 0x9747B28C
+_MULTIPLIER: Final = 0x5BD1E995
+_MASK: Final = 0xFFFFFFFF
+_WORDS: Final = tuple(Struct(f"<{words}I").unpack_from for words in range(64))
 """Readers of so many whole words; longer keys are rare."""
 
 

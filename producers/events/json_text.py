@@ -5,6 +5,7 @@ fate would hang on how deep the caller's stack is.
 """
 
 import re
+from typing import Final
 
 import msgspec
 
@@ -14,7 +15,7 @@ from producers.events.rules import MAX_DEPTH
 # An unclosed string ends with the text, so that the scan stays linear.
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)', re.DOTALL)
 # What is this small cannot nest too deep: every level takes two bytes.
-SHALLOW_BYTES = 2 * MAX_DEPTH
+SHALLOW_BYTES: Final = 2 * MAX_DEPTH
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _any = msgspec.json.Decoder()
 

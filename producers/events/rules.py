@@ -2,14 +2,15 @@
 
 import re
 from datetime import UTC, date, datetime, timedelta, timezone
+from typing import Final
 
-MAX_BYTES = 256 * 1024
+MAX_BYTES: Final = 256 * 1024
 """Of a Kafka record: key, value and headers together, after decompression."""
 COPY_MARK = "forwarded-offset"
 """The header that a worker's copy of a record has, which was within the limit where it lay."""
 COPY_BYTES = 1024
 """What a copy may have more: the key put right, and headers."""
-MAX_DEPTH = 256
+MAX_DEPTH: Final = 256
 ID_LENGTH = 128
 """Characters of an id in `data`, and of `pipeline`, `stage`, `category`, `channel` and names."""
 ATTRIBUTE_LENGTH = 256
@@ -18,8 +19,8 @@ SEQUENCE_LENGTH = 64
 MOST_STAGES = 500
 """Stages that one record of a pipeline may name."""
 AHEAD = timedelta(minutes=10)
-AHEAD_MS = 600_000
-LOG_APPEND_TIME = 1
+AHEAD_MS: Final = 600_000
+LOG_APPEND_TIME: Final = 1
 """Timestamp type of a record whose time is the broker's; 0 is the sender's, None unknown (as in old formats)."""
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 # The calendar of Python ends with 9999; a year's distance lets every zone and every window be computed.

@@ -1,9 +1,10 @@
 """Exact integers from the contract's texts, because sums of floats would differ from run to run."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Final
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_SCALE = ("0000", "000", "00", "0", "")
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_SCALE: Final = ("0000", "000", "00", "0", "")
 
 
 def us(moment: datetime) -> int:

@@ -1,6 +1,7 @@
 """Meetings and ratings: entities that count once, as their latest version says."""
 
 from collections.abc import Mapping
+from typing import Final
 
 from metrics import measure
 from metrics.catalogue import activities as counted
@@ -11,7 +12,7 @@ from streams.fold.page import Page
 from streams.fold.returns import MEETING
 from streams.fold.state import FOLDED, Meeting, Outcome, Remembered, decoder, encode, outdated
 
-RATING = "g"
+RATING: Final = "g"
 
 
 class Rating(Remembered, gc=False):
@@ -22,8 +23,8 @@ class Rating(Remembered, gc=False):
     score: int
 
 
-decode_meeting = decoder(Meeting)
-decode_rating = decoder(Rating)
+decode_meeting: Final = decoder(Meeting)
+decode_rating: Final = decoder(Rating)
 
 
 def met(client: Page, event: MeetingHeld, at: int, out: Context) -> Outcome:

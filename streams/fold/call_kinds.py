@@ -1,24 +1,27 @@
 """What kind of call one is: its number, whether it was answered, and what it is to clients who wait for a call."""
 
 from itertools import product
+from typing import Final
 
 from streams.fold.line import CONTACT, MISSED, NO_ROLE, Reach
 from streams.fold.localtime import SECOND
 from streams.fold.state import Call, decoder
 
-CALL = "c"
-KINDS = tuple(product(("inbound", "outbound"), ("answered", "missed", "abandoned", "busy", "failed")))
+CALL: Final = "c"
+KINDS: Final = tuple(product(("inbound", "outbound"), ("answered", "missed", "abandoned", "busy", "failed")))
 """What `Call.kind` numbers; encoded state depends on the order, so that new values go to the end."""
-NUMBERS = {kind: number for number, kind in enumerate(KINDS)}
-ANSWERED = NUMBERS["inbound", "answered"]
+NUMBERS: Final = {kind: number for number, kind in enumerate(KINDS)}
+ANSWERED: Final = NUMBERS["inbound", "answered"]
 
-UNANSWERED = frozenset({NUMBERS["inbound", "missed"], NUMBERS["inbound", "abandoned"]})
-_ATTEMPTS = frozenset(n for (direction, end), n in NUMBERS.items() if direction == "outbound" and end != "failed")
-CONTACTS = _ATTEMPTS | {ANSWERED}
-_TOO_SHORT = 5 * SECOND
-_ANONYMOUS = "anonymous:"
+UNANSWERED: Final = frozenset({NUMBERS["inbound", "missed"], NUMBERS["inbound", "abandoned"]})
+_ATTEMPTS: Final = frozenset(
+    n for (direction, end), n in NUMBERS.items() if direction == "outbound" and end != "failed"
+)
+CONTACTS: Final = _ATTEMPTS | {ANSWERED}
+_TOO_SHORT: Final = 5 * SECOND
+_ANONYMOUS: Final = "anonymous:"
 
-decode_call = decoder(Call)
+decode_call: Final = decoder(Call)
 
 
 def is_unanswered(call: Call) -> bool:

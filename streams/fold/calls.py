@@ -1,6 +1,7 @@
 """Calls: one per id at its end, the response it was answered with, and who rings now."""
 
 from collections.abc import Mapping
+from typing import Final
 
 from metrics import measure
 from metrics.catalogue.activities import CALLS
@@ -16,8 +17,8 @@ from streams.fold.responses import due, respond
 from streams.fold.state import FOLDED, STALE, UNKNOWN, Call, Outcome, Ringing, encode, outdated
 from streams.fold.touches import RINGING, decode_ringing
 
-CHANNEL = "call"
-LISTED = 2 * HOUR
+CHANNEL: Final = "call"
+LISTED: Final = 2 * HOUR
 """A call that never ends is listed as waiting until partition time is so far past its start.
 
 Who shows the list lets it go after an hour by the clock, which partition time may be minutes ahead of.

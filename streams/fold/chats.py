@@ -1,6 +1,7 @@
 """Chats, in log order: who waits for a word, and every response that a manager gives."""
 
 from collections.abc import Mapping
+from typing import Final
 
 from xxhash import xxh64_digest
 
@@ -12,14 +13,14 @@ from streams.fold.responses import due, respond
 from streams.fold.state import DUPLICATE, FOLDED, Chat, Outcome, decoder, encode
 from streams.fold.touches import CHAT, written
 
-CHANNEL = "chat"
-REMEMBERED = 256
+CHANNEL: Final = "chat"
+REMEMBERED: Final = 256
 """Events of a chat that are recognised when they come again."""
 
-_WIDTH = 8
-_BYTES = REMEMBERED * _WIDTH
+_WIDTH: Final = 8
+_BYTES: Final = REMEMBERED * _WIDTH
 
-decode_chat = decoder(Chat)
+decode_chat: Final = decoder(Chat)
 
 
 def message(client: Page, event: ChatMessage, at: int, out: Context) -> Outcome:

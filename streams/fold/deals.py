@@ -1,6 +1,7 @@
 """Deals: what the latest snapshot contributes, which wins are repeat sales, and which clients are ready to close."""
 
 from collections.abc import Mapping
+from typing import Final
 
 from producers.events.units import money, us
 from producers.events.wire import DealChanged, DealDeleted
@@ -11,13 +12,13 @@ from streams.fold.page import Page
 from streams.fold.rules import Rules, duration_bin, size_step
 from streams.fold.state import FOLDED, READY, Deal, Outcome, ReadyDeal, decoder, encode, outdated
 
-DEAL = "d"
-PROBABILITY = 10**12
+DEAL: Final = "d"
+PROBABILITY: Final = 10**12
 
-_WON = b"\xa3won"
+_WON: Final = b"\xa3won"
 """What a won deal has in it as encoded, whatever else has."""
 
-decode_deal = decoder(Deal)
+decode_deal: Final = decoder(Deal)
 
 
 def changed(client: Page, event: DealChanged, at: int, out: Context) -> Outcome:

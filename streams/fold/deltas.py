@@ -8,7 +8,7 @@ while folding, spelled out only when sums are rolled up into cells.
 
 from collections import defaultdict
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from streams.fold.localtime import MINUTE, LocalTime
 
@@ -21,10 +21,10 @@ Sums = defaultdict[int, int]
 Tally = dict[int, Sums]
 """Pair → sums, of one bucket."""
 
-OPEN = 0
+OPEN: Final = 0
 """The moment that stands for cells without a bucket; no event is from 1970."""
-_QUARTER = 15 * MINUTE
-_REMEMBERED = 10_000
+_QUARTER: Final = 15 * MINUTE
+_REMEMBERED: Final = 10_000
 """Quarters of an hour, and hours, whose stand-ins are remembered: 100 days of them."""
 
 

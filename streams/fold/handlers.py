@@ -1,16 +1,21 @@
 """Which function folds which type of event, and which entities can be forgotten when, as each domain says."""
 
 from collections.abc import Mapping
+from typing import Final
 
 from metrics.view import MISS, Waiting
 from streams.fold import activities, calls, chats, deals, invoices, leads, payments
 from streams.fold.context import Context, Handler, Keeper
 from streams.fold.page import Page
 
-_DOMAINS = (calls, chats, leads, deals, invoices, payments, activities)
+_DOMAINS: Final = (calls, chats, leads, deals, invoices, payments, activities)
 
-HANDLERS: dict[type, Handler] = {kind: handler for domain in _DOMAINS for kind, handler in domain.HANDLERS.items()}
-_KEEPERS: dict[str, Keeper] = {prefix: keeper for domain in _DOMAINS for prefix, keeper in domain.KEEPERS.items()}
+HANDLERS: Final[dict[type, Handler]] = {
+    kind: handler for domain in _DOMAINS for kind, handler in domain.HANDLERS.items()
+}
+_KEEPERS: Final[dict[str, Keeper]] = {
+    prefix: keeper for domain in _DOMAINS for prefix, keeper in domain.KEEPERS.items()
+}
 
 
 def keep(client: Page, name: str, entity: bytes, out: Context) -> bytes | None:

@@ -1,6 +1,7 @@
 """Invoices: what is still owed of each, whichever of invoice and payments comes first."""
 
 from collections.abc import Mapping
+from typing import Final
 
 from metrics import measure
 from metrics.catalogue.money import OPEN_MONEY_EVENTS
@@ -12,10 +13,10 @@ from streams.fold.deltas import OPEN
 from streams.fold.page import Page
 from streams.fold.state import FOLDED, Invoice, Outcome, decoder, encode, outdated
 
-INVOICE = "i"
-ISSUED = "issued"
+INVOICE: Final = "i"
+ISSUED: Final = "issued"
 
-decode_invoice = decoder(Invoice)
+decode_invoice: Final = decoder(Invoice)
 
 
 def changed(client: Page, event: InvoiceChanged, at: int, out: Context) -> Outcome:

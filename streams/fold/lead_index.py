@@ -5,12 +5,12 @@ A touch of a client with thousands of leads looks at those that it changes, and 
 
 from bisect import bisect_left, insort
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from streams.fold.line import TOUCHED_WITHIN
 from streams.fold.state import Lead, Touch
 
-KEPT = 8
+KEPT: Final = 8
 """From so many leads on it is kept for the next touch."""
 
 Order = tuple[int, int, str]

@@ -5,15 +5,19 @@ In time order nothing of it is needed: what a call must know of the ones before 
 
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, Final
 
 from streams.fold.localtime import DAY, LocalTime
 from streams.fold.state import Call, Meeting
 
-NO_ROLE, MISSED, CONTACT = 0, 1, 2
+NO_ROLE: Final = 0
+MISSED: Final = 1
+CONTACT: Final = 2
 """What a call is to the client: nothing, an attempt that nobody answered, or contact."""
-TOUCHED_WITHIN = 30 * DAY
-BY_CALL, BY_MEETING, BY_CHAT = 0, 1, 2
+TOUCHED_WITHIN: Final = 30 * DAY
+BY_CALL: Final = 0
+BY_MEETING: Final = 1
+BY_CHAT: Final = 2
 """Kinds of touches, in the order that decides between those of one moment."""
 
 Place = tuple[int, str]

@@ -1,17 +1,18 @@
 """Local days and hours of moments as integers, because datetime arithmetic per event costs more than the fold."""
 
 from datetime import UTC, datetime, timedelta, tzinfo
+from typing import Final
 
-SECOND = 1_000_000
-MINUTE = 60 * SECOND
-HOUR = 60 * MINUTE
-DAY = 24 * HOUR
+SECOND: Final = 1_000_000
+MINUTE: Final = 60 * SECOND
+HOUR: Final = 60 * MINUTE
+DAY: Final = 24 * HOUR
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_EPOCH_ORDINAL = _EPOCH.toordinal()
-_REMEMBERED_HOURS = 50_000
-_REMEMBERED_DAYS = 5_000
-_VARIES = 1 << 40
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_EPOCH_ORDINAL: Final = _EPOCH.toordinal()
+_REMEMBERED_HOURS: Final = 50_000
+_REMEMBERED_DAYS: Final = 5_000
+_VARIES: Final = 1 << 40
 """Stands for an offset that changes within the hour."""
 
 

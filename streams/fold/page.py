@@ -1,7 +1,7 @@
 """One page of a client: its entities as encoded, who of them waits, and, in the root page, what spans them all."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -17,21 +17,21 @@ _State = tuple[dict[str, Waiting], bool, tuple[int, str] | None, Trail | int | d
 Before version 5 of the state there was a map in the trail's place: who waits is read before the version is.
 """
 
-_encode = msgspec.msgpack.Encoder().encode
-decode_page = msgspec.msgpack.Decoder(_State).decode
-_decode_ready = decoder(ReadyDeal)
-_BITS = 2
-_IN_LINE = "cm"
+_encode: Final = msgspec.msgpack.Encoder().encode
+decode_page: Final = msgspec.msgpack.Decoder(_State).decode
+_decode_ready: Final = decoder(ReadyDeal)
+_BITS: Final = 2
+_IN_LINE: Final = "cm"
 """Kinds that a line has: calls and meetings."""
-_LEAD = "l"
-_CALL = "c"
+_LEAD: Final = "l"
+_CALL: Final = "c"
 """What waits by the name of a call is a miss: it waits in the root page, where the next call looks for it."""
-_QUICK_LEVELS = 32
-_MANY = 64
+_QUICK_LEVELS: Final = 32
+_MANY: Final = 64
 """Entities of a page that are looked through at each question; pages are split when they are written, not before."""
-NOBODY_WAITS = 0x80
+NOBODY_WAITS: Final = 0x80
 """The second byte of a page in which nobody waits: an empty map."""
-_NOTHING: dict[Any, Any] = {}
+_NOTHING: Final[dict[Any, Any]] = {}
 """Who waits or is listed in most pages: one dict for all of them, replaced and never written."""
 
 

@@ -1,6 +1,7 @@
 """Payments, refunds and costs: money that moved, and the invoices it pays."""
 
 from collections.abc import Mapping
+from typing import Final
 
 from metrics import measure
 from metrics.catalogue.money import COST, MONEY_EVENTS, REVENUE
@@ -11,7 +12,9 @@ from streams.fold.invoices import ISSUED, held_invoice, pay
 from streams.fold.page import Page
 from streams.fold.state import FOLDED, UNKNOWN, Outcome, Payment, Remembered, decoder, encode, outdated
 
-PAYMENT, REFUND, COST_NAME = "p", "f", "k"
+PAYMENT: Final = "p"
+REFUND: Final = "f"
+COST_NAME: Final = "k"
 
 
 class Cost(Remembered, gc=False):
@@ -24,8 +27,8 @@ class Cost(Remembered, gc=False):
     currency: str
 
 
-decode_payment = decoder(Payment)
-decode_cost = decoder(Cost)
+decode_payment: Final = decoder(Payment)
+decode_cost: Final = decoder(Cost)
 
 
 def received(client: Page, event: PaymentReceived, at: int, out: Context) -> Outcome:

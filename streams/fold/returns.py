@@ -7,6 +7,7 @@ that comes late, or says otherwise than before, moves what lies between the cont
 
 from collections.abc import Callable
 from itertools import pairwise
+from typing import Final
 
 from metrics import measure
 from metrics.catalogue import unanswered as counted
@@ -27,12 +28,12 @@ from streams.fold.page import Page
 from streams.fold.rules import RETURNED_WITHIN, SLACK, response_bin
 from streams.fold.state import Call, Meeting, Trail, decoder
 
-MEETING = "m"
+MEETING: Final = "m"
 
 Found = dict[str, tuple[Waiting, Call | None]]
 """Misses by their call's id, and the contact that followed each."""
 
-_decode_meeting = decoder(Meeting)
+_decode_meeting: Final = decoder(Meeting)
 
 
 def trail_of(client: Page) -> Trail:

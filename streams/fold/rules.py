@@ -4,6 +4,7 @@ from bisect import bisect_left
 from dataclasses import dataclass, field
 from datetime import tzinfo
 from hashlib import sha256
+from typing import Final
 
 from metrics.calendar import Calendar
 from metrics.catalogue import CELL_FAMILIES
@@ -17,15 +18,15 @@ from streams.fold.line import TOUCHED_WITHIN
 from streams.fold.localtime import HOUR, LocalTime
 from streams.fold.working import WorkingTime
 
-_RESPONSE_BOUNDS = tuple(bound * SECOND for bound in RESPONSE_BOUNDS)
-_DURATION_BOUNDS = tuple(bound * SECOND for bound in DURATION_BOUNDS)
-_SIZE_STEPS = tuple(step * MONEY_SCALE for step in SIZE_STEPS)
-SLACK = 2 * HOUR
+_RESPONSE_BOUNDS: Final = tuple(bound * SECOND for bound in RESPONSE_BOUNDS)
+_DURATION_BOUNDS: Final = tuple(bound * SECOND for bound in DURATION_BOUNDS)
+_SIZE_STEPS: Final = tuple(step * MONEY_SCALE for step in SIZE_STEPS)
+SLACK: Final = 2 * HOUR
 """By how much the clock of who shows a list may be behind partition time, and more."""
 
-DAYS_KEPT = DAYS_HELD
+DAYS_KEPT: Final = DAYS_HELD
 """Local days that anything counts in."""
-RETURNED_WITHIN = 14
+RETURNED_WITHIN: Final = 14
 """Local days after that of a miss, within which there is a working day for it, see `Hours.next_end`."""
 
 

@@ -5,20 +5,20 @@ when a record counts in something, so that it can be forgotten 800 days later. M
 """
 
 from collections.abc import Callable
-from typing import Any, Literal, TypeVar
+from typing import Any, Final, Literal, TypeVar
 
 import msgspec
 
 from producers.events.version import Version
 
-_encode = msgspec.msgpack.Encoder().encode
+_encode: Final = msgspec.msgpack.Encoder().encode
 
 Outcome = Literal[0, 1, 2]
-FOLDED: Outcome = 0
-DUPLICATE: Outcome = 1
-STALE: Outcome = 2
+FOLDED: Final = 0
+DUPLICATE: Final = 1
+STALE: Final = 2
 
-UNKNOWN = "unknown"
+UNKNOWN: Final = "unknown"
 
 
 class Remembered(msgspec.Struct, array_like=True, omit_defaults=True, gc=False):
@@ -267,7 +267,7 @@ class Meeting(Remembered, gc=False):
     team: str
 
 
-READY = "y"
+READY: Final = "y"
 """The key prefix of a client's readiness among its entities, before the owner that it is credited to."""
 
 

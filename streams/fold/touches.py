@@ -4,6 +4,8 @@ What happens in time order asks the client's `Gate`, and then only leads that it
 against all that it may touch (`Leads`).
 """
 
+from typing import Final
+
 from metrics import measure
 from metrics.catalogue import unanswered as counted
 from metrics.view import LEAD as OPEN_LEAD
@@ -19,15 +21,17 @@ from streams.fold.returns import MEETING, line_of, trail_of
 from streams.fold.rules import response_bin
 from streams.fold.state import Call, Chat, Gate, Lead, Meeting, Ringing, Touch, decoder, encode
 
-LEAD, CHAT, RINGING = "l", "h", "r"
-RECALLED = 31 * DAY
+LEAD: Final = "l"
+CHAT: Final = "h"
+RINGING: Final = "r"
+RECALLED: Final = 31 * DAY
 """Calls, meetings, messages and leads are known for so much longer than they count: touches come within 30 days."""
-DELETED = "deleted"
+DELETED: Final = "deleted"
 
-decode_lead = decoder(Lead)
-_decode_meeting = decoder(Meeting)
-_decode_chat = decoder(Chat)
-decode_ringing = decoder(Ringing)
+decode_lead: Final = decoder(Lead)
+_decode_meeting: Final = decoder(Meeting)
+_decode_chat: Final = decoder(Chat)
+decode_ringing: Final = decoder(Ringing)
 
 
 def changed(client: Page, lead_id: str, old: Lead | None, new: Lead, out: Context) -> None:

@@ -1,16 +1,18 @@
 """Working time between two moments, from running sums by the hour: most waits that are asked about span some."""
 
+from typing import Final
+
 from metrics.calendar import Hours
 from streams.fold.localtime import HOUR, SECOND, LocalTime
 
-_REMEMBERED = 20_000
+_REMEMBERED: Final = 20_000
 """Hours, and days of `next_end`."""
-_LONGEST_DAYS = 2_000
+_LONGEST_DAYS: Final = 2_000
 """From the first day that was asked for; what lies beyond is worked out each time."""
-_STEADY = (-4 * HOUR, -3 * HOUR, -2 * HOUR, -HOUR, 0, HOUR)
+_STEADY: Final = (-4 * HOUR, -3 * HOUR, -2 * HOUR, -HOUR, 0, HOUR)
 """Around the start of an hour: where the offset is the same at all of them, no day has just returned."""
-_IRREGULAR = 0, -1
-_ALL_OR_NOTHING = 0, HOUR
+_IRREGULAR: Final = 0, -1
+_ALL_OR_NOTHING: Final = 0, HOUR
 
 
 class WorkingTime:

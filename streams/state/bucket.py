@@ -5,6 +5,7 @@ measures' names. A piece is stored and shown as a part of its own.
 """
 
 from collections.abc import Mapping
+from typing import Final
 
 import msgspec
 
@@ -13,11 +14,11 @@ from streams.fold.deltas import Deltas, Sums, Tally
 from streams.fold.spread import digit
 from streams.state.keeping import Kept
 
-MOST = 512
+MOST: Final = 512
 """Measures of a part or piece; the longest names and sums that the contract allows make half a changelog record."""
-_WAY_BITS = 4
+_WAY_BITS: Final = 4
 
-decode_part = msgspec.msgpack.Decoder(dict[str, int], strict=False).decode
+decode_part: Final = msgspec.msgpack.Decoder(dict[str, int], strict=False).decode
 
 Part = dict[str, int]
 """Measure key → sum, never a zero."""

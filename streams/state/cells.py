@@ -6,6 +6,7 @@ bucket that is kept now was kept at every roll-up before, and one that is past i
 
 import struct
 from collections.abc import Collection, Iterable, Iterator
+from typing import Final
 
 import msgspec
 
@@ -18,15 +19,15 @@ from streams.state.bucket import Bucket, decode_part
 from streams.state.keeping import HOURS_KEPT, MINUTES_KEPT, Kept
 from streams.state.rolling import by_day, by_hour
 
-_KINDS = (b"o", b"m", b"h", b"d")
-_HOT = 10_000
+_KINDS: Final = (b"o", b"m", b"h", b"d")
+_HOT: Final = 10_000
 """Parts that may stay decoded after a cut."""
-_SPECS = 100_000
+_SPECS: Final = 100_000
 """Spellings of measures that are remembered: senders choose categories, pipelines and stages freely."""
 
-_head = struct.Struct(">cq")
-_encode = msgspec.msgpack.Encoder().encode
-_decode_pair = msgspec.msgpack.Decoder(list[str]).decode
+_head: Final = struct.Struct(">cq")
+_encode: Final = msgspec.msgpack.Encoder().encode
+_decode_pair: Final = msgspec.msgpack.Decoder(list[str]).decode
 
 Where = tuple[str, int]
 """Kind and start of a bucket."""

@@ -7,7 +7,7 @@ entity that outgrows a record by itself (an invoice with tens of thousands of pa
 
 import struct
 from collections.abc import Callable, Iterable, Iterator
-from typing import Protocol
+from typing import Final, Protocol
 
 from mypy_extensions import mypyc_attr
 
@@ -15,29 +15,30 @@ from metrics.view import LEAD, MISS, TALK, Waiting
 from streams.fold.page import NOBODY_WAITS, Page, Pool, decode_page
 from streams.state.own import KEY
 
-LARGEST = 4096
+LARGEST: Final = 4096
 """Bytes of a page above which it is split."""
-CHUNK = 512 << 10
+CHUNK: Final = 512 << 10
 """Bytes of a page that is not split any more above which it is stored in chunks of that size."""
-HOT_PAGES = 16_384
+HOT_PAGES: Final = 16_384
 """Pages that stay decoded after a cut, at most."""
-HOT_BYTES = 8 << 20
+HOT_BYTES: Final = 8 << 20
 """Encoded bytes of the pages that stay decoded after a cut, at most; decoded they take about five times as many."""
 
-CLIENTS, COSTS = b"c", b"k"
+CLIENTS: Final = b"c"
+COSTS: Final = b"k"
 """Name spaces of root pages' keys: of clients by id, and of what costs are booked by."""
 
 Keep = Callable[[Page, str, bytes], bytes | None]
 """What is still to be remembered of an entity: (client, name, entity) → all, a shorter form, or nothing."""
 Tidy = Callable[[Page, dict[str, Waiting]], None]
 """Takes from a client, and from who waits in one of his pages, what nothing needs any more: (client, who waits)."""
-UNANSWERED = frozenset((MISS, LEAD, TALK))
+UNANSWERED: Final = frozenset((MISS, LEAD, TALK))
 """Channels of what is listed beside those who wait."""
-_CHUNK = b"x"
-_CHUNKED = 0xC1
+_CHUNK: Final = b"x"
+_CHUNKED: Final = 0xC1
 """The first byte of what stands for a page in chunks; no page begins with it."""
-_marker = struct.Struct(">BH")
-_number = struct.Struct(">H")
+_marker: Final = struct.Struct(">BH")
+_number: Final = struct.Struct(">H")
 
 
 class ClientStore(Protocol):

@@ -5,17 +5,17 @@ that was long past when its event reached the broker is shown by nobody, however
 clock may be wrong, too; within a day and a time zone nobody misses anything by that.
 """
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from producers.events.rules import AHEAD_MS
 from streams.fold.localtime import DAY, HOUR, MINUTE, SECOND
 
-MINUTES_KEPT = 3 * HOUR
-HOURS_KEPT = 16 * DAY + 2 * HOUR
+MINUTES_KEPT: Final = 3 * HOUR
+HOURS_KEPT: Final = 16 * DAY + 2 * HOUR
 """A week before a moment of eight days ago, from the start of its day on, which clocks may have changed since."""
-CLOCKS_APART = 26 * HOUR
+CLOCKS_APART: Final = 26 * HOUR
 """By how much a broker's clock may be ahead of those that ask: a day too far, in a zone of its own, or both in part."""
-_AHEAD = AHEAD_MS * 1000
+_AHEAD: Final = AHEAD_MS * 1000
 """How far beyond partition time anything may count: by so much times in `data` may lie after their event's."""
 
 

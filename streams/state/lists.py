@@ -1,6 +1,7 @@
 """What is listed of one partition: who waits for an answer, and what nobody answered, both until no clock shows it."""
 
 from heapq import heappop, heappush
+from typing import Final
 
 from metrics.view import LEAD, TALK, Unanswered, Waiting
 from streams.fold.calls import CHANNEL as CALLS
@@ -8,7 +9,7 @@ from streams.fold.calls import LISTED
 from streams.fold.rules import Rules
 from streams.state.clients import Clients
 
-_NEVER = 1 << 62
+_NEVER: Final = 1 << 62
 _Place = tuple[bytes, str]
 """A client's root page, and the entity."""
 

@@ -13,6 +13,7 @@ fence for all of them decides which records are skipped after a restart.
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import partial
+from typing import Final
 
 import msgspec
 
@@ -39,17 +40,17 @@ from streams.state.own import KEY, VERSION, Own, read_own, write_own
 from streams.state.records import FoldRecord
 from streams.state.sweep import Sweep
 
-PARTITION_KEY = KEY
+PARTITION_KEY: Final = KEY
 
-AT_ONCE = 60_000_000
+AT_ONCE: Final = 60_000_000
 """An event is live when it reaches the broker within so much time (us) after it happened."""
-COPIES_BYTES = 8 << 20
+COPIES_BYTES: Final = 8 << 20
 """Of records that wait to be forwarded, beyond which a flush is due."""
 
-_NEAR = MAX_BYTES // 2
+_NEAR: Final = MAX_BYTES // 2
 """Bytes of key and value beyond which a record is measured to the byte."""
-_AHEAD = AHEAD_MS * 1000
-_PLAIN = [("content-type", b"application/cloudevents+json")]
+_AHEAD: Final = AHEAD_MS * 1000
+_PLAIN: Final = [("content-type", b"application/cloudevents+json")]
 """Headers of a structured record that is no copy, as most senders set them; what has others is looked at closely."""
 
 

@@ -5,12 +5,12 @@ once they are added up into days.
 """
 
 from collections.abc import Mapping
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from streams.fold.deltas import Tally
 from streams.fold.localtime import LocalTime
 
-_QUARTER = 15
+_QUARTER: Final = 15
 K_ = TypeVar("K_")
 
 

@@ -5,7 +5,7 @@ What this fast path refuses goes to the pydantic models, which say why; should t
 
 import re
 from collections.abc import Sequence
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import msgspec
 
@@ -15,14 +15,14 @@ from producers.events.wire.structs import MOMENTS, Event, ReferenceEvent
 
 E_ = TypeVar("E_", Event, ReferenceEvent)
 
-_events: msgspec.json.Decoder[Event] = msgspec.json.Decoder(Event)
-_many: msgspec.json.Decoder[list[Event]] = msgspec.json.Decoder(list[Event])
-_references: msgspec.json.Decoder[ReferenceEvent] = msgspec.json.Decoder(ReferenceEvent)
-_encoder = msgspec.json.Encoder()
+_events: Final[msgspec.json.Decoder[Event]] = msgspec.json.Decoder(Event)
+_many: Final[msgspec.json.Decoder[list[Event]]] = msgspec.json.Decoder(list[Event])
+_references: Final[msgspec.json.Decoder[ReferenceEvent]] = msgspec.json.Decoder(ReferenceEvent)
+_encoder: Final = msgspec.json.Encoder()
 
 # msgspec rounds fractions beyond microseconds, the contract cuts them (a moment stays on its day).
-_rounded = re.compile(rb"\.[0-9]{6}[5-9]").search
-_cut = re.compile(
+_rounded: Final = re.compile(rb"\.[0-9]{6}[5-9]").search
+_cut: Final = re.compile(
     rb'("(?:%s)"[ \t\r\n]*:[ \t\r\n]*"[^"]{19}\.[0-9]{6})[0-9]+' % "|".join(MOMENTS).encode(),
 ).sub
 
