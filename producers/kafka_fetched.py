@@ -10,8 +10,9 @@ batches of which nothing is decoded yet (`AsBatches`).
 """
 
 import logging
+import sys
 from collections.abc import Callable, Iterable, Iterator
-from itertools import islice
+from itertools import chain, islice
 from typing import Any, ClassVar
 
 from aiokafka import AIOKafkaConsumer
@@ -22,7 +23,8 @@ from aiokafka.record.default_records import DefaultRecordBatch, _DefaultRecordBa
 from aiokafka.record.memory_records import _MemoryRecordsPy
 from aiokafka.record.util import decode_varint
 
-from producers.kafka_unpacking import unpacked
+from producers.kafka_streamed import StreamedRecord, streamed
+from producers.kafka_unpacking import AT_ONCE, TooMuch, pieces, unpacked
 
 log = logging.getLogger(__name__)
 
@@ -49,12 +51,25 @@ def _clear_attributes(records: bytearray) -> None:
         at = start + size
 
 
-class _Batch:
-    """A fetched batch, decoded by aiokafka's fast decoder as far as that gets, then by its plain one."""
+_BATCH_HEAD = _DefaultRecordBatchPy.HEADER_STRUCT.size
+_CODEC = 22
+"""The byte of a batch's head whose lowest bits say by what it is compressed."""
+_SOME = 100
+"""Records that are decoded at a time for who takes them one by one."""
 
-    def __init__(self, raw: memoryview) -> None:
+
+class _Batch:
+    """A fetched batch, decoded by aiokafka's fast decoder as far as that gets, then by its plain one.
+
+    most: bytes beyond which a record is large: no more is held of its parts where the batch is unpacked in pieces.
+    size: bytes of the content, as far as it is known: once it is decoded.
+    """
+
+    def __init__(self, raw: memoryview, most: int) -> None:
         self._raw = raw
+        self._most = most
         self._fast: Any = DefaultRecordBatch(raw)
+        self.size = len(raw)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._fast, name)
@@ -63,45 +78,66 @@ class _Batch:
         return next(self._fast)
 
     def __iter__(self) -> Iterator[Any]:
-        done = -1
+        return chain.from_iterable(self.parts(_SOME))
+
+    def parts(self, most: int) -> Iterator[list[Any]]:
+        """The records in order, so many at a time at most."""
         try:
-            for record in self._unpacked():
-                done = record.offset
-                yield record
+            raw = self._unpacked()
+        except TooMuch:
+            self.size = sys.maxsize
+            yield from _parts(self._streamed(), most)
+            return
+        except ValueError as error:
+            raise CorruptRecordException(f"the batch at offset {self._fast.base_offset}: {error}") from error
+        self.size = len(raw)
+        done, part, records = -1, list[Any](), chain(DefaultRecordBatch(raw))  # which itself can be begun but once
+        try:
+            while True:
+                part = []
+                part += islice(records, most)  # keeps what comes before an error
+                if not part:
+                    return
+                yield part
+                done = part[-1].offset
         except (UnicodeDecodeError, CorruptRecordException):
-            plain = self._plain()
-            plain._buffer = _Text(plain._buffer[plain._pos :])
-            plain._pos = 0
+            if part:
+                yield part
+                done = part[-1].offset
+            plain: Any = _DefaultRecordBatchPy(raw)
+            plain._buffer, plain._pos = _Text(plain._buffer[plain._pos :]), 0
             _clear_attributes(plain._buffer)
-            yield from (record for record in plain if record.offset > done)
+            yield from _parts((record for record in plain if record.offset > done), most)
 
-    def _unpacked(self) -> Iterator[Any]:
-        try:
-            return iter(self._fast)
-        except Exception:  # noqa: BLE001 - each codec has its own
-            return iter(self._plain())
+    def _unpacked(self) -> Any:
+        """The batch without compression."""
+        codec = self._fast.compression_type
+        if not codec:
+            return self._raw
+        head = bytearray(self._raw[:_BATCH_HEAD])
+        head[_CODEC] &= ~DefaultRecordBatch.CODEC_MASK
+        return unpacked(codec, bytes(self._raw[_BATCH_HEAD:]), bytes(head), AT_ONCE)
 
-    def _plain(self) -> Any:
-        """The same by the plain decoder, unpacked by whichever way can do it."""
-        plain: Any = _DefaultRecordBatchPy(self._raw)
-        try:
-            iter(plain)
-        except Exception:  # noqa: BLE001 - each codec has its own
-            try:
-                content = unpacked(plain.compression_type, bytes(plain._buffer[plain._pos :]))
-            except ValueError as error:
-                raise CorruptRecordException(f"the batch at offset {plain.base_offset}: {error}") from error
-            plain._buffer, plain._pos, plain._decompressed = bytearray(content), 0, True
-        return plain
+    def _streamed(self) -> Iterator[StreamedRecord]:
+        content = pieces(self._fast.compression_type, bytes(self._raw[_BATCH_HEAD:]))
+        return streamed(self._fast, self._raw, content, self._most)
 
 
-_BATCH_HEAD = _DefaultRecordBatchPy.HEADER_STRUCT.size
+def _parts(records: Iterable[Any], most: int) -> Iterator[list[Any]]:
+    """Of anything that holds records."""
+    left = iter(records)
+    while part := list(islice(left, most)):
+        yield part
 
 
 class _Batches(_MemoryRecordsPy):  # type: ignore[misc]  # aiokafka's is final by name only
-    """What was fetched of a partition, by batches. is_whole: each passes through the fetcher as one record."""
+    """What was fetched of a partition, by batches. is_whole: each passes through the fetcher as one record.
+
+    most: bytes beyond which a record is large: of what is unpacked in pieces no more is held.
+    """
 
     is_whole = False
+    most = AT_ONCE
     _after = -1
 
     def has_next(self) -> bool:
@@ -121,7 +157,7 @@ class _Batches(_MemoryRecordsPy):  # type: ignore[misc]  # aiokafka's is final b
             if batch.base_offset < self._after:
                 raise CorruptRecordException("a batch lies before the one that it follows")
             self._after = batch.next_offset
-            batch = _Batch(raw)
+            batch = _Batch(raw, self.most)
         return _WholeBatch(batch) if self.is_whole else batch
 
 
@@ -137,6 +173,14 @@ class AsDecoded:
         self.fitted = fitted
         accept_all()
 
+    def given(self, record: Any) -> Any:
+        """What is given for a record."""
+        if isinstance(record, StreamedRecord):
+            is_small = record.size <= self.most
+        else:
+            is_small = record.value is None or len(record.value) <= self.most
+        return record if is_small else self.fitted(record)
+
 
 class AsBatches(AsDecoded):
     """The same, but it gives instead of records the batches that they lie in: `UndecodedBatch`."""
@@ -149,7 +193,7 @@ class UndecodedBatch:
     caches by the time somebody looks at it.
     """
 
-    def __init__(self, batch: Iterable[Any], first: int, how: AsBatches, place: str = "") -> None:
+    def __init__(self, batch: Any, first: int, how: AsBatches, place: str = "") -> None:
         self._batch = batch
         self._first = first
         self._how = how
@@ -157,14 +201,16 @@ class UndecodedBatch:
 
     def parts(self, most: int) -> Iterator[list[Any]]:
         """The records in order, at most so many at a time; to be asked for once. Raises aiokafka's KafkaError."""
-        records, large, fitted = iter(self._batch), self._how.most, self._how.fitted
+        batch, first, large = self._batch, self._first, self._how.most
         self._batch = ()  # what it is unpacked to goes when it is used up, whoever still holds all of a fetch
         try:
-            # One large record at a time is held as a whole: what is kept of it is taken before the next is decoded.
-            while part := [
-                one if one.value is None or len(one.value) <= large else fitted(one) for one in islice(records, most)
-            ]:
-                yield part if part[0].offset >= self._first else [one for one in part if one.offset >= self._first]
+            for part in batch.parts(most) if isinstance(batch, _Batch) else _parts(batch, most):
+                if not isinstance(batch, _Batch) or batch.size > large:
+                    part[:] = map(self._how.given, part)
+                if part[0].offset >= first:
+                    yield part
+                elif wanted := [one for one in part if one.offset >= first]:
+                    yield wanted
         except CorruptRecordException as error:
             raise CorruptRecordException(f"{self._place} cannot be read: {error}") from error
 
@@ -234,8 +280,7 @@ class _DecodedRecords(_Records):
     """The same, as decoded. Its deserializer is an `AsDecoded`."""
 
     def _consumer_record(self, _tp: Any, record: Any) -> Any:
-        value, how = record.value, self._value_deserializer
-        return record if value is None or len(value) <= how.most else how.fitted(record)
+        return self._value_deserializer.given(record)
 
 
 class _UndecodedRecords(_DecodedRecords):
@@ -251,10 +296,10 @@ def _partition_records(
 ) -> Any:
     """Stands for aiokafka's class where that is made: the kind that the consumer was given."""
     kind = _Records
+    if isinstance(value_deserializer, AsDecoded):
+        kind, records.most = _DecodedRecords, value_deserializer.most
     if isinstance(value_deserializer, AsBatches):
         kind, records.is_whole = _UndecodedRecords, True
-    elif isinstance(value_deserializer, AsDecoded):
-        kind = _DecodedRecords
     return kind(tp, records, aborted, offset, key_deserializer, value_deserializer, *options)
 
 

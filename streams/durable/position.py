@@ -14,7 +14,13 @@ def position(topic: str, partition: Partition, current: str, bounds: Bounds) -> 
     if differ(partition.log, current):
         raise recreated(topic, other_id(partition.log, current))
     if bounds.end <= fence:
-        raise recreated(topic, f"partition {number} ends at {bounds.end}, but events up to {fence} were folded")
+        how = f"partition {number} ends at {bounds.end}, but events up to {fence} were folded"
+        if not (partition.log and current):  # brokers say no ids: it may be another topic
+            raise recreated(topic, how)
+        raise WorkerError(
+            f"{topic} lost the end of its log ({how}), as it does when a broker leads that did not have all of it: "
+            "what was counted of that cannot be taken back; choose a new SALES_APP_ID so that what is left is counted"
+        )
     if bounds.begin > fence + 1:
         raise WorkerError(
             f"{topic} partition {number} begins at {bounds.begin}, but only events up to {fence} were folded: events "

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from producers.events.intake import record_size
 from producers.events.rules import MAX_BYTES
+from producers.kafka_streamed import StreamedRecord
 from producers.topics import MAX_MESSAGE_BYTES
 
 MOST = MAX_MESSAGE_BYTES
@@ -34,7 +35,7 @@ class CutRecord(NamedTuple):
 def fitted(record: Any) -> Any:
     """The record itself, or what is kept of it when it has more than `MOST` bytes."""
     key, value, headers = record.key, record.value, record.headers
-    size = record_size(key, value, headers)
+    size = record.size if isinstance(record, StreamedRecord) else record_size(key, value, headers)
     if size <= MOST:
         return record
     if len(value or b"") > MAX_BYTES:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+from unittest.mock import patch
 
 from aiokafka import TopicPartition
 from aiokafka.consumer.fetcher import FetchResult
@@ -11,7 +12,7 @@ from aiokafka.consumer.subscription_state import Assignment
 from hypothesis import given
 from hypothesis import strategies as st
 
-from producers import kafka_fetched
+from producers import kafka_fetched, kafka_unpacking
 from streams.runtime.batches import Fetch
 from streams.state.records import AS_BATCHES, AS_DECODED
 from tests.support.raw_batches import CODECS, TRANSACTIONAL, batch, marker, record
@@ -149,6 +150,18 @@ def test_records_of_undecoded_batches_are_those_that_aiokafka_gives(log: Written
     ways = [asyncio.run(whole(log, start, how, most, size, part)) for how in (None, AS_DECODED, AS_BATCHES)]
     assert ways[0][0] == [one for one in log.records if one[0] >= start]
     assert ways == ways[:1] * 3
+
+
+@given(written(), st.sampled_from([0, 1, 60, 200]), st.sampled_from([1, 7, 1000]))
+def test_records_are_the_same_where_a_batch_is_too_large_to_be_unpacked_at_once(
+    log: WrittenLog, at_once: int, piece: int
+) -> None:
+    """Whichever of them are: compressed ones of more than `at_once` bytes come from pieces."""
+    start = log.batches[0][0] if log.batches else log.end
+    with patch.object(kafka_fetched, "AT_ONCE", at_once), patch.object(kafka_unpacking, "PIECE", piece):
+        for how in (None, AS_DECODED, AS_BATCHES):
+            found, _ = asyncio.run(whole(log, start, how, None, 1 << 20, 4))
+            assert found == log.records
 
 
 @given(written(), st.lists(st.integers(0, 1 << 20), min_size=1, max_size=3), st.sampled_from([None, 2]), st.booleans())

@@ -2,8 +2,8 @@
 
 import ast
 import inspect
-from collections.abc import Iterator
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -18,14 +18,16 @@ from aiokafka.record.memory_records import _MemoryRecordsPy
 from producers import kafka_fetched
 from producers.kafka_fetched import AsBatches, AsDecoded, PartitionRecords
 from tests.support.insides import each, set_by
-from tests.support.raw_batches import batch, record
+from tests.support.raw_batches import CODECS, batch, record
 
+TOLD = ("base_offset", "compression_type", "first_timestamp", "max_timestamp", "timestamp_type")
+"""What a batch says of all its records."""
 SET = {
     AIOKafkaConsumer: ("_fetcher",),
     TopicPartitionState: ("highwater",),
     PartitionRecords: ("_records_iterator", "_tp", "_value_deserializer", "next_fetch_offset"),
     _MemoryRecordsPy: ("_next_slice", "_pos"),
-    _DefaultRecordBatchPy: ("_buffer", "_decompressed", "_pos"),
+    _DefaultRecordBatchPy: ("_buffer", "_pos"),
 }
 """Class → attributes that its methods set."""
 HAS = {
@@ -33,9 +35,9 @@ HAS = {
     TopicPartitionState: ("awaiting_reset",),
     PartitionRecords: ("_consumer_record", "_unpack_records", "__iter__", "__next__"),
     _MemoryRecordsPy: ("next_batch", "has_next", "size_in_bytes", "MAGIC_OFFSET"),
-    _DefaultRecordBatchPy: ("HEADER_STRUCT", "base_offset", "compression_type"),
+    _DefaultRecordBatchPy: ("HEADER_STRUCT",),
     LegacyRecordBatch: ("__iter__", "next_offset"),
-    DefaultRecordBatch: ("__iter__", "__next__", "next_offset", "validate_crc"),
+    DefaultRecordBatch: ("CODEC_MASK", "__iter__", "__next__", "next_offset", "validate_crc", *TOLD),
 }
 """Class → methods and properties."""
 
@@ -82,46 +84,54 @@ def test_records_are_iterated_as_a_whole() -> None:
 
 def test_a_consumer_without_it_gives_whole_records() -> None:
     """Only who asks for records as decoded gets them, in one process."""
-    given = [("t", 0), None, [], 0, None]
+    found = kafka_fetched._Batches(b"")
+    given = [("t", 0), found, [], 0, None]
     usual = kafka_fetched._partition_records(*given, None, False, 0)
     assert isinstance(usual, PartitionRecords)
     assert type(usual)._consumer_record is PartitionRecords._consumer_record
     decoded = kafka_fetched._partition_records(*given, AsDecoded(1, lambda record: record), False, 0)
     assert isinstance(decoded, PartitionRecords)
     assert type(decoded) is not type(usual)
-    found = kafka_fetched._Batches(b"")
-    batches = kafka_fetched._partition_records(("t", 0), found, [], 0, None, AsBatches(1, lambda record: record), 0, 0)
+    assert not found.is_whole
+    batches = kafka_fetched._partition_records(*given, AsBatches(1, lambda record: record), 0, 0)
     assert type(batches) is not type(decoded)
     assert found.is_whole
     assert consumer.Fetcher is Fetcher
 
 
-def test_a_batch_is_decoded_some_records_at_a_time() -> None:
-    """From the first that is wanted on; what is large is fitted."""
-    records = (SimpleNamespace(offset=offset, value=b"x" * offset or None) for offset in range(8))
-    how = AsBatches(5, lambda record: SimpleNamespace(offset=record.offset, value=b"cut"))
-    found = kafka_fetched.UndecodedBatch(records, 3, how).parts(2)
-    assert [(one.offset, one.value) for one in [*next(found), *next(found)]] == [(3, b"xxx")]
-    assert next(records).offset == 4  # no more is decoded than was asked for
-    assert [(one.offset, one.value) for part in found for one in part] == [(5, b"xxxxx"), (6, b"cut"), (7, b"cut")]
+def undecoded(raw: bytes, first: int, how: AsBatches) -> kafka_fetched.UndecodedBatch:
+    """A batch as a consumer gives it."""
+    kafka_fetched.accept_all()
+    found = kafka_fetched._Batches(raw)
+    (one,) = kafka_fetched._partition_records(TopicPartition("t", 0), found, [], first, None, how, True, 1)
+    assert isinstance(one, kafka_fetched.UndecodedBatch)
+    return one
 
 
-def test_one_large_record_at_a_time_is_held_as_a_whole() -> None:
-    """However many a batch has of them: each is fitted before the next is decoded."""
-    held: set[int] = set()
+@pytest.mark.parametrize("codec", CODECS)
+def test_a_batch_is_decoded_some_records_at_a_time(codec: int) -> None:
+    """From the first that is wanted on; what is large is fitted, and nobody asks where nothing can be."""
+    raw = batch(0, [record(n, None, b"x" * n or None) for n in range(8)], 7, codec)
+    asked: list[int] = []
 
-    def decode() -> Iterator[SimpleNamespace]:
-        for offset in range(9):
-            held.add(offset)
-            assert len(held) == 1
-            yield SimpleNamespace(offset=offset, value=b"large")
+    def fit(one: Any) -> Any:
+        asked.append(one.offset)
+        return SimpleNamespace(offset=one.offset, value=b"cut")
 
-    def fit(record: SimpleNamespace) -> SimpleNamespace:
-        held.discard(record.offset)
-        return SimpleNamespace(offset=record.offset, value=b"")
-
-    parts = kafka_fetched.UndecodedBatch(decode(), 0, AsBatches(1, fit)).parts(5)
-    assert [len(part) for part in parts] == [5, 4]
+    found = undecoded(raw, 3, AsBatches(5, fit)).parts(2)
+    assert [(one.offset, one.value) for one in next(found)] == [(3, b"xxx")]
+    assert asked == []  # no more is decoded than was asked for
+    assert [(one.offset, one.value) for part in found for one in part] == [
+        (4, b"xxxx"), (5, b"xxxxx"), (6, b"cut"), (7, b"cut"),
+    ]  # fmt: skip
+    assert [one.offset for part in undecoded(raw, 3, AsBatches(1 << 20, fit)).parts(9) for one in part] == [
+        3,
+        4,
+        5,
+        6,
+        7,
+    ]
+    assert asked == [6, 7]
 
 
 class Fetched:

@@ -17,16 +17,17 @@ from tests.unit.test_kafka_unpacking import ODD, ROWS
 NOT_LEADER = 6
 
 
-async def produce(producer: AIOKafkaProducer, topic: str, raw: bytes) -> None:
-    """Send a batch as it is, and see that the broker takes it."""
+async def produce(producer: AIOKafkaProducer, topic: str, raw: bytes, partition: int = 0) -> int:
+    """Send a batch as it is, and see that the broker takes it. Its first offset."""
     client: Any = producer.client
-    request = {"transactional_id": None, "required_acks": -1, "timeout": 10_000, "topics": [(topic, [(0, raw)])]}
+    topics = [(topic, [(partition, raw)])]
+    request = {"transactional_id": None, "required_acks": -1, "timeout": 10_000, "topics": topics}
     for _ in range(50):
-        node = client.cluster.leader_for_partition(TopicPartition(topic, 0))
-        ((_, ((_, error, *_),)),) = (await client.send(node, ProduceRequest(**request))).topics
+        node = client.cluster.leader_for_partition(TopicPartition(topic, partition))
+        ((_, ((_, error, offset, *_),)),) = (await client.send(node, ProduceRequest(**request))).topics
         if error != NOT_LEADER:
             assert error == 0
-            return
+            return int(offset)
         await asyncio.sleep(0.1)
     raise TimeoutError
 
