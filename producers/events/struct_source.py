@@ -24,7 +24,8 @@ _WIDTH = 120
 _HOMES = {
     "msgspec": ("Meta", "Struct"),
     "producers.events.rules": ("EARLIEST", "is_date", "is_money", "is_period", "is_rate", "is_scope"),
-    "producers.events.wire.envelope": ("Data", "Envelope", "Id", "Moment", "in_range", "is_soon", "known_currency"),
+    "producers.events.wire.envelope": ("Data", "Envelope", "Id", "Moment"),
+    "producers.events.wire.known": ("in_range", "is_soon", "known_currency"),
     "typing": ("Annotated", "ClassVar", "Literal"),
     "typing_extensions": ("override",),
 }
@@ -32,9 +33,9 @@ _HOMES = {
 
 
 def files() -> dict[str, bytes]:
-    """Path from the root of the repository → content: a module of structs per domain, and the unions of all."""
-    made = {_name(domain): _module(domain) for domain in DOMAINS}
-    return {f"{FOLDER}/{name}.py": text.encode() for name, text in sorted({**made, "__init__": _unions()}.items())}
+    """Path from the root of the repository → content: structs per domain, the unions of all, and their checks."""
+    made = {_name(domain): _module(domain) for domain in DOMAINS} | {"__init__": _unions(), "checks": _checks()}
+    return {f"{FOLDER}/{name}.py": text.encode() for name, text in sorted(made.items())}
 
 
 def _module(domain: ModuleType) -> str:
@@ -102,7 +103,7 @@ def _annotation(kind: Any, metadata: list[Any], names: dict[Any, str]) -> str:
 
 def _event(model: type[Event]) -> str:
     kind = type_of(model)
-    data: type[Data] = model.model_fields["data"].annotation  # type: ignore[assignment]
+    data = _data_of(model)
     lines = [
         f'class {model.__name__}(Envelope, frozen=True, gc=False, tag="{kind}"):',
         f'    """{model.__doc__}"""',
@@ -115,12 +116,42 @@ def _event(model: type[Event]) -> str:
         plain = re.fullmatch(r"\{([\w.]+)\}", template)
         key = plain[1] if plain else f'f"{template}"'
         lines += ["", "    @property", "    @override", "    def key(self) -> str:", f"        return {key}"]
-    if checks := list(_checks(data)):
-        lines += ["", "    @override", "    def sound(self) -> bool:", *_sound(checks)]
     return "\n".join(lines)
 
 
-def _checks(data: type[Data]) -> Iterator[str]:
+def _checks() -> str:
+    """A function for each type with more to ask than types say; apart from the structs, which mypyc cannot compile."""
+    models = {model: list(_asked(_data_of(model))) for model in ALL_TYPES.values()}
+    asked = {model: checks for model, checks in models.items() if checks}
+    homes = {domain.__name__: domain for domain in DOMAINS}
+    body = "\n\n\n".join(
+        "\n".join((f"def {_function(model)}(event: {model.__name__}) -> bool:", *_sound(checks)))
+        for model, checks in asked.items()
+    )
+    structs = "\n".join(
+        _import(f"{FOLDER.replace('/', '.')}.{_name(domain)}", names)
+        for domain in sorted(homes.values(), key=_name)
+        if (names := sorted(model.__name__ for model in asked if model.__module__ == domain.__name__))
+    )
+    table = "\n".join(f"    {model.__name__}: {_function(model)}," for model in asked)
+    return (
+        f'"""What no type says of an event, by its type.\n\n{_NOTE}\n"""\n\n'
+        "from collections.abc import Callable\nfrom typing import Any, Final\n\n"
+        f"{_imports(body)}\n{structs}\n\n\n{body}\n\n\n"
+        f"CHECKS: Final[dict[type, Callable[[Any], bool]]] = {{\n{table}\n}}\n"
+        '"""Type → whether an event of it is sound; what is not there has nothing more to be asked."""\n'
+    )
+
+
+def _function(model: type[Event]) -> str:
+    return "_" + re.sub("(?<=[a-z])(?=[A-Z])", "_", model.__name__).lower()
+
+
+def _data_of(model: type[Event]) -> type[Data]:
+    return model.model_fields["data"].annotation  # type: ignore[return-value]
+
+
+def _asked(data: type[Data]) -> Iterator[str]:
     """What no type says of the fields, as Python."""
     for name, kind, field in _fields(data):
         found = on_wire(kind)
@@ -136,25 +167,25 @@ def _checks(data: type[Data]) -> Iterator[str]:
 
 
 def _sound(checks: list[str]) -> Iterator[str]:
-    """The body of `sound`, as the formatter leaves it."""
+    """The body of a check, as the formatter leaves it."""
     if len(checks) > 1:
         checks = [f"({check})" if " or " in check else check for check in checks]
     text = " and ".join(checks)
     if text.count("data.") == 1:
-        text = text.replace("data.", "self.data.").replace(", time)", ", self.time)")
+        text = text.replace("data.", "event.data.").replace(", time)", ", event.time)")
     else:
-        yield "        data, time = self.data, self.time" if ", time)" in text else "        data = self.data"
-    if len(line := f"        return {text}") <= _WIDTH:
+        yield "    data, time = event.data, event.time" if ", time)" in text else "    data = event.data"
+    if len(line := f"    return {text}") <= _WIDTH:
         yield line
         return
     match checks:
         case [first, second] if second[0] == "(":
-            yield f"        return {first} and ("
-            yield f"            {second[1:-1]}"
+            yield f"    return {first} and ("
+            yield f"        {second[1:-1]}"
         case _:
-            yield "        return ("
-            yield from (f"            {'and ' if number else ''}{check}" for number, check in enumerate(checks))
-    yield "        )"
+            yield "    return ("
+            yield from (f"        {'and ' if number else ''}{check}" for number, check in enumerate(checks))
+    yield "    )"
 
 
 def _literal(kind: Any) -> str:

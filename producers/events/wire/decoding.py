@@ -10,8 +10,10 @@ from typing import Final, TypeVar
 import msgspec
 
 from producers.events.json_text import SHALLOW_BYTES, readable
-from producers.events.wire.envelope import SOURCES, Envelope, in_range, known_source
+from producers.events.wire.envelope import Envelope
+from producers.events.wire.known import SOURCES, in_range, known_source
 from producers.events.wire.structs import MOMENTS, Event, ReferenceEvent
+from producers.events.wire.structs.checks import CHECKS
 
 E_ = TypeVar("E_", Event, ReferenceEvent)
 
@@ -93,8 +95,9 @@ def _is_text(value: bytes) -> bool:
 
 def _is_sound(event: Event | ReferenceEvent) -> bool:
     """Whether the checks beyond the types hold."""
+    check = CHECKS.get(type(event))
     return (
-        event.sound()
+        (check is None or check(event))
         and (event.source in SOURCES or known_source(event.source))
         and (2000 < event.time.year < 9998 or in_range(event.time))
     )
@@ -118,8 +121,10 @@ def decode_made(values: Sequence[bytes]) -> list[Event] | None:
     if len(events) != len(values) or not all(map(known_source, {event.source for event in events})):
         return None
     times = [event.time for event in events]
-    is_sound = in_range(min(times)) and in_range(max(times)) and all(event.sound() for event in events)
-    return events if is_sound else None
+    if not in_range(min(times)) or not in_range(max(times)):
+        return None
+    are_sound = (check(event) for event in events if (check := CHECKS.get(type(event))) is not None)
+    return events if all(are_sound) else None
 
 
 def _judge(value: bytes | None, *, reference: bool) -> Envelope:

@@ -5,10 +5,7 @@ Made by `sales-pulse generate` from the models; do not edit.
 
 from typing import ClassVar, Literal
 
-from typing_extensions import override
-
-from producers.events.rules import EARLIEST
-from producers.events.wire.envelope import Data, Envelope, Id, Moment, is_soon
+from producers.events.wire.envelope import Data, Envelope, Id, Moment
 
 Direction = Literal["inbound", "outbound"]
 Outcome = Literal["answered", "missed", "abandoned", "busy", "failed"]
@@ -67,10 +64,3 @@ class CallEnded(Envelope, frozen=True, gc=False, tag="sales.call.ended.v1"):
 
     type: ClassVar[str] = "sales.call.ended.v1"
     data: CallEndedData
-
-    @override
-    def sound(self) -> bool:
-        data, time = self.data, self.time
-        return (EARLIEST <= data.started_at <= time or is_soon(data.started_at, time)) and (
-            data.answered_at is None or EARLIEST <= data.answered_at <= time or is_soon(data.answered_at, time)
-        )

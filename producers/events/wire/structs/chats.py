@@ -5,8 +5,6 @@ Made by `sales-pulse generate` from the models; do not edit.
 
 from typing import ClassVar, Literal
 
-from typing_extensions import override
-
 from producers.events.wire.envelope import Data, Envelope, Id
 
 Author = Literal["client", "manager", "bot", "system"]
@@ -28,11 +26,6 @@ class ChatMessage(Envelope, frozen=True, gc=False, tag="sales.chat.message.v1"):
 
     type: ClassVar[str] = "sales.chat.message.v1"
     data: ChatMessageData
-
-    @override
-    def sound(self) -> bool:
-        data = self.data
-        return data.manager_id is not None or data.author != "manager"
 
 
 class ChatData(Data, frozen=True, gc=False):

@@ -7,8 +7,7 @@ from typing import ClassVar
 
 from typing_extensions import override
 
-from producers.events.rules import is_money
-from producers.events.wire.envelope import Data, Envelope, Id, known_currency
+from producers.events.wire.envelope import Data, Envelope, Id
 
 
 class CostBookedData(Data, frozen=True, gc=False):
@@ -32,8 +31,3 @@ class CostBooked(Envelope, frozen=True, gc=False, tag="sales.cost.booked.v1"):
     @override
     def key(self) -> str:
         return self.data.cost_id
-
-    @override
-    def sound(self) -> bool:
-        data = self.data
-        return is_money(data.amount) is not None and known_currency(data.currency)

@@ -6,10 +6,8 @@ Made by `sales-pulse generate` from the models; do not edit.
 from typing import Annotated, ClassVar, Literal
 
 from msgspec import Meta
-from typing_extensions import override
 
-from producers.events.rules import EARLIEST, is_money
-from producers.events.wire.envelope import Data, Envelope, Id, Moment, in_range, is_soon, known_currency
+from producers.events.wire.envelope import Data, Envelope, Id, Moment
 
 Temperature = Literal["cold", "warm", "hot"]
 LeadStatus = Literal["open", "converted", "lost"]
@@ -34,11 +32,6 @@ class LeadChanged(Envelope, frozen=True, gc=False, tag="sales.lead.changed.v1"):
 
     type: ClassVar[str] = "sales.lead.changed.v1"
     data: LeadChangedData
-
-    @override
-    def sound(self) -> bool:
-        data, time = self.data, self.time
-        return EARLIEST <= data.created_at <= time or is_soon(data.created_at, time)
 
 
 class LeadDeletedData(Data, frozen=True, gc=False):
@@ -79,18 +72,6 @@ class DealChanged(Envelope, frozen=True, gc=False, tag="sales.deal.changed.v1"):
     type: ClassVar[str] = "sales.deal.changed.v1"
     data: DealChangedData
 
-    @override
-    def sound(self) -> bool:
-        data, time = self.data, self.time
-        return (
-            is_money(data.amount) is not None
-            and known_currency(data.currency)
-            and (EARLIEST <= data.created_at <= time or is_soon(data.created_at, time))
-            and (data.cost is None or is_money(data.cost) is not None)
-            and (data.closed_at is None or EARLIEST <= data.closed_at <= time or is_soon(data.closed_at, time))
-            and (data.closed_at is not None or data.status not in ("won", "lost"))
-        )
-
 
 class DealDeletedData(Data, frozen=True, gc=False):
     """A deal, named."""
@@ -125,13 +106,3 @@ class InvoiceChanged(Envelope, frozen=True, gc=False, tag="sales.invoice.changed
 
     type: ClassVar[str] = "sales.invoice.changed.v1"
     data: InvoiceChangedData
-
-    @override
-    def sound(self) -> bool:
-        data, time = self.data, self.time
-        return (
-            is_money(data.amount) is not None
-            and known_currency(data.currency)
-            and (EARLIEST <= data.issued_at <= time or is_soon(data.issued_at, time))
-            and in_range(data.due_at)
-        )

@@ -5,10 +5,7 @@ Made by `sales-pulse generate` from the models; do not edit.
 
 from typing import ClassVar
 
-from typing_extensions import override
-
-from producers.events.rules import is_money
-from producers.events.wire.envelope import Data, Envelope, Id, known_currency
+from producers.events.wire.envelope import Data, Envelope, Id
 
 
 class PaymentData(Data, frozen=True, gc=False):
@@ -30,19 +27,9 @@ class PaymentReceived(Envelope, frozen=True, gc=False, tag="sales.payment.receiv
     type: ClassVar[str] = "sales.payment.received.v1"
     data: PaymentData
 
-    @override
-    def sound(self) -> bool:
-        data = self.data
-        return is_money(data.amount) is not None and known_currency(data.currency)
-
 
 class PaymentRefunded(Envelope, frozen=True, gc=False, tag="sales.payment.refunded.v1"):
     """A client got money back; its id is in an id space apart from payments."""
 
     type: ClassVar[str] = "sales.payment.refunded.v1"
     data: PaymentData
-
-    @override
-    def sound(self) -> bool:
-        data = self.data
-        return is_money(data.amount) is not None and known_currency(data.currency)

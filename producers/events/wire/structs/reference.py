@@ -8,8 +8,7 @@ from typing import Annotated, ClassVar, Literal
 from msgspec import Meta, Struct
 from typing_extensions import override
 
-from producers.events.rules import is_date, is_money, is_period, is_rate, is_scope
-from producers.events.wire.envelope import Data, Envelope, Id, known_currency
+from producers.events.wire.envelope import Data, Envelope, Id
 
 PlanMeasure = Literal["won_amount", "revenue_amount", "deals_won", "calls", "meetings"]
 PipelineOf = Literal["deal", "lead"]
@@ -85,16 +84,6 @@ class PlanSet(Envelope, frozen=True, gc=False, tag="sales.plan.set.v1"):
     def key(self) -> str:
         return f"plan:{self.data.scope}:{self.data.measure}:{self.data.period}"
 
-    @override
-    def sound(self) -> bool:
-        data = self.data
-        return (
-            is_scope(data.scope) is not None
-            and is_period(data.period)
-            and is_money(data.target) is not None
-            and (data.currency is None or known_currency(data.currency))
-        )
-
 
 class RateSetData(Data, frozen=True, gc=False):
     """Units of the base currency for one unit of `currency`, from `date` on."""
@@ -114,8 +103,3 @@ class RateSet(Envelope, frozen=True, gc=False, tag="sales.rate.set.v1"):
     @override
     def key(self) -> str:
         return f"rate:{self.data.currency}:{self.data.date}"
-
-    @override
-    def sound(self) -> bool:
-        data = self.data
-        return known_currency(data.currency) and is_date(data.date) and is_rate(data.rate)
