@@ -3,6 +3,8 @@
 MODULES = (
     "producers.events.units",
     "producers.events.wire.decoding",
+    "producers.events.wire.known",
+    "producers.events.wire.structs.checks",
     "producers.partitioner",
     "streams.fold.activities",
     "streams.fold.call_kinds",
@@ -12,6 +14,7 @@ MODULES = (
     "streams.fold.deal_measures",
     "streams.fold.deals",
     "streams.fold.deltas",
+    "streams.fold.encoding",
     "streams.fold.handlers",
     "streams.fold.invoices",
     "streams.fold.lead_index",
@@ -34,4 +37,5 @@ MODULES = (
     "streams.state.news",
     "streams.state.partition",
     "streams.state.rolling",
+    "streams.state.sweep",
 )

@@ -3,6 +3,8 @@
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from mypy_extensions import i64
+
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _SCALE: Final = ("0000", "000", "00", "0", "")
 
@@ -10,7 +12,8 @@ _SCALE: Final = ("0000", "000", "00", "0", "")
 def us(moment: datetime) -> int:
     """Microseconds since the Unix epoch, exact. `moment` has a zone."""
     since = moment - _EPOCH
-    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
+    days: i64 = since.days
+    return (days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
 
 
 def instant(microseconds: int) -> datetime:

@@ -7,10 +7,20 @@ from metrics import measure
 from metrics.catalogue import activities as counted
 from producers.events.wire import MeetingHeld, RatingGiven
 from streams.fold import touches
-from streams.fold.context import Context, Handler, Keeper, known, replace, while_it_counts, while_it_is_recalled
+from streams.fold.context import (
+    Context,
+    Handler,
+    Keeper,
+    known,
+    outdated,
+    replace,
+    while_it_counts,
+    while_it_is_recalled,
+)
+from streams.fold.encoding import decoder, encode
 from streams.fold.page import Page
 from streams.fold.returns import MEETING
-from streams.fold.state import FOLDED, Meeting, Outcome, Remembered, decoder, encode, outdated
+from streams.fold.state import FOLDED, Meeting, Outcome, Remembered
 
 RATING: Final = "g"
 

@@ -3,9 +3,10 @@
 from itertools import product
 from typing import Final
 
+from streams.fold.encoding import decoder
 from streams.fold.line import CONTACT, MISSED, NO_ROLE, Reach
 from streams.fold.localtime import SECOND
-from streams.fold.state import Call, decoder
+from streams.fold.state import Call
 
 CALL: Final = "c"
 KINDS: Final = tuple(product(("inbound", "outbound"), ("answered", "missed", "abandoned", "busy", "failed")))
@@ -49,6 +50,13 @@ def reach_of(call: Call) -> Reach | None:
     if call.kind == ANSWERED and call.answered is not None:
         return call.answered, call.time
     return None
+
+
+def until_of(call: Call) -> int:
+    """The latest moment that it speaks of: it may be said to have begun after its end."""
+    time, started, answered = call.time, call.started, call.answered
+    last = time if time >= started else started
+    return last if answered is None or answered <= last else answered
 
 
 def is_anonymous(client: str) -> bool:

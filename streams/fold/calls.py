@@ -10,11 +10,12 @@ from producers.events.units import us
 from producers.events.wire import CallAnswered, CallEnded, CallStarted
 from streams.fold import returns, touches
 from streams.fold.call_kinds import ANSWERED, CALL, KINDS, NUMBERS, decode_call, is_unanswered, reach_of
-from streams.fold.context import Context, Handler, Keeper, known, while_it_counts, while_it_is_recalled
+from streams.fold.context import Context, Handler, Keeper, known, outdated, while_it_counts, while_it_is_recalled
+from streams.fold.encoding import encode
 from streams.fold.localtime import HOUR
 from streams.fold.page import Page
 from streams.fold.responses import due, respond
-from streams.fold.state import FOLDED, STALE, UNKNOWN, Call, Outcome, Ringing, encode, outdated
+from streams.fold.state import FOLDED, STALE, UNKNOWN, Call, Outcome, Ringing
 from streams.fold.touches import RINGING, decode_ringing
 
 CHANNEL: Final = "call"

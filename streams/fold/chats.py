@@ -8,9 +8,10 @@ from xxhash import xxh64_digest
 from metrics.view import Waiting
 from producers.events.wire import ChatClosed, ChatHandedOff, ChatMessage
 from streams.fold.context import Context, Handler, Keeper, known, while_it_is_recalled
+from streams.fold.encoding import decoder, encode
 from streams.fold.page import Page
 from streams.fold.responses import due, respond
-from streams.fold.state import DUPLICATE, FOLDED, Chat, Outcome, decoder, encode
+from streams.fold.state import DUPLICATE, FOLDED, Chat, Outcome
 from streams.fold.touches import CHAT, written
 
 CHANNEL: Final = "chat"

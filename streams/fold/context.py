@@ -3,10 +3,12 @@
 from collections.abc import Callable
 from typing import Any, Protocol, TypeVar
 
+from producers.events.version import Version
 from streams.fold.deltas import Deltas
+from streams.fold.encoding import encode
 from streams.fold.page import Page
 from streams.fold.rules import Rules
-from streams.fold.state import FOLDED, Outcome, Remembered, encode, outdated
+from streams.fold.state import DUPLICATE, FOLDED, STALE, Outcome, Remembered, Ringing
 
 
 class Context(Deltas):
@@ -49,6 +51,14 @@ def known(raw: bytes | None, decode: Callable[[bytes], F_], horizon: int) -> F_ 
         return None
     record = decode(raw)
     return record if record.last >= horizon or record.pinned else None
+
+
+def outdated(version: Version, held: Remembered | Ringing) -> Outcome | None:
+    """DUPLICATE or STALE when what is held is that version or a later one; None when the version is news."""
+    other = (held.sequence, held.time, held.id)
+    if version > other:
+        return None
+    return DUPLICATE if version == other else STALE
 
 
 def replace(

@@ -6,11 +6,12 @@ from typing import Final
 from producers.events.units import money, us
 from producers.events.wire import DealChanged, DealDeleted
 from streams.fold import deal_measures as measures
-from streams.fold.context import Context, Handler, Keeper, known
+from streams.fold.context import Context, Handler, Keeper, known, outdated
 from streams.fold.deltas import OPEN
+from streams.fold.encoding import decoder, encode
 from streams.fold.page import Page
 from streams.fold.rules import Rules, duration_bin, size_step
-from streams.fold.state import FOLDED, READY, Deal, Outcome, ReadyDeal, decoder, encode, outdated
+from streams.fold.state import FOLDED, READY, Deal, Outcome, ReadyDeal
 
 DEAL: Final = "d"
 PROBABILITY: Final = 10**12

@@ -8,10 +8,11 @@ from metrics.catalogue.money import OPEN_MONEY_EVENTS
 from metrics.catalogue.now import RECEIVABLE, RECEIVABLE_ASKED, RECEIVABLE_PAID
 from producers.events.units import money, us
 from producers.events.wire import InvoiceChanged
-from streams.fold.context import Context, Handler, Keeper, known, while_it_counts
+from streams.fold.context import Context, Handler, Keeper, known, outdated, while_it_counts
 from streams.fold.deltas import OPEN
+from streams.fold.encoding import decoder, encode
 from streams.fold.page import Page
-from streams.fold.state import FOLDED, Invoice, Outcome, decoder, encode, outdated
+from streams.fold.state import FOLDED, Invoice, Outcome
 
 INVOICE: Final = "i"
 ISSUED: Final = "issued"

@@ -7,9 +7,10 @@ from metrics.catalogue.activities import LEADS_OPENED, LEADS_WARMED
 from producers.events.units import us
 from producers.events.wire import LeadChanged, LeadDeleted
 from streams.fold import touches
-from streams.fold.context import Context, Handler, Keeper, known, while_it_is_recalled
+from streams.fold.context import Context, Handler, Keeper, known, outdated, while_it_is_recalled
+from streams.fold.encoding import encode
 from streams.fold.page import Page
-from streams.fold.state import FOLDED, Lead, Outcome, encode, outdated
+from streams.fold.state import FOLDED, Lead, Outcome
 from streams.fold.touches import DELETED, LEAD, decode_lead
 
 

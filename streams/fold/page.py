@@ -6,10 +6,11 @@ from typing import Any, Final
 import msgspec
 
 from metrics.view import Waiting
+from streams.fold.encoding import decoder, encode
 from streams.fold.lead_index import Leads
 from streams.fold.line import Line
 from streams.fold.spread import digit, quick
-from streams.fold.state import READY, ReadyDeal, Trail, decoder, encode
+from streams.fold.state import READY, ReadyDeal, Trail
 
 _State = tuple[dict[str, Waiting], bool, tuple[int, str] | None, Trail | int | dict[str, Any], dict[str, bytes]]
 """Who waits in it; whether entities are in pages below; first win; trail, or `until`; entities.

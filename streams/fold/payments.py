@@ -7,10 +7,11 @@ from metrics import measure
 from metrics.catalogue.money import COST, MONEY_EVENTS, REVENUE
 from producers.events.units import money
 from producers.events.wire import CostBooked, PaymentReceived, PaymentRefunded
-from streams.fold.context import Context, Handler, Keeper, replace, while_it_counts
+from streams.fold.context import Context, Handler, Keeper, outdated, replace, while_it_counts
+from streams.fold.encoding import decoder, encode
 from streams.fold.invoices import ISSUED, held_invoice, pay
 from streams.fold.page import Page
-from streams.fold.state import FOLDED, UNKNOWN, Outcome, Payment, Remembered, decoder, encode, outdated
+from streams.fold.state import FOLDED, UNKNOWN, Outcome, Payment, Remembered
 
 PAYMENT: Final = "p"
 REFUND: Final = "f"

@@ -20,13 +20,15 @@ from streams.fold.call_kinds import (
     is_unanswered,
     reach_of,
     role_of,
+    until_of,
 )
 from streams.fold.call_kinds import decode_call as decode
 from streams.fold.context import Context, known
+from streams.fold.encoding import decoder
 from streams.fold.line import CONTACT, MISSED, NO_ROLE, Line, Place
 from streams.fold.page import Page
 from streams.fold.rules import RETURNED_WITHIN, SLACK, response_bin
-from streams.fold.state import Call, Meeting, Trail, decoder
+from streams.fold.state import Call, Meeting, Trail
 
 MEETING: Final = "m"
 
@@ -67,8 +69,9 @@ def _is_next(client: Page, call_id: str, new: Call, out: Context) -> bool:
         return True
     if trail is None:
         if is_contact and client.line is None:  # never missed: nothing to close, whatever the order
-            if new.until > client.until:
-                client.until = new.until
+            until = until_of(new)
+            if until > client.until:
+                client.until = until
                 client.touch()
             return True
         trail = trail_of(client)
@@ -83,7 +86,7 @@ def _is_next(client: Page, call_id: str, new: Call, out: Context) -> bool:
         trail.gone = 0
     if client.line is not None:
         client.line.add(call_id, new, CONTACT if is_contact else MISSED, reach_of(new))
-    last, until = trail.last, new.until
+    last, until = trail.time + trail.over, until_of(new)
     trail.over = (until if until > last else last) - time
     trail.time = time
     client.touch()
@@ -159,7 +162,7 @@ def _settle_late(client: Page, call_id: str, before: tuple[Call | None, int], ne
             client.line.remove(call_id, old, was, reach_of(old))
         if now != NO_ROLE:
             client.line.add(call_id, new, now, reach_of(new))
-    trail.reach(new.time if now != NO_ROLE else 0, new.until)
+    trail.reach(new.time if now != NO_ROLE else 0, until_of(new))
 
 
 def _change(

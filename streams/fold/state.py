@@ -4,14 +4,9 @@ Every versioned record begins with its version: `sequence` ("" when none), `time
 when a record counts in something, so that it can be forgotten 800 days later. Moments are us, money is 10^-4.
 """
 
-from collections.abc import Callable
-from typing import Any, Final, Literal, TypeVar
+from typing import Final, Literal
 
 import msgspec
-
-from producers.events.version import Version
-
-_encode: Final = msgspec.msgpack.Encoder().encode
 
 Outcome = Literal[0, 1, 2]
 FOLDED: Final = 0
@@ -39,14 +34,6 @@ class Remembered(msgspec.Struct, array_like=True, omit_defaults=True, gc=False):
         return False
 
 
-def outdated(version: Version, held: "Remembered | Ringing") -> Outcome | None:
-    """DUPLICATE or STALE when what is held is that version or a later one; None when the version is news."""
-    known = (held.sequence, held.time, held.id)
-    if version > known:
-        return None
-    return DUPLICATE if version == known else STALE
-
-
 class Call(Remembered, gc=False):
     """A call that ended. `kind`: its place in `calls.KINDS`; `answered`: None when nobody did."""
 
@@ -61,12 +48,6 @@ class Call(Remembered, gc=False):
         """The later of end and answer."""
         answered = self.answered
         return self.time if answered is None or answered <= self.time else answered
-
-    @property
-    def until(self) -> int:
-        """The latest moment that it speaks of: it may be said to have begun after its end."""
-        last, answered = self.time if self.time >= self.started else self.started, self.answered
-        return last if answered is None or answered <= last else answered
 
 
 class Ringing(msgspec.Struct, array_like=True, omit_defaults=True, gc=False):
@@ -277,27 +258,3 @@ class ReadyDeal(msgspec.Struct, array_like=True, omit_defaults=True, gc=False):
     time: int
     deal: str
     team: str
-
-
-R_ = TypeVar("R_")
-
-
-def encode(record: msgspec.Struct) -> bytes:
-    """A record as bytes; integers beyond 64 bits travel as text."""
-    try:
-        return _encode(record)
-    except OverflowError:
-        return _encode([_wide(getattr(record, name)) for name in record.__struct_fields__])
-
-
-def decoder(kind: type[R_]) -> Callable[[bytes], R_]:
-    """The inverse of `encode` for one kind of record."""
-    return msgspec.msgpack.Decoder(kind, strict=False).decode
-
-
-def _wide(value: Any) -> Any:
-    if isinstance(value, int) and not isinstance(value, bool):
-        return value if -(1 << 63) <= value < 1 << 63 else str(value)
-    if isinstance(value, list | tuple):
-        return [_wide(item) for item in value]
-    return value

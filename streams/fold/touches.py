@@ -13,13 +13,14 @@ from metrics.view import TALK, Waiting
 from streams.fold import lead_index
 from streams.fold.call_kinds import CALL, decode_call
 from streams.fold.context import Context, known
+from streams.fold.encoding import decoder, encode
 from streams.fold.lead_index import Leads
 from streams.fold.line import BY_CALL, BY_CHAT, BY_MEETING, TOUCHED_WITHIN, Reach, touch_at
 from streams.fold.localtime import DAY
 from streams.fold.page import Page
 from streams.fold.returns import MEETING, line_of, trail_of
 from streams.fold.rules import response_bin
-from streams.fold.state import Call, Chat, Gate, Lead, Meeting, Ringing, Touch, decoder, encode
+from streams.fold.state import Call, Chat, Gate, Lead, Meeting, Ringing, Touch
 
 LEAD: Final = "l"
 CHAT: Final = "h"

@@ -7,8 +7,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from streams.fold import calls, chats, deals, invoices, leads, payments
+from streams.fold.encoding import encode
 from streams.fold.rules import Rules
-from streams.fold.state import encode
 from streams.state.partition import Partition
 from tests.laws.mixtures import ZONES, mixtures
 from tests.support.folding import LogRecord, Sums, everything, rules, sums
