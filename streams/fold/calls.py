@@ -29,7 +29,8 @@ Who shows the list lets it go after an hour by the clock, which partition time m
 def ended(client: Page, event: CallEnded, at: int, out: Context) -> Outcome:
     """A call ended: what an earlier version of it added goes, what it says now comes."""
     data = event.data
-    name = CALL + data.call_id
+    call_id, answered_at = data.call_id, data.answered_at
+    name = CALL + call_id
     new = Call(
         event.sequence or "",
         at,
@@ -38,7 +39,7 @@ def ended(client: Page, event: CallEnded, at: int, out: Context) -> Outcome:
         data.team_id or "",
         NUMBERS[data.direction, data.outcome],
         us(data.started_at),
-        None if data.answered_at is None else us(data.answered_at),
+        None if answered_at is None else us(answered_at),
     )
     raw = client.get(name)
     # Not `known`: an older version that is past its time is not taken back, but a line may still hold it (`settle`).
@@ -47,30 +48,31 @@ def ended(client: Page, event: CallEnded, at: int, out: Context) -> Outcome:
         if (seen := outdated((new.sequence, at, new.id), old)) is not None:
             return seen
         _count(old, out, -1)
-    ringing = RINGING + data.call_id
+    ringing = RINGING + call_id
     if client.get(ringing) is not None:
         client.drop(ringing)
         client.wait(ringing, None)
     # Misses are settled before the call is put: a line made meanwhile has the call as it was. Leads are touched after:
     # they look the call up again to say who touched them.
-    returns.settle(client, data.call_id, old, new, out)
+    returns.settle(client, call_id, old, new, out)
     client.put(name, encode(new))
     _count(new, out, 1)
-    if client.trail is not None and client.trail.gate is not None:
+    trail = client.trail
+    if trail is not None and trail.gate is not None:
         said, says = None if old is None else reach_of(old), reach_of(new)
         if said is not None or says is not None:
-            touches.reached(client, touches.BY_CALL, data.call_id, said, says, (new.manager, new.team), out)
+            touches.reached(client, touches.BY_CALL, call_id, said, says, (new.manager, new.team), out)
     return FOLDED
 
 
 def _count(call: Call, out: Context, n: int) -> None:
-    kind, specs = call.kind, out.specs
-    cell = out.cell(call.time, call.manager, call.team)
+    kind, manager, team, specs = call.kind, call.manager, call.team, out.specs
+    cell = out.cell(call.time, manager, team)
     cell[specs[_calls, kind]] += n
     if kind == ANSWERED:
-        if call.answered is not None:
-            target = out.rules.call_target
-            respond(out, call.started, call.answered, call.manager, call.team, CHANNEL, "first", target, n)
+        taken = call.answered
+        if taken is not None:
+            respond(out, call.started, taken, manager, team, CHANNEL, "first", out.rules.call_target, n)
     elif is_unanswered(call):
         cell[specs[due, CHANNEL]] += n
 

@@ -29,31 +29,32 @@ def message(client: Page, event: ChatMessage, at: int, out: Context) -> Outcome:
     chat = _enter(client, event, at, out)
     if chat is None:
         return DUPLICATE
-    data = event.data
+    data, last, waiting = event.data, chat.last, chat.waiting
+    name = CHAT + data.chat_id
     match data.author:
         case "client":
-            if chat.waiting is None:
-                chat.waiting = chat.last
-                client.wait(CHAT + data.chat_id, Waiting(CHANNEL, chat.manager, chat.team, chat.last))
+            if waiting is None:
+                chat.waiting = last
+                client.wait(name, Waiting(CHANNEL, chat.manager, chat.team, last))
         case "manager":
             manager, team = data.manager_id or "", data.team_id or ""
-            if chat.waiting is not None:
+            if waiting is not None:
                 kind = "next" if chat.responded else "first"
-                target = out.rules.chat_target
-                respond(out, chat.waiting, chat.last, manager, team, CHANNEL, kind, target, 1)
+                respond(out, waiting, last, manager, team, CHANNEL, kind, out.rules.chat_target, 1)
                 chat.waiting = None
                 chat.responded = True
-                client.wait(CHAT + data.chat_id, None)
-            chat.manager, chat.team, chat.bot, chat.wrote = manager, team, False, chat.last
-            client.put(CHAT + data.chat_id, encode(chat))
-            if client.trail is not None and client.trail.gate is not None:
-                written(client, chat.last, data.chat_id, (manager, team), out)
+                client.wait(name, None)
+            chat.manager, chat.team, chat.bot, chat.wrote = manager, team, False, last
+            client.put(name, encode(chat))
+            trail = client.trail
+            if trail is not None and trail.gate is not None:
+                written(client, last, data.chat_id, (manager, team), out)
             return FOLDED
         case "bot":
             chat.bot = True
         case _:
             pass
-    client.put(CHAT + data.chat_id, encode(chat))
+    client.put(name, encode(chat))
     return FOLDED
 
 
