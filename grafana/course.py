@@ -14,7 +14,7 @@ from grafana.look import Look
 from grafana.promql import Live, by, summed
 from grafana.shown import BAR, bar, bars, kpi, line_panel, sparkline
 from metrics.catalogue import course
-from metrics.catalogue.plan import FORECAST, MONEY_MEASURES
+from metrics.catalogue.plan import FORECAST, MONEY_MEASURES, SUBJECTS
 from metrics.family import Family
 from metrics.kpi import Level
 
@@ -112,13 +112,6 @@ def _pivoted(key: str, names: Iterable[str]) -> list[dict[str, Any]]:
 def _corner(key: str) -> str:
     """What Grafana calls the column of the rows' names."""
     return f"{key}\\run"
-
-
-SUBJECTS = {
-    "won_amount": "Booked sales", "revenue_amount": "Cash received", "deals_won": "Deals won", "calls": "Calls",
-    "meetings": "Meetings",
-}  # fmt: skip
-"""Measure that is planned → how the titles of its KPIs begin."""
 
 
 def burn_up(title: str, measure: str, level: Level, look: Look, matchers: Mapping[str, str] | None = None) -> p.Panel:

@@ -23,6 +23,8 @@ _AFTER_END = 25 * _HOUR
 """From the beginning of a day until it is certainly over, however clocks changed."""
 CHOSEN = tuple(kpi for kpi in KPIS if "day" in kpi.windows)
 """What can be chosen: KPIs of periods that are compared with no plan."""
+_KEPT = " ".join(f"{{{{{label}}}}}" for label in sorted({label for kpi in CHOSEN for label in kpi.by}))
+"""Labels that the chosen one may keep, as a legend says them."""
 _DEFINITIONS = "\n\n".join(f"**{kpi.title}.** {kpi.help}" for kpi in CHOSEN)
 BEFORE, YEAR_AGO = "before", "a year ago"
 
@@ -53,7 +55,7 @@ def choice() -> Any:
 def course(title: str, step: Step, level: Level, look: Look, *, compared: bool) -> p.Panel:
     """The chosen KPI by one step. compared: beside the period before, and a year ago."""
     own = step.window if compared else ""
-    who = "".join(f"{{{{{label}}}}} " for label in (*level.labels, "channel", "outcome"))
+    who = "".join(f"{one} " for one in (*(f"{{{{{label}}}}}" for label in level.labels), _KEPT))
     queries: list[p.Query] = []
     overrides: list[p.Override] = []
     for kpis in _by_unit(look).values():
@@ -90,7 +92,7 @@ def change(title: str, step: Step, look: Look) -> p.Panel:
     for in_points in (False, True):
         kpis = [kpi for kpi in CHOSEN if kpi.in_points is in_points and kpi.trend]
         expr = _ended(_trend(kpis, step, in_points=in_points), step, look, 0)
-        queries.append(p.Query(expr, "{{channel}}{{outcome}}", every="1d"))
+        queries.append(p.Query(expr, _KEPT, every="1d"))
     return line_panel(
         title, queries, about="Current ÷ previous − 1, of shares the difference in points; the previous period is "
         f"taken up to the same day. Where it is 0 or less there is nothing to compare with.\n\n{_DEFINITIONS}",

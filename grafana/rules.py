@@ -17,7 +17,7 @@ from grafana.promql import Matchers, expression, families, of_one, summed, team_
 from grafana.sums import recorded_sums
 from metrics.catalogue import FAMILIES, KPIS
 from metrics.family import CALENDAR_WINDOWS, PERIODS, SHORT_WINDOWS, Family, Source
-from metrics.kpi import Kpi, Level
+from metrics.kpi import Kpi, Level, leaves
 
 NOW, LIVE, CALM, SLOW = "5s", "15s", "30s", "2m"
 """How often a rule runs: who waits; short windows; what else is so now; calendar windows, and all of managers.
@@ -41,11 +41,15 @@ def paced(kpi: Kpi, level: Level) -> Iterator[tuple[Kpi, str]]:
     rest = tuple(window for window in kpi.windows if window not in SHORT_WINDOWS)
     is_of_people = level is Level.MANAGER
     if not kpi.windows and not kpi.is_planned:
-        yield kpi, NOW if kpi.number == 2 else SLOW if is_of_people else CALM
+        yield kpi, NOW if _waits(kpi) else SLOW if is_of_people else CALM
     if short:
         yield replace(kpi, windows=short), SLOW if is_of_people else LIVE
     if rest:
         yield replace(kpi, windows=rest), SLOW
+
+
+def _waits(kpi: Kpi) -> bool:
+    return all(leaf.family.source is Source.WAITING for leaf in leaves(kpi.formula))
 
 
 def sums() -> list[dict[str, Any]]:

@@ -12,28 +12,21 @@ from grafana.live import FIRST, NEW, changed, live
 from grafana.look import Look
 from grafana.names import named
 from grafana.promql import Live, families, has_period, summed
-from metrics.catalogue import KPIS, activities
+from metrics.catalogue import KPIS
+from metrics.catalogue.values import CHANNELS
 from metrics.family import Family
-from metrics.kpi import Kpi, Level
+from metrics.kpi import Kpi, Level, Quantile, Ratio
 
 TITLES = {kpi.title: kpi for kpi in KPIS}
 """How a dashboard names a KPI: by its title, so that series are spelled in the catalogue only."""
-_BRIEF = {
-    "Booked sales": "Booked", "Cash received": "Cash", "Average check": "Avg check", "Clients ready to close": "Ready",
-    "Client rating": "Rating", "Waiting too long": "Too long", "Longest wait": "Longest",
-    "Time to first touch of a lead, p90": "Touch p90", "Leads touched in time": "In time",
-    "Days sales outstanding": "DSO", "Overdue share of receivables": "Overdue", "Payback of costs": "Payback",
-}  # fmt: skip
 DAY_SECONDS = 86400
 DAYS = "suffix:days"
 """Grafana's own unit of days counts ten of them as weeks."""
-CHANNELS = {"call": "calls", "chat": "chats"}
 BAR = "bar"
 LAST = {"calcs": ["lastNotNull"], "fields": "", "values": False}
 NO_NUMBER = {
     "type": "special", "options": {"match": "null+nan", "result": {"text": "–", "color": "gray", "index": 9}},
 }  # fmt: skip
-_LOWEST = activities.RESPONSE_BOUNDS[0]
 
 
 def kpi(title: str) -> Kpi:
@@ -43,12 +36,12 @@ def kpi(title: str) -> Kpi:
 
 def brief(kpi: Kpi) -> str:
     """What a KPI is called where there is little room; its definition gives the whole name."""
-    return _BRIEF.get(kpi.title, kpi.title.replace("Response time, ", "Response "))
+    return kpi.brief or kpi.title
 
 
 def in_days(kpi: Kpi) -> bool:
     """Whether people count it in days: how long deals take, and how long money is owed."""
-    return kpi.number == 12 or kpi.unit == "d"
+    return kpi.days or kpi.unit == "d"
 
 
 def unit(kpi: Kpi, look: Look) -> str:
@@ -60,7 +53,9 @@ def decimals(kpi: Kpi) -> int | None:
     """Digits after the point that say something."""
     if in_days(kpi) or kpi.in_points:
         return 1
-    return 2 if kpi.title == "Client rating" else {"s": 1, "currency": 1}.get(kpi.unit)
+    if kpi.unit == "short" and isinstance(kpi.formula, Ratio):
+        return 2
+    return {"s": 1, "currency": 1}.get(kpi.unit)
 
 
 def scaled(kpi: Kpi, expr: str) -> str:
@@ -100,11 +95,12 @@ def of_window(kpi: Kpi) -> str:
 
 
 def mappings(kpi: Kpi) -> list[dict[str, Any]]:
-    """Words for values that are none: a percentile in the lowest bucket says only that it lies there."""
-    if kpi.title.startswith("Response time in working hours, p"):
-        text = {"text": f"≤ {_LOWEST} s", "color": targets.GOOD, "index": 0}
-        return [{"type": "range", "options": {"from": 0, "to": _LOWEST, "result": text}}]
-    return []
+    """Words for values that are none: a percentile between 0, which is common, and the lowest bound."""
+    if not isinstance(kpi.formula, Quantile) or not kpi.formula.family.is_of_working_time:
+        return []
+    lowest = kpi.formula.family.bounds[0]
+    text = {"text": f"≤ {lowest} s", "color": targets.GOOD, "index": 0}
+    return [{"type": "range", "options": {"from": 0, "to": lowest, "result": text}}]
 
 
 def change_words(percent: str = "") -> list[dict[str, Any]]:
@@ -237,7 +233,7 @@ def lines(
     of = matchers or {}
     queries = []
     for one in kpis:
-        name = one.title.rpartition(", ")[2] if len(kpis) > 1 else ""
+        name = one.operation if len(kpis) > 1 else ""
         parts = [who, *(f"{{{{{label}}}}}" for label in one.by if label not in of), name]
         label = " ".join(part for part in parts if part) or one.title
         queries.append(p.Query(recorded(one, level, **where(one, window=window, **of)), label))

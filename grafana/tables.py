@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import product
 from string import ascii_uppercase
 from typing import Any
 
@@ -12,29 +13,19 @@ from grafana.kept import rank, ranked, ready
 from grafana.live import NO_VALUE, changed, live
 from grafana.look import Look
 from grafana.promql import Live, families, has_period
-from grafana.shown import CHANNELS, NO_NUMBER, about, change_words, decimals, of_window, scaled, unit, where
+from grafana.shown import NO_NUMBER, about, brief, change_words, decimals, of_window, scaled, unit, where
 from grafana.units import nothing, whole
-from metrics.catalogue.now import AGES
+from metrics.catalogue.values import values
 from metrics.kpi import Kpi, Level
 
 TEXT, COLORED, FILLED, GAUGE = "auto", "color-text", "color-background", "gauge"
-_LEFT = "left to plan"
 _SPAN, _EVERY = "30d", "1h"
 """What a sparkline shows."""
 _GRAINS = {"currency": 1, "percentunit": 0.0001, "s": 0.1}
 """By unit, differences that a sparkline can show."""
+_GRID, _ROW, _AROUND = 38, 36, 110
+"""Pixels of a grid unit, of a row, and of what a table has around its rows: titles, headings, frame."""
 _HIDDEN = {"viz": True, "legend": False, "tooltip": False}
-_SHORT = {
-    "Response time, ": "Response ", " per salesperson": " per person", "Clients ready": "Ready",
-    "Share of repeat volume": "Repeat volume share",
-}  # fmt: skip
-"""What is said shorter in names of rows, which would be cut."""
-_NAMES: dict[str, dict[str, str]] = {
-    "channel": CHANNELS,
-    "outcome": {"won": "won", "lost": "lost"},
-    "age": {age: age.replace("_", " ") for age in AGES},
-}
-"""Values of the labels that KPIs keep, and what they are called."""
 
 
 @dataclass(frozen=True)
@@ -138,30 +129,22 @@ def _sparkline(heading: str) -> p.Override:
 
 @dataclass(frozen=True)
 class Measured:
-    """A KPI, at one value of the label that it keeps."""
+    """A KPI, at one value of each label that it keeps. is_brief: there is little room for its name."""
 
     kpi: Kpi
     own: Mapping[str, str] = field(default_factory=dict)
+    is_brief: bool = False
 
     @property
     def name(self) -> str:
         """What its row is called."""
-        title = self.kpi.title
-        for long, short in _SHORT.items():
-            title = title.replace(long, short)
-        if title.startswith("Response ") and self.own:
-            return f"{self.own['channel'].capitalize()} {title[0].lower()}{title[1:]}"
-        return " · ".join((title, *(_NAMES[label][value] for label, value in self.own.items())))
-
-    @property
-    def is_left(self) -> bool:
-        """Whether it is what is left of a plan, which is negative beyond it."""
-        return self.kpi.title.endswith(_LEFT)
+        title = brief(self.kpi) if self.is_brief else self.kpi.title
+        return " · ".join((title, *(values(self.kpi, label)[value] for label, value in self.own.items())))
 
     @property
     def over(self) -> str:
         """What its row is called beyond the plan."""
-        return self.name.removesuffix(_LEFT) + "over plan"
+        return f"{self.name.partition(':')[0]}: over plan"
 
     @property
     def better(self) -> str:
@@ -171,16 +154,14 @@ class Measured:
 
 def at_least_nothing(kpi: Kpi, value: str) -> str:
     """A value as people read it: beyond a plan nothing more is needed."""
-    return f"clamp_min({value}, 0)" if kpi.title.endswith("needed per working day") else value
+    return f"clamp_min({value}, 0)" if kpi.is_needed else value
 
 
-def measured(kpis: Iterable[Kpi]) -> Iterator[Measured]:
-    """Each KPI, once for every value of the label that it keeps."""
+def measured(kpis: Iterable[Kpi], *, is_brief: bool = False) -> Iterator[Measured]:
+    """Each KPI, once for every value of the labels that it keeps."""
     for kpi in kpis:
-        if kpi.by:
-            yield from (Measured(kpi, {kpi.by[0]: value}) for value in _NAMES[kpi.by[0]])
-        else:
-            yield Measured(kpi)
+        for own in product(*(values(kpi, label) for label in kpi.by)):
+            yield Measured(kpi, dict(zip(kpi.by, own, strict=True)), is_brief)
 
 
 def _union(parts: Iterable[tuple[str, str]]) -> str:
@@ -190,17 +171,23 @@ def _union(parts: Iterable[tuple[str, str]]) -> str:
 class KpiTable:
     """KPIs of one unit for one subject: value, change, target, rank and a sparkline, a row each."""
 
-    def __init__(self, kpis: Iterable[Kpi], level: Level, look: Look) -> None:
-        self._rows = list(measured(kpis))
+    def __init__(self, kpis: Iterable[Kpi], level: Level, look: Look, *, is_brief: bool = False) -> None:
+        self._rows = list(measured(kpis, is_brief=is_brief))
         self._level = level
         self._look = look
         self._who = {level.value: f"${level.value}"}
 
+    @property
+    def height(self) -> int:
+        """Grid units in which every row is seen."""
+        return -(-(_AROUND + _ROW * len(self._rows)) // _GRID)
+
     def panel(self, title: str, *, names: int) -> p.Panel:
         """The table. names: width of the column that says which KPI it is; the sparkline has what is left."""
         first = self._rows[0].kpi
-        shown, digits = unit(first, self._look), decimals(first)
         rows = self._rows
+        shown, (digits, *others) = unit(first, self._look), {decimals(one.kpi) for one in rows}
+        digits = None if others else digits
         words = (*change_words("%"), NO_NUMBER)
         percent = "suffix:pp" if first.in_points else "percent"
         columns = [
@@ -225,7 +212,7 @@ class KpiTable:
             TableColumn("of", self._each(self._ranked), "none", 0, width=50),
         ]
         # How what is left of a plan went, its course says.
-        lines = _union((one.name, self._line(one)) for one in rows if not one.is_left)
+        lines = _union((one.name, self._line(one)) for one in rows if not one.kpi.is_left)
         return table(
             title, {"kpi": "KPI"}, columns, links=self._links(),
             about="\n\n".join(
@@ -239,7 +226,7 @@ class KpiTable:
     def _shown(self, one: Measured) -> Iterator[tuple[str, str]]:
         """Name and value. Beyond a plan nothing is left of it and nothing is needed: it is over by so much."""
         value = f"({self._value(one)})"
-        if one.is_left:
+        if one.kpi.is_left:
             yield one.name, f"({value} >= 0)"
             yield one.over, f"-1 * ({value} < 0)"
         else:
@@ -251,7 +238,7 @@ class KpiTable:
         """A number for each row, by the name that the row has."""
         parts = []
         for one in self._rows:
-            if one.is_left:
+            if one.kpi.is_left:
                 value = f"({self._value(one)})"
                 parts += [(one.name, f"({how(one)} and on () {value} >= 0)"),
                           (one.over, f"({how(one)} and on () {value} < 0)")]  # fmt: skip

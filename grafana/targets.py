@@ -2,7 +2,7 @@
 
 from grafana.look import Look
 from grafana.panels import PLAIN, Step
-from metrics.kpi import Kpi
+from metrics.kpi import Aim, Kpi
 
 GOAL = 0.8
 """Share of responses in time that is promised."""
@@ -29,18 +29,13 @@ IN_TIME: Steps = ((None, BAD), (GOAL - 0.05, MIDDLE), (GOAL, GOOD))
 OWED: Steps = ((None, GOOD), (OVERDUE * 2 / 3, MIDDLE), (OVERDUE, BAD))
 MISSED: Steps = ((None, GOOD), ((1 - GOAL) / 2, MIDDLE), (1 - GOAL, BAD))
 
-_STEPS: dict[str, Steps] = {
-    "Service level": IN_TIME,
-    "Called back in time": IN_TIME,
-    "Leads touched in time": IN_TIME,
-    "Waiting too long": NONE_IS_GOOD,
-    "Overdue share of receivables": OWED,
-    "Payback of costs": PAYS,
-}
-_TARGETS = {
-    "Service level": GOAL, "Called back in time": GOAL, "Leads touched in time": GOAL,
-    "Overdue share of receivables": OVERDUE, "Waiting too long": 0.0,
+_STEPS: dict[Aim, Steps] = {
+    Aim.IN_TIME: IN_TIME, Aim.NONE: NONE_IS_GOOD, Aim.OWED: OWED, Aim.PAYS: PAYS, Aim.PACE: PACE,
+    Aim.ATTAINED: ATTAINED,
 }  # fmt: skip
+_TARGETS = {Aim.IN_TIME: GOAL, Aim.OWED: OVERDUE, Aim.NONE: 0.0, Aim.PACE: 0.0, Aim.ATTAINED: 1.0}
+_LIMITS = {Aim.ANSWER: SLOW, Aim.CALL_BACK: SLOW, Aim.TOUCH: SLOW, Aim.WAIT: PATIENCE}
+"""So many times its target a time is red."""
 
 
 def seconds(target: float, limit: float) -> Steps:
@@ -55,32 +50,24 @@ def left(target: float) -> Steps:
 
 def _promised(kpi: Kpi, look: Look, channel: str) -> float | None:
     """Seconds within which an answer, a call back or a first touch is in time; None for what is no such time."""
-    if kpi.title.startswith("Response time") and channel:
-        return look.targets[channel]
-    if kpi.title.startswith("Time to call back"):
-        return look.callback_target
-    return look.lead_target if kpi.title.startswith("Time to first touch") else None
+    match kpi.aim:
+        case Aim.ANSWER | Aim.WAIT if channel:
+            return look.targets[channel]
+        case Aim.CALL_BACK:
+            return look.callback_target
+        case Aim.TOUCH:
+            return look.lead_target
+    return None
 
 
 def steps(kpi: Kpi, look: Look, channel: str = "") -> Steps:
     """Colours of a KPI's value; those of what has neither target nor limit say nothing."""
-    if kpi.title in _STEPS:
-        return _STEPS[kpi.title]
-    if (promised := _promised(kpi, look, channel)) is not None:
-        return seconds(promised, SLOW)
-    if kpi.title == "Longest wait" and channel:
-        return seconds(look.targets[channel], PATIENCE)
-    if kpi.title.endswith("growth against plan"):
-        return PACE
-    return ATTAINED if kpi.title.endswith(": against plan") else PLAIN
+    if kpi.aim and (promised := _promised(kpi, look, channel)) is not None:
+        return seconds(promised, _LIMITS[kpi.aim])
+    return _STEPS.get(kpi.aim, PLAIN) if kpi.aim else PLAIN
 
 
 def target(kpi: Kpi, look: Look, channel: str = "") -> float | None:
     """The target, goal or limit of a KPI; None where nobody set one."""
-    if (promised := _promised(kpi, look, channel)) is not None:
-        return promised
-    if channel and kpi.title == "Longest wait":
-        return look.targets[channel]
-    if kpi.title.endswith("growth against plan"):
-        return 0.0
-    return 1.0 if kpi.title.endswith(": against plan") else _TARGETS.get(kpi.title)
+    promised = _promised(kpi, look, channel)
+    return promised if promised is not None or not kpi.aim else _TARGETS.get(kpi.aim)

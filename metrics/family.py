@@ -58,7 +58,9 @@ class Family:
     unit: Grafana's name of the unit, for panels.
     credited: carries `manager` and `team`, or `team` alone where it is `by_team`.
     quantiles_by: those of its own labels that the quantiles of a person keep.
-    title, title_ru: what people call it; "" of what the service says of itself. Marks of the past do not compare them.
+    is_of_working_time: counts only working hours, so that 0 is common.
+    title, title_ru: what people call it; "" of what the service says of itself.
+    Marks of the past do not compare these three.
     """
 
     name: str
@@ -76,6 +78,7 @@ class Family:
     credited: bool = True
     by_team: bool = False
     quantiles_by: tuple[str, ...] = ()
+    is_of_working_time: bool = field(default=False, repr=False)
     title: str = field(default="", repr=False)
     title_ru: str = field(default="", repr=False)
 

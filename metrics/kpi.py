@@ -122,6 +122,30 @@ Leaf = Sum | Oldest | Plan | WorkingDays | Quantile
 Formula = Leaf | PerManager | Ratio | Minus | Scaled | Product
 
 
+class Aim(StrEnum):
+    """What is wanted of a number. Its colours and its target follow: of times from settings, of the rest from walls."""
+
+    ANSWER = "answer"
+    """A time until a client is answered: within the target of the channel."""
+    WAIT = "wait"
+    """A time that a client waits now: within the target of the channel, and somebody is told after some of it."""
+    CALL_BACK = "call back"
+    TOUCH = "touch"
+    """Times until a client is called back, and until a lead is first touched: within their targets."""
+    IN_TIME = "in time"
+    """A share of what was done in time: at least the goal."""
+    NONE = "none"
+    """A count of what should not be."""
+    OWED = "owed"
+    """A share of what is owed too long: at most the limit."""
+    PAYS = "pays"
+    """A gain: not below 0."""
+    PACE = "pace"
+    """How far a plan's course is exceeded: not below 0."""
+    ATTAINED = "attained"
+    """What there is of a plan: all of it in the end."""
+
+
 def leaves(formula: Formula) -> Iterator[Leaf]:
     """What a formula reads, from left to right; what it reads twice comes twice."""
     match formula:
@@ -137,6 +161,10 @@ def leaves(formula: Formula) -> Iterator[Leaf]:
 def plan_of(formula: Formula) -> Plan | None:
     """The plan that takes part in a formula."""
     return next((leaf for leaf in leaves(formula) if isinstance(leaf, Plan)), None)
+
+
+def _is_left(formula: Formula) -> bool:
+    return isinstance(formula, Minus) and isinstance(formula.left, Plan)
 
 
 def change(current: float, previous: float | None, *, points: bool = False) -> float | None:
@@ -158,7 +186,9 @@ class Kpi:
 
     number: of the KPI in `numbers.md`, 1 to 15. metric, operation: the recording rule is `level:metric:operation`.
     by: labels kept besides those of the level. windows: that it is given for; () for what is so now.
-    periods: whether a previous period, and so a trend, exists. better: "up", "down" or "" when neither is.
+    trend: whether a previous period exists. better: "up", "down" or "" when neither is.
+    aim: what is wanted of it. brief: its English title where there is little room, "" for the title itself.
+    days: whether people count it in days, though it is in seconds. Marks of the past do not compare these three.
     """
 
     number: int
@@ -174,6 +204,9 @@ class Kpi:
     trend: bool = True
     better: str = "up"
     levels: tuple[Level, ...] = (Level.MANAGER, Level.TEAM, Level.COMPANY)
+    aim: Aim | None = field(default=None, repr=False)
+    brief: str = field(default="", repr=False)
+    days: bool = field(default=False, repr=False)
 
     @property
     def in_points(self) -> bool:
@@ -189,6 +222,16 @@ class Kpi:
     def is_planned(self) -> bool:
         """Whether there is one."""
         return self.plan is not None
+
+    @property
+    def is_left(self) -> bool:
+        """Whether it is what is left of a plan, which is below 0 beyond it."""
+        return _is_left(self.formula)
+
+    @property
+    def is_needed(self) -> bool:
+        """Whether it is a part of what is left of a plan: beyond it nothing is needed."""
+        return isinstance(self.formula, Ratio) and _is_left(self.formula.over)
 
     @property
     def id(self) -> str:

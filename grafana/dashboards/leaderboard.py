@@ -10,9 +10,10 @@ from grafana.live import live
 from grafana.look import Look
 from grafana.names import named
 from grafana.promql import Live
-from grafana.shown import CHANNELS, about, brief, decimals, kpi, kpi_bars, links, unit
+from grafana.shown import about, brief, decimals, kpi, kpi_bars, links, unit
 from grafana.tables import COLORED, FILLED, GAUGE, TableColumn, table
-from metrics.kpi import Kpi, Level
+from metrics.catalogue.values import CHANNELS
+from metrics.kpi import Aim, Kpi, Level
 
 _TITLES = (
     "Booked sales", "Cash received", "Calls", "Meetings", "Win rate", "Average check", "Client rating",
@@ -54,7 +55,7 @@ def _columns(look: Look) -> list[TableColumn]:
         one = kpi(f"Booked sales: {title}")
         found.append(
             TableColumn(heading, _of(one, "$plan"), unit(one, look), 0, targets.steps(one, look),
-                   FILLED if title.startswith("growth") else COLORED, _WIDTHS[heading])
+                   FILLED if one.aim is Aim.PACE else COLORED, _WIDTHS[heading])
         )  # fmt: skip
     return found
 

@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 from typing import Any
 
-import grafana.panels as p
 from grafana.course import against_week_before, burn_up, by_hour
 from grafana.dashboards import base
 from grafana.dashboards.floor import calls
@@ -21,9 +20,7 @@ _OFTEN = (
     "Client rating", "Response time, p50", "Response time, p90", "Response time, mean",
 )  # fmt: skip
 """KPIs that are always seen; the others are folded away."""
-_HEIGHTS = {"Counts": 9, "Money": 9, "Times": 14, "Shares": 9, "Days": 7}
-"""Of the tables of the others."""
-_SIDE_BY_SIDE, _WHOLE = 165, 330
+_SIDE_BY_SIDE, _WHOLE = 165, 340
 """Widths of the names of KPIs, in tables that share the screen and in those that have all of it."""
 
 
@@ -33,32 +30,32 @@ def _kind(one: Kpi) -> str:
     return "Days" if in_days(one) else kinds.get(one.unit, "Counts")
 
 
-def _tables(kpis: Iterable[Kpi], level: Level, look: Look, names: int) -> dict[str, p.Panel]:
-    by_kind: dict[str, list[Kpi]] = {}
+def _by_kind(kpis: Iterable[Kpi], level: Level) -> dict[str, list[Kpi]]:
+    found: dict[str, list[Kpi]] = {}
     for one in kpis:
         if level in one.levels:
-            by_kind.setdefault(_kind(one), []).append(one)
-    return {
-        kind: KpiTable(found, level, look).panel(f"{kind}, $window", names=names) for kind, found in by_kind.items()
-    }
+            found.setdefault(_kind(one), []).append(one)
+    return found
 
 
 def _every_kpi(level: Level, look: Look) -> tuple[list[Band], list[Band]]:
-    """Bands at the top, and folded ones: plans, and what is seldom asked for."""
+    """Bands at the top, and folded ones: plans, and what is seldom asked for, as high as their rows."""
     planned = [one for one in KPIS if one.is_planned]
-    top = _tables((kpi(title) for title in _OFTEN), level, look, _SIDE_BY_SIDE)
-    rest = _tables((one for one in KPIS if one not in planned and one.title not in _OFTEN), level, look, _WHOLE)
-    plans = {kind: KpiTable([one for one in planned if _kind(one) == kind], level, look)
-             .panel(f"{kind}, $plan", names=_WHOLE)
-             for kind in ("Shares", "Money", "Counts")}  # fmt: skip
+    others = [one for one in KPIS if one not in planned and one.title not in _OFTEN]
+    top = {
+        kind: KpiTable(found, level, look, is_brief=True).panel(f"{kind}, $window", names=_SIDE_BY_SIDE)
+        for kind, found in _by_kind((kpi(title) for title in _OFTEN), level).items()
+    }
+
+    def bands(kpis: Iterable[Kpi], span: str) -> list[Band]:
+        tables = {kind: KpiTable(found, level, look) for kind, found in _by_kind(kpis, level).items()}
+        return [(one.height, [one.panel(f"{kind}, {span}", names=_WHOLE)]) for kind, one in tables.items()]
+
     return (
         # Those with targets have more columns.
         [(9, [top["Money"], (top["Shares"], 13)]), (10, [top["Counts"], (top["Times"], 13)])],
-        [
-            folded("Plans", *((10, [plans[kind]]) for kind in ("Shares", "Money", "Counts"))),
-            folded("All other KPIs", *((height, [rest[kind]]) for kind, height in _HEIGHTS.items())),
-        ],
-    )  # fmt: skip
+        [folded("Plans", *bands(planned, "$plan")), folded("All other KPIs", *bands(others, "$window"))],
+    )
 
 
 def team(look: Look) -> dict[str, Any]:

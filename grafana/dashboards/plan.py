@@ -5,7 +5,7 @@ from typing import Any
 import grafana.panels as p
 from grafana import targets
 from grafana.behind import explained
-from grafana.course import SUBJECTS, burn_up
+from grafana.course import burn_up
 from grafana.dashboards import base
 from grafana.layout import place
 from grafana.live import live
@@ -28,9 +28,9 @@ _WIDTHS = {"Of plan": 68, "Pace": 72, "Forecast": 79, "Left": 77, _OVER: 77, "Pe
 
 def dashboard(look: Look) -> dict[str, Any]:
     """The company on top, then teams and managers by booked sales, those furthest behind first."""
-    month = [burn_up(f"{title} this month", name, Level.COMPANY, look) for name, title in SUBJECTS.items()]
+    month = [burn_up(f"{title} this month", name, Level.COMPANY, look) for name, title in plan.SUBJECTS.items()]
     placed = place(
-        (4, [*(_attained(subject, look) for subject in SUBJECTS.values()), _working_days()]),
+        (4, [*(_attained(subject, look) for subject in plan.SUBJECTS.values()), _working_days()]),
         (7, month[:2]),
         (6, month[2:]),
         (11, [
@@ -78,7 +78,7 @@ def _table(level: Level, labels: dict[str, str], link: p.Link, look: Look) -> p.
         steps = targets.steps(one, look)
         digits = 0 if one.unit == "percentunit" else 1
         parts = {heading: (at_least_nothing(one, expr), steps)}
-        if heading == "Left":
+        if one.is_left:
             # Beyond a plan nothing is left of it.
             parts = {heading: (f"({expr}) >= 0", steps), _OVER: (f"-1 * (({expr}) < 0)", ((None, targets.GOOD),))}
         for name, (value, colors) in parts.items():

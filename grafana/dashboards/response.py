@@ -13,9 +13,10 @@ from grafana.live import live
 from grafana.look import Look
 from grafana.names import NOBODY, whose
 from grafana.promql import Live, summed
-from grafana.shown import CHANNELS, about, by_channel, heatmap, kpi, lines, links, stat
+from grafana.shown import about, by_channel, heatmap, kpi, lines, links, stat
 from grafana.tables import COLORED, FILLED, TableColumn, table
 from metrics.catalogue import activities, now
+from metrics.catalogue.values import CHANNELS
 from metrics.family import SHORT_WINDOWS
 from metrics.kpi import Kpi, Level
 

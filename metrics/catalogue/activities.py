@@ -2,7 +2,7 @@
 
 from metrics.catalogue.rows import durations, windowed
 from metrics.family import CALENDAR_WINDOWS, SECOND, SHORT_WINDOWS, Family, Kind
-from metrics.kpi import Kpi, Ratio, Sum
+from metrics.kpi import Aim, Kpi, Ratio, Sum
 from metrics.tile import Tile, Wanted
 
 RESPONSE_BOUNDS = (
@@ -49,6 +49,7 @@ RESPONSE_BUSINESS = Family(
     scale=SECOND,
     bounds=RESPONSE_BOUNDS,
     unit="s",
+    is_of_working_time=True,
 )
 DUE = Family(
     "sales_responses_due",
@@ -112,11 +113,11 @@ FAMILIES = (
 KPIS: tuple[Kpi, ...] = (
     windowed(1, "sales_calls", "sum", "Calls", "Звонки", "Calls that ended.", Sum(CALLS), windows=CALLS.windows),
     windowed(1, "sales_meetings", "sum", "Meetings", "Встречи", "Meetings held.", Sum(MEETINGS)),
-    *durations(RESPONSE, 2, "sales_response_seconds", "Response time", "Время ответа", ("channel",), (0.5, 0.9, 0.95)),
-    *durations(RESPONSE_BUSINESS, 2, "sales_response_business_seconds", "Response time in working hours", "Время ответа в рабочее время", ("channel",), (0.5, 0.9, 0.95)),
-    windowed(2, "sales_service_level", "ratio", "Service level", "Уровень сервиса", "Responses in time ÷ responses due.", Ratio(Sum(IN_TIME), Sum(DUE)), "percentunit", DUE.windows, ("channel",)),
+    *durations(RESPONSE, 2, "sales_response_seconds", "Response time", "Время ответа", ("channel",), (0.5, 0.9, 0.95), aim=Aim.ANSWER, brief="Answer"),
+    *durations(RESPONSE_BUSINESS, 2, "sales_response_business_seconds", "Response time in working hours", "Время ответа в рабочее время", ("channel",), (0.5, 0.9, 0.95), aim=Aim.ANSWER),
+    windowed(2, "sales_service_level", "ratio", "Service level", "Уровень сервиса", "Responses in time ÷ responses due.", Ratio(Sum(IN_TIME), Sum(DUE)), "percentunit", DUE.windows, ("channel",), aim=Aim.IN_TIME),
     windowed(6, "sales_leads_warmed", "ratio", "Cold to warm", "Из холодных в тёплые", "Leads warmed ÷ leads opened cold.", Ratio(Sum(LEADS_WARMED), Sum(LEADS_OPENED, {"temperature": ("cold",)})), "percentunit"),
-    windowed(8, "sales_rating_score", "mean", "Client rating", "Оценка клиентов", "Sum of scores ÷ ratings.", Ratio(Sum(RATING_SUM), Sum(RATING_COUNT), None)),
+    windowed(8, "sales_rating_score", "mean", "Client rating", "Оценка клиентов", "Sum of scores ÷ ratings.", Ratio(Sum(RATING_SUM), Sum(RATING_COUNT), None), brief="Rating"),
 )  # fmt: skip
 TILES = (
     Tile(1, Wanted("sales_calls:sum"), (Wanted("sales_meetings:sum", name="meetings"), Wanted("sales_deals_closed:sum", {"outcome": "won"}, "won"))),

@@ -3,7 +3,7 @@
 from metrics.catalogue import deals
 from metrics.catalogue.rows import windowed
 from metrics.family import CALENDAR_WINDOWS, MONEY_SCALE, Family, Kind
-from metrics.kpi import Kpi, Minus, PerManager, Ratio, Sum
+from metrics.kpi import Aim, Kpi, Minus, PerManager, Ratio, Sum
 from metrics.tile import Tile, Wanted
 
 REVENUE = Family(
@@ -38,9 +38,9 @@ FAMILIES = (REVENUE, COST)
 
 
 KPIS: tuple[Kpi, ...] = (
-    windowed(4, "sales_revenue_amount", "sum", "Cash received", "Поступления", REVENUE.help, Sum(REVENUE), "currency", REVENUE.windows),
-    windowed(4, "sales_revenue_amount", "per_manager", "Cash per salesperson", "Поступления на менеджера", "Cash received ÷ salespeople who have any.", PerManager(Sum(REVENUE)), "currency"),
-    windowed(10, "sales_payback", "ratio", "Payback of costs", "Окупаемость затрат", "(Profit − cost) ÷ cost.", Ratio(Minus(Sum(deals.PROFIT), Sum(COST), zero_left=True), Sum(COST), None), "percentunit"),
+    windowed(4, "sales_revenue_amount", "sum", "Cash received", "Поступления", REVENUE.help, Sum(REVENUE), "currency", REVENUE.windows, brief="Cash"),
+    windowed(4, "sales_revenue_amount", "per_manager", "Cash per salesperson", "Поступления на менеджера", "Cash received ÷ salespeople who have any.", PerManager(Sum(REVENUE)), "currency", brief="Cash per person"),
+    windowed(10, "sales_payback", "ratio", "Payback of costs", "Окупаемость затрат", "(Profit − cost) ÷ cost.", Ratio(Minus(Sum(deals.PROFIT), Sum(COST), zero_left=True), Sum(COST), None), "percentunit", aim=Aim.PAYS, brief="Payback"),
 )  # fmt: skip
 TILES = (
     Tile(10, Wanted("sales_payback:ratio")),

@@ -3,7 +3,7 @@
 from metrics.catalogue import deals
 from metrics.catalogue.rows import of_now
 from metrics.family import MONEY_SCALE, NINETY_DAYS, PROBABILITY_SCALE, Family, Kind, Source
-from metrics.kpi import Kpi, Oldest, Ratio, Scaled, Sum
+from metrics.kpi import Aim, Kpi, Oldest, Ratio, Scaled, Sum
 from metrics.tile import Tile, Wanted
 
 WAITING = Family(
@@ -114,12 +114,12 @@ _OVERDUE = {"age": AGES[1:]}
 
 KPIS: tuple[Kpi, ...] = (
     of_now(2, "sales_waiting_clients", "sum", "Waiting now", "Ждут сейчас", WAITING.help, Sum(WAITING), "short", ("channel",)),
-    of_now(2, "sales_waiting_overdue_clients", "sum", "Waiting too long", "Ждут слишком долго", WAITING_OVERDUE.help, Sum(WAITING_OVERDUE), "short", ("channel",)),
-    of_now(2, "sales_waiting_oldest_seconds", "max", "Longest wait", "Самое долгое ожидание", WAITING_OLDEST.help, Oldest(WAITING_OLDEST), "s", ("channel",)),
-    of_now(5, "sales_clients_ready", "sum", "Clients ready to close", "Клиенты, готовые к сделке", CLIENTS_READY.help, Sum(CLIENTS_READY), "short", better="up"),
+    of_now(2, "sales_waiting_overdue_clients", "sum", "Waiting too long", "Ждут слишком долго", WAITING_OVERDUE.help, Sum(WAITING_OVERDUE), "short", ("channel",), aim=Aim.NONE, brief="Too long"),
+    of_now(2, "sales_waiting_oldest_seconds", "max", "Longest wait", "Самое долгое ожидание", WAITING_OLDEST.help, Oldest(WAITING_OLDEST), "s", ("channel",), aim=Aim.WAIT, brief="Longest"),
+    of_now(5, "sales_clients_ready", "sum", "Clients ready to close", "Клиенты, готовые к сделке", CLIENTS_READY.help, Sum(CLIENTS_READY), "short", better="up", brief="Ready"),
     of_now(11, "sales_receivable_amount", "sum", "Receivables", "Дебиторская задолженность", RECEIVABLE.help, Sum(RECEIVABLE), "currency", ("age",)),
-    of_now(11, "sales_receivable_overdue", "ratio", "Overdue share of receivables", "Доля просроченной задолженности", "Receivables past due ÷ all.", Ratio(Sum(RECEIVABLE, _OVERDUE), Sum(RECEIVABLE)), "percentunit"),
-    of_now(11, "sales_receivable", "dso_days", "Days sales outstanding", "Оборачиваемость задолженности, дней", "Receivables ÷ won amount of 90 days × 90.", Scaled(Ratio(Sum(RECEIVABLE), Sum(deals.WON_AMOUNT, window=NINETY_DAYS)), times=90), "d"),
+    of_now(11, "sales_receivable_overdue", "ratio", "Overdue share of receivables", "Доля просроченной задолженности", "Receivables past due ÷ all.", Ratio(Sum(RECEIVABLE, _OVERDUE), Sum(RECEIVABLE)), "percentunit", aim=Aim.OWED, brief="Overdue"),
+    of_now(11, "sales_receivable", "dso_days", "Days sales outstanding", "Оборачиваемость задолженности, дней", "Receivables ÷ won amount of 90 days × 90.", Scaled(Ratio(Sum(RECEIVABLE), Sum(deals.WON_AMOUNT, window=NINETY_DAYS)), times=90), "d", brief="DSO"),
 )  # fmt: skip
 TILES = (
     Tile(5, Wanted("sales_clients_ready:sum")),

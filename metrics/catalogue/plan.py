@@ -2,7 +2,7 @@
 
 from metrics.catalogue import activities, deals, money
 from metrics.family import PLAN_WINDOWS, Family, Source
-from metrics.kpi import Formula, Kpi, Minus, Plan, Product, Ratio, Scaled, Sum, WorkingDays
+from metrics.kpi import Aim, Formula, Kpi, Minus, Plan, Product, Ratio, Scaled, Sum, WorkingDays
 from metrics.tile import Tile, Wanted
 
 PLAN_MEASURES = ("won_amount", "revenue_amount", "deals_won", "calls", "meetings")
@@ -59,26 +59,31 @@ def _plan_of(measure: str, en: str, ru: str, actual: Formula, unit: str) -> tupl
     left = Minus(target, actual)
     needed = Ratio(left, WorkingDays(WORKING_DAYS, "left"), None)
 
-    def of(number: int, op: str, title: str, title_ru: str, text: str, formula: Formula, how: str) -> Kpi:
+    def of(
+        number: int, op: str, title: str, title_ru: str, text: str, formula: Formula, how: str, aim: Aim | None = None
+    ) -> Kpi:
         name, titles = f"sales_plan_{measure}", (f"{en}: {title}", f"{ru}: {title_ru}")
-        return Kpi(number, name, op, *titles, text, formula, how, PLAN_WINDOWS, trend=False)
+        return Kpi(number, name, op, *titles, text, formula, how, PLAN_WINDOWS, trend=False, aim=aim)
 
     return (
-        of(14, "growth", "growth against plan", "рост к плану", "Actual ÷ plan to date − 1.", Scaled(Ratio(actual, to_date), plus=-1), "percentunit"),
-        of(15, "ratio", "against plan", "выполнение плана", "Actual ÷ plan of the whole period.", Ratio(actual, target), "percentunit"),
+        of(14, "growth", "growth against plan", "рост к плану", "Actual ÷ plan to date − 1.", Scaled(Ratio(actual, to_date), plus=-1), "percentunit", Aim.PACE),
+        of(15, "ratio", "against plan", "выполнение плана", "Actual ÷ plan of the whole period.", Ratio(actual, target), "percentunit", Aim.ATTAINED),
         of(15, "left", "left to plan", "осталось до плана", "Plan less actual; below 0 when the plan is exceeded.", left, unit),
         of(15, "needed_per_day", "needed per working day", "нужно в рабочий день", "What is left of the plan ÷ working days left, today included.", needed, unit),
         of(15, "forecast", "forecast", "прогноз", "Actual ÷ share of the period's working time passed.", Product(Ratio(actual, to_date), target), unit),
     )  # fmt: skip
 
 
-KPIS: tuple[Kpi, ...] = (
-    *_plan_of("won_amount", "Booked sales", "Продажи", Sum(deals.WON_AMOUNT), "currency"),
-    *_plan_of("revenue_amount", "Cash received", "Поступления", Sum(money.REVENUE), "currency"),
-    *_plan_of("deals_won", "Deals won", "Выигранные сделки", Sum(deals.CLOSED, deals.WON), "short"),
-    *_plan_of("calls", "Calls", "Звонки", Sum(activities.CALLS), "short"),
-    *_plan_of("meetings", "Meetings", "Встречи", Sum(activities.MEETINGS), "short"),
-)  # fmt: skip
+_PLANNED: dict[str, tuple[str, str, Formula, str]] = {
+    "won_amount": ("Booked sales", "Продажи", Sum(deals.WON_AMOUNT), "currency"),
+    "revenue_amount": ("Cash received", "Поступления", Sum(money.REVENUE), "currency"),
+    "deals_won": ("Deals won", "Выигранные сделки", Sum(deals.CLOSED, deals.WON), "short"),
+    "calls": ("Calls", "Звонки", Sum(activities.CALLS), "short"),
+    "meetings": ("Meetings", "Встречи", Sum(activities.MEETINGS), "short"),
+}
+SUBJECTS = {measure: en for measure, (en, *_) in _PLANNED.items()}
+"""Measure of a plan → what is planned, as the English titles of its KPIs begin."""
+KPIS: tuple[Kpi, ...] = tuple(kpi for measure, of in _PLANNED.items() for kpi in _plan_of(measure, *of))
 
 TILES = (
     Tile(14, Wanted("sales_plan_won_amount:growth", {"window": "month"}), (Wanted("sales_plan_won_amount:growth", {"window": "quarter"}, "inQuarter"), Wanted("sales_plan_won_amount:growth", {"window": "year"}, "inYear")), about="inMonth"),

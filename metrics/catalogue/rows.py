@@ -1,7 +1,7 @@
 """How most KPIs are declared: of a moment, of windows, and the mean and percentiles of a duration."""
 
 from metrics.family import CALENDAR_WINDOWS, Family
-from metrics.kpi import Formula, Kpi, Quantile, Ratio, Sum
+from metrics.kpi import Aim, Formula, Kpi, Quantile, Ratio, Sum
 
 
 def of_now(
@@ -15,9 +15,14 @@ def of_now(
     unit: str,
     by: tuple[str, ...] = (),
     better: str = "down",
+    *,
+    aim: Aim | None = None,
+    brief: str = "",
 ) -> Kpi:
     """A KPI of this moment: no window, no trend."""
-    return Kpi(number, metric, op, en, ru, text, formula, unit, (), by, trend=False, better=better)
+    return Kpi(
+        number, metric, op, en, ru, text, formula, unit, (), by, trend=False, better=better, aim=aim, brief=brief
+    )
 
 
 def windowed(
@@ -32,9 +37,15 @@ def windowed(
     windows: tuple[str, ...] = CALENDAR_WINDOWS,
     by: tuple[str, ...] = (),
     better: str = "up",
+    *,
+    aim: Aim | None = None,
+    brief: str = "",
+    days: bool = False,
 ) -> Kpi:
     """A KPI of windows, with a trend."""
-    return Kpi(number, metric, op, en, ru, text, formula, unit, windows, by, better=better)
+    return Kpi(
+        number, metric, op, en, ru, text, formula, unit, windows, by, better=better, aim=aim, brief=brief, days=days
+    )
 
 
 def durations(
@@ -45,35 +56,24 @@ def durations(
     ru: str,
     by: tuple[str, ...],
     quantiles: tuple[float, ...],
+    *,
+    aim: Aim | None = None,
+    brief: str = "",
+    days: bool = False,
 ) -> tuple[Kpi, ...]:
-    """The mean of a duration, and percentiles."""
-    mean = windowed(
-        number,
-        metric,
-        "mean",
-        f"{en}, mean",
-        f"{ru}, среднее",
-        f"Sum ÷ count of {family.name}.",
-        Ratio(Sum(family, part="sum"), Sum(family, part="count"), None),
-        "s",
-        family.windows,
-        by,
-        "down",
+    """The mean of a duration, and percentiles. brief: what the titles begin with where there is little room."""
+
+    def of(op: str, name: str, name_ru: str, text: str, formula: Formula) -> Kpi:
+        return windowed(
+            number, metric, op, f"{en}, {name}", f"{ru}, {name_ru}", text, formula, "s", family.windows, by, "down",
+            aim=aim, brief=f"{brief} {name}" if brief else "", days=days,
+        )  # fmt: skip
+
+    mean = Ratio(Sum(family, part="sum"), Sum(family, part="count"), None)
+    return (
+        of("mean", "mean", "среднее", f"Sum ÷ count of {family.name}.", mean),
+        *(
+            of(name, name, name, f"{q:.0%} of {family.name} are not above this.", Quantile(q, family))
+            for q, name in ((q, f"p{q * 100:.0f}") for q in quantiles)
+        ),
     )
-    rest = tuple(
-        windowed(
-            number,
-            metric,
-            f"p{q * 100:.0f}",
-            f"{en}, p{q * 100:.0f}",
-            f"{ru}, p{q * 100:.0f}",
-            f"{q:.0%} of {family.name} are not above this.",
-            Quantile(q, family),
-            "s",
-            family.windows,
-            by,
-            "down",
-        )
-        for q in quantiles
-    )
-    return (mean, *rest)

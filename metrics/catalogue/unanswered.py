@@ -3,7 +3,7 @@
 from metrics.catalogue.activities import RESPONSE_BOUNDS
 from metrics.catalogue.rows import durations, of_now, windowed
 from metrics.family import SECOND, Family, Kind, Source
-from metrics.kpi import Kpi, Oldest, Ratio, Sum
+from metrics.kpi import Aim, Kpi, Oldest, Ratio, Sum
 from metrics.tile import Tile, Wanted
 
 CALLED_BACK, CLIENT_CALLED, OPEN, LOST = "called_back", "client_called", "open", "lost"
@@ -27,6 +27,7 @@ CALLBACK = Family(
     scale=SECOND,
     bounds=RESPONSE_BOUNDS,
     unit="s",
+    is_of_working_time=True,
 )
 CALLBACKS_DUE = Family(
     "sales_callbacks_due",
@@ -52,6 +53,7 @@ LEAD_RESPONSE = Family(
     scale=SECOND,
     bounds=RESPONSE_BOUNDS,
     unit="s",
+    is_of_working_time=True,
 )
 LEADS_DUE = Family(
     "sales_lead_responses_due",
@@ -120,12 +122,12 @@ FAMILIES = (
 
 KPIS: tuple[Kpi, ...] = (
     windowed(2, "sales_missed_returned", "ratio", "Missed clients called back", "Перезвонили пропущенным", "Clients called back ÷ clients missed.", Ratio(Sum(MISSED, {"outcome": (CALLED_BACK,)}), Sum(MISSED)), "percentunit"),
-    windowed(2, "sales_callback_level", "ratio", "Called back in time", "Перезвонили вовремя", "Calls back in time ÷ calls back due.", Ratio(Sum(CALLBACKS_IN_TIME), Sum(CALLBACKS_DUE)), "percentunit"),
-    *durations(CALLBACK, 2, "sales_callback_business_seconds", "Time to call back", "Время до обратного звонка", (), (0.5, 0.9)),
+    windowed(2, "sales_callback_level", "ratio", "Called back in time", "Перезвонили вовремя", "Calls back in time ÷ calls back due.", Ratio(Sum(CALLBACKS_IN_TIME), Sum(CALLBACKS_DUE)), "percentunit", aim=Aim.IN_TIME),
+    *durations(CALLBACK, 2, "sales_callback_business_seconds", "Time to call back", "Время до обратного звонка", (), (0.5, 0.9), aim=Aim.CALL_BACK),
     of_now(2, "sales_unreturned_clients", "sum", "To call back now", "Перезвонить сейчас", UNRETURNED.help, Sum(UNRETURNED), "short"),
     of_now(2, "sales_unreturned_oldest_seconds", "max", "Longest not called back", "Дольше всех без звонка", UNRETURNED_OLDEST.help, Oldest(UNRETURNED_OLDEST), "s"),
-    windowed(2, "sales_lead_level", "ratio", "Leads touched in time", "Первое касание вовремя", "First touches in time ÷ first touches due.", Ratio(Sum(LEADS_IN_TIME), Sum(LEADS_DUE)), "percentunit"),
-    *durations(LEAD_RESPONSE, 2, "sales_lead_response_business_seconds", "Time to first touch of a lead", "Время до первого касания лида", (), (0.5, 0.9)),
+    windowed(2, "sales_lead_level", "ratio", "Leads touched in time", "Первое касание вовремя", "First touches in time ÷ first touches due.", Ratio(Sum(LEADS_IN_TIME), Sum(LEADS_DUE)), "percentunit", aim=Aim.IN_TIME, brief="In time"),
+    *durations(LEAD_RESPONSE, 2, "sales_lead_response_business_seconds", "Time to first touch of a lead", "Время до первого касания лида", (), (0.5, 0.9), aim=Aim.TOUCH, brief="Touch"),
     of_now(2, "sales_untouched_leads", "sum", "Leads not touched now", "Лиды без касания", UNTOUCHED.help, Sum(UNTOUCHED), "short"),
     of_now(2, "sales_untouched_oldest_seconds", "max", "Oldest lead not touched", "Самый старый лид без касания", UNTOUCHED_OLDEST.help, Oldest(UNTOUCHED_OLDEST), "s"),
 )  # fmt: skip
