@@ -36,6 +36,12 @@ export function fill(list, items, empty, html, draw, total = items.length) {
   while (list.children.length > kinds.length) list.lastElementChild.remove();
 }
 
+/** All of a column are written in one size: CSS is told how long the longest of those shown is. */
+export function alike(list, selector, property) {
+  const longest = String(Math.max(1, ...[...list.querySelectorAll(selector)].map((node) => node.textContent.length)));
+  if (list.style.getPropertyValue(property) !== longest) list.style.setProperty(property, longest);
+}
+
 /** After the screen's size changed: how much fits is measured again. */
 export function remeasure(...roots) {
   for (const root of roots) delete root.querySelector("ol").capacity;

@@ -2,7 +2,7 @@
 import { hrefOf } from "./address.js";
 import { brief } from "./burnup.js";
 import { arrow, change, show, ticking } from "./format.js";
-import { fill } from "./lists.js";
+import { alike, fill } from "./lists.js";
 import { judge, text } from "./tiles.js";
 import { word } from "./words.js";
 
@@ -11,10 +11,13 @@ const CHANNELS = { call: "☎", chat: "✉" }, UNKNOWN = "unknown";
 /** What people call whoever is to act; nobody yet, where that is so. */
 export const named = (who) => (who.manager === UNKNOWN || who.id === UNKNOWN ? word("unassigned") : who.name || who.manager || who.id);
 
-function link(node, level, id, label) {
+/** Whose team it is, behind his name; "" where nobody knows. */
+export const teamed = (who) => (who.team && who.team !== UNKNOWN ? ` · ${who.team}` : "");
+
+function link(node, level, id) {
   const href = id === UNKNOWN ? null : hrefOf({ level, id });
   if (node.getAttribute("href") !== href) if (href) node.setAttribute("href", href); else node.removeAttribute("href");
-  text(node, label);
+  return node;
 }
 
 export function drawWaiting(root, live) {
@@ -23,14 +26,18 @@ export function drawWaiting(root, live) {
     text(node.children[0], live.problem ? "–" : String(mine.length));
     text(node.children[1], word(`${node.dataset.channel}s`));
   }
-  fill(root.querySelector("ol"), live.waiting, word(live.problem ? "nothing" : "nobody"), '<span class="sign" role="img"></span><a class="name"></a><time></time>', (row, w) => {
+  const list = root.querySelector("ol");
+  fill(list, live.waiting, word(live.problem ? "nothing" : "nobody"), '<span class="sign" role="img"></span><a class="who"><span class="name"></span><small class="name"></small></a><time></time>', (row, w) => {
     row.dataset.since = w.since;
     row.dataset.target = live.targets[w.channel];
     text(row.children[0], CHANNELS[w.channel] ?? "");
     row.children[0].setAttribute("aria-label", word(`${w.channel}s`));
     row.dataset.known = w.known === false ? "0" : "1";
-    link(row.children[1], "manager", w.manager, named(w) + (w.team && w.team !== UNKNOWN ? ` · ${w.team}` : ""));
+    const who = link(row.children[1], "manager", w.manager);
+    text(who.children[0], named(w));
+    text(who.children[1], teamed(w));
   });
+  alike(list, ".who", "--longest");
 }
 
 /** Each second: how long each client has waited, by the server's clock, and how many too long.
@@ -85,11 +92,14 @@ export function drawLeaders(root, live, board) {
   const level = board === "teams" && live.teams?.length ? "team" : "manager";
   const rows = level === "team" ? live.teams : live.leaders;
   root.dataset.trends = rows.some((leader) => leader.trend != null) ? "1" : "0";
-  fill(root.querySelector("ol"), rows, word(live.problem ? "nothing" : "nosales"), '<i></i><a class="name"></a><b></b><span class="trend"></span>', (row, leader, index) => {
+  const list = root.querySelector("ol");
+  fill(list, rows, word(live.problem ? "nothing" : "nosales"), '<i></i><a class="name"></a><b></b><span class="trend"></span>', (row, leader, index) => {
     text(row.children[0], String(index + 1));
-    link(row.children[1], level, leader.id, named(leader));
+    text(link(row.children[1], level, leader.id), named(leader));
     text(row.children[2], show(leader.won, "currency"));
     text(row.children[3], leader.trend == null ? "" : `${arrow(leader.trend)}${change(leader.trend)}`);
     row.children[3].dataset.is = judge(leader.trend, "up");
   });
+  alike(list, ".name", "--longest");
+  alike(list, "b", "--amount");
 }

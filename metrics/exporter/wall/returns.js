@@ -1,7 +1,7 @@
 // Whom to call: clients nobody answered and leads nobody touched, each with the working time left until its target.
 import { clock, remaining } from "./format.js";
 import { fill, seats } from "./lists.js";
-import { named } from "./panels.js";
+import { named, teamed } from "./panels.js";
 import { text } from "./tiles.js";
 import { word } from "./words.js";
 
@@ -42,7 +42,7 @@ export function drawReturns(root, live) {
     text(sign, SIGNS[row.kind]);
     sign.setAttribute("aria-label", word(`${row.kind}One`));
     text(client, row.client);
-    text(who, named(row) + (row.team && row.team !== "unknown" ? ` · ${row.team}` : ""));
+    text(who, named(row) + teamed(row));
     text(when, since(row.since, live.now, live.zone));
   }, total);
 }
