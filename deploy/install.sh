@@ -53,6 +53,16 @@ stamp_of() {
   cat "deploy/requirements/$1.txt" pyproject.toml | cksum
 }
 
+# has LOCK…: whether .venv has what one of these pins, whatever folder it was made in.
+has() {
+  local lock have
+  have="$(cat .venv/.installed 2>/dev/null || true)"
+  for lock; do
+    case "$have" in "$lock "*" $(cat "deploy/requirements/$lock.txt" pyproject.toml | cksum)") return 0 ;; esac
+  done
+  return 1
+}
+
 # install LOCK: .venv with what LOCK pins, and the project itself; at once when that was done before.
 install() {
   local lock="deploy/requirements/$1.txt" venv=.venv have python output

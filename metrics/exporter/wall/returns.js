@@ -1,6 +1,6 @@
 // Whom to call: clients nobody answered and leads nobody touched, each with the working time left until its target.
 import { clock, remaining } from "./format.js";
-import { fill, seats } from "./lists.js";
+import { alike, fill, seats } from "./lists.js";
 import { named, teamed } from "./panels.js";
 import { text } from "./tiles.js";
 import { word } from "./words.js";
@@ -45,6 +45,7 @@ export function drawReturns(root, live) {
     text(who, named(row) + teamed(row));
     text(when, since(row.since, live.now, live.zone));
   }, total);
+  alike(list, "small.name", "--longest");
 }
 
 /** Each second: the working time left, by the server's clock. `isOld`: the numbers are not those of now; see `tickWaiting`. */

@@ -148,3 +148,62 @@ def test_without_headers_everything_stays_as_it_is(bare: Path, command: tuple[st
     assert done.returncode == status, done.stderr
     assert "Python's headers are missing" in done.stderr
     assert "runs from source" in done.stderr
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Path:
+    """A copy of what compiling needs, moved here with its `.venv`, whose programs say what they were asked."""
+    tree = tmp_path / "moved"
+    for name in (
+        "deploy/compile",
+        "deploy/install.sh",
+        "deploy/containers/pip",
+        "deploy/requirements",
+        "pyproject.toml",
+    ):
+        (tree / name).parent.mkdir(parents=True, exist_ok=True)
+        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
+        copy(ROOT / name, tree / name)
+    (tree / ".venv/bin").mkdir(parents=True)
+    for name in ("python", "pip"):
+        program = tree / ".venv/bin" / name
+        program.write_text(f'#!/bin/sh\necho "$@" >>"{tree}/asked"\ncase "$1" in -c) exit 1 ;; esac\n')
+        program.chmod(0o755)
+    return tree
+
+
+def _stamp(tree: Path, folder: str) -> str:
+    command = "cat deploy/requirements/local.txt pyproject.toml | cksum"
+    found = subprocess.run(["bash", "-c", command], cwd=tree, capture_output=True, text=True, check=True).stdout
+    return f"local {folder} {found}"
+
+
+@pytest.mark.parametrize("folder", ["/where/it was made", "/another"])
+def test_a_wheel_leaves_the_environment_as_it_is(clone: Path, folder: str) -> None:
+    """Moved or not: what it has is read, for the types, and nothing is installed."""
+    stamp = clone / ".venv/.installed"
+    stamp.write_text(_stamp(clone, folder))
+    done = subprocess.run(
+        ["deploy/compile", "--wheel", "dist"], cwd=clone, capture_output=True, text=True, check=False
+    )  # fmt: skip
+    assert done.returncode == 3, done.stderr
+    assert "Installing" not in done.stderr
+    assert stamp.read_text() == _stamp(clone, folder)
+    asked = (clone / "asked").read_text()
+    assert "Python.h" in asked
+    assert "install" not in asked
+
+
+def test_a_wheel_is_made_without_an_environment_too(clone: Path) -> None:
+    """What another lock pinned is not read: Python itself is asked for its headers, and `.venv` is left alone."""
+    (clone / ".venv/.installed").write_text("local /elsewhere 1 2\n")
+    bare = clone / "bare"
+    bare.write_text('#!/bin/sh\ncase "$2" in *Python.h*) exit 1 ;; esac\n')
+    bare.chmod(0o755)
+    done = subprocess.run(
+        ["deploy/compile", "--wheel", "dist"], cwd=clone, env=os.environ | {"PYTHON": str(bare)},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 3, done.stderr
+    assert "headers are missing" in done.stderr
+    assert not (clone / "asked").exists()
