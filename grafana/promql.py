@@ -178,7 +178,7 @@ class _RuleScope:
     def _pinned(self, family: Family, window: str) -> Matchers:
         live = self.live or Live()
         carried = (*family.credit, *family.labels)
-        result = {label: value for label, value in live.matchers.items() if label in carried}
+        result = {label: value for label, value in live.matchers.items() if label.removesuffix("!") in carried}
         if family.source is Source.CELLS:
             result |= {"window": window or live.window, "period": PERIODS[0] if window else live.period}
         elif family.source is Source.PLAN:

@@ -16,6 +16,7 @@ from metrics.catalogue import KPIS
 from metrics.catalogue.values import CHANNELS
 from metrics.family import Family
 from metrics.kpi import Kpi, Level, Quantile, Ratio
+from metrics.reference import UNKNOWN
 
 TITLES = {kpi.title: kpi for kpi in KPIS}
 """How a dashboard names a KPI: by its title, so that series are spelled in the catalogue only."""
@@ -23,6 +24,8 @@ DAY_SECONDS = 86400
 DAYS = "suffix:days"
 """Grafana's own unit of days counts ten of them as weeks."""
 BAR = "bar"
+_NAMES = 12
+"""Pixels of names beside the first so many: a sixth less than their bars would have."""
 LAST = {"calcs": ["lastNotNull"], "fields": "", "values": False}
 NO_NUMBER = {
     "type": "special", "options": {"match": "null+nan", "result": {"text": "–", "color": "gray", "index": 9}},
@@ -267,11 +270,12 @@ def days(key: str) -> list[dict[str, Any]]:
 def bars(
     title: str, queries: list[p.Query], *, about: str, unit: str, links: list[p.Link],
     steps: targets.Steps = p.PLAIN, drill: p.Link | None = None, label: str = "",
-    mappings: Sequence[dict[str, Any]] = (), **more: Any,
+    mappings: Sequence[dict[str, Any]] = (), names: int = 0, **more: Any,
 ) -> p.Panel:  # fmt: skip
     """Values side by side as bars. drill: where a click on a bar leads. label: what a bar is called after.
 
     Without a label a bar that is alone would be called after its panel.
+    names: pixels of their letters; 0: as large as bars allow.
     """
     plain = {"mode": "fixed", "fixedColor": "blue"}
     defaults: dict[str, object] = {"color": plain if steps is p.PLAIN else {"mode": "thresholds"}, "min": 0}
@@ -285,6 +289,7 @@ def bars(
         options={
             "displayMode": "basic", "orientation": "horizontal", "showUnfilled": True, "valueMode": "text",
             "namePlacement": "left", "sizing": "auto", "minVizHeight": 16, "minVizWidth": 8, "reduceOptions": LAST,
+            **({"text": {"titleSize": names}} if names else {}),
         },
         **more,
     )  # fmt: skip
@@ -299,10 +304,11 @@ def kpi_bars(
     kpi: Kpi, level: Level, look: Look, *, title: str = "", top: int = 0, drill: p.Link | None = None,
     matchers: Mapping[str, str] | None = None,
 ) -> p.Panel:  # fmt: skip
-    """A KPI compared over teams or managers, best first; managers by their names."""
+    """A KPI compared over teams or managers, best first; managers by their names. Who is not known is neither."""
     keep = ("team",) if level is Level.TEAM else ("manager",) if level is Level.MANAGER else kpi.by
     span = of_window(kpi)
-    series = scaled(kpi, live(kpi, level, Live(span, keep=keep, matchers=matchers or {})))
+    known = {"team!": UNKNOWN} if level is Level.TEAM else {}
+    series = scaled(kpi, live(kpi, level, Live(span, keep=keep, matchers={**(matchers or {}), **known})))
     if level is Level.MANAGER:
         series = named(series)
     down = kpi.better == "down"
@@ -314,6 +320,9 @@ def kpi_bars(
         title or kpi.title, [p.number(expr, f"{{{{{name}}}}}")], about=about(kpi), unit=unit(kpi, look),
         links=links(kpi, level, span), steps=targets.steps(kpi, look), drill=drill, label=name,
         decimals=decimals(kpi),
+        # Grafana makes as much room as the name of the most letters takes, as large as the bars are high: another one
+        # may be wider, as in Cyrillic. Where there are so many bars and no more, smaller letters fit.
+        names=_NAMES if top else 0,
     )  # fmt: skip
 
 

@@ -66,6 +66,12 @@ class NewcomerStack:
         found = [record for record in self.live().get("kpis", []) if record["id"] == kpi]
         return found[0]["values"][0]["current"] if found and found[0]["values"] else None
 
+    def is_proved(self) -> bool:
+        """Whether the standing audit has found nothing that differs since the start of the stack."""
+        proved = self.live().get("proved") or {}
+        assert proved.get("cause") != "differs", proved
+        return bool(proved.get("at")) and not proved["cause"]
+
     def until(self, condition, seconds: float, what: str) -> float:
         """Seconds since the start of the stack at which it holds."""
         while not condition():
@@ -115,6 +121,7 @@ def test_the_path_of_a_newcomer(tmp_path):
         done = subprocess.run(["sales-pulse", "audit", "--json"], cwd=clone, env=path, capture_output=True, text=True)  # noqa: PLW1510
         assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
         assert json.loads(done.stdout)["equal"]
+        again.until(again.is_proved, 600, "own number compared with the log by the ledger, too")
     finally:
         again.stop()
     print("\n" + "\n".join(f"{seconds:6.1f} s  {what}" for what, seconds in times.items()))

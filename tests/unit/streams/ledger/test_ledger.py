@@ -14,8 +14,10 @@ import httpx
 import pytest
 from pydantic import ValidationError
 
+from metrics.catalogue import CELL_FAMILIES
 from metrics.errors import AwayError
 from metrics.exporter.http.ledger import LedgerProxy
+from streams.ledger import schema
 from streams.ledger.answers import Index
 from streams.ledger.follow import LedgerFollower
 from streams.ledger.held import decode
@@ -41,14 +43,17 @@ def log_of(count):
     return InMemoryLog([event(n % len(KINDS), n % 4, n % 9, n % 200, n * 7919) for n in range(count)], 1)
 
 
-def test_an_index_is_gone_on_with_only_where_it_is_whole_and_of_the_same(tmp_path):
-    """Another number of partitions, zone or log, and pages that were overwritten."""
+def test_an_index_is_gone_on_with_only_where_it_is_whole_and_of_the_same(tmp_path, monkeypatch):
+    """Another number of partitions, zone or log, a family more, and pages that were overwritten."""
     kept = Kept(str(tmp_path), RULES, 1, NOW)
     kept.read(log_of(400), 400)
     kept.database.close()
     path = kept.path
     assert unusable(path, TOLD, {}) == ""
     assert "other settings" in unusable(path, fingerprint(RULES, 2), {})
+    with monkeypatch.context() as patch:
+        patch.setattr(schema, "CELL_FAMILIES", CELL_FAMILIES[1:])
+        assert "other settings" in unusable(path, fingerprint(RULES, 1), {})
     assert "other settings" in unusable(path, fingerprint(plain_rules(ZoneInfo("Asia/Kolkata")), 1), {})
     assert "another log" in unusable(path, TOLD, {"topic id": "x"})
     whole = path.read_bytes()
