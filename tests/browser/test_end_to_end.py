@@ -118,7 +118,7 @@ async def test_an_event_is_on_the_wall_within_two_seconds(screen, floor):
             source=SOURCE, time=datetime.now(UTC), call_id="w", client_id="c-1", direction="inbound", manager_id="m-7"
         )
     )
-    await expect(page.locator("#waiting li .name")).to_have_text(["Vera Lind · east"])
+    await expect(page.locator("#waiting li .who")).to_have_text(["Vera Lind · east"])
     took.append(time.monotonic() - began)
     ordered = sorted(took)
     median, worst = ordered[len(took) // 2], ordered[-1]

@@ -117,7 +117,7 @@ async def test_silent_workers_are_said(screen, view):
     page = await screen.show()
     await view.waiting(("call", ANNA, 5))
     await view.unanswered(("miss", "c-1", ANNA, 5))
-    await expect(page.locator("#waiting li .name")).to_have_count(1)
+    await expect(page.locator("#waiting li .who")).to_have_count(1)
     await expect(page.locator("#returns li[data-left]")).to_have_count(1)
     await view.beat(age=3600)
     notice = page.locator("#notice")

@@ -123,7 +123,7 @@ async def test_waiting_clients_tick_and_turn_overdue(screen, view):
     await view.waiting(("call", BORIS, 17.5), ("chat", "unknown", 3))
     page = await screen.show()
     rows = page.locator("#waiting li")
-    await expect(rows.locator(".name")).to_have_text([f"{PEOPLE[BORIS][1]} · north", "unassigned"])
+    await expect(rows.locator(".who")).to_have_text([f"{PEOPLE[BORIS][1]} · north", "unassigned"])
     # On a machine that is busy the first answer may be some seconds old: then nothing is known yet.
     await expect(rows.nth(0).locator("time")).to_have_text(re.compile(r"\d"))
     seen = await page.evaluate(

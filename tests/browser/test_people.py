@@ -124,6 +124,35 @@ async def test_nothing_is_clipped(screen, view, size):
         await page.goto("about:blank")
 
 
+NAMES = {
+    ANNA: ("Retail Москва", "Вероника Лебедева"),
+    BORIS: ("Key Accounts", "Maximilian Weber"),
+    OLGA: ("Enterprise", "Ян Ли"),
+}
+"""Usual ones, of different lengths."""
+_OF_NAMES = """() => ["#leaders .name", "#waiting .who span", "#returns small.name"].map((where) => {
+  const nodes = [...document.querySelectorAll(where)];
+  return [where, nodes.length, new Set(nodes.map((node) => getComputedStyle(node).fontSize)).size,
+          nodes.filter((node) => node.scrollWidth > node.clientWidth).map((node) => node.textContent)];
+})"""
+
+
+@pytest.mark.parametrize("size", [(1920, 1080), (1280, 720)], ids=lambda s: f"{s[0]}x{s[1]}")
+async def test_names_of_a_list_are_whole_and_of_one_size(screen, view, size):
+    """Nobody is written larger than others for having a short name; a team ends in dots before its people do."""
+    await view.fill(people=NAMES)
+    await view.waiting(("call", ANNA, 100), ("chat", BORIS, 1), ("chat", OLGA, 1))
+    await view.unanswered(*FORGOTTEN)
+    for language in ("en", "ru"):
+        page = await screen.show("level=company&window=day", language=language)
+        await expect(page.locator("#waiting li")).to_have_count(3)
+        await expect(page.locator("#returns li")).to_have_count(3)
+        for where, count, sizes, cut in await page.evaluate(_OF_NAMES):
+            assert (count >= 3, sizes) == (True, 1), (language, where)
+            assert cut == [] or "small" in where, (language, where, cut)
+        await page.goto("about:blank")
+
+
 @pytest.mark.parametrize("theme", ["dark", "light"])
 async def test_contrast(screen, view, theme):
     """Text at 4.5:1, large text and shapes at 3:1, for what is on the screen and for every pair of colours."""

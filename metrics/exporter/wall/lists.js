@@ -1,5 +1,5 @@
 // Lists that show as many rows as fit, and count the rest.
-import { text } from "./tiles.js";
+import { lengthOf, text } from "./tiles.js";
 import { word } from "./words.js";
 
 const ON_A_PHONE = matchMedia("(max-width: 900px)"), ROWS_ON_A_PHONE = 8, ROW_REM = 2;
@@ -38,7 +38,7 @@ export function fill(list, items, empty, html, draw, total = items.length) {
 
 /** All of a column are written in one size: CSS is told how long the longest of those shown is. */
 export function alike(list, selector, property) {
-  const longest = String(Math.max(1, ...[...list.querySelectorAll(selector)].map((node) => node.textContent.length)));
+  const longest = Math.max(1, ...[...list.querySelectorAll(selector)].map((node) => lengthOf(node.textContent))).toFixed(1);
   if (list.style.getPropertyValue(property) !== longest) list.style.setProperty(property, longest);
 }
 

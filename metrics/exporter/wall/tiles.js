@@ -48,7 +48,7 @@ function trendOf(main) {
 
 const NARROW = /[\s.,:;·'!|()iljftr]/gu, WIDE = /[%+−▲▼■mwMWжмшщыюЖМФШЩЫЮ]/gu;
 /** How long a text is drawn, in digits: room that is not needed makes nothing smaller. */
-const lengthOf = (value) => value.length - 0.4 * (value.match(NARROW)?.length ?? 0) + 0.4 * (value.match(WIDE)?.length ?? 0);
+export const lengthOf = (value) => value.length - 0.4 * (value.match(NARROW)?.length ?? 0) + 0.4 * (value.match(WIDE)?.length ?? 0);
 
 /** Text, and its length for CSS, which makes long text smaller rather than cutting it. */
 export function text(node, value) {
