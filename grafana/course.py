@@ -208,11 +208,12 @@ def _shades(hue: str) -> dict[str, Any]:
 
 def spread(
     title: str, family: Family, bounds: Sequence[int], names: Sequence[str], matchers: Mapping[str, str],
-    steps: targets.Steps = p.PLAIN, *, sparse: bool = False,
+    steps: targets.Steps = p.PLAIN, *, sparse: bool = False, nothing: str = "",
 ) -> p.Panel:  # fmt: skip
     """How many fell between two bounds of a histogram. bounds: some of the family's; names: one more than bounds.
 
     steps: colours by the upper bound, as the values themselves would have. sparse: without those where there is none.
+    nothing: what stands there without any.
     """
 
     def at(bound: float | str) -> str:
@@ -226,7 +227,7 @@ def spread(
     uppers = [*bounds, bounds[-1] + 1]
     return bars(
         title, [bar(expr, name) for expr, name in zip(counts, names, strict=True)], about=_about(family), label=BAR,
-        unit="short", links=list(explained((family,), Level.TEAM, "${window}")), decimals=0,
+        unit="short", links=list(explained((family,), Level.TEAM, "${window}")), decimals=0, nothing=nothing,
         # None is neither good nor bad.
         mappings=[{"type": "value", "options": {"0": {"text": "0", "color": targets.NEUTRAL, "index": 0}}}],
         overrides=[

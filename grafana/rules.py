@@ -37,8 +37,9 @@ _ONCE = re.compile(r"\b(max|group)( by \([^()]*\) )?\(\w+")
 
 def paced(kpi: Kpi, level: Level) -> Iterator[tuple[Kpi, str]]:
     """A KPI by how often it is recorded: in its short windows often, in calendar windows, which are long, seldom."""
-    short = tuple(window for window in kpi.windows if window in SHORT_WINDOWS)
-    rest = tuple(window for window in kpi.windows if window not in SHORT_WINDOWS)
+    carried = kpi.windows_at(level)
+    short = tuple(window for window in carried if window in SHORT_WINDOWS)
+    rest = tuple(window for window in carried if window not in SHORT_WINDOWS)
     is_of_people = level is Level.MANAGER
     if not kpi.windows and not kpi.is_planned:
         yield kpi, NOW if _waits(kpi) else SLOW if is_of_people else CALM

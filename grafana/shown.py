@@ -270,18 +270,20 @@ def days(key: str) -> list[dict[str, Any]]:
 def bars(
     title: str, queries: list[p.Query], *, about: str, unit: str, links: list[p.Link],
     steps: targets.Steps = p.PLAIN, drill: p.Link | None = None, label: str = "",
-    mappings: Sequence[dict[str, Any]] = (), names: int = 0, **more: Any,
+    mappings: Sequence[dict[str, Any]] = (), names: int = 0, nothing: str = "", **more: Any,
 ) -> p.Panel:  # fmt: skip
     """Values side by side as bars. drill: where a click on a bar leads. label: what a bar is called after.
 
     Without a label a bar that is alone would be called after its panel.
-    names: pixels of their letters; 0: as large as bars allow.
+    names: pixels of their letters; 0: as large as bars allow. nothing: what stands there without any, if not a dash.
     """
     plain = {"mode": "fixed", "fixedColor": "blue"}
     defaults: dict[str, object] = {"color": plain if steps is p.PLAIN else {"mode": "thresholds"}, "min": 0}
     defaults["mappings"] = [*mappings, NO_NUMBER]
     if drill:
         defaults["links"] = [drill.data()]
+    if nothing:
+        defaults["noValue"] = nothing
     if label:
         defaults["displayName"] = f"${{__field.labels.{label}}}"
     return p.panel(

@@ -57,10 +57,11 @@ class Family:
     periods: those that Prometheus is shown.
     unit: Grafana's name of the unit, for panels.
     credited: carries `manager` and `team`, or `team` alone where it is `by_team`.
-    quantiles_by: those of its own labels that the quantiles of a person keep.
+    not_of_people, not_by_team: of its windows those in which Prometheus is not shown people, or teams.
+    keeps: of its own labels those that stay where they are put together: in quantiles of a person, in sizes.
     is_of_working_time: counts only working hours, so that 0 is common.
     title, title_ru: what people call it; "" of what the service says of itself.
-    Marks of the past do not compare these three.
+    Marks of the past compare neither these three, nor what Prometheus is not shown.
     """
 
     name: str
@@ -77,7 +78,9 @@ class Family:
     counter: bool = False
     credited: bool = True
     by_team: bool = False
-    quantiles_by: tuple[str, ...] = ()
+    not_of_people: tuple[str, ...] = field(default=(), repr=False)
+    not_by_team: tuple[str, ...] = field(default=(), repr=False)
+    keeps: tuple[str, ...] = ()
     is_of_working_time: bool = field(default=False, repr=False)
     title: str = field(default="", repr=False)
     title_ru: str = field(default="", repr=False)
@@ -101,10 +104,16 @@ class Family:
     def labels_of(self, series: str) -> tuple[str, ...]:
         """Label names of one of the names that it is exposed as."""
         if self.kind is Kind.HISTOGRAM and series == self.name:
-            return (*self.credit, *self.quantiles_by, *self._time, "quantile")
+            return (*self.credit, *self.keeps, *self._time, "quantile")
         if series in self.team_names:
-            return ("team", *self.labels, *self._time, *(("le",) if series == self.bucket else ()))
+            own = self.keeps if self.kind is Kind.SIZES else self.labels
+            return ("team", *own, *self._time, *(("le",) if series == self.bucket else ()))
         return self.all_labels
+
+    def windows_of(self, series: str) -> tuple[str, ...]:
+        """Windows in which Prometheus is shown one of the names that it is exposed as."""
+        less = self.not_by_team if series in self.team_names else self.not_of_people
+        return tuple(window for window in self.windows if window not in less)
 
     @property
     def has_buckets(self) -> bool:

@@ -254,6 +254,13 @@ class Kpi:
                 return family
         return None
 
+    def windows_at(self, level: Level) -> tuple[str, ...]:
+        """Windows in which Prometheus has it: of people those in which they are shown."""
+        if level is not Level.MANAGER:
+            return self.windows
+        less = {window for leaf in leaves(self.formula) for window in leaf.family.not_of_people}
+        return tuple(window for window in self.windows if window not in less)
+
     def is_recorded(self, level: Level) -> bool:
         """Whether a rule records it: of people not what the exporter itself shows of them, percentiles among it."""
         return level is not Level.MANAGER or self.shown is None

@@ -119,7 +119,14 @@ def _windows(windows: tuple[str, ...]) -> str:
 
 def _windows_of(family: Family) -> str:
     """Of a family, with what /metrics shows less of."""
-    return _windows(family.windows) + ("" if family.periods == PERIODS else f"; {' '.join(family.periods)} alone")
+    less = [
+        f"{what} {_windows(family.windows_of(name))} alone"
+        for what, name in (("people", family.name), ("teams", family.bucket))
+        if name in family.names and family.windows_of(name) != family.windows
+    ]
+    return "; ".join(
+        [_windows(family.windows), *less, *([] if family.periods == PERIODS else [f"{' '.join(family.periods)} alone"])]
+    )
 
 
 def _kpi_row(kpi: Kpi) -> tuple[str, ...]:

@@ -133,7 +133,10 @@ def _summed(title: str, family: Family, label: str, look: Look) -> p.Panel:
 
 def _sizes() -> p.Panel:
     names = [*map(_size, _SIZES), _size(_SIZES[-1]).replace("≤", ">")]
-    return spread("Won by size, $window", deals.SIZE, _SIZES, names, _WINDOWED, sparse=True)
+    # Of a team's day or week, too few for a distribution, Prometheus has none.
+    return spread(
+        "Won by size, $window", deals.SIZE, _SIZES, names, _WINDOWED, sparse=True, nothing="for a month or longer"
+    )
 
 
 def _size(bound: int) -> str:

@@ -117,6 +117,7 @@ SIZE = Family(
     kind=Kind.SIZES,
     bounds=SIZE_BOUNDS,
     periods=PERIODS[:1],
+    not_by_team=CALENDAR_WINDOWS[:2],
     unit="currency",
     by_team=True,
 )

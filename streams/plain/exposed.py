@@ -37,11 +37,15 @@ def exposed(held: Mapping[PlainSeries, Fraction]) -> dict[PlainSeries, Fraction]
         labels = dict(one.labels)
         if labels["period"] not in family.periods:
             continue
-        found[series(f"{_of_team(family)}_{part}", {n: v for n, v in labels.items() if n != "manager"})] += value
+        if labels["window"] not in family.not_by_team:
+            gone = {"manager", *(() if family.kind is Kind.HISTOGRAM else {*family.labels} - {*family.keeps})}
+            found[series(f"{_of_team(family)}_{part}", {n: v for n, v in labels.items() if n not in gone})] += value
+        if family.kind is not Kind.HISTOGRAM or labels["window"] in family.not_of_people:
+            continue
         if part != "bucket":
             found[one] += value
-        elif family.kind is Kind.HISTOGRAM:
-            kept = {"manager", "team", "window", "period", *family.quantiles_by}
+        else:
+            kept = {"manager", "team", "window", "period", *family.keeps}
             whose = tuple((name, labels[name]) for name in sorted(kept))
             below[family, whose][labels["le"]] += value
     for (family, whose), counts in below.items():

@@ -207,7 +207,11 @@ def _mark(one: Family) -> str:
 def _less(one: Family) -> str:
     """What stands behind a family's windows: of which of them /metrics shows less."""
     assert one.periods in (PERIODS, PERIODS[:1])
-    return "" if one.periods == PERIODS else ", current alone"
+    of_people = f", of people {_windows(frozenset(one.windows_of(one.name)))} alone" if one.not_of_people else ""
+    by_team = (
+        f", by team {' '.join(f'`{name}`' for name in one.windows_of(one.bucket))} alone" if one.not_by_team else ""
+    )
+    return of_people + by_team + ("" if one.periods == PERIODS else ", current alone")
 
 
 def _row(name: str, held: Any) -> str:

@@ -57,10 +57,10 @@ def test_live_numbers_are_those_that_are_recorded(prometheus_url: str, level: Le
             recorded = _numbers(http, ready(kpi, level, current), (*labels, "window"))
             shown = {
                 (*who, window): value
-                for window in kpi.windows or ("",)
+                for window in kpi.windows_at(level) or ("",)
                 for who, value in _numbers(http, live(kpi, level, Live(window, keep=labels)), labels).items()
             }
-            assert {window for *_, window in recorded} == set(kpi.windows or ("",)), kpi.title
+            assert {window for *_, window in recorded} == set(kpi.windows_at(level) or ("",)), kpi.title
             assert shown == pytest.approx(recorded), kpi.title
 
 

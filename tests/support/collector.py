@@ -130,7 +130,8 @@ def _gauge(family: Family, name: str) -> GaugeMetricFamily:
 def _add(metrics: dict[str, GaugeMetricFamily], row: Row) -> None:
     time = row.slot or ()
     for family, numbers in row.block.items():
-        if row.slot is not None and not (row.slot[0] in family.windows and row.slot[1] in family.periods):
+        name = family.name if row.shown[0] else family.bucket
+        if row.slot is not None and not (row.slot[0] in family.windows_of(name) and row.slot[1] in family.periods):
             continue
         told = {own: number for own, number in numbers.items() if isinstance(number, Histogram)}
         if not row.shown[0]:
@@ -144,6 +145,10 @@ def _add(metrics: dict[str, GaugeMetricFamily], row: Row) -> None:
 def _add_team(
     metrics: dict[str, GaugeMetricFamily], family: Family, team: str, told: Mapping[Own, Histogram], time: Own
 ) -> None:
+    if family.kind is Kind.SIZES:
+        told = (
+            {(): Histogram(tuple(map(sum, zip(*(one.bins for one in told.values()), strict=True))), 0)} if told else {}
+        )
     for own, number in told.items():
         labels = (team, *own, *time)
         for le, running in zip(family.le, accumulate(number.bins), strict=True):
@@ -160,7 +165,7 @@ def _add_person(
     for own, number in told.items():
         metrics[family.sum].add_metric((*shown, *own, *time), number.sum)
         metrics[family.count].add_metric((*shown, *own, *time), number.count)
-        kept = own[: len(family.quantiles_by)]
+        kept = own[: len(family.keeps)]
         bins[kept] = list(map(add, bins.get(kept, repeat(0)), number.bins))
     for kept, counts in bins.items():
         for q in QUANTILES:

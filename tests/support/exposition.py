@@ -94,10 +94,10 @@ def _values(family: Family, label: str) -> tuple[str, ...]:
     return DEALS if label == "outcome" and "direction" not in family.labels else VALUES[label]
 
 
-def _times(family: Family, who: dict[str, str], number: int) -> Iterator[tuple[dict[str, str], float]]:
-    """Labels and a value for each window and period."""
+def _times(family: Family, series: str, who: dict[str, str], number: int) -> Iterator[tuple[dict[str, str], float]]:
+    """Labels and a value for each window and period of one of its names."""
     share = PAID_BACK if family is deals.PROFIT else 1
-    for window, period in product(family.windows, family.periods):
+    for window, period in product(family.windows_of(series), family.periods):
         if window == NINETY_DAYS and period != PERIODS[0]:
             continue
         value = float(share * (10 * number + (3 if period == PERIODS[0] else 1)))
@@ -108,8 +108,8 @@ def _of_person(family: Family, who: dict[str, str], number: int) -> Iterator[Ser
     if family.source is not Source.CELLS:
         yield family.name, who, float(10 * number)
         return
-    first = all(who[name] == VALUES[name][0] for name in family.labels if name not in family.quantiles_by)
-    for labels, value in _times(family, who, number):
+    first = all(who[name] == VALUES[name][0] for name in family.labels if name not in family.keeps)
+    for labels, value in _times(family, family.name, who, number):
         if not family.has_buckets:
             yield family.name, labels, value
             continue
@@ -121,7 +121,8 @@ def _of_person(family: Family, who: dict[str, str], number: int) -> Iterator[Ser
 
 
 def _of_team(family: Family, who: dict[str, str], number: int) -> Iterator[Series]:
-    for labels, value in _times(family, who, number):
+    who = {name: value for name, value in who.items() if name in family.labels_of(family.bucket)}
+    for labels, value in _times(family, family.bucket, who, number):
         for index, le in enumerate(family.le, 1):
             yield family.bucket, {**labels, "le": le}, round(value * index / len(family.le), 3)
         if family.kind is Kind.HISTOGRAM:

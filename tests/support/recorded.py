@@ -44,7 +44,7 @@ def expected(numbers: Mapping[PlainSeries, float]) -> dict[PlainSeries, float]:
 
 def _of(kpi: Kpi, level: Level, plain: PlainNumbers) -> dict[PlainSeries, float]:
     found: dict[PlainSeries, float] = {}
-    by_time = {time: PlainAsked(plain, kpi, level, *time).values() for time in _times(kpi)}
+    by_time = {time: PlainAsked(plain, kpi, level, *time).values() for time in _times(kpi, level)}
     for (window, period), values in by_time.items():
         for key, value in values.items():
             labels = dict(zip((*level.labels, *kpi.by), key, strict=True))
@@ -59,11 +59,11 @@ def _of(kpi: Kpi, level: Level, plain: PlainNumbers) -> dict[PlainSeries, float]
     return found
 
 
-def _times(kpi: Kpi) -> list[tuple[str, str]]:
+def _times(kpi: Kpi, level: Level) -> list[tuple[str, str]]:
     """Every window and period that a KPI is recorded for; one of ("", "") for what is so now."""
     if not kpi.windows:
         return [("", "")]
-    return list(product(kpi.windows, PERIODS[:1] if kpi.is_planned else PERIODS))
+    return list(product(kpi.windows_at(level), PERIODS[:1] if kpi.is_planned else PERIODS))
 
 
 def differences(shown: Mapping[PlainSeries, float], wanted: Mapping[PlainSeries, float], folder: Path) -> str:

@@ -81,7 +81,7 @@ class OfPeople(Book):
             case Kind.HISTOGRAM:
                 yield TotalsSeries, labels
                 values = dict(zip(family.labels, labels, strict=True))
-                yield Quantiles, tuple(values[name] for name in family.quantiles_by)
+                yield Quantiles, tuple(values[name] for name in family.keeps)
 
     def _series(self, code: str, labels: list[str]) -> Iterator[tuple[CreditSeries, Labels]]:
         if code in RECEIVABLES:
@@ -94,9 +94,10 @@ class OfTeams(Book):
     """What is shown by team: distributions."""
 
     def made_of(self, family: Family, labels: Labels) -> Iterator[Made]:
-        """Their buckets."""
+        """Their buckets; those of sizes put together, as few of them fall on each label."""
         match family.kind:
             case Kind.HISTOGRAM:
                 yield HistogramSeries, labels
             case Kind.SIZES:
-                yield Sizes, labels
+                values = dict(zip(family.labels, labels, strict=True))
+                yield Sizes, tuple(values[name] for name in family.keeps)

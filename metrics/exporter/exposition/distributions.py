@@ -43,7 +43,7 @@ class Quantiles(CreditSeries):
     """A person's percentiles, over all values of the labels that they do not keep."""
 
     def __init__(self, family: Family, labels: Labels) -> None:
-        super().__init__(family, labels, family.quantiles_by)
+        super().__init__(family, labels, family.keeps)
         self._bin_of: dict[int, int] = {}
 
     def add(self, item: int, rest: Labels, day: int) -> None:  # noqa: ARG002 - it is no money
@@ -71,8 +71,8 @@ class Quantiles(CreditSeries):
 class Buckets(CreditSeries):
     """A distribution. Most of the text is here: pieces put together, as formatting costs six times more."""
 
-    def __init__(self, family: Family, labels: Labels) -> None:
-        super().__init__(family, labels)
+    def __init__(self, family: Family, labels: Labels, names: tuple[str, ...] | None = None) -> None:
+        super().__init__(family, labels, names)
         self._pieces: dict[Slot, list[str]] = {}
 
     def buckets(self, cumulative: list[int], head: str, slot: Slot) -> str:
@@ -128,7 +128,7 @@ class Sizes(Buckets):
     """Counts per step of an amount in its own currency, shown by what they are worth in the base currency."""
 
     def __init__(self, family: Family, labels: Labels) -> None:
-        super().__init__(family, labels)
+        super().__init__(family, labels, family.keeps)
         self._items: dict[int, tuple[int, str, int]] = {}
 
     def add(self, item: int, rest: Labels, day: int) -> None:

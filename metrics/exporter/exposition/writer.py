@@ -8,7 +8,7 @@ from metrics.exporter.exposition.book import OfPeople, OfTeams
 from metrics.exporter.exposition.lines import Lines
 from metrics.exporter.exposition.text import escape
 from metrics.exporter.held.aggregates import NOW, Slot, Sums
-from metrics.exporter.held.items import BITS, BY_PERSON, BY_TEAM, Items, displayed
+from metrics.exporter.held.items import BITS, Items, displayed
 from metrics.exporter.held.names import Names
 from metrics.exporter.held.numbers import Shown, merged
 from metrics.exporter.held.parts import Credit
@@ -43,7 +43,7 @@ class LineWriter:
         reference: Reference, today: int,
     ) -> None:  # fmt: skip
         """Lines of each person who has a name of his own; `rest`: of the others, by team."""
-        carried = _OPEN if slot == NOW else displayed(*slot) & BY_PERSON
+        carried = _OPEN if slot == NOW else displayed(*slot)
         masks: dict[Shown, int] = {}
         team_of, named = reference.team_of, names.managers.named
         for (manager, team), mask in dirty.items():
@@ -66,7 +66,7 @@ class LineWriter:
         today: int,
     ) -> None:  # fmt: skip
         """Lines of each team."""
-        team_of, carried = reference.team_of, displayed(*slot) & BY_TEAM
+        team_of, carried = reference.team_of, displayed(*slot, by_team=True)
         masks: dict[str, int] = {}
         for credit, mask in dirty.items():
             if mask & carried:

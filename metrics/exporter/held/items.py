@@ -37,9 +37,14 @@ def carries(window: str) -> int:
 
 
 @cache
-def displayed(window: str, period: str) -> int:
-    """Mask of the families of which Prometheus is shown a window and period."""
-    return sum(bit for family, bit in BITS.items() if window in family.windows and period in family.periods)
+def displayed(window: str, period: str, *, by_team: bool = False) -> int:
+    """Mask of the families of which Prometheus is shown a window and period of people, or by team."""
+    return sum(
+        bit
+        for family, bit in BITS.items()
+        if period in family.periods
+        and any(window in family.windows_of(name) for name in (family.team_names if by_team else family.person_names))
+    )
 
 
 class Items:

@@ -83,7 +83,8 @@ class Question:
         """Names of a value's labels, in order."""
         if self.kpi:
             return (*self.level.labels, *_BY_ID[self.kpi].by)
-        own = self.family.labels_of(self.series)
+        # Of sizes /metrics keeps fewer labels than there are.
+        own = (*self.family.labels, "le") if self.family.by_team else self.family.labels_of(self.series)
         return (*self.level.labels, *(label for label in own if label not in _NOT_ITS_OWN))
 
     @property
@@ -280,7 +281,7 @@ def _series(found: list[Row], asked: Question) -> Iterator[tuple[Key, float]]:
                 yield key, number
             elif asked.series == family.name:
                 own = dict(zip(family.labels, labels, strict=True))
-                kept = (*key_of(row.shown, asked.level), *(own[name] for name in family.quantiles_by))
+                kept = (*key_of(row.shown, asked.level), *(own[name] for name in family.keeps))
                 sums[kept] = list(map(add, sums.get(kept, repeat(0)), number.bins))
             else:
                 yield from ((key + rest, value) for rest, value in _parts(number, asked))

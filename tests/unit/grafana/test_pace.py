@@ -89,7 +89,7 @@ def readers() -> Iterator[tuple[str, str]]:
 
 
 def test_nobody_reads_what_is_not_shown() -> None:
-    """Periods that /metrics leaves out: a rule, alert or panel on them would stay empty."""
+    """Periods and windows that /metrics leaves out: a rule, alert or panel on them would stay empty."""
     seen = 0
     for who, expr in readers():
         for name, matchers in SELECTOR.findall(expr):
@@ -98,5 +98,7 @@ def test_nobody_reads_what_is_not_shown() -> None:
                 continue
             asked = dict(re.findall(r'(\w+)=~?"([^"]*)"', matchers))
             assert asked.get("period", family.periods[0]) in family.periods, (who, name, matchers)
+            chosen = {*asked.get("window", "$window").split("|")} - {"$window"}
+            assert not chosen or chosen & {*family.windows_of(name)}, (who, name, matchers)
             seen += name == SIZE.bucket
     assert seen

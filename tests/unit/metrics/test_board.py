@@ -95,12 +95,12 @@ def test_what_is_open_and_who_waits(part, waiting):
     assert samples(exposition(shown, 7200.0).decode()) == samples(generate_latest(registry).decode())
 
 
-def values(shown, now, name):
+def values(shown, now, name, window="day"):
     """Numbers of a family today (or now), by the values of its labels."""
     found = {}
     for sample, labels, value in samples(exposition(shown, now).decode()):
         when = dict(labels)
-        if sample == name and when.get("window", "day") == "day" and when.get("period", "current") == "current":
+        if sample == name and when.get("window", window) == window and when.get("period", "current") == "current":
             found[tuple(text for label, text in labels if label not in {"window", "period"})] = value
     return found
 
@@ -228,9 +228,9 @@ def test_a_name_is_shown_as_the_roster_has_it_now():
 
 
 def sizes(shown, now, team):
-    """Won deals of a team today by the bounds between which they lie."""
+    """Won deals of a team this month by the bounds between which they lie."""
     name, below, found = "sales_team_won_deal_amount_bucket", 0.0, {}
-    told = {labels[0]: count for labels, count in values(shown, now, name).items() if labels[2] == team}
+    told = {le: count for (le, of), count in values(shown, now, name, "month").items() if of == team}
     for le, count in sorted(told.items(), key=lambda one: float(one[0])):
         if count > below:
             found[le] = count - below
@@ -241,7 +241,7 @@ def sizes(shown, now, team):
 def test_sizes_of_deals_are_told_by_team():
     """The base currency exactly; another one by its step and the rate of the day, also one that comes late."""
     shown = board(timezone="Europe/Berlin")
-    mine = {key("ws", "p", "100", "RUB"): 2, key("ws", "p", "120", "RUB"): 1, key("ws", "p", "60", "USD"): 1}
+    mine = {key("ws", "p", "100", "RUB"): 2, key("ws", "q", "120", "RUB"): 1, key("ws", "p", "60", "USD"): 1}
     shown.put(("d", DAY), {Field(0, "m-1", "north"): mine, Field(1, "m-2", "north"): {key("ws", "p", "200", "RUB"): 1}})
     assert sizes(shown, START, "north") == {"100.0": 2, "200.0": 2}
     shown.put_reference({"rate:1": rate("USD", "2026-10-01", "83.33")})
@@ -250,6 +250,23 @@ def test_sizes_of_deals_are_told_by_team():
     assert sizes(shown, START, "north") == {"100.0": 2, "200.0": 2, "10000.0": 1}
     shown.put(("d", DAY), {Field(0, "m-1", "north"): {}})
     assert sizes(shown, START, "north") == {"200.0": 1}
+    # A day is too short for a distribution.
+    assert values(shown, START, "sales_team_won_deal_amount_bucket") == {}
+
+
+def test_of_one_person_no_minutes_are_shown():
+    """Response times of five minutes are told by team, and of a person from the day on."""
+    shown = board()
+    minute = START // 60 * 60
+    for bucket in (("m", minute), ("d", DAY)):
+        shown.put(
+            bucket, {Field(0, "m", "north"): {key("r", "call", "first", "3"): 1, key("r", "call", "first", "s"): 1}}
+        )
+    of_person = ("sales_response_seconds", "sales_response_seconds_sum", "sales_response_seconds_count")
+    assert [bool(values(shown, START, name, "5m")) for name in of_person] == [False] * 3
+    assert [bool(values(shown, START, name)) for name in of_person] == [True] * 3
+    for window in ("5m", "day"):
+        assert values(shown, START, "sales_team_response_seconds_count", window) == {("call", "first", "north"): 1.0}
 
 
 def test_sizes_follow_a_team_that_arrives_late():
