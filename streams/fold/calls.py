@@ -72,7 +72,9 @@ def _count(call: Call, out: Context, n: int) -> None:
     if kind == ANSWERED:
         taken = call.answered
         if taken is not None:
-            respond(out, call.started, taken, manager, team, CHANNEL, "first", out.rules.call_target, n)
+            # A telephone system whose clock was set back meanwhile answers before the call: at once.
+            start = min(call.started, taken)
+            respond(out, start, taken, manager, team, CHANNEL, "first", out.rules.call_target, n)
     elif is_unanswered(call):
         cell[specs[due, CHANNEL]] += n
 

@@ -39,9 +39,16 @@ def changed(client: Page, event: DealChanged, at: int, out: Context) -> Outcome:
         us(data.created_at),
         None if data.closed_at is None or data.status == "open" else us(data.closed_at),
         None if data.cost is None else money(data.cost),
-        None if data.probability is None else round(data.probability * PROBABILITY),
+        None if data.probability is None else _trillionths(data.probability),
     )
     return _replace(client, data.deal_id, new, out)
+
+
+def _trillionths(probability: float) -> int:
+    """In 10^-12; further digits are cut, so that what lies below a limit stays below it."""
+    found = round(probability * PROBABILITY)
+    # The quotient is the float of these twelve places: if it is greater, they were rounded up.
+    return found - 1 if found / PROBABILITY > probability else found
 
 
 def deleted(client: Page, event: DealDeleted, at: int, out: Context) -> Outcome:

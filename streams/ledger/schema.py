@@ -11,7 +11,7 @@ from metrics.catalogue import CELL_FAMILIES
 from streams.errors import StreamsError
 from streams.plain.rules import PlainRules
 
-VERSION = 6
+VERSION = 7
 """Of tables and of what they mean: an index of another one is built again."""
 APPLICATION_ID = 0x53504C31
 """In the header of the file: by this, and by MARK in its first rows, an index is known as ours."""

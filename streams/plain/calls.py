@@ -86,11 +86,12 @@ def contributions(call: wire.CallEnded, rules: PlainRules) -> Iterator[Contribut
     start, end, answer = moment(data.started_at), moment(call.time), response_at(call)
     yield Contribution(CALLS.code, (data.direction, data.outcome), *who, end, 1, *what)
     if answer is not None:
+        waited = answer - start if answer > start else 0
         worked = rules.calendar.working_us(start, answer, who[1])
-        yield Contribution(RESPONSE.code, ("call", "first"), *who, answer, answer - start, *what)
+        yield Contribution(RESPONSE.code, ("call", "first"), *who, answer, waited, *what)
         yield Contribution(RESPONSE_BUSINESS.code, ("call", "first"), *who, answer, worked, *what)
         yield Contribution(DUE.code, ("call",), *who, answer, 1, *what)
-        if answer - start <= rules.call_target:
+        if waited <= rules.call_target:
             yield Contribution(IN_TIME.code, ("call",), *who, answer, 1, *what)
     elif is_unanswered(call):
         yield Contribution(DUE.code, ("call",), *who, end, 1, *what)

@@ -28,8 +28,8 @@ def ten_thousandths(amount: str) -> int:
 
 
 def trillionths(probability: float | Decimal) -> int:
-    """A probability, 0 to 1, as written, in 10^-12; further digits are rounded half to even."""
-    return int((Decimal(str(probability)) * 10**12).to_integral_value())
+    """A probability, 0 to 1, as written, in 10^-12; further digits are cut."""
+    return int(Decimal(str(probability)) * 10**12)
 
 
 def version(event: wire.Envelope) -> Version:

@@ -6,7 +6,7 @@ from streams.errors import RulesChanged, StateError
 
 KEY = b"p"
 """Of the record in changelog and local store; no page of a client has it."""
-VERSION = 7
+VERSION = 8
 """Of the encoded state. A worker that restores another version says so and counts the log again."""
 
 

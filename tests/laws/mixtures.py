@@ -120,7 +120,7 @@ def _data(kind: str, entity: int, time: datetime, choose: Choices) -> Json:  # n
                 "created_at": before(),
                 **({} if status == "open" else {"closed_at": before()}),
                 **choose.of({}, {"cost": "40.25"}, {"cost": "1000000"}),
-                **choose.of({}, {"probability": 0.7}, {"probability": 0.1}, {"probability": 0.123456789012}),
+                **choose.of({}, {"probability": 0.7}, {"probability": 0.1}, {"probability": 0.6999999999999}),
             }
         case "deal.deleted":
             return {"deal_id": f"d-{entity}", **client}

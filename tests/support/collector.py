@@ -146,9 +146,8 @@ def _add_team(
     metrics: dict[str, GaugeMetricFamily], family: Family, team: str, told: Mapping[Own, Histogram], time: Own
 ) -> None:
     if family.kind is Kind.SIZES:
-        told = (
-            {(): Histogram(tuple(map(sum, zip(*(one.bins for one in told.values()), strict=True))), 0)} if told else {}
-        )
+        bins = zip(*(one.bins for one in told.values()), strict=True)
+        told = {(): Histogram(tuple(map(sum, bins)), 0)} if told else {}
     for own, number in told.items():
         labels = (team, *own, *time)
         for le, running in zip(family.le, accumulate(number.bins), strict=True):

@@ -66,6 +66,20 @@ def test_without_an_answer_time_there_is_no_response_and_none_is_due():
     assert total(everything(fold(log)), "d") == {("c", "inbound", "answered"): 1}
 
 
+@pytest.mark.parametrize("answer", ["2026-11-23T09:09:59Z", "2026-11-23T06:10:18Z"])
+def test_an_answer_before_the_start_is_one_at_once(answer):
+    """A clock that was set back makes no response negative, and takes none away."""
+    log = Log()
+    _ended(log, answered_at=answer)
+    assert total(everything(fold(log)), "d") == {
+        ("c", "inbound", "answered"): 1,
+        ("r", "call", "first", "0"): 1,
+        ("b", "call", "first", "0"): 1,
+        ("d", "call"): 1,
+        ("t", "call"): 1,
+    }
+
+
 def test_service_level_is_answered_in_time_by_due():
     """1,000 answered (860 within 20 s) and 60 abandoned (10 within 5 s): 860 ÷ 1,050."""
     log = Log()

@@ -1,5 +1,6 @@
 """Deals: contributions of the latest version only, repeat sales, and who is ready."""
 
+from decimal import Decimal
 from itertools import permutations
 
 import pytest
@@ -121,6 +122,16 @@ def test_all_orders_of_versions_give_the_same_end():
     assert all(end == ends[0] for end in ends)
 
 
+@pytest.mark.parametrize(
+    "text", ["0", "1", "0.29", "0.7", "0.123456789012", "0.6999999999999", "0.6666666666666666", "1e-13"]
+)
+def test_probabilities_are_cut_at_twelve_places(text):
+    """Whatever the float of a decimal number is: its first twelve places count, to the digit."""
+    held = everything(fold(_log({"amount": "1", "probability": float(text)})))
+    weighted = [value for parts in held[("o", 0)].values() for name, value in parts.items() if name.startswith("wt")]
+    assert sum(weighted) == 10_000 * int(Decimal(text) * 10**12)
+
+
 READY = {"probability": 0.7}
 EARLIER = "2026-11-23T09:29:00Z"
 
@@ -130,6 +141,8 @@ EARLIER = "2026-11-23T09:29:00Z"
     [
         ([READY], {("m-1", "north"): 1}),
         ([{"probability": 0.699999}], {}),
+        ([{"probability": 0.6999999999999}], {}),
+        ([{"probability": 0.7000000000001}], {("m-1", "north"): 1}),
         ([{"stage": "contract"}], {("m-1", "north"): 1}),
         ([READY, {**READY, "deal_id": "e"}], {("m-1", "north"): 1}),
         ([READY, {**READY, "deal_id": "e", "client_id": "cl-2"}], {("m-1", "north"): 2}),
