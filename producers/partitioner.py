@@ -6,6 +6,8 @@ Java clients and aiokafka use murmur2 of the key; librdkafka must be told to (`p
 from struct import Struct
 from typing import Final
 
+from mypy_extensions import i64
+
 _SEED: Final = 0x9747B28C
 _MULTIPLIER: Final = 0x5BD1E995
 _MASK: Final = 0xFFFFFFFF
@@ -17,7 +19,8 @@ def murmur2(key: bytes) -> int:
     """The unsigned 32-bit murmur2 hash with Kafka's seed."""
     length = len(key)
     words = length >> 2
-    h = _SEED ^ length
+    h: i64 = _SEED ^ length
+    k: i64
     for k in (_WORDS[words] if words < len(_WORDS) else Struct(f"<{words}I").unpack_from)(key):
         k = (k * _MULTIPLIER) & _MASK  # noqa: PLW2901 - the names of the published algorithm
         h = (h * _MULTIPLIER ^ (k ^ k >> 24) * _MULTIPLIER) & _MASK
