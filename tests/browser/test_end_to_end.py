@@ -170,6 +170,10 @@ async def test_a_click_says_why(screen, floor):
     await page.keyboard.press("Escape")
     await expect(dialog).to_be_hidden()
     await expect(check).to_be_focused()
+    # Another one at once, before the page has heard that the first was closed.
+    await page.evaluate("""() => { const [first, second] = document.querySelectorAll("#kpis .why"); first.click();
+      document.getElementById("explain").close(); second.click(); }""")
+    await expect(dialog.locator(".facts")).to_contain_text("rows")
 
 
 async def test_the_walk_of_a_sales_head(screen, floor):

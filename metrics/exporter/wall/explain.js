@@ -1,7 +1,7 @@
 // One click from any number: the numbers it is made of, and the entities of each, from /api/v1/explain.
 import { clock, exact, show } from "./format.js";
 import { nameOf } from "./tiles.js";
-import { getLanguage, helpOf, title, word } from "./words.js";
+import { getLanguage, helpOf, title, word, wordOf } from "./words.js";
 
 const MOST_ROWS = 500, BY_TEAM = "sales_working_days";
 let asking = null;
@@ -30,6 +30,13 @@ export function partUrl(part, tile, record, view, team = "") {
   return `api/v1/explain?${query}`;
 }
 
+/** What people call a part: what tells it from the others is said, too. */
+function partName(part, parts) {
+  const name = title(part), half = /_(sum|count)$/.exec(part.family);
+  const halves = half && parts.filter((other) => title(other) === name).length > 1 ? [word(half[1] === "sum" ? "partSum" : "partCount")] : [];
+  return [name, ...halves, ...Object.entries(part.labels).map(([label, value]) => wordOf(label, value)), ...(part.window ? [part.window] : [])].join(" · ");
+}
+
 /** Open the dialog on a tile. main: what `pick` found for it; live: the answer that the wall shows; mine: the entity asked about. */
 export function explain(dialog, tile, main, live, view, mine = "") {
   const { record } = main, parts = record.parts ?? [];
@@ -40,7 +47,7 @@ export function explain(dialog, tile, main, live, view, mine = "") {
   shown[1].textContent = `${scopeName(live, view)} · ${view.label ?? word(isNow ? "now" : tile.main.labels.window ?? view.window)}`;
   dialog.querySelector(".help").textContent = helpOf(record);
   const buttons = parts.map((part) => {
-    const button = element("button", [title(part), ...Object.values(part.labels), ...(part.window ? [part.window] : [])].join(" · "));
+    const button = element("button", partName(part, parts));
     button.type = "button";
     button.addEventListener("click", () => choose(button, part));
     return button;
@@ -62,7 +69,8 @@ function scopeName(live, view) {
 async function load(dialog, url, live, mine) {
   asking?.abort();
   const own = asking = new AbortController();
-  dialog.addEventListener("close", () => own.abort(), { once: true });
+  // That it was closed is told later: it may be open again, and this is what it was opened for.
+  dialog.addEventListener("close", () => { if (!dialog.open) own.abort(); }, { signal: own.signal });
   const facts = dialog.querySelector(".facts"), head = dialog.querySelector("thead"), body = dialog.querySelector("tbody");
   facts.textContent = word("loading");
   facts.dataset.loading = "";

@@ -10,7 +10,7 @@ import { columns, drawTable } from "./ranking.js";
 import { valueOf } from "./spark.js";
 import { store, stored } from "./stored.js";
 import { nameOf, pick, unitOf } from "./tiles.js";
-import { getLanguage, helpOf, setLanguage, title, word } from "./words.js";
+import { getLanguage, helpOf, setLanguage, title, word, wordOf } from "./words.js";
 
 const $ = (id) => document.getElementById(id);
 const PLANNED = ["month", "quarter", "year"], MOST_BARS = 130;
@@ -27,11 +27,15 @@ async function get(path, query) {
 /** Whether a number is of a plan: then it is of a month, quarter or year alone, not of any days. */
 const isPlanned = () => record().parts.some((part) => part.family.startsWith("sales_plan_"));
 const whose = () => (state.level === "company" ? { level: "company" } : { level: state.level, name: state.name });
-const record = () => catalogue.get(state.kpi);
+/** What is known of the KPI; fewer lost deals are better, though more closed ones are. */
+const record = () => {
+  const found = catalogue.get(state.kpi);
+  return found && state.labels.outcome === "lost" ? { ...found, better: "down" } : found;
+};
 const kpi = () => ({ id: state.kpi, labels: state.labels });
 /** The tile of the wall that shows this number, whose name it then has. */
 const tile = () => [...TILES, ...ANSWERS].find(({ main }) => main.id === state.kpi && JSON.stringify(Object.entries(main.labels).filter(([name]) => name !== "window")) === JSON.stringify(Object.entries(state.labels)));
-const name = () => { const mine = tile(); return mine && !mine.main.labels.window ? nameOf(mine, record()) : [title(record()), ...Object.values(state.labels).map((value) => word(`${value}s`) === `${value}s` ? word(value) : word(`${value}s`))].join(" · "); };
+const name = () => { const mine = tile(); return mine && !mine.main.labels.window ? nameOf(mine, record()) : [title(record()), ...Object.entries(state.labels).map(([label, value]) => wordOf(label, value))].join(" · "); };
 const oldName = () => word(state.against === "year" ? "yearAgo" : "timeBefore");
 /** Whether numbers go back as far as a run: what began in the middle of it is no measure for another one. */
 const isHeld = (run) => run && shown.sum.begins && run.from >= shown.sum.begins;
@@ -237,7 +241,7 @@ function drawLabel() {
   if (!label) return;
   const values = [...new Set([...shown.bars.points.flatMap((point) => point.values.map((value) => value.labels[label])), ...Object.values(state.labels)])].sort();
   const all = state.kpi.endsWith(":sum") || !(label in state.labels) ? [["", word("all")]] : [];
-  options(box.querySelector("select"), [...all, ...values.map((value) => [value, word(`${value}s`) === `${value}s` ? word(value) : word(`${value}s`)])], state.labels[label] ?? "");
+  options(box.querySelector("select"), [...all, ...values.map((value) => [value, wordOf(label, value)])], state.labels[label] ?? "");
   box.querySelector("select").onchange = (event) => go({ labels: event.target.value ? { [label]: event.target.value } : {} });
 }
 

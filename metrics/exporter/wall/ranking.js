@@ -3,7 +3,7 @@ import { against } from "./chart.js";
 import { show } from "./format.js";
 import { ANSWERS, TILES } from "./layout.js";
 import { nameOf, pick, unitOf } from "./tiles.js";
-import { word } from "./words.js";
+import { word, wordOf } from "./words.js";
 
 /** Columns: the KPI of the page, then those of the wall that have a history of any days. */
 export function columns(catalogue, state) {
@@ -13,7 +13,8 @@ export function columns(catalogue, state) {
   return [wall.find(isMine) ?? mine, ...wall.filter((tile) => !isMine(tile))].filter((tile) => catalogue.has(tile.main.id)).map((tile) => ({ ...tile, record: catalogue.get(tile.main.id), key: [tile.main.id, ...Object.values(tile.main.labels)].join(" ") }));
 }
 
-const named = (tile) => nameOf(tile, tile.record);
+/** Of one value of a label alone, a column says of which, unless its tile does. */
+const named = (tile) => [nameOf(tile, tile.record), ...(tile.about ? [] : Object.entries(tile.main.labels).map(([label, value]) => wordOf(label, value)))].join(" · ");
 
 /** Numbers of one row by column. */
 const cells = (row, shown) => {

@@ -20,7 +20,7 @@ const WORDS = {
     meetings: "meetings", won: "won", lostDeals: "lost", level: "in time", total: "total", cash: "cash", volume: "volume", share: "share",
     overdue: "overdue", dso: "DSO", median: "median", p90: "p90", ratio: "rev. : profit", left: "left", overPlan: "over plan", need: "needed a day", forecast: "forecast",
     before: "was", of: "of", explain: "Why this number?", entity: "Entity", client: "Client", manager: "Manager", time: "Time", contribution: "Contribution",
-    loading: "Adding it up from the log…", failed: "The explanation could not be had", parts: "Made of", adds: "rows add up to", percentile: "rows, of which", largest: "the largest shown:", nearest: "the nearest shown:",
+    loading: "Adding it up from the log…", failed: "The explanation could not be had", parts: "Made of", partSum: "sum", partCount: "number", adds: "rows add up to", percentile: "rows, of which", largest: "the largest shown:", nearest: "the nearest shown:",
     proved: "proved at", provedLast: "Last proved at", provedMeans: "All numbers were compared with the log then", differs: "differs from the log", unproved_away: "not proved: no ledger", unproved_behind: "not proved: the ledger is behind", unproved_never: "not proved yet", unproved_late: "not proved lately",
     unconverted: "no rate", points: "pts", d: "d", h: "h", m: "min", s: "s",
     follow: "How it developed", toWall: "To the wall", kpi: "KPI", only: "Only", dates: "Dates", from: "From", to: "to", by: "Step", print: "Print", csv: "CSV", against: "Compared with",
@@ -33,6 +33,8 @@ const WORDS = {
     range_30d: "30 days", range_90d: "90 days", range_month: "This month", range_lastMonth: "Last month", range_quarter: "This quarter", range_year: "This year", range_12m: "12 months", range_all: "Everything",
     against_before: "The time before", against_year: "A year ago", against_none: "Nothing",
     measure_won_amount: "booked sales", measure_revenue_amount: "cash", measure_deals_won: "deals won", measure_calls: "calls", measure_meetings: "meetings",
+    outcome_won: "won", outcome_lost: "lost", outcome_answered: "answered", outcome_missed: "missed", outcome_abandoned: "abandoned", outcome_busy: "busy", outcome_failed: "failed", outcome_called_back: "called back", outcome_client_called: "called again", outcome_open: "open",
+    channel_call: "calls", channel_chat: "chats", direction_inbound: "inbound", direction_outbound: "outbound", temperature_cold: "cold", temperature_warm: "warm", temperature_hot: "hot", kind_first: "first", kind_next: "later", state_passed: "passed", state_left: "left", age_not_due: "not due", age_over_90: "over 90",
     months: "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec", weekdays: "Mon Tue Wed Thu Fri Sat Sun", digest: "Digest", dayBefore: "compared with the day before", weekBefore: "compared with the week before", notCalledBack: "Not called back", openNow: "open now", clientCalled: "called again themselves", lostMisses: "lost", nobodyOpen: "Nobody waits to be called back.", openWall: "Open the wall", asOf: "Numbers as of", mayChange: "Late events correct the past: the wall has the latest.",
   },
   ru: {
@@ -55,7 +57,7 @@ const WORDS = {
     meetings: "встречи", won: "выиграно", lostDeals: "проиграно", level: "вовремя", total: "всего", cash: "поступления", volume: "объём", share: "доля",
     overdue: "просрочено", dso: "DSO", median: "медиана", p90: "p90", ratio: "выр. : прибыль", left: "осталось", overPlan: "сверх плана", need: "нужно в день", forecast: "прогноз",
     before: "было", of: "из", explain: "Почему это число?", entity: "Что", client: "Клиент", manager: "Менеджер", time: "Время", contribution: "Вклад",
-    loading: "Складываю по журналу событий…", failed: "Объяснение получить не удалось", parts: "Из чего состоит", adds: "строк в сумме дают", percentile: "строк, из них", largest: "показаны крупнейшие:", nearest: "показаны ближайшие:",
+    loading: "Складываю по журналу событий…", failed: "Объяснение получить не удалось", parts: "Из чего состоит", partSum: "сумма", partCount: "число", adds: "строк в сумме дают", percentile: "строк, из них", largest: "показаны крупнейшие:", nearest: "показаны ближайшие:",
     proved: "сверено в", provedLast: "Последний раз сверено в", provedMeans: "Тогда все числа совпали с журналом событий", differs: "расходится с журналом", unproved_away: "сверка не отвечает", unproved_behind: "сверка отстаёт", unproved_never: "ещё не сверено", unproved_late: "давно не сверено",
     unconverted: "нет курса", points: "пп", d: "дн", h: "ч", m: "мин", s: "с",
     follow: "Как менялось", toWall: "К табло", kpi: "Показатель", only: "Только", dates: "Даты", from: "С", to: "по", by: "Шаг", print: "Печать", csv: "CSV", against: "Сравнить",
@@ -68,6 +70,8 @@ const WORDS = {
     range_30d: "30 дней", range_90d: "90 дней", range_month: "Этот месяц", range_lastMonth: "Прошлый месяц", range_quarter: "Этот квартал", range_year: "Этот год", range_12m: "12 месяцев", range_all: "Всё",
     against_before: "С прошлым", against_year: "С годом назад", against_none: "Ни с чем",
     measure_won_amount: "продажи", measure_revenue_amount: "поступления", measure_deals_won: "выигранные сделки", measure_calls: "звонки", measure_meetings: "встречи",
+    outcome_won: "выиграны", outcome_lost: "проиграны", outcome_answered: "отвечены", outcome_missed: "пропущены", outcome_abandoned: "брошены", outcome_busy: "занято", outcome_failed: "сбой", outcome_called_back: "перезвонили", outcome_client_called: "перезвонили сами", outcome_open: "открыты",
+    channel_call: "звонки", channel_chat: "чаты", direction_inbound: "входящие", direction_outbound: "исходящие", temperature_cold: "холодные", temperature_warm: "тёплые", temperature_hot: "горячие", kind_first: "первые", kind_next: "следующие", state_passed: "прошли", state_left: "остались", age_not_due: "срок не наступил", age_over_90: "больше 90",
     months: "янв. фев. мар. апр. мая июня июля авг. сен. окт. ноя. дек.", weekdays: "пн вт ср чт пт сб вс", digest: "Сводка", dayBefore: "в сравнении с днём до этого", weekBefore: "в сравнении с неделей до этого", notCalledBack: "Не перезвонили", openNow: "ждут сейчас", clientCalled: "перезвонили сами", lostMisses: "потеряны", nobodyOpen: "Никто не ждёт обратного звонка.", openWall: "Открыть табло", asOf: "Числа на", mayChange: "Поздние события меняют прошлое: последнее стоит на табло.",
   },
 };
@@ -77,6 +81,8 @@ let language = "en";
 export const setLanguage = (code) => { language = code in WORDS ? code : "en"; };
 export const getLanguage = () => language;
 export const word = (key) => WORDS[language][key] ?? key;
+/** What people call the value of a label; as it is where nobody has said, as of pipelines. */
+export const wordOf = (label, value) => (label === "quantile" ? `p${100 * value}` : WORDS[language][`${label}_${value}`] ?? value);
 /** What a KPI is in a sentence, which there is in English alone. */
 export const helpOf = (kpi) => (language === "en" ? kpi.help : "");
 export const title = (kpi) => (language === "ru" ? kpi.title_ru : kpi.title);

@@ -3,8 +3,10 @@
 import re
 from pathlib import Path
 
-from metrics.catalogue import ANSWERS, TILES
+from metrics.catalogue import ANSWERS, KPIS, TILES
+from metrics.catalogue.values import values
 from metrics.digest.wall import LANGUAGES, words
+from metrics.kpi import Plan, Sum, leaves
 
 WALL = Path(__file__).parents[3] / "metrics/exporter/wall"
 ASKED = {
@@ -26,6 +28,22 @@ def test_tiles_name_words_that_there_are():
     """`name` and `about` of a tile in the catalogue are keys of words.js."""
     named = {key for tile in (*TILES, *ANSWERS) for key in (tile.about, *(one.name for one in tile.more)) if key}
     assert named <= words("en").keys(), "add them to metrics/exporter/wall/words.js, in both languages"
+
+
+def test_values_of_labels_have_words():
+    """Of every label that a KPI keeps or counts some of; ages in days say what they are."""
+    kept = {(label, value) for kpi in KPIS for label in kpi.by for value in values(kpi, label)}
+    leaves_of = [leaf for kpi in KPIS for leaf in leaves(kpi.formula)]
+    counted = {
+        (label, value)
+        for leaf in leaves_of
+        if isinstance(leaf, Sum)
+        for label in leaf.where
+        for value in leaf.where[label]
+    }
+    counted |= {("measure", leaf.measure) for leaf in leaves_of if isinstance(leaf, Plan)}
+    wanted = {f"{label}_{value}" for label, value in kept | counted if not value[0].isdigit()}
+    assert {"outcome_lost", "channel_call", "temperature_cold", "measure_calls"} <= wanted <= words("en").keys()
 
 
 def test_scripts_and_pages_name_words_that_there_are():
