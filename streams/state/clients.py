@@ -6,12 +6,13 @@ entity that outgrows a record by itself (an invoice with tens of thousands of pa
 """
 
 import struct
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final, Protocol
 
 from mypy_extensions import mypyc_attr
 
 from metrics.view import LEAD, MISS, TALK, Waiting
+from producers.events import wire
 from streams.fold.page import NOBODY_WAITS, Page, Pool, decode_page
 from streams.state.own import KEY
 
@@ -121,6 +122,24 @@ class Clients(Pool):
                 return None
             page = self._keep(Page(self, key, b"", key, *self._whole(key, raw)))
         return page
+
+    def of_each(self, events: Sequence[wire.Event | None]) -> list[Page | None]:
+        """Of each event the page of its client, where that is decoded and the event names no other key.
+
+        All are looked for at once, and before they are needed: they lie some 100 ns away from the processor, which so
+        waits for several at a time. With 24 entities a client that is 3 % of the fold.
+        """
+        cost, by_id = wire.CostBooked, self.by_id
+        clients = [
+            "" if event is None or type(event) is cost or event.partitionkey is not None
+            else event.data.client_id  # type: ignore[union-attr]
+            for event in events
+        ]  # fmt: skip
+        pages = [by_id.get(client) for client in clients]
+        for page in pages:
+            if page is not None:
+                page.entities.get("")  # which nothing is called
+        return pages
 
     def create(self, key: bytes) -> Page:
         """A new client."""

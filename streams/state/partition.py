@@ -111,7 +111,7 @@ class Partition:
 
     # -- folding
 
-    def fold(self, records: Sequence[FoldRecord]) -> list[RefusedRecord]:  # noqa: C901 - one loop, since calls cost
+    def fold(self, records: Sequence[FoldRecord]) -> list[RefusedRecord]:  # noqa: C901, PLR0912 - calls cost
         """Fold records in log order; gives those that the contract does not allow."""
         refused: list[RefusedRecord] = []
         counts = self.counts
@@ -119,10 +119,13 @@ class Partition:
         sources: list[str] = []
         out = self._out
         # This loop is most of what an event costs, so what it asks for each time is at hand as local names.
-        admit, handlers, live, keeping = self._admit, HANDLERS, self.live, self._keeping
+        handlers, live, keeping, near, ahead = HANDLERS, self.live, self._keeping, _NEAR, _AHEAD
         heard, turns = keeping.stamp, keeping.turns
-        decoded = wire.decode_each([record.value for record in records])
-        for record, event in zip(records, decoded, strict=True):
+        values = [record.value for record in records]
+        events, times = wire.decode_each(values)
+        pages = self._clients.of_each(events)
+        # Without `strict` it makes no tuples once it is compiled.
+        for record, value, event, page, at in zip(records, values, events, pages, times):  # noqa: B905
             offset = record.offset
             if offset <= out.fence:
                 counts.skipped += 1
@@ -130,20 +133,28 @@ class Partition:
             # Also of what is refused: its dead letter is written by the flush that commits this offset.
             out.fence = offset
             stamp = record.timestamp * 1000
-            if heard <= stamp < turns and record.timestamp_type == LOG_APPEND_TIME:
+            is_dated = record.timestamp_type == LOG_APPEND_TIME
+            if is_dated and heard <= stamp < turns:
                 heard = stamp
             else:
                 keeping.stamp = heard
                 heard, turns = self._hear(record)
-            try:
-                page, event, at = admit(record, stamp, event)  # noqa: PLW2901 - the same event, judged
-            except Refused as error:
-                refused.append(RefusedRecord(record, error.reason, error.detail))
-                counts.refused[error.reason] = counts.refused.get(error.reason, 0) + 1
-                continue
-            # It counts where its copy is folded, and there it moves the partition's time.
-            if page is None:
-                continue
+            # Nearly every record is plain, small, keyed by its client and of a client whose page is decoded. What is
+            # asked here is just enough to be sure of that; `_admit` judges the rest.
+            key, headers = record.key, record.headers
+            if (
+                event is None or page is None or value is None or key is None or len(value) + len(key) > near
+                or not is_dated or at > stamp + ahead or (headers and headers != _PLAIN)
+            ):  # fmt: skip
+                try:
+                    page, event, at = self._admit(record, event)  # noqa: PLW2901 - the same event, judged
+                except Refused as error:
+                    refused.append(RefusedRecord(record, error.reason, error.detail))
+                    counts.refused[error.reason] = counts.refused.get(error.reason, 0) + 1
+                    continue
+                # It counts where its copy is folded, and there it moves the partition's time.
+                if page is None:
+                    continue
             if at > out.time:
                 out.time = at
                 if at >= self._next_day:
@@ -179,37 +190,27 @@ class Partition:
         """
         self._out.fence = max(self._out.fence, end - 1)
 
-    def _admit(self, record: FoldRecord, stamp: int, event: wire.Event | None) -> tuple[Page | None, wire.Event, int]:
+    def _admit(self, record: FoldRecord, event: wire.Event | None) -> tuple[Page | None, wire.Event, int]:
         """The client's page (None: it does not count here), the event and its time (us). Raises Refused.
 
-        stamp: the record's timestamp, us. event: that of its value, None where that is to be judged first.
+        event: that of the record's value, None where that is to be judged first.
         """
-        value, key, headers = record.value, record.key, record.headers
-        # Nearly every record is plain, small, keyed by its client and of a client whose page is decoded. What follows
-        # asks just enough to be sure of that; `intake` judges the rest, and says why.
+        headers = record.headers
+        intake.check_size(record.key, record.value, headers)
         if not headers or headers == _PLAIN:
-            if value is None or key is None or len(value) + len(key) > _NEAR:
-                intake.check_size(key, value, headers)
             if event is None:
-                event = wire.decode(value)
+                event = wire.decode(record.value)
         else:
-            intake.check_size(key, value, headers)
             event = intake.decode(record)
             origin = forwarding.origin(record, self.number, self.partitions)
             if origin is not None:
                 return self._admit_copy(record, event, origin)
-        page = None
         # What counts is the key that the event gives itself, whatever the record has.
-        if not isinstance(event, wire.CostBooked) and event.partitionkey is None:
-            page = self._clients.by_id.get(event.data.client_id)
-        if page is None:
-            page = self._page(event)
-        at = us(event.time)
-        if record.timestamp_type != LOG_APPEND_TIME or at > stamp + _AHEAD:
-            intake.check_clock(event, record)
+        page = self._page(event)
+        intake.check_clock(event, record)
         if page is None:
             self._forward(record, event)
-        return page, event, at
+        return page, event, us(event.time)
 
     def _page(self, event: wire.Event) -> Page | None:
         """The client's page, None when its partition is another, which is asked once per client. Raises Refused."""

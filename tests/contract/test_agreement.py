@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from producers.errors import Refused
 from producers.events import REFERENCE_TYPES, parse, wire
+from producers.events.units import us
 from producers.events.wire import decoding, judging
 from tests.support.strategies import Json, any_events, encode
 
@@ -114,8 +115,9 @@ def test_many_are_decoded_as_each_is(what: bytes, instead: bytes | None, is_take
     odd = instead if what == PLAIN else PLAIN.replace(what, instead or b"")
     alone = [decoding.fast(value, decoding._events) for value in (PLAIN, odd, PLAIN)]
     assert [one is not None for one in alone] == [True, is_taken, True]
-    assert decoding.decode_each([PLAIN, odd, PLAIN]) == alone
-    assert decoding.decode_each([]) == []
+    times = [us(event.time) if event else 0 for event in alone]
+    assert decoding.decode_each([PLAIN, odd, PLAIN]) == (alone, times)
+    assert decoding.decode_each([]) == ([], [])
 
 
 @given(mutated())

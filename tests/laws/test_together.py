@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from producers.errors import Refused
 from producers.events import wire
 from producers.events.rules import MAX_BYTES
+from producers.events.units import us
 from producers.events.wire import decoding
 from streams.state.partition import Partition
 from tests.contract.test_agreement import mutated, torn
@@ -74,9 +75,10 @@ def verdicts(records: Sequence[LogRecord], parts: Sequence[int]) -> tuple[Any, .
     return told, counts.folded, counts.sources, counts.refused, counts.duplicates, counts.stale, everything(partition)
 
 
-def alone(values: Sequence[bytes | None]) -> list[Any]:
-    """What the fast path says of each."""
-    return [decoding.fast(value, decoding._events) for value in values]
+def alone(values: Sequence[bytes | None]) -> tuple[list[Any], list[int]]:
+    """What the fast path says of each, and the time of that."""
+    events = [decoding.fast(value, decoding._events) for value in values]
+    return events, [us(event.time) if event else 0 for event in events]
 
 
 def records_of(values: Sequence[bytes | None]) -> list[LogRecord]:

@@ -10,6 +10,8 @@ from typing import Final, TypeVar
 import msgspec
 
 from producers.events.json_text import SHALLOW_BYTES, readable
+from producers.events.rules import EARLIEST, LATEST
+from producers.events.units import us
 from producers.events.wire.envelope import Envelope
 from producers.events.wire.known import SOURCES, in_range, known_source
 from producers.events.wire.structs import MOMENTS, Event, ReferenceEvent
@@ -21,6 +23,8 @@ _events: Final[msgspec.json.Decoder[Event]] = msgspec.json.Decoder(Event)
 _many: Final[msgspec.json.Decoder[list[Event]]] = msgspec.json.Decoder(list[Event])
 _references: Final[msgspec.json.Decoder[ReferenceEvent]] = msgspec.json.Decoder(ReferenceEvent)
 _encoder: Final = msgspec.json.Encoder()
+_EARLIEST: Final = us(EARLIEST)
+_LATEST: Final = us(LATEST)
 
 # msgspec rounds fractions beyond microseconds, the contract cuts them (a moment stays on its day).
 _rounded: Final = re.compile(rb"\.[0-9]{6}[5-9]").search
@@ -63,28 +67,39 @@ def fast(value: bytes | None, decoder: "msgspec.json.Decoder[E_]") -> E_ | None:
     return event if _is_sound(event) else None
 
 
-def decode_each(values: Sequence[bytes | None]) -> list[Event | None]:
-    """The event of each value where the fast path is sure of it; None of the others, which `decode` has to judge.
+def decode_each(values: Sequence[bytes | None]) -> tuple[list[Event | None], list[int]]:
+    """The event of each value and its time (us), where the fast path is sure of it.
 
-    What can be asked of all values at once is: a look for fractions costs as much for many as for one.
+    None and 0 of the others, which `decode` has to judge. What can be asked of all values at once is: a look for
+    fractions costs as much for many as for one.
     """
     texts = [value or b"" for value in values]
     joined = b"".join(texts)
     if _rounded(joined):
-        return [fast(text, _events) for text in texts]
+        judged = [fast(text, _events) for text in texts]
+        return judged, [0 if event is None else us(event.time) for event in judged]
     is_plain = joined.isascii() and max(map(len, texts), default=0) <= SHALLOW_BYTES
     events: list[Event | None] = []
+    times: list[int] = []
+    decode_one, checks, sources, earliest, latest = _events.decode, CHECKS, SOURCES, _EARLIEST, _LATEST
     for text in texts:
-        event = None
+        event, at = None, 0
         if is_plain or _is_text(text):
             try:
-                event = _events.decode(text)
+                event = decode_one(text)
             except (msgspec.DecodeError, RecursionError):
                 pass
             else:
-                event = event if _is_sound(event) else None
+                at, check = us(event.time), checks.get(type(event))
+                if not (
+                    earliest <= at < latest
+                    and (check is None or check(event))
+                    and (event.source in sources or known_source(event.source))
+                ):
+                    event, at = None, 0
         events.append(event)
-    return events
+        times.append(at)
+    return events, times
 
 
 def _is_text(value: bytes) -> bool:
