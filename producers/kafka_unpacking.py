@@ -17,7 +17,7 @@ import cramjam
 AT_ONCE = 16 << 20
 """Bytes of content that are unpacked at once; a batch has a megabyte at most as compressed."""
 PIECE = 1 << 20
-_GUESS = 8
+_GUESS = 16
 """How many times as large as a batch its content is tried to be."""
 _GZIP = b"\x1f\x8b"
 _SNAPPY = b"\x82SNAPPY\0"
