@@ -111,7 +111,13 @@ class ViewPublisher:
             # Heartbeats are not announced, and are given back as they were: only the owner writes them, so another one
             # than its last says that this is not the Redis it wrote to (a failover, an old dump).
             quiet = (self._keys.partitions,)
-            before = await self._sink.write(found.hashes, quiet=quiet, whole=found.whole, gone=found.gone)
+            try:
+                before = await self._sink.write(found.hashes, quiet=quiet, whole=found.whole, gone=found.gone)
+            except SinkError:
+                # Nobody knows whether it was done: the view of before this write is no older server's.
+                for one, known in last.items():
+                    self._writing[one].beat = known
+                raise
             self._compare(last, self._beats_of(before))
         if beat:
             self._beaten_at = self._told_at = began
@@ -210,8 +216,7 @@ class ViewPublisher:
         writing.drop = set()
 
     def _put(self, one: OwnedPartition, writing: Writing, update: ViewUpdate, found: Round) -> int:
-        parts, fence, number = 0, fenced(update.fence, b""), one.partition.number
-        hashes = found.hashes
+        parts, fence, number, hashes = 0, fenced(update.fence, b""), one.partition.number, found.hashes
         for where, fields in update.cells.items():
             writing.pending.discard(where)
             if not fields:  # a bucket whose parts have all been emptied: nothing to write or to name
@@ -290,8 +295,7 @@ class ViewPublisher:
         for one, writing in list(self._writing.items()):
             if not writing.is_whole:
                 continue
-            number = one.partition.number
-            found = await self._sink.check(number)
+            found = await self._sink.check(number := one.partition.number)
             if one.closed or self._writing.get(one) is not writing:
                 continue
             if found.hashes != len(writing.there):

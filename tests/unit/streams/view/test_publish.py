@@ -104,6 +104,32 @@ async def test_everything_after_it_was_out_of_reach(shown):
     assert meetings(sink) == 2
 
 
+@pytest.mark.parametrize("arrives", [False, True])
+async def test_a_write_without_an_answer_is_no_loss(shown, monkeypatch, arrives):
+    """Of a write that timed out nobody knows whether it was done: the view of before it is no older server's."""
+    owner, sink, publisher = shown
+    await owner.fold(0, [[meeting(0)]])
+    await publisher.show()
+    write = sink.write
+
+    async def unanswered(*hashes, **how):
+        if arrives:
+            await write(*hashes, **how)
+        raise SinkError("no answer in time")
+
+    await owner.fold(0, [[meeting(1)]])
+    monkeypatch.setattr(sink, "write", unanswered)
+    with pytest.raises(SinkError) as caught:
+        await publisher.show()
+    publisher._lost(caught.value)
+    monkeypatch.undo()
+    await publisher.show()
+    assert meetings(sink) == 2
+    beat = decode_any(split(sink.hashes[KEYS.partitions][b"0"])[1])
+    assert (beat["rewound"], beat["intact"]) == (0, True)
+    assert owner.sensors.registry.get_sample_value("sales_worker_view_lost_total") == 0
+
+
 async def test_a_greater_fence_stays(shown):
     """What a newer owner has shown is not replaced."""
     owner, sink, publisher = shown
