@@ -11,10 +11,11 @@ from producers.events.wire import CallAnswered, CallEnded, CallStarted
 from streams.fold import returns, touches
 from streams.fold.call_kinds import ANSWERED, CALL, KINDS, NUMBERS, decode_call, is_unanswered, reach_of
 from streams.fold.context import Context, Handler, Keeper, known, outdated, while_it_counts, while_it_is_recalled
+from streams.fold.deltas import constant
 from streams.fold.encoding import encode
 from streams.fold.localtime import HOUR
 from streams.fold.page import Page
-from streams.fold.responses import due, respond
+from streams.fold.responses import Responses, due, respond
 from streams.fold.state import FOLDED, STALE, UNKNOWN, Call, Outcome, Ringing
 from streams.fold.touches import RINGING, decode_ringing
 
@@ -24,6 +25,11 @@ LISTED: Final = 2 * HOUR
 
 Who shows the list lets it go after an hour by the clock, which partition time may be minutes ahead of.
 """
+
+_CALLS: Final = [constant(measure.key(CALLS.code, *kind)) for kind in KINDS]
+"""By the number of the kind."""
+_ANSWERS: Final = Responses(CHANNEL, "first")
+_DUE: Final = due(CHANNEL)
 
 
 def ended(client: Page, event: CallEnded, at: int, out: Context) -> Outcome:
@@ -66,21 +72,17 @@ def ended(client: Page, event: CallEnded, at: int, out: Context) -> Outcome:
 
 
 def _count(call: Call, out: Context, n: int) -> None:
-    kind, manager, team, specs = call.kind, call.manager, call.team, out.specs
+    kind, manager, team = call.kind, call.manager, call.team
     cell = out.cell(call.time, manager, team)
-    cell[specs[_calls, kind]] += n
+    cell[_CALLS[kind]] += n
     if kind == ANSWERED:
         taken = call.answered
         if taken is not None:
             # A telephone system whose clock was set back meanwhile answers before the call: at once.
             start = min(call.started, taken)
-            respond(out, start, taken, manager, team, CHANNEL, "first", out.rules.call_target, n)
+            respond(out, start, taken, manager, team, _ANSWERS, out.rules.call_target, n)
     elif is_unanswered(call):
-        cell[specs[due, CHANNEL]] += n
-
-
-def _calls(kind: int) -> tuple[str, ...]:
-    return (measure.key(CALLS.code, *KINDS[kind]),)
+        cell[_DUE] += n
 
 
 def started(client: Page, event: CallStarted, at: int, out: Context) -> Outcome:

@@ -10,14 +10,16 @@ from producers.events.wire import ChatClosed, ChatHandedOff, ChatMessage
 from streams.fold.context import Context, Handler, Keeper, known, while_it_is_recalled
 from streams.fold.encoding import decoder, encode
 from streams.fold.page import Page
-from streams.fold.responses import due, respond
+from streams.fold.responses import Responses, due, respond
 from streams.fold.state import DUPLICATE, FOLDED, Chat, Outcome
 from streams.fold.touches import CHAT, written
 
 CHANNEL: Final = "chat"
 REMEMBERED: Final = 256
 """Events of a chat that are recognised when they come again."""
-
+_FIRST: Final = Responses(CHANNEL, "first")
+_NEXT: Final = Responses(CHANNEL, "next")
+_DUE: Final = due(CHANNEL)
 _WIDTH: Final = 8
 _BYTES: Final = REMEMBERED * _WIDTH
 
@@ -39,8 +41,8 @@ def message(client: Page, event: ChatMessage, at: int, out: Context) -> Outcome:
         case "manager":
             manager, team = data.manager_id or "", data.team_id or ""
             if waiting is not None:
-                kind = "next" if chat.responded else "first"
-                respond(out, waiting, last, manager, team, CHANNEL, kind, out.rules.chat_target, 1)
+                responses = _NEXT if chat.responded else _FIRST
+                respond(out, waiting, last, manager, team, responses, out.rules.chat_target, 1)
                 chat.waiting = None
                 chat.responded = True
                 client.wait(name, None)
@@ -79,7 +81,7 @@ def closed(client: Page, event: ChatClosed, at: int, out: Context) -> Outcome:
         return DUPLICATE
     name = CHAT + event.data.chat_id
     if chat.waiting is not None:
-        out.add(chat.last, chat.manager, chat.team, (due, CHANNEL), 1)
+        out.cell(chat.last, chat.manager, chat.team)[_DUE] += 1
         chat.waiting = None
         client.wait(name, None)
     chat.responded = chat.bot = False

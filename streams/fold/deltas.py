@@ -8,7 +8,7 @@ while folding, spelled out only when sums are rolled up into cells.
 
 from collections import defaultdict
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from streams.fold.localtime import MINUTE, LocalTime
 
@@ -29,17 +29,40 @@ _REMEMBERED: Final = 10_000
 
 
 class Specs(dict[Spec, int]):
-    """Spec → its number. `measures`: number → the measure keys that grow together."""
+    """Spec → its number. `measures`: number → the measure keys that grow together.
+
+    Few and often used are constants of modules (`constant`), which have the same number everywhere and need no look-up.
+    """
+
+    constants: ClassVar[list[tuple[str, ...]]] = []
+    is_used: ClassVar[bool] = False
 
     def __init__(self) -> None:
         super().__init__()
-        self.measures: list[tuple[str, ...]] = []
+        Specs.is_used = True
+        self.measures = Specs.constants.copy()
+
+    def forget(self) -> None:
+        """Forget all but the constants."""
+        self.clear()
+        del self.measures[len(Specs.constants) :]
 
     def __missing__(self, spec: Spec) -> int:
         spell: Callable[..., tuple[str, ...]] = spec[0]
         number = self[spec] = len(self.measures)
         self.measures.append(spell(*spec[1:]))
         return number
+
+
+def constant(*measures: str) -> int:
+    """The number of measures that grow together and are named when a module is imported.
+
+    Raises RuntimeError once there are `Specs`: in these the number would be of something else.
+    """
+    if Specs.is_used:
+        raise RuntimeError(f"{', '.join(measures)} must be named before the first sums are")
+    Specs.constants.append(measures)
+    return len(Specs.constants) - 1
 
 
 class Deltas:
@@ -49,8 +72,8 @@ class Deltas:
     """
 
     __slots__ = (
-        "_first_hour", "_gone", "_local", "_minutes", "_pair_ids", "_past", "_quarters", "_stand_ins", "pairs", "paths",
-        "specs",
+        "_first_hour", "_gone", "_last", "_last_manager", "_last_tally", "_last_team", "_local", "_minutes",
+        "_pair_ids", "_past", "_quarters", "_stand_ins", "_wholes", "pairs", "paths", "specs",
     )  # fmt: skip
 
     def __init__(self, local: LocalTime) -> None:
@@ -60,6 +83,10 @@ class Deltas:
         self.paths: list[str] = []
         self.specs = Specs()
         self._pair_ids: dict[tuple[str, ...], int] = {}
+        self._wholes: dict[str, tuple[str, int]] = {}
+        self._last: Sums = defaultdict(int)
+        self._last_tally: Tally = {}
+        self._last_manager = self._last_team = ""
         self._local = local
         self._past = 0
         self._first_hour = 0
@@ -83,26 +110,32 @@ class Deltas:
     def forget(self, most: int) -> None:
         """Forget how measures are spelled when these are more than `most`; no sums may be left."""
         if len(self.specs) > most:
-            self.specs.clear()
-            self.specs.measures.clear()
+            self.specs.forget()
 
     def take(self) -> dict[int, Tally]:
         """All sums by minute (OPEN: of what is so now), which are the caller's from then on."""
-        taken, self._minutes, self._gone = self._minutes, {}, {}
+        taken, self._minutes, self._gone, self._last_tally = self._minutes, {}, {}, {}
         return taken
 
     def cell(self, moment: int, manager: str, team: str) -> Sums:
         """The sums of the minute of `moment` (us; OPEN: of what is so now); their keys come from `specs`."""
-        # `pair` written out, and what is past looked up by quarters: most events come here several times.
-        pair = self._pair_ids.get((manager, team))
-        if pair is None:
-            pair = self.pair(manager, team)
+        # What is past is looked up by quarters: most events come here several times, many with the same names.
         tally = self._gone.get(moment // _QUARTER) if moment < self._past else self._minutes.get(moment // MINUTE)
         if tally is None:
             tally = self._tally(moment)
+        elif tally is self._last_tally and manager is self._last_manager and team is self._last_team:
+            return self._last
+        # Most managers have one team, so that their pair is found without both names being hashed.
+        held = self._wholes.get(manager)
+        if held is not None and held[0] == team:
+            pair = held[1]
+        else:
+            pair = self.pair(manager, team)
+            self._wholes[manager] = team, pair
         found = tally.get(pair)
         if found is None:
             found = tally[pair] = defaultdict(int)
+        self._last, self._last_tally, self._last_manager, self._last_team = found, tally, manager, team
         return found
 
     def _tally(self, moment: int) -> Tally:

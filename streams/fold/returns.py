@@ -11,6 +11,7 @@ from typing import Final
 
 from metrics import measure
 from metrics.catalogue import unanswered as counted
+from metrics.catalogue.activities import RESPONSE_BOUNDS
 from metrics.view import MISS, Waiting
 from streams.fold.call_kinds import (
     CALL,
@@ -24,6 +25,7 @@ from streams.fold.call_kinds import (
 )
 from streams.fold.call_kinds import decode_call as decode
 from streams.fold.context import Context, known
+from streams.fold.deltas import Sums, constant
 from streams.fold.encoding import decoder
 from streams.fold.line import CONTACT, MISSED, NO_ROLE, Line, Place
 from streams.fold.page import Page
@@ -31,6 +33,19 @@ from streams.fold.rules import RETURNED_WITHIN, SLACK, response_bin
 from streams.fold.state import Call, Meeting, Trail
 
 MEETING: Final = "m"
+
+_DUE: Final = measure.key(counted.CALLBACKS_DUE.code)
+_LOST: Final = constant(measure.key(counted.MISSED.code, counted.LOST), _DUE)
+_CALLED_BACK: Final = constant(measure.key(counted.MISSED.code, counted.CALLED_BACK), _DUE)
+_CALLED_BACK_IN_TIME: Final = constant(
+    measure.key(counted.MISSED.code, counted.CALLED_BACK), _DUE, measure.key(counted.CALLBACKS_IN_TIME.code)
+)
+_CLIENT_CALLED: Final = constant(measure.key(counted.MISSED.code, counted.CLIENT_CALLED))
+_CLIENT_CALLED_LATE: Final = constant(measure.key(counted.MISSED.code, counted.CLIENT_CALLED), _DUE)
+_WAITED_BINS: Final = [
+    constant(measure.key(counted.CALLBACK.code, str(bin_))) for bin_ in range(len(RESPONSE_BOUNDS) + 1)
+]
+_WAITED: Final = constant(measure.key(counted.CALLBACK.code, "s"))
 
 Found = dict[str, tuple[Waiting, Call | None]]
 """Misses by their call's id, and the contact that followed each."""
@@ -107,7 +122,7 @@ def _miss(client: Page, call_id: str, call: Call, trail: Trail, out: Context) ->
             elif day(wait.start) == today:
                 return
     miss = Waiting(MISS, call.manager, call.team, time)
-    out.add(time, miss.manager, miss.team, (_missed, counted.LOST, True, False), 1)
+    out.cell(time, miss.manager, miss.team)[_LOST] += 1
     client.wait(CALL + call_id, miss)
 
 
@@ -116,8 +131,9 @@ def _close(client: Page, contact: Call, out: Context) -> None:
     for name, miss in _open(client):
         client.wait(name, None)
         if contact.started < out.rules.return_by(miss.start, miss.team):
-            _count(miss, None, out, -1)
-            _count(miss, contact, out, 1)
+            cell = out.cell(miss.start, miss.manager, miss.team)
+            cell[_LOST] -= 1
+            _count_closed(miss, contact, cell, out, 1)
 
 
 def _open(client: Page) -> list[tuple[str, Waiting]]:
@@ -245,31 +261,22 @@ def _retrace(client: Page, line: Line, mine: tuple[str, Call], trail: Trail, out
 
 def _count(miss: Waiting, contact: Call | None, out: Context, n: int) -> None:
     """Count (n = 1) or take back (-1) a miss, and the call back that closed it."""
+    cell = out.cell(miss.start, miss.manager, miss.team)
+    if contact is None or contact.started >= out.rules.return_by(miss.start, miss.team):
+        cell[_LOST] += n
+    else:
+        _count_closed(miss, contact, cell, out, n)
+
+
+def _count_closed(miss: Waiting, contact: Call, cell: Sums, out: Context, n: int) -> None:
+    """The same of one that a contact closed in time. cell: of the miss."""
     rules = out.rules
-    if contact is None or contact.started >= rules.return_by(miss.start, miss.team):
-        out.add(miss.start, miss.manager, miss.team, (_missed, counted.LOST, True, False), n)
-        return
     value = rules.working(miss.start, contact.started, miss.team)
     in_time = value <= rules.callback_target
     if is_outbound(contact):
-        out.add(miss.start, miss.manager, miss.team, (_missed, counted.CALLED_BACK, True, in_time), n)
-        cell, specs = out.cell(contact.started, contact.manager, contact.team), out.specs
-        cell[specs[_called_back, response_bin(value)]] += n
-        cell[specs[_waited,]] += n * value
+        cell[_CALLED_BACK_IN_TIME if in_time else _CALLED_BACK] += n
+        theirs = out.cell(contact.started, contact.manager, contact.team)
+        theirs[_WAITED_BINS[response_bin(value)]] += n
+        theirs[_WAITED] += n * value
     else:
-        out.add(miss.start, miss.manager, miss.team, (_missed, counted.CLIENT_CALLED, not in_time, False), n)
-
-
-def _missed(outcome: str, due: bool, in_time: bool) -> tuple[str, ...]:
-    names = [measure.key(counted.MISSED.code, outcome)]
-    names += [measure.key(counted.CALLBACKS_DUE.code)] if due else []
-    names += [measure.key(counted.CALLBACKS_IN_TIME.code)] if in_time else []
-    return tuple(names)
-
-
-def _called_back(bin_: int) -> tuple[str, ...]:
-    return (measure.key(counted.CALLBACK.code, str(bin_)),)
-
-
-def _waited() -> tuple[str, ...]:
-    return (measure.key(counted.CALLBACK.code, "s"),)
+        cell[_CLIENT_CALLED if in_time else _CLIENT_CALLED_LATE] += n
