@@ -24,8 +24,8 @@ DAY_SECONDS = 86400
 DAYS = "suffix:days"
 """Grafana's own unit of days counts ten of them as weeks."""
 BAR = "bar"
-_NAMES = 12
-"""Pixels of names beside the first so many: a sixth less than their bars would have."""
+_NAMES = 10.8
+"""Pixels of names beside the first so many: a tenth less than the 12 that Grafana makes room for."""
 LAST = {"calcs": ["lastNotNull"], "fields": "", "values": False}
 NO_NUMBER = {
     "type": "special", "options": {"match": "null+nan", "result": {"text": "–", "color": "gray", "index": 9}},
@@ -270,7 +270,7 @@ def days(key: str) -> list[dict[str, Any]]:
 def bars(
     title: str, queries: list[p.Query], *, about: str, unit: str, links: list[p.Link],
     steps: targets.Steps = p.PLAIN, drill: p.Link | None = None, label: str = "",
-    mappings: Sequence[dict[str, Any]] = (), names: int = 0, nothing: str = "", **more: Any,
+    mappings: Sequence[dict[str, Any]] = (), names: float = 0, nothing: str = "", **more: Any,
 ) -> p.Panel:  # fmt: skip
     """Values side by side as bars. drill: where a click on a bar leads. label: what a bar is called after.
 
@@ -322,8 +322,7 @@ def kpi_bars(
         title or kpi.title, [p.number(expr, f"{{{{{name}}}}}")], about=about(kpi), unit=unit(kpi, look),
         links=links(kpi, level, span), steps=targets.steps(kpi, look), drill=drill, label=name,
         decimals=decimals(kpi),
-        # Grafana makes as much room as the name of the most letters takes, as large as the bars are high: another one
-        # may be wider, as in Cyrillic. Where there are so many bars and no more, smaller letters fit.
+        # Grafana makes as much room as the name of the most letters takes: another one may be wider, as in Cyrillic.
         names=_NAMES if top else 0,
     )  # fmt: skip
 

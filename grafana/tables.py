@@ -173,6 +173,7 @@ class KpiTable:
 
     def __init__(self, kpis: Iterable[Kpi], level: Level, look: Look, *, is_brief: bool = False) -> None:
         self._rows = list(measured(kpis, is_brief=is_brief))
+        self._is_brief = is_brief
         self._level = level
         self._look = look
         self._who = {level.value: f"${level.value}"}
@@ -190,21 +191,25 @@ class KpiTable:
         digits = None if others else digits
         words = (*change_words("%"), NO_NUMBER)
         percent = "suffix:pp" if first.in_points else "percent"
+        # Of tables that share the screen as little as most numbers need.
+        value, change, goal = (74, 72, 62) if self._is_brief else (96, 84, 84)
         columns = [
             TableColumn("KPI", width=names),
-            TableColumn("Value", _union(part for one in rows for part in self._shown(one)), shown, digits, width=74,
+            TableColumn("Value", _union(part for one in rows for part in self._shown(one)), shown, digits, width=value,
                         mappings=(NO_NUMBER,)),
         ]  # fmt: skip
         if any(has_period(one.kpi) for one in rows):
             columns += [
-                TableColumn(which.capitalize(), self._changes(which), percent, 1, ((None, color),), COLORED, 72, words)
+                TableColumn(
+                    which.capitalize(), self._changes(which), percent, 1, ((None, color),), COLORED, change, words
+                )
                 for which, color in (("better", targets.GOOD), ("worse", targets.BAD))
             ]
         if any(self._target(one) is not None for one in rows):
             met = {"1": {"text": "✓", "color": targets.GOOD, "index": 0},
                    "0": {"text": "✗", "color": targets.BAD, "index": 1}}  # fmt: skip
             columns += [
-                TableColumn("Target", self._targets(), shown, digits, width=62),
+                TableColumn("Target", self._targets(), shown, digits, width=goal),
                 TableColumn("Met", self._met(), "none", 0, p.PLAIN, COLORED, 50, ({"type": "value", "options": met},)),
             ]
         columns += [

@@ -14,7 +14,7 @@ from metrics.kpi import Level
 _TILES = {"Booked sales": 5, "Cash received": 5, "Average check": 5, "Clients ready to close": 4, "Win rate": 5}
 """KPI → width in columns."""
 _COMPANY = Level.COMPANY
-PEOPLE = 8
+PEOPLE = 10
 
 
 def calls(look: Look, **matchers: str) -> Any:
