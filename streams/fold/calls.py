@@ -11,7 +11,7 @@ from producers.events.wire import CallAnswered, CallEnded, CallStarted
 from streams.fold import returns, touches
 from streams.fold.call_kinds import ANSWERED, CALL, KINDS, NUMBERS, decode_call, is_unanswered, reach_of
 from streams.fold.context import Context, Handler, Keeper, known, outdated, while_it_counts, while_it_is_recalled
-from streams.fold.deltas import constant
+from streams.fold.deltas import constant, plus
 from streams.fold.encoding import encode
 from streams.fold.localtime import HOUR
 from streams.fold.page import Page
@@ -74,7 +74,7 @@ def ended(client: Page, event: CallEnded, at: int, out: Context) -> Outcome:
 def _count(call: Call, out: Context, n: int) -> None:
     kind, manager, team = call.kind, call.manager, call.team
     cell = out.cell(call.time, manager, team)
-    cell[_CALLS[kind]] += n
+    plus(cell, _CALLS[kind], n)
     if kind == ANSWERED:
         taken = call.answered
         if taken is not None:
@@ -82,7 +82,7 @@ def _count(call: Call, out: Context, n: int) -> None:
             start = min(call.started, taken)
             respond(out, start, taken, manager, team, _ANSWERS, out.rules.call_target, n)
     elif is_unanswered(call):
-        cell[_DUE] += n
+        plus(cell, _DUE, n)
 
 
 def started(client: Page, event: CallStarted, at: int, out: Context) -> Outcome:

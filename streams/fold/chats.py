@@ -8,6 +8,7 @@ from xxhash import xxh64_digest
 from metrics.view import Waiting
 from producers.events.wire import ChatClosed, ChatHandedOff, ChatMessage
 from streams.fold.context import Context, Handler, Keeper, known, while_it_is_recalled
+from streams.fold.deltas import plus
 from streams.fold.encoding import decoder, encode
 from streams.fold.page import Page
 from streams.fold.responses import Responses, due, respond
@@ -81,7 +82,7 @@ def closed(client: Page, event: ChatClosed, at: int, out: Context) -> Outcome:
         return DUPLICATE
     name = CHAT + event.data.chat_id
     if chat.waiting is not None:
-        out.cell(chat.last, chat.manager, chat.team)[_DUE] += 1
+        plus(out.cell(chat.last, chat.manager, chat.team), _DUE, 1)
         chat.waiting = None
         client.wait(name, None)
     chat.responded = chat.bot = False

@@ -7,7 +7,7 @@ from producers.events.units import money, us
 from producers.events.wire import DealChanged, DealDeleted
 from streams.fold import deal_measures as measures
 from streams.fold.context import Context, Handler, Keeper, known, outdated
-from streams.fold.deltas import OPEN
+from streams.fold.deltas import OPEN, plus
 from streams.fold.encoding import decoder, encode
 from streams.fold.page import Page
 from streams.fold.rules import Rules, duration_bin, size_step
@@ -86,22 +86,22 @@ def _count(deal: Deal, repeat: bool, out: Context, n: int) -> None:
     status, specs, currency = deal.status, out.specs, deal.currency
     if status == "open":
         cell = out.cell(OPEN, manager, team)
-        cell[specs[measures.is_open, pipeline, deal.stage, currency]] += n
-        cell[specs[measures.open_amount, pipeline, deal.stage, currency]] += n * amount
+        plus(cell, specs[measures.is_open, pipeline, deal.stage, currency], n)
+        plus(cell, specs[measures.open_amount, pipeline, deal.stage, currency], n * amount)
         if deal.probability:
-            cell[specs[measures.weighted_amount, pipeline, deal.stage, currency]] += n * amount * deal.probability
+            plus(cell, specs[measures.weighted_amount, pipeline, deal.stage, currency], n * amount * deal.probability)
     elif status == "lost":
         out.add(deal.closed or 0, manager, team, (measures.lost, pipeline), n)
     elif status == "won":
         closed = deal.closed or 0
         duration = closed - deal.created
         cell = out.cell(closed, manager, team)
-        cell[specs[measures.won, pipeline, duration_bin(duration), size_step(amount), currency, repeat]] += n
-        cell[specs[measures.duration, pipeline]] += n * duration
-        cell[specs[measures.won_amount, pipeline, currency, repeat]] += n * amount
+        plus(cell, specs[measures.won, pipeline, duration_bin(duration), size_step(amount), currency, repeat], n)
+        plus(cell, specs[measures.duration, pipeline], n * duration)
+        plus(cell, specs[measures.won_amount, pipeline, currency, repeat], n * amount)
         if deal.cost is not None:
-            cell[specs[measures.profit, pipeline, currency]] += n * (amount - deal.cost)
-            cell[specs[measures.costed, pipeline, currency]] += n * amount
+            plus(cell, specs[measures.profit, pipeline, currency], n * (amount - deal.cost))
+            plus(cell, specs[measures.costed, pipeline, currency], n * amount)
 
 
 def _count_created(old: Deal | None, new: Deal, out: Context) -> None:

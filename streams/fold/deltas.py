@@ -6,7 +6,6 @@ Several measures that always grow together (a call's two histogram bins, due, in
 while folding, spelled out only when sums are rolled up into cells.
 """
 
-from collections import defaultdict
 from collections.abc import Callable
 from typing import Any, ClassVar, Final
 
@@ -15,7 +14,7 @@ from streams.fold.localtime import MINUTE, LocalTime
 Spec = tuple[Any, ...]
 """(function, argument, …): the function spells the measure keys that the arguments name."""
 
-Sums = defaultdict[int, int]
+Sums = dict[int, int]
 """Number of a spec → sum."""
 
 Tally = dict[int, Sums]
@@ -65,6 +64,11 @@ def constant(*measures: str) -> int:
     return len(Specs.constants) - 1
 
 
+def plus(cell: Sums, number: int, n: int) -> None:
+    """Add `n` to what a number stands for. Half of the sums are new, and made sooner so than by a `defaultdict`."""
+    cell[number] = cell.get(number, 0) + n
+
+
 class Deltas:
     """Sums since the last roll-up: minute → pair → sums; and the interned pairs and specs.
 
@@ -84,7 +88,7 @@ class Deltas:
         self.specs = Specs()
         self._pair_ids: dict[tuple[str, ...], int] = {}
         self._wholes: dict[str, tuple[str, int]] = {}
-        self._last: Sums = defaultdict(int)
+        self._last: Sums = {}
         self._last_tally: Tally = {}
         self._last_manager = self._last_team = ""
         self._local = local
@@ -118,7 +122,7 @@ class Deltas:
         return taken
 
     def cell(self, moment: int, manager: str, team: str) -> Sums:
-        """The sums of the minute of `moment` (us; OPEN: of what is so now); their keys come from `specs`."""
+        """The sums of the minute of `moment` (us; OPEN: of what is so now); to be changed by `plus`."""
         # What is past is looked up by quarters: most events come here several times, many with the same names.
         tally = self._gone.get(moment // _QUARTER) if moment < self._past else self._minutes.get(moment // MINUTE)
         if tally is None:
@@ -134,7 +138,7 @@ class Deltas:
             self._wholes[manager] = team, pair
         found = tally.get(pair)
         if found is None:
-            found = tally[pair] = defaultdict(int)
+            found = tally[pair] = {}
         self._last, self._last_tally, self._last_manager, self._last_team = found, tally, manager, team
         return found
 
@@ -170,4 +174,4 @@ class Deltas:
 
     def add(self, moment: int, manager: str, team: str, spec: Spec, n: int) -> None:
         """Add `n` to the measures of one spec."""
-        self.cell(moment, manager, team)[self.specs[spec]] += n
+        plus(self.cell(moment, manager, team), self.specs[spec], n)

@@ -8,6 +8,7 @@ from metrics.catalogue.money import COST, MONEY_EVENTS, REVENUE
 from producers.events.units import money
 from producers.events.wire import CostBooked, PaymentReceived, PaymentRefunded
 from streams.fold.context import Context, Handler, Keeper, outdated, replace, while_it_counts
+from streams.fold.deltas import plus
 from streams.fold.encoding import decoder, encode
 from streams.fold.invoices import ISSUED, held_invoice, pay
 from streams.fold.page import Page
@@ -92,9 +93,9 @@ def is_known(client: Page, payment: Payment, out: Context) -> bool:
 
 def _count(payment: Payment, out: Context, n: int) -> None:
     cell, specs = out.cell(payment.time, payment.manager, payment.team), out.specs
-    cell[specs[_revenue, payment.currency]] += n * payment.amount
+    plus(cell, specs[_revenue, payment.currency], n * payment.amount)
     # Beside the money, so that the exporter can say of how many events no rate converts it.
-    cell[specs[_money_event, payment.currency]] += n
+    plus(cell, specs[_money_event, payment.currency], n)
 
 
 def booked(client: Page, event: CostBooked, at: int, out: Context) -> Outcome:

@@ -6,7 +6,7 @@ from typing import Final
 from metrics import measure
 from metrics.catalogue.activities import DUE, IN_TIME, RESPONSE, RESPONSE_BOUNDS, RESPONSE_BUSINESS
 from streams.fold.context import Context
-from streams.fold.deltas import constant
+from streams.fold.deltas import constant, plus
 from streams.fold.rules import response_bin
 
 _BINS: Final = len(RESPONSE_BOUNDS) + 1
@@ -51,10 +51,10 @@ def respond(
     business = out.rules.working(start, at, team)
     cell, in_all = out.cell(at, manager, team), response_bin(value)
     if value == business:
-        cell[responses.given(in_all, in_all, value <= target)] += n
-        cell[responses.both] += n * value
+        plus(cell, responses.given(in_all, in_all, value <= target), n)
+        plus(cell, responses.both, n * value)
     else:
-        cell[responses.given(in_all, response_bin(business), value <= target)] += n
-        cell[responses.total] += n * value
+        plus(cell, responses.given(in_all, response_bin(business), value <= target), n)
+        plus(cell, responses.total, n * value)
         if business:  # many clients wait outside of working hours only
-            cell[responses.business] += n * business
+            plus(cell, responses.business, n * business)

@@ -25,7 +25,7 @@ from streams.fold.call_kinds import (
 )
 from streams.fold.call_kinds import decode_call as decode
 from streams.fold.context import Context, known
-from streams.fold.deltas import Sums, constant
+from streams.fold.deltas import Sums, constant, plus
 from streams.fold.encoding import decoder
 from streams.fold.line import CONTACT, MISSED, NO_ROLE, Line, Place
 from streams.fold.page import Page
@@ -122,7 +122,7 @@ def _miss(client: Page, call_id: str, call: Call, trail: Trail, out: Context) ->
             elif day(wait.start) == today:
                 return
     miss = Waiting(MISS, call.manager, call.team, time)
-    out.cell(time, miss.manager, miss.team)[_LOST] += 1
+    plus(out.cell(time, miss.manager, miss.team), _LOST, 1)
     client.wait(CALL + call_id, miss)
 
 
@@ -132,7 +132,7 @@ def _close(client: Page, contact: Call, out: Context) -> None:
         client.wait(name, None)
         if contact.started < out.rules.return_by(miss.start, miss.team):
             cell = out.cell(miss.start, miss.manager, miss.team)
-            cell[_LOST] -= 1
+            plus(cell, _LOST, -1)
             _count_closed(miss, contact, cell, out, 1)
 
 
@@ -263,7 +263,7 @@ def _count(miss: Waiting, contact: Call | None, out: Context, n: int) -> None:
     """Count (n = 1) or take back (-1) a miss, and the call back that closed it."""
     cell = out.cell(miss.start, miss.manager, miss.team)
     if contact is None or contact.started >= out.rules.return_by(miss.start, miss.team):
-        cell[_LOST] += n
+        plus(cell, _LOST, n)
     else:
         _count_closed(miss, contact, cell, out, n)
 
@@ -274,9 +274,9 @@ def _count_closed(miss: Waiting, contact: Call, cell: Sums, out: Context, n: int
     value = rules.working(miss.start, contact.started, miss.team)
     in_time = value <= rules.callback_target
     if is_outbound(contact):
-        cell[_CALLED_BACK_IN_TIME if in_time else _CALLED_BACK] += n
+        plus(cell, _CALLED_BACK_IN_TIME if in_time else _CALLED_BACK, n)
         theirs = out.cell(contact.started, contact.manager, contact.team)
-        theirs[_WAITED_BINS[response_bin(value)]] += n
-        theirs[_WAITED] += n * value
+        plus(theirs, _WAITED_BINS[response_bin(value)], n)
+        plus(theirs, _WAITED, n * value)
     else:
-        cell[_CLIENT_CALLED if in_time else _CLIENT_CALLED_LATE] += n
+        plus(cell, _CLIENT_CALLED if in_time else _CLIENT_CALLED_LATE, n)

@@ -13,6 +13,7 @@ from metrics.view import TALK, Waiting
 from streams.fold import lead_index
 from streams.fold.call_kinds import CALL, decode_call
 from streams.fold.context import Context, known
+from streams.fold.deltas import plus
 from streams.fold.encoding import decoder, encode
 from streams.fold.lead_index import Leads
 from streams.fold.line import BY_CALL, BY_CHAT, BY_MEETING, TOUCHED_WITHIN, Reach, touch_at
@@ -266,8 +267,8 @@ def _count(lead: Lead, out: Context, n: int) -> None:
     value = lead.waited
     out.add(lead.created, lead.manager, lead.team, (_due, value <= out.rules.lead_target), n)
     cell, specs = out.cell(touch.at, touch.manager, touch.team), out.specs
-    cell[specs[_touched, response_bin(value)]] += n
-    cell[specs[_waited,]] += n * value
+    plus(cell, specs[_touched, response_bin(value)], n)
+    plus(cell, specs[_waited,], n * value)
 
 
 def _due(in_time: bool) -> tuple[str, ...]:

@@ -49,4 +49,4 @@ def _move(tallies: dict[K_, Tally], place: K_, tally: Tally) -> None:
             held[pair] = sums
             continue
         for spec, n in sums.items():
-            known[spec] += n
+            known[spec] = known.get(spec, 0) + n
