@@ -405,7 +405,6 @@ async def test_counted_again_from_its_start(floor):
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
 async def test_no_false_alarm_under_load(floor):
     """While nothing is lost nothing is withheld or written again, whatever is written meanwhile."""
     right, loads, began = DAYS * MANAGERS, 0, time.monotonic()
