@@ -41,13 +41,10 @@ class Pool:
 
     def __init__(self) -> None:
         self.dirty: list[Page] = []
+        self.moved: list[Page] = []
 
     def below(self, page: "Page", digit: int) -> "Page":
         """One of the four pages below a split one."""
-        raise NotImplementedError
-
-    def wait(self, root: bytes, name: str, wait: Waiting | None) -> None:
-        """Keep the list of who waits."""
         raise NotImplementedError
 
 
@@ -66,8 +63,8 @@ class Page:
     """
 
     __slots__ = (
-        "_listed", "chunks", "dirty", "entities", "first", "key", "leads", "line", "name", "path", "pool", "root",
-        "size", "split", "trail", "until", "waits",
+        "_listed", "chunks", "dirty", "entities", "first", "is_moved", "key", "leads", "line", "name", "path", "pool",
+        "root", "size", "split", "trail", "until", "waits",
     )  # fmt: skip
 
     def __init__(self, pool: Pool, root: bytes, path: bytes, key: bytes, raw: bytes | None, chunks: int = 0) -> None:
@@ -78,6 +75,7 @@ class Page:
         self.name = root[1:].decode()
         self.size = 0 if raw is None else len(raw)
         self.dirty = False
+        self.is_moved = False
         self.waits: dict[str, Waiting] = _NOTHING
         self.split = False
         self.first: tuple[int, str] | None = None
@@ -151,18 +149,25 @@ class Page:
         page = self._leaf(name) if self.split and name[0] != _CALL else self
         if wait is None:
             # Most who are said to wait no longer never did: their page must not become dirty by it.
-            if page.waits.pop(name, None) is None:
+            if name not in page.waits:
                 return
+            del page.waits[name]
             page.waits = page.waits or _NOTHING
         else:
             page.keep_waiting(name, wait)
-        self.pool.wait(self.root, name, wait)
+        page.move()
         page.touch()
 
     def keep_waiting(self, name: str, wait: Waiting) -> None:
         """Note that an entity of this very page waits."""
         self.waits = self.waits or {}
         self.waits[name] = wait
+
+    def move(self) -> None:
+        """Say that it changed who waits in the page."""
+        if not self.is_moved:
+            self.is_moved = True
+            self.pool.moved.append(self)
 
     def credited(self, owner: str) -> ReadyDeal | None:
         """The deal that the client's readiness is credited by to an owner."""
@@ -200,6 +205,9 @@ class Page:
             page.entities[name] = entity
             if name in self.waits and name[0] != _CALL:
                 page.keep_waiting(name, self.waits[name])
+                page.move()
             page.touch()
         self.entities = {}
+        if self.waits:
+            self.move()
         self.waits = {name: wait for name, wait in self.waits.items() if name[0] == _CALL} or _NOTHING

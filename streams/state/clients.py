@@ -11,7 +11,7 @@ from typing import Final, Protocol
 
 from mypy_extensions import mypyc_attr
 
-from metrics.view import LEAD, MISS, TALK, Waiting
+from metrics.view import Waiting
 from producers.events import wire
 from streams.fold.page import NOBODY_WAITS, Page, Pool, decode_page
 from streams.state.own import KEY
@@ -33,8 +33,6 @@ Keep = Callable[[Page, str, bytes], bytes | None]
 """What is still to be remembered of an entity: (client, name, entity) → all, a shorter form, or nothing."""
 Tidy = Callable[[Page, dict[str, Waiting]], None]
 """Takes from a client, and from who waits in one of his pages, what nothing needs any more: (client, who waits)."""
-UNANSWERED: Final = frozenset((MISS, LEAD, TALK))
-"""Channels of what is listed beside those who wait."""
 _CHUNK: Final = b"x"
 _CHUNKED: Final = 0xC1
 """The first byte of what stands for a page in chunks; no page begins with it."""
@@ -83,10 +81,7 @@ class Clients(Pool):
     """All pages of a partition.
 
     pages, by_id: those that are decoded, by key; of these the clients' root pages, by the client's id.
-    waiting: (root key, entity) → who waits.
-    waits_changed: whether that is new; who reads it sets it back.
-    unanswered: the same of misses and leads that are open, and of calls under way.
-    unanswered_changed: which of these are new, said otherwise or gone; who reads it takes it away.
+    moved: those in which who waits changed since `take_moved`, some of them no longer among `pages`.
     """
 
     def __init__(
@@ -102,11 +97,7 @@ class Clients(Pool):
         self.store = store
         self.pages: dict[bytes, Page] = {}
         self.by_id: dict[str, Page] = {}
-        self.waiting: dict[tuple[bytes, str], Waiting] = {}
-        self.waits_changed = False
-        self.unanswered: dict[tuple[bytes, str], Waiting] = {}
-        self.unanswered_changed: set[tuple[bytes, str]] = set()
-        self._restored_waiting: dict[bytes, dict[str, Waiting]] = {}
+        self._restored: dict[bytes, dict[str, Waiting]] = {}
         self._is_kept = keep
         self._tidy = tidy
         self._hot = hot
@@ -174,23 +165,15 @@ class Clients(Pool):
         if page.key[:1] == CLIENTS:
             del self.by_id[page.name]
 
-    def wait(self, root: bytes, name: str, wait: Waiting | None) -> None:
-        """Keep the list of who waits."""
-        place = root, name
-        if wait is None or wait.channel in UNANSWERED:
-            # What a correction moves from one list to the other leaves the first.
-            if self.waiting.pop(place, None) is not None:
-                self.waits_changed = True
-            if wait is not None:
-                self.unanswered[place] = wait
-                self.unanswered_changed.add(place)
-            elif self.unanswered.pop(place, None) is not None:
-                self.unanswered_changed.add(place)
-            return
-        if self.unanswered.pop(place, None) is not None:
-            self.unanswered_changed.add(place)
-        self.waits_changed = True
-        self.waiting[place] = wait
+    def take_moved(self) -> dict[bytes, dict[str, Waiting]]:
+        """Who waits, of the pages in which that changed since the last call, or that were restored: by page's key."""
+        found, self._restored = self._restored, {}
+        moved, self.moved = self.moved, []
+        # One that was let go of and decoded again stands here twice: what it says last counts.
+        for page in moved:
+            page.is_moved = False
+            found[page.key] = page.waits
+        return found
 
     def cut(self) -> list[tuple[bytes, bytes | None]]:
         """Encode what changed since the last cut, put it into the store, and let go of the coldest pages."""
@@ -262,7 +245,7 @@ class Clients(Pool):
         if key[:1] == _CHUNK:
             return
         were = len(self.pages)
-        page = root = self.find(_root_of(key))
+        page = root = self.find(root_of(key))
         if root is None or page is None:
             return
         for digit in key[2 : 2 + key[1]] if key[:1] == b"s" else b"":
@@ -292,8 +275,8 @@ class Clients(Pool):
     def restore(self, pairs: Iterable[tuple[bytes, bytes | None]], *, stored: bool) -> None:
         """Take over pages as `cut` gave them, in any number of calls; `stored`: the store has them already."""
         chunk: list[tuple[bytes, bytes | None]] = []
-        # What an earlier call took over may be out of date by now.
-        waiting = self._restored_waiting
+        # What was taken over before may be out of date by now.
+        waiting = self._restored
         for key, raw in pairs:
             chunk.append((key, raw))
             # Nobody waits in what is stored in chunks: it is an invoice.
@@ -306,14 +289,6 @@ class Clients(Pool):
                 chunk = []
         if not stored:
             self.store.put_many(chunk)
-        self.unanswered_changed.update(self.unanswered)
-        self.waiting.clear()
-        self.unanswered.clear()
-        self.waits_changed = True
-        for key, waits in waiting.items():
-            root = _root_of(key)
-            for name, wait in waits.items():
-                self.wait(root, name, wait)
 
 
 def _chunk_key(number: int, key: bytes) -> bytes:
@@ -330,6 +305,6 @@ def _chunks(page: Page, raw: bytes | None) -> Iterator[tuple[bytes, bytes | None
     yield page.key, _marker.pack(_CHUNKED, page.chunks) if pieces else raw
 
 
-def _root_of(key: bytes) -> bytes:
+def root_of(key: bytes) -> bytes:
     """The root page's key of any page's key."""
     return key[2 + key[1] :] if key[:1] == b"s" else key

@@ -297,7 +297,8 @@ class Partition:
         out = self._out
         kept = self._roll_up()
         fence, time = self.fence, out.time
-        yield ViewUpdate(fence, time, kept, {}, self._lists.waiting(time), unanswered=self._lists.unanswered(time))
+        waiting, unanswered = self._lists.everything(time)
+        yield ViewUpdate(fence, time, kept, {}, waiting, unanswered=unanswered)
         for where, parts in self._cells.everything(only):
             yield ViewUpdate(fence, time, kept, {where: parts}, None, (where,))
 

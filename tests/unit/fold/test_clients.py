@@ -6,7 +6,7 @@ import pytest
 
 from metrics.view import Waiting
 from streams.fold.state import ReadyDeal
-from streams.state.clients import Clients, InMemoryClientStore
+from streams.state.clients import Clients, InMemoryClientStore, root_of
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -53,13 +53,18 @@ def test_what_a_page_has_not_is_shared_and_stays_empty():
             clients.cut()
         for whose in ("m-0", "m-1", "m-2"):
             assert client.credited(whose) == ready.get((key, whose))
-    assert clients.waiting == waits
+    assert _waiting(clients) == waits
     assert clients.find(b"cc-0").split
     assert dict(clients.create(b"cnew").named("h")) == {}
     restored = Clients(clients.store)
     clients.cut()
     restored.restore(clients.store.pages.items(), stored=True)
-    assert restored.waiting == waits
+    assert _waiting(restored) == waits
+
+
+def _waiting(clients: Clients) -> dict[tuple[bytes, str], Waiting]:
+    """Who waits of the pages that moved or were restored: (root page's key, entity) → what."""
+    return {(root_of(key), name): wait for key, waits in clients.take_moved().items() for name, wait in waits.items()}
 
 
 def test_what_stays_decoded_is_bounded_in_bytes_and_coldest_first():
