@@ -9,7 +9,7 @@ import pytest
 from metrics import measure
 from metrics.catalogue.activities import CALLS
 from streams.fold.calls import _CALLS
-from streams.fold.deltas import Deltas, constant
+from streams.fold.deltas import Deltas, constant, plus
 from streams.fold.localtime import HOUR, MINUTE, SECOND, LocalTime
 
 
@@ -37,7 +37,7 @@ def test_a_sum_is_of_its_moment_manager_and_team(seed, past):
             manager, team = rng.choice(("m-1", "m-2")), rng.choice(("", "t-1", "t-2"))
         if rng.random() < 0.3:
             manager, team = _again(manager), _again(team)
-        deltas.cell(moment, manager, team)[deltas.specs[_spelled, "one"]] += 1
+        plus(deltas.cell(moment, manager, team), deltas.specs[_spelled, "one"], 1)
         expected[moment // HOUR, manager, team] += 1
         if rng.random() < 0.01:
             _take(deltas, found)
