@@ -81,7 +81,7 @@ class Clients(Pool):
     """All pages of a partition.
 
     pages, by_id: those that are decoded, by key; of these the clients' root pages, by the client's id.
-    moved: those in which who waits changed since `take_moved`, some of them no longer among `pages`.
+    moved: those of `pages` in which who waits changed since `take_moved`.
     """
 
     def __init__(
@@ -162,6 +162,9 @@ class Clients(Pool):
     def _let_go(self, page: Page) -> None:
         """Of a page that `pages` no longer has."""
         self._bytes -= page.size
+        if page.is_moved:  # until somebody asks, no more of it is kept than that
+            page.is_moved = False
+            self._restored[page.key] = page.waits
         if page.key[:1] == CLIENTS:
             del self.by_id[page.name]
 
@@ -169,7 +172,7 @@ class Clients(Pool):
         """Who waits, of the pages in which that changed since the last call, or that were restored: by page's key."""
         found, self._restored = self._restored, {}
         moved, self.moved = self.moved, []
-        # One that was let go of and decoded again stands here twice: what it says last counts.
+        # What one says that is decoded counts, not what it said when it was let go of.
         for page in moved:
             page.is_moved = False
             found[page.key] = page.waits
@@ -239,6 +242,8 @@ class Clients(Pool):
         for page in cold:
             del pages[page.key]
             self._let_go(page)
+        if cold:
+            self.moved = [page for page in self.moved if page.is_moved]
 
     def sweep(self, key: bytes, keep: Keep) -> None:
         """Replace each entity of a page by what is still to be remembered of it."""

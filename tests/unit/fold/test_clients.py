@@ -7,6 +7,8 @@ import pytest
 from metrics.view import Waiting
 from streams.fold.state import ReadyDeal
 from streams.state.clients import Clients, InMemoryClientStore, root_of
+from streams.state.partition import Partition
+from tests.support.folding import Log, rules
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -99,3 +101,19 @@ def test_the_root_of_a_split_client_stays_while_pages_below_it_are_hot():
         clients.cut()
         assert clients.find(b"cbusy") is busy
     assert len(clients.pages) == 20
+
+
+def test_pages_that_are_let_go_of_are_held_by_nothing_until_a_view_asks():
+    """In a backlog that is seconds, in which thousands of clients come and go; who waits is listed all the same."""
+    partition = Partition(0, 1, rules())
+    partition._clients._hot = 2
+    log = Log()
+    for n in range(9):
+        log.add("chat.message", f"2026-11-23T09:00:0{n}Z", chat_id=f"h-{n}", client_id=f"cl-{n}", author="client")
+        partition.fold(log.records[n:])
+        partition.cut()
+    clients = partition._clients
+    assert [page.name for page in clients.moved] == [page.name for page in clients.pages.values()] == ["cl-7", "cl-8"]
+    waiting = partition.view().waiting
+    assert waiting is not None
+    assert len(waiting) == 9
