@@ -334,9 +334,9 @@ async def test_what_nobody_can_read_is_passed(unit, tail):
     assert again.owned[0].left_to_count() == 0
 
 
-@pytest.mark.parametrize(("begin", "end", "words"), [(0, 2, "recreated"), (5, 9, "deleted before")])
+@pytest.mark.parametrize(("begin", "end", "words"), [(0, 2, "lost the end"), (5, 9, "deleted before")])
 async def test_a_log_that_is_not_the_one_that_was_folded(unit, begin, end, words):
-    """A topic recreated, or truncated past the fence, stops the worker with a clear line."""
+    """A topic that lost its end, or was truncated past the fence, stops the worker with a clear line."""
     first = unit.owner()
     await first.open([0])
     await first.fold(0, [[meeting(0), meeting(1), meeting(2)]])
