@@ -7,6 +7,7 @@ from grafana import marks, on_call
 from grafana.look import Look
 from grafana.shown import kpi
 from metrics.catalogue import service
+from metrics.catalogue.activities import RESPONSE as RESPONSE_TIME
 from metrics.family import CALENDAR_WINDOWS, PLAN_WINDOWS, SHORT_WINDOWS
 from metrics.kpi import Level
 
@@ -15,6 +16,7 @@ MONEY, LEADERBOARD, SERVICE, DYNAMICS = "sales-money", "sales-leaderboard", "sal
 RUNBOOK, REFERENCE, ENTITIES = "sales-runbook", "sales-reference", "sales-entities"
 """Fixed uids: alerts, links and the home dashboard point at them."""
 
+_SHORT = tuple(window for window in RESPONSE_TIME.windows if window in SHORT_WINDOWS)
 _TIME = "${__url_time_range}"
 _PLAN = "&var-plan=${plan}"
 
@@ -31,7 +33,7 @@ def to_manager(name: str = "${__field.labels.manager}", *, planned: bool = False
 
 def window(*, short: bool = False, default: str = "day") -> Any:
     """The window that numbers are for. short: the running minutes too, where families carry them."""
-    return p.choice("window", "Window", (*(SHORT_WINDOWS if short else ()), *CALENDAR_WINDOWS), default)
+    return p.choice("window", "Window", (*(_SHORT if short else ()), *CALENDAR_WINDOWS), default)
 
 
 def plan_window() -> Any:

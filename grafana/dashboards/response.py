@@ -38,7 +38,7 @@ def dashboard(look: Look) -> dict[str, Any]:
     def over_time(channel: str) -> p.Panel:
         one = kpi("Response time, p90")
         return lines(
-            [one], Level.TEAM, look, title=f"{CHANNELS[channel].capitalize()}: p90 of 15 minutes", window="15m",
+            [one], Level.TEAM, look, title=f"{CHANNELS[channel].capitalize()}: p90 of an hour", window="1h",
             by_level=True, steps=targets.steps(one, look, channel), matchers={**_TEAM, "channel": channel},
         )  # fmt: skip
 

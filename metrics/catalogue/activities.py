@@ -10,7 +10,7 @@ RESPONSE_BOUNDS = (
 )  # fmt: skip
 """Upper bounds of response times, seconds."""
 
-_LIVE = (*SHORT_WINDOWS, *CALENDAR_WINDOWS)
+_LIVE = ("5m", "1h", *CALENDAR_WINDOWS)
 
 CALLS = Family(
     "sales_calls",
@@ -19,7 +19,7 @@ CALLS = Family(
     title_ru="Звонки",
     code="c",
     labels=("direction", "outcome"),
-    windows=_LIVE,
+    windows=(*SHORT_WINDOWS, *CALENDAR_WINDOWS),
 )
 MEETINGS = Family("sales_meetings", "Meetings held.", title="Meetings", title_ru="Встречи", code="m")
 RESPONSE = Family(
