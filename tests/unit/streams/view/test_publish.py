@@ -238,7 +238,7 @@ async def test_what_was_folded_since_the_start_is_written_once(unit, monkeypatch
     await third.fold(0, [[meeting(100 + n) for n in range(3)]])
     written = []
 
-    class Told:
+    class ToldPartition:
         """The partition, whose own methods nobody replaces where it is compiled."""
 
         def __init__(self, partition):
@@ -251,7 +251,7 @@ async def test_what_was_folded_since_the_start_is_written_once(unit, monkeypatch
             written.append(only)
             return iter(())
 
-    third.owned[0].partition = Told(third.owned[0].partition)
+    third.owned[0].partition = ToldPartition(third.owned[0].partition)
     await publisher_of(third, again).show()
     assert ("d", DAY) not in written[0]
     assert ("d", DAY + 1) in written[0]
