@@ -52,7 +52,7 @@ def _clear_attributes(records: bytearray) -> None:
 
 
 _BATCH_HEAD = _DefaultRecordBatchPy.HEADER_STRUCT.size
-_CODEC = 22
+_CODEC = _DefaultRecordBatchPy.ATTRIBUTES_OFFSET + 1
 """The byte of a batch's head whose lowest bits say by what it is compressed."""
 _SOME = 100
 """Records that are decoded at a time for who takes them one by one."""
@@ -120,7 +120,8 @@ class _Batch:
 
     def _streamed(self) -> Iterator[StreamedRecord]:
         content = pieces(self._fast.compression_type, bytes(self._raw[_BATCH_HEAD:]))
-        return streamed(self._fast, self._raw, content, self._most)
+        *_, count = _DefaultRecordBatchPy.HEADER_STRUCT.unpack_from(self._raw)
+        return streamed(self._fast, count, content, self._most)
 
 
 def _parts(records: Iterable[Any], most: int) -> Iterator[list[Any]]:

@@ -3,14 +3,13 @@
 Kafka takes a batch by its size as compressed, and of what it holds only the count: a megabyte may unpack to gigabytes.
 """
 
-import struct
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 from aiokafka.errors import CorruptRecordException
 
-_COUNT = 57
-"""Where a batch says how many records it holds."""
+from producers.events.rules import LOG_APPEND_TIME
+
 _LENGTHS = 2
 """Bytes that a header takes beside its name and value, at least."""
 
@@ -31,14 +30,13 @@ class StreamedRecord(NamedTuple):
         """None: only batches have one."""
 
 
-def streamed(batch: Any, raw: memoryview, content: Iterable[bytes], most: int) -> Iterator[StreamedRecord]:
-    """The records. `batch`: what is known of it before it is unpacked; raw: its bytes; content: the records' in pieces.
+def streamed(batch: Any, count: int, content: Iterable[bytes], most: int) -> Iterator[StreamedRecord]:
+    """The records. `batch`: what is known of it before it is unpacked, of `count` records; content: theirs in pieces.
 
     most: bytes beyond which a record is large; of each of its parts so many are given, and no more than one over that.
     Raises CorruptRecordException.
     """
     given = _Content(content)
-    (count,) = struct.unpack_from(">i", raw, _COUNT)
     try:
         for _ in range(count):
             yield _record(batch, given, most)
@@ -72,7 +70,7 @@ def _record(batch: Any, given: "_Content", most: int) -> StreamedRecord:
     _check(given.at == end, f"a record is not of {length} bytes, as it says")
     if size <= most < length:  # of headers of which nothing counts
         size = length
-    is_brokers = batch.timestamp_type == 1
+    is_brokers = batch.timestamp_type == LOG_APPEND_TIME
     time = batch.max_timestamp if is_brokers else batch.first_timestamp + elapsed
     return StreamedRecord(batch.base_offset + delta, time, int(is_brokers), key, value, headers, size)
 

@@ -35,7 +35,7 @@ HAS = {
     TopicPartitionState: ("awaiting_reset",),
     PartitionRecords: ("_consumer_record", "_unpack_records", "__iter__", "__next__"),
     _MemoryRecordsPy: ("next_batch", "has_next", "size_in_bytes", "MAGIC_OFFSET"),
-    _DefaultRecordBatchPy: ("HEADER_STRUCT",),
+    _DefaultRecordBatchPy: ("ATTRIBUTES_OFFSET", "HEADER_STRUCT"),
     LegacyRecordBatch: ("__iter__", "next_offset"),
     DefaultRecordBatch: ("CODEC_MASK", "__iter__", "__next__", "next_offset", "validate_crc", *TOLD),
 }

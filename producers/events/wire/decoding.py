@@ -111,11 +111,7 @@ def _is_text(value: bytes) -> bool:
 def _is_sound(event: Event | ReferenceEvent) -> bool:
     """Whether the checks beyond the types hold."""
     check = CHECKS.get(type(event))
-    return (
-        (check is None or check(event))
-        and (event.source in SOURCES or known_source(event.source))
-        and (2000 < event.time.year < 9998 or in_range(event.time))
-    )
+    return (check is None or check(event)) and known_source(event.source) and in_range(event.time)
 
 
 def decode_made(values: Sequence[bytes]) -> list[Event] | None:
