@@ -6,16 +6,16 @@ from streams.errors import WorkerError
 from streams.state.partition import Partition
 
 
-def position(topic: str, partition: Partition, current: str, bounds: Bounds) -> int:
+def position(topic: str, partition: Partition, bounds: Bounds) -> int:
     """Where reading goes on. Raises WorkerError when the log is not the one that was folded."""
     number, fence = partition.number, partition.fence
     if fence < 0:
         return bounds.begin
-    if differ(partition.log, current):
-        raise recreated(topic, other_id(partition.log, current))
+    if differ(partition.log, bounds.log):
+        raise recreated(topic, other_id(partition.log, bounds.log))
     if bounds.end <= fence:
         how = f"partition {number} ends at {bounds.end}, but events up to {fence} were folded"
-        if not (partition.log and current):  # brokers say no ids: it may be another topic
+        if not (partition.log and bounds.log):  # brokers say no ids: it may be another topic
             raise recreated(topic, how)
         raise WorkerError(
             f"{topic} lost the end of its log ({how}), as it does when a broker leads that did not have all of it: "

@@ -13,7 +13,9 @@ import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
+from producers.kafka_insides import client_of
 from streams.durable.changelog import Pair, explained
+from streams.durable.topic_id import topic_id
 from streams.errors import ChangelogError, StateError
 from streams.settings import WorkerSettings
 from streams.state.records import AS_DECODED
@@ -40,10 +42,14 @@ class RestoreProgress:
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """What a partition of the source topic holds: offsets of its first record and after its last one."""
+    """What a partition of the source topic holds: offsets of its first record and after its last one.
+
+    `log`: id of the topic that holds it, "" where brokers are too old to have ids.
+    """
 
     begin: int
     end: int
+    log: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +127,8 @@ class KafkaRestorer:
         consumer.assign(changelogs)
         # Of the source as well: whether its log still reaches down to the fence is judged of the same moment.
         begins, ends = await asyncio.gather(consumer.beginning_offsets(everything), consumer.end_offsets(everything))
+        # Asked after the ends: a topic that was deleted and recreated in between has another id by now.
+        log_id = await topic_id(client_of(consumer), source.topic)
         missing = set()
         for tp in changelogs:
             start = max(starts.get(tp.topic, 0), begins[tp])
@@ -130,7 +138,7 @@ class KafkaRestorer:
                 missing.add(tp)
         await self._drain(consumer, missing, ends, apply, progress)
         # The ends, not the last records: markers may lie between, and what comes after is another owner's.
-        return Restored(Bounds(begins[source], ends[source]), {tp.topic: ends[tp] for tp in changelogs})
+        return Restored(Bounds(begins[source], ends[source], log_id), {tp.topic: ends[tp] for tp in changelogs})
 
     async def _drain(
         self,

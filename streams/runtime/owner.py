@@ -19,7 +19,6 @@ from streams.durable.position import position
 from streams.durable.restore import Bounds, Restored, RestoreProgress, StateRestorer, check_reached
 from streams.durable.rewriting import RewritingChangelog
 from streams.durable.standby import Standbys
-from streams.durable.topic_id import EventsTopic
 from streams.errors import ChangelogError, RevokedError, StateError, WorkerError
 from streams.fold.rules import Rules
 from streams.letters.recount import Recount
@@ -45,7 +44,7 @@ class Owner:
         sensors: WorkerSensors,
         *,
         status: Status,
-        source: EventsTopic,
+        partitions: int,
         changelogs: Callable[[int], RewritingChangelog],
         stores: Callable[[int], LocalStore],
         set_aside: Callable[[int], None],
@@ -59,8 +58,7 @@ class Owner:
         self.status = status
         self.tables: Tables | None = None
         """What is opened is held by these: those of the application, once it is built."""
-        self.partitions = source.partitions
-        self._log = source.id
+        self.partitions = partitions
         self.owned: dict[int, OwnedPartition] = {}
         self._rules = rules
         self._changelogs = changelogs
@@ -122,8 +120,8 @@ class Owner:
         store: LocalStore | None = None
         try:
             partition, store, source, bounds = await self._opened(number, changelog, state)
-            reads_on = position(self.settings.events_topic, partition, self._log, bounds)
-            partition.log = self._log or partition.log
+            reads_on = position(self.settings.events_topic, partition, bounds)
+            partition.log = bounds.log or partition.log
             # Counting begins: until it has come so far, what is shown is of a part of the log, and is said to be.
             if partition.fence < 0:
                 partition.until = bounds.end

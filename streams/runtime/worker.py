@@ -133,7 +133,7 @@ class Worker:
         restorer, ends = KafkaRestorer(settings), self._log_ends()
         stores = partial(self._store, source.changelogs)
         standbys = Standbys(settings, stores, self._set_aside, self._status.standbys)
-        self._owner = self._owner_of(source, restorer, stores, standbys)
+        self._owner = self._owner_of(source.partitions, restorer, stores, standbys)
         sink = RedisSink(settings.redis_url.get_secret_value(), settings.app_id)
         notes = RedisNotes(settings.redis_url.get_secret_value(), settings.app_id)
         publisher = self._publisher(sink)
@@ -176,7 +176,7 @@ class Worker:
 
     def _owner_of(
         self,
-        source: EventsTopic,
+        partitions: int,
         restorer: KafkaRestorer,
         stores: Callable[[int], LocalStore],
         standbys: Standbys,
@@ -187,7 +187,7 @@ class Worker:
             self._rules,
             self._sensors,
             status=self._status,
-            source=source,
+            partitions=partitions,
             changelogs=lambda number: self._changelog(settings.events_topic, number, restorer),
             stores=stores,
             set_aside=self._set_aside,

@@ -18,6 +18,8 @@ class Broker:
     settings: WorkerSettings
     source_end: int = 1 << 40
     source_begin: int = 0
+    log: str = "a"
+    """The id of the source topic."""
     records: dict[tuple[str, int], list[Pair]] = field(default_factory=dict)
     letters: list[Letter] = field(default_factory=list)
     copies: list[Copy] = field(default_factory=list)
@@ -118,4 +120,4 @@ class InMemoryRestorer:
             progress.read += len(missing)
             progress.total += len(missing)
             positions[topic] = len(records)
-        return Restored(Bounds(self._broker.source_begin, self._broker.source_end), positions)
+        return Restored(Bounds(self._broker.source_begin, self._broker.source_end, self._broker.log), positions)

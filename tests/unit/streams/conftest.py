@@ -5,7 +5,6 @@ import pytest
 from streams.durable.local_store import InMemoryStore
 from streams.durable.rewriting import RewritingChangelog
 from streams.durable.standby import Standbys
-from streams.durable.topic_id import EventsTopic
 from streams.runtime.owner import Owner
 from streams.runtime.sensors import WorkerSensors
 from streams.runtime.status import Status
@@ -30,10 +29,9 @@ class OwnerHouse:
         store=lambda number: InMemoryStore(),
         set_aside=lambda number: None,
         group=lambda: True,
-        log="a",
         **changes,
     ) -> Owner:
-        """`group`: what the group says of whether this owner has the partition; `log`: the id of the source topic."""
+        """`group`: what the group says of whether this owner has the partition."""
         settings = self.settings.model_copy(update=changes)
         restorer = InMemoryRestorer(self.broker)
 
@@ -55,7 +53,7 @@ class OwnerHouse:
             rules(settings),
             WorkerSensors("w", status),
             status=status,
-            source=EventsTopic(1, log),
+            partitions=1,
             changelogs=changelog,
             stores=store,
             set_aside=set_aside,

@@ -348,21 +348,37 @@ async def test_a_log_that_is_not_the_one_that_was_folded(unit, begin, end, words
 
 async def test_a_recreated_topic_with_as_many_records(unit):
     """The topic's id is kept with the state: another one stops the worker, though the offsets would fit."""
-    first = unit.owner(log="")
+    unit.broker.log = ""
+    first = unit.owner()
     await first.open([0])
     await first.fold(0, [[meeting(0), meeting(1)]])
     await first.close([0])
-    second = unit.owner(log="a")
+    unit.broker.log = "a"
+    second = unit.owner()
     assert await second.open([0]) == {0: 2}, "state of before ids were kept is taken over"
     await second.fold(0, [[meeting(2)]])
     await second.close([0])
-    unknown = unit.owner(log="")
+    unit.broker.log = ""
+    unknown = unit.owner()
     assert await unknown.open([0]) == {0: 3}, "brokers that know no ids"
     await unknown.close([0])
+    unit.broker.log = "b"
     with pytest.raises(WorkerError, match=r"was deleted and recreated \(its id was a and is b\).*SALES_APP_ID"):
-        await unit.owner(log="b").open([0])
-    again = unit.owner(log="a")
+        await unit.owner().open([0])
+    unit.broker.log = "a"
+    again = unit.owner()
     assert await again.open([0]) == {0: 3}
+
+
+async def test_recreated_while_it_runs(unit):
+    """Kafka takes the partition away with the topic and gives it back with the next: one ends, and says why."""
+    owner = unit.owner()
+    await owner.open([0])
+    await owner.fold(0, [[meeting(0), meeting(1)]])
+    await owner.close([0])
+    unit.broker.log, unit.broker.source_end = "b", 0
+    with pytest.raises(WorkerError, match=r"was deleted and recreated \(its id was a and is b\)"):
+        await owner.open([0])
 
 
 @pytest.mark.parametrize("version", [VERSION - 1, VERSION + 1])

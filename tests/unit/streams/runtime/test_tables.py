@@ -64,7 +64,8 @@ async def test_what_could_not_be_opened_is_not_held(unit):
     await first.open([0])
     await first.fold(0, [[meeting(0)]])
     await first.close([0])
-    other = build(unit.settings, unit.owner(log="b"), [], unit.failures.append)
+    unit.broker.log = "b"
+    other = build(unit.settings, unit.owner(), [], unit.failures.append)
     with pytest.raises(WorkerError):
         await other.owner.open([0])
     assert not other.owner.tables.cells.shares

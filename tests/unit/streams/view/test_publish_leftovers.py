@@ -99,13 +99,14 @@ async def test_changed_while_all_is_written_in_several_rounds(owner):
 @pytest.mark.parametrize(("now", "left"), [("b", None), ("a", 2), ("", 2)])
 async def test_shown_of_another_log(unit, now, left):
     """What was shown of a deleted topic goes, though its fence is greater; of what may be the same it stays."""
-    first, sink = unit.owner(flush_interval=60, log="a"), InMemorySink("unit")
+    first, sink = unit.owner(flush_interval=60), InMemorySink("unit")
     await first.open([0])
     await first.fold(0, [[held(0, "m-1"), held(7, "m-1")]])
     await publisher_of(first, sink).show()
     assert meetings(sink) == 2
     unit.broker.records.clear()
-    second = unit.owner(flush_interval=60, log=now)
+    unit.broker.log = now
+    second = unit.owner(flush_interval=60)
     await second.open([0])
     await second.fold(0, [[held(0, "m-2")]])
     await publisher_of(second, sink).show()
