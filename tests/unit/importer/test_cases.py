@@ -46,27 +46,27 @@ CASES = {
     # files
     "line ends of Windows, Unix or old Macs": [TABLE.replace("\n", end) for end in ("\r\n", "\r")],
     "UTF-8 and UTF-16, with a byte order mark or without": [TABLE.encode(name) for name in ("utf-8-sig", "utf-16")],
-    "cp1251 and others of one byte": [f"{HEADER};Имя\n{ROW};Анна Иванова\n".encode("cp1251")],
+    "cp1251 and other single-byte encodings": [f"{HEADER};Имя\n{ROW};Анна Иванова\n".encode("cp1251")],
     "`.gz`, and a `.zip` of one file": [gzip.compress(TABLE.encode()), zipped("deals.csv")],
     "a `.zip` of several files": [zipped("a.csv", "b.csv")],
-    "a page of HTML, or XML, that is called `.xls`": [
+    "HTML or XML named `.xls`": [
         f"<html><table><tr><td>{ROW}</td></tr></table></html>", f'<?xml version="1.0"?>\n<Workbook>{ROW}</Workbook>',
     ],
-    "another delimiter than the mapping says": [(TABLE.replace(";", ","), {"delimiter": ";"})],
+    "a delimiter other than the mapping's": [(TABLE.replace(";", ","), {"delimiter": ";"})],
     "titles above the header, a line `sep=;`": [f"Deals of May\n\n{TABLE}", f"sep=;\n{TABLE}"],
-    "a mapped column that is there twice": [TABLE.replace("Created", "Owner")],
-    "a mapped column that is not there": [TABLE.replace("Created", "Begun")],
+    "a mapped column that occurs twice": [TABLE.replace("Created", "Owner")],
+    "a mapped column that is missing": [TABLE.replace("Created", "Begun")],
     # rows
-    "a quote inside a cell that has none around": [cell(";8;", ';24" monitor;')],
+    "a quote inside an unquoted cell": [cell(";8;", ';24" monitor;')],
     "a quote that opens a cell and is never closed": [cell(";8;", ';"8;') + ROW.replace("1;7", "3;9")],
     "a quote inside a quoted cell that is not doubled": [cell(";8;", ';"OOO "Lily"";')],
     "a line break inside quotes": [cell(";8;", ';"two\nlines";')],
-    "cells too few, or too many that are filled": [cell(";21.09.2026", ""), cell("21.09.2026", "21.09.2026;x")],
+    "too few cells, or too many filled ones": [cell(";21.09.2026", ""), cell("21.09.2026", "21.09.2026;x")],
     "an empty row": [f"{TABLE}\n;;;;;\n"],
-    "the header once more, as on each printed page": [f"{TABLE}{HEADER}\n{ANOTHER}\n"],
+    "the header repeated, as on each printed page": [f"{TABLE}{HEADER}\n{ANOTHER}\n"],
     "a row of totals": [f"{TABLE}Total;;;1250;;\n"],
-    "another header, of files that were put together": [f"{TABLE}{HEADER.replace('ID;Client', 'Client;ID')}\n{ROW}\n"],
-    "a byte that is no text where it is used": [
+    "a different header, of files joined into one": [f"{TABLE}{HEADER.replace('ID;Client', 'Client;ID')}\n{ROW}\n"],
+    "an undecodable byte in a mapped cell": [
         (cell(";8;", ";\udcff;") + ROW.replace("1;7", "3;Анна")).encode("utf-8", "surrogateescape"),
     ],
     # amounts
@@ -74,8 +74,8 @@ CASES = {
     "`1,250`, and no other amount shows the decimal mark": [cell("1250", "1,250")],
     "`1,250`, and another amount shows it": [f"{cell('1250', '1,250')}{ROW.replace('1250', '3,50')}\n"],
     "`1  250` with two spaces, or narrow ones": [cell("1250", one) for one in ("1  250", "1\u202f250", "1 \u00a0250")],
-    "`$1250` where the mapping says RUB": [cell("1250", "$1250")],
-    "`-1250`, `(1250)` where no `when` asks for it": [cell("1250", one) for one in ("-1250", "(1250)")],
+    "`$1250` when the mapping says RUB": [cell("1250", "$1250")],
+    "`-1250`, `(1250)` without a `when` for it": [cell("1250", one) for one in ("-1250", "(1250)")],
     "`12 50`, `5 pcs`": [cell("1250", one) for one in ("12 50", "5 pcs")],
     # times
     "a time in one of several forms": [(at("21.09.26 10:15"), timed("%d.%m.%Y", "%d.%m.%y %H:%M"))],
@@ -83,10 +83,10 @@ CASES = {
         (at("21 сент. 2026"), timed("%d %B %Y")), (at('"Sep 21, 2026"'), timed("%b %d, %Y")),
     ],
     "Unix times, days of a spreadsheet": [(at("1790000000000"), timed("unix")), (at("46286.4271"), timed("excel"))],
-    "a time in no form that is named": [(at("yesterday"), timed("%d.%m.%Y"))],
+    "a time that fits none of the forms": [(at("yesterday"), timed("%d.%m.%Y"))],
     "two forms that fit the same texts": [(TABLE, timed("%d.%m.%Y", "%m.%d.%Y"))],
     # what programs write
-    "`NULL`, `\\N`, `#N/A` where something has to be": [cell("1250", one) for one in ("NULL", "\\N", "#N/A")],
+    "`NULL`, `\\N`, `#N/A` in a required field": [cell("1250", one) for one in ("NULL", "\\N", "#N/A")],
     "`1,23457E+11` as an id": [cell("2;8", "1,23457E+11;8")],
     "`1,23457E+11` as a part of a joined id": [
         (cell("2;8", "1,23457E+11;8"), changed("deal_id", join=["ID", "Owner"])),
@@ -103,8 +103,8 @@ CASES = {
     "`2:05` as a duration": [
         (f"{HEADER};Took\n{ROW};0:02:05\n{ANOTHER};2:05\n", {"events": [RULE | {"time": DAY | {"plus": "Took"}}]}),
     ],
-    "a phone number as `client_id` as it is": [(cell(";8;", ";+79211234567;"), changed("client_id", column="Client"))],
-    "an expected date of closing at an open deal": [
+    "a bare phone number as `client_id`": [(cell(";8;", ";+79211234567;"), changed("client_id", column="Client"))],
+    "an expected closing date on an open deal": [
         (f"{HEADER};At\n{ROW};2026-09-02\n", {"events": [RULE | {"time": {"column": "At"}, "data": OPEN}]}),
     ],
     "a row for which no `when` holds": [
