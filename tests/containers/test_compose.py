@@ -1,6 +1,7 @@
 """docker-compose.yml and the Dockerfile keep their promises, as far as can be read without an engine."""
 
 import ast
+import os
 import re
 import shutil
 import subprocess
@@ -88,6 +89,37 @@ def test_every_volume_of_an_image_has_a_name(kind: str) -> None:
             mounted = [entry.split(":")[1] for entry in service.get("volumes", [])]
             mounted += [entry.split(":")[0] for entry in service["tmpfs"]] if "tmpfs" in service else []
             assert set(VOLUMES[kind]) <= set(mounted), name
+
+
+@pytest.mark.parametrize("name", ["prometheus", "past"])
+def test_the_stand_in_for_prometheus_knows_every_flag(name: str, tmp_path: Path) -> None:
+    """Debian's is of an older release than the one that compose names: it comes as far as its configuration."""
+    program = shutil.which("prometheus")
+    if not program:
+        pytest.skip("Debian's Prometheus is not installed")
+    own = [
+        argument
+        for argument in services()[name]["command"]
+        if not argument.startswith(("--config.file=", "--web.external-url="))
+    ]
+    own = [re.sub(r"\$\{\w+:-(.*)\}", r"\1", argument) for argument in own]
+    done = subprocess.run(
+        [ROOT / "deploy/containers/stand-ins/prometheus.sh", *own, f"--config.file={tmp_path / 'none.yml'}"],
+        cwd=tmp_path, capture_output=True, text=True, timeout=30, check=False,
+    )  # fmt: skip
+    assert "none.yml: no such file" in done.stderr
+
+
+def test_the_stand_in_for_prometheus_keeps_to_its_share(tmp_path: Path) -> None:
+    """What the newer release would find out by itself is told to Go, in bytes."""
+    fake = tmp_path / "prometheus"
+    fake.write_text('#!/bin/sh\necho "$@" ${GOMEMLIMIT:-none}\n')
+    fake.chmod(0o755)
+    said = subprocess.run(
+        [ROOT / "deploy/containers/stand-ins/prometheus.sh", "--one", "--auto-gomemlimit.ratio=0.75", "--two"],
+        env={"PATH": f"{tmp_path}:{os.environ['PATH']}"}, capture_output=True, text=True, timeout=30, check=True,
+    ).stdout  # fmt: skip
+    assert re.fullmatch(r"--one --two (none|\d+)\n", said)
 
 
 def test_networks_keep_apart_who_has_no_business() -> None:
