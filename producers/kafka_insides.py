@@ -92,18 +92,38 @@ def assignment(consumer: AIOKafkaConsumer) -> Any:
     return None if subscription is None else subscription.assignment
 
 
+async def learn_ends(consumer: AIOKafkaConsumer, assigned: Any, partitions: Iterable[Any]) -> None:
+    """Ask where the log of those partitions of an `assignment` ends that were read past the end that came with it.
+
+    A broker notes the end before it reads: what is appended in between comes along, and nothing about it is broken.
+    """
+    passed = {tp: state for tp, state in _placed(assigned, partitions) if _is_past(state)}
+    if passed:
+        for tp, end in (await consumer.end_offsets([*passed])).items():
+            passed[tp].highwater = max(passed[tp].highwater, end)
+
+
 def positions(assigned: Any, partitions: Iterable[Any]) -> Iterator[tuple[Any, int]]:
     """Of those partitions of an `assignment` that have one: the offset that is read next, without waiting.
 
-    Raises aiokafka's KafkaError where it lies behind the end of the log, so that what was read came broken.
+    Raises aiokafka's KafkaError where it lies behind the end of the log: what was read came broken. After `learn_ends`.
     """
+    for tp, state in _placed(assigned, partitions):
+        if _is_past(state):
+            told = f"{tp.topic}/{tp.partition} was read up to {state.position} and ends at {state.highwater}"
+            raise CorruptRecordException(told)
+        yield tp, state.position
+
+
+def _placed(assigned: Any, partitions: Iterable[Any]) -> Iterator[tuple[Any, Any]]:
     for tp in partitions:
         state = assigned.state_value(tp)
         if state is not None and state.has_valid_position:
-            position, end = state.position, state.highwater
-            if end is not None and position > end:
-                raise CorruptRecordException(f"{tp.topic}/{tp.partition} was read up to {position} and ends at {end}")
-            yield tp, position
+            yield tp, state
+
+
+def _is_past(state: Any) -> bool:
+    return state.highwater is not None and state.position > state.highwater
 
 
 def member_id(consumer: AIOKafkaConsumer) -> str:

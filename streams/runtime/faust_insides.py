@@ -54,9 +54,11 @@ class _ConsumerThread(AIOKafkaConsumerThread):
     async def _fetch_records(self, consumer: Any, active_partitions: Any, *options: Any, **named: Any) -> Any:
         """What was read, by partition, as `FetchRead`; of partitions too where only the position moved."""
         records = await super()._fetch_records(consumer, active_partitions, *options, **named)
-        # No await from here on: records and positions are of one moment.
+        # Records and positions are of one moment: nothing moves them while the assignment stays.
         assignment = kafka_insides.assignment(consumer)
-        if assignment is None or not self.consumer.flow_active:
+        if assignment is not None:
+            await kafka_insides.learn_ends(consumer, assignment, active_partitions)
+        if assignment is not kafka_insides.assignment(consumer) or assignment is None or not self.consumer.flow_active:
             return {}  # what is fetched while partitions are taken away is read again
         if assignment is not self._assignment:
             self._assignment, self._ends = assignment, {}

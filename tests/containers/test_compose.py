@@ -122,6 +122,32 @@ def test_the_stand_in_for_prometheus_keeps_to_its_share(tmp_path: Path) -> None:
     assert re.fullmatch(r"--one --two (none|\d+)\n", said)
 
 
+def test_a_worker_begins_by_removing_folders_of_workers_that_are_no_more(tmp_path: Path) -> None:
+    """Those that nobody has written into for a day, and nothing is said about it, nor where the volume is empty."""
+    program = tmp_path / "bin" / "sales-pulse"
+    program.parent.mkdir()
+    program.write_text('#!/bin/sh\necho "$1"\n')
+    program.chmod(0o755)
+    data = tmp_path / "data"
+    data.mkdir()
+    shell, option, script = services()["worker"]["entrypoint"]
+    script = script.replace("$$", "$").replace("/data", str(data))
+
+    def begin() -> tuple[str, str]:
+        path = f"{program.parent}:{os.environ['PATH']}"
+        done = subprocess.run([shell, option, script], env={"PATH": path}, capture_output=True, text=True, check=True)
+        return done.stdout, done.stderr
+
+    assert begin() == ("worker\n", "")
+    for name in ("here", "gone"):
+        (data / name).mkdir()
+        (data / name / "lock").touch()
+    for path in (data / "gone" / "lock", data / "gone"):
+        os.utime(path, (0, 0))
+    assert begin() == ("worker\n", "")
+    assert [path.name for path in data.iterdir()] == ["here"]
+
+
 def test_networks_keep_apart_who_has_no_business() -> None:
     """Kafka and Redis have no way out, and who faces people or senders from outside no way to them but by name."""
     networks = compose()["networks"]

@@ -96,6 +96,36 @@ async def test_nothing_is_read_behind_the_end_of_the_log() -> None:
         list(kafka_insides.positions(assigned, [place]))
 
 
+class _EndOfLog:
+    """A consumer that says where logs end, and how often it was asked."""
+
+    def __init__(self, end: int) -> None:
+        self.end, self.asked = end, 0
+
+    async def end_offsets(self, partitions: list[TopicPartition]) -> dict[TopicPartition, int]:
+        self.asked += 1
+        return dict.fromkeys(partitions, self.end)
+
+
+async def test_what_was_appended_while_a_broker_read_is_read() -> None:
+    """It notes the end of the log first, and what it then finds can lie behind: it is asked before that is a fault."""
+    place = TopicPartition("t", 0)
+    assigned = Assignment({place})
+    state = assigned.state_value(place)
+    sound, broken = _EndOfLog(9), _EndOfLog(7)
+    state.reset_to(7)
+    for consumed, end in ((7, None), (7, 7), (8, 7)):
+        state.consumed_to(consumed)
+        state.highwater = end
+        await kafka_insides.learn_ends(sound, assigned, [place])
+        assert list(kafka_insides.positions(assigned, [place])) == [(place, consumed)]
+    assert sound.asked == 1, "who was not read past its end is not asked about"
+    state.highwater = 7
+    await kafka_insides.learn_ends(broken, assigned, [place])
+    with pytest.raises(CorruptRecordException, match="t/0 was read up to 8 and ends at 7"):
+        list(kafka_insides.positions(assigned, [place]))
+
+
 async def test_a_machine_that_goes_silent_is_noticed_by_every_connection() -> None:
     """The kernel is told to look, on the connection as aiokafka makes it."""
     kafka_insides.watch_all()

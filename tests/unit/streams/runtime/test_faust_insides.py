@@ -1,9 +1,13 @@
 """What we use of Faust's insides is still there under its name: an upgrade fails here, one line per name."""
 
 import inspect
+from contextlib import nullcontext
+from types import SimpleNamespace
 
 import faust
 import pytest
+from aiokafka import TopicPartition
+from aiokafka.consumer.subscription_state import Assignment
 from faust.tables.manager import TableManager
 from faust.tables.recovery import Recovery
 from faust.transport.consumer import ThreadDelegateConsumer
@@ -79,3 +83,34 @@ def test_recovery_has_these_tasks() -> None:
         assert type(inspect.getattr_static(Recovery, name)) is type(
             inspect.getattr_static(faust_insides.BatchRecovery, name)
         )
+
+
+@pytest.mark.parametrize(
+    ("becomes", "expected"), [(None, {(3, 9)}), ("another", set()), ("none", set())], ids=["stays", "another", "none"]
+)
+async def test_what_lies_past_the_end_is_asked_about_first(becomes: str | None, expected: set[tuple[int, int]]) -> None:
+    """A broker notes the end before it reads. Where the group changes meanwhile, it is all read again."""
+    place = TopicPartition("t", 0)
+    assigned = Assignment({place})
+    state = assigned.state_value(place)
+    state.reset_to(9)
+    state.highwater = 8
+    subscription = SimpleNamespace(assignment=assigned)
+
+    async def fetched_records(*_: object, **__: object) -> dict[TopicPartition, list[int]]:
+        return {place: [1, 2, 3]}
+
+    async def end_offsets(partitions: list[TopicPartition]) -> dict[TopicPartition, int]:
+        if becomes:
+            subscription.assignment = None if becomes == "none" else Assignment({place})
+        return dict.fromkeys(partitions, 9)
+
+    subscriptions = SimpleNamespace(fetch_context=nullcontext, subscription=subscription)
+    fetcher = SimpleNamespace(
+        _closed=False, _subscriptions=subscriptions, fetched_records=fetched_records, _update_fetch_positions=None
+    )
+    consumer = SimpleNamespace(_closed=False, _fetcher=fetcher, _subscription=subscriptions, end_offsets=end_offsets)
+    thread = faust_insides._ConsumerThread.__new__(faust_insides._ConsumerThread)
+    thread.consumer, thread._assignment, thread._ends = SimpleNamespace(flow_active=True), None, {}
+    found = await thread._fetch_records(consumer, {place})
+    assert {(len(read.batches), read.end) for read in found.values()} == expected
