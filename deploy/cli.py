@@ -16,24 +16,24 @@ import typer
 
 COMMANDS = {
     "up": "Run everything on this machine: Kafka, Redis, worker, ledger, exporter, gateway, simulator.",
-    "topics": "Make the topics that the contract needs, or say what differs.",
-    "rights": "Make Kafka's users, each with its password and no more rights than it needs.",
-    "worker": "Run one Faust worker; more of them share the partitions.",
+    "topics": "Create the topics that the contract needs, or report differences.",
+    "rights": "Create Kafka users, each with a password and only the rights it needs.",
+    "worker": "Run one Faust worker; additional ones share the partitions.",
     "exporter": "Serve the numbers to Prometheus, and the wall to people.",
-    "ledger": "Keep the index that explanations of numbers are answered from.",
-    "gateway": "Take events by HTTP, and the Bitrix24 webhook.",
+    "ledger": "Keep the index that explains every number.",
+    "gateway": "Accept events over HTTP, and the Bitrix24 webhook.",
     "simulate": "Simulate a believable sales floor.",
-    "import": "Import events from JSON Lines or CSV files.",
-    "bitrix24": "Fetch history from a Bitrix24 portal, or repair what the webhook missed.",
-    "forget": "Remove what links a person's numbers and addresses to a client.",
+    "import": "Import history from JSON Lines, tables or Asterisk's logs.",
+    "bitrix24": "Load a Bitrix24 portal's history, or repair what its webhook missed.",
+    "forget": "Remove the link between a client and a person's phone numbers and addresses.",
     "reference": "Apply plans, managers and rates from a YAML file.",
-    "dead-letters": "See what was refused and why; send it again after a fix, or dismiss it.",
-    "web-config": "Make users who may look, with random passwords.",
-    "backup": "Keep the records that count, as files; again, what is new.",
+    "dead-letters": "Show what was refused and why; resend it after a fix, or dismiss it.",
+    "web-config": "Create web users with random passwords.",
+    "backup": "Back up the records that count as plain files, incrementally.",
     "restore": "Fill an empty cluster from a backup.",
     "audit": "Recompute every number from the log and compare with what is shown.",
-    "digest": "Send people a day's or week's numbers, by mail or chat.",
-    "forecast": "See how often the forecasts' interval would have held.",
+    "digest": "Send a day's or week's numbers by mail or chat.",
+    "forecast": "Measure how often the forecast intervals would have held.",
     "history": "Write past values for Prometheus, or keep a Prometheus of the past filled.",
     "generate": "Rewrite everything generated, or check that it is up to date.",
     "bench": "Measure how fast this machine folds events.",
@@ -44,7 +44,7 @@ _LONGEST = 400
 """Of what is said of one setting: its value, which may stand in it, may be a whole file."""
 
 LogFormat = Literal["text", "json"]
-_LOG_FORMAT = typer.Option("--log-format", envvar="SALES_LOG_FORMAT", help="How log lines look.")
+_LOG_FORMAT = typer.Option("--log-format", envvar="SALES_LOG_FORMAT", help="Format of log lines.")
 
 
 def find(name: str) -> str | None:
@@ -137,9 +137,9 @@ def _say_version(wanted: bool) -> None:
 
 def _root(
     *,
-    log_format: Annotated[LogFormat | None, typer.Option("--log-format", help="How log lines look.")] = None,
+    log_format: Annotated[LogFormat | None, typer.Option("--log-format", help="Format of log lines.")] = None,
     _version: Annotated[
-        bool, typer.Option("--version", help="Say the version.", callback=_say_version, is_eager=True)
+        bool, typer.Option("--version", help="Print the version.", callback=_say_version, is_eager=True)
     ] = False,
 ) -> None:
     """Real-time metrics for sales departments: exact to the digit, live on the wall.

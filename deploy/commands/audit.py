@@ -12,15 +12,15 @@ if TYPE_CHECKING:
 
 def command(
     exporter: Annotated[
-        str | None, typer.Option(help="address of the exporter; default: where SALES_EXPORTER_LISTEN says")
+        str | None, typer.Option(help="URL of the exporter; default: from SALES_EXPORTER_LISTEN")
     ] = None,
-    patience: Annotated[float, typer.Option(help="seconds to wait until what is shown is whole for a moment")] = 60.0,
+    patience: Annotated[float, typer.Option(help="seconds to wait until what is shown is complete")] = 60.0,
     as_json: Annotated[bool, typer.Option("--json", help="print the report as JSON")] = False,
 ) -> None:
-    """Recompute every number from the log by the plain, slow definition, and compare with what is shown.
+    """Recompute every number from the log with the plain, slow definition, and compare with what is shown.
 
-    Each answer of the exporter (/metrics as it stands and at a moment, the KPIs of the API) and the view in Redis are
-    compared as of their own records and moment, so events may go on coming in. Exit 1 and the differences, if any.
+    Every answer of the exporter (/metrics as it stands and at a moment, the KPIs of the API) and the view in Redis are
+    compared as of their own records and moment, so events may keep arriving. Prints differences and exits 1 if any.
 
     Example: sales-pulse audit --json
     """

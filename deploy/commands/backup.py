@@ -15,15 +15,15 @@ _AGAIN_SECONDS = 3600.0
 
 
 def command(
-    folder: Annotated[Path, typer.Argument(help="where the backup is, or is to be")],
+    folder: Annotated[Path, typer.Argument(help="folder of the backup")],
     spool: Annotated[
-        Path | None, typer.Option(help="folder of the Bitrix24 connector; default: by the settings")
+        Path | None, typer.Option(help="folder of the Bitrix24 connector; default: from the settings")
     ] = None,
     nightly: Annotated[
-        bool, typer.Option("--nightly", help="stay, take one at once and then each night at 03:17 by SALES_TIMEZONE")
+        bool, typer.Option("--nightly", help="keep running: back up now, then every night at 03:17 by SALES_TIMEZONE")
     ] = False,
 ) -> None:
-    """Take what came since the last backup in FOLDER, or all of it. May run beside everything else.
+    """Back up what is new since the last backup in FOLDER, or everything. May run at any time.
 
     Example: sales-pulse backup /mnt/backup/sales-pulse
     """

@@ -16,8 +16,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="Fetch history from a Bitrix24 portal, or repair what the webhook missed.\n\n"
-    "Example: sales-pulse bitrix24 check",
+    help="Load a Bitrix24 portal's history, or repair what its webhook missed.\n\nExample: sales-pulse bitrix24 check",
 )
 _TABLES = (
     "contacts",
@@ -36,17 +35,17 @@ _TABLES = (
 @app.command()
 def backfill(
     since: Annotated[
-        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Only what counts in numbers from then on.")
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Only what counts in numbers from that day on.")
     ] = None,
     only: Annotated[str, typer.Option(help=f"A list of {', '.join(_TABLES)}.")] = "",
     allow_left_out: Annotated[
-        bool, typer.Option("--allow-left-out", help="Exit 0 although the webhook may not read everything.")
+        bool, typer.Option("--allow-left-out", help="Exit 0 even if the webhook may not read everything.")
     ] = False,
-    restart: Annotated[bool, typer.Option("--restart", help="From the beginning, not where the last run stopped.")] = (
-        False
-    ),
+    restart: Annotated[
+        bool, typer.Option("--restart", help="Start from the beginning, not where the last run stopped.")
+    ] = (False),
 ) -> None:
-    """Publish a portal's whole history. Stopped in the middle, it goes on from there; twice does no harm.
+    """Publish a portal's whole history. A stopped run resumes where it was; running it twice does no harm.
 
     Example: sales-pulse bitrix24 backfill --since 2024-01-01
     """
@@ -76,9 +75,11 @@ def backfill(
 
 @app.command()
 def reconcile(
-    quick: Annotated[bool, typer.Option("--quick", help="As the gateway does it: not all known deals again.")] = False,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Like the gateway: without reading all known deals again.")
+    ] = False,
     believe: Annotated[
-        bool, typer.Option("--believe-deletions", help="Take what is gone for deleted, even if it is most of it.")
+        bool, typer.Option("--believe-deletions", help="Treat missing entities as deleted, even if most are missing.")
     ] = False,
 ) -> None:
     """Repair now what the webhook missed: changes, silent moves, deletions, payments.
@@ -97,10 +98,10 @@ def reconcile(
 @app.command()
 def check(
     hook: Annotated[
-        int, typer.Option("--hook", help="Wait so many seconds for a hook: change something in the portal meanwhile.")
+        int, typer.Option("--hook", help="Seconds to wait for a hook; change something in the portal meanwhile.")
     ] = 0,
 ) -> None:
-    """Say what the webhook may read and what for, whose it is, which funnels there are; exit 1 if something is missing.
+    """Show what the webhook may read and why, whose it is, and which funnels exist; exit 1 if something is missing.
 
     Example: sales-pulse bitrix24 check --hook 60
     """
@@ -130,14 +131,14 @@ def _tell(finding: "Finding") -> bool:
 @app.command()
 def mend(
     portal: Annotated[
-        list[str] | None, typer.Option(help="A name that the portal had, as in bitrix24://NAME; more of them: again.")
+        list[str] | None, typer.Option(help="A former name of the portal, as in bitrix24://NAME; may be repeated.")
     ] = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Take it back; else it is only shown.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Retract it; otherwise it is only shown.")] = False,
 ) -> None:
-    """Take back what was published under another address or member_id of this portal, and so counts twice.
+    """Retract what was published under another address or member_id of this portal, and so counts twice.
 
-    First run backfill to its end: what the spool does not know then is taken for published twice. Calls, meetings and
-    ratings cannot be taken back.
+    First run backfill to its end: whatever the spool does not know then is considered published twice. Calls, meetings
+    and ratings cannot be retracted.
 
     Example: sales-pulse bitrix24 mend --portal old-name.bitrix24.ru
     """
@@ -165,7 +166,7 @@ def mend(
 
 @app.command()
 def mapping() -> None:
-    """Print a commented mapping of stages, fields and people to begin with.
+    """Print a commented mapping of stages, fields and people to start from.
 
     Example: sales-pulse bitrix24 mapping > bitrix24.yaml
     """

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="See what was refused and why; send it again after a fix, or dismiss it.\n\n"
+    help="Show what was refused and why; resend it after a fix, or dismiss it.\n\n"
     "Example: sales-pulse dead-letters list",
 )
 
@@ -23,9 +23,10 @@ _Senders = Annotated[
     list[str] | None, typer.Option("--source", help='only this CloudEvents source ("" for none); may be repeated')
 ]
 _Since = Annotated[
-    str | None, typer.Option("--since", help="only what came since: 2h or 3d ago, 2026-11-28, 2026-11-28T09:00+03:00")
+    str | None,
+    typer.Option("--since", help="only what came since then: 2h or 3d ago, 2026-11-28, 2026-11-28T09:00+03:00"),
 ]
-_Until = Annotated[str | None, typer.Option("--until", help="only what came before: as --since")]
+_Until = Annotated[str | None, typer.Option("--until", help="only what came before then; like --since")]
 _DryRun = Annotated[bool, typer.Option("--dry-run", help="only say what would be done")]
 
 
@@ -35,11 +36,11 @@ def list_(
     source: _Senders = None,
     since: _Since = None,
     until: _Until = None,
-    limit: Annotated[int, typer.Option(min=1, help="show at most so many, the latest")] = 100,
+    limit: Annotated[int, typer.Option(min=1, help="show at most this many, the latest")] = 100,
     closed: Annotated[bool, typer.Option("--all", help="also those that were replayed or dismissed")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="one JSON object per line, with the value")] = False,
 ) -> None:
-    """Show open dead letters, the latest last, and how many there are of each reason and source.
+    """Show open dead letters, the latest last, and count them by reason and source.
 
     Example: sales-pulse dead-letters list --source crm://a --since 2h
     """
@@ -68,16 +69,16 @@ def replay(
     until: _Until = None,
     dry_run: _DryRun = False,
 ) -> None:
-    """Send again what the contract takes now, in the order of the log that it came from. Nothing is sent twice.
+    """Resend what the contract accepts now, in the order of the log that it came from. Nothing is sent twice.
 
-    Each record is judged as if it were sent now. What is still wrong is not sent, stays open, and is named with the
-    reason: have its sender send it again as it should be, then `dismiss` it. A record and the mark that closes its
-    letter go in one transaction, so a replay that was interrupted is simply run again.
+    Each record is validated as if it were sent now. What is still wrong is not sent, stays open, and is named with the
+    reason: have its sender send a correct one, then `dismiss` it. A record and the mark that closes its letter are
+    written in one transaction, so an interrupted replay can simply be run again.
 
     Calls, payments and snapshots count by their own times and versions, so the numbers are as if they had been right
-    at once. Chats count in the order of the log: a message that is replayed stands behind what has come since. An
-    answer that was counted before does not answer it, so it waits for the next one. An earlier version of something
-    that has a later one changes nothing: a lead keeps the first temperature that was counted.
+    at once. Chats count in the order of the log: a replayed message comes after what has arrived since. An answer that
+    was counted before does not answer it, so it waits for the next one. An earlier version of something that has a
+    later one changes nothing: a lead keeps the first temperature that was counted.
 
     Example: sales-pulse dead-letters replay --source crm://a --dry-run
     """
@@ -112,7 +113,7 @@ def dismiss(
     dry_run: _DryRun = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="do not ask")] = False,
 ) -> None:
-    """Close what nobody will fix. It stays in Kafka and in `list --all`, but no alert speaks of it any more.
+    """Close what nobody will fix. It stays in Kafka and in `list --all`, but no alert mentions it any more.
 
     Example: sales-pulse dead-letters dismiss --reason not_json --until 2026-11-01 --yes
     """

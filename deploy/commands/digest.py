@@ -17,21 +17,21 @@ _LOOK_SECONDS, _AFTER_FAILURE_SECONDS = 60.0, 600.0
 
 def command(
     period: Annotated[
-        list[DigestKind] | None, typer.Option(help="what it is about; with --loop may be repeated")
+        list[DigestKind] | None, typer.Option(help="period of the digest; may be repeated with --loop")
     ] = None,
     to: Annotated[
         list[str] | None,
         typer.Option(help="e-mail address, slack or telegram; may be repeated (SALES_DIGEST_TO)"),
     ] = None,
-    team: Annotated[str, typer.Option(help="of this team alone; default: the whole company")] = "",
-    day: Annotated[str, typer.Option("--date", help="the period that this date lies in; default: the last one")] = "",
+    team: Annotated[str, typer.Option(help="only this team; default: the whole company")] = "",
+    day: Annotated[str, typer.Option("--date", help="the period that contains this date; default: the last one")] = "",
     language: Annotated[str | None, typer.Option(help="en or ru (SALES_DIGEST_LANGUAGE)")] = None,
-    again: Annotated[bool, typer.Option(help="send it also to who has got it already")] = False,
-    loop: Annotated[bool, typer.Option(help="stay, and send each period after SALES_DIGEST_AT")] = False,
+    again: Annotated[bool, typer.Option(help="send it even to those who already have it")] = False,
+    loop: Annotated[bool, typer.Option(help="keep running, and send each period after SALES_DIGEST_AT")] = False,
 ) -> None:
-    """Make a digest of the last day or week that is over, and send it to who has not got it yet.
+    """Make a digest of the last complete day or week, and send it to everybody who does not have it yet.
 
-    Page and picture stay in SALES_DIGEST_DIR. Without anybody to send it to, that is all.
+    Page and picture are kept in SALES_DIGEST_DIR. Without recipients, that is all.
 
     Example: sales-pulse digest --period week --to anna@example.com
     """

@@ -22,7 +22,7 @@ _NONE = "none"
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="See how often the forecasts' interval would have held.\n\nExample: sales-pulse forecast backtest",
+    help="Measure how often the forecast intervals would have held.\n\nExample: sales-pulse forecast backtest",
 )
 
 
@@ -42,13 +42,13 @@ def backtest(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="print the result as JSON")] = False,
 ) -> None:
-    """Make the forecast of each working day of the past year again, of company and teams, and say how often it held.
+    """Repeat the forecasts of each working day of the past year, for company and teams, and report how often they held.
 
-    Each is made from the days before it alone, and held against what the rest of its month, quarter or year brought.
-    Quarters and years may end with any month, or a year would have four ends and one to judge by; a year is judged
-    for its last months, the only ones for which there is a forecast.
-    An 80 % interval holds in about 80 % of them. Of won deals what is shown knows the stages and ages of those
-    that are open, from the ledger, and their number where no ledger answers. The last column says how many know stages.
+    Each forecast uses only the days before it, and is compared with what the rest of its month, quarter or year
+    brought. Quarters and years may end with any month, since a year would otherwise have only four quarter ends and one
+    year end; a year is judged for its last months, the only ones with a forecast. An 80 % interval should hold for
+    about 80 %. Forecasts of won deals use stages and ages of open deals from the ledger, or their number if no ledger
+    answers; the last column says how many used stages.
 
     Example: sales-pulse forecast backtest --measure won_amount
     """

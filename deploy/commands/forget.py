@@ -26,9 +26,9 @@ REMAINS = {
 
 
 def command(
-    client: Annotated[str, typer.Argument(help="The client_id whose numbers and addresses are forgotten.")],
+    client: Annotated[str, typer.Argument(help="The client_id whose phone numbers and addresses are forgotten.")],
 ) -> None:
-    """Remove a client's claims from the identities. Events stay, under the opaque id that they have.
+    """Remove a client's claims to phone numbers and addresses. Events stay, under their opaque id.
 
     Example: sales-pulse forget crm-1
     """

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def command(
     listen: Annotated[str | None, typer.Option(help="host:port (SALES_GATEWAY_LISTEN).")] = None,
 ) -> None:
-    """Take CloudEvents over HTTP and answer 202 once Kafka has them.
+    """Accept CloudEvents over HTTP and answer 202 once Kafka has them.
 
     Example: sales-pulse gateway --listen 127.0.0.1:8080
     """

@@ -27,7 +27,7 @@ PAGES = {
 def command(
     check: Annotated[bool, typer.Option("--check", help="Change nothing; exit 1 and name what differs.")] = False,
     to: Annotated[
-        Path | None, typer.Option(help="Write dashboards, rules and alerts of this installation's settings there.")
+        Path | None, typer.Option(help="Write dashboards, rules and alerts for this installation's settings there.")
     ] = None,
     settings: Annotated[
         Path | None, typer.Option(help="With --to: a file of SALES_ settings, read instead of .env.")
@@ -35,8 +35,8 @@ def command(
 ) -> None:
     """Rewrite schemas, reference page, dashboards, rules and alerts from their source.
 
-    What is committed shows the defaults. With --to: what this installation shows, with its currency, targets, zone and
-    addresses (SALES_PUBLIC_URL, SALES_GRAFANA_URL).
+    Committed files have the defaults. --to writes those of this installation, with its currency, targets, time zone
+    and addresses (SALES_PUBLIC_URL, SALES_GRAFANA_URL).
 
     Example: sales-pulse generate --to /srv/sales-pulse
     """

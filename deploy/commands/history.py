@@ -36,13 +36,15 @@ def history() -> None:
 
 @app.command()
 def openmetrics(
-    first: Annotated[str, typer.Option("--from", help="first local day, like 2026-01-31; default: all held")] = "",
+    first: Annotated[
+        str, typer.Option("--from", help="first local day, like 2026-01-31; default: the oldest held")
+    ] = "",
     last: Annotated[str, typer.Option("--to", help="last local day; default: yesterday")] = "",
-    patience: Annotated[float, typer.Option(help="seconds to wait until the view can be vouched for")] = 60.0,
+    patience: Annotated[float, typer.Option(help="seconds to wait until the view is complete")] = 60.0,
 ) -> None:
     """Write past values of every recorded KPI, at the end of each local day, as OpenMetrics text.
 
-    What is about now has no past, and today is not over. The text is for
+    Numbers about the present have no past, and today is not over. The text is for
     `promtool tsdb create-blocks-from --max-block-duration=1458h openmetrics past.txt FOLDER`; `history fill` does both.
 
     Example: sales-pulse history openmetrics --from 2026-01-01 > past.txt
@@ -70,14 +72,16 @@ def openmetrics(
 
 @app.command()
 def fill(
-    folder: Annotated[Path | None, typer.Option(help="of the past's database (SALES_PAST_DIR)")] = None,
-    nightly: Annotated[bool, typer.Option("--nightly", help="stay, and do it again after each local midnight")] = False,
-    patience: Annotated[float, typer.Option(help="seconds to wait until the view can be vouched for")] = 60.0,
+    folder: Annotated[Path | None, typer.Option(help="folder of the past's database (SALES_PAST_DIR)")] = None,
+    nightly: Annotated[
+        bool, typer.Option("--nightly", help="keep running, and fill again after each local midnight")
+    ] = False,
+    patience: Annotated[float, typer.Option(help="seconds to wait until the view is complete")] = 60.0,
 ) -> None:
-    """Fill the Prometheus of the past: all days that are over, or again those that have changed since.
+    """Fill the Prometheus of the past: all complete days at first, then those that have changed.
 
-    Run it after an import; Prometheus shows the result within a minute. Needs promtool. With --nightly it is the
-    process beside the Prometheus of the past that keeps it filled.
+    Run it after an import; Prometheus shows the result within a minute. Needs promtool. With --nightly it keeps running
+    beside the Prometheus of the past and keeps it filled.
 
     Example: sales-pulse history fill
     """

@@ -44,27 +44,27 @@ def command(
         typer.Argument(metavar="FILE…", help="Files, also in .gz or .zip, or .xlsx; - is standard input."),
     ] = None,
     mapping: Annotated[Path | None, typer.Option(help="YAML: which columns make which events.")] = None,
-    kind: Annotated[Kind | None, typer.Option("--format", help="Default jsonl, or what the mapping says.")] = None,
+    kind: Annotated[Kind | None, typer.Option("--format", help="Default: jsonl, or what the mapping says.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only report what would be refused and why.")] = False,
     rejects: Annotated[Path, typer.Option(help="Folder for refused lines and their reasons.")] = Path(".local/import"),
-    allow_refused: Annotated[bool, typer.Option("--allow-refused", help="Exit 0 although lines were refused.")] = False,
-    allow_empty: Annotated[bool, typer.Option("--allow-empty", help="Exit 0 although no line makes an event.")] = False,
+    allow_refused: Annotated[bool, typer.Option("--allow-refused", help="Exit 0 even if lines were refused.")] = False,
+    allow_empty: Annotated[bool, typer.Option("--allow-empty", help="Exit 0 even if no line makes an event.")] = False,
     withdraw_missing: Annotated[
         bool, typer.Option("--withdraw-missing", help="Show what earlier imports sent and the files no longer have.")
     ] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="With --withdraw-missing: take it back.")] = False,
-    follow: Annotated[bool, typer.Option("--follow", help="Asterisk's logs: go on as the file grows.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="With --withdraw-missing: retract it.")] = False,
+    follow: Annotated[bool, typer.Option("--follow", help="Asterisk's logs: keep reading as the file grows.")] = False,
     metrics: Annotated[
         Path | None, typer.Option(help="File (.prom) for the textfile collector of Prometheus's node exporter.")
     ] = None,
     template: Annotated[bool, typer.Option("--template", help="Print a commented mapping and stop.")] = False,
 ) -> None:
-    """Import events from JSON Lines, or from a table with a mapping. Stopped in the middle, it goes on from there.
+    """Import events from JSON Lines, or from a table with a mapping. A stopped import resumes where it was.
 
-    A table with the columns client_id and phone or email is a client list: callers are these clients from then on.
+    A table with the columns client_id and phone or email is a client list: from then on callers are these clients.
 
-    Each line is accounted for: taken, left out and why, or refused and why (and kept, to be imported again). Imported
-    again, what the log has already is not sent, and what the file says otherwise is corrected.
+    Each line is accounted for: taken, left out and why, or refused and why (and kept, to be imported again). Importing
+    again sends nothing that the log already has, and corrects what the file says differently.
 
     Example: sales-pulse import deals.csv.gz --mapping deals.yaml --dry-run
     """

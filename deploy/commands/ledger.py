@@ -13,13 +13,13 @@ if TYPE_CHECKING:
 
 def command(
     listen: Annotated[str | None, typer.Option(help="host:port (SALES_LEDGER_LISTEN).")] = None,
-    url: Annotated[str | None, typer.Option(help="sqlite:/// and the file of the index (SALES_LEDGER_URL).")] = None,
+    url: Annotated[str | None, typer.Option(help="URL of the index file, sqlite:///FILE (SALES_LEDGER_URL).")] = None,
 ) -> None:
     """Keep an index of the entities behind every number, read from the log, and answer the exporter from it.
 
-    All the time it compares what its index adds up to with what is shown, and says what differs.
+    It continuously compares what its index adds up to with what is shown, and reports differences.
 
-    It may be killed at any moment and goes on where it was; a file that is gone or damaged is built again.
+    It may be killed at any moment and resumes where it was; a lost or damaged file is rebuilt.
 
     Example: sales-pulse ledger --url sqlite:////var/lib/sales-pulse/ledger.sqlite
     """

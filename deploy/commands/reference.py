@@ -22,7 +22,7 @@ app = typer.Typer(
 
 @app.command()
 def template() -> None:
-    """Print a commented file to begin with.
+    """Print a commented file to start from.
 
     Example: sales-pulse reference template > reference.yaml
     """

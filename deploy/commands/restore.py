@@ -8,14 +8,14 @@ import typer
 
 
 def command(
-    folder: Annotated[Path, typer.Argument(help="where the backup is")],
+    folder: Annotated[Path, typer.Argument(help="folder of the backup")],
     spool: Annotated[
-        Path | None, typer.Option(help="folder of the Bitrix24 connector; default: by the settings")
+        Path | None, typer.Option(help="folder of the Bitrix24 connector; default: from the settings")
     ] = None,
 ) -> None:
-    """Make the topics and fill them from FOLDER. Refuses a cluster that holds anything else.
+    """Create the topics and fill them from FOLDER. Refuses a cluster that holds anything else.
 
-    It may be killed at any moment: the same command goes on where it was.
+    It may be killed at any moment: the same command resumes where it stopped.
 
     Example: sales-pulse restore /mnt/backup/sales-pulse
     """

@@ -11,10 +11,10 @@ _SHORTEST = 12
 
 def command(
     folder: Annotated[
-        Path, typer.Argument(help="a file per user, called as it is (sales-worker, …), with its password")
+        Path, typer.Argument(help="a file per user, named like the user (sales-worker, …), with its password")
     ],
 ) -> None:
-    """Make Kafka's users with the rights of deploy/docs/security.md; repeat it after a change of a password.
+    """Create Kafka users with the rights of deploy/docs/security.md; run it again after changing a password.
 
     Kafka is that of SALES_KAFKA_SERVERS, asked as somebody who may give rights; names follow SALES_TOPIC_PREFIX and
     SALES_APP_ID. Without a file a user gets its rights and no password.

@@ -25,14 +25,14 @@ _US = 1_000_000
 
 
 def command(
-    seed: Annotated[int, typer.Option(help="The same seed is the same floor.")] = 1,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same floor.")] = 1,
     managers: Annotated[int, typer.Option(min=1, max=5000, help="People on the floor.")] = 40,
     events_per_second: Annotated[float, typer.Option(min=0, max=100_000, help="Rate in real time.")] = 20,
     backlog_days: Annotated[int, typer.Option(min=0, max=DAYS_HELD, help="Past days to send before real time.")] = 60,
-    days: Annotated[int | None, typer.Option(min=1, max=DAYS_HELD, help="Only so many past days, then stop.")] = None,
+    days: Annotated[int | None, typer.Option(min=1, max=DAYS_HELD, help="Only this many past days, then stop.")] = None,
     start: Annotated[str | None, typer.Option(help="First moment, RFC 3339.")] = None,
     end: Annotated[str | None, typer.Option(help="Last moment, RFC 3339; then stop.")] = None,
-    speed: Annotated[float | None, typer.Option(min=0.001, help="Simulated seconds in one; with --start.")] = None,
+    speed: Annotated[float | None, typer.Option(min=0.001, help="Simulated seconds per second; with --start.")] = None,
     to: Annotated[Receiver, typer.Option(help="Where to: Kafka, a gateway, or standard output (-).")] = "kafka",
     gateway_url: Annotated[str | None, typer.Option(help="Address of a gateway's /v1/events.")] = None,
     profile: Annotated[
@@ -44,10 +44,10 @@ def command(
     ] = True,
     reference: Annotated[bool, typer.Option(help="Send people, plans and rates as well.")] = True,
     state: Annotated[
-        Path | None, typer.Option(help="File that remembers how far it came (not with -, --days, --start).")
+        Path | None, typer.Option(help="File that remembers its progress (not with -, --days, --start).")
     ] = Path(".local/simulator.json"),
 ) -> None:
-    """Simulate a sales floor: what is past as fast as it can, then in real time.
+    """Simulate a sales floor: the past as fast as possible, then in real time.
 
     The same seed gives the same events with the same ids, so sending twice counts once.
 

@@ -26,7 +26,7 @@ def create(
     replication: Annotated[int | None, typer.Option(min=1, max=100, help="Copies of new topics.")] = None,
     *,
     mend_clock: Annotated[
-        bool, typer.Option("--mend-clock", help="Let brokers set the time of records where senders do.")
+        bool, typer.Option("--mend-clock", help="Have brokers timestamp records on topics where senders do.")
     ] = False,
 ) -> None:
     """Create missing topics and compare existing ones with what the contract needs.

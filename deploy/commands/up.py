@@ -15,11 +15,11 @@ FOLDER = Path(".local")
 
 def command(
     managers: Annotated[int, typer.Option(min=1, max=5000, help="People on the simulated floor.")] = 40,
-    events_per_second: Annotated[float, typer.Option(min=0, max=100_000, help="Rate of the floor.")] = 20,
-    backlog_days: Annotated[int, typer.Option(min=0, max=DAYS_HELD, help="Past days to fill the wall with.")] = 60,
+    events_per_second: Annotated[float, typer.Option(min=0, max=100_000, help="Rate of simulated events.")] = 20,
+    backlog_days: Annotated[int, typer.Option(min=0, max=DAYS_HELD, help="Past days to simulate.")] = 60,
     only: Annotated[list[str] | None, typer.Option(help="Only these parts, comma separated.")] = None,
     without: Annotated[list[str] | None, typer.Option(help="All but these parts, comma separated.")] = None,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Forget the data of earlier runs first.")] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Delete the data of earlier runs first.")] = False,
 ) -> None:
     """Run the local stack until Ctrl-C; data stays in .local and is picked up again.
 

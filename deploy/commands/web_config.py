@@ -13,13 +13,13 @@ _COST = 10
 
 
 def command(
-    folder: Annotated[Path, typer.Argument(help="where web.yml is, or is to be")],
-    add: Annotated[str | None, typer.Option(help="a further user, or a new password for one")] = None,
-    teams: Annotated[str, typer.Option(help="with --add: the only teams that it sees, comma separated")] = "",
+    folder: Annotated[Path, typer.Argument(help="folder of web.yml")],
+    add: Annotated[str | None, typer.Option(help="add a user, or give one a new password")] = None,
+    teams: Annotated[str, typer.Option(help="with --add: limit the user to these teams, comma separated")] = "",
 ) -> None:
-    """Write FOLDER/web.yml with users wall and prometheus, or add one; tell each password that was made up, once.
+    """Write FOLDER/web.yml with the users wall and prometheus, or add a user; print each generated password once.
 
-    Processes take the change within a second. Prometheus's password lies beside it, in prometheus.password.
+    Processes pick up the change within a second. Prometheus's password is beside it, in prometheus.password.
 
     Example: sales-pulse web-config deploy/web --add anna --teams north
     """

@@ -12,13 +12,13 @@ import typer
 
 def command(
     worker_id: Annotated[str | None, typer.Option(help="name of this worker, unique (SALES_WORKER_ID)")] = None,
-    data_dir: Annotated[Path | None, typer.Option(help="folder of this worker alone (SALES_DATA_DIR)")] = None,
+    data_dir: Annotated[Path | None, typer.Option(help="data folder of this worker only (SALES_DATA_DIR)")] = None,
     listen: Annotated[
         str | None, typer.Option(help="host:port of /metrics and /healthz (SALES_WORKER_METRICS_LISTEN)")
     ] = None,
     store: Annotated[str | None, typer.Option(help="memory or rocksdb (SALES_STORE)")] = None,
 ) -> None:
-    """Fold events into numbers, until SIGTERM or Ctrl-C; start more of them to share the partitions.
+    """Fold events into numbers, until SIGTERM or Ctrl-C; start more workers to share the partitions.
 
     Example: sales-pulse worker --worker-id worker-1 --data-dir .local/worker-1
     """

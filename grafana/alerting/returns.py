@@ -19,7 +19,7 @@ def _late(name: str, family: Family, target: float, what: str, texts: tuple[str,
         SALES,
         f"{what} of team {{{{ $labels.team }}}}: {{{{ $value | humanizeDuration }}}} of working time left",
         f"Less than {left:g} s of the target of {target:g} s are left; below 0 it is over. "
-        "What is older than the first event that came live is left out.",
+        "Anything older than the first live event is left out.",
         "sales-response?var-team={{ $labels.team }}",
         means,
         look_at,
@@ -39,12 +39,12 @@ def alerts(look: Look) -> tuple[Alert, ...]:
     missed = (
         "A client called, nobody answered, and nobody has called back. After the next working day it counts as lost.",
         _listed(unanswered.UNRETURNED, "the calls: which client, since when, whose."),
-        "Call the client back: an attempt counts. When many wait, let another team help out.",
+        "Call the client back; an attempt counts. If many are waiting, have another team help out.",
     )
     lead = (
         "A lead is open, and nobody has called, written to or met the client since it was created.",
-        _listed(unanswered.UNTOUCHED, "them. Many at once: was a list imported as if it came live?"),
-        "Call the client. A lead that nobody will work on is to be closed as lost in the CRM.",
+        _listed(unanswered.UNTOUCHED, "them. If there are many at once: was a list imported as if it were live?"),
+        "Call the client. Close a lead that nobody will work on as lost in the CRM.",
     )
     return (
         _late("MissedClientNotCalledBack", service.UNRETURNED_LEFT, look.callback_target, "A missed client", missed),

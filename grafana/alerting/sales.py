@@ -50,9 +50,9 @@ def _waiting(channel: str, look: Look, wait: str, severity: str) -> Alert:
         f"A {channel} of team {{{{ $labels.team }}}} has waited {{{{ $value | humanizeDuration }}}}",
         f"A customer is waiting in a {channel} for longer than {limit:g} s, {PATIENCE} times the target.",
         f"sales-response{_URL}",
-        f"A customer waits now, and for {PATIENCE} times the target of {look.targets[channel]:g} s.",
-        "The Response wall: who waits, in which team, since when; the built-in wall shows the same by the second.",
-        f"Let somebody of the team answer, or move the {channel} to another team. When many wait, call in help.",
+        f"A customer is waiting right now, for more than {PATIENCE} times the target of {look.targets[channel]:g} s.",
+        "The Response wall: who is waiting, in which team, since when; the built-in wall shows the same to the second.",
+        f"Have somebody in the team answer, or move the {channel} to another team. If many are waiting, call in help.",
         every="5s",
     )
 
@@ -74,7 +74,7 @@ def _slow(look: Look) -> Alert:
         f"sales-response{_URL}",
         f"One answer in ten takes longer than {SLOW} times the target, over an hour and still now.",
         "p90 by team and the heat map on the Response wall; then the Team wall: one slow manager, or all?",
-        "Spread the load, or take waiting customers over. Check that hand-offs from bots reach somebody.",
+        "Spread the load, or take over waiting customers. Check that hand-offs from bots reach somebody.",
     )
 
 
@@ -95,7 +95,7 @@ def _service_level() -> Alert:
         f"The budget of late responses ({1 - GOAL:.0%}) is spent {BURN:g} times as fast as allowed, over an hour and "
         "still now.",
         "Service level by team, then missed calls and p90 of the same team.",
-        "As for SlowResponses. When calls are missed rather than late, check the queue of the telephone exchange.",
+        "As for SlowResponses. If calls are missed rather than late, check the queue of the telephone exchange.",
     )
 
 
@@ -119,7 +119,7 @@ def _missed() -> Alert:
         f"sales-response{_URL}",
         "Customers call and reach nobody.",
         "Calls by outcome of the team; who is at work; the queue of the telephone exchange.",
-        "Call the customers back. Route calls to a team that answers until this one does again.",
+        "Call the customers back. Until this team answers again, route calls to one that does.",
     )
 
 
@@ -132,9 +132,9 @@ def _collapsed(name: str, title: str, enough: str, what: str, look_at: str, do: 
         WARNING,
         SALES,
         f"{what} of team {{{{ $labels.team }}}} fell to {_SHARE}",
-        f"{what} of this week is below {COLLAPSE:.0%} of that of last week up to the same hour.",
+        f"{what} this week is below {COLLAPSE:.0%} of last week's up to the same hour.",
         f"sales-team{_URL}",
-        f"{what} has halved against last week, and there is enough of this week to say so.",
+        f"{what} has halved against last week, and this week has enough data to say so.",
         look_at,
         do,
     )
@@ -157,7 +157,7 @@ def _conversion() -> Alert:
     return _collapsed(
         "ConversionCollapsed", "Cold to warm", enough, "The share of cold leads that warm up",
         "Leads on the Team wall; whether many cold leads were just imported.",
-        "When a list was imported, wait for it to be worked on. Else ask who works the leads, and how soon.",
+        "If a list was imported, wait for it to be worked on. Otherwise ask who works the leads, and how soon.",
     )  # fmt: skip
 
 

@@ -54,14 +54,14 @@ def _series() -> Alert:
         "5m",
         WARNING,
         "{{ $labels.job }} shows {{ $value | humanize }} series",
-        f"From {MOST_SERIES:,} series on Prometheus takes nothing of a scrape any more, and walls are empty.",
-        "Far more managers, teams, pipelines, stages or categories have numbers than people work here: a source makes "
-        "names up, or puts something else into such a field (a client, a comment).",
-        f"Which name has most: `topk(5, count by (__name__) ({select('', job=EXPORTER_JOB)}))`; then how many "
+        f"From {MOST_SERIES:,} series on, Prometheus rejects the whole scrape, and walls are empty.",
+        "There are far more managers, teams, pipelines, stages or categories than a company has: a source invents "
+        "names, or puts something else into such a field (a client, a comment).",
+        f"Which name has the most: `topk(5, count by (__name__) ({select('', job=EXPORTER_JOB)}))`; then how many "
         f"managers, teams and categories there are: `count(group by (manager) ({CALLS.name}))`, likewise by `team`, "
         f"and by `category` of `{COST.name}`. The gateway's page `/sources` says who sends.",
-        "Let the source send what the field is for. What it sent leaves with its windows, at the end of next year at "
-        "the latest, or at once when its entities are deleted or sent again with the right name. Until then raise "
+        "Have the source send what the field is for. What it sent disappears with its windows, at the end of next year "
+        "at the latest, or at once when its entities are deleted or sent again with the right name. Until then raise "
         "`sample_limit` in prometheus.yml, if Prometheus has the memory.",
     )
 
@@ -73,15 +73,15 @@ def _names() -> Alert:
         "5m",
         WARNING,
         "{{ $value | humanize }} values of {{ $labels.label }} have numbers",
-        f"Beyond the limit (`{s.NAMES_LIMIT.name}`) Prometheus has those with the greatest counts, and `{OTHER}` "
-        "for the rest. Wall, JSON API, history and explain show all of them.",
-        "Many more names are sent than people, pipelines, stages or categories are usual: a source makes names up, or "
-        "puts something else into the field. Or so many people work here.",
+        f"Beyond the limit (`{s.NAMES_LIMIT.name}`) Prometheus has only those with the greatest counts, and "
+        f"`{OTHER}` for the rest. Wall, JSON API, history and explain show all of them.",
+        "Many more names are sent than is usual for people, pipelines, stages or categories: a source invents names, "
+        "or puts something else into the field. Or that many people do work here.",
         f"How many are in `{OTHER}` already: `{s.NAMES_IN_OTHER.name}`. All managers with numbers: "
         "`GET /api/v1/kpis?level=manager`. The gateway's page `/sources` says who sends.",
-        "Let the source send what the field is for, and send its entities again with the right name; or raise "
-        "`SALES_MAX_MANAGERS` for exporter and audit, if so many people work here: a thousand are 900,000 series. Of "
-        "the other labels the limit is fixed.",
+        "Have the source send what the field is for, and send its entities again with the right name. If that many "
+        "people do work here, raise `SALES_MAX_MANAGERS` for exporter and audit: a thousand people are 900,000 series. "
+        "The limit of the other labels is fixed.",
     )
 
 
@@ -100,7 +100,7 @@ def _silent_source() -> Alert:
         "The source usually sends at this time: more than 30 events in six hours, or at this time a week ago.",
         "A CRM, telephone exchange or chat has stopped sending. What it reports is missing from every number.",
         "Events by source on the wall Service health; the gateway's log for refused requests of that source.",
-        "Fix the source's webhook or token. Then let it send what was missed (`sales-pulse import`, or "
+        "Fix the source's webhook or token. Then have it send what was missed (`sales-pulse import`, or "
         "`sales-pulse bitrix24 reconcile`): late events correct the past.",
     )
 
@@ -113,33 +113,34 @@ def _kafka() -> tuple[Alert, ...]:
         of_service(
             "KafkaDiskNearlyFull", f"{disk('free')} / {disk('total')} < {_FREE}", "10m", WARNING,
             "Broker {{ $labels.broker }} has {{ $value | humanizePercentage }} of its disk left",
-            "A broker whose disk is full shuts down, and nothing is taken any more.",
-            "Nothing yet. The topic of events grows, and keeps them for as long as its retention says.",
+            "A broker whose disk is full shuts down and accepts nothing.",
+            "Nothing is wrong yet. The topic of events grows; it keeps events for as long as its retention says.",
             "`df -h` of its folder, which the alert names; whether something else fills that disk.",
-            "A larger disk. Or keep events for less time (`retention.ms` of the topic): numbers can then be rebuilt "
-            "for that time only, so take a backup first (`sales-pulse backup`).",
+            "Add disk space. Or keep events for less time (`retention.ms` of the topic); numbers can then be rebuilt "
+            "for that time only, so make a backup first (`sales-pulse backup`).",
             every="1m",
         ),
         of_service(
             "KafkaUnreachable", f"{s.KAFKA_CONTACT_AGE.name} > 10", "", CRITICAL,
             "Kafka has not answered worker {{ $labels.instance }} for {{ $value | humanizeDuration }}",
             "No answer about at least one of its partitions for over 10 s; it is asked every second.",
-            "Nothing new is counted: numbers are those of the last contact, and who waits cannot be told.",
-            "Whether brokers run, and are not frozen; the network between; for one partition: whether it has a leader "
-            "(`kafka-topics.sh --describe`). The worker's `/readyz` says for how long.",
-            "Fix Kafka. Workers go on by themselves, nothing is lost; restarting them does not help.",
+            "Nothing new is counted: numbers are those of the last contact, and who is waiting is unknown.",
+            "Whether brokers run and are not frozen; the network in between; for a single partition, whether it has a "
+            "leader (`kafka-topics.sh --describe`). The worker's `/readyz` says for how long.",
+            "Fix Kafka. Workers continue by themselves and nothing is lost; restarting them does not help.",
             breaks=True,
         ),
         of_service(
             "OpenTransaction", f"max by (partition) ({s.OPEN_TRANSACTION.name}) > 30", "", WARNING,
-            "Partition {{ $labels.partition }} is held back by an open transaction for {{ $value | humanizeDuration }}",
+            "Partition {{ $labels.partition }} has been blocked by an open transaction for "
+            "{{ $value | humanizeDuration }}",
             "A producer began a transaction on the events topic and neither commits nor aborts it. Nothing behind its "
-            "first record may be read.",
+            "first record can be read.",
             "Numbers of the partition's clients stand still, whatever arrives. Readers of committed records wait for "
             "every open transaction; workers' own last 10 s at most.",
             "Whose it is: `kafka-transactions.sh --bootstrap-server … find-hanging --topic …`, or `describe-producers "
             "--topic … --partition …`; usually an outbox relay or a Kafka Connect task that hangs.",
-            "Restart that producer: with the same `transactional.id` it aborts what it left open. Else `kafka-"
+            "Restart that producer: with the same `transactional.id` it aborts what it left open. Otherwise run `kafka-"
             "transactions.sh abort`, or wait until its `transaction.timeout.ms` is over. Keep that below a minute.",
         ),
     )  # fmt: skip
@@ -151,14 +152,14 @@ def _certificate() -> Alert:
         f"min by (job, what) ({s.CERTIFICATE.name} - time()) < {_DAYS} * 86400",
         "1h",
         WARNING,
-        "A certificate of {{ $labels.job }} ({{ $labels.what }}) runs out in {{ $value | humanizeDuration }}",
-        "From then on nobody gets in by it: people at the wall, Prometheus, or our process at Kafka or Redis.",
-        f"Less than {_DAYS} days are left, or it has run out already (a time below 0).",
-        "Which: web is what readers are shown (`SALES_WEB_CONFIG`); kafka-client is shown to Kafka, kafka-authority "
-        "tells Kafka from others (`SALES_KAFKA_SSL_CERTFILE`, `SALES_KAFKA_SSL_CAFILE`); redis likewise "
+        "A certificate of {{ $labels.job }} ({{ $labels.what }}) expires in {{ $value | humanizeDuration }}",
+        "From then on connections with it fail: people at the wall, Prometheus, or our process at Kafka or Redis.",
+        f"Less than {_DAYS} days are left, or it has already expired (a time below 0).",
+        "Which one: web is presented to readers (`SALES_WEB_CONFIG`); kafka-client is presented to Kafka, "
+        "kafka-authority verifies Kafka (`SALES_KAFKA_SSL_CERTFILE`, `SALES_KAFKA_SSL_CAFILE`); redis likewise "
         "(`SALES_REDIS_URL`).",
-        "Put the new one into the same file. That of web is taken within a second; for the others restart the process, "
-        "one after the other.",
+        "Put the new one into the same file. For web it takes effect within a second; for the others restart the "
+        "processes, one after the other.",
         every="1m",
     )
 

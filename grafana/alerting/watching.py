@@ -26,13 +26,13 @@ def _delivery() -> Alert:
         "5m",
         WARNING,
         "Alerts do not reach people{{ with $labels.integration }} by {{ . }}{{ end }}",
-        "{{ with $labels.alertmanager }}Prometheus cannot send to {{ . }}.{{ else }}A message was not taken, or "
+        "{{ with $labels.alertmanager }}Prometheus cannot send to {{ . }}.{{ else }}A message was not accepted, or "
         "Prometheus knows no Alertmanager.{{ end }}",
-        "What fires is seen on the walls only, or by one channel less.",
-        "Alertmanager's log: it names receiver and reason (a wrong password or token, a chat that the bot is no member "
-        "of). Prometheus's page `/status`: which Alertmanagers it knows.",
-        "Set the channel right (`SALES_ALERTS_…`, its file of the secret), run `sales-pulse generate --to` again where "
-        "the configuration is, reload Alertmanager: it sends what still fires.",
+        "Alerts are seen on the walls only, or lack one channel.",
+        "Alertmanager's log: it names receiver and reason (a wrong password or token, a chat of which the bot is not "
+        "a member). Prometheus's page `/status`: which Alertmanagers it knows.",
+        "Correct the channel (`SALES_ALERTS_…`, the file with its secret), run `sales-pulse generate --to` again into "
+        "the folder of the configuration, and reload Alertmanager: it sends what still fires.",
         every="30s",
     )
 
@@ -54,8 +54,8 @@ def _prometheus() -> tuple[Alert, ...]:
             f"({held})\n/ {limit} > {_FULL}",
             "1h", WARNING,
             "Prometheus {{ $labels.instance }} has used {{ $value | humanizePercentage }} of the disk it may have",
-            "Past its limit it throws the oldest away, before its time.",
-            "Walls will reach less far back. Numbers are right; history and *Past* are not concerned.",
+            "Beyond its limit it drops the oldest samples before their time.",
+            "Dashboards will reach less far back. Numbers are right; history and *Past* are not affected.",
             "`prometheus_tsdb_storage_blocks_bytes`, and what grows: SeriesNearLimit, NamesNearLimit.",
             "Give it a larger disk and limit (compose: `PROMETHEUS_DISK`), or a shorter "
             "`--storage.tsdb.retention.time`.",
@@ -66,21 +66,22 @@ def _prometheus() -> tuple[Alert, ...]:
             f"({not_yet})\n/ {limit} > {_OPEN}\nor {by_size} and time() - {oldest} < {_WEEK}",
             "15m", WARNING,
             "The disk that Prometheus {{ $labels.instance }} may have is too small for what it scrapes",
-            "What is not in blocks yet takes more than a quarter of it, or blocks went and less than a week is left.",
-            "Blocks get what the head and its log leave, and all of them may go at its next start. Numbers are right; "
-            "history and *Past* are not concerned.",
+            "What is not in blocks yet takes more than a quarter of it, or blocks were dropped and less than a week is "
+            "left.",
+            "Blocks get what the head and its log leave, and all of them may be dropped at its next start. Numbers are "
+            "right; history and *Past* are not affected.",
             "`prometheus_tsdb_wal_storage_size_bytes`, `prometheus_tsdb_retention_limit_bytes`, and how far back "
             "`prometheus_tsdb_lowest_timestamp_seconds` is.",
-            "Before you restart it give it a larger limit (`PROMETHEUS_DISK` of `up` and compose, `retentionSize` of "
-            "the Operator), and the disk for it: 100 GB hold a month of 1,000 people.",
+            "Before you restart it, give it a larger limit (`PROMETHEUS_DISK` of `up` and compose, `retentionSize` of "
+            "the Operator), and the disk space for it: 100 GB hold a month of 1,000 people.",
             every="1m",
         ),
         of_service(
             "PrometheusCannotWrite", fails, "", CRITICAL,
             "Prometheus {{ $labels.instance }} cannot write to its disk",
             "{{ $value | humanize }} writes failed in a quarter of an hour.",
-            "What it scrapes is kept in memory, and lost by a restart; soon it takes no more, and no alert fires.",
-            "Its log; `df -h` of its disk: most often that is full.",
+            "What it scrapes is only in memory and lost at a restart; soon it accepts no more, and no alert fires.",
+            "Its log; `df -h` of its disk, which is most often full.",
             "Free space, or give it a larger disk; then restart it. Days that it lost are in *Past*.",
             every="30s",
         ),
@@ -95,11 +96,11 @@ def _watchdog() -> Alert:
         NONE,
         ALWAYS,
         "Alerts work",
-        "Always on, as long as Prometheus evaluates rules and reaches Alertmanager. Nobody is woken by it.",
+        "Always on while Prometheus evaluates rules and reaches Alertmanager. It wakes nobody.",
         "sales-service",
-        "Nothing is wrong: it says that alerts work. `SALES_ALERTS_WATCHDOG` is called each minute; when the calls "
-        "stop, the service behind that address (healthchecks.io, Dead Man's Snitch, one of your own) tells you.",
-        "When that service rings: whether Prometheus and Alertmanager run, and reach the network.",
+        "Nothing is wrong: it shows that alerts work. `SALES_ALERTS_WATCHDOG` is called every minute; when the calls "
+        "stop, the service behind that URL (healthchecks.io, Dead Man's Snitch, one of your own) alerts you.",
+        "When that service alerts you: whether Prometheus and Alertmanager run, and reach the network.",
         "Start what is down. Silence it there while you work on the machine.",
         every="1m",
     )

@@ -39,8 +39,8 @@ def _source_refused() -> Alert:
         "A source sends what the contract or its rights do not allow. Those events are missing from the numbers.",
         "The gateway's page `/sources`: reasons, fields and remedies, also of what came by Kafka. The gateway's log, "
         "line `request refused`; for Kafka `sales-pulse dead-letters list`.",
-        "Tell the team that owns the source what its page says; `POST /v1/events?dry_run=true` tries a change. What "
-        "the gateway refused the source sends again, what workers refused is replayed (DeadLetters).",
+        "Tell the team that owns the source what its page says; `POST /v1/events?dry_run=true` tries a change. The "
+        "source must send again what the gateway refused; what workers refused is replayed (DeadLetters).",
     )
 
 
@@ -56,39 +56,43 @@ def _gateway() -> tuple[Alert, ...]:
             "GatewayDown", f'up{{job="{GATEWAY_JOB}"}} == 0', "30s", CRITICAL,
             "Gateway {{ $labels.instance }} cannot be reached",
             "Prometheus has not reached it for half a minute.",
-            "Sources that send over HTTP reach nobody, unless another gateway runs; hooks of a portal are lost until "
+            "Sources cannot send over HTTP, unless another gateway runs; a portal's hooks are lost, and made up for by "
             "the next reconciliation.",
             "Whether the process runs; its `/healthz` and `/readyz`; the last lines of its log.",
-            "Start it again. Senders that keep what was not answered 202 send it then; for others see SourceSilent.",
+            "Start it again. Senders that keep what was not answered with 202 send it then; for others see "
+            "SourceSilent.",
         ),
         of_service(
             "GatewayFails", f"{answered('5..', '2m')} > 0", "1m", CRITICAL,
             "The gateway answers {{ $labels.status }}",
-            "{{ $value | humanize }} requests in two minutes were not taken, for a reason that is not the sender's.",
-            "Kafka does not take events, or more come in at once than the gateway holds (503); 500 is a fault of ours.",
+            "{{ $value | humanize }} requests in two minutes failed for a reason that is not the sender's.",
+            "Kafka does not accept events, or more arrive at once than the gateway can hold (503); 500 is a bug of "
+            "ours.",
             "Its log and `/readyz`; KafkaUnreachable; request times on the wall Service health.",
             "Fix Kafka, or start another gateway. Senders are told when to send again (`Retry-After`); nothing that "
-            "was answered 202 is lost.",
+            "was answered with 202 is lost.",
         ),
         of_service(
             # Many, and still going on: a mistyped token, a scanner or one burst is nothing to be woken for.
             "GatewayRefuses",
             f"{answered(turned_away, '10m')} > {_TURNED_AWAY} and {answered(turned_away, '4m')} > 0", "5m", WARNING,
             "The gateway keeps turning requests away with {{ $labels.status }}",
-            "{{ $value | humanize }} requests in ten minutes, and it goes on: 401 nobody knows the token, 408 the body "
-            "did not arrive, 429 more than is allowed a second. What a known source does wrong, SourceRefused tells.",
+            "{{ $value | humanize }} requests in ten minutes, and it continues. 401: unknown token; 408: the body did "
+            "not arrive; 429: more than is allowed per second. Mistakes of a known source are reported by "
+            "SourceRefused.",
             "What was turned away is in no number and in no dead letter: only its sender has it.",
             "The gateway's log, line `request refused`: from where, and why.",
-            "A token that ran out: give its source the new one. Then let it send again: late events correct the past.",
+            "If a token has expired, give its source the new one. Then have it send again: late events correct the "
+            "past.",
         ),
         of_service(
             "TokenRunsOut", f"min by (source) ({g.TOKEN_EXPIRY.name} - time()) < {_DAYS} * 86400", "1h", WARNING,
-            "The token of {{ $labels.source }} runs out in {{ $value | humanizeDuration }}",
-            "From then on the gateway takes nothing of this source (401).",
-            f"No token or secret of it is taken for more than {_DAYS} days from now; below 0: none is taken any more.",
-            "Its pairs in `SALES_GATEWAY_TOKENS` and `SALES_GATEWAY_SECRETS`: the day after `until`.",
+            "The token of {{ $labels.source }} expires in {{ $value | humanizeDuration }}",
+            "From then on the gateway accepts nothing from this source (401).",
+            f"All tokens and secrets of the source expire within {_DAYS} days; below 0 they have expired.",
+            "Its pairs in `SALES_GATEWAY_TOKENS` and `SALES_GATEWAY_SECRETS`; each expires the day after `until`.",
             "Add a pair with a new token for the source and restart the gateways, one after the other; both tokens are "
-            "taken. Give the new one to whoever runs the source, then take the old pair away.",
+            "valid. Give the new one to whoever runs the source, then remove the old pair.",
             every="1m",
         ),
     )  # fmt: skip
@@ -105,17 +109,17 @@ def _portal() -> tuple[Alert, ...]:
         of_service(
             "Bitrix24Behind", f"{waits} > {_BEHIND}", "1m", WARNING,
             "Bitrix24: a change has waited {{ $value | humanizeDuration }} to be fetched",
-            f"Hooks told of changes that were not fetched within {_BEHIND // 60} minutes.",
+            f"Hooks announced changes that were not fetched within {_BEHIND // 60} minutes.",
             "Deals, calls and chats of the portal are counted late.",
-            "Changes that wait and attempts that fail on the wall Service health; the gateway's log.",
-            "As for Bitrix24Unreachable. When nothing fails, the portal's limit of requests is reached: "
+            "Waiting changes and failed attempts on the wall Service health; the gateway's log.",
+            "As for Bitrix24Unreachable. If nothing fails, the portal's request limit is reached: "
             "`SALES_BITRIX24_REQUESTS_PER_SECOND`.",
         ),
         of_service(
             "Bitrix24Unreachable", f"{failed} > 3", "5m", WARNING,
             "Bitrix24: {{ $labels.task }} fails again and again",
             "{{ $value | humanize }} attempts failed in a quarter of an hour; each is tried again.",
-            "The portal does not answer, or does not let the webhook in any more. What was not fetched is not counted.",
+            "The portal does not answer, or no longer accepts the webhook. What was not fetched is not counted.",
             "The gateway's log, line `will be tried again`: it says why. `sales-pulse bitrix24 reconcile "
             "--quick` says it, too.",
             "Fix the webhook or its rights in the portal. What changed meanwhile comes with the next reconciliation.",
@@ -131,14 +135,14 @@ def _portal() -> tuple[Alert, ...]:
         of_service(
             # Reconciliation finds everything some minutes later, so that nobody else would notice.
             "Bitrix24HooksSilent", f"{untold} > {_UNTOLD} unless {told} > 0", "10m", WARNING,
-            "Bitrix24: no hook came for two hours, and {{ $value | humanize }} changes were found without",
-            "The portal's outgoing webhook tells nothing, while deals, leads, invoices or calls change.",
-            "What the portal does counts some minutes late; who waits on the line is not seen while he waits.",
-            "In the portal: whether the outgoing webhook is there, has its events ticked and the address of this "
-            "gateway (`/v1/bitrix24`); from outside, whether that address answers. Hooks refused on the wall Service "
+            "Bitrix24: no hook came for two hours, yet {{ $value | humanize }} changes were found",
+            "The portal's outgoing webhook is silent, while deals, leads, invoices or calls change.",
+            "Changes count some minutes late; callers are not seen while they are waiting.",
+            "In the portal: whether the outgoing webhook exists, has its events ticked and the URL of this gateway "
+            "(`/v1/bitrix24`); from outside, whether that URL answers. Hooks refused on the wall Service "
             "health: 401 is another application token, 403 another portal.",
-            "Fix the webhook; a changed token goes into `SALES_BITRIX24_APPLICATION_TOKEN`. What hooks missed was "
-            "found already, or is by the next reconciliation.",
+            "Fix the webhook; a changed token goes into `SALES_BITRIX24_APPLICATION_TOKEN`. Reconciliation finds what "
+            "hooks missed.",
         ),
     )  # fmt: skip
 
@@ -153,18 +157,18 @@ def _portal_left_out() -> tuple[Alert, ...]:
             f"{forbidden} > 0 or {hidden} > 0", "15m", WARNING,
             "Bitrix24: the webhook may not read {{ $labels.what }}{{ with $labels.kind }}some {{ . }}s that it read "
             "before{{ end }}",
-            "The portal refuses it for lack of rights, since at least a quarter of an hour.",
-            "What happens there is not counted; nothing that was counted is taken back.",
+            "The portal has refused it for lack of rights for at least a quarter of an hour.",
+            "What happens there is not counted; nothing that was counted is retracted.",
             "The gateway's log, line `left out of reconciliation`: it names method and error.",
-            "Tick the scope in the portal's webhook, or give its user the right. Where the portal has no such "
-            "thing (no telephony, no open lines), silence the alert for it.",
+            "Tick the scope in the portal's webhook, or give its user the right. If the portal has no such thing (no "
+            "telephony, no open lines), silence the alert for it.",
         ),
         of_service(
             "Bitrix24Refused", f"sum(increase({g.BITRIX24_REFUSED.name}[1h])) > 0", "", WARNING,
             "Bitrix24: {{ $value | humanize }} entities were left out",
-            "What the portal says of them does not fit the contract.",
+            "What the portal says about them does not fit the contract.",
             "They are missing from the numbers.",
-            "`sales-pulse dead-letters list --reason invalid_data`: entity, field, and what the portal says of it.",
+            "`sales-pulse dead-letters list --reason invalid_data`: entity, field, and what the portal says about it.",
             "Fix the entity in the portal, or the mapping (`SALES_BITRIX24_MAPPING`); the next change or "
             "reconciliation brings it.",
         ),
@@ -180,10 +184,10 @@ def _log_not_followed() -> Alert:
         WARNING,
         "The log of {{ $labels.source }} ({{ $labels.format }}): not looked at for {{ $value | humanizeDuration }}",
         "`sales-pulse import --follow` on {{ $labels.instance }} ended, or cannot send.",
-        "Calls of this exchange are missing from the numbers; who waits on the line is not seen.",
+        "Calls of this exchange are missing from the numbers; callers who are waiting are not seen.",
         "The service that follows the log: its state and its last lines. Whether it reaches Kafka; KafkaUnreachable.",
-        "Start it again: it goes on where it stopped, and sends what was logged meanwhile. Where the log is not "
-        "followed any more, remove the file that `--metrics` named.",
+        "Start it again: it resumes where it stopped, and sends what was logged meanwhile. If the log is no longer "
+        "followed on purpose, remove the file that `--metrics` named.",
     )
 
 
