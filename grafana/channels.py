@@ -18,7 +18,7 @@ from metrics.settings import Address, PublicSettings
 SALES_TEAM, OPERATIONS, WATCHDOG = "sales", "operations", "watchdog"
 """Receivers: of alerts about sales, of alerts about the service, and of the one that says that alerts work."""
 IN_FILE = "file"
-"""In place of a web hook's address that is a secret: it stands in the channel's file."""
+"""In place of a webhook's URL that is a secret: it is in the channel's file."""
 _URL = re.compile(
     r"https?://(?:[^\x00-\x20\x7f\s,/?#@:%\[\]\\^`{|}]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?"
     r"(?:[/?#](?:[^\x00-\x20\x7f\s,%{}]|%[0-9A-Fa-f]{2})*)?", re.ASCII
@@ -41,11 +41,11 @@ class AlertSettings(PublicSettings, CarrierSettings):
     alerts_telegram: _Listed = ()
     """Telegram chats, by number, comma separated; the bot's token is in the file `telegram`."""
     alerts_slack: _Listed = ()
-    """Slack channels like #sales, comma separated; the incoming web hook's address is in the file `slack`."""
+    """Slack channels like #sales, comma separated; the incoming webhook's URL is in the file `slack`."""
     alerts_email: _Listed = ()
     """E-mail addresses, comma separated, over SALES_DIGEST_SMTP; the password of its user is in the file `email`."""
     alerts_webhook: _Listed = ()
-    """Web hooks that are sent Alertmanager's JSON: addresses, comma separated, or `file` for the one in the file
+    """Webhooks that receive Alertmanager's JSON: URLs, comma separated, or `file` for the one in the file
     `webhook`. In each of these four `sales=` or `operations=` before one sends it those alerts only."""
     alerts_watchdog: str = ""
     """Address that is called each minute while alerts work (a dead man's switch), or `file`: it is in `watchdog`."""

@@ -121,7 +121,7 @@ AUDIT_DIFFERENCES = _own(
 )
 AUDIT_PROVED = _own(
     "sales_audit_proved_timestamp_seconds",
-    "As of when all of it was last found equal to the log, Unix seconds: `shown` is what is so now and the last 31 "
+    "When all of it was last found equal to the log, Unix seconds: `shown` is the current state and the last 31 "
     "days, `days` the day of which that is longest ago.",
     "data",
     unit="dateTimeAsIso",

@@ -80,7 +80,7 @@ UNRETURNED = Family(
 )
 UNRETURNED_OLDEST = Family(
     "sales_unreturned_oldest_seconds",
-    "How long ago the client was missed who waits longest for a call back.",
+    "How long ago the longest-waiting missed client was missed.",
     title="Longest wait for a call back",
     title_ru="Дольше всех ждёт звонка",
     source=Source.WAITING,

@@ -56,7 +56,7 @@ class DigestSettings(CarrierSettings):
     digest_smtp_password: SecretStr = SecretStr("")
     """That user's password."""
     digest_slack_url: SecretStr = SecretStr("")
-    """Address of Slack's incoming web hook, a secret: it is all that it takes to write there."""
+    """URL of Slack's incoming webhook, a secret: it is all that one needs to write there."""
     digest_telegram_token: SecretStr = SecretStr("")
     """Token of the Telegram bot."""
     digest_telegram_chat: str = ""

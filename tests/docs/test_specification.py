@@ -182,9 +182,9 @@ def test_reasons_and_headers():
     the_same("events.md", "Dead letters", named, held, lambda name, _: f"| `{name}` | … |")
     for name in (letter.MARK, letter.REPLAY_OF):
         assert f"`{name}`" in section("events.md", "Dead letters"), f"events.md, 'Dead letters' does not name `{name}`"
-    copied = {code(row[0])[0]: True for row in tables("events.md", "Records that lie wrong")[0]}
+    copied = {code(row[0])[0]: True for row in tables("events.md", "Records on the wrong partition")[0]}
     ours = dict.fromkeys(sorted(forwarding._OURS), True)
-    the_same("events.md", "Records that lie wrong", copied, ours, lambda name, _: f"| `{name}` | … |")
+    the_same("events.md", "Records on the wrong partition", copied, ours, lambda name, _: f"| `{name}` | … |")
 
 
 # -- numbers
@@ -274,7 +274,7 @@ def test_families_without_a_window():
 
 def test_families_worked_out_from_the_cells():
     """What the exporter says of sales beyond sums: names and labels; what processes say of themselves is elsewhere."""
-    heading = "Families worked out from the cells"
+    heading = "Families computed from the cells"
     ways_in = {*gateway.FAMILIES, *gateway.BITRIX24_FAMILIES, *gateway.IMPORT_FAMILIES}
     own = {*service.EXPORTER_FAMILIES, *service.WORKER_FAMILIES, *ways_in}
     said = {code(row[0])[0]: row[1] for row in tables("numbers.md", heading)[0]}

@@ -332,7 +332,7 @@ def test_answers_are_the_plain_rows(
 def test_each_record_counts_once_wherever_it_lies(
     mixture: list[Json], places: list[tuple[int, str, bool]], zone: ZoneInfo, cuts: list[int]
 ) -> None:
-    """Records that lie wrong, keys of any spelling, binary mode, and copies written twice."""
+    """Records on the wrong partition, keys of any spelling, binary mode, and copies written twice."""
     topic, log = ManyLogs(), InMemoryLog([], COUNT)
     run(topic, [Sent(one, *place) for one, place in zip(mixture, places, strict=False)], zone, [])
     log.topics["sales.events"] = dict(enumerate(topic.logs))
