@@ -29,7 +29,7 @@ def import_lists(names: list[str], folder: Path, metrics: Path | None, *, dry_ru
     if not lists:
         return None
     if metrics is not None:
-        raise MisuseError("--metrics tells of events, and a client list makes none")
+        raise MisuseError("--metrics reports events, and a client list makes none")
     if len(lists) < len(sources):
         raise MisuseError("some files are client lists and some are not; import them one after the other")
     return asyncio.run(_claim(lists, folder, dry_run=dry_run))

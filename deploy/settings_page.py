@@ -27,9 +27,9 @@ GROUPS: tuple[tuple[str, type[BaseSettings]], ...] = (
     ("Kafka, for every process", KafkaSettings),
     ("The business, for every process that computes or shows numbers", BusinessSettings),
     ("Dashboards and alerts, in `sales-pulse generate --to` and `up`", PublicSettings),
-    ("Whom alerts reach, likewise; mail goes as the digest does", AlertSettings),
+    ("Receivers of alerts, in the same commands; mail uses the digest's server", AlertSettings),
     ("Who may read, in exporter, worker and gateway", WebSettings),
-    ("As whom `audit`, `digest` and `forecast` read the exporter", LoginSettings),
+    ("Login of `audit`, `digest` and `forecast` at the exporter", LoginSettings),
     ("`sales-pulse worker`", WorkerSettings),
     ("`sales-pulse exporter`", ExporterSettings),
     ("`sales-pulse digest`", DigestSettings),
@@ -40,8 +40,8 @@ GROUPS: tuple[tuple[str, type[BaseSettings]], ...] = (
     ("Bitrix24, in the gateway and `sales-pulse bitrix24`", Bitrix24Settings),
 )
 OTHERS = {
-    "SALES_LOG_FORMAT": ("text", "How log lines look: text or json; also `--log-format`."),
-    "SALES_LOG_LEVEL": ("info", "Least severe lines that are logged."),
+    "SALES_LOG_FORMAT": ("text", "Format of log lines: text or json; also `--log-format`."),
+    "SALES_LOG_LEVEL": ("info", "Lowest severity that is logged."),
     "SALES_GATEWAY_TOKEN": ("", "Token with which `sales-pulse simulate --to gateway` sends."),
     "SALES_PROMETHEUS_URL": ("", "In Grafana's environment: where its data source finds Prometheus."),
     "SALES_PAST_URL": ("", "In Grafana's environment: where it finds the Prometheus of the past."),

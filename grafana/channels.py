@@ -34,10 +34,10 @@ _Listed = Annotated[tuple[str, ...], NoDecode]
 
 
 class AlertSettings(PublicSettings, CarrierSettings):
-    """Whom alerts reach, each channel by one setting; its secret is in a file of that channel's name."""
+    """Receivers of alerts: one setting for each channel; its secret is in a file of that channel's name."""
 
     runbook_url: Address | None = None
-    """Address of a copy of deploy/RUNBOOK.md, which links in alerts lead into; else they lead to Grafana's page."""
+    """URL of a copy of deploy/RUNBOOK.md for links in alerts; without it they lead to its page in Grafana."""
     alerts_telegram: _Listed = ()
     """Telegram chats, by number, comma separated; the bot's token is in the file `telegram`."""
     alerts_slack: _Listed = ()
@@ -46,9 +46,9 @@ class AlertSettings(PublicSettings, CarrierSettings):
     """E-mail addresses, comma separated, over SALES_DIGEST_SMTP; the password of its user is in the file `email`."""
     alerts_webhook: _Listed = ()
     """Webhooks that receive Alertmanager's JSON: URLs, comma separated, or `file` for the one in the file
-    `webhook`. In each of these four `sales=` or `operations=` before one sends it those alerts only."""
+    `webhook`. In each of these four, a prefix `sales=` or `operations=` limits a receiver to those alerts."""
     alerts_watchdog: str = ""
-    """Address that is called each minute while alerts work (a dead man's switch), or `file`: it is in `watchdog`."""
+    """URL that is called every minute while alerts work (a dead man's switch), or `file` if it is in `watchdog`."""
     alerts_secrets: Path = Path("/run/secrets")
     """Folder of the files telegram, slack, email, webhook and watchdog, as Alertmanager sees it."""
 

@@ -39,7 +39,7 @@ class BusinessSettings(BaseSettings):
     )
 
     app_id: str = Field(default="sales-pulse", pattern=r"^[A-Za-z0-9._-]{1,100}$")
-    """Consumer group, changelogs and Redis prefix: two ids never meet."""
+    """Consumer group, and prefix of changelogs and Redis keys; applications with different ids share nothing."""
     redis_url: SecretStr = SecretStr("redis://127.0.0.1:6379/0")
     """As in redis-py: redis://, rediss:// or unix://, with user and password; or redis+sentinel:// (rediss+sentinel://),
     several hosts with commas between, and the name that Sentinel gives the primary."""
@@ -54,9 +54,9 @@ class BusinessSettings(BaseSettings):
     chat_target_seconds: float = Field(default=60, gt=0)
     """A chat message answered within this time is in time."""
     callback_target_seconds: float = Field(default=1200, gt=0)
-    """A client whom nobody answered is called back in time within this working time."""
+    """A missed client called back within this much working time is called back in time."""
     lead_target_seconds: float = Field(default=300, gt=0)
-    """A lead touched within this working time after its creation is touched in time."""
+    """A lead touched within this much working time after its creation is touched in time."""
     ready_stages: Annotated[tuple[str, ...], NoDecode] = ()
     """Deal stages that make a client ready to close, comma separated."""
     ready_probability: float = Field(default=0.7, ge=0, le=1)
@@ -210,7 +210,7 @@ class ExporterSettings(ViewSettings):
     exporter_listen: str = Field(default="127.0.0.1:9808", pattern=r"^\S+:\d{1,5}$")
     """Host and port of /metrics, the JSON API and the wall."""
     ledger_address: Address = "http://127.0.0.1:9810"
-    """Where `sales-pulse ledger` answers, for what explains a number."""
+    """URL of `sales-pulse ledger`, which explains numbers."""
     entity_links: Annotated[Mapping[str, tuple[Template, ...]], NoDecode] = {}
     """Where people look entities up, as kind=address, comma separated, like deal=https://crm.example.com/deals/{number}/
     with {id}, {number} (digits that an id begins with) or {client}; of one source kind@source=address, with * at the

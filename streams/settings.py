@@ -21,11 +21,11 @@ class WorkerSettings(KafkaSettings, BusinessSettings, WebSettings):
     worker_metrics_listen: str = Field(default="127.0.0.1:9809", pattern=r"^\S+:\d{1,5}$")
     """Host and port of /metrics, /healthz and /readyz."""
     store: Literal["memory", "rocksdb"] = "memory"
-    """Where cold clients lie: in memory (restored from the changelog), or on disk (restored from there)."""
+    """Where cold clients are kept: in memory (restored from the changelog), or on disk (restored from there)."""
     memory_limit: ByteSize | None = None
-    """Memory, as `2GiB`, for a worker with `SALES_STORE=memory`: at four fifths of it it says so, and keeps clients
-    on disk from its next start on; raised to twice what it held, in memory again. Without it half of what the machine
-    or container has; 0: no limit."""
+    """Memory, like `2GiB`, for a worker with `SALES_STORE=memory`: at four fifths of it the worker says so, and keeps
+    clients on disk from its next start on; raised to twice what it held, it keeps them in memory again. By default half
+    of what the machine or container has; 0: no limit."""
     standby_replicas: int = Field(default=0, ge=0, le=10)
     """Copies of each partition's state that other workers keep on disk, so that taking it over reads little."""
     flush_interval: float = Field(default=1.0, gt=0, le=60)

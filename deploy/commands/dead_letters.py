@@ -140,7 +140,7 @@ async def _dismiss(wanted: "Filter", dry_run: bool, yes: bool) -> None:
             return
         if not yes:
             if not sys.stdin.isatty():
-                raise MisuseError("dismiss asks before it closes them, and nobody can answer here: add --yes")
+                raise MisuseError("dismiss asks for confirmation, and there is no terminal to ask at: add --yes")
             await asyncio.to_thread(typer.confirm, "Close them for good?", abort=True)
         print(f"dismissed {await closing.dismiss(index.in_log_order(wanted)):,}")
 

@@ -46,13 +46,13 @@ def command(
     try:
         wanted = date.fromisoformat(day) if day else None
     except ValueError:
-        raise MisuseError(f"--date {day}: this is no date; write it like 2026-11-23") from None
+        raise MisuseError(f"--date {day}: this is not a date; write it like 2026-11-23") from None
     if loop and (again or wanted):
         raise MisuseError("--loop sends what is due: leave --again and --date out")
     if loop and not settings.digest_to:
-        raise MisuseError("--loop needs somebody to send to: set SALES_DIGEST_TO, or state --to")
+        raise MisuseError("--loop needs recipients: set SALES_DIGEST_TO or give --to")
     if not loop and len(kinds) > 1:
-        raise MisuseError("state --period once; with --loop it may be repeated")
+        raise MisuseError("give --period once; only with --loop it may be repeated")
     with _run(settings) as run:
         if loop:
             _stay(run, kinds, team)

@@ -41,14 +41,14 @@ def command(
     Example: sales-pulse generate --to /srv/sales-pulse
     """
     if settings and not to:
-        raise MisuseError("--settings says what to write with --to; the committed files show the defaults")
+        raise MisuseError("--settings needs --to; the committed files have the defaults")
     if settings:
         if not settings.is_file():
             raise MisuseError(f"{settings}: there is no such file")
         settings_of(settings)
     if to:
         if check:
-            raise MisuseError("--check compares what is committed; --to writes something else")
+            raise MisuseError("--check compares the committed files; --to writes others")
         typer.echo(f"{written(to, look(settings))} files written to {to}")
         return
     changed: set[str] = set()

@@ -153,4 +153,4 @@ def _day(name: str, text: str) -> date | None:
     try:
         return date.fromisoformat(text)
     except ValueError:
-        raise MisuseError(f"{name} {text} is no date; write it like 2026-01-31") from None
+        raise MisuseError(f"{name} {text} is not a date; write it like 2026-01-31") from None

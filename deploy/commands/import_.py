@@ -79,7 +79,7 @@ def command(
     if follow and (kind not in _ASTERISK or len(files) != 1 or files[0] == "-" or dry_run):
         raise MisuseError(f"--follow takes one file, with --format {' or '.join(_ASTERISK)}, and no --dry-run")
     if metrics and dry_run:
-        raise MisuseError("--metrics tells of what was sent; a --dry-run sends nothing")
+        raise MisuseError("--metrics reports what was sent; a --dry-run sends nothing")
     usable = import_lists(files, rejects, metrics, dry_run=dry_run) if mapping is None and kind is None else None
     if usable is not None:
         raise typer.Exit(0 if usable or allow_refused else 1)
@@ -112,7 +112,7 @@ def command(
 def _withdrawal(make: "Callable[[], Format]", wanted: bool, yes: bool) -> Withdraw:
     origin = make().origin
     if wanted and origin is None:
-        raise MisuseError("--withdraw-missing needs --mapping: of events as they are nobody can say what vanished")
+        raise MisuseError("--withdraw-missing needs --mapping: for plain events nothing says which are missing")
     if yes and not wanted:
         raise MisuseError("--yes goes with --withdraw-missing")
     return Withdraw(origin if wanted else None, yes)
@@ -146,7 +146,7 @@ def _formats(kind: Kind | None, mapping: Path | None) -> "Callable[[], Format]":
         return lambda: format_  # one for all files: a call may lie in two of them
     if mapping is None:
         if kind == "csv":
-            raise MisuseError("CSV needs --mapping; begin with sales-pulse import --template")
+            raise MisuseError("CSV needs --mapping; start with sales-pulse import --template")
         return JsonLines
     from producers.identities import IdentitySettings, hashed_name
     from producers.importer.mapping import load_mapping

@@ -65,7 +65,7 @@ def apply(
         return
     if not yes:
         if file == "-" or not sys.stdin.isatty():
-            raise MisuseError("nobody is there to ask; add --yes, or --dry-run to only look")
+            raise MisuseError("there is no terminal to ask at; add --yes, or --dry-run to only see the changes")
         typer.confirm(f"Send {len(changes)} records?", abort=True)
     if hours and target is not None and content.calendar is not None:
         _write(target, content.calendar)

@@ -63,7 +63,7 @@ def command(
     if speed is not None and start is None:
         raise MisuseError("--speed needs --start")
     if days is not None and (start is not None or end is not None):
-        raise MisuseError("--days goes back from now; leave out --start and --end, or --days")
+        raise MisuseError("--days counts back from now: give either --days, or --start and --end")
     business = BusinessSettings()
     now = time.time_ns() // 1000
     bounded = days is not None or start is not None or end is not None
@@ -142,7 +142,7 @@ def _moment(text: str, flag: str) -> int:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
-        raise MisuseError(f"{flag}: {text!r} is no RFC 3339 time; write one like 2026-11-23T09:00:00Z") from None
+        raise MisuseError(f"{flag}: {text!r} is not an RFC 3339 time; write one like 2026-11-23T09:00:00Z") from None
     if moment.tzinfo is None:
         raise MisuseError(f"{flag}: {text!r} has no zone; add Z or one like +03:00")
     return int(moment.astimezone(UTC).timestamp()) * _US

@@ -48,7 +48,7 @@ def choose(only: list[str] | None, without: list[str] | None) -> list[str]:
     named = [name.strip() for text in (only or without or []) for name in text.split(",") if name.strip()]
     for name in named:
         if name not in PARTS:
-            raise MisuseError(f"{name!r} is no part of the stack; these are: {', '.join(PARTS)}")
+            raise MisuseError(f"{name!r} is not a part of the stack; the parts are: {', '.join(PARTS)}")
     parts = [part for part in PARTS if (part in named if only else part not in named)]
     if not parts:
         raise MisuseError("nothing is left to start")

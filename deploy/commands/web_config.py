@@ -27,7 +27,7 @@ def command(
     from metrics.access.config import WebConfig, load
 
     if teams and not add:
-        raise MisuseError("--teams says what a user sees who is added: state --add, too")
+        raise MisuseError("--teams limits the user that --add adds: give --add as well")
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "web.yml"
     config = load(path) if path.exists() else WebConfig()

@@ -27,14 +27,16 @@ def install(root: Path, addresses: Sequence[str], this: str, allowed: Sequence[s
     """Write all beneath a root folder; group: who may read what holds a password. Raises DeployError, OSError."""
     for address in addresses:
         if not _is_host(address):
-            raise MisuseError(f"{address!r} is no IPv4 address by which others reach a host; write one like 10.0.0.1")
+            raise MisuseError(
+                f"{address!r} is not an IPv4 address at which others reach a host; write one like 10.0.0.1"
+            )
     for network in allowed:
         try:
             ipaddress.ip_network(network)
         except ValueError as error:
-            raise MisuseError(f"{network!r} is no address or network; write one like 10.0.0.0/24") from error
+            raise MisuseError(f"{network!r} is not an address or network; write one like 10.0.0.0/24") from error
     if len(set(addresses)) != len(addresses) or this not in addresses:
-        raise MisuseError("state three addresses, and of them this host's with --this")
+        raise MisuseError("give three addresses, and this host's own with --this")
     settings = root / "etc/sales-pulse"
     settings.mkdir(parents=True, exist_ok=True)
     settings.chmod(0o750)

@@ -24,13 +24,13 @@ class CarrierSettings(BaseSettings):
     digest_smtp: str = Field(default="", pattern=r"^(\S+:\d{1,5})?$")
     """Host and port of the mail server, like smtp.example.com:587."""
     digest_smtp_security: Literal["starttls", "tls", "none"] = "starttls"
-    """How the way to it is encrypted: starttls, tls (port 465) or none."""
+    """How the connection is encrypted: starttls, tls (port 465) or none."""
     digest_smtp_user: str = ""
-    """User of the mail server; without one nobody logs in."""
+    """User of the mail server; without one there is no login."""
     digest_from: str = ""
     """Address that mails come from."""
     digest_telegram_api: str = Field(default="https://api.telegram.org", pattern=r"^https?://\S+$")
-    """Address of Telegram's Bot API, or of a server of one's own."""
+    """URL of Telegram's Bot API, or of your own server."""
 
     @field_validator("digest_from")
     @classmethod
@@ -44,15 +44,15 @@ class DigestSettings(CarrierSettings):
     """Whom a digest goes to."""
 
     digest_to: Annotated[tuple[str, ...], NoDecode] = ()
-    """Whom it goes to, comma separated: e-mail addresses, `slack`, `telegram`."""
+    """Recipients, comma separated: e-mail addresses, `slack`, `telegram`."""
     digest_language: Literal["en", "ru"] = "en"
     """In which language it is written: en or ru."""
     digest_at: time = time(8)
-    """Local time of day from which `--loop` sends what the day or week before has brought."""
+    """Local time of day after which `--loop` sends the digest of the last day or week."""
     digest_dir: Path = Path(".local/digest")
-    """Folder of the pages that were made, and of what was sent to whom: lost, the last period is sent again."""
+    """Folder of the pages, and of what was sent to whom; if it is lost, the last period is sent again."""
     digest_exporter: str = Field(default="", pattern=r"^(https?://\S+)?$")
-    """Address of the exporter that is asked; without it where SALES_EXPORTER_LISTEN says."""
+    """URL of the exporter; by default from SALES_EXPORTER_LISTEN."""
     digest_smtp_password: SecretStr = SecretStr("")
     """That user's password."""
     digest_slack_url: SecretStr = SecretStr("")

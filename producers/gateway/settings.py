@@ -32,8 +32,8 @@ class GatewaySettings(KafkaSettings):
     gateway_listen: str = Field("127.0.0.1:8080", description="host:port to listen on")
     gateway_tokens: Annotated[tuple[Credential, ...], NoDecode] = Field(
         (),
-        description="source=token pairs, comma separated; the token as it is or as sha256:<hex>, and after it, where "
-        "it is to run out, until 2027-12-31 (its last day, UTC). Several for one source rotate. "
+        description="source=token pairs, comma separated; the token in clear or as sha256:<hex>, if need be followed "
+        "by its last day: until 2027-12-31 (UTC). Several for one source are all valid, so that it can be rotated. "
         "Without any token or secret only loopback may send",
     )
     gateway_secrets: Annotated[tuple[Credential, ...], NoDecode] = Field(
@@ -44,18 +44,18 @@ class GatewaySettings(KafkaSettings):
         (),
         description="which types a source may send, like pbx://spb=sales.call.*,sales.chat.*;crm://a=sales.*: "
         "semicolons between sources, commas between types. A source that is not named may send all types of events, "
-        "and no reference data",
+        "but no reference data",
     )
     gateway_body_bytes: int = Field(
-        4 * 1024 * 1024, ge=1024, description="largest body taken, bytes; of one packed with gzip also when unpacked"
+        4 * 1024 * 1024, ge=1024, description="largest body accepted, bytes; with gzip before and after decompression"
     )
-    gateway_events_per_second: int = Field(20_000, ge=1, description="most events a second of one source")
+    gateway_events_per_second: int = Field(20_000, ge=1, description="most events per second from one source")
     gateway_in_flight_bytes: int = Field(
         32 * 1024 * 1024, ge=1024, description="most bytes that wait for Kafka; beyond it the answer is 503"
     )
     gateway_request_log: bool = Field(
         False,
-        description="log requests that are taken, too: sources, events, seconds; refused ones always are",
+        description="also log accepted requests: sources, events, seconds; refused ones always are",
     )
     gateway_timeout: float = Field(10.0, gt=0, description="seconds to wait for Kafka before the answer is 503")
 

@@ -13,7 +13,7 @@ class LedgerSettings(KafkaSettings, BusinessSettings):
     """Where the index lies, and where it is asked."""
 
     ledger_listen: str = Field(default="127.0.0.1:9810", pattern=r"^\S+:\d{1,5}$")
-    """Host and port at which the exporter asks."""
+    """Host and port on which it answers the exporter."""
     ledger_url: str = "sqlite:///.local/ledger/ledger.sqlite"
     """The file of the index: sqlite:///relative/path, or with four slashes an absolute one."""
 

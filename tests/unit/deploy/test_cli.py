@@ -87,7 +87,7 @@ def test_validation_error_of_no_setting_names_the_field() -> None:
         (["--help"], 0, "Example: sales-pulse up"),
         (["no-such"], 2, "No such command"),
         (["up", "--only", "kafka", "--without", "redis"], 2, "exclude each other"),
-        (["up", "--only", "kafak"], 2, "'kafak' is no part of the stack"),
+        (["up", "--only", "kafak"], 2, "'kafak' is not a part of the stack"),
         (["generate", "--log-format", "xml"], 2, "log-format"),
     ],
 )
