@@ -239,8 +239,10 @@ class ViewPublisher:
             )
             parts += len(fields)
         if update.waiting is not None:
+            writing.waiting = fence
             hashes.setdefault(self._keys.waiting, {})[str(number).encode()] = fence + encode_waiting(update.waiting)
         if update.unanswered is not None:
+            writing.unanswered = fence
             listed = fence + encode_unanswered(update.unanswered)
             hashes.setdefault(self._keys.unanswered, {})[str(number).encode()] = listed
         return parts
@@ -300,12 +302,14 @@ class ViewPublisher:
                 continue
             if found.hashes != len(writing.there):
                 self._lost_some(one, f"{len(writing.there)} hashes are there, {found.hashes} are counted")
-            elif found.broken or not found.waits:
+            elif found.broken or writing.lost_lists(found.lists):
                 self._sensors.view_lost(len(found.broken) or 1)
                 log.warning("the view lost parts; writing them again", partition=number, hashes=len(found.broken))
                 lost, held = set(found.broken), set(one.partition.buckets())
                 writing.rebuild, writing.pending = one.partition.everything(lost & held), lost & held
                 writing.drop = lost - held
+            elif writing.outdone(found.lists, one.partition.fence):
+                writing.rebuild = one.partition.everything(())
 
     def _lost_some(self, one: OwnedPartition, what: str) -> None:
         self._sensors.view_lost(1)

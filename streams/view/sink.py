@@ -24,6 +24,7 @@ _PIPELINE_BYTES = 8 << 20
 """Of calls sent before an answer is read."""
 _HASHES = 100
 _WRITE = files("streams.view").joinpath("write_parts.lua").read_text()
+_LISTS = files("streams.view").joinpath("list_fences.lua").read_text()
 
 Held = dict[Where, set[bytes]]
 """Fields of one partition by bucket."""
@@ -37,11 +38,14 @@ Before = dict[str, dict[bytes, bytes]]
 
 
 class Check(NamedTuple):
-    """How many hashes of cells a manifest counts, those that are not as it says, and whether who waits is there."""
+    """How many hashes of cells a manifest counts, and those that are not as it says.
+
+    lists: as of which fences who waits and what nobody answered are there, as digits; b"" for what is not.
+    """
 
     hashes: int
     broken: list[Where]
-    waits: bool
+    lists: tuple[bytes, bytes]
 
 
 class Sink(Protocol):
@@ -187,14 +191,13 @@ class RedisSink:
                 return await self._check(partition)
 
     async def _check(self, partition: int) -> Check:
-        sha = await self._sha(BROKEN_HASHES)
+        broken_hashes, list_fences = await self._sha(BROKEN_HASHES), await self._sha(_LISTS)
         keys = self._keys
         pipeline = self._redis.pipeline(transaction=False)
-        pipeline.evalsha(sha, 1, keys.manifest(partition), *keys.around(partition))
-        pipeline.hexists(keys.waiting, str(partition))
-        pipeline.hexists(keys.unanswered, str(partition))
-        (hashes, *broken), waits, unanswered = await pipeline.execute()
-        return Check(hashes, [parse_name(name.decode()) for name in broken], bool(waits and unanswered))
+        pipeline.evalsha(broken_hashes, 1, keys.manifest(partition), *keys.around(partition))
+        pipeline.evalsha(list_fences, 2, keys.waiting, keys.unanswered, str(partition))
+        (hashes, *broken), (waiting, unanswered) = await pipeline.execute()
+        return Check(hashes, [parse_name(name.decode()) for name in broken], (waiting, unanswered))
 
     async def forget(self, partition: int) -> None:
         """Look through the names of all hashes of cells."""

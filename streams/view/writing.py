@@ -43,11 +43,29 @@ class Writing:
     """Unix ms at which the view was last found to be one of before; what was read before that is to be read again."""
     beat: bytes = b""
     """The heartbeat that was written last."""
+    waiting: bytes = b""
+    """The fence that who waits was written with last, as digits."""
+    unanswered: bytes = b""
+    """The same of what nobody answered."""
 
     @property
     def is_whole(self) -> bool:
         """Whether nothing is left to be written again."""
         return self.rebuild is None and not self.is_due
+
+    def lost_lists(self, there: tuple[bytes, bytes]) -> bool:
+        """Whether a list is not there any more, or an older one. there: their fences, as digits, b"" for none."""
+        return there[0] < self.waiting or there[1] < self.unanswered
+
+    def outdone(self, there: tuple[bytes, bytes], fence: int) -> bool:
+        """Whether a list is there that was shown by another owner who was further, and so stayed, and is old by now.
+
+        What was folded there was not durable, and is folded again here. Who came and went between two looks is no news
+        here, and may stand in that one's list; until `fence` has come as far as that, nothing of ours is taken.
+        """
+        now = fenced(fence, b"")
+        pairs = zip(there, (self.waiting, self.unanswered), strict=True)
+        return any(mine < found <= now for found, mine in pairs)
 
     def drop_past(self, update: ViewUpdate, known: Callable[[], Iterable[Where]], local: LocalTime) -> None:
         """Once an hour: of what only the view knows let go what is past.

@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Collection, Container, Mapping, Sequence
 
 from metrics.redis_client import Memory
-from metrics.view import Keys, parse_name
+from metrics.view import FENCE_DIGITS, Keys, parse_name
 from streams.errors import SinkError
 from streams.view.portions import Fields
 from streams.view.sink import Beats, Before, Check, Held, sort_fields
@@ -85,8 +85,11 @@ class InMemorySink:
         counted, (before, behind) = self.manifests.get(self.keys.manifest(partition), {}), self.keys.around(partition)
         sizes = {name: len(self.hashes.get(before + name + behind, {})) for name in counted}
         broken = [parse_name(name) for name, size in counted.items() if sizes[name] != size]
-        lists = (self.keys.waiting, self.keys.unanswered)
-        return Check(len(counted), broken, all(str(partition).encode() in self.hashes.get(key, {}) for key in lists))
+        name = str(partition).encode()
+        waiting, unanswered = (
+            self.hashes.get(key, {}).get(name, b"")[:FENCE_DIGITS] for key in (self.keys.waiting, self.keys.unanswered)
+        )
+        return Check(len(counted), broken, (waiting, unanswered))
 
     async def forget(self, partition: int) -> None:
         """Take away a partition's hashes and fields."""

@@ -23,7 +23,7 @@ async def test_from_events_to_the_view(house):
 
 
 async def test_killed_in_mid_stream(house):
-    """Killed with SIGKILL while folding, again and again, nothing is lost and nothing counts twice."""
+    """Killed with SIGKILL while folding, again and again, nothing is lost, counts twice, or stays on the wall."""
     first = house.worker(SALES_FLUSH_INTERVAL="0.2", SALES_BATCH_RECORDS="100")
     await until(lambda: first.owned() == {0, 1, 2}, 120, "all partitions owned")
     events = floor(9_000)

@@ -64,3 +64,12 @@ async def test_dropped_as_a_whole(sink, app_id):
     assert (await sink.size(past), await sink.size(kept)) == (0, 497)
     assert (await sink.check(1))[:2] == (1, [])
     assert await sink.held({1}) == {1: {("h", 7200): parts.keys() - some.keys()}}
+
+
+async def test_lists_say_as_of_when_they_are(sink, app_id):
+    """The fence of each list; none of what is not there, or is something else."""
+    keys = Keys(app_id)
+    assert (await sink.check(1)).lists == (b"", b"")
+    await sink.write({keys.waiting: {b"1": fenced(7, b"\x90")}, keys.unanswered: {b"2": fenced(9, b"\x90")}})
+    assert (await sink.check(1)).lists == (fenced(7, b""), b"")
+    assert (await sink.check(2)).lists == (b"", fenced(9, b""))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from metrics.view import Keys, decode_part, field, split
+from metrics.view import Keys, decode_any, decode_part, field, split
 from streams.durable.local_store import InMemoryStore, RocksStore
 from streams.errors import SinkError
 from tests.support.sink_in_memory import InMemorySink
@@ -27,6 +27,21 @@ def meetings(sink, manager="m-1"):
     """The manager's meetings of the day in the view, or None."""
     value = sink.hashes.get(KEYS.cells("d", DAY, 0), {}).get(field(0, manager, ""))
     return None if value is None else decode_part(split(value)[1]).get("m")
+
+
+def said(offset, author):
+    """A message in a chat."""
+    record = meeting(offset)
+    record.value = record.value.replace(b"meeting.held", b"chat.message").replace(
+        b'"meeting_id"', b'"author":"%b","chat_id"' % author.encode()
+    )
+    record.value = record.value.replace(b'"chat_id":"%d"' % offset, b'"chat_id":"1"')
+    return record
+
+
+def waiting(sink):
+    """Who waits in the view."""
+    return decode_any(split(sink.hashes[KEYS.waiting][b"0"])[1])
 
 
 @pytest.fixture
@@ -70,6 +85,31 @@ async def test_emptied_before_the_next_owner(unit):
     await publisher_of(second, sink).show()
     assert meetings(sink) is None
     assert meetings(sink, "m-2") == 1
+    await second.close([0])
+
+
+@pytest.mark.parametrize("is_late", [False, True], ids=["dead", "a zombie"])
+async def test_listed_by_an_owner_that_was_further(unit, is_late):
+    """Who came and went between two looks of the next owner does not stay in the list of one that had shown him."""
+    sink, log = InMemorySink("unit"), [held(0, "m-1"), said(1, "client"), said(2, "manager"), held(3, "m-1")]
+    first, second = (unit.owner(flush_interval=60) for _ in range(2))
+    for owner in (first, second):
+        await owner.open([0])
+    before, after = publisher_of(first, sink), publisher_of(second, sink)
+    await first.fold(0, [log[:2]])
+    await second.fold(0, [log[:1]])
+    for publisher in (after, before) if is_late else (before, after):
+        await publisher.show()
+    assert len(waiting(sink)) == 1
+    await second.fold(0, [log[1:]])
+    after._checked_at = after._beaten_at = 0.0
+    await after.show()
+    assert waiting(sink) == []
+    assert not second.sensors.registry.get_sample_value("sales_worker_view_lost_total")
+    sink.changes.clear()
+    after._checked_at = after._beaten_at = 0.0
+    await after.show()
+    assert not sink.changes
     await second.close([0])
 
 
