@@ -1,13 +1,13 @@
 """The id of a topic, which tells a topic from one that was recreated by the same name: its offsets begin at 0 again."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
 from aiokafka.client import AIOKafkaClient
 
 from producers.kafka_requests import described
-from streams.errors import WorkerError
+from streams.errors import StateError, WorkerError
 
 
 class EventsTopic(NamedTuple):
@@ -34,6 +34,35 @@ async def source(client: AIOKafkaClient, topic: str) -> EventsTopic:
 def differ(before: str, now: str) -> bool:
     """Whether two ids, each perhaps unknown, are of two topics."""
     return bool(before and now) and before != now
+
+
+async def compare(client: AIOKafkaClient, topic: str, before: EventsTopic) -> None:
+    """See that the events' topic and its changelogs are those of before. Raises WorkerError, KafkaError."""
+    now = await source(client, topic)
+    if differ(before.id, now.id):
+        raise recreated(topic, other_id(before.id, now.id))
+    if now.partitions and now.partitions != before.partitions:
+        raise other_count(f"{topic} had {before.partitions} partitions and has {now.partitions}")
+    for name, known in before.changelogs.items():
+        if differ(known, found := await topic_id(client, name)):
+            raise WorkerError(
+                f"{name} was deleted and recreated ({other_id(known, found)}) while the worker ran: not all of the "
+                "state is in there, so it ends, and counts the log again from its start at the next one"
+            )
+
+
+def check_whole(before: Iterable[str], now: Iterable[str]) -> None:
+    """That changelogs, by their ids, are those that all of the state was written to. Raises StateError.
+
+    What a worker wrote to those that took their place is a part of it, which nothing else in there tells.
+    """
+    if any(map(differ, before, now)):
+        raise StateError("a part of the state was in other changelogs, which are gone")
+
+
+def other_count(how: str) -> WorkerError:
+    """What to say when clients' events lie on other partitions than they did."""
+    return WorkerError(f"{how}: the count was changed; choose a new SALES_APP_ID so that everything is counted again")
 
 
 def recreated(topic: str, how: str) -> WorkerError:

@@ -19,6 +19,7 @@ from streams.durable.position import position
 from streams.durable.restore import Bounds, Restored, RestoreProgress, StateRestorer, check_reached
 from streams.durable.rewriting import RewritingChangelog
 from streams.durable.standby import Standbys
+from streams.durable.topic_id import check_whole
 from streams.errors import ChangelogError, RevokedError, StateError, WorkerError
 from streams.fold.rules import Rules
 from streams.letters.recount import Recount
@@ -35,7 +36,7 @@ log = structlog.get_logger(__name__)
 
 
 class Owner:
-    """Opens, folds, flushes and closes partitions. `on_failure` is told of what must end the process."""
+    """Opens, folds, flushes and closes partitions, `kept_in` changelogs of these ids. `on_failure` ends the process."""
 
     def __init__(
         self,
@@ -45,6 +46,7 @@ class Owner:
         *,
         status: Status,
         partitions: int,
+        kept_in: tuple[str, str],
         changelogs: Callable[[int], RewritingChangelog],
         stores: Callable[[int], LocalStore],
         set_aside: Callable[[int], None],
@@ -59,6 +61,7 @@ class Owner:
         self.tables: Tables | None = None
         """What is opened is held by these: those of the application, once it is built."""
         self.partitions = partitions
+        self._kept_in = kept_in
         self.owned: dict[int, OwnedPartition] = {}
         self._rules = rules
         self._changelogs = changelogs
@@ -121,7 +124,7 @@ class Owner:
         try:
             partition, store, source, bounds = await self._opened(number, changelog, state)
             reads_on = position(self.settings.events_topic, partition, bounds)
-            partition.log = bounds.log or partition.log
+            partition.log, partition.changelogs = bounds.log or partition.log, self._kept_in
             # Counting begins: until it has come so far, what is shown is of a part of the log, and is said to be.
             if partition.fence < 0:
                 partition.until = bounds.end
@@ -260,6 +263,7 @@ class Owner:
             state.restored, state.restore_total = progress.read, progress.total
         check_reached(starts, restored.positions)
         partition.check_restored()
+        check_whole(partition.changelogs, self._kept_in)
         source = "disk" if saved is not None else "changelog" if progress.read else "nothing"
         return partition, source, restored
 

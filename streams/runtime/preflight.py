@@ -12,7 +12,7 @@ from aiokafka.errors import KafkaError
 from producers.errors import TopicsError
 from producers.kafka_insides import client_of
 from producers.topics import ensure, specs
-from streams.durable.topic_id import EventsTopic, topic_id
+from streams.durable.topic_id import EventsTopic, other_count, topic_id
 from streams.errors import WorkerError
 from streams.settings import WorkerSettings
 
@@ -83,10 +83,7 @@ async def _prepare(settings: WorkerSettings) -> EventsTopic:
             if not there:
                 raise TopicsError(f"{spec.name} is being made by another worker")
             if there != count:
-                raise WorkerError(
-                    f"{spec.name} has {there} partitions and {settings.events_topic} has {count}: the count was "
-                    "changed; choose a new SALES_APP_ID so that everything is counted again"
-                )
+                raise other_count(f"{spec.name} has {there} partitions and {settings.events_topic} has {count}")
         return EventsTopic(count, found, {spec.name: await topic_id(client, spec.name) for spec in changelogs})
     finally:
         await admin.close()

@@ -28,7 +28,7 @@ from streams.durable.local_store import InMemoryStore, LocalStore, RocksStore, s
 from streams.durable.restore import KafkaRestorer
 from streams.durable.rewriting import RewritingChangelog
 from streams.durable.standby import Standbys
-from streams.durable.topic_id import EventsTopic, differ, other_id, recreated, topic_id
+from streams.durable.topic_id import EventsTopic, compare
 from streams.errors import SinkError
 from streams.fold.rules import Rules
 from streams.letters.follow import OpenLetters
@@ -133,7 +133,7 @@ class Worker:
         restorer, ends = KafkaRestorer(settings), self._log_ends()
         stores = partial(self._store, source.changelogs)
         standbys = Standbys(settings, stores, self._set_aside, self._status.standbys)
-        self._owner = self._owner_of(source.partitions, restorer, stores, standbys)
+        self._owner = self._owner_of(source, restorer, stores, standbys)
         sink = RedisSink(settings.redis_url.get_secret_value(), settings.app_id)
         notes = RedisNotes(settings.redis_url.get_secret_value(), settings.app_id)
         publisher = self._publisher(sink)
@@ -176,7 +176,7 @@ class Worker:
 
     def _owner_of(
         self,
-        partitions: int,
+        source: EventsTopic,
         restorer: KafkaRestorer,
         stores: Callable[[int], LocalStore],
         standbys: Standbys,
@@ -187,7 +187,8 @@ class Worker:
             self._rules,
             self._sensors,
             status=self._status,
-            partitions=partitions,
+            partitions=source.partitions,
+            kept_in=(source.changelogs[settings.cells_topic], source.changelogs[settings.clients_topic]),
             changelogs=lambda number: self._changelog(settings.events_topic, number, restorer),
             stores=stores,
             set_aside=self._set_aside,
@@ -266,9 +267,7 @@ class Worker:
                 if began - asked_id >= _ID_SECONDS:
                     asked_id = began
                     async with asyncio.timeout(_ASK_SECONDS):
-                        found = await topic_id(await ends.client(), self._settings.events_topic)
-                    if differ(source.id, found):
-                        raise recreated(self._settings.events_topic, other_id(source.id, found))
+                        await compare(await ends.client(), self._settings.events_topic, source)
             if began - asked_disks >= _DISK_SECONDS:
                 asked_disks = began
                 with suppress(KafkaError, OSError, TimeoutError):

@@ -19,6 +19,7 @@ class Own(msgspec.Struct, array_like=True, frozen=True):
     `live`: when (us) the first event happened that came at once, 0 before any.
     `sweeping`: of which month the sweep under way is, 0 if none is; `place`: the last page that it has looked at.
     `stamp`: the broker's time (us) of the last record, 0 if unknown; `gone`: see `streams.state.keeping`.
+    `changelogs`: ids of the topics that all of the state was written to, of cells and of clients, "" if unknown.
     """
 
     version: int
@@ -34,6 +35,7 @@ class Own(msgspec.Struct, array_like=True, frozen=True):
     place: bytes = b""
     stamp: int = 0
     gone: tuple[int, int] = (0, 0)
+    changelogs: tuple[str, str] = ("", "")
 
 
 _encode = msgspec.msgpack.Encoder().encode

@@ -57,7 +57,7 @@ _PLAIN: Final = [("content-type", b"application/cloudevents+json")]
 class Partition:
     """One partition's clients and cells, a function of its log alone. `log`: that log's id, kept with the state.
 
-    `until`: where the log ended when counting it began, see `Own`.
+    `until`: where the log ended when counting it began, see `Own`; there, too: `changelogs`.
     """
 
     def __init__(self, number: int, partitions: int, rules: Rules, store: ClientStore | None = None) -> None:
@@ -78,7 +78,7 @@ class Partition:
         """All that the own record says, as before the first record."""
         out = self._out
         out.fence, out.time, out.horizon, out.horizon_day, out.recall = -1, 0, 0, 0, 0
-        self.log, self.until, self.live, self._next_day = "", 0, 0, 0
+        self.log, self.changelogs, self.until, self.live, self._next_day = "", ("", ""), 0, 0, 0
         self._forwarded: dict[int, int] = {}
         self._keeping = Keeping()
         self._sweep = Sweep(self._clients, self._is_kept)
@@ -266,6 +266,7 @@ class Partition:
         own = Own(
             VERSION, self._rules.signature, self.fence, out.time, self.log, self.until, self._sweep.done,
             self._forwarded, self.live, self._sweep.month, self._sweep.place, self._keeping.stamp, self._keeping.gone,
+            self.changelogs,
         )  # fmt: skip
         clients.append((PARTITION_KEY, write_own(own)))
         copies, self._copies, self.copies_bytes = self._copies, [], 0
@@ -331,7 +332,7 @@ class Partition:
         except StateError as error:
             self._unusable = error
             return
-        self.log, self.until, self.live = own.log, own.until, own.live
+        self.log, self.until, self.live, self.changelogs = own.log, own.until, own.live, own.changelogs
         self._out.fence, self._out.time = own.fence, own.time
         self._forwarded = own.forwarded
         self._keeping.stamp, self._keeping.gone = own.stamp, own.gone

@@ -12,7 +12,7 @@ from time import monotonic, time
 import structlog
 
 from metrics.redis_client import Memory
-from metrics.view import FENCE_DIGITS, Keys, encode_unanswered, encode_waiting, fenced
+from metrics.view import FENCE_DIGITS, Keys, fenced
 from streams.durable.topic_id import differ
 from streams.errors import SinkError
 from streams.fold.localtime import LocalTime
@@ -238,13 +238,8 @@ class ViewPublisher:
                 {name: fence + (empty if payload is None else payload) for name, payload in fields.items()}
             )
             parts += len(fields)
-        if update.waiting is not None:
-            writing.waiting = fence
-            hashes.setdefault(self._keys.waiting, {})[str(number).encode()] = fence + encode_waiting(update.waiting)
-        if update.unanswered is not None:
-            writing.unanswered = fence
-            listed = fence + encode_unanswered(update.unanswered)
-            hashes.setdefault(self._keys.unanswered, {})[str(number).encode()] = listed
+        for key, listed in writing.lists(update, self._keys):
+            hashes.setdefault(key, {})[str(number).encode()] = fence + listed
         return parts
 
     def _beat(self, one: OwnedPartition, writing: Writing, hashes: dict[str, dict[bytes, bytes]]) -> None:

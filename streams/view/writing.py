@@ -5,7 +5,17 @@ from dataclasses import dataclass, field
 from time import time
 from typing import Any
 
-from metrics.view import FENCE_DIGITS, VERSION, decode_any, encode_any, fenced, split
+from metrics.view import (
+    FENCE_DIGITS,
+    VERSION,
+    Keys,
+    decode_any,
+    encode_any,
+    encode_unanswered,
+    encode_waiting,
+    fenced,
+    split,
+)  # fmt: skip
 from streams.fold.localtime import LocalTime
 from streams.state.cells import DAYS_KEPT, Where
 from streams.state.news import ViewUpdate
@@ -52,6 +62,16 @@ class Writing:
     def is_whole(self) -> bool:
         """Whether nothing is left to be written again."""
         return self.rebuild is None and not self.is_due
+
+    def lists(self, update: ViewUpdate, keys: Keys) -> Iterator[tuple[str, bytes]]:
+        """The lists that are in an update and so are written, as payloads, by hash."""
+        fence = fenced(update.fence, b"")
+        if update.waiting is not None:
+            self.waiting = fence
+            yield keys.waiting, encode_waiting(update.waiting)
+        if update.unanswered is not None:
+            self.unanswered = fence
+            yield keys.unanswered, encode_unanswered(update.unanswered)
 
     def lost_lists(self, there: tuple[bytes, bytes]) -> bool:
         """Whether a list is not there any more, or an older one. there: their fences, as digits, b"" for none."""

@@ -24,16 +24,19 @@ async def test_from_events_to_the_view(house):
 
 async def test_killed_in_mid_stream(house):
     """Killed with SIGKILL while folding, again and again, nothing is lost, counts twice, or stays on the wall."""
-    first = house.worker(SALES_FLUSH_INTERVAL="0.2", SALES_BATCH_RECORDS="100")
+    often = {"SALES_FLUSH_INTERVAL": "0.2", "SALES_FLUSH_RECORDS": "300", "SALES_BATCH_RECORDS": "100"}
+    first = house.worker(**often)
     await until(lambda: first.owned() == {0, 1, 2}, 120, "all partitions owned")
     events = floor(9_000)
     worker = first
     for number in range(3):
         sending = asyncio.create_task(house.publish(events[number * 3_000 : (number + 1) * 3_000]))
         await until(lambda: worker.total("sales_worker_batches_total") > 2, 30, "some batches folded")  # noqa: B023
+        if number:  # else before anything is durable
+            await until(lambda: worker.total("sales_worker_flush_seconds_count") > 1, 30, "some of it flushed")  # noqa: B023
         worker.kill()
         await sending
-        worker = house.worker(SALES_FLUSH_INTERVAL="0.2", SALES_BATCH_RECORDS="100")
+        worker = house.worker(**often)
         await until(lambda: worker.owned() == {0, 1, 2}, 120, "the restart owns all again")  # noqa: B023
     report = await house.verdict()
     assert report.is_equal, report.lines()

@@ -29,6 +29,7 @@ class OwnerHouse:
         store=lambda number: InMemoryStore(),
         set_aside=lambda number: None,
         group=lambda: True,
+        kept_in=("x", "y"),
         **changes,
     ) -> Owner:
         """`group`: what the group says of whether this owner has the partition."""
@@ -54,6 +55,7 @@ class OwnerHouse:
             WorkerSensors("w", status),
             status=status,
             partitions=1,
+            kept_in=kept_in,
             changelogs=changelog,
             stores=store,
             set_aside=set_aside,

@@ -381,6 +381,29 @@ async def test_recreated_while_it_runs(unit):
         await owner.open([0])
 
 
+async def test_recreated_changelogs(unit):
+    """What a worker wrote to those that took their place while it ran is a part of the state: all is counted again."""
+    first = unit.owner()
+    await first.open([0])
+    await first.fold(0, [[meeting(0), meeting(1)]])
+    await first.owned[0].flush()
+    unit.broker.records.clear()
+    await first.fold(0, [[meeting(2)]])
+    whole = held(first)
+    await first.close([0])
+    second = unit.owner(kept_in=("x", "z"))
+    assert await second.open([0]) == {0: 0}
+    await second.fold(0, [[meeting(0), meeting(1), meeting(2)]])
+    assert held(second) == whole
+    await second.close([0])
+    third = unit.owner(kept_in=("x", "z"))
+    assert await third.open([0]) == {0: 3}
+    assert held(third) == whole
+    await third.close([0])
+    unknown = unit.owner(kept_in=("", ""))
+    assert await unknown.open([0]) == {0: 3}, "brokers that know no ids"
+
+
 @pytest.mark.parametrize("version", [VERSION - 1, VERSION + 1])
 async def test_another_version_is_counted_again(unit, version):
     """State that this worker cannot read is taken out of the changelog, and the log folded from its start."""
