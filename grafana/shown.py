@@ -106,13 +106,14 @@ def mappings(kpi: Kpi) -> list[dict[str, Any]]:
     return [{"type": "range", "options": {"from": 0, "to": lowest, "result": text}}]
 
 
-def change_words(percent: str = "") -> list[dict[str, Any]]:
-    """Words for changes that are no percentage, or one whose digits say nothing. percent: sign behind a number.
+def change_words(sign: str = "") -> list[dict[str, Any]]:
+    """Words for changes that are no percentage, or one whose digits say nothing. sign: what stands behind a number.
 
     Both ends are numbers: an open one Grafana 9 takes for 0.
     """
     spans = (
-        (1000, NEW / 2, {"text": f"> 999{percent}"}),
+        (1000, NEW / 2, {"text": f"> 999{sign}"}),
+        (-NEW / 2, -1000, {"text": f"< -999{sign}"}),
         (NEW / 2, (NEW + FIRST) / 2, {"text": "new"}),
         ((NEW + FIRST) / 2, 2 * FIRST, {"text": "new", "color": targets.NEUTRAL}),
         ((NEW + FIRST) / -2, -NEW / 2, {"text": "below 0"}),

@@ -189,10 +189,10 @@ class KpiTable:
         rows = self._rows
         shown, (digits, *others) = unit(first, self._look), {decimals(one.kpi) for one in rows}
         digits = None if others else digits
-        words = (*change_words("%"), NO_NUMBER)
-        percent = "suffix:pp" if first.in_points else "percent"
-        # Of tables that share the screen as little as most numbers need.
-        value, change, goal = (74, 72, 62) if self._is_brief else (96, 84, 84)
+        percent, sign = ("suffix:pp", "pp") if first.in_points else ("percent", "%")
+        words = (*change_words("" if self._is_brief else sign), NO_NUMBER)
+        # Of tables that share the screen as little as most numbers need, and changes without a digit after the point.
+        value, change, goal = (80, 71, 62) if self._is_brief else (96, 84, 84)
         columns = [
             TableColumn("KPI", width=names),
             TableColumn("Value", _union(part for one in rows for part in self._shown(one)), shown, digits, width=value,
@@ -201,7 +201,8 @@ class KpiTable:
         if any(has_period(one.kpi) for one in rows):
             columns += [
                 TableColumn(
-                    which.capitalize(), self._changes(which), percent, 1, ((None, color),), COLORED, change, words
+                    which.capitalize(), self._changes(which), percent, 0 if self._is_brief else 1, ((None, color),),
+                    COLORED, change, words,
                 )
                 for which, color in (("better", targets.GOOD), ("worse", targets.BAD))
             ]
@@ -279,11 +280,13 @@ class KpiTable:
 
     def _changes(self, which: str) -> str:
         parts = []
+        # What is written as 0 is no change.
+        least = 0.5 if self._is_brief else 0
         for one in self._rows:
             if has_period(one.kpi):
                 more = (one.better == "up") == (which == "better")
                 change = changed(one.kpi, self._level, self._live(one))
-                parts.append((one.name, f"({change} {'>' if more else '<'} 0)"))
+                parts.append((one.name, f"({change} {f'> {least}' if more else f'< {-least}'})"))
         # A column without a number stays where it is.
         return _union([*parts, (parts[0][0], NO_VALUE)])
 

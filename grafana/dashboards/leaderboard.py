@@ -22,7 +22,7 @@ _TITLES = (
 _TEAM = {"team": "$team"}
 _WIDTHS = {
     "Cash": 74, "Calls": 58, "Meetings": 82, "Win rate": 76, "Avg check": 88, "Rating": 62, "Ready": 62,
-    "p90 calls": 80, "p90 chats": 86, "Leads": 60, "Touch p90": 90, "Of plan": 68, "Pace": 58,
+    "p90 calls": 80, "p90 chats": 86, "Leads": 59, "Touch p90": 90, "Of plan": 67, "Pace": 67,
 }  # fmt: skip
 """Of columns: what their headings need. Names, and the bars of what was booked, have what is left."""
 

@@ -9,13 +9,12 @@ from urllib.parse import quote
 from metrics.catalogue import ANSWERS, TILES
 from metrics.digest.asked import LEADING, Facts
 from metrics.digest.period import DigestKind
-from metrics.digest.written import NumberWriter, arrow
+from metrics.digest.written import NumberWriter, arrow, is_level, unit_of
 from metrics.family import PLAN_WINDOWS
 from metrics.reference import UNKNOWN
 from metrics.tile import Tile, Wanted
 
 _MOST_LEADERS, _MOST_OPEN = 10, 10
-_FLAT = 0.0005
 
 
 class DigestChange(NamedTuple):
@@ -149,8 +148,8 @@ def _line(tile: Tile, facts: Facts, records: Mapping[str, Any], write: NumberWri
     name = _title(record, write.language)
     return DigestLine(
         name=f"{name[:1].upper()}{name[1:]}" + (f" · {write.words[tile.about]}" if tile.about else ""),
-        value=write.show(value, record["unit"]),
-        before="" if tile.still or before is None else f"{write.words['before']} {write.show(before, record['unit'])}",
+        value=write.show(value, unit_of(record)),
+        before="" if tile.still or before is None else f"{write.words['before']} {write.show(before, unit_of(record))}",
         change=DigestChange("") if tile.still else _change(record, source(tile.main), tile.main, write),
         facts=tuple(_facts(tile, source, records, write)),
         course=() if tile.now else tuple(pick(p["values"], tile.main, "value") for p in facts.courses[tile.main.id]),
@@ -167,7 +166,7 @@ def _values(tile: Tile, facts: Facts, records: Mapping[str, Any]) -> Any:
 def _facts(tile: Tile, source: Any, records: Mapping[str, Any], write: NumberWriter) -> Iterator[tuple[str, str]]:
     for one in tile.more:
         name = write.words[one.name] if one.name else _title(records[one.id], write.language).lower()
-        yield name, write.show(pick(source(one), one, "current"), records[one.id]["unit"])
+        yield name, write.show(pick(source(one), one, "current"), unit_of(records[one.id]))
 
 
 def _change(record: Mapping[str, Any], values: Any, wanted: Wanted, write: NumberWriter) -> DigestChange:
@@ -188,7 +187,7 @@ def _change(record: Mapping[str, Any], values: Any, wanted: Wanted, write: Numbe
 
 
 def _judged(trend: float, better: str) -> str:
-    if abs(trend) < _FLAT or not better:
+    if is_level(trend) or not better:
         return ""
     return "good" if (trend > 0) is (better == "up") else "bad"
 
@@ -196,7 +195,7 @@ def _judged(trend: float, better: str) -> str:
 def _bars(facts: Facts, record: Mapping[str, Any], write: NumberWriter) -> Iterator[Bar]:
     for point in facts.courses[LEADING.id]:
         value = pick(point["values"], LEADING, "value")
-        yield Bar(write.short(date.fromisoformat(point["from"])), value, write.show(value, record["unit"]))
+        yield Bar(write.short(date.fromisoformat(point["from"])), value, write.show(value, unit_of(record)))
 
 
 def _plans(facts: Facts, write: NumberWriter) -> Iterator[DigestPlan]:
@@ -232,7 +231,7 @@ def _leaders(facts: Facts, record: Mapping[str, Any], write: NumberWriter) -> It
     found.sort(key=lambda one: (-one[0], one[1]["name"]))
     for won, row, values in found[:_MOST_LEADERS]:
         team = "" if row["team"] in {"", UNKNOWN, facts.team} else row["team"]
-        yield Leader(row["name"], team, write.show(won, record["unit"]), _change(record, values, LEADING, write))
+        yield Leader(row["name"], team, write.show(won, unit_of(record)), _change(record, values, LEADING, write))
 
 
 def _missed(facts: Facts, still: int, write: NumberWriter) -> Iterator[tuple[str, str]]:

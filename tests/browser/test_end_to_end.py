@@ -249,7 +249,7 @@ async def test_whom_to_call(screen, floor):
     began = time.monotonic()
     await publisher.publish(call("c-7", call_id="back", direction="outbound", outcome="missed", answered_at=None))
     await expect(rows.locator("b")).to_have_text(["c-9", "c-8"])
-    await shows(page, "2-callbacks", "100%")
+    await shows(page, "2-callbacks", "100.0%")
     assert time.monotonic() - began < 4
 
 

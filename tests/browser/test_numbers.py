@@ -22,12 +22,12 @@ async def test_fifteen_tiles_have_their_numbers(screen):
     assert await tile(page, 1) == str(sum(CALLS.values()))
     assert await tile(page, 4) == "₽250K"
     assert await tile(page, 5) == "7"
-    assert await tile(page, 6) == "40%"
-    assert await tile(page, 8) == "4.5"
+    assert await tile(page, 6) == "40.0%"
+    assert await tile(page, 8) == "4.50"
     assert await tile(page, 9) == "₽50,000"
     assert await tile(page, 11) == "₽400K"
-    assert await tile(page, 12) == "9 d"
-    assert await tile(page, 13) == "25%"
+    assert await tile(page, 12) == "9.0 d"
+    assert await tile(page, 13) == "25.0%"
     facts = page.locator(".tile[data-number='1'] .fact")
     assert await facts.nth(0).inner_text() == "was 20\n▲ +100%"
     assert await facts.nth(0).get_attribute("data-is") == "good"
@@ -82,7 +82,7 @@ async def test_plan_bars(screen, view):
     month = await bars.nth(0).get_attribute("aria-label")
     width, track = [await bars.nth(0).locator(part).bounding_box() for part in (".track i", ".track")]
     share = float(re.search(r"([\d.]+)%", month).group(1)) / 100
-    assert "of ₽2M" in month
+    assert "of ₽2.00M" in month
     assert "forecast" in month
     assert abs(width["width"] / track["width"] - min(1, share)) < 0.01
     await page.select_option("#scope", label="south")

@@ -121,8 +121,8 @@ async def test_tiles_of_what_became_of_them(screen, view):
     assert await tile(page, "2-callbacks") == "41.7%"
     facts = page.locator(".tile[data-number='2-callbacks'] .fact")
     assert await facts.nth(0).inner_text() == "was 16.7%\n▲ +25 pts"
-    assert await facts.nth(1).inner_text() == "called back\n75%"
+    assert await facts.nth(1).inner_text() == "called back\n75.0%"
     assert (await facts.nth(2).inner_text()).startswith("p90\n")
-    assert await tile(page, "2-leads") == "70%"
+    assert await tile(page, "2-leads") == "70.0%"
     titles = await page.locator("#answers .title").all_inner_texts()
     assert titles == ["Called back in time", "Leads touched in time"]

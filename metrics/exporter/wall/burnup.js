@@ -1,6 +1,6 @@
 // How a plan fills up: done day by day beside the plan, and the band in which the period will end.
 import { axis, days, shape, short, ticks } from "./drawing.js";
-import { show } from "./format.js";
+import { mark as markOf, range, show } from "./format.js";
 import { word } from "./words.js";
 
 const HIGH = 300, TOP = 16, BOTTOM = 30, RIGHT = 14, LETTER = 8.2;
@@ -15,7 +15,7 @@ export function toldPlan(found, unit) {
   const done = found.days.findLast((day) => day.done != null)?.done ?? 0, planned = found.days.findLast((day) => day.done != null)?.plan;
   const parts = [`${days(found.from, found.to)}: ${show(done, unit)} ${word("of")} ${show(found.target, unit)} (${show(done / found.target, "percentunit")})`];
   if (planned != null && !found.complete) parts.push(`${word("byToday")} ${show(planned, unit)}`);
-  if (found.expected != null) parts.push(`${word("forecast")} ${show(found.expected, unit)} (${show(found.low, unit)} – ${show(found.high, unit)})`);
+  if (found.expected != null) parts.push(`${word("forecast")} ${show(found.expected, unit)} (${range(found.low, found.high, unit)})`);
   if (found.withheld) parts.push(unsaid(found.withheld));
   return parts.join(" · ");
 }
@@ -23,7 +23,7 @@ export function toldPlan(found, unit) {
 export function drawPlan(box, found, unit) {
   const width = Math.max(280, box.clientWidth), shown = found.days, last = shown.findLastIndex((day) => day.done != null);
   const values = [...shown.flatMap((day) => [day.done, day.plan]), found.target, found.high].filter((value) => value != null), marks = ticks(values, unit);
-  const left = Math.max(...marks.map((mark) => show(mark, unit).length)) * LETTER + 12;
+  const left = Math.max(...marks.map((mark) => markOf(mark, unit).length)) * LETTER + 12;
   const svg = shape("svg", { viewBox: `0 0 ${width} ${HIGH}`, height: HIGH, role: "img", "aria-label": toldPlan(found, unit) });
   const y = axis(svg, marks, unit, { left, right: width - RIGHT, top: TOP, bottom: HIGH - BOTTOM });
   const x = (index) => left + ((width - RIGHT - left) * (index + 1)) / shown.length, begin = `M${x(-1)} ${y(0)}`;

@@ -1,17 +1,19 @@
 // Bars of a KPI by period, each with what it is compared with and its plan; every bar can be reached by keyboard.
 import { axis, long, shape, short, ticks } from "./drawing.js";
-import { arrow, change, points as inPoints, show } from "./format.js";
+import { arrow, change, mark as markOf, points as inPoints, show } from "./format.js";
 import { judge, unitOf } from "./tiles.js";
 import { word } from "./words.js";
 
+/** Digits of a change on a page that is read closely. */
+const DIGITS = 1;
 const HIGH = 340, TOP = 24, BOTTOM = 30, RIGHT = 8, LETTER = 8.2, WIDEST = 90, LETTERS_HIGH = 20;
 
 /** A number against an older one: [text, good or bad]; empty where there is nothing to compare. */
 export function against(record, now, old) {
   if (now == null || old == null) return ["", ""];
-  if (record.unit === "percentunit") return [`${arrow(now - old)} ${inPoints(now - old)}`, judge(now - old, record.better)];
+  if (record.unit === "percentunit") return [`${arrow(now - old, DIGITS)} ${inPoints(now - old, DIGITS)}`, judge(now - old, record.better, DIGITS)];
   if (old <= 0) return [arrow(now - old), judge(now - old, record.better)];
-  return [`${arrow(now / old - 1)} ${change(now / old - 1)}`, judge(now / old - 1, record.better)];
+  return [`${arrow(now / old - 1, DIGITS)} ${change(now / old - 1, DIGITS)}`, judge(now / old - 1, record.better, DIGITS)];
 }
 
 /** One bar in words: its period, number, what it was, its plan. bar: {from, to, complete, value, old, target}. */
@@ -39,7 +41,7 @@ export function drawBars(box, bars, record, step, oldName, { open, tell, name })
     return;
   }
   const width = Math.max(280, box.clientWidth), marks = ticks(values, unit);
-  const left = Math.max(...marks.map((mark) => show(mark, unit).length)) * LETTER + 12;
+  const left = Math.max(...marks.map((mark) => markOf(mark, unit).length)) * LETTER + 12;
   const svg = shape("svg", { viewBox: `0 0 ${width} ${HIGH}`, height: HIGH, role: "group", "aria-label": name });
   svg.append(shape("defs", {}, shape("pattern", { id: "hatch", width: 8, height: 8, patternUnits: "userSpaceOnUse", patternTransform: "rotate(45)" }, shape("path", { d: "M2 0V8" }))));
   const y = axis(svg, marks, unit, { left, right: width - RIGHT, top: TOP, bottom: HIGH - BOTTOM });

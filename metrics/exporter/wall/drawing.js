@@ -1,5 +1,5 @@
 // What both drawings of a page stand on: SVG elements, an axis of round numbers, days as people write them.
-import { clock, show } from "./format.js";
+import { clock, mark as markOf } from "./format.js";
 import { word } from "./words.js";
 
 const SVG = "http://www.w3.org/2000/svg";
@@ -31,7 +31,7 @@ export function axis(svg, marks, unit, { left, right, top, bottom }) {
   const low = marks[0], high = marks.at(-1), y = (value) => bottom - ((value - low) / (high - low)) * (bottom - top);
   for (const mark of marks) {
     svg.append(shape("line", { class: mark === 0 ? "zero" : "grid", x1: left, x2: right, y1: y(mark), y2: y(mark) }));
-    svg.append(shape("text", { x: left - 8, y: y(mark) + 4, "text-anchor": "end" }, show(mark, unit)));
+    svg.append(shape("text", { x: left - 8, y: y(mark) + 4, "text-anchor": "end" }, markOf(mark, unit)));
   }
   return y;
 }

@@ -1,6 +1,6 @@
 // One click from any number: the numbers it is made of, and the entities of each, from /api/v1/explain.
-import { clock, exact, show } from "./format.js";
-import { nameOf } from "./tiles.js";
+import { clock, exact, lasting, show } from "./format.js";
+import { nameOf, unitOf } from "./tiles.js";
 import { getLanguage, helpOf, title, word, wordOf } from "./words.js";
 
 const MOST_ROWS = 500, BY_TEAM = "sales_working_days";
@@ -42,7 +42,7 @@ export function explain(dialog, tile, main, live, view, mine = "") {
   const { record } = main, parts = record.parts ?? [];
   dialog.querySelector("h2").textContent = `${word("explain")} ${nameOf(tile, record)}`;
   const shown = dialog.querySelector(".shown").children;
-  shown[0].textContent = show(main.current, record.id.endsWith(":growth") ? "growth" : record.unit);
+  shown[0].textContent = show(main.current, unitOf(record));
   const isNow = parts.length > 0 && parts.every((part) => part.window === "");
   shown[1].textContent = `${scopeName(live, view)} · ${view.label ?? word(isNow ? "now" : tile.main.labels.window ?? view.window)}`;
   dialog.querySelector(".help").textContent = helpOf(record);
@@ -81,11 +81,11 @@ async function load(dialog, url, live, mine) {
     const found = await answer.json();
     if (!answer.ok) throw new Error(typeof found.detail === "string" ? found.detail : answer.statusText);
     fillFacts(facts, found, url, live);
-    head.append(row("th", ["entity", "client", "manager", "time", "contribution"].map((key) => word(key) + (key === "contribution" ? unitOf(found, live) : ""))));
+    head.append(row("th", ["entity", "client", "manager", "time", "contribution"].map((key) => word(key) + (key === "contribution" && found.unit === "currency" ? `, ${live.currency}` : ""))));
     const names = new Map(live.scopes.managers.map((m) => [m.id, m.name]));
     // Where they are from is told where it tells them apart.
     const several = new Set(found.entities.map((one) => one.source)).size > 1;
-    body.replaceChildren(...found.entities.map((one) => entity(one, names, live.zone, several)));
+    body.replaceChildren(...found.entities.map((one) => entity(one, found.unit, names, live.zone, several)));
     const at = mine ? found.entities.findIndex((one) => one.id === mine) : -1;
     if (at >= 0) {
       body.children[at].setAttribute("aria-current", "true");
@@ -98,18 +98,18 @@ async function load(dialog, url, live, mine) {
   }
 }
 
-/** In what contributions are counted, after a comma or what is given. */
-const unitOf = (found, live, before = ", ") => (found.unit === "s" ? before + word("s") : found.unit === "currency" ? before + live.currency : "");
+/** An exact number as people say it: times in hours, minutes and seconds, everything else with all of its digits. */
+const said = (number, unit) => (unit === "s" ? lasting(number) : exact(number));
 
 function fillFacts(facts, found, url, live) {
   const quantile = found.labels.quantile, verb = quantile ? `${word("percentile")} p${100 * quantile} =` : word("adds");
-  const total = element("b", found.total === null ? "–" : exact(found.total)), source = element("a", "JSON");
+  const total = element("b", found.total === null ? "–" : said(found.total, found.unit)), source = element("a", "JSON");
   total.dataset.total = found.total;
   Object.assign(source, { href: url, target: "_blank", rel: "noopener" });
   const table = element("a", word("csv"));
   table.href = `${url}&format=csv`;
   const shown = exact(String(found.entities.length)), rest = found.truncated ? ` (${word(found.position === undefined ? "largest" : "nearest")} ${shown})` : "";
-  facts.replaceChildren(`${exact(String(found.count))} ${verb} `, total, `${unitOf(found, live, " ")}${rest} · `, source, " · ", table);
+  facts.replaceChildren(`${exact(String(found.count))} ${verb} `, total, `${found.unit === "currency" ? ` ${live.currency}` : ""}${rest} · `, source, " · ", table);
 }
 
 function row(kind, cells) {
@@ -118,12 +118,12 @@ function row(kind, cells) {
   return node;
 }
 
-function entity(one, names, zone, several) {
+function entity(one, unit, names, zone, several) {
   const time = one.time ? clock(Date.parse(one.time) / 1000, zone, { day: "2-digit", month: "2-digit", year: "numeric", hour: "2-digit", minute: "2-digit", second: "2-digit" }) : "";
   const who = one.manager === "unknown" ? word("unassigned") : one.manager_name || (names.get(one.manager) ?? one.manager);
   const place = ["pipeline", "stage"].map((label) => one.names?.[label] ?? one.labels?.[label]).filter(Boolean);
   if (several && one.source) place.push(one.source);
-  const node = row("td", [[`${one.title} ${one.id}`, ...place].join(" · "), one.client, one.team && one.team !== "unknown" ? `${who} · ${one.team}` : who, time, one.converted === false ? word("unconverted") : exact(one.contribution)]);
+  const node = row("td", [[`${one.title} ${one.id}`, ...place].join(" · "), one.client, one.team && one.team !== "unknown" ? `${who} · ${one.team}` : who, time, one.converted === false ? word("unconverted") : said(one.contribution, unit)]);
   node.lastElementChild.dataset.value = one.contribution;
   if (one.link) {
     const link = element("a", node.firstElementChild.textContent);

@@ -1,5 +1,6 @@
 // Lists that show as many rows as fit, and count the rest.
-import { lengthOf, text } from "./tiles.js";
+import { text } from "./tiles.js";
+import { widthOf } from "./width.js";
 import { word } from "./words.js";
 
 const ON_A_PHONE = matchMedia("(max-width: 900px)"), ROWS_ON_A_PHONE = 8, ROW_REM = 2;
@@ -36,9 +37,9 @@ export function fill(list, items, empty, html, draw, total = items.length) {
   while (list.children.length > kinds.length) list.lastElementChild.remove();
 }
 
-/** All of a column are written in one size: CSS is told how long the longest of those shown is. */
+/** All of a column are written in one size: CSS is told how wide the widest of those shown is. */
 export function alike(list, selector, property) {
-  const longest = Math.max(1, ...[...list.querySelectorAll(selector)].map((node) => lengthOf(node.textContent))).toFixed(1);
+  const longest = Math.max(1, ...[...list.querySelectorAll(selector)].map(widthOf)).toFixed(2);
   if (list.style.getPropertyValue(property) !== longest) list.style.setProperty(property, longest);
 }
 

@@ -1,7 +1,7 @@
 // The right-hand columns: who waits (ticking), the plan with its pace, the leaderboard.
 import { hrefOf } from "./address.js";
 import { brief } from "./burnup.js";
-import { arrow, change, show, ticking } from "./format.js";
+import { arrow, change, range, show, ticking } from "./format.js";
 import { alike, fill } from "./lists.js";
 import { judge, text } from "./tiles.js";
 import { word } from "./words.js";
@@ -80,7 +80,7 @@ export function drawPlan(root, live) {
     track.children[1].style.left = `${Math.min(99.5, pace * 100).toFixed(2)}%`;
     text(percent, show(share, "percentunit"));
     text(done, `${show(actual, "currency")} ${word("of")} ${show(p.target, "currency")}`);
-    const between = p.withheld ? ` (${brief(p.withheld)})` : p.high == null ? "" : ` (${show(p.low, "currency")} – ${show(p.high, "currency")})`;
+    const between = p.withheld ? ` (${brief(p.withheld)})` : p.high == null ? "" : ` (${range(p.low, p.high, "currency")})`;
     text(ahead, p.to_date ? `${word("forecast")} ${show((actual / p.to_date) * p.target, "currency")}${between}` : "");
     bar.dataset.behind = share < pace ? "1" : "0";
     bar.setAttribute("aria-label", [name, percent, done, ahead].map((node) => node.textContent).join(", "));
@@ -102,4 +102,5 @@ export function drawLeaders(root, live, board) {
   });
   alike(list, ".name", "--longest");
   alike(list, "b", "--amount");
+  alike(list, ".trend", "--change");
 }

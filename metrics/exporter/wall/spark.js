@@ -2,6 +2,8 @@
 import { matches } from "./tiles.js";
 
 const AGAIN_MS = 60_000, WIDE = 100, HIGH = 24, TIMEOUT_MS = 20_000;
+/** Of fewer points a line says nothing: it would be a stroke in a corner. */
+const LEAST = 3;
 
 /** What one point of a KPI is worth: the one value with the labels wanted; of a sum, all of them. Null where there is none. */
 export function valueOf(values, { id, labels }) {
@@ -18,7 +20,7 @@ export function drawSpark(svg, found, kpi) {
   if (svg.dataset.key === key) return;
   svg.dataset.key = key;
   svg.setAttribute("viewBox", `0 0 ${WIDE} ${HIGH}`);
-  if (known.length < 2) { svg.innerHTML = ""; return; }
+  if (known.length < LEAST) { svg.innerHTML = ""; return; }
   const low = Math.min(0, ...known), high = Math.max(0, ...known), y = (value) => HIGH - 1 - (HIGH - 2) * (high > low ? (value - low) / (high - low) : 0);
   const x = (index) => (index * WIDE) / (values.length - 1);
   let line = "", area = "";

@@ -70,11 +70,11 @@ def test_a_day_is_what_the_exporter_says_of_it(asking):
     assert yesterday.first == date(2026, 11, 17)
     assert digest.title == "Tue 17 Nov 2026"
     calls = line(digest, "Calls")
-    assert (calls.value, calls.before, calls.change.text) == ("14", "was 15", "▼ −6.7%")
+    assert (calls.value, calls.before, calls.change.text) == ("14", "was 15", "▼ −7%")
     assert calls.facts == (("meetings", "–"), ("won", "3"))
     assert calls.course == tuple(13.0 + back for back in range(14, 0, -1))
     win = line(digest, "Win rate")
-    assert (win.value, win.change) == ("75%", ("■ 0 pts", ""))
+    assert (win.value, win.change) == ("75.0%", ("■ 0 pts", ""))
     assert [(one.label, one.text) for one in digest.chart[-2:]] == [("16 Nov", "₽3,077"), ("17 Nov", "₽2,077")]
     assert [(one.name, one.team, one.won, one.change.text, one.change.judged) for one in digest.leaders] == [
         ("Anna Berg", "north", "₽2,000", "▼ −33%", "bad"), ("Ольга", "south", "₽77", "■ 0%", ""),
@@ -83,7 +83,7 @@ def test_a_day_is_what_the_exporter_says_of_it(asking):
     month = digest.plans[0]
     done = sum((back + 1) * 1000 + 77 for back in range(1, 18))
     assert month.share == done / 2_000_000
-    assert month.done == f"{NumberWriter('en', 'RUB').show(done, 'currency')} of ₽2M"
+    assert month.done == f"{NumberWriter('en', 'RUB').show(done, 'currency')} of ₽2.00M"
 
 
 def test_a_week_and_a_team(asking):
@@ -211,26 +211,32 @@ def test_a_period_that_runs_is_none():
     ("value", "unit", "english", "russian"),
     [
         (1_234_567, "currency", "₽1.23M", "1,23 млн ₽"),
-        (999_950, "currency", "₽1M", "1 млн ₽"),
+        (4_500_000, "currency", "₽4.50M", "4,50 млн ₽"),
+        (999_950, "currency", "₽1.00M", "1,00 млн ₽"),
         (99_999.5, "currency", "₽100,000", "100 000 ₽"),
         (-1234.5, "currency", "−₽1,235", "−1 235 ₽"),
         (0.5, "currency", "₽1", "1 ₽"),
         (1.23e13, "currency", "₽12.3T", "12,3 трлн ₽"),
         (0.12345, "percentunit", "12.3%", "12,3 %"),
-        (1.2345, "percentunit", "123%", "123 %"),
-        (0.05, "growth", "+5%", "+5 %"),
-        (-0.1, "growth", "−10%", "−10 %"),
-        (0.0, "growth", "0%", "0 %"),
+        (0.5, "percentunit", "50.0%", "50,0 %"),
+        (1.2345, "percentunit", "123.5%", "123,5 %"),
+        (34.56, "percentunit", "3,456%", "3 456 %"),
+        (0.05, "growth", "+5.0%", "+5,0 %"),
+        (-0.1, "growth", "−10.0%", "−10,0 %"),
+        (-0.0004, "growth", "0.0%", "0,0 %"),
         (8.04, "s", "8 s", "8 с"),
         (89.4, "s", "89 s", "89 с"),
         (95, "s", "1.6 min", "1,6 мин"),
-        (-7200, "s", "−2 h", "−2 ч"),
-        (432_000, "s", "5 d", "5 дн"),
+        (1260, "s", "21.0 min", "21,0 мин"),
+        (-7200, "s", "−2.0 h", "−2,0 ч"),
+        (432_000, "s", "5.0 d", "5,0 дн"),
         (15.62, "d", "15.6 d", "15,6 дн"),
         (1234, "short", "1,234", "1 234"),
-        (1.005, "short", "1.01", "1,01"),
+        (4.5, "mean", "4.50", "4,50"),
+        (4.47, "mean", "4.47", "4,47"),
         (123_456, "short", "123,456", "123 456"),
         (12_345_678, "short", "12.3M", "12,3 млн"),
+        (2_000_000, "short", "2.00M", "2,00 млн"),
         (None, "currency", "–", "–"),
         (float("nan"), "s", "–", "–"),
     ],
@@ -245,13 +251,14 @@ def test_changes():
     write = NumberWriter("en", "XYZ")
     assert [write.change(value) for value in (0.5, -0.033, 12.0, -11.0, 0.0)] == [
         "+50%",
-        "−3.3%",
+        "−3%",
         ">+999%",
         "<−999%",
         "0%",
     ]
-    assert write.points(0.0312) == "+3.1 pts"
-    assert [arrow(value) for value in (0.1, -0.1, 0.0)] == ["▲", "▼", "■"]
+    assert [write.change(-0.033, 1), write.points(0.0312), write.points(0.0312, 1)] == ["−3.3%", "+3 pts", "+3.1 pts"]
+    assert [arrow(value) for value in (0.1, -0.1, 0.004)] == ["▲", "▼", "■"]
+    assert arrow(0.004, 1) == "▲"
     assert write.show(1234, "currency") == "XYZ\u00a01,234"
 
 

@@ -148,7 +148,7 @@ def test_a_change_says_where_it_comes_from(title: str, expected: str) -> None:
 
 
 def test_changes_that_are_no_percentage_have_words() -> None:
-    """Whatever stands for one is said in words, and every percentage below 1000 is a number."""
+    """Whatever stands for one is said in words, and every percentage between -1000 and 1000 is a number."""
     spans = [(one["options"]["from"], one["options"]["to"], one["options"]["result"]) for one in change_words("%")]
 
     def said(value: float) -> str:
@@ -160,8 +160,8 @@ def test_changes_that_are_no_percentage_have_words() -> None:
         assert len(words) <= 1
         return "".join(words)
 
-    assert [said(value) for value in (-FIRST, -NEW, -100, 0, 999.9, 1000, NEW, FIRST)] == [
-        "new", "below 0", "", "", "", "> 999%", "new", "new",
+    assert [said(value) for value in (-FIRST, -NEW, -1000, -999.9, 0, 999.9, 1000, NEW, FIRST)] == [
+        "new", "below 0", "< -999%", "", "", "", "> 999%", "new", "new",
     ]  # fmt: skip
 
 

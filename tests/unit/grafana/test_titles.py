@@ -108,3 +108,41 @@ def test_tables_fit_at_1280(board):
             if needed > has:
                 cut.append(f"{panel['title']}: {name!r} needs {needed:.0f} px of {has:.0f}")
     assert cut == []
+
+
+_GREATEST = {"suffix:pp": (-999, 999), "percent": (-999, 999), "percentunit": (-9.99, 99.99)}
+"""Unit → the least and the greatest number that is met; a change beyond them is said in words."""
+_UNBOUNDED = {"Value", "Better", "Worse", "Of plan", "Pace"}
+"""Headings of columns whose numbers may be beyond 100 %."""
+
+
+def _cells(column):
+    """The widest texts that a column of shares or changes can have."""
+    unit, decimals = column.get("unit"), column.get("decimals")
+    scale, sign = {"suffix:pp": (1, "pp"), "percent": (1, "%"), "percentunit": (100, "%")}[unit]
+    yield from (f"{scale * number:.{decimals}f}{sign}" for number in _GREATEST[unit])
+    for one in column.get("mappings", ()):
+        result = one["options"].get("result", {})
+        yield result.get("text", "")
+
+
+@pytest.mark.parametrize("board", BOARDS.values(), ids=BOARDS.keys())
+def test_shares_and_changes_fit_their_columns(board):
+    """At 1280: a fall by hundreds of points, a payback of ten thousand percent, and the words for what is beyond."""
+    cut, met = [], 0
+    for panel in panels(board):
+        for override in panel.get("fieldConfig", {}).get("overrides", ()):
+            column = {one["id"]: one["value"] for one in override["properties"]}
+            fixed = column.get("custom.width")
+            heading = override["matcher"]["options"]
+            if panel["type"] != "table" or not fixed or heading not in _UNBOUNDED or column["unit"] not in _GREATEST:
+                continue
+            met += 1
+            cut += [
+                f"{panel['title']}, {heading}: {text!r} needs {width(text) + CELL:.0f} px of {fixed}"
+                for text in _cells(column)
+                if width(text) + CELL > fixed
+            ]
+    assert cut == []
+    if board["uid"] in {"sales-team", "sales-manager"}:
+        assert met > 8

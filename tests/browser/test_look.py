@@ -1,0 +1,144 @@
+"""How numbers stand on the wall: with the same digits and in the same size whatever they are, and the notice beside them."""
+
+import asyncio
+import re
+
+import pytest
+from playwright.async_api import Page, expect
+
+from tests.browser.stage import ANNA, MONEY, PEOPLE, Field, busy_day, key, today
+
+EACH_SIZE = pytest.mark.parametrize(
+    "size", [(1920, 1080), (1280, 720), (390, 844)], ids=lambda s: f"{s[0]}x{s[1]}"
+)
+ALIKE = {
+    "currency": [(45, 47), (50_000, 50_049), (4_500_000, 4_470_000), (999_400, 100_000), (12_000_000, 12_340_000)],
+    "percentunit": [(0.4, 0.417), (1.5, 1.234), (0.0, 0.01), (12.0, 34.56)],
+    "growth": [(0.12, 0.123), (-0.05, -0.051), (1.5, 1.234)],
+    "s": [(8.0, 8.4), (30, 29.6), (60, 31), (120, 126), (3600, 3700), (7200, 7300), (432_000, 440_000)],
+    "d": [(15, 15.6), (9, 8.96)],
+    "mean": [(4.5, 4.47), (4, 4.01), (0.6, 0.61)],
+    "short": [(120, 121), (2_000_000, 2_340_000)],
+}
+"""Unit → numbers of the same size, of which one would do with fewer digits."""
+_LENGTHS = """async ([language, pairs]) => {
+  const { setLanguage } = await import("./wall/words.js"), { show, change, points } = await import("./wall/format.js");
+  setLanguage(language);
+  const alike = (texts) => (texts[0].length === texts[1].length ? [] : [texts.join(" / ")]);
+  const changes = [[0.03, 0.034], [0.1, 0.095], [0.12, 0.126]].flatMap((pair) => [change, points].map((write) => pair.map((one) => write(one))));
+  const shown = Object.entries(pairs).flatMap(([unit, all]) => all.map((pair) => pair.map((value) => show(value, unit))));
+  return [...shown, ...changes].flatMap(alike);
+}"""
+_LASTING = """async ([language, texts]) => {
+  const { setLanguage } = await import("./wall/words.js"), { lasting } = await import("./wall/format.js");
+  setLanguage(language);
+  return texts.map(lasting);
+}"""
+_SIZES = """() => Object.fromEntries([...document.querySelectorAll(".tile")].map((tile) => [tile.dataset.number,
+  [".value", ".fact b"].map((which) => [...tile.querySelectorAll(which)].map((node) => getComputedStyle(node).fontSize))]))"""
+_LEAST = """(which) => Math.min(...[...document.querySelectorAll(which)].filter((node) => node.textContent.trim())
+  .map((node) => parseFloat(getComputedStyle(node).fontSize)))"""
+_COVERED = """() => {
+  scrollTo(0, document.documentElement.scrollHeight);
+  const notice = document.getElementById("notice").getBoundingClientRect();
+  return [...document.querySelectorAll(".tile, .panel, .fact, li")].filter((node) => node.checkVisibility()
+    && node.getBoundingClientRect().bottom > notice.top + 0.5).map((node) => node.outerHTML.slice(0, 120));
+}"""
+_TOO_HIGH = """() => { const node = document.getElementById("notice"), range = document.createRange();
+  range.selectNodeContents(node);
+  const text = range.getBoundingClientRect(), box = node.getBoundingClientRect();
+  return [text.top - box.top, box.bottom - text.bottom, text.left - box.left, box.right - text.right].filter((room) => room < 0); }"""
+_WATCH = """() => { window.shifts = []; new PerformanceObserver((list) => { for (const one of list.getEntries())
+  window.shifts.push(one.sources.map((s) => s.node?.parentElement?.outerHTML?.slice(0, 200))); })
+  .observe({ type: "layout-shift" }); }"""
+
+
+@pytest.mark.parametrize("language", ["en", "ru"])
+async def test_a_kind_of_number_has_the_same_digits(screen, language):
+    """4.5 is not followed by 4.47: a number that changes a little is as long as before."""
+    page = await screen.show()
+    assert await page.evaluate(_LENGTHS, [language, ALIKE]) == []
+
+
+async def _rated(view, score: int, count: int, amount: int) -> None:
+    """Other ratings, shares and sums than before."""
+    day = busy_day(20, 9) | {key("gs"): score, key("gc"): count, key("rv", "RUB"): amount * MONEY, key("lw"): count}
+    await view.put({(("d", today().toordinal()), Field(0, ANNA, "")): day})
+
+
+@EACH_SIZE
+async def test_a_number_that_changes_keeps_its_size(screen, view, size):
+    """Neither a tile's number nor its facts become larger or smaller, and nothing moves."""
+    for language in ("en", "ru"):
+        await _rated(view, 9, 2, 450_000)
+        page = await screen.show("level=team&id=north&window=day", language=language)
+        value = page.locator(".tile[data-number='8'] .value")
+        await expect(value).to_have_text(re.compile(r"^4[.,]50$"))
+        before = await page.evaluate(_SIZES)
+        await page.evaluate(_WATCH)
+        for score, count, amount in ((38, 9, 471_000), (41, 10, 990_000), (17, 4, 123_456)):
+            await _rated(view, score, count, amount)
+            await expect(value).to_have_text(re.compile(rf"^{(score + 9) / (count + 2):.2f}$".replace(".", "[.,]", 1)))
+            assert await page.evaluate(_SIZES) == before
+        assert await page.evaluate("window.shifts") == []
+        await page.goto("about:blank")
+
+
+@pytest.mark.parametrize(
+    ("size", "number", "label"), [((1920, 1080), 16, 14), ((1280, 720), 11, 9)], ids=lambda one: str(one)
+)
+async def test_russian_money_is_read(screen, view, size, number, label):
+    """Of millions, too: the facts of a tile are in one size, and none of them tiny."""
+    await view.fill(scale=37)
+    page = await screen.show("level=company&window=day", language="ru")
+    await expect(page.locator(".tile[data-number='4'] .fact b").nth(1)).to_have_text(re.compile("млн"))
+    assert await page.evaluate(_LEAST, ".fact b") >= number
+    assert await page.evaluate(_LEAST, ".fact small") >= label
+    sizes = await page.evaluate(_SIZES)
+    assert [number for number, (_, facts) in sizes.items() if len(set(facts)) > 1] == []
+
+
+@EACH_SIZE
+async def test_the_notice_covers_and_moves_nothing(screen, view, size):
+    """It has room of its own at the foot, for each thing that it says in either language."""
+    page = await screen.show()
+    await page.evaluate(_WATCH)
+    await view.beat(age=3600)
+    notice = page.locator("#notice")
+    await expect(notice).to_contain_text("The workers are silent")
+    assert await page.evaluate(_COVERED) == []
+    await view.beat()
+    await expect(notice).to_be_hidden()
+    await view.beat(contact=12)
+    await expect(notice).to_contain_text("Kafka does not answer")
+    assert await page.evaluate(_COVERED) == []
+    await asyncio.sleep(0.5)
+    assert await page.evaluate("window.shifts") == []
+    for language in ("en", "ru"):
+        for said in await page.evaluate(
+            """async (language) => {
+            const { setLanguage, word } = await import("./wall/words.js");
+            setLanguage(language);
+            return ["lost", "refused", "stale", "lacking", "redis", "worker", "slow", "kafka"].map((one) => word(`${one}Notice`)); }""",
+            language,
+        ):
+            await _says(page, said)
+            assert await page.evaluate(_TOO_HIGH) == [], said
+
+
+async def _says(page: Page, said: str) -> None:
+    await page.evaluate(
+        """async (said) => { const { text } = await import("./wall/tiles.js"); text(document.getElementById("notice"), said); }""",
+        said,
+    )
+
+
+async def test_times_are_said_as_people_say_them(screen):
+    """In an explanation: in days, hours, minutes and seconds, with nothing lost."""
+    page = await screen.show()
+    texts = ["0", "8", "90", "60", "3600", "3661.25", "777600", "-90", "90061", "0.5", "1/3"]
+    assert await page.evaluate(_LASTING, ["en", texts]) == [
+        "0 s", "8 s", "1 min 30 s", "1 min", "1 h", "1 h 1 min 1.25 s", "9 d", "−1 min 30 s", "1 d 1 h 1 min 1 s",
+        "0.5 s", "1/3",
+    ]  # fmt: skip
+    assert await page.evaluate(_LASTING, ["ru", ["5415.5"]]) == ["1 ч 30 мин 15,5 с"]
