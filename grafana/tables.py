@@ -201,8 +201,14 @@ class KpiTable:
         if any(has_period(one.kpi) for one in rows):
             columns += [
                 TableColumn(
-                    which.capitalize(), self._changes(which), percent, 0 if self._is_brief else 1, ((None, color),),
-                    COLORED, change, words,
+                    which.capitalize(),
+                    self._changes(which),
+                    percent,
+                    0 if self._is_brief else 1,
+                    ((None, color),),
+                    COLORED,
+                    change,
+                    words,
                 )
                 for which, color in (("better", targets.GOOD), ("worse", targets.BAD))
             ]

@@ -27,7 +27,7 @@ _SCRIPT = """async ([language, currency, values, units]) => {
   setLanguage(language);
   format.setCurrency(currency);
   const { show, change, points, arrow } = format;
-  const changes = (value) => [0, 1].flatMap((digits) => [change(value, digits), points(value, digits), arrow(value, digits)]);
+  const changes = (value) => [0, 1].flatMap((digits) => [change, points, arrow].map((write) => write(value, digits)));
   return values.map((value) => [...units.map((unit) => show(value, unit)), ...changes(value)]);
 }"""
 

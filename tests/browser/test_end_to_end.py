@@ -174,6 +174,13 @@ async def test_a_click_says_why(screen, floor):
     await page.evaluate("""() => { const [first, second] = document.querySelectorAll("#kpis .why"); first.click();
       document.getElementById("explain").close(); second.click(); }""")
     await expect(dialog.locator(".facts")).to_contain_text("rows")
+    await page.keyboard.press("Escape")
+    now = datetime.now(UTC)
+    await publisher.publish(
+        call("c-slow", started_at=now - timedelta(seconds=100), answered_at=now - timedelta(seconds=10))
+    )
+    await page.get_by_role("button", name="Why this number? Response time, p50 · calls").click()
+    await expect(dialog.locator("td[data-value='90']")).to_have_text("1 min 30 s")
 
 
 async def test_the_walk_of_a_sales_head(screen, floor):
@@ -244,6 +251,7 @@ async def test_whom_to_call(screen, floor):
     await page.keyboard.press("Tab")
     await page.keyboard.press("Enter")
     assert await _explained(page) == ("1", ["1"])
+    await expect(dialog.locator(".facts")).to_contain_text("1 row adds up to 1")
     await expect(dialog.locator("tr[aria-current]")).to_contain_text("Lead l-1c-8")
     await page.keyboard.press("Escape")
     began = time.monotonic()

@@ -130,7 +130,9 @@ NAMES = {
     OLGA: ("Enterprise", "Ян Ли"),
 }
 """Usual ones, of different lengths."""
-_OF_NAMES = """() => ["#leaders .name", "#leaders b", "#leaders .trend", "#waiting .who span", "#returns small.name"].map((where) => {
+_OF_NAMES = """() => [
+  "#leaders .name", "#leaders b", "#leaders .trend", "#waiting .who span", "#returns small.name",
+].map((where) => {
   const nodes = [...document.querySelectorAll(where)];
   return [where, nodes.length, new Set(nodes.map((node) => getComputedStyle(node).fontSize)).size,
           nodes.filter((node) => node.scrollWidth > node.clientWidth).map((node) => node.textContent)];

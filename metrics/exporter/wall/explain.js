@@ -1,7 +1,7 @@
 // One click from any number: the numbers it is made of, and the entities of each, from /api/v1/explain.
 import { clock, exact, lasting, show } from "./format.js";
 import { nameOf, unitOf } from "./tiles.js";
-import { getLanguage, helpOf, title, word, wordOf } from "./words.js";
+import { getLanguage, helpOf, plural, title, word, wordOf } from "./words.js";
 
 const MOST_ROWS = 500, BY_TEAM = "sales_working_days";
 let asking = null;
@@ -81,7 +81,7 @@ async function load(dialog, url, live, mine) {
     const found = await answer.json();
     if (!answer.ok) throw new Error(typeof found.detail === "string" ? found.detail : answer.statusText);
     fillFacts(facts, found, url, live);
-    head.append(row("th", ["entity", "client", "manager", "time", "contribution"].map((key) => word(key) + (key === "contribution" && found.unit === "currency" ? `, ${live.currency}` : ""))));
+    head.append(row("th", ["entity", "client", "manager", "time", "contribution"].map((key) => word(key) + (key === "contribution" && isMoney(found) ? `, ${live.currency}` : ""))));
     const names = new Map(live.scopes.managers.map((m) => [m.id, m.name]));
     // Where they are from is told where it tells them apart.
     const several = new Set(found.entities.map((one) => one.source)).size > 1;
@@ -101,15 +101,20 @@ async function load(dialog, url, live, mine) {
 /** An exact number as people say it: times in hours, minutes and seconds, everything else with all of its digits. */
 const said = (number, unit) => (unit === "s" ? lasting(number) : exact(number));
 
+/** Of a plan its measure says what it is counted in. */
+const isMoney = (found) => found.unit === "currency" || Boolean(found.labels.measure?.endsWith("_amount"));
+
 function fillFacts(facts, found, url, live) {
-  const quantile = found.labels.quantile, verb = quantile ? `${word("percentile")} p${100 * quantile} =` : word("adds");
-  const total = element("b", found.total === null ? "–" : said(found.total, found.unit)), source = element("a", "JSON");
+  const quantile = found.labels.quantile, form = plural(found.count), verb = quantile ? `${word("percentile")} p${100 * quantile} =` : ` ${word(form === "one" ? "adds_one" : "adds_other")}`;
+  // A percentile lies between two rows: what is beyond thousandths is of the sum, not of them.
+  const exactly = quantile && found.total !== null ? String(Number(Number(found.total).toFixed(3))) : found.total;
+  const total = element("b", exactly === null ? "–" : said(exactly, found.unit)), source = element("a", "JSON");
   total.dataset.total = found.total;
   Object.assign(source, { href: url, target: "_blank", rel: "noopener" });
   const table = element("a", word("csv"));
   table.href = `${url}&format=csv`;
   const shown = exact(String(found.entities.length)), rest = found.truncated ? ` (${word(found.position === undefined ? "largest" : "nearest")} ${shown})` : "";
-  facts.replaceChildren(`${exact(String(found.count))} ${verb} `, total, `${found.unit === "currency" ? ` ${live.currency}` : ""}${rest} · `, source, " · ", table);
+  facts.replaceChildren(`${exact(String(found.count))} ${word(`rows_${form}`)}${verb} `, total, `${isMoney(found) ? ` ${live.currency}` : ""}${rest} · `, source, " · ", table);
 }
 
 function row(kind, cells) {

@@ -20,7 +20,7 @@ const WORDS = {
     meetings: "meetings", won: "won", lostDeals: "lost", level: "in time", total: "total", cash: "cash", volume: "volume", share: "share",
     overdue: "overdue", dso: "DSO", median: "median", p90: "p90", ratio: "rev. : profit", left: "left", overPlan: "over plan", need: "per day", forecast: "forecast",
     before: "was", of: "of", explain: "Why this number?", entity: "Entity", client: "Client", manager: "Manager", time: "Time", contribution: "Contribution",
-    loading: "Adding it up from the log…", failed: "The explanation could not be had", parts: "Made of", partSum: "sum", partCount: "number", adds: "rows add up to", percentile: "rows, of which", largest: "the largest shown:", nearest: "the nearest shown:",
+    loading: "Adding it up from the log…", failed: "The explanation could not be had", parts: "Made of", partSum: "sum", partCount: "number", rows_one: "row", rows_few: "rows", rows_many: "rows", rows_other: "rows", adds_one: "adds up to", adds_other: "add up to", percentile: ", of which", largest: "the largest shown:", nearest: "the nearest shown:",
     proved: "proved at", provedLast: "Last proved at", provedMeans: "All numbers were compared with the log then", differs: "differs from the log", unproved_away: "not proved: no ledger", unproved_behind: "not proved: the ledger is behind", unproved_never: "not proved yet", unproved_late: "not proved lately",
     unconverted: "no rate", points: "pts", d: "d", h: "h", m: "min", s: "s",
     follow: "How it developed", toWall: "To the wall", kpi: "KPI", only: "Only", dates: "Dates", from: "From", to: "to", by: "Step", print: "Print", csv: "CSV", against: "Compared with",
@@ -57,7 +57,7 @@ const WORDS = {
     meetings: "встречи", won: "выиграно", lostDeals: "проиграно", level: "вовремя", total: "всего", cash: "поступило", volume: "объём", share: "доля",
     overdue: "просрочено", dso: "DSO", median: "медиана", p90: "p90", ratio: "выр. : прибыль", left: "осталось", overPlan: "сверх", need: "в день", forecast: "прогноз",
     before: "было", of: "из", explain: "Почему это число?", entity: "Что", client: "Клиент", manager: "Менеджер", time: "Время", contribution: "Вклад",
-    loading: "Складываю по журналу событий…", failed: "Объяснение получить не удалось", parts: "Из чего состоит", partSum: "сумма", partCount: "число", adds: "строк в сумме дают", percentile: "строк, из них", largest: "показаны крупнейшие:", nearest: "показаны ближайшие:",
+    loading: "Складываю по журналу событий…", failed: "Объяснение получить не удалось", parts: "Из чего состоит", partSum: "сумма", partCount: "число", rows_one: "строка", rows_few: "строки", rows_many: "строк", rows_other: "строки", adds_one: "в сумме даёт", adds_other: "в сумме дают", percentile: ", из них", largest: "показаны крупнейшие:", nearest: "показаны ближайшие:",
     proved: "сверено в", provedLast: "Последний раз сверено в", provedMeans: "Тогда все числа совпали с журналом событий", differs: "расходится с журналом", unproved_away: "сверка не отвечает", unproved_behind: "сверка отстаёт", unproved_never: "ещё не сверено", unproved_late: "давно не сверено",
     unconverted: "нет курса", points: "пп", d: "дн", h: "ч", m: "мин", s: "с",
     follow: "Как менялось", toWall: "К табло", kpi: "Показатель", only: "Только", dates: "Даты", from: "С", to: "по", by: "Шаг", print: "Печать", csv: "CSV", against: "Сравнить",
@@ -81,6 +81,12 @@ let language = "en";
 export const setLanguage = (code) => { language = code in WORDS ? code : "en"; };
 export const getLanguage = () => language;
 export const word = (key) => WORDS[language][key] ?? key;
+const plurals = new Map();
+/** Which form of a word goes with a number: one, few, many or other. */
+export function plural(count) {
+  if (!plurals.has(language)) plurals.set(language, new Intl.PluralRules(language));
+  return plurals.get(language).select(count);
+}
 /** What people call the value of a label; as it is where nobody has said, as of pipelines. */
 export const wordOf = (label, value) => (label === "quantile" ? `p${100 * value}` : WORDS[language][`${label}_${value}`] ?? value);
 /** What a KPI is in a sentence, which there is in English alone. */
