@@ -153,7 +153,7 @@ def arrow(value: float, digits: int = 0) -> str:
 
 def is_level(value: float, digits: int = 0) -> bool:
     """Whether a change is none with so many digits."""
-    return abs(value) < 0.005 / 10**digits
+    return abs(value) < 0.005 / 10.0**digits
 
 
 def _exact(value: float) -> Decimal:
