@@ -45,7 +45,7 @@ _LEAST = """(which) => Math.min(...[...document.querySelectorAll(which)].filter(
 _COVERED = """() => {
   scrollTo(0, document.documentElement.scrollHeight);
   const notice = document.getElementById("notice").getBoundingClientRect();
-  return [...document.querySelectorAll(".tile, .panel, .fact, li")].filter((node) => node.checkVisibility()
+  return [...document.querySelectorAll(".tile, .panel")].filter((node) => node.checkVisibility()
     && node.getBoundingClientRect().bottom > notice.top + 0.5).map((node) => node.outerHTML.slice(0, 120));
 }"""
 _TOO_HIGH = """async (language) => {
@@ -112,13 +112,15 @@ async def test_russian_money_is_read(screen, view, size, number, label):
 async def test_the_notice_covers_and_moves_nothing(screen, view, size):
     """It has room of its own at the foot, for each thing that it says in either language."""
     page = await screen.show()
-    await page.evaluate(_WATCH)
     await view.beat(age=3600)
     notice = page.locator("#notice")
     await expect(notice).to_contain_text("The workers are silent")
     assert await page.evaluate(_COVERED) == []
     await view.beat()
     await expect(notice).to_be_hidden()
+    await expect(page.locator(".tile[data-number='1'] .value")).to_have_text(re.compile(r"\d"))
+    await asyncio.sleep(1.5)
+    await page.evaluate(_WATCH)
     await view.beat(contact=12)
     await expect(notice).to_contain_text("Kafka does not answer")
     assert await page.evaluate(_COVERED) == []
