@@ -18,6 +18,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+import yaml
 
 from deploy.stack.ports import free_port
 
@@ -224,6 +225,26 @@ def test_prometheus_scrapes_every_worker(compose: Compose) -> None:
         time.sleep(1)
 
 
+def test_prometheus_reaches_everything_and_no_rule_fails(compose: Compose) -> None:
+    """Each job has targets, all of them answer, each rule was evaluated, and an alert reaches Alertmanager."""
+    told = yaml.safe_load((ROOT / "deploy/containers/prometheus.yml").read_text())["scrape_configs"]
+    api = f"{compose.url('PROMETHEUS')}/api/v1"
+    deadline = time.monotonic() + 300
+    while True:
+        targets = httpx.get(f"{api}/targets", timeout=PATIENCE).json()["data"]["activeTargets"]
+        groups = httpx.get(f"{api}/rules", timeout=PATIENCE).json()["data"]["groups"]
+        wrong = [f"{one['scrapePool']} {one['lastError']}" for one in targets if one["health"] != "up"]
+        wrong += [
+            f"{one['name']} {one['health']}" for group in groups for one in group["rules"] if one["health"] != "ok"
+        ]
+        wrong += sorted({job["job_name"] for job in told} - {one["scrapePool"] for one in targets})
+        if not wrong:
+            break
+        assert time.monotonic() < deadline, wrong
+        time.sleep(5)
+    until("Watchdog", f"{compose.url('ALERTMANAGER')}/api/v2/alerts", 60)
+
+
 def test_process_has_no_rights(compose: Compose) -> None:
     """Not root, nothing writable but its volume, no pip, no compiler; the list of contents is there."""
     said = compose(
@@ -350,6 +371,19 @@ def query(compose: Compose, text: str) -> float:
     answer = httpx.get(f"{compose.url('PROMETHEUS')}/api/v1/query", params={"query": text}, timeout=PATIENCE)
     result = answer.json()["data"]["result"]
     return float(result[0]["value"][1]) if result else 0.0
+
+
+@pytest.mark.parametrize("service", ["exporter", "redis", "kafka"])
+def test_what_crashes_comes_back(compose: Compose, service: str) -> None:
+    """By itself, and numbers are fresh again; what they are is for the audit below."""
+    name = compose.container(service)
+    os.kill(int(compose.inspect(name, "{{.State.Pid}}")), 9)
+    deadline = time.monotonic() + 180
+    while compose.inspect(name, "{{.RestartCount}} {{.State.Health.Status}}") != "1 healthy":
+        assert time.monotonic() < deadline
+        time.sleep(0.5)
+    until('"status":"ok"', f"{compose.url('EXPORTER')}/readyz", 180, compose.wall)
+    say(f"{name} crashed, and is back")
 
 
 def test_killed_workers_lose_nothing(compose: Compose) -> None:
