@@ -136,7 +136,10 @@ class Keys:
 
     @property
     def reference_count(self) -> str:
-        """Hash with one field, `n`: how many records `reference` must have, written at one moment with them."""
+        """Hash: `n`, how many records `reference` must have, written at one moment with them.
+
+        Besides a field for each reference topic that there has been, its number and id; see `streams.view.reference`.
+        """
         return self._key("reference-count")
 
     def reference_of(self, worker: str) -> str:

@@ -95,13 +95,16 @@ def _processes() -> tuple[Alert, ...]:
         of_service(
             "WorkerOutgrown", f"{s.OUTGROWN.name} == 1", "", WARNING,
             "Worker {{ $labels.instance }} has reached four fifths of its memory limit",
-            "From its next start on it keeps clients on disk. Until then its memory grows.",
-            "Numbers are right. What a worker remembers of clients grows for 800 days, about 100 bytes an event; a "
-            "machine that runs out of memory kills it, or something else.",
-            f"`{s.MEMORY_LIMIT.name}` and `process_resident_memory_bytes`; a backlog needs more while it lasts.",
-            "Restart it when convenient: it then keeps clients on disk in its `SALES_DATA_DIR`, which must outlive it. "
-            "Or raise `SALES_MEMORY_LIMIT` to at least twice what it held: then it stays in memory, or goes back "
-            "there.",
+            "If it keeps clients in memory, restart it when convenient: from its next start on they are on disk. If "
+            "they already are, it needs more memory, or another worker to share its partitions.",
+            "Numbers are right. What a worker remembers of clients grows for 800 days, about 100 bytes an event; on "
+            "disk it only grows with its partitions and with a backlog. A machine that runs out of memory kills it, or "
+            "something else.",
+            f"`{s.MEMORY_LIMIT.name}` and `process_resident_memory_bytes`; a backlog needs more while it lasts. The "
+            "worker's log says at its start whether clients are `in memory` or `on disk`.",
+            "In memory: restart it when convenient. It then keeps clients on disk in its `SALES_DATA_DIR`, which must "
+            "outlive it. Or raise `SALES_MEMORY_LIMIT` to at least twice what it held: then it stays in memory, or "
+            "goes back there.\n\nOn disk: raise the memory limit of its container or unit, or start another worker.",
         ),
         of_service(
             "RestoreStuck",

@@ -271,13 +271,14 @@ CERTIFICATE = _own(
 )
 MEMORY_LIMIT = _own(
     "sales_worker_memory_limit_bytes",
-    "Resident memory that this worker may take: at four fifths of it it keeps clients on disk from its next start on; 0 "
-    "where there is no limit, or where it does so already.",
+    "Resident memory that this worker may take: `SALES_MEMORY_LIMIT` while it keeps clients in memory (0: no limit), all "
+    "that the machine or container has where they lie on disk.",
     unit="bytes",
 )
 OUTGROWN = _own(
     "sales_worker_memory_outgrown",
-    "1 once this worker has come to four fifths of its memory limit: from its next start on clients lie on disk.",
+    "1 once this worker has come to four fifths of its memory limit: from its next start on clients lie on disk. Where "
+    "they do already, 1 as long as it is near the limit.",
     unit="bool",
 )
 OPEN_TRANSACTION = _own(

@@ -15,7 +15,7 @@ from aiokafka.errors import KafkaError
 
 from producers.kafka_insides import client_of
 from streams.durable.changelog import Pair, explained
-from streams.durable.topic_id import topic_id
+from streams.durable.topic_id import check_changelogs, topic_id
 from streams.errors import ChangelogError, StateError
 from streams.settings import WorkerSettings
 from streams.state.records import AS_DECODED
@@ -90,10 +90,11 @@ class StateRestorer(Protocol):
 
 
 class KafkaRestorer:
-    """Reads committed records without a group."""
+    """Reads committed records without a group, of changelogs that have these ids (by name) or are not among them."""
 
-    def __init__(self, settings: WorkerSettings) -> None:
+    def __init__(self, settings: WorkerSettings, changelogs: Mapping[str, str]) -> None:
         self._settings = settings
+        self._changelogs = changelogs
 
     async def restore(
         self, partition: int, starts: Mapping[str, int], apply: Mapping[str, Apply], progress: RestoreProgress
@@ -128,7 +129,10 @@ class KafkaRestorer:
         # Of the source as well: whether its log still reaches down to the fence is judged of the same moment.
         begins, ends = await asyncio.gather(consumer.beginning_offsets(everything), consumer.end_offsets(everything))
         # Asked after the ends: a topic that was deleted and recreated in between has another id by now.
-        log_id = await topic_id(client_of(consumer), source.topic)
+        client = client_of(consumer)
+        log_id = await topic_id(client, source.topic)
+        ids = {tp.topic: await topic_id(client, tp.topic) for tp in changelogs}
+        check_changelogs({name: self._changelogs.get(name, "") for name in ids}, ids)
         missing = set()
         for tp in changelogs:
             start = max(starts.get(tp.topic, 0), begins[tp])

@@ -7,18 +7,20 @@ from typing import NamedTuple
 from aiokafka.client import AIOKafkaClient
 
 from producers.kafka_requests import described
+from producers.settings import KafkaSettings
 from streams.errors import StateError, WorkerError
 
 
 class EventsTopic(NamedTuple):
     """The events' topic as it is now. Ids are "" when brokers are too old (before 2.8) to have them.
 
-    `changelogs`: name → id of the topics that its state is kept in.
+    `changelogs`: name → id of the topics that its state is kept in. `reference`: id of the reference topic.
     """
 
     partitions: int
     id: str = ""
     changelogs: Mapping[str, str] = MappingProxyType({})
+    reference: str = ""
 
 
 async def topic_id(client: AIOKafkaClient, topic: str) -> str:
@@ -36,15 +38,29 @@ def differ(before: str, now: str) -> bool:
     return bool(before and now) and before != now
 
 
-async def compare(client: AIOKafkaClient, topic: str, before: EventsTopic) -> None:
-    """See that the events' topic and its changelogs are those of before. Raises WorkerError, KafkaError."""
+async def compare(client: AIOKafkaClient, settings: KafkaSettings, before: EventsTopic) -> None:
+    """See that the events' topic, its changelogs and reference data are those of before.
+
+    Raises WorkerError, KafkaError.
+    """
+    topic, reference = settings.events_topic, settings.reference_topic
     now = await source(client, topic)
     if differ(before.id, now.id):
         raise recreated(topic, other_id(before.id, now.id))
     if now.partitions and now.partitions != before.partitions:
         raise other_count(f"{topic} had {before.partitions} partitions and has {now.partitions}")
-    for name, known in before.changelogs.items():
-        if differ(known, found := await topic_id(client, name)):
+    check_changelogs(before.changelogs, {name: await topic_id(client, name) for name in before.changelogs})
+    if differ(before.reference, found := await topic_id(client, reference)):
+        raise WorkerError(
+            f"{reference} was deleted and recreated ({other_id(before.reference, found)}) while the worker ran: what "
+            "it shows is of the one before, so it ends, and shows what the new one holds at the next start"
+        )
+
+
+def check_changelogs(before: Mapping[str, str], now: Mapping[str, str]) -> None:
+    """That changelogs, name → id, are those that this worker began with. Raises WorkerError."""
+    for name, known in before.items():
+        if differ(known, found := now.get(name, "")):
             raise WorkerError(
                 f"{name} was deleted and recreated ({other_id(known, found)}) while the worker ran: not all of the "
                 "state is in there, so it ends, and counts the log again from its start at the next one"

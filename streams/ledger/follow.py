@@ -23,7 +23,7 @@ from streams.ledger.keeper import Keeper, Parts
 from streams.ledger.owned import LOST_WAL, IndexFile
 from streams.ledger.progress import ReadingProgress, clock
 from streams.ledger.reading import Ends, LogChanged, Reading
-from streams.ledger.schema import LedgerError, connect, create, fingerprint, unusable
+from streams.ledger.schema import REFERENCE_ID, LedgerError, connect, create, fingerprint, unusable
 from streams.plain.rules import PlainRules
 
 log = structlog.get_logger(__name__)
@@ -85,7 +85,7 @@ class LedgerFollower:
             except LedgerError:
                 raise
             except LogChanged:
-                log.warning("the topic has other partitions, or is another one; its index is looked at again")
+                log.warning("a topic has other partitions, or is another one; its index is looked at again")
                 self._forget("the ledger looks at the log again")
             except KafkaError as error:
                 log.warning("the log cannot be read now; answers are as of before, and say so", error=str(error))
@@ -302,7 +302,7 @@ class LedgerFollower:
 
     def _open(self, reading: Reading, ends: Ends) -> Keeper:
         """The index that is there, or a new one where there is none that can be gone on with. Raises LedgerError."""
-        about = {"topic": self._kafka.events_topic, "topic id": reading.source.id}
+        about = {"topic": self._kafka.events_topic, "topic id": reading.source.id, REFERENCE_ID: reading.reference}
         partitions = sum(tp.topic == self._kafka.events_topic for tp in reading.partitions)
         self._owned.check()
         why = self._damaged or self._owned.leftover()
@@ -312,6 +312,7 @@ class LedgerFollower:
             if not why:
                 keeper = self._keep(partitions)
                 if all(keeper.next(tp.topic, tp.partition) <= end for tp, end in ends.items()):
+                    keeper.note(REFERENCE_ID, reading.reference)
                     return keeper
                 self._close()
                 why = "the log ends before what was read of it"

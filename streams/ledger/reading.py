@@ -9,7 +9,7 @@ from aiokafka.errors import KafkaError
 
 from producers.kafka_insides import client_of, partitions_of
 from producers.settings import KafkaSettings
-from streams.durable.topic_id import EventsTopic, differ, source
+from streams.durable.topic_id import EventsTopic, differ, source, topic_id
 from streams.ledger.keeper import Parts
 
 log = structlog.get_logger(__name__)
@@ -22,7 +22,7 @@ Ends = Mapping[TopicPartition, int]
 
 
 class LogChanged(KafkaError):  # type: ignore[misc]  # noqa: N818 - aiokafka has no types here; says what happened
-    """The topic has other partitions than it had, or is another topic of that name."""
+    """The events' topic has other partitions than it had, or one of the two is another topic of that name."""
 
 
 class Reading:
@@ -42,6 +42,7 @@ class Reading:
         )
         self.partitions: list[TopicPartition] = []
         self.source = EventsTopic(0)
+        self.reference = ""
         self._positions: dict[TopicPartition, int] = {}
         self._limits: dict[TopicPartition, int] = {}
 
@@ -53,6 +54,7 @@ class Reading:
         if not all(numbers.values()):
             return False
         self.source = await source(client_of(self.consumer), self._kafka.events_topic)
+        self.reference = await topic_id(client_of(self.consumer), self._kafka.reference_topic)
         self.partitions = found
         self.consumer.assign(found)
         return True
@@ -75,6 +77,8 @@ class Reading:
         now = await source(client_of(self.consumer), self._kafka.events_topic)
         if now.partitions != self.source.partitions or differ(self.source.id, now.id):
             raise LogChanged(self._kafka.events_topic)
+        if differ(self.reference, await topic_id(client_of(self.consumer), self._kafka.reference_topic)):
+            raise LogChanged(self._kafka.reference_topic)
         ends: dict[TopicPartition, int] = await self.consumer.end_offsets(self.partitions)
         if len(ends) < len(self.partitions):
             raise KafkaError("Kafka does not say where all partitions end")

@@ -16,6 +16,8 @@ VERSION = 7
 APPLICATION_ID = 0x53504C31
 """In the header of the file: by this, and by MARK in its first rows, an index is known as ours."""
 MARK = bytes.fromhex("4b4b820258d497f14668bceaa9901ea0")
+REFERENCE_ID = "reference id"
+"""Under this name an index has the id of the reference topic that was read."""
 _CACHE_KIB = 96 << 10
 _TABLES = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
@@ -158,6 +160,8 @@ def unusable(path: Path, told: str, about: Mapping[str, str], *, look: bool = Tr
         return f"it is damaged ({problem})"
     if held.get("fingerprint") != told:
         return "it was built by other settings, another number of partitions or another version"
+    # An index of before it was kept is one of this reference topic, as far as anybody can tell.
+    held.setdefault(REFERENCE_ID, about.get(REFERENCE_ID))
     if any(held.get(name) != value for name, value in about.items()):
         return "it is of another log"
     return ""

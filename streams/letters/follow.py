@@ -13,7 +13,7 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError
 
 from producers.kafka_insides import client_of
-from streams.durable.topic_id import topic_id
+from streams.durable.topic_id import differ, topic_id
 from streams.letters.index import Filter, LetterIndex
 from streams.runtime.sensors import WorkerSensors
 from streams.settings import WorkerSettings
@@ -22,8 +22,8 @@ log = structlog.get_logger(__name__)
 
 _RETRY_SECONDS = 2.0
 _FILE = "dead-letters-{}.sqlite"
-_LOOK_SECONDS = 60.0
-"""Between two looks for letters that somebody has deleted."""
+_LOOK_SECONDS, _ID_SECONDS = 60.0, 5.0
+"""Between two looks for letters that somebody has deleted, and whether the topic is still the same."""
 _CHUNK, _PAUSE_SECONDS = 1_000, 0.1
 """Records between two pauses, in which events are folded: a backlog of letters is in no hurry."""
 
@@ -61,16 +61,18 @@ class OpenLetters:
         index: LetterIndex | None = None
         try:
             await consumer.start()
-            index = await self._opened(consumer)
-            await self._read(consumer, index)
+            topic = await topic_id(client_of(consumer), self._topic)
+            index = await self._opened(consumer, topic)
+            await self._read(consumer, index, topic)
+            log.warning("the topic of dead letters was deleted and recreated; reading it from its start")
         finally:
             await consumer.stop()
             if index is not None:
                 index.close()
 
-    async def _opened(self, consumer: AIOKafkaConsumer) -> LetterIndex:
-        """The index of this very topic; nothing counts of one that was deleted and recreated by the same name."""
-        name = _FILE.format(await topic_id(client_of(consumer), self._topic))
+    async def _opened(self, consumer: AIOKafkaConsumer, topic: str) -> LetterIndex:
+        """The index of the topic with this id; nothing counts of one that was recreated by the same name."""
+        name = _FILE.format(topic)
         self._remove(keep=name)
         index = LetterIndex(self._settings.data_dir / name, bodies=False)
         known = index.positions()
@@ -79,15 +81,19 @@ class OpenLetters:
                 consumer.seek(tp, known[tp.partition])
         return index
 
-    async def _read(self, consumer: AIOKafkaConsumer, index: LetterIndex) -> None:
+    async def _read(self, consumer: AIOKafkaConsumer, index: LetterIndex, topic: str) -> None:
+        """Read on as long as the topic has this id."""
         ends = await consumer.end_offsets(list(consumer.assignment()))
-        looked = -_LOOK_SECONDS
+        looked, asked = -_LOOK_SECONDS, monotonic()
         while True:
+            if monotonic() - asked >= _ID_SECONDS:
+                asked = monotonic()
+                if differ(topic, await topic_id(client_of(consumer), self._topic)):
+                    return
             is_due = monotonic() - looked >= _LOOK_SECONDS
             if is_due:
                 looked = monotonic()
-                for tp, begin in (await consumer.beginning_offsets(list(consumer.assignment()))).items():
-                    await asyncio.to_thread(index.forget, tp.partition, begin)
+                await self._forget(consumer, index)
             fetched = await consumer.getmany(timeout_ms=1000, max_records=_CHUNK)
             for tp, records in fetched.items():
                 await asyncio.to_thread(index.take, tp.partition, records, records[-1].offset + 1)
@@ -99,6 +105,11 @@ class OpenLetters:
                 self._sensors.open_letters.counts = await asyncio.to_thread(index.counts, Filter())
             if fetched:
                 await asyncio.sleep(_PAUSE_SECONDS)
+
+    @staticmethod
+    async def _forget(consumer: AIOKafkaConsumer, index: LetterIndex) -> None:
+        for tp, begin in (await consumer.beginning_offsets(list(consumer.assignment()))).items():
+            await asyncio.to_thread(index.forget, tp.partition, begin)
 
     def _remove(self, *, keep: str = "") -> None:
         for file in self._settings.data_dir.glob(_FILE.format("*") + "*"):

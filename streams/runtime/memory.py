@@ -3,6 +3,9 @@
 A limit of what is held cannot be kept by forgetting: all of it counts. So a worker that comes near says so, once in its
 log and for as long as it runs in its metrics, and leaves a file in its folder, which the next start reads. Near, not at
 the limit: where that is all that the container has, the kernel ends a process that gets there.
+
+One whose clients lie on disk can only be given more, or share its partitions: it tells when it comes near what there
+is.
 """
 
 import asyncio
@@ -20,6 +23,8 @@ SIGN = "on-disk"
 """The file in the worker's folder: how many bytes it held. Without it the store is again what the settings say."""
 _NEAR = 0.8
 """Of the limit. A worker that had so much moves to disk,"""
+_FAR = 0.7
+"""Of what there is. A worker on disk that has fallen so far is not near any more."""
 _ROOMY = 0.5
 """and back, once the limit is raised so far that what it had is no more than this of it."""
 _SECONDS = 5.0
@@ -86,14 +91,14 @@ def resident() -> int:
 
 
 async def watch(settings: WorkerSettings, sensors: WorkerSensors) -> None:
-    """Tell once that the limit is near, and have the next start keep clients on disk."""
+    """Clients lie in memory: tell once that the limit is near, and have the next start keep them on disk."""
     most = limit(settings)
     sensors.memory_limit(most)
     if not most:
         return
     while (held := resident()) < _NEAR * most:  # noqa: ASYNC110 - nobody tells of it
         await asyncio.sleep(_SECONDS)
-    sensors.outgrown()
+    sensors.outgrown(True)
     (settings.data_dir / SIGN).write_text(str(held))
     log.warning(
         "memory is near its limit: from the next start on clients lie on disk; restart this worker when it suits",
@@ -101,3 +106,21 @@ async def watch(settings: WorkerSettings, sensors: WorkerSensors) -> None:
         limit_mb=most >> 20,
         setting="SALES_MEMORY_LIMIT",
     )
+
+
+async def watch_on_disk(sensors: WorkerSensors) -> None:
+    """Clients lie on disk: tell whenever the process comes near all that the machine or container has, for ever."""
+    most, is_near = available(), False
+    sensors.memory_limit(most)
+    while True:
+        held, was_near = resident(), is_near
+        is_near = held >= (_FAR if was_near else _NEAR) * most
+        sensors.outgrown(is_near)
+        if is_near and not was_near:
+            log.warning(
+                "memory is near all that there is, with clients on disk: give this worker more, or have another one "
+                "share its partitions; at the limit the kernel ends it",
+                held_mb=held >> 20,
+                limit_mb=most >> 20,
+            )
+        await asyncio.sleep(_SECONDS)

@@ -84,7 +84,12 @@ async def _prepare(settings: WorkerSettings) -> EventsTopic:
                 raise TopicsError(f"{spec.name} is being made by another worker")
             if there != count:
                 raise other_count(f"{spec.name} has {there} partitions and {settings.events_topic} has {count}")
-        return EventsTopic(count, found, {spec.name: await topic_id(client, spec.name) for spec in changelogs})
+        return EventsTopic(
+            count,
+            found,
+            {spec.name: await topic_id(client, spec.name) for spec in changelogs},
+            await topic_id(client, settings.reference_topic),
+        )
     finally:
         await admin.close()
 

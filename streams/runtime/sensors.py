@@ -90,12 +90,12 @@ class WorkerSensors:
         contact.set_function(status.contact_age)
 
     def memory_limit(self, most: int) -> None:
-        """Past so many bytes the worker does not keep clients in memory at its next start; 0: no limit."""
+        """So many bytes the worker may take; 0: no limit."""
         self._memory_limit.set(most)
 
-    def outgrown(self) -> None:
-        """Memory has got to that."""
-        self._outgrown.set(1)
+    def outgrown(self, is_near: bool) -> None:
+        """Whether memory has come near that."""
+        self._outgrown.set(is_near)
 
     def folded(self, counts: PartitionCounts, *, records: int, seconds: float, at: float) -> None:
         """A batch was folded, whose last record the broker took `at` (Unix s)."""

@@ -130,7 +130,7 @@ class Worker:
         if source is None:
             await health.close()
             return
-        restorer, ends = KafkaRestorer(settings), self._log_ends()
+        restorer, ends = KafkaRestorer(settings, source.changelogs), self._log_ends()
         stores = partial(self._store, source.changelogs)
         standbys = Standbys(settings, stores, self._set_aside, self._status.standbys)
         self._owner = self._owner_of(source, restorer, stores, standbys)
@@ -145,10 +145,10 @@ class Worker:
         background = self._started({
             "app": self._follow(app),
             "publish": publisher.run(),
-            "reference": ReferenceView(settings, sink).run(),
+            "reference": ReferenceView(settings, sink, source.reference).run(),
             "letters": OpenLetters(settings, self._sensors).run(),
             "senders": share(notes, self._sensors),
-            **({"memory": memory.watch(settings, self._sensors)} if self._in_memory else {}),
+            "memory": memory.watch(settings, self._sensors) if self._in_memory else memory.watch_on_disk(self._sensors),
             "log": self._watch_log(ends, source),
         })  # fmt: skip
         log.info(
@@ -267,7 +267,7 @@ class Worker:
                 if began - asked_id >= _ID_SECONDS:
                     asked_id = began
                     async with asyncio.timeout(_ASK_SECONDS):
-                        await compare(await ends.client(), self._settings.events_topic, source)
+                        await compare(await ends.client(), self._settings, source)
             if began - asked_disks >= _DISK_SECONDS:
                 asked_disks = began
                 with suppress(KafkaError, OSError, TimeoutError):

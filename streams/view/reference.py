@@ -3,6 +3,9 @@
 With each write a worker leaves a mark, and looks for the one of its last write at the same moment. When that is not
 there, what it has written may not be there either: Redis was emptied, or went back to an older copy, where records are
 as they were, and deleted ones still are. Then all is written again, and what is in the view and not in the topic goes.
+
+Fences are offsets, and those of a topic that was deleted and recreated begin at 0 again. So topics are numbered in the
+view in the order in which workers met them: whatever is of a later one outdoes what is of those before.
 """
 
 import asyncio
@@ -27,20 +30,28 @@ log = structlog.get_logger(__name__)
 _RETRY_SECONDS = 2.0
 _CHUNK = 500
 _MARK, _COUNT = b"at", b"n"
+_OFFSETS = 1 << 48
+"""More than a topic has: the fences of the next topic begin here."""
+
+
+_Value = tuple[int, bytes]
+"""Offset and payload, b"" for none: the fence of what is written depends on the topic's number, too."""
 
 
 class ReferenceView:
-    """Follows the whole reference topic without a group, and shows the winner of each key."""
+    """Follows the whole reference topic, the one with this id, without a group, and shows the winner of each key."""
 
-    def __init__(self, settings: WorkerSettings, sink: Sink) -> None:
+    def __init__(self, settings: WorkerSettings, sink: Sink, topic: str) -> None:
         self._settings = settings
         self._sink = sink
+        self._topic = topic
+        self._number: int | None = None
         keys = Keys(settings.app_id)
         self._key, self._counted, self._marked = (
             keys.reference, keys.reference_count, keys.reference_of(settings.worker_id),
         )  # fmt: skip
-        self._winners: dict[bytes, tuple[tuple[str, int, str], bytes]] = {}
-        self._pending: dict[bytes, bytes] = {}
+        self._winners: dict[bytes, tuple[tuple[str, int, str], _Value]] = {}
+        self._pending: dict[bytes, _Value] = {}
         self._read_to = -1
         self._mark = b""
         self._is_due = True
@@ -89,7 +100,7 @@ class ReferenceView:
         self._read_to = max(self._read_to, record.offset)
         if record.value is None:
             if key is not None and self._winners.pop(key, None) is not None:
-                self._pending[key] = fenced(record.offset, b"")
+                self._pending[key] = record.offset, b""
             return
         try:
             event = intake.check_reference(record)
@@ -100,7 +111,7 @@ class ReferenceView:
         if held is not None and held[0] >= mine:
             return
         payload = {"type": event.type, "data": encode_data(event), "version": list(mine)}
-        value = fenced(record.offset, encode_any(payload))
+        value = record.offset, encode_any(payload)
         self._winners[key] = mine, value
         self._pending[key] = value
 
@@ -109,6 +120,8 @@ class ReferenceView:
         try:
             # Fewer than there are: some were lost.
             self._is_due = self._is_due or await self._sink.size(self._key) < len(self)
+            if self._number is None:
+                self._number = await self._numbered()
             await self._write({})
             while self._pending or self._is_due:
                 if self._is_due:
@@ -123,13 +136,26 @@ class ReferenceView:
             # All of it again when the view is back; it may have lost some.
             self._is_due = True
 
-    async def _write(self, chunk: dict[bytes, bytes]) -> None:
+    async def _numbered(self) -> int:
+        """The number that the topic has in the view, or gets as the last one to have come."""
+        names = [name.decode().partition(" ") for name in await self._sink.fields(self._counted)]
+        numbers = {topic: int(number) for number, _, topic in names if topic}
+        return numbers.get(self._topic, max(numbers.values(), default=-1) + 1) if self._topic else 0
+
+    def _fenced(self, value: _Value) -> bytes:
+        offset, payload = value
+        return fenced((self._number or 0) * _OFFSETS + offset, payload)
+
+    async def _write(self, chunk: dict[bytes, _Value]) -> None:
         """Write some records with a mark; everything is due when the mark of the last write is not there."""
         held = split(self._mark)[0] if self._mark else 0
         mark = fenced(max(held + 1, time.time_ns() // 1_000_000), b"\1")
         missing = (self._pending.keys() & self._winners.keys()) - chunk.keys()
-        count = fenced(self._read_to, encode_any(len(self._winners) - len(missing)))
-        hashes = {self._key: chunk, self._counted: {_COUNT: count}, self._marked: {_MARK: mark}}
+        counted = {_COUNT: self._fenced((self._read_to, encode_any(len(self._winners) - len(missing))))}
+        if self._topic:
+            counted[f"{self._number} {self._topic}".encode()] = fenced(0, b"\1")
+        fields = {key: self._fenced(value) for key, value in chunk.items()}
+        hashes = {self._key: fields, self._counted: counted, self._marked: {_MARK: mark}}
         quiet = (self._counted, self._marked)
         written = await self._sink.write({key: fields for key, fields in hashes.items() if fields}, quiet=quiet)
         before = written.get(self._marked, {}).get(_MARK, b"")
@@ -139,7 +165,7 @@ class ReferenceView:
 
     async def _need_everything(self) -> None:
         there = await self._sink.fields(self._key)
-        gone = fenced(self._read_to, b"")
+        gone = self._read_to, b""
         self._pending |= {key: gone for key in there if key not in self._winners}
         self._pending |= {key: value for key, (_, value) in self._winners.items()}
 

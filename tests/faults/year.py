@@ -45,7 +45,7 @@ async def left(settings: WorkerSettings, partitions: int, rules: Rules) -> Left:
     for number in range(partitions):
         held: dict[str, dict[bytes, bytes]] = {settings.cells_topic: {}, settings.clients_topic: {}}
         take = {topic: partial(_compact, into) for topic, into in held.items()}
-        await KafkaRestorer(settings).restore(number, {}, take, RestoreProgress(number))
+        await KafkaRestorer(settings, {}).restore(number, {}, take, RestoreProgress(number))
         for topic, into in held.items():
             found.keys[topic] += len(into)
             found.bytes[topic] += sum(len(key) + len(value) for key, value in into.items())

@@ -96,6 +96,7 @@ async def test_all_of_the_log_or_nothing(kafka, redis_url, topic_prefix, app_id,
         sent += await where.publish(calls(sent, 3_000))
         async with running(where, path) as ledger:
             await ledger.until(sent)
+            await _reference_recreated(where, ledger, path, sent)
             await _topic_grown(where, ledger)
 
 
@@ -175,6 +176,19 @@ async def _topic_grown(where: House, ledger: AskedLedger) -> None:
 
     await until(is_read_again, 60, "five partitions")
     await until(lambda: len(ledger.follower.progress._reached) == 5 + 1, 60, "all of them are read")
+
+
+async def _reference_recreated(where: House, ledger: AskedLedger, path: Path, sent: int) -> None:
+    """Reference data of a topic that is gone is not gone on with: the index is built again, with the new topic's."""
+    before = _number(path)
+    admin = AIOKafkaAdminClient(**where.kafka.client_options())
+    await admin.start()
+    await admin.delete_topics([where.kafka.reference_topic])
+    await admin.close()
+    await asyncio.sleep(2)
+    await ensure(where.kafka)
+    await until(lambda: _number(path) not in (0, before), 60, "a new file")
+    await ledger.until(sent)
 
 
 def test_a_wrong_address_of_the_file_is_one_line(tmp_path):

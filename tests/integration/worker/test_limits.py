@@ -52,7 +52,7 @@ async def test_every_flush_fits_the_topics(drive, kafka, topic_prefix, app_id, t
         await changelog.close()
     restored = Partition(0, 1, fold_rules(ZONE))
     take = {settings.cells_topic: restored.restore_cells, settings.clients_topic: restored.restore_clients}
-    await KafkaRestorer(settings).restore(0, {}, take, RestoreProgress(0))
+    await KafkaRestorer(settings, {}).restore(0, {}, take, RestoreProgress(0))
     assert everything(restored) == everything(held.partition)
     assert restored.fence == len(make.records) - 1
 

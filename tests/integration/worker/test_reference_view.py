@@ -34,7 +34,7 @@ async def running(house, worker):
         kafka_servers=house.kafka_servers, topic_prefix=house.prefix, app_id=house.app_id, worker_id=worker
     )
     sink = RedisSink(house.redis_url, house.app_id)
-    view = ReferenceView(settings, sink)
+    view = ReferenceView(settings, sink, "a")
     task = asyncio.create_task(view.run())
     try:
         yield view

@@ -5,9 +5,19 @@ import signal
 
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
+from redis.asyncio import Redis
 
-from producers.topics import ensure
+from metrics.exporter.feed.whole import Manifests
+from metrics.view import Keys, decode_any, split
+from producers.log_ends import LogEnds
+from producers.topics import ensure, specs
+from streams.durable.changelog import Pair
+from streams.durable.restore import KafkaRestorer, RestoreProgress
+from streams.durable.topic_id import topic_id
+from streams.errors import WorkerError
 from streams.settings import WorkerSettings
+from tests.integration.worker.test_dead_letters import raw
+from tests.integration.worker.test_reference_letters import caught_up, once, rate, send
 from tests.support.workers import floor, until
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
@@ -79,6 +89,95 @@ async def test_changelogs_recreated_while_a_worker_runs(house):
     await until(lambda: again.owned() == {0, 1, 2}, 60, "another worker owns all")
     report = await house.verdict()
     assert report.is_equal, report.lines()
+
+
+async def test_changelogs_recreated_before_a_partition_is_opened(house):
+    """What is read of the new ones is not the state: the ids are asked for at the same moment, not some seconds later.
+
+    The ids are those that the worker began with, so nothing is restored, nothing folded, and nothing shown.
+    """
+    settings = WorkerSettings(kafka_servers=house.kafka_servers, topic_prefix=house.prefix, app_id=house.app_id)
+    changelogs = settings.changelogs(3)
+    names = [spec.name for spec in changelogs]
+    await ensure(house.kafka, [*specs(house.kafka), *changelogs])
+    asking = LogEnds(settings, settings.events_topic, "test")
+    before = {name: await topic_id(await asking.client(), name) for name in names}
+    taken: list[Pair] = []
+    restorer, progress = KafkaRestorer(settings, before), RestoreProgress(0)
+    found = await restorer.restore(0, {}, dict.fromkeys(names, taken.extend), progress)
+    assert found.positions == dict.fromkeys(names, 0)
+    await _delete(house, names[0])
+    await asyncio.sleep(_GAP_SECONDS)
+    await ensure(house.kafka, changelogs)
+    with pytest.raises(WorkerError, match=r"-cells-changelog was deleted and recreated \(its id was"):
+        await restorer.restore(0, {}, dict.fromkeys(names, taken.extend), progress)
+    await asking.close()
+    assert not taken
+
+
+async def test_reference_data_recreated_while_a_worker_runs(house):
+    """It ends, and the next one shows what the new topic holds, less and older than the one before, and nothing else.
+
+    What is bad in the new one has its dead letter, too.
+    """
+    one = house.worker("one")
+    await until(lambda: one.owned() == {0, 1, 2}, 60, "all partitions owned")
+    currencies = ("USD", "EUR", "CNY", "GBP", "TRY")
+    end = await send(house, [rated(currency, "90", minute) for minute in range(4) for currency in currencies])
+    await caught_up(house, end)
+    topic = house.kafka.reference_topic
+    async with Redis.from_url(house.redis_url) as redis:
+        await shows(house, redis, dict.fromkeys(currencies, "90"))
+        await _delete(house, topic)
+        await asyncio.sleep(_GAP_SECONDS)
+        await ensure(house.kafka)
+        end = await send(house, [rated("EUR", "101", 0), (b"rate:X", b"{"), rated("JPY", "2", 0)])
+        assert one.wait(60) == 1
+        assert f"{topic} was deleted and recreated (its id was" in one.log.splitlines()[-1]
+        for worker in ("one", "two"):
+            again = house.worker(worker)
+            await until(lambda again=again: again.owned() == {0, 1, 2}, 60, "all partitions owned")
+            await shows(house, redis, {"EUR": "101", "JPY": "2"})
+            assert not (await Manifests(redis, Keys(house.app_id)).holes()).hashes
+            await caught_up(house, end)
+            await once(house, [(b"rate:X", b"{", "not_json")])
+            again.signal(signal.SIGTERM)
+            assert again.wait(30) == 0
+
+
+async def test_dead_letters_recreated_while_a_worker_runs(house):
+    """Those of the topic before are not open any more, and those of the new one are, however many it had before."""
+    one = house.worker("one")
+    await until(lambda: one.owned() == {0, 1, 2}, 60, "all partitions owned")
+    await send(house, [(b"rate:X", b"{")] * 5)
+    await until(lambda: one.total("sales_worker_open_dead_letters") == 5, 30, "five are open")
+    await _delete(house, house.kafka.dead_letters_topic)
+    await asyncio.sleep(_GAP_SECONDS)
+    await ensure(house.kafka)
+    await until(lambda: one.total("sales_worker_open_dead_letters") == 0, 30, "none is open")
+    await send(house, [(b"rate:X", b"{")] * 7)
+    await until(lambda: one.total("sales_worker_open_dead_letters") == 7, 60, "seven are open")
+    assert one.process.poll() is None
+
+
+def rated(currency, value, minute):
+    """A rate in the reference topic."""
+    event = rate(
+        id=f"r-{minute}", time=f"2026-01-05T10:{minute:02}:00Z",
+        data={"currency": currency, "date": "2026-01-05", "rate": value},
+    )  # fmt: skip
+    return f"rate:{currency}:2026-01-05".encode(), raw(event)
+
+
+async def shows(house, redis, expected):
+    """Wait until the view has these rates by currency, and no others."""
+    for _ in range(300):
+        found = await redis.hvals(Keys(house.app_id).reference)
+        shown = {one["currency"]: one["rate"] for one in (decode_any(split(value)[1])["data"] for value in found)}
+        if shown == expected:
+            return
+        await asyncio.sleep(0.1)
+    raise AssertionError(f"after 30 s it has {shown}")
 
 
 async def test_partitions_added_while_a_worker_runs(house):

@@ -63,7 +63,7 @@ async def test_what_the_broker_aborted_is_written_again(house, caplog):
         _env_file=None, kafka_servers=house.kafka_servers, topic_prefix=house.prefix, app_id=house.app_id, partitions=3
     )
     await ensure(settings, [*specs(settings), *settings.changelogs(3)])
-    restorer, seconds = KafkaRestorer(settings), []
+    restorer, seconds = KafkaRestorer(settings, {}), []
 
     def make(allowed):
         seconds.append(allowed)

@@ -24,7 +24,7 @@ from streams.ledger.held import decode
 from streams.ledger.keeper import Keeper, LeftError
 from streams.ledger.owned import LOST_WAL, IndexFile
 from streams.ledger.progress import ReadingProgress
-from streams.ledger.schema import LedgerError, connect, create, fingerprint, unusable
+from streams.ledger.schema import REFERENCE_ID, LedgerError, connect, create, fingerprint, unusable
 from streams.ledger.server import create_app
 from streams.ledger.settings import LedgerSettings
 from streams.ledger.store import IndexStore
@@ -56,6 +56,11 @@ def test_an_index_is_gone_on_with_only_where_it_is_whole_and_of_the_same(tmp_pat
         assert "other settings" in unusable(path, fingerprint(RULES, 1), {})
     assert "other settings" in unusable(path, fingerprint(plain_rules(ZoneInfo("Asia/Kolkata")), 1), {})
     assert "another log" in unusable(path, TOLD, {"topic id": "x"})
+    assert unusable(path, TOLD, {REFERENCE_ID: "x"}) == "", "of before it was kept"
+    kept.again()
+    kept.keeper.note(REFERENCE_ID, "x")
+    kept.database.close()
+    assert "another log" in unusable(path, TOLD, {REFERENCE_ID: "y"})
     whole = path.read_bytes()
     for at in range(0, len(whole), len(whole) // 12 // 4096 * 4096):
         path.write_bytes(whole[:at] + b"\xff" * 4096 + whole[at + 4096 :])

@@ -82,3 +82,23 @@ async def test_told_at_four_fifths(held, told, tmp_path, monkeypatch):
     assert sensors.registry.get_sample_value("sales_worker_memory_outgrown") == told
     assert memory.has_outgrown(settings) is bool(told)
     watching.cancel()
+
+
+async def test_told_on_disk_whenever_it_comes_near_what_there_is(monkeypatch):
+    """At four fifths of what the machine has, whatever the setting for memory says, until it has fallen well below."""
+    sensors, said = WorkerSensors("one", Status()), []
+    monkeypatch.setattr(memory, "available", lambda: 100)
+    monkeypatch.setattr(memory, "_SECONDS", 0)
+    monkeypatch.setattr(memory, "resident", lambda: held)
+    monkeypatch.setattr(memory.log, "warning", lambda line, **_: said.append(line))
+    held = 79
+    watching = asyncio.create_task(memory.watch_on_disk(sensors))
+    told = []
+    for held in (79, 80, 99, 70, 69, 79, 80):  # noqa: B007 - `resident` says it
+        for _ in range(3):
+            await asyncio.sleep(0)
+        told.append(sensors.registry.get_sample_value("sales_worker_memory_outgrown"))
+    watching.cancel()
+    assert told == [0, 1, 1, 1, 0, 0, 1]
+    assert len(said) == 2
+    assert sensors.registry.get_sample_value("sales_worker_memory_limit_bytes") == 100

@@ -32,8 +32,8 @@ class ReferenceHouse:
         self.sink = InMemorySink("unit")
         self.topic = []
 
-    def worker(self, name="one"):
-        view = ReferenceView(WorkerSettings(app_id="unit", worker_id=name), self.sink)
+    def worker(self, name="one", topic="a"):
+        view = ReferenceView(WorkerSettings(app_id="unit", worker_id=name), self.sink, topic)
         for record in self.topic:
             view.take(record)
         return view
@@ -44,6 +44,10 @@ class ReferenceHouse:
         for worker in workers:
             worker.take(self.topic[-1])
             await worker.show()
+
+    def count(self):
+        """How many records there must be, as the view says."""
+        return decode_any(split(self.sink.hashes[KEYS.reference_count][b"n"])[1])
 
     def shown(self):
         """Currency → rate."""
@@ -131,7 +135,7 @@ async def test_nothing_is_written_while_nothing_changes(house, monkeypatch, ahea
     monkeypatch.setattr(house.sink, "write", counted)
     for _ in range(3):
         await one.show()
-    assert writes == [KEYS.reference_count, KEYS.reference_of("one")] * 3
+    assert writes == [KEYS.reference_count, KEYS.reference_count, KEYS.reference_of("one")] * 3
 
 
 async def test_emptied_and_out_of_reach(house):
@@ -146,3 +150,33 @@ async def test_emptied_and_out_of_reach(house):
     house.sink.broken = False
     await one.show()
     assert house.shown() == right
+
+
+async def test_the_topic_is_recreated(house):
+    """What the new one holds is shown, whatever one writes who still reads the one before; so it is after that."""
+    await house.set("USD", "91")
+    before = house.worker("one")
+    await before.show()
+    house.topic = [rate(0, "EUR", "7")]
+    after = house.worker("two", "b")
+    await after.show()
+    assert house.shown() == {"EUR": "7"}
+    assert house.count() == 1
+    before.take(rate(1, "GBP", "120"))
+    for worker in (before, after):
+        worker._is_due = True
+        await worker.show()
+    assert house.shown() == {"EUR": "7"}
+    assert house.count() == 1
+    await house.set("EUR", None, after)
+    assert (house.shown(), house.count()) == ({}, 0)
+    await house.set("CNY", "13", house.worker("three", "b"))
+    await house.worker("one", "b").show()
+    assert (house.shown(), house.count()) == ({"CNY": "13"}, 1)
+    house.topic = []
+    await house.worker("one", "c").show()
+    assert (house.shown(), house.count()) == ({}, 0)
+    house.sink.lose()
+    await after.show()
+    await house.worker("one", "c").show()
+    assert (house.shown(), house.count()) == ({}, 0)
