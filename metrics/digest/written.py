@@ -17,7 +17,7 @@ _MINUS = "−"
 _GAP = "\u00a0"
 _MOST = 9.99
 """A change beyond tenfold: its digits say nothing."""
-_BIG_MONEY, _BIG, _BIG_DIGITS = 1e5, 1e6, 3
+_BIG_MONEY, _BIG_DIGITS = 999.5, 3
 _COUNTED = {"sum", "left", "forecast"}
 _SIGNS = {
     "RUB": "₽", "USD": "$", "EUR": "€", "GBP": "£", "KZT": "₸", "UAH": "₴", "CNY": "¥", "JPY": "¥", "AMD": "֏",
@@ -49,7 +49,7 @@ class NumberWriter:
             return NONE
         written: dict[str, Callable[[float], str]] = {
             "currency": self._money,
-            "percentunit": lambda share: self._percent(share, 1 if abs(share) < _MOST else 0),
+            "percentunit": lambda share: self._percent(share, 1),
             "growth": lambda share: self._signed(share, 1),
             "s": self.duration,
             "d": lambda days: f"{self._plain(_exact(days), 1)} {self.words['d']}",
@@ -58,7 +58,7 @@ class NumberWriter:
         return written.get(unit, self._count)(value)
 
     def _count(self, value: float) -> str:
-        return self._compact(_exact(value)) if abs(value) >= _BIG else self._plain(_exact(value), 0)
+        return self._plain(_exact(value), 0)
 
     def duration(self, seconds: float) -> str:
         """Seconds in the unit that people would use."""
@@ -98,8 +98,8 @@ class NumberWriter:
         """A local date and time of day."""
         return f"{self.short(moment.date())} {moment:%H:%M}"
 
-    def _signed(self, value: float, digits: int) -> str:
-        text = self._percent(value, digits if abs(value) < _MOST else 0)
+    def _signed(self, value: float, places: int) -> str:
+        text = self._percent(value, places)
         return f"{_plus(text)}{text}"
 
     def _percent(self, value: float, places: int) -> str:
@@ -171,7 +171,11 @@ def _significant(value: Decimal) -> Decimal:
     """A number of at least 1 with three digits; of a greater one its whole ones."""
     with localcontext() as context:
         context.prec = 400
-        return value.quantize(Decimal(1).scaleb(len(str(int(value))) - _BIG_DIGITS), ROUND_HALF_UP)
+        rounded = value
+        # Twice: 99.96 has another digit before its point once it is rounded.
+        for _ in range(2):
+            rounded = rounded.quantize(Decimal(1).scaleb(len(str(int(rounded))) - _BIG_DIGITS), ROUND_HALF_UP)
+        return rounded
 
 
 def _plus(text: str) -> str:

@@ -16,6 +16,7 @@ import pytest_asyncio
 from playwright.async_api import Page, expect
 
 from deploy.stack.ports import free_port
+from metrics.digest.written import NumberWriter
 from producers.events import CallEnded, CallStarted, DealChanged, LeadChanged, ManagerChanged
 from producers.publisher import SalesPublisher
 from tests.browser.stage import ExporterProcess
@@ -27,6 +28,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
 SOURCE = "test://pbx"
 MOSCOW = ZoneInfo("Europe/Moscow")
 LINKS = f"deal@{SOURCE}=https://crm.example.com/deals/{{id}}"
+AS_WRITTEN = NumberWriter("en", "RUB")
 AMOUNTS = ("1200.50", "99.99", "40000")
 
 
@@ -143,7 +145,7 @@ async def test_a_click_says_why(screen, floor):
     page = await screen.show("level=manager&id=m-7&window=month")
     total = sum((Fraction(amount) for amount in AMOUNTS), Fraction())
     check = page.get_by_role("button", name="Why this number? Average check")
-    await shows(page, 9, f"₽{round(total / 3):,}")
+    await shows(page, 9, AS_WRITTEN.show(float(total / 3), "currency"))
     await check.click()
     dialog = page.get_by_role("dialog")
     await expect(dialog.get_by_role("heading")).to_have_text("Why this number? Average check")
@@ -210,7 +212,7 @@ async def test_the_walk_of_a_sales_head(screen, floor):
     rows = list(csv.DictReader(io.StringIO((await (await download.value).path()).read_text())))
     by_day = {row["from"]: Fraction(row["value"]) for row in rows if row["value"]}
     assert by_day == {days[back].isoformat(): sum(map(Fraction, sold[back])) for back in (20, 9, 1)}
-    await expect(page.locator(".card b").first).to_have_text(f"₽{round(sum(by_day.values())):,}")
+    await expect(page.locator(".card b").first).to_have_text(AS_WRITTEN.show(float(sum(by_day.values())), "currency"))
     bar = page.locator(f"#bars .bar[data-from='{days[9]}']")
     await bar.focus()
     await page.keyboard.press("Enter")

@@ -9,9 +9,18 @@ from playwright.async_api import expect
 from tests.browser.stage import ANNA, MONEY, Field, busy_day, key, today
 
 EACH_SIZE = pytest.mark.parametrize("size", [(1920, 1080), (1280, 720), (390, 844)], ids=lambda s: f"{s[0]}x{s[1]}")
+WIDTHS = ((1280, 720), (1366, 768), (1920, 1080), (2560, 1440), (3840, 2160), (1080, 1920), (390, 844))
 ALIKE = {
-    "currency": [(45, 47), (50_000, 50_049), (4_500_000, 4_470_000), (999_400, 100_000), (12_000_000, 12_340_000)],
-    "percentunit": [(0.4, 0.417), (1.5, 1.234), (0.0, 0.01), (12.0, 34.56)],
+    "currency": [
+        (45, 47),
+        (50_000, 50_049),
+        (9_998, 1_234),
+        (98_348, 10_000),
+        (4_500_000, 4_470_000),
+        (999_400, 100_000),
+        (12_000_000, 12_340_000),
+    ],
+    "percentunit": [(0.4, 0.417), (1.5, 1.234), (0.0, 0.01), (12.0, 34.56), (9.98, 1.001)],
     "growth": [(0.12, 0.123), (-0.05, -0.051), (1.5, 1.234)],
     "s": [(8.0, 8.4), (30, 29.6), (60, 31), (120, 126), (3600, 3700), (7200, 7300), (432_000, 440_000)],
     "d": [(15, 15.6), (9, 8.96)],
@@ -19,6 +28,19 @@ ALIKE = {
     "short": [(120, 121), (2_000_000, 2_340_000)],
 }
 """Unit → numbers of the same size, of which one would do with fewer digits."""
+NEIGHBOURS = {
+    "currency": (
+        [1_000, 9_994, 10_000, 98_348, 99_999, 102_000, 999_499, 1_020_000, 10_000_000, 2_345_000_000],
+        3,
+        None,
+    ),
+    "percentunit": ([0.999, 1.001, 9.98, 9.995, 10.2, 99.9, 123.4], None, 1),
+    "growth": ([-9.98, -10.2, 0.999, 1.001, 9.98, 10.2], None, 1),
+    "d": ([9.96, 10, 99.9, 100.4, 1200], None, 1),
+    "mean": ([9.99, 10, 99.9, 1234], None, 2),
+    "short": ([998, 1_002, 99_998, 100_002, 999_400, 1_002_000], None, 0),
+}
+"""Unit → numbers that may stand below one another, and how many digits each has in all, or after the point."""
 _LENGTHS = """async ([language, pairs]) => {
   const { setLanguage } = await import("./wall/words.js"), { show, change, points } = await import("./wall/format.js");
   setLanguage(language);
@@ -29,6 +51,11 @@ _LENGTHS = """async ([language, pairs]) => {
   const shown = Object.entries(pairs)
     .flatMap(([unit, all]) => all.map((pair) => both(pair, (value) => show(value, unit))));
   return [...shown, ...changes].flatMap(alike);
+}"""
+_SHOWN = """async ([language, all]) => {
+  const { setLanguage } = await import("./wall/words.js"), { brief, show } = await import("./wall/format.js");
+  setLanguage(language);
+  return all.map(([value, unit]) => [show(value, unit), brief(value, unit)]);
 }"""
 _LASTING = """async ([language, texts]) => {
   const { setLanguage } = await import("./wall/words.js"), { lasting } = await import("./wall/format.js");
@@ -60,6 +87,23 @@ _TOO_HIGH = """async (language) => {
     return said.top < box.top || said.bottom > box.bottom || said.left < box.left || said.right > box.right;
   });
 }"""
+_HIDDEN = """() => {
+  const lines = (node) => {
+    const range = document.createRange();
+    range.selectNodeContents(node);
+    return [...range.getClientRects()];
+  };
+  const isOver = (a, b) => a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom;
+  const over = (box) => [...box.querySelectorAll(".title, .value, small, b")].filter((node) => node.textContent.trim()
+    && lines(node).some((line) => isOver(line, box.querySelector(".why").getBoundingClientRect())));
+  const scope = document.getElementById("scope"), style = getComputedStyle(scope);
+  const pen = document.createElement("canvas").getContext("2d");
+  pen.font = `${style.fontWeight} ${style.fontSize} ${style.fontFamily}`;
+  const room = scope.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight);
+  const cut = pen.measureText(scope.selectedOptions[0].text).width > room ? [scope.selectedOptions[0].text] : [];
+  const boxes = [...document.querySelectorAll(".box:has(> .why)")];
+  return [boxes.length, [...cut, ...boxes.flatMap((box) => over(box).map((node) => node.textContent))]];
+}"""
 _WATCH = """() => { window.shifts = []; new PerformanceObserver((list) => { for (const one of list.getEntries())
   window.shifts.push(one.sources.map((s) => s.node?.parentElement?.outerHTML?.slice(0, 200))); })
   .observe({ type: "layout-shift" }); }"""
@@ -70,6 +114,22 @@ async def test_a_kind_of_number_has_the_same_digits(screen, language):
     """4.5 is not followed by 4.47: a number that changes a little is as long as before."""
     page = await screen.show()
     assert await page.evaluate(_LENGTHS, [language, ALIKE]) == []
+
+
+@pytest.mark.parametrize("language", ["en", "ru"])
+async def test_neighbours_look_alike(screen, language):
+    """No number of a list changes its form for being a little greater than the one below it: not 98,348 and 102K."""
+    page = await screen.show()
+    point = "." if language == "en" else ","
+    for unit, (values, digits, places) in NEIGHBOURS.items():
+        for shown in await page.evaluate(_SHOWN, [language, [[value, unit] for value in values]]):
+            for text in shown:
+                if digits is not None:
+                    assert len(re.findall(r"\d", text)) == digits, (unit, shown)
+                else:
+                    after = text.rpartition(point)[2] if places else ""
+                    assert len(re.findall(r"\d", after)) == places, (unit, shown)
+                assert (unit == "currency") == bool(re.search(r"[KMB]|тыс|млн|млрд", text)), (unit, shown)
 
 
 async def _rated(view, score: int, count: int, amount: int) -> None:
@@ -128,6 +188,17 @@ async def test_the_notice_covers_and_moves_nothing(screen, view, size):
     assert await page.evaluate("window.shifts") == []
     for language in ("en", "ru"):
         assert await page.evaluate(_TOO_HIGH, language) == []
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+@pytest.mark.parametrize("language", ["en", "ru"])
+async def test_no_title_is_hidden(screen, theme, language):
+    """The button that explains a number covers no letter of its tile, and what is shown is named in full."""
+    page = await screen.show("level=company&window=month", theme=theme, language=language)
+    for width, height in WIDTHS:
+        await page.set_viewport_size({"width": width, "height": height})
+        await page.wait_for_timeout(100)
+        assert await page.evaluate(_HIDDEN) == [15, []], (width, height)
 
 
 async def test_times_are_said_as_people_say_them(screen):

@@ -24,7 +24,7 @@ async def test_fifteen_tiles_have_their_numbers(screen):
     assert await tile(page, 5) == "7"
     assert await tile(page, 6) == "40.0%"
     assert await tile(page, 8) == "4.50"
-    assert await tile(page, 9) == "₽50,000"
+    assert await tile(page, 9) == "₽50.0K"
     assert await tile(page, 11) == "₽400K"
     assert await tile(page, 12) == "9.0 d"
     assert await tile(page, 13) == "25.0%"

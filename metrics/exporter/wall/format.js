@@ -1,10 +1,13 @@
 // How the wall writes numbers, money, shares and durations in the language chosen. What is no number is a dash.
-// A kind of number always has the same digits, so that nothing but its value changes: money three from 100,000 on and none
-// after the point below, shares, minutes, hours and days one after the point, means two, counts, seconds and changes none.
+// A kind of number always has the same digits, so that nothing but its value changes, and neighbours in a list look alike:
+// money three digits (98.3K, 102K, 1.02M; below 1,000 as it is), shares, minutes, hours and days one after the point, means
+// two, counts, seconds and changes none.
 import { getLanguage, word } from "./words.js";
 
 const NONE = "–";
-const MOST_PERCENT = 9.99, BIG_MONEY = 1e5, BIG = 1e6, BIG_DIGITS = 3;
+const MOST_PERCENT = 9.99, BIG_DIGITS = 3;
+/** What rounds to a thousand is written as one. */
+const BIG_MONEY = 999.5;
 let currency = "RUB";
 const formats = new Map();
 
@@ -69,15 +72,14 @@ export function remaining(seconds) {
 
 export function show(value, unit, isRound = false, sign = currency) {
   if (value === null || value === undefined || !Number.isFinite(value)) return NONE;
-  const size = Math.abs(value);
   switch (unit) {
-    case "currency": return number(value, { ...(sign && { style: "currency", currency: sign, currencyDisplay: "narrowSymbol" }), ...(size >= BIG_MONEY ? short(isRound) : places(0)) });
-    case "percentunit": return number(value, { style: "percent", ...places(size < MOST_PERCENT ? 1 : 0, isRound) });
-    case "growth": return number(value, { style: "percent", signDisplay: "exceptZero", ...places(size < MOST_PERCENT ? 1 : 0, isRound) });
+    case "currency": return number(value, { ...(sign && { style: "currency", currency: sign, currencyDisplay: "narrowSymbol" }), ...(Math.abs(value) >= BIG_MONEY ? short(isRound) : places(0)) });
+    case "percentunit": return number(value, { style: "percent", ...places(1, isRound) });
+    case "growth": return number(value, { style: "percent", signDisplay: "exceptZero", ...places(1, isRound) });
     case "s": return duration(value, isRound);
     case "d": return `${number(value, places(1, isRound))} ${word("d")}`;
     case "mean": return number(value, places(2, isRound));
-    default: return number(value, size >= BIG ? short(isRound) : places(0));
+    default: return number(value, places(0));
   }
 }
 
@@ -96,9 +98,9 @@ export const mark = (value, unit) => show(value, unit, true);
 /** A change as a share with its sign; beyond tenfold the digits say nothing. */
 export function change(value, digits = 0) {
   if (value === null || value === undefined || !Number.isFinite(value)) return NONE;
-  const signed = (share) => number(share, { style: "percent", signDisplay: "exceptZero", ...places(Math.abs(share) < MOST_PERCENT ? digits : 0) });
-  if (Math.abs(value) > MOST_PERCENT) return value > 0 ? `>${signed(MOST_PERCENT)}` : `<${signed(-MOST_PERCENT)}`;
-  return signed(value);
+  const signed = (share, after) => number(share, { style: "percent", signDisplay: "exceptZero", ...places(after) });
+  if (Math.abs(value) > MOST_PERCENT) return value > 0 ? `>${signed(MOST_PERCENT, 0)}` : `<${signed(-MOST_PERCENT, 0)}`;
+  return signed(value, digits);
 }
 
 /** A difference of two shares: 0.05 is 5 points. */

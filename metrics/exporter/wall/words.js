@@ -21,7 +21,7 @@ const WORDS = {
     overdue: "overdue", dso: "DSO", median: "median", p90: "p90", ratio: "rev. : profit", left: "left", overPlan: "over plan", need: "per day", forecast: "forecast",
     before: "was", of: "of", explain: "Why this number?", entity: "Entity", client: "Client", manager: "Manager", time: "Time", contribution: "Contribution",
     loading: "Adding it up from the log…", failed: "The explanation could not be had", parts: "Made of", partSum: "sum", partCount: "number", rows_one: "row", rows_few: "rows", rows_many: "rows", rows_other: "rows", adds_one: "adds up to", adds_other: "add up to", percentile: ", of which", largest: "the largest shown:", nearest: "the nearest shown:",
-    proved: "proved at", provedLast: "Last proved at", provedMeans: "All numbers were compared with the log then", differs: "differs from the log", unproved_away: "not proved: no ledger", unproved_behind: "not proved: the ledger is behind", unproved_never: "not proved yet", unproved_late: "not proved lately",
+    proved: "proved at", provedLast: "Last proved at", provedMeans: "All numbers were compared with the log then", differs: "differs from the log", unproved_away: "not proved: no ledger", unproved_behind: "not proved: ledger behind", unproved_never: "not proved yet", unproved_late: "not proved lately",
     unconverted: "no rate", points: "pts", d: "d", h: "h", m: "min", s: "s",
     follow: "How it developed", toWall: "To the wall", kpi: "KPI", only: "Only", dates: "Dates", from: "From", to: "to", by: "Step", print: "Print", csv: "CSV", against: "Compared with",
     asTable: "As a table", sideBySide: "Side by side", planOf: "Plan", all: "all", soFar: "so far", target: "plan", noNumbers: "No numbers in these days.", noAnswer: "The numbers could not be had",
