@@ -8,8 +8,9 @@ from datetime import date, timedelta
 import pytest
 from playwright.async_api import Page, expect
 
+from metrics.measure import key
 from tests.browser.conftest import ARTEFACTS
-from tests.browser.stage import ANNA, CALLS, PEOPLE, Field, busy_day, today
+from tests.browser.stage import ANNA, CALLS, MONEY, PEOPLE, Field, busy_day, today
 from tests.browser.test_people import measure
 
 BACK = 70
@@ -71,7 +72,7 @@ async def test_from_a_tile_to_its_days_and_back(screen, past):
     await expect(page.locator("#bars-title")).to_contain_text("By week")
     await page.go_back()
     await expect(page.locator("#bars-title")).to_contain_text("By day")
-    await page.get_by_role("link", name="To the wall").click()
+    await page.get_by_role("link", name="Back to the wall").click()
     await expect(page.locator("#scope option:checked")).to_have_text("north")
 
 
@@ -121,6 +122,70 @@ async def test_side_by_side(screen, past):
     await settled(page)
     await expect(page.locator("#scope option:checked")).to_have_text("north")
     await expect(names).to_have_count(2)
+
+
+async def test_nobody_is_a_row_where_there_is_something_of_nobody(screen, view, past):
+    """Costs of a team are nobody's: a row of payback, and none of calls."""
+    await past()
+    costs = {(("d", today().toordinal()), Field(0, "unknown", "north")): {key("co", "ads", "RUB"): MONEY}}
+    await view.put(costs)
+    page = await opened(screen, "kpi=sales_payback:ratio")
+    rows = page.locator("#people tbody tr")
+    await expect(rows).to_have_count(len(PEOPLE) + 1)
+    await expect(rows.last).to_contain_text("unassigned")
+    page = await opened(screen, "kpi=sales_calls:sum")
+    await expect(rows).to_have_count(len(PEOPLE))
+    await expect(page.locator("#people")).not_to_contain_text("unassigned")
+
+
+async def test_a_page_comes_when_the_exporter_does(screen, past):
+    """What is away is said, and asked for again; until then nothing is shown that there are no numbers of."""
+    await past()
+    away = [503, 502]
+
+    async def answer(route):
+        if not away:
+            await route.continue_()
+        else:
+            await route.fulfill(status=away.pop(), json={"detail": "workers are silent"})
+
+    screen.expected += "|50[23]"
+    await screen.page.route("**/api/v1/compare?*", answer)
+    await screen.page.goto(f"{screen.url}/history?kpi=sales_calls:sum")
+    problem = screen.page.locator("#problem")
+    await expect(problem).to_have_text("The numbers are not available: workers are silent. Trying again…")
+    await expect(screen.page.get_by_text("As a table")).to_be_hidden()
+    await settled(screen.page)
+    await expect(problem).to_be_hidden()
+    await expect(screen.page.get_by_text("As a table")).to_be_visible()
+    assert away == []
+
+
+async def test_an_explanation_comes_when_the_ledger_does(screen, past):
+    """While a ledger still reads, the dialog says so and asks again."""
+    await past()
+    behind = [True, True]
+    found = {
+        "family": "sales_calls", "labels": {}, "unit": "short", "count": 1, "total": "1", "truncated": False,
+        "entities": [{"id": "c-1", "title": "Call", "client": "cl-1", "manager": ANNA, "contribution": "1"}],
+    }  # fmt: skip
+
+    async def answer(route):
+        if behind:
+            behind.pop()
+            await route.fulfill(status=503, json={"detail": "the ledger is behind: 7 records"})
+        else:
+            await route.fulfill(json=found)
+
+    screen.expected += "|503"
+    await screen.page.route("**/api/v1/explain?*", answer)
+    page = await screen.show()
+    await page.get_by_role("button", name="Why this number? Calls").click()
+    facts = page.locator("#explain .facts")
+    waits = "The events behind this number are not available yet. Trying again… (the ledger is behind: 7 records)"
+    await expect(facts).to_have_text(waits)
+    await expect(facts).to_contain_text("1 row adds up to 1", timeout=15_000)
+    assert behind == []
 
 
 async def test_keyboard_and_screen_reader(screen, past):

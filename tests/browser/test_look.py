@@ -182,7 +182,7 @@ async def test_the_notice_covers_and_moves_nothing(screen, view, size):
     await asyncio.sleep(1.5)
     await page.evaluate(_WATCH)
     await view.beat(contact=12)
-    await expect(notice).to_contain_text("Kafka does not answer")
+    await expect(notice).to_contain_text("Kafka is not answering")
     assert await page.evaluate(_COVERED) == []
     await asyncio.sleep(0.5)
     assert await page.evaluate("window.shifts") == []

@@ -141,7 +141,7 @@ async def test_waiting_clients_tick_and_turn_overdue(screen, view):
 async def test_many_wait(screen, view):
     """The longest waits are shown whole, the rest is counted; nobody waiting is said."""
     page = await screen.show()
-    await expect(page.locator("#waiting li")).to_have_text(["Nobody waits."])
+    await expect(page.locator("#waiting li")).to_have_text(["Nobody is waiting."])
     await view.waiting(*[("call", BORIS, number) for number in range(60)])
     await expect(page.locator("#waiting [data-channel=call] b")).to_have_text("60")
     rows = page.locator("#waiting li")

@@ -57,7 +57,7 @@ async def test_a_target_that_is_over_is_counted_at_once(screen, view):
 async def test_both_kinds_have_room(screen, view):
     """However many leads lie about, clients who called are seen, and the other way round; the rest is counted."""
     page = await screen.show()
-    await expect(page.locator("#returns li")).to_have_text(["Nobody is to be called."])
+    await expect(page.locator("#returns li")).to_have_text(["Nobody to call back."])
     many, few = 300, 40
     for misses, leads in ((few, many), (0, many), (many, 1)):
         await view.unanswered(
@@ -106,7 +106,7 @@ async def test_nobody_is_late_of_whom_nothing_is_known(screen, view):
     page = await screen.show()
     await expect(page.locator("#returns .counts [data-what=miss]")).to_have_text("1missed1 late")
     await view.beat(contact=12)
-    await expect(page.locator("#notice")).to_contain_text("Kafka does not answer")
+    await expect(page.locator("#notice")).to_contain_text("Kafka is not answering")
     rows = page.locator("#returns li")
     await expect(rows.locator("time")).to_have_text(["?", "?"])
     assert [await row.get_attribute("data-over") for row in await rows.all()] == ["0", "0"]

@@ -1,5 +1,6 @@
 // One click from any number: the numbers it is made of, and the entities of each, from /api/v1/explain.
 import { clock, exact, lasting, show } from "./format.js";
+import { answered } from "./patient.js";
 import { nameOf, unitOf } from "./tiles.js";
 import { getLanguage, helpOf, plural, title, word, wordOf } from "./words.js";
 
@@ -77,9 +78,7 @@ async function load(dialog, url, live, mine) {
   head.replaceChildren();
   body.replaceChildren();
   try {
-    const answer = await fetch(url, { signal: own.signal });
-    const found = await answer.json();
-    if (!answer.ok) throw new Error(typeof found.detail === "string" ? found.detail : answer.statusText);
+    const found = await answered(url, own.signal, (reason) => waiting(facts, reason));
     fillFacts(facts, found, url, live);
     head.append(row("th", ["entity", "client", "manager", "time", "contribution"].map((key) => word(key) + (key === "contribution" && isMoney(found) ? `, ${live.currency}` : ""))));
     const names = new Map(live.scopes.managers.map((m) => [m.id, m.name]));
@@ -96,6 +95,12 @@ async function load(dialog, url, live, mine) {
   } finally {
     if (!own.signal.aborted) delete facts.dataset.loading;
   }
+}
+
+/** Why there is no total yet, and that it is asked for again. A screen reader hears it once. */
+function waiting(facts, reason) {
+  const said = word("later") + (reason ? ` (${reason})` : "");
+  if (facts.textContent !== said) facts.textContent = said;
 }
 
 /** An exact number as people say it: times in hours, minutes and seconds, everything else with all of its digits. */

@@ -5,6 +5,7 @@ import { days, long } from "./drawing.js";
 import { explain } from "./explain.js";
 import { setCurrency, show } from "./format.js";
 import { ANSWERS, TILES } from "./layout.js";
+import { answered } from "./patient.js";
 import { RANGES, STEPS, daysOf, endOf, hrefOf, moved, oldest, read } from "./place.js";
 import { columns, drawTable } from "./ranking.js";
 import { valueOf } from "./spark.js";
@@ -15,13 +16,14 @@ import { getLanguage, helpOf, setLanguage, title, word, wordOf } from "./words.j
 const $ = (id) => document.getElementById(id);
 const PLANNED = ["month", "quarter", "year"], MOST_BARS = 130;
 
-let state = read(location.search), planWindow = "month", catalogue = null, live = null, shown = null, turn = 0;
+let state = read(location.search), planWindow = "month", catalogue = null, live = null, shown = null, asking = new AbortController();
 
-async function get(path, query) {
-  const answer = await fetch(`api/v1/${path}?${new URLSearchParams(query)}`);
-  const found = await answer.json().catch(() => ({}));
-  if (!answer.ok) throw Object.assign(new Error(typeof found.detail === "string" ? found.detail : answer.statusText), { teams: found.teams ?? [] });
-  return found;
+/** One answer after another for what the page shows; another page gives up what this one still waits for. */
+const get = (path, query) => answered(`api/v1/${path}?${new URLSearchParams(query)}`, asking.signal, tellAway, (found) => found.problem);
+
+function tellAway(reason) {
+  $("problem").hidden = false;
+  $("problem").textContent = `${word("noAnswer")}${reason ? `: ${reason}` : ""}. ${word("again")}`;
 }
 
 /** Whether a number is of a plan: then it is of a month, quarter or year alone, not of any days. */
@@ -48,23 +50,25 @@ function go(changes, isStep = true) {
 }
 
 async function load() {
-  const mine = ++turn;
+  asking.abort();
+  const mine = asking = new AbortController();
   document.body.setAttribute("aria-busy", "true");
   try {
     catalogue ??= new Map((await get("catalogue", {})).kpis.map((one) => [one.id, one]));
     const found = await fetchAll();
-    if (mine !== turn) return;
+    if (mine !== asking) return;
     $("problem").hidden = true;
     shown = found;
+    document.body.dataset.shown = "";
     draw();
   } catch (error) {
-    if (mine !== turn) return;
+    if (mine !== asking) return;
     // Who sees some teams alone begins with the first of them.
     if (state.level === "company" && error.teams?.length) return go({ level: "team", name: error.teams[0] }, false);
     $("problem").hidden = false;
     $("problem").textContent = `${word("noAnswer")}: ${error.message}`;
   } finally {
-    if (mine === turn) document.body.removeAttribute("aria-busy");
+    if (mine === asking) document.body.removeAttribute("aria-busy");
   }
 }
 
@@ -72,7 +76,6 @@ async function fetchAll() {
   if (!catalogue.has(state.kpi)) throw new Error(`kpi=${state.kpi}`);
   if (!record().steps.includes(state.step)) state.step = record().steps[0];
   live = await get("live", { level: state.level, ...(state.name ? { id: state.name } : {}), window: "month" });
-  if (live.problem) throw new Error(live.problem);
   setCurrency(live.currency);
   const today = live.at.slice(0, 10), [first, last] = daysOf(state, today);
   const query = { kpi: state.kpi, ...whose(), step: state.step };

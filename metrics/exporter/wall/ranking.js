@@ -22,11 +22,14 @@ const cells = (row, shown) => {
   return shown.map((tile) => pick(byId, tile.main) ?? { current: null, previous: null });
 };
 
+const isSomebody = (row) => Boolean(row.id) && row.id !== "unknown";
+
 /** Rows in order: by a column's number or by name; who has no number stands last, whichever way. */
 export function sorted(rows, shown, state) {
   const index = Math.max(0, shown.findIndex((tile) => tile.key === state.sort)), sign = state.up ? 1 : -1;
   const byName = (a, b) => a.name.localeCompare(b.name);
-  const found = rows.map((row) => ({ ...row, cells: cells(row, shown) }));
+  // What is credited to nobody is a row where the page's own number has some of it.
+  const found = rows.map((row) => ({ ...row, cells: cells(row, shown) })).filter((row) => isSomebody(row) || row.cells[0].current != null);
   if (state.sort === "name") return found.sort((a, b) => (state.up ? -1 : 1) * byName(a, b));
   const value = (row) => row.cells[index].current;
   return found.sort((a, b) => (value(a) == null) - (value(b) == null) || sign * (value(a) - value(b)) || byName(a, b));
@@ -57,7 +60,7 @@ export function drawTable(table, rows, total, shown, state, { sort, linkOf, isCo
 }
 
 function who(row, state, linkOf) {
-  const isKnown = row.id && row.id !== "unknown", node = document.createElement(isKnown ? "a" : "span"), box = document.createElement("span");
+  const isKnown = isSomebody(row), node = document.createElement(isKnown ? "a" : "span"), box = document.createElement("span");
   node.textContent = isKnown ? row.name || row.id : word("unassigned");
   if (isKnown) node.href = linkOf(row);
   box.append(node);
