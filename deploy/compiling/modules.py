@@ -1,4 +1,7 @@
-"""Which modules are compiled: those that every event goes through, and nothing that waits, reads or writes."""
+"""Which modules are compiled: those that every event goes through, and nothing that waits, reads or writes.
+
+And what is written in C, which the source does without.
+"""
 
 MODULES = (
     "producers.events.units",
@@ -39,3 +42,5 @@ MODULES = (
     "streams.state.rolling",
     "streams.state.sweep",
 )
+
+IN_C = ("streams.runtime.arenas",)

@@ -17,7 +17,7 @@ from tempfile import TemporaryDirectory
 from mypyc.build import mypycify
 from setuptools import Extension, setup
 
-from deploy.compiling.modules import MODULES
+from deploy.compiling.modules import IN_C, MODULES
 from producers.compiled import MADE_OF, PACKAGE, SHARED, digest
 
 NAME = "sales-pulse-compiled"
@@ -58,6 +58,11 @@ def depends_on(modules: Iterable[str], root: Path) -> set[Path]:
     return found
 
 
+def c_file(module: str) -> str:
+    """The path of what is written in C."""
+    return module.replace(".", "/") + ".c"
+
+
 def extensions(root: Path, target: Path) -> list[Extension]:
     """C of all modules below `root`, written into `target`, as setuptools takes it.
 
@@ -69,6 +74,7 @@ def extensions(root: Path, target: Path) -> list[Extension]:
             [f"--cache-dir={target / 'cache'}", *paths],
             opt_level="3", debug_level="0", group_name=SHARED.removesuffix("__mypyc"), target_dir=str(target),
         )  # fmt: skip
+    made += [Extension(module, [str(root / c_file(module))], extra_compile_args=["-O2"]) for module in IN_C]
     for one in made:
         one.name = f"{PACKAGE}.{one.name}"
     return made
@@ -82,7 +88,7 @@ def wheel(root: Path, out: Path) -> None:
         package.mkdir(parents=True)
         # What is compiled is a copy, and digests are the copy's: whatever becomes of the source meanwhile.
         made_of = {}
-        for path in sorted(depends_on(MODULES, root)):
+        for path in sorted(depends_on(MODULES, root) | {root / c_file(module) for module in IN_C}):
             copy = source / path.relative_to(root)
             copy.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, copy)

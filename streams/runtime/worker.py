@@ -37,6 +37,7 @@ from streams.letters.reference import ReferenceLetters
 from streams.runtime import memory
 from streams.runtime.app import SalesApp, build
 from streams.runtime.health import Health
+from streams.runtime.huge_pages import hold_in_huge_pages
 from streams.runtime.owner import Owner
 from streams.runtime.preflight import lock, prepare_topics
 from streams.runtime.sensors import WorkerSensors
@@ -121,6 +122,7 @@ class Worker:
     async def run(self) -> None:
         """Start everything, wait, end."""
         settings, loop = self._settings, asyncio.get_running_loop()
+        hold_in_huge_pages()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._signalled)
         # Before anything that waits for Kafka: whoever probes is told what is being waited for.
