@@ -71,9 +71,9 @@ def durations(
 
     mean = Ratio(Sum(family, part="sum"), Sum(family, part="count"), None)
     return (
-        of("mean", "mean", "среднее", f"Sum ÷ count of {family.name}.", mean),
+        of("mean", "mean", "среднее", f"{family.help} The mean: sum ÷ count.", mean),
         *(
-            of(name, name, name, f"{q:.0%} of {family.name} are not above this.", Quantile(q, family))
+            of(name, name, name, f"{family.help} {q:.0%} took no longer than this.", Quantile(q, family))
             for q, name in ((q, f"p{q * 100:.0f}") for q in quantiles)
         ),
     )

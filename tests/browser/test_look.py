@@ -6,7 +6,7 @@ import re
 import pytest
 from playwright.async_api import expect
 
-from tests.browser.stage import ANNA, MONEY, Field, busy_day, key, today
+from tests.browser.stage import ANNA, BORIS, MONEY, Field, busy_day, key, today
 
 EACH_SIZE = pytest.mark.parametrize("size", [(1920, 1080), (1280, 720), (390, 844)], ids=lambda s: f"{s[0]}x{s[1]}")
 WIDTHS = ((1280, 720), (1366, 768), (1920, 1080), (2560, 1440), (3840, 2160), (1080, 1920), (390, 844))
@@ -171,6 +171,8 @@ async def test_russian_money_is_read(screen, view, size, number, label):
 @EACH_SIZE
 async def test_the_notice_covers_and_moves_nothing(screen, view, size):
     """It has room of its own at the foot, for each thing that it says in either language."""
+    await view.waiting(("call", ANNA, 4000), ("chat", BORIS, 45))
+    await view.unanswered(("miss", "c-1", ANNA, 33_000), ("lead", "c-2", BORIS, 30))
     page = await screen.show()
     await view.beat(age=3600)
     notice = page.locator("#notice")

@@ -4,7 +4,7 @@ import { answered } from "./patient.js";
 import { nameOf, unitOf } from "./tiles.js";
 import { getLanguage, helpOf, plural, title, word, wordOf } from "./words.js";
 
-const MOST_ROWS = 500, BY_TEAM = "sales_working_days";
+const MOST_ROWS = 500, TIME = 3, BY_TEAM = "sales_working_days";
 let asking = null;
 
 function element(name, content, className = "") {
@@ -85,6 +85,8 @@ async function load(dialog, url, live, mine) {
     // Where they are from is told where it tells them apart.
     const several = new Set(found.entities.map((one) => one.source)).size > 1;
     body.replaceChildren(...found.entities.map((one) => entity(one, found.unit, names, live.zone, several)));
+    // Clients and days have no time of their own: then there is no column of it.
+    if (found.entities.length && !found.entities.some((one) => one.time)) for (const line of dialog.querySelectorAll("tr")) line.children[TIME].remove();
     const at = mine ? found.entities.findIndex((one) => one.id === mine) : -1;
     if (at >= 0) {
       body.children[at].setAttribute("aria-current", "true");
