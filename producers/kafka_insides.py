@@ -66,6 +66,15 @@ class _Impatient(conn.AIOKafkaConnection):  # type: ignore[misc]
                 self._silent[address] = now + _SILENT_SECONDS
             raise
 
+    def __del__(self) -> None:
+        """Close what nobody else can: the connection of a bootstrap that was cancelled, which no client has yet.
+
+        Those that clients have are told how they end (`on_close`); one that was left open is still complained of.
+        """
+        if self._on_close_cb is None and not self._loop.is_closed():
+            self.close()
+        super().__del__()
+
     def _create_reader_task(self) -> Any:
         """Called once it is connected: requests take the time that they are given."""
         self._request_timeout = self._patience

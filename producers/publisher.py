@@ -99,9 +99,11 @@ class SalesPublisher:
         try:
             async with asyncio.timeout(self._timeout):
                 await producer.start()
-        except (KafkaError, OSError, TimeoutError) as error:
+        except BaseException as error:
             await stop(producer, _GRACE_SECONDS)
-            raise self._problem(error) from error
+            if isinstance(error, KafkaError | OSError | TimeoutError):
+                raise self._problem(error) from error
+            raise
         self._producer = producer
 
     async def close(self) -> None:

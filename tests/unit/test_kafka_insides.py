@@ -1,6 +1,7 @@
 """What we use of aiokafka's insides is still there under its name: an upgrade fails here, one line per name."""
 
 import asyncio
+import gc
 import inspect
 import socket
 import time
@@ -17,6 +18,7 @@ from aiokafka.consumer.subscription_state import Assignment, Subscription, Subsc
 from aiokafka.errors import CorruptRecordException, KafkaError
 from aiokafka.producer.message_accumulator import MessageAccumulator, MessageBatch
 from aiokafka.producer.transaction_manager import TransactionManager
+from aiokafka.protocol.metadata import MetadataRequest
 
 from producers import kafka_insides
 from tests.support.insides import each, set_by
@@ -202,4 +204,39 @@ async def test_a_broker_that_connects_has_the_requests_time_to_answer(monkeypatc
     assert (host, port) not in kafka_insides._Impatient._silent
     for writer in answers:
         writer.close()
+    server.close()
+
+
+async def test_who_gives_up_at_its_first_request_leaves_no_connection_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client that is cancelled before it knows any broker cannot close what it asked by: it is closed in silence."""
+    kafka_insides.watch_all()
+    complaints: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
+    asked, closed = asyncio.Event(), asyncio.Event()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+        asked.set()
+        await reader.read()
+        closed.set()
+        writer.close()
+
+    async def knows_versions(connection: kafka_insides._Impatient) -> None:
+        """As after a broker's first answer."""
+        connection._versions = {MetadataRequest.API_KEY: (0, 1)}
+
+    monkeypatch.setattr(kafka_insides._Impatient, "_do_version_lookup", knows_versions)
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    host, port = server.sockets[0].getsockname()
+    client = AIOKafkaClient(bootstrap_servers=f"{host}:{port}")
+    starting = asyncio.create_task(client.bootstrap())
+    await asyncio.wait_for(asked.wait(), 5)
+    starting.cancel()
+    await asyncio.wait([starting])
+    assert starting.cancelled()
+    del starting
+    await client.close()
+    gc.collect()
+    await asyncio.wait_for(closed.wait(), 5)
+    assert not complaints
     server.close()

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aiokafka import AIOKafkaConsumer, ConsumerRecord
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord
+from aiokafka.client import AIOKafkaClient
 
 from deploy.stack.ports import free_port
 from producers import topics
@@ -173,6 +174,27 @@ async def test_no_kafka_is_told():
     with pytest.raises(KafkaUnavailable, match=address):
         async with SalesPublisher(servers=address, timeout_seconds=2):
             pass
+
+
+async def test_a_start_that_is_cancelled_leaves_nothing_open(monkeypatch):
+    """A process that is ended while it connects: its producer is closed, and no connection complains of that later."""
+    began, closed = asyncio.Event(), []
+
+    async def starting(_: AIOKafkaProducer) -> None:
+        began.set()
+        await asyncio.Event().wait()
+
+    async def close(client: AIOKafkaClient) -> None:
+        closed.append(client)
+
+    monkeypatch.setattr(AIOKafkaProducer, "start", starting)
+    monkeypatch.setattr(AIOKafkaClient, "close", close)
+    task = asyncio.create_task(SalesPublisher(servers="127.0.0.1:1").start())
+    await began.wait()
+    task.cancel()
+    await asyncio.wait([task])
+    assert task.cancelled()
+    assert closed
 
 
 @pytest.mark.integration
