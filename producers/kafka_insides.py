@@ -17,6 +17,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import CorruptRecordException, KafkaTimeoutError
 
+from producers.in_time import in_time
 from producers.kafka_fetched import AsDecoded
 
 # ruff: noqa: SLF001
@@ -83,9 +84,10 @@ class _Impatient(conn.AIOKafkaConnection):  # type: ignore[misc]
 
 
 def watch_all() -> None:
-    """Let all connections to Kafka of this process notice a machine that is silent, or has gone so."""
+    """Let all connections to Kafka of this process notice a machine that is silent, or has gone so, and no other."""
     conn.AIOKafkaProtocol = _Watched
     conn.AIOKafkaConnection = _Impatient
+    conn.wait_for = in_time
 
 
 def configure(consumer: AIOKafkaConsumer, *, fetch_max_wait_ms: int, value_deserializer: AsDecoded) -> None:

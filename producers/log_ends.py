@@ -15,6 +15,7 @@ from aiokafka import TopicPartition
 from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaError, for_code
 
+from producers.in_time import in_time
 from producers.kafka_requests import ends, ping
 from producers.settings import KafkaSettings
 
@@ -56,7 +57,11 @@ class LogEnds:
         if leaders.pop(-1, None):
             client.force_metadata_update()
         found = await asyncio.gather(
-            *(self._of_leader(client, leader, numbers) for leader, numbers in leaders.items()), return_exceptions=True
+            *(
+                in_time(self._of_leader(client, leader, numbers), _ANSWER_SECONDS)
+                for leader, numbers in leaders.items()
+            ),
+            return_exceptions=True,
         )
         known: dict[int, EndOffsets] = {}
         for answer in found:
@@ -82,16 +87,14 @@ class LogEnds:
 
     async def _is_there(self, client: AIOKafkaClient, node: int) -> bool:
         with suppress(KafkaError, OSError, TimeoutError):
-            async with asyncio.timeout(_ANSWER_SECONDS):
-                await ping(client, node)
-                return True
+            await in_time(ping(client, node), _ANSWER_SECONDS)
+            return True
         return False
 
     async def _of_leader(self, client: AIOKafkaClient, leader: int, numbers: list[int]) -> dict[int, EndOffsets]:
-        async with asyncio.timeout(_ANSWER_SECONDS):
-            # In this order: what is stable never exceeds the high watermark that is read after it.
-            stable = await self._offsets(client, leader, numbers, is_committed=True)
-            high = await self._offsets(client, leader, numbers, is_committed=False)
+        # In this order: what is stable never exceeds the high watermark that is read after it.
+        stable = await self._offsets(client, leader, numbers, is_committed=True)
+        high = await self._offsets(client, leader, numbers, is_committed=False)
         return {number: EndOffsets(stable[number], high[number]) for number in stable.keys() & high.keys()}
 
     async def _offsets(
@@ -120,14 +123,16 @@ class LogEnds:
                 request_timeout_ms=int(_REQUEST_SECONDS * 1000),
             )
             try:
-                async with asyncio.timeout(_ANSWER_SECONDS):
-                    await client.bootstrap()
-                    await client.set_topics([self._topic])
+                await in_time(self._connect(client), _ANSWER_SECONDS)
             except BaseException:
                 await client.close()
                 raise
             self._client = client
         return self._client
+
+    async def _connect(self, client: AIOKafkaClient) -> None:
+        await client.bootstrap()
+        await client.set_topics([self._topic])
 
     async def close(self) -> None:
         """Let go of the connections."""

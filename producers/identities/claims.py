@@ -33,6 +33,12 @@ class Claims:
         self.disputed: set[str] = set()
         self.check: str | None = None
 
+    def clear(self) -> None:
+        """Know nothing, as of an empty topic."""
+        self._held.clear()
+        self.disputed.clear()
+        self.check = None
+
     def __len__(self) -> int:
         return len(self._held)
 

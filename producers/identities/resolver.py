@@ -88,9 +88,6 @@ class Resolver:
     async def start(self) -> None:
         """Read the topic. Raises WrongKey, and KafkaUnavailable or KafkaRejected."""
         await self.follow()
-        if self.claims.check is None:
-            await self._log.write([(CHECK, fingerprint(self._key), self._now_ms())])
-            await self._log.read(self.claims)
         if self.claims.check != fingerprint(self._key):
             raise WrongKey(
                 "SALES_IDENTITY_KEY is not the secret that the identities topic was begun with: clients would be "
@@ -229,8 +226,12 @@ class Resolver:
             await self._mend()
 
     async def _mend(self) -> None:
-        """Write first claims again behind later ones, so that compaction keeps them."""
-        entries = [(h, claim.client, claim.at) for h in sorted(self.claims.disputed) if (claim := self.claims.get(h))]
+        """Write first claims again behind later ones, so that compaction keeps them; say which key a new topic has."""
+        entries: list[Entry] = [
+            (h, claim.client, claim.at) for h in sorted(self.claims.disputed) if (claim := self.claims.get(h))
+        ]
+        if self.claims.check is None:
+            entries.append((CHECK, fingerprint(self._key), self._now_ms()))
         if entries:
             await self._log.write(entries)
             await self._log.read(self.claims)

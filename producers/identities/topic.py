@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
+import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
 
@@ -12,7 +13,11 @@ from producers.errors import KafkaRejected, KafkaUnavailable
 from producers.identities.claims import Claims
 from producers.identities.resolver import Entry, Resolver
 from producers.identities.settings import IdentitySettings
+from producers.kafka_insides import client_of
+from producers.kafka_requests import described
 from producers.settings import KafkaSettings
+
+log = structlog.get_logger(__name__)
 
 CLAIMED = "claimed"
 """Header: when a claim was made (ms); the broker's time is that of a copy where it was written again."""
@@ -28,17 +33,28 @@ class KafkaClaimsLog:
         self._partition = TopicPartition(settings.identities_topic, 0)
         self._consumer = consumer
         self._producer = producer
+        self._id = ""
 
     async def read(self, claims: Claims) -> None:
-        """Bring all that is new up to the present end. Raises KafkaUnavailable."""
+        """Bring all that is new up to the present end, or all of a recreated topic alone. Raises KafkaUnavailable."""
         try:
             async with asyncio.timeout(_TIMEOUT):
+                await self._begin_again_if_recreated(claims)
                 end = (await self._consumer.end_offsets([self._partition]))[self._partition]
                 while await self._consumer.position(self._partition) < end:
                     for record in (await self._consumer.getmany(timeout_ms=200)).get(self._partition, ()):
                         _take(claims, record)
         except (KafkaError, OSError, TimeoutError) as error:
             raise KafkaUnavailable(f"{self._where} cannot be read: {type(error).__name__} {error}".strip()) from error
+
+    async def _begin_again_if_recreated(self, claims: Claims) -> None:
+        """Of a topic that is gone nobody else knows anything: who went on by it would know other clients than they."""
+        _, found = await described(client_of(self._consumer), self._partition.topic)
+        if self._id and found and found != self._id:
+            log.warning("the identities topic was deleted and recreated; nothing of the one before counts")
+            claims.clear()
+            self._consumer.seek(self._partition, 0)
+        self._id = found
 
     async def write(self, entries: Sequence[Entry]) -> None:
         """Append; when it returns, the brokers have them. Raises KafkaUnavailable."""

@@ -37,8 +37,13 @@ class SmallDisk:
             self._large.rename(self._data)
             self._node.start()
             pytest.skip(f"a small disk cannot be mounted here: {mounted.stderr.strip()}")
-        self._copy(self._large, self._data)
-        self._node.start()
+        try:
+            self._copy(self._large, self._data)
+            self._node.start()
+        except BaseException:
+            # A disk that is left mounted is in the way of whoever clears up after the tests.
+            self._put_back()
+            raise
         return self
 
     def fill(self) -> None:
@@ -57,6 +62,9 @@ class SmallDisk:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._put_back()
+
+    def _put_back(self) -> None:
         self._node.stop()
         self._ballast.unlink(missing_ok=True)
         shutil.rmtree(self._large)

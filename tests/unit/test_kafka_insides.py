@@ -6,6 +6,7 @@ import inspect
 import socket
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition, conn
@@ -188,6 +189,35 @@ async def test_a_loop_that_was_busy_blames_no_broker(monkeypatch: pytest.MonkeyP
             with pytest.raises(TimeoutError):
                 await trying
     assert address not in kafka_insides._Impatient._silent
+
+
+async def test_a_loop_that_was_busy_hears_the_answer() -> None:
+    """The answer and the end of a request's time come at the same moment; one that never comes is not waited for."""
+    kafka_insides.watch_all()
+    assert "wait_for" in kafka_insides._Impatient.__base__.send.__code__.co_names
+    wait_for: Any = conn.wait_for
+    loop = asyncio.get_running_loop()
+    for beyond in (0.0, 1.0):
+        answer: asyncio.Future[bytes] = loop.create_future()
+        there, here = socket.socketpair()
+
+        def heard(answer: asyncio.Future[bytes] = answer, here: socket.socket = here) -> None:
+            loop.remove_reader(here)
+            loop.call_soon(answer.set_result, here.recv(1))  # as aiokafka, which reads in a task of its own
+
+        loop.add_reader(here, heard)
+        waiting = asyncio.create_task(wait_for(answer, 0.2))
+        await asyncio.sleep(0)
+        there.send(b"x")
+        time.sleep(0.3 + beyond)  # noqa: ASYNC251 - the loop is busy
+        assert await waiting == b"x"
+        there.close()
+        here.close()
+    began, never = time.monotonic(), loop.create_future()
+    with pytest.raises(TimeoutError):
+        await wait_for(never, 0.2)
+    assert time.monotonic() - began < 1
+    assert never.cancelled()
 
 
 async def test_a_broker_that_connects_has_the_requests_time_to_answer(monkeypatch: pytest.MonkeyPatch) -> None:

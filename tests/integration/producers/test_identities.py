@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from aiokafka.admin import AIOKafkaAdminClient
 
 from producers.errors import KafkaRejected
 from producers.identities import IdentitySettings
@@ -38,6 +39,37 @@ async def test_claims_in_kafka(kafka, topic_prefix):
         assert await later.forget("contact-1") == 1
     async with opened(settings, IDENTITIES) as after:
         assert not after.client(phone=WRITTEN).known
+    with pytest.raises(WrongKey, match="SALES_IDENTITY_KEY"):
+        async with opened(settings, IdentitySettings(identity_key="another secret here")):
+            pass
+
+
+async def test_the_topic_is_recreated(kafka, topic_prefix):
+    """Ways in that run know what the new one says, as one does that starts, and claim in it; the key is told again."""
+    settings = KafkaSettings(kafka_servers=kafka, topic_prefix=topic_prefix)
+    await ensure(settings)
+    async with opened(settings, IDENTITIES) as crm, opened(settings, IDENTITIES) as telephone:
+        for number in range(20):
+            crm.client(phone=f"+7921{number:07d}", own=f"contact-{number}")
+        await crm.settle()
+        await telephone.follow()
+        admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
+        await admin.start()
+        await admin.delete_topics([settings.identities_topic])
+        await admin.close()
+        await asyncio.sleep(2)
+        await ensure(settings)
+        await telephone.follow()
+        assert telephone.client(phone="+79210000003", own="caller-3") == ("caller-3", False)
+        assert await telephone.settle() == {}
+        await crm.follow()
+        assert crm.client(phone="+79210000003") == ("caller-3", True)
+        assert not crm.client(phone="+79210000004", own="contact-4").known
+        await crm.settle()
+    async with opened(settings, IDENTITIES) as later:
+        assert later.client(phone="+79210000003") == ("caller-3", True)
+        assert later.client(phone="+79210000004") == ("contact-4", True)
+        assert len(later.claims) == 2
     with pytest.raises(WrongKey, match="SALES_IDENTITY_KEY"):
         async with opened(settings, IdentitySettings(identity_key="another secret here")):
             pass
