@@ -23,7 +23,7 @@ from streams.state.cells import Where
 from streams.state.news import ViewUpdate
 from streams.view import pace
 from streams.view.sink import Beats, Before, Sink
-from streams.view.writing import Round, Writing, is_past, state_of
+from streams.view.writing import Round, Writing, is_further, is_past, state_of
 
 log = structlog.get_logger(__name__)
 
@@ -148,28 +148,28 @@ class ViewPublisher:
         return found
 
     async def _prepare(self, owned: list[OwnedPartition]) -> list[OwnedPartition]:
-        """Ask what the view holds of partitions that are about to be written as a whole; those that are still owned."""
+        """Ask what the view holds of partitions that are about to be written as a whole; those that can be written."""
         # Before the write: what is written into a view of before makes a mixture of it, and has to say so.
         beats = await self._sink.beats([one.partition.number for one in owned]) if owned else {}
         self._compare({one: self._writing[one].beat for one in owned}, beats)
         begun = {one.partition.number: one for one in owned if self._writing[one].is_due}
-        if begun:
-            for number, one in begun.items():
-                writing = self._writing[one]
-                writing.rewound = writing.rewound or state_of(beats.get(number)).get("rewound", 0)
-                # Offsets of a recreated topic begin at 0 again: what is shown of the one before would stay.
-                one.is_rebuilt |= differ(state_of(beats.get(number)).get("log", ""), one.partition.log)
+        for number, one in begun.items():
+            writing = self._writing[one]
+            writing.rewound = writing.rewound or state_of(beats.get(number)).get("rewound", 0)
+            # Offsets of a recreated topic begin at 0 again: what is shown of the one before would stay.
+            one.is_rebuilt |= differ(state_of(beats.get(number)).get("log", ""), one.partition.log)
+            if not one.is_rebuilt and is_further(beats.get(number), one.partition.fence):
+                owned.remove(one)
         for one in owned:
             if one.is_rebuilt:
                 await self._sink.forget(one.partition.number)
                 one.is_rebuilt = False
             elif self._writing[one].is_due and self._writing[one].is_lost:
                 await self._sink.uncount(one.partition.number)
-        if begun:
-            held = await self._sink.held(begun)
-            for number, one in begun.items():
-                writing = self._writing[one]
-                writing.leftover, writing.there = held[number], set(held[number])
+        begun = {number: one for number, one in begun.items() if one in owned}
+        held = await self._sink.held(begun) if begun else {}
+        for number, one in begun.items():
+            self._writing[one].leftover, self._writing[one].there = held[number], set(held[number])
         return [one for one in owned if not one.closed]
 
     def _collect(self, one: OwnedPartition, writing: Writing, found: Round) -> int:

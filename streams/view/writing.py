@@ -145,6 +145,15 @@ def state_of(beat: bytes | None) -> dict[str, Any]:
     return found
 
 
+def is_further(beat: bytes | None, fence: int) -> bool:
+    """Whether the heartbeat is of a former owner that has shown more than is folded here.
+
+    That was not durable, and is folded again. Until then there is nothing newer to show, and hashes that it had let go
+    of as past, written again, would be more than its heartbeat says: exporters would withhold all numbers.
+    """
+    return beat is not None and split(beat)[0] > fence
+
+
 def is_past(kind: str, bucket: int, update: ViewUpdate, local: LocalTime) -> bool:
     """Whether a bucket is kept no longer, as of an update."""
     if kind == "m":

@@ -157,6 +157,46 @@ async def test_what_a_killed_owner_showed_is_taken_back(unit):
     await second.close([0])
 
 
+async def test_a_former_owner_has_shown_more(unit):
+    """What it had not made durable is folded again first: until then its heartbeat says what the view has, and it has.
+
+    It had let go of a bucket as past that is not past yet for who stands before it.
+    """
+    first, sink = unit.owner(flush_interval=60), InMemorySink("unit")
+    await first.open([0])
+    records = [meeting(n) for n in range(4)]
+    records[0].value = records[0].value.replace(b"03-02T", b"03-01T")
+    await first.fold(0, [records[:2]])
+    await first.owned[0].flush()
+    await first.fold(0, [records[2:]])
+    await publisher_of(first, sink).show()
+    past = KEYS.cells("d", DAY - 1, 0)
+    fence, payload = split(sink.hashes[KEYS.partitions][b"0"])
+    told = decode_any(payload)
+    beat = fenced(fence, encode_any(told | {"hashes": told["hashes"] - 1}))
+    await sink.write({past: {}, KEYS.partitions: {b"0": beat}}, gone={past})
+
+    async def is_as_told():
+        beat = decode_any(split(sink.hashes[KEYS.partitions][b"0"])[1])
+        return beat["hashes"] == (await sink.check(0)).hashes
+
+    assert await is_as_told()
+    second = unit.owner(flush_interval=60)
+    await second.open([0])
+    publisher = publisher_of(second, sink)
+    for shown_days, record in ((1, records[2]), (2, records[3])):
+        await publisher.show()
+        assert await is_as_told()
+        assert past not in sink.hashes
+        await second.fold(0, [[record]])
+        await publisher.show()
+        assert await is_as_told()
+        assert (past in sink.hashes) is (shown_days == 2)
+    assert publisher._writing[second.owned[0]].is_whole
+    assert meetings(sink) == 3
+    await second.close([0])
+
+
 def fence_of(publisher, one):
     """Up to which record a partition is shown; None before all of it is."""
     writing = publisher._writing.get(one)

@@ -151,7 +151,7 @@ async def test_shown_of_another_log(unit, now, left):
     await second.fold(0, [[held(0, "m-2")]])
     await publisher_of(second, sink).show()
     assert meetings(sink) == left
-    assert meetings(sink, "m-2") == 1
+    assert meetings(sink, "m-2") == (1 if left is None else None), "not before it has come as far"
 
 
 @pytest.mark.parametrize("kind", ["memory", "rocksdb"])
