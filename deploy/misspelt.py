@@ -25,7 +25,7 @@ def settings_of(file: str | Path) -> Mapping[str, str | None]:
 
 
 def misspelt(environment: Mapping[str, str] | None = None) -> Iterator[str]:
-    """A sentence for every name, in the environment or a file of settings, that is no setting. Raises MisuseError."""
+    """A sentence for each name, in the environment or a file of settings, that is not a setting. Raises MisuseError."""
     given = dict.fromkeys(os.environ if environment is None else environment, "")
     for file in ENV_FILES:
         given |= dict.fromkeys((name for name in settings_of(file) if name not in given), f"{file}: ")
@@ -33,4 +33,4 @@ def misspelt(environment: Mapping[str, str] | None = None) -> Iterator[str]:
     for name, place in given.items():
         if name.upper().startswith(_PREFIX) and name.upper() not in known:
             near = difflib.get_close_matches(name.upper(), known, 1, _NEAR)
-            yield f"{place}{name} is no setting" + (f"; did you mean {near[0]}?" if near else "")
+            yield f"{place}{name} is not a setting" + (f"; did you mean {near[0]}?" if near else "")

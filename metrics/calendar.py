@@ -44,7 +44,7 @@ Interval = tuple[int, int]
 def _minute(text: str) -> int:
     hours, _, minutes = text.strip().partition(":")
     if not (hours.isdigit() and minutes.isdigit() and len(minutes) == 2 and int(minutes) < 60):
-        raise ValueError(f"{text.strip()!r} is no time; write it like 09:00")
+        raise ValueError(f"{text.strip()!r} is not a time; write it like 09:00")
     minute = int(hours) * 60 + int(minutes)
     if minute > _MIDNIGHT:
         raise ValueError(f"{text.strip()!r} is past the end of the day, 24:00")
@@ -60,7 +60,7 @@ def _intervals(value: object) -> tuple[Interval, ...]:
     for item in value:
         start, dash, end = str(item).partition("-")
         if not dash:
-            raise ValueError(f"{item!r} is no interval; write it like 09:00-18:00")
+            raise ValueError(f"{item!r} is not a interval; write it like 09:00-18:00")
         interval = (_minute(start), _minute(end))
         if interval[0] >= interval[1]:
             raise ValueError(f"{item!r} ends before it begins; split a night at 24:00")

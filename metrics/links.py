@@ -43,13 +43,13 @@ def links(value: str) -> Links:
         parsed = _TEMPLATE.fullmatch(item)
         if parsed is None:
             raise ValueError(
-                f"number {number} is no kind=address or kind@source=address with {{id}}, {{number}} or {{client}} in "
+                f"number {number} is not kind=address or kind@source=address with {{id}}, {{number}} or {{client}} in "
                 "its path; write it like deal=https://crm.example.com/deals/{number}/"
             )
         if parsed["kind"] not in ENTITIES:
             near = get_close_matches(parsed["kind"], ENTITIES, 1)
             meant = f"did you mean {near[0]}?" if near else f"there are {', '.join(ENTITIES)}"
-            raise ValueError(f"number {number} is of {parsed['kind']}, which is no kind of entity; {meant}")
+            raise ValueError(f"number {number} is of {parsed['kind']}, which is not a kind of entity; {meant}")
         template = Template(parsed["source"] or "", parsed["url"])
         found[parsed["kind"]] = (*found.get(parsed["kind"], ()), template)
     return {kind: tuple(sorted(held, key=lambda one: not one.source)) for kind, held in found.items()}

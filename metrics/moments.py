@@ -13,7 +13,7 @@ def read(text: str, given: str = "") -> datetime:
     try:
         parsed = datetime.fromisoformat(text)
     except ValueError as error:
-        raise WindowError(f"at={given!r} is no RFC 3339 time; write it like 2026-11-23T09:00:00Z") from error
+        raise WindowError(f"at={given!r} is not an RFC 3339 time; write it like 2026-11-23T09:00:00Z") from error
     if parsed.tzinfo is None:
         raise WindowError(f"at={given!r} has no zone; write it like 2026-11-23T09:00:00Z")
     if not _YEARS[0] <= parsed.year <= _YEARS[1]:

@@ -42,15 +42,15 @@ def render() -> str:
     """The whole page as Markdown."""
     levels = ", ".join(f"`{level.value}`" for level in Level)
     recorded = (
-        f"Recorded at the levels {levels}, as `level:metric:operation`; where there is a trend (current ÷ previous "
-        "− 1, of a ratio current − previous: 0.05 is 5 points), as the same name with `_trend`. Nothing is recorded "
-        "where a denominator is 0 or absent; and no trend where the previous is below 0 either, since of a loss there "
-        "is no share. What the exporter shows of each manager as it is, percentiles among it, is no rule but that "
-        "series (`sales_meetings`, `sales_response_seconds{quantile=…}`); only its trend is recorded."
+        f"Recorded at the levels {levels}, as `level:metric:operation`. A trend has the same name with `_trend` "
+        "(current ÷ previous − 1; of a ratio current − previous, so 0.05 is 5 points). Where a denominator is 0 or "
+        "absent nothing is recorded. Where the previous value is below 0 there is no trend: a loss has no shares. What "
+        "the exporter already shows for each manager, percentiles included, needs no rule (`sales_meetings`, "
+        "`sales_response_seconds{quantile=…}`); only its trend is recorded."
     )
     exposed = (
-        "Gauges, but for names in `_total`, which are counters. Durations are shown of each manager as a summary "
-        f"(quantiles {', '.join(map(str, QUANTILES))}, `_sum`, `_count`) and of each team as a histogram "
+        "All are gauges, except names ending in `_total`, which are counters. Durations are shown for each manager as "
+        f"a summary (quantiles {', '.join(map(str, QUANTILES))}, `_sum`, `_count`) and for each team as a histogram "
         "(`sales_team_…_bucket`, `_sum`, `_count`); the company's figures are sums over teams."
     )
     paragraphs = (

@@ -69,7 +69,7 @@ class BusinessSettings(BaseSettings):
     @classmethod
     def _zone_exists(cls, value: str) -> str:
         if value not in available_timezones():
-            raise ValueError(f"{value!r} is no IANA time zone; write one like Europe/Moscow")
+            raise ValueError(f"{value!r} is not an IANA time zone; write one like Europe/Moscow")
         return value
 
     @field_validator("ready_stages", mode="before")
@@ -150,7 +150,7 @@ class WebSettings(BaseSettings):
             try:
                 found.append(ipaddress.ip_network(item))
             except ValueError as error:
-                raise ValueError(f"{item!r} is no address or network; write 10.0.0.7 or 10.0.0.0/24") from error
+                raise ValueError(f"{item!r} is not an address or network; write 10.0.0.7 or 10.0.0.0/24") from error
         return tuple(found)
 
     @field_validator("web_hosts", mode="before")
@@ -163,7 +163,9 @@ class WebSettings(BaseSettings):
     def _without_ports(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for host in value:
             if not re.fullmatch(r"[A-Za-z0-9.-]+|[0-9A-Fa-f:.]+", host):
-                raise ValueError(f"{host!r} is no host name; write it without scheme and port, like wall.example.com")
+                raise ValueError(
+                    f"{host!r} is not a host name; write it without scheme and port, like wall.example.com"
+                )
         return value
 
     @field_validator("web_frame_ancestors")

@@ -73,7 +73,7 @@ def period_start(window: str, day: date) -> date:
             return day.replace(month=(day.month - 1) // 3 * 3 + 1, day=1)
         case "year":
             return day.replace(month=1, day=1)
-    raise WindowError(f"{window!r} is no calendar window; use day, week, month, quarter or year")
+    raise WindowError(f"{window!r} is not a calendar window; use day, week, month, quarter or year")
 
 
 def period_end(window: str, day: date) -> date:

@@ -5,12 +5,12 @@ from typing import Any
 _SAY = {
     "missing": "is missing; write it",
     "extra_forbidden": "is not known here; check its spelling or remove it",
-    "model_type": "is no group of fields; write them as name: value",
-    "model_attributes_type": "is no group of fields; write them as name: value",
-    "dict_type": "is no group of fields; write them as name: value",
-    "list_type": "is no list; write - before each item",
-    "tuple_type": "is no list; write - before each item",
-    "string_type": "is no text; put it in quotes",
+    "model_type": "is not a group of fields; write them as name: value",
+    "model_attributes_type": "is not a group of fields; write them as name: value",
+    "dict_type": "is not a group of fields; write them as name: value",
+    "list_type": "is not a list; write - before each item",
+    "tuple_type": "is not a list; write - before each item",
+    "string_type": "is not text; put it in quotes",
 }
 
 

@@ -2,7 +2,7 @@
 
 `tests/unit/test_kafka_fetched.py` asks for each of the names that are used by itself.
 
-Kafka takes any bytes as a header's name. aiokafka fails on one that is no UTF-8 each time it is fetched, so that one
+Kafka takes any bytes as a header's name. aiokafka fails on one that is not UTF-8 each time it is fetched, so that one
 record would stop its partition, and everybody who reads it, for good; here such names get replacement characters, and
 what else a broker takes is read (`producers/kafka_unpacking.py`). What came broken, as its checksum tells, is fetched
 again. And a consumer may have its records as they are decoded (`AsDecoded`), without a dataclass made of each, or

@@ -76,5 +76,5 @@ def _amount(name: str, said: str, form: str) -> int:
     found = re.fullmatch(r"(\d+(?:\.\d+)?) ?([kmgt])i?b?", said.strip(), re.IGNORECASE)
     amount = int(float(found[1]) * 2 ** (10 * ("kmgt".index(found[2].lower()) + 1))) if found else 0
     if not amount:
-        raise MisuseError(f"{name}: {said!r} is no amount; it looks like {form}")
+        raise MisuseError(f"{name}: {said!r} is not an amount; write it like {form}")
     return amount

@@ -183,7 +183,7 @@ def _credentials(given: bytes) -> tuple[str, bytes]:
     except binascii.Error:
         colon = b""
     if not colon:
-        raise AccessRefusal(401, "the header Authorization is no Basic <name:password in base64>")
+        raise AccessRefusal(401, "the header Authorization is not Basic <name:password in base64>")
     return _text(user), password
 
 

@@ -128,9 +128,11 @@ class WebConfig(_WebConfigModel):
         for name, hashed in users.items():
             found = _BCRYPT.fullmatch(hashed)
             if ":" in name or not name:
-                raise ValueError(f"{name!r} is no name that Basic authentication can send; use one without a colon")
+                raise ValueError(f"{name!r} is not a name that Basic authentication can send; use one without a colon")
             if found is None:
-                raise ValueError(f"the password of {name!r} is no bcrypt hash; make one with: sales-pulse web-config")
+                raise ValueError(
+                    f"the password of {name!r} is not a bcrypt hash; make one with: sales-pulse web-config"
+                )
             if int(found[1]) > _HARDEST:
                 raise ValueError(f"the hash of {name!r} has a cost of {found[1]}; use at most {_HARDEST}")
         return users
@@ -148,11 +150,11 @@ def load(path: Path) -> WebConfig:
     except OSError as error:
         raise WebConfigError(f"{path}: {error.strerror}") from error
     except UnicodeDecodeError as error:
-        raise WebConfigError(f"{path}: is no UTF-8 text; save it as UTF-8") from error
+        raise WebConfigError(f"{path}: is not UTF-8 text; save it as UTF-8") from error
     except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: what looks like a date and is none
         mark = getattr(error, "problem_mark", None)
         place = f" in line {mark.line + 1}" if mark is not None else ""
-        raise WebConfigError(f"{path}: is no YAML{place}: {getattr(error, 'problem', 'it cannot be read')}") from error
+        raise WebConfigError(f"{path}: is not YAML{place}: {getattr(error, 'problem', 'it cannot be read')}") from error
     if content is None:
         content = {}
     if not isinstance(content, dict):

@@ -36,7 +36,7 @@ class CarrierSettings(BaseSettings):
     @classmethod
     def _from(cls, value: str) -> str:
         if value and not ADDRESS.fullmatch(value):
-            raise ValueError(f"{value!r} is no e-mail address")
+            raise ValueError(f"{value!r} is not an e-mail address")
         return value
 
 
@@ -75,7 +75,7 @@ class DigestSettings(CarrierSettings):
         for number, one in enumerate(value, 1):
             if one not in {SLACK, TELEGRAM} and not ADDRESS.fullmatch(one):
                 # Not what it is: that may be a web hook's address, which is a secret.
-                raise ValueError(f"number {number} is no e-mail address and neither {SLACK} nor {TELEGRAM}")
+                raise ValueError(f"number {number} is not an e-mail address and neither {SLACK} nor {TELEGRAM}")
         return tuple(dict.fromkeys(value))
 
     @field_validator("digest_slack_url")
@@ -83,14 +83,14 @@ class DigestSettings(CarrierSettings):
     def _hook(cls, value: SecretStr) -> SecretStr:
         url = urlsplit(value.get_secret_value())
         if value.get_secret_value() and (url.scheme not in {"http", "https"} or not url.hostname):
-            raise ValueError("this is no http(s) address; copy it whole from Slack's page of incoming web hooks")
+            raise ValueError("this is not an http(s) address; copy it whole from Slack's page of incoming web hooks")
         return value
 
     @field_validator("digest_telegram_token")
     @classmethod
     def _token(cls, value: SecretStr) -> SecretStr:
         if value.get_secret_value() and not re.fullmatch(r"\d+:[\w-]+", value.get_secret_value()):
-            raise ValueError("this is no token of a bot; copy it whole from @BotFather, like 123456:AbC-dEf")
+            raise ValueError("this is not a token of a bot; copy it whole from @BotFather, like 123456:AbC-dEf")
         return value
 
     @field_validator("digest_at")

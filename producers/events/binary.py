@@ -43,7 +43,7 @@ def from_kafka(headers: Headers, value: bytes | None) -> bytes:
             try:
                 attributes[attribute] = raw.decode()
             except UnicodeDecodeError as error:
-                raise Refused("not_cloudevents", f"{attribute}: header {name} is no UTF-8; encode it so") from error
+                raise Refused("not_cloudevents", f"{attribute}: header {name} is not UTF-8; encode it so") from error
     return structured(attributes, value)
 
 

@@ -69,7 +69,7 @@ _ATTRIBUTES: list[tuple[str, Json, str | None]] = [
     ("empty id attribute", {"id": ""}, "not_cloudevents"),
     ("id attribute of 256 characters", {"id": "я" * 256}, None),
     ("id attribute of 257 characters", {"id": "x" * 257}, "not_cloudevents"),
-    ("source that is no URI-reference", {"source": "my crm"}, "not_cloudevents"),
+    ("source that is not a URI-reference", {"source": "my crm"}, "not_cloudevents"),
     ("source of 256 characters", {"source": "crm://" + "a" * 250}, None),
     ("source of 257 characters", {"source": "crm://" + "a" * 251}, "not_cloudevents"),
     ("subject of 256 characters", {"subject": "😀" * 256}, None),

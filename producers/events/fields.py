@@ -54,7 +54,7 @@ def _moment(value: Any) -> Any:
     moment = rules.parse_time(value) if isinstance(value, str) else value
     if moment is None or (isinstance(moment, datetime) and moment.tzinfo is None):
         raise PydanticCustomError(
-            "rfc3339", "is no RFC 3339 time with a zone; send one like 2026-11-23T09:15:02Z or +03:00"
+            "rfc3339", "is not an RFC 3339 time with a zone; send one like 2026-11-23T09:15:02Z or +03:00"
         )
     if not isinstance(moment, datetime):
         return value
@@ -82,7 +82,7 @@ Id = Annotated[str, StringConstraints(min_length=1, max_length=rules.ID_LENGTH),
 Source = Annotated[
     str,
     StringConstraints(max_length=rules.ATTRIBUTE_LENGTH),
-    _must(rules.is_source, "uri_reference", "is no URI-reference; send one like pbx://spb, percent-encode the rest"),
+    _must(rules.is_source, "uri_reference", "is not a URI-reference; send one like pbx://spb, percent-encode the rest"),
     Field(
         json_schema_extra={
             "minLength": 1,
@@ -106,38 +106,40 @@ Money = Annotated[
     str,
     BeforeValidator(_text_of_decimal),
     OnWire("str", "is_money({}) is not None"),
-    _must(rules.is_money, "money", 'is no money; send a decimal string like "1250.00", up to 4 places, not negative'),
+    _must(
+        rules.is_money, "money", 'is not an amount; send a decimal string like "1250.00", up to 4 places, not negative'
+    ),
     _schema(rules.MONEY, "decimal, up to 4 places, never negative", "1250.00"),
 ]
 Currency = Annotated[
     str,
     OnWire("str", "known_currency({})"),
-    _must(rules.is_currency, "currency", "is no ISO 4217 code; send three capital letters like RUB"),
+    _must(rules.is_currency, "currency", "is not an ISO 4217 code; send three capital letters like RUB"),
     _schema(rules.CURRENCY, "ISO 4217", "RUB"),
 ]
 Rate = Annotated[
     str,
     BeforeValidator(_text_of_decimal),
     OnWire("str", "is_rate({})"),
-    _must(rules.is_rate, "rate", 'is no rate; send a decimal string above zero like "92.5"'),
+    _must(rules.is_rate, "rate", 'is not a rate; send a decimal string above zero like "92.5"'),
     _schema(rf"(?=[0.]*[1-9]){rules.RATE}", "units of the base currency for one unit, above zero", "92.5"),
 ]
 Scope = Annotated[
     str,
     OnWire("str", "is_scope({}) is not None"),
-    _must(rules.is_scope, "scope", "is no scope; send manager:<id>, team:<id> or company"),
+    _must(rules.is_scope, "scope", "is not a scope; send manager:<id>, team:<id> or company"),
     _schema(rules.SCOPE, "whose plan it is", "manager:m-3"),
 ]
 Period = Annotated[
     str,
     OnWire("str", "is_period({})"),
-    _must(rules.is_period, "period", "is no period; send a month 2026-11, a quarter 2026-Q4 or a year 2026"),
+    _must(rules.is_period, "period", "is not a period; send a month 2026-11, a quarter 2026-Q4 or a year 2026"),
     _schema(rules.PERIOD, "a month, a quarter or a year", "2026-11"),
 ]
 Day = Annotated[
     str,
     OnWire("str", "is_date({})"),
-    _must(rules.is_date, "date", "is no day; send one like 2026-11-23"),
+    _must(rules.is_date, "date", "is not a day; send one like 2026-11-23"),
     Field(json_schema_extra={"pattern": f"^{rules.DATE}$", "format": "date", "examples": ["2026-11-23"]}),
 ]
 Score = Annotated[int, Field(ge=1, le=5), BeforeValidator(_whole), OnWire("Annotated[int, Meta(ge=1, le=5)]")]

@@ -14,12 +14,12 @@ _MOST_NAMED = 3
 _BOUNDS = {"less_than_equal": ("le", "at most"), "greater_than_equal": ("ge", "at least")}
 _SAY = {
     "missing": "is missing; send it",
-    "string_type": "is no string; send a JSON string",
+    "string_type": "is not a string; send a JSON string",
     "string_too_short": "is empty; send at least one character",
-    "int_type": "is no whole number; send a JSON number like 4",
-    "float_type": "is no number; send a JSON number like 0.4",
-    "bool_type": "is no truth value; send true or false",
-    "datetime_type": "is no RFC 3339 time with a zone; send one like 2026-11-23T09:15:02Z or +03:00",
+    "int_type": "is not a whole number; send a JSON number like 4",
+    "float_type": "is not a number; send a JSON number like 0.4",
+    "bool_type": "is not a truth value; send true or false",
+    "datetime_type": "is not an RFC 3339 time with a zone; send one like 2026-11-23T09:15:02Z or +03:00",
 }
 
 
@@ -34,7 +34,7 @@ def parse(value: bytes | None, *, reference: bool | None = None) -> Event:
     try:
         members = json_text.members(value)
     except TypeError as error:
-        raise Refused("not_cloudevents", "the value is no JSON object; send a CloudEvent as one object") from error
+        raise Refused("not_cloudevents", "the value is not a JSON object; send a CloudEvent as one object") from error
     plain = _read(members, Attributes)
     attributes = _attributes(plain)
     types = ALL_TYPES if reference is None else REFERENCE_TYPES if reference else EVENT_TYPES
@@ -88,7 +88,7 @@ def _event(model: type[Event], plain: dict[str, Any], raw: msgspec.Raw | None) -
     try:
         members = json_text.members(raw)
     except TypeError as error:
-        raise Refused("invalid_data", "data: is no object; send an object with the fields of the type") from error
+        raise Refused("invalid_data", "data: is not an object; send an object with the fields of the type") from error
     data = _read(members, model.model_fields["data"].annotation)
     try:
         return model.model_validate({**plain, "data": data})

@@ -150,7 +150,7 @@ def _check_ends(ends: float, what: str) -> None:
 def _check_clock(stamp: str) -> None:
     """Raise Unauthorized with the reason when a signature's time cannot be right."""
     if not (stamp.isascii() and stamp.isdecimal() and len(stamp) < 20):
-        raise Unauthorized("webhook-timestamp is no number; send Unix time in seconds")
+        raise Unauthorized("webhook-timestamp is not a number; send Unix time in seconds")
     off = int(stamp) - time.time()
     if int(stamp) > _MILLISECONDS:
         raise Unauthorized("webhook-timestamp is not in seconds; send Unix time in seconds")
@@ -175,14 +175,14 @@ def _digest(token: str) -> bytes:
 
 
 def _webhook(source: str, secret: str) -> Webhook:
-    # The library skips what is no base64, down to an empty key that anybody could guess.
+    # The library skips what is not base64, down to an empty key that anybody could guess.
     try:
         key = base64.b64decode(secret.removeprefix("whsec_"), validate=True)
     except binascii.Error:
         key = b""
     if len(key) < _SHORTEST_KEY:
         raise ProducersError(
-            f"SALES_GATEWAY_SECRETS: the secret of {source} is no base64 of {_SHORTEST_KEY} bytes or more; "
+            f"SALES_GATEWAY_SECRETS: the secret of {source} is not base64 of {_SHORTEST_KEY} bytes or more; "
             "make one with: echo whsec_$(openssl rand -base64 32)"
         )
     return Webhook(secret)

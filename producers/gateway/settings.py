@@ -64,7 +64,7 @@ class GatewaySettings(KafkaSettings):
     def _address(cls, value: str) -> str:
         host, _, port = value.rpartition(":")
         if not (host and port.isdecimal() and int(port) < 65_536):
-            raise ValueError(f"{value!r} is no host:port; write one like 127.0.0.1:8080")
+            raise ValueError(f"{value!r} is not a host:port; write one like 127.0.0.1:8080")
         return value
 
     @field_validator("gateway_tokens", "gateway_secrets", mode="before")

@@ -42,7 +42,7 @@ class IdentitySettings(BaseSettings):
     @classmethod
     def _is_known(cls, value: str) -> str:
         if value.upper() not in phonenumbers.SUPPORTED_REGIONS:
-            raise ValueError(f"{value!r} is no country that has a numbering plan; write two letters, like RU")
+            raise ValueError(f"{value!r} is not a country that has a numbering plan; write two letters, like RU")
         return value.upper()
 
 

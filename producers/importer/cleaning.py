@@ -51,7 +51,7 @@ class Cleaning:
 
 
 def _values(word: str) -> list[tuple[type, Cell]]:
-    """What a word stands for where cells are no texts, as in spreadsheets: a number, a day, a truth."""
+    """What a word stands for where cells are not texts, as in spreadsheets: a number, a day, a truth."""
     found: list[tuple[type, Cell]] = []
     with suppress(ValueError):
         number = float(word.replace(",", "."))

@@ -113,7 +113,7 @@ class ClientRows:
         def make(row: Row) -> tuple[bytes, ...]:
             client = id_text(ID, row[at[self._id]])
             if not 1 <= len(client) <= ID_LENGTH:
-                raise Refused("invalid_data", f"{ID}: {client[:60]!r} has to have 1 to {ID_LENGTH} characters")
+                raise Refused("invalid_data", f"{ID}: {client[:60]!r} must have 1 to {ID_LENGTH} characters")
             listed = ListedClient(client, tuple(_cells(row, phones)), tuple(_cells(row, emails)))
             return (msgspec.json.encode(listed),) if listed.phones or listed.emails else ()
 
@@ -126,7 +126,7 @@ class ClientRows:
     def why_none(self, row: Row, places: ColumnPlaces) -> str:
         """Why a row says nothing."""
         del row, places
-        return "neither a phone nor an email is in it"
+        return "it has neither a phone nor an email"
 
 
 _NOTHING = {"type": {"constant": "sales.meeting.held.v1"}, "time": {"constant": ""}, "data": {}}

@@ -156,7 +156,7 @@ def _are_few(values: Sequence[Any]) -> bool:
 
 
 def quoted(name: str, values: Values, odd: set[int]) -> list[Part]:
-    """Texts in JSON, part behind part; places of those that are no text in the file's encoding are added to `odd`.
+    """Texts in JSON, part behind part; places of those that are not text in the file's encoding are added to `odd`.
 
     All at once: a quote in a text has a backslash before it, so that `","` parts them.
     """

@@ -33,11 +33,11 @@ def duration(name: str, cell: Cell, clock: Clock | None) -> timedelta:
         raise Refused(
             "invalid_data", f'{name}: {said!r} is minutes with clock: "m:ss" and hours with clock: "h:mm"; say which'
         )
-    raise Refused("invalid_data", f"{name}: {said!r} is no duration like 0:02:05, 125 (seconds) or 2 min 5 s")
+    raise Refused("invalid_data", f"{name}: {said!r} is not a duration like 0:02:05, 125 (seconds) or 2 min 5 s")
 
 
 def _seconds(said: str, clock: Clock | None) -> float | None:
-    """None for what is no duration. What is less than 1 may be a part of a day or of a second."""
+    """None for what is not a duration. What is less than 1 may be a part of a day or of a second."""
     if found := _THREE(said):
         days, hours, minutes, rest = found.groups(default="0")
         return int(days) * 86_400 + int(hours) * 3600 + int(minutes) * 60 + float(rest.replace(",", "."))

@@ -41,7 +41,7 @@ def encoding_of(head: bytes, declared: str | None, names: Iterable[str] = ()) ->
             return Encoding("utf-8")
         if is_nearly_utf8(head):
             return Encoding(
-                "utf-8", b"", "read as utf-8, in which some of its bytes are no text: rows that need them are refused"
+                "utf-8", b"", "read as utf-8, in which some of its bytes are not text: rows that need them are refused"
             )
         guessed = guess(head, names)
     return Encoding(guessed, b"", f"read as {guessed} (guessed); `encoding` in the mapping overrides it")

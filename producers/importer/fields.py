@@ -94,7 +94,7 @@ def _mark(cell: Cell) -> str:
 def _whole(amount: AmountReader, cell: Cell) -> int:
     number = amount.number(cell)
     if number != int(number):
-        raise Refused("invalid_data", f"{amount.name}: {text(cell)!r} is no whole number")
+        raise Refused("invalid_data", f"{amount.name}: {text(cell)!r} is not a whole number")
     return int(number)
 
 

@@ -25,7 +25,7 @@ def plain_text(name: str, cell: Cell) -> str:
                 "invalid_data", f"{name}: {said!r} was saved from a column that is too narrow; widen it and save again"
             )
         if said.isupper() and _ERROR(said):
-            raise Refused("invalid_data", f"{name}: {said!r} is an error of a formula; mend it and save again")
+            raise Refused("invalid_data", f"{name}: {said!r} is a formula error; fix it and save again")
     return said
 
 
@@ -44,7 +44,7 @@ def id_text(name: str, cell: Cell) -> str:
     if is_lost:
         raise Refused(
             "invalid_data",
-            f"{name}: {said!r} is a long number that a spreadsheet has shortened, its digits are lost; make the "
+            f"{name}: {said!r} is a long number that a spreadsheet has shortened, so digits are lost; make the "
             "column one of text before the numbers come in, and export again",
         )
     return said

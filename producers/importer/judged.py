@@ -174,7 +174,7 @@ async def _apart(source: SourceFile, format_: Format, after: State, size: int) -
         process.join()
         if process.exitcode:
             raise ImportProblem(
-                f"{source.name}: the process that reads it was ended ({process.exitcode}); is there memory enough? "
+                f"{source.name}: the process that reads it was ended ({process.exitcode}); is there enough memory? "
                 "Spreadsheets that are not .xlsx are held as a whole, CSV is not. Run the same command again to go on"
             )
     finally:

@@ -17,7 +17,7 @@ from producers.importer.errors import MappingProblem
 from producers.importer.forms import alike
 
 NO_SOURCE = (
-    "{!r} is no URI-reference, as the source of events has to be; write one like crm://history, which begins with a "
+    "{!r} is not a URI-reference, as the source of events has to be; write one like crm://history, which begins with a "
     "letter and is in ASCII"
 )
 
@@ -169,7 +169,7 @@ class MappingFile(_MappingModel):
     @classmethod
     def _zone_exists(cls, value: str | None) -> str | None:
         if value is not None and value not in available_timezones():
-            raise ValueError(f"{value!r} is no IANA time zone; write one like Europe/Moscow")
+            raise ValueError(f"{value!r} is not an IANA time zone; write one like Europe/Moscow")
         return value
 
     _empty = field_validator("empty", mode="before")(_several)
@@ -187,7 +187,7 @@ class MappingFile(_MappingModel):
         try:
             "".encode(value or "utf-8")
         except LookupError:
-            raise ValueError(f"{value!r} is no encoding; write one like utf-8 or cp1251") from None
+            raise ValueError(f"{value!r} is not an encoding; write one like utf-8 or cp1251") from None
         return value
 
 
@@ -203,11 +203,11 @@ def load_mapping(path: Path) -> MappingFile:
         raise MappingProblem(f"{path}: is not in UTF-8 (byte {error.start}); save it as UTF-8") from error
     except yaml.MarkedYAMLError as error:
         line = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
-        raise MappingProblem(f"{path}{line}: is no YAML: {error.problem}") from error
+        raise MappingProblem(f"{path}{line}: is not YAML: {error.problem}") from error
     except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: what looks like a date and is none
-        raise MappingProblem(f"{path}: is no YAML: {error}") from error
+        raise MappingProblem(f"{path}: is not YAML: {error}") from error
     if not isinstance(content, dict):
-        raise MappingProblem(f"{path}: is no mapping; begin with sales-pulse import --template")
+        raise MappingProblem(f"{path}: is not a mapping; begin with sales-pulse import --template")
     try:
         return MappingFile.model_validate(content)
     except ValidationError as error:
@@ -229,7 +229,9 @@ def _said(path: Path, node: Any, problem: Any) -> str:
     kind, message = problem["type"], problem["msg"]
     if kind == "extra_forbidden":
         near = difflib.get_close_matches(str(place[-1]), _keys(place), 1)
-        message = "is no key here" + (f"; did you mean {near[0]}?" if near else f"; keys are {', '.join(_keys(place))}")
+        message = "is not a key here" + (
+            f"; did you mean {near[0]}?" if near else f"; keys are {', '.join(_keys(place))}"
+        )
     elif kind == "missing":
         message = "is missing"
     elif kind == "too_short":

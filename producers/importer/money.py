@@ -43,7 +43,7 @@ _GROUPED_CELLS = {
 _UNGROUPED = dict.fromkeys(map(ord, _GROUPS))
 _NUMBER = re.compile(r"(?:\d|(?<![^\W\d_])[.,])(?:[\d.,\s'’`_]*\d)?(?:[eE][+-]?\d{1,3})?")
 _SPACED = re.compile(rf"\d{{1,3}}(?:(?:[{_BLANK}]+|['’`_])\d{{3}})+(?:[.,]\d+)?(?:[eE][+-]?\d{{1,3}})?")
-"""Thousands with something between them, spaces of any width: 1 250,50. What is grouped otherwise is no number."""
+"""Thousands with something between them, spaces of any width: 1 250,50. What is grouped otherwise is not a number."""
 _BETWEEN_WORDS = re.compile(r"[\s\u00a0.,+|-]+")
 _EXPONENT = re.compile("[eE]")
 _DIGITS = re.compile(r"(\d[\d.,]*\d|\d|[.,]\d+)(e[+-]?\d{1,3})?", re.ASCII | re.IGNORECASE)
@@ -203,7 +203,7 @@ class AmountReader:
             try:
                 number = Decimal(text(cell))
             except InvalidOperation:
-                raise Refused("invalid_data", f"{self.name}: {text(cell)!r} is no number") from None
+                raise Refused("invalid_data", f"{self.name}: {text(cell)!r} is not a number") from None
         scaled = number if self.scale is None else number * self.scale
         if not scaled.is_finite() or (scaled and scaled.adjusted() >= _MOST_DIGITS):
             raise Refused(
@@ -214,7 +214,7 @@ class AmountReader:
     def _parsed(self, written: str) -> Decimal:
         amount = take_apart(written)
         if amount is None:
-            raise Refused("invalid_data", f"{self.name}: {written.strip()!r} is no number")
+            raise Refused("invalid_data", f"{self.name}: {written.strip()!r} is not a number")
         if self.currency and amount.currency not in ("", self.currency, *_alike(amount.currency)):
             raise Refused(
                 "invalid_data",
@@ -227,7 +227,7 @@ class AmountReader:
         number = as_decimal(amount.digits, mark or ".")
         if number is None:
             raise Refused(
-                "invalid_data", f"{self.name}: {written.strip()!r} is no number with the decimal mark {mark!r}"
+                "invalid_data", f"{self.name}: {written.strip()!r} is not a number with the decimal mark {mark!r}"
             )
         return -number if amount.negative else number
 

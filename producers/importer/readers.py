@@ -43,7 +43,7 @@ class RowBlock(NamedTuple):
     """Rows that follow each other, one a line from line `number` on. raw: the bytes of one, which few are asked for.
 
     problem: why its only row, which may be of several lines, has no cells. said: a text that has all its cells in it,
-    None where there is none at hand. mixed: whether some cells are no texts, and so are not in it.
+    None where there is none at hand. mixed: whether some cells are not texts, and so are not in it.
     """
 
     number: int
@@ -100,7 +100,7 @@ class SheetReader:
             self._sheets = [] if self._pieces else [workbook_of(source).get_sheet_by_name(name)]
         except (CalamineError, OSError) as error:
             raise ImportProblem(
-                f"{source.name}: is no spreadsheet that can be read ({error}); open it in a spreadsheet "
+                f"{source.name}: is not a spreadsheet that can be read ({error}); open it in a spreadsheet "
                 "and save it as .xlsx or CSV"
             ) from error
         self._name = source.name
@@ -140,7 +140,7 @@ class SheetReader:
                     number += len(rows)
         except OverflowError as error:
             raise ImportProblem(
-                f"{self._name}: behind row {number - 1} a cell is no day or duration ({error}); have its column shown "
+                f"{self._name}: after row {number - 1} a cell is not a day or duration ({error}); show its column "
                 "as text or numbers, and save it again"
             ) from error
 
@@ -150,7 +150,7 @@ class SheetReader:
             return
         top, left = sheet.start
         if top + 1 < number:
-            raise ImportProblem(f"{self._name}: its rows are not in order behind row {number - 1}; save it as CSV")
+            raise ImportProblem(f"{self._name}: its rows are not in order after row {number - 1}; save it as CSV")
         gap = repeat([""] * (width or sheet.total_width), top + 1 - number)
         values = chain(gap, _filled(sheet, left, width) if self._pieces else _whole(sheet, top, left))
         while some := list(islice(values, _ROWS)):
@@ -254,7 +254,7 @@ class JsonReader:
             found = self._decode(raw.removeprefix(b"\xef\xbb\xbf"))
         except msgspec.DecodeError as error:
             said = _AT.sub(r"\1: is an object or an array, and the mapping wants a value there; flatten it", str(error))
-            return Refused("not_json", f"the line is no flat JSON object: {said}")
+            return Refused("not_json", f"the line is not a flat JSON object: {said}")
         return [_given(value) for value in msgspec.structs.astuple(found)]
 
 

@@ -181,7 +181,7 @@ def _problems(rule: Rule) -> Iterator[str]:
     model = ALL_TYPES.get(str(constant))
     if model is None:
         near = difflib.get_close_matches(str(constant), ALL_TYPES, 1)
-        yield f"type: {constant!r} is no type of the contract" + (f"; did you mean {near[0]}?" if near else "")
+        yield f"type: {constant!r} is not a type of the contract" + (f"; did you mean {near[0]}?" if near else "")
         return
     known = data_fields(model)
     for name, spec in rule.data.items():

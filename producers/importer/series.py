@@ -120,7 +120,7 @@ class ImportSeries(Collector):
         except OSError as error:
             raise ImportProblem(f"--metrics {self._path}: cannot be read: {error.strerror}") from error
         except ValueError as error:
-            raise ImportProblem(f"--metrics {self._path}: is no file of metrics; name another one") from error
+            raise ImportProblem(f"--metrics {self._path}: is not a file of metrics; name another one") from error
         for family in found:
             if family.name not in _FAMILIES:
                 raise ImportProblem(f"--metrics {self._path}: has {family.name}, which is not ours; name another file")

@@ -150,7 +150,9 @@ class SourceFile:
         try:
             return zipfile.ZipFile(file)
         except _DAMAGED as error:
-            raise ImportProblem(f"{self.name}: is no whole zip file ({error}); pack or download it again") from error
+            raise ImportProblem(
+                f"{self.name}: is not a complete zip file ({error}); pack or download it again"
+            ) from error
 
     def _only(self, archive: zipfile.ZipFile) -> str:
         """The one file in an archive; what packers add for themselves does not count."""

@@ -27,7 +27,7 @@ _TITLES = 50
 
 _UNSEEN = dict.fromkeys(map(ord, UNSEEN))
 _SHOWN = 80
-_NO_TEXT = Refused("invalid_data", "the line has bytes that are no text in the encoding of the file")
+_NO_TEXT = Refused("invalid_data", "the line has bytes that are not text in the encoding of the file")
 
 
 class _Header(NamedTuple):

@@ -45,7 +45,7 @@ def one_by_one(name: str, forms: Sequence[str], zone: ZoneInfo | None) -> Callab
             hint = "; `format` may be a list of forms" if len(forms) < 2 else ""
             if not any(map(str.isdecimal, text(cell))):
                 hint += "; a text that stands for no time is to be named in `empty`"
-            raise Refused("invalid_data", f"{name}: {text(cell)!r} is no time in the form {wanted}{hint}")
+            raise Refused("invalid_data", f"{name}: {text(cell)!r} is not a time in the form {wanted}{hint}")
         if moment.tzinfo is None:
             if zone is None:
                 raise Refused("invalid_data", f"{name}: {text(cell)!r} has no zone; give `timezone` in the mapping")

@@ -66,7 +66,7 @@ def _day(text: str) -> int:
     try:
         return date.fromisoformat(text).toordinal()
     except ValueError as error:
-        raise ValueError(f"day={text!r} is no date; write it like 2026-11-23") from error
+        raise ValueError(f"day={text!r} is not a date; write it like 2026-11-23") from error
 
 
 def _runs(text: str) -> list[int]:

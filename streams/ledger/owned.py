@@ -41,14 +41,14 @@ class IndexFile:
         except OSError as error:
             _refuse(path, f"cannot be reached ({error.strerror})", error)
         if not stat.S_ISREG(found.st_mode):
-            _refuse(path, "is no file")
+            _refuse(path, "is not a file")
         try:
             with path.open("r+b") as file:
                 beginning = file.read(_BEGINNING)
         except OSError as error:
             _refuse(path, f"cannot be opened ({error.strerror})", error)
         if not _is_ours(beginning) and self._opened.get("") != (found.st_dev, found.st_ino):
-            _refuse(path, "is no index of the ledger")
+            _refuse(path, "is not an index of the ledger")
         if (topic := _topic_of(path)) not in ("", self._topic):
             _refuse(path, f"is the index of another topic, {topic}")
 

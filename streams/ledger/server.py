@@ -142,7 +142,7 @@ def _days(given: Mapping[str, str]) -> tuple[int, int] | None:
         try:
             found.append(date.fromisoformat(given.get(name, "")).toordinal())
         except ValueError as error:
-            raise ValueError(f"{name}={given.get(name)!r} is no date; write it like 2026-11-23") from error
+            raise ValueError(f"{name}={given.get(name)!r} is not a date; write it like 2026-11-23") from error
     return found[0], found[1]
 
 
@@ -150,7 +150,7 @@ def _limit(given: Mapping[str, str], name: str) -> int | None:
     if (text := given.get(name)) is None:
         return None
     if not (text.isascii() and text.isdecimal() and len(text) <= len(str(_MOST)) and 1 <= int(text) <= _MOST):
-        raise ValueError(f"{name}={text!r} is no whole number from 1 to {_MOST}")
+        raise ValueError(f"{name}={text!r} is not a whole number from 1 to {_MOST}")
     return int(text)
 
 

@@ -31,7 +31,7 @@ class LedgerSettings(KafkaSettings, BusinessSettings):
     def _is_postgres(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None and not _is_address(value.get_secret_value()):
             # Not the value: it may hold a password.
-            raise ValueError("is no address of a database; write postgresql://user@host:5432/database")
+            raise ValueError("is not an address of a database; write postgresql://user@host:5432/database")
         return value
 
     @field_validator("ledger_url")
@@ -41,7 +41,7 @@ class LedgerSettings(KafkaSettings, BusinessSettings):
         if found.scheme != "sqlite" or found.netloc or len(found.path) < 2 or found.query or found.fragment:
             # Not the value: a URL of another kind may hold a password.
             raise ValueError(
-                f"{found.scheme or 'what has no scheme'}: is no index that can be kept; "
+                f"{found.scheme or 'what has no scheme'}: is not an index that can be kept; "
                 "write sqlite:/// and the path of a file"
             )
         return value

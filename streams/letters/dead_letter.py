@@ -79,7 +79,7 @@ class DeadLetter:
         return said if said is not None and self.reason != "no_broker_time" else min(self.timestamp, _LATEST_MS)
 
     def as_json(self) -> dict[str, Any]:
-        """For machines and for `--json`; key and value as text, with what is no UTF-8 escaped."""
+        """For machines and for `--json`; key and value as text, with what is not UTF-8 escaped."""
         return {
             "offset": f"{self.partition}/{self.offset}",
             "time": datetime.fromtimestamp(self.time / 1000, UTC).isoformat(timespec="milliseconds"),

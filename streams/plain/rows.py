@@ -57,7 +57,7 @@ class PlainQuery:
 
     def __post_init__(self) -> None:
         if self.family not in _PARTS:
-            raise ValueError(f"{self.family!r} is no family of sales numbers; GET /metrics shows all")
+            raise ValueError(f"{self.family!r} is not a family of sales numbers; GET /metrics shows all")
         allowed = {*self.declared.labels, *(["le"] if self.part == "bucket" else [])}
         allowed |= {"quantile"} if self.has_quantiles else set()
         if unknown := sorted({*self.labels} - allowed):
@@ -70,7 +70,7 @@ class PlainQuery:
         if self.declared.source is Source.CELLS and self.window not in self.declared.windows:
             raise ValueError(f"{self.family} has no window {self.window!r}; use {', '.join(self.declared.windows)}")
         if self.period not in ("current", "previous"):
-            raise ValueError(f"{self.period!r} is no period; use current or previous")
+            raise ValueError(f"{self.period!r} is not a period; use current or previous")
 
     @property
     def declared(self) -> Family:

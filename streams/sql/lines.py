@@ -96,7 +96,7 @@ def entity_line(row: Sequence[Any], rules: PlainRules) -> str | None:
 
 
 class SqlShares:
-    """Shares of an index as lines. Series of what is no family are left out."""
+    """Shares of an index as lines. Series of what is not a family are left out."""
 
     def __init__(self, rules: PlainRules) -> None:
         self._rules = rules
@@ -108,7 +108,7 @@ class SqlShares:
             self._families[no] = BY_CODE.get(code)
 
     def line(self, key: Sequence[Any], n: int | None, pending: bytes | None) -> str | None:
-        """A share by its key, with how often it is there; None of what is no family."""
+        """A share by its key, with how often it is there; None of what is not a family."""
         series, day, who, entity, time, value = key
         family = self._families[series]
         if family is None:
@@ -136,7 +136,7 @@ class SqlShares:
 
 
 def series_line(no: int, code: str, labels: str, currency: str) -> str | None:
-    """Labels and family of a series; None of what is no family."""
+    """Labels and family of a series; None of what is not a family."""
     if (family := BY_CODE.get(code)) is None:
         return None
     named = dict(zip(family.labels, msgspec.json.decode(labels), strict=True))

@@ -39,7 +39,7 @@ _SAID = {
     "team": 'Team as the event states it, else by the roster, else "unknown".',
     "amount": "In units of `currency`, exact.",
     "cost": "Direct cost in the deal's currency, exact.",
-    "currency": "ISO 4217 code; empty where it is no money.",
+    "currency": "ISO 4217 code; empty where it is not money.",
     "pipeline_name": "What people call the pipeline.",
     "stage_name": "What people call the stage.",
     "waiting_since": "Since when the client waits for an answer; NULL when not.",
@@ -48,7 +48,7 @@ _SAID = {
     "labels": "Labels of the family, as JSON.",
     "value": "What it adds, in `unit`; of money in `currency`. Exact.",
     "count": "How many times it adds that.",
-    "converted": "The same in the base currency; NULL where no rate converts it, `value` where it is no money.",
+    "converted": "The same in the base currency; NULL where no rate converts it, `value` where it is not money.",
     "unit": "Of `value`: short (a number), s (seconds), currency.",
     "kind": "Of the entity: call, deal, payment …",
     "id": "Of the entity.",
@@ -246,7 +246,7 @@ def _sql(formula: Formula) -> str:
             return f"sum({_measure(family, part)}) FILTER (WHERE {_asked(family, where)})"
         case Minus(left=left, right=right):
             return f"coalesce({_sql(left)}, 0) - coalesce({_sql(right)}, 0)"
-    raise TypeError(f"{formula} is no sum of days")
+    raise TypeError(f"{formula} is not a sum of days")
 
 
 def _measure(family: Family, part: str) -> str:

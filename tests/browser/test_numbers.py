@@ -43,6 +43,7 @@ async def test_no_number_is_a_dash(screen, view):
     await expect(page.locator("#scope option:checked")).to_have_text("New One")
     for number in (2, 3, 4, 6, 8, 9, 10, 12, 13, 14, 15):
         assert await tile(page, number) == "–", number
+    assert await page.locator(".tile[data-number='8'] .fact small").first.inner_text() == "was –"
 
 
 async def test_scopes_and_windows(screen):

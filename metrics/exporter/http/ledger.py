@@ -133,7 +133,8 @@ class LedgerProxy:
             content = None
         if not isinstance(content, dict):
             raise AwayError(
-                f"nothing can be explained now: what answers at {self._address} is no ledger; set SALES_LEDGER_ADDRESS"
+                f"nothing can be explained now: what answers at {self._address} is not a ledger; "
+                "set SALES_LEDGER_ADDRESS"
             )
         if answer.status_code == httpx.codes.OK:
             return content

@@ -78,7 +78,7 @@ class OpenDeals:
         try:
             found = msgspec.convert(told, _Answer)
         except msgspec.ValidationError as error:
-            raise AwayError(f"what answers is no ledger of this release: {error}") from error
+            raise AwayError(f"what answers is not a ledger of this release: {error}") from error
         self._day, self._heard = day, self._clock()
         self._brought = {
             (one.team, one.measure, one.run): Brought(

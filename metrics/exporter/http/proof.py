@@ -84,7 +84,7 @@ class Proof:
         try:
             self._told, self._heard = msgspec.convert(told, ProofAnswer), self._clock()
         except msgspec.ValidationError as error:
-            raise AwayError(f"what answers is no ledger of this release: {error}") from error
+            raise AwayError(f"what answers is not a ledger of this release: {error}") from error
 
     def _heard_lately(self) -> ProofAnswer | None:
         return self._told if self._clock() - self._heard <= _SILENT_SECONDS else None

@@ -147,7 +147,7 @@ def day(name: str, value: str | None) -> date | None:
     try:
         return date.fromisoformat(value)
     except ValueError as error:
-        raise AskedError(f"{name}={value!r} is no date; write it like 2026-11-23") from error
+        raise AskedError(f"{name}={value!r} is not a date; write it like 2026-11-23") from error
 
 
 def span(asked: Question, first: date | None, last: date | None, today: date) -> list[date]:

@@ -47,6 +47,8 @@ export function drawBars(box, bars, record, step, oldName, { open, tell, name })
   const y = axis(svg, marks, unit, { left, right: width - RIGHT, top: TOP, bottom: HIGH - BOTTOM });
   const each = (width - RIGHT - left) / bars.length, thick = Math.min(WIDEST, Math.max(1.5, each * 0.72));
   const labels = bars.map((bar) => short(bar.from, step)), every = Math.ceil(((Math.max(...labels.map((label) => label.length)) + 1.5) * LETTER) / each);
+  // The last label ends with its bar where it is wider than one: beside it the page ends.
+  const isWide = labels.at(-1).length * LETTER > each;
   const isNamed = bars.every((bar) => show(bar.value, unit).length * LETTER < each);
   bars.forEach((bar, index) => {
     const middle = left + each * (index + 0.5), x = middle - thick / 2, group = shape("g", { class: `bar${bar.complete ? "" : " running"}`, role: "button", tabindex: index === bars.length - 1 ? 0 : -1, "aria-label": told(bar, record, step, oldName), "data-from": bar.from });
@@ -58,7 +60,7 @@ export function drawBars(box, bars, record, step, oldName, { open, tell, name })
     if (bar.old != null) group.append(shape("line", { class: "old", x1: middle - Math.min(each, thick + 6) / 2, x2: middle + Math.min(each, thick + 6) / 2, y1: y(bar.old), y2: y(bar.old) }));
     if (bar.target != null) group.append(shape("line", { class: "target", x1: left + each * index, x2: left + each * (index + 1), y1: y(bar.target), y2: y(bar.target) }));
     if (bar.value != null && isNamed) group.append(shape("text", { x: middle, y: free(Math.min(y(bar.value), y(0)), [bar.old, bar.target].filter((other) => other != null).map(y)) - 6, "text-anchor": "middle" }, show(bar.value, unit)));
-    if ((bars.length - 1 - index) % every === 0) svg.append(shape("text", { x: middle, y: HIGH - 8, "text-anchor": index === bars.length - 1 && bars.length > 6 ? "end" : "middle", ...(index === bars.length - 1 && bars.length > 6 ? { x: Math.min(width, middle + each / 2) } : {}) }, labels[index]));
+    if ((bars.length - 1 - index) % every === 0) svg.append(shape("text", { x: middle, y: HIGH - 8, ...(isWide && index === bars.length - 1 ? { x: Math.min(width, middle + each / 2), "text-anchor": "end" } : { "text-anchor": "middle" }) }, labels[index]));
     for (const event of ["pointerenter", "focus"]) group.addEventListener(event, () => tell(told(bar, record, step, oldName)));
     group.addEventListener("click", () => open(bar));
     svg.append(group);

@@ -44,8 +44,8 @@ export function nameOf(tile, record) {
 /** [label, change, good or bad] against the period before: of shares in points; of a loss only better or worse. */
 function trendOf(main) {
   const { record, current, previous, trend } = main;
-  if (previous == null) return ["", "", ""];
   const before = `${word("before")} ${brief(previous, unitOf(record))}`;
+  if (previous == null) return [before, "", ""];
   if (trend != null && record.unit === "percentunit") return [before, `${arrow(trend)} ${points(trend)}`, judge(trend, record.better)];
   if (current != null && previous < 0) return [before, arrow(current - previous), judge(current - previous, record.better)];
   if (trend == null || current == null) return [before, "–", ""];

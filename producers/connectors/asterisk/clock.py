@@ -62,7 +62,7 @@ class Clock:
         try:
             said = datetime.fromisoformat(text)
         except ValueError:
-            raise Refused("invalid_data", f"{column}: {text!r} is no time like 2026-09-21 15:00:00") from None
+            raise Refused("invalid_data", f"{column}: {text!r} is not a time like 2026-09-21 15:00:00") from None
         if said.tzinfo is not None:
             moment = said.timestamp()
             return moment, (moment, moment)

@@ -88,7 +88,7 @@ class Config(BaseModel):
     @classmethod
     def _zone_exists(cls, value: str) -> str:
         if value not in available_timezones():
-            raise ValueError(f"{value!r} is no IANA time zone; write one like Europe/Moscow")
+            raise ValueError(f"{value!r} is not an IANA time zone; write one like Europe/Moscow")
         return value
 
 

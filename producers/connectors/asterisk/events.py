@@ -16,7 +16,7 @@ def stamp(seconds: float) -> str:
     try:
         return datetime.fromtimestamp(seconds, UTC).isoformat().replace("+00:00", "Z")
     except (ValueError, OverflowError, OSError):
-        raise Refused("invalid_data", f"{seconds} is no time") from None
+        raise Refused("invalid_data", f"{seconds} is not a time") from None
 
 
 def event(source: str, kind: str, seconds: float, data: Data, legs: int = 0) -> bytes:
@@ -38,4 +38,4 @@ def event(source: str, kind: str, seconds: float, data: Data, legs: int = 0) -> 
     try:
         return msgspec.json.encode(made)
     except UnicodeEncodeError:
-        raise Refused("invalid_data", "a name or an id has bytes that are no text") from None
+        raise Refused("invalid_data", "a name or an id has bytes that are not text") from None

@@ -93,7 +93,7 @@ def _cells(text: str, delimiter: str) -> list[str]:
     try:
         return next(csv.reader([text], strict=True, delimiter=delimiter))
     except (csv.Error, StopIteration) as error:
-        raise Refused("invalid_data", f"the line is no call record: {error}") from error
+        raise Refused("invalid_data", f"the line is not a call record: {error}") from error
 
 
 def _ordered(cells: Sequence[str]) -> Mapping[str, str]:
@@ -134,7 +134,7 @@ def _tail(cells: Sequence[str]) -> Mapping[str, str]:
 
 def _id(column: str, text: str) -> str:
     if not text.isprintable():
-        raise Refused("invalid_data", f"{column}: has bytes that are no text")
+        raise Refused("invalid_data", f"{column}: has bytes that are not text")
     return text
 
 
@@ -142,4 +142,4 @@ def _seconds(row: Mapping[str, str], column: str) -> float:
     try:
         return float(row.get(column) or 0)
     except ValueError:
-        raise Refused("invalid_data", f"{column}: {row[column]!r} is no number of seconds") from None
+        raise Refused("invalid_data", f"{column}: {row[column]!r} is not a number of seconds") from None

@@ -57,7 +57,7 @@ class QueueLines:
             if len(cells) < 5 or (len(cells) > 5 and cells[0].isdecimal() and len(cells[0]) < 9):
                 raise Refused(
                     "invalid_data",
-                    "the line is no time|call|queue|agent|event; of a table give a first line that names its columns: "
+                    "the line is not time|call|queue|agent|event; of a table give a first line that names its columns: "
                     "id,time,callid,queuename,agent,event,data1,data2,data3,data4,data5",
                 )
             return self._of(cells[:5], cells[5:])
@@ -80,4 +80,4 @@ def _cells(text: str, delimiter: str) -> list[str]:
     try:
         return next(csv.reader([text], strict=True, delimiter=delimiter))
     except (csv.Error, StopIteration) as error:
-        raise Refused("invalid_data", f"the line is no row of a queue log: {error}") from error
+        raise Refused("invalid_data", f"the line is not a row of a queue log: {error}") from error

@@ -186,4 +186,4 @@ def _seconds(rest: Sequence[str], place: int) -> float:
     try:
         return float(rest[place])
     except ValueError:
-        raise Refused("invalid_data", f"{rest[place]!r} is no number of seconds") from None
+        raise Refused("invalid_data", f"{rest[place]!r} is not a number of seconds") from None

@@ -27,7 +27,7 @@ def read(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
         if attribute == "source" and not is_source(found[attribute]) and is_source(value):
             raise Refused(
                 "not_cloudevents",
-                f"source: header {name} is no URI-reference once it is decoded; in headers write % as %25, or send "
+                f"source: header {name} is not a URI-reference once it is decoded; in headers write % as %25, or send "
                 "structured mode",
             )
     return found
@@ -44,5 +44,5 @@ def _decoded(name: str, attribute: str, value: str) -> str:
         return unquote_to_bytes(value.encode("latin-1")).decode()
     except UnicodeDecodeError as error:
         raise Refused(
-            "not_cloudevents", f"{attribute}: header {name} is no percent-encoded UTF-8; encode it so"
+            "not_cloudevents", f"{attribute}: header {name} is not percent-encoded UTF-8; encode it so"
         ) from error

@@ -111,7 +111,7 @@ def _batch(body: bytes) -> list[bytes]:
         values = _split(body)
     except (msgspec.DecodeError, RecursionError) as error:
         raise Refused(
-            "not_json", f"the body is no JSON array of events: {error}; one event goes as {STRUCTURED[0]}"
+            "not_json", f"the body is not a JSON array of events: {error}; one event goes as {STRUCTURED[0]}"
         ) from error
     if len(values) > MOST_EVENTS:
         raise ContentTooLarge(f"more than {MOST_EVENTS} events; send several batches")
@@ -197,7 +197,7 @@ def _from_base64(value: bytes) -> bytes:
     try:
         data = _base64(packed)
     except msgspec.DecodeError as error:
-        raise Refused("not_cloudevents", "data_base64: is no base64; send data as a JSON object") from error
+        raise Refused("not_cloudevents", "data_base64: is not base64; send data as a JSON object") from error
     return b"{" + b",".join(_members(members, data)) + b"}"
 
 

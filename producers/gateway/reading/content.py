@@ -38,7 +38,7 @@ def unpacked(body: bytes, most: int) -> bytes:
     try:
         found = unpacking.decompress(body, most + 1)
     except zlib.error as error:
-        raise Refused("not_json", f"the body is no gzip ({error}); pack it, or leave out content-encoding") from error
+        raise Refused("not_json", f"the body is not gzip ({error}); pack it, or leave out content-encoding") from error
     if len(found) > most:
         raise ContentTooLarge(f"the unpacked body is larger than {most} bytes; send smaller batches")
     if not unpacking.eof:

@@ -1,4 +1,4 @@
-"""A header's name that is no UTF-8: the record and those around it are read, by a real broker, however compressed."""
+"""A header's name that is not UTF-8: the record and those around it are read, by a real broker, however compressed."""
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer

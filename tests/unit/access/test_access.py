@@ -397,10 +397,10 @@ async def test_a_changed_file_holds_at_once_and_a_broken_one_never(exporter, tmp
     ("text", "told"),
     [
         ("- a", "has no fields"),
-        ("a: [", "is no YAML in line"),
-        ("users: {2026-13-45: {}}", "is no YAML"),
+        ("a: [", "is not YAML in line"),
+        ("users: {2026-13-45: {}}", "is not YAML"),
         ("basic_auth_user: {}", "basic_auth_user: is not known here"),
-        ("basic_auth_users: {anna: SECRET}", "the password of 'anna' is no bcrypt hash"),
+        ("basic_auth_users: {anna: SECRET}", "the password of 'anna' is not a bcrypt hash"),
         ("basic_auth_users: {'a:b': x}", "without a colon"),
         ("basic_auth_users: {anna: $2y$31$" + "a" * 53 + "}", "cost of 31"),
         ("users: {anna: {team: north}}", "users.anna.team: is not known here"),
@@ -466,7 +466,7 @@ def test_web_config_makes_users(tmp_path, capsys, monkeypatch):
     [
         ({"web_proxy_header": "X-User"}, "go together"),
         ({"web_proxy_from": "10.0.0.1"}, "go together"),
-        ({"web_proxy_header": "X-User", "web_proxy_from": "proxy"}, "'proxy' is no address"),
+        ({"web_proxy_header": "X-User", "web_proxy_from": "proxy"}, "'proxy' is not an address"),
         ({"web_proxy_header": "X-User", "web_proxy_from": "10.0.0.1/8"}, "no address or network"),
         ({"web_frame_ancestors": "https://a; script-src *"}, "write 'none'"),
         ({"web_frame_ancestors": ""}, "write 'none'"),

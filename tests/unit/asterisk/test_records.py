@@ -109,7 +109,7 @@ def test_bytes_that_are_no_text(read):
         good.replace(b',"",', b',"\xcf\xe5",', 1) + good.replace(b"PJSIP/trunk", b"PJSIP/t\xcfunk")
     )
     assert end["outcome"] == "answered"
-    assert "channel: has bytes that are no text" in records[1].problem.detail
+    assert "channel: has bytes that are not text" in records[1].problem.detail
 
 
 def test_without_ids_legs_of_a_channel_are_a_call(read):
@@ -151,7 +151,7 @@ def test_strangers_are_told(read):
 
 @pytest.mark.parametrize("nothing", ["NULL", "\\N", ""])
 def test_a_dump_of_the_table(read, nothing):
-    """What a database writes for nothing is no time, and no call that all legs belong to."""
+    """What a database writes for nothing is not a time, and no call that all legs belong to."""
     header = "calldate;src;dst;dcontext;channel;dstchannel;lastapp;lastdata;answer;end;disposition;uniqueid;linkedid"
     rows = [
         f"2026-09-21 15:0{n}:00;7900000000{n};101;from-trunk;{TRUNK};PJSIP/101-0000000{n};Dial;PJSIP/101,20;"
@@ -236,7 +236,7 @@ def test_newest_first(read):
         (line("x", (0, 0, 1), "GONE", ids=LOCAL), "in none of the orders"),
         (
             'calldate,src,dst,dcontext,channel,disposition\n"x","1","2","from-trunk","SIP/t-1","ANSWERED"\n',
-            "'x' is no time",
+            "'x' is not a time",
         ),
         ("calldate,src,disposition\n", "no column dst, dcontext, channel"),
         ('calldate,src,dst,dcontext,channel,disposition\n"2026-09-21 10:00:00","1"\n', "its header names more"),

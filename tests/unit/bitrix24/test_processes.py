@@ -322,7 +322,7 @@ processes:
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("processes: {deals: {31: {}}}", "31 is no smart process"),
+        ("processes: {deals: {31: {}}}", "31 is not a smart process"),
         ("processes: {deals: {1038: {}}, plans: {1038: {}}}", "1038 stands under two"),
         ("processes: {costs: {1042: {}}}", "processes.costs.1042.category"),
         ("processes: {costs: {abc: {category: fair}}}", "processes.costs.abc"),

@@ -34,7 +34,7 @@ def test_go_keeps_to_three_quarters_of_the_memory(said: dict[str, str], limit: s
 @pytest.mark.parametrize("name", ["PROMETHEUS_MEMORY", "PROMETHEUS_DISK"])
 @pytest.mark.parametrize("said", ["much", "4", "-4g", "0g", "4 pears", "g"])
 def test_what_is_no_amount_is_refused_by_its_name(name: str, said: str) -> None:
-    with pytest.raises(MisuseError, match=rf"{name}: '{said}' is no amount; it looks like \d"):
+    with pytest.raises(MisuseError, match=rf"{name}: '{said}' is not an amount; write it like \d"):
         Allowance.of({name: said})
 
 

@@ -45,11 +45,11 @@ def test_what_is_built_is_valid():
 @pytest.mark.parametrize(
     ("changes", "line"),
     [
-        ({"amount": 10.0}, "data.amount: is no string"),
-        ({"time": datetime(2026, 11, 23, 9)}, "time: is no RFC 3339 time with a zone"),  # noqa: DTZ001
+        ({"amount": 10.0}, "data.amount: is not a string"),
+        ({"time": datetime(2026, 11, 23, 9)}, "time: is not an RFC 3339 time with a zone"),  # noqa: DTZ001
         ({"status": "won"}, "data.closed_at: is missing; a won or lost deal needs it"),
         ({"client_id": ""}, "data.client_id: is empty"),
-        ({"source": "my crm"}, "source: is no URI-reference"),
+        ({"source": "my crm"}, "source: is not a URI-reference"),
     ],
 )
 def test_mistakes_are_named(changes: dict[str, Any], line: str):

@@ -288,8 +288,8 @@ async def test_a_slow_broker_bounds_what_waits():
 
 @pytest.mark.parametrize("secret", ["whsec_!!!", "whsec_", "not base64 at all", "whsec_c2hvcnQ="])
 def test_a_key_that_anybody_could_guess_is_refused(secret):
-    """A secret that is no base64, or a short one, does not start a gateway, and is not repeated."""
-    with pytest.raises(ProducersError, match="crm://a is no base64 of 16 bytes") as error:
+    """A secret that is not base64, or a short one, does not start a gateway, and is not repeated."""
+    with pytest.raises(ProducersError, match="crm://a is not base64 of 16 bytes") as error:
         Setup(gateway_secrets=f"crm://a={secret}")
     assert secret.removeprefix("whsec_") == "" or secret.removeprefix("whsec_") not in str(error.value)
 

@@ -47,12 +47,12 @@ def test_what_the_binding_encodes_is_read_back(text):
 
 @pytest.mark.parametrize("raw", [b"%C0%A0", b"%ff", b"\xd1", b"\xff\xfe", b"%ED%A0%80"])
 async def test_what_is_no_utf_8_is_refused_by_its_header(raw):
-    """Bytes that are no text are told with the header that has them; no character is replaced in silence."""
+    """Bytes that are not text are told with the header that has them; no character is replaced in silence."""
     body, headers = binary(event(), ce_subject=raw)
     answer = await Setup().post(body, **headers)
     (found,) = answer.json()["errors"]
     assert (answer.status_code, found["field"]) == (400, "subject")
-    assert "ce-subject is no percent-encoded UTF-8" in found["detail"]
+    assert "ce-subject is not percent-encoded UTF-8" in found["detail"]
 
 
 async def test_headers_in_plain_utf_8_are_read_as_such():
@@ -125,12 +125,12 @@ async def test_data_as_bytes(kind):
     [
         ({"data_base64": "e30="}, "stands beside data"),
         ({"data": None, "data_base64": "e30="}, "stands beside data"),
-        ({"data": ..., "data_base64": "no base64!"}, "is no base64"),
-        ({"data": ..., "data_base64": 5}, "is no base64"),
+        ({"data": ..., "data_base64": "no base64!"}, "is not base64"),
+        ({"data": ..., "data_base64": 5}, "is not base64"),
         ({"data": ..., "data_base64": base64.b64encode(b'{}, "id": "other"').decode()}, "not_json"),
         ({"data": ..., "data_base64": base64.b64encode(b"\xff").decode()}, "invalid UTF-8"),
         ({"data": ..., "data_base64": ""}, "empty"),
-        ({"data": ..., "data_base64": base64.b64encode(b"[1]").decode()}, "data: is no object"),
+        ({"data": ..., "data_base64": base64.b64encode(b"[1]").decode()}, "data: is not an object"),
     ],
 )
 async def test_bad_bytes_are_refused(members, told):

@@ -66,7 +66,7 @@ async def test_every_row_of_a_list(tmp_path):
     job = ListImport(client_list(source, PLAIN), await resolver(), None)
     await job.run(source, lambda _: None)
     report = job.report
-    assert (report.taken, report.left_out) == (1, Counter({"neither a phone nor an email is in it": 1}))
+    assert (report.taken, report.left_out) == (1, Counter({"it has neither a phone nor an email": 1}))
     assert [number for number, _ in report.refused] == [4, 5, 6]
     assert "client_id" in report.refused[0][1].detail
     assert "'101' is neither a phone number nor an address" in report.refused[1][1].detail
@@ -223,7 +223,7 @@ def test_what_hides_names_needs_the_key(tmp_path):
     ({"phone": "a", "hash": True}, "hash is for a column or join"),
 ])  # fmt: skip
 def test_what_cannot_be_hidden(spec, said):
-    """What would be hidden in part, or not at all, is no mapping."""
+    """What would be hidden in part, or not at all, is not a mapping."""
     with pytest.raises(ValueError, match=said):
         mapper(spec)
 

@@ -51,10 +51,11 @@ def test_durations(written, seconds):
 @pytest.mark.parametrize(
     ("written", "said"),
     [
-        ("2:05", 'minutes with clock: "m:ss" and hours with clock: "h:mm"'), ("0.0868", "is no duration"),
-        (0.5, "is no duration"), ("-5", "is no duration"), ("2:65:00", "is no duration"), ("soon", "is no duration"),
-        ("5 x", "is no duration"),
-        ("9" * 400, "is no duration"), ("9" * 400 + ":00:00", "is no duration"), ("2 min 5", "is no duration"),
+        ("2:05", 'minutes with clock: "m:ss" and hours with clock: "h:mm"'), ("0.0868", "is not a duration"),
+        (0.5, "is not a duration"), ("-5", "is not a duration"),
+        ("2:65:00", "is not a duration"), ("soon", "is not a duration"),
+        ("5 x", "is not a duration"),
+        ("9" * 400, "is not a duration"), ("9" * 400 + ":00:00", "is not a duration"), ("2 min 5", "is not a duration"),
     ],
 )  # fmt: skip
 def test_no_duration(written, said):

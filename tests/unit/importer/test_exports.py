@@ -117,7 +117,7 @@ def test_amounts_of_exports(written, amount):
     """A sign may have a point behind it; digits that are grouped otherwise than by thousands are no one number."""
     reader = AmountReader("amount", None)
     if amount is None:
-        with pytest.raises(Refused, match="is no number"):
+        with pytest.raises(Refused, match="is not a number"):
             reader(written)
     else:
         assert reader(written) == amount
@@ -184,8 +184,8 @@ def test_unseen_in_a_header(read):
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"source": "1c://x"}, "source: '1c://x' is no URI-reference"),
-        ({"source": "my crm"}, "source: 'my crm' is no URI-reference"),
+        ({"source": "1c://x"}, "source: '1c://x' is not a URI-reference"),
+        ({"source": "my crm"}, "source: 'my crm' is not a URI-reference"),
         (
             {"events": [RULE | {"time": {"column": "Closed", "format": ["%d/%m/%Y", "%m/%d/%Y"]}}]},
             "%d/%m/%Y and %m/%d/%Y fit the same texts",
@@ -203,7 +203,7 @@ def test_mappings_that_cannot_be_right(tmp_path, change, said):
 
 def test_an_exchange_has_a_source():
     """As a mapping's, so is an exchange's."""
-    with pytest.raises(ValueError, match="is no URI-reference"):
+    with pytest.raises(ValueError, match="is not a URI-reference"):
         Config.model_validate({"source": "1st pbx"})
 
 
@@ -229,11 +229,11 @@ def test_every_month():
     for number, names in enumerate(MONTHS.strip().splitlines(), 1):
         for name in names.split():
             assert read(f"7 {name} 2026") == f"2026-{number:02}-07T00:00:00Z", name
-    with pytest.raises(Refused, match="is no time"):
+    with pytest.raises(Refused, match="is not a time"):
         read("7 брюмера 2026")
 
 
-# -- cells that are no texts
+# -- cells that are not texts
 
 day = datetime.fromisoformat
 
@@ -270,7 +270,7 @@ def test_empty_words_in_cells_that_are_no_texts(tmp_path, word, cell):
 
 
 def test_empty_words_in_json(read):
-    """As in spreadsheets; a truth is no number."""
+    """As in spreadsheets; a truth is not a number."""
     line = dict(zip(NAMES, ROW.split(";"), strict=True))
     rows = "\n".join(json.dumps(line | {"Owner": owner}) for owner in (-1, 9, True, "x"))
     found = read(rows, {"format": "jsonl", "empty": ["-1", "9.0"]})
@@ -338,7 +338,7 @@ def test_any_space_between_thousands(space):
     """However many spaces, and of which kind, stand between thousands; groups of other sizes are no number."""
     assert AmountReader("amount", None)(f"1{space}250{space}000,50 ₽") == "1250000.50"
     for written in (f"12{space}50", f"1{space}2500", f"1{space}250,{space}50"):
-        with pytest.raises(Refused, match="is no number"):
+        with pytest.raises(Refused, match="is not a number"):
             AmountReader("amount", None)(written)
 
 
@@ -376,7 +376,7 @@ def test_a_workbook_that_begins_further_down(tmp_path):
             made.active.cell(row, column, cell)
     made.save(tmp_path / "book.xlsx")
     found = Found(tmp_path / "book.xlsx")
-    assert [(number, why) for number, why in found.problems] == [(6, "amount: 'much' is no number")]
+    assert [(number, why) for number, why in found.problems] == [(6, "amount: 'much' is not a number")]
     assert "the header is line 4; what is above it was left out" in found.table.notes
 
 
@@ -399,8 +399,8 @@ def test_merged_cells_are_told(tmp_path):
 @pytest.mark.parametrize(
     ("shown", "said"),
     [
-        ("#REF!", "an error of a formula"), ("#ССЫЛКА!", "an error of a formula"), ("#DIV/0!", "an error of a formula"),
-        ("#ИМЯ?", "an error of a formula"), ("#NV", "an error of a formula"), ("########", "too narrow"),
+        ("#REF!", "a formula error"), ("#ССЫЛКА!", "a formula error"), ("#DIV/0!", "a formula error"),
+        ("#ИМЯ?", "a formula error"), ("#NV", "a formula error"), ("########", "too narrow"),
         ("#Н/Д", "is missing"),
     ],
 )  # fmt: skip
@@ -427,7 +427,7 @@ def test_files_put_together(read):
     other = HEADER.replace("ID;Client", "client;ID")
     with pytest.raises(ImportProblem, match="line 3 is a header with its columns in another order"):
         read(f"{HEADER}\n{ROW}\n{other}\n{ROW}")
-    assert "'ID' is no number" in read(f"{HEADER}\n{ROW.replace('1250', 'ID')}").problems[0][1]
+    assert "'ID' is not a number" in read(f"{HEADER}\n{ROW.replace('1250', 'ID')}").problems[0][1]
 
 
 def test_no_text_at_all(read):
@@ -490,7 +490,7 @@ def test_one_bad_byte_in_utf8(read):
     rows = [ROW.replace("m-1", "Анна Иванова"), ROW.replace("m-1", "Анна\udcd0"), ROW.replace("m-1", "Пётр")]
     found = read("\n".join([HEADER, *rows]).encode("utf-8", "surrogateescape"))
     assert [event["data"]["manager_id"] for event in found.events] == ["Анна Иванова", "Пётр"]
-    assert "bytes that are no text" in found.problems[0][1]
+    assert "bytes that are not text" in found.problems[0][1]
     assert any("read as utf-8, in which" in note for note in found.table.notes)
 
 

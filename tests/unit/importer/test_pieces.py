@@ -166,7 +166,7 @@ def test_no_duration(tmp_path, monkeypatch, large):
     row = '<row r="1"><c r="A1" s="3"><v>123456789012345678</v></c></row>'
     path.write_bytes(workbook(f'<worksheet xmlns="{MAIN}"><sheetData>{row}</sheetData></worksheet>'))
     monkeypatch.setattr(readers, "pieces_of", lambda *of: pieces_of(*of, large=large))
-    with pytest.raises(ImportProblem, match="behind row 0 a cell is no day or duration"):
+    with pytest.raises(ImportProblem, match="after row 0 a cell is not a day or duration"):
         rows_of(path, 1)
 
 
@@ -199,7 +199,7 @@ def test_what_might_be_cut_wrongly_is_not_cut(tmp_path, old, new):
     ("rows", "said"),
     [
         (ROW.format(1) + ROW.format(1).replace(' t="s"', ' t = "s"'), "string index not found"),
-        (ROW.format(5) + ROW.format(2), "not in order behind row 5; save it as CSV"),
+        (ROW.format(5) + ROW.format(2), "not in order after row 5; save it as CSV"),
         (ROW.format(1).replace(">0<", ">7<"), "string index not found"),
     ],
 )

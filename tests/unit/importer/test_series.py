@@ -69,8 +69,8 @@ def test_followed(tmp_path):
     [
         ("sales.txt", None, "has to end in .prom"),
         ("node.prom", "node_time_seconds 1\n", "has node_time_seconds, which is not ours"),
-        ("node.prom", "no metrics {", "is no file of metrics"),
-        ("node.prom", "\udcff", "is no file of metrics"),
+        ("node.prom", "no metrics {", "is not a file of metrics"),
+        ("node.prom", "\udcff", "is not a file of metrics"),
         ("no/such/folder.prom", None, "cannot be written: No such file"),
     ],
 )

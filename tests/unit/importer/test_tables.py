@@ -121,7 +121,7 @@ def test_a_wrong_encoding_is_named(read):
 
 
 def test_a_bad_byte_harms_its_row_alone(read):
-    """A byte that is no text refuses the row where it is used, and none where it is not."""
+    """A byte that is not text refuses the row where it is used, and none where it is not."""
     content = f"{HEADER};Note\n{ROW};a\n2;8;m-\xff;1;01.09.2026;21.09.2026;b\n3;9;m-1;1;01.09.2026;21.09.2026;\xff\n"
     found = read(content.encode("latin-1"), {"encoding": "utf-8"})
     assert [event["data"]["deal_id"] for event in found.events] == ["1", "3"]
@@ -433,7 +433,7 @@ def test_times(read, forms, written, moment):
 def test_times_that_are_refused(read):
     """A time in no form that is named says which there are, and an empty one that it is empty."""
     found = read(f"{HEADER}\n{ROW.replace('21.09.2026', '21/09/2026')}\n{ROW.replace('21.09.2026', '')}\n")
-    assert "closed_at: '21/09/2026' is no time in the form %d.%m.%Y; `format` may be a list" in found.problems[0][1]
+    assert "closed_at: '21/09/2026' is not a time in the form %d.%m.%Y; `format` may be a list" in found.problems[0][1]
     assert "time: the cell is empty" in found.problems[1][1]
 
 
@@ -460,10 +460,10 @@ def test_columns_put_together(read):
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ("delimeter: ','", ":2: delimeter: is no key here; did you mean delimiter?"),
-        ("timezone: Moscow", ":2: timezone: 'Moscow' is no IANA time zone"),
+        ("delimeter: ','", ":2: delimeter: is not a key here; did you mean delimiter?"),
+        ("timezone: Moscow", ":2: timezone: 'Moscow' is not an IANA time zone"),
         ("format: xml", ":2: format:"),
-        ("\tx: 1", ":2: is no YAML"),
+        ("\tx: 1", ":2: is not YAML"),
     ],
 )
 def test_mistakes_in_a_mapping(tmp_path, line, said):

@@ -89,7 +89,7 @@ async def test_of_nothing_there_is_a_heading(exporter):
         ({"family": "sales_response_seconds", "quantile": "0.5"}, "no label 'quantile'"),
         ({"family": "sales_calls", "from": "2020-01-01"}, "more than 800 days back"),
         ({"family": "sales_calls", "from": "2026-11-19"}, "lies after"),
-        ({"family": "sales_calls", "to": "yesterday"}, "is no date"),
+        ({"family": "sales_calls", "to": "yesterday"}, "is not a date"),
         ({"family": "sales_calls", "team": "All"}, "team='All'"),
         ({"family": "sales_calls", "manager": "m-1", "team": "south"}, "contradicts manager='m-1'"),
         ({"family": "sales_calls", "format": "xml"}, "format="),

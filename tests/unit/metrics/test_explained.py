@@ -250,11 +250,11 @@ async def test_days_of_ones_own(exporter):
         ({"from": "2026-11-17", "to": "2026-11-17", "at": "2026-11-17T00:00:00Z"}, "contradicts from= and to="),
         ({"from": "2026-11-18", "to": "2026-11-17"}, "lies after"),
         ({"from": "2020-01-01", "to": "2026-11-17"}, "more than 800 days back"),
-        ({"from": "17.11.2026", "to": "2026-11-17"}, "is no date"),
+        ({"from": "17.11.2026", "to": "2026-11-17"}, "is not a date"),
         ({"family": "sales_open_deals", "from": "2026-11-17", "to": "2026-11-17"}, "is not about days"),
         ({"family": "sales_plan_target", "from": "2026-11-17", "to": "2026-11-17"}, "is not about days"),
         ({"kpi": "sales_plan_won_amount:ratio", "from": "2026-11-17", "to": "2026-11-17"}, "is not about days"),
-        ({"family": "nothing"}, "is no family"),
+        ({"family": "nothing"}, "is not a family"),
         ({"kpi": "nothing"}, "there is no kpi='nothing'"),
         ({"family": "sales_calls", "kpi": "sales_calls:sum"}, "state one of family= and kpi="),
         ({"kpi": "sales_clients_ready:sum", "window": "day"}, "about now"),
@@ -292,14 +292,14 @@ def test_every_family_has_a_title():
 )  # fmt: skip
 def test_addresses_that_lead_elsewhere_are_refused(value):
     """Another scheme, a host or a user by the id: the setting is refused, and named."""
-    with pytest.raises(ValidationError, match=r"number 1 is no kind=address|entity_links"):
+    with pytest.raises(ValidationError, match=r"number 1 is not kind=address|entity_links"):
         ExporterSettings(_env_file=None, entity_links=value)
 
 
 @pytest.mark.parametrize(
     ("value", "said"),
     [
-        ("deals=https://x.example/{id}", "number 1 is of deals, which is no kind of entity; did you mean deal"),
+        ("deals=https://x.example/{id}", "number 1 is of deals, which is not a kind of entity; did you mean deal"),
         (
             "deal=https://x.example/{id} foo@crm://a=https://x.example/{id}",
             "number 2 is of foo.*there are call, meeting",

@@ -101,7 +101,7 @@ def test_the_diff_is_for_people():
         ("m-1: 1800000", "m-9: 1800000", "r.yaml:17: plans.0.managers.m-9: 'm-9' is not among `managers`"),
         ("north: 1800000", "west: 1800000", "r.yaml:16: plans.0.teams.west: no manager"),
         ("company: 3000000", "company: lots", "r.yaml:15: plans.0.company: is no money"),
-        ("99.8", "-1", "r.yaml:24: rates.EUR.2026-11-01: is no rate"),
+        ("99.8", "-1", "r.yaml:24: rates.EUR.2026-11-01: is not a rate"),
         ("- measure: won_amount", "- measure: wins", "r.yaml:12: plans.0.measure:"),
         ("id: leads, of: lead", "id: main", "pipelines.1.id: 'main' is there twice"),
         ("  EUR:", "  USD:", "rates.USD: stands here twice"),
@@ -124,6 +124,6 @@ def test_all_mistakes_at_once():
 
 
 def test_not_yaml():
-    """A file that is no YAML says where."""
+    """A file that is not YAML says where."""
     with pytest.raises(ReferenceProblem, match=r"is not YAML.*line 1"):
         parsed("managers: [")

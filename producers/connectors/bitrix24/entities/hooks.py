@@ -57,7 +57,7 @@ class HookReader:
         try:
             pairs = parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=_FIELDS)
         except ValueError as error:
-            raise HookRefused(400, "the body is no form of the portal's webhook") from error
+            raise HookRefused(400, "the body is not a form of the portal's webhook") from error
         form = dict(pairs)
         # Compared first and always, so that the answer tells nothing else to who has no token.
         said = form.get("auth[application_token]", "").encode()

@@ -52,7 +52,7 @@ def worth(row: Row) -> tuple[str, Decimal] | None:
         return None
     value = Decimal(str(row["AMOUNT"])) / Decimal(str(row.get("AMOUNT_CNT") or 1))
     if not value.is_finite():
-        raise EntityUnusable("AMOUNT is no number")
+        raise EntityUnusable("AMOUNT is not a number")
     return currency, value
 
 

@@ -40,7 +40,7 @@ def plan(item: Row, part: Plans, meaning: Meaning, base: str, teams: Mapping[str
 
 
 def period(said: str, length: str) -> str:
-    """The period that a date is in; what is no date is one by itself. Raises EntityUnusable where there is none."""
+    """The period that a date is in; what is not a date is one by itself. Raises EntityUnusable where there is none."""
     if not said:
         raise EntityUnusable("the period is empty")
     try:

@@ -138,7 +138,7 @@ def load_mapping(path: Path | None) -> Mapping:
         place = ".".join(str(step) for step in first["loc"])
         said = first["msg"].removeprefix("Value error, ")
         if first["type"] == "string_pattern_mismatch":
-            said = "is no custom field of deals; write its name as the portal has it, like UF_CRM_1612345678"
+            said = "is not a custom field of deals; write its name as the portal has it, like UF_CRM_1612345678"
         raise MappingError(f"{path}: {place}: {said}") from error
 
 

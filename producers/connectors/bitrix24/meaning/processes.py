@@ -109,7 +109,7 @@ class Processes(Part):
         if twice := sorted({number for number in numbers if numbers.count(number) > 1}):
             raise ValueError(f"{', '.join(twice)} stands under two of deals, costs and plans")
         if wrong := sorted({"31"} & set(numbers)):
-            raise ValueError(f"{', '.join(wrong)} is no smart process: invoices are read as they are")
+            raise ValueError(f"{', '.join(wrong)} is not a smart process: invoices are read as they are")
         return self
 
 

@@ -30,7 +30,7 @@ def latest(*times: datetime | None) -> datetime:
 
 
 def money(value: Any) -> str:
-    """An amount with at most four places. What is no number stays as it is, for the contract to refuse."""
+    """An amount with at most four places. What is not a number stays as it is, for the contract to refuse."""
     try:
         amount = Decimal(str(value or 0))
     except InvalidOperation:

@@ -102,12 +102,12 @@ def somebody_elses(path, what):
 @pytest.mark.parametrize(
     ("what", "said"),
     [
-        ("folder", "is no file"),
-        ("text", "is no index of the ledger"),
-        ("empty", "is no index of the ledger"),
+        ("folder", "is not a file"),
+        ("text", "is not an index of the ledger"),
+        ("empty", "is not an index of the ledger"),
         ("below a file", "cannot be reached"),
-        ("database", "is no index of the ledger"),
-        ("database that crashed", "is no index of the ledger"),
+        ("database", "is not an index of the ledger"),
+        ("database that crashed", "is not an index of the ledger"),
         ("index of another topic", "is the index of another topic, staging.events"),
     ],
 )
@@ -235,7 +235,7 @@ async def test_away_from_kafka_it_says_as_of_when_or_nothing(tmp_path):
         ({"at": "9999-12-31T23:59:59-12:00"}, "outside the years"),
         ({"at": "2026-11-20T10:00:00"}, "no zone"),
         ({"at": "yesterday"}, "at='yesterday'"),
-        ({"limit": "abc"}, "limit='abc' is no whole number from 1 to 100000"),
+        ({"limit": "abc"}, "limit='abc' is not a whole number from 1 to 100000"),
         ({"limit": "0"}, "limit='0'"),
         ({"limit": "9" * 5000}, "limit="),
         ({"limit": "٣"}, "limit="),

@@ -121,8 +121,8 @@ async def test_without_a_ledger_the_backtest_says_so(capsys):
 @pytest.mark.parametrize(
     ("given", "named"),
     [
-        ({"day": "today", "runs": "3"}, "day='today' is no date"),
-        ({"runs": "3"}, "day='' is no date"),
+        ({"day": "today", "runs": "3"}, "day='today' is not a date"),
+        ({"runs": "3"}, "day='' is not a date"),
         ({"day": "2026-11-23"}, "runs=''"),
         ({"day": "2026-11-23", "runs": "3,x"}, "runs='3,x'"),
         ({"day": "2026-11-23", "runs": "0"}, "1 to 92 days"),
