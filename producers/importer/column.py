@@ -202,7 +202,8 @@ def _stripped(cells: Sequence[Cell]) -> list[str]:
 def _moments(cells: Sequence[Cell]) -> list[str]:
     """A column of a spreadsheet's moments as ISO 8601, "" where a cell is empty; [] where something else is in it."""
     try:
-        return [cell and cast("datetime", cell).isoformat(" ") for cell in cells]  # type: ignore[misc]
+        # A 0 is as false as an empty cell, and is none.
+        return ["" if cell == "" else cast("datetime", cell).isoformat(" ") for cell in cells]
     except AttributeError:
         return []
 

@@ -91,14 +91,14 @@ async def test_topics_and_keys(settings: KafkaSettings):
 @pytest.mark.integration
 async def test_dead_letters(settings: KafkaSettings):
     """A connector's letter and the mark that closes it arrive in order, with their headers, on one partition."""
-    what = Unusable.of("bitrix24", "bitrix24://p", "deal 1", b"{}", "deal 1: amount is no money")
+    what = Unusable.of("bitrix24", "bitrix24://p", "deal 1", b"{}", "deal 1: amount is not an amount")
     async with SalesPublisher(settings) as publisher:
         mark = closing("bitrix24", what.number)
         await publisher.publish_letters([(what.key, what.value, what.headers(5)), (what.key, None, mark)])
     letter, closed = await everything(settings, settings.dead_letters_topic, 2)
     assert (letter.key, letter.value, closed.value) == (b"deal 1", b"{}", None)
     assert letter.partition == closed.partition
-    assert dict(letter.headers)["detail"] == b"deal 1: amount is no money"
+    assert dict(letter.headers)["detail"] == b"deal 1: amount is not an amount"
     assert dict(letter.headers)["source_offset"] == dict(closed.headers)["source_offset"]
     assert dict(closed.headers)["closed"] == b"replayed"
 

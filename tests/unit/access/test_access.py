@@ -467,7 +467,7 @@ def test_web_config_makes_users(tmp_path, capsys, monkeypatch):
         ({"web_proxy_header": "X-User"}, "go together"),
         ({"web_proxy_from": "10.0.0.1"}, "go together"),
         ({"web_proxy_header": "X-User", "web_proxy_from": "proxy"}, "'proxy' is not an address"),
-        ({"web_proxy_header": "X-User", "web_proxy_from": "10.0.0.1/8"}, "no address or network"),
+        ({"web_proxy_header": "X-User", "web_proxy_from": "10.0.0.1/8"}, "not an address or network"),
         ({"web_frame_ancestors": "https://a; script-src *"}, "write 'none'"),
         ({"web_frame_ancestors": ""}, "write 'none'"),
         ({"web_hosts": "http://wall"}, "without scheme and port"),

@@ -244,7 +244,7 @@ def test_newest_first(read):
             'calldate,src,dst,dcontext,channel,disposition\n"2026-09-21 10:00:00","1","2","c","SIP/t-1","LOST"\n',
             "'LOST'",
         ),
-        ('"open,2\n', "no call record"),
+        ('"open,2\n', "not a call record"),
     ],
 )
 def test_refused(read, text, why):

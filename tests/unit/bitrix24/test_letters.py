@@ -49,7 +49,7 @@ async def test_open_until_it_can_be_used(story):
     assert json.loads(value)["opportunity"] == -5
     said = {name: text.decode() for name, text in headers}
     assert said[REASON] == "invalid_data"
-    assert said[DETAIL].startswith("deal 1: data.amount is no money")
+    assert said[DETAIL].startswith("deal 1: data.amount is not an amount")
     assert said[SENDER] == story.connector.identity.source
     (letter,) = opened(story.publisher.letters)
     assert (letter.sender, letter.reason, letter.closed) == (story.connector.identity.source, "invalid_data", "")

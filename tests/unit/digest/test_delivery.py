@@ -421,7 +421,7 @@ def test_a_folder_that_takes_nothing_is_told(tmp_path):
         ({"digest_to": "https://hooks.example/hidden"}, "number 1 is not an e-mail address"),
         ({"digest_to": "a@b.c\r\nBcc: x@y.z"}, "number 1 is not an e-mail address"),
         ({"digest_slack_url": "hidden"}, "SALES_DIGEST_SLACK_URL: this is no"),
-        ({"digest_telegram_token": "hidden"}, "SALES_DIGEST_TELEGRAM_TOKEN: this is no token"),
+        ({"digest_telegram_token": "hidden"}, "SALES_DIGEST_TELEGRAM_TOKEN: this is not a token"),
         ({"digest_at": "08:00+03:00"}, "SALES_DIGEST_AT: this is a local time"),
         ({"public_url": "javascript:hidden"}, "SALES_PUBLIC_URL"),
     ],

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from producers.errors import Refused
@@ -92,6 +92,9 @@ RATING = {
     "data": {"rating_id": "ID", "client_id": "Client", "manager_id": "Kind", "score": {"column": "Sum", "default": 5}},
 }  # fmt: skip
 
+ZERO = ("d-1", "c-1", "won", "1", "0.1", 0, datetime(2026, 9, 21), "new", "1", "a")  # noqa: DTZ001
+"""A spreadsheet's 0 where there should be a day."""
+
 
 @settings(max_examples=120)
 @given(
@@ -100,6 +103,7 @@ RATING = {
     zone=st.sampled_from(["Europe/Moscow", "America/St_Johns", "UTC", None]),
     mark=st.sampled_from([None, ".", ","]),
 )
+@example(rows=[ZERO], rules=[DEAL], zone="UTC", mark=None)
 def test_columns_are_rows(rows, rules, zone, mark):
     """The events of rows made together are the very bytes of those made one by one; others are left to that."""
     mapper = RowMapper(MappingFile.model_validate({"source": "crm://x", "timezone": zone, "events": rules}))

@@ -180,11 +180,11 @@ def test_archives_that_cannot_be_read(tmp_path):
     with pytest.raises(ImportProblem, match=r"2 files \(a.csv, b.csv\); unpack"):
         Found(path)
     path.write_bytes(path.read_bytes()[:60])
-    with pytest.raises(ImportProblem, match="no whole zip"):
+    with pytest.raises(ImportProblem, match="not a complete zip"):
         Found(path)
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("[Content_Types].xml", "<Types/>")
-    with pytest.raises(ImportProblem, match="no spreadsheet"):
+    with pytest.raises(ImportProblem, match="not a spreadsheet"):
         Found(path)
     path.write_text("<html><table><tr><td>ID</td></tr></table></html>")
     with pytest.raises(ImportProblem, match="page of HTML"):

@@ -100,7 +100,7 @@ def test_the_diff_is_for_people():
         ("id: m-3", "id: m-2", "r.yaml:9: managers.2.id: 'm-2' is there twice"),
         ("m-1: 1800000", "m-9: 1800000", "r.yaml:17: plans.0.managers.m-9: 'm-9' is not among `managers`"),
         ("north: 1800000", "west: 1800000", "r.yaml:16: plans.0.teams.west: no manager"),
-        ("company: 3000000", "company: lots", "r.yaml:15: plans.0.company: is no money"),
+        ("company: 3000000", "company: lots", "r.yaml:15: plans.0.company: is not an amount"),
         ("99.8", "-1", "r.yaml:24: rates.EUR.2026-11-01: is not a rate"),
         ("- measure: won_amount", "- measure: wins", "r.yaml:12: plans.0.measure:"),
         ("id: leads, of: lead", "id: main", "pipelines.1.id: 'main' is there twice"),

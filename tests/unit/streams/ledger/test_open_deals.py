@@ -148,7 +148,7 @@ async def test_a_ledger_that_is_behind_tells_nothing(tmp_path):
 
 def test_what_another_program_says_is_not_taken():
     heard = OpenDeals(lambda: NOW, RULES.zone)
-    with pytest.raises(AwayError, match="no ledger of this release"):
+    with pytest.raises(AwayError, match="not a ledger of this release"):
         heard.take(5, {"status": "ok"})
     assert heard.of("", "won_amount", 5)(3) is None
 
