@@ -71,7 +71,7 @@ class ViewFollower(Reported):
         """What Redis lacked when it was last looked at."""
         self.lacking = ""
         """What the board lacks; "" when it is whole."""
-        self.loaded = self.connected = False
+        self.loaded = self.loading = self.connected = False
         self.version = 0
 
     def is_turning(self) -> bool:
@@ -134,7 +134,7 @@ class ViewFollower(Reported):
     def _problem(self, line: str) -> None:
         if self.connected or line != self._last_problem:
             log.warning(line)
-        self._last_problem, self.connected = line, False
+        self._last_problem, self.connected, self.loading = line, False, False
 
     async def _follow(self) -> None:
         checked = -_CHECK_SECONDS
@@ -238,7 +238,7 @@ class ViewFollower(Reported):
 
     async def _load(self) -> None:
         """Read everything into a board aside, giving way often: a large view takes its time, and health is asked."""
-        self.loaded = False
+        self.loaded, self.loading = False, True
         # Before anything is read: what changes meanwhile is named behind this position, and is read again.
         generation = await self._redis.get(self._keys.generation)
         self._position, self._entries = await self._stream()
@@ -265,7 +265,7 @@ class ViewFollower(Reported):
         self.holes = await self._manifests.holes(beats.keys())
         self._board.take_over(board)
         self.heartbeats, self.read_as = beats, rewound(beats)
-        self._generation, self.loaded = generation, True
+        self._generation, self.loaded, self.loading = generation, True, False
         self.version += 1
         if missing := holes.what or (f"{broken} hashes of cells" if broken else self.holes.what):
             self._lack(missing)

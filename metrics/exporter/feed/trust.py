@@ -31,7 +31,7 @@ class Trust:
     def _problems(self) -> Iterator[str]:
         follower = self._follower
         if not follower.loaded:
-            yield "the view is not loaded yet: no answer from Redis"
+            yield "the view is being loaded" if follower.loading else "the view is not loaded yet: no answer from Redis"
         silent = follower.age()
         if silent is None:
             yield "no worker has reported yet"

@@ -336,6 +336,16 @@ async def test_what_is_known_is_explained(exporter, query, window):
     assert explainer.asked[0][4] == window
 
 
+@pytest.mark.parametrize(("loading", "said"), [(True, "the view is being loaded"), (False, "no answer from Redis")])
+async def test_what_is_waited_for_is_said(client, exporter, loading, said):
+    """Redis is blamed for no view that is being read, which takes seconds where it is large or the machine is busy."""
+    exporter.follower.loaded, exporter.follower.loading = False, loading
+    for path in ("/readyz", "/api/v1/kpis"):
+        answer = await client.get(path)
+        assert answer.status_code == 503
+        assert said in answer.text
+
+
 async def test_what_is_away_is_503(client, exporter):
     """Without the view nobody can say who exists, without Kafka nothing can be explained: not a 400, not a 500."""
     exporter.follower.loaded = False
