@@ -7,7 +7,7 @@ from producers.events.units import money, us
 from producers.events.wire import DealChanged, DealDeleted
 from streams.fold import deal_measures as measures
 from streams.fold.context import Context, Handler, Keeper, known, outdated
-from streams.fold.deltas import OPEN, plus
+from streams.fold.deltas import OPEN, Specs, plus
 from streams.fold.encoding import decoder, encode
 from streams.fold.page import Page
 from streams.fold.rules import Rules, duration_bin, size_step
@@ -83,25 +83,51 @@ def _replace(client: Page, deal_id: str, new: Deal, out: Context) -> Outcome:
 def _count(deal: Deal, repeat: bool, out: Context, n: int) -> None:
     """Add (n = 1) or take back (-1) what a deal contributes to, its creation aside."""
     manager, team, pipeline, amount = deal.manager, deal.team, deal.pipeline, deal.amount
-    status, specs, currency = deal.status, out.specs, deal.currency
+    status, specs, currency, probability = deal.status, out.specs, deal.currency, deal.probability
     if status == "open":
         cell = out.cell(OPEN, manager, team)
-        plus(cell, specs[measures.is_open, pipeline, deal.stage, currency], n)
-        plus(cell, specs[measures.open_amount, pipeline, deal.stage, currency], n * amount)
-        if deal.probability:
-            plus(cell, specs[measures.weighted_amount, pipeline, deal.stage, currency], n * amount * deal.probability)
+        is_open, open_amount, weighted = _open_numbers(specs, pipeline, deal.stage, currency)
+        plus(cell, is_open, n)
+        plus(cell, open_amount, n * amount)
+        if probability:
+            plus(cell, weighted, n * amount * probability)
     elif status == "lost":
         out.add(deal.closed or 0, manager, team, (measures.lost, pipeline), n)
     elif status == "won":
-        closed = deal.closed or 0
+        closed, cost = deal.closed or 0, deal.cost
         duration = closed - deal.created
         cell = out.cell(closed, manager, team)
+        lasted, won_amount, profit, costed = _won_numbers(specs, pipeline, currency, repeat)
         plus(cell, specs[measures.won, pipeline, duration_bin(duration), size_step(amount), currency, repeat], n)
-        plus(cell, specs[measures.duration, pipeline], n * duration)
-        plus(cell, specs[measures.won_amount, pipeline, currency, repeat], n * amount)
-        if deal.cost is not None:
-            plus(cell, specs[measures.profit, pipeline, currency], n * (amount - deal.cost))
-            plus(cell, specs[measures.costed, pipeline, currency], n * amount)
+        plus(cell, lasted, n * duration)
+        plus(cell, won_amount, n * amount)
+        if cost is not None:
+            plus(cell, profit, n * (amount - cost))
+            plus(cell, costed, n * amount)
+
+
+def _open_numbers(specs: Specs, pipeline: str, stage: str, currency: str) -> tuple[int, ...]:
+    """Of what open deals add to: deals, amount, weighted amount."""
+    named = pipeline, stage, currency
+    found = specs.together.get(named)
+    if found is None:
+        spelled = measures.is_open, measures.open_amount, measures.weighted_amount
+        found = specs.together[named] = tuple([specs[spell, pipeline, stage, currency] for spell in spelled])
+    return found
+
+
+def _won_numbers(specs: Specs, pipeline: str, currency: str, repeat: bool) -> tuple[int, ...]:
+    """Of what won deals add to, the deal itself aside: duration, amount, profit, amount with a cost."""
+    named = pipeline, currency, repeat
+    found = specs.together.get(named)
+    if found is None:
+        found = specs.together[named] = (
+            specs[measures.duration, pipeline],
+            specs[measures.won_amount, pipeline, currency, repeat],
+            specs[measures.profit, pipeline, currency],
+            specs[measures.costed, pipeline, currency],
+        )
+    return found
 
 
 def _count_created(old: Deal | None, new: Deal, out: Context) -> None:

@@ -31,6 +31,7 @@ class Specs(dict[Spec, int]):
     """Spec → its number. `measures`: number → the measure keys that grow together.
 
     Few and often used are constants of modules (`constant`), which have the same number everywhere and need no look-up.
+    `together`: the numbers of several specs that one event needs, by what they depend on, for one look-up.
     """
 
     constants: ClassVar[list[tuple[str, ...]]] = []
@@ -40,10 +41,12 @@ class Specs(dict[Spec, int]):
         super().__init__()
         Specs.is_used = True
         self.measures = Specs.constants.copy()
+        self.together: dict[tuple[Any, ...], tuple[int, ...]] = {}
 
     def forget(self) -> None:
         """Forget all but the constants."""
         self.clear()
+        self.together.clear()
         del self.measures[len(Specs.constants) :]
 
     def __missing__(self, spec: Spec) -> int:
@@ -77,7 +80,8 @@ class Deltas:
 
     __slots__ = (
         "_first_hour", "_gone", "_last", "_last_manager", "_last_tally", "_last_team", "_local", "_minutes",
-        "_pair_ids", "_past", "_quarters", "_stand_ins", "_wholes", "pairs", "paths", "specs",
+        "_pair_ids", "_past", "_quarters", "_since", "_stand_ins", "_tally", "_until", "_wholes", "pairs", "paths",
+        "specs",
     )  # fmt: skip
 
     def __init__(self, local: LocalTime) -> None:
@@ -90,6 +94,8 @@ class Deltas:
         self._wholes: dict[str, tuple[str, int]] = {}
         self._last: Sums = {}
         self._last_tally: Tally = {}
+        self._tally: Tally = {}
+        self._since = self._until = 0
         self._last_manager = self._last_team = ""
         self._local = local
         self._past = 0
@@ -118,16 +124,15 @@ class Deltas:
 
     def take(self) -> dict[int, Tally]:
         """All sums by minute (OPEN: of what is so now), which are the caller's from then on."""
-        taken, self._minutes, self._gone, self._last_tally = self._minutes, {}, {}, {}
+        taken, self._minutes, self._gone, self._last_tally, self._tally = self._minutes, {}, {}, {}, {}
+        self._since = self._until = 0
         return taken
 
     def cell(self, moment: int, manager: str, team: str) -> Sums:
         """The sums of the minute of `moment` (us; OPEN: of what is so now); to be changed by `plus`."""
-        # What is past is looked up by quarters: most events come here several times, many with the same names.
-        tally = self._gone.get(moment // _QUARTER) if moment < self._past else self._minutes.get(moment // MINUTE)
-        if tally is None:
-            tally = self._tally(moment)
-        elif tally is self._last_tally and manager is self._last_manager and team is self._last_team:
+        # Most events follow one of the same quarter of an hour, and come here several times, many with the same names.
+        tally = self._tally if self._since <= moment < self._until else self._find(moment)
+        if tally is self._last_tally and manager is self._last_manager and team is self._last_team:
             return self._last
         # Most managers have one team, so that their pair is found without both names being hashed.
         held = self._wholes.get(manager)
@@ -142,22 +147,34 @@ class Deltas:
         self._last, self._last_tally, self._last_manager, self._last_team = found, tally, manager, team
         return found
 
-    def _tally(self, moment: int) -> Tally:
+    def _find(self, moment: int) -> Tally:
+        """That of a moment, and from when until when it is: of what is past, by quarters of an hour."""
+        since = moment - moment % MINUTE
+        until = since + MINUTE
         if moment >= self._past:
-            return self._minutes.setdefault(moment // MINUTE, {})
-        quarter = moment // _QUARTER
-        minute = self._quarters.get(quarter)
-        if minute is None:
-            minute = self._stand_in(moment)
-        tally = self._minutes.setdefault(minute, {})
-        if quarter in self._quarters:
-            self._gone[quarter] = tally
+            tally = self._minutes.setdefault(moment // MINUTE, {})
+        else:
+            quarter = moment // _QUARTER
+            known = self._gone.get(quarter)
+            if known is None:
+                minute = self._quarters.get(quarter)
+                if minute is None:
+                    minute = self._stand_in(moment)
+                tally = self._minutes.setdefault(minute, {})
+                if quarter in self._quarters:
+                    known = self._gone[quarter] = tally
+            else:
+                tally = known
+            if known is not None:
+                since, until = quarter * _QUARTER, min((quarter + 1) * _QUARTER, self._past)
+        self._tally, self._since, self._until = tally, since, until
         return tally
 
     def keep(self, minutes: int, hours: int) -> None:
         """Minutes and hours that start before these UTC seconds are kept no longer, now and ever."""
         self._past = -(-minutes // 60) * MINUTE
         self._first_hour = hours
+        self._since = self._until = 0
 
     def _stand_in(self, moment: int) -> int:
         """A minute of the same local hour, or local day where hours are not kept either; it is one that is not kept."""

@@ -27,6 +27,10 @@ class PartitionCounts:
 
     def take(self, folded: Sequence[type[wire.Event]], sources: Sequence[str]) -> None:
         """Count the events of a batch: type by type what was folded, and the source of each."""
-        for kind, n in Counter(folded).items():
-            self.folded[kind.type] += n
-        self.sources.update(sources)
+        for kind in set(folded):
+            self.folded[kind.type] += folded.count(kind)
+        # Nearly always there is but one.
+        if sources and sources.count(sources[0]) == len(sources):
+            self.sources[sources[0]] += len(sources)
+        else:
+            self.sources.update(sources)

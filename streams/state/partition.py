@@ -31,7 +31,7 @@ from streams.fold.state import DUPLICATE, FOLDED
 from streams.fold.touches import RECALLED
 from streams.state import forwarding
 from streams.state.cells import DAYS_KEPT, Cells, Where
-from streams.state.clients import CLIENTS, COSTS, HOT_PAGES, Clients, ClientStore, InMemoryClientStore
+from streams.state.clients import CLIENTS, COSTS, HOT_PAGES, Clients, ClientStore, InMemoryClientStore, hot_bytes
 from streams.state.counts import PartitionCounts
 from streams.state.keeping import Keeping, Kept
 from streams.state.lists import Lists
@@ -61,8 +61,7 @@ class Partition:
     """
 
     def __init__(self, number: int, partitions: int, rules: Rules, store: ClientStore | None = None) -> None:
-        self.number = number
-        self.partitions = partitions
+        self.number, self.partitions = number, partitions
         self.counts = PartitionCounts()
         self._rules = rules
         self._out = Context(rules)
@@ -70,7 +69,8 @@ class Partition:
         self._copies: list[forwarding.Copy] = []
         self.copies_bytes = 0
         self._is_kept, clear = partial(keep, out=self._out), partial(tidy, out=self._out)
-        self._clients = Clients(InMemoryClientStore() if store is None else store, self._is_kept, clear)
+        clients = InMemoryClientStore() if store is None else store
+        self._clients = Clients(clients, self._is_kept, clear, hot_bytes=hot_bytes(partitions))
         self._lists = Lists(self._clients, rules)
         self._begin()
 

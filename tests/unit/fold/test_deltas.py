@@ -32,7 +32,7 @@ def test_a_sum_is_of_its_moment_manager_and_team(seed, past):
     expected, found = Counter(), Counter()
     manager = team = ""
     for _ in range(4_000):
-        moment = rng.randrange(1, 10 * HOUR) if rng.random() < 0.5 else 7 * HOUR
+        moment = rng.randrange(1, 10 * HOUR) if rng.random() < 0.5 else rng.choice((4, 7)) * HOUR + rng.randrange(HOUR)
         if rng.random() < 0.6:
             manager, team = rng.choice(("m-1", "m-2")), rng.choice(("", "t-1", "t-2"))
         if rng.random() < 0.3:
@@ -41,6 +41,9 @@ def test_a_sum_is_of_its_moment_manager_and_team(seed, past):
         expected[moment // HOUR, manager, team] += 1
         if rng.random() < 0.01:
             _take(deltas, found)
+        if rng.random() < 0.01:
+            past += rng.randrange(10 * MINUTE)
+            deltas.keep(past // SECOND, 0)
     _take(deltas, found)
     assert found == expected
 
