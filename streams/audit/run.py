@@ -67,6 +67,7 @@ async def audit(
                 _check(view, ends, business)
 
             seen = await look(log, kafka, redis, business, checked, exporter=exporter, patience=patience)
+            _check_log(seen, await log.ends(kafka.events_topic), kafka)
             report.fences, report.notes = seen.view.fences, seen.notes
             retold, forwarded = Retold(seen.answers, rules, seen.reference), Forwarded()
             judged = letters.Judged(closed=await letters.closed(log, kafka, business.app_id))
@@ -100,6 +101,16 @@ def _check(view: ShownParts, ends: Mapping[int, int], business: BusinessSettings
         if zone != business.timezone:
             raise AuditError(
                 f"partition {partition} is counted in {zone}, this audit in {business.timezone}; set SALES_TIMEZONE"
+            )
+
+
+def _check_log(seen: SeenView, ends: Mapping[int, int], kafka: KafkaSettings) -> None:
+    """What is shown of records that the log does not have could be waited for for ever. ends: asked for after it."""
+    for partition in seen.view.fences:
+        if (last := seen.last(partition)) >= (end := ends.get(partition, 0)):
+            raise AuditError(
+                f"partition {partition} is shown up to offset {last}, and its log ends at {end}: {kafka.events_topic} "
+                "lost the end of its log, or is another topic of that name; a worker that runs takes that back"
             )
 
 

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import KafkaConnectionError
+from aiokafka.errors import KafkaConnectionError, KafkaError
 
 from producers.events import intake
 from producers.log_ends import LogEnds
@@ -79,7 +79,10 @@ class KafkaLog:
         return {number for number, end in ends.items() if end.stable < end.high}
 
     async def read(self, topic: str, partition: int, start: int, end: int) -> AsyncIterator[Sequence[PositionedRecord]]:
-        """Chunks of the records with start ≤ offset < end that the partition still has, in order."""
+        """Chunks of the records with start ≤ offset < end that the partition still has, in order.
+
+        Raises KafkaError where it ends before.
+        """
         tp = TopicPartition(topic, partition)
         self._consumer.assign([tp])
         first = (await self._consumer.beginning_offsets([tp]))[tp]
@@ -90,6 +93,16 @@ class KafkaLog:
                 chunk = [record for record in chunk if record.offset < end]
             if chunk:
                 yield chunk
+            else:
+                await self._check_end(tp, end)
+
+    async def _check_end(self, tp: TopicPartition, end: int) -> None:
+        """That what is waited for can come. Raises KafkaError."""
+        if (now := (await self._consumer.end_offsets([tp]))[tp]) < end:
+            raise KafkaError(
+                f"{tp.topic} partition {tp.partition} ends at {now} and had records up to {end}: it lost the end of "
+                "its log, or is another topic of that name"
+            )
 
 
 @asynccontextmanager

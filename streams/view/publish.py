@@ -13,7 +13,6 @@ import structlog
 
 from metrics.redis_client import Memory
 from metrics.view import FENCE_DIGITS, Keys, fenced
-from streams.durable.topic_id import differ
 from streams.errors import SinkError
 from streams.fold.localtime import LocalTime
 from streams.runtime.owned import OwnedPartition
@@ -23,7 +22,7 @@ from streams.state.cells import Where
 from streams.state.news import ViewUpdate
 from streams.view import pace
 from streams.view.sink import Beats, Before, Sink
-from streams.view.writing import Round, Writing, is_further, is_past, state_of
+from streams.view.writing import Round, Writing, is_past
 
 log = structlog.get_logger(__name__)
 
@@ -153,13 +152,8 @@ class ViewPublisher:
         beats = await self._sink.beats([one.partition.number for one in owned]) if owned else {}
         self._compare({one: self._writing[one].beat for one in owned}, beats)
         begun = {one.partition.number: one for one in owned if self._writing[one].is_due}
-        for number, one in begun.items():
-            writing = self._writing[one]
-            writing.rewound = writing.rewound or state_of(beats.get(number)).get("rewound", 0)
-            # Offsets of a recreated topic begin at 0 again: what is shown of the one before would stay.
-            one.is_rebuilt |= differ(state_of(beats.get(number)).get("log", ""), one.partition.log)
-            if not one.is_rebuilt and is_further(beats.get(number), one.partition.fence):
-                owned.remove(one)
+        waiting = [one for number, one in begun.items() if not self._writing[one].begins(one, beats.get(number))]
+        owned = [one for one in owned if one not in waiting]
         for one in owned:
             if one.is_rebuilt:
                 await self._sink.forget(one.partition.number)

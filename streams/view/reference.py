@@ -16,7 +16,7 @@ import structlog
 from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError
 
-from metrics.view import Keys, encode_any, fenced, split
+from metrics.view import FENCE_DIGITS, Keys, encode_any, fenced, split
 from producers.errors import Refused
 from producers.events import intake
 from producers.events.version import version
@@ -55,6 +55,8 @@ class ReferenceView:
         self._read_to = -1
         self._mark = b""
         self._is_due = True
+        self._is_outdone = False
+        """Whether a greater number has been given to this topic, or to a later one, of which `compare` tells."""
 
     def __len__(self) -> int:
         """How many records the view must have now."""
@@ -123,6 +125,10 @@ class ReferenceView:
             if self._number is None:
                 self._number = await self._numbered()
             await self._write({})
+            if self._is_outdone:
+                # Workers that met an emptied view at one moment number a topic each by itself.
+                self._number, before = await self._numbered(), self._number
+                self._is_due = self._is_due or self._number != before
             while self._pending or self._is_due:
                 if self._is_due:
                     self._is_due = False
@@ -139,8 +145,9 @@ class ReferenceView:
     async def _numbered(self) -> int:
         """The number that the topic has in the view, or gets as the last one to have come."""
         names = [name.decode().partition(" ") for name in await self._sink.fields(self._counted)]
-        numbers = {topic: int(number) for number, _, topic in names if topic}
-        return numbers.get(self._topic, max(numbers.values(), default=-1) + 1) if self._topic else 0
+        numbers = sorted((int(number), topic) for number, _, topic in names if topic)
+        mine = [number for number, topic in numbers if topic == self._topic]
+        return max(mine) if mine else numbers[-1][0] + 1 if numbers and self._topic else 0
 
     def _fenced(self, value: _Value) -> bytes:
         offset, payload = value
@@ -158,6 +165,9 @@ class ReferenceView:
         hashes = {self._key: fields, self._counted: counted, self._marked: {_MARK: mark}}
         quiet = (self._counted, self._marked)
         written = await self._sink.write({key: fields for key, fields in hashes.items() if fields}, quiet=quiet)
+        self._is_outdone = written.get(self._counted, {}).get(_COUNT, b"")[:FENCE_DIGITS] >= self._fenced(
+            (_OFFSETS, b"")
+        )
         before = written.get(self._marked, {}).get(_MARK, b"")
         self._is_due |= before != self._mark
         # A greater one, by a clock that was ahead, stays: the next write goes on from it.

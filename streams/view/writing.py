@@ -2,8 +2,10 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from time import time
+from time import monotonic, time
 from typing import Any
+
+import structlog
 
 from metrics.view import (
     FENCE_DIGITS,
@@ -16,13 +18,20 @@ from metrics.view import (
     fenced,
     split,
 )  # fmt: skip
+from producers.log_ends import SILENT_SECONDS
+from streams.durable.topic_id import differ
 from streams.fold.localtime import LocalTime
+from streams.runtime.owned import OwnedPartition
 from streams.state.cells import DAYS_KEPT, Where
 from streams.state.news import ViewUpdate
 from streams.state.partition import Partition
 from streams.view.sink import Held
 
+log = structlog.get_logger(__name__)
+
 _HOUR_US = 3_600_000_000
+_GONE_SECONDS = 10.0
+"""In which nobody moved a heartbeat that is further than the log: it is nobody's. Kafka has been asked meanwhile."""
 
 
 @dataclass(slots=True)
@@ -57,11 +66,39 @@ class Writing:
     """The fence that who waits was written with last, as digits."""
     unanswered: bytes = b""
     """The same of what nobody answered."""
+    further: tuple[bytes, float] = (b"", 0.0)
+    """A former owner's heartbeat that is further than the log is folded, and since when (`monotonic`) it stands."""
 
     @property
     def is_whole(self) -> bool:
         """Whether nothing is left to be written again."""
         return self.rebuild is None and not self.is_due
+
+    def begins(self, one: OwnedPartition, beat: bytes | None) -> bool:
+        """Whether a partition can be written as a whole now. beat: its heartbeat as it is in the view.
+
+        Not before as much is folded as a former owner had shown, which was not durable: there is nothing newer to show,
+        and hashes that it had let go of as past, written again, would be more than its heartbeat says. Exporters would
+        withhold all numbers. What is of records that the log does not have goes: of another log, or of lost ones.
+        """
+        told, partition = state_of(beat), one.partition
+        self.rewound = self.rewound or told.get("rewound", 0)
+        # Offsets of a recreated topic begin at 0 again: what is shown of the one before would stay.
+        one.is_rebuilt |= differ(told.get("log", ""), partition.log)
+        if one.is_rebuilt or beat is None or split(beat)[0] <= partition.fence:
+            return True
+        if one.state.lag or monotonic() - one.state.contact_at > SILENT_SECONDS or beat != self.further[0]:
+            self.further = beat, monotonic()
+        if monotonic() - self.further[1] > _GONE_SECONDS:
+            log.warning(
+                "the view shows events that the log does not have; writing it again", partition=partition.number
+            )
+            one.is_rebuilt = True
+            return True
+        # Taken here so that the list of it stays short: what changed is in "everything".
+        partition.view()
+        one.take_timestamps()
+        return False
 
     def lists(self, update: ViewUpdate, keys: Keys) -> Iterator[tuple[str, bytes]]:
         """The lists that are in an update and so are written, as payloads, by hash."""
@@ -143,15 +180,6 @@ def state_of(beat: bytes | None) -> dict[str, Any]:
     """What a heartbeat says; nothing where there is none."""
     found: dict[str, Any] = decode_any(split(beat)[1]) if beat else {}
     return found
-
-
-def is_further(beat: bytes | None, fence: int) -> bool:
-    """Whether the heartbeat is of a former owner that has shown more than is folded here.
-
-    That was not durable, and is folded again. Until then there is nothing newer to show, and hashes that it had let go
-    of as past, written again, would be more than its heartbeat says: exporters would withhold all numbers.
-    """
-    return beat is not None and split(beat)[0] > fence
 
 
 def is_past(kind: str, bucket: int, update: ViewUpdate, local: LocalTime) -> bool:

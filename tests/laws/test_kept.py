@@ -27,7 +27,7 @@ _BACK = (0, 1, 6, 7, 7.5, 7.99, 8)
 choices = st.lists(st.integers(0, len(LATER) + len(_SINCE) - 1), min_size=1, max_size=12)
 
 
-def _appended(mixture: list[Json], chosen: list[int]) -> list[LogRecord]:
+def appended(mixture: list[Json], chosen: list[int]) -> list[LogRecord]:
     """A log as a broker dates it."""
     found, last = [], 0
     for n, one in enumerate(records(mixture)):
@@ -37,7 +37,7 @@ def _appended(mixture: list[Json], chosen: list[int]) -> list[LogRecord]:
     return found
 
 
-def _plain(log: list[LogRecord], zone: ZoneInfo) -> PlainPartition:
+def plain_of(log: list[LogRecord], zone: ZoneInfo) -> PlainPartition:
     partition = PlainPartition(plain_rules(zone))
     for record in log:
         partition.hear(record)
@@ -63,8 +63,8 @@ def _within(held: Parts, window: Window) -> Parts:
 @given(mixtures(40), zones(), steps, choices)
 def test_streamed_is_plain_by_any_clock(mixture: list[Json], zone: ZoneInfo, how: list[int], chosen: list[int]) -> None:
     """Whatever the broker's clock said, in any batches, with cuts, views and restarts anywhere: cell for cell."""
-    log = _appended(mixture, chosen)
-    expected = _plain(log, zone)
+    log = appended(mixture, chosen)
+    expected = plain_of(log, zone)
     partition, mirror = replay(log, zone, how)
     assert partition.time == expected.time
     assert mirror.parts == parts(expected)
@@ -83,8 +83,8 @@ def test_no_clock_misses_anything(
 
     It may be up to 26 hours before the broker's, which is ahead then.
     """
-    log = _appended(mixture, chosen)
-    plain = _plain(log, zone)
+    log = appended(mixture, chosen)
+    plain = plain_of(log, zone)
     clock = max(max(record.timestamp for record in log) - _APART, plain.time // 1000) // 1000 + 1 + later
     everything = parts(replace(plain, time=0, heard=UNHEARD))
     _, mirror = replay(log, zone, how)

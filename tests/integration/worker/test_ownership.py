@@ -4,7 +4,13 @@ import asyncio
 import signal
 
 import pytest
+from aiokafka.errors import KafkaError
+from redis.asyncio import Redis
 
+from metrics.view import Keys, fenced, split
+from streams.audit.report import AuditError
+from streams.audit.run import audit
+from streams.plain.kafka import kafka_log
 from tests.support.workers import floor, until
 from tests.support.workers import house as make_house
 
@@ -33,6 +39,37 @@ async def test_a_zombie_changes_nothing(house):
     if one.process.poll() is not None:
         assert one.process.returncode == 1
         assert "has another owner now" in one.log.splitlines()[-1]
+
+
+async def test_the_former_owner_had_shown_what_the_log_has_lost(house):
+    """A killed owner showed records that the next leader of the log did not have: they go, and are not waited for."""
+    one = house.worker("one")
+    await until(lambda: one.owned() == {0, 1, 2}, 120, "one owns all")
+    events = floor(2_000)
+    await house.publish(events[:1_000])
+    assert (await house.verdict()).is_equal
+    one.signal(signal.SIGKILL)
+    one.wait(10)
+    keys = Keys(house.app_id)
+    async with Redis.from_url(house.redis_url) as redis:
+        for key in [keys.partitions, *[name.decode() async for name in redis.scan_iter(match=keys.all_cells)]]:
+            held = await redis.hgetall(key)
+            further = {name: (split(value)[0] + 500, split(value)[1]) for name, value in held.items()}
+            await redis.hset(key, mapping={name: fenced(*value) for name, value in further.items()})
+    async with asyncio.timeout(30):
+        with pytest.raises(AuditError, match="lost the end of its log"):
+            await audit(house.kafka, house.business)
+        async with kafka_log(house.kafka) as log:
+            with pytest.raises(KafkaError, match="lost the end of its log"):
+                _ = [chunk async for chunk in log.read(house.kafka.events_topic, 0, 0, 1_000)]
+    two = house.worker("two")
+    await until(lambda: two.owned() == {0, 1, 2}, 120, "two owns all")
+    report = await house.verdict()
+    assert report.is_equal, report.lines()
+    assert "the view shows events that the log does not have" in two.log
+    await house.publish(events[1_000:])
+    report = await house.verdict()
+    assert report.is_equal, report.lines()
 
 
 async def test_the_same_folder_is_refused(house):

@@ -1,8 +1,12 @@
 """Nothing stays in the view that is in no state, and nothing newer is lost, however often all is written again."""
 
+import asyncio
+from time import monotonic
+
 import pytest
 
 from metrics.view import Keys, decode_any, decode_part, field, split
+from producers.log_ends import EndOffsets
 from streams.durable.local_store import InMemoryStore, RocksStore
 from streams.errors import SinkError
 from tests.support.sink_in_memory import InMemorySink
@@ -152,6 +156,53 @@ async def test_shown_of_another_log(unit, now, left):
     await publisher_of(second, sink).show()
     assert meetings(sink) == left
     assert meetings(sink, "m-2") == (1 if left is None else None), "not before it has come as far"
+
+
+@pytest.mark.parametrize("why", ["lost", "to come", "moved", "silent"])
+async def test_shown_of_records_that_the_log_does_not_have(unit, monkeypatch, why):
+    """A broker that had not all of the log leads: what was shown of its end goes, and is not waited for, for ever.
+
+    While there is more to fold, a former owner goes on, or Kafka does not say where the log ends, it is waited for.
+    """
+    first, sink = unit.owner(flush_interval=60), InMemorySink("unit")
+    await first.open([0])
+    await first.fold(0, [[held(0, "m-1")]])
+    await first.owned[0].flush()
+    await first.fold(0, [[held(3, "m-1"), held(4, "m-1")]])
+    await publisher_of(first, sink).show()
+    second = unit.owner(flush_interval=60)
+    await second.open([0])
+    await second.fold(0, [[held(1, "m-1")]])
+    publisher = publisher_of(second, sink)
+    for seconds in (0, 6, 12):
+        monkeypatch.setattr("streams.view.writing.monotonic", lambda seconds=seconds: monotonic() + seconds)
+        monkeypatch.setattr("streams.runtime.partition_state.monotonic", lambda seconds=seconds: monotonic() + seconds)
+        if why != "silent" or not seconds:
+            second.lags({0: EndOffsets(5 if why == "to come" else 2, 5)})
+        if why == "moved":
+            await asyncio.sleep(0.002)  # heartbeats tell milliseconds
+            await publisher_of(first, sink).show()
+        await publisher.show()
+        assert meetings(sink) == (2 if why == "lost" and seconds == 12 else 3)
+    if why != "to come":
+        return
+    await second.fold(0, [[held(3, "m-1"), held(4, "m-1"), held(5, "m-1")]])
+    await publisher.show()
+    assert meetings(sink) == 5
+
+
+async def test_what_waits_to_be_shown_is_not_listed_meanwhile(unit):
+    """While a former owner has shown more, what changes is in all that is written then; no list of it grows."""
+    first, sink = unit.owner(flush_interval=60), InMemorySink("unit")
+    await first.open([0])
+    await first.fold(0, [[held(0, "m-1"), held(9, "m-1")]])
+    await publisher_of(first, sink).show()
+    second = unit.owner(flush_interval=60)
+    await second.open([0])
+    await second.fold(0, [[held(0, "m-1"), held(1, "m-1")]])
+    await publisher_of(second, sink).show()
+    assert second.owned[0].partition.view().cells == {}
+    assert second.owned[0].take_timestamps() == []
 
 
 @pytest.mark.parametrize("kind", ["memory", "rocksdb"])

@@ -180,3 +180,28 @@ async def test_the_topic_is_recreated(house):
     await after.show()
     await house.worker("one", "c").show()
     assert (house.shown(), house.count()) == ({}, 0)
+
+
+@pytest.mark.parametrize("last", ["two", "three"])
+async def test_an_emptied_view_is_numbered_by_two(house, last):
+    """A worker that starts just then numbers its topic anew, one that runs as before: what either writes is shown."""
+    await house.worker("one").show()
+    one = house.worker("one", "b")
+    await one.show()
+    house.sink.lose()
+    two = house.worker("two", "b")
+    write = house.sink.write
+
+    async def at_one_moment(hashes, **named):
+        house.sink.write = write
+        await one.show()
+        return await write(hashes, **named)
+
+    house.sink.write = at_one_moment
+    await two.show()
+    await two.show()
+    alone = two if last == "two" else house.worker("three", "b")
+    for currency, value in (("USD", "91"), ("GBP", "120"), ("EUR", None)):
+        await house.set(currency, value, alone)
+    assert house.shown() == {"USD": "91", "GBP": "120", "CNY": "12"}
+    assert house.count() == len(alone) == 3
