@@ -172,7 +172,8 @@ def _burnup(app: FastAPI, exporter: "Exporter", turns: Turns) -> None:
         whose = runs.Whose(level, name, teams=reader.teams)
         today = await _ready(exporter, whose, reader)
         first = burnup.start_of(window, wanted, today)
-        now, outlook = exporter.clock(), exporter.forecasts.outlook
+        now = exporter.clock()
+        outlook = exporter.forecasts.running(now)
         async with turns.one(request.is_disconnected) as turn:
             found = await turn.through(burnup.making(exporter.board, measure, window, whose, first, now, outlook))
         return Response(msgspec.json.encode(found), media_type=_JSON)

@@ -140,7 +140,7 @@ class Scrapes:
         follower = self._follower
         own = own_numbers(self._board, now, follower, self._trust.age())
         own |= self._proof.rows()
-        own |= {FORECAST: [] if self._problem() else self._forecasts.rows}
+        own |= {FORECAST: [] if self._problem() else self._forecasts.running(now).rows}
         own |= {service.SCRAPE_SECONDS: [((), seconds)], service.SCRAPE_OK: [((), 1.0)]}
         return _finish(own_text(own) + generate_latest(self.registry).decode(), openmetrics)
 

@@ -100,7 +100,7 @@ class Exporter:
         if self.follower.loaded and level is not Level.COMPANY:
             asked.known(self.board, *((identifier, None) if level is Level.MANAGER else (None, identifier)))
         moment = self.clock() if now is None else now
-        unknown, outlook = self.trust.unknown_waits(), self.forecasts.outlook
+        unknown, outlook = self.trust.unknown_waits(), self.forecasts.running(moment)
         found = api.live(self.board, moment, level, identifier, window, unknown, outlook, reader.teams)
         if state["problem"]:
             found |= {"kpis": [], "waiting": [], "unanswered": {}, "plan": [], "leaders": [], "teams": []}

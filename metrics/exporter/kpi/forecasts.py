@@ -78,11 +78,20 @@ class Forecasts:
         self._counted: dict[int, tuple[object, _Counted]] = {}
         self._open_now: dict[str, int] = {}
         self.outlook = NO_OUTLOOK
+        self._made_on = date.min
 
-    @property
-    def rows(self) -> list[Row]:
-        """Values of the family."""
-        return self.outlook.rows
+    def running(self, now: float) -> Outlook:
+        """What was worked out last, at a moment: of a month that has ended it says nothing of the next one."""
+        today = self._board.today(now)
+        if today == self._made_on:
+            return self.outlook
+        runs = {one for one in PLAN_WINDOWS if period_start(one, today) == period_start(one, self._made_on)}
+        rows, withheld, bases = self.outlook
+        return Outlook(
+            [row for row in rows if row[0][3] in runs],
+            {of: since for of, since in withheld.items() if of[3] in runs},
+            {of: basis for of, basis in bases.items() if of[3] in runs},
+        )
 
     def making(self, now: float) -> Iterator[None]:
         """Recompute them in steps, so that the event loop serves others in between."""
@@ -111,7 +120,7 @@ class Forecasts:
             else:
                 withheld[*scope, window] = _from(past, window, today)
             yield
-        self.outlook = Outlook(rows, withheld, bases)
+        self.outlook, self._made_on = Outlook(rows, withheld, bases), date.fromordinal(today)
         board.trim_days()
 
     def _look(self, day: int) -> None:

@@ -1,9 +1,8 @@
 """Forecasts of an exporter: the days that history tells, put into the forecast; shown as series and on the wall."""
 
 import asyncio
-import json
 from collections import Counter
-from datetime import UTC, date, datetime
+from datetime import date
 
 import httpx
 import pytest
@@ -18,51 +17,12 @@ from metrics.forecast import Basis, Brought, Past, open_before
 from metrics.kpi import Level
 from metrics.measure import key
 from metrics.view import Field
-from tests.support.boards import board, exporter_of, manager, plan, rate
-
-TODAY = date(2026, 11, 18)
-NOW = datetime(2026, 11, 18, 12, 30, tzinfo=UTC).timestamp()
-DAYS = 400
-DOLLARS = key("wa", "b2b", "USD")
-
-
-def won(back):
-    """Roubles and dollars of two people on a day, as ten-thousandths: no day is as the other."""
-    roubles, dollars = 1_000_000 * (1 + back * 7 % 13), 10_000 * (1 + back % 5)
-    return {
-        Field(0, "m-1", "north"): {key("wa", "retail", "RUB"): roubles, DOLLARS: dollars},
-        Field(1, "m-2", ""): {key("wa", "retail", "RUB"): 3_000_000},
-    }
+from tests.support.forecasting import DAYS, DOLLARS, NOW, TODAY, exporter_live, exporter_of_days, make, nothing
 
 
 @pytest.fixture
 def exporter():
     return exporter_of_days(DAYS)
-
-
-def exporter_of_days(days):
-    shown = board()
-    for back in range(days):
-        day = date.fromordinal(TODAY.toordinal() - back)
-        if day.weekday() < 5:
-            shown.put(("d", day.toordinal()), won(back))
-    shown.put_reference(
-        {
-            "a": manager("m-2", "south"),
-            "b": rate("USD", "2025-01-01", "90.5"),
-            "c": plan("company", "2026-11", "900000"),
-            "d": plan("team:south", "2026-Q4", "90000"),
-            "e": plan("manager:m-1", "2026-11", "5"),
-            "f": plan("company", "2026-10", "7"),
-            "g": plan("company", "2026", "9000", "calls"),
-        }
-    )
-    return exporter_of(shown, NOW)
-
-
-def make(exporter):
-    """Work them out; how many turns others had."""
-    return sum(1 for _ in exporter.forecasts.making(NOW))
 
 
 async def history(exporter, level, **more):
@@ -81,7 +41,7 @@ async def test_is_made_of_what_history_tells(exporter, level, team, window, firs
     make(exporter)
     found = {
         labels[4]: value
-        for labels, value in exporter.forecasts.rows
+        for labels, value in exporter.forecasts.outlook.rows
         if labels[:4] == (level, team, "won_amount", window)
     }
     days = await history(exporter, level, **({"name": team} if team else {}))
@@ -99,7 +59,7 @@ async def test_is_made_of_what_history_tells(exporter, level, team, window, firs
 def test_of_plans_that_run(exporter):
     """Of company and teams, in the window that a plan is of; people, what is over and what has no past have none."""
     turns = make(exporter)
-    assert {labels[:4] for labels, _ in exporter.forecasts.rows} == {
+    assert {labels[:4] for labels, _ in exporter.forecasts.outlook.rows} == {
         ("company", "", "won_amount", "month"),
         ("team", "south", "won_amount", "quarter"),
     }
@@ -109,17 +69,17 @@ def test_of_plans_that_run(exporter):
 def test_never_below_what_is_counted(exporter):
     """A deal larger than a month moves all three; a past day that changes moves them, too."""
     make(exporter)
-    before = dict(exporter.forecasts.rows)
+    before = dict(exporter.forecasts.outlook.rows)
     exporter.board.put(("d", TODAY.toordinal()), {Field(2, "m-1", "north"): {DOLLARS: 10**12}})
     make(exporter)
-    now = {labels[4]: value for labels, value in exporter.forecasts.rows if labels[0] == "company"}
+    now = {labels[4]: value for labels, value in exporter.forecasts.outlook.rows if labels[0] == "company"}
     assert now["low"] == now["expected"] == now["high"] > 90.5 * 10**8
     exporter.board.put(("d", TODAY.toordinal()), {Field(2, "m-1", "north"): {}})
     make(exporter)
-    assert dict(exporter.forecasts.rows) == before
+    assert dict(exporter.forecasts.outlook.rows) == before
     exporter.board.put(("d", TODAY.toordinal() - 1), {Field(2, "m-1", "north"): {DOLLARS: 10**8}})
     make(exporter)
-    assert all(value > before[labels] for labels, value in exporter.forecasts.rows if labels[0] == "company")
+    assert all(value > before[labels] for labels, value in exporter.forecasts.outlook.rows if labels[0] == "company")
 
 
 async def test_is_shown(exporter):
@@ -127,61 +87,19 @@ async def test_is_shown(exporter):
     make(exporter)
     transport = httpx.ASGITransport(create_app(exporter))
     async with httpx.AsyncClient(transport=transport, base_url="http://exporter") as client:
-        exporter.follower.catch_up = _nothing
+        exporter.follower.catch_up = nothing
         text = (await client.get("/metrics")).text
         families = {one.name: one.samples for one in text_string_to_metric_families(text)}
         assert len(families["sales_plan_forecast"]) == 6
         exporter.follower.loaded = False
         assert "sales_plan_forecast{" not in (await client.get("/metrics")).text
         exporter.follower.loaded = True
-    rows = {labels[4]: value for labels, value in exporter.forecasts.rows if labels[0] == "company"}
+    rows = {labels[4]: value for labels, value in exporter.forecasts.outlook.rows if labels[0] == "company"}
     (month, *_) = exporter_live(exporter, Level.COMPANY, "")
     assert (month["low"], month["high"]) == (rows["low"], rows["high"])
     (quarter,) = exporter_live(exporter, Level.TEAM, "south")
     assert quarter["low"] == quarter["high"] > 0, "south never varies"
     assert "low" not in exporter_live(exporter, Level.MANAGER, "m-1")[0]
-
-
-async def test_few_past_periods_are_said():
-    """On walls, in the burn-up and nowhere as a number: that there are no bounds yet, and until when."""
-    exporter = exporter_of_days(201)
-    plans = (("company", "2026-Q4"), ("company", "2026"), ("team:south", "2026"))
-    exporter.board.put_reference({name: plan(*of, "9") for name, of in zip("klm", plans, strict=True)})
-    make(exporter)
-    windows = {labels[:4] for labels, _ in exporter.forecasts.rows}
-    assert windows == {("company", "", "won_amount", "month")}
-    # 200 days are known, and 44 are left of quarter and year: on 2 December 214 and 30.
-    said = {"reason": "few_past_periods", "from": "2026-12-02"}
-    shown = exporter_live(exporter, Level.COMPANY, "")
-    month, quarter, year = (one for one in shown if one["measure"] == "won_amount")
-    assert "withheld" not in month
-    assert month["low"] <= month["high"]
-    assert quarter["withheld"] == year["withheld"] == said
-    assert "low" not in quarter
-    transport = httpx.ASGITransport(create_app(exporter))
-    async with httpx.AsyncClient(transport=transport, base_url="http://exporter") as client:
-        asked = {"kpi": "sales_plan_won_amount:ratio", "level": "team", "name": "south", "window": "year"}
-        course = (await client.get("/api/v1/burnup", params=asked)).json()
-        assert course["withheld"] == said
-        assert "expected" not in course
-        before = (await client.get("/api/v1/burnup", params=asked | {"day": "2025-12-01"})).json()
-        assert "withheld" not in before
-
-
-async def test_a_past_too_short_for_this_period():
-    """What no day of the period brings is not promised for one."""
-    exporter = exporter_of_days(20)
-    make(exporter)
-    (month, *_) = exporter_live(exporter, Level.COMPANY, "")
-    assert month["withheld"] == {"reason": "few_past_periods", "from": None}
-
-
-def exporter_live(exporter, level, name):
-    return json.loads(exporter.live(level, name, "month"))["plan"]
-
-
-async def _nothing(**_):
-    return None
 
 
 def put_deals(shown):
@@ -218,7 +136,9 @@ async def test_knows_how_many_deals_were_open(exporter):
     both = [float(max(0, sum(pair))) for pair in zip(*opened.values(), strict=True)]
     assert forecasts._open_before("", days) == both
     found = {
-        labels[4]: value for labels, value in forecasts.rows if labels[:4] == ("company", "", "won_amount", "month")
+        labels[4]: value
+        for labels, value in forecasts.outlook.rows
+        if labels[:4] == ("company", "", "won_amount", "month")
     }
     history_ = await history(exporter, "company")
     before = [date.fromordinal(n) for n in range(date(2025, 1, 1).toordinal(), TODAY.toordinal())]
@@ -239,7 +159,7 @@ async def test_backtest_knows_how_many_deals_were_open(exporter):
     opened = put_deals(exporter.board)
     make(exporter)
     transport = httpx.ASGITransport(create_app(exporter))
-    exporter.follower.catch_up = _nothing
+    exporter.follower.catch_up = nothing
     async with httpx.AsyncClient(transport=transport, base_url="http://exporter") as client:
         added, held = await command._added(client), await command._open_now(client)
     assert held == {team: exporter.forecasts._open_now[team] for team in ("", "north", "south")}
@@ -277,7 +197,7 @@ async def test_knows_stages_and_ages_where_the_ledger_says_them(exporter):
     opened = put_deals(exporter.board)
     both = [float(max(0, sum(pair))) for pair in zip(*opened.values(), strict=True)]
     make(exporter)
-    before = dict(exporter.forecasts.rows)
+    before = dict(exporter.forecasts.outlook.rows)
     said = {
         "team": "", "measure": "won_amount", "run": 13, **brought(TODAY.toordinal(), 13, both)._asdict()
     }  # fmt: skip
@@ -286,13 +206,13 @@ async def test_knows_stages_and_ages_where_the_ledger_says_them(exporter):
     month, south = ("company", "", "won_amount", "month"), ("team", "south", "won_amount", "quarter")
     assert exporter.forecasts.outlook.bases[month] is Basis.STAGES
     assert exporter.forecasts.outlook.bases[south] is Basis.NUMBER
-    changed = {labels[:4] for labels, value in exporter.forecasts.rows if value != before[labels]}
+    changed = {labels[:4] for labels, value in exporter.forecasts.outlook.rows if value != before[labels]}
     assert changed == {month}
     assert exporter_live(exporter, Level.COMPANY, "")[0]["basis"] == "stages_and_ages"
     assert exporter_live(exporter, Level.TEAM, "south")[0]["basis"] == "open_deals"
     exporter.open_deals.take(TODAY.toordinal() - 1, {"brought": [said]})
     make(exporter)
-    assert dict(exporter.forecasts.rows) == before, "what was said yesterday says nothing of today"
+    assert dict(exporter.forecasts.outlook.rows) == before, "what was said yesterday says nothing of today"
     assert exporter_live(exporter, Level.COMPANY, "")[0]["basis"] == "open_deals"
 
 
@@ -327,7 +247,7 @@ async def test_backtest_judges_what_the_ledger_says(exporter):
             assert measure == "won_amount"
             return None if team else brought(day, run, both)
 
-    exporter.follower.catch_up = _nothing
+    exporter.follower.catch_up = nothing
     transport = httpx.ASGITransport(create_app(exporter))
     async with httpx.AsyncClient(transport=transport, base_url="http://exporter") as client:
         with_it = [one async for one in command._of(client, exporter.settings, "won_amount", Pipeline())]
