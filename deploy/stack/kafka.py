@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import Self
 
 from deploy.errors import StartError
+from deploy.stack.jars import CACHE, jars
 from deploy.stack.ports import free_port
 from deploy.stack.program import Program
 
@@ -25,15 +26,12 @@ _STARTED = "Kafka Server started"
 _CLUSTER_ID = urlsafe_b64encode(uuid.uuid5(uuid.NAMESPACE_DNS, "sales-pulse").bytes).decode().rstrip("=")
 
 
-def _note() -> Path:
-    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return home / "sales-pulse" / f"kafka-{VERSION}.classpath"
+_NOTE = CACHE / f"kafka-{VERSION}.classpath"
 
 
 def downloaded() -> bool:
     """Whether the jars lie on this machine already."""
-    note = _note()
-    return note.exists() and all(Path(jar).exists() for jar in note.read_text().split(os.pathsep))
+    return _NOTE.exists() and all(Path(jar).exists() for jar in _NOTE.read_text().split(os.pathsep))
 
 
 def classpath() -> str:
@@ -41,22 +39,12 @@ def classpath() -> str:
 
     What jgo resolved is remembered in the user's cache folder, so that a second start asks nobody.
     """
-    note = _note()
     if downloaded():
-        return note.read_text()
-    try:
-        import jgo
-
-        jars = [str(jar) for jar in jgo.build(_ENDPOINT).all_jars]
-    except ImportError as error:
-        raise StartError("the local Kafka needs the extra 'local': pip install 'sales-pulse[local]'") from error
-    except Exception as error:  # jgo lets its HTTP and XML errors through as they are
-        raise StartError(f"Kafka {VERSION} could not be downloaded: {error}") from error
-    text = os.pathsep.join(jars)
-    note.parent.mkdir(parents=True, exist_ok=True)
-    draft = note.with_suffix(f".{os.getpid()}")
+        return _NOTE.read_text()
+    text = os.pathsep.join(jars(_ENDPOINT))
+    draft = _NOTE.with_suffix(f".{os.getpid()}")
     draft.write_text(text)
-    draft.replace(note)
+    draft.replace(_NOTE)
     return text
 
 

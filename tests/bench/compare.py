@@ -116,6 +116,8 @@ def _part(stand: Stand) -> str:
 
 def _add(stand: Stand, name: str, runs: list[Run], base: float, size: str, checked: str, **more: str) -> None:
     found = rates(runs)
+    if all("rss_mb" in run for run in runs):
+        found["MB"] = [run["rss_mb"] for run in runs]
     found["worker is × as fast"] = base / middle(found["events per CPU-second"])
     found["checked"] = checked
     stand.results.add(_part(stand), name, found, size, **more)

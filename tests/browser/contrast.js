@@ -5,7 +5,12 @@
     ["accent", "panel", 4.5], ["on-accent", "accent", 4.5], ["on-alarm", "alarm", 4.5], ["fill-good", "panel", 3], ["fill-warn", "panel", 3],
     ["fill-bad", "bg", 3], ["mark", "track", 3], ["focus", "bg", 3], ["focus", "panel", 3],
   ];
-  const parse = (text) => text.match(/[\d.]+/g).map(Number);
+  // A number that has just changed is lit up for a moment, in colours between two.
+  for (const animation of document.getAnimations()) animation.cancel();
+  const parse = (text) => {
+    if (!text.startsWith("rgb")) throw new Error(`cannot measure the colour ${text}`);
+    return text.match(/[\d.]+/g).map(Number);
+  };
   const linear = (v) => (v / 255 <= 0.03928 ? v / 255 / 12.92 : ((v / 255 + 0.055) / 1.055) ** 2.4);
   const luminance = ([r, g, b]) => 0.2126 * linear(r) + 0.7152 * linear(g) + 0.0722 * linear(b);
   const ratio = (one, two) => {

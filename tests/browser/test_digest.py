@@ -23,6 +23,7 @@ VALUES = (
 )  # fmt: skip
 UNITS = ("currency", "percentunit", "growth", "s", "d", "short", "mean")
 CURRENCIES = ("RUB", "USD", "EUR", "KZT", "CHF", "PLN", "UZS")
+_HIGH = "Math.ceil(document.body.getBoundingClientRect().height)"
 _SCRIPT = """async ([language, currency, values, units]) => {
   const { setLanguage } = await import("./wall/words.js"), format = await import("./wall/format.js");
   setLanguage(language);
@@ -65,7 +66,7 @@ def until_sent(process: subprocess.Popen[str], memory: Path, to: str) -> None:
         time.sleep(0.05)
 
 
-async def test_a_digest_reaches_everybody_once(exporter, view, tmp_path):
+async def test_a_digest_reaches_everybody_once(chromium, exporter, view, tmp_path):
     """Mail, Slack and Telegram get yesterday's digest with its picture; a second start tells the one who is new."""
     yesterday = today() - timedelta(days=1)
     with mailbox() as box, chats() as room:
@@ -95,11 +96,14 @@ async def test_a_digest_reaches_everybody_once(exporter, view, tmp_path):
     assert [one.get_content() for one in letter.iter_attachments()] == [png]
     assert sorted(path for path, *_ in room.got) == ["/bot1:hidden/sendDocument", "/services/T/B/hidden"]
     assert png in next(content for path, _, content in room.got if path.startswith("/bot"))
-    # Its head says how large it is, at twice the page's pixels; a page that is cut off would be as high as the window.
+    # Its head says how large it is, at twice the page's pixels: as wide and as high as a browser shows the page.
     assert png.startswith(b"\x89PNG")
     width, high = (int.from_bytes(png[at : at + 4]) for at in (16, 20))
-    assert width == 2 * (WIDTH + 32)
-    assert high > 2 * 1200
+    shown = await chromium.new_page(viewport={"width": WIDTH + 32, "height": 600})
+    await shown.set_content(page)
+    assert (width, high) == (2 * (WIDTH + 32), 2 * await shown.evaluate(_HIGH))
+    assert high > 2 * 600
+    await shown.close()
     assert json.loads((tmp_path / "sent.json").read_text()) == dict.fromkeys(
         (f"day-{yesterday} {to}" for to in ("anna@example.com", "slack", "telegram", "bob@example.com")), DONE
     )

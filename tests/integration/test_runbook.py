@@ -6,9 +6,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import jgo
 import pytest
 
+from deploy.stack.jars import jars
 from deploy.stack.kafka import VERSION, java
 from producers.settings import KafkaSettings
 from producers.topics import ensure
@@ -55,10 +55,10 @@ def test_kafkas_tools_know_what_the_runbook_asks_of_them(kafka: str, topic_prefi
         ["kafka-transactions.sh", "describe-producers", "--topic", topic, "--partition", "0"],
         ["kafka-transactions.sh", "abort", "--help"],
     ]
-    jars = os.pathsep.join(str(jar) for jar in jgo.build(f"org.apache.kafka:kafka-tools:{VERSION}").all_jars)
+    classpath = os.pathsep.join(jars(f"org.apache.kafka:kafka-tools:{VERSION}"))
     for script, *given in lines:
         words = ["--bootstrap-server", kafka, *given]
-        argv = [java(), "-cp", jars, f"org.apache.kafka.tools.{TOOLS[script]}", *words]
+        argv = [java(), "-cp", classpath, f"org.apache.kafka.tools.{TOOLS[script]}", *words]
         done = subprocess.run(argv, capture_output=True, text=True, timeout=90, check=False)
         is_help = words[-1] == "--help" and f"{words[-2]} " in done.stdout
         assert done.returncode == 0 or is_help, (script, words, done.stdout, done.stderr)

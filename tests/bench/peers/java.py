@@ -6,7 +6,9 @@ import subprocess
 from functools import cache
 from pathlib import Path
 
+from deploy.errors import StartError
 from deploy.stack import kafka
+from deploy.stack.jars import jars
 
 SOURCES = Path(__file__).parent / "jvm"
 _JACKSON = "com.fasterxml.jackson.core:jackson-databind"
@@ -41,12 +43,10 @@ def version() -> str:
 
 @cache
 def _jars(endpoint: str) -> str:
-    import jgo
-
     try:
-        return os.pathsep.join(str(jar) for jar in jgo.build(endpoint).all_jars)
-    except Exception as error:  # jgo lets its HTTP and XML errors through as they are
-        raise NoJavaError(f"{endpoint} could not be downloaded: {error}") from error
+        return os.pathsep.join(jars(endpoint))
+    except StartError as error:
+        raise NoJavaError(str(error)) from error
 
 
 def command(peer: str, folder: Path, *arguments: str) -> list[str]:

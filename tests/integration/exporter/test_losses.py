@@ -302,7 +302,7 @@ def rate(offset, number, *, deleted=False):
 
 async def test_reference_records_deleted_and_lost(floor):
     """One that somebody deletes is no loss: nothing is withheld. One that Redis loses is, until it is there again."""
-    workers = [ReferenceView(WorkerSettings(app_id=APP, worker_id=name), floor.sink) for name in ("w", "v")]
+    workers = [ReferenceView(WorkerSettings(app_id=APP, worker_id=name), floor.sink, "a") for name in ("w", "v")]
     for worker in workers:
         for number in range(20):
             worker.take(rate(number, number))
