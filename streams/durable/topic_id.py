@@ -23,6 +23,11 @@ class EventsTopic(NamedTuple):
     changelogs: Mapping[str, str] = MappingProxyType({})
     reference: str = ""
 
+    @property
+    def read(self) -> tuple[str, str]:
+        """The ids of the topics that the group shares out."""
+        return self.id, self.reference
+
 
 async def topic_id(client: AIOKafkaClient, topic: str) -> str:
     """The id of a topic. Raises KafkaError."""

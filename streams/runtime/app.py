@@ -7,6 +7,7 @@ so a part that nobody opens cannot exist.
 import ssl
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, Protocol
+from zlib import crc32
 
 import faust
 from faust.types import TP
@@ -68,10 +69,17 @@ class SalesApp(InsideApp):
 
 
 def build(
-    settings: WorkerSettings, owner: Owner, others: Sequence[TopicOwner], on_failure: Callable[[BaseException], None]
+    settings: WorkerSettings,
+    owner: Owner,
+    others: Sequence[TopicOwner],
+    on_failure: Callable[[BaseException], None],
+    read: Iterable[str] = (),
 ) -> SalesApp:
-    """Make the app. `others`: owners of further topics. `on_failure` is told of what must end the process."""
-    app = SalesApp(settings.app_id, **_options(settings))
+    """Make the app. `others`: owners of further topics. `on_failure` is told of what must end the process.
+
+    `read`: the ids of the topics that are read, as far as brokers say them.
+    """
+    app = SalesApp(settings.app_id, **_options(settings), consumer_group_instance_id=_instance(settings, read))
     app.owner, app.owners, app.on_failure = owner, (owner, *others), on_failure
     owner.tables = Tables(
         cells=_held(app, "cells", settings.cells_topic), clients=_held(app, "clients", settings.clients_topic)
@@ -91,14 +99,22 @@ def build(
     return app
 
 
+def _instance(settings: WorkerSettings, read: Iterable[str]) -> str:
+    """What the group knows this worker by, also after it was started again.
+
+    Static, so that a worker that is back within its session has its partitions without a rebalance. Those are the ones
+    that were shared out before: where a topic was away then and was recreated, nobody has its partitions. So a worker
+    that reads other topics is another member.
+    """
+    return f"{settings.worker_id}.{crc32(' '.join(read).encode()):08x}"
+
+
 def _options(settings: WorkerSettings) -> dict[str, Any]:
     """Faust's settings."""
     return {
         "broker": [URL(f"aiokafka://{server.strip()}") for server in settings.kafka_servers.split(",")],
         "broker_credentials": _credentials(settings),
         "broker_client_id": f"sales-pulse-{settings.worker_id}",
-        # Membership. Static, so that a worker that is back within its session has its partitions without a rebalance.
-        "consumer_group_instance_id": settings.worker_id,
         "canonical_url": f"http://{settings.worker_id}",
         "broker_session_timeout": settings.session_timeout,
         "broker_heartbeat_interval": min(_HEARTBEAT_SECONDS, settings.session_timeout / 3),

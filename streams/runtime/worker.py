@@ -139,7 +139,7 @@ class Worker:
         sink = RedisSink(settings.redis_url.get_secret_value(), settings.app_id)
         notes = RedisNotes(settings.redis_url.get_secret_value(), settings.app_id)
         publisher = self._publisher(sink)
-        self._app = app = build(settings, self._owner, [self._reference_letters(restorer)], self.fail)
+        self._app = app = build(settings, self._owner, [self._reference_letters(restorer)], self.fail, source.read)
         # What is built by now lives as long as the process: no collection need look at it again.
         gc.collect()
         gc.freeze()

@@ -25,3 +25,15 @@ async def test_checksums_are_looked_at(tmp_path):
     restoring = reader(settings, "unit")
     assert restoring._check_crcs
     await restoring.stop()
+
+
+async def test_another_member_where_a_topic_was_recreated(tmp_path):
+    """The group gives a member that is back what was shared out before, when a topic may have been away."""
+    settings = WorkerSettings(app_id="unit", worker_id="w", data_dir=tmp_path)
+    owner = SimpleNamespace(name="fold", topic="sales.events")
+    first, again, other = (
+        build(settings, owner, [], print, read).conf.consumer_group_instance_id
+        for read in (("e", "r"), ("e", "r"), ("e", "s"))
+    )
+    assert first == again != other
+    assert first.startswith("w.")
