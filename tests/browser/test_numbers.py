@@ -103,6 +103,25 @@ async def test_a_forecast_without_a_range_is_read_from_afar(screen, language):
     assert min(sizes) > 0.75 * max(sizes), sizes
 
 
+_AHEAD = """async (plans) => {
+  const { drawPlan } = await import("./wall/panels.js"), root = document.createElement("div");
+  root.innerHTML = '<div class="bars"></div>';
+  drawPlan(root, { plan: plans });
+  return [...root.querySelectorAll(".bar small:last-child")].map((node) => node.textContent);
+}"""
+
+
+async def test_a_period_without_a_working_hour_has_its_forecast(screen):
+    """On the first morning of a month, and on holidays after it, there is no pace, but there are bounds."""
+    page = await screen.show()
+    of = {"window": "month", "measure": "won_amount", "actual": 100_000, "target": 2_000_000}
+    begun, idle = of | {"to_date": 500_000}, of | {"to_date": 0}
+    bounds, none = {"low": 1_100_000, "high": 2_300_000}, {"withheld": {"reason": "few_past_periods", "from": None}}
+    plans = [begun | bounds, begun, idle | bounds, idle, idle | none]
+    said = ["forecast ₽400K (₽1.10–2.30M)", "forecast ₽400K", "forecast ₽1.10–2.30M", "", ""]
+    assert await page.evaluate(_AHEAD, plans) == said
+
+
 async def test_leaders(screen):
     """Managers by what they won, each a link to their own wall; at company level teams too."""
     page = await screen.show()

@@ -80,8 +80,10 @@ export function drawPlan(root, live) {
     track.children[1].style.left = `${Math.min(99.5, pace * 100).toFixed(2)}%`;
     text(percent, show(share, "percentunit"));
     text(done, `${show(actual, "currency")} ${word("of")} ${show(p.target, "currency")}`);
-    const between = p.withheld ? ` (${brief(p.withheld)})` : p.high == null ? "" : ` (${range(p.low, p.high, "currency")})`;
-    text(ahead, p.to_date ? `${word("forecast")} ${show((actual / p.to_date) * p.target, "currency")}${between}` : "");
+    const between = p.withheld ? brief(p.withheld) : p.high == null ? "" : range(p.low, p.high, "currency");
+    // Before a period's first working hour it has no pace, and what the past says of it is known.
+    const paced = p.to_date ? `${show((actual / p.to_date) * p.target, "currency")}${between && ` (${between})`}` : p.withheld ? "" : between;
+    text(ahead, paced && `${word("forecast")} ${paced}`);
     bar.dataset.behind = share < pace ? "1" : "0";
     bar.setAttribute("aria-label", [name, percent, done, ahead].map((node) => node.textContent).join(", "));
   });
