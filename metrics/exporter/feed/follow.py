@@ -24,8 +24,7 @@ from metrics.exporter.feed.whole import Holes, Manifests, heartbeats, rewound
 from metrics.redis_client import Memory, read_memory
 
 log = structlog.get_logger(__name__)
-_BLOCK_SECONDS = 1.0
-_NAP_SECONDS = 0.25
+_BLOCK_SECONDS, _NAP_SECONDS = 1.0, 0.25
 _ENTRIES = 1000
 _RETRY_SECONDS, _CATCH_UP_SECONDS = 0.5, 2.0
 _CHECK_SECONDS = 1.0
@@ -142,7 +141,8 @@ class ViewFollower(Reported):
             if time.monotonic() - checked >= _CHECK_SECONDS:
                 # Redis lost what it held, or all of it is asked for; or entries were cut off before they were read.
                 generation = await self._redis.get(self._keys.generation)
-                if not self.loaded or generation != self._generation or await self._missed():
+                again = self.begins_again(await self._redis.hgetall(self._keys.partitions))
+                if again or not self.loaded or generation != self._generation or await self._missed():
                     async with self._lock:
                         await self._load()
                 self.connected = True

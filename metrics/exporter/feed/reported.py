@@ -1,6 +1,6 @@
 """What workers report of themselves, and what follows from it for the numbers that they write."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from metrics import view
@@ -15,6 +15,7 @@ class Reported:
         self.heartbeats: dict[int, dict[str, Any]] = {}
         self.read_as: dict[int, int] = {}
         """Partitions that were there when the board was loaded, and when the view had last gone back until then."""
+        self._fences: dict[int, int] = {}
 
     def unread(self) -> str:
         """What workers say was not there when the board was loaded; "" when it was."""
@@ -23,6 +24,17 @@ class Reported:
             return "partitions that had not reported yet"
         is_older = any(moment > self.read_as[number] for number, moment in now.items())
         return "its last writes: another server took over" if is_older else ""
+
+    def begins_again(self, raw: Mapping[bytes, bytes]) -> bool:
+        """Whether the view of a partition was taken away and begun again at a lesser offset, since the last call.
+
+        As of its log that was recreated, or lost its end; what a board has of before would never be settled. raw:
+        heartbeats as they lie in Redis.
+        """
+        now = {int(number): view.split(beat)[0] for number, beat in raw.items()}
+        begins = any(fence < self._fences.get(number, -1) for number, fence in now.items())
+        self._fences |= now
+        return begins
 
     def age(self, *, contact: bool = False) -> float | None:
         """Seconds since the owner of the most silent partition reported; None before the first report.

@@ -120,6 +120,30 @@ async def test_a_flushed_redis_heals(redis_url, app_id):
         await floor.eventually(client, 5)
 
 
+async def test_a_view_that_begins_again_is_settled_again(redis_url, app_id):
+    """A log that was recreated, or has lost its end: offsets of now are less, and the board is as of these."""
+    async with running(redis_url, app_id) as (floor, client):
+        await floor.sink.generation()
+        floor.fence = 1_000
+        await floor.report()
+        await floor.work(3)
+        await floor.eventually(client, 3)
+        assert await floor.follower.settle() == {0: floor.fence}
+        await asyncio.sleep(2)  # heartbeats are looked at every second
+        await floor.sink.forget(0)
+        floor.lost()
+        floor.fence = 5
+        await floor.report()
+        await floor.work(4)
+        await floor.eventually(client, 4)
+
+        async def is_settled() -> bool:
+            return await floor.follower.settle() == {0: floor.fence}
+
+        await eventually(is_settled, 10)
+        await floor.eventually(client, 4)
+
+
 async def test_what_nobody_can_read_is_got_over(redis_url, app_id):
     """An entry of the stream of changes in a form that this release does not know: all is loaded again."""
     async with running(redis_url, app_id) as (floor, client):
