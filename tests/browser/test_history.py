@@ -1,5 +1,6 @@
 """The page of a number over time: from a tile to its bars, any dates, tables, CSV, keyboard, phone, two languages."""
 
+import asyncio
 import csv
 import io
 import re
@@ -186,6 +187,32 @@ async def test_an_explanation_comes_when_the_ledger_does(screen, past):
     await expect(facts).to_have_text(waits)
     await expect(facts).to_contain_text("1 row adds up to 1", timeout=15_000)
     assert behind == []
+
+
+async def test_an_answer_that_breaks_off_is_asked_for_again(screen, past):
+    """An exporter that is ended while it answers: half of an answer is none, and no error of the page's program."""
+    await past()
+
+    async def half(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{")
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(half, "127.0.0.1", 0)
+    port, broken = server.sockets[0].getsockname()[1], [True, True]
+
+    async def answer(route):
+        await route.continue_(**({"url": f"http://127.0.0.1:{port}/"} if broken and broken.pop() else {}))
+
+    screen.expected += "|ERR_CONTENT_LENGTH_MISMATCH"
+    await screen.page.route("**/api/v1/compare?*", answer)
+    await screen.page.goto(f"{screen.url}/history?kpi=sales_calls:sum")
+    problem = screen.page.locator("#problem")
+    await expect(problem).to_have_text("The numbers are not available. Trying again…")
+    await settled(screen.page)
+    await expect(problem).to_be_hidden()
+    server.close()
 
 
 async def test_keyboard_and_screen_reader(screen, past):

@@ -15,12 +15,13 @@ export async function answered(url, signal, waits, lacks = () => "") {
   for (;;) {
     let reason = "";
     try {
-      const answer = await fetch(url, { signal }), found = await answer.json().catch(() => ({}));
+      // A refusal may have no reason; half of an answer is none.
+      const answer = await fetch(url, { signal }), found = await (answer.ok ? answer.json() : answer.json().catch(() => ({})));
       reason = answer.ok ? lacks(found) : typeof found.detail === "string" ? found.detail : answer.statusText;
       if (answer.ok && !reason) return found;
       if (!answer.ok && !AWAY.includes(answer.status)) throw Object.assign(new Error(reason), { teams: found.teams ?? [] });
     } catch (error) {
-      // No connection at all is a TypeError.
+      // No connection, or one that breaks off, is a TypeError.
       if (signal.aborted || !(error instanceof TypeError)) throw error;
     }
     waits(reason);
