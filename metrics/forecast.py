@@ -203,7 +203,8 @@ def between(promised: float, outcomes: Sequence[float], run: int) -> Rest:
     """What was promised for so many days, by what came of such promises (smallest first; as shares of them)."""
     # Long runs overlap: few of their outcomes are independent, so that ends of the interval must lie further out.
     tail = _TAIL * max(0.0, 1 - run / len(outcomes))
-    low, middle, high = (promised * _quantile(outcomes, q) for q in (tail, 0.5, 1 - tail))
+    # Where more was taken back than done the promise is a loss, and its greatest multiple lies lowest.
+    low, middle, high = sorted(promised * _quantile(outcomes, q) for q in (tail, 0.5, 1 - tail))
     return Rest(middle, low, high)
 
 

@@ -38,7 +38,8 @@ def plainly(done, worked, ahead, opened=None):
         came, behind = sum(done[day : day + run]), sum(worked[day : day + run])
         if before and work and behind:
             promised = before / work * behind
-            found.append(came / (promised if brings is None else promised / 2 + brings * opened[day] / 2))
+            if promised := promised if brings is None else promised / 2 + brings * opened[day] / 2:
+                found.append(came / promised)
     if len(found) < 40:
         return None
     found.sort()
@@ -47,11 +48,12 @@ def plainly(done, worked, ahead, opened=None):
         promised = promised / 2 + brings * opened[len(done)] / 2
     tail = 0.1 * max(0.0, 1 - run / len(found))
     places = (round(q * (len(found) + 1)) - 1 for q in (0.5, tail, 1 - tail))
-    return Rest(*(promised * found[min(max(place, 0), len(found) - 1)] for place in places))
+    expected, *ends = (promised * found[min(max(place, 0), len(found) - 1)] for place in places)
+    return Rest(expected, *sorted(ends))
 
 
 @given(
-    st.lists(st.integers(0, 50), max_size=260),
+    st.lists(st.integers(0, 50) | st.integers(-50, 50), max_size=260),
     st.integers(0, 6),
     st.lists(st.sampled_from([0, 9, 4]), max_size=70),
     st.none() | st.lists(st.integers(0, 9), min_size=1, max_size=9),
@@ -75,6 +77,14 @@ def test_what_never_changes_is_certain():
     past = Past([hours * 10.0 for hours in worked], worked)
     assert all(isclose(value, 450.0) for value in past.rest(WEEK))
     assert past.rest([0, 0]) == Rest(0.0, 0.0, 0.0)
+
+
+def test_where_more_is_taken_back_than_done_the_bounds_are_in_order():
+    done = [-float(1 + n * n % 17) for n in range(300)]
+    found = Past(done, [9] * len(done)).rest([9] * 10)
+    assert found.low < found.expected < found.high < 0
+    mirrored = Past([-one for one in done], [9] * len(done)).rest([9] * 10)
+    assert found == Rest(-mirrored.expected, -mirrored.high, -mirrored.low)
 
 
 def test_a_short_past_says_nothing():
