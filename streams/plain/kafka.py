@@ -7,7 +7,8 @@ from typing import Any, Protocol
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import KafkaConnectionError, KafkaError
+from aiokafka.errors import GroupCoordinatorNotAvailableError, KafkaConnectionError, KafkaError
+from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from producers.events import intake
 from producers.log_ends import LogEnds
@@ -15,6 +16,7 @@ from producers.settings import KafkaSettings
 
 _FETCH_BYTES = 4 << 20
 _RECORDS = 5_000
+_COORDINATOR_SECONDS = 30
 
 
 class PositionedRecord(intake.KafkaRecord, Protocol):
@@ -62,6 +64,13 @@ class KafkaLog:
         ends = await self._consumer.end_offsets(found)
         return {tp.partition: end for tp, end in sorted(ends.items())}
 
+    # A Kafka that no group has read from makes its topic of groups when it is first asked for one.
+    @retry(
+        retry=retry_if_exception_type(GroupCoordinatorNotAvailableError),
+        wait=wait_fixed(0.5),
+        stop=stop_after_delay(_COORDINATOR_SECONDS),
+        reraise=True,
+    )
     async def committed(self, group: str) -> dict[tuple[str, int], int]:
         """Topic and partition → the offset at which a consumer group goes on reading."""
         offsets = await self._admin.list_consumer_group_offsets(group)

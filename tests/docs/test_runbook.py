@@ -32,6 +32,11 @@ OTHERS = {
 ASKED_OF_REDIS = ("CONFIG GET", "INFO ")
 """How commands of Redis begin."""
 PROGRAMS = {*OTHERS, "sales-pulse"}
+NEEDS = {
+    "sales-pulse reference apply", "sales-pulse reference apply --dry-run", "sales-pulse import",
+    "sales-pulse backup", "sales-pulse generate --to",
+}  # fmt: skip
+"""Needs a file or folder of the reader's behind it."""
 
 
 def spans() -> Iterator[tuple[str, str]]:
@@ -63,6 +68,9 @@ def test_our_commands_exist_with_their_options(alert: str, command: str) -> None
     known = {option for one in found.params for option in (*one.opts, *one.secondary_opts)}
     assert {word for word in words if word.startswith("-")} <= known, f"{alert}: {command}"
     assert not words or words[0].startswith("-") or found.name != "root", f"{alert}: {command}"
+    asked = [one for one in found.params if one.required and one.param_type_name == "argument"]
+    behind = [word for word in words if not word.startswith("-")]
+    assert len(behind) >= len(asked) or command in NEEDS, f"{alert}: `{command}` lacks {[one.name for one in asked]}"
 
 
 @pytest.mark.parametrize(("alert", "command"), [one for one in commands() if not one[1].startswith("sales-pulse")])

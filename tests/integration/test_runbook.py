@@ -4,27 +4,34 @@ import asyncio
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
+from deploy.stack.http import answers_ok
 from deploy.stack.jars import jars
 from deploy.stack.kafka import VERSION, java
+from deploy.stack.ports import free_port
 from producers.settings import KafkaSettings
 from producers.topics import ensure
-from tests.docs.test_runbook import ROOT, commands
+from tests.docs.test_runbook import NEEDS, ROOT, commands
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 TOOLS = {"kafka-topics.sh": "TopicCommand", "kafka-transactions.sh": "TransactionsCommand"}
 """Script of Kafka → its class; the wheel of the tests has no scripts."""
-NEEDS = {"sales-pulse reference apply", "sales-pulse import", "sales-pulse generate --to"}
-"""Needs a file or folder of the reader's behind it."""
 
 
-def test_what_the_runbook_says_to_type_runs(kafka: str, topic_prefix: str, app_id: str, tmp_path: Path) -> None:
+def test_what_the_runbook_says_to_type_runs(
+    kafka: str, redis_url: str, topic_prefix: str, app_id: str, tmp_path: Path
+) -> None:
     """Whole commands as they stand end well on an empty log; what needs a portal says which setting it lacks."""
     asyncio.run(ensure(KafkaSettings(kafka_servers=kafka, topic_prefix=topic_prefix, _env_file=None)))
-    ours = {"SALES_KAFKA_SERVERS": kafka, "SALES_TOPIC_PREFIX": topic_prefix, "SALES_APP_ID": app_id}
+    ours = {
+        "SALES_KAFKA_SERVERS": kafka, "SALES_REDIS_URL": redis_url, "SALES_TOPIC_PREFIX": topic_prefix,
+        "SALES_APP_ID": app_id, "SALES_LEDGER_LISTEN": f"127.0.0.1:{(port := free_port())}",
+    }  # fmt: skip
+    environment = {**os.environ, **ours, "PYTHONPATH": str(ROOT)}
     ran = []
     for _, command in commands():
         program, *words = command.split()
@@ -32,17 +39,35 @@ def test_what_the_runbook_says_to_type_runs(kafka: str, topic_prefix: str, app_i
             continue
         if command == "sales-pulse dead-letters dismiss":
             words += ["--reason", "not_json"]
-        done = subprocess.run(
-            [sys.executable, "-m", "deploy.cli", *words], cwd=tmp_path,
-            env={**os.environ, **ours, "PYTHONPATH": str(ROOT)},
-            capture_output=True, text=True, timeout=120, check=False,
-        )  # fmt: skip
+        argv = [sys.executable, "-m", "deploy.cli", *words]
         ran.append(command)
+        if command == "sales-pulse ledger":
+            served(argv, tmp_path, environment, port)
+            continue
+        done = subprocess.run(
+            argv, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120, check=False
+        )
         if "bitrix24" in command:
             assert "SALES_BITRIX24_WEBHOOK_URL" in done.stderr, (command, done.stderr)
         else:
             assert done.returncode == 0, (command, done.stderr)
     assert len(ran) >= 6
+
+
+def served(argv: list[str], folder: Path, environment: dict[str, str], port: int) -> None:
+    """What runs until it is stopped serves its port, and ends well."""
+    with (folder / "served.log").open("wb") as log:
+        process = subprocess.Popen(argv, cwd=folder, env=environment, stdout=log, stderr=log)
+    try:
+        deadline = time.monotonic() + 120
+        while not answers_ok(f"http://127.0.0.1:{port}/healthz"):
+            assert process.poll() is None, (folder / "served.log").read_text()
+            assert time.monotonic() < deadline, argv
+            time.sleep(0.2)
+    finally:
+        process.terminate()
+        ended = process.wait(60)
+    assert ended == 0, (folder / "served.log").read_text()
 
 
 def test_kafkas_tools_know_what_the_runbook_asks_of_them(kafka: str, topic_prefix: str) -> None:
