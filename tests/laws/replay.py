@@ -1,6 +1,6 @@
 """Folding a mixture as a worker would: in batches, with cuts, views and restarts at any place."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import tzinfo
@@ -95,22 +95,28 @@ def records(mixture: Sequence[Json]) -> list[Rec]:
 def replay(log: Sequence[Rec], zone: tzinfo, steps: Sequence[int]) -> tuple[Partition, Mirror]:
     """Fold a log in batches. After each, by its step: nothing, a view, a cut, both, or a restart from the last cut."""
     rules = fold_rules(zone)
-    partition, mirror, done, cut_at = Partition(0, PARTITIONS, rules), Mirror(), 0, 0
+    how = [(1 + step % 7, step // 7 % 5) for step in steps]
+    return replayed(log, how, lambda: Partition(0, PARTITIONS, rules))
+
+
+def replayed(
+    log: Sequence[Rec], how: Sequence[tuple[int, int]], made: Callable[[], Partition]
+) -> tuple[Partition, Mirror]:
+    """The same by (records folded at once, what comes then), through the partitions that `made` makes."""
+    partition, mirror, done, cut_at = made(), Mirror(), 0, 0
     turn = 0
     while done < len(log):
-        step = steps[turn % len(steps)]
+        size, what = how[turn % len(how)]
         turn += 1
-        size = 1 + step % 7
         partition.fold(log[done : done + size])
         done += size
-        what = step // 7 % 5
         if what in (1, 3):
             mirror.see(partition.view())
         if what in (2, 3):
             mirror.keep(partition.cut())
             cut_at = min(done, len(log))
         if what == 4 and turn < 20:
-            partition, done = restarted(mirror, rules), cut_at
+            partition, done = _restored(made(), mirror), cut_at
             mirror.parts.clear()
             for update in partition.everything():
                 mirror.see(update)
@@ -121,7 +127,10 @@ def replay(log: Sequence[Rec], zone: tzinfo, steps: Sequence[int]) -> tuple[Part
 
 def restarted(mirror: Mirror, rules: FoldRules) -> Partition:
     """A new owner's partition, from the changelogs."""
-    partition = Partition(0, PARTITIONS, rules)
+    return _restored(Partition(0, PARTITIONS, rules), mirror)
+
+
+def _restored(partition: Partition, mirror: Mirror) -> Partition:
     partition.restore_clients(mirror.clients.items())
     partition.restore_cells(mirror.cells.items())
     return partition

@@ -14,7 +14,7 @@ from streams.state import clients
 from streams.state.clients import InMemoryClientStore
 from streams.state.partition import Partition
 from tests.laws.mixtures import KINDS, Drawn, Json, drawn, event, zones
-from tests.laws.replay import PARTITIONS, Mirror, fold_rules, records
+from tests.laws.replay import PARTITIONS, Mirror, fold_rules, records, replayed
 from tests.laws.test_kept import appended, choices, plain_of
 from tests.laws.test_streamed import LAW
 from tests.support.folding import LogRecord
@@ -81,34 +81,14 @@ def _dated(mixture: list[Json], clock: Clock) -> list[LogRecord]:
 def _folded(
     log: Sequence[LogRecord], zone: ZoneInfo, how: Sequence[tuple[int, int]], hot: int
 ) -> tuple[Partition, Mirror]:
-    rules, mirror = fold_rules(zone), Mirror()
+    rules = fold_rules(zone)
 
     def made() -> Partition:
         partition = Partition(0, PARTITIONS, rules, InMemoryClientStore())
         partition._clients._hot, partition._clients._hot_bytes = hot, _HOT_BYTES
         return partition
 
-    partition, done, cut_at, turn = made(), 0, 0, 0
-    while done < len(log):
-        size, what = how[turn % len(how)]
-        turn += 1
-        partition.fold(log[done : done + size])
-        done += size
-        if what in (1, 3):
-            mirror.see(partition.view())
-        if what in (2, 3):
-            mirror.keep(partition.cut())
-            cut_at = min(done, len(log))
-        if what == 4 and turn < 20:
-            partition, done = made(), cut_at
-            partition.restore_clients(mirror.clients.items())
-            partition.restore_cells(mirror.cells.items())
-            mirror.parts.clear()
-            for update in partition.everything():
-                mirror.see(update)
-    mirror.see(partition.view())
-    mirror.keep(partition.cut())
-    return partition, mirror
+    return replayed(log, how, made)
 
 
 def _agree(

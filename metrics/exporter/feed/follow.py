@@ -26,8 +26,7 @@ from metrics.redis_client import Memory, read_memory
 log = structlog.get_logger(__name__)
 _BLOCK_SECONDS, _NAP_SECONDS = 1.0, 0.25
 _ENTRIES = 1000
-_RETRY_SECONDS, _CATCH_UP_SECONDS = 0.5, 2.0
-_CHECK_SECONDS = 1.0
+_RETRY_SECONDS, _CATCH_UP_SECONDS, _CHECK_SECONDS = 0.5, 2.0, 1.0
 _HOLES_SECONDS = 5.0
 """Between two looks whether Redis has everything, while the board does."""
 _ASK_SECONDS = 3.0
@@ -140,13 +139,14 @@ class ViewFollower(Reported):
         while True:
             if time.monotonic() - checked >= _CHECK_SECONDS:
                 # Redis lost what it held, or all of it is asked for; or entries were cut off before they were read.
-                generation = await self._redis.get(self._keys.generation)
-                again = self.begins_again(await self._redis.hgetall(self._keys.partitions))
-                if again or not self.loaded or generation != self._generation or await self._missed():
+                current = await self._redis.get(self._keys.generation)
+                beats = await self._redis.hgetall(self._keys.partitions)
+                if self.begins_again(beats) or not self.loaded or current != self._generation or await self._missed():
                     async with self._lock:
                         await self._load()
+                    beats = await self._redis.hgetall(self._keys.partitions)  # that took its time
                 self.connected = True
-                self.heartbeats |= heartbeats(await self._redis.hgetall(self._keys.partitions))
+                self.heartbeats |= heartbeats(beats)
                 await self._see_holes()
                 checked = time.monotonic()
             if self._board.is_behind(self._clock()):
